@@ -1,0 +1,181 @@
+"""What can happen to a line, as the model sees it.
+
+`reconstruct/` makes these from messages; the model knows nothing else.  A
+*server* here is its `host:port` key: the entry's server when the address is one
+of an entry (whatever port or transport was used, reference-model.md 1), else
+the destination as seen.  All times are seconds since the epoch as captured.
+
+A *transaction* number is unique in a run.  A retransmission has the number of
+its first sending, so it can never be mistaken for a new event.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+NO_LINE = -1
+
+
+class Event(Struct, frozen=True, gc=False):
+    """Common to all: when, in which packet, whose.
+
+    `line` and `phone` are the numbers reconstruction gave them; `line` is
+    NO_LINE for what concerns the whole phone.  `capture` and `frame` name the
+    packet (frame as Wireshark counts).
+    """
+
+    time: float
+    capture: int
+    frame: int
+    phone: int
+    line: int
+
+
+class Sent(Event, frozen=True, gc=False):
+    """The phone starts a request: the first sending of a transaction. ACK is never an event; CANCEL is.
+
+    `in_dialog`: it carries a To tag (ends, or belongs to, a dialog).
+    `expires`: REGISTER and SUBSCRIBE, what is asked (0 removes), None when nothing is said.
+    `follows`: the transaction of which this is the re-send with credentials, after 422/423 or a redirect
+    (same Call-ID, next CSeq); None else.
+    `fresh`: REGISTER only: its Call-ID was not used by this phone before.
+    `emergency`: the number called is one of the site's emergency numbers.
+    `call`: number of the dialog-forming call (INVITE transactions and in-dialog requests of one Call-ID share it).
+    """
+
+    server: str
+    method: str
+    transaction: int
+    in_dialog: bool = False
+    expires: float | None = None
+    follows: int | None = None
+    fresh: bool = False
+    emergency: bool = False
+    call: int | None = None
+
+
+class Resent(Event, frozen=True, gc=False):
+    """The phone sends a request again, unchanged (same branch)."""
+
+    server: str
+    method: str
+    transaction: int
+
+
+class Answered(Event, frozen=True, gc=False):
+    """A response reaches the phone (the first with its status class; repeats are no events).
+
+    `sent`: when the request was first sent, None if its beginning is not in the capture.
+    REGISTER 2xx: `granted` the expiry in seconds that holds for the phone's own Contact (own Contact's `expires`,
+    else the Expires header, else None: nothing said), `own` whether the phone's own Contact is listed (None: no
+    Contact at all), `asked` what the request asked for.
+    """
+
+    server: str
+    method: str
+    transaction: int
+    status: int
+    sent: float | None = None
+    in_dialog: bool = False
+    granted: float | None = None
+    own: bool | None = None
+    asked: float | None = None
+    retry_after: int | None = None
+
+
+class FailureKind(StrEnum):
+    """Hard evidence that a server cannot be used (F2); silence and status codes are not here, they follow from
+    Sent and Answered."""
+
+    ICMP = "icmp"
+    REFUSED = "refused"
+    RESET = "reset"
+    TLS = "tls"
+    DNS = "dns"
+
+
+class Failed(Event, frozen=True, gc=False):
+    """Hard failure evidence of (phone, server); `sent` when the packet that failed was first sent."""
+
+    server: str
+    kind: FailureKind
+    sent: float
+    transaction: int | None = None
+
+
+class ContactKind(StrEnum):
+    """A contact that is no request."""
+
+    SYN = "syn"
+    LOOKUP = "lookup"
+    CLOSED = "closed"
+
+
+class Contacted(Event, frozen=True, gc=False):
+    """The phone touches a server without a request (the wide term *contact*)."""
+
+    server: str
+    kind: ContactKind
+
+
+class Received(Event, frozen=True, gc=False):
+    """A server starts a request to the phone (first arrival)."""
+
+    server: str
+    method: str
+    transaction: int
+    in_dialog: bool = False
+    call: int | None = None
+
+
+class Replied(Event, frozen=True, gc=False):
+    """The phone answers a request it received (first response of its class)."""
+
+    server: str
+    method: str
+    transaction: int
+    status: int
+    in_dialog: bool = False
+    call: int | None = None
+
+
+class CallChanged(Event, frozen=True, gc=False):
+    """A call of the line begins (first INVITE), is up (2xx), or ends (last final response, BYE, expiry)."""
+
+    server: str
+    call: int
+    state: str  # ringing | up | over
+
+
+class Booted(Event, frozen=True, gc=False):
+    """The phone started: seen (`possible` false), or merely possible (reference-model.md 1)."""
+
+    possible: bool
+
+
+class EntryChanged(Event, frozen=True, gc=False):
+    """A DNS answer gave the line's entry another list, order or end of life.
+
+    `until`: when the answer's smallest TTL runs out; `ttl_low`, `ttl_high`: smallest and largest TTL of the chain
+    in seconds; `reordered`: servers or priorities differ from before.
+    """
+
+    entry: str
+    until: float
+    ttl_low: float
+    ttl_high: float
+    reordered: bool
+
+
+class Lost(Event, frozen=True, gc=False):
+    """The capture lacks a packet of this phone: a response without its request, an ACK without its final response,
+    a jump in CSeq, a stream gap."""
+
+    why: str
+
+
+ModelEvent = (
+    Sent | Resent | Answered | Failed | Contacted | Received | Replied | CallChanged | Booted | EntryChanged | Lost
+)

@@ -1,0 +1,181 @@
+"""What is known of a line before the first packet: its settings, its server entries, its tolerances.
+
+Names and units are the provisioning file's (reference-model.md 2): retryTimeOut
+in milliseconds, every other time in seconds.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+FAILBACK_TIMEOUT_MIN = 60  # C6: 1-59 act as 60
+DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 5060, "wss": 5061}
+
+
+class Regime(StrEnum):
+    """The four regimes of reference-model.md 2."""
+
+    R0 = "R0"  # reRegisterOn=0
+    R1 = "R1"  # 1, failRegistrationOn=0
+    R2 = "R2"  # 1, 1, onlySignalWithRegistered=1
+    R3 = "R3"  # 1, 1, 0
+
+
+class Mode(StrEnum):
+    """failBack.mode."""
+
+    NEW_REQUESTS = "newRequests"
+    DNSTTL = "DNSTTL"
+    REGISTRATION = "registration"
+    DURATION = "duration"
+
+
+class Origin(StrEnum):
+    """How a setting got its value (contract.md 3)."""
+
+    EXPLICIT = "explicit"
+    INHERITED = "inherited"
+    DEFAULT = "default"
+    UNKNOWN = "unknown"
+    AMBIGUOUS = "ambiguous"
+
+
+Value = int | str
+
+
+class Setting(Struct, frozen=True, gc=False):
+    """One setting of a line. `value` is None when unknown; `source` is `file:line where`, or None."""
+
+    value: Value | None
+    source: str | None
+    origin: Origin
+
+
+UNKNOWN = Setting(None, None, Origin.UNKNOWN)
+
+
+class LineSettings(Struct, frozen=True):
+    """The settings in force for one line at one entry, by name (`reRegisterOn`, `failBack.mode`, `retryTimeOut` ...).
+
+    A name that is absent is unknown.  `declared` tells whether any block
+    declared the line: then absent suffixes have been filled with defaults.
+    """
+
+    values: dict[str, Setting] = {}
+    declared: bool = False
+
+    def get(self, name: str) -> Setting:
+        return self.values.get(name, UNKNOWN)
+
+    def number(self, name: str) -> int | None:
+        """The setting as a whole number, None when unknown or not one."""
+        value = self.get(name).value
+        return value if isinstance(value, int) else None
+
+    @property
+    def regime(self) -> Regime | None:
+        """R0-R3, or None while a setting that decides it is unknown."""
+        re_register = self.number("reRegisterOn")
+        if re_register == 0:
+            return Regime.R0
+        fail_registration = self.number("failRegistrationOn")
+        if re_register is None or fail_registration is None:
+            return None
+        if fail_registration == 0:  # C5: the third switch needs both
+            return Regime.R1
+        only = self.number("onlySignalWithRegistered")
+        return None if only is None else Regime.R2 if only else Regime.R3
+
+    @property
+    def mode(self) -> Mode | None:
+        value = self.get("failBack.mode").value
+        return Mode(value) if value in set(Mode) else None
+
+    @property
+    def failback_timeout(self) -> int | None:
+        """Seconds, clamped (C6); 0 = not before the next failover; None unknown."""
+        seconds = self.number("failBack.timeout")
+        return None if seconds is None else max(seconds, FAILBACK_TIMEOUT_MIN) if seconds else 0
+
+
+class EntryServer(Struct, frozen=True, gc=False):
+    """One server of an entry. `address` is None while its name has not been resolved."""
+
+    address: str | None
+    port: int
+    transport: str
+    priority: int
+    name: str | None = None
+
+    @property
+    def key(self) -> str:
+        """`host:port`, the server as the model knows it (IPv6 in brackets); the name stands in for an address."""
+        host = self.address or self.name or "?"
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+
+class ServerEntry(Struct, frozen=True):
+    """One configured server resolved to an ordered list: the unit inside which failover moves.
+
+    `servers` highest priority first (smallest number), `dns_ttl` the declared
+    TTL in seconds, `proxy` true for an outbound proxy's list, `origin`
+    site | provisioning | dns.
+    """
+
+    name: str
+    servers: tuple[EntryServer, ...]
+    proxy: bool = False
+    dns_ttl: int | None = None
+    origin: str = "site"
+
+    def find(self, host: str, port: int | None) -> EntryServer | None:
+        """The server at this address: exactly, else the only one at that host (another port is never a move)."""
+        at_host = [server for server in self.servers if server.address == host]
+        for server in at_host:
+            if server.port == port:
+                return server
+        return at_host[0] if len(at_host) == 1 else None
+
+    def priority(self, key: str) -> int | None:
+        """Priority of the server with this key, None when it is not of the entry."""
+        return next((server.priority for server in self.servers if server.key == key), None)
+
+    @property
+    def primary(self) -> EntryServer | None:
+        """The one server of best priority; None when several share it (load balancing)."""
+        best = min((server.priority for server in self.servers), default=0)
+        firsts = [server for server in self.servers if server.priority == best]
+        return firsts[0] if len(firsts) == 1 else None
+
+
+class Tolerances(Struct, frozen=True, gc=False):
+    """Seconds. `timer`: how early a failback may come, how late a failover; `idle_retry`: how long a call must have
+    been up, and how soon after its end a due try must follow; `overdue`: how late a due failback may come."""
+
+    timer: float = 2.0
+    idle_retry: float = 1.5
+    overdue: float = 5.0
+
+
+class LineIdentity(Struct, frozen=True, gc=False):
+    """What the site file can match a line by; None where the capture did not show it. `address` is the phone's."""
+
+    user: str
+    domain: str
+    aor: str
+    address: str
+    user_agent: str | None = None
+    model: str | None = None
+    mac: str | None = None
+
+
+class Declaration(Struct, frozen=True):
+    """What the site file says of one line. `entries` are names, fallback order; `settings` per entry name."""
+
+    entries: tuple[str, ...] = ()
+    label: str | None = None
+    group: str | None = None
+    settings: dict[str, LineSettings] = {}
+    declares_phone: bool = False

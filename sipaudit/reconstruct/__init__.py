@@ -1,0 +1,1 @@
+"""From messages to lines: transactions, dialogs, registrations, and the events the model replays."""

@@ -1,0 +1,1 @@
+"""Findings out: the JSON document and text for people."""

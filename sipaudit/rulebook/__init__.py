@@ -1,0 +1,1 @@
+"""Rule files, and findings from what the model observed."""

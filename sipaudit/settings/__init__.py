@@ -1,0 +1,1 @@
+"""What the user declares: the site file and the settings of each line."""

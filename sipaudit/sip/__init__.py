@@ -1,0 +1,1 @@
+"""SIP reading: messages and headers as values, and a parser that never raises."""

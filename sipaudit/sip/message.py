@@ -1,0 +1,114 @@
+"""SIP messages and their headers as values.  Field names are the header's (RFC 3261 20).
+
+The parser (`sip.parse`) never raises: what is wrong with a message is listed in
+its `defects`; what cannot be read as a message at all is a `Malformed`.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Uri(Struct, frozen=True, gc=False):
+    """A SIP, SIPS or tel URI taken apart (RFC 3261 19.1); other schemes keep `user` as None and the rest in `host`.
+
+    `host` is lower case and without brackets, `port` 0 when not given,
+    `parameters` the raw text behind the first `;`, without headers.
+    """
+
+    scheme: str
+    user: str | None
+    host: str
+    port: int = 0
+    parameters: str = ""
+
+
+class Address(Struct, frozen=True, gc=False):
+    """A name-addr or addr-spec with its header parameters (From, To, Contact, Route ...).
+
+    `tag` is From/To's, `expires` and `instance` Contact's; None when absent.
+    A Contact of `*` has the scheme `*`.
+    """
+
+    uri: Uri
+    tag: str | None = None
+    expires: int | None = None
+    instance: str | None = None
+    display: str | None = None
+
+
+class Via(Struct, frozen=True, gc=False):
+    """The topmost Via (RFC 3261 20.42). `port` 0 when not given; `branch` empty when absent."""
+
+    transport: str
+    host: str
+    port: int
+    branch: str
+    received: str | None = None
+    rport: int | None = None
+
+
+class CSeq(Struct, frozen=True, gc=False):
+    """Sequence number and method; number -1 when unreadable."""
+
+    number: int
+    method: str
+
+
+class Challenge(Struct, frozen=True, gc=False):
+    """A digest challenge, or the credentials that answer one; nonce "" when absent."""
+
+    realm: str
+    nonce: str
+    username: str = ""
+
+
+class Request(Struct, frozen=True, gc=False):
+    """A request as read. Optional headers that are absent are None or empty."""
+
+    method: str
+    uri: Uri
+    via: Via
+    from_: Address
+    to: Address
+    call_id: str
+    cseq: CSeq
+    contacts: tuple[Address, ...] = ()
+    expires: int | None = None
+    user_agent: str | None = None
+    routes: tuple[Uri, ...] = ()
+    credentials: tuple[Challenge, ...] = ()
+    event: str | None = None
+    replaces: str | None = None
+    rack: str | None = None
+    defects: tuple[str, ...] = ()
+
+
+class Response(Struct, frozen=True, gc=False):
+    """A response as read."""
+
+    status: int
+    reason: str
+    via: Via
+    from_: Address
+    to: Address
+    call_id: str
+    cseq: CSeq
+    contacts: tuple[Address, ...] = ()
+    expires: int | None = None
+    min_expires: int | None = None
+    retry_after: int | None = None
+    user_agent: str | None = None
+    challenges: tuple[Challenge, ...] = ()
+    defects: tuple[str, ...] = ()
+
+
+class Malformed(Struct, frozen=True, gc=False):
+    """Bytes that look like SIP and cannot be placed: no readable start line, or a header missing without which a
+    message belongs to nobody (Via, From, To, Call-ID, CSeq).  `start` is the first line, at most 200 characters."""
+
+    start: str
+    defects: tuple[str, ...]
+
+
+Message = Request | Response | Malformed
