@@ -172,10 +172,17 @@ class LineIdentity(Struct, frozen=True, gc=False):
 
 
 class Declaration(Struct, frozen=True):
-    """What the site file says of one line. `entries` are names, fallback order; `settings` per entry name."""
+    """What the site file says of one line. `entries` are names, fallback order.
+
+    `settings` per entry name, those under `""` for an entry that is not named; `at` finds them.
+    """
 
     entries: tuple[str, ...] = ()
     label: str | None = None
     group: str | None = None
     settings: dict[str, LineSettings] = {}
     declares_phone: bool = False
+
+    def at(self, entry: str | None) -> LineSettings:
+        """The settings of the line at an entry, or at one that the declaration does not name."""
+        return self.settings.get(entry or "") or self.settings.get("", LineSettings())

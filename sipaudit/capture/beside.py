@@ -1,0 +1,81 @@
+"""tshark's messages put beside what our own engine reads of the same capture."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+
+from ..sip.datagram import Connection, ConnectionKind, Datagram, Flow, Item
+
+LOOK_AHEAD = 5.0  # seconds from a connection's first encrypted record within which a message of it proves the keys
+AHEAD_KEPT = 20_000  # messages read ahead, at most
+
+
+def merge(own: Iterator[Item], extra: Iterator[Datagram]) -> Iterator[Item]:
+    """One stream in the capture's order: by frame within a capture, else by time; ours first where they are equal.
+
+    Two things are left out: a message that both read, and our note that a connection is encrypted when tshark gives
+    messages of it.
+    """
+    ahead = _Ahead(extra)
+    frame, read = -1, set[bytes]()  # payloads that we read ourselves in this frame
+    for item in own:
+        while (message := ahead.peek()) is not None and _before(message, item):
+            ahead.drop()
+            if message.frame != frame or message.payload not in read:
+                yield message
+        if isinstance(item, Datagram):
+            if item.frame != frame:
+                frame, read = item.frame, set()
+            read.add(item.payload)
+        elif isinstance(item, Connection) and item.kind is ConnectionKind.ENCRYPTED and ahead.reads(item):
+            continue
+        yield item
+    while (message := ahead.peek()) is not None:
+        ahead.drop()
+        if message.frame != frame or message.payload not in read:
+            yield message
+
+
+def _before(message: Datagram, item: Item) -> bool:
+    if message.capture == item.capture:
+        return message.frame < item.frame
+    return message.time < item.time
+
+
+class _Ahead:
+    """A stream of messages of which the next few seconds can be looked at."""
+
+    def __init__(self, messages: Iterator[Datagram]) -> None:
+        self._messages = messages
+        self._queue: deque[Datagram] = deque()
+        self._conversations: Counter[frozenset[str]] = Counter()
+
+    def peek(self) -> Datagram | None:
+        return self._queue[0] if self._queue or self._fetch() else None
+
+    def drop(self) -> None:
+        key = _ends(self._queue.popleft().flow)
+        self._conversations[key] -= 1
+        if not self._conversations[key]:
+            del self._conversations[key]
+
+    def reads(self, connection: Connection) -> bool:
+        """Whether a message of this connection comes within LOOK_AHEAD."""
+        key, end = _ends(connection.flow), connection.time + LOOK_AHEAD
+        while not self._conversations[key]:
+            if len(self._queue) >= AHEAD_KEPT or (self._queue and self._queue[-1].time > end) or not self._fetch():
+                return False
+        return True
+
+    def _fetch(self) -> bool:
+        message = next(self._messages, None)
+        if message is None:
+            return False
+        self._queue.append(message)
+        self._conversations[_ends(message.flow)] += 1
+        return True
+
+
+def _ends(flow: Flow) -> frozenset[str]:
+    return frozenset((flow.source, flow.destination))

@@ -1,0 +1,41 @@
+"""What a capture lacks, counted while it is read: nothing is dropped silently."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+CLOCK_STEPS_KEPT = 100
+
+
+@dataclass
+class CaptureHealth:
+    """Counters of one capture file (contract.md 3, `captures[]`).
+
+    `packets` counts every record; `first` and `last` are seconds since the epoch; `undecoded` counts by kind what
+    the decoder gave up on (`ethertype-0x88cc`, `ip-proto-132`, `fragment-expired` ...); `encrypted` by transport the
+    records that could not be read; `snaplen_cut` SIP messages that lost their end to the snap length;
+    `clock_steps` `(frame, time, seconds)`, the first hundred; `kernel_drops` None where the file does not say;
+    `content` what the packets were (`rtp-like`, `dns`, `tcp`, `arp` ...), so that a capture without SIP can say
+    what it holds instead.
+    """
+
+    path: str
+    packets: int = 0
+    first: float | None = None
+    last: float | None = None
+    truncated: bool = False
+    link_types: list[str] = field(default_factory=list)
+    undecoded: Counter[str] = field(default_factory=Counter)
+    duplicates: int = 0
+    snaplen_cut: int = 0
+    clock_steps: list[tuple[int, float, float]] = field(default_factory=list)
+    encrypted: Counter[str] = field(default_factory=Counter)
+    tcp_gaps: int = 0
+    kernel_drops: int | None = None
+    content: Counter[str] = field(default_factory=Counter)
+
+    def clock_step(self, frame: int, time: float, seconds: float) -> None:
+        """Note a step of the capture's clock, within bounds."""
+        if len(self.clock_steps) < CLOCK_STEPS_KEPT:
+            self.clock_steps.append((frame, time, seconds))

@@ -1,0 +1,48 @@
+"""ICMP errors as evidence that a packet could not be delivered."""
+
+from __future__ import annotations
+
+from ..sip.datagram import ErrorKind, TransportError
+from .flows import Flows
+from .ip import TCP, UDP, IpPacket, parse_ip
+
+FRAGMENTATION_NEEDED = 4  # code of type 3: the sender sends again in smaller pieces, nothing has failed
+
+_UNREACHABLE, _PARAMETER = 3, 12  # ICMP, RFC 792
+_UNREACHABLE6, _PARAMETER6 = 1, 4  # ICMPv6, RFC 4443
+
+
+def transport_error(packet: IpPacket, time: float, capture: int, frame: int, flows: Flows) -> TransportError | None:
+    """The failure an ICMP or ICMPv6 packet reports, None when it reports none about a UDP or TCP packet.
+
+    Destination unreachable and parameter problem count; source quench and time exceeded do not (RFC 3261 18.4).
+    The flow is the quoted packet's: from the one who sent in vain to the one who was not reached.  `sent` is the
+    time of the ICMP packet: when the quoted one went out, only who follows transactions knows.
+    """
+    message = packet.payload
+    if len(message) < 8 or not _is_failure(len(packet.source) == 16, message[0], message[1]):
+        return None
+    quoted = parse_ip(_quotation(message, len(packet.source) == 16), missing=True)
+    if not isinstance(quoted, IpPacket) or (quoted.fragment and quoted.fragment.start):
+        return None
+    header = quoted.payload
+    if quoted.protocol not in (UDP, TCP) or len(header) < 8:
+        return None
+    if quoted.protocol == UDP:
+        transport, data = "udp", header[8:]
+    else:
+        transport, data = "tcp", header[(header[12] >> 4) * 4 :] if len(header) >= 20 else b""
+    flow = flows.get(transport, quoted.source + quoted.destination, header[:4])
+    return TransportError(time, capture, frame, ErrorKind.ICMP, flow, time, data, f"{message[0]}.{message[1]}")
+
+
+def _is_failure(version6: bool, kind: int, code: int) -> bool:
+    if version6:
+        return kind in (_UNREACHABLE6, _PARAMETER6)
+    return (kind == _UNREACHABLE and code != FRAGMENTATION_NEEDED) or kind == _PARAMETER
+
+
+def _quotation(message: bytes, version6: bool) -> bytes:
+    """The packet quoted, without the extensions that may follow it (RFC 4884 3: its length in words)."""
+    words = message[4] * 8 if version6 else message[5] * 4
+    return message[8 : 8 + words] if words else message[8:]

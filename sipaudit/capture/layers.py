@@ -1,0 +1,64 @@
+"""What peeling one header off a packet can give: what is inside, or why there is no going on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from msgspec import Struct
+
+from .health import CaptureHealth
+
+
+class Tally(StrEnum):
+    """Which counter of `CaptureHealth` a packet that ends here belongs to."""
+
+    UNDECODED = "undecoded"
+    CONTENT = "content"
+    ENCRYPTED = "encrypted"
+
+
+class Stop(Struct, frozen=True, gc=False):
+    """A packet that gives nothing further; `kind` is the name it is counted under."""
+
+    kind: str
+    tally: Tally = Tally.UNDECODED
+
+    def count(self, health: CaptureHealth) -> None:
+        if self.tally is Tally.CONTENT:
+            health.content[self.kind] += 1
+        elif self.tally is Tally.ENCRYPTED:
+            health.encrypted[self.kind] += 1
+        else:
+            health.undecoded[self.kind] += 1
+
+
+class Inner(Struct, frozen=True):
+    """What a header carried. `peel` reads the next one; None: `data` begins with an IP header.
+
+    `mac` is the sender's hardware address where the header had one, else empty.
+    """
+
+    data: bytes
+    peel: Callable[[bytes], Inner | Stop] | None = None
+    mac: bytes = b""
+
+
+Peeled = Inner | Stop
+Peel = Callable[[bytes], Peeled]
+
+TRUNCATED = Stop("truncated-header")
+NESTING = Stop("nesting")
+HEADERS = 16  # link headers peeled in one go: tags, labels and sessions of a real network are four or five
+
+
+def descend(step: Peeled) -> Peeled:
+    """Peel until an IP header comes, or until there is no going on."""
+    for _ in range(HEADERS):
+        if isinstance(step, Stop) or step.peel is None:
+            return step
+        below = step.peel(step.data)
+        if isinstance(below, Inner) and not below.mac and step.mac:
+            below = Inner(below.data, below.peel, step.mac)  # the address outlives the tags behind it
+        step = below
+    return NESTING

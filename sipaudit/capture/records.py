@@ -1,0 +1,130 @@
+"""Capture records from bytes that arrive in pieces: what pcap and pcapng readers share, and pcap.
+
+A reader is fed bytes and gives the packets that are complete, so the same code serves pipes, compressed files,
+the tail of a damaged file and a file that still grows.  It holds at most one record beyond what it was fed.
+Nothing raises: a record that cannot be true ends the reading and is counted.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+
+from . import linktypes
+from .health import CaptureHealth
+from .packet import Batch
+
+MAX_CAPTURED = 262_144  # bytes of a packet; libpcap's and Wireshark's own limit
+LINK_TYPES_KEPT = 32
+
+_PCAP_HEADER = 24
+_MICROSECONDS, _NANOSECONDS, _LONG_RECORDS = 0xA1B2C3D4, 0xA1B23C4D, 0xA1B2CD34
+PCAP_MAGICS = {
+    struct.pack(order + "I", magic): (order, magic)
+    for magic in (_MICROSECONDS, _NANOSECONDS, _LONG_RECORDS)
+    for order in ("<", ">")
+}
+
+
+class Records:
+    """Feeds bytes to a format's walk and keeps what is not complete yet.
+
+    `frames` is the number of the last packet (Wireshark's), `secrets` the TLS key logs found in the file, `damaged`
+    true once a record was found that cannot be true: nothing behind it is read.
+    """
+
+    def __init__(self, health: CaptureHealth) -> None:
+        self.health = health
+        self.frames = 0
+        self.secrets: list[bytes] = []
+        self.damaged = False
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self._need = 1
+        self._batches: list[Batch] = []
+
+    def feed(self, data: bytes) -> list[Batch]:
+        """The packets that these bytes complete, in the order of the file."""
+        self._pieces.append(data)
+        self._held += len(data)
+        if self._held < self._need or self.damaged:
+            return []
+        buffer = b"".join(self._pieces)
+        self._need = 1
+        self._batches = []
+        rest = buffer[self._walk(buffer) :]
+        self._pieces, self._held = [rest], len(rest)
+        return self._batches
+
+    def finish(self) -> None:
+        """Nothing follows: an incomplete record means that the capture was cut off."""
+        if self._held:
+            self.health.truncated = True
+
+    def _walk(self, buffer: bytes) -> int:
+        """Give the complete packets of `buffer` to `_batch` and return how many bytes were taken."""
+        raise NotImplementedError
+
+    def _batch(self, buffer: bytes, rows: list[int], link_type: int) -> None:
+        if rows:
+            self._batches.append(Batch(buffer, array("I", rows).tobytes(), link_type, self.frames + 1))
+            self.frames += len(rows) // 4
+            rows.clear()
+
+    def _wait(self, length: int) -> None:
+        """Do not walk again before `length` bytes are held: a long record in small pieces is joined once."""
+        self._need = length
+
+    def _damage(self) -> None:
+        """A record that cannot be true: the next one's place is unknown."""
+        self.damaged = True
+        self.health.undecoded["damaged-record"] += 1
+
+    def _link(self, number: int) -> int:
+        """Note a link type of the file."""
+        link_type = linktypes.canonical(number)
+        names = self.health.link_types
+        if len(names) < LINK_TYPES_KEPT and (name := linktypes.name(link_type)) not in names:
+            names.append(name)
+        return link_type
+
+
+class PcapRecords(Records):
+    """Classic pcap: either byte order, micro- or nanoseconds, Kuznetzov's longer record header."""
+
+    def __init__(self, health: CaptureHealth) -> None:
+        super().__init__(health)
+        self._record: struct.Struct | None = None
+        self._nanoseconds = False
+        self._link_type = 0
+        self._wait(_PCAP_HEADER)
+
+    def _walk(self, buffer: bytes) -> int:
+        if self._record is None:
+            self._record = self._header(buffer)
+            return self._walk_records(buffer, _PCAP_HEADER, self._record)
+        return self._walk_records(buffer, 0, self._record)
+
+    def _header(self, buffer: bytes) -> struct.Struct:
+        order, magic = PCAP_MAGICS[buffer[:4]]
+        (network,) = struct.unpack_from(order + "I", buffer, 20)
+        self._link_type = self._link(network & 0xFFFF)  # the upper half tells of a frame check sequence
+        self._nanoseconds = magic == _NANOSECONDS
+        return struct.Struct(order + ("III12x" if magic == _LONG_RECORDS else "III4x"))
+
+    def _walk_records(self, buffer: bytes, position: int, record: struct.Struct) -> int:
+        rows: list[int] = []
+        add, unpack, size, end = rows.extend, record.unpack_from, record.size, len(buffer)
+        nanoseconds = self._nanoseconds
+        while (start := position + size) <= end:
+            seconds, fraction, captured = unpack(buffer, position)
+            after = start + captured
+            if after > end or captured > MAX_CAPTURED:
+                if captured > MAX_CAPTURED:
+                    self._damage()
+                self._wait(after - position)
+                break
+            add((seconds, fraction // 1000 if nanoseconds else fraction, start, captured))
+            position = after
+        self._batch(buffer, rows, self._link_type)
+        return position

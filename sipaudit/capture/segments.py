@@ -1,0 +1,130 @@
+"""One direction of a TCP connection put back in order (RFC 9293 3.4).
+
+Sequence numbers become stream offsets that never wrap.  Where segments overlap
+the bytes that were captured first win, as in most receivers.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+WAITING_LIMIT = 256
+_MODULUS = 1 << 32
+_HALF = 1 << 31
+
+
+def ahead(seq: int, reference: int) -> int:
+    """How far `seq` lies ahead of `reference` on the circle of sequence numbers; negative when behind."""
+    return (seq - reference + _HALF) % _MODULUS - _HALF
+
+
+class Segment(NamedTuple):
+    """Captured bytes and their offset in the stream; `cut` when the snap length took their end."""
+
+    offset: int
+    payload: bytes
+    time: float
+    capture: int
+    frame: int
+    cut: bool
+
+    @property
+    def end(self) -> int:
+        """Offset behind the last byte."""
+        return self.offset + len(self.payload)
+
+    def part(self, begin: int, end: int) -> Segment:
+        """The piece between two offsets; of a cut segment only the last piece is cut."""
+        payload = self.payload[begin - self.offset : end - self.offset]
+        return self._replace(offset=begin, payload=payload, cut=self.cut and end == self.end)
+
+
+class Reassembly:
+    """Hands out segments in the order of their bytes.
+
+    `position` is the offset of the next byte wanted; `waiting` holds what came behind a hole, sorted and without
+    overlap, `waiting_bytes` its size.  Segments without payload show a hole as well as others: a pure
+    acknowledgement has the sequence number of the byte that its sender will send next (RFC 9293 3.4).
+    """
+
+    __slots__ = ("_next_seq", "_torn", "position", "started", "waiting", "waiting_bytes")
+
+    def __init__(self) -> None:
+        self.started = False
+        self.position = 0
+        self.waiting: list[Segment] = []
+        self.waiting_bytes = 0
+        self._next_seq = 0   # sequence number of `position`
+        self._torn = False   # the byte at `position` was cut off by the snap length and will not come
+
+    def start(self, seq: int) -> None:
+        """The next byte wanted has this sequence number; what waited is forgotten."""
+        self.started = True
+        self._next_seq = seq
+        self._torn = False
+        self.waiting = []
+        self.waiting_bytes = 0
+
+    def offset(self, seq: int) -> int:
+        """The stream offset of a sequence number."""
+        return self.position + ahead(seq, self._next_seq)
+
+    def put(self, segment: Segment) -> list[Segment]:
+        """Take a segment; all that is now in order, trimmed to what is new."""
+        if segment.offset == self.position and not self.waiting:
+            self._pass(segment)
+            return [segment]
+        if segment.end < self.position or (segment.end == self.position and not segment.cut):
+            return []
+        self._insert(segment.part(max(segment.offset, self.position), segment.end))
+        return self._drain()
+
+    @property
+    def hole(self) -> int:
+        """How many bytes are missing before the first waiting segment; 0 when none waits."""
+        return self.waiting[0].offset - self.position if self.waiting else 0
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether waiting for the hole to fill is pointless, or too much already waits."""
+        return bool(self.waiting) and (self._torn or len(self.waiting) > WAITING_LIMIT)
+
+    def skip_hole(self) -> list[Segment]:
+        """Give up the missing bytes; all that is now in order."""
+        self._advance(self.hole)
+        return self._drain()
+
+    def _pass(self, segment: Segment) -> None:
+        self._advance(len(segment.payload))
+        self._torn = segment.cut
+
+    def _advance(self, count: int) -> None:
+        self.position += count
+        self._next_seq = (self._next_seq + count) % _MODULUS
+        self._torn = False
+
+    def _drain(self) -> list[Segment]:
+        ready: list[Segment] = []
+        waiting = self.waiting
+        while len(ready) < len(waiting) and waiting[len(ready)].offset == self.position:
+            segment = waiting[len(ready)]
+            self._pass(segment)
+            ready.append(segment)
+        del waiting[: len(ready)]
+        self.waiting_bytes -= sum(len(segment.payload) for segment in ready)
+        return ready
+
+    def _insert(self, segment: Segment) -> None:
+        """Keep those parts of a segment that no waiting one covers."""
+        kept: list[Segment] = []
+        begin = segment.offset
+        for other in self.waiting:
+            if other.offset >= segment.end:
+                break
+            if begin < other.offset:
+                kept.append(segment.part(begin, other.offset))
+            begin = max(begin, other.end)
+        if begin < segment.end or (not segment.payload and begin == segment.offset):
+            kept.append(segment.part(begin, segment.end))
+        self.waiting = sorted([*self.waiting, *kept])
+        self.waiting_bytes += sum(len(part.payload) for part in kept)

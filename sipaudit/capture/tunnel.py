@@ -1,0 +1,110 @@
+"""Tunnels: what an IP packet carries when it carries another packet."""
+
+from __future__ import annotations
+
+from .ip import UDP, IpPacket
+from .layers import TRUNCATED, Inner, Peel, Peeled, Stop, Tally
+from .link import ERSPAN2, ETHERTYPE_BRIDGED, by_ethertype, ethernet, mpls
+
+VXLAN, VXLAN_LINUX, GENEVE, GTP_U = 4789, 8472, 6081, 2152
+MPLS_UDP, L2TP, CAPWAP, TEREDO = 6635, 1701, 5247, 3544
+
+GTP_EXTENSIONS = 8  # extension headers followed in a G-PDU; networks send one or two
+
+_GRE_CHECKSUM, _GRE_ROUTING, _GRE_KEY, _GRE_SEQUENCE, _PPTP_ACK = 0x8000, 0x4000, 0x2000, 0x1000, 0x0080
+_GRE_KEEPALIVE = 0
+
+
+def tunnelled(packet: IpPacket) -> Peeled | None:
+    """What `packet` tunnels, None when it is no tunnel (or its header is not one of that tunnel's)."""
+    peel = _PROTOCOLS.get(packet.protocol)
+    if peel:
+        return peel(packet.payload)
+    if packet.protocol != UDP or len(packet.payload) < 8:
+        return None
+    return udp_tunnelled(int.from_bytes(packet.payload[2:4], "big"), packet.payload[8:])
+
+
+def udp_tunnelled(port: int, payload: bytes) -> Peeled | None:
+    """What a UDP payload to this destination port tunnels."""
+    read = TUNNEL_PORTS.get(port)
+    return read(payload) if read else None
+
+
+def bare_ip(data: bytes) -> Peeled:
+    """IPIP, 6in4, 4in6."""
+    return Inner(data)
+
+
+def gre(data: bytes) -> Peeled:
+    """RFC 2784, 2890; version 1 is PPTP's (RFC 2637)."""
+    if len(data) < 4:
+        return TRUNCATED
+    flags, number = int.from_bytes(data[:2], "big"), int.from_bytes(data[2:4], "big")
+    if flags & _GRE_ROUTING:
+        return Stop("gre-routing")  # RFC 1701's source routes, gone since RFC 2784
+    at = 4
+    for flag in (_GRE_CHECKSUM, _GRE_KEY, _GRE_SEQUENCE):
+        at += 4 if flags & flag else 0
+    if flags & 7 == 1 and flags & _PPTP_ACK:
+        at += 4
+    if len(data) < at:
+        return TRUNCATED
+    if number == ERSPAN2 and not flags & _GRE_SEQUENCE:
+        return Inner(data[at:], ethernet)  # ERSPAN type I has neither sequence number nor header
+    if number == _GRE_KEEPALIVE:
+        return Stop("gre-keepalive", Tally.CONTENT)
+    return by_ethertype(number, data[at:])
+
+
+def vxlan(payload: bytes) -> Peeled | None:
+    """RFC 7348 5; without the I flag it is something else that uses the port."""
+    if len(payload) < 8 or not payload[0] & 8 or payload[0] & 0xC0:
+        return None
+    return Inner(payload[8:], ethernet)
+
+
+def geneve(payload: bytes) -> Peeled | None:
+    """RFC 8926 3.4."""
+    if len(payload) < 8 or payload[0] >> 6:
+        return None
+    number = int.from_bytes(payload[2:4], "big")
+    inner = payload[8 + (payload[0] & 63) * 4 :]
+    return Inner(inner, ethernet) if number == ETHERTYPE_BRIDGED else by_ethertype(number, inner)
+
+
+def gtp_u(payload: bytes) -> Peeled | None:
+    """A G-PDU of GTPv1-U (3GPP TS 29.281 5.1); echo requests and their like carry nothing."""
+    if len(payload) < 8 or payload[0] >> 4 != 3:
+        return None
+    if payload[1] != 255:
+        return Stop("gtp-u", Tally.CONTENT)
+    if not payload[0] & 7:
+        return Inner(payload[8:])
+    at, following = 12, payload[11] if len(payload) > 11 and payload[0] & 4 else 0
+    for _ in range(GTP_EXTENSIONS):
+        if not following:
+            return Inner(payload[at:])
+        end = at + payload[at] * 4 if at < len(payload) else at
+        if end == at or end > len(payload):
+            return TRUNCATED
+        at, following = end, payload[end - 1]
+    return Stop("gtp-u-extensions")
+
+
+def mpls_udp(payload: bytes) -> Peeled | None:
+    """RFC 7510."""
+    return mpls(payload)
+
+
+def _unread(kind: str) -> Peel:
+    """A tunnel that we know and do not open."""
+    return lambda _: Stop(kind)
+
+
+_PROTOCOLS: dict[int, Peel] = {4: bare_ip, 41: bare_ip, 47: gre, 137: mpls}
+
+TUNNEL_PORTS = {
+    VXLAN: vxlan, VXLAN_LINUX: vxlan, GENEVE: geneve, GTP_U: gtp_u, MPLS_UDP: mpls_udp,
+    L2TP: _unread("l2tp"), CAPWAP: _unread("capwap"), TEREDO: _unread("teredo"),
+}

@@ -1,0 +1,48 @@
+"""`sipaudit analyze`: captures in, what the phones did and whether they should have out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sipaudit.cli import options, output, terminal
+from sipaudit.cli.manual import Command
+from sipaudit.cli.progress import progress
+
+if TYPE_CHECKING:
+    from sipaudit.pipeline import Job
+
+
+@click.command("analyze", cls=Command, short_help="Judge what the phones of a capture did.")
+@options.job_options
+@options.delivery_options
+@options.progress_option
+@options.verbosity_options
+def command(job: Job, delivery: output.Delivery, show_progress: bool | None) -> None:
+    """Reads captures, finds phones and lines, replays each line through the reference model of SIP failover and
+    reports every deviation with the frames that prove it.
+
+    CAPTURE is a file, a glob, a directory or - (stdin); pcap or pcapng, also .gz, .zst, .lz4. Several captures are
+    merged packet by packet where their times overlap.
+
+    Without a site file the phones, calls and moves are shown, but what depends on settings is counted as
+    inconclusive: a phone is never accused on a guess.
+
+    \b
+    Examples:
+      sipaudit analyze outage.pcap --site site.yaml
+      sipaudit analyze captures/ --site site.yaml -o out --fail-on warning
+      sipaudit analyze outage.pcap --set reRegisterOn=1 --set failBack.mode=duration
+      zcat outage.pcap.gz | sipaudit analyze - --format json > report.json
+
+    \b
+    Exit codes: 0 done, 1 the tool failed, 2 usage or unreadable input, 3 findings at or above --fail-on,
+    130 interrupted (nothing written).
+    """
+    from sipaudit import pipeline
+    from sipaudit.report import text
+
+    with progress(show_progress) as display:
+        report = pipeline.analyze(job, progress=display, warn=terminal.warn)
+    output.deliver(report, text.render, job.zone, delivery)

@@ -1,0 +1,50 @@
+"""Help that reads like a manual: options under headings, examples as they are typed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+WIDTH = 100
+GENERAL = "General"
+
+
+class Option(click.Option):
+    """An option that stands under a heading of its command's help."""
+
+    def __init__(self, *arguments: Any, section: str, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.section = section
+
+
+class Command(click.Command):
+    """A command whose help groups its options by section, as declared, with the general ones last."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx) if isinstance(option, click.Option) else None
+            if record is not None:
+                sections.setdefault(getattr(option, "section", GENERAL), []).append(record)
+        for section, records in sorted(sections.items(), key=lambda item: item[0] == GENERAL):
+            with formatter.section(section):
+                formatter.write_dl(records)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are modules of this package, each imported when it is asked for."""
+
+    def __init__(self, *arguments: Any, names: tuple[str, ...], **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.names = names
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in self.names:
+            return None
+        command: click.Command = import_module(f"sipaudit.cli.{cmd_name}").command
+        return command

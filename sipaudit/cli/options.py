@@ -1,0 +1,142 @@
+"""The options that commands share, each written once, and how they become a job."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from sipaudit.cli.manual import GENERAL, Option
+from sipaudit.cli.output import Delivery
+from sipaudit.cli.terminal import VERBOSITY
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+KNOWN = "What is known"
+READ = "What is read"
+REPORTED = "What is reported"
+WAY = "Output"
+
+
+def _set_quiet(context: click.Context, _option: click.Parameter, quiet: bool) -> None:
+    if quiet:
+        context.meta[VERBOSITY] = -1
+
+
+def _set_verbose(context: click.Context, _option: click.Parameter, times: int) -> None:
+    if times:
+        context.meta[VERBOSITY] = times
+
+
+def _option(*names: str, section: str, **attributes: Any) -> Decorator:
+    return click.option(*names, cls=Option, section=section, **attributes)
+
+
+CAPTURES = click.argument("paths", metavar="CAPTURE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+SITE = _option(
+    "--site", section=KNOWN, metavar="FILE", type=click.Path(),
+    help="Site file (YAML): server entries, lines and their settings, tolerances, known events.",
+)
+SET = _option(
+    "--set", "settings", section=KNOWN, metavar="SUFFIX=VALUE", multiple=True,
+    help="One setting for every line, over the site file, as in the provisioning file: "
+    "--set failBack.mode=duration. May be repeated.",
+)
+EVENT = _option(
+    "--event", "events", section=KNOWN, metavar="TEXT", multiple=True,
+    help='Something you know to have happened, shown in timelines: "12:03:04 sbc1 stopped". May be repeated.',
+)
+ENGINE = _option(
+    "--engine", section=READ, type=click.Choice(["auto", "libpcap", "tshark"]), default="auto", show_default=True,
+    help="What reads the packets. auto: libpcap, and tshark for the frames that need it, when it is installed.",
+)
+FILTER = _option(
+    "--filter", "bpf", section=READ, metavar="BPF",
+    help="Only packets that this capture filter lets through (outer packet, as captured). Frame numbers stay.",
+)
+KEYLOG = _option(
+    "--tls-keylog", "keylog", section=READ, metavar="FILE", type=click.Path(),
+    help="TLS keys (SSLKEYLOGFILE format), to read SIP inside TLS; needs tshark.",
+)
+FROM = _option(
+    "--from", "start", section=REPORTED, metavar="TIME",
+    help="Report from here on. Earlier packets are read all the same and teach the model. TIME: ISO 8601, "
+    "12:03[:04], +90s or +5m after the first packet, or @1700000300.5 (epoch).",
+)
+TO = _option("--to", "end", section=REPORTED, metavar="TIME", help="Report up to here. Nothing after it is read.")
+ZONE = _option(
+    "--tz", "zone", section=REPORTED, metavar="ZONE", default="local", show_default=True,
+    help="Time zone of the times shown and given: an IANA name (Europe/Berlin), utc or local.",
+)
+LINE = _option(
+    "--line", section=REPORTED, metavar="AOR", help="Only this line: sip:1001@pbx.example.com.",
+)
+FORMAT = _option(
+    "--format", "form", section=WAY, type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True,
+    help="What stdout gets: text to read, one JSON document, or JSON lines.",
+)
+OUTPUT = _option(
+    "-o", "--output", "directory", section=WAY, metavar="DIR", type=click.Path(),
+    help="Also write report.json into this directory, which is made if need be. Other files in it stay.",
+)
+FAIL_ON = _option(
+    "--fail-on", section=WAY, type=click.Choice(["info", "warning", "error", "never"]), default="never",
+    show_default=True, help="End with exit code 3 when there is a finding at least this severe.",
+)
+PROGRESS = _option(
+    "--progress/--no-progress", "show_progress", section=WAY, default=None,
+    help="Show on stderr how far the reading is.  [default: when stderr is a terminal]",
+)
+VERBOSE = _option(
+    "-v", "--verbose", section=GENERAL, count=True, expose_value=False, callback=_set_verbose,
+    help="Say more on stderr: a traceback when the tool itself fails.",
+)
+QUIET = _option(
+    "-q", "--quiet", section=GENERAL, is_flag=True, expose_value=False, callback=_set_quiet,
+    help="Say less on stderr: errors only.",
+)
+
+JOB = (CAPTURES, SITE, SET, EVENT, ENGINE, FILTER, KEYLOG, FROM, TO, ZONE)
+JOB_FIELDS = ("paths", "site", "settings", "engine", "bpf", "keylog", "start", "end", "zone", "events")
+
+
+def _decorated(function: Callable[..., Any], decorators: tuple[Decorator, ...]) -> Callable[..., Any]:
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
+
+
+def verbosity_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """-v and -q, which every command takes, before or after its name."""
+    return _decorated(command, (VERBOSE, QUIET))
+
+
+def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Captures and the options that choose and explain them; the command gets one `job`."""
+
+    @functools.wraps(command)
+    def with_job(**values: Any) -> Any:
+        from sipaudit.pipeline import Job
+
+        return command(job=Job(**{name: values.pop(name) for name in JOB_FIELDS}), **values)
+
+    return _decorated(with_job, JOB)
+
+
+def delivery_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How the report is wanted; the command gets one `delivery`, checked."""
+
+    @functools.wraps(command)
+    def with_delivery(form: str, directory: str | None, fail_on: str, **values: Any) -> Any:
+        delivery = Delivery(form, directory, fail_on)
+        delivery.check()
+        return command(delivery=delivery, **values)
+
+    return _decorated(with_delivery, (FORMAT, OUTPUT, FAIL_ON))
+
+
+def progress_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--progress/--no-progress."""
+    return PROGRESS(command)

@@ -1,0 +1,78 @@
+"""Where words go: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+
+import click
+
+from sipaudit.safe_text import safe_text
+
+VERBOSITY = "sipaudit.verbosity"  # key of the click context's meta: -1 quiet, 0, 1 and more verbose
+WIDTH_OF_A_FILE = 100  # columns, when stdout is no terminal and COLUMNS is not set
+
+
+def verbosity() -> int:
+    """How much to say on stderr: -1 after -q, else the number of -v."""
+    context = click.get_current_context(silent=True)
+    return 0 if context is None else int(context.meta.get(VERBOSITY, 0))
+
+
+def has_color() -> bool:
+    """Colours only on a terminal, and not when NO_COLOR (no-color.org) is set to anything."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def width() -> int:
+    """Columns to fill."""
+    return shutil.get_terminal_size((WIDTH_OF_A_FILE, 24)).columns
+
+
+def complain(text: str) -> None:
+    """One line on stderr that -q does not silence."""
+    click.echo(f"sipaudit: {safe_text(text)}", err=True)
+
+
+def note(text: str) -> None:
+    """One line on stderr, silenced by -q."""
+    if verbosity() >= 0:
+        complain(text)
+
+
+def warn(text: str) -> None:
+    """A warning on stderr, silenced by -q."""
+    note(f"warning: {text}")
+
+
+def emit_text(text: str) -> None:
+    """A result to stdout; characters that its encoding lacks are written as escapes."""
+    emit([text.encode(sys.stdout.encoding or "utf-8", "backslashreplace")])
+
+
+def emit(chunks: Iterable[bytes]) -> None:
+    """Results to stdout, piece by piece; stops quietly when the reader (`| head`) has gone."""
+    for chunk in chunks:
+        if not _write(chunk):
+            return
+
+
+def _write(chunk: bytes) -> bool:
+    try:
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        _silence_stdout()
+        if isinstance(error, BrokenPipeError):
+            return False
+        raise
+    return True
+
+
+def _silence_stdout() -> None:
+    """What is left in the buffer goes nowhere, so that the interpreter does not fail on it when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

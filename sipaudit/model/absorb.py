@@ -1,0 +1,317 @@
+"""`absorb`: how state follows the phone.  Descriptive and total.
+
+It never fails and never judges: whatever the phone does, right or wrong, the
+state follows it, so that one fault cannot make a second one out of what comes
+after.  It knows no settings and no reading; where regimes part, every track is
+followed.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from sipaudit.model.events import (
+    Answered,
+    Booted,
+    EntryChanged,
+    Failed,
+    Lost,
+    ModelEvent,
+    Resent,
+    Sent,
+)
+from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, Track, evidence
+from sipaudit.model.timers import UNDECLARED_EARLIEST
+
+WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
+EVIDENCE_KEPT = 8
+REACHES_KEPT = 32      # servers kept for one phone
+BINDINGS_KEPT = 16     # servers kept for one line
+ALIVE = frozenset({401, 407, 423})
+REDIRECTS = range(300, 400)
+
+Stays = tuple[Stay | None, Stay | None, Stay | None]
+
+
+def success(status: int) -> bool:
+    return 200 <= status < 300
+
+
+def tells_failure(answer: Answered) -> bool:
+    """Whether a final answer may count as a failure of its server, or leads away from it (F3, F4)."""
+    status = answer.status
+    if answer.method == "REGISTER" and status >= 400 and status not in ALIVE:
+        return True
+    return status in (408, 480) or 500 <= status < 600 or status in REDIRECTS
+
+
+# -- the phone: failure evidence ------------------------------------------------------------------------------------
+
+def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
+    """The phone's state after `event`."""
+    kind = type(event)
+    if kind is Sent:
+        return _with_reach(phone, _sent(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
+    if kind is Answered:
+        return _with_reach(phone, _answered(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
+    if isinstance(event, Failed):
+        return _with_reach(phone, _failed(phone.reach(event.server), event))
+    if isinstance(event, Lost):
+        return PhoneState(phone.reaches, event.time)
+    if isinstance(event, Booted) and not event.possible:
+        return PhoneState((), phone.lost)
+    return phone
+
+
+def _with_reach(phone: PhoneState, reach: Reach) -> PhoneState:
+    reaches = phone.reaches
+    for index, known in enumerate(reaches):
+        if known.server == reach.server:
+            return PhoneState((*reaches[:index], reach, *reaches[index + 1:]), phone.lost)
+    return PhoneState((*reaches[-REACHES_KEPT + 1:], reach), phone.lost)
+
+
+def _sent(reach: Reach, request: Sent) -> Reach:
+    if request.method == "CANCEL":
+        return reach
+    # the oldest is kept when there are too many: evidence counts from the first unanswered send
+    waiting = reach.waiting if len(reach.waiting) < WAITING_KEPT else reach.waiting[:-1]
+    return Reach(reach.server, (*waiting, request), reach.ringing, reach.hard, reach.doubtful, reach.answered)
+
+
+def _answered(reach: Reach, answer: Answered) -> Reach:
+    if answer.status < 200:
+        if answer.method != "INVITE" or answer.transaction in reach.ringing:
+            return reach  # F4: a provisional stops no non-INVITE's timer F
+        ringing = (*reach.ringing[-WAITING_KEPT:], answer.transaction)
+        return Reach(reach.server, reach.waiting, ringing, reach.hard, reach.doubtful, reach.answered)
+    return _finally_answered(reach, answer)
+
+
+def _finally_answered(reach: Reach, answer: Answered) -> Reach:
+    doubt = tells_failure(answer)
+    waiting, hard, doubtful = reach.waiting, reach.hard, reach.doubtful
+    if len(waiting) == 1 and waiting[0].transaction == answer.transaction:
+        waiting = ()
+    else:
+        waiting = tuple(request for request in waiting if not _settles(answer, request, doubt))
+    if hard and not doubt:
+        hard = tuple(failure for failure in hard if not _disproves(answer, failure.sent))
+    if doubtful and not doubt:
+        doubtful = tuple(old for old in doubtful if old.method != answer.method or not _disproves(answer, old.time))
+    if doubt:
+        doubtful = (*doubtful[:EVIDENCE_KEPT - 1], answer)
+    ringing = tuple(number for number in reach.ringing if number != answer.transaction) if reach.ringing else ()
+    return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer)
+
+
+def _settles(answer: Answered, request: Sent, doubt: bool) -> bool:
+    """Whether `answer` ends the wait for `request`: its own, or (an answer that proves the server alive) one of the
+    same method begun later; silence inside a dialog ends with any later answer."""
+    if request.transaction == answer.transaction:
+        return True
+    same = request.in_dialog or request.method == answer.method
+    return not doubt and same and _disproves(answer, request.time)
+
+
+def _disproves(answer: Answered, since: float) -> bool:
+    """Whether `answer` belongs to an out-of-dialog request begun after `since` (reference-model.md 1, *failure*)."""
+    return not answer.in_dialog and answer.sent is not None and answer.sent > since
+
+
+def _failed(reach: Reach, failure: Failed) -> Reach:
+    hard = (*reach.hard[:EVIDENCE_KEPT - 1], failure)
+    return Reach(reach.server, reach.waiting, reach.ringing, hard, reach.doubtful, reach.answered)
+
+
+# -- the line: working server and bindings --------------------------------------------------------------------------
+
+def absorb_line(line: LineState, phone: PhoneState, event: ModelEvent) -> LineState:
+    """The line's state after `event`; `phone` is the phone's state before it."""
+    kind = type(event)
+    if kind is Sent:
+        return _line_sent(line, event)  # type: ignore[arg-type]
+    if kind is Answered:
+        return _line_answered(line, phone, event)  # type: ignore[arg-type]
+    if isinstance(event, Resent):
+        return _line_resent(line, event)
+    if isinstance(event, Booted):
+        return _line_booted(line, event)
+    if isinstance(event, EntryChanged):
+        return replace(line, answer=event, reordered=event if event.reordered else line.reordered)
+    return line
+
+
+def _line_sent(line: LineState, request: Sent) -> LineState:
+    stays = _all_touched(line, request)
+    bindings = line.bindings
+    if request.method == "REGISTER":
+        binding = line.binding(request.server) or Binding(request.server)
+        bindings = _with_binding(bindings, replace(binding, register=request, resent=None))
+    if stays is line.stays and bindings is line.bindings:
+        return line
+    return LineState(stays, bindings, line.boot, line.answer, line.reordered)
+
+
+def _line_resent(line: LineState, packet: Resent) -> LineState:
+    line = _with_stays(line, _all_touched(line, packet))
+    binding = line.binding(packet.server)
+    if binding is None or binding.register is None or binding.register.transaction != packet.transaction:
+        return line
+    return replace(line, bindings=_with_binding(line.bindings, replace(binding, resent=packet.time)))
+
+
+def _with_stays(line: LineState, stays: Stays) -> LineState:
+    if stays is line.stays:
+        return line
+    return LineState(stays, line.bindings, line.boot, line.answer, line.reordered)
+
+
+def _all_touched(line: LineState, packet: Sent | Resent) -> Stays:
+    """Stays after a send: where the packet went elsewhere than to the working server, or back to it."""
+    if all(stay is None or (stay.server == packet.server and stay.away is None) for stay in line.stays):
+        return line.stays  # the usual case, and the only one that must be cheap
+    answered, registered, regained = line.stays
+    return (_touched(line, answered, packet, Track.ANSWERED), _touched(line, registered, packet, Track.REGISTERED),
+            _touched(line, regained, packet, Track.REGAINED))
+
+
+def _opens(packet: Sent | Resent) -> bool:
+    """Whether a packet may open a failback: dialog-initiating, or a REGISTER that asks for more than 0."""
+    if type(packet) is not Sent or packet.in_dialog or packet.follows is not None:
+        return False
+    return packet.expires != 0 if packet.method == "REGISTER" else packet.method in ("INVITE", "SUBSCRIBE", "REFER")
+
+
+def _touched(line: LineState, stay: Stay | None, packet: Sent | Resent, track: Track) -> Stay | None:
+    if stay is None:
+        return None
+    if packet.server == stay.server:
+        return stay if stay.away is None else replace(stay, away=None)
+    if type(packet) is not Sent:
+        return stay
+    if stay.away is None:
+        stay = replace(stay, away=packet)
+    if stay.tried is None and _opens(packet) and not _refreshes(line, packet, track):
+        stay = replace(stay, tried=packet)
+    return stay
+
+
+def _refreshes(line: LineState, packet: Sent, track: Track) -> bool:
+    """Whether a REGISTER renews a binding that the line still holds at that server (F7)."""
+    if packet.method != "REGISTER":
+        return False
+    binding = line.binding(packet.server)
+    return binding is not None and _holds(binding, packet.time, track)
+
+
+def _holds(binding: Binding, now: float, track: Track) -> bool:
+    """Whether the line holds the binding at `now` on this track: by the clock, and not left by a failover (F8)."""
+    return binding.until > now and not (track is Track.REGAINED and binding.left is not None)
+
+
+def _with_binding(bindings: tuple[Binding, ...], binding: Binding) -> tuple[Binding, ...]:
+    for index, known in enumerate(bindings):
+        if known.server == binding.server:
+            return (*bindings[:index], binding, *bindings[index + 1:])
+    return (*bindings[-BINDINGS_KEPT + 1:], binding)
+
+
+def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> LineState:
+    if answer.status < 200:
+        return line
+    stays = line.stays
+    if success(answer.status):
+        stays = _stays_answered(line, phone, answer)
+    if answer.method == "REGISTER":
+        return _registered(line, answer, stays)
+    return _with_stays(line, stays)
+
+
+def _stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stays:
+    answered, registered, regained = line.stays
+    if all(stay is not None and stay.server == answer.server for stay in line.stays):
+        return line.stays
+    if answer.in_dialog:
+        return _noted(answered, answer), _noted(registered, answer), _noted(regained, answer)
+    return (_moved(line, phone, answered, answer, Track.ANSWERED),
+            _moved(line, phone, registered, answer, Track.REGISTERED),
+            _moved(line, phone, regained, answer, Track.REGAINED))
+
+
+def _noted(stay: Stay | None, answer: Answered) -> Stay | None:
+    """An in-dialog 2xx moves nothing, but read literally it might (reference-model.md 1, *working server*)."""
+    return stay if stay is None or stay.server == answer.server else replace(stay, in_dialog=answer)
+
+
+def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> Stay | None:
+    if not _moves(line, phone, stay, answer, track):
+        return stay
+    if stay is None:
+        return Stay(answer.server, answer)
+    failed = tuple(evidence(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST))
+    return Stay(answer.server, answer, stay.away, stay.server, failed)
+
+
+def _moves(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> bool:
+    """Whether this 2xx to an out-of-dialog request makes its server the working one, on this track."""
+    if stay is not None and stay.server == answer.server:
+        return False
+    binding = line.binding(answer.server)
+    if answer.method != "REGISTER":
+        if track is Track.ANSWERED:
+            return True
+        if track is Track.REGISTERED:
+            return binding is not None and binding.granted is not None
+        return binding is not None and _holds(binding, answer.time, track)
+    if answer.asked == 0 or (answer.granted == 0 and track is not Track.ANSWERED):
+        return False  # a de-registration moves nothing, and an explicit 0 keeps the gate shut (F6)
+    if stay is None or binding is None or not _holds(binding, answer.sent or answer.time, track):
+        return True
+    # F7: the refresh of a live binding elsewhere moves nothing, unless the working server had failed
+    return any(evidence(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST))
+
+
+def _registered(line: LineState, answer: Answered, stays: Stays) -> LineState:
+    binding = line.binding(answer.server) or Binding(answer.server)
+    bindings = _with_binding(line.bindings, _granted(binding, answer))
+    bindings = _left(bindings, line.stays[Track.REGAINED], stays[Track.REGAINED])
+    return LineState(stays, bindings, line.boot, line.answer, line.reordered)
+
+
+def _granted(binding: Binding, answer: Answered) -> Binding:
+    """The binding after a final answer to a REGISTER (RFC 3261 10.2.4; F6 for the expiry)."""
+    register = None if binding.register and binding.register.transaction == answer.transaction else binding.register
+    if not success(answer.status):
+        if answer.status in ALIVE:
+            return Binding(binding.server, register, binding.granted, binding.since, binding.refreshes,
+                           binding.refused, binding.left)
+        return replace(binding, register=register, refused=answer)
+    if answer.asked == 0 or answer.granted == 0:
+        return Binding(binding.server, register)
+    # sent before the server was left, the 200 restores nothing (F8)
+    stale = binding.left is not None and answer.sent is not None and answer.sent <= binding.left
+    left = binding.left if stale else None
+    if binding.granted is not None and binding.until > (answer.sent or answer.time) and binding.left is None:
+        return Binding(binding.server, register, answer, binding.since, binding.refreshes + 1, None, left)
+    return Binding(binding.server, register, answer, answer, 0, None, left)
+
+
+def _left(bindings: tuple[Binding, ...], before: Stay | None, after: Stay | None) -> tuple[Binding, ...]:
+    """Mark the binding at the server that a failover left (F8). A failback leaves no mark: it goes back to where
+    the line came from, without evidence against the server it leaves."""
+    if before is None or after is None or before is after or before.server == after.server:
+        return bindings
+    if not after.failed and after.server == before.origin:
+        return bindings
+    return tuple(
+        replace(binding, left=after.arrived.time) if binding.server == before.server else binding
+        for binding in bindings
+    )
+
+
+def _line_booted(line: LineState, boot: Booted) -> LineState:
+    if boot.possible:
+        return replace(line, boot=boot)
+    return LineState(answer=line.answer)  # a boot that was seen forgets registrations, marks and timers
+

@@ -1,0 +1,188 @@
+"""What became of a line: its moves, its tries and its registrations, read off the steps of its replay."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from sipaudit.model.absorb import success
+from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
+from sipaudit.model.judge import possible_regimes
+from sipaudit.model.observations import Step
+from sipaudit.model.profile import Profile
+from sipaudit.model.state import TRACK_OF, Binding, LineState, Stay, Track, evidence
+from sipaudit.model.timers import NO_EXPIRY, UNDECLARED_EARLIEST
+
+ROWS_KEPT = 10_000   # moves, tries and registrations kept for one line
+TRY_ENDS = 32.0      # seconds without an answer after which a try has timed out (64*T1)
+
+
+class MoveKind(StrEnum):
+    FAILOVER = "failover"
+    FAILBACK = "failback"
+    FALLBACK = "fallback"
+    UNKNOWN = "unknown"
+
+
+class MoveSeen(Struct, frozen=True):
+    """A change of the working server; `time` the answer that made it, `first_packet` the first one sent there."""
+
+    time: float
+    first_packet: float | None
+    kind: MoveKind
+    source: str
+    target: str
+    cause: str
+    evidence: tuple[ModelEvent, ...]
+
+
+class TrySeen(Struct):
+    """A request that left a working server which had not failed, and what came of it."""
+
+    request: Sent
+    result: str = "unknown"
+
+
+class RegistrationSeen(Struct, frozen=True):
+    """One stretch of a registration at one server; `end` None while it lives."""
+
+    server: str
+    since: float
+    until: float | None
+    expires: float | None
+    refreshes: int
+    end: str | None
+
+
+class History:
+    """Follows one line's steps and keeps what a report shows of them, within bounds."""
+
+    def __init__(self) -> None:
+        self.moves: list[MoveSeen] = []
+        self.tries: list[TrySeen] = []
+        self.ended: list[RegistrationSeen] = []
+
+    def take(self, step: Step, profile: Profile) -> None:
+        """Take in one step. `profile` gives the order of servers and the regime, as far as known."""
+        if step.before is step.after:
+            return
+        track = track_of(profile)
+        before, after = step.before.stays[track], step.after.stays[track]
+        if before is not after:
+            self._stayed(before, after, step, profile)
+        self._tried(step)
+        if step.before.bindings is not step.after.bindings:
+            self._bound(step, invalidates=track is Track.REGAINED)
+
+    def _stayed(self, before: Stay | None, after: Stay | None, step: Step, profile: Profile) -> None:
+        if before is None or after is None:
+            return
+        if before.server != after.server:
+            if len(self.moves) < ROWS_KEPT:
+                self.moves.append(_move(before, after, profile))
+        elif after.tried is step.event and isinstance(step.event, Sent) and len(self.tries) < ROWS_KEPT:
+            failed = any(evidence(step.phone.reach(before.server), step.event.time, UNDECLARED_EARLIEST))
+            if not failed:  # after a failure it is a failover on its way, not a try to return
+                self.tries.append(TrySeen(step.event))
+
+    def _tried(self, step: Step) -> None:
+        """Settle the last try by its answer, or by the time that has passed."""
+        event = step.event
+        if not self.tries or self.tries[-1].result != "unknown":
+            return
+        last = self.tries[-1]
+        if isinstance(event, Answered) and event.server == last.request.server and event.status >= 200:
+            if event.method == last.request.method and event.status not in (401, 407, 423):
+                last.result = "answered" if success(event.status) else "refused"
+        elif isinstance(event, Failed) and event.server == last.request.server:
+            last.result = "refused"
+        elif event.time - last.request.time > TRY_ENDS:
+            last.result = "timeout"
+
+    def _bound(self, step: Step, invalidates: bool) -> None:
+        for binding in step.before.bindings:
+            after = step.after.binding(binding.server)
+            ended = _ended(binding, after, step, invalidates)
+            if ended is not None and len(self.ended) < ROWS_KEPT:
+                self.ended.append(ended)
+
+    def registrations(self, state: LineState, now: float, profile: Profile) -> list[RegistrationSeen]:
+        """All stretches, those that live at `now` last. Ordered by beginning."""
+        gated = track_of(profile) is Track.REGAINED
+        rows = self.ended + [_row(binding, now, gated) for binding in state.bindings if binding.granted]
+        return sorted(rows, key=lambda row: (row.since, row.server))
+
+
+def track_of(profile: Profile) -> Track:
+    """The track of the line's regime; R0's where it is unknown, because it believes every answer."""
+    regimes = possible_regimes(profile.settings)
+    return TRACK_OF[next(iter(regimes))] if len(regimes) == 1 else Track.ANSWERED
+
+
+def _move(before: Stay, after: Stay, profile: Profile) -> MoveSeen:
+    kind = _kind(before, after, profile)
+    cause = _cause(after) if kind is MoveKind.FAILOVER else _failback_cause(kind, profile)
+    first = after.first.time if after.first else None
+    proof = (*after.failed[:3], *([after.first] if after.first else []), after.arrived)
+    return MoveSeen(after.arrived.time, first, kind, before.server, after.server, cause, tuple(dict.fromkeys(proof)))
+
+
+def _kind(before: Stay, after: Stay, profile: Profile) -> MoveKind:
+    if before.server in profile.fallback or after.server in profile.fallback:
+        return MoveKind.FALLBACK
+    if after.failed:
+        return MoveKind.FAILOVER
+    entry = profile.entry
+    here = entry.priority(before.server) if entry else None
+    there = entry.priority(after.server) if entry else None
+    return MoveKind.FAILBACK if here is not None and there is not None and there < here else MoveKind.UNKNOWN
+
+
+def _failback_cause(kind: MoveKind, profile: Profile) -> str:
+    mode = profile.settings.mode
+    return str(mode) if kind is MoveKind.FAILBACK and mode is not None else "unknown"
+
+
+def _cause(stay: Stay) -> str:
+    """Why the line left, by the firmest evidence there is: a transport failure, then a code, then silence."""
+    for item in stay.failed:
+        if isinstance(item, Failed):
+            return str(item.kind)
+    codes = [item.status for item in stay.failed if isinstance(item, Answered)]
+    if codes:
+        return "503" if 503 in codes else "other-response"
+    return "timeout"
+
+
+def _ended(before: Binding, after: Binding | None, step: Step, invalidates: bool) -> RegistrationSeen | None:
+    """The stretch that this step ended, if it did."""
+    if before.granted is None or after is before:
+        return None
+    if after is None or after.granted is None:
+        return _closed(before, step.event.time, "deregistered" if before.until > step.event.time else "expired")
+    if after.since is before.since:
+        return None
+    if before.left is not None and invalidates:
+        return _closed(before, before.left, "invalidated")
+    expired = before.until <= step.event.time
+    return _closed(before, before.until if expired else step.event.time, "expired" if expired else "replaced")
+
+
+def _closed(binding: Binding, until: float, end: str) -> RegistrationSeen:
+    assert binding.since is not None
+    return RegistrationSeen(binding.server, binding.since.time, until, _finite(binding.expires), binding.refreshes, end)
+
+
+def _row(binding: Binding, now: float, gated: bool) -> RegistrationSeen:
+    if gated and binding.left is not None:
+        return _closed(binding, binding.left, "invalidated")
+    if binding.until <= now:
+        return _closed(binding, binding.until, "expired")
+    live = _closed(binding, binding.until, "")
+    return RegistrationSeen(live.server, live.since, _finite(binding.until), live.expires, live.refreshes, None)
+
+
+def _finite(seconds: float) -> float | None:
+    return None if seconds == NO_EXPIRY else seconds
+

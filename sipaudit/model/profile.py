@@ -1,0 +1,61 @@
+"""What judging needs beside the state: who the phone is, which servers it has, what its settings are."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from msgspec import Struct
+
+from sipaudit.model.settings import LineSettings, ServerEntry, Tolerances
+
+SOUNDPOINT = frozenset({"320", "321", "330", "331", "335", "430", "450", "550", "560", "650", "670"})
+EARLY_VVX = frozenset({"500", "1500"})
+
+
+class Vendor(StrEnum):
+    """Whose behaviour the model knows."""
+
+    MODELLED = "modelled"
+    UNMODELLED = "unmodelled"
+    UNKNOWN = "unknown"
+
+
+class Profile(Struct, frozen=True):
+    """One line at one server entry, as far as it is known.
+
+    `entry` is None while no list is known; `fallback` are the servers (keys) of
+    the line's other entries.  `vouched` says that the advisory names this model
+    and firmware (C9).  `covered_from` is when the capture begins to show this
+    phone's segment (seconds since the epoch), `loss_near` a measured loss that
+    cannot be placed.  `heard` are the servers that were ever seen speaking to the phone.
+    """
+
+    settings: LineSettings
+    entry: ServerEntry | None = None
+    fallback: frozenset[str] = frozenset()
+    vendor: Vendor = Vendor.UNKNOWN
+    firmware: str | None = None
+    vouched: bool = False
+    identity_unsure: bool = False
+    list_in_doubt: bool = False
+    lossy: bool = False
+    covered_from: float = 0.0
+    heard: frozenset[str] = frozenset()
+    tolerances: Tolerances = Tolerances()
+
+
+def version(firmware: str) -> tuple[int, ...]:
+    """`4.0.1.13681` as numbers; what is no number ends it."""
+    return tuple(int(part) for part in re.findall(r"\d{1,9}", firmware)[:6])
+
+
+def vouched(model: str | None, firmware: str | None) -> bool:
+    """Whether the advisory names this model on this firmware (C9)."""
+    if model is None or firmware is None:
+        return False
+    family, _, number = model.partition("_")
+    release = version(firmware)[:3]
+    if family == "SPIP" and number in SOUNDPOINT:
+        return release == (3, 2, 5) or (3, 3, 2) <= release < (3, 4) or release >= (4, 0, 0)
+    return family == "VVX" and number in EARLY_VVX and release >= (4, 0, 1)

@@ -1,0 +1,45 @@
+"""How much is remembered, and for how long.  Everything grows with what is open, nothing with what has passed."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+TRANSACTION_LIFE = 32.0   # seconds after its last packet (64*T1, RFC 3261 17)
+TRANSACTION_CHECK = 36.0  # so that an answer within 4 s costs one look only
+RINGING_LIFE = 3600.0     # an INVITE with a provisional response has no limit (reference-model.md 6); a bound it needs
+SWEEP = 1.0               # seconds between two looks at what is due
+
+DIALOG_CHECK = 64.0
+DIALOG_LIFE = 64.0        # a call that rings, or is over
+CALL_LIFE = 86_400.0      # a call that is up, since its last message
+SUBSCRIPTION_LIFE = 3600.0  # and never less than twice what was asked for
+
+LEAP = 16.0               # seconds that one packet can make pass: a leaping clock must not make everything forgotten
+SET_BACK = 60.0           # packets older than this against the newest: the clock was set back
+
+BOOT_SILENCE = 20.0       # reference-model.md 1, *boot*
+MID_LIFE = 32.0           # seconds from a phone's first packet in which what has no beginning is no loss
+
+LINES_UNPROVEN = 16       # lines of a phone shown before they got a 2xx, and of a candidate for a phone
+FIRST_CALL_IDS = 3        # REGISTER Call-IDs remembered for a phone, and one more a line
+AGAIN_KEPT = 64           # challenged requests of one phone waiting to be sent again
+FORKS = 16                # remote tags of one leg
+ROUTES = 8                # servers of one line remembered for finding its DNS chain
+PORTS = 4                 # Contact ports of one line remembered to see them alternate
+SOURCE_LINES = 64         # lines (and phones) behind one address that a packet beside SIP may concern
+WORDS = 64                # different methods, statuses, defects counted by name
+
+
+class Bounds(Struct, frozen=True):
+    """Counts that may be set. The `strange` ones are for sources that are no phones (yet), so that a flood of theirs
+    pushes out nothing of a phone's."""
+
+    transactions: int = 200_000
+    strange_transactions: int = 20_000
+    legs: int = 100_000
+    strange_legs: int = 5_000
+    candidates: int = 10_000
+    held: int = 64          # events kept for a candidate until it proves to be a phone
+    servers: int = 10_000
+    sights: int = 200_000
+    names: int = 8_192      # resource record sets

@@ -1,0 +1,48 @@
+"""What was counted in one capture (contract.md 3 `captures`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sipaudit.reconstruct.bounds import WORDS
+
+OTHER = "other"
+
+
+class Traffic:
+    """Counters of one capture.
+
+    `malformed` by defect; `missing_halves` responses without their request and ACKs without their final response, of
+    phones that had been seen for a while; `mid_life` what began before the capture; `one_way` phones of which one
+    direction only was seen; `encrypted` unreadable connections by transport; `evicted` what the bounds pushed out.
+    """
+
+    __slots__ = ("encrypted", "evicted", "first", "malformed", "methods", "mid_life", "missing_halves", "one_way",
+                 "statuses")
+
+    def __init__(self, first: float) -> None:
+        self.first = first
+        self.methods: dict[str, int] = {}
+        self.statuses: dict[int, int] = {}
+        self.malformed: dict[str, int] = {}
+        self.encrypted: dict[str, int] = {}
+        self.evicted: dict[str, int] = {}
+        self.mid_life = 0
+        self.missing_halves = 0
+        self.one_way = 0
+
+    @property
+    def sip_messages(self) -> int:
+        """Messages that could be placed: requests and responses."""
+        return sum(self.methods.values()) + sum(self.statuses.values())
+
+    def count_malformed(self, defects: Iterable[str]) -> None:
+        for defect in defects:
+            tally(self.malformed, defect)
+
+
+def tally(counts: dict[str, int], word: str) -> None:
+    """One more of `word`; words come from the wire, so after WORDS of them the rest share a name."""
+    if word not in counts and len(counts) >= WORDS:
+        word = OTHER
+    counts[word] = counts.get(word, 0) + 1

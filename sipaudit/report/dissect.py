@@ -1,0 +1,147 @@
+"""Wireshark's own dissection of single frames, fetched through pyshark.
+
+pyshark's XML mode is the one used: it keeps two SIP messages of one frame apart, where its JSON mode merges them and
+its EK mode raises.  pyshark 0.6 needs tshark, and an event loop handed to it: the one it would set up itself takes a
+child watcher that newer Pythons no longer have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from ..errors import InputError
+
+MAX_FRAMES = 1_000  # of one call: each is held whole
+INSTALL_HINT = "install tshark (apt install tshark) and a Python that pyshark supports; the other commands need neither"
+
+_EXPERT = "_ws.expert"
+
+
+class Field(Struct, frozen=True, gc=False):
+    """One line of the dissection: Wireshark's filter name (may be empty), the text it shows, the value in it."""
+
+    name: str
+    text: str
+    value: str
+
+
+class Layer(Struct, frozen=True, gc=False):
+    """A protocol of the frame, with its fields in the order of the bytes."""
+
+    name: str
+    fields: tuple[Field, ...]
+
+
+class Dissection(Struct, frozen=True, gc=False):
+    """A frame as Wireshark reads it, outermost layer first. `experts` its remarks (errors, warnings, notes)."""
+
+    frame: int
+    layers: tuple[Layer, ...]
+    experts: tuple[str, ...] = ()
+
+
+def dissect(
+    path: str, frames: Sequence[int], *, keylog: str | None = None, tls_ports: Sequence[int] = ()
+) -> list[Dissection]:
+    """The dissections of these frames (Wireshark's numbers) of the capture at `path`, in their order in the file.
+
+    Raises InputError for a frame that the capture does not have, for a file that tshark cannot read, and where
+    tshark or pyshark is missing.
+    """
+    wanted = sorted(set(frames))
+    if not wanted:
+        return []
+    if wanted[0] < 1 or len(wanted) > MAX_FRAMES:
+        raise InputError(f"frame numbers start at 1, and at most {MAX_FRAMES} frames are shown at once", file=path)
+    found = _fetch(path, wanted, keylog, tls_ports)
+    if missing := sorted(set(wanted) - {each.frame for each in found}):
+        names = ", ".join(map(str, missing[:10]))
+        raise InputError(f"no such frame: {names}", fix="frames are numbered from 1, as in Wireshark", file=path)
+    return found
+
+
+def _fetch(path: str, frames: list[int], keylog: str | None, tls_ports: Sequence[int]) -> list[Dissection]:
+    loop = asyncio.new_event_loop()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pyshark's use of asyncio is its own affair
+            return _read(_open(path, frames, keylog, tls_ports, loop), path, loop)
+    finally:
+        loop.close()
+
+
+def _open(
+    path: str, frames: list[int], keylog: str | None, tls_ports: Sequence[int], loop: asyncio.AbstractEventLoop
+) -> Any:
+    try:
+        import pyshark
+
+        return pyshark.FileCapture(
+            path, eventloop=loop, keep_packets=False,
+            display_filter="frame.number in {" + ", ".join(map(str, frames)) + "}",
+            custom_parameters=["-c", str(frames[-1])],
+            override_prefs={"tls.keylog_file": keylog} if keylog else {},
+            decode_as={f"tls.port=={port}": "sip" for port in tls_ports},
+        )
+    except FileNotFoundError as error:
+        raise InputError("no such file", file=path) from error
+    except (ImportError, AttributeError, NotImplementedError) as error:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise InputError(f"pyshark does not work with this Python ({version}): {error}", fix=INSTALL_HINT) from error
+
+
+def _read(capture: Any, path: str, loop: asyncio.AbstractEventLoop) -> list[Dissection]:
+    from pyshark.capture.capture import TSharkCrashException
+    from pyshark.tshark.tshark import TSharkNotFoundException
+
+    found: list[Dissection] = []
+    try:
+        found.extend(map(_dissection, capture))
+    except TSharkNotFoundException as error:
+        raise InputError("Wireshark's dissection needs tshark, which is not installed", fix=INSTALL_HINT) from error
+    except PermissionError as error:
+        raise InputError("no permission to read this file", file=path) from error
+    except TSharkCrashException as error:
+        if not found:  # a capture that is cut short ends like this too, behind its last frame
+            said = re.search(r'Last error line: (?:.*" )?(.*?)\.?\n', str(error))
+            reason = f" ({said[1]})" if said else ""
+            raise InputError(f"tshark cannot read this capture{reason}", file=path) from error
+    finally:
+        _close(capture, loop)
+    return found
+
+
+def _close(capture: Any, loop: asyncio.AbstractEventLoop) -> None:
+    """End the process and its readers; pyshark would try again when it is collected, with the loop gone."""
+    for process in capture._running_processes:
+        if process.returncode is None:
+            process.kill()
+            loop.run_until_complete(process.wait())
+    capture._running_processes.clear()
+    if readers := asyncio.all_tasks(loop):
+        loop.run_until_complete(asyncio.wait(readers))
+
+
+def _dissection(packet: Any) -> Dissection:
+    layers = tuple(_layer(layer) for layer in (packet.frame_info, *packet.layers))
+    experts = [field.text for layer in layers for field in layer.fields if field.name == _EXPERT]
+    return Dissection(int(packet.number), layers, tuple(dict.fromkeys(experts)))
+
+
+def _layer(layer: Any) -> Layer:
+    """pyshark groups fields by name: their positions put them back in order, what contains others before it."""
+    fields = [field for group in layer._all_fields.values() for field in group.all_fields if not field.hide]
+    fields.sort(key=lambda field: (int(field.pos or 0), -int(field.size or 0)))
+    return Layer(layer.layer_name, tuple(map(_field, fields)))
+
+
+def _field(field: Any) -> Field:
+    name, shown = field.name or "", field.show or ""
+    return Field(name, field.showname or shown or name, shown)

@@ -1,0 +1,166 @@
+"""From observations to findings: one request one finding, one fault one finding (reference-model.md 4)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sipaudit.model.events import Answered, ModelEvent
+from sipaudit.model.observations import Fact, Observation, Step, Verdict
+from sipaudit.model.settings import LineSettings
+from sipaudit.model.values import Assumption, Confidence, Finding, Frame, Reason, moment
+from sipaudit.rulebook.rules import Rule, Wording
+from sipaudit.rulebook.wording import SECONDS, fill
+
+EVIDENCE_KEPT = 20
+# Of several rules that one request breaks, the first here is the finding; the others stand in its `also`.
+ONE_REQUEST = (
+    "deregistration-at-failover", "failback-without-registration", "signalling-to-unregistered-server",
+    "failback-during-call", "premature-failback", "primary-not-tried-first", "credentials-to-wrong-server",
+    "failover-without-failure", "failover-skipped-server",
+)
+
+
+class Subject(Protocol):
+    """Whose step it is, and how its packets are named in a report."""
+
+    @property
+    def line(self) -> str: ...
+    @property
+    def phone(self) -> str: ...
+    @property
+    def settings(self) -> LineSettings: ...
+    def server(self, key: str) -> str: ...
+    def frame(self, event: ModelEvent) -> Frame: ...
+
+
+class Fault(Struct):
+    """A finding in the making: the first condemning observation, and what joined it since."""
+
+    rule: Rule
+    subject: Subject
+    first: Observation
+    also: tuple[str, ...]
+    evidence: dict[Frame, None]
+    times: int = 1
+
+
+class Faults:
+    """Gathers faults of many lines. `reached` and `inconclusive` count checks by line, rule and reason."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.by_expectation: dict[str, list[Rule]] = {}
+        for rule in rules:
+            self.by_expectation.setdefault(rule.expectation, []).append(rule)
+        self.done: list[Fault] = []
+        self.open: dict[tuple[str, str, str], Fault] = {}
+        self.reached: Counter[str] = Counter()
+        self.inconclusive: dict[tuple[str, str], Counter[tuple[str, Reason]]] = {}
+
+    def take(self, step: Step, subject: Subject) -> None:
+        """Take in what one step of a line observed."""
+        if rearms(step):
+            for rules in self.by_expectation.values():
+                for rule in rules:
+                    self.open.pop((rule.id, subject.line, subject.phone), None)
+        broken = [pair for observation in step.observations for pair in self._broken(observation, subject)]
+        if broken:
+            broken.sort(key=lambda pair: ONE_REQUEST.index(pair[0].id) if pair[0].id in ONE_REQUEST else -1)
+            (rule, observation), also = broken[0], tuple(rule.id for rule, _ in broken[1:])
+            self._add(rule, observation, also, subject)
+
+    def _broken(self, observation: Observation, subject: Subject) -> Iterable[tuple[Rule, Observation]]:
+        for rule in self.by_expectation.get(observation.expectation, ()):
+            self.reached[rule.id] += 1
+            if observation.verdict is Verdict.INCONCLUSIVE and observation.reason is not None:
+                counts = self.inconclusive.setdefault((subject.line, subject.phone), Counter())
+                counts[rule.id, observation.reason] += 1
+            elif observation.verdict in rule.verdicts and (rule.when is None or rule.when.holds(_facts(observation))):
+                yield rule, observation
+
+    def _add(self, rule: Rule, observation: Observation, also: tuple[str, ...], subject: Subject) -> None:
+        key = (rule.id, subject.line, subject.phone)
+        fault = self.open.get(key)
+        if fault is None:
+            fault = Fault(rule, subject, observation, also, {})
+            self.open[key] = fault
+            self.done.append(fault)
+        else:
+            fault.times += 1
+        for event in (*observation.proof, observation.event):
+            if len(fault.evidence) < EVIDENCE_KEPT:
+                fault.evidence[subject.frame(event)] = None
+
+    def findings(self) -> list[Finding]:
+        """All findings, numbered by (time, line, phone, rule)."""
+        found = [_finding(fault) for fault in self.done]
+        found.sort(key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
+        return [_numbered(finding, number) for number, finding in enumerate(found, 1)]
+
+
+def rearms(step: Step) -> bool:
+    """A fault may be said again after a move of the line, or a 200 to a REGISTER where it had no live binding."""
+    event = step.event
+    if not isinstance(event, Answered) or step.before is step.after:
+        return False
+    if any(_server(old) != _server(new) for old, new in zip(step.before.stays, step.after.stays, strict=True)):
+        return True
+    binding = step.after.binding(event.server) if event.method == "REGISTER" else None
+    return binding is not None and binding.since is event
+
+
+def _server(stay: object) -> object:
+    return getattr(stay, "server", None)
+
+
+def _facts(observation: Observation) -> dict[str, Fact]:
+    method = getattr(observation.event, "method", None)
+    return {"clause": observation.clause, "server": observation.server, "method": method, **observation.facts}
+
+
+def _wording(rule: Rule, facts: dict[str, Fact]) -> Wording:
+    return next((wording for wording in rule.message if wording.when is None or wording.when.holds(facts)),
+                rule.message[-1])
+
+
+def _finding(fault: Fault) -> Finding:
+    observation, subject = fault.first, fault.subject
+    facts = _facts(observation)
+    shown = {**facts, **{key: subject.server(str(facts[key])) for key in ("server", "working") if facts.get(key)}}
+    wording = _wording(fault.rule, facts)
+    evidence = sorted(fault.evidence, key=lambda frame: (frame.time, frame.frame or 0))
+    return Finding(
+        id="", rule=fault.rule.id, severity=fault.rule.severity, confidence=_confidence(observation.assumptions),
+        line=subject.line, phone=subject.phone, server=subject.server(observation.server),
+        time=moment(observation.event.time), expected=fill(wording.expected, shown, subject.settings),
+        observed=fill(wording.observed, shown, subject.settings), basis=[observation.clause],
+        facts=_report_facts(shown, fault.times), assumptions=list(observation.assumptions), also=list(fault.also),
+        cause=None, incident=None, suppressed=None,
+        wireshark=_display_filter(evidence, subject.frame(observation.event).capture), evidence=evidence,
+    )
+
+
+def _confidence(assumptions: tuple[Assumption, ...]) -> Confidence:
+    return Confidence.LIKELY if assumptions else Confidence.CERTAIN
+
+
+def _report_facts(facts: dict[str, Fact], times: int) -> dict[str, int | float | str | list[float] | None]:
+    kept = {key: value for key, value in facts.items() if key not in ("clause", "server")}
+    rounded = {key: round(value, 3) if key in SECONDS and isinstance(value, float) else value
+               for key, value in kept.items()}
+    return {**rounded, "times": times}
+
+
+def _display_filter(evidence: list[Frame], capture: str) -> str | None:
+    """A Wireshark display filter for the evidence in the capture that holds the condemning packet."""
+    frames = sorted({number for frame in evidence if frame.capture == capture
+                     for number in (frame.frames or ([] if frame.frame is None else [frame.frame]))})
+    return f"frame.number in {{{', '.join(map(str, frames))}}}" if frames else None
+
+
+def _numbered(finding: Finding, number: int) -> Finding:
+    return replace(finding, id=f"f-{number:06d}")

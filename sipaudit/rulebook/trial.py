@@ -1,0 +1,80 @@
+"""Scenarios put on trial: a history in the scenario language, replayed and judged, as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from sipaudit.model.events import ModelEvent
+from sipaudit.model.history import History
+from sipaudit.model.observations import Step, Verdict
+from sipaudit.model.replay import replay
+from sipaudit.model.scenario import Scenario
+from sipaudit.model.settings import LineSettings
+from sipaudit.model.state import LineState
+from sipaudit.model.values import Finding, Frame
+from sipaudit.rulebook.faults import Faults
+from sipaudit.rulebook.rules import Rule
+
+
+class ScenarioLine(Struct, frozen=True):
+    """The line of a scenario, as findings name it."""
+
+    settings: LineSettings
+    names: dict[str, str]
+    line: str = "line"
+    phone: str = "phone"
+
+    def server(self, key: str) -> str:
+        return next((name for name, known in self.names.items() if known == key), key)
+
+    def frame(self, event: ModelEvent) -> Frame:
+        method = getattr(event, "method", type(event).__name__)
+        return Frame("scenario", event.frame, event.time, method)
+
+
+def judge_scenario(scenario: Scenario, rules: Iterable[Rule]) -> tuple[list[str], list[Finding]]:
+    """The lines that belong below the rule of a scenario, and the findings behind them.
+
+    A finding reads `303.500 signalling-to-unregistered-server S certain`, an open check
+    `303.500 ? signalling-to-unregistered-server loss-nearby`.
+    """
+    faults, history = Faults(rules), History()
+    subject = ScenarioLine(scenario.profile.settings, scenario.names)
+    lines: list[str] = []
+    state, now = LineState(), 0.0
+    for step in replay(scenario.events, scenario.profile):
+        faults.take(step, subject)
+        history.take(step, scenario.profile)
+        lines += _open_checks(step, faults)
+        state, now = step.after, step.event.time
+    findings = faults.findings()
+    lines += [f"{finding.time:.3f} {finding.rule} {finding.server} {finding.confidence}"
+              + "".join(f" {doubt}" for doubt in finding.assumptions) for finding in findings]
+    lines += _rows(scenario, history, state, now, subject)
+    return sorted(lines, key=lambda line: (float(line.split()[0]), line)), findings
+
+
+def _open_checks(step: Step, faults: Faults) -> Iterator[str]:
+    for observation in step.observations:
+        if observation.verdict is Verdict.INCONCLUSIVE:
+            for rule in faults.by_expectation.get(observation.expectation, ()):
+                yield f"{step.event.time:.3f} ? {rule.id} {observation.reason}"
+
+
+def _rows(scenario: Scenario, history: History, state: LineState, now: float,
+          subject: ScenarioLine) -> Iterator[str]:
+    if "moves" in scenario.show:
+        for move in history.moves:
+            yield (f"{move.time:.3f} move {subject.server(move.source)} {subject.server(move.target)} "
+                   f"{move.kind} {move.cause}")
+    if "tries" in scenario.show:
+        for try_ in history.tries:
+            request = try_.request
+            yield f"{request.time:.3f} try {subject.server(request.server)} {request.method} {try_.result}"
+    if "registrations" in scenario.show:
+        for row in history.registrations(state, now, scenario.profile):
+            until = "open" if row.until is None else f"{row.until:.3f}"
+            yield (f"{row.since:.3f} registered {subject.server(row.server)} until {until} "
+                   f"refreshes={row.refreshes} {row.end or 'live'}")

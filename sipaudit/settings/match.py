@@ -1,0 +1,97 @@
+"""`match:` of a line in the site file: which lines an item speaks of."""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+import re
+
+from msgspec import Struct
+
+from sipaudit.model.settings import LineIdentity
+from sipaudit.settings.reader import Reader
+from sipaudit.settings.tree import Node
+from sipaudit.settings.wording import quoted
+
+GLOB_KEYS = ("user", "domain", "aor", "user_agent", "model", "mac")
+MATCH_KEYS = ("user", "domain", "aor", "address", "user_agent", "model", "mac")
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_EXAMPLE = '{user: "10??"}, or {} for every line'
+_MAC_SEPARATORS = re.compile("[:.-]")
+
+
+class LineMatch(Struct, frozen=True):
+    """The keys that must all hold: globs by key, and the network of the phone."""
+
+    globs: dict[str, re.Pattern[str]] = {}
+    network: Network | None = None
+
+    @property
+    def declares_phone(self) -> bool:
+        """Only an item with address or mac says that a source is a phone (reference-model.md 1)."""
+        return self.network is not None or "mac" in self.globs
+
+    def holds(self, identity: LineIdentity, address: Address | None) -> bool:
+        """Whether every key holds for a line; `address` is the identity's, parsed. What is not known does not match."""
+        if not self._holds_address(address):
+            return False
+        for key, pattern in self.globs.items():
+            value = getattr(identity, key)
+            if value is None or not pattern.fullmatch(bare_mac(value) if key == "mac" else value):
+                return False
+        return True
+
+    def holds_phone(self, address: Address | None, mac: str | None) -> bool:
+        """Whether the item declares the phone with this address and MAC."""
+        if not self.declares_phone or not self._holds_address(address):
+            return False
+        pattern = self.globs.get("mac")
+        return pattern is None or (mac is not None and pattern.fullmatch(bare_mac(mac)) is not None)
+
+    def _holds_address(self, address: Address | None) -> bool:
+        return self.network is None or (address is not None and address in self.network)
+
+
+def parse_address(text: str) -> Address | None:
+    """An address as captured, None when it is none."""
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def bare_mac(text: str) -> str:
+    """A MAC address without its separators."""
+    return _MAC_SEPARATORS.sub("", text)
+
+
+def read_match(reader: Reader, node: Node, where: str) -> LineMatch:
+    # An empty value would silently widen the item to every line, so here it is an error and not "unset".
+    mapping = reader.mapping(node, where, _EXAMPLE)
+    fields = reader.keys(node, where, MATCH_KEYS, _EXAMPLE) if mapping else None
+    if mapping is None or fields is None:
+        return LineMatch()
+    for key in MATCH_KEYS:
+        if key in mapping.items and key not in fields:
+            fix = "give it a value, or remove the key to match any"
+            reader.problems.add(mapping.key_lines[key], f"{where}.{key} is empty", fix)
+    globs = {key: _read_glob(reader, key, fields[key], f"{where}.{key}") for key in GLOB_KEYS if key in fields}
+    network = reader.network(fields["address"], f"{where}.address") if "address" in fields else None
+    return LineMatch({key: glob for key, glob in globs.items() if glob is not None}, network)
+
+
+def _read_glob(reader: Reader, key: str, node: Node, where: str) -> re.Pattern[str] | None:
+    """A shell glob over the whole value; only the user part of an AOR minds upper and lower case."""
+    text = reader.text(node, where, '"10??"')
+    if text is None:
+        return None
+    if key == "aor" and text[0] not in "*?[" and not text.lower().startswith("sip"):
+        fix = f"write {quoted('sip:' + text)}, the AOR as reports show it"
+        reader.problems.add(node.line, f"{where}: {quoted(text)} matches no AOR", fix)
+        return None
+    if key == "mac" and "[" not in text:
+        text = bare_mac(text)
+    return re.compile(fnmatch.translate(text), 0 if key == "user" else re.IGNORECASE)

@@ -1,0 +1,157 @@
+"""Typed values out of a tree: whatever is not as it should be becomes a problem with its line and a remedy.
+
+Every method answers None (or nothing) for what is not usable and has then
+said so; callers read on, so that a file is checked whole.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Sequence as Names
+
+from sipaudit.settings.catalogue import WHOLE
+from sipaudit.settings.problems import Problems
+from sipaudit.settings.tree import Mapping, Node, Scalar, Sequence
+from sipaudit.settings.wording import quoted, suggestion
+
+_KINDS: dict[type, str] = {Scalar: "a single value", Sequence: "a list", Mapping: "a mapping"}
+_HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*")
+
+
+class Reader:
+    """Reads the nodes of one file into `problems`; `where` is the place in the file as a path, `lines[0].match`."""
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+
+    def _wrong(self, node: Node, where: str, wanted: str, example: str) -> None:
+        found = "nothing" if isinstance(node, Scalar) and node.empty else _KINDS[type(node)]
+        self.problems.add(node.line, f"{where} must be {wanted}, not {found}", f"write it as {example}")
+
+    def mapping(self, node: Node, where: str, example: str) -> Mapping | None:
+        if isinstance(node, Mapping):
+            return node
+        self._wrong(node, where, "a mapping", example)
+        return None
+
+    def keys(self, node: Node, where: str, names: Names[str], example: str) -> dict[str, Node] | None:
+        """The values of a mapping with these keys, empty ones left out; None when it is no mapping."""
+        mapping = self.mapping(node, where, example)
+        if mapping is None:
+            return None
+        for key in mapping.items.keys() - set(names):
+            self.problems.add(mapping.key_lines[key], f"{where}: unknown key {quoted(key)}", suggestion(key, names))
+        return {key: mapping.items[key] for key in names if key in mapping.items and not is_empty(mapping.items[key])}
+
+    def sequence(self, node: Node, where: str, example: str) -> tuple[Node, ...]:
+        if isinstance(node, Sequence):
+            return node.items
+        self._wrong(node, where, "a list", example)
+        return ()
+
+    def text(self, node: Node, where: str, example: str) -> str | None:
+        """The scalar as it was written, numbers included."""
+        if isinstance(node, Scalar) and not node.empty:
+            return node.text
+        self._wrong(node, where, "a text", example)
+        return None
+
+    def texts(self, node: Node, where: str, example: str) -> tuple[tuple[str, int], ...]:
+        """The texts of a list, each with its line."""
+        items = enumerate(self.sequence(node, where, example))
+        read = [(self.text(item, f"{where}[{index}]", example), item.line) for index, item in items]
+        return tuple((text, line) for text, line in read if text is not None)
+
+    def whole(self, node: Node, where: str, low: int, high: int) -> int | None:
+        wanted = f"a whole number from {low} to {high}"
+        text = self.text(node, where, str(max(low, 1)))
+        if text is None:
+            return None
+        if WHOLE.fullmatch(text) and low <= int(text) <= high:
+            return int(text)
+        self.problems.add(node.line, f"{where} cannot be {quoted(text)}", f"write {wanted}")
+        return None
+
+    def seconds(self, node: Node, where: str, most: float) -> float | None:
+        text = self.text(node, where, "2.0")
+        if text is None:
+            return None
+        value = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else math.nan
+        if value <= most:
+            return value
+        self.problems.add(node.line, f"{where} cannot be {quoted(text)}", f"write seconds from 0 to {most:g}")
+        return None
+
+    def flag(self, node: Node, where: str) -> bool | None:
+        if isinstance(node, Scalar) and node.plain and node.text.lower() in ("true", "false"):
+            return node.text.lower() == "true"
+        self.problems.add(node.line, f"{where} must be true or false", "write true or false, without quotes")
+        return None
+
+    def word(self, node: Node, where: str, words: Names[str]) -> str | None:
+        text = self.text(node, where, words[0])
+        if text is None or text in words:
+            return text
+        self.problems.add(node.line, f"{where} cannot be {quoted(text)}", suggestion(text, words))
+        return None
+
+    def address(self, node: Node, where: str) -> str | None:
+        """An IP address in its shortest form."""
+        text = self.text(node, where, "10.0.0.1")
+        if text is None:
+            return None
+        try:
+            if "%" not in text:
+                return str(ipaddress.ip_address(text.strip("[]")))
+        except ValueError:
+            pass
+        named = _HOST_NAME.fullmatch(text) and not text.replace(".", "").isdigit()
+        fix = "write a host name under 'name'" if named else "write an address as 10.0.0.1 or 2001:db8::1"
+        self.problems.add(node.line, f"{where}: {quoted(text)} is no IP address", fix)
+        return None
+
+    def network(self, node: Node, where: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+        """One address, or a network as CIDR."""
+        text = self.text(node, where, "10.1.0.0/16")
+        if text is None:
+            return None
+        try:
+            network = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            fix = "write an address as 10.1.0.5, or a network as 10.1.0.0/16"
+            self.problems.add(node.line, f"{where}: {quoted(text)} is neither an address nor a network", fix)
+            return None
+        if "/" in text and network.network_address != ipaddress.ip_address(text.partition("/")[0]):
+            fix = f"write {network} for the network, or {text.partition('/')[0]} for the one address"
+            self.problems.add(node.line, f"{where}: {quoted(text)} has bits set beyond its mask", fix)
+            return None
+        return network
+
+    def host_name(self, node: Node, where: str) -> str | None:
+        """A DNS name in lower case, without the dot at its end."""
+        text = self.text(node, where, "sbc1.example.com")
+        if text is None:
+            return None
+        name = text.removesuffix(".").lower()
+        if _is_address(name):
+            self.problems.add(node.line, f"{where}: {quoted(text)} is an address, no name", "write it under 'address'")
+            return None
+        if not _HOST_NAME.fullmatch(name):
+            self.problems.add(node.line, f"{where}: {quoted(text)} is no host name", "write it as sbc1.example.com")
+            return None
+        return name
+
+
+def is_empty(node: Node) -> bool:
+    """An empty value is an unset one (C3)."""
+    return isinstance(node, Scalar) and node.empty
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

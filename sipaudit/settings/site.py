@@ -1,0 +1,161 @@
+"""The site file: what the user knows of servers and phones (contract.md 2).
+
+`load_site` checks the whole file and raises InputErrors with everything that is
+wrong; a `Site` is always whole and consistent.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sipaudit.errors import InputError
+from sipaudit.model.settings import (
+    Declaration,
+    LineIdentity,
+    LineSettings,
+    ServerEntry,
+    Setting,
+    Tolerances,
+)
+from sipaudit.settings.catalogue import in_force
+from sipaudit.settings.entries import read_entries
+from sipaudit.settings.lines import LineItem, read_lines
+from sipaudit.settings.match import parse_address
+from sipaudit.settings.problems import Problems
+from sipaudit.settings.reader import Reader
+from sipaudit.settings.tree import MAX_BYTES, Mapping, Node, read_tree
+from sipaudit.settings.wording import printable
+
+SITE_KEYS = ("entries", "lines", "tolerances", "events", "emergency")
+TOLERANCE_KEYS = ("timer", "idle_retry", "overdue")
+MOST_TOLERANCE = 3600.0  # seconds
+
+_SITE_EXAMPLE = "'entries:' and 'lines:' blocks"
+
+
+class EventText(Struct, frozen=True, gc=False):
+    """A known event as the site file writes it: `times.parse_event` reads it once the time zone is known."""
+
+    text: str
+    file: str
+    line: int
+
+
+class Site(Struct, frozen=True):
+    """What is declared of a site. `lines` in file order, the first that matches counts.
+
+    `stated_tolerances` are those the file names (the others are defaults that a rule pack may change), `warnings`
+    sentences for stderr.
+    """
+
+    path: str | None = None
+    entries: dict[str, ServerEntry] = {}
+    lines: tuple[LineItem, ...] = ()
+    undeclared: Declaration = Declaration()
+    tolerances: Tolerances = Tolerances()
+    stated_tolerances: tuple[str, ...] = ()
+    events: tuple[EventText, ...] = ()
+    emergency: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @staticmethod
+    def empty() -> Site:
+        """No site file: nothing is declared."""
+        return Site()
+
+    def override(self, settings: dict[str, Setting]) -> Site:
+        """The site with these settings (`parse_set`) over those of every line; they declare no others."""
+        undeclared = Declaration(settings={"": in_force(LineSettings(), [settings])}) if settings else Declaration()
+        return replace(self, lines=tuple(item.under(settings) for item in self.lines), undeclared=undeclared)
+
+    def declare(self, identity: LineIdentity) -> Declaration:
+        """What the first item that matches says of a line; of a line that matches nothing, what `--set` says."""
+        address = parse_address(identity.address)
+        for item in self.lines:
+            if item.match.holds(identity, address):
+                return item.declaration
+        return self.undeclared
+
+    def declares_phone(self, address: str, mac: str | None) -> bool:
+        """Whether the file says that this source is a phone: an item with its address or MAC does."""
+        parsed = parse_address(address)
+        return any(item.match.holds_phone(parsed, mac) for item in self.lines)
+
+
+def load_site(path: str | Path) -> Site:
+    """Reads a site file. InputErrors holds every error of it, each with file, line and what to do."""
+    problems = Problems(str(path))
+    root = read_tree(_read_bytes(Path(path)), problems)
+    site = Site(path=str(path)) if root is None else _read_site(Reader(problems), root, Path(path))
+    problems.raise_any()
+    return site.override({})
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or "unreadable").lower()
+        raise InputError(f"the site file cannot be read: {reason}", fix="check --site", file=str(path)) from None
+
+
+def _read_site(reader: Reader, root: Node, path: Path) -> Site:
+    fields = reader.keys(root, "the site file", SITE_KEYS, _SITE_EXAMPLE) or {}
+    named = fields.get("entries")
+    entries = read_entries(reader, named) if named is not None else {}
+    # An entry with an error in it still exists: its users must not be told that it does not.
+    names = tuple(named.items) if isinstance(named, Mapping) else ()
+    lines = read_lines(reader, fields["lines"], names, path.parent) if "lines" in fields else ()
+    tolerances = _read_tolerances(reader, fields["tolerances"]) if "tolerances" in fields else {}
+    return Site(
+        path=str(path),
+        entries=entries,
+        lines=lines,
+        tolerances=Tolerances(**tolerances),
+        stated_tolerances=tuple(tolerances),
+        events=_read_events(reader, fields["events"], str(path)) if "events" in fields else (),
+        emergency=_read_emergency(reader, fields["emergency"]) if "emergency" in fields else (),
+        warnings=tuple(_warnings(str(path), lines)),
+    )
+
+
+def _read_tolerances(reader: Reader, node: Node) -> dict[str, float]:
+    fields = reader.keys(node, "tolerances", TOLERANCE_KEYS, "{timer: 2.0, overdue: 5.0}") or {}
+    read = {key: reader.seconds(value, f"tolerances.{key}", MOST_TOLERANCE) for key, value in fields.items()}
+    return {key: value for key, value in read.items() if value is not None}
+
+
+def _read_events(reader: Reader, node: Node, file: str) -> tuple[EventText, ...]:
+    texts = reader.texts(node, "events", '["2026-11-22T12:03:04 sbc1 stopped"]')
+    return tuple(EventText(text, file, line) for text, line in texts)
+
+
+def _read_emergency(reader: Reader, node: Node) -> tuple[str, ...]:
+    return tuple(text for text, _ in reader.texts(node, "emergency", '["112", "911"]'))
+
+
+def _warnings(file: str, lines: tuple[LineItem, ...]) -> list[str]:
+    """What the file says and this version, or nothing at all, will ever heed."""
+    warnings: list[str] = []
+    catch_all: int | None = None
+    for index, item in enumerate(lines):
+        where = f"{file}:{item.line}: lines[{index}]"
+        if item.config is not None:
+            warnings.append(_config_warning(where, item))
+        if catch_all is not None:
+            warnings.append(f"{where} is never used: lines[{catch_all}] matches every line before it")
+        elif not item.match.globs and item.match.network is None:
+            catch_all = index
+    return warnings
+
+
+def _config_warning(where: str, item: LineItem) -> str:
+    unknown = "what 'settings:' leaves out counts" if item.block.values else "the settings of its lines count"
+    return (
+        f"{where}: the provisioning files at {printable(item.config or '')} are not read by this version; "
+        f"{unknown} as unknown until given under 'settings:' without 'config:'"
+    )

@@ -1,0 +1,170 @@
+"""Moments and time zones as users write them (contract.md 1: TIME, `--tz`, `--event`), and times as we show them.
+
+A TIME may be relative to the first packet, which is known only once the
+captures are open: it is parsed at once, so that an error comes before any
+work, and resolved later.
+"""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from enum import StrEnum
+
+from msgspec import Struct
+
+from sipaudit.errors import InputError
+from sipaudit.settings.wording import nearest, quoted
+
+EARLIER = 3600.0  # seconds that a bare clock time may lie before the first packet
+
+_EXAMPLES = "2026-11-22T12:03:04, 12:03, 12:03:04.5, +90s, +5m, +1h or @1700000300.5"
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(\.[0-9]{1,9})?)?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATE_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,]{2,18}(?:Z|[+-][0-9]{2}:?[0-9]{2})?")
+_AFTER = re.compile(r"\+([0-9]{1,9}(?:\.[0-9]{1,9})?)([smh])")
+_EPOCH = re.compile(r"@([0-9]{1,11}(?:\.[0-9]{1,9})?)")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Moment(Struct, frozen=True, gc=False):
+    """A moment that needs no capture: seconds since the epoch."""
+
+    seconds: float
+
+    def resolve(self, first_packet: float) -> float:  # noqa: ARG002 - the same for every capture
+        return self.seconds
+
+
+class AfterStart(Struct, frozen=True, gc=False):
+    """So many seconds after the first packet."""
+
+    seconds: float
+
+    def resolve(self, first_packet: float) -> float:
+        return first_packet + self.seconds
+
+
+class ClockTime(Struct, frozen=True):
+    """A time of day with no date: the first such moment that is not more than an hour before the first packet.
+
+    So `12:00` on a capture that begins at 12:03 is three minutes before it, and `02:00` on one that begins
+    in the evening is in the night that follows.
+    """
+
+    clock: time
+    zone: tzinfo
+
+    def resolve(self, first_packet: float) -> float:
+        earliest = first_packet - EARLIER
+        try:
+            day = datetime.fromtimestamp(earliest, self.zone).date()
+            days = [datetime.combine(day + timedelta(offset), self.clock, self.zone) for offset in range(3)]
+            moments = [moment for local in days for moment in self._on(local)]
+        except (ValueError, OverflowError, OSError):  # a broken capture: no calendar holds its first packet
+            moments = []
+        return next((moment for moment in moments if moment >= earliest), first_packet)
+
+    @staticmethod
+    def _on(local: datetime) -> tuple[float, ...]:
+        """When the clock shows this: twice on the night the clocks go back, else once."""
+        first, second = local.timestamp(), local.replace(fold=1).timestamp()
+        return (first, second) if second > first else (first,)
+
+
+When = Moment | AfterStart | ClockTime
+
+
+def parse_time(text: str, zone: tzinfo, *, option: str, file: str | None = None, line: int | None = None) -> When:
+    """A TIME; without a zone of its own it is in `zone`. InputError names `option`, or the file and line."""
+    stripped = text.strip()
+    try:
+        when = _parse(stripped, zone)
+    except (ValueError, OverflowError, OSError):  # no such day, or no calendar holds it
+        when = None
+    if when is None:
+        raise InputError(f"{option}: {quoted(text)} is no time", fix=f"write {_EXAMPLES}", file=file, line=line)
+    return when
+
+
+def _parse(text: str, zone: tzinfo) -> When | None:
+    if epoch := _EPOCH.fullmatch(text):
+        return Moment(float(epoch[1]))
+    if after := _AFTER.fullmatch(text):
+        return AfterStart(float(after[1]) * _SECONDS[after[2]])
+    if clock := _CLOCK.fullmatch(text):
+        fraction = round(float(clock[4] or 0) * 1_000_000)
+        return ClockTime(time(int(clock[1]), int(clock[2]), int(clock[3] or 0), min(fraction, 999_999)), zone)
+    if _DATE.fullmatch(text) or _DATE_TIME.fullmatch(text):
+        moment = datetime.fromisoformat(text)
+        return Moment((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp())
+    return None
+
+
+def parse_event(
+    text: str, zone: tzinfo, *, option: str = "--event", file: str | None = None, line: int | None = None
+) -> tuple[When, str]:
+    """A known event, `TIME WHAT`: when it was, and what happened in the user's words."""
+    words = text.split()
+    spaced = len(words) > 1 and _DATE.fullmatch(words[0]) and words[1][:2].isdigit() and ":" in words[1]
+    count = 2 if spaced else 1  # "2026-11-22 12:03:04" is one time
+    what = " ".join(words[count:])
+    if not what:
+        fix = "write a time and what happened: '12:03:04 sbc1 stopped'"
+        raise InputError(f"{option}: {quoted(text)} does not say what happened", fix=fix, file=file, line=line)
+    return parse_time(" ".join(words[:count]), zone, option=option, file=file, line=line), what
+
+
+class LocalZone(tzinfo):
+    """The zone of this computer, its clock changes included, however `TZ` or the system names it."""
+
+    def utcoffset(self, moment: datetime | None) -> timedelta | None:
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().utcoffset()
+
+    def dst(self, moment: datetime | None) -> timedelta | None:  # noqa: ARG002 - the system does not say
+        return None
+
+    def tzname(self, moment: datetime | None) -> str | None:
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().tzname()
+
+    def fromutc(self, moment: datetime) -> datetime:
+        local = moment.replace(tzinfo=UTC).astimezone()
+        naive = local.replace(tzinfo=None)
+        second = naive.astimezone().utcoffset() != local.utcoffset()  # the hour that the clocks go through twice
+        return naive.replace(tzinfo=self, fold=int(second))
+
+
+def parse_zone(text: str) -> tzinfo:
+    """`--tz`: an IANA name, `utc` or `local`. InputError with the nearest names else."""
+    if text.lower() == "utc":
+        return UTC
+    if text.lower() == "local":
+        return LocalZone()
+    try:
+        return zoneinfo.ZoneInfo(text)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        pass
+    names = zoneinfo.available_timezones()
+    best = nearest(text, names)
+    fix = f"did you mean '{best}'?" if best else "write an IANA name as Europe/Berlin, or utc, or local"
+    if not names:
+        fix = "install the system's time zone data (tzdata), or write utc or local"
+    raise InputError(f"--tz: there is no time zone {quoted(text)}", fix=fix)
+
+
+class TimeStyle(StrEnum):
+    FULL = "full"
+    CLOCK = "clock"
+
+
+_FORMATS = {TimeStyle.FULL: "%Y-%m-%d %H:%M:%S", TimeStyle.CLOCK: "%H:%M:%S"}
+
+
+def format_time(seconds: float, zone: tzinfo, style: TimeStyle = TimeStyle.FULL) -> str:
+    """`2026-11-22 12:03:04.123`, or the clock alone. A time no calendar holds (a broken capture) as `@seconds`."""
+    try:
+        moment = datetime.fromtimestamp(seconds, zone)
+    except (ValueError, OverflowError, OSError):
+        return f"@{seconds:.3f}"
+    return f"{moment:{_FORMATS[style]}}.{moment.microsecond // 1000:03d}"

@@ -1,0 +1,199 @@
+"""A YAML text as a tree that knows its lines, safe to read from anyone.
+
+Built from YAML's event stream rather than by a loader: nothing is constructed
+from tags, scalars keep the text they were written with (`010` stays `010`), the
+nesting is bounded, and aliases count with the size of what they stand for, so
+that a few lines cannot unfold into millions of nodes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+from msgspec import Struct
+
+from sipaudit.settings.problems import Problems
+from sipaudit.settings.wording import quoted
+
+MAX_BYTES = 4 << 20
+MAX_DEPTH = 24
+MAX_NODES = 500_000
+MERGE = "<<"
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Scalar(Struct, frozen=True, gc=False):
+    """One value as written; `plain` when it was not quoted."""
+
+    text: str
+    line: int
+    plain: bool = True
+
+    @property
+    def empty(self) -> bool:
+        """Nothing was given: no text, `""`, `~` or `null` (an empty value is an unset one, C3)."""
+        return self.text in _NULLS if self.plain else not self.text
+
+
+class Sequence(Struct, frozen=True):
+    items: tuple[Node, ...]
+    line: int
+
+
+class Mapping(Struct, frozen=True):
+    """Keys with their values in file order; `key_lines` where each key stands."""
+
+    items: dict[str, Node]
+    key_lines: dict[str, int]
+    line: int
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def read_tree(data: bytes, problems: Problems) -> Node | None:
+    """The one document of a YAML text, None when it is empty.
+
+    What can be read on after is added to `problems`; what cannot (no text, no
+    YAML, too large, too deep) raises InputErrors at once.
+    """
+    text = _decode(data, problems)
+    builder = _Builder(problems)
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            builder.feed(event)
+    except yaml.YAMLError as error:
+        _refuse(error, problems)
+    return builder.root
+
+
+def _decode(data: bytes, problems: Problems) -> str:
+    if len(data) > MAX_BYTES:
+        problems.stop(None, f"the file is larger than {MAX_BYTES >> 20} MB", "a site file is a short YAML text")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        problems.stop(data.count(b"\n", 0, error.start) + 1, "this is not UTF-8 text", "save the file as UTF-8")
+    control = _CONTROL.search(text)
+    if control:
+        line = text.count("\n", 0, control.start()) + 1
+        problems.stop(line, f"control character {control[0]!r}", "a site file is plain text; remove the character")
+    return text
+
+
+def _refuse(error: yaml.YAMLError, problems: Problems) -> None:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "unreadable"
+    fix = "indent with spaces, not tabs" if "'\\t'" in problem else "check indentation, quotes and brackets here"
+    problems.stop(None if mark is None else mark.line + 1, f"not valid YAML: {problem}", fix)
+
+
+class _Open:
+    """A collection being read: `key` is the mapping key that waits for its value, `size` counts nodes unfolded."""
+
+    def __init__(self, event: Any) -> None:
+        self.anchor: str | None = event.anchor
+        self.line: int = event.start_mark.line + 1
+        self.mapping = isinstance(event, yaml.MappingStartEvent)
+        self.values: list[Node] = []
+        self.items: dict[str, Node] = {}
+        self.key_lines: dict[str, int] = {}
+        self.merges: list[Node] = []
+        self.key: Scalar | None = None
+        self.size = 1
+
+
+class _Builder:
+    def __init__(self, problems: Problems) -> None:
+        self.root: Node | None = None
+        self._problems = problems
+        self._open: list[_Open] = []
+        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._count = 0
+
+    def feed(self, event: Any) -> None:
+        line = event.start_mark.line + 1
+        if getattr(event, "tag", None) is not None:
+            fix = "a site file needs none: write the plain value"
+            self._problems.stop(line, f"the tag {quoted(event.tag)} is not accepted", fix)
+        if isinstance(event, yaml.ScalarEvent):
+            self._add(Scalar(event.value, line, not event.style), 1, event.anchor)
+        elif isinstance(event, yaml.AliasEvent):
+            self._add_alias(event.anchor, line)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._begin(event, line)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._end()
+        elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
+            self._problems.stop(line, "a second YAML document begins here", "a site file is one document: remove '---'")
+
+    def _begin(self, event: Any, line: int) -> None:
+        if len(self._open) == MAX_DEPTH:
+            self._problems.stop(line, f"nested deeper than {MAX_DEPTH} levels", "a site file needs about five")
+        self._open.append(_Open(event))
+
+    def _end(self) -> None:
+        done = self._open.pop()
+        node: Node = Sequence(tuple(done.values), done.line)
+        if done.mapping:
+            for merged in done.merges:
+                self._merge(done, merged)
+            node = Mapping(done.items, done.key_lines, done.line)
+        self._add(node, done.size, done.anchor)
+
+    def _add_alias(self, anchor: str | None, line: int) -> None:
+        if anchor is None or anchor not in self._anchors:  # unknown, or still open: it would contain itself
+            self._problems.stop(line, f"'*{anchor}' has no complete '&{anchor}' above it", "define the anchor first")
+        node, size = self._anchors[anchor]
+        self._count += size
+        if self._count > MAX_NODES:
+            self._problems.stop(line, f"aliases unfold to more than {MAX_NODES} values", "write the values out")
+        self._add(node, size, None)
+
+    def _add(self, node: Node, size: int, anchor: str | None) -> None:
+        if anchor is not None:
+            self._anchors[anchor] = (node, size)
+        if not self._open:
+            self.root = node
+            return
+        parent = self._open[-1]
+        parent.size += size
+        if not parent.mapping:
+            parent.values.append(node)
+        elif parent.key is None:
+            parent.key = self._key(node)
+        else:
+            self._put(parent, parent.key, node)
+            parent.key = None
+
+    def _key(self, node: Node) -> Scalar:
+        if not isinstance(node, Scalar):
+            self._problems.stop(node.line, "a key must be a plain word", "quote it if it begins with [ or {")
+        return node
+
+    def _put(self, parent: _Open, key: Scalar, node: Node) -> None:
+        if key.text == MERGE and key.plain:
+            parent.merges.extend(node.items if isinstance(node, Sequence) else (node,))
+        elif key.text in parent.items:
+            first = parent.key_lines[key.text]
+            self._problems.add(
+                key.line, f"the key {quoted(key.text)} is given twice (first on line {first})", "keep one of the two"
+            )
+        else:
+            parent.items[key.text] = node
+            parent.key_lines[key.text] = key.line
+
+    def _merge(self, target: _Open, merged: Node) -> None:
+        """`<<: *block`: the keys of the block that the mapping does not give itself."""
+        if not isinstance(merged, Mapping):
+            self._problems.add(merged.line, "'<<' merges a mapping and nothing else", "give it '*NAME' of a mapping")
+            return
+        for key, value in merged.items.items():
+            if key not in target.items:
+                target.items[key] = value
+                target.key_lines[key] = merged.key_lines[key]

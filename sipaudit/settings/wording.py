@@ -1,0 +1,39 @@
+"""Words for messages: the valid name a user most likely meant, and the user's own text made fit to print."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+LONGEST_NAME = 64  # a longer word is no misspelt name, and comparing it would cost its square
+SHOWN = 60
+
+
+def nearest(word: str, names: Iterable[str]) -> str | None:
+    """The name closest to `word`: the one it ends with after a dot, else the most alike, whatever the case."""
+    if len(word) > LONGEST_NAME:
+        return None
+    by_case = {name.casefold(): name for name in names}
+    folded = word.casefold()
+    tails = [name for name in by_case if folded.endswith("." + name)]
+    matches = [max(tails, key=len)] if tails else difflib.get_close_matches(folded, by_case, n=1, cutoff=0.6)
+    return by_case[matches[0]] if matches else None
+
+
+def suggestion(word: str, names: Iterable[str]) -> str:
+    """What to do about an unknown name: the nearest valid one, else all of them."""
+    valid = list(names)
+    best = nearest(word, valid)
+    if best is not None:
+        return f"did you mean '{best}'?"
+    return "valid: " + ", ".join(valid) if valid else "none is defined"
+
+
+def quoted(text: str) -> str:
+    """Text of the user for a message: quoted, printable, and not longer than a line bears."""
+    return repr(text if len(text) <= SHOWN else text[: SHOWN - 3] + "...")
+
+
+def printable(name: str) -> str:
+    """A name as part of a place like `entries.sbc`: as it is when it is short and printable, else quoted."""
+    return name if name.isprintable() and len(name) <= SHOWN else quoted(name)

@@ -1,0 +1,114 @@
+"""Addresses: name-addr and addr-spec with their parameters (RFC 3261 20.10, 25.1)."""
+
+from __future__ import annotations
+
+import re
+
+from sipaudit.sip.defects import Defect, Found
+from sipaudit.sip.message import Address, Uri
+from sipaudit.sip.text import mask, number, parameters, unquote, values
+from sipaudit.sip.uri import read_uri
+
+MAX_VALUES = 256  # a shared line's 200 lists every phone's Contact; a packet could list 1,600
+
+_TOKENS = re.compile(r"[A-Za-z0-9\-.!%*_+`'~ \t]*+\Z")
+
+
+def read_party(text: str, found: Found) -> Address | None:
+    """From or To. In the form without "<>" every parameter belongs to the header (RFC 3261 20)."""
+    uri, display, given = _read_address(text, mask(text, found), found)
+    if not given:
+        return Address(uri, display=display)
+    return Address(uri, _tag(given, found), display=display)
+
+
+def read_contacts(text: str, found: Found) -> tuple[Address, ...]:
+    """All values of a Contact header; `*` has the scheme `*`."""
+    return tuple(_contact(value, masked, found) for value, masked in _listed(text, found))
+
+
+def read_routes(text: str, found: Found) -> tuple[Uri, ...]:
+    """The URIs of a Route header."""
+    pieces = _listed(text, found)
+    if any("<" not in masked for _, masked in pieces):  # 20.34: always name-addr
+        found.append(Defect.UNBRACKETED_URI)
+    return tuple(_read_address(value, masked, found)[0] for value, masked in pieces)
+
+
+def _listed(text: str, found: Found) -> list[tuple[str, str]]:
+    pieces = values(text, mask(text, found))
+    filled = [piece for piece in pieces if piece[1].strip()]
+    if len(filled) < len(pieces):
+        found.append(Defect.EMPTY_VALUE)
+    if len(filled) > MAX_VALUES:
+        found.append(Defect.TOO_MANY_VALUES)
+    return filled[:MAX_VALUES]
+
+
+def _contact(text: str, masked: str, found: Found) -> Address:
+    if text.strip() == "*":
+        return Address(Uri("*", None, ""))
+    uri, display, given = _read_address(text, masked, found)
+    if not given:
+        return Address(uri, display=display)
+    return Address(uri, None, _expires(given, found), _instance(given), display)
+
+
+def _read_address(text: str, masked: str, found: Found) -> tuple[Uri, str | None, dict[str, str]]:
+    opened = masked.find("<")
+    semicolon = masked.find(";")
+    if opened < 0 or 0 <= semicolon < opened:
+        end = semicolon if semicolon >= 0 else len(text)
+        spec = text[:end].strip()
+        if "?" in spec:
+            found.append(Defect.UNBRACKETED_URI)
+        return read_uri(spec, found), None, parameters(text[end:], masked[end:], found)
+    end = masked.find(">", opened)
+    if end < 0:
+        found.append(Defect.UNCLOSED_BRACKET)
+        end = len(text)
+    spec = text[opened + 1:end]
+    bare = spec.strip()
+    if bare != spec:
+        found.append(Defect.SPACE_IN_URI)
+    behind = end + 1
+    given = parameters(text[behind:], masked[behind:], found) if len(text) > behind else {}
+    return read_uri(bare, found), _display(text[:opened], masked[:opened], found), given
+
+
+def _display(text: str, masked: str, found: Found) -> str | None:
+    text, masked = text.strip(), masked.strip()
+    if not text:
+        return None
+    if text[0] == '"':
+        quotes = masked.count('"')
+        if quotes == 1:  # unterminated, noted already
+            return text[1:].strip()
+        if quotes != 2 or text[-1] != '"':
+            found.append(Defect.BAD_DISPLAY_NAME)
+        return unquote(text)
+    if not _TOKENS.match(text):
+        found.append(Defect.BAD_DISPLAY_NAME)
+    return text
+
+
+def _tag(given: dict[str, str], found: Found) -> str | None:
+    tag = given.get("tag")
+    if tag == "":
+        found.append(Defect.BAD_PARAMETER)
+    return tag or None
+
+
+def _expires(given: dict[str, str], found: Found) -> int | None:
+    if "expires" not in given:
+        return None
+    seconds = number(unquote(given["expires"]))
+    if seconds is None:
+        found.append(Defect.BAD_EXPIRES)
+    return seconds
+
+
+def _instance(given: dict[str, str]) -> str | None:
+    """RFC 5626 4.1: a URN between angle brackets in a quoted string."""
+    instance = given.get("+sip.instance")
+    return unquote(instance).removeprefix("<").removesuffix(">") if instance else None

@@ -1,0 +1,203 @@
+"""Where SIP messages begin and end: recognition by content, and the cutting of byte streams.
+
+A datagram is one message and needs only `looks_like_sip`.  On a stream the
+Content-Length says where a message ends (RFC 3261 18.3); `Framer` follows it and
+finds the next start line again when it is missing, wrong, or lost with its bytes.
+"""
+
+from __future__ import annotations
+
+import re
+
+MESSAGE_LIMIT = 256 * 1024
+HEAD_LIMIT = 64 * 1024
+LINE_LIMIT = 8 * 1024
+SEARCH_STEP = 4 * 1024
+
+_TOKEN = rb"[A-Za-z0-9\-.!%*_+`'~]"  # RFC 3261 25.1
+_METHODS = rb"INVITE|ACK|BYE|CANCEL|REGISTER|OPTIONS|PRACK|SUBSCRIBE|NOTIFY|PUBLISH|INFO|REFER|MESSAGE|UPDATE"
+_VERSION_END = rb" SIP/\d+\.\d+[ \t]*(?:\r?\n|\Z)"
+
+# A known method with a SIP scheme needs no line end: the snap length may have taken it.
+_START = re.compile(
+    rb"[\r\n\0 \t]{0,64}(?:SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):"
+    rb"|" + _TOKEN + rb"{1,64} [^\r\n]{1,8192}" + _VERSION_END + rb")",
+).match
+_FIRST_LINE = re.compile(
+    rb"SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):|" + _TOKEN + rb"{1,64} [^\r\n]{1,8192}" + _VERSION_END
+).match
+# Bytes that follow a body without a line end stand in the middle of a line: there only certain signs count.
+_NEXT_START = re.compile(
+    rb"SIP/2\.0 [1-6]\d\d |(?:" + _METHODS + rb") (?:sips?|tel):[^\r\n]{1,512} SIP/2\.0[ \t]*\r?\n"
+    rb"|^" + _TOKEN + rb"{1,64} [^\r\n]{1,8192} SIP/\d+\.\d+[ \t]*\r?\n",
+    re.MULTILINE,
+).search
+_PLAIN_LENGTH = b"\nContent-Length: "
+_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:[ \t]*(?:\r?\n[ \t]+)?(\d{1,10})[ \t]*[\r\n]", re.IGNORECASE).search
+
+
+def looks_like_sip(payload: bytes | bytearray) -> bool:
+    """Whether the payload opens with a SIP start line, known method or not (RFC 3261 7.1, 7.2).
+
+    Up to 64 bytes of line ends, blanks and NULs before it are tolerated.
+    """
+    return _START(payload) is not None
+
+
+class Framer:
+    """Cuts one direction of a byte stream into SIP messages.
+
+    `spans` holds, for the messages of the last call, the offsets `(begin, end)` they cover in the stream, lost
+    bytes included.  `keepalives` counts empty lines between messages (RFC 5626 3.5.1), `skipped` bytes that belong
+    to no message.  Work is linear in the bytes fed and never more than `limit` bytes (256 kB) and a line are held.
+    """
+
+    __slots__ = ("_buffer", "_head_found", "_need", "_rest", "_scanned", "begin", "keepalives", "limit", "skipped",
+                 "spans")
+
+    def __init__(self, limit: int = MESSAGE_LIMIT) -> None:
+        self.limit = limit
+        self.spans: list[tuple[int, int]] = []
+        self.keepalives = 0
+        self.skipped = 0
+        self.begin = 0              # stream offset of the first byte held
+        self._buffer = bytearray()
+        self._head_found = False    # the buffer begins with a start line
+        self._need = 0              # length of the message at the front, 0 when not yet known
+        self._scanned = 0           # up to here the buffer was searched in vain
+        self._rest = 0              # bytes of a message given up that are still to come
+
+    @property
+    def pending(self) -> int:
+        """How many bytes wait for the rest of their message."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take the next bytes of the stream; the messages they complete."""
+        self.spans = []
+        messages: list[bytes] = []
+        buffer = self._buffer
+        buffer += data
+        if self._rest:
+            self._pass_over_rest()
+        while self._need or self._measure():
+            need = self._need
+            if len(buffer) < need:
+                break
+            messages.append(bytes(buffer[:need]))
+            self.spans.append((self.begin, self.begin + need))
+            self._drop(need)
+        return messages
+
+    def lost(self, count: int) -> None:
+        """The next `count` bytes are not in the capture: what touches them is given up."""
+        self._give_up()
+        self.begin += count
+        self._rest = max(self._rest - count, 0)
+
+    def cut(self) -> bytes | None:
+        """The snap length took the bytes that follow: hand out the beginning of a message, if one is held."""
+        begun = bytes(self._buffer) if self._head_found or looks_like_sip(self._buffer) else None
+        self.spans = [] if begun is None else [(self.begin, self.begin + len(begun))]
+        self._give_up()
+        return begun
+
+    def _give_up(self) -> None:
+        """Drop the unfinished message; where its length is known, its remainder will be passed over."""
+        if self._need:
+            self._rest = self._need - len(self._buffer)
+        self._drop(len(self._buffer))
+
+    def _pass_over_rest(self) -> None:
+        count = min(self._rest, len(self._buffer))
+        self._rest -= count
+        self._drop(count)
+
+    def _measure(self) -> bool:
+        """Find the length of the message at the front; False when more bytes are needed."""
+        if not self._head_found and not self._seek():
+            return False
+        end = self._head_end()
+        if end < 0:
+            if len(self._buffer) > HEAD_LIMIT:
+                self._skip(len(self._buffer))
+            return False
+        self._need = end + self._body_length(end)
+        return True
+
+    def _seek(self) -> bool:
+        """Drop what stands before the next start line."""
+        buffer = self._buffer
+        if buffer and buffer[0] in b"\r\n":
+            blank = len(buffer) - len(buffer.lstrip(b"\r\n"))
+            self.keepalives += buffer.count(b"\n", 0, blank)
+            self._drop(blank)
+        if buffer.find(b"\n", self._scanned) < 0:
+            self._wait_for_line()
+            return False
+        if _FIRST_LINE(buffer) is None and not self._resynchronise():
+            return False
+        self._head_found = True
+        self._scanned = 0
+        return True
+
+    def _wait_for_line(self) -> None:
+        if len(self._buffer) > LINE_LIMIT:
+            self._skip(len(self._buffer))
+        self._scanned = len(self._buffer)
+
+    def _resynchronise(self) -> bool:
+        """Skip to the next start line; where there is none, to the last line, which may be one when complete."""
+        found = _NEXT_START(self._buffer)
+        self._skip(found.start() if found else self._buffer.rfind(b"\n") + 1)
+        if not found:
+            self._wait_for_line()
+        return found is not None
+
+    def _head_end(self) -> int:
+        """Offset behind the empty line that ends the head, -1 when it is not yet there.
+
+        Searched in steps, so that many short messages in one segment cost no more than their bytes.
+        """
+        buffer, begin = self._buffer, self._scanned
+        while True:
+            stop = begin + SEARCH_STEP
+            crlf = buffer.find(b"\n\r\n", begin, stop)
+            bare = buffer.find(b"\n\n", begin, stop if crlf < 0 else crlf)
+            if bare >= 0:
+                return bare + 2
+            if crlf >= 0:
+                return crlf + 3
+            if stop >= len(buffer):
+                self._scanned = max(len(buffer) - 2, begin)
+                return -1
+            begin = stop - 2
+
+    def _body_length(self, head: int) -> int:
+        """Content-Length; 0 where it is missing, unreadable or beyond the limit: then the message ends with its
+        head and the next start line is sought."""
+        buffer = self._buffer
+        at = buffer.find(_PLAIN_LENGTH, 0, head)
+        if at >= 0:
+            digits = buffer[at + 17:buffer.find(b"\r", at + 17, head)]
+            if not digits.isdigit() or len(digits) > 10:
+                at = -1
+        if at < 0:
+            found = _LENGTH(buffer, 0, head)
+            if found is None:
+                return 0
+            digits = found[1]
+        length = int(digits)
+        return length if head + length <= self.limit else 0
+
+    def _skip(self, count: int) -> None:
+        self.skipped += count
+        self._drop(count)
+
+    def _drop(self, count: int) -> None:
+        """Forget the first `count` bytes and all that was known of the message at the front."""
+        del self._buffer[:count]
+        self.begin += count
+        self._head_found = False
+        self._need = 0
+        self._scanned = 0

@@ -1,0 +1,81 @@
+"""The head of a message whose lines are not all plain: folded, ended by LF alone, without end, or behind junk.
+
+A pass over the bytes with an upper bound on everything; the parser comes here
+only when it meets a line that is not plain, which in real traffic is rare.
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+from sipaudit.sip.defects import Defect, Found
+from sipaudit.sip.startline import StartLine, read_start_line
+
+MAX_LINES = 512    # lines of a head that are looked at, folded ones and what precedes the start line included
+MAX_JUNK_LINES = 8  # non-empty lines before the start line
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_JUNK = re.compile(rb"[^ ]*[\x00-\x1f\x7f-\xff]")  # up to the last byte before the first space that no method holds
+
+
+class Head(Struct, frozen=True):
+    """A head taken apart. `first` is the first line that is not empty; `start` None when no start line was found;
+    `headers` are unfolded; `body` is the number of octets behind the empty line, None when there is no empty line."""
+
+    first: bytes
+    start: StartLine | None
+    headers: list[bytes]
+    body: int | None
+    defects: tuple[Defect, ...]
+
+
+def take_apart(payload: bytes) -> Head:
+    """Any bytes as a head; junk and CRLFs before the start line are skipped (RFC 3261 7.5)."""
+    found: Found = []
+    lines, body = _lines(payload, found)
+    first = lines[0] if lines else b""
+    for skipped, line in enumerate(lines[:MAX_JUNK_LINES]):
+        junk = _JUNK.match(line)
+        start = read_start_line(line[junk.end():] if junk else line)
+        if start is not None:
+            if junk or skipped:
+                found.append(Defect.JUNK_BEFORE_START)
+            return Head(first, start, _unfold(lines[skipped + 1:], found), body, tuple(found))
+    found.append(Defect.NO_START_LINE)
+    return Head(first, None, [], body, tuple(found))
+
+
+def _lines(payload: bytes, found: Found) -> tuple[list[bytes], int | None]:
+    """The lines up to the empty one that follows a line, and how many octets follow that."""
+    lines: list[bytes] = []
+    start = 0
+    for end in _LINE_END.finditer(payload):
+        line = payload[start:end.start()]
+        start = end.end()
+        if not line and lines:
+            return lines, len(payload) - start
+        if not line:
+            continue
+        if end[0] != b"\r\n":
+            found.append(Defect.BARE_LINE_END)
+        if len(lines) == MAX_LINES:
+            found.append(Defect.TOO_MANY_HEADERS)
+            return lines, None
+        lines.append(line)
+    found.append(Defect.UNENDED_HEAD)
+    return ([*lines, payload[start:]] if start < len(payload) else lines), None
+
+
+def _unfold(lines: list[bytes], found: Found) -> list[bytes]:
+    """Header fields, one a line: a line that begins with white space continues the one before it (RFC 3261 7.3.1)."""
+    fields: list[list[bytes]] = []
+    for line in lines:
+        if line[0] not in b" \t":
+            fields.append([line.rstrip(b" \t")])
+        elif fields:
+            fields[-1].append(line.strip(b" \t"))
+        else:
+            found.append(Defect.NOT_A_HEADER)
+    return [b" ".join(field) for field in fields]

@@ -1,0 +1,164 @@
+"""The header fields that are read: their names, their place in a message, and how each is read.
+
+A reader takes the text of one header field (unfolded, stripped) and returns its
+value, None when there is none to be had; what was wrong is appended to `found`.
+Fields that are not in `HEADERS` are passed over (RFC 3261 lets anybody add some).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from sys import intern
+
+from msgspec import Struct
+
+from sipaudit.sip.address import read_contacts, read_party, read_routes
+from sipaudit.sip.defects import Defect, Found
+from sipaudit.sip.digest import read_digest
+from sipaudit.sip.message import CSeq, Via
+from sipaudit.sip.text import is_token, mask, number, parameters, values
+from sipaudit.sip.uri import read_host_port
+
+MAGIC_COOKIE = "z9hG4bK"
+
+UNREADABLE_VIA = Via("", "", 0, "")
+
+
+# The place of a header's value in the row that the parser fills: plain numbers, because a list is indexed with them
+# ten times a message.  The five mandatory fields come first, lists last.
+UNREAD, VIA, FROM, TO, CALL_ID, CSEQ = range(6)
+CONTENT_LENGTH, EXPIRES, USER_AGENT, EVENT, REPLACES, RACK, MIN_EXPIRES, RETRY_AFTER = range(6, 14)
+CONTACT, ROUTE, CREDENTIALS, CHALLENGE = range(14, 18)
+FLAW = 18
+
+
+class Header(Struct, frozen=True):
+    """How a header field is read. `lasting`: its line is the same in many messages, so remembering it pays; else it is
+    of one transaction, and remembered briefly if at all."""
+
+    slot: int
+    read: Callable[[str, Found], object]
+    lasting: bool = True
+
+
+def read_via(text: str, found: Found) -> Via:
+    """The first value of a Via header. White space around "/" and ":" is legal (RFC 3261 25.1, RFC 4475 3.1.1.1)."""
+    text, masked = values(text, mask(text, found))[0]
+    head, semicolon, _ = masked.partition(";")
+    protocol, _, version_transport = head.partition("/")
+    version, _, transport_host = version_transport.partition("/")
+    transport, *sent_by = transport_host.split(None, 1) or [""]
+    if not sent_by or not is_token(transport.encode()):
+        found.append(Defect.BAD_VIA)
+        return UNREADABLE_VIA
+    if protocol.strip().upper() != "SIP" or version.strip() != "2.0":
+        found.append(Defect.BAD_VERSION)
+    host, port = read_host_port(sent_by[0].strip(), found)
+    at = len(head)
+    given = parameters(text[at:], masked[at:], found) if semicolon else {}
+    received = given.get("received")
+    return Via(
+        intern(transport.upper()), host, port, _branch(given, found),
+        received.strip("[]").lower() if received else None,  # brackets: RFC 5118 4.5
+        _rport(given, found),
+    )
+
+
+def _branch(given: dict[str, str], found: Found) -> str:
+    """An absent branch is RFC 2543's way and no defect; an empty one, or the cookie alone, is."""
+    branch = given.get("branch")
+    if branch == "" or branch == MAGIC_COOKIE:
+        found.append(Defect.EMPTY_BRANCH)
+    return branch or ""
+
+
+def _rport(given: dict[str, str], found: Found) -> int | None:
+    text = given.get("rport")
+    if not text:
+        return None
+    port = number(text, 65535)
+    if port is None:
+        found.append(Defect.BAD_PARAMETER)
+    return port
+
+
+def read_call_id(text: str, found: Found) -> str:
+    if " " in text or "\t" in text:
+        found.append(Defect.BAD_CALL_ID)
+    return text
+
+
+def read_cseq(text: str, found: Found) -> CSeq:
+    """Number -1 and method "" where they cannot be read."""
+    words = text.split(None, 2)
+    value = number(words[0])
+    if value is None or len(words) != 2:
+        found.append(Defect.BAD_CSEQ)
+    return CSeq(-1 if value is None else value, intern(words[1]) if len(words) > 1 else "")
+
+
+def read_text(text: str, found: Found) -> str | None:
+    return text or None
+
+
+def _whole_number(flaw: Defect) -> Callable[[str, Found], int | None]:
+    def read(text: str, found: Found) -> int | None:
+        value = number(text)
+        if value is None:
+            found.append(flaw)
+        return value
+
+    return read
+
+
+def read_retry_after(text: str, found: Found) -> int | None:
+    """Seconds; a comment and parameters may follow (RFC 3261 20.33)."""
+    value = number(text.partition(";")[0].partition("(")[0].strip())
+    if value is None:
+        found.append(Defect.BAD_RETRY_AFTER)
+    return value
+
+
+def read_rack(text: str, found: Found) -> str:
+    """`response-number CSeq-number method` (RFC 3262 7.2), kept as text."""
+    words = text.split()
+    if len(words) != 3 or number(words[0]) is None or number(words[1]) is None:
+        found.append(Defect.BAD_RACK)
+    return " ".join(words)
+
+
+def read_date(text: str, found: Found) -> None:
+    """Nobody needs the Date; but a zone other than GMT is a defect that RFC 4475 3.1.2.12 asks to see."""
+    if not text.endswith("GMT"):
+        found.append(Defect.BAD_DATE)
+
+
+_CREDENTIALS = Header(CREDENTIALS, read_digest, lasting=False)
+_CHALLENGE = Header(CHALLENGE, read_digest, lasting=False)
+
+HEADERS: dict[bytes, Header] = {
+    b"via": Header(VIA, read_via, lasting=False),
+    b"from": Header(FROM, read_party, lasting=False),
+    b"to": Header(TO, read_party, lasting=False),
+    b"call-id": Header(CALL_ID, read_call_id, lasting=False),
+    b"cseq": Header(CSEQ, read_cseq, lasting=False),
+    b"content-length": Header(CONTENT_LENGTH, _whole_number(Defect.BAD_CONTENT_LENGTH)),
+    b"contact": Header(CONTACT, read_contacts),
+    b"expires": Header(EXPIRES, _whole_number(Defect.BAD_EXPIRES)),
+    b"user-agent": Header(USER_AGENT, read_text),
+    b"route": Header(ROUTE, read_routes),
+    b"authorization": _CREDENTIALS,
+    b"proxy-authorization": _CREDENTIALS,
+    b"www-authenticate": _CHALLENGE,
+    b"proxy-authenticate": _CHALLENGE,
+    b"min-expires": Header(MIN_EXPIRES, _whole_number(Defect.BAD_MIN_EXPIRES)),
+    b"retry-after": Header(RETRY_AFTER, read_retry_after),
+    b"event": Header(EVENT, read_text),
+    b"replaces": Header(REPLACES, read_text, lasting=False),
+    b"rack": Header(RACK, read_rack, lasting=False),
+    b"date": Header(UNREAD, read_date, lasting=False),
+}
+COMPACT = {  # RFC 3261 7.3.3, RFC 6665 8.4
+    b"v": b"via", b"f": b"from", b"t": b"to", b"i": b"call-id", b"m": b"contact", b"l": b"content-length", b"o": b"event",
+}
+HEADERS |= {short: HEADERS[name] for short, name in COMPACT.items()}

@@ -1,0 +1,85 @@
+"""The start line: Request-Line and Status-Line (RFC 3261 7.1, 7.2)."""
+
+from __future__ import annotations
+
+import re
+from sys import intern
+
+from msgspec import Struct
+
+from sipaudit.sip.defects import Defect, Found
+from sipaudit.sip.message import Uri
+from sipaudit.sip.text import decode, is_token, number
+from sipaudit.sip.uri import read_uri
+
+VERSION = "SIP/2.0"
+
+_STATUS_LINE = re.compile(r"(SIP/\S*) +(\S+) ?(.*)\Z", re.IGNORECASE | re.DOTALL)
+
+
+class RequestLine(Struct, frozen=True, gc=False):
+    method: str
+    uri: Uri
+    defects: tuple[Defect, ...] = ()
+
+
+class StatusLine(Struct, frozen=True, gc=False):
+    """`status` is 0 when it is no status code."""
+
+    status: int
+    reason: str
+    defects: tuple[Defect, ...] = ()
+
+
+StartLine = RequestLine | StatusLine
+
+
+def read_start_line(line: bytes) -> StartLine | None:
+    """A line as a start line, or None when it is none."""
+    found: Found = []
+    text = decode(line, found)
+    return _status_line(text, found) or _request_line(text, found)
+
+
+def _status_line(text: str, found: Found) -> StatusLine | None:
+    match = _STATUS_LINE.match(text)
+    if match is None:
+        return None
+    version, code, reason = match.groups()
+    if f"{version} {code} {reason}" != text:
+        found.append(Defect.START_LINE_SPACES)
+    _check_version(version, found)
+    status = number(code)
+    if status is None or len(code) != 3 or not 100 <= status <= 699:
+        found.append(Defect.BAD_STATUS)
+        status = 0
+    return StatusLine(status, reason, tuple(found))
+
+
+def _request_line(text: str, found: Found) -> RequestLine | None:
+    words = text.split()
+    if len(words) < 3 or not words[-1].upper().startswith("SIP/") or not is_token(words[0].encode()):
+        return None
+    method, *middle, version = words
+    uri = " ".join(middle)
+    if f"{method} {uri} {version}" != text:
+        found.append(Defect.START_LINE_SPACES)
+    _check_version(version, found)
+    return RequestLine(intern(method), _request_uri(uri, found), tuple(found))
+
+
+def _check_version(text: str, found: Found) -> None:
+    if text.upper() != VERSION:  # its case does not count (7.1)
+        found.append(Defect.BAD_VERSION)
+
+
+def _request_uri(text: str, found: Found) -> Uri:
+    if " " in text:
+        found.append(Defect.SPACE_IN_URI)
+        text = text.replace(" ", "")
+    if text.startswith("<") and text.endswith(">"):
+        found.append(Defect.BRACKETED_REQUEST_URI)
+        text = text[1:-1]
+    if "?" in text.rpartition("@")[2] and text[:4].lower() in ("sip:", "sips"):
+        found.append(Defect.REQUEST_URI_HEADERS)
+    return read_uri(text, found)

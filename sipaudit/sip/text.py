@@ -1,0 +1,97 @@
+"""Text of header values: decoding, quoted strings, lists, parameters and numbers.
+
+Everything here is one pass over the text: a hostile header costs no more than
+its length.  The trick for quoted strings is a *mask*, a copy of the text of the
+same length in which what stands between quotes is blanked: separators are looked
+for in the mask, and the pieces cut out of the text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sipaudit.sip.defects import Defect, Found
+
+MAX_32 = 2**32 - 1
+TOKEN_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~"
+
+_QUOTED = re.compile(r'"(?:[^"\\]++|\\.)*+("?)', re.DOTALL)
+_COMMA = re.compile(r"<[^>]*+>?|,")
+_PAIR = re.compile(r"\\(.)", re.DOTALL)
+
+
+def decode(raw: bytes, found: Found) -> str:
+    """UTF-8; a byte that is none becomes the four characters `\\xNN`, so nothing is lost and every str can be written."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        found.append(Defect.NOT_UTF8)
+        return raw.decode("utf-8", "backslashreplace")
+
+
+def is_token(raw: bytes) -> bool:
+    """RFC 3261 25.1 token."""
+    return bool(raw) and not raw.translate(None, TOKEN_BYTES)
+
+
+def number(text: str, most: int = MAX_32) -> int | None:
+    """Decimal digits (leading zeros allowed) as a number from 0 to `most`, else None."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    digits = text.lstrip("0") or "0"
+    if len(digits) > 10:  # before int(), which refuses very long digit strings
+        return None
+    value = int(digits)
+    return value if value <= most else None
+
+
+def mask(text: str, found: Found) -> str:
+    """The text with the inside of quoted strings blanked; a quote that never closes is left as it stands."""
+    if '"' not in text:
+        return text
+
+    def blank(match: re.Match[str]) -> str:
+        if match[1]:
+            return f'"{"_" * (len(match[0]) - 2)}"'
+        found.append(Defect.UNTERMINATED_QUOTE)
+        return match[0]
+
+    return _QUOTED.sub(blank, text)
+
+
+def unquote(text: str) -> str:
+    """A quoted string without its quotes and escapes; other text unchanged."""
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        return text
+    return _PAIR.sub(r"\1", text[1:-1]) if "\\" in text else text[1:-1]
+
+
+def values(text: str, masked: str) -> list[tuple[str, str]]:
+    """The values of a comma-separated list, each with its mask; commas inside quotes and "<>" do not part."""
+    if "," not in masked:
+        return [(text, masked)]
+    cuts = [match.start() for match in _COMMA.finditer(masked) if match[0] == ","]
+    edges = zip([-1, *cuts], [*cuts, len(text)], strict=True)
+    return [(text[start + 1:end], masked[start + 1:end]) for start, end in edges]
+
+
+def parameters(text: str, masked: str, found: Found) -> dict[str, str]:
+    """Parameters of `;name=value;name...` by name in lower case; values as sent, "" where there is none."""
+    read: dict[str, str] = {}
+    start = len(masked) - len(masked.lstrip())
+    if masked[start:start + 1] not in (";", ""):
+        found.append(Defect.BAD_PARAMETER)
+    end = masked.find(";")
+    for piece in masked.split(";")[1:]:
+        start = end + 1
+        end = start + len(piece)
+        name = piece.partition("=")[0]
+        value = text[start + len(name) + 1:end].strip()
+        name = name.strip().lower()
+        if not name:
+            found.append(Defect.EMPTY_PARAMETER)
+        elif name in read:
+            found.append(Defect.DUPLICATE_PARAMETER)
+        else:
+            read[name] = value
+    return read

@@ -1,0 +1,125 @@
+"""URIs of SIP (RFC 3261 19.1, RFC 3966): reading, canonical text, address of record."""
+
+from __future__ import annotations
+
+import re
+import socket
+from sys import intern
+
+from sipaudit.sip.defects import Defect, Found
+from sipaudit.sip.message import Uri
+from sipaudit.sip.text import number
+
+SIP_PORT = 5060
+MAX_PORT = 65535
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+\Z")
+_UNESCAPED = re.compile(r"[^A-Za-z0-9\-_.!~*'();/?:@&=+$,%\[\]]")  # must be escaped in a URI (25.1)
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]++\Z")  # underscores are no host name, but DNS has them and phones use them
+
+
+def read_uri(text: str, found: Found) -> Uri:
+    """Any text as a URI; without a scheme all of it is the host.  A password (`user:password@`) is not kept."""
+    scheme, colon, rest = text.partition(":")
+    if not colon or not _SCHEME.match(scheme):
+        found.append(Defect.BAD_URI)
+        return Uri("", None, text)
+    if _UNESCAPED.search(rest):
+        found.append(Defect.BAD_URI)
+    scheme = intern(scheme.lower())
+    if scheme in ("sip", "sips"):
+        return _sip_uri(scheme, rest, found)
+    if scheme == "tel":
+        digits, _, after = rest.partition(";")
+        return Uri(scheme, digits, "", 0, after)
+    return Uri(scheme, None, rest)
+
+
+def _sip_uri(scheme: str, text: str, found: Found) -> Uri:
+    user, text = _split_user(text, found)
+    text = text.partition("?")[0]
+    at, _, after = text.partition(";")
+    host, port = read_host_port(at, found)
+    return Uri(scheme, user, host, port, after)
+
+
+def _split_user(text: str, found: Found) -> tuple[str | None, str]:
+    """User without password, and what follows the "@".  `;` and `?` may stand in a user, "@" only escaped: of several
+    the last before the parameters is taken, as in `sip:me@company.example@provider.example;x=@`."""
+    user, at, rest = text.partition("@")
+    if not at:
+        return None, text
+    if "@" in rest:
+        found.append(Defect.BAD_URI)
+        start = len(user) + 1
+        ends = [end for end in (text.find(";", start), text.find("?", start)) if end >= 0]
+        last = text.rfind("@", 0, min(ends, default=len(text)))
+        user, rest = text[:last], text[last + 1:]
+    return user.partition(":")[0], rest
+
+
+def read_host_port(text: str, found: Found) -> tuple[str, int]:
+    """`host[:port]`, the host in lower case and without brackets; port 0 when there is none or none that can be."""
+    if text.startswith("["):
+        host, closed, rest = text[1:].partition("]")
+        good = closed and _is_address(socket.AF_INET6, host)
+        colon, port = rest[:1], rest[1:]
+        if rest and colon != ":":
+            good = ""
+    else:
+        host, colon, port = text.partition(":")
+        if ":" in port:  # an IPv6 address without brackets: where a port would begin is anybody's guess
+            host, colon, port, good = text, "", "", ""
+        else:
+            host = host.strip()
+            good = _is_host(host)
+    if not good:
+        found.append(Defect.BAD_HOST)
+    return host.lower(), _read_port(port, found) if colon else 0
+
+
+def _read_port(text: str, found: Found) -> int:
+    port = number(text.strip(), MAX_PORT)
+    if not port:
+        found.append(Defect.BAD_PORT)
+    return port or 0
+
+
+def _is_host(text: str) -> bool:
+    """A host name, or an IPv4 address: a name's last label is not all digits (25.1 toplabel)."""
+    if not _HOST_NAME.match(text):
+        return False
+    return not text.rpartition(".")[2].isdigit() or _is_address(socket.AF_INET, text)
+
+
+def _is_address(family: int, text: str) -> bool:
+    try:
+        socket.inet_pton(family, text)
+    except (OSError, ValueError):  # ValueError: a NUL inside
+        return False
+    return True
+
+
+def uri_text(uri: Uri) -> str:
+    """The URI as text, in one form: lower-case scheme and host, no password, no headers."""
+    if uri.scheme not in ("sip", "sips", "tel"):
+        return f"{uri.scheme}:{uri.host}" if uri.scheme not in ("", "*") else uri.host or uri.scheme
+    behind = f";{uri.parameters}" if uri.parameters else ""
+    if uri.scheme == "tel":
+        return f"tel:{uri.user}{behind}"
+    port = f":{uri.port}" if uri.port else ""
+    return f"{_front(uri)}{port}{behind}"
+
+
+def aor(uri: Uri) -> str:
+    """The address of record: `sip:user@host`, without parameters and port 5060 (contract.md 3 `line`)."""
+    if uri.scheme not in ("sip", "sips"):
+        return uri_text(uri).partition(";")[0]
+    port = f":{uri.port}" if uri.port not in (0, SIP_PORT) else ""
+    return f"{_front(uri)}{port}"
+
+
+def _front(uri: Uri) -> str:
+    user = "" if uri.user is None else f"{uri.user}@"
+    host = f"[{uri.host}]" if ":" in uri.host else uri.host
+    return f"{uri.scheme}:{user}{host}"

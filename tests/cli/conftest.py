@@ -1,0 +1,107 @@
+"""A pipeline and renderers that do what the test says, so that these tests are about the command line alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+
+import sipaudit
+import sipaudit.report
+from sipaudit.cli.main import main
+from sipaudit.model.values import SCHEMA, Confidence, Finding, Report, Severity
+
+
+def finding(severity: Severity, suppressed: str | None = None) -> Finding:
+    return Finding(
+        "f-000001", "premature-failback", severity, Confidence.CERTAIN, "sip:1001@pbx.example.com", "10.1.0.5:5060",
+        "10.0.0.1:5060/udp", 1700000330.4, "expected", "observed", ["B4"], {}, [], [], None, None, suppressed,
+        None, [],
+    )
+
+
+def report(*findings: Finding) -> Report:
+    return Report(SCHEMA, "sipaudit", [], [], [], list(findings), [], [], [], [])
+
+
+@dataclass
+class Fake:
+    """What the pipeline was asked, and what it answers: a value, or a function that raises."""
+
+    answer: Any = field(default_factory=report)
+    job: Any = None
+    asked: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, job: Any, **asked: Any) -> Any:
+        self.job, self.asked = job, asked
+        if asked["progress"] is not None:
+            asked["progress"].start(100)
+            asked["progress"].advance(100)
+        return self.answer(asked) if callable(self.answer) else self.answer
+
+
+@dataclass(frozen=True)
+class Job:
+    paths: tuple[str, ...]
+    site: str | None
+    settings: tuple[str, ...]
+    engine: str
+    bpf: str | None
+    keylog: str | None
+    start: str | None
+    end: str | None
+    zone: str
+    events: tuple[str, ...]
+
+
+def _replace(monkeypatch: pytest.MonkeyPatch, package: ModuleType, name: str, **contents: Any) -> None:
+    module = ModuleType(f"{package.__name__}.{name}")
+    vars(module).update(contents)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(package, name, module, raising=False)
+
+
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> Fake:
+    """The pipeline's functions, all the same fake; renderers that print what they were given."""
+    fake = Fake()
+    _replace(monkeypatch, sipaudit, "pipeline", Job=Job, analyze=fake, phones=fake, ladder=fake, events=fake)
+
+    def render(result: Any, zone: str, width: int, color: bool) -> str:
+        return f"rendered {type(result).__name__} in {zone}, colour {color}\n"
+
+    for name in ("text", "phones", "ladder"):
+        _replace(monkeypatch, sipaudit.report, name, render=render)
+    _replace(
+        monkeypatch, sipaudit.report, "document",
+        to_json=lambda whole: msgspec.json.encode(whole) + b"\n",
+        to_jsonl=lambda whole: (msgspec.json.encode(one) + b"\n" for one in whole.findings),
+    )
+    return fake
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def sipaudit_command(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Callable[..., Result]:
+    """Runs the command line in this process and gives exit code, stdout and stderr."""
+
+    def run(*arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["sipaudit", *arguments])
+        code = main()
+        captured = capfdbinary.readouterr()
+        return Result(code, captured.out.decode(), captured.err.decode())
+
+    return run

@@ -1,0 +1,77 @@
+"""The help is a manual, and asking for it loads nothing heavy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from sipaudit import __version__
+from sipaudit.cli.main import COMMANDS, root
+
+HEAVY = ("pandas", "plotly", "pyarrow", "sqlalchemy", "pyshark", "numpy", "pcapy", "cel", "dns", "rich", "yaml")
+
+ASK = """
+import sys
+from sipaudit.cli.main import main
+sys.argv = ["sipaudit", *sys.argv[1:]]
+code = main()
+sys.stderr.write(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
+raise SystemExit(code)
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)], ids=str)
+def test_help_and_version_import_nothing_heavy(arguments: list[str]) -> None:
+    ran = subprocess.run([sys.executable, "-c", ASK, *arguments], capture_output=True, text=True, check=True)
+    assert ran.stdout
+    assert not set(HEAVY) & set(ran.stderr.split())
+
+
+def test_the_installed_command_says_its_version() -> None:
+    command = [sys.executable, "-m", "sipaudit.cli.main", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"sipaudit {__version__}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_explains_itself_with_examples(name: str) -> None:
+    context = click.Context(root)
+    command = root.get_command(context, name)
+    assert command is not None
+    page = command.get_help(click.Context(command, info_name=name, parent=context))
+    assert "Examples:" in page
+    assert f"sipaudit {name} " in page
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+
+
+def test_options_stand_under_headings_in_the_help(sipaudit_command) -> None:
+    page = sipaudit_command("analyze", "--help").out
+    places = [page.index(heading) for heading in ("What is known:", "What is read:", "What is reported:", "Output:")]
+    assert places == sorted(places)
+    assert page.index("--site FILE") < places[1] < page.index("--tls-keylog FILE") < places[2] < page.index("--tz ZONE")
+
+
+def test_an_unknown_command_is_a_usage_error(sipaudit_command) -> None:
+    result = sipaudit_command("analyse", "x.pcap")
+    assert result.code == 2
+    assert "analyse" in result.err
+    assert result.out == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_the_script_of_a_shell(sipaudit_command, shell: str) -> None:
+    result = sipaudit_command("completion", shell)
+    assert result.code == 0
+    assert "_SIPAUDIT_COMPLETE" in result.out
+
+
+def test_the_completion_script_completes_commands_and_options() -> None:
+    environment = {"_SIPAUDIT_COMPLETE": "bash_complete", "COMP_WORDS": "sipaudit analyze --fa", "COMP_CWORD": "2"}
+    answer = subprocess.run(
+        [sys.executable, "-m", "sipaudit.cli.main"], capture_output=True, text=True, check=True, env=environment
+    )
+    assert answer.stdout == "plain,--fail-on\n"

@@ -1,0 +1,144 @@
+"""What goes to stdout, what goes into the directory, and when there is colour and progress."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sipaudit.cli import output, terminal
+from sipaudit.model.values import Severity
+
+from .conftest import finding, report
+
+
+def test_without_o_nothing_is_written(pipeline, sipaudit_command, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert sipaudit_command("analyze", "a.pcap").code == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_o_makes_the_directory_and_replaces_our_names_whole(pipeline, sipaudit_command, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    out.mkdir(parents=True)
+    (out / "report.json").write_text("an older and much longer report " * 1000)
+    (out / "notes.txt").write_text("mine")
+    pipeline.answer = report(finding(Severity.INFO))
+    result = sipaudit_command("analyze", "a.pcap", "-o", str(out), "--format", "json")
+    assert result.code == 0
+    assert (out / "report.json").read_text() == result.out
+    assert json.loads(result.out)["findings"][0]["id"] == "f-000001"
+    assert (out / "notes.txt").read_text() == "mine"
+    assert sorted(path.name for path in out.iterdir()) == ["notes.txt", "report.json"]
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "report.json").write_text("old")
+
+    def interrupted(self: Path, content: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(content[:3])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_bytes", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        output.replace_file(tmp_path, "report.json", b"new and whole")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"report.json": "old"}
+
+
+def test_o_that_is_a_file_is_refused_before_any_work(pipeline, sipaudit_command, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    for place in (tmp_path / "out", tmp_path / "out" / "below"):
+        result = sipaudit_command("analyze", "a.pcap", "-o", str(place))
+        assert result.code == 2
+        assert len(result.err.splitlines()) == 1
+        assert str(place) in result.err
+    assert pipeline.job is None
+    assert (tmp_path / "out").read_text() == "a file"
+
+
+def test_json_lines_are_one_object_a_line(pipeline, sipaudit_command) -> None:
+    pipeline.answer = report(finding(Severity.INFO), finding(Severity.ERROR))
+    lines = sipaudit_command("analyze", "a.pcap", "--format", "jsonl").out.splitlines()
+    assert [json.loads(line)["severity"] for line in lines] == ["info", "error"]
+
+
+class Terminal:
+    """Stands for a stdout that is, or is not, a terminal."""
+
+    def __init__(self, is_terminal: bool) -> None:
+        self.is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "environment", "colour"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"NO_COLOR": ""}, True),  # no-color.org: set and not empty
+        (True, {"TERM": "dumb"}, False),
+    ],
+)
+def test_colour_only_on_a_terminal_that_wants_it(monkeypatch, is_terminal, environment, colour) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdout", Terminal(is_terminal))
+    assert terminal.has_color() is colour
+
+
+def test_progress_into_a_log_is_plain_lines_on_stderr(pipeline, sipaudit_command) -> None:
+    result = sipaudit_command("analyze", "a.pcap", "--progress")
+    assert "read 0.0 MB of 0.0 MB" in result.err
+    assert "\x1b" not in result.err
+    assert sipaudit_command("analyze", "a.pcap").err == ""
+
+
+BAR = """
+from sipaudit.cli.progress import progress
+with progress(None) as bar:
+    bar.start(2000); bar.advance(1000); bar.advance(1000)
+print("result")
+"""
+
+
+def test_a_terminal_gets_a_bar_and_stdout_stays_clean() -> None:
+    ours, theirs = pty.openpty()
+    ran = subprocess.run([sys.executable, "-c", BAR], stdout=subprocess.PIPE, stderr=theirs, check=True)
+    os.close(theirs)
+    drawn = os.read(ours, 65536)
+    os.close(ours)
+    assert ran.stdout == b"result\n"
+    assert b"2.0" in drawn
+
+
+LONG = """
+from sipaudit.cli import terminal
+terminal.emit(b"0123456789" * 1000 for _ in range(1000))
+"""
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    command = f"{sys.executable} -c '{LONG}' | head -c 10; echo \" ${{PIPESTATUS[0]}}\""
+    ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("0123456789 0\n", "")
+
+
+def test_a_full_stdout_is_a_failure() -> None:
+    ran = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m sipaudit.cli.main completion fish > /dev/full"],
+        capture_output=True, text=True, check=False,
+    )
+    assert ran.returncode == 1
+    assert "No space left" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1

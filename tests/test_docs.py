@@ -1,0 +1,145 @@
+"""The documentation is true: every option is described, examples run, filters compile and keep what they promise."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from sipaudit.cli.main import COMMANDS, root
+
+from .shared import ROOT
+
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text()
+needs_tcpdump = pytest.mark.skipif(
+    shutil.which("tcpdump") is None, reason="tcpdump is not installed: capture filters are not compiled"
+)
+
+
+def sections() -> dict[str, str]:
+    """docs/commands.md by the command of each heading."""
+    parts = re.split(r"^## (.*)$", COMMANDS_PAGE, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def spellings(command: click.Command) -> set[str]:
+    return {
+        name
+        for option in command.params if isinstance(option, click.Option)
+        for name in (*option.opts, *option.secondary_opts)
+    }
+
+
+COMMON = spellings(root)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_of_a_command_is_described_and_no_other(name: str) -> None:
+    command = root.get_command(click.Context(root), name)
+    assert command is not None
+    described = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", sections()[f"sipaudit {name}"]))
+    assert spellings(command) - COMMON <= described
+    assert described <= spellings(command) | COMMON
+
+
+def test_options_of_all_commands_are_described_once() -> None:
+    common = sections()["Common to all commands"]
+    assert all(f"`{name}`" in common for name in COMMON)
+
+
+def examples() -> list[tuple[str, str, list[str]]]:
+    """(page, command, lines it must print) of every `$` line in a console block."""
+    found: list[tuple[str, str, list[str]]] = []
+    for page in DOCS:
+        for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL):
+            for line in block.splitlines():
+                if line.startswith("$ "):
+                    found.append((page.name, line[2:].replace(".venv/bin/", ""), []))
+                elif line.strip():
+                    found[-1][2].append(line.strip())
+    return found
+
+
+@pytest.mark.parametrize(("page", "command", "printed"), examples())
+def test_examples_run_and_print_what_is_shown(page: str, command: str, printed: list[str], tmp_path: Path) -> None:
+    if command.startswith("sipaudit inspect") and shutil.which("tshark") is None:
+        pytest.skip("tshark is not installed: inspect cannot dissect")
+    (tmp_path / "samples").symlink_to(ROOT / "samples")
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    ran = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, check=False,
+    )
+    assert ran.returncode == 0, f"{page}: {command}\n{ran.stderr}"
+    for line in printed:
+        assert line in ran.stdout
+
+
+def shell_filter(name: str) -> str:
+    """The variable's value after the shell lines of docs/capturing.md."""
+    page = (ROOT / "docs" / "capturing.md").read_text()
+    lines = "\n".join(re.findall(r"""^(?:WANTED|FILTER)=['"].*$""", page, flags=re.MULTILINE))
+    shell = subprocess.run(["bash", "-c", f'{lines}\necho "${name}"'], capture_output=True, text=True, check=True)
+    return shell.stdout.strip()
+
+
+def documented_filters() -> list[str]:
+    page = (ROOT / "docs" / "capturing.md").read_text()
+    double = re.search(r'`FILTER="(.*?)"`', page)
+    assert double is not None
+    wanted = shell_filter("WANTED")
+    others = re.findall(r"`((?:udp port|proto) \d+)`", page)
+    return [wanted, shell_filter("FILTER"), double[1].replace("$WANTED", wanted), *others]
+
+
+@needs_tcpdump
+@pytest.mark.parametrize("expression", documented_filters())
+def test_capture_filters_compile(expression: str) -> None:
+    ran = subprocess.run(["tcpdump", "-y", "EN10MB", "-d", expression], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+@needs_tcpdump
+def test_the_filter_keeps_fragments_tags_dns_and_icmp_and_drops_media(tmp_path: Path) -> None:
+    from scapy.utils import rdpcap, wrpcap
+
+    everything = tmp_path / "everything.pcap"
+    wrpcap(str(everything), packets())
+    subprocess.run(
+        ["tcpdump", "-r", everything, "-w", tmp_path / "kept.pcap", shell_filter("FILTER")],
+        check=True, capture_output=True,
+    )
+    kept = [bytes(packet) for packet in rdpcap(str(tmp_path / "kept.pcap"))]
+    assert kept == [bytes(packet) for packet in packets() if b"media" not in bytes(packet)]
+
+
+def packets() -> list[Any]:
+    """One of each kind that the filter is about; the payload says which."""
+    from scapy.layers.inet import ICMP, IP, TCP, UDP
+    from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
+    from scapy.layers.l2 import Dot1Q, Ether
+    from scapy.packet import Raw
+
+    ether = Ether(src="00:04:f2:00:00:01", dst="00:04:f2:00:00:02")
+    ip = IP(src="10.1.0.5", dst="10.0.0.1")
+    tail = IP(src="10.1.0.5", dst="10.0.0.1", proto=17, frag=185)
+    return [
+        ether / ip / UDP(sport=5060, dport=5060) / Raw(b"sip"),
+        ether / tail / Raw(b"tail of a fragmented datagram"),
+        ether / Dot1Q(vlan=7) / ip / TCP(sport=40000, dport=5061) / Raw(b"tagged sip"),
+        ether / Dot1Q(vlan=7) / tail / Raw(b"tagged tail"),
+        ether / IPv6(src="fd00::5", dst="fd00::1") / IPv6ExtHdrFragment(offset=180, nh=17) / Raw(b"tail in IPv6"),
+        ether / ip / UDP(sport=40001, dport=53) / Raw(b"dns"),
+        ether / ip / UDP(sport=68, dport=67) / Raw(b"start of a phone"),
+        ether / ip / ICMP(type=3, code=3) / Raw(b"unreachable"),
+        ether / ip / UDP(sport=20000, dport=20002) / Raw(b"media"),
+        ether / Dot1Q(vlan=7) / ip / UDP(sport=20000, dport=20002) / Raw(b"tagged media"),
+    ]
