@@ -28,7 +28,7 @@ from .link import by_link_type
 from .linktypes import ETHERNET, LINUX_SLL
 from .packet import Packet
 from .tcp import Streams
-from .tunnel import TUNNEL_PORTS, tunnelled
+from .tunnel import tunnelled
 
 TUNNELS = 8  # tunnels inside one another; an ERSPAN mirror of VXLAN with GRE in it has three
 ADVANCE = 0.5  # seconds of capture time between two looks at the deadlines of streams
@@ -36,11 +36,12 @@ HEP_CLOCK = 86_400.0  # seconds by which an agent's clock may be off before we t
 
 Result = Item | list[Item] | Stop | None
 
-_IP4_UDP = Layout(">3sxHxxHxBxx8xxxHH")  # EtherType with version and IHL; total length, fragment, protocol; port, length
-_IP4_PLAIN = b"\x08\x00\x45"
+# EtherType, version, IHL and TOS; total length; fragment, TTL and protocol; UDP length
+_IP4_UDP = Layout(">IHxxIxx8xxxxxH")
+_SHORT_ROADS = {ETHERNET: 14, LINUX_SLL: 16}  # link types of the short road, and where their payload begins
+_SHORTEST = 16 + 2 * 4 + 28  # the longest link header of the short road, IPv4 and UDP
 _VLAN = frozenset((b"\x81\x00", b"\x88\xa8", b"\x91\x00"))
 _COOKED_ETHERNET = b"\x00\x01\x00\x06"  # ARPHRD_ETHER with a 6 byte address
-_SHORTEST = 16 + 2 * 4 + 28  # the longest link header of the short road, IPv4 and UDP
 
 
 class _Origin(Struct, frozen=True, gc=False):
@@ -82,27 +83,18 @@ class Decoder:
         time, frame, link_type, data, _ = packet
         if not self._since <= time < self._until and (due := self._advance(time)):
             return due + _listed(self.decode(packet, capture))
-        if len(data) < _SHORTEST:
-            return self._counted(capture, self._layered(packet, capture))
-        if link_type == ETHERNET:
-            at = 14
-        elif link_type == LINUX_SLL and data[2:6] == _COOKED_ETHERNET:
-            at = 16
-        else:
+        at = _SHORT_ROADS.get(link_type, 0)
+        if not at or len(data) < _SHORTEST:
             return self._counted(capture, self._layered(packet, capture))
         if data[at - 2] != 8:
             at = _behind_tags(data, at)
-        kind, total, fragment, protocol, destination_port, length = _IP4_UDP.unpack_from(data, at - 2)
+        kind, total, carried, length = _IP4_UDP.unpack_from(data, at - 2)
         end = at + total
-        if (
-            kind != _IP4_PLAIN or protocol != UDP or fragment & 0x3FFF or length != total - 20 or end > len(data)
-            or destination_port in TUNNEL_PORTS
-        ):
+        if kind & 0xFFFFFF00 != 0x08004500 or carried & 0x3FFF00FF != UDP or length != total - 20 or end > len(data):
             return self._counted(capture, self._layered(packet, capture))
         payload = data[at + 28 : end]
-        if not looks_like_sip(payload):
-            udp = _Udp(data[at + 12 : at + 20], data[at + 20 : at + 24], payload, False, data[at:end])
-            return self._counted(capture, self._udp(_Origin(time, capture, frame, (), data[6:12]), udp))
+        if not looks_like_sip(payload) or (link_type == LINUX_SLL and data[2:6] != _COOKED_ETHERNET):
+            return self._counted(capture, self._layered(packet, capture))
         if self._duplicates.seen(time, data[at:end]):
             self._health[capture].duplicates += 1
             return None

@@ -29,6 +29,11 @@ class Batch(NamedTuple):
     link_type: int
     first_frame: int
 
+    @property
+    def length(self) -> int:
+        """How many packets."""
+        return len(self.rows) // ROW_SIZE
+
     def packets(self) -> list[Packet]:
         """All packets of the batch."""
         buffer, link_type = self.buffer, self.link_type

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from io import SEEK_END
+from typing import BinaryIO, NamedTuple
 
 from .health import CaptureHealth
 from .records import MAX_CAPTURED, Records
@@ -21,7 +22,34 @@ _SHORTEST_BLOCK, _SHORTEST_PACKET, _PACKET_HEAD, _SIMPLE_HEAD = 12, 32, 28, 12
 _TLS_KEY_LOG = 0x544C534B
 _IF_TSRESOL, _IF_TSOFFSET, _ISB_IFDROP = 9, 14, 5
 _MICRO = 1_000_000
+_BEHIND_PACKETS = (_STATISTICS, 4)  # and name resolution
+_CLOSING = 65_536  # bytes at the end of a file, in which those blocks are looked for
 _EVER = 0xFFFFFFFF  # seconds that a row holds, as libpcap's
+
+
+def read_closing_statistics(stream: BinaryIO, health: CaptureHealth) -> None:
+    """What the interfaces lost, from the blocks behind the last packet, found from the end of the file backwards.
+
+    Each block ends with its length; for readers that pass the statistics over.
+    """
+    head = stream.read(_SHORTEST_BLOCK)
+    order = _BYTE_ORDERS.get(head[8:12])
+    size = stream.seek(0, SEEK_END)
+    stream.seek(max(0, size - _CLOSING))
+    tail = stream.read()
+    if not order or head[:4] != SECTION_MAGIC:
+        return
+    start = len(tail)
+    while start >= _SHORTEST_BLOCK:
+        (length,) = struct.unpack_from(order + "I", tail, start - 4)
+        if not _SHORTEST_BLOCK <= length <= start:
+            break
+        (kind,) = struct.unpack_from(order + "I", tail, start - length)
+        if kind not in _BEHIND_PACKETS:
+            break
+        start -= length
+    reader = PcapngRecords(health)
+    reader.feed(struct.pack(order + "IIIHHqI", _SECTION, 28, 0x1A2B3C4D, 1, 0, -1, 28) + tail[start:])
 
 
 class Interface(NamedTuple):
@@ -164,7 +192,7 @@ class PcapngRecords(Records):
             return
         (number,) = struct.unpack_from(self._order + "I", body)
         dropped = self._options(body, 12).get(_ISB_IFDROP, b"")
-        if len(dropped) == 8 and number < len(self._interfaces):
+        if len(dropped) == 8 and number < MAX_INTERFACES:
             self._drops[self._sections, number] = struct.unpack(self._order + "Q", dropped)[0]
             self.health.kernel_drops = sum(self._drops.values())
 

@@ -26,16 +26,24 @@ PCAP_MAGICS = {
 }
 
 
+def note_link_type(health: CaptureHealth, link_type: int) -> None:
+    """Add the name of a link type to those of the capture."""
+    name = linktypes.name(link_type)
+    if name not in health.link_types:
+        health.link_types.append(name)
+
+
 class Records:
     """Feeds bytes to a format's walk and keeps what is not complete yet.
 
-    `frames` is the number of the last packet (Wireshark's), `secrets` the TLS key logs found in the file, `damaged`
-    true once a record was found that cannot be true: nothing behind it is read.
+    `frames` is the number of the last packet (Wireshark's), `link_types` those declared so far, `secrets` the TLS key
+    logs found in the file, `damaged` true once a record was found that cannot be true: nothing behind it is read.
     """
 
     def __init__(self, health: CaptureHealth) -> None:
         self.health = health
         self.frames = 0
+        self.link_types: list[int] = []
         self.secrets: list[bytes] = []
         self.damaged = False
         self._pieces: list[bytes] = []
@@ -56,9 +64,14 @@ class Records:
         self._pieces, self._held = [rest], len(rest)
         return self._batches
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether bytes are held that are no whole record."""
+        return bool(self._held)
+
     def finish(self) -> None:
         """Nothing follows: an incomplete record means that the capture was cut off."""
-        if self._held:
+        if self.incomplete:
             self.health.truncated = True
 
     def _walk(self, buffer: bytes) -> int:
@@ -83,9 +96,9 @@ class Records:
     def _link(self, number: int) -> int:
         """Note a link type of the file."""
         link_type = linktypes.canonical(number)
-        names = self.health.link_types
-        if len(names) < LINK_TYPES_KEPT and (name := linktypes.name(link_type)) not in names:
-            names.append(name)
+        if link_type not in self.link_types and len(self.link_types) < LINK_TYPES_KEPT:
+            self.link_types.append(link_type)
+            note_link_type(self.health, link_type)
         return link_type
 
 

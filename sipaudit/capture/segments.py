@@ -6,6 +6,7 @@ the bytes that were captured first win, as in most receivers.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from typing import NamedTuple
 
 WAITING_LIMIT = 256
@@ -74,7 +75,9 @@ class Reassembly:
         if segment.offset == self.position and not self.waiting:
             self._pass(segment)
             return [segment]
-        if segment.end < self.position or (segment.end == self.position and not segment.cut):
+        if not segment.payload and not segment.cut and (self.waiting or segment.offset <= self.position):
+            return []
+        if segment.end < self.position:
             return []
         self._insert(segment.part(max(segment.offset, self.position), segment.end))
         return self._drain()
@@ -117,14 +120,15 @@ class Reassembly:
     def _insert(self, segment: Segment) -> None:
         """Keep those parts of a segment that no waiting one covers."""
         kept: list[Segment] = []
-        begin = segment.offset
-        for other in self.waiting:
-            if other.offset >= segment.end:
+        begin, end = segment.offset, segment.end
+        for other in self.waiting[max(bisect_left(self.waiting, (begin,)) - 1, 0) :]:
+            if other.offset >= end:
                 break
             if begin < other.offset:
                 kept.append(segment.part(begin, other.offset))
             begin = max(begin, other.end)
-        if begin < segment.end or (not segment.payload and begin == segment.offset):
-            kept.append(segment.part(begin, segment.end))
-        self.waiting = sorted([*self.waiting, *kept])
+        if begin < end or not segment.payload:
+            kept.append(segment.part(begin, end))
+        for part in kept:
+            insort(self.waiting, part)
         self.waiting_bytes += sum(len(part.payload) for part in kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..sip.framing import looks_like_sip
 from .ip import UDP, IpPacket
 from .layers import TRUNCATED, Inner, Peel, Peeled, Stop, Tally
 from .link import ERSPAN2, ETHERTYPE_BRIDGED, by_ethertype, ethernet, mpls
@@ -26,9 +27,9 @@ def tunnelled(packet: IpPacket) -> Peeled | None:
 
 
 def udp_tunnelled(port: int, payload: bytes) -> Peeled | None:
-    """What a UDP payload to this destination port tunnels."""
+    """What a UDP payload to this destination port tunnels; a phone may have been given such a port for SIP."""
     read = TUNNEL_PORTS.get(port)
-    return read(payload) if read else None
+    return read(payload) if read and not looks_like_sip(payload) else None
 
 
 def bare_ip(data: bytes) -> Peeled:

@@ -12,9 +12,8 @@ from sipaudit.cli.manual import Command
 @click.argument("capture", metavar="CAPTURE", type=click.Path())
 @click.argument("frames", metavar="FRAME...", nargs=-1, required=True, type=click.IntRange(min=1))
 @options.KEYLOG
-@options.ZONE
 @options.verbosity_options
-def command(capture: str, frames: tuple[int, ...], keylog: str | None, zone: str) -> None:
+def command(capture: str, frames: tuple[int, ...], keylog: str | None) -> None:
     """Dissects frames of one capture with Wireshark (tshark must be installed) and shows beside each what sipaudit
     made of it. FRAME is the number that Wireshark and the findings give.
 
@@ -26,5 +25,5 @@ def command(capture: str, frames: tuple[int, ...], keylog: str | None, zone: str
     from sipaudit import pipeline
     from sipaudit.report import inspect
 
-    inspections = pipeline.inspect(capture, frames, keylog=keylog, warn=terminal.warn)
-    terminal.emit_text(inspect.render(inspections, zone, terminal.width(), terminal.has_color()))
+    for dissection, messages in pipeline.inspect(capture, frames, keylog=keylog, warn=terminal.warn):
+        terminal.emit_text(inspect.render(dissection, messages, width=terminal.width()) + "\n")

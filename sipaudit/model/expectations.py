@@ -99,8 +99,6 @@ def same_entry(case: Case) -> Ground:
     entry = case.profile.entry
     if entry is None:
         return Ground(reason=Reason.ENTRY_UNKNOWN)
-    if case.request.server in case.profile.fallback or case.stay.server in case.profile.fallback:
-        return Ground(reason=Reason.FALLBACK)
     here, there = entry.priority(case.stay.server), entry.priority(case.request.server)
     if here is None or there is None:
         return FAILS  # a server of nobody's list: not ours to judge
@@ -293,6 +291,9 @@ def before_renewal(case: Case) -> Ground:
     binding = case.line.latest_grant() if case.regime is Regime.R0 else case.line.binding(case.stay.server)
     if began is None or binding is None or binding.granted is None or binding.expires == NO_EXPIRY:
         return Ground(reason=Reason.STARTED_LATER)
+    there = case.line.binding(case.request.server)
+    if case.regime in (Regime.R0, Regime.R1) and there and there.granted and there.granted.time > began[1]:
+        return Ground(reason=Reason.READINGS_DIFFER)  # a renewal may go to either server: was that the return?
     expires = binding.expires
     # the binding that came with the move counts from T0, a later one from its own 200
     start = began[0] if began[0] <= binding.granted.time <= began[1] else binding.granted.time

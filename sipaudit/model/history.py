@@ -21,7 +21,6 @@ TRY_ENDS = 32.0      # seconds without an answer after which a try has timed out
 class MoveKind(StrEnum):
     FAILOVER = "failover"
     FAILBACK = "failback"
-    FALLBACK = "fallback"
     UNKNOWN = "unknown"
 
 
@@ -63,11 +62,10 @@ class History:
         self.tries: list[TrySeen] = []
         self.ended: list[RegistrationSeen] = []
 
-    def take(self, step: Step, profile: Profile) -> None:
-        """Take in one step. `profile` gives the order of servers and the regime, as far as known."""
+    def take(self, step: Step, profile: Profile, track: Track) -> None:
+        """Take in one step. `profile` gives the order of servers, `track` is that of the line's regime."""
         if step.before is step.after:
             return
-        track = track_of(profile)
         before, after = step.before.stays[track], step.after.stays[track]
         if before is not after:
             self._stayed(before, after, step, profile)
@@ -129,8 +127,6 @@ def _move(before: Stay, after: Stay, profile: Profile) -> MoveSeen:
 
 
 def _kind(before: Stay, after: Stay, profile: Profile) -> MoveKind:
-    if before.server in profile.fallback or after.server in profile.fallback:
-        return MoveKind.FALLBACK
     if after.failed:
         return MoveKind.FAILOVER
     entry = profile.entry

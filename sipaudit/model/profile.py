@@ -24,16 +24,14 @@ class Vendor(StrEnum):
 class Profile(Struct, frozen=True):
     """One line at one server entry, as far as it is known.
 
-    `entry` is None while no list is known; `fallback` are the servers (keys) of
-    the line's other entries.  `vouched` says that the advisory names this model
-    and firmware (C9).  `covered_from` is when the capture begins to show this
-    phone's segment (seconds since the epoch), `loss_near` a measured loss that
-    cannot be placed.  `heard` are the servers that were ever seen speaking to the phone.
+    `entry` is None while no list is known.  `vouched` says that the advisory
+    names this model and firmware (C9).  `covered_from` is when the capture
+    begins (seconds since the epoch), `lossy` a measured loss that cannot be
+    placed.  `heard` are the servers that were ever seen speaking to the phone.
     """
 
     settings: LineSettings
     entry: ServerEntry | None = None
-    fallback: frozenset[str] = frozenset()
     vendor: Vendor = Vendor.UNKNOWN
     firmware: str | None = None
     vouched: bool = False

@@ -8,7 +8,6 @@ child watcher that newer Pythons no longer have.
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -69,12 +68,15 @@ def dissect(
 
 def _fetch(path: str, frames: list[int], keylog: str | None, tls_ports: Sequence[int]) -> list[Dissection]:
     loop = asyncio.new_event_loop()
+    found: list[Dissection] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pyshark's use of asyncio is its own affair
-            return _read(_open(path, frames, keylog, tls_ports, loop), path, loop)
+            capture = _open(path, frames, keylog, tls_ports, loop)
+            loop.run_until_complete(_read(capture, path, found))
     finally:
         loop.close()
+    return found
 
 
 def _open(
@@ -97,36 +99,32 @@ def _open(
         raise InputError(f"pyshark does not work with this Python ({version}): {error}", fix=INSTALL_HINT) from error
 
 
-def _read(capture: Any, path: str, loop: asyncio.AbstractEventLoop) -> list[Dissection]:
-    from pyshark.capture.capture import TSharkCrashException
+async def _read(capture: Any, path: str, found: list[Dissection]) -> None:
+    """Collect the packets.  tshark is waited for here: pyshark would kill it while it ends, and be warned for it."""
     from pyshark.tshark.tshark import TSharkNotFoundException
 
-    found: list[Dissection] = []
     try:
-        found.extend(map(_dissection, capture))
+        await capture.packets_from_tshark(lambda packet: found.append(_dissection(packet)), close_tshark=False)
+        codes = [await process.wait() for process in capture._running_processes]
     except TSharkNotFoundException as error:
         raise InputError("Wireshark's dissection needs tshark, which is not installed", fix=INSTALL_HINT) from error
     except PermissionError as error:
         raise InputError("no permission to read this file", file=path) from error
-    except TSharkCrashException as error:
-        if not found:  # a capture that is cut short ends like this too, behind its last frame
-            said = re.search(r'Last error line: (?:.*" )?(.*?)\.?\n', str(error))
-            reason = f" ({said[1]})" if said else ""
-            raise InputError(f"tshark cannot read this capture{reason}", file=path) from error
     finally:
-        _close(capture, loop)
-    return found
+        await _end(capture)
+    if any(codes) and not found:  # a capture that is cut short ends so too, behind its last frame
+        reason = (capture._last_error_line or "no reason given").rpartition('" ')[2].rstrip(".")
+        raise InputError(f"tshark cannot read this capture ({reason})", file=path)
 
 
-def _close(capture: Any, loop: asyncio.AbstractEventLoop) -> None:
-    """End the process and its readers; pyshark would try again when it is collected, with the loop gone."""
+async def _end(capture: Any) -> None:
+    """Leave no process and no task behind; pyshark would try again when it is collected, with the loop gone."""
     for process in capture._running_processes:
         if process.returncode is None:
             process.kill()
-            loop.run_until_complete(process.wait())
+            await process.wait()
     capture._running_processes.clear()
-    if readers := asyncio.all_tasks(loop):
-        loop.run_until_complete(asyncio.wait(readers))
+    await asyncio.gather(*capture._stderr_handling_tasks)
 
 
 def _dissection(packet: Any) -> Dissection:

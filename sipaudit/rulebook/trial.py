@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from sipaudit.model.events import ModelEvent
-from sipaudit.model.history import History
+from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Step, Verdict
 from sipaudit.model.replay import replay
 from sipaudit.model.scenario import Scenario
@@ -46,7 +46,7 @@ def judge_scenario(scenario: Scenario, rules: Iterable[Rule]) -> tuple[list[str]
     state, now = LineState(), 0.0
     for step in replay(scenario.events, scenario.profile):
         faults.take(step, subject)
-        history.take(step, scenario.profile)
+        history.take(step, scenario.profile, track_of(scenario.profile))
         lines += _open_checks(step, faults)
         state, now = step.after, step.event.time
     findings = faults.findings()

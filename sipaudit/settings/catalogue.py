@@ -82,6 +82,7 @@ SETTINGS: dict[str, SettingType] = {
 }
 
 DEFAULTS: dict[str, Value] = {name: kind.default for name, kind in SETTINGS.items() if kind.default is not None}
+_DEFAULT_SETTINGS = {name: Setting(value, None, Origin.DEFAULT) for name, value in DEFAULTS.items()}
 
 _TTL = _seconds(300, 1 << 29)
 DNS_CACHE: dict[str, dict[str, SettingType]] = {
@@ -151,8 +152,7 @@ def parse_set(texts: Iterable[str]) -> dict[str, Setting]:
 
 def declared_block(stated: dict[str, Setting]) -> LineSettings:
     """A declared block: what it leaves out has its default (reference-model.md 4)."""
-    defaults = {name: Setting(value, None, Origin.DEFAULT) for name, value in DEFAULTS.items()}
-    return LineSettings({**defaults, **stated}, declared=True)
+    return LineSettings({**_DEFAULT_SETTINGS, **stated}, declared=True)
 
 
 def in_force(base: LineSettings, over: Sequence[dict[str, Setting]]) -> LineSettings:

@@ -16,23 +16,42 @@ from sipaudit.settings.wording import quoted
 GLOB_KEYS = ("user", "domain", "aor", "user_agent", "model", "mac")
 MATCH_KEYS = ("user", "domain", "aor", "address", "user_agent", "model", "mac")
 
+LONGEST_GLOB = 255
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _EXAMPLE = '{user: "10??"}, or {} for every line'
+_WILDCARD = re.compile(r"[*?\[]")
 _MAC_SEPARATORS = re.compile("[:.-]")
 
 
 class LineMatch(Struct, frozen=True):
-    """The keys that must all hold: globs by key, and the network of the phone."""
+    """The keys that must all hold: globs by key, and the network of the phone.
+
+    `literals` are the globs without a wildcard, as the plain values they are.
+    """
 
     globs: dict[str, re.Pattern[str]] = {}
     network: Network | None = None
+    literals: dict[str, str] = {}
 
     @property
     def declares_phone(self) -> bool:
         """Only an item with address or mac says that a source is a phone (reference-model.md 1)."""
         return self.network is not None or "mac" in self.globs
+
+    @property
+    def line_key(self) -> tuple[str, str] | None:
+        """One value that every line it matches has, to look it up by: a user, else that of the phone."""
+        return ("user", self.literals["user"]) if "user" in self.literals else self.phone_key
+
+    @property
+    def phone_key(self) -> tuple[str, str] | None:
+        """One value that every phone it matches has: an address, a MAC, or None."""
+        if self.network is not None and self.network.num_addresses == 1:
+            return ("address", str(self.network.network_address))
+        return ("mac", self.literals["mac"]) if "mac" in self.literals else None
 
     def holds(self, identity: LineIdentity, address: Address | None) -> bool:
         """Whether every key holds for a line; `address` is the identity's, parsed. What is not known does not match."""
@@ -64,8 +83,8 @@ def parse_address(text: str) -> Address | None:
 
 
 def bare_mac(text: str) -> str:
-    """A MAC address without its separators."""
-    return _MAC_SEPARATORS.sub("", text)
+    """A MAC address without its separators, in lower case."""
+    return _MAC_SEPARATORS.sub("", text).lower()
 
 
 def read_match(reader: Reader, node: Node, where: str) -> LineMatch:
@@ -79,19 +98,28 @@ def read_match(reader: Reader, node: Node, where: str) -> LineMatch:
             fix = "give it a value, or remove the key to match any"
             reader.problems.add(mapping.key_lines[key], f"{where}.{key} is empty", fix)
     globs = {key: _read_glob(reader, key, fields[key], f"{where}.{key}") for key in GLOB_KEYS if key in fields}
-    network = reader.network(fields["address"], f"{where}.address") if "address" in fields else None
-    return LineMatch({key: glob for key, glob in globs.items() if glob is not None}, network)
+    texts = {key: glob for key, glob in globs.items() if glob is not None}
+    return LineMatch(
+        globs={key: _compile(key, text) for key, text in texts.items()},
+        network=reader.network(fields["address"], f"{where}.address") if "address" in fields else None,
+        literals={key: text for key, text in texts.items() if not _WILDCARD.search(text)},
+    )
 
 
-def _read_glob(reader: Reader, key: str, node: Node, where: str) -> re.Pattern[str] | None:
-    """A shell glob over the whole value; only the user part of an AOR minds upper and lower case."""
+def _read_glob(reader: Reader, key: str, node: Node, where: str) -> str | None:
     text = reader.text(node, where, '"10??"')
     if text is None:
+        return None
+    if len(text) > LONGEST_GLOB:
+        reader.problems.add(node.line, f"{where} is longer than {LONGEST_GLOB} characters", "use a shorter pattern")
         return None
     if key == "aor" and text[0] not in "*?[" and not text.lower().startswith("sip"):
         fix = f"write {quoted('sip:' + text)}, the AOR as reports show it"
         reader.problems.add(node.line, f"{where}: {quoted(text)} matches no AOR", fix)
         return None
-    if key == "mac" and "[" not in text:
-        text = bare_mac(text)
-    return re.compile(fnmatch.translate(text), 0 if key == "user" else re.IGNORECASE)
+    return bare_mac(text) if key == "mac" and "[" not in text else text
+
+
+def _compile(key: str, glob: str) -> re.Pattern[str]:
+    """A shell glob over the whole value; only the user part of an AOR minds upper and lower case."""
+    return re.compile(fnmatch.translate(glob), 0 if key == "user" else re.IGNORECASE)

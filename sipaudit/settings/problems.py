@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from sipaudit.errors import InputError, InputErrors
 
-MOST = 100  # a reader mends the first few; a hostile file could hold a million
+MOST = 100  # enough to mend at one go; a hostile file could hold a million
 
 
 class Problems:
@@ -15,26 +15,20 @@ class Problems:
     def __init__(self, file: str | None) -> None:
         self.file = file
         self._errors: list[InputError] = []
-        self._more = 0
 
     def add(self, line: int | None, message: str, fix: str) -> None:
-        if len(self._errors) < MOST:
-            self._errors.append(InputError(message, fix=fix, file=self.file, line=line))
-        else:
-            self._more += 1
+        """One more error; with the last that is listed, the reading ends here."""
+        if len(self._errors) == MOST:
+            self.stop(line, "more errors follow and are not listed", f"mend the first {MOST}, then check again")
+        self._errors.append(InputError(message, fix=fix, file=self.file, line=line))
 
     def stop(self, line: int | None, message: str, fix: str) -> NoReturn:
-        """Raise at once, with what was gathered so far: the rest of the file cannot be read."""
+        """Raise at once, with what was gathered so far: the rest is not read."""
         raise InputErrors([*self._in_order(), InputError(message, fix=fix, file=self.file, line=line)])
 
     def raise_any(self) -> None:
-        if not self._errors:
-            return
-        errors = self._in_order()
-        if self._more:
-            message = f"{self._more} more errors are not listed"
-            errors.append(InputError(message, fix="mend these first", file=self.file))
-        raise InputErrors(errors)
+        if self._errors:
+            raise InputErrors(self._in_order())
 
     def _in_order(self) -> list[InputError]:
         return sorted(self._errors, key=lambda error: error.line or 0)

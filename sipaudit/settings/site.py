@@ -22,8 +22,8 @@ from sipaudit.model.settings import (
 )
 from sipaudit.settings.catalogue import in_force
 from sipaudit.settings.entries import read_entries
+from sipaudit.settings.finder import Finder
 from sipaudit.settings.lines import LineItem, read_lines
-from sipaudit.settings.match import parse_address
 from sipaudit.settings.problems import Problems
 from sipaudit.settings.reader import Reader
 from sipaudit.settings.tree import MAX_BYTES, Mapping, Node, read_tree
@@ -54,6 +54,7 @@ class Site(Struct, frozen=True):
     path: str | None = None
     entries: dict[str, ServerEntry] = {}
     lines: tuple[LineItem, ...] = ()
+    finder: Finder = Finder(())
     undeclared: Declaration = Declaration()
     tolerances: Tolerances = Tolerances()
     stated_tolerances: tuple[str, ...] = ()
@@ -73,16 +74,12 @@ class Site(Struct, frozen=True):
 
     def declare(self, identity: LineIdentity) -> Declaration:
         """What the first item that matches says of a line; of a line that matches nothing, what `--set` says."""
-        address = parse_address(identity.address)
-        for item in self.lines:
-            if item.match.holds(identity, address):
-                return item.declaration
-        return self.undeclared
+        place = self.finder.first(identity)
+        return self.undeclared if place is None else self.lines[place].declaration
 
     def declares_phone(self, address: str, mac: str | None) -> bool:
         """Whether the file says that this source is a phone: an item with its address or MAC does."""
-        parsed = parse_address(address)
-        return any(item.match.holds_phone(parsed, mac) for item in self.lines)
+        return self.finder.declares_phone(address, mac)
 
 
 def load_site(path: str | Path) -> Site:
@@ -115,6 +112,7 @@ def _read_site(reader: Reader, root: Node, path: Path) -> Site:
         path=str(path),
         entries=entries,
         lines=lines,
+        finder=Finder([item.match for item in lines]),
         tolerances=Tolerances(**tolerances),
         stated_tolerances=tuple(tolerances),
         events=_read_events(reader, fields["events"], str(path)) if "events" in fields else (),

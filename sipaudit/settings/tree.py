@@ -22,7 +22,8 @@ MAX_DEPTH = 24
 MAX_NODES = 500_000
 MERGE = "<<"
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")  # YAML 1.1 5.1
+_INDENT = re.compile(r"\s*")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -68,7 +69,7 @@ def read_tree(data: bytes, problems: Problems) -> Node | None:
         for event in yaml.parse(text, Loader=_LOADER):
             builder.feed(event)
     except yaml.YAMLError as error:
-        _refuse(error, problems)
+        _refuse(error, text, problems)
     return builder.root
 
 
@@ -79,18 +80,23 @@ def _decode(data: bytes, problems: Problems) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         problems.stop(data.count(b"\n", 0, error.start) + 1, "this is not UTF-8 text", "save the file as UTF-8")
-    control = _CONTROL.search(text)
-    if control:
-        line = text.count("\n", 0, control.start()) + 1
-        problems.stop(line, f"control character {control[0]!r}", "a site file is plain text; remove the character")
+    found = _NOT_TEXT.search(text)
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+        problems.stop(line, f"the character {found[0]!r} is no text", "remove it: a site file is plain text")
     return text
 
 
-def _refuse(error: yaml.YAMLError, problems: Problems) -> None:
+def _refuse(error: yaml.YAMLError, text: str, problems: Problems) -> None:
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or "unreadable"
-    fix = "indent with spaces, not tabs" if "'\\t'" in problem else "check indentation, quotes and brackets here"
-    problems.stop(None if mark is None else mark.line + 1, f"not valid YAML: {problem}", fix)
+    problem = getattr(error, "problem", None) or str(error)
+    if mark is None:
+        problems.stop(None, f"not valid YAML: {problem}", "check indentation, quotes and brackets")
+    lines = text.split("\n")
+    indent = _INDENT.match(lines[mark.line]) if mark.line < len(lines) else None
+    tabbed = indent is not None and "\t" in indent[0]
+    fix = "indent with spaces, not tabs" if tabbed else "check indentation, quotes and brackets here and above"
+    problems.stop(mark.line + 1, f"not valid YAML: {problem}", fix)
 
 
 class _Open:

@@ -41,7 +41,7 @@ class Defect(StrEnum):
     BAD_CALL_ID = "bad-call-id"
     BAD_CSEQ = "bad-cseq"
     BAD_CONTENT_LENGTH = "bad-content-length"
-    BAD_EXPIRES = "bad-expires"                   # header or Contact parameter; no number up to 2**32 - 1 (20.10, 20.19)
+    BAD_EXPIRES = "bad-expires"                   # header or Contact parameter: no number up to 2**32 - 1 (20.19)
     BAD_MIN_EXPIRES = "bad-min-expires"
     BAD_RETRY_AFTER = "bad-retry-after"
     BAD_CREDENTIALS = "bad-credentials"           # a Digest without realm and nonce, challenge or answer (RFC 2617 3.2)

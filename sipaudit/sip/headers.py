@@ -33,12 +33,17 @@ FLAW = 18
 
 
 class Header(Struct, frozen=True):
-    """How a header field is read. `lasting`: its line is the same in many messages, so remembering it pays; else it is
-    of one transaction, and remembered briefly if at all."""
+    """How a header field is read, and how its lines are worth remembering.
+
+    `lasting`: the same line comes in many messages; else it is of one
+    transaction.  `mark` begins the parameter that is new with every transaction
+    (branch, tag): without it, such a line is a lasting one.
+    """
 
     slot: int
     read: Callable[[str, Found], object]
     lasting: bool = True
+    mark: bytes = b""
 
 
 def read_via(text: str, found: Found) -> Via:
@@ -48,7 +53,7 @@ def read_via(text: str, found: Found) -> Via:
     protocol, _, version_transport = head.partition("/")
     version, _, transport_host = version_transport.partition("/")
     transport, *sent_by = transport_host.split(None, 1) or [""]
-    if not sent_by or not is_token(transport.encode()):
+    if not sent_by or not is_token(transport):
         found.append(Defect.BAD_VIA)
         return UNREADABLE_VIA
     if protocol.strip().upper() != "SIP" or version.strip() != "2.0":
@@ -97,7 +102,8 @@ def read_cseq(text: str, found: Found) -> CSeq:
     return CSeq(-1 if value is None else value, intern(words[1]) if len(words) > 1 else "")
 
 
-def read_text(text: str, found: Found) -> str | None:
+def read_text(text: str, _found: Found) -> str | None:
+    """The text as it stands."""
     return text or None
 
 
@@ -135,30 +141,35 @@ def read_date(text: str, found: Found) -> None:
 
 _CREDENTIALS = Header(CREDENTIALS, read_digest, lasting=False)
 _CHALLENGE = Header(CHALLENGE, read_digest, lasting=False)
+_FIELDS = {
+    "Via": Header(VIA, read_via, mark=b";branch="),
+    "From": Header(FROM, read_party, mark=b";tag="),
+    "To": Header(TO, read_party, mark=b";tag="),
+    "Call-ID": Header(CALL_ID, read_call_id, lasting=False),
+    "CSeq": Header(CSEQ, read_cseq, lasting=False),
+    "Content-Length": Header(CONTENT_LENGTH, _whole_number(Defect.BAD_CONTENT_LENGTH)),
+    "Contact": Header(CONTACT, read_contacts),
+    "Expires": Header(EXPIRES, _whole_number(Defect.BAD_EXPIRES)),
+    "User-Agent": Header(USER_AGENT, read_text),
+    "Route": Header(ROUTE, read_routes),
+    "Authorization": _CREDENTIALS,
+    "Proxy-Authorization": _CREDENTIALS,
+    "WWW-Authenticate": _CHALLENGE,
+    "Proxy-Authenticate": _CHALLENGE,
+    "Min-Expires": Header(MIN_EXPIRES, _whole_number(Defect.BAD_MIN_EXPIRES)),
+    "Retry-After": Header(RETRY_AFTER, read_retry_after),
+    "Event": Header(EVENT, read_text),
+    "Replaces": Header(REPLACES, read_text, lasting=False),
+    "RAck": Header(RACK, read_rack, lasting=False),
+    "Date": Header(UNREAD, read_date, lasting=False),
+}
+_COMPACT = {  # RFC 3261 7.3.3, RFC 6665 8.4
+    "v": "Via", "f": "From", "t": "To", "i": "Call-ID", "m": "Contact", "l": "Content-Length", "o": "Event",
+}
+USUAL: dict[bytes, Header] = {name.encode(): header for name, header in _FIELDS.items()}
+"""Headers by their usual spelling."""
 
-HEADERS: dict[bytes, Header] = {
-    b"via": Header(VIA, read_via, lasting=False),
-    b"from": Header(FROM, read_party, lasting=False),
-    b"to": Header(TO, read_party, lasting=False),
-    b"call-id": Header(CALL_ID, read_call_id, lasting=False),
-    b"cseq": Header(CSEQ, read_cseq, lasting=False),
-    b"content-length": Header(CONTENT_LENGTH, _whole_number(Defect.BAD_CONTENT_LENGTH)),
-    b"contact": Header(CONTACT, read_contacts),
-    b"expires": Header(EXPIRES, _whole_number(Defect.BAD_EXPIRES)),
-    b"user-agent": Header(USER_AGENT, read_text),
-    b"route": Header(ROUTE, read_routes),
-    b"authorization": _CREDENTIALS,
-    b"proxy-authorization": _CREDENTIALS,
-    b"www-authenticate": _CHALLENGE,
-    b"proxy-authenticate": _CHALLENGE,
-    b"min-expires": Header(MIN_EXPIRES, _whole_number(Defect.BAD_MIN_EXPIRES)),
-    b"retry-after": Header(RETRY_AFTER, read_retry_after),
-    b"event": Header(EVENT, read_text),
-    b"replaces": Header(REPLACES, read_text, lasting=False),
-    b"rack": Header(RACK, read_rack, lasting=False),
-    b"date": Header(UNREAD, read_date, lasting=False),
+HEADERS: dict[str, Header] = {name.lower(): header for name, header in _FIELDS.items()} | {
+    short: _FIELDS[name] for short, name in _COMPACT.items()
 }
-COMPACT = {  # RFC 3261 7.3.3, RFC 6665 8.4
-    b"v": b"via", b"f": b"from", b"t": b"to", b"i": b"call-id", b"m": b"contact", b"l": b"content-length", b"o": b"event",
-}
-HEADERS |= {short: HEADERS[name] for short, name in COMPACT.items()}
+"""Headers by name in lower case, compact forms included."""

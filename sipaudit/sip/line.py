@@ -29,23 +29,27 @@ _PASSED_OVER: Reading = (UNREAD, None)
 
 def read_line(line: bytes) -> tuple[Reading, bool] | None:
     """The reading of a line and whether it is lasting (see `headers.Header`); None when the line is not plain."""
-    if b"\n" in line or b"\r" in line or line[:1] in b" \t":
-        return None
-    name, colon, raw = line.partition(b":")
-    header = HEADERS.get(name) or HEADERS.get(name.strip(b" \t").lower())
     found: Found = []
+    text = decode(line, found)
+    if "\n" in text or "\r" in text or text[:1] in " \t":
+        return None
     if len(line) > MAX_HEADER:
-        found.append(Defect.LONG_HEADER)
-        return _reading(UNREAD, None, found), False
-    if not colon or header is None:
-        if not colon or not is_token(name.rstrip(b" \t")):
+        return _reading(UNREAD, None, [Defect.LONG_HEADER]), False
+    name, colon, value = text.partition(":")
+    name = name.rstrip(" \t")
+    header = HEADERS.get(name.lower()) if colon else None
+    if header is None:
+        if not colon or not is_token(name):
             found.append(Defect.NOT_A_HEADER)
-        decode(line, found)
         return _reading(UNREAD, None, found), True
-    text = decode(raw.strip(b" \t"), found)
-    if not text and header.slot <= CSEQ:  # an empty mandatory field is a missing one
-        return _PASSED_OVER, True
-    return _reading(header.slot, header.read(text, found), found), header.lasting
+    value = value.strip(" \t")
+    if not value and header.slot <= CSEQ:  # an empty mandatory field is a missing one
+        return _reading(UNREAD, None, found), True
+    return _reading(header.slot, header.read(value, found), found), header.lasting
+
+
+def with_passing(line: bytes, header: Header, front: Reading, passing: bytes) -> Reading | None:
+    """The reading of a line that is `front` with a branch or tag behind it; None when that is not sure."""
 
 
 def _reading(slot: int, value: object, found: Found) -> Reading:

@@ -58,7 +58,7 @@ def _status_line(text: str, found: Found) -> StatusLine | None:
 
 def _request_line(text: str, found: Found) -> RequestLine | None:
     words = text.split()
-    if len(words) < 3 or not words[-1].upper().startswith("SIP/") or not is_token(words[0].encode()):
+    if len(words) < 3 or not words[-1].upper().startswith("SIP/") or not is_token(words[0]):
         return None
     method, *middle, version = words
     uri = " ".join(middle)

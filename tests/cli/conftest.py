@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-import msgspec
 import pytest
 
 import sipaudit
@@ -39,7 +38,7 @@ class Fake:
 
     def __call__(self, job: Any, **asked: Any) -> Any:
         self.job, self.asked = job, asked
-        if asked["progress"] is not None:
+        if asked.get("progress") is not None:
             asked["progress"].start(100)
             asked["progress"].advance(100)
         return self.answer(asked) if callable(self.answer) else self.answer
@@ -70,7 +69,8 @@ def _replace(monkeypatch: pytest.MonkeyPatch, package: ModuleType, name: str, **
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Fake:
     """The pipeline's functions, all the same fake; renderers that print what they were given."""
     fake = Fake()
-    _replace(monkeypatch, sipaudit, "pipeline", Job=Job, analyze=fake, phones=fake, ladder=fake, events=fake)
+    _replace(monkeypatch, sipaudit, "pipeline", Job=Job, analyze=fake, phones=fake, ladder=fake, events=fake,
+             inspect=lambda capture, frames, **asked: fake(capture, frames=frames, **asked))
 
     def render(result: Any, zone: str, width: int, color: bool) -> str:
         return f"rendered {type(result).__name__} in {zone}, colour {color}\n"
@@ -78,9 +78,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Fake:
     for name in ("text", "phones", "ladder"):
         _replace(monkeypatch, sipaudit.report, name, render=render)
     _replace(
-        monkeypatch, sipaudit.report, "document",
-        to_json=lambda whole: msgspec.json.encode(whole) + b"\n",
-        to_jsonl=lambda whole: (msgspec.json.encode(one) + b"\n" for one in whole.findings),
+        monkeypatch, sipaudit.report, "inspect", render=lambda dissection, messages, *, width: f"{dissection}\n"
     )
     return fake
 

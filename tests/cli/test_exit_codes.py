@@ -126,3 +126,12 @@ def test_each_command_passes_its_own_choices_on(pipeline, sipaudit_command) -> N
     result = sipaudit_command("events", "a.pcap", "--line", "sip:1@x")
     assert pipeline.asked["line"] == "sip:1@x"
     assert result.out == "0.0 > REGISTER\n0.1 < 200\n"
+
+
+def test_inspect_asks_for_frames_as_wireshark_counts_them(pipeline, sipaudit_command) -> None:
+    pipeline.answer = [("frame 812", []), ("frame 815", [])]
+    result = sipaudit_command("inspect", "a.pcap", "812", "815", "--tls-keylog", "keys")
+    assert pipeline.job == "a.pcap"
+    assert (pipeline.asked["frames"], pipeline.asked["keylog"]) == ((812, 815), "keys")
+    assert result.out == "frame 812\n\nframe 815\n\n"
+    assert sipaudit_command("inspect", "a.pcap", "0").code == 2

@@ -65,7 +65,7 @@ def test_o_that_is_a_file_is_refused_before_any_work(pipeline, sipaudit_command,
 def test_json_lines_are_one_object_a_line(pipeline, sipaudit_command) -> None:
     pipeline.answer = report(finding(Severity.INFO), finding(Severity.ERROR))
     lines = sipaudit_command("analyze", "a.pcap", "--format", "jsonl").out.splitlines()
-    assert [json.loads(line)["severity"] for line in lines] == ["info", "error"]
+    assert [json.loads(line)["finding"]["severity"] for line in lines] == ["info", "error"]
 
 
 class Terminal:
@@ -105,10 +105,12 @@ def test_progress_into_a_log_is_plain_lines_on_stderr(pipeline, sipaudit_command
 
 
 BAR = """
+from sipaudit.cli import terminal
 from sipaudit.cli.progress import progress
 with progress(None) as bar:
     bar.start(2000); bar.advance(1000); bar.advance(1000)
-print("result")
+    terminal.warn("a clock step")
+    print("result")
 """
 
 
@@ -120,6 +122,7 @@ def test_a_terminal_gets_a_bar_and_stdout_stays_clean() -> None:
     os.close(ours)
     assert ran.stdout == b"result\n"
     assert b"2.0" in drawn
+    assert b"sipaudit: warning: a clock step" in drawn
 
 
 LONG = """

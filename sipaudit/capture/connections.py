@@ -1,0 +1,210 @@
+"""The state of a TCP connection, and what can be said when it fails.
+
+`Half` is one direction, `Pair` both.  What is judged here is evidence beside SIP (reference-model.md 1 *failure*, F2):
+a SYN without answer, a reset while something was being asked, a TLS handshake that did not end.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from math import inf
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from ..sip.datagram import ErrorKind, Flow, TransportError
+from ..sip.framing import Framer
+from .segments import Reassembly
+from .tls import Records
+from .websocket import Frames
+
+ATTEMPT = 32.0         # after this a SYN or a handshake without an answer has failed (64 T1, RFC 3261 17.1.1.2)
+FIRST_SYN_WAIT = 7.0   # every stack in use repeats its SYN after 1 to 6 s: if it does not, it has given up
+SYN_SLACK = 2.0        # SYNs are repeated after twice the last interval, give or take this
+ACKED_HOLE_WAIT = 0.1  # the peer has the bytes: only disorder at the tap can still bring them
+BLIND_HOLE_WAIT = 1.0  # the peer is not in the capture, nothing says whether the bytes arrived
+HOLE_WAIT = ATTEMPT    # the peer misses the bytes as well: they will be sent again
+CLOSED_KEPT = 64.0     # stragglers of a closed connection are known as such so long
+FRAMES_KEPT = 512      # packets that a message may name
+
+SIPS_PORT = 5061
+
+
+class Content(StrEnum):
+    """What a connection carries."""
+
+    UNDECIDED = "undecided"
+    SIP = "sip"
+    TLS = "tls"
+    WEBSOCKET = "websocket"
+    OTHER = "other"
+
+
+class Place(NamedTuple):
+    """The packet that brought the bytes from `begin` to `end` of a stream."""
+
+    begin: int
+    end: int
+    time: float
+    capture: int
+    frame: int
+
+
+class Half:
+    """One direction. `acked` is what the other side acknowledged, `asking` whether its last bytes want an answer,
+    `last_data` when it last sent something new, `hole_since` when its open hole showed, `held` what it keeps."""
+
+    __slots__ = ("acked", "asking", "fin", "flow", "framer", "frames", "held", "hole_since", "isn", "last_data",
+                 "opening", "pair", "peer", "places", "reassembly", "records", "seen", "tls_flow")
+
+    pair: Pair
+    peer: Half
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.tls_flow: Flow | None = None
+        self.reassembly = Reassembly()
+        self.opening = bytearray()         # while the content is undecided
+        self.places: list[Place] = []      # of the bytes that are held
+        self.framer: Framer | None = None
+        self.records: Records | None = None
+        self.frames: Frames | None = None
+        self.isn: int | None = None
+        self.acked: int | None = None
+        self.seen = False
+        self.fin = False
+        self.asking = False
+        self.last_data = -inf
+        self.hole_since = inf
+        self.held = 0
+
+    def evidence_flow(self) -> Flow:
+        """The flow as evidence names it: `tls` where TLS is spoken, or would be by the port."""
+        pair = self.pair
+        by_port = SIPS_PORT in (self.flow.source_port, self.flow.destination_port)
+        if pair.content is not Content.TLS and not (by_port and pair.content is Content.UNDECIDED):
+            return self.flow
+        if self.tls_flow is None or self.tls_flow.source_mac != self.flow.source_mac:
+            self.tls_flow = replace(self.flow, transport="tls")
+        return self.tls_flow
+
+    def keep(self, place: Place) -> None:
+        """Remember which packet brought bytes that wait; of very many the first and the last."""
+        if len(self.places) < FRAMES_KEPT:
+            self.places.append(place)
+        else:
+            self.places[-1] = place._replace(begin=self.places[-1].begin)
+
+    def hole_deadline(self) -> float:
+        """When waiting for the missing bytes ends."""
+        reassembly = self.reassembly
+        if not reassembly.waiting:
+            return inf
+        if self.acked is not None and reassembly.offset(self.acked) >= reassembly.waiting[0].offset:
+            return self.hole_since + ACKED_HOLE_WAIT
+        return self.hole_since + (HOLE_WAIT if self.peer.seen else BLIND_HOLE_WAIT)
+
+    def unacknowledged(self) -> bool:
+        """Whether it sent bytes that the other side has not acknowledged."""
+        reassembly = self.reassembly
+        return self.acked is not None and reassembly.started and reassembly.offset(self.acked) < reassembly.position
+
+
+class Pair:
+    """Both directions of a connection.
+
+    `client` opened it, None when that was not seen; `sip`: it is or may be SIP, so what happens to it is evidence;
+    `hello`: place of the ClientHello while the handshake is judged.
+    """
+
+    __slots__ = ("client", "closed", "content", "encrypted", "established", "failed", "first", "hello", "joined",
+                 "last", "learned", "scheduled", "second", "sip", "syn", "syn_interval", "syn_last")
+
+    def __init__(self, first: Half, second: Half, sip: bool) -> None:
+        self.first, self.second = first, second
+        first.peer, second.peer = second, first
+        first.pair = second.pair = self
+        self.sip = sip
+        self.content = Content.UNDECIDED
+        self.client: Half | None = None
+        self.syn: Place | None = None       # the first SYN
+        self.syn_last: Place | None = None  # the latest
+        self.syn_interval = 0.0
+        self.established = False
+        self.failed = False                 # refused or unanswered, and said so
+        self.hello: Place | None = None
+        self.encrypted = False              # said so
+        self.learned = False                # its port is known as SIP's
+        self.closed = inf                   # when a reset or both FINs ended it
+        self.last = 0.0
+        self.scheduled = inf
+
+    def repeat_syn(self, place: Place) -> None:
+        """The SYN is sent again."""
+        if self.syn_last is not None:
+            self.syn_interval = max(place.time - self.syn_last.time, 0.0)
+        self.syn_last = place
+
+    def syn_deadline(self) -> float:
+        """When the opener has given up: it would have repeated its SYN by then, or 32 s have passed."""
+        if self.syn is None or self.syn_last is None or self.established or self.failed or self.closed < inf:
+            return inf
+        wait = 2 * self.syn_interval + SYN_SLACK if self.syn_interval else FIRST_SYN_WAIT
+        return min(self.syn.time + ATTEMPT, self.syn_last.time + wait)
+
+    def hello_deadline(self) -> float:
+        """When a handshake that goes on has failed; a server that the capture never shows is not judged."""
+        if self.hello is None or self.client is None or not self.client.peer.seen:
+            return inf
+        return self.hello.time + ATTEMPT
+
+    def deadline(self) -> float:
+        """The next moment at which something is to be said or forgotten."""
+        return min(
+            self.syn_deadline(), self.hello_deadline(), self.first.hole_deadline(), self.second.hole_deadline(),
+            self.closed + CLOSED_KEPT,
+        )
+
+    def unanswered(self, time: float) -> TransportError | None:
+        """The SYN had no answer, and this is known at `time`."""
+        if self.client is None or self.syn is None or self.syn_last is None or self.failed or self.established:
+            return None
+        self.failed = True
+        return _error(ErrorKind.UNANSWERED, self.client, self.syn_last._replace(time=time), self.syn.time)
+
+    def reset(self, sender: Half, place: Place) -> TransportError | None:
+        """A reset came from `sender`: what, if anything, it broke off."""
+        victim = sender.peer
+        if self.syn is not None and not self.established and not self.failed and self.client is victim:
+            self.failed = True
+            return _error(ErrorKind.REFUSED, victim, place, self.syn.time)
+        if self.hello is not None:
+            return self.handshake_failed(place, "")
+        if victim.fin or not _broken_off(victim, place.time):
+            return None
+        return _error(ErrorKind.RESET, victim, place, victim.last_data)
+
+    def handshake_failed(self, place: Place, alert: str) -> TransportError | None:
+        """The TLS handshake did not end; reported once."""
+        hello, self.hello = self.hello, None
+        if hello is None or self.client is None or not self.client.peer.seen:
+            return None
+        return _error(ErrorKind.TLS, self.client, place, hello.time, alert)
+
+
+def _broken_off(victim: Half, time: float) -> bool:
+    """Whether a reset hit somebody who was sending, or waited for an answer (F2, *connection reset while sending*).
+
+    TLS hides what was sent, and a farewell alert that nobody reads is no failure.
+    """
+    if victim.unacknowledged() and (victim.asking or victim.pair.content is not Content.TLS):
+        return True
+    return victim.asking and time - victim.last_data <= ATTEMPT and victim.last_data > victim.peer.last_data
+
+
+def _error(kind: ErrorKind, victim: Half, place: Place, sent: float, code: str = "") -> TransportError:
+    return TransportError(
+        place.time, place.capture, place.frame, kind, victim.evidence_flow(), sent, b"", code
+    )
+
+

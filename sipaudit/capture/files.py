@@ -1,0 +1,154 @@
+"""Which captures the CAPTURE arguments of the command line mean (contract.md 1)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from glob import glob, has_magic
+from pathlib import Path
+from typing import IO
+
+from ..errors import InputError
+from . import formats
+from .health import CaptureHealth
+from .packet import Batch
+from .records import Records
+from .streams import STDIN, DamagedStreamError, chunks, open_binary
+
+_STOPPED_EARLY = "was the capture stopped before its first packet, or did its filter match nothing?"
+_COPY_AGAIN = "copy the file again from where it was captured"
+_PIECE = 4096  # bytes to read at a time while the first packet is looked for
+
+
+@dataclass(frozen=True)
+class CaptureFile:
+    """A capture that can be read.
+
+    `path` is what the user calls it, `source` what to open (for a pipe that was spooled, the spool); `plain`: a
+    regular file, not compressed; `first`: time of its first packet in seconds since the epoch (a pipe to be read once
+    is not looked at before: None); `link_types` those of the interfaces declared before that packet; `secrets`: the
+    file carries TLS keys.
+    """
+
+    path: str
+    source: str
+    plain: bool = False
+    first: float | None = None
+    link_types: tuple[int, ...] = ()
+    secrets: bool = False
+    spool: IO[bytes] | None = None
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The captures in the order given, and what a directory or pattern held besides (with the reason)."""
+
+    files: list[CaptureFile]
+    skipped: list[InputError]
+
+
+def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
+    """The captures meant by files, patterns, directories (one level) and `-`; one named twice counts once.
+
+    A pipe is spooled to an unnamed temporary file when it is to be read again (`reread`), or when its place among
+    other captures must be known.  Raises InputError for a path named that is no capture with a packet in it, and when
+    patterns and directories hold none.
+    """
+    paths: dict[str, tuple[str, bool]] = {}
+    for argument in arguments:
+        for path, named in _expand(argument):
+            same = paths.get(os.path.realpath(path))
+            if same is None or named:
+                paths[os.path.realpath(path)] = (same[0] if same else path, named)
+    spool = reread or len(paths) > 1
+    files: list[CaptureFile] = []
+    skipped: list[InputError] = []
+    for path, named in paths.values():
+        try:
+            files.append(_capture_file(path, spool))
+        except InputError as error:
+            if named:
+                raise
+            skipped.append(error)
+    if not files:
+        what = f"none of the {len(skipped)} files is a capture" if skipped else "no file there"
+        raise InputError(what, fix="name a pcap or pcapng file", file=" ".join(arguments))
+    return Resolved(files, skipped)
+
+
+def _expand(argument: str) -> Iterator[tuple[str, bool]]:
+    """Paths, and whether the user named them."""
+    path = Path(argument)
+    if argument != STDIN and path.is_dir():
+        yield from ((str(entry), False) for entry in sorted(path.iterdir()) if not entry.is_dir())
+    elif argument != STDIN and has_magic(argument) and not path.exists():
+        found = sorted(glob(argument))  # noqa: PTH207 - a pattern may be absolute
+        if not found:
+            raise InputError("no file matches this pattern", fix="check the pattern", file=argument)
+        yield from ((entry, False) for entry in found if not Path(entry).is_dir())
+    else:
+        yield argument, True
+
+
+def _capture_file(path: str, spool: bool) -> CaptureFile:
+    """The capture at a path. Raises InputError when it is none, or holds no packet."""
+    if _is_regular(path):
+        return examine(path, "/dev/stdin" if path == STDIN else path)  # `< FILE` can be opened again
+    if not spool:
+        return CaptureFile(path, path)
+    held = tempfile.TemporaryFile(prefix="sipaudit-")  # noqa: SIM115 - lives as long as the CaptureFile
+    with open_binary(path) as stream:
+        shutil.copyfileobj(stream, held)
+    held.flush()
+    return examine(path, f"/dev/fd/{held.fileno()}", held)
+
+
+def _is_regular(path: str) -> bool:
+    """False for pipes and devices; what is not there is left to `open`, which says so."""
+    try:
+        status = os.fstat(sys.stdin.fileno()) if path == STDIN else Path(path).stat()
+        return stat.S_ISREG(status.st_mode)
+    except OSError:
+        return path != STDIN
+
+
+def examine(path: str, source: str, spool: IO[bytes] | None = None) -> CaptureFile:
+    """Look at a capture up to its first packet. Raises InputError when none comes."""
+    health = CaptureHealth(path)
+    with open_binary(source) as stream:
+        head = stream.read(formats.HEAD)
+        stream.seek(0)
+        reader, batch = _first_packet(chunks(stream, path), path, health)
+    return CaptureFile(
+        path, source, formats.compression(head) is None, batch.packets()[0][0], tuple(reader.link_types),
+        bool(reader.secrets), spool,
+    )
+
+
+def _first_packet(pieces: Iterator[tuple[bytes, int]], path: str, health: CaptureHealth) -> tuple[Records, Batch]:
+    reader: Records | None = None
+    try:
+        for data, _ in pieces:
+            reader = reader or formats.records(data, health)
+            for start in range(0, len(data), _PIECE):
+                if batches := reader.feed(data[start : start + _PIECE]):
+                    return reader, batches[0]
+    except DamagedStreamError as error:
+        raise InputError("its compressed data are damaged from the start", fix=_COPY_AGAIN, file=path) from error
+    raise no_packet(path, reader)
+
+
+def no_packet(path: str, reader: Records | None) -> InputError:
+    """Why a capture gave none, once it was read to its end."""
+    if reader is None:
+        return formats.not_a_capture(b"", path)
+    if reader.damaged:
+        return InputError("is damaged: its first record cannot be true", fix=_COPY_AGAIN, file=path)
+    if reader.incomplete:
+        return InputError("breaks off within its first packet", fix=_STOPPED_EARLY, file=path)
+    return InputError("is a capture without a packet", fix=_STOPPED_EARLY, file=path)

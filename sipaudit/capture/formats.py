@@ -1,0 +1,53 @@
+"""What a file is, by its first bytes; its name says nothing."""
+
+from __future__ import annotations
+
+from ..errors import InputError
+from .health import CaptureHealth
+from .pcapng import SECTION_MAGIC, PcapngRecords
+from .records import PCAP_MAGICS, PcapRecords, Records
+
+HEAD = 512  # bytes, as much as naming a format takes
+GZIP, ZSTD, LZ4 = "gzip", "zstd", "lz4"
+
+_COMPRESSIONS = {b"\x1f\x8b": GZIP, b"\x28\xb5\x2f\xfd": ZSTD, b"\x04\x22\x4d\x18": LZ4}
+_CONVERT = "convert it: editcap -F pcapng FILE OUT.pcapng"
+_OTHER_FORMATS = {
+    b"\xfd7zXZ": ("is compressed with xz", "uncompress it first: unxz FILE"),
+    b"BZh": ("is compressed with bzip2", "uncompress it first: bunzip2 FILE"),
+    b"PK\x03\x04": ("is a zip archive", "unpack it first"),
+    b"7z\xbc\xaf": ("is a 7z archive", "unpack it first"),
+    b"snoop\0": ("is a snoop capture", _CONVERT),
+}
+_TEXT = frozenset(b"\t\n\r\f\x1b") | frozenset(range(0x20, 0x7F)) | frozenset(range(0x80, 0x100))
+
+
+def compression(head: bytes) -> str | None:
+    """GZIP, ZSTD or LZ4, None for what is not compressed in a way we read."""
+    for magic, name in _COMPRESSIONS.items():
+        if head.startswith(magic):
+            return name
+    return None
+
+
+def records(head: bytes, health: CaptureHealth) -> Records:
+    """The reader for a capture that begins with `head`. Raises InputError for what is no pcap or pcapng."""
+    if head[:4] in PCAP_MAGICS:
+        return PcapRecords(health)
+    if head[:4] == SECTION_MAGIC:
+        return PcapngRecords(health)
+    raise not_a_capture(head, health.path)
+
+
+def not_a_capture(head: bytes, path: str) -> InputError:
+    """What the content is instead, and what to do."""
+    if not head:
+        return InputError("is empty (0 bytes)", fix="was the capture stopped before its first packet?", file=path)
+    for magic, (what, fix) in _OTHER_FORMATS.items():
+        if head.startswith(magic):
+            return InputError(what, fix=fix, file=path)
+    if all(byte in _TEXT for byte in head):
+        fix = "name a pcap or pcapng file; tcpdump writes one with -w"
+        return InputError("is a text file, not a capture", fix=fix, file=path)
+    fix = "name the file that tcpdump -w or Wireshark wrote"
+    return InputError("is not a pcap or pcapng capture", fix=fix, file=path)

@@ -1,0 +1,46 @@
+"""What a TCP connection carries, told from its first bytes and not from its ports."""
+
+from __future__ import annotations
+
+from ..sip.framing import looks_like_sip
+from .connections import Content
+from .tls import is_client_hello, is_record
+from .websocket import HEAD_LIMIT, asks_for_sip, head_length
+
+OPENING_LIMIT = 2048
+_HTTP_LINE = (b" HTTP/1.1\r", b" HTTP/1.0\r")
+
+
+def recognise(opening: bytes | bytearray, on_sip_port: bool) -> Content | None:
+    """What these first bytes of one direction show; None when more of them are needed.
+
+    On a port where SIP is expected a stream that is nothing else is taken for SIP joined in the middle.
+    """
+    if is_client_hello(opening) or (on_sip_port and is_record(opening)):
+        return Content.TLS
+    if looks_like_sip(opening):
+        return Content.SIP
+    text = opening.lstrip(b"\r\n")
+    line_end = text.find(b"\n")
+    if line_end < 0:
+        return _unfinished(opening, on_sip_port)
+    if text.startswith(b"HTTP/1.") or text.endswith(_HTTP_LINE, 0, line_end):
+        return _http(text)
+    return Content.SIP if on_sip_port else Content.OTHER
+
+
+def _unfinished(opening: bytes | bytearray, on_sip_port: bool) -> Content | None:
+    """No line is complete: wait for it while it may become a start line, or the five bytes of a TLS record."""
+    is_text = opening.isascii() and 0 not in opening
+    if len(opening) <= (OPENING_LIMIT if is_text and opening[0] >= 10 else 5):
+        return None
+    return Content.SIP if on_sip_port else Content.OTHER
+
+
+def _http(text: bytes | bytearray) -> Content | None:
+    """Only a request that asks for the `sip` subprotocol is ours."""
+    if not text.startswith(b"GET "):
+        return Content.OTHER
+    if not head_length(text) and len(text) <= HEAD_LIMIT:
+        return None
+    return Content.WEBSOCKET if asks_for_sip(text) else Content.OTHER

@@ -1,0 +1,137 @@
+"""The connections being followed: found by flow, bounded in number and in bytes, with their deadlines."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+from itertools import count
+from math import inf
+
+from ..sip.datagram import Flow
+from .connections import Half, Pair
+
+IDLE = 600.0      # a connection unused so long is forgotten; it is joined in the middle when it wakes up
+_PLACE_COST = 128  # bytes that remembering a packet takes, roughly
+
+
+class Table:
+    """Connections in the order of their use. `held` is the memory in bytes that unfinished messages and waiting
+    segments take, `next_deadline` the next moment at which `due` or `idle` may have something."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.next_deadline = inf
+        self._halves: dict[tuple[str, str], Half] = {}
+        self._pairs: OrderedDict[Pair, None] = OrderedDict()
+        self._holding: dict[Half, None] = {}
+        self._opening: dict[str, dict[Pair, None]] = {}  # SYN not yet answered, by the host that sent it
+        self._deadlines: list[tuple[float, int, Pair]] = []
+        self._ties = count()
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def find(self, flow: Flow) -> Half | None:
+        """The direction that this flow is."""
+        return self._halves.get((flow.source, flow.destination))
+
+    def use(self, half: Half, flow: Flow, time: float) -> None:
+        """A packet of this direction was seen."""
+        pair = half.pair
+        half.flow = flow
+        half.seen = True
+        pair.last = time
+        self._pairs.move_to_end(pair)
+
+    def open(self, flow: Flow, time: float, sip: bool) -> Half:
+        """A new connection, first seen by a packet of this flow."""
+        back = Flow(
+            flow.transport, flow.destination_host, flow.destination_port, flow.source_host, flow.source_port,
+            flow.destination, flow.source,
+        )
+        pair = Pair(Half(flow), Half(back), sip)
+        self._halves[(flow.source, flow.destination)] = pair.first
+        self._halves[(flow.destination, flow.source)] = pair.second
+        self._pairs[pair] = None
+        self.use(pair.first, flow, time)
+        self.next_deadline = min(self.next_deadline, time + IDLE)
+        return pair.first
+
+    def forget(self, pair: Pair) -> None:
+        """Drop a connection with all it holds."""
+        self._pairs.pop(pair, None)
+        self.answered(pair)
+        for half in (pair.first, pair.second):
+            self._account(half, 0)
+            key = (half.flow.source, half.flow.destination)
+            if self._halves.get(key) is half:
+                del self._halves[key]
+
+    def oldest(self) -> Pair:
+        """The connection that was not used for longest."""
+        return next(iter(self._pairs))
+
+    def holding(self) -> list[Half]:
+        """The directions that hold bytes, in the order in which they began to."""
+        return list(self._holding)
+
+    def account(self, half: Half) -> None:
+        """Bring `held` up to date with what a direction keeps."""
+        packets = len(half.places) + len(half.reassembly.waiting)
+        framed = half.framer.pending if half.framer else 0
+        self._account(half, framed + len(half.opening) + half.reassembly.waiting_bytes + packets * _PLACE_COST)
+
+    def _account(self, half: Half, held: int) -> None:
+        if held == half.held:
+            return
+        self.held += held - half.held
+        half.held = held
+        if held:
+            self._holding[half] = None
+        else:
+            self._holding.pop(half, None)
+
+    def asked(self, pair: Pair, host: str) -> None:
+        """A host sent a SYN that awaits its answer."""
+        self._opening.setdefault(host, {})[pair] = None
+
+    def answered(self, pair: Pair) -> None:
+        """The SYN of a connection awaits no answer any more."""
+        host = pair.client.flow.source_host if pair.client else ""
+        waiting = self._opening.get(host)
+        if waiting is not None:
+            waiting.pop(pair, None)
+            if not waiting:
+                del self._opening[host]
+
+    def unanswered(self, host: str) -> list[Pair]:
+        """The connections whose SYN from this host awaits an answer."""
+        return list(self._opening[host]) if host in self._opening else []
+
+    def schedule(self, pair: Pair) -> None:
+        """See to it that the connection is `due` in time. Deadlines that move later are found out when they come."""
+        deadline = pair.deadline()
+        if deadline >= pair.scheduled:
+            return
+        pair.scheduled = deadline
+        heappush(self._deadlines, (deadline, next(self._ties), pair))
+        self.next_deadline = min(self.next_deadline, deadline)
+        if len(self._deadlines) > 4 * len(self._pairs) + 1000:  # mostly entries of connections long forgotten
+            self._deadlines = [entry for entry in self._deadlines if entry[2] in self._pairs]
+            heapify(self._deadlines)
+
+    def due(self, time: float) -> Iterator[Pair]:
+        """The connections that may be overdue, each once; the caller schedules them again."""
+        while self._deadlines and self._deadlines[0][0] <= time:
+            pair = heappop(self._deadlines)[2]
+            pair.scheduled = inf
+            if pair in self._pairs:
+                yield pair
+
+    def drop_idle(self, time: float) -> None:
+        """Forget what was not used for 10 minutes, and find the next deadline."""
+        while self._pairs and self.oldest().last < time - IDLE:
+            self.forget(self.oldest())
+        first = self._deadlines[0][0] if self._deadlines else inf
+        self.next_deadline = min(first, self.oldest().last + IDLE) if self._pairs else first

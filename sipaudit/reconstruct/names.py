@@ -1,0 +1,247 @@
+"""What the capture's DNS answers say: names to addresses, and the chains of RFC 3263 (NAPTR, SRV, A and AAAA).
+
+A bounded memory of record sets with an index of who points at whom, so that the
+chain in which a server's address lies is found from the address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from sipaudit.model.settings import DEFAULT_PORTS, EntryServer
+from sipaudit.sip.datagram import DnsMessage, DnsRecord
+
+RECORDS = 64   # of one answer that are read
+MEMBERS = 32   # of one record set that are kept
+DEPTH = 8      # CNAMEs followed
+CLIMB = 64     # names looked at on the way from an address to its chains
+
+SetKey = tuple[str, str]  # owner name, type
+Data = str | tuple[int | str, ...]
+
+_TRANSPORTS = {("_sip", "_udp"): "udp", ("_sip", "_tcp"): "tcp", ("_sips", "_tcp"): "tls"}
+
+
+class RecordSet(Struct, frozen=True):
+    """The records of one name and type, as the last answer gave them. Times as captured, TTLs in seconds."""
+
+    data: tuple[Data, ...]
+    ttl_low: int
+    ttl_high: int
+    time: float
+
+
+class Chain(Struct, frozen=True):
+    """An ordered list of servers as DNS gives it. `names` all owners it was read from, `until` when the first of its
+    records runs out."""
+
+    servers: tuple[EntryServer, ...]
+    names: frozenset[str]
+    ttl_low: int
+    ttl_high: int
+    until: float
+
+
+class _Trail:
+    """The record sets that were used on the way to a chain."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, None] = {}
+        self.sets: list[RecordSet] = []
+
+    def use(self, name: str, records: RecordSet) -> None:
+        self.names[name] = None
+        self.sets.append(records)
+
+    def chain(self, servers: Iterable[EntryServer]) -> Chain | None:
+        """The chain of these servers, highest priority first; within one priority by address, because an answer's own
+        order turns round."""
+        ordered = sorted(servers, key=lambda server: (server.priority, server.key))
+        if not ordered:
+            return None
+        return Chain(
+            tuple(ordered), frozenset(self.names),
+            min(records.ttl_low for records in self.sets), max(records.ttl_high for records in self.sets),
+            min(records.time + records.ttl_low for records in self.sets),
+        )
+
+
+class Names:
+    """Record sets by owner and type, the longest not renewed go first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._sets: dict[SetKey, RecordSet] = {}
+        self._leads: dict[str, dict[SetKey, None]] = {}  # address or target -> the sets that name it
+        self.pinned: set[str] = set()  # owners that an entry in use was read from: never forgotten
+        self.evicted = 0
+
+    def __len__(self) -> int:
+        return len(self._sets)
+
+    def learn(self, answer: DnsMessage) -> list[SetKey]:
+        """Take in an answer; returned are the sets whose members are new or others than before."""
+        grouped: dict[SetKey, list[DnsRecord]] = {}
+        for record in answer.records[:RECORDS]:
+            if record.type in _TARGET:
+                grouped.setdefault((record.name, record.type), []).append(record)
+        return [key for key, records in grouped.items() if self._store(key, records[:MEMBERS], answer.time)]
+
+    def _store(self, key: SetKey, records: list[DnsRecord], time: float) -> bool:
+        data = tuple(record.data for record in records)
+        ttls = [record.ttl for record in records]
+        before = self._sets.pop(key, None)
+        self._sets[key] = RecordSet(data, min(ttls), max(ttls), time)
+        if before is not None and set(before.data) == set(data):
+            return False
+        if before is not None:
+            self._unlink(key, before)
+        for member in data:
+            self._leads.setdefault(_target(key[1], member), {})[key] = None
+        if len(self._sets) > self._limit:
+            self._evict()
+        return True
+
+    def _evict(self) -> None:
+        for _ in range(len(self.pinned) + 1):
+            oldest = next(iter(self._sets))
+            records = self._sets.pop(oldest)
+            if oldest[0] not in self.pinned:
+                self._unlink(oldest, records)
+                self.evicted += 1
+                return
+            self._sets[oldest] = records
+
+    def _unlink(self, key: SetKey, records: RecordSet) -> None:
+        for member in records.data:
+            target = _target(key[1], member)
+            pointing = self._leads.get(target, {})
+            pointing.pop(key, None)
+            if not pointing:
+                self._leads.pop(target, None)
+
+    def targets(self, key: SetKey) -> list[str]:
+        """Where a set points: addresses, or names."""
+        records = self._sets.get(key)
+        return [] if records is None else [_target(key[1], member) for member in records.data]
+
+    def name_of(self, address: str) -> str | None:
+        """A name that has this address, the first learnt."""
+        return next((owner for owner, kind in self._leads.get(address, {}) if kind in ("A", "AAAA")), None)
+
+    def addresses_of(self, name: str) -> list[str]:
+        """All addresses that a name resolves to, CNAMEs followed."""
+        return [*self._addresses(name, "A", _Trail()), *self._addresses(name, "AAAA", _Trail())]
+
+    def _addresses(self, name: str, family: str, trail: _Trail) -> list[str]:
+        for _ in range(DEPTH):
+            found = self._sets.get((name, family))
+            if found is not None:
+                trail.use(name, found)
+                return [str(member) for member in found.data]
+            alias = self._sets.get((name, "CNAME"))
+            if alias is None:
+                return []
+            trail.use(name, alias)
+            name = str(alias.data[0])
+        return []
+
+    def resolve(self, servers: Iterable[EntryServer]) -> Chain | None:
+        """The chain of declared servers: names without an address are resolved, all of a name's addresses sharing its
+        priority (several addresses of one name take turns). None when DNS says nothing of any of them."""
+        trail = _Trail()
+        resolved: list[EntryServer] = []
+        for server in servers:
+            found = []
+            if server.name is not None:
+                name = server.name.lower().rstrip(".")
+                found = self._addresses(name, "A", trail) or self._addresses(name, "AAAA", trail)
+            if server.address is not None or not found:
+                resolved.append(server)
+            else:
+                resolved += [_at(server, address) for address in sorted(found)]
+        return trail.chain(resolved) if trail.sets else None
+
+    def chain_at(self, owner: SetKey, family: str, port: int, transport: str) -> Chain | None:
+        """The chain that begins at an SRV set, or at a name's addresses; `port` and `transport` serve the latter."""
+        trail = _Trail()
+        name, kind = owner
+        if kind == "SRV":
+            return trail.chain(self._srv_servers(name, family, trail))
+        return trail.chain(
+            EntryServer(address, port, transport, 1, name) for address in self._addresses(name, family, trail)
+        )
+
+    def _srv_servers(self, owner: str, family: str, trail: _Trail) -> list[EntryServer]:
+        records = self._sets.get((owner, "SRV"))
+        if records is None:
+            return []
+        trail.use(owner, records)
+        domain = srv_domain(owner)
+        naptr = self._sets.get((domain, "NAPTR"))
+        if naptr is not None and any(_target("NAPTR", member) == owner for member in naptr.data):
+            trail.use(domain, naptr)
+        transport = srv_transport(owner)
+        servers = []
+        for member in records.data:
+            priority, port, target = _srv(member)
+            for address in self._addresses(target, family, trail):
+                servers.append(EntryServer(address, port or DEFAULT_PORTS[transport], transport, priority, target))
+        return servers
+
+    def owners_of(self, address: str, transport: str) -> Iterator[SetKey]:
+        """The sets from which a chain leads to this address: SRV first, those of this transport before others, then
+        names (their aliases before themselves)."""
+        climbed = list(self._climb(address))
+        srv = [key for key in climbed if key[1] == "SRV"]
+        yield from sorted(srv, key=lambda key: srv_transport(key[0]) != transport)
+        yield from (key for key in reversed(climbed) if key[1] != "SRV")
+
+    def _climb(self, address: str) -> Iterator[SetKey]:
+        kind = "AAAA" if ":" in address else "A"
+        names = [owner for owner, type_ in self._leads.get(address, {}) if type_ == kind]
+        seen = dict.fromkeys(names)
+        for name in names:  # grows while it is walked, CLIMB names at the most
+            yield (name, kind)
+            for owner, type_ in self._leads.get(name, {}):
+                if type_ == "SRV":
+                    yield (owner, "SRV")
+                elif type_ == "CNAME" and owner not in seen and len(seen) < CLIMB:
+                    seen[owner] = None
+                    names.append(owner)
+
+
+_TARGET = {"A": None, "AAAA": None, "CNAME": None, "SRV": 3, "NAPTR": 4}
+
+
+def _target(kind: str, data: Data) -> str:
+    """Where a record points."""
+    place = _TARGET[kind]
+    if place is None or isinstance(data, str):
+        return str(data)
+    return str(data[place]) if len(data) > place else ""
+
+
+def _srv(data: Data) -> tuple[int, int, str]:
+    """Priority, port and target of an SRV record (RFC 2782)."""
+    if isinstance(data, tuple) and len(data) == 4 and isinstance(data[0], int) and isinstance(data[2], int):
+        return data[0], data[2], str(data[3])
+    return 0, 0, ""
+
+
+def _at(server: EntryServer, address: str) -> EntryServer:
+    return EntryServer(address, server.port, server.transport, server.priority, server.name)
+
+
+def srv_domain(owner: str) -> str:
+    """`example.com` of `_sip._udp.example.com`."""
+    labels = owner.split(".", 2)
+    return labels[2] if len(labels) == 3 and owner.startswith("_") else owner
+
+
+def srv_transport(owner: str) -> str:
+    """The transport that an SRV owner stands for; udp when it says none."""
+    labels = owner.split(".", 2)
+    return _TRANSPORTS.get((labels[0], labels[1]), "udp") if len(labels) == 3 else "udp"

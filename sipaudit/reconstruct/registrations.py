@@ -1,0 +1,75 @@
+"""What a REGISTER asks for, and what its 200 grants to the phone's own Contact (RFC 3261 10.2, 10.2.4; F6)."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from sipaudit.sip.message import Address, Request, Response, Uri
+
+ALL = "*"  # the scheme of `Contact: *` (RFC 3261 10.2.2)
+
+
+def own_contact(contacts: tuple[Address, ...]) -> Address | None:
+    """The phone's own Contact of a request: the first that is not being removed, else the first."""
+    if len(contacts) < 2:
+        return contacts[0] if contacts else None
+    return next((contact for contact in contacts if contact.expires != 0), contacts[0])
+
+
+def asked_expiry(request: Request, contact: Address | None) -> int | None:
+    """Seconds a REGISTER asks for: the Contact's `expires`, else the Expires header, else None; `*` removes (0)."""
+    if contact is None:
+        return None
+    if contact.expires is not None:
+        return contact.expires
+    return 0 if contact.uri.scheme == ALL else request.expires
+
+
+def granted_expiry(contact: Address | None, response: Response) -> tuple[int | None, bool | None]:
+    """The seconds that a 200 to REGISTER gives this Contact (None: it does not say), and whether it lists it (None:
+    it lists none)."""
+    listed = response.contacts
+    if not listed or contact is None:
+        return response.expires, None
+    own = listed[0]
+    if len(listed) > 1 or not _same_address(contact.uri, own.uri):
+        found = _find(contact, listed)
+        if found is None:
+            return response.expires, False
+        own = found
+    return (response.expires if own.expires is None else own.expires), True
+
+
+def _find(contact: Address, listed: tuple[Address, ...]) -> Address | None:
+    """The same address (with the same instance, when several have it); else the same user at a rewritten address:
+    of the same instance, or the only one listed (NAT and SBC rewriting)."""
+    same = [other for other in listed if _same_address(contact.uri, other.uri)]
+    if same:
+        return next((other for other in same if other.instance == contact.instance), same[0])
+    user = [other for other in listed if _same_user(contact.uri, other.uri)]
+    if contact.instance is not None:
+        instance = [other for other in user if other.instance == contact.instance]
+        if instance:
+            return instance[0]
+    return user[0] if len(listed) == 1 and user and None in (user[0].instance, contact.instance) else None
+
+
+def _same_address(one: Uri, other: Uri) -> bool:
+    """User, host and port (RFC 3261 19.1.4, but the default port equals none: servers add and drop it)."""
+    if one.host != other.host or (one.port != other.port and _port(one) != _port(other)):
+        return False
+    return one.user == other.user or _same_user(one, other)
+
+
+def _same_user(one: Uri, other: Uri) -> bool:
+    if one.user == other.user:
+        return True
+    if one.user is None or other.user is None:
+        return False
+    return unquote(one.user) == unquote(other.user)
+
+
+def _port(uri: Uri) -> int:
+    if uri.port:
+        return uri.port
+    return 5061 if uri.scheme == "sips" or "transport=tls" in uri.parameters.lower() else 5060

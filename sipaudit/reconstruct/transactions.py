@@ -1,0 +1,234 @@
+"""Transactions as an observer sees them (RFC 3261 17.1.3, 17.2.3), with the RFC 2543 way for branches without cookie.
+
+A *key* is what a request and its responses share: branch, sent-by and method
+(ACK has its INVITE's).  One key may be used towards several servers, which a
+phone should not do; these are *siblings* and are never merged.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from enum import StrEnum
+
+from msgspec import Struct
+
+from sipaudit.reconstruct.bounds import RINGING_LIFE, TRANSACTION_CHECK, TRANSACTION_LIFE
+from sipaudit.reconstruct.dialogs import Leg
+from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.sip.datagram import Flow
+from sipaudit.sip.message import Address, Request, Response, Uri
+
+COOKIE = "z9hG4bK"
+SIBLINGS = 8
+CHALLENGES = (401, 407)
+AGAIN = frozenset({401, 407, 422, 423, *range(300, 400)})  # answers after which the phone asks again, CSeq + 1
+
+Key = tuple[str | int | None, ...]
+
+
+class Outcome(StrEnum):
+    """How a transaction ended."""
+
+    SUCCESS = "success"
+    CHALLENGED = "challenged"
+    REDIRECTED = "redirected"
+    REJECTED = "rejected"
+    TIMED_OUT = "timed-out"
+    TRANSPORT_ERROR = "transport-error"
+
+
+class Transaction(Struct, gc=False):
+    """One transaction: the first packet's place, and what was seen since.
+
+    `line` and `phone` are None for those who are no phones.  `time` is when the request was first sent, None if that
+    is not in the capture; `seen` the reconstruction's own clock at its last packet; `classes` a bit for each status
+    class seen; `status` the last one.  `asked` and `contact` are a REGISTER's.
+    """
+
+    number: int
+    key: Key
+    cseq: int
+    call_id: str
+    method: str
+    flow: Flow
+    line: Line | None
+    phone: Phone | None
+    server: str
+    from_phone: bool
+    time: float | None
+    in_dialog: bool
+    seen: float
+    asked: float | None = None
+    contact: Address | None = None
+    uri: Uri | None = None
+    to_tag: str | None = None
+    leg: Leg | None = None
+    classes: int = 0
+    status: int = 0
+    failed: bool = False
+    cancelled: bool = False
+    forgotten: bool = False
+    check: float = 0.0
+    sibling: Transaction | None = None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """None while it is open."""
+        if self.status >= 200:
+            return _outcome(self.status)
+        if self.failed:
+            return Outcome.TRANSPORT_ERROR
+        return Outcome.TIMED_OUT if self.forgotten else None
+
+    @property
+    def call(self) -> int | None:
+        return None if self.leg is None else self.leg.number
+
+
+def _outcome(status: int) -> Outcome:
+    if status < 300:
+        return Outcome.SUCCESS
+    if status in CHALLENGES:
+        return Outcome.CHALLENGED
+    return Outcome.REDIRECTED if status < 400 else Outcome.REJECTED
+
+
+def transaction_key(message: Request | Response, method: str) -> Key:
+    """The key of a message; `method` is INVITE for an ACK. Without the cookie a branch identifies nothing alone."""
+    via = message.via
+    branch = via.branch
+    if branch[:7] == COOKIE and len(branch) > 7:
+        return (branch, via.host, via.port, method)
+    return (branch, via.host, via.port, method, message.call_id, message.cseq.number, message.from_.tag)
+
+
+def of_request(transaction: Transaction | None, request: Request, flow: Flow) -> Transaction | None:
+    """The one of these siblings that this request belongs to, as a retransmission or as its ACK."""
+    number = request.cseq.number
+    while transaction is not None:
+        if (
+            transaction.cseq == number
+            and (transaction.flow is flow or _same_ends(transaction.flow, flow))
+            and (len(transaction.key) == 4 or request.method == "ACK" or _same_legacy(transaction, request))
+        ):
+            return transaction
+        transaction = transaction.sibling
+    return None
+
+
+def of_response(transaction: Transaction | None, response: Response, flow: Flow) -> Transaction | None:
+    """The one of these siblings that this response answers: at these two hosts; else, when there is but one, that one
+    (a server may answer from another of its addresses)."""
+    number = response.cseq.number
+    alone = transaction is not None and transaction.sibling is None
+    while transaction is not None:
+        if transaction.cseq == number and _answers(transaction, response) and (
+            alone or _opposite_ends(transaction.flow, flow)
+        ):
+            return transaction
+        transaction = transaction.sibling
+    return None
+
+
+def _same_ends(one: Flow, other: Flow) -> bool:
+    """Hosts decide, and ports where both ends share a host."""
+    if one.source_host == one.destination_host:
+        return one.source == other.source and one.destination == other.destination
+    return one.source_host == other.source_host and one.destination_host == other.destination_host
+
+
+def _opposite_ends(request: Flow, response: Flow) -> bool:
+    if request.source_host == request.destination_host:
+        return request.destination == response.source
+    return (
+        request.source_host == response.destination_host and request.destination_host == response.source_host
+    )
+
+
+def _same_legacy(transaction: Transaction, request: Request) -> bool:
+    """RFC 3261 17.2.3: without the cookie Request-URI and To tag must agree too."""
+    return transaction.uri == request.uri and transaction.to_tag == request.to.tag
+
+
+def _answers(transaction: Transaction, response: Response) -> bool:
+    return len(transaction.key) == 4 or transaction.to_tag in (None, response.to.tag)
+
+
+class Transactions:
+    """Those of the last 32 s, oldest first out when there are too many.
+
+    `forgotten` is called with each one that goes.
+    """
+
+    def __init__(self, limit: int, forgotten: Callable[[Transaction], None]) -> None:
+        self._limit = limit
+        self._forgotten = forgotten
+        self._by_key: dict[Key, Transaction] = {}
+        self._ring: deque[Transaction] = deque()
+        self.find = self._by_key.get
+        self.evicted = 0
+
+    def __len__(self) -> int:
+        return len(self._ring)
+
+    def add(self, transaction: Transaction, clock: float) -> None:
+        transaction.check = clock + TRANSACTION_CHECK
+        key = transaction.key
+        known = self._by_key
+        if key in known:
+            transaction.sibling = _shortened(known[key])
+        known[key] = transaction
+        self._ring.append(transaction)
+        if len(self._ring) > self._limit:
+            self.evicted += 1
+            self._forget(self._ring.popleft())
+
+    def sweep(self, clock: float) -> None:
+        """Forget those whose time is over at `clock`."""
+        ring = self._ring
+        while ring and ring[0].check <= clock:
+            transaction = ring.popleft()
+            if transaction.seen + _life(transaction) > clock:
+                transaction.check = clock + TRANSACTION_CHECK
+                ring.append(transaction)
+            else:
+                self._forget(transaction)
+
+    def _forget(self, transaction: Transaction) -> None:
+        key = transaction.key
+        head = self._by_key.get(key)
+        if head is transaction and transaction.sibling is None:
+            del self._by_key[key]
+        elif head is transaction and transaction.sibling is not None:
+            self._by_key[key] = transaction.sibling
+        else:
+            _unlink(head, transaction)
+        transaction.sibling = None
+        transaction.forgotten = True
+        self._forgotten(transaction)
+
+
+def _life(transaction: Transaction) -> float:
+    """Seconds after its last packet: an INVITE that rings has no limit (nor had one who was never cancelled)."""
+    ringing = transaction.method == "INVITE" and 100 <= transaction.status < 200 and not transaction.cancelled
+    return RINGING_LIFE if ringing else TRANSACTION_LIFE
+
+
+def _shortened(head: Transaction) -> Transaction:
+    """A chain of siblings, cut so that no packet has to walk further."""
+    last = head
+    for _ in range(SIBLINGS - 2):
+        if last.sibling is None:
+            return head
+        last = last.sibling
+    last.sibling = None
+    return head
+
+
+def _unlink(head: Transaction | None, gone: Transaction) -> None:
+    while head is not None:
+        if head.sibling is gone:
+            head.sibling = gone.sibling
+            return
+        head = head.sibling

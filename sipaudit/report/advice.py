@@ -1,0 +1,33 @@
+"""What to declare or to capture so that a check can be decided next time, for each reason it was not."""
+
+from __future__ import annotations
+
+from sipaudit.model.values import Reason
+
+CAPTURING = "docs/capturing.md"
+
+ADVICE: dict[Reason, str] = {
+    Reason.SETTINGS_UNKNOWN: "Declare the line's settings in the site file (lines[].settings, docs/site-file.md).",
+    Reason.SETTINGS_AMBIGUOUS: "Two provisioning layers give different values: set the parameter in one of them.",
+    Reason.ENTRY_UNKNOWN: "Declare the servers as one entry in the site file (entries:), or capture the phone's DNS, "
+                          f"{CAPTURING}.",
+    Reason.SINGLE_SERVER: "The entry has one address, so there is nothing to fail over to.",
+    Reason.LOAD_BALANCED: "Both servers have the same priority: either is right.",
+    Reason.FALLBACK: "The servers belong to different entries, to which no failover rule applies.",
+    Reason.CONCURRENT_REGISTRATION: "The line registers with all servers at once.",
+    Reason.TTL_UNKNOWN: f"Declare dns_ttl for the entry, or capture the phone's DNS, {CAPTURING}.",
+    Reason.STARTED_LATER: f"The capture began after the move: start it a registration period earlier, {CAPTURING}.",
+    Reason.CAPTURE_ENDED: f"The capture ended before the moment that decides: let it run longer, {CAPTURING}.",
+    Reason.LOSS_NEARBY: f"A packet that must have existed is missing from the capture, {CAPTURING}.",
+    Reason.ONE_WAY: f"Nothing of that server was seen: capture both directions, {CAPTURING}.",
+    Reason.IDENTITY_UNSURE: f"Several phones share one address: capture on their side of the NAT, {CAPTURING}.",
+    Reason.ENCRYPTED: f"The messages are encrypted: give the keys with --tls-keylog, {CAPTURING}.",
+    Reason.POSSIBLE_BOOT: "The phone may have restarted just then, and a restart forgets the timer.",
+    Reason.FIRMWARE_UNKNOWN: "The User-Agent is not seen: old firmware renews at half the expiry.",
+    Reason.OPEN_CODE: "The answer may or may not count as a failure of the server.",
+    Reason.RETRY_AFTER: "The server had asked to be left alone for a while.",
+    Reason.BUSY_UNPROVEN: "A call may have been up; off-hook is not seen on the wire.",
+    Reason.VENDOR_UNMODELLED: "The model knows Polycom phones; others are judged by F1-F4 only.",
+    Reason.EVICTED: "Too many lines at once: this one's history was dropped to stay within memory.",
+    Reason.READINGS_DIFFER: "The advisory can be read both ways here.",
+}

@@ -1,0 +1,54 @@
+"""The report as JSON: one document, or one object a line. Same report, same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from sipaudit.errors import InputError
+from sipaudit.model.values import Report
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def to_json(report: Report) -> bytes:
+    """The report as one indented JSON document (`sipaudit/report.schema.json`), keys in the schema's order."""
+    return msgspec.json.format(_ENCODER.encode(report), indent=1) + b"\n"
+
+
+def from_json(data: bytes) -> Report:
+    """A report read back. Raises InputError when it is none."""
+    try:
+        return msgspec.json.decode(data, type=Report)
+    except msgspec.MsgspecError as error:
+        raise InputError(f"not a sipaudit report: {error}", fix="name a report.json that sipaudit wrote") from None
+
+
+def to_jsonl(report: Report) -> Iterator[bytes]:
+    """One object a line, `{"type": "finding", "finding": {...}}`, in the order of contract.md 3."""
+    yield from _lines("capture", report.captures)
+    yield from _lines("server", report.servers)
+    yield from _lines("line", report.lines)
+    for line in report.lines:
+        for move in line.moves:
+            yield _line({"type": "move", "line": line.line, "phone": line.phone, "move": move})
+    yield from _lines("finding", report.findings)
+    yield from _lines("incident", report.incidents)
+    yield from _lines("inconclusive", report.inconclusive)
+    yield from _lines("reached", report.reached)
+
+
+def _lines(kind: str, items: Iterable[Any]) -> Iterator[bytes]:
+    return (_line({"type": kind, kind: item}) for item in items)
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return _ENCODER.encode(value) + b"\n"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a report, made from the values themselves."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sipaudit report",
+            **msgspec.json.schema(Report)}

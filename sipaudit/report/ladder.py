@@ -1,0 +1,91 @@
+"""The call-flow ladder of `sipaudit ladder`: one column an address, one arrow a message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import tzinfo
+
+from msgspec import Struct
+
+from sipaudit.report.screen import Screen
+from sipaudit.safe_text import safe_text
+from sipaudit.times import TimeStyle, format_time, parse_zone
+
+COLUMNS_MAX = 6      # addresses side by side; more are written out in the line
+COLUMN_MIN = 16
+CLOCK_WIDTH = 13     # 12:03:04.123 and a blank
+
+
+class LadderRow(Struct, frozen=True):
+    """One message. `source` and `destination` are `host:port`; `repeat` marks a retransmission, `mark` is a finding's
+    id that this message is evidence of."""
+
+    time: float
+    capture: str
+    frame: int
+    source: str
+    destination: str
+    text: str
+    repeat: bool = False
+    mark: str | None = None
+
+
+def render(rows: Sequence[LadderRow], zone: str, width: int, color: bool) -> str:
+    """The messages as a ladder of `width` columns, times in `zone`; a new day is said when it begins."""
+    screen, clock = Screen(width, color), parse_zone(zone)
+    if not rows:
+        screen.say("No SIP message matches.")
+        return screen.text()
+    places = _places(rows)
+    column = max(COLUMN_MIN, (width - CLOCK_WIDTH - _frame_width(rows) - 1) // len(places))
+    screen.raw(" " * CLOCK_WIDTH + "".join(_fit(place, column) for place in places), style="bold")
+    day = ""
+    for row in rows:
+        today = format_time(row.time, clock, TimeStyle.FULL)[:10]
+        if today != day:
+            screen.raw(today)
+            day = today
+        screen.raw(_line(row, places, column, clock), style="red" if row.mark else "dim" if row.repeat else "")
+    return screen.text()
+
+
+def _places(rows: Iterable[LadderRow]) -> list[str]:
+    """The addresses in order of first sight; those that find no column share the last one."""
+    seen = list(dict.fromkeys(end for row in rows for end in (row.source, row.destination)))
+    return seen if len(seen) <= COLUMNS_MAX else [*seen[:COLUMNS_MAX - 1], "others"]
+
+
+def _frame_width(rows: Sequence[LadderRow]) -> int:
+    return max(len(_frame(row)) for row in rows)
+
+
+def _frame(row: LadderRow) -> str:
+    return f"#{row.frame}{' ' + row.mark if row.mark else ''}"
+
+
+def _fit(text: str, width: int) -> str:
+    return safe_text(text)[:width - 1].ljust(width)
+
+
+def _line(row: LadderRow, places: list[str], column: int, clock: tzinfo) -> str:
+    start, end = (_column(place, places) for place in (row.source, row.destination))
+    left, right = min(start, end), max(start, end)
+    text = safe_text(row.text) + (" (again)" if row.repeat else "")
+    if places[right] == "others":
+        text += f" [{row.source} > {row.destination}]"
+    span = max(right - left, 1) * column
+    arrow = _arrow(text, span, forward=start <= end)
+    body = (" " * (left * column) + arrow).ljust(len(places) * column)
+    return f"{format_time(row.time, clock, TimeStyle.CLOCK)} {body} {_frame(row)}"
+
+
+def _column(place: str, places: list[str]) -> int:
+    return places.index(place) if place in places else len(places) - 1
+
+
+def _arrow(text: str, span: int, *, forward: bool) -> str:
+    """`|--INVITE------->` or `<--200 OK--------|`, of `span` columns."""
+    room = span - 4
+    label = text if len(text) <= room else text[:max(room - 2, 1)] + ".."
+    line = f"{label} ".ljust(room, "-")
+    return f"|-{line}->" if forward else f"<-{line}-|"

@@ -1,0 +1,56 @@
+"""Drawing for a terminal with rich: tables and lines whose text comes from the wire and is made harmless first."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sipaudit.safe_text import safe_text
+
+STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+
+
+class Screen:
+    """Gathers what is drawn and gives it as one string; `width` in columns."""
+
+    def __init__(self, width: int, color: bool) -> None:
+        self._out = io.StringIO()
+        self._console = Console(
+            file=self._out, width=width, force_terminal=color, no_color=not color, color_system="standard" if color
+            else None, highlight=False, emoji=False, markup=False, legacy_windows=False,
+        )
+
+    def title(self, text: str) -> None:
+        self._console.print()
+        self._console.print(Text(text, style="bold"))
+
+    def say(self, text: str, style: str = "", indent: int = 0) -> None:
+        """One paragraph, wrapped at the width and indented as a block."""
+        wrapped = Text(safe_text(text), style=style).wrap(self._console, max(self._console.width - indent, 20))
+        for line in wrapped:
+            line.rstrip()
+            self._console.print(Text(" " * indent).append_text(line), no_wrap=True, overflow="ignore", crop=False)
+
+    def raw(self, text: str, style: str = "") -> None:
+        """One line as it is, neither wrapped nor cut."""
+        self._console.print(Text(text, style=style), no_wrap=True, overflow="ignore", crop=False)
+
+    def table(
+        self, columns: Iterable[str], rows: Iterable[Iterable[object]], right: frozenset[str] = frozenset()
+    ) -> None:
+        """A plain table; None is drawn as a dash."""
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for column in columns:
+            table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text("-" if cell is None else safe_text(str(cell))) for cell in row))
+        self._console.print(table)
+
+    def text(self) -> str:
+        """What was drawn, without trailing blanks."""
+        lines = (line.rstrip() for line in self._out.getvalue().splitlines())
+        return "\n".join(lines).strip("\n") + "\n"

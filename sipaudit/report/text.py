@@ -1,0 +1,200 @@
+"""The report for a person at a terminal: the verdict first, then findings, then what they rest on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import tzinfo
+
+from sipaudit.model.values import CaptureSummary, Finding, LineSummary, Report, Severity, Undecided
+from sipaudit.report.advice import ADVICE, CAPTURING
+from sipaudit.report.screen import STYLES, Screen
+from sipaudit.times import TimeStyle, format_time, parse_zone
+
+LINES_SHOWN = 40
+FINDINGS_SHOWN = 100
+EVIDENCE_SHOWN = 8
+
+
+def render(report: Report, zone: str, width: int, color: bool) -> str:
+    """The whole report as text of `width` columns, times in `zone` (as `--tz` names it)."""
+    screen, clock = Screen(width, color), parse_zone(zone)
+    _verdict(screen, report)
+    _findings(screen, report, clock)
+    _moves(screen, report, clock)
+    _lines(screen, report)
+    _servers(screen, report)
+    _undecided(screen, report)
+    _captures(screen, report, clock)
+    return screen.text()
+
+
+def _verdict(screen: Screen, report: Report) -> None:
+    for sentence in verdict(report):
+        screen.say(sentence)
+
+
+def verdict(report: Report) -> list[str]:
+    """What the report says, in one to four sentences."""
+    messages = sum(capture.sip_messages for capture in report.captures)
+    if not messages:
+        return [_no_sip(report)]
+    phones = len({line.phone for line in report.lines})
+    said = [f"{_count(messages, 'SIP message')} of {_count(phones, 'phone')} with {_count(len(report.lines), 'line')} "
+            f"at {_count(len(report.servers), 'server')}."]
+    moves = Counter(move.kind for line in report.lines for move in line.moves)
+    if moves:
+        said.append("Moves between servers: " + ", ".join(f"{count} {kind}" for kind, count in sorted(moves.items()))
+                    + ".")
+    said.append(_finding_counts(report.findings))
+    open_checks = sum(row.count for row in report.inconclusive)
+    if open_checks:
+        said.append(f"{_count(open_checks, 'check')} could not be decided, see below why.")
+    return said
+
+
+def _no_sip(report: Report) -> str:
+    packets = sum(capture.packets for capture in report.captures)
+    encrypted = sum(sum(capture.encrypted.values()) for capture in report.captures)
+    also = f" {_count(encrypted, 'record')} could not be read because they are encrypted." if encrypted else ""
+    return f"No SIP in {_count(packets, 'packet')}.{also} See {CAPTURING} for where and how to capture."
+
+
+def _finding_counts(findings: list[Finding]) -> str:
+    counted = Counter(finding.severity for finding in findings if finding.suppressed is None)
+    if not counted:
+        return "No deviation was found."
+    parts = [_count(counted[severity], str(severity) + " finding") for severity in reversed(Severity)
+             if counted[severity]]
+    return "Deviations: " + ", ".join(parts) + "."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}".replace(",", " ")
+
+
+def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
+    if not report.findings:
+        return
+    screen.title("Findings")
+    worst = sorted(report.findings, key=lambda finding: -finding.severity.rank)
+    for finding in worst[:FINDINGS_SHOWN]:
+        _finding(screen, finding, clock)
+    if len(worst) > FINDINGS_SHOWN:
+        screen.say(f"{len(worst) - FINDINGS_SHOWN} more: see --format json or -o DIR.")
+
+
+def _finding(screen: Screen, finding: Finding, clock: tzinfo) -> None:
+    when = "" if finding.time is None else format_time(finding.time, clock, TimeStyle.FULL) + "  "
+    mark = "" if finding.suppressed is None else f" (suppressed: {finding.suppressed})"
+    screen.say(f"{finding.id} {finding.severity}  {finding.rule} ({finding.confidence}){mark}",
+               style=STYLES[finding.severity])
+    screen.say(f"{when}{finding.line}  phone {finding.phone or '-'}", indent=4)
+    screen.say(f"expected: {finding.expected}", indent=4)
+    screen.say(f"observed: {finding.observed}", indent=4)
+    if finding.assumptions:
+        screen.say("rests on: " + ", ".join(finding.assumptions), indent=4)
+    frames = [f"{frame.capture}:{frame.frame} {frame.summary}" for frame in finding.evidence[:EVIDENCE_SHOWN]]
+    screen.say("evidence: " + "; ".join(frames), indent=4)
+    if finding.wireshark:
+        screen.say(f"wireshark: {finding.wireshark}", indent=4)
+
+
+def _moves(screen: Screen, report: Report, clock: tzinfo) -> None:
+    rows = [(move.time, (format_time(move.time, clock, TimeStyle.FULL), line.line, line.phone, move.kind, move.from_,
+                         move.to, move.cause)) for line in report.lines for move in line.moves]
+    if not rows:
+        return
+    screen.title("Moves")
+    rows.sort()
+    screen.table(("time", "line", "phone", "kind", "from", "to", "cause"), [row for _, row in rows[:LINES_SHOWN]])
+    _more(screen, len(rows))
+
+
+def _lines(screen: Screen, report: Report) -> None:
+    if not report.lines:
+        return
+    screen.title("Lines")
+    screen.table(
+        ("line", "phone", "entry", "regime", "mode", "works with", "calls", "moves", "label"),
+        [_line_row(line) for line in report.lines[:LINES_SHOWN]], right=frozenset({"calls", "moves"}),
+    )
+    _more(screen, len(report.lines))
+
+
+def _line_row(line: LineSummary) -> tuple[object, ...]:
+    return (line.line, line.phone, line.entry, line.regime, line.mode, line.working, line.calls, len(line.moves),
+            line.label)
+
+
+def _servers(screen: Screen, report: Report) -> None:
+    if not report.servers:
+        return
+    screen.title("Servers")
+    rows = [(server.server, server.name, server.entry, server.priority, " ".join(server.transports))
+            for server in report.servers[:LINES_SHOWN]]
+    screen.table(("server", "name", "entry", "priority", "transports"), rows, right=frozenset({"priority"}))
+    _more(screen, len(report.servers))
+
+
+def _more(screen: Screen, count: int) -> None:
+    if count > LINES_SHOWN:
+        screen.say(f"{count - LINES_SHOWN} more: see --format json.")
+
+
+def _undecided(screen: Screen, report: Report) -> None:
+    if report.inconclusive:
+        screen.title("Not decided")
+    for row in report.inconclusive:
+        screen.say(_why(row))
+    wanted = Counter(name for line in report.lines for name in line.declare)
+    if wanted:
+        names = ", ".join(f"{name} ({_count(count, 'line')})" for name, count in sorted(wanted.items()))
+        screen.say(f"To judge more, declare in a site file: {names}.")
+
+
+def _why(row: Undecided) -> str:
+    times = "once" if row.count == 1 else f"{row.count} times"
+    return f"{row.rule}: {times} {row.reason}. {ADVICE[row.reason]}"
+
+
+def _captures(screen: Screen, report: Report, clock: tzinfo) -> None:
+    screen.title("Captures")
+    for capture in report.captures:
+        for sentence in health(capture, clock):
+            screen.say(sentence)
+
+
+def health(capture: CaptureSummary, clock: tzinfo) -> list[str]:
+    """What a capture holds and what it lacks, in sentences."""
+    ends = [format_time(end, clock, TimeStyle.FULL) for end in (capture.first, capture.last) if end is not None]
+    span = f" from {ends[0]} to {ends[-1]}" if ends else ""
+    links = ", ".join(capture.link_types)
+    said = [f"{capture.path}: {_count(capture.packets, 'packet')} ({links}){span}, "
+            f"{_count(capture.sip_messages, 'SIP message')}."]
+    said += [f"  {sentence}" for sentence in _defects(capture)]
+    return said
+
+
+def _defects(capture: CaptureSummary) -> list[str]:
+    loss = capture.loss
+    facts: list[tuple[bool, str]] = [
+        (capture.truncated, f"It ends in the middle of a packet; all before it was used. See {CAPTURING}."),
+        (capture.snaplen_cut > 0, f"{_count(capture.snaplen_cut, 'SIP message')} lost the end to the snap length: "
+                                  f"capture with full length (-s 0), see {CAPTURING}."),
+        (capture.duplicates > 0, f"{_count(capture.duplicates, 'duplicate')} of a mirror port left out."),
+        (bool(capture.encrypted), f"Encrypted and not read: {_named(capture.encrypted)}. Keys: --tls-keylog."),
+        (bool(capture.undecoded), f"Not decoded: {_named(capture.undecoded)}."),
+        (bool(capture.malformed), f"Malformed SIP: {_named(capture.malformed)}."),
+        (bool(capture.clock_steps), f"The clock stepped {_count(len(capture.clock_steps), 'time')}."),
+        (capture.mid_life > 0, f"{_count(capture.mid_life, 'registration or call')} began before the capture."),
+        (capture.one_way > 0, f"Only one direction is seen of {_count(capture.one_way, 'phone')}, see {CAPTURING}."),
+        (bool(loss.kernel_drops), f"The capturing machine dropped {loss.kernel_drops} packets."),
+        (loss.tcp_gaps > 0, f"{_count(loss.tcp_gaps, 'gap')} in TCP streams."),
+        (loss.missing_halves > 0, f"{_count(loss.missing_halves, 'message')} without its other half "
+                                  f"(estimated loss {loss.estimate:.2%}), see {CAPTURING}."),
+    ]
+    return [sentence for applies, sentence in facts if applies]
+
+
+def _named(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())

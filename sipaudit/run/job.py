@@ -1,0 +1,53 @@
+"""What the user asked for, and what of it can be checked before a packet is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from sipaudit.settings.catalogue import parse_set
+from sipaudit.settings.site import Site, load_site
+from sipaudit.times import When, parse_event, parse_time, parse_zone
+
+
+@dataclass(frozen=True)
+class Job:
+    """The options that analyze, phones, ladder and events share (contract.md 1), as texts of the command line."""
+
+    paths: tuple[str, ...]
+    site: str | None = None
+    settings: tuple[str, ...] = ()
+    engine: str = "auto"
+    bpf: str | None = None
+    keylog: str | None = None
+    start: str | None = None
+    end: str | None = None
+    zone: str = "local"
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Brief:
+    """A job understood: the site with `--set` over it, times that wait for the first packet, known events."""
+
+    site: Site
+    zone: tzinfo
+    start: When | None
+    end: When | None
+    events: tuple[tuple[When, str], ...]
+
+
+def understand(job: Job) -> Brief:
+    """Read the site file and the times of a job. Raises InputError or InputErrors."""
+    zone = parse_zone(job.zone)
+    site = load_site(job.site) if job.site is not None else Site.empty()
+    declared = [parse_event(event.text, zone, option="events", file=event.file, line=event.line)
+                for event in site.events]
+    said = [parse_event(text, zone) for text in job.events]
+    return Brief(
+        site=site.override(parse_set(job.settings)),
+        zone=zone,
+        start=None if job.start is None else parse_time(job.start, zone, option="--from"),
+        end=None if job.end is None else parse_time(job.end, zone, option="--to"),
+        events=(*declared, *said),
+    )
