@@ -3,38 +3,64 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..sip.datagram import Connection, ConnectionKind, Datagram, Flow, Item
+from .health import CaptureHealth
 
 LOOK_AHEAD = 5.0  # seconds from a connection's first encrypted record within which a message of it proves the keys
 AHEAD_KEPT = 20_000  # messages read ahead, at most
 
 
-def merge(own: Iterator[Item], extra: Iterator[Datagram]) -> Iterator[Item]:
+def merge(
+    own: Iterable[Item], extra: Iterator[Datagram], health: Sequence[CaptureHealth] = ()
+) -> Iterator[Item]:
     """One stream in the capture's order: by frame within a capture, else by time; ours first where they are equal.
 
     Two things are left out: a message that both read, and our note that a connection is encrypted when tshark gives
-    messages of it.
+    messages of it.  A capture in which that was so for every connection has no encrypted records in its `health`.
     """
     ahead = _Ahead(extra)
-    frame, read = -1, set[bytes]()  # payloads that we read ourselves in this frame
+    read = _Read()
+    decrypted, unreadable = set[int](), set[int]()
     for item in own:
         while (message := ahead.peek()) is not None and _before(message, item):
             ahead.drop()
-            if message.frame != frame or message.payload not in read:
+            if not read.has(message):
                 yield message
         if isinstance(item, Datagram):
-            if item.frame != frame:
-                frame, read = item.frame, set()
-            read.add(item.payload)
-        elif isinstance(item, Connection) and item.kind is ConnectionKind.ENCRYPTED and ahead.reads(item):
-            continue
+            read.add(item)
+        elif isinstance(item, Connection) and item.kind is ConnectionKind.ENCRYPTED:
+            if ahead.reads(item):
+                decrypted.add(item.capture)
+                continue
+            unreadable.add(item.capture)
         yield item
     while (message := ahead.peek()) is not None:
         ahead.drop()
-        if message.frame != frame or message.payload not in read:
+        if not read.has(message):
             yield message
+    for index in decrypted - unreadable:
+        if index < len(health):
+            health[index].encrypted.pop("tls", None)
+
+
+class _Read:
+    """What we read ourselves in the latest frame of each capture."""
+
+    def __init__(self) -> None:
+        self._payloads: dict[int, tuple[int, set[bytes]]] = {}
+
+    def add(self, message: Datagram) -> None:
+        frame, payloads = self._payloads.get(message.capture, (0, set()))
+        if frame == message.frame:
+            payloads.add(message.payload)
+        else:
+            self._payloads[message.capture] = message.frame, {message.payload}
+
+    def has(self, message: Datagram) -> bool:
+        frame, payloads = self._payloads.get(message.capture, (0, set()))
+        return frame == message.frame and message.payload in payloads
 
 
 def _before(message: Datagram, item: Item) -> bool:

@@ -40,7 +40,10 @@ Result = Item | list[Item] | Stop | None
 _IP4_UDP = Layout(">IHxxIxx8xxxxxH")
 _SHORT_ROADS = {ETHERNET: 14, LINUX_SLL: 16}  # link types of the short road, and where their payload begins
 _SHORTEST = 16 + 2 * 4 + 28  # the longest link header of the short road, IPv4 and UDP
+# Most messages begin so; `looks_like_sip` says yes to each, and would take a third of the short road to say it
+_USUAL_STARTS = (b"SIP/2.0 ", b"REGISTER sip:", b"INVITE sip:", b"SUBSCRIBE sip:", b"NOTIFY sip:", b"OPTIONS sip:")
 _VLAN = frozenset((b"\x81\x00", b"\x88\xa8", b"\x91\x00"))
+_RST = 0x04
 _COOKED_ETHERNET = b"\x00\x01\x00\x06"  # ARPHRD_ETHER with a 6 byte address
 
 
@@ -68,6 +71,7 @@ class Decoder:
     """Turns packets into items, and counts in `health[capture]` whatever gives none.
 
     Packets come in the order in which they are to be understood; `capture` says which capture each is from.
+    `streams` knows which TCP connections only tshark can read.
     """
 
     def __init__(self, health: Sequence[CaptureHealth]) -> None:
@@ -75,7 +79,7 @@ class Decoder:
         self._flows = Flows()
         self._duplicates = Duplicates()
         self._fragments = Fragments(health)
-        self._streams = Streams(health)
+        self.streams = Streams(health)
         self._since = self._until = 0.0  # the capture time in which no deadline of a stream is looked at
 
     def decode(self, packet: Packet, capture: int) -> Item | list[Item] | None:
@@ -93,7 +97,9 @@ class Decoder:
         if kind & 0xFFFFFF00 != 0x08004500 or carried & 0x3FFF00FF != UDP or length != total - 20 or end > len(data):
             return self._counted(capture, self._layered(packet, capture))
         payload = data[at + 28 : end]
-        if not looks_like_sip(payload) or (link_type == LINUX_SLL and data[2:6] != _COOKED_ETHERNET):
+        if not (payload.startswith(_USUAL_STARTS) or looks_like_sip(payload)) or (
+            link_type == LINUX_SLL and data[2:6] != _COOKED_ETHERNET
+        ):
             return self._counted(capture, self._layered(packet, capture))
         if self._duplicates.seen(time, data[at:end]):
             self._health[capture].duplicates += 1
@@ -106,11 +112,11 @@ class Decoder:
     def finish(self) -> list[Item]:
         """The captures have ended: what streams still hold; incomplete fragments are counted."""
         self._fragments.finish()
-        return self._streams.finish()
+        return self.streams.finish()
 
     def _advance(self, time: float) -> list[Item]:
         self._since, self._until = time - ADVANCE, time + ADVANCE
-        return self._streams.advance(time)
+        return self.streams.advance(time)
 
     def _counted(self, capture: int, result: Result) -> Item | list[Item] | None:
         """What a road led to; a packet that it led nowhere is counted."""
@@ -231,11 +237,12 @@ class Decoder:
             return TRUNCATED
         if header[12] < 0x50:
             return Stop("tcp-header")
-        if self._repeated(origin, ip.datagram):
+        # Hosts send RSTs without an identification (RFC 6864 4.1): two are alike without a mirror, and do no harm.
+        if not header[13] & _RST and self._repeated(origin, ip.datagram):
             return None
         self._health[origin.capture].content["tcp"] += 1
         flow = self._flows.get("tcp", ip.source + ip.destination, header[:4], origin.mac)
-        return self._streams.segment(
+        return self.streams.segment(
             origin.time, origin.capture, origin.frame, flow,
             int.from_bytes(header[4:8], "big"), int.from_bytes(header[8:12], "big"), header[13],
             header[(header[12] >> 4) * 4 :], ip.cut,

@@ -8,7 +8,6 @@ starts over and goes on behind what was already given.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 
 import pcapy
@@ -19,9 +18,9 @@ from .health import CaptureHealth
 from .packet import ROW_SIZE, Batch
 from .pcapng import read_closing_statistics
 from .records import Records, note_link_type
-from .streams import DamagedStreamError, chunks, open_binary
+from .streams import DamagedStreamError, chunks, opened
 
-BATCH = 4096  # packets
+BATCH = 2048  # packets: more gain nothing and cost memory
 _RECORD_HEADER = 16  # bytes, for the progress of a pcap
 
 Progress = Callable[[int], None]
@@ -54,7 +53,7 @@ def _with_libpcap(file: CaptureFile, health: CaptureHealth, progress: Progress) 
     except (pcapy.PcapError, UnicodeEncodeError):  # the latter: a file name that is not UTF-8
         yield from _with_our_reader(file, health, progress, frames)
         return
-    with contextlib.closing(open_binary(file.source)) as stream:
+    with opened(file.source) as stream:
         read_closing_statistics(stream, health)
 
 
@@ -63,7 +62,7 @@ def _with_our_reader(
 ) -> Iterator[Batch]:
     """`already`: number of the last frame that was given before."""
     reader: Records | None = None
-    with contextlib.closing(open_binary(file.source)) as stream:
+    with opened(file.source) as stream:
         try:
             for data, stored in chunks(stream, file.path):
                 reader = reader or formats.records(data, health)

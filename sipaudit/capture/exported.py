@@ -14,7 +14,7 @@ decrypted, reassembled, without the headers below.  What tshark does with SIP wa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -79,13 +79,17 @@ def _number(tags: dict[int, bytes], tag: int) -> int:
 class ExportedSip:
     """SIP messages out of exported PDUs, in the order of the records.
 
-    `only` names the transports wanted (None: all).  A record that cannot be read is counted, never raised.
+    `only` names the transports wanted (None: all), `frames` the number of each packet that tshark was given, in the
+    order in which it counts them.  A record that cannot be read is counted, never raised.
     """
 
-    def __init__(self, capture: int, health: CaptureHealth, only: frozenset[str] | None = None) -> None:
+    def __init__(
+        self, capture: int, health: CaptureHealth, only: frozenset[str] | None, frames: Sequence[int]
+    ) -> None:
         self._capture = capture
         self._health = health
         self._only = only
+        self._frames = frames
         self._flows = Flows()
         self._last: tuple[int, bytes] | None = None
         self._last_chunk: tuple[int, bytes, bytes] | None = None
@@ -95,7 +99,7 @@ class ExportedSip:
     def datagrams(self, packet: Packet) -> Iterator[Datagram]:
         """The datagrams of one record; none for what is no SIP, is not wanted, or was exported before."""
         pdu = decode(packet[3])
-        if pdu is None:
+        if pdu is None or not 0 < pdu.frame <= len(self._frames):
             self._health.undecoded["exported-pdu"] += 1
         elif pdu.name == b"sip.tcp":
             yield from self._chunk(packet[0], pdu)
@@ -146,8 +150,8 @@ class ExportedSip:
         return "ws" if via and via[1] else "tcp"
 
     def _datagram(self, time: float, flow: Flow, frame: int, message: bytes, before: list[int]) -> Datagram:
-        frames = tuple(sorted({*before, frame}))
-        return Datagram(time, self._capture, frame, flow, message, frames if len(frames) > 1 else ())
+        frames = tuple(self._frames[number - 1] for number in sorted({*before, frame}))
+        return Datagram(time, self._capture, frames[-1], flow, message, frames if len(frames) > 1 else ())
 
 
 def split(payload: bytes) -> tuple[list[bytes], bool]:

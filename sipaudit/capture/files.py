@@ -18,7 +18,7 @@ from . import formats
 from .health import CaptureHealth
 from .packet import Batch
 from .records import Records
-from .streams import STDIN, DamagedStreamError, chunks, open_binary
+from .streams import STDIN, DamagedStreamError, chunks, opened
 
 _STOPPED_EARLY = "was the capture stopped before its first packet, or did its filter match nothing?"
 _COPY_AGAIN = "copy the file again from where it was captured"
@@ -98,14 +98,19 @@ def _expand(argument: str) -> Iterator[tuple[str, bool]]:
 def _capture_file(path: str, spool: bool) -> CaptureFile:
     """The capture at a path. Raises InputError when it is none, or holds no packet."""
     if _is_regular(path):
-        return examine(path, "/dev/stdin" if path == STDIN else path)  # `< FILE` can be opened again
+        return examine(path, _again(sys.stdin.fileno()) if path == STDIN else path)  # `< FILE` is a file, too
     if not spool:
         return CaptureFile(path, path)
     held = tempfile.TemporaryFile(prefix="sipaudit-")  # noqa: SIM115 - lives as long as the CaptureFile
-    with open_binary(path) as stream:
+    with opened(path) as stream:
         shutil.copyfileobj(stream, held)
     held.flush()
-    return examine(path, f"/dev/fd/{held.fileno()}", held)
+    return examine(path, _again(held.fileno()), held)
+
+
+def _again(descriptor: int) -> str:
+    """A path that opens the file behind a descriptor from its beginning."""
+    return f"/dev/fd/{descriptor}"
 
 
 def _is_regular(path: str) -> bool:
@@ -120,7 +125,7 @@ def _is_regular(path: str) -> bool:
 def examine(path: str, source: str, spool: IO[bytes] | None = None) -> CaptureFile:
     """Look at a capture up to its first packet. Raises InputError when none comes."""
     health = CaptureHealth(path)
-    with open_binary(source) as stream:
+    with opened(source) as stream:
         head = stream.read(formats.HEAD)
         stream.seek(0)
         reader, batch = _first_packet(chunks(stream, path), path, health)

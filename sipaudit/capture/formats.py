@@ -8,6 +8,7 @@ from .pcapng import SECTION_MAGIC, PcapngRecords
 from .records import PCAP_MAGICS, PcapRecords, Records
 
 HEAD = 512  # bytes, as much as naming a format takes
+MAGIC = 4  # bytes, as much as knowing ours takes
 GZIP, ZSTD, LZ4 = "gzip", "zstd", "lz4"
 
 _COMPRESSIONS = {b"\x1f\x8b": GZIP, b"\x28\xb5\x2f\xfd": ZSTD, b"\x04\x22\x4d\x18": LZ4}
@@ -32,9 +33,9 @@ def compression(head: bytes) -> str | None:
 
 def records(head: bytes, health: CaptureHealth) -> Records:
     """The reader for a capture that begins with `head`. Raises InputError for what is no pcap or pcapng."""
-    if head[:4] in PCAP_MAGICS:
+    if head[:MAGIC] in PCAP_MAGICS:
         return PcapRecords(health)
-    if head[:4] == SECTION_MAGIC:
+    if head[:MAGIC] == SECTION_MAGIC:
         return PcapngRecords(health)
     raise not_a_capture(head, health.path)
 

@@ -10,13 +10,14 @@ from bisect import bisect_left, insort
 from typing import NamedTuple
 
 WAITING_LIMIT = 256
-_MODULUS = 1 << 32
+STALE = 1 << 20  # bytes: so far off its stream a segment belongs to another connection
+MODULUS = 1 << 32
 _HALF = 1 << 31
 
 
 def ahead(seq: int, reference: int) -> int:
     """How far `seq` lies ahead of `reference` on the circle of sequence numbers; negative when behind."""
-    return (seq - reference + _HALF) % _MODULUS - _HALF
+    return (seq - reference + _HALF) % MODULUS - _HALF
 
 
 class Segment(NamedTuple):
@@ -59,12 +60,17 @@ class Reassembly:
         self._torn = False   # the byte at `position` was cut off by the snap length and will not come
 
     def start(self, seq: int) -> None:
-        """The next byte wanted has this sequence number; what waited is forgotten."""
+        """The next byte wanted has this sequence number; what waits is forgotten."""
         self.started = True
         self._next_seq = seq
         self._torn = False
         self.waiting = []
         self.waiting_bytes = 0
+
+    def abandon(self) -> None:
+        """Forget what waits; the next segment starts the stream again."""
+        self.start(0)
+        self.started = False
 
     def offset(self, seq: int) -> int:
         """The stream offset of a sequence number."""
@@ -75,9 +81,9 @@ class Reassembly:
         if segment.offset == self.position and not self.waiting:
             self._pass(segment)
             return [segment]
-        if not segment.payload and not segment.cut and (self.waiting or segment.offset <= self.position):
+        if not segment.payload and not segment.cut and self.waiting:
             return []
-        if segment.end < self.position:
+        if segment.end < self.position or (segment.end == self.position and not segment.cut):
             return []
         self._insert(segment.part(max(segment.offset, self.position), segment.end))
         return self._drain()
@@ -103,17 +109,17 @@ class Reassembly:
 
     def _advance(self, count: int) -> None:
         self.position += count
-        self._next_seq = (self._next_seq + count) % _MODULUS
+        self._next_seq = (self._next_seq + count) % MODULUS
         self._torn = False
 
     def _drain(self) -> list[Segment]:
-        ready: list[Segment] = []
-        waiting = self.waiting
-        while len(ready) < len(waiting) and waiting[len(ready)].offset == self.position:
-            segment = waiting[len(ready)]
-            self._pass(segment)
-            ready.append(segment)
-        del waiting[: len(ready)]
+        """Take from the front what is in order; empty segments have served their purpose."""
+        waiting, count = self.waiting, 0
+        while count < len(waiting) and waiting[count].offset == self.position:
+            self._pass(waiting[count])
+            count += 1
+        ready = [segment for segment in waiting[:count] if segment.payload or segment.cut]
+        del waiting[:count]
         self.waiting_bytes -= sum(len(segment.payload) for segment in ready)
         return ready
 

@@ -6,13 +6,14 @@ import gzip
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Protocol, cast
 
 from ..errors import InputError
-from .formats import GZIP, HEAD, LZ4, ZSTD, compression
+from .formats import GZIP, HEAD, LZ4, MAGIC, ZSTD, compression
 
 CHUNK = 1 << 20  # bytes of a capture at a time
 STDIN = "-"
@@ -38,23 +39,31 @@ class _Stored:
         self.given = 0
 
     def read1(self, size: int = -1) -> bytes:
-        data, self._again = self._again or self._stream.read1(size), b""
+        if self._again:
+            end = size if size >= 0 else len(self._again)
+            data, self._again = self._again[:end], self._again[end:]
+        else:
+            data = self._stream.read1(size)
         self.given += len(data)
         return data
 
     read = read1  # what decompressors call
 
 
-def open_binary(path: str) -> BufferedReader:
-    """A file, or standard input for `-`. Raises InputError when it cannot be opened."""
+@contextmanager
+def opened(path: str) -> Iterator[BufferedReader]:
+    """A file, or standard input for `-` (which stays open). Raises InputError when it cannot be opened."""
     if path == STDIN:
-        return cast(BufferedReader, sys.stdin.buffer)
+        yield cast(BufferedReader, sys.stdin.buffer)
+        return
     try:
-        return Path(path).open("rb")
+        stream = Path(path).open("rb")  # noqa: SIM115 - closed below; only the opening may raise InputError
     except FileNotFoundError as error:
         raise InputError("does not exist", fix="check the spelling of the path", file=path) from error
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", fix="check its permissions", file=path) from error
+    with stream:
+        yield stream
 
 
 def chunks(stream: BufferedReader, path: str) -> Iterator[tuple[bytes, int]]:
@@ -64,10 +73,13 @@ def chunks(stream: BufferedReader, path: str) -> Iterator[tuple[bytes, int]]:
     """
     stored = _Stored(stream)
     source, errors = _uncompressed(stored, path)
-    taken = 0
-    while data := _piece(source, errors):
+    data, taken = _piece(source, errors), 0
+    while 0 < len(data) < MAGIC and (more := _piece(source, errors)):
+        data += more  # the first piece is long enough to know the format by it
+    while data:
         yield data, stored.given - taken
         taken = stored.given
+        data = _piece(source, errors)
 
 
 def _piece(source: Readable, errors: tuple[type[Exception], ...]) -> bytes:

@@ -14,20 +14,15 @@ from collections import Counter
 from collections.abc import Sequence
 from math import inf
 
-from ..sip.datagram import Connection, ConnectionKind, Datagram, Flow, Gap, Item, TransportError
-from ..sip.framing import MESSAGE_LIMIT, Framer, looks_like_sip
-from .connections import SIPS_PORT, Content, Half, Pair, Place
+from ..sip.datagram import Flow, Gap, Item
+from ..sip.framing import MESSAGE_LIMIT, looks_like_sip
 from .health import CaptureHealth
-from .recognition import recognise
-from .segments import Segment, ahead
-from .table import Table
-from .tls import Records, is_client_hello
-from .websocket import Frames
-
-FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
-
-MOVED_ON = 1.0   # seconds: a SYN older than this has failed when its sender turns elsewhere
-STALE = 1 << 20  # bytes: so far behind its stream a segment belongs to another connection
+from .segments import MODULUS, STALE, Segment
+from .tcp_connections import Content, Half, Pair, Place
+from .tcp_contents import Contents
+from .tcp_lifecycle import ACK, FIN, RST, SYN, Lifecycle, is_other_connection
+from .tcp_recognition import recognise
+from .tcp_table import Table
 
 
 class Streams:
@@ -47,9 +42,11 @@ class Streams:
         self._max_bytes_per_stream = max_bytes_per_stream
         self._max_bytes = max_bytes
         self._table = Table()
-        self.sip_ports: set[int] = {5060, SIPS_PORT}
-        self.tls_ports: set[int] = set()
-        self.needs_tshark: Counter[str] = Counter()
+        self._contents = Contents(health, max_bytes_per_stream)
+        self._lifecycle = Lifecycle(self._table)
+        self.sip_ports: set[int] = self._contents.sip_ports
+        self.tls_ports: set[int] = self._contents.tls_ports
+        self.needs_tshark: Counter[str] = self._contents.needs_tshark
 
     def __len__(self) -> int:
         """How many connections are followed."""
@@ -78,151 +75,152 @@ class Streams:
         if half is None:
             return []
         self._table.use(half, flow, time)
-        if flags & ACK:
-            self._acknowledged(half.peer, ack)
         if flags & RST:
-            return self._reset(half, place, seq)
+            return self._lifecycle.reset(half, place, seq, ack, flags)
+        if flags & ACK:
+            self._lifecycle.acknowledged(half.peer, ack)
         items = self._data(half, place, seq, payload, cut)
-        if flags & FIN and not half.fin:
-            items += self._fin(half, place)
-        return items
+        return items + self._lifecycle.fin(half, place) if flags & FIN else items
 
     def advance(self, time: float) -> list[Item]:
         """Capture time has come to `time`: what is overdue is said, what is idle forgotten."""
         items: list[Item] = []
         for pair in self._table.due(time):
-            items += self._overdue(pair, time)
+            items += self._lifecycle.overdue(pair, time)
+            for half in (pair.first, pair.second):
+                items += self._skip_holes(half, time)
+            self._lifecycle.settle(pair, time)
         self._table.drop_idle(time)
         return items
 
     def moved_on(self, host: str, destination: str, time: float) -> list[Item]:
         """A host turns to `destination` (host:port): its unanswered SYNs to others have failed."""
-        items: list[Item] = []
-        for pair in self._table.unanswered(host):
-            opener = pair.client
-            if opener and pair.syn and opener.flow.destination != destination and time - pair.syn.time >= MOVED_ON:
-                items += self._unanswered(pair, time)
-        return items
+        return self._lifecycle.moved_on(host, destination, time)
 
     def finish(self) -> list[Item]:
         """The captures have ended: what waits behind holes comes out. What was still open proves nothing."""
         items: list[Item] = []
         for half in self._table.holding():
-            while half.reassembly.waiting:
-                items += self._skip_hole(half)
+            items += self._skip_holes(half, inf)
         return sorted(items, key=lambda item: (item.time, item.frame))
-
-    # How a connection begins and ends
 
     def _opened(self, place: Place, flow: Flow) -> Half:
         """Follow a new connection; when there are too many, the longest unused one is forgotten."""
         while len(self._table) >= self._max_streams:
             oldest = self._table.oldest()
-            self._health[place.capture].undecoded["tcp-evicted"] += oldest.sip
+            if oldest.sip:
+                self._health[place.capture].undecoded["tcp-evicted"] += 1
             self._table.forget(oldest)
-        return self._table.open(flow, place.time, self._on_sip_port(flow))
-
-    def _on_sip_port(self, flow: Flow) -> bool:
-        return flow.source_port in self.sip_ports or flow.destination_port in self.sip_ports
+        return self._table.open(flow, place.time, self._contents.on_sip_port(flow))
 
     def _joined(self, place: Place, flow: Flow, flags: int, payload: bytes) -> Half | None:
-        """Take up a connection whose beginning was not seen, if it may be SIP, and note where TLS is spoken."""
+        """Take up a connection whose beginning was not seen, if it may be SIP, or shows where TLS is spoken."""
         if flags & RST:
             return None
-        if self._on_sip_port(flow):
-            return self._opened(place, flow)
-        content = recognise(payload, False) if payload else None
-        return None if content is None or content is Content.OTHER else self._opened(place, flow)
+        if not self._contents.on_sip_port(flow):
+            content = recognise(payload, False) if payload else None
+            if content is None or content is Content.OTHER:
+                return None
+        return self._opened(place, flow)
 
     def _syn(
         self, half: Half | None, place: Place, flow: Flow, seq: int, ack: int, flags: int, payload: bytes
     ) -> list[Item]:
         items: list[Item] = []
-        opens = not flags & ACK
-        if half and half.isn is not None and half.isn != seq:  # the ports are used again
-            items = self._ended(half.pair, place.time)
+        if half and is_other_connection(half, seq):
+            items = self._replaced(half.pair, place.time)
             half = None
-        known = half is not None and half.isn == seq
         half = half or self._opened(place, flow)
         self._table.use(half, flow, place.time)
-        if flags & ACK:
-            self._acknowledged(half.peer, ack)
-            self._established(half.pair)
-        if known:
-            half.pair.repeat_syn(place) if opens else None
-        else:
-            half.isn = seq
-            half.reassembly.start((seq + 1) % (1 << 32))
-            half.pair.client = half if opens else half.peer
-            items += self._first_syn(half, place) if opens else []
-        self._table.schedule(half.pair)
-        return items + (self._data(half, place, seq + 1, payload, False) if payload else [])
+        items += self._lifecycle.syn(half, place, seq, ack, flags)
+        return items + self._data(half, place, (seq + 1) % MODULUS, payload, False)
 
-    def _first_syn(self, half: Half, place: Place) -> list[Item]:
-        pair, flow = half.pair, half.evidence_flow()
-        pair.syn = pair.syn_last = place
-        if not pair.sip:
-            return []
-        self._table.asked(pair, flow.source_host)
-        items = self.moved_on(flow.source_host, flow.destination, place.time)
-        return [*items, Connection(place.time, place.capture, place.frame, ConnectionKind.SYN, flow)]
-
-    def _ended(self, pair: Pair, time: float) -> list[Item]:
-        """A new connection takes the place of this one."""
-        items = self._unanswered(pair, time)
+    def _replaced(self, pair: Pair, time: float) -> list[Item]:
+        """A new connection takes the ports of this one."""
+        items = self._lifecycle.unanswered(pair, time)
         for half in (pair.first, pair.second):
-            while half.reassembly.waiting:
-                items += self._skip_hole(half)
+            items += self._skip_holes(half, inf)
         self._table.forget(pair)
         return items
 
-    def _established(self, pair: Pair) -> None:
-        if not pair.established:
-            pair.established = True
-            self._table.answered(pair)
-
-    def _unanswered(self, pair: Pair, time: float) -> list[Item]:
-        self._table.answered(pair)
-        return self._evidence(pair, pair.unanswered(time))
-
-    def _evidence(self, pair: Pair, error: TransportError | None) -> list[Item]:
-        return [error] if error is not None and pair.sip else []
-
-    def _acknowledged(self, half: Half, ack: int) -> None:
-        """The other side of `half` has received all before `ack`."""
-        pair = half.pair
-        if half.acked is None or ahead(ack, half.acked) > 0:
-            half.acked = ack
-            if half.reassembly.waiting:
-                self._table.schedule(pair)
-        if pair.client is half.peer and not pair.established:  # only somebody who had an answer acknowledges it
-            self._established(pair)
-
-    def _reset(self, half: Half, place: Place, seq: int) -> list[Item]:
-        pair = half.pair
-        if half.reassembly.started and abs(half.reassembly.offset(seq) - half.reassembly.position) > STALE:
-            return []  # of another connection, or forged
-        if pair.closed < inf:
+    def _data(self, half: Half, place: Place, seq: int, payload: bytes, cut: bool) -> list[Item]:
+        """Bring the bytes of a segment into order and read what is in order."""
+        pair, reassembly = half.pair, half.reassembly
+        if pair.is_foreign():
+            return self._behind_other(half, place, seq, payload, cut)
+        if not reassembly.started:
+            reassembly.start(seq)
+        segment = Segment(reassembly.offset(seq), payload, place.time, place.capture, place.frame, cut)
+        if segment.offset == reassembly.position and not payload and not cut:
             return []
-        items = self._evidence(pair, pair.reset(half, place))
-        pair.closed = place.time
-        self._table.answered(pair)
-        self._table.schedule(pair)
-        return items
-
-    def _fin(self, half: Half, place: Place) -> list[Item]:
-        pair = half.pair
-        half.fin = True
+        if segment.end < reassembly.position - STALE and looks_like_sip(payload):  # ports used again, SYN unseen
+            half.forget_bytes()
+            reassembly.start(seq)
+            segment = segment._replace(offset=reassembly.position)
+        if payload and segment.end > reassembly.position:
+            half.last_data = place.time
         items: list[Item] = []
-        if pair.sip:
-            flow = half.evidence_flow()
-            items.append(Connection(place.time, place.capture, place.frame, ConnectionKind.CLOSED, flow))
-            items += self._evidence(pair, pair.handshake_failed(place, ""))
-        if half.peer.fin:
-            pair.closed = place.time
+        for ready in reassembly.put(segment):
+            items += self._contents.deliver(half, ready)
+        if reassembly.waiting:
+            items += self._skip_holes(half, -inf)
             self._table.schedule(pair)
+        if pair.is_foreign():
+            self._leave(half)
+            return items
+        if items:
+            items = self.moved_on(half.flow.source_host, half.flow.destination, place.time) + items
+        self._table.account(half)
+        return items + self._within_memory(place) if self.held > self._max_bytes else items
+
+    def _behind_other(self, half: Half, place: Place, seq: int, payload: bytes, cut: bool) -> list[Item]:
+        """A connection that is not ours is taken up again only by a start line."""
+        if not looks_like_sip(payload):
+            return []
+        self._table.forget(half.pair)
+        return self._data(self._opened(place, half.flow), place, seq, payload, cut)
+
+    def _leave(self, half: Half) -> None:
+        """The connection is none of ours: forget it, but on a SIP port remember that, so that it stays silent."""
+        if not self._contents.on_sip_port(half.flow):
+            self._table.forget(half.pair)
+            return
+        for each in (half, half.peer):
+            each.forget_bytes()
+            self._table.account(each)
+
+    def _skip_holes(self, half: Half, time: float) -> list[Item]:
+        """Give up the holes that cannot fill, are too expensive, or have been waited for until `time`."""
+        reassembly = half.reassembly
+        items: list[Item] = []
+        while reassembly.waiting and (
+            reassembly.hopeless or reassembly.waiting_bytes > self._max_bytes_per_stream
+            or half.hole_deadline() <= time
+        ):
+            items += self._skip_hole(half)
+        self._table.account(half)
         return items
 
-    def _overdue(self, pair: Pair, time: float) -> list[Item]:
-        if pair.closed + CLOSED_KEPT <= time:
-            ...
+    def _skip_hole(self, half: Half) -> list[Item]:
+        missing, first = half.reassembly.hole, half.reassembly.waiting[0]
+        items: list[Item] = []
+        if half.pair.sip:
+            self._health[first.capture].tcp_gaps += 1
+            known = missing if missing <= STALE else 0  # so much is rather another numbering than a loss
+            items.append(Gap(first.time, first.capture, first.frame, half.flow, known))
+        self._contents.lost(half, missing)
+        for segment in half.reassembly.skip_hole():
+            items += self._contents.deliver(half, segment)
+        return items
+
+    def _within_memory(self, place: Place) -> list[Item]:
+        """Drop the bytes of those who have held them for longest, and a little more than needed."""
+        items: list[Item] = []
+        for half in self._table.holding():
+            if self.held <= self._max_bytes * 0.9:
+                break
+            half.forget_bytes()
+            self._table.account(half)
+            self._health[place.capture].undecoded["tcp-evicted"] += 1
+            items.append(Gap(place.time, place.capture, place.frame, half.flow, 0))
+        return items

@@ -1,7 +1,9 @@
 """The tshark engine: SIP that needs Wireshark's dissectors (TLS, WebSocket, SCTP), read by our own parser.
 
-`tshark -U "OSI layer 7" -w -` exports decrypted and reassembled messages as bytes, with the original times,
-addresses and frame numbers; everything else of a capture (ICMP, DNS, TCP's own story) stays with our engine.
+tshark exports messages as bytes, decrypted and reassembled.  It is fed through a pipe with the packets that our own
+intake lets through, so that RTP costs it nothing, the user's filter holds, and any file that we can read will do; its
+numbers of packets are translated back to those of the file.  Everything else of a capture (ICMP, DNS, the story of
+the TCP connections) stays with our engine.
 """
 
 from __future__ import annotations
@@ -12,47 +14,36 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
+from io import BufferedReader
+from math import inf
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 from ..errors import InputError
 from ..sip.datagram import Datagram
+from .bpf import BpfFilter
+from .engine import batches
 from .exported import ExportedSip
+from .feed import Feed, secrets_of
+from .files import CaptureFile
 from .health import CaptureHealth
+from .intake import Intake
+from .merging import Source, in_order
 from .pcapng import PcapngRecords
+from .prefilter import Prefilter
 
 INSTALL_HINT = "install tshark (Debian, Ubuntu: apt install tshark; Fedora: dnf install wireshark-cli)"
+BEYOND_US = frozenset(("tls", "ws", "wss", "sctp"))
+"""The transports that our own engine leaves to tshark."""
 
 _READ = 1 << 16  # bytes asked of the pipe, and of a key log, at a time
-_ERRORS_KEPT = 4_000  # bytes of stderr
-_TLS_PORTS_TRIED = 1_000  # a command line has an end, and a hostile capture may greet every port
 _KEYLOG_LINE = re.compile(rb"^(?:[A-Z][A-Z0-9_]+ [0-9a-fA-F]{2,} [0-9a-fA-F]{2,}|RSA Session-ID:)", re.MULTILINE)
-_USERS_DOING = re.compile(r"doesn't exist|permission to read|isn't a capture file|is a (?:directory|socket|pipe)")
-_CUT_SHORT = "cut short in the middle"
 
 
 def tshark_available() -> str | None:
     """The path of the tshark program, None when it is not installed."""
     return shutil.which("tshark")
-
-
-def tshark_items(
-    path: str, *, capture: int, health: CaptureHealth, keylog: str | None = None, tls_ports: Sequence[int] = (),
-    only: frozenset[str] | None = None, until: float | None = None,
-) -> Iterator[Datagram]:
-    """The SIP messages that tshark finds in the file at `path`, in the file's order.
-
-    `keylog` names a TLS key log (secrets inside a pcapng are used without it), `tls_ports` the servers' ports at
-    which TLS may carry SIP (5061 is known; a port with SIP over secure WebSocket may be among them), `only` the
-    transports wanted (udp, tcp, tls, ws, wss, sctp; None: all).  The first packet later than `until` (seconds since
-    the epoch) ends the reading.
-
-    Raises InputError for a key log or a capture that cannot be used.  What else goes wrong is counted in `health`,
-    and what was read before is given.
-    """
-    if keylog is not None:
-        check_keylog(keylog)
-    return _items(command(path, keylog, tls_ports, only), path, ExportedSip(capture, health, only), health, until)
 
 
 def check_keylog(path: str) -> None:
@@ -67,68 +58,97 @@ def check_keylog(path: str) -> None:
         raise InputError("this is not a TLS key log", fix=fix, file=path)
 
 
-def command(
-    path: str, keylog: str | None, tls_ports: Sequence[int], only: frozenset[str] | None = None
-) -> list[str]:
-    """The command line; exported PDUs go to stdout.
+def tshark_stream(
+    files: Sequence[CaptureFile], health: Sequence[CaptureHealth], *, keylog: str | None = None,
+    only: frozenset[str] | None = None, until: float | None = None, bpf: BpfFilter | None = None,
+) -> Iterator[Datagram]:
+    """`tshark_items` of several captures, in the order in which `Captures` gives theirs; one process at a time where
+    captures follow each other."""
 
-    Heuristics first, since WebSocket may come on a port that tshark knows as SIP's.  Reordered segments, as mirror
-    ports make them, cost a TLS connection its remainder unless they are put in order; where a segment is lost,
-    putting in order costs a plain TCP connection its remainder instead (both measured with 4.0), so it is left off
-    when plain TCP is to be read and no keys are at hand.
+    def timed(index: int) -> Iterator[list[tuple[float, Datagram]]]:
+        items = tshark_items(
+            files[index], capture=index, health=health[index], keylog=keylog, only=only, until=until, bpf=bpf
+        )
+        return ([(item.time, item)] for item in items)
+
+    sources = (
+        Source(index, -inf if file.first is None else file.first, partial(timed, index))
+        for index, file in enumerate(files)
+        if until is None or file.first is None or file.first <= until
+    )
+    return (item for _, found in in_order(sources) for _, item in found)
+
+
+def tshark_items(
+    file: CaptureFile, *, capture: int, health: CaptureHealth, keylog: str | None = None,
+    only: frozenset[str] | None = None, until: float | None = None, bpf: BpfFilter | None = None,
+) -> Iterator[Datagram]:
+    """The SIP messages that tshark finds in a capture, in the file's order.
+
+    `keylog` names a TLS key log (secrets inside a pcapng are used without it), `only` the transports wanted (udp, tcp,
+    tls, ws, wss, sctp; None: all); nothing later than `until` (seconds since the epoch) and nothing that `bpf` keeps
+    out is read.
+
+    Raises InputError for a key log that is none, and what the engine raises for a file that cannot be read.  When
+    tshark does not end well, that is counted in `health`, and what it gave before is kept.
     """
-    words = [tshark_available() or "tshark", "-n", "-r", path, "-o", "tcp.try_heuristic_first:TRUE"]
+    if keylog is not None:
+        check_keylog(keylog)
+    unnoted = CaptureHealth(file.path)  # our own engine counts the packets
+    packets = Intake(unnoted, Prefilter(), bpf, until).packets(batches(file, unnoted, lambda _: None))
+    feed = Feed(packets, secrets_of(file), without_udp=only is not None and "udp" not in only)
+    exported = ExportedSip(capture, health, only, feed.frames)
+    return _items(command(keylog, only), feed, exported, health)
+
+
+def command(keylog: str | None, only: frozenset[str] | None) -> list[str]:
+    """The command line: packets from stdin, exported PDUs to stdout.
+
+    SIP is tried on every TLS port, behind HTTP, which has heuristics of its own; and WebSocket may come on a port
+    that tshark knows as SIP's, so heuristics go first on TCP too.
+
+    Reordered segments, as mirror ports make them, cost a TLS connection its remainder unless they are put in order;
+    where a segment is lost, putting in order costs a plain TCP connection its remainder instead (both seen with 4.0).
+    So it is left off when plain TCP is to be read and no keys are at hand.
+    """
+    words = [tshark_available() or "tshark", "-n", "-r", "-"]
+    words += ["-d", "tls.port==1-65535,sip", "-o", "tcp.try_heuristic_first:TRUE"]
     if keylog is not None:
         words += ["-o", f"tls.keylog_file:{keylog}"]
     if keylog is not None or (only is not None and "tcp" not in only):
         words += ["-o", "tcp.reassemble_out_of_order:TRUE"]
-    for port in sorted(set(tls_ports))[:_TLS_PORTS_TRIED]:
-        words += ["-d", f"tls.port=={port},sip"]
     return [*words, "-U", "OSI layer 7", "-w", "-"]
 
 
-def _items(
-    words: list[str], path: str, exported: ExportedSip, health: CaptureHealth, until: float | None
-) -> Iterator[Datagram]:
+def _items(words: list[str], feed: Feed, exported: ExportedSip, health: CaptureHealth) -> Iterator[Datagram]:
     records = PcapngRecords(CaptureHealth("tshark"))
-    for data in _output(words, path, health):
-        for packet in (packet for batch in records.feed(data) for packet in batch.packets()):
-            if until is not None and packet[0] > until:
-                return
-            yield from exported.datagrams(packet)
+    for data in _output(words, feed, health):
+        for batch in records.feed(data):
+            for packet in batch.packets():
+                yield from exported.datagrams(packet)
     if records.damaged:
         health.undecoded["tshark-output"] += 1
 
 
-def _output(words: list[str], path: str, health: CaptureHealth) -> Iterator[bytes]:
+def _output(words: list[str], feed: Feed, health: CaptureHealth) -> Iterator[bytes]:
     """What tshark writes, in pieces; the process is gone when this generator is.
 
     The settings of whoever runs us are kept out, so that a capture reads the same everywhere.
     """
-    with tempfile.TemporaryDirectory(prefix="sipaudit-") as settings, tempfile.TemporaryFile() as errors:
-        environment = {**os.environ, "WIRESHARK_CONFIG_DIR": settings}
+    with tempfile.TemporaryDirectory(prefix="sipaudit-") as settings:
         process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment, bufsize=0
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=_READ,
+            env={**os.environ, "WIRESHARK_CONFIG_DIR": settings},
         )
-        assert process.stdout is not None
+        output = cast(BufferedReader, process.stdout)
+        feed.start(cast(BinaryIO, process.stdin))
         try:
-            while data := process.stdout.read(_READ):
+            while data := output.read1(_READ):
                 yield data
             if process.wait():
-                _judge(path, process.returncode, errors, health)
+                health.undecoded[f"tshark-ended-with-{process.returncode}"] += 1
         finally:
             process.kill()
-            process.stdout.close()
+            output.close()
             process.wait()
-
-
-def _judge(path: str, code: int, errors: IO[bytes], health: CaptureHealth) -> None:
-    """tshark did not end well: the user's doing is an error, damage in the file a note."""
-    errors.seek(0)
-    said = errors.read(_ERRORS_KEPT).decode("utf-8", "replace")
-    if _CUT_SHORT in said:
-        health.truncated = True
-    elif reason := _USERS_DOING.search(said):
-        raise InputError(f"tshark cannot read this capture (it says: {reason[0]})", file=path)
-    else:
-        health.undecoded[f"tshark-error-{code}"] += 1
+            feed.end()

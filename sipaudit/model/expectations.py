@@ -225,10 +225,16 @@ def _pending_binding(case: Case, binding: Binding) -> Ground:
     if case.now - register.time > RETRANSMIT_BY and binding.resent is None:
         return Ground(reason=Reason.LOSS_NEARBY)  # a phone still waiting would have sent it again
     unseen = _unseen_binding(case)
-    return Ground(assumptions=unseen.assumptions, facts={"registered": "pending"}, proof=(register,))
+    return Ground(reason=unseen.reason, assumptions=unseen.assumptions, facts={"registered": "pending"},
+                  proof=(register,))
 
 
 def _unseen_binding(case: Case) -> Ground:
+    """No 200 to a REGISTER was seen there; that proves nothing where many packets are missing, unless the server
+    itself refused."""
+    binding = case.line.binding(case.request.server)
+    if case.profile.lossy and (binding is None or binding.refused is None):
+        return Ground(reason=Reason.LOSS_NEARBY)
     doubt = case.now - case.profile.covered_from < _longest_expiry(case)
     assumptions = (Assumption.NO_EARLIER_STAY,) if doubt else ()
     return Ground(assumptions=assumptions, facts={"registered": "never"})

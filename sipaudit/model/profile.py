@@ -26,8 +26,9 @@ class Profile(Struct, frozen=True):
 
     `entry` is None while no list is known.  `vouched` says that the advisory
     names this model and firmware (C9).  `covered_from` is when the capture
-    begins (seconds since the epoch), `lossy` a measured loss that cannot be
-    placed.  `heard` are the servers that were ever seen speaking to the phone.
+    begins (seconds since the epoch), `lossy` whether it lacks more packets than
+    reference-model.md 4 allows for evidence by absence.  `heard` are the
+    servers that were ever seen speaking to the phone.
     """
 
     settings: LineSettings

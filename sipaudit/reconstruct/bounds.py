@@ -25,7 +25,7 @@ FIRST_CALL_IDS = 3        # REGISTER Call-IDs remembered for a phone, and one mo
 AGAIN_KEPT = 64           # challenged requests of one phone waiting to be sent again
 FORKS = 16                # remote tags of one leg
 ROUTES = 8                # servers of one line remembered for finding its DNS chain
-PORTS = 4                 # Contact ports of one line remembered to see them alternate
+GUISES = 4                # looks of one phone (User-Agent, Contact port) remembered to see them alternate
 SOURCE_LINES = 64         # lines (and phones) behind one address that a packet beside SIP may concern
 WORDS = 64                # different methods, statuses, defects counted by name
 

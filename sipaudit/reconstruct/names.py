@@ -187,8 +187,10 @@ class Names:
         servers = []
         for member in records.data:
             priority, port, target = _srv(member)
-            for address in self._addresses(target, family, trail):
-                servers.append(EntryServer(address, port or DEFAULT_PORTS[transport], transport, priority, target))
+            servers += [
+                EntryServer(address, port or DEFAULT_PORTS[transport], transport, priority, target)
+                for address in self._addresses(target, family, trail)
+            ]
         return servers
 
     def owners_of(self, address: str, transport: str) -> Iterator[SetKey]:

@@ -14,19 +14,16 @@ class Traffic:
 
     `malformed` by defect; `missing_halves` responses without their request and ACKs without their final response, of
     phones that had been seen for a while; `mid_life` what began before the capture; `one_way` phones of which one
-    direction only was seen; `encrypted` unreadable connections by transport; `evicted` what the bounds pushed out.
+    direction only was seen; `encrypted` unreadable connections by transport.
     """
 
-    __slots__ = ("encrypted", "evicted", "first", "malformed", "methods", "mid_life", "missing_halves", "one_way",
-                 "statuses")
+    __slots__ = ("encrypted", "malformed", "methods", "mid_life", "missing_halves", "one_way", "statuses")
 
-    def __init__(self, first: float) -> None:
-        self.first = first
+    def __init__(self) -> None:
         self.methods: dict[str, int] = {}
         self.statuses: dict[int, int] = {}
         self.malformed: dict[str, int] = {}
         self.encrypted: dict[str, int] = {}
-        self.evicted: dict[str, int] = {}
         self.mid_life = 0
         self.missing_halves = 0
         self.one_way = 0

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from ..safe_text import safe_text
 from ..sip.describe import describe
 from ..sip.message import Malformed, Message
 from .dissect import Dissection, Field, Layer
-from .visible import visible
 
 _QUOTING = frozenset(("icmp", "icmpv6"))  # what follows them in a frame was sent in another one
 _FIELDS = {
@@ -150,7 +150,7 @@ def _at(reading: Reading, name: str, at: int) -> str:
 def _same(name: str, wireshark: str, ours: str) -> bool:
     """Equal but for blanks, for case where it means nothing, for a URI's password and headers, which we do not keep,
     and for the way in which bytes that are no text are shown."""
-    left, right = (_UNREADABLE.sub("\ufffd", visible(" ".join(each.split()))) for each in (wireshark, ours))
+    left, right = (_UNREADABLE.sub("\ufffd", safe_text(" ".join(each.split()))) for each in (wireshark, ours))
     if name in _URIS:
         left = _PASSWORD.sub(r"\1@", left.partition("?")[0])
     if name in _CASELESS:

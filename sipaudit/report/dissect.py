@@ -46,10 +46,10 @@ class Dissection(Struct, frozen=True, gc=False):
     experts: tuple[str, ...] = ()
 
 
-def dissect(
-    path: str, frames: Sequence[int], *, keylog: str | None = None, tls_ports: Sequence[int] = ()
-) -> list[Dissection]:
+def dissect(path: str, frames: Sequence[int], *, keylog: str | None = None) -> list[Dissection]:
     """The dissections of these frames (Wireshark's numbers) of the capture at `path`, in their order in the file.
+
+    With a TLS key log, or with secrets inside a pcapng, SIP inside TLS is dissected whatever its port.
 
     Raises InputError for a frame that the capture does not have, for a file that tshark cannot read, and where
     tshark or pyshark is missing.
@@ -59,29 +59,27 @@ def dissect(
         return []
     if wanted[0] < 1 or len(wanted) > MAX_FRAMES:
         raise InputError(f"frame numbers start at 1, and at most {MAX_FRAMES} frames are shown at once", file=path)
-    found = _fetch(path, wanted, keylog, tls_ports)
+    found = _fetch(path, wanted, keylog)
     if missing := sorted(set(wanted) - {each.frame for each in found}):
         names = ", ".join(map(str, missing[:10]))
         raise InputError(f"no such frame: {names}", fix="frames are numbered from 1, as in Wireshark", file=path)
     return found
 
 
-def _fetch(path: str, frames: list[int], keylog: str | None, tls_ports: Sequence[int]) -> list[Dissection]:
+def _fetch(path: str, frames: list[int], keylog: str | None) -> list[Dissection]:
     loop = asyncio.new_event_loop()
     found: list[Dissection] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pyshark's use of asyncio is its own affair
-            capture = _open(path, frames, keylog, tls_ports, loop)
+            capture = _open(path, frames, keylog, loop)
             loop.run_until_complete(_read(capture, path, found))
     finally:
         loop.close()
     return found
 
 
-def _open(
-    path: str, frames: list[int], keylog: str | None, tls_ports: Sequence[int], loop: asyncio.AbstractEventLoop
-) -> Any:
+def _open(path: str, frames: list[int], keylog: str | None, loop: asyncio.AbstractEventLoop) -> Any:
     try:
         import pyshark
 
@@ -90,7 +88,7 @@ def _open(
             display_filter="frame.number in {" + ", ".join(map(str, frames)) + "}",
             custom_parameters=["-c", str(frames[-1])],
             override_prefs={"tls.keylog_file": keylog} if keylog else {},
-            decode_as={f"tls.port=={port}": "sip" for port in tls_ports},
+            decode_as={"tls.port==1-65535": "sip"},
         )
     except FileNotFoundError as error:
         raise InputError("no such file", file=path) from error

@@ -8,7 +8,7 @@ from datetime import tzinfo
 from sipaudit.model.values import CaptureSummary, Finding, LineSummary, Report, Severity, Undecided
 from sipaudit.report.advice import ADVICE, CAPTURING
 from sipaudit.report.screen import STYLES, Screen
-from sipaudit.times import TimeStyle, format_time, parse_zone
+from sipaudit.settings.times import TimeStyle, format_time, parse_zone
 
 LINES_SHOWN = 40
 FINDINGS_SHOWN = 100

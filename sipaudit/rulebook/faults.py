@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from msgspec import Struct
@@ -49,8 +49,16 @@ class Fault(Struct):
     times: int = 1
 
 
+class Checks:
+    """What was checked of one line: `reached` by rule, and `open` (not decided) by rule and reason."""
+
+    def __init__(self) -> None:
+        self.reached: Counter[str] = Counter()
+        self.open: Counter[tuple[str, Reason]] = Counter()
+
+
 class Faults:
-    """Gathers faults of many lines. `reached` and `inconclusive` count checks by line, rule and reason."""
+    """Gathers faults of many lines, and by (line, phone) what was checked of each."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.by_expectation: dict[str, list[Rule]] = {}
@@ -58,8 +66,7 @@ class Faults:
             self.by_expectation.setdefault(rule.expectation, []).append(rule)
         self.done: list[Fault] = []
         self.open: dict[tuple[str, str, str], Fault] = {}
-        self.reached: Counter[str] = Counter()
-        self.inconclusive: dict[tuple[str, str], Counter[tuple[str, Reason]]] = {}
+        self.checks: dict[tuple[str, str], Checks] = {}
 
     def take(self, step: Step, subject: Subject) -> None:
         """Take in what one step of a line observed."""
@@ -74,11 +81,11 @@ class Faults:
             self._add(rule, observation, also, subject)
 
     def _broken(self, observation: Observation, subject: Subject) -> Iterable[tuple[Rule, Observation]]:
+        checks = self.checks.setdefault((subject.line, subject.phone), Checks())
         for rule in self.by_expectation.get(observation.expectation, ()):
-            self.reached[rule.id] += 1
+            checks.reached[rule.id] += 1
             if observation.verdict is Verdict.INCONCLUSIVE and observation.reason is not None:
-                counts = self.inconclusive.setdefault((subject.line, subject.phone), Counter())
-                counts[rule.id, observation.reason] += 1
+                checks.open[rule.id, observation.reason] += 1
             elif observation.verdict in rule.verdicts and (rule.when is None or rule.when.holds(_facts(observation))):
                 yield rule, observation
 
@@ -95,9 +102,9 @@ class Faults:
             if len(fault.evidence) < EVIDENCE_KEPT:
                 fault.evidence[subject.frame(event)] = None
 
-    def findings(self) -> list[Finding]:
-        """All findings, numbered by (time, line, phone, rule)."""
-        found = [_finding(fault) for fault in self.done]
+    def findings(self, wanted: Callable[[ModelEvent], bool] = lambda _: True) -> list[Finding]:
+        """The findings whose condemning event is `wanted`, numbered by (time, line, phone, rule)."""
+        found = [_finding(fault) for fault in self.done if wanted(fault.first.event)]
         found.sort(key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
         return [_numbered(finding, number) for number, finding in enumerate(found, 1)]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from sipaudit.settings.catalogue import parse_set
 from sipaudit.settings.site import Site, load_site
-from sipaudit.times import When, parse_event, parse_time, parse_zone
+from sipaudit.settings.times import When, parse_event, parse_time, parse_zone
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,10 @@ class Job:
     end: str | None = None
     zone: str = "local"
     events: tuple[str, ...] = ()
+
+    def until(self, time: str) -> Job:
+        """The same job, read no further than `time` (a TIME)."""
+        return replace(self, end=time)
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ def _read_config(reader: Reader, node: Node, where: str, folder: Path) -> str | 
     path = folder / text
     if not _exists(path):
         fix = "name a provisioning file or directory, counted from the site file's folder"
-        reader.problems.add(node.line, f"{where}: {path} does not exist", fix)
+        reader.problems.add(node.line, f"{where}: {str(path)!r} does not exist", fix)
         return None
     return str(path)
 

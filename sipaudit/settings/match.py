@@ -117,7 +117,12 @@ def _read_glob(reader: Reader, key: str, node: Node, where: str) -> str | None:
         fix = f"write {quoted('sip:' + text)}, the AOR as reports show it"
         reader.problems.add(node.line, f"{where}: {quoted(text)} matches no AOR", fix)
         return None
-    return bare_mac(text) if key == "mac" and "[" not in text else text
+    return _bare_mac_glob(text) if key == "mac" else text
+
+
+def _bare_mac_glob(text: str) -> str:
+    """The glob without separators; in brackets a dash is a range."""
+    return re.sub("[:.]", "", text) if "[" in text else bare_mac(text)
 
 
 def _compile(key: str, glob: str) -> re.Pattern[str]:

@@ -25,9 +25,8 @@ from sipaudit.settings.entries import read_entries
 from sipaudit.settings.finder import Finder
 from sipaudit.settings.lines import LineItem, read_lines
 from sipaudit.settings.problems import Problems
-from sipaudit.settings.reader import Reader
+from sipaudit.settings.reader import Reader, is_empty
 from sipaudit.settings.tree import MAX_BYTES, Mapping, Node, read_tree
-from sipaudit.settings.wording import printable
 
 SITE_KEYS = ("entries", "lines", "tolerances", "events", "emergency")
 TOLERANCE_KEYS = ("timer", "idle_retry", "overdue")
@@ -86,7 +85,7 @@ def load_site(path: str | Path) -> Site:
     """Reads a site file. InputErrors holds every error of it, each with file, line and what to do."""
     problems = Problems(str(path))
     root = read_tree(_read_bytes(Path(path)), problems)
-    site = Site(path=str(path)) if root is None else _read_site(Reader(problems), root, Path(path))
+    site = Site(path=str(path)) if root is None or is_empty(root) else _read_site(Reader(problems), root, Path(path))
     problems.raise_any()
     return site.override({})
 
@@ -154,6 +153,6 @@ def _warnings(file: str, lines: tuple[LineItem, ...]) -> list[str]:
 def _config_warning(where: str, item: LineItem) -> str:
     unknown = "what 'settings:' leaves out counts" if item.block.values else "the settings of its lines count"
     return (
-        f"{where}: the provisioning files at {printable(item.config or '')} are not read by this version; "
+        f"{where}: the provisioning files at {item.config!r} are not read by this version; "
         f"{unknown} as unknown until given under 'settings:' without 'config:'"
     )

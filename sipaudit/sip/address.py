@@ -7,10 +7,15 @@ import re
 from sipaudit.sip.defects import Defect, Found
 from sipaudit.sip.message import Address, Uri
 from sipaudit.sip.text import mask, number, parameters, unquote, values
-from sipaudit.sip.uri import read_uri
+from sipaudit.sip.uri import read_host_port, read_uri
 
 MAX_VALUES = 256  # a shared line's 200 lists every phone's Contact; a packet could list 1,600
 
+# What most phones write, `"Name" <sip:user@host:5060;parameters>`, in one step: half the time of the general way.
+_USUAL = re.compile(
+    r"""[ ]*+(?:"([^"\\]*+)"[ ]*+)?+<(sips?):([A-Za-z0-9\-_.!~*'()&=+$,%]++)@"""
+    r"""([A-Za-z0-9.\-]++(?::[0-9]++)?+)(?:;([A-Za-z0-9\-_.!~*'()&=+$,%;/:\[\]]*+))?+>"""
+)
 _TOKENS = re.compile(r"[A-Za-z0-9\-.!%*_+`'~ \t]*+\Z")
 
 
@@ -55,6 +60,17 @@ def _contact(text: str, masked: str, found: Found) -> Address:
 
 
 def _read_address(text: str, masked: str, found: Found) -> tuple[Uri, str | None, dict[str, str]]:
+    usual = _USUAL.match(text)
+    if usual is None:
+        return _read_unusual(text, masked, found)
+    display, scheme, user, host_port, after = usual.groups()
+    end = usual.end()
+    host, port = read_host_port(host_port, found)
+    given = parameters(text, masked, end, found) if len(text) > end else {}
+    return Uri(scheme, user, host, port, after or ""), display, given
+
+
+def _read_unusual(text: str, masked: str, found: Found) -> tuple[Uri, str | None, dict[str, str]]:
     opened = masked.find("<")
     semicolon = masked.find(";")
     if opened < 0 or 0 <= semicolon < opened:
@@ -62,7 +78,7 @@ def _read_address(text: str, masked: str, found: Found) -> tuple[Uri, str | None
         spec = text[:end].strip()
         if "?" in spec:
             found.append(Defect.UNBRACKETED_URI)
-        return read_uri(spec, found), None, parameters(text[end:], masked[end:], found)
+        return read_uri(spec, found), None, parameters(text, masked, end, found)
     end = masked.find(">", opened)
     if end < 0:
         found.append(Defect.UNCLOSED_BRACKET)
@@ -71,8 +87,7 @@ def _read_address(text: str, masked: str, found: Found) -> tuple[Uri, str | None
     bare = spec.strip()
     if bare != spec:
         found.append(Defect.SPACE_IN_URI)
-    behind = end + 1
-    given = parameters(text[behind:], masked[behind:], found) if len(text) > behind else {}
+    given = parameters(text, masked, end + 1, found)
     return read_uri(bare, found), _display(text[:opened], masked[:opened], found), given
 
 

@@ -33,7 +33,9 @@ _NEXT_START = re.compile(
     re.MULTILINE,
 ).search
 _PLAIN_LENGTH = b"\nContent-Length: "
-_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:[ \t]*(?:\r?\n[ \t]+)?(\d{1,10})[ \t]*[\r\n]", re.IGNORECASE).search
+_LENGTH = re.compile(  # with white space and folding (RFC 3261 7.3.1), compact too (7.3.3)
+    rb"\n(?:content-length|l)[ \t]*:[ \t]*(?:\r?\n[ \t]+)?(\d{1,10})[ \t]*[\r\n]", re.IGNORECASE
+).search
 
 
 def looks_like_sip(payload: bytes | bytearray) -> bool:
@@ -55,12 +57,12 @@ class Framer:
     __slots__ = ("_buffer", "_head_found", "_need", "_rest", "_scanned", "begin", "keepalives", "limit", "skipped",
                  "spans")
 
-    def __init__(self, limit: int = MESSAGE_LIMIT) -> None:
+    def __init__(self, limit: int = MESSAGE_LIMIT, begin: int = 0) -> None:
         self.limit = limit
         self.spans: list[tuple[int, int]] = []
         self.keepalives = 0
         self.skipped = 0
-        self.begin = 0              # stream offset of the first byte held
+        self.begin = begin          # stream offset of the first byte held
         self._buffer = bytearray()
         self._head_found = False    # the buffer begins with a start line
         self._need = 0              # length of the message at the front, 0 when not yet known
@@ -186,7 +188,7 @@ class Framer:
             found = _LENGTH(buffer, 0, head)
             if found is None:
                 return 0
-            digits = found[1]
+            digits = bytearray(found[1])
         length = int(digits)
         return length if head + length <= self.limit else 0
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from sipaudit.sip.address import read_contacts, read_party, read_routes
 from sipaudit.sip.defects import Defect, Found
-from sipaudit.sip.digest import read_digest
+from sipaudit.sip.digest import read_challenge, read_credentials
 from sipaudit.sip.message import CSeq, Via
 from sipaudit.sip.text import is_token, mask, number, parameters, values
 from sipaudit.sip.uri import read_host_port
@@ -35,8 +35,8 @@ FLAW = 18
 class Header(Struct, frozen=True):
     """How a header field is read, and how its lines are worth remembering.
 
-    `lasting`: the same line comes in many messages; else it is of one
-    transaction.  `mark` begins the parameter that is new with every transaction
+    `lasting`: the same line comes in many messages; else it is
+    of one transaction.  `mark` begins the parameter that is new with every transaction
     (branch, tag): without it, such a line is a lasting one.
     """
 
@@ -49,7 +49,7 @@ class Header(Struct, frozen=True):
 def read_via(text: str, found: Found) -> Via:
     """The first value of a Via header. White space around "/" and ":" is legal (RFC 3261 25.1, RFC 4475 3.1.1.1)."""
     text, masked = values(text, mask(text, found))[0]
-    head, semicolon, _ = masked.partition(";")
+    head = masked.partition(";")[0]
     protocol, _, version_transport = head.partition("/")
     version, _, transport_host = version_transport.partition("/")
     transport, *sent_by = transport_host.split(None, 1) or [""]
@@ -59,8 +59,7 @@ def read_via(text: str, found: Found) -> Via:
     if protocol.strip().upper() != "SIP" or version.strip() != "2.0":
         found.append(Defect.BAD_VERSION)
     host, port = read_host_port(sent_by[0].strip(), found)
-    at = len(head)
-    given = parameters(text[at:], masked[at:], found) if semicolon else {}
+    given = parameters(text, masked, len(head), found)
     received = given.get("received")
     return Via(
         intern(transport.upper()), host, port, _branch(given, found),
@@ -139,8 +138,8 @@ def read_date(text: str, found: Found) -> None:
         found.append(Defect.BAD_DATE)
 
 
-_CREDENTIALS = Header(CREDENTIALS, read_digest, lasting=False)
-_CHALLENGE = Header(CHALLENGE, read_digest, lasting=False)
+_CREDENTIALS = Header(CREDENTIALS, read_credentials, mark=b'nonce="')
+_CHALLENGE = Header(CHALLENGE, read_challenge, mark=b'nonce="')
 _FIELDS = {
     "Via": Header(VIA, read_via, mark=b";branch="),
     "From": Header(FROM, read_party, mark=b";tag="),

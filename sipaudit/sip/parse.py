@@ -15,17 +15,27 @@ from sipaudit.sip.address import MAX_VALUES
 from sipaudit.sip.defects import Defect, Found
 from sipaudit.sip.head import MAX_LINES, take_apart
 from sipaudit.sip.headers import (
-    CALL_ID, CONTACT, CONTENT_LENGTH, CSEQ, FLAW, FROM, TO, UNREAD, UNREADABLE_VIA, VIA,
+    CALL_ID,
+    CONTACT,
+    CONTENT_LENGTH,
+    CSEQ,
+    FLAW,
+    FROM,
+    TO,
+    UNREAD,
+    UNREADABLE_VIA,
+    USUAL,
+    VIA,
 )
-from sipaudit.sip.line import Flaw, Reading, read_line
-from sipaudit.sip.memo import Memo
+from sipaudit.sip.line import Flaw, Reading, read_by_front, read_line
 from sipaudit.sip.message import Malformed, Message, Request, Response
-from sipaudit.sip.startline import RequestLine, StartLine, StatusLine, read_start_line
+from sipaudit.sip.startline import StartLine, read_start_line
 from sipaudit.sip.text import decode
 
-LASTING_LINES = 16384  # two generations of about 400 bytes a line: 13 MB
-PASSING_LINES = 4096   # what a second or two bring: a request and its responses share Via, From, Call-ID and CSeq
-MAX_START = 200        # characters of a malformed message's first line that are kept
+MAX_LASTING = 32768   # lines; at about 400 bytes a line 13 MB
+MAX_PASSING = 8192    # what a second or two bring: a request and its responses share Via, From, Call-ID and CSeq
+MAX_REMEMBERED = 512  # bytes of a line; longer ones are read again each time
+MAX_START = 200       # characters of a malformed message's first line that are kept
 
 Row = list[Any]
 
@@ -37,25 +47,31 @@ _MISSING = {
 
 
 class Parser:
-    """A parser with its memory; `lasting` and `passing` bound it in lines, 0 switches it off (the values stay)."""
+    """A parser with its memory of at most `limit` lasting lines; 0 switches the memory off, which changes no message.
 
-    def __init__(self, lasting: int = LASTING_LINES, passing: int = PASSING_LINES) -> None:
-        self._starts: Memo[StartLine] = Memo(passing)
-        self._lasting: Memo[Reading] = Memo(lasting)
-        self._passing: Memo[Reading] = Memo(passing)
-        self._known_starts = self._starts.young.get
-        self._known = self._lasting.young.get
+    A header line means the same wherever it stands, so its reading is a function
+    of its bytes and remembering it cannot make it wrong.  Lines that are new in
+    every transaction have a small memo of their own, so that they push nothing
+    lasting out.  A full memo is emptied: no order to keep, nothing to search.
+    """
+
+    def __init__(self, limit: int = MAX_LASTING) -> None:
+        self._limit = limit
+        self._passing_limit = min(limit, MAX_PASSING)
+        self._starts: dict[bytes, StartLine] = {}
+        self._lasting: dict[bytes, Reading] = {}
+        self._passing: dict[bytes, Reading] = {}
 
     def parse(self, payload: bytes) -> Message:
         """Any bytes as a message."""
         end = payload.find(b"\r\n\r\n")
         lines = payload[:end].split(b"\r\n", MAX_LINES)
-        line = lines.pop(0)
-        start = self._known_starts(line) or self._learn_start(line)
+        first = lines.pop(0)
+        start = self._starts.get(first) or self._learn_start(first)
         row = _EMPTY.copy()
         if start is None or end < 0 or not self._fill(row, lines):
             return self._parse_unusual(payload)
-        return _build(start, row, len(payload) - end - 4, line)
+        return _build(start, row, len(payload) - end - 4, first)
 
     def _parse_unusual(self, payload: bytes) -> Message:
         head = take_apart(payload)
@@ -68,9 +84,10 @@ class Parser:
 
     def _fill(self, row: Row, lines: list[bytes]) -> bool:
         """Put the value of every line into its slot; False when a line is not plain."""
-        known = self._known
+        lasting = self._lasting.get
+        passing = self._passing.get
         for line in lines:
-            reading = known(line) or self._learn(line)
+            reading = lasting(line) or passing(line) or self._learn(line)
             if reading is None:
                 return False
             slot, value = reading
@@ -82,23 +99,38 @@ class Parser:
         return True
 
     def _learn_start(self, line: bytes) -> StartLine | None:
-        start = self._starts.recall(line)
-        if start is None and b"\n" not in line and b"\r" not in line:
-            start = read_start_line(line)
-            if start is not None:
-                self._starts.store(line, start)
+        start = read_start_line(line)
+        if start is not None:
+            _remember(self._starts, line, start, self._passing_limit)
         return start
 
     def _learn(self, line: bytes) -> Reading | None:
-        known = self._passing.young.get(line) or self._lasting.recall(line) or self._passing.recall(line)
-        if known is not None:
-            return known
+        """Read a line that is in no memo, and remember it; None when it is not plain."""
+        header = USUAL.get(line.partition(b":")[0])
+        if header is not None and header.mark and self._limit:
+            reading = read_by_front(line, header, self._front)
+            if reading is not None:
+                _remember(self._passing, line, reading, self._passing_limit)
+                return reading
         read = read_line(line)
         if read is None:
             return None
         reading, lasting = read
-        (self._lasting if lasting else self._passing).store(line, reading)
+        if lasting:
+            _remember(self._lasting, line, reading, self._limit)
+        else:
+            _remember(self._passing, line, reading, self._passing_limit)
         return reading
+
+    def _front(self, front: bytes) -> Reading | None:
+        return self._lasting.get(front) or self._learn(front)
+
+
+def _remember(memo: dict[bytes, Any], line: bytes, reading: Any, limit: int) -> None:
+    if len(line) <= MAX_REMEMBERED and limit:
+        if len(memo) >= limit:
+            memo.clear()
+        memo[line] = reading
 
 
 def _repeat(row: Row, slot: int, value: Any) -> None:
@@ -123,15 +155,14 @@ def _repeat(row: Row, slot: int, value: Any) -> None:
 def _build(start: StartLine, row: Row, body: int | None, first: bytes) -> Message:
     (_, via, from_, to, call_id, cseq, length, expires, user_agent, event, replaces, rack, min_expires, retry_after,
      contacts, routes, credentials, challenges, defects) = row
-    asks = start.__class__ is RequestLine
     if (
         defects or start.defects or length != body or via is None or from_ is None or to is None or call_id is None
-        or cseq is None or (asks and cseq.method != start.method)
+        or cseq is None or (start.method and cseq.method != start.method)
     ):
         defects = _judge(start, row, body)
         if _is_lost(start, row):
             return _malformed(first, defects)
-    if asks:
+    if start.method:
         return Request(
             start.method, start.uri, via, from_, to, call_id, cseq, contacts or (), expires, user_agent, routes or (),
             credentials or (), event, replaces, rack, defects,
@@ -147,7 +178,7 @@ def _judge(start: StartLine, row: Row, body: int | None) -> tuple[str, ...]:
     found: Found = [*start.defects, *row[FLAW]]
     found += [word for slot, word in _MISSING.items() if row[slot] is None]
     cseq = row[CSEQ]
-    if isinstance(start, RequestLine) and cseq is not None and cseq.method not in ("", start.method):
+    if start.method and cseq is not None and cseq.method not in ("", start.method):
         found.append(Defect.CSEQ_METHOD)
     length = row[CONTENT_LENGTH]
     if body is not None and length is not None and length != body:
@@ -157,8 +188,7 @@ def _judge(start: StartLine, row: Row, body: int | None) -> tuple[str, ...]:
 
 def _is_lost(start: StartLine, row: Row) -> bool:
     """Whether the message belongs to nobody: no status code, or a mandatory header that is missing or unreadable."""
-    status = isinstance(start, StatusLine) and not start.status
-    return status or row[VIA] is UNREADABLE_VIA or any(row[slot] is None for slot in _MISSING)
+    return not (start.method or start.status) or row[VIA] is UNREADABLE_VIA or any(row[slot] is None for slot in _MISSING)
 
 
 def _malformed(first: bytes, defects: tuple[str, ...]) -> Malformed:

@@ -17,21 +17,17 @@ VERSION = "SIP/2.0"
 _STATUS_LINE = re.compile(r"(SIP/\S*) +(\S+) ?(.*)\Z", re.IGNORECASE | re.DOTALL)
 
 
-class RequestLine(Struct, frozen=True, gc=False):
+class StartLine(Struct, frozen=True, gc=False):
+    """Either line. A Request-Line has a method and a URI; a Status-Line has "" and a status, 0 when it is none."""
+
     method: str
     uri: Uri
-    defects: tuple[Defect, ...] = ()
-
-
-class StatusLine(Struct, frozen=True, gc=False):
-    """`status` is 0 when it is no status code."""
-
     status: int
     reason: str
     defects: tuple[Defect, ...] = ()
 
 
-StartLine = RequestLine | StatusLine
+_NO_URI = Uri("", None, "")
 
 
 def read_start_line(line: bytes) -> StartLine | None:
@@ -41,7 +37,7 @@ def read_start_line(line: bytes) -> StartLine | None:
     return _status_line(text, found) or _request_line(text, found)
 
 
-def _status_line(text: str, found: Found) -> StatusLine | None:
+def _status_line(text: str, found: Found) -> StartLine | None:
     match = _STATUS_LINE.match(text)
     if match is None:
         return None
@@ -53,10 +49,10 @@ def _status_line(text: str, found: Found) -> StatusLine | None:
     if status is None or len(code) != 3 or not 100 <= status <= 699:
         found.append(Defect.BAD_STATUS)
         status = 0
-    return StatusLine(status, reason, tuple(found))
+    return StartLine("", _NO_URI, status, reason, tuple(found))
 
 
-def _request_line(text: str, found: Found) -> RequestLine | None:
+def _request_line(text: str, found: Found) -> StartLine | None:
     words = text.split()
     if len(words) < 3 or not words[-1].upper().startswith("SIP/") or not is_token(words[0]):
         return None
@@ -65,7 +61,7 @@ def _request_line(text: str, found: Found) -> RequestLine | None:
     if f"{method} {uri} {version}" != text:
         found.append(Defect.START_LINE_SPACES)
     _check_version(version, found)
-    return RequestLine(intern(method), _request_uri(uri, found), tuple(found))
+    return StartLine(intern(method), _request_uri(uri, found), 0, "", tuple(found))
 
 
 def _check_version(text: str, found: Found) -> None:

@@ -14,6 +14,7 @@ from sipaudit.sip.defects import Defect, Found
 
 MAX_32 = 2**32 - 1
 
+TOKEN_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~"
 is_token = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z").match  # RFC 3261 25.1
 _QUOTED = re.compile(r'"(?:[^"\\]++|\\.)*+("?)', re.DOTALL)
 _COMMA = re.compile(r"<[^>]*+>?|,")
@@ -44,7 +45,14 @@ def mask(text: str, found: Found) -> str:
     """The text with the inside of quoted strings blanked; a quote that never closes is left as it stands."""
     if '"' not in text:
         return text
+    if "\\" in text or text.count('"') % 2:
+        return _mask_escaped(text, found)
+    pieces = text.split('"')
+    pieces[1::2] = ["_" * len(piece) for piece in pieces[1::2]]
+    return '"'.join(pieces)
 
+
+def _mask_escaped(text: str, found: Found) -> str:
     def blank(match: re.Match[str]) -> str:
         if match[1]:
             return f'"{"_" * (len(match[0]) - 2)}"'
@@ -70,23 +78,23 @@ def values(text: str, masked: str) -> list[tuple[str, str]]:
     return [(text[start + 1:end], masked[start + 1:end]) for start, end in edges]
 
 
-def parameters(text: str, masked: str, found: Found) -> dict[str, str]:
-    """Parameters of `;name=value;name...` by name in lower case; values as sent, "" where there is none."""
-    read: dict[str, str] = {}
-    start = len(masked) - len(masked.lstrip())
-    if masked[start:start + 1] not in (";", ""):
+def parameters(text: str, masked: str, start: int, found: Found) -> dict[str, str]:
+    """Parameters `;name=value;name...` from `start` on, by name in lower case; values as sent, "" where there is none."""
+    before, *pieces = masked[start:].split(";")
+    if before and not before.isspace():
         found.append(Defect.BAD_PARAMETER)
-    end = masked.find(";")
-    for piece in masked.split(";")[1:]:
-        start = end + 1
-        end = start + len(piece)
-        name = piece.partition("=")[0]
-        value = text[start + len(name) + 1:end].strip()
+    at = start + len(before) + 1
+    read: dict[str, str] = {}
+    for piece in pieces:
+        name, _, value = piece.partition("=")
+        if text is not masked:
+            value = text[at + len(name) + 1:at + len(piece)]
+            at += len(piece) + 1
         name = name.strip().lower()
         if not name:
             found.append(Defect.EMPTY_PARAMETER)
         elif name in read:
             found.append(Defect.DUPLICATE_PARAMETER)
         else:
-            read[name] = value
+            read[name] = value.strip()
     return read

@@ -15,7 +15,7 @@ MAX_PORT = 65535
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+\Z")
 _UNESCAPED = re.compile(r"[^A-Za-z0-9\-_.!~*'();/?:@&=+$,%\[\]]")  # must be escaped in a URI (25.1)
-_HOST_NAME = re.compile(r"[A-Za-z0-9._-]++\Z")  # underscores are no host name, but DNS has them and phones use them
+_NAME_PORT = re.compile(r"([A-Za-z0-9._-]++)[ \t]*(?::([^:]*))?\Z")  # "_" is for no host name, but DNS has it
 
 
 def read_uri(text: str, found: Found) -> Uri:
@@ -60,36 +60,30 @@ def _split_user(text: str, found: Found) -> tuple[str | None, str]:
 
 def read_host_port(text: str, found: Found) -> tuple[str, int]:
     """`host[:port]`, the host in lower case and without brackets; port 0 when there is none or none that can be."""
-    if text.startswith("["):
-        host, closed, rest = text[1:].partition("]")
-        good = closed and _is_address(socket.AF_INET6, host)
-        colon, port = rest[:1], rest[1:]
-        if rest and colon != ":":
-            good = ""
+    plain = _NAME_PORT.match(text)
+    if plain is None:
+        host, port = _read_reference(text, found)
     else:
-        host, colon, port = text.partition(":")
-        if ":" in port:  # an IPv6 address without brackets: where a port would begin is anybody's guess
-            host, colon, port, good = text, "", "", ""
-        else:
-            host = host.strip()
-            good = _is_host(host)
-    if not good:
-        found.append(Defect.BAD_HOST)
-    return host.lower(), _read_port(port, found) if colon else 0
-
-
-def _read_port(text: str, found: Found) -> int:
-    port = number(text.strip(), MAX_PORT)
-    if not port:
+        host, port = plain.groups()
+        if host.rpartition(".")[2].isdigit() and not _is_address(socket.AF_INET, host):  # 25.1 toplabel
+            found.append(Defect.BAD_HOST)
+    if port is None:
+        return host.lower(), 0
+    value = number(port.strip(), MAX_PORT)
+    if not value:
         found.append(Defect.BAD_PORT)
-    return port or 0
+    return host.lower(), value or 0
 
 
-def _is_host(text: str) -> bool:
-    """A host name, or an IPv4 address: a name's last label is not all digits (25.1 toplabel)."""
-    if not _HOST_NAME.match(text):
-        return False
-    return not text.rpartition(".")[2].isdigit() or _is_address(socket.AF_INET, text)
+def _read_reference(text: str, found: Found) -> tuple[str, str | None]:
+    """An IPv6 reference; or, without brackets, anything: where a port would begin is then anybody's guess."""
+    if not text.startswith("["):
+        found.append(Defect.BAD_HOST)
+        return text, None
+    host, closed, behind = text[1:].partition("]")
+    if not closed or behind[:1] not in ("", ":") or not _is_address(socket.AF_INET6, host):
+        found.append(Defect.BAD_HOST)
+    return host, behind[1:] if behind.startswith(":") else None
 
 
 def _is_address(family: int, text: str) -> bool:

@@ -67,7 +67,9 @@ def tagged(payload: bytes, ethertype: int = 0x0800) -> bytes:
     return struct.pack(">HH", 0x6064, ethertype) + payload
 
 
-def fragment6(payload: bytes, protocol: int = 17, *, identification: int = 7, offset: int = 0, more: bool = False) -> bytes:
+def fragment6(
+    payload: bytes, protocol: int = 17, *, identification: int = 7, offset: int = 0, more: bool = False
+) -> bytes:
     return struct.pack(">BBHI", protocol, 0, offset | more, identification) + payload
 
 

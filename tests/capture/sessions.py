@@ -7,6 +7,7 @@ import hashlib
 import ssl
 import struct
 import subprocess
+from operator import itemgetter
 from pathlib import Path
 
 from sipaudit.capture.write import TCP_ACK, TCP_PSH, TCP_SYN, PcapWriter, ethernet_frame, tcp_packet
@@ -149,6 +150,7 @@ def write_capture(path: Path, *connections: Connection) -> Path:
     """The connections' packets in time order as a pcap."""
     with path.open("wb") as stream:
         writer = PcapWriter(stream)
-        for time, frame in sorted(packet for each in connections for packet in each.packets):
+        packets = [packet for each in connections for packet in each.packets]
+        for time, frame in sorted(packets, key=itemgetter(0)):
             writer.write(time, frame)
     return path

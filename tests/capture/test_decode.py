@@ -14,7 +14,19 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.sip.datagram import Connection, Datagram, DnsMessage, TransportError
 
 from .packets import (
-    ETHERNET, PHONE, REGISTER, SERVER, TIME, Wire, ethernet, ip4, ip6, packed, tagged, tcp, udp,
+    ETHERNET,
+    PHONE,
+    REGISTER,
+    SERVER,
+    TIME,
+    Wire,
+    ethernet,
+    ip4,
+    ip6,
+    packed,
+    tagged,
+    tcp,
+    udp,
 )  # fmt: skip
 
 SLL2 = 276

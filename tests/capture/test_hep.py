@@ -12,7 +12,18 @@ from sipaudit.capture.hep import PAYLOAD_BYTES, HepPacket, parse_hep
 from sipaudit.sip.datagram import Datagram
 
 from .packets import (
-    PHONE, PHONE6, REGISTER, SERVER, SERVER6, TIME, Wire, ethernet, hep3, ip4, packed, udp,
+    PHONE,
+    PHONE6,
+    REGISTER,
+    SERVER,
+    SERVER6,
+    TIME,
+    Wire,
+    ethernet,
+    hep3,
+    ip4,
+    packed,
+    udp,
 )  # fmt: skip
 
 

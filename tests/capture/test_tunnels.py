@@ -11,8 +11,24 @@ import pytest
 from sipaudit.sip.datagram import Datagram
 
 from .packets import (
-    ETHERNET, MIRROR_MAC, PHONE, PHONE6, REGISTER, SERVER, SERVER6, Wire, ethernet, fragment6, gre, gtp_u, hep3, ip4,
-    ip6, tagged, udp, vxlan,
+    ETHERNET,
+    MIRROR_MAC,
+    PHONE,
+    PHONE6,
+    REGISTER,
+    SERVER,
+    SERVER6,
+    Wire,
+    ethernet,
+    fragment6,
+    gre,
+    gtp_u,
+    hep3,
+    ip4,
+    ip6,
+    tagged,
+    udp,
+    vxlan,
 )  # fmt: skip
 
 NULL, RAW, LOOP, SLL, SLL2, IPV4, IPV6, PPP = 0, 101, 108, 113, 276, 228, 229, 9
@@ -41,7 +57,8 @@ LINKS: dict[str, Callable[[int], tuple[int, bytes]]] = {
     "vlan": lambda v: (ETHERNET, ethernet(tagged(INNER[v], ETHERTYPE[v]), 0x8100)),
     "qinq": lambda v: (ETHERNET, ethernet(tagged(tagged(INNER[v], ETHERTYPE[v]), 0x8100), 0x88A8)),
     "qinq 9100": lambda v: (ETHERNET, ethernet(tagged(tagged(INNER[v], ETHERTYPE[v]), 0x8100), 0x9100)),
-    "three tags": lambda v: (ETHERNET, ethernet(tagged(tagged(tagged(INNER[v], ETHERTYPE[v]), 0x8100), 0x8100), 0x88A8)),
+    "three tags": lambda v: (
+        ETHERNET, ethernet(tagged(tagged(tagged(INNER[v], ETHERTYPE[v]), 0x8100), 0x8100), 0x88A8)),
     "mpls": lambda v: (ETHERNET, ethernet(b"\x00\x01\x00\x40\x00\x02\x01\x40" + INNER[v], 0x8847)),
     "mpls in vlan": lambda v: (ETHERNET, ethernet(tagged(b"\x00\x02\x01\x40" + INNER[v], 0x8847), 0x8100)),
     "pppoe": lambda v: (ETHERNET, ethernet(

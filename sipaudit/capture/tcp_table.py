@@ -9,7 +9,7 @@ from itertools import count
 from math import inf
 
 from ..sip.datagram import Flow
-from .connections import Half, Pair
+from .tcp_connections import Half, Pair
 
 IDLE = 600.0      # a connection unused so long is forgotten; it is joined in the middle when it wakes up
 _PLACE_COST = 128  # bytes that remembering a packet takes, roughly
@@ -92,9 +92,10 @@ class Table:
         else:
             self._holding.pop(half, None)
 
-    def asked(self, pair: Pair, host: str) -> None:
-        """A host sent a SYN that awaits its answer."""
-        self._opening.setdefault(host, {})[pair] = None
+    def asked(self, pair: Pair) -> None:
+        """The client's SYN awaits its answer."""
+        if pair.client and not pair.established:
+            self._opening.setdefault(pair.client.flow.source_host, {})[pair] = None
 
     def answered(self, pair: Pair) -> None:
         """The SYN of a connection awaits no answer any more."""

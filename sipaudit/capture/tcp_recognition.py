@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..sip.framing import looks_like_sip
-from .connections import Content
+from .tcp_connections import Content
 from .tls import is_client_hello, is_record
 from .websocket import HEAD_LIMIT, asks_for_sip, head_length
 

@@ -51,8 +51,7 @@ class Place(NamedTuple):
 
 
 class Half:
-    """One direction. `acked` is what the other side acknowledged, `asking` whether its last bytes want an answer,
-    `last_data` when it last sent something new, `hole_since` when its open hole showed, `held` what it keeps."""
+    """One direction. `acked` is what the other side acknowledged, `asking` whether its last bytes want an answer,"""
 
     __slots__ = ("acked", "asking", "fin", "flow", "framer", "frames", "held", "hole_since", "isn", "last_data",
                  "opening", "pair", "peer", "places", "reassembly", "records", "seen", "tls_flow")
@@ -64,8 +63,8 @@ class Half:
         self.flow = flow
         self.tls_flow: Flow | None = None
         self.reassembly = Reassembly()
-        self.opening = bytearray()         # while the content is undecided
-        self.places: list[Place] = []      # of the bytes that are held
+        self.opening = bytearray()
+        self.places: list[Place] = []
         self.framer: Framer | None = None
         self.records: Records | None = None
         self.frames: Frames | None = None
@@ -75,7 +74,6 @@ class Half:
         self.fin = False
         self.asking = False
         self.last_data = -inf
-        self.hole_since = inf
         self.held = 0
 
     def evidence_flow(self) -> Flow:
@@ -100,9 +98,20 @@ class Half:
         reassembly = self.reassembly
         if not reassembly.waiting:
             return inf
+        since = reassembly.waiting[0].time
         if self.acked is not None and reassembly.offset(self.acked) >= reassembly.waiting[0].offset:
-            return self.hole_since + ACKED_HOLE_WAIT
-        return self.hole_since + (HOLE_WAIT if self.peer.seen else BLIND_HOLE_WAIT)
+            return since + ACKED_HOLE_WAIT
+        return since + (HOLE_WAIT if self.peer.seen else BLIND_HOLE_WAIT)
+
+    def forget_bytes(self) -> None:
+        """Drop all bytes held; the stream is taken up again at its next segment."""
+        self.opening.clear()
+        self.places.clear()
+        self.reassembly.abandon()
+        if self.framer:
+            self.framer = Framer(self.framer.limit, self.reassembly.position)
+        if self.records:
+            self.records = Records(whole=False)
 
     def unacknowledged(self) -> bool:
         """Whether it sent bytes that the other side has not acknowledged."""
@@ -139,15 +148,23 @@ class Pair:
         self.last = 0.0
         self.scheduled = inf
 
+    def is_foreign(self) -> bool:
+        """Whether it carries nothing of ours."""
+        return self.content is Content.OTHER
+
     def repeat_syn(self, place: Place) -> None:
         """The SYN is sent again."""
         if self.syn_last is not None:
             self.syn_interval = max(place.time - self.syn_last.time, 0.0)
         self.syn_last = place
 
+    def is_opening(self) -> bool:
+        """Whether a SYN was seen and no answer yet."""
+        return self.syn is not None and not self.established and not self.failed
+
     def syn_deadline(self) -> float:
         """When the opener has given up: it would have repeated its SYN by then, or 32 s have passed."""
-        if self.syn is None or self.syn_last is None or self.established or self.failed or self.closed < inf:
+        if self.syn is None or self.syn_last is None or not self.is_opening() or self.closed < inf:
             return inf
         wait = 2 * self.syn_interval + SYN_SLACK if self.syn_interval else FIRST_SYN_WAIT
         return min(self.syn.time + ATTEMPT, self.syn_last.time + wait)
@@ -167,7 +184,7 @@ class Pair:
 
     def unanswered(self, time: float) -> TransportError | None:
         """The SYN had no answer, and this is known at `time`."""
-        if self.client is None or self.syn is None or self.syn_last is None or self.failed or self.established:
+        if self.client is None or self.syn is None or self.syn_last is None or not self.is_opening():
             return None
         self.failed = True
         return _error(ErrorKind.UNANSWERED, self.client, self.syn_last._replace(time=time), self.syn.time)
@@ -175,21 +192,22 @@ class Pair:
     def reset(self, sender: Half, place: Place) -> TransportError | None:
         """A reset came from `sender`: what, if anything, it broke off."""
         victim = sender.peer
-        if self.syn is not None and not self.established and not self.failed and self.client is victim:
+        if self.syn is not None and self.is_opening() and self.client is victim:
             self.failed = True
             return _error(ErrorKind.REFUSED, victim, place, self.syn.time)
         if self.hello is not None:
-            return self.handshake_failed(place, "")
+            return self.handshake_failed(place)
         if victim.fin or not _broken_off(victim, place.time):
             return None
         return _error(ErrorKind.RESET, victim, place, victim.last_data)
 
-    def handshake_failed(self, place: Place, alert: str) -> TransportError | None:
-        """The TLS handshake did not end; reported once."""
+    def handshake_failed(self, place: Place) -> TransportError | None:
+        """The TLS handshake did not end; reported once, with the alert when one could be read."""
         hello, self.hello = self.hello, None
         if hello is None or self.client is None or not self.client.peer.seen:
             return None
-        return _error(ErrorKind.TLS, self.client, place, hello.time, alert)
+        alerts = [half.records.alert for half in (self.client, self.client.peer) if half.records]
+        return _error(ErrorKind.TLS, self.client, place, hello.time, next(filter(None, alerts), ""))
 
 
 def _broken_off(victim: Half, time: float) -> bool:
@@ -203,8 +221,6 @@ def _broken_off(victim: Half, time: float) -> bool:
 
 
 def _error(kind: ErrorKind, victim: Half, place: Place, sent: float, code: str = "") -> TransportError:
-    return TransportError(
-        place.time, place.capture, place.frame, kind, victim.evidence_flow(), sent, b"", code
-    )
+    return TransportError(place.time, place.capture, place.frame, kind, victim.evidence_flow(), sent, b"", code)
 
 

@@ -1,0 +1,44 @@
+"""The user's --filter: a BPF expression on the outer packet, as captured.
+
+It is applied to packets, not to the reading: a filter inside libpcap skips packets uncounted, and frame numbers would
+no longer be Wireshark's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pcapy
+
+from ..errors import InputError
+from . import linktypes
+from .packet import Packet
+
+_OPTIMISED = 1
+_NO_NETMASK = 0
+_SNAPLEN = 262_144
+
+
+class BpfFilter:
+    """An expression, compiled once for each link type."""
+
+    def __init__(self, expression: str, link_types: Iterable[int] = (linktypes.ETHERNET,)) -> None:
+        """Raises InputError when the expression is none, or none for one of these link types."""
+        self._expression = expression
+        self._programs = {link_type: self._compiled(link_type) for link_type in link_types}
+
+    def matching(self, packets: list[Packet]) -> list[Packet]:
+        """The packets that the expression lets through."""
+        programs = self._programs
+        for link_type in {packet[2] for packet in packets} - programs.keys():
+            programs[link_type] = self._compiled(link_type)
+        return [packet for packet in packets if programs[packet[2]].filter(packet[3])]
+
+    def _compiled(self, link_type: int) -> pcapy.BPFProgram:
+        try:
+            return pcapy.compile(linktypes.dlt(link_type), _SNAPLEN, self._expression, _OPTIMISED, _NO_NETMASK)
+        except pcapy.PcapError as error:
+            raise InputError(
+                f"--filter {self._expression!r} cannot be used: {error}",
+                fix="write it as for tcpdump, for example: host 10.0.0.1 and not port 22",
+            ) from error

@@ -1,0 +1,98 @@
+"""Packets on their way into tshark's pipe."""
+
+from __future__ import annotations
+
+import contextlib
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from threading import Thread
+from typing import BinaryIO
+
+from . import formats, linktypes
+from .files import CaptureFile
+from .health import CaptureHealth
+from .packet import Packet
+from .records import Records
+from .streams import chunks, opened
+from .tunnel import TUNNEL_PORTS
+from .write import PcapngWriter
+
+_IP4, _UDP = b"\x08\x00\x45", 17
+
+
+class Feed:
+    """Writes packets as a capture of their own, in a thread, since tshark's output has to be read meanwhile.
+
+    `frames` has the numbers that the packets have in their file, in the order written: tshark calls them 1, 2, 3 ...
+    `without_udp` leaves out UDP that is no tunnel.
+    """
+
+    def __init__(self, packets: Iterable[list[Packet]], secrets: Sequence[bytes], *, without_udp: bool) -> None:
+        self.frames = array("L")
+        self._packets = packets
+        self._secrets = secrets
+        self._without_udp = without_udp
+        self._error: Exception | None = None
+        self._thread: Thread | None = None
+
+    def start(self, stream: BinaryIO) -> None:
+        """Begin to write to `stream`, which is closed at the end."""
+        self._thread = Thread(target=self._run, args=(stream,), name="tshark-feed", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Wait until the writing has ended, which it does when nobody reads any more. Raises what it met."""
+        if self._thread is not None:
+            self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self, stream: BinaryIO) -> None:
+        try:
+            self._write(stream)
+        except BrokenPipeError:
+            pass  # tshark has ended, or was ended
+        except Exception as error:  # handed on to whoever waits
+            self._error = error
+        finally:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+    def _write(self, stream: BinaryIO) -> None:
+        writer = PcapngWriter(stream)
+        for secrets in self._secrets:
+            writer.secrets(secrets)
+        interfaces: dict[int, int] = {}
+        for time, frame, link_type, data, wire_length in self._wanted():
+            if link_type not in interfaces:
+                interfaces[link_type] = writer.interface(link_type)
+            self.frames.append(frame)
+            writer.write(time, data, wire_length or None, interface=interfaces[link_type])
+
+    def _wanted(self) -> Iterator[Packet]:
+        for packets in self._packets:
+            for packet in packets:
+                if not (self._without_udp and _is_plain_udp(packet)):
+                    yield packet
+
+
+def _is_plain_udp(packet: Packet) -> bool:
+    """Whether this is surely an unfragmented UDP datagram that is no tunnel; only plain Ethernet and IPv4 are told."""
+    _, _, link_type, data, _ = packet
+    if link_type != linktypes.ETHERNET or data[12:15] != _IP4 or len(data) < 42 or data[23] != _UDP:
+        return False
+    if data[20] & 0x3F or data[21]:
+        return False
+    return not {data[34] << 8 | data[35], data[36] << 8 | data[37]} & TUNNEL_PORTS.keys()
+
+
+def secrets_of(file: CaptureFile) -> list[bytes]:
+    """The TLS key logs inside a pcapng; the whole file is read for them when it is known to begin with one."""
+    if not file.secrets:
+        return []
+    reader: Records | None = None
+    with opened(file.source) as stream:
+        for data, _ in chunks(stream, file.path):
+            reader = reader or formats.records(data, CaptureHealth(file.path))
+            reader.feed(data)
+    return reader.secrets if reader else []

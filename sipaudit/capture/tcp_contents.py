@@ -1,0 +1,178 @@
+"""What the bytes of a connection say: messages cut out of SIP streams, records counted in TLS and WebSocket ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from ..sip.datagram import Connection, ConnectionKind, Datagram, Flow, Item
+from ..sip.framing import Framer
+from .health import CaptureHealth
+from .segments import Segment
+from .tcp_connections import SIPS_PORT, Content, Half, Pair, Place
+from .tcp_recognition import recognise
+from .tls import Records, is_client_hello
+from .websocket import Frames
+
+_WANTS_NO_ANSWER = (b"SIP/", b"ACK ")
+
+
+class Contents:
+    """Reads the bytes of connections in their order, and learns ports from them (see `Streams`)."""
+
+    def __init__(self, health: Sequence[CaptureHealth], limit: int) -> None:
+        self._health = health
+        self._limit = limit
+        self.sip_ports: set[int] = {5060, SIPS_PORT}
+        self.tls_ports: set[int] = set()
+        self.needs_tshark: Counter[str] = Counter()
+
+    def on_sip_port(self, flow: Flow) -> bool:
+        """Whether SIP is expected there."""
+        return flow.source_port in self.sip_ports or flow.destination_port in self.sip_ports
+
+    def deliver(self, half: Half, segment: Segment) -> list[Item]:
+        """The next bytes of one direction, and what they complete."""
+        place = Place(segment.offset, segment.end, segment.time, segment.capture, segment.frame)
+        if half.pair.content is Content.UNDECIDED:
+            return self._undecided(half, segment, place)
+        return self._read(half, segment.payload, place, segment.cut)
+
+    def _read(self, half: Half, payload: bytes, place: Place, cut: bool) -> list[Item]:
+        """Read bytes, the last of which came in the packet at `place`."""
+        if half.framer:
+            return self._sip(half, half.framer, payload, place, cut)
+        if half.records:
+            return self._tls(half.pair, half, half.records, payload, place)
+        if half.frames and (begun := half.frames.feed(payload)):
+            self._health[place.capture].undecoded["websocket"] += begun
+        return []
+
+    def lost(self, half: Half, missing: int) -> None:
+        """The next bytes are not in the capture."""
+        half.opening.clear()
+        half.places.clear()
+        if half.framer:
+            half.framer.lost(missing)
+        elif half.records:
+            half.records.lost(missing)
+            half.pair.hello = None  # what was not seen may have been the end of the handshake
+        elif half.frames:
+            half.frames.lost(missing)
+
+    def _undecided(self, half: Half, segment: Segment, place: Place) -> list[Item]:
+        half.opening += segment.payload
+        half.keep(place)
+        content = recognise(half.opening, self.on_sip_port(half.flow)) if half.opening else None
+        if content is None:
+            return []
+        half.pair.content = content
+        if content is Content.TLS:
+            self._begin_tls(half, place)
+        elif content is Content.WEBSOCKET:
+            self._begin_websocket(half.pair)
+        elif content is Content.SIP:
+            self._begin_sip(half)
+        else:
+            half.pair.sip = False
+        return self._read_opening(half, segment.cut) + self._read_opening(half.peer, False)
+
+    def _read_opening(self, half: Half, cut: bool) -> list[Item]:
+        """Hand the bytes that waited for the decision to their reader."""
+        opening, places = bytes(half.opening), half.places
+        half.opening.clear()
+        if half.pair.content is not Content.SIP:
+            half.places = []
+        return self._read(half, opening, places.pop(), cut) if opening else []
+
+    def _begin_sip(self, half: Half) -> None:
+        half.pair.sip = True
+        for each in (half, half.peer):
+            end = each.places[-1].end if each.places else each.reassembly.position
+            each.framer = Framer(self._limit, end - len(each.opening))
+
+    def _begin_tls(self, half: Half, place: Place) -> None:
+        """Note the server's port; follow the connection only where SIP is expected."""
+        pair, flow = half.pair, half.flow
+        is_hello = is_client_hello(half.opening)
+        to_server = is_hello or flow.destination_port in self.sip_ports
+        self.tls_ports.add(flow.destination_port if to_server else flow.source_port)
+        if not pair.sip:
+            pair.content = Content.OTHER
+            return
+        self.needs_tshark["tls"] += 1
+        if is_hello:
+            pair.client = pair.client or half
+            pair.hello = place
+        half.records, half.peer.records = Records(is_hello), Records(is_hello)
+
+    def _begin_websocket(self, pair: Pair) -> None:
+        self.needs_tshark["websocket"] += 1
+        pair.sip = True
+        pair.first.frames, pair.second.frames = Frames(), Frames()
+
+    def _tls(self, pair: Pair, half: Half, records: Records, payload: bytes, place: Place) -> list[Item]:
+        known = records.application
+        records.feed(payload)
+        half.asking = not records.closing
+        if pair.hello is not None:
+            if records.fatal:
+                error = pair.handshake_failed(place)
+                return [error] if error else []
+            if half.peer.records and half.peer.records.finished and records.finished:
+                pair.hello = None
+        if pair.hello is not None or records.application == known:
+            return []
+        self._health[place.capture].encrypted["tls"] += records.application - known
+        if pair.encrypted:
+            return []
+        pair.encrypted = True
+        flow = half.evidence_flow()
+        return [Connection(place.time, place.capture, place.frame, ConnectionKind.ENCRYPTED, flow)]
+
+    def _sip(self, half: Half, framer: Framer, payload: bytes, place: Place, cut: bool) -> list[Item]:
+        skipped = framer.skipped
+        messages = framer.feed(payload)
+        items: list[Item] = [
+            _datagram(half, place, message, span, False)
+            for message, span in zip(messages, framer.spans, strict=True)
+        ]
+        if cut and (begun := framer.cut()) is not None:
+            messages.append(begun)
+            items.append(_datagram(half, place, begun, framer.spans[0], True))
+            self._health[place.capture].snaplen_cut += 1
+        if framer.skipped > skipped:
+            self._health[place.capture].undecoded["tcp-skipped"] += 1
+        if messages:
+            half.asking = not messages[-1].startswith(_WANTS_NO_ANSWER)
+            half.places = [known for known in half.places if known.end > framer.begin]
+            self._learn(half)
+        if framer.pending:
+            half.asking = True
+            half.keep(place)
+        else:
+            half.places.clear()
+        return items
+
+    def _learn(self, half: Half) -> None:
+        """SIP was found here: the server's port, or what is likely to be it, is one of SIP's."""
+        pair = half.pair
+        if pair.learned:
+            return
+        pair.learned = True
+        flow = pair.client.flow if pair.client else half.flow
+        known = flow.destination_port if pair.client else min(flow.source_port, flow.destination_port)
+        self.sip_ports.add(known)
+
+
+def _datagram(half: Half, place: Place, message: bytes, span: tuple[int, int], cut: bool) -> Datagram:
+    """A message with the packets that carried it; its own is the one that came last."""
+    begin, end = span
+    if begin >= place.begin:
+        return Datagram(place.time, place.capture, place.frame, half.flow, message, (), cut)
+    pieces = [known for known in (*half.places, place) if known.begin < end and known.end > begin]
+    last = max(pieces, key=lambda piece: (piece.time, piece.frame))
+    frames = sorted({piece.frame for piece in pieces if piece.capture == last.capture})
+    return Datagram(
+        last.time, last.capture, last.frame, half.flow, message, tuple(frames) if len(frames) > 1 else (), cut
+    )

@@ -1,0 +1,147 @@
+"""How connections begin, end and fail: the evidence that SYN, FIN, RST and silence give."""
+
+from __future__ import annotations
+
+from math import inf
+
+from ..sip.datagram import Connection, ConnectionKind, Item, TransportError
+from .segments import MODULUS, STALE, ahead
+from .tcp_connections import CLOSED_KEPT, Half, Pair, Place
+from .tcp_table import Table
+
+FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
+
+MOVED_ON = 1.0  # seconds: a SYN older than this has failed when its sender turns elsewhere
+
+
+class Lifecycle:
+    """Follows the state of connections; evidence comes only from those that are or may be SIP."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def syn(self, half: Half, place: Place, seq: int, ack: int, flags: int) -> list[Item]:
+        """A SYN, or the answer to one."""
+        if flags & ACK:
+            self.acknowledged(half.peer, ack)
+            self._established(half.pair)
+        items: list[Item] = []
+        if half.isn == seq:
+            half.pair.repeat_syn(place)
+        else:
+            items = self._first_syn(half, place, seq, opens=not flags & ACK)
+        self._table.schedule(half.pair)
+        return items
+
+    def moved_on(self, host: str, destination: str, time: float) -> list[Item]:
+        """A host turns to `destination`: its unanswered SYNs to others have failed."""
+        items: list[Item] = []
+        for pair in self._table.unanswered(host):
+            opener = pair.client
+            if opener and pair.syn and opener.flow.destination != destination and time - pair.syn.time >= MOVED_ON:
+                items += self.unanswered(pair, time)
+        return items
+
+    def _first_syn(self, half: Half, place: Place, seq: int, *, opens: bool) -> list[Item]:
+        pair = half.pair
+        half.isn = seq
+        if not half.reassembly.started:
+            half.reassembly.start((seq + 1) % MODULUS)
+        pair.client = half if opens else half.peer
+        if not opens:
+            return []
+        pair.syn = pair.syn_last = place
+        pair.established = half.peer.seen
+        if not pair.sip:
+            return []
+        flow = half.evidence_flow()
+        items = self.moved_on(flow.source_host, "", place.time)
+        self._table.asked(pair)
+        return [*items, Connection(place.time, place.capture, place.frame, ConnectionKind.SYN, flow)]
+
+    def _established(self, pair: Pair) -> None:
+        pair.established = True
+        self._table.answered(pair)
+
+    def unanswered(self, pair: Pair, time: float) -> list[Item]:
+        """The opener has given up, as is known at `time`."""
+        self._table.answered(pair)
+        return _evidence(pair, pair.unanswered(time))
+
+    def acknowledged(self, half: Half, ack: int) -> None:
+        """The other side of `half` has received all before `ack`."""
+        if half.acked is None or ahead(ack, half.acked) > 0:
+            half.acked = ack
+            if half.reassembly.waiting:
+                self._table.schedule(half.pair)
+        if not half.pair.established and half.pair.client is half.peer:
+            self._established(half.pair)  # only who had an answer to a SYN acknowledges anything
+
+    def reset(self, half: Half, place: Place, seq: int, ack: int, flags: int) -> list[Item]:
+        """A RST: a refusal, a failure, or the end of what was over anyway."""
+        pair = half.pair
+        if pair.closed < inf or _is_astray(half, seq):
+            return []
+        if pair.is_opening() and pair.client is half:  # gave up before there was an answer
+            return self.unanswered(pair, place.time) if pair.syn and place.time - pair.syn.time >= MOVED_ON else []
+        if pair.is_opening() and flags & ACK and half.peer.isn is not None and ahead(ack, half.peer.isn) != 1:
+            return []  # answers another SYN (RFC 9293 3.10.7.3)
+        if flags & ACK:
+            self.acknowledged(half.peer, ack)
+        items = _evidence(pair, pair.reset(half, place))
+        pair.closed = place.time
+        self._table.answered(pair)
+        self._table.schedule(pair)
+        return items
+
+    def fin(self, half: Half, place: Place) -> list[Item]:
+        """One side has nothing more to send (a repeated FIN is no news)."""
+        pair = half.pair
+        if half.fin:
+            return []
+        half.fin = True
+        items: list[Item] = []
+        if pair.sip:
+            flow = half.evidence_flow()
+            items.append(Connection(place.time, place.capture, place.frame, ConnectionKind.CLOSED, flow))
+            items += _evidence(pair, pair.handshake_failed(place))
+        if half.peer.fin:
+            pair.closed = place.time
+            self._table.schedule(pair)
+        return items
+
+    def overdue(self, pair: Pair, time: float) -> list[Item]:
+        """What a connection should have had by now, a SYN's answer or the end of a handshake."""
+        items: list[Item] = []
+        if (deadline := pair.syn_deadline()) <= time:
+            items += self.unanswered(pair, deadline)
+        if pair.hello and (deadline := pair.hello_deadline()) <= time:
+            items += _evidence(pair, pair.handshake_failed(pair.hello._replace(time=deadline)))
+        return items
+
+    def settle(self, pair: Pair, time: float) -> None:
+        """Wait for the next deadline, or forget a connection long closed."""
+        if pair.closed + CLOSED_KEPT <= time:
+            self._table.forget(pair)
+        else:
+            self._table.schedule(pair)
+
+
+def _evidence(pair: Pair, error: TransportError | None) -> list[Item]:
+    return [error] if error is not None and pair.sip else []
+
+
+def is_other_connection(half: Half, seq: int) -> bool:
+    """Whether a SYN with this number opens another connection than the one known by its ports."""
+    if half.isn is not None:
+        return half.isn != seq
+    return half.reassembly.started and not -STALE < _ahead_of_stream(half, seq + 1) <= 0
+
+
+def _is_astray(half: Half, seq: int) -> bool:
+    """Whether a RST is of another connection, or forged (RFC 9293 3.5.3)."""
+    return half.reassembly.started and abs(_ahead_of_stream(half, seq)) > STALE
+
+
+def _ahead_of_stream(half: Half, seq: int) -> int:
+    return half.reassembly.offset(seq) - half.reassembly.position

@@ -1,0 +1,55 @@
+"""The route: packets → messages → lines → judged steps → report.  `Run.drive` shows it whole.
+
+Everything is a stream with bounded state; what the commands want differs only
+in what they take from the same run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipaudit.model.values import Report
+from sipaudit.report.ladder import LadderRow
+from sipaudit.run.job import Job
+from sipaudit.run.rows import LadderRows, finding_named
+from sipaudit.run.run import Progress, Run, Warn
+from sipaudit.run.transcripts import Transcripts
+
+__all__ = ["Job", "analyze", "events", "ladder", "phones"]
+
+
+def analyze(job: Job, *, progress: Progress | None = None, warn: Warn = print) -> Report:
+    """The main job: captures → phones and lines → replay → findings.
+
+    Raises InputError or InputErrors for whatever the user can mend, before any output.
+    """
+    run = Run(job, warn)
+    run.drive(progress)
+    return run.report()
+
+
+def phones(job: Job, *, at: str | None = None, progress: Progress | None = None, warn: Warn = print) -> Report:
+    """The report as it stood at the time `at` (a TIME; default: at the end)."""
+    return analyze(job if at is None else job.until(at), progress=progress, warn=warn)
+
+
+def ladder(
+    job: Job, *, line: str | None = None, call_id: str | None = None, finding: str | None = None,
+    progress: Progress | None = None, warn: Warn = print,
+) -> list[LadderRow]:
+    """The messages of a line, a call, or around a finding's evidence, in order. Raises InputError for a finding that
+    the analysis does not have."""
+    chosen = None if finding is None else finding_named(analyze(job, warn=warn), finding)
+    rows = LadderRows(line=line, call_id=call_id, finding=chosen)
+    run = Run(job, warn, observer=rows.see)
+    run.drive(progress)
+    return rows.done(run, warn)
+
+
+def events(job: Job, *, line: str | None = None, progress: Progress | None = None, warn: Warn = print
+           ) -> Iterator[str]:
+    """The capture in the scenario language, line by line of text; each phone's line begins with its headers."""
+    transcripts = Transcripts()
+    run = Run(job, warn, listener=transcripts.take)
+    run.drive(progress)
+    return transcripts.text(run, line, warn)

@@ -1,0 +1,233 @@
+"""What is seen beside SIP: transport errors, connections, name lookups, gaps (reference-model.md F2; *contact*).
+
+Only of known phones and candidates, and only towards servers of their lines:
+a phone speaks to provisioning servers, name servers and web pages as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipaudit.model.events import (
+    NO_LINE,
+    Contacted,
+    ContactKind,
+    Failed,
+    FailureKind,
+    Lost,
+)
+from sipaudit.reconstruct.bounds import SOURCE_LINES
+from sipaudit.reconstruct.memory import Memory, entry_changed
+from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.reconstruct.servers import EntryState
+from sipaudit.reconstruct.traffic import tally
+from sipaudit.reconstruct.transactions import COOKIE, Key, Transaction
+from sipaudit.sip.datagram import (
+    Connection,
+    ConnectionKind,
+    DnsMessage,
+    ErrorKind,
+    Flow,
+    Gap,
+    Item,
+    TransportError,
+)
+from sipaudit.sip.headers import read_via
+
+NXDOMAIN = 3
+SERVFAIL = 2
+
+_FAILURES = {
+    ErrorKind.ICMP: FailureKind.ICMP, ErrorKind.REFUSED: FailureKind.REFUSED,
+    ErrorKind.UNANSWERED: FailureKind.REFUSED, ErrorKind.RESET: FailureKind.RESET, ErrorKind.TLS: FailureKind.TLS,
+}
+_CONTACTS = {ConnectionKind.SYN: ContactKind.SYN, ConnectionKind.CLOSED: ContactKind.CLOSED}
+
+
+class Beside:
+    """Makes events of what is no SIP message."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._registry = memory.registry
+
+    # -- failures ------------------------------------------------------------------------------------------------
+
+    def transport_error(self, item: TransportError) -> None:
+        if item.kind is ErrorKind.ICMP:
+            if item.quoted.startswith(b"SIP/2.0"):
+                return  # a response could not be delivered: nobody's server failed
+            transaction = self._quoted(item)
+            if transaction is not None and transaction.phone is not None:
+                transaction.failed = True
+                sent = item.sent if transaction.time is None else transaction.time
+                self._fail(transaction.phone, transaction.server, item, sent, transaction.number)
+                return
+        phone = self._phone_on(item.flow)
+        if phone is not None:
+            for server in _servers_on(phone, item.flow):
+                self._fail(phone, server, item, item.sent, None)
+
+    def _fail(self, phone: Phone, server: str, item: TransportError, sent: float, transaction: int | None) -> None:
+        self._registry.emit(phone, None, Failed(
+            item.time, item.capture, item.frame, phone.number, NO_LINE, server, _FAILURES[item.kind], sent, transaction,
+        ))
+
+    def _quoted(self, item: TransportError) -> Transaction | None:
+        """The phone's transaction that ICMP quotes."""
+        key = read_quoted(item.quoted)
+        transaction = None if key is None else self._memory.find(key)
+        while transaction is not None:
+            flow = transaction.flow
+            if (
+                transaction.from_phone and flow.source_host == item.flow.source_host
+                and flow.destination_host == item.flow.destination_host
+            ):
+                return transaction
+            transaction = transaction.sibling
+        return None
+
+    # -- connections ---------------------------------------------------------------------------------------------
+
+    def connection(self, item: Connection) -> None:
+        if item.kind is ConnectionKind.ENCRYPTED:
+            tally(self._memory.traffic.encrypted, item.flow.transport)
+        touched = self._touch(item, item.flow.source_host, item.flow.destination_host, item.flow.destination_port)
+        if not touched and item.kind is not ConnectionKind.SYN:  # a server closes, or speaks, too
+            self._touch(item, item.flow.destination_host, item.flow.source_host, item.flow.source_port)
+
+    def _touch(self, item: Connection, host: str, server_host: str, port: int) -> bool:
+        touched = False
+        for phone in self._registry.phones_at(host):
+            for server in _servers_at(phone, server_host, port):
+                touched = True
+                if item.kind is ConnectionKind.ENCRYPTED:
+                    phone.encrypted = True
+                    continue
+                if item.flow.source_host == host:
+                    phone.last = item.time
+                self._contact(phone, server, _CONTACTS[item.kind], item)
+        return touched
+
+    def _contact(self, phone: Phone, server: str, kind: ContactKind, item: Item) -> None:
+        self._registry.emit(phone, None, Contacted(
+            item.time, item.capture, item.frame, phone.number, NO_LINE, server, kind,
+        ))
+
+    def gap(self, item: Gap) -> None:
+        """Bytes are missing from a stream between a phone and one of its servers."""
+        for phone in self._registry.phones_at(item.flow.source_host):
+            if any(_servers_on(phone, item.flow)):
+                self._lose(phone, item)
+        for phone in self._registry.phones_at(item.flow.destination_host):
+            if any(_servers_at(phone, item.flow.source_host, item.flow.source_port)):
+                self._lose(phone, item)
+
+    def _lose(self, phone: Phone, item: Gap) -> None:
+        why = f"{item.missing} bytes of a stream" if item.missing else "bytes of a stream"
+        self._registry.emit(phone, None, Lost(
+            item.time, item.capture, item.frame, phone.number, NO_LINE, why))
+
+    # -- names ---------------------------------------------------------------------------------------------------
+
+    def dns(self, item: DnsMessage) -> None:
+        phones = self._registry.phones_at(item.client)
+        if not item.response:
+            for phone in phones:
+                phone.last = item.time
+                for server in _servers_named(phone, item.name):
+                    self._contact(phone, server, ContactKind.LOOKUP, item)
+            return
+        if item.rcode in (NXDOMAIN, SERVFAIL):
+            self._unresolved(item, phones)
+        elif item.rcode == 0:
+            touched = self._memory.entries.learn(item, self._memory.servers.hosts)
+            if touched:
+                for line in [line for phone in phones for line in phone.lines][:SOURCE_LINES]:
+                    self._renew(line, touched, item)
+
+    def _unresolved(self, item: DnsMessage, phones: list[Phone]) -> None:
+        """A name that does not resolve fails its servers. That a server's name has no SRV or NAPTR is no failure, and
+        a SERVFAIL for the other address family neither (RFC 3263 4.2)."""
+        for phone in phones:
+            lines = phone.lines[:SOURCE_LINES]
+            failing = (server for line in lines for state in line.view.states for server in _failing(state, item))
+            for server in dict.fromkeys(failing):
+                self._registry.emit(phone, None, Failed(
+                    item.time, item.capture, item.frame, phone.number, NO_LINE, server, FailureKind.DNS, item.time,
+                ))
+
+    def _renew(self, line: Line, touched: list[EntryState], item: DnsMessage) -> None:
+        """The phone itself got an answer that concerns its entries: they live longer, or are others now."""
+        told = line.revision
+        if told != line.view.revision:
+            self._memory.catch_up(line, item)
+        for state in touched:
+            if state in line.view.states and state.until is not None and state.changed <= told:
+                self._registry.emit(line.owner, line, entry_changed(line, state, item, reordered=False))
+
+    def _phone_on(self, flow: Flow) -> Phone | None:
+        """The phone that sends on this flow: the only one at its address, else the one that uses its port."""
+        phones = self._registry.phones_at(flow.source_host)
+        if len(phones) == 1:
+            return phones[0]
+        return next((
+            phone for phone in phones
+            if any(line.flow is not None and line.flow.source == flow.source for line in phone.lines)
+        ), None)
+
+
+def read_quoted(quoted: bytes) -> Key | None:
+    """The transaction key of a request that ICMP quotes, often cut short: its method and topmost Via.
+
+    None when these cannot be read, or the branch alone identifies nothing (RFC 2543).
+    """
+    head, _, rest = quoted.partition(b"\r\n")
+    method = head.partition(b" ")[0].decode("latin-1")
+    for line in rest.split(b"\r\n")[:-1]:
+        name, colon, value = line.partition(b":")
+        if colon and name.strip().lower() in (b"via", b"v"):
+            via = read_via(value.decode("latin-1").strip(), [])
+            if via.branch[:7] != COOKIE:
+                return None
+            return (via.branch, via.host, via.port, "INVITE" if method == "ACK" else method)
+    return None
+
+
+def _servers_on(phone: Phone, flow: Flow) -> Iterator[str]:
+    return _servers_at(phone, flow.destination_host, flow.destination_port)
+
+
+def _servers_at(phone: Phone, host: str, port: int) -> Iterator[str]:
+    """Keys of the phone's servers at this address: of its lines' entries, or used by them; each once."""
+    keys: dict[str, None] = {}
+    for line in phone.lines[:SOURCE_LINES]:
+        key = line.view.find(host, port) or next((
+            used for used, flow in line.routes
+            if flow.destination_host == host and flow.destination_port == port
+        ), None)
+        if key is not None:
+            keys[key] = None
+    yield from keys
+
+
+def _servers_named(phone: Phone, name: str) -> list[str]:
+    """Keys of the servers of the phone's lines that this name stands for, each once."""
+    keys: dict[str, None] = {}
+    for line in phone.lines[:SOURCE_LINES]:
+        keys.update(dict.fromkeys(line.view.named(name)))
+    return list(keys)
+
+
+def _failing(state: EntryState, item: DnsMessage) -> Iterator[str]:
+    """Keys of the entry's servers that a name's failing takes away."""
+    if item.type == "SRV":
+        if state.owner is not None and item.name == state.owner[0]:
+            yield from (server.key for server in state.entry.servers)
+    elif item.type in ("A", "AAAA"):
+        for server in state.entry.servers:
+            other_family = (":" in (server.address or "")) != (item.type == "AAAA")
+            if server.name is not None and server.name.lower().rstrip(".") == item.name and (
+                item.rcode == NXDOMAIN or not other_family
+            ):
+                yield server.key

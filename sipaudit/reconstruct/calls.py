@@ -1,0 +1,124 @@
+"""What dialogs tell of a phone's calls: when one rings, is up, and is over."""
+
+from __future__ import annotations
+
+from sipaudit.model.events import NO_LINE, CallChanged
+from sipaudit.reconstruct.bounds import CALL_LIFE, DIALOG_LIFE, Bounds
+from sipaudit.reconstruct.dialogs import CALL_METHODS, CallState, Fork, Leg, LegKey, Legs
+from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.reconstruct.registry import Registry
+from sipaudit.reconstruct.transactions import AGAIN, Transaction
+from sipaudit.sip.datagram import Item
+from sipaudit.sip.message import Request, Response
+
+
+class Calls:
+    """All legs, and the call events that follow from what happens in them."""
+
+    def __init__(self, registry: Registry, bounds: Bounds) -> None:
+        self._registry = registry
+        self.known = Legs(bounds.legs)
+        self.strange = Legs(bounds.strange_legs)
+        self._numbers = 0
+
+    def find(self, host: str, call_id: str, tag: str | None) -> Leg | None:
+        key = (host, call_id, tag)
+        return self.known.find(key) or self.strange.find(key)
+
+    def open(self, key: LegKey, phone: Phone, line: Line | None, server: str, endpoint: str, clock: float,
+             call: bool) -> Leg:
+        """A new leg, with a number if it is a call's."""
+        leg = Leg(key, phone, line, server, endpoint, clock)
+        if call:
+            self.count(leg)
+        (self.strange if phone.held is not None else self.known).add(leg)
+        return leg
+
+    def count(self, leg: Leg) -> None:
+        """The leg is a call's."""
+        self._numbers += 1
+        leg.number = self._numbers
+        leg.life = DIALOG_LIFE
+
+    def began(self, leg: Leg, transaction: Transaction, request: Request, item: Item, clock: float) -> bool:
+        """What a new request means for its leg's dialogs and call; whether a CSeq is missing before it."""
+        leg.seen = clock
+        outward = transaction.from_phone
+        method = request.method
+        if method == "INVITE" and not transaction.in_dialog:
+            self._begin(leg, transaction, item)
+        elif method == "BYE" and outward:
+            self._end(leg, request.to.tag, item)
+        elif leg.state is CallState.NONE and method in ("INVITE", "UPDATE", "INFO"):
+            self.up(leg, item)  # the middle of a call that began before the capture
+        return leg.jumps(request.cseq.number, outward)
+
+    def answered(self, leg: Leg, transaction: Transaction, response: Response, item: Item, clock: float) -> None:
+        """What a response means for the dialogs of its leg."""
+        leg.seen = clock
+        status, method = response.status, transaction.method
+        far = response.to.tag if transaction.from_phone else response.from_.tag
+        if not transaction.from_phone:
+            self._tag(leg, response.to.tag)
+        if method == "INVITE" and not transaction.in_dialog:
+            if status > 100 and status not in AGAIN:
+                self._invite_answered(leg, transaction, status, far, item)
+        elif (method == "BYE" and status >= 200 and not transaction.from_phone) or (
+            status == 481 and transaction.from_phone and method in CALL_METHODS  # RFC 3261 12.2.1.2
+        ):
+            self._end(leg, far, item)
+
+    def up(self, leg: Leg, item: Item) -> None:
+        """The call is up: a 2xx to its INVITE, or what only comes after one."""
+        if leg.number is not None and leg.state is not CallState.UP:
+            self._change(leg, CallState.UP, item)
+
+    def given_up(self, leg: Leg, invite: Transaction, item: Item) -> None:
+        """An INVITE transaction was forgotten: the call rang, and will never be answered."""
+        if leg.invite == invite.number and leg.state is CallState.RINGING:
+            self._change(leg, CallState.OVER, item)
+
+    def sweep(self, clock: float, item: Item) -> None:
+        """Forget what was not heard of for long; a call that never ended is over with that."""
+        for leg in (*self.known.sweep(clock), *self.strange.sweep(clock)):
+            self._change(leg, CallState.OVER, item)
+
+    def _tag(self, leg: Leg, tag: str | None) -> None:
+        """The phone's tag became known: its first response with one."""
+        _, call_id, known = leg.key
+        if tag is not None and known is None:
+            store = self.known if self.known.find(leg.key) is leg else self.strange
+            store.rename(leg, (leg.phone.host, call_id, tag))
+
+    def _begin(self, leg: Leg, invite: Transaction, item: Item) -> None:
+        """An INVITE out of a dialog: of several under one Call-ID the last counts, a phone gives up one for another."""
+        leg.invite, leg.server = invite.number, invite.server
+        if leg.state in (CallState.NONE, CallState.OVER):
+            if leg.state is CallState.NONE and leg.line is not None:
+                leg.line.calls += 1
+            self._change(leg, CallState.RINGING, item)
+
+    def _invite_answered(self, leg: Leg, invite: Transaction, status: int, tag: str | None, item: Item) -> None:
+        """A response to an INVITE of the leg; `tag` is the far end's."""
+        if status < 300:
+            if leg.note(tag, Fork.CONFIRMED if status >= 200 else Fork.EARLY) and status >= 200:
+                leg.server = invite.server
+                self.up(leg, item)
+        elif leg.invite == invite.number and leg.state is CallState.RINGING:
+            self._change(leg, CallState.OVER, item)
+
+    def _end(self, leg: Leg, tag: str | None, item: Item) -> None:
+        """BYE: this fork is over, and the call with its last confirmed one."""
+        leg.note(tag, Fork.ENDED)
+        if leg.number is not None and leg.state is not CallState.OVER and Fork.CONFIRMED not in leg.forks.values():
+            self._change(leg, CallState.OVER, item)
+
+    def _change(self, leg: Leg, state: CallState, item: Item) -> None:
+        leg.state = state
+        leg.life = CALL_LIFE if state is CallState.UP else DIALOG_LIFE
+        if leg.number is None:
+            return
+        number = NO_LINE if leg.line is None else leg.line.number
+        self._registry.emit(leg.phone, leg.line, CallChanged(
+            item.time, item.capture, item.frame, leg.phone.number, number, leg.server, leg.number, state.value,
+        ))

@@ -1,0 +1,174 @@
+"""What is remembered between two packets, and the small questions that every part of reconstruction asks of it."""
+
+from __future__ import annotations
+
+from sipaudit.model.events import NO_LINE, EntryChanged, Lost
+from sipaudit.reconstruct.bounds import AGAIN_KEPT, MID_LIFE, ROUTES, SWEEP, Bounds
+from sipaudit.reconstruct.calls import Calls
+from sipaudit.reconstruct.dialogs import Leg
+from sipaudit.reconstruct.names import Names
+from sipaudit.reconstruct.phones import Knowledge, Line, Phone
+from sipaudit.reconstruct.registry import Registry
+from sipaudit.reconstruct.servers import Entries, EntryState, Servers
+from sipaudit.reconstruct.traffic import Traffic
+from sipaudit.reconstruct.transactions import AGAIN, Key, Transaction, Transactions
+from sipaudit.sip.datagram import Flow, Item
+from sipaudit.sip.message import Address, Request, Uri
+
+Sight = tuple[str, Uri, Address | None, str | None]  # source host, AOR's URI, Contact, User-Agent
+
+
+class Memory:
+    """The registries of one reconstruction. `clock` is the seconds that passed, whatever the capture's clock did; `now`
+    the item at hand; `sights` a shortcut from what a request shows to its line; `traffic` the capture's counters."""
+
+    def __init__(self, knowledge: Knowledge, bounds: Bounds) -> None:
+        self.bounds = bounds
+        self.names = Names(bounds.names)
+        self.entries = Entries(knowledge.entries, self.names)
+        self.servers = Servers(self.entries, self.names, bounds.servers)
+        self.registry = Registry(knowledge, self.entries, bounds)
+        self.calls = Calls(self.registry, bounds)
+        self.known = Transactions(bounds.transactions, self._forgotten)
+        self.strange = Transactions(bounds.strange_transactions, self._forgotten)
+        self.sights: dict[Sight, Line] = {}
+        self.emergency = knowledge.emergency
+        self.traffic = Traffic()
+        self.clock = 0.0
+        self.next_sweep = 0.0
+        self.numbers = 0
+        self.repeated = False
+        self.now: Item
+
+    # -- transactions and legs -----------------------------------------------------------------------------------
+
+    def find(self, key: Key) -> Transaction | None:
+        """The first transaction with this key; its siblings hang on it."""
+        return self.known.find(key) or self.strange.find(key)
+
+    def leg_at(self, address: str, host: str, flow: Flow, call_id: str, tag: str | None) -> Leg | None:
+        """The leg of the phone at this end of a flow, with this Call-ID and local tag."""
+        leg = self.calls.find(host, call_id, tag)
+        if leg is not None and flow.source_host == flow.destination_host and leg.endpoint != address:
+            return None
+        return leg
+
+    def sweep(self, item: Item) -> None:
+        """Forget what is over."""
+        self.next_sweep = self.clock + SWEEP
+        self.known.sweep(self.clock)
+        self.strange.sweep(self.clock)
+        self.calls.sweep(self.clock, item)
+
+    def _forgotten(self, transaction: Transaction) -> None:
+        phone = transaction.phone
+        if phone is None:
+            return
+        if transaction.status in AGAIN:
+            again = phone.again.get(transaction.call_id)
+            if again is not None and again[2] == transaction.number:
+                del phone.again[transaction.call_id]
+        if transaction.leg is not None and transaction.method == "INVITE":
+            self.calls.given_up(transaction.leg, transaction, self.now)
+
+    def add(self, transaction: Transaction, held: object) -> None:
+        """Remember a transaction: a phone's (`held` None), or a candidate's or stranger's."""
+        (self.known if held is None else self.strange).add(transaction, self.clock)
+
+    def may_ask_again(self, phone: Phone, transaction: Transaction) -> None:
+        """The answer was one after which a phone sends the same again, with CSeq + 1."""
+        if len(phone.again) >= AGAIN_KEPT:
+            del phone.again[next(iter(phone.again))]
+        phone.again[transaction.call_id] = (
+            transaction.cseq, transaction.method, transaction.number, transaction.leg)
+
+    def follows(self, phone: Phone, request: Request) -> tuple[int | None, Leg | None]:
+        """The transaction of which this request is the re-send (same Call-ID, next CSeq), and its leg."""
+        again = phone.again.get(request.call_id)
+        if again is None or again[0] + 1 != request.cseq.number or again[1] != request.method:
+            return None, None
+        del phone.again[request.call_id]
+        leg = again[3]
+        return again[2], leg if isinstance(leg, Leg) else None
+
+    # -- roles and servers ---------------------------------------------------------------------------------------
+
+    def is_server(self, address: str, host: str, flow: Flow) -> bool:
+        """Whether this end of a flow is a server's; ports decide where both ends share a host, or a phone does."""
+        by_host = flow.source_host != flow.destination_host and not self.registry.is_phone(host)
+        return self.servers.holds(address, host, by_host)
+
+    def goes_to_server(self, flow: Flow, method: str) -> bool | None:
+        """Whether a request goes from a phone to a server (False: the other way; None: neither)."""
+        from_server = self.is_server(flow.source, flow.source_host, flow)
+        to_server = self.is_server(flow.destination, flow.destination_host, flow)
+        if from_server or to_server:
+            return None if from_server and to_server else to_server
+        from_phone = self.registry.is_phone(flow.source_host)
+        if from_phone or self.registry.is_phone(flow.destination_host):
+            return from_phone
+        return True if method == "INVITE" else None  # it may prove to be a phone; others cannot
+
+    def use(self, line: Line, flow: Flow, item: Item, registers: bool = False) -> None:
+        """The line sends on this flow: see to it that its entries and its server are those of now."""
+        if line.revision != line.view.revision:
+            self.catch_up(line, item)
+        if flow is line.flow:
+            return
+        host = flow.destination_host
+        view = self.entries.with_chain(line.view, flow)
+        if view is not line.view:
+            line.view, line.revision = view, -1
+            self.catch_up(line, item)
+        elif registers and view.declared and not view.lists(host):
+            line.strayed = True
+        line.flow = flow
+        line.server = view.key(flow.destination, host, flow.destination_port)
+        if all(used.destination != flow.destination or used.transport != flow.transport for _, used in line.routes):
+            line.routes = (*line.routes[-ROUTES + 1:], (line.server, flow))
+            if line.held is None:
+                self.servers.note(line.server, flow)
+
+    def catch_up(self, line: Line, item: Item) -> None:
+        """DNS changed the line's entries since it was last seen, or may now tell of one."""
+        for _, flow in line.routes:
+            view = self.entries.with_chain(line.view, flow)
+            if view is not line.view:
+                line.view, line.revision = view, -1
+        told = line.revision
+        line.revision = line.view.revision
+        line.flow = None
+        for state in line.view.states:
+            if state.changed > told and state.until is not None:
+                reordered = state.reordered and told >= 0
+                self.registry.emit(line.owner, line, entry_changed(line, state, item, reordered))
+
+    def heard(self, line: Line, server: str) -> None:
+        """This server was seen speaking to the line."""
+        if server not in line.heard:
+            line.heard = (*line.heard[-ROUTES * 2 + 1:], server)
+            line.owner.heard = True
+
+    # -- loss ----------------------------------------------------------------------------------------------------
+
+    def missing(self, phone: Phone, item: Item, why: str) -> None:
+        """Half of a transaction is missing: it began before the capture, or the capture lost it."""
+        if item.time - phone.first < MID_LIFE:
+            self.traffic.mid_life += 1
+            return
+        self.traffic.missing_halves += 1
+        self.lose(phone, item, why)
+
+    def lose(self, phone: Phone, item: Item, why: str) -> None:
+        """The capture lacks a packet of this phone."""
+        self.registry.emit(phone, None, Lost(item.time, item.capture, item.frame, phone.number, NO_LINE, why))
+
+
+def entry_changed(line: Line, state: EntryState, item: Item, reordered: bool) -> EntryChanged:
+    """The event of an entry's new list or end of life; `state.until` is known."""
+    assert state.until is not None
+    answer = state.answer or item
+    return EntryChanged(
+        answer.time, answer.capture, answer.frame, line.phone, line.number, state.entry.name, state.until,
+        state.ttl_low, state.ttl_high, reordered,
+    )

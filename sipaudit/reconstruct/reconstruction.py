@@ -1,0 +1,190 @@
+"""From what the capture shows to what happens to a line: the second half of reading.
+
+`Reconstruction.feed` takes the capture's items in order and returns the events
+that the model sees.  Each message goes the same way: find its transaction; if
+it is the first of one, find whose it is (`registry`), and what it belongs to
+(`dialogs`); make the event (`requests`, `responses`, `beside`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from sipaudit.model.events import ModelEvent
+from sipaudit.reconstruct.beside import Beside
+from sipaudit.reconstruct.bounds import LEAP, SET_BACK, Bounds
+from sipaudit.reconstruct.dialogs import Leg
+from sipaudit.reconstruct.memory import Memory
+from sipaudit.reconstruct.phones import Knowledge
+from sipaudit.reconstruct.requests import Requests
+from sipaudit.reconstruct.responses import Responses
+from sipaudit.reconstruct.servers import Server
+from sipaudit.reconstruct.traffic import Traffic, tally
+from sipaudit.reconstruct.transactions import Transaction
+from sipaudit.sip.datagram import Connection, Datagram, DnsMessage, Gap, Item, TransportError
+from sipaudit.sip.message import Message, Request, Response
+from sipaudit.sip.parse import parse as parse_message
+
+NO_BOUNDS = Bounds()
+
+
+class SeenMessage(Struct, frozen=True):
+    """One SIP message with its place in what was reconstructed, for ladders, tables and evidence.
+
+    Numbers of phone and line may be those of a candidate: they count if `phones` and `lines` hold them in the end.
+    """
+
+    item: Datagram
+    message: Message
+    phone: int | None
+    line: int | None
+    server: str | None
+    from_phone: bool | None
+    retransmission: bool
+    transaction: int | None
+    defects: tuple[str, ...]
+
+
+class Reconstruction:
+    """Messages to lines and model events; see `feed`.
+
+    `lines` and `phones` by number, only of those known to be phones: an event whose line is missing there in the end
+    belongs to a server that was taken for a phone, and counts for nothing. `traffic` by capture index.
+    """
+
+    def __init__(
+        self,
+        knowledge: Knowledge,
+        *,
+        parse: Callable[[bytes], Message] = parse_message,
+        observer: Callable[[SeenMessage], None] | None = None,
+        bounds: Bounds = NO_BOUNDS,
+    ) -> None:
+        self._parse = parse
+        self._observer = observer
+        self._memory = memory = Memory(knowledge, bounds)
+        self._requests = Requests(memory)
+        self._responses = Responses(memory)
+        self._beside = Beside(memory)
+        self._newest: float | None = None
+        self._capture = -1
+        self.phones = memory.registry.phones
+        self.lines = memory.registry.lines
+        self.traffic: dict[int, Traffic] = {}
+
+    def feed(self, item: Item) -> Sequence[ModelEvent]:
+        """The events that this item makes, in order. Never raises, whatever the item holds.
+
+        Events of a line come in the order of their times, but a candidate's may come late, all at once, when it
+        proves to be a phone.
+        """
+        memory = self._memory
+        out: list[ModelEvent] = []
+        memory.registry.out = out
+        memory.now = item
+        if item.capture != self._capture:
+            self._capture = item.capture
+            memory.traffic = self.traffic.setdefault(item.capture, Traffic())
+        self._pass_time(item.time)
+        if memory.clock >= memory.next_sweep:
+            memory.sweep(item)
+        if type(item) is Datagram:
+            self._message(item)
+        else:
+            self._other(item)
+        return out
+
+    def finish(self) -> Sequence[ModelEvent]:
+        """The capture's end: counts what can only be counted now. Nothing more happens to any line."""
+        for traffic in self.traffic.values():
+            traffic.one_way = 0
+        for phone in self.phones.values():
+            if not phone.heard:
+                self.traffic[phone.capture].one_way += 1
+        return ()
+
+    def _pass_time(self, time: float) -> None:
+        """Move our own clock: it never goes back, and one packet cannot make it leap."""
+        newest = self._newest
+        if newest is None:
+            self._newest = time
+        elif time > newest:
+            self._newest = time
+            passed = time - newest
+            self._memory.clock += passed if passed < LEAP else LEAP
+        elif time < newest - SET_BACK:
+            self._newest = time
+
+    def _message(self, item: Datagram) -> None:
+        memory = self._memory
+        message = self._parse(item.payload)
+        memory.repeated = False
+        placed: Transaction | Leg | None = None
+        if isinstance(message, Request):
+            methods = memory.traffic.methods
+            try:
+                methods[message.method] += 1
+            except KeyError:
+                tally(methods, message.method)
+            placed = self._requests.take(item, message)
+        elif isinstance(message, Response):
+            statuses = memory.traffic.statuses
+            statuses[message.status] = statuses.get(message.status, 0) + 1
+            placed = self._responses.take(item, message)
+        elif not item.cut:  # what the snap length cut is not malformed
+            memory.traffic.count_malformed(message.defects)
+        if self._observer is not None:
+            self._observer(_seen(item, message, placed, memory.repeated))
+
+    def _other(self, item: Item) -> None:
+        if isinstance(item, DnsMessage):
+            self._beside.dns(item)
+        elif isinstance(item, TransportError):
+            self._beside.transport_error(item)
+        elif isinstance(item, Connection):
+            self._beside.connection(item)
+        elif isinstance(item, Gap):
+            self._beside.gap(item)
+
+    @property
+    def servers(self) -> list[Server]:
+        """Every server that a phone used, in order of first sight."""
+        return self._memory.servers.all()
+
+    @property
+    def evicted(self) -> dict[str, int]:
+        """What the bounds pushed out, by kind."""
+        memory = self._memory
+        counts = {
+            "transactions": memory.known.evicted + memory.strange.evicted,
+            "dialogs": memory.calls.known.evicted + memory.calls.strange.evicted,
+            "candidates": memory.registry.evicted,
+            "names": memory.names.evicted,
+        }
+        return {kind: count for kind, count in counts.items() if count}
+
+    @property
+    def open(self) -> dict[str, int]:
+        """How much is remembered now, by kind."""
+        memory = self._memory
+        return {
+            "transactions": len(memory.known) + len(memory.strange),
+            "dialogs": len(memory.calls.known) + len(memory.calls.strange),
+            "candidates": memory.registry.candidates,
+            "names": len(memory.names),
+        }
+
+
+def _seen(item: Datagram, message: Message, placed: Transaction | Leg | None, repeated: bool) -> SeenMessage:
+    number = placed.number if isinstance(placed, Transaction) else None
+    if placed is None or placed.phone is None:
+        return SeenMessage(item, message, None, None, None, None, repeated, number, message.defects)
+    if isinstance(placed, Transaction):
+        from_phone = placed.from_phone == isinstance(message, Request)
+    else:
+        from_phone = placed.phone.host == item.flow.source_host
+    line = None if placed.line is None else placed.line.number
+    return SeenMessage(
+        item, message, placed.phone.number, line, placed.server, from_phone, repeated, number, message.defects)

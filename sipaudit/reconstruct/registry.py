@@ -1,0 +1,314 @@
+"""Who is a phone, and which of its lines a message belongs to.
+
+A source that is not (yet) known to be a phone is a *candidate*: it has its
+phones and lines like any other, but what they do is held back until one of its
+requests is answered as a phone's is.  Scanners therefore leave no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sipaudit.model.events import NO_LINE, ModelEvent
+from sipaudit.model.settings import DEFAULT_PORTS, LineIdentity
+from sipaudit.reconstruct.bounds import LINES_UNPROVEN, SOURCE_LINES, Bounds
+from sipaudit.reconstruct.identity import SEVERAL, alike, bare, look, narrowed, parted, weak
+from sipaudit.reconstruct.phones import Knowledge, Line, Phone, Source
+from sipaudit.reconstruct.registrations import ALL
+from sipaudit.reconstruct.servers import Entries
+from sipaudit.reconstruct.useragent import polycom_mac, read_user_agent
+from sipaudit.sip.datagram import Datagram, Flow, endpoint
+from sipaudit.sip.message import Address, Request, Uri
+from sipaudit.sip.uri import aor as address_of_record
+
+
+class Registry:
+    """All phones and lines, their numbers, and the door through which events leave."""
+
+    def __init__(self, knowledge: Knowledge, entries: Entries, bounds: Bounds) -> None:
+        self._knowledge = knowledge
+        self._entries = entries
+        self._bounds = bounds
+        self._sources: dict[str, Source] = {}
+        self._candidates: dict[str, Source] = {}
+        self._numbers = 0
+        self.phones: dict[int, Phone] = {}
+        self.lines: dict[int, Line] = {}
+        self.out: list[ModelEvent] = []
+        self.evicted = 0
+
+    # -- events --------------------------------------------------------------------------------------------------
+
+    def emit(self, phone: Phone, line: Line | None, event: ModelEvent) -> None:
+        """Hand an event on, or hold it while the phone (or the line) is a candidate."""
+        held = phone.held if line is None else line.held
+        if held is None:
+            self.out.append(event)
+            return
+        if len(held) >= self._bounds.held:
+            del held[0]
+        held.append(event)
+
+    def prove(self, line: Line) -> bool:
+        """A request of the line was answered as a phone's is: it is one. False if the candidate was forgotten."""
+        line.proven = True
+        if line.held is None:
+            return True
+        phone = line.owner
+        if self.source(phone.host) is not phone.source or phone not in phone.source.phones or line not in phone.lines:
+            return False
+        if phone.held is not None:
+            self._show_phone(phone)
+        if line.held is not None:
+            self._show_line(line)
+        return True
+
+    def _show_phone(self, phone: Phone) -> None:
+        source = phone.source
+        if self._candidates.pop(source.host, None) is not None:
+            self._sources[source.host] = source
+        self.phones[phone.number] = phone
+        held, phone.held = phone.held or [], None
+        for line in phone.lines:
+            line.held = None
+            self.lines[line.number] = line
+        self._release(held)
+
+    def _show_line(self, line: Line) -> None:
+        held, line.held = line.held or [], None
+        self.lines[line.number] = line
+        self._release(held)
+
+    def _release(self, held: list[ModelEvent]) -> None:
+        self.out.extend(event for event in held if event.line == NO_LINE or event.line in self.lines)
+
+    # -- sources -------------------------------------------------------------------------------------------------
+
+    @property
+    def candidates(self) -> int:
+        """How many sources are not known to be phones."""
+        return len(self._candidates)
+
+    def source(self, host: str) -> Source | None:
+        return self._sources.get(host) or self._candidates.get(host)
+
+    def is_phone(self, host: str) -> bool:
+        """Whether a phone is known at this address."""
+        return host in self._sources
+
+    def phones_at(self, host: str) -> list[Phone]:
+        """The phones and candidates at an address; the first SOURCE_LINES where there are more."""
+        source = self.source(host)
+        return source.phones[:SOURCE_LINES] if source is not None else []
+
+    def _source_for(self, host: str) -> Source:
+        known = self._sources.get(host)
+        if known is not None:
+            return known
+        source = self._candidates.pop(host, None)
+        if source is None:
+            source = Source(host)
+            if len(self._candidates) >= self._bounds.candidates:
+                del self._candidates[next(iter(self._candidates))]
+                self.evicted += 1
+        self._candidates[host] = source  # last again: the longest unheard of is forgotten first
+        return source
+
+    def withdraw(self, host: str) -> bool:
+        """A host turns out to be a server: phones there that never registered, nor were declared, are none."""
+        source = self._sources.get(host)
+        if source is None or any(phone.declared or any(line.registered for line in phone.lines)
+                                 for phone in source.phones):
+            return False
+        del self._sources[host]
+        for phone in source.phones:
+            self.phones.pop(phone.number, None)
+            for line in phone.lines:
+                self.lines.pop(line.number, None)
+        return True
+
+    # -- whose request is it -------------------------------------------------------------------------------------
+
+    def place(self, request: Request, flow: Flow, uri: Uri, contact: Address | None, item: Datagram) -> Line | None:
+        """The line of a request that a phone sends, made if need be; None when it says too little to tell.
+
+        `uri` is the AOR's: To in a REGISTER, From in others (reference-model.md 1).
+        """
+        source = self._source_for(flow.source_host)
+        if contact is None or contact.uri.scheme == ALL or contact.uri.host == "":
+            return bare(source.lines, address_of_record(uri))
+        phone = self._phone(source, contact, request.user_agent, flow, uri, item)
+        line = self._line(phone, request.method == "REGISTER", uri, contact, item.time)
+        if line is not None:
+            self._refresh(line, contact, request.user_agent)
+        return line
+
+    def place_called(self, request: Request, flow: Flow, item: Datagram) -> Line | None:
+        """A line for an INVITE from a server of an entry to an address of which nothing is known: its Request-URI is
+        the Contact it once registered, its To the best guess of its AOR."""
+        if request.uri.user is None:
+            return None
+        source = self._source_for(flow.destination_host)
+        contact = Address(request.uri)
+        phone = self._new_phone(source, flow.destination, None, None, flow, item) if not source.phones \
+            else source.phones[0]
+        line = self._line(phone, False, request.to.uri, contact, item.time)
+        if line is not None:
+            self._refresh(line, contact, None)
+        return line
+
+    def called(self, request: Request, flow: Flow) -> Line | None:
+        """The line that a request to a phone is for: by the Contact in its Request-URI, else To, else the only one."""
+        source = self.source(flow.destination_host)
+        if source is None:
+            return None
+        found = source.with_contact_user(request.uri.user) if request.uri.user is not None else []
+        line = narrowed(found, request, flow)
+        if line is not None:
+            return line
+        lines = source.lines
+        if len(lines) == 1:
+            return lines[0]
+        aor = address_of_record(request.to.uri)
+        named = [line for line in (found or lines) if line.aor == aor]
+        return named[0] if len(named) == 1 else None
+
+    def of_contact(self, phone: Phone, contacts: Iterable[Address]) -> Line | None:
+        """The phone's line with one of these Contacts."""
+        for contact in contacts:
+            for line in phone.lines:
+                if line.contact_user == contact.uri.user and line.contact_host == contact.uri.host:
+                    return line
+        return None
+
+    def of_aor(self, host: str, uri: Uri) -> Line | None:
+        """The only line at this address with this AOR, or the only line at all."""
+        source = self.source(host)
+        return None if source is None else bare(source.lines, address_of_record(uri))
+
+    # -- phones --------------------------------------------------------------------------------------------------
+
+    def _phone(self, source: Source, contact: Address, user_agent: str | None, flow: Flow, uri: Uri,
+               item: Datagram) -> Phone:
+        device = read_user_agent(user_agent)
+        found = parted(source.phones, contact, device) or alike(source.phones, contact, user_agent, uri)
+        if found is None:
+            shown = flow.source if flow.transport == "udp" else endpoint(
+                source.host, contact.uri.port or DEFAULT_PORTS.get(flow.transport, 5060))
+            nameless = contact.instance is None and device.mac is None
+            for phone in source.phones if nameless else ():
+                phone.unsure = SEVERAL if weak(phone) else phone.unsure
+            found = self._new_phone(source, shown, contact.instance, device.mac, flow, item)
+            found.unsure = SEVERAL if nameless and len(source.phones) > 1 else None
+        elif found.instance is None or found.agent_mac is None:
+            found.instance = found.instance or contact.instance
+            found.agent_mac = found.agent_mac or device.mac
+            found.mac = found.agent_mac or found.mac
+        return found
+
+    def _new_phone(self, source: Source, address: str, instance: str | None, mac: str | None, flow: Flow,
+                   item: Datagram) -> Phone:
+        self._numbers += 1
+        phone = Phone(self._numbers, source, address, item)
+        phone.instance, phone.agent_mac = instance, mac
+        link = flow.source_mac if flow.source_host == source.host else None
+        phone.mac = mac or polycom_mac(instance) or polycom_mac(link)
+        phone.declared = self._knowledge.declares_phone(source.host, phone.mac)
+        candidates = [other for other in source.phones if other.held is not None]
+        if len(candidates) >= LINES_UNPROVEN:
+            source.phones.remove(candidates[0])
+            source.by_user = None
+            self.evicted += 1
+        source.phones.append(phone)
+        if phone.declared:
+            self._show_phone(phone)
+        return phone
+
+    # -- lines ---------------------------------------------------------------------------------------------------
+
+    def _line(self, phone: Phone, registers: bool, uri: Uri, contact: Address, time: float) -> Line | None:
+        """The phone's line of this AOR and Contact; a new one where there is none."""
+        aor = address_of_record(uri)
+        user, host = contact.uri.user, contact.uri.host
+        same_contact = [line for line in phone.lines if line.contact_user == user and line.contact_host == host]
+        exact = next((line for line in same_contact if line.aor == aor), None)
+        if exact is not None:
+            return exact
+        if registers:
+            # seen before only in calls, where To and From may name another AOR than the one registered
+            found = next((line for line in same_contact if not line.registered), None)
+            if found is not None:
+                self._name(found, aor, uri)
+                return found
+        else:
+            named = [line for line in phone.lines if line.aor == aor]
+            if len(named) == 1:
+                return named[0]
+            if same_contact:
+                return same_contact[-1]
+        return self._new_line(phone, aor, uri, contact, time)
+
+    def _new_line(self, phone: Phone, aor: str, uri: Uri, contact: Address, time: float) -> Line:
+        self._make_room(phone)
+        self._numbers += 1
+        identity = LineIdentity(uri.user or "", uri.host, aor, phone.host)
+        line = Line(self._numbers, phone, aor, identity, time)
+        line.view = self._entries.open
+        if phone.held is None:
+            if sum(1 for known in phone.lines if not known.proven) >= LINES_UNPROVEN:
+                line.held = []
+            else:
+                self.lines[line.number] = line
+        line.contact_user, line.contact_host = contact.uri.user, contact.uri.host
+        phone.lines.append(line)
+        if phone.source.by_user is not None:
+            phone.source.by_user.setdefault(line.contact_user, []).append(line)
+        self._declare(line)
+        return line
+
+    def _make_room(self, phone: Phone) -> None:
+        """A phone has few lines that nothing was ever granted to: the oldest beyond them goes."""
+        hidden = [line for line in phone.lines if line.held is not None]
+        if len(hidden) >= LINES_UNPROVEN:
+            phone.lines.remove(hidden[0])
+            phone.source.by_user = None
+            self.evicted += 1
+
+    def _name(self, line: Line, aor: str, uri: Uri) -> None:
+        if line.aor == aor:
+            return
+        line.aor = aor
+        line.identity = LineIdentity(uri.user or "", uri.host, aor, line.owner.host, line.user_agent, line.model,
+                                     line.mac)
+        self._declare(line)
+
+    def _declare(self, line: Line) -> None:
+        line.declaration = self._knowledge.declare(line.identity)
+        view = self._entries.view(line.declaration.entries)
+        if view is not line.view:
+            line.view = view
+            line.revision = -1
+            line.flow = None
+
+    def _refresh(self, line: Line, contact: Address, user_agent: str | None) -> None:
+        """Take in what a request of the line shows: its Contact's port, and who its phone says it is."""
+        line.address = contact
+        if line.contact is not None and contact.uri.host != line.contact_host:
+            contact = Address(Uri("sip", line.contact_user, line.contact_host or "", line.contact_port))
+        look(line, (user_agent or line.user_agent, contact.uri.port))
+        line.contact = address_of_record(contact.uri)
+        line.contact_port = contact.uri.port
+        if user_agent is not None and user_agent != line.user_agent:
+            self._describe(line, user_agent)
+        line.user_agent = user_agent or line.user_agent
+
+    def _describe(self, line: Line, user_agent: str) -> None:
+        phone, before = line.owner, line.user_agent
+        line.device = read_user_agent(user_agent)
+        line.user_agent = phone.user_agent = user_agent
+        phone.vendor = line.device.vendor
+        known = line.identity
+        line.identity = LineIdentity(known.user, known.domain, known.aor, known.address, user_agent, line.model,
+                                     phone.mac)
+        if before is None:
+            self._declare(line)

@@ -1,0 +1,288 @@
+"""Requests: the first packet of each transaction, whose it is, and what it belongs to."""
+
+from __future__ import annotations
+
+from sipaudit.model.events import NO_LINE, Booted, Received, Resent, Sent
+from sipaudit.reconstruct.bounds import BOOT_SILENCE, FIRST_CALL_IDS
+from sipaudit.reconstruct.dialogs import CALL_METHODS, DIALOG_METHODS, CallState, Leg
+from sipaudit.reconstruct.memory import Memory
+from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.reconstruct.registrations import asked_expiry, own_contact
+from sipaudit.reconstruct.transactions import Key, Transaction, of_request, transaction_key
+from sipaudit.sip.datagram import Datagram, Flow
+from sipaudit.sip.message import Address, Request, Uri
+
+
+class Requests:
+    """Makes events of requests."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def take(self, item: Datagram, request: Request) -> Transaction | Leg | None:
+        """A request; returned is what it belongs to, None if to nothing that is remembered."""
+        memory = self._memory
+        method = request.method
+        key = transaction_key(request, "INVITE" if method == "ACK" else method)
+        found = memory.known.find(key) or memory.strange.find(key)
+        if found is not None:
+            found = of_request(found, request, item.flow)
+        if found is not None:
+            return self._acknowledged(found, item) if method == "ACK" else self._sent_again(found, item)
+        if method == "REGISTER":
+            return self._register(item, request, key)
+        if method == "ACK":
+            return self._ack_of_success(item, request)
+        return self._begin(item, request, key)
+
+    def _sent_again(self, transaction: Transaction, item: Datagram) -> Transaction:
+        """A retransmission: the same branch to the same server."""
+        transaction.seen = self._memory.clock
+        self._memory.repeated = True
+        phone, line = transaction.phone, transaction.line
+        if transaction.from_phone and phone is not None and line is not None:
+            phone.last = line.last = item.time
+            self._memory.registry.emit(phone, line, Resent(
+                item.time, item.capture, item.frame, phone.number, line.number, transaction.server,
+                transaction.method, transaction.number,
+            ))
+        return transaction
+
+    def _register(self, item: Datagram, request: Request, key: Key) -> Transaction:
+        """The first packet of a REGISTER. Most messages are these: nothing is looked up twice here."""
+        memory = self._memory
+        flow, time, agent = item.flow, item.time, request.user_agent
+        cseq, call_id = request.cseq.number, request.call_id
+        contact = own_contact(request.contacts)
+        line = memory.sights.get((flow.source_host, request.to.uri, contact, agent))
+        if line is None or line.address is not contact or line.user_agent is not agent:
+            line = self._place(item, request, request.to.uri, contact)
+            if line is None:
+                return self._stranger(item, request, key)
+        phone = line.owner
+        if flow is not line.flow or line.revision != line.view.revision:
+            memory.use(line, flow, item, registers=True)
+        server = line.server
+        follows = memory.follows(phone, request)[0] if phone.again else None
+        last = phone.call_ids.get(call_id)
+        if last is None:
+            self._unused_call_id(phone, line, item)
+        elif cseq > last + 1:
+            memory.lose(phone, item, "a jump in CSeq")
+        phone.call_ids[call_id] = cseq
+        asked = asked_expiry(request, contact)
+        memory.numbers = number = memory.numbers + 1
+        transaction = Transaction(
+            number, key, cseq, call_id, "REGISTER", flow, line, phone, server, True, time, False, memory.clock, asked,
+            contact, request.uri, request.to.tag,
+        )
+        phone.last = line.last = time
+        event = Sent(
+            time, item.capture, item.frame, phone.number, line.number, server, "REGISTER", number, False, asked,
+            follows, last is None,
+        )
+        if line.held is None:
+            memory.known.add(transaction, memory.clock)
+            memory.registry.out.append(event)
+        else:
+            memory.strange.add(transaction, memory.clock)
+            memory.registry.emit(phone, line, event)
+        return transaction
+
+    def _unused_call_id(self, phone: Phone, line: Line, item: Datagram) -> None:
+        """Make room for a REGISTER's new Call-ID, and see whether the phone may have started anew (reference-model.md
+        1, *boot*): after a silence, and to the head of its list."""
+        if len(phone.call_ids) >= FIRST_CALL_IDS + len(phone.lines):
+            del phone.call_ids[next(iter(phone.call_ids))]
+        if item.time - phone.last >= BOOT_SILENCE and _heads(line):
+            self._memory.registry.emit(phone, None, Booted(
+                item.time, item.capture, item.frame, phone.number, NO_LINE, True))
+
+    def _place(self, item: Datagram, request: Request, uri: Uri, contact: Address | None) -> Line | None:
+        """The line of a request by a phone, the long way; remembered when it is a phone's."""
+        memory, flow = self._memory, item.flow
+        if memory.is_server(flow.source, flow.source_host, flow):
+            return None
+        line = memory.registry.place(request, flow, uri, contact, item)
+        if line is not None and line.held is None and contact is not None:
+            if len(memory.sights) >= memory.bounds.sights:
+                memory.sights.clear()
+            memory.sights[(flow.source_host, uri, contact, request.user_agent)] = line
+        return line
+
+    def _begin(self, item: Datagram, request: Request, key: Key) -> Transaction:
+        """The first packet of a transaction other than REGISTER: from a phone, to a phone, or neither's."""
+        memory, flow, uri, call_id = self._memory, item.flow, request.from_.uri, request.call_id
+        leg = memory.leg_at(flow.source, flow.source_host, flow, call_id, request.from_.tag)
+        if leg is not None and leg.line is not None:
+            return self._send(item, request, key, leg.line, leg)
+        if request.to.tag is not None:
+            called = memory.leg_at(flow.destination, flow.destination_host, flow, call_id, request.to.tag)
+            if called is not None:
+                return self._receive(item, request, key, called.line, called)
+        contact = own_contact(request.contacts)
+        line = memory.sights.get((flow.source_host, uri, contact, request.user_agent))
+        if line is not None:
+            return self._send(item, request, key, line, leg)
+        goes = memory.goes_to_server(flow, request.method)
+        if goes is None:
+            return self._stranger(item, request, key)
+        if goes:
+            line = self._place(item, request, uri, contact)
+            return self._stranger(item, request, key) if line is None else self._send(item, request, key, line, leg)
+        return self._receive(item, request, key, self._called(item, request), None)
+
+    def _called(self, item: Datagram, request: Request) -> Line | None:
+        line = self._memory.registry.called(request, item.flow)
+        if line is None and request.method == "INVITE" and self._memory.servers.in_entry(item.flow.source_host) \
+                and not self._memory.registry.is_phone(item.flow.destination_host):
+            line = self._memory.registry.place_called(request, item.flow, item)
+        return line
+
+    def _stranger(self, item: Datagram, request: Request, key: Key) -> Transaction:
+        """A transaction of nobody we follow: kept so that its responses are not taken for orphans."""
+        memory = self._memory
+        memory.numbers += 1
+        transaction = Transaction(
+            memory.numbers, key, request.cseq.number, request.call_id, request.method, item.flow, None, None,
+            item.flow.destination, True, item.time, request.to.tag is not None, memory.clock,
+            uri=request.uri, to_tag=request.to.tag,
+        )
+        memory.strange.add(transaction, memory.clock)
+        return transaction
+
+    def _send(self, item: Datagram, request: Request, key: Key, line: Line, leg: Leg | None) -> Transaction:
+        """A phone starts a request."""
+        memory, phone, flow, method = self._memory, line.owner, item.flow, request.method
+        memory.use(line, flow, item)
+        follows, before = memory.follows(phone, request) if phone.again else (None, None)
+        leg = leg or before or self._leg_for(request, phone, line, request.from_.tag, flow.source, line.server)
+        transaction = self._new(item, request, key, phone, line, line.server, leg, from_phone=True)
+        if method == "SUBSCRIBE":
+            transaction.asked = request.expires
+            if leg is not None and leg.number is None:
+                leg.life = max(leg.life, 2.0 * (request.expires or 0))
+        phone.last = line.last = item.time
+        memory.registry.emit(phone, line, Sent(
+            item.time, item.capture, item.frame, phone.number, line.number, line.server, method, transaction.number,
+            transaction.in_dialog, transaction.asked, follows, False, self._calls_for_help(request), transaction.call,
+        ))
+        self._follow(transaction, request, item)
+        return transaction
+
+    def _receive(self, item: Datagram, request: Request, key: Key, line: Line | None, leg: Leg | None) -> Transaction:
+        """A server starts a request to a phone. Without a line it is no event, but its call keeps the phone busy."""
+        memory, flow = self._memory, item.flow
+        phone = line.owner if line is not None else leg.phone if leg is not None else self._only_phone(flow)
+        if phone is None:
+            return self._stranger(item, request, key)
+        server = flow.source
+        if line is not None:
+            if line.revision != line.view.revision:
+                memory.catch_up(line, item)
+            server = memory.servers.origin(line.view, flow)
+            memory.heard(line, server)
+            line.last = item.time
+        leg = leg or self._leg_for(request, phone, line, request.to.tag, flow.destination, server)
+        transaction = self._new(item, request, key, phone, line, server, leg, from_phone=False)
+        if line is not None:
+            memory.registry.emit(phone, line, Received(
+                item.time, item.capture, item.frame, phone.number, line.number, server, request.method,
+                transaction.number, transaction.in_dialog, transaction.call,
+            ))
+        self._follow(transaction, request, item)
+        return transaction
+
+    def _new(self, item: Datagram, request: Request, key: Key, phone: Phone, line: Line | None, server: str,
+             leg: Leg | None, from_phone: bool) -> Transaction:
+        memory = self._memory
+        if leg is not None and leg.number is None and request.method in CALL_METHODS:
+            memory.calls.count(leg)
+        memory.numbers += 1
+        transaction = Transaction(
+            memory.numbers, key, request.cseq.number, request.call_id, request.method, item.flow, line, phone, server,
+            from_phone, item.time, request.to.tag is not None, memory.clock, uri=request.uri, to_tag=request.to.tag,
+            leg=leg,
+        )
+        memory.add(transaction, phone.held if line is None else line.held)
+        return transaction
+
+    def _leg_for(self, request: Request, phone: Phone, line: Line | None, tag: str | None, address: str,
+                 server: str) -> Leg | None:
+        """A leg for a request that belongs to none so far: one that may begin a dialog, or one inside a dialog that
+        began before the capture; None for others. An incoming INVITE has no local tag yet: its endpoint serves."""
+        memory, method, in_dialog = self._memory, request.method, request.to.tag is not None
+        if not in_dialog and method not in DIALOG_METHODS:
+            return None
+        if in_dialog:
+            memory.traffic.mid_life += 1
+        key = (phone.host if tag is not None else address, request.call_id, tag)
+        known = None if in_dialog else memory.calls.find(*key)
+        return known or memory.calls.open(key, phone, line, server, address, memory.clock, method in CALL_METHODS)
+
+    def _follow(self, transaction: Transaction, request: Request, item: Datagram) -> None:
+        """What a request means for others: CANCEL for its INVITE, the rest for its leg's dialogs."""
+        memory, leg = self._memory, transaction.leg
+        if request.method == "CANCEL":
+            self._cancelled(transaction.key)
+        elif leg is not None and memory.calls.began(leg, transaction, request, item, memory.clock):
+            memory.lose(leg.phone, item, "a jump in CSeq")
+
+    def _cancelled(self, key: Key) -> None:
+        """CANCEL: its INVITE has 32 s left (RFC 3261 9.1)."""
+        invite = self._memory.find((*key[:3], "INVITE", *key[4:]))
+        while invite is not None:
+            invite.cancelled = True
+            invite = invite.sibling
+
+    def _calls_for_help(self, request: Request) -> bool:
+        """Whether an emergency number is called: one of the site's, or an emergency service (RFC 5031)."""
+        if request.method != "INVITE":
+            return False
+        uri = request.uri
+        if uri.scheme == "urn":
+            return uri.host.lower().startswith("service:sos")
+        return uri.user is not None and uri.user.partition(";")[0] in self._memory.emergency
+
+    def _only_phone(self, flow: Flow) -> Phone | None:
+        phones = self._memory.registry.phones_at(flow.destination_host)
+        return phones[0] if len(phones) == 1 else None
+
+    def _acknowledged(self, invite: Transaction, item: Datagram) -> Transaction:
+        """The ACK of a final response that is no 2xx: it has its INVITE's branch (RFC 3261 17.1.1.3)."""
+        invite.seen = self._memory.clock
+        if invite.phone is not None:
+            if invite.from_phone:
+                invite.phone.last = item.time
+            if invite.status < 200:
+                self._memory.missing(invite.phone, item, "an ACK without its final response")
+                invite.status = 699
+        return invite
+
+    def _ack_of_success(self, item: Datagram, request: Request) -> Leg | None:
+        """The ACK of a 2xx: a transaction of its own, found by its dialog."""
+        memory, flow, call_id = self._memory, item.flow, request.call_id
+        leg = memory.leg_at(flow.source, flow.source_host, flow, call_id, request.from_.tag)
+        if leg is not None:
+            leg.phone.last = item.time
+        elif request.to.tag is not None:
+            leg = memory.leg_at(flow.destination, flow.destination_host, flow, call_id, request.to.tag)
+        if leg is None:
+            memory.traffic.mid_life += 1
+            return None
+        leg.seen = memory.clock
+        if leg.state is CallState.RINGING:
+            memory.missing(leg.phone, item, "an ACK without its final response")
+            memory.calls.up(leg, item)
+        return leg
+
+
+def _heads(line: Line) -> bool:
+    """Whether the line's server is at the head of its list; a list that is not known has no head to speak against."""
+    if not line.view.states:
+        return True
+    for entry in line.entries:
+        priority = entry.priority(line.server)
+        if priority is not None:
+            return priority == min(server.priority for server in entry.servers)
+    return False

@@ -1,0 +1,169 @@
+"""Responses: what the phone is told, what it tells, and whose they are when the request is missing."""
+
+from __future__ import annotations
+
+from sipaudit.model.events import Answered, Replied
+from sipaudit.reconstruct.dialogs import CALL_METHODS
+from sipaudit.reconstruct.memory import Memory
+from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.reconstruct.registrations import granted_expiry
+from sipaudit.reconstruct.transactions import AGAIN, Key, Transaction, of_response, transaction_key
+from sipaudit.sip.datagram import Datagram, Flow
+from sipaudit.sip.message import Response
+
+REGISTRAR_ANSWERS = frozenset({401, 407, *range(200, 300)})
+
+
+class Responses:
+    """Makes events of responses."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def take(self, item: Datagram, response: Response) -> Transaction | None:
+        """A response; returned is the transaction it belongs to."""
+        memory = self._memory
+        key = transaction_key(response, response.cseq.method)
+        found = memory.known.find(key) or memory.strange.find(key)
+        transaction = None if found is None else of_response(found, response, item.flow)
+        if transaction is None:
+            transaction = self._orphan(item, response, key)
+            if transaction is None:
+                return None
+        transaction.seen = memory.clock
+        status = response.status
+        bit = 1 << status // 100 if status != 100 else 1  # 100 is the next hop's, a class of its own
+        if transaction.classes & bit:
+            memory.repeated = True
+            if transaction.leg is not None:  # it may be another fork's
+                memory.calls.answered(transaction.leg, transaction, response, item, memory.clock)
+            return transaction
+        transaction.classes |= bit
+        if status > transaction.status:
+            transaction.status = status
+        if transaction.line is not None and transaction.from_phone:
+            self._answer(transaction, transaction.line, item, response)
+        elif transaction.phone is not None:
+            self._reply(transaction, transaction.phone, item, response)
+        return transaction
+
+    def _answer(self, transaction: Transaction, line: Line, item: Datagram, response: Response) -> None:
+        """A response reaches the phone."""
+        memory, phone = self._memory, line.owner
+        status, method, server = response.status, transaction.method, transaction.server
+        if server not in line.heard:
+            memory.heard(line, server)
+        if line.revision != line.view.revision:
+            memory.catch_up(line, item)
+        line.last = item.time
+        granted: int | None = None
+        own: bool | None = None
+        if method == "REGISTER":
+            if status in REGISTRAR_ANSWERS and transaction.flow.destination not in memory.servers.registrars:
+                self._answers_registers(transaction.flow)
+            if 200 <= status < 300:
+                line.registered = True
+                granted, own = granted_expiry(transaction.contact, response)
+                if granted is None and item.cut and transaction.asked:
+                    granted = int(transaction.asked)  # the snap length cut it off: nothing tells that it was not said
+        if not line.proven and 200 <= status < 300 and self._proves(transaction):
+            self._prove(line)
+        event = Answered(
+            item.time, item.capture, item.frame, phone.number, line.number, server, method, transaction.number, status,
+            transaction.time, transaction.in_dialog, granted, own, transaction.asked, response.retry_after,
+        )
+        if line.held is None:
+            memory.registry.out.append(event)
+        else:
+            memory.registry.emit(phone, line, event)
+        if status in AGAIN:
+            memory.may_ask_again(phone, transaction)
+        if transaction.leg is not None:
+            memory.calls.answered(transaction.leg, transaction, response, item, memory.clock)
+
+    def _proves(self, transaction: Transaction) -> bool:
+        """Whether a 2xx makes the sender a phone: to REGISTER, or to an INVITE that no phone answered."""
+        if transaction.method == "REGISTER":
+            return True
+        if transaction.method != "INVITE" or transaction.in_dialog:
+            return False
+        memory, flow = self._memory, transaction.flow
+        return memory.is_server(flow.destination, flow.destination_host, flow) \
+            or not memory.registry.is_phone(flow.destination_host)
+
+    def _prove(self, line: Line) -> None:
+        """The line is a phone's: its events are let go, and the servers it used are servers."""
+        memory = self._memory
+        shown = line.held is None
+        if memory.registry.prove(line) and not shown:
+            for known in line.owner.lines:
+                for server, flow in known.routes if known.held is None else ():
+                    memory.servers.note(server, flow)
+
+    def _answers_registers(self, flow: Flow) -> None:
+        """This address is a registrar's, and no phone's, though it may have been taken for one when its INVITEs were
+        answered."""
+        memory = self._memory
+        memory.servers.registered(flow)
+        if flow.source_host != flow.destination_host and memory.registry.withdraw(flow.destination_host):
+            memory.sights.clear()
+
+    def _reply(self, transaction: Transaction, phone: Phone, item: Datagram, response: Response) -> None:
+        """The phone answers a request."""
+        memory, status, leg = self._memory, response.status, transaction.leg
+        phone.last = item.time
+        if leg is not None and leg.line is None:
+            leg.line = transaction.line = memory.registry.of_contact(phone, response.contacts)
+        line = transaction.line
+        if line is not None:
+            line.last = item.time
+            if not line.proven and self._answers_entry(transaction, status):
+                self._prove(line)
+            memory.registry.emit(phone, line, Replied(
+                item.time, item.capture, item.frame, phone.number, line.number, transaction.server,
+                transaction.method, transaction.number, status, transaction.in_dialog, transaction.call,
+            ))
+        if leg is not None:
+            memory.calls.answered(leg, transaction, response, item, memory.clock)
+
+    def _answers_entry(self, transaction: Transaction, status: int) -> bool:
+        """Whether a phone accepts an INVITE from a server of an entry, as only a phone of that server would."""
+        return transaction.method == "INVITE" and 100 < status < 300 \
+            and self._memory.servers.in_entry(transaction.flow.source_host)
+
+    def _orphan(self, item: Datagram, response: Response, key: Key) -> Transaction | None:
+        """A response whose request is not in memory: lost, or older than the capture. None if it is nobody's."""
+        memory, flow, method = self._memory, item.flow, response.cseq.method
+        replies = memory.is_server(flow.destination, flow.destination_host, flow) \
+            or not memory.registry.is_phone(flow.destination_host)
+        host, tag = (flow.source_host, response.to.tag) if replies else (flow.destination_host, response.from_.tag)
+        leg = memory.calls.find(host, response.call_id, tag)
+        line = leg.line if leg is not None else None
+        if line is None and memory.registry.is_phone(host):
+            near = response.to if replies or method == "REGISTER" else response.from_
+            line = memory.registry.of_aor(host, near.uri)
+        if line is None:
+            memory.traffic.mid_life += 1
+            return None
+        memory.missing(line.owner, item, "a response without its request")
+        asked_on = flow if replies else _reversed(flow)
+        server = line.view.key(asked_on.destination, asked_on.destination_host, asked_on.destination_port)
+        address = flow.source if replies else flow.destination
+        if leg is None and method in CALL_METHODS and tag is not None:
+            leg = memory.calls.open(
+                (host, response.call_id, tag), line.owner, line, server, address, memory.clock, call=True)
+        memory.numbers += 1
+        transaction = Transaction(
+            memory.numbers, key, response.cseq.number, response.call_id, method, _reversed(flow), line, line.owner,
+            server, not replies, None, method != "INVITE" and method in CALL_METHODS, memory.clock,
+            contact=line.address if method == "REGISTER" else None, leg=leg,
+        )
+        memory.add(transaction, line.held)
+        return transaction
+
+
+def _reversed(flow: Flow) -> Flow:
+    return Flow(
+        flow.transport, flow.destination_host, flow.destination_port, flow.source_host, flow.source_port,
+        flow.destination, flow.source,
+    )

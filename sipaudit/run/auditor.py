@@ -1,0 +1,183 @@
+"""All lines replayed side by side: events in, faults and histories out.
+
+State is kept per line and server entry: moving between the entries of a line is
+fallback, to which no failover rule applies (reference-model.md 1, *server
+entry*), so each entry has a replay of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from sipaudit.model.absorb import absorb_line, absorb_phone
+from sipaudit.model.events import NO_LINE, Booted, ModelEvent
+from sipaudit.model.history import History, track_of
+from sipaudit.model.profile import Profile, vouched
+from sipaudit.model.replay import step
+from sipaudit.model.settings import LineSettings, ServerEntry, Tolerances
+from sipaudit.model.state import LineState, PhoneState
+from sipaudit.model.values import Frame
+from sipaudit.reconstruct.phones import Line
+from sipaudit.rulebook.faults import Faults
+from sipaudit.rulebook.rules import Rule
+
+NOBODYS = -1       # index of the replay for servers outside of all entries of the line
+LOSS_ALLOWED = 0.005
+NO_SETTINGS = LineSettings()
+
+
+class Naming:
+    """How events and servers are called in a report."""
+
+    def __init__(self, paths: list[str], server: Callable[[str], str], frames: dict[tuple[int, int], tuple[int, ...]]
+                 ) -> None:
+        self._paths = paths
+        self._frames = frames
+        self.server = server
+
+    def path(self, capture: int) -> str:
+        return self._paths[capture]
+
+    def frame(self, event: ModelEvent, phone: str) -> Frame:
+        several = self._frames.get((event.capture, event.frame))
+        return Frame(self._paths[event.capture], event.frame, round(event.time, 6), _summary(event, phone),
+                     None if several is None else list(several))
+
+
+def _summary(event: ModelEvent, phone: str) -> str:
+    """`REGISTER 10.1.0.5 → 10.0.0.1`: what a packet was, in a few words."""
+    server = getattr(event, "server", "").rpartition(":")[0]
+    method, status = getattr(event, "method", None), getattr(event, "status", None)
+    if method is None:
+        return f"{getattr(event, 'kind', type(event).__name__)} {server}"
+    return f"{method} {phone} → {server}" if status is None else f"{status} {method} {server} → {phone}"
+
+
+class LineReplay:
+    """One line at one of its entries, being replayed. Also the subject that its findings name."""
+
+    def __init__(self, line: Line, index: int, naming: Naming) -> None:
+        self.record = line
+        self.index = index
+        self.state = LineState()
+        self.history = History()
+        self._naming = naming
+        self._basis: tuple[object, ...] = ()
+        self._plain = Profile(NO_SETTINGS)
+        self.track = track_of(self._plain)
+
+    @property
+    def line(self) -> str:
+        return self.record.aor
+
+    @property
+    def phone(self) -> str:
+        return self.record.owner.address
+
+    @property
+    def settings(self) -> LineSettings:
+        return self.profile().settings
+
+    def server(self, key: str) -> str:
+        return self._naming.server(key)
+
+    def frame(self, event: ModelEvent) -> Frame:
+        return self._naming.frame(event, self.record.owner.host)
+
+    @property
+    def entry(self) -> ServerEntry | None:
+        entries = self.record.entries
+        return entries[self.index] if 0 <= self.index < len(entries) else None
+
+    def profile(self) -> Profile:
+        """What is known of the line itself; made anew when its declaration or its entry changed."""
+        entry, declaration, device = self.entry, self.record.declaration, self.record.device
+        basis = (entry, declaration, device)
+        if any(old is not new for old, new in zip(self._basis, basis, strict=False)) or not self._basis:
+            settings = declaration.settings
+            found = settings.get(entry.name if entry else "") or settings.get("") or NO_SETTINGS
+            model, firmware = self.record.model, self.record.firmware
+            self._plain = Profile(found, entry, self.record.owner.vendor, firmware, vouched(model, firmware))
+            self.track = track_of(self._plain)
+            self._basis = basis
+        return self._plain
+
+
+class Auditor:
+    """Replays every line. `lines` are reconstruction's records, `since` the time before which nothing is reported."""
+
+    def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances) -> None:
+        self.faults = Faults(rules)
+        self.since = float("-inf")
+        self.began = 0.0
+        self.loss: Callable[[], float] = lambda: 0.0
+        self._lines = lines
+        self._naming = naming
+        self._tolerances = tolerances
+        self._phones: dict[int, PhoneState] = {}
+        self._replays: dict[int, list[LineReplay]] = {}
+
+    def take(self, event: ModelEvent) -> None:
+        """One event of one line, or of a whole phone."""
+        if event.line == NO_LINE:
+            self._take_phone(event)
+            return
+        replay = self._replay(event)
+        profile = replay.profile()
+        phone = self._phones.get(event.phone)
+        taken = step(replay.state, phone or PhoneState(), event, lambda: self._full(replay))
+        replay.state = taken.after
+        self._phones[event.phone] = taken.phone
+        if taken.before is not taken.after:
+            replay.history.take(taken, profile, replay.track)
+        if event.time >= self.since:
+            self.faults.take(taken, replay)
+
+    def replays(self, line: int) -> list[LineReplay]:
+        """The replays of a line: one for each entry it used, in the order of its entries."""
+        return sorted(self._replays.get(line, []), key=lambda replay: (replay.index < 0, replay.index))
+
+    def _take_phone(self, event: ModelEvent) -> None:
+        self._phones[event.phone] = absorb_phone(self._phones.get(event.phone, PhoneState()), event)
+        if not isinstance(event, Booted):
+            return
+        for number in [line.number for line in self._lines.values() if line.phone == event.phone]:
+            for replay in self._replays.get(number, []):
+                replay.state = absorb_line(replay.state, self._phones[event.phone], event)
+
+    def _replay(self, event: ModelEvent) -> LineReplay:
+        replays = self._replays.get(event.line)
+        if replays is None:
+            replays = self._replays[event.line] = []
+        elif len(replays) == 1 and len(self._lines[event.line].entries) < 2 and replays[0].index == 0:
+            server = getattr(event, "server", None)
+            entry = replays[0].entry
+            if entry is None or server is None or entry.priority(server) is not None:
+                return replays[0]
+        return self._replay_at(replays, self._index(event), event.line)
+
+    def _replay_at(self, replays: list[LineReplay], index: int, line: int) -> LineReplay:
+        for replay in replays:
+            if replay.index == index:
+                return replay
+        replays.append(LineReplay(self._lines[line], index, self._naming))
+        return replays[-1]
+
+    def _index(self, event: ModelEvent) -> int:
+        """Which entry of the line an event belongs to: that of its server, or the one it names."""
+        entries = self._lines[event.line].entries
+        server, name = getattr(event, "server", None), getattr(event, "entry", None)
+        if not entries or (server is None and name is None):
+            return 0
+        for index, entry in enumerate(entries):
+            if entry.name == name or (server is not None and entry.priority(server) is not None):
+                return index
+        return NOBODYS
+
+    def _full(self, replay: LineReplay) -> Profile:
+        """The profile with what grows while the capture is read."""
+        plain, record = replay.profile(), replay.record
+        return Profile(
+            plain.settings, plain.entry, plain.vendor, plain.firmware, plain.vouched, record.owner.identity_unsure,
+            record.list_in_doubt, self.loss() > LOSS_ALLOWED, self.began, frozenset(record.heard), self._tolerances,
+        )

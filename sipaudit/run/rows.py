@@ -1,0 +1,83 @@
+"""Which messages a ladder shows, gathered while the route is driven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from sipaudit.errors import InputError
+from sipaudit.model.values import Finding, Report
+from sipaudit.reconstruct.reconstruction import SeenMessage
+from sipaudit.report.ladder import LadderRow
+from sipaudit.run.run import Run
+from sipaudit.sip.message import Malformed, Request, Response
+from sipaudit.sip.uri import aor
+
+ROWS_KEPT = 20_000   # messages drawn at most
+AROUND = 10.0        # seconds shown before and after a finding's evidence
+
+
+def finding_named(report: Report, name: str) -> Finding:
+    """The finding with this id. Raises InputError when the analysis has none."""
+    for finding in report.findings:
+        if finding.id == name:
+            return finding
+    known = ", ".join(finding.id for finding in report.findings[:5]) or "it has none"
+    raise InputError(f"no finding {name!r} in this analysis", fix=f"name one of its findings: {known}")
+
+
+class LadderRows:
+    """Gathers the messages of a line, a call or a finding; all of them when nothing is chosen."""
+
+    def __init__(self, *, line: str | None = None, call_id: str | None = None, finding: Finding | None = None) -> None:
+        self._line = line if finding is None else finding.line
+        self._call_id = call_id
+        self._host = None if finding is None or finding.phone is None else finding.phone.rpartition(":")[0].strip("[]")
+        times = [frame.time for frame in finding.evidence] if finding else []
+        self._start = min(times, default=float("-inf")) - AROUND
+        self._end = max(times, default=float("inf")) + AROUND
+        self._marks = {frame.frame: finding.id for frame in finding.evidence} if finding else {}
+        self._seen: list[SeenMessage] = []
+        self._more = 0
+
+    def see(self, seen: SeenMessage) -> None:
+        """Keep a message that is wanted."""
+        if not self._wanted(seen):
+            return
+        if len(self._seen) < ROWS_KEPT:
+            self._seen.append(seen)
+        else:
+            self._more += 1
+
+    def _wanted(self, seen: SeenMessage) -> bool:
+        message, flow = seen.message, seen.item.flow
+        if not self._start <= seen.item.time <= self._end:
+            return False
+        if self._host is not None and self._host not in (flow.source_host, flow.destination_host):
+            return False
+        if isinstance(message, Malformed):
+            return self._line is None and self._call_id is None
+        if self._call_id is not None and message.call_id != self._call_id:
+            return False
+        return self._line is None or self._line in (aor(message.from_.uri), aor(message.to.uri))
+
+    def done(self, run: Run, warn: Callable[[str], None]) -> list[LadderRow]:
+        """The rows, in order of time as captured."""
+        if self._more:
+            warn(f"{self._more} more messages are not drawn: choose a line, a call, or --from and --to")
+        return list(self._rows(run))
+
+    def _rows(self, run: Run) -> Iterable[LadderRow]:
+        for seen in self._seen:
+            item = seen.item
+            if run.span.holds(item.time):
+                yield LadderRow(item.time, run.naming.path(item.capture), item.frame, item.flow.source,
+                                item.flow.destination, _text(seen), seen.retransmission, self._marks.get(item.frame))
+
+
+def _text(seen: SeenMessage) -> str:
+    message = seen.message
+    if isinstance(message, Request):
+        return message.method
+    if isinstance(message, Response):
+        return f"{message.status} {message.reason}".rstrip()
+    return f"malformed: {', '.join(message.defects)}"

@@ -1,0 +1,140 @@
+"""One pass over the captures of a job: the route from packets to judged steps, and the report at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from sipaudit.capture.captures import Captures
+from sipaudit.capture.files import CaptureFile, resolve
+from sipaudit.model.events import ModelEvent
+from sipaudit.model.values import KnownEvent, Report, ServerSummary, moment
+from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
+from sipaudit.reconstruct.servers import Server
+from sipaudit.rulebook.pack import load_pack
+from sipaudit.run.auditor import Auditor, Naming
+from sipaudit.run.job import Brief, Job, understand
+from sipaudit.run.summary import Span, build, capture_summary, estimate, printable
+from sipaudit.settings.site import Site
+from sipaudit.sip.datagram import Datagram
+
+FRAMES_KEPT = 50_000    # messages of several frames whose frames are remembered
+
+Warn = Callable[[str], None]
+Observer = Callable[[SeenMessage], None]
+Listener = Callable[[ModelEvent], None]
+
+
+class Progress(Protocol):
+    """Is told how far reading has come, in bytes; a total of 0 is unknown."""
+
+    def start(self, total_bytes: int) -> None: ...
+    def advance(self, n: int) -> None: ...
+    def stop(self) -> None: ...
+
+
+class SiteKnowledge:
+    """What reconstruction may ask of the site file."""
+
+    def __init__(self, site: Site) -> None:
+        self.entries = site.entries
+        self.declare = site.declare
+        self.declares_phone = site.declares_phone
+        self.emergency = frozenset(site.emergency)
+
+
+class Run:
+    """A job under way. Making one checks everything that can be checked before a packet is read.
+
+    `observer` sees every message, `listener` every model event; `reread` says that the captures will be read twice,
+    so that a pipe is spooled.
+    """
+
+    def __init__(self, job: Job, warn: Warn, *, observer: Observer | None = None, listener: Listener | None = None,
+                 reread: bool = False) -> None:
+        self.job = job
+        self._observer = observer
+        self._listener = listener
+        self._brief: Brief = understand(job)
+        self._rules = load_pack()
+        timed = any(when is not None for when in (self._brief.start, self._brief.end)) or bool(self._brief.events)
+        resolved = resolve(job.paths, reread=reread or timed or job.keylog is not None or job.engine == "tshark")
+        for skipped in resolved.skipped:
+            warn(f"skipped {skipped}")
+        for sentence in self._brief.site.warnings:
+            warn(sentence)
+        self._open(resolved.files)
+
+    def _open(self, files: list[CaptureFile]) -> None:
+        self._files = files
+        brief, job = self._brief, self.job
+        first = min((file.first for file in files if file.first is not None), default=0.0)
+        self.span = Span(None if brief.start is None else brief.start.resolve(first),
+                         None if brief.end is None else brief.end.resolve(first))
+        self._events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
+        self._progress: Progress | None = None
+        self.captures = Captures(
+            files, engine=job.engine, bpf=job.bpf, keylog=job.keylog, progress=self._advance,
+            until=None if brief.end is None else self.span.end,
+        )
+        self._named: dict[str, str] = {}
+        self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.reconstruction = Reconstruction(SiteKnowledge(brief.site), observer=self._observer)
+        self.naming = Naming([printable(file.path) for file in files], self.server, self._frames)
+        self.auditor = Auditor(self._rules, self.reconstruction.lines, self.naming, brief.site.tolerances)
+        self.auditor.since, self.auditor.began = self.span.start, first
+        self.auditor.loss = self._loss
+
+    def _advance(self, count: int) -> None:
+        if self._progress is not None:
+            self._progress.advance(count)
+
+    def drive(self, progress: Progress | None = None) -> None:
+        """The whole route, packet by packet."""
+        self._progress = progress
+        if progress is not None:
+            progress.start(0)
+        feed, take, listener = self.reconstruction.feed, self.auditor.take, self._listener
+        for item in self.captures:
+            if type(item) is Datagram and item.frames:
+                self._remember(item)
+            for event in feed(item):
+                take(event)
+                if listener is not None:
+                    listener(event)
+        self.reconstruction.finish()
+
+    def _remember(self, item: Datagram) -> None:
+        """Keep the frames of a message that came in several, for evidence; the oldest are forgotten."""
+        if len(self._frames) >= FRAMES_KEPT:
+            del self._frames[next(iter(self._frames))]
+        self._frames[item.capture, item.frame] = item.frames
+
+    def _loss(self) -> float:
+        """The share of packets that the captures lack, as far as it was measured until now."""
+        traffic = self.reconstruction.traffic
+        return max((estimate(health, traffic.get(index)) for index, health in enumerate(self.captures.health)),
+                   default=0.0)
+
+    def server(self, key: str) -> str:
+        """`10.0.0.1:5060/udp`: a server with the transport of its entry, else the first one seen."""
+        if key not in self._named:
+            self._named = {one.key: f"{one.key}/{_transport(one)}" for one in self.reconstruction.servers}
+        return self._named.get(key, f"{key}/udp")
+
+    def report(self) -> Report:
+        """What was found, once the route has been driven."""
+        traffic = self.reconstruction.traffic
+        captures = [capture_summary(health, traffic.get(index)) for index, health in enumerate(self.captures.health)]
+        now = max((health.last for health in self.captures.health if health.last is not None), default=0.0)
+        servers = [ServerSummary(self.server(server.key), server.name, server.entry.name if server.entry else None,
+                                 server.priority, list(server.transports)) for server in self.reconstruction.servers]
+        servers.sort(key=lambda row: (row.entry or "~", row.priority or 0, row.server))
+        return build(self.auditor, self.reconstruction.lines.values(), captures, servers, self._events, self.span,
+                     min(now, self.span.end))
+
+
+def _transport(server: Server) -> str:
+    """The transport of the server in its entry, else the first one seen."""
+    listed = next((one for one in server.entry.servers if one.key == server.key), None) if server.entry else None
+    return listed.transport if listed else next(iter(server.transports), "udp")

@@ -1,0 +1,172 @@
+"""The report put together from what reading, replaying and judging left behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from sipaudit import __version__
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.model.history import MoveSeen, RegistrationSeen, TrySeen
+from sipaudit.model.settings import LineSettings
+from sipaudit.model.values import (
+    SCHEMA,
+    CaptureSummary,
+    ClockStep,
+    KnownEvent,
+    LineSummary,
+    Loss,
+    Move,
+    Reached,
+    Reason,
+    Registration,
+    Report,
+    ServerSummary,
+    SettingValue,
+    Try,
+    Undecided,
+    moment,
+)
+from sipaudit.reconstruct.phones import Line
+from sipaudit.reconstruct.traffic import Traffic
+from sipaudit.run.auditor import Auditor, LineReplay
+
+
+class Span:
+    """What is reported of: times from `start` to `end`, both in seconds since the epoch."""
+
+    def __init__(self, start: float | None, end: float | None) -> None:
+        self.start = float("-inf") if start is None else start
+        self.end = float("inf") if end is None else end
+
+    def holds(self, time: float) -> bool:
+        return self.start <= time <= self.end
+
+
+def capture_summary(health: CaptureHealth, traffic: Traffic | None) -> CaptureSummary:
+    """One capture with its health (contract.md 3)."""
+    messages = traffic.sip_messages if traffic else 0
+    halves = traffic.missing_halves if traffic else 0
+    encrypted = Counter(health.encrypted) or Counter(traffic.encrypted if traffic else {})
+    return CaptureSummary(
+        path=printable(health.path), packets=health.packets, sip_messages=messages, first=_time(health.first),
+        last=_time(health.last), truncated=health.truncated, link_types=list(health.link_types),
+        undecoded=_sorted(health.undecoded), duplicates=health.duplicates, snaplen_cut=health.snaplen_cut,
+        clock_steps=[ClockStep(frame, moment(time), round(seconds, 6)) for frame, time, seconds in health.clock_steps],
+        malformed=_sorted(traffic.malformed if traffic else {}), one_way=traffic.one_way if traffic else 0,
+        mid_life=traffic.mid_life if traffic else 0, encrypted=_sorted(encrypted),
+        loss=Loss(health.kernel_drops, health.tcp_gaps, halves, round(estimate(health, traffic), 6)),
+    )
+
+
+def estimate(health: CaptureHealth, traffic: Traffic | None) -> float:
+    """The share of packets that the capture lacks, as far as it can be measured: the larger of drops and halves."""
+    messages = traffic.sip_messages if traffic else 0
+    halves = traffic.missing_halves / (messages + traffic.missing_halves) if traffic and traffic.missing_halves else 0.0
+    drops = (health.kernel_drops or 0) / (health.packets + (health.kernel_drops or 0)) if health.kernel_drops else 0.0
+    return max(halves, drops)
+
+
+def printable(path: str) -> str:
+    """A file name as text: bytes that are no UTF-8 are escaped, so that every output can hold it."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _time(seconds: float | None) -> float | None:
+    return None if seconds is None else moment(seconds)
+
+
+def _sorted(counts: dict[str, int]) -> dict[str, int]:
+    return {key: counts[key] for key in sorted(counts)}
+
+
+def build(
+    auditor: Auditor, lines: dict[int, Line], captures: list[CaptureSummary], servers: list[ServerSummary],
+    events: list[KnownEvent], span: Span, now: float,
+) -> Report:
+    """The report of everything within `span`; `now` is the time of the last packet read.
+
+    What was taken for a phone and turned out to be none is not among `lines`, and counts for nothing.
+    """
+    shown = [line for line in lines.values() if line.last >= span.start]
+    rows = sorted((_line(line, auditor, span, now) for line in shown),
+                  key=lambda row: (row.line, row.phone, row.contact or ""))
+    checks = [auditor.faults.checks[key] for key in sorted({(line.aor, line.owner.address) for line in shown})
+              if key in auditor.faults.checks]
+    open_checks = sum((each.open for each in checks), Counter[tuple[str, Reason]]())
+    reached = sum((each.reached for each in checks), Counter[str]())
+    return Report(
+        schema=SCHEMA, generator=f"sipaudit {__version__}", captures=captures, servers=servers, lines=rows,
+        findings=auditor.faults.findings(lambda event: event.line in lines and span.holds(event.time)),
+        inconclusive=_undecided(open_checks), reached=[Reached(rule, reached[rule]) for rule in sorted(reached)],
+        incidents=[], events=[event for event in events if span.holds(event.time)],
+    )
+
+
+def _undecided(counts: Counter[tuple[str, Reason]]) -> list[Undecided]:
+    return [Undecided(rule, reason, count) for (rule, reason), count in sorted(counts.items())]
+
+
+def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
+    replays = auditor.replays(line.number)
+    main = replays[0] if replays else None
+    settings = main.settings if main else LineSettings()
+    checks = auditor.faults.checks.get((line.aor, line.owner.address))
+    undecided = checks.open if checks else Counter()
+    stay = main.state.stays[main.track] if main else None
+    return LineSummary(
+        line=line.aor, phone=line.owner.address, contact=line.contact, mac=line.mac, user_agent=line.user_agent,
+        model=line.model, firmware=line.firmware, label=line.declaration.label, group=line.declaration.group,
+        entry=line.entries[0].name if line.entries else None, entries=[entry.name for entry in line.entries],
+        regime=settings.regime, mode=settings.mode, working=main.server(stay.server) if main and stay else None,
+        first=moment(line.first), last=moment(line.last), calls=line.calls, settings=_settings(settings),
+        moves=_sorted_rows(_move(move, replay) for replay in replays for move in replay.history.moves
+                           if span.holds(move.time)),
+        tries=[_try(seen, replay) for replay in replays for seen in replay.history.tries
+               if span.holds(seen.request.time)],
+        registrations=[_registration(row, replay) for replay in replays
+                       for row in replay.history.registrations(replay.state, now, replay.profile())
+                       if row.since <= span.end and (row.until is None or row.until >= span.start)],
+        inconclusive=_undecided(undecided), declare=_wanted(undecided),
+    )
+
+
+def _sorted_rows(moves: Iterable[Move]) -> list[Move]:
+    return sorted(moves, key=lambda move: move.time)
+
+
+def _settings(settings: LineSettings) -> dict[str, SettingValue]:
+    return {name: SettingValue(setting.value, setting.source, setting.origin)
+            for name, setting in sorted(settings.values.items())}
+
+
+def _move(move: MoveSeen, replay: LineReplay) -> Move:
+    return Move(
+        time=moment(move.time), first_packet=_time(move.first_packet), kind=move.kind,
+        from_=replay.server(move.source), to=replay.server(move.target), cause=move.cause,
+        evidence=[replay.frame(event) for event in move.evidence],
+    )
+
+
+def _try(seen: TrySeen, replay: LineReplay) -> Try:
+    request = seen.request
+    return Try(moment(request.time), replay.server(request.server), request.method, seen.result)
+
+
+def _registration(row: RegistrationSeen, replay: LineReplay) -> Registration:
+    return Registration(
+        server=replay.server(row.server), from_=moment(row.since), until=_time(row.until),
+        expires=None if row.expires is None else round(row.expires, 3), refreshes=row.refreshes, end=row.end,
+    )
+
+
+DECLARE = {
+    Reason.SETTINGS_UNKNOWN: "settings", Reason.SETTINGS_AMBIGUOUS: "settings", Reason.ENTRY_UNKNOWN: "entry",
+    Reason.TTL_UNKNOWN: "dns_ttl",
+}
+
+
+def _wanted(undecided: Counter[tuple[str, Reason]]) -> list[str]:
+    """What to declare so that more could be decided for this line."""
+    return sorted({DECLARE[reason] for _, reason in undecided if reason in DECLARE})
+

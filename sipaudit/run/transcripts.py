@@ -1,0 +1,76 @@
+"""A capture written in the scenario language, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sipaudit.model.events import NO_LINE, ModelEvent
+from sipaudit.model.profile import Profile
+from sipaudit.model.transcript import Transcript
+from sipaudit.model.values import Finding
+from sipaudit.reconstruct.phones import Line
+from sipaudit.run.run import Run
+
+EVENTS_KEPT = 1_000_000
+LETTERS = "PSTUVWXYZ"
+
+
+class Transcripts:
+    """Keeps the model events of a run and writes them out by line."""
+
+    def __init__(self) -> None:
+        self._events: list[ModelEvent] = []
+        self._more = 0
+
+    def take(self, event: ModelEvent) -> None:
+        if len(self._events) < EVENTS_KEPT:
+            self._events.append(event)
+        else:
+            self._more += 1
+
+    def text(self, run: Run, wanted: str | None, warn: Callable[[str], None]) -> Iterator[str]:
+        """The scenario of each line (of `wanted`, an AOR, alone), with what was found below its rule."""
+        findings = run.report().findings
+        if self._more:
+            warn(f"{self._more} events more are not printed: choose --from and --to")
+        for line in sorted(run.reconstruction.lines.values(), key=lambda line: (line.aor, line.owner.address)):
+            if wanted is None or line.aor == wanted:
+                yield from self._line(run, line, findings)
+
+    def _line(self, run: Run, line: Line, findings: list[Finding]) -> Iterator[str]:
+        events = [event for event in self._events if run.span.holds(event.time)
+                  and (event.line == line.number or (event.line == NO_LINE and event.phone == line.phone))]
+        if not events:
+            return
+        names = _names(line, events)
+        origin = events[0].time
+        transcript = Transcript(names, origin)
+        replays = run.auditor.replays(line.number)
+        yield f"# {line.aor} at {line.owner.address}, 0 is {origin:.6f}"
+        yield from _headers(names, replays[0].profile() if replays else None, line, origin - run.auditor.began)
+        yield from (transcript.line(event) for event in events)
+        yield "----"
+        yield from (f"{(finding.time or 0.0) - origin:.3f} {finding.rule} "
+                    f"{transcript.name((finding.server or '').partition('/')[0])} {finding.confidence}"
+                    + "".join(f" {doubt}" for doubt in finding.assumptions)
+                    for finding in findings if finding.line == line.aor and finding.phone == line.owner.address)
+        yield ""
+
+
+def _names(line: Line, events: list[ModelEvent]) -> dict[str, str]:
+    """Short names for the servers: those of the entry in its order, then the others as they come."""
+    keys = [server.key for entry in line.entries for server in entry.servers]
+    keys += [server for event in events if (server := getattr(event, "server", None))]
+    unique = list(dict.fromkeys(keys))
+    return {LETTERS[index] if index < len(LETTERS) else f"S{index}": key for index, key in enumerate(unique)}
+
+
+def _headers(names: dict[str, str], profile: Profile | None, line: Line, covered: float) -> Iterator[str]:
+    yield "entry: " + " ".join(f"{name}={key}" for name, key in names.items())
+    if profile is not None and profile.settings.values:
+        known = {name: setting.value for name, setting in sorted(profile.settings.values.items())}
+        yield "settings: " + " ".join(f"{name}={value}" for name, value in known.items() if value is not None)
+    yield f"agent: {line.model or 'unknown'} {line.firmware or ''}".rstrip()
+    if profile is not None and profile.entry is not None and profile.entry.dns_ttl is not None:
+        yield f"ttl: {profile.entry.dns_ttl}"
+    yield f"covered: {max(covered, 0.0):.3f}"
