@@ -30,7 +30,7 @@ def analyze(job: Job, *, progress: Progress | None = None, warn: Warn = print) -
 
 def phones(job: Job, *, at: str | None = None, progress: Progress | None = None, warn: Warn = print) -> Report:
     """The report as it stood at the time `at` (a TIME; default: at the end)."""
-    return analyze(job if at is None else job.until(at), progress=progress, warn=warn)
+    return analyze(job if at is None else job.until(at, "--at"), progress=progress, warn=warn)
 
 
 def ladder(

@@ -40,7 +40,7 @@ class Captures:
         self._keylog = keylog
         self._until = until
         self._progress = progress or (lambda _: None)
-        self._prefilter = Prefilter()
+        self.prefilter = Prefilter()
         link_types = {link_type for file in files for link_type in file.link_types}
         self._bpf = None if bpf is None else BpfFilter(bpf, link_types or {linktypes.ETHERNET})
 
@@ -66,5 +66,5 @@ class Captures:
 
     def _packets(self, index: int) -> Iterator[list[Packet]]:
         health = self.health[index]
-        intake = Intake(health, self._prefilter, self._bpf, self._until)
+        intake = Intake(health, self.prefilter, self._bpf, self._until)
         return intake.packets(batches(self._files[index], health, self._progress))

@@ -9,6 +9,7 @@ SIP_PORT, SIPS_PORT, DNS_PORT = 5060, 5061, 53
 _KEEPALIVE = Stop("keepalive", Tally.CONTENT)
 _ESP = Stop("esp", Tally.ENCRYPTED)
 _DTLS = Stop("dtls", Tally.ENCRYPTED)
+_STUN, _RTP, _UDP, _IKE = (Stop(kind, Tally.CONTENT) for kind in ("stun", "rtp-like", "udp", "ike"))
 _NAMED_PORTS = {53: "dns", 5353: "mdns", 5355: "mdns", 67: "dhcp", 68: "dhcp", 123: "ntp", 69: "tftp", 514: "syslog",
                 161: "snmp", 162: "snmp", 500: "ike", 1900: "ssdp", 137: "netbios", 138: "netbios"}
 _NAT_T = 4500
@@ -30,7 +31,7 @@ def udp_stop(source_port: int, destination_port: int, payload: bytes) -> Stop:
     """How a UDP payload without SIP is counted."""
     ports = (source_port, destination_port)
     if _NAT_T in ports and len(payload) > 4:  # RFC 3948 2: four zero bytes mark IKE, anything else is an SPI
-        return _ESP if payload[:4] != b"\0\0\0\0" else Stop("ike", Tally.CONTENT)
+        return _ESP if payload[:4] != b"\0\0\0\0" else _IKE
     for port in ports:
         if port in _NAMED_PORTS:
             return Stop(_NAMED_PORTS[port], Tally.CONTENT)
@@ -39,6 +40,5 @@ def udp_stop(source_port: int, destination_port: int, payload: bytes) -> Stop:
     if SIPS_PORT in ports and 20 <= payload[0] <= 23 and payload[1:2] == b"\xfe":
         return _DTLS
     if is_stun(payload):
-        return Stop("stun", Tally.CONTENT)
-    is_rtp = len(payload) >= 12 and payload[0] >> 6 == 2  # version 2 (RFC 3550 5.1), RTCP as well
-    return Stop("rtp-like" if is_rtp else "udp", Tally.CONTENT)
+        return _STUN
+    return _RTP if len(payload) >= 12 and payload[0] >> 6 == 2 else _UDP  # version 2 (RFC 3550 5.1), RTCP as well

@@ -23,7 +23,7 @@ from .health import CaptureHealth
 from .hep import SIP, HepPacket, parse_hep
 from .icmp import transport_error
 from .ip import ICMP, ICMP6, TCP, UDP, Fragment, IpPacket, behind_extensions, parse_ip, protocol_stop
-from .layers import NESTING, TRUNCATED, Inner, Stop, Tally, descend
+from .layers import NESTING, TRUNCATED, Stop, Tally, descend
 from .link import by_link_type
 from .linktypes import ETHERNET, LINUX_SLL
 from .packet import Packet
@@ -43,6 +43,7 @@ _SHORTEST = 16 + 2 * 4 + 28  # the longest link header of the short road, IPv4 a
 # Most messages begin so; `looks_like_sip` says yes to each, and would take a third of the short road to say it
 _USUAL_STARTS = (b"SIP/2.0 ", b"REGISTER sip:", b"INVITE sip:", b"SUBSCRIBE sip:", b"NOTIFY sip:", b"OPTIONS sip:")
 _VLAN = frozenset((b"\x81\x00", b"\x88\xa8", b"\x91\x00"))
+_IP = (b"\x08\x00", b"\x86\xdd")
 _RST = 0x04
 _COOKED_ETHERNET = b"\x00\x01\x00\x06"  # ARPHRD_ETHER with a 6 byte address
 
@@ -95,12 +96,12 @@ class Decoder:
         kind, total, carried, length = _IP4_UDP.unpack_from(data, at - 2)
         end = at + total
         if kind & 0xFFFFFF00 != 0x08004500 or carried & 0x3FFF00FF != UDP or length != total - 20 or end > len(data):
-            return self._counted(capture, self._layered(packet, capture))
+            return self._counted(capture, self._untagged(packet, capture, at))
         payload = data[at + 28 : end]
         if not (payload.startswith(_USUAL_STARTS) or looks_like_sip(payload)) or (
             link_type == LINUX_SLL and data[2:6] != _COOKED_ETHERNET
         ):
-            return self._counted(capture, self._layered(packet, capture))
+            return self._counted(capture, self._untagged(packet, capture, at))
         if self._duplicates.seen(time, data[at:end]):
             self._health[capture].duplicates += 1
             return None
@@ -125,28 +126,42 @@ class Decoder:
         result.count(self._health[capture])
         return None
 
-    def _layered(self, packet: Packet, capture: int) -> Result:
-        """The long road: link headers, then IP, then what the IP packet tunnels, until a transport comes."""
+    def _untagged(self, packet: Packet, capture: int, at: int) -> Result:
+        """The long road from where the short one left it: the link header and its tags end at `at`."""
         time, frame, link_type, data, wire_length = packet
-        origin = _Origin(time, capture, frame)
-        step = by_link_type(link_type, data)
+        if data[at - 2 : at] not in _IP or (link_type == LINUX_SLL and data[2:6] != _COOKED_ETHERNET):
+            return self._layered(packet, capture)
+        missing = wire_length > len(data)
+        return self._network(_Origin(time, capture, frame, (), data[6:12]), parse_ip(data[at:], missing), missing)
+
+    def _layered(self, packet: Packet, capture: int) -> Result:
+        """The long road from its beginning: link headers, one after the other."""
+        time, frame, link_type, data, wire_length = packet
+        below = descend(by_link_type(link_type, data))
+        if isinstance(below, Stop):
+            return below
+        missing = wire_length > len(data)
+        return self._network(_Origin(time, capture, frame, (), below.mac), parse_ip(below.data, missing), missing)
+
+    def _network(self, origin: _Origin, ip: IpPacket | Stop, missing: bool) -> Result:
+        """From an IP packet through what it tunnels to a transport. `missing`: the snap length cut the frame."""
         for _ in range(TUNNELS + 1):
-            below = descend(step)
-            ip = below if isinstance(below, Stop) else parse_ip(below.data, wire_length > len(data))
             if isinstance(ip, Stop):
                 return ip
-            if isinstance(below, Inner):
-                origin = _Origin(time, capture, frame, origin.frames, below.mac)
             if ip.fragment is not None:
                 whole = self._defragmented(origin, ip, ip.fragment)
                 if whole is None or isinstance(whole, Stop):
                     return whole
                 ip, frames = whole
-                origin = _Origin(time, capture, frame, frames, origin.mac)
+                origin = _Origin(origin.time, origin.capture, origin.frame, frames, origin.mac)
             inner = tunnelled(ip)
             if inner is None:
                 return self._transport(origin, ip)
-            step = inner
+            below = descend(inner)
+            if isinstance(below, Stop):
+                return below
+            origin = _Origin(origin.time, origin.capture, origin.frame, origin.frames, below.mac)
+            ip = parse_ip(below.data, missing)
         return NESTING
 
     def _defragmented(

@@ -7,10 +7,10 @@ from msgspec import Struct
 from .layers import TRUNCATED, Stop, Tally
 
 UDP, TCP, ICMP, ICMP6, ESP, AH, FRAGMENT = 17, 6, 1, 58, 50, 51, 44
-EXTENSIONS = 16  # extension headers followed in one packet; RFC 8200 4.1 knows six kinds, each once or twice
+EXTENSION_HEADERS = 16  # extension headers followed in one packet; RFC 8200 4.1 knows six kinds, each once or twice
 
 _BAD_HEADER = Stop("ip-header")
-_SKIPPED = (0, 43, 60)  # hop-by-hop, routing, destination options
+_EXTENSIONS = (0, 43, 60, AH, FRAGMENT)  # 0, 43, 60: hop-by-hop, routing and destination options
 _PROTOCOL_STOPS = {
     2: Stop("igmp", Tally.CONTENT), 59: Stop("ip-empty", Tally.CONTENT), 88: Stop("eigrp", Tally.CONTENT),
     89: Stop("ospf", Tally.CONTENT), 103: Stop("pim", Tally.CONTENT), 112: Stop("vrrp", Tally.CONTENT),
@@ -69,12 +69,12 @@ def _parse_ip4(data: bytes, missing: bool) -> IpPacket | Stop:
     cut = total > len(data) if total else missing
     end = min(total or len(data), len(data))
     place = int.from_bytes(data[6:8], "big")
-    start, more = (place & 0x1FFF) * 8, bool(place & 0x2000)
     fragment = None
-    if start or more:
-        fragment = Fragment(data[4:6] + data[9:10], start, start + (total or end) - header, more)
+    if place & 0x3FFF:
+        start = (place & 0x1FFF) * 8
+        fragment = Fragment(data[4:6] + data[9:10], start, start + (total or end) - header, bool(place & 0x2000))
     packet = IpPacket(data[12:16], data[16:20], data[9], data[header:end], cut, fragment, data[:end])
-    return packet if fragment else behind_extensions(packet)
+    return packet if fragment or data[9] not in _EXTENSIONS else behind_extensions(packet)
 
 
 def _parse_ip6(data: bytes, missing: bool) -> IpPacket | Stop:
@@ -84,7 +84,7 @@ def _parse_ip6(data: bytes, missing: bool) -> IpPacket | Stop:
     cut = 40 + total > len(data) if total else missing
     end = min(40 + total if total else len(data), len(data))
     packet = IpPacket(data[8:24], data[24:40], data[6], data[40:end], cut, None, data[:end])
-    return behind_extensions(packet, total or end - 40)
+    return packet if data[6] not in _EXTENSIONS else behind_extensions(packet, total or end - 40)
 
 
 def behind_extensions(packet: IpPacket, declared: int = 0) -> IpPacket | Stop:
@@ -93,8 +93,8 @@ def behind_extensions(packet: IpPacket, declared: int = 0) -> IpPacket | Stop:
     `declared` is the payload's length by the IP header, which a fragment needs to know its end (IPv6 only).
     """
     protocol, payload, at = packet.protocol, packet.payload, 0
-    for _ in range(EXTENSIONS):
-        if protocol not in _SKIPPED and protocol not in (AH, FRAGMENT):
+    for _ in range(EXTENSION_HEADERS):
+        if protocol not in _EXTENSIONS:
             return packet if at == 0 else _moved(packet, protocol, at, None)
         if at + 8 > len(payload):
             return TRUNCATED

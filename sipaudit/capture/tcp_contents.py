@@ -88,8 +88,8 @@ class Contents:
     def _begin_sip(self, half: Half) -> None:
         half.pair.sip = True
         for each in (half, half.peer):
-            end = each.places[-1].end if each.places else each.reassembly.position
-            each.framer = Framer(self._limit, end - len(each.opening))
+            begin = (each.places[-1].end if each.places else each.reassembly.position) - len(each.opening)
+            each.framer = Framer(self._limit, begin, synced=begin == 0 and each.isn is not None)
 
     def _begin_tls(self, half: Half, place: Place) -> None:
         """Note the server's port; follow the connection only where SIP is expected."""

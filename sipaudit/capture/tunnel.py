@@ -18,18 +18,16 @@ _GRE_KEEPALIVE = 0
 
 def tunnelled(packet: IpPacket) -> Peeled | None:
     """What `packet` tunnels, None when it is no tunnel (or its header is not one of that tunnel's)."""
+    if packet.protocol == UDP:
+        port = int.from_bytes(packet.payload[2:4], "big")
+        return udp_tunnelled(port, packet.payload[8:]) if port in TUNNEL_PORTS else None
     peel = _PROTOCOLS.get(packet.protocol)
-    if peel:
-        return peel(packet.payload)
-    if packet.protocol != UDP or len(packet.payload) < 8:
-        return None
-    return udp_tunnelled(int.from_bytes(packet.payload[2:4], "big"), packet.payload[8:])
+    return peel(packet.payload) if peel else None
 
 
 def udp_tunnelled(port: int, payload: bytes) -> Peeled | None:
-    """What a UDP payload to this destination port tunnels; a phone may have been given such a port for SIP."""
-    read = TUNNEL_PORTS.get(port)
-    return read(payload) if read and not looks_like_sip(payload) else None
+    """What a UDP payload to one of TUNNEL_PORTS tunnels; a phone may have been given such a port for SIP."""
+    return None if looks_like_sip(payload) else TUNNEL_PORTS[port](payload)
 
 
 def bare_ip(data: bytes) -> Peeled:

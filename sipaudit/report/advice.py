@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipaudit.model.values import Reason
+from sipaudit.model.values import Assumption, Reason
 
 CAPTURING = "docs/capturing.md"
 
@@ -30,4 +30,13 @@ ADVICE: dict[Reason, str] = {
     Reason.VENDOR_UNMODELLED: "The model knows Polycom phones; others are judged by F1-F4 only.",
     Reason.EVICTED: "Too many lines at once: this one's history was dropped to stay within memory.",
     Reason.READINGS_DIFFER: "The advisory can be read both ways here.",
+}
+
+ASSUMED: dict[Assumption, str] = {
+    Assumption.LIST_AS_RESOLVED: "the phone has the servers of the entry, although another address was seen",
+    Assumption.CAPTURE_COMPLETE: "the capture holds all packets of this phone, although some are missing nearby",
+    Assumption.FIRMWARE_OBEYS: "this model and firmware obey the advisory, which does not name them",
+    Assumption.SETTINGS_IN_FORCE: "the settings were in force before the phone's boot",
+    Assumption.TTL_FROM_FAILOVER: "the declared TTL began to run at the failover",
+    Assumption.NO_EARLIER_STAY: "no registration there from before the capture is still alive",
 }

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from sipaudit.report.screen import Screen
 from sipaudit.safe_text import safe_text
-from sipaudit.settings.times import TimeStyle, format_time, parse_zone
+from sipaudit.times import TimeStyle, format_time, parse_zone
 
 COLUMNS_MAX = 6      # addresses side by side; more are written out in the line
 COLUMN_MIN = 16

@@ -6,7 +6,7 @@ from datetime import tzinfo
 
 from sipaudit.model.values import LineSummary, Registration, Report
 from sipaudit.report.screen import Screen
-from sipaudit.settings.times import TimeStyle, format_time, parse_zone
+from sipaudit.times import TimeStyle, format_time, parse_zone
 
 
 def render(report: Report, zone: str, width: int, color: bool) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -40,14 +41,17 @@ class Screen:
         self._console.print(Text(text, style=style), no_wrap=True, overflow="ignore", crop=False)
 
     def table(
-        self, columns: Iterable[str], rows: Iterable[Iterable[object]], right: frozenset[str] = frozenset()
+        self, columns: Sequence[str], rows: Iterable[Iterable[object]], right: frozenset[str] = frozenset()
     ) -> None:
-        """A plain table; None is drawn as a dash."""
+        """A plain table; None is drawn as a dash, and a column that is empty throughout is left out."""
+        cells = [list(row) for row in rows]
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for column in columns:
-            table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(Text("-" if cell is None else safe_text(str(cell))) for cell in row))
+        kept = [index for index, _ in enumerate(columns) if any(row[index] is not None for row in cells)]
+        for index in kept:
+            side: Literal["left", "right"] = "right" if columns[index] in right else "left"
+            table.add_column(columns[index], justify=side, overflow="fold")
+        for row in cells:
+            table.add_row(*("-" if row[index] is None else Text(safe_text(str(row[index]))) for index in kept))
         self._console.print(table)
 
     def text(self) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from datetime import tzinfo
 
-from sipaudit.model.values import CaptureSummary, Finding, LineSummary, Report, Severity, Undecided
-from sipaudit.report.advice import ADVICE, CAPTURING
+from sipaudit.model.values import CaptureSummary, Finding, Frame, LineSummary, Report, Severity, Undecided
+from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
 from sipaudit.report.screen import STYLES, Screen
-from sipaudit.settings.times import TimeStyle, format_time, parse_zone
+from sipaudit.times import TimeStyle, format_time, parse_zone
 
 LINES_SHOWN = 40
 FINDINGS_SHOWN = 100
@@ -92,22 +92,33 @@ def _finding(screen: Screen, finding: Finding, clock: tzinfo) -> None:
     screen.say(f"expected: {finding.expected}", indent=4)
     screen.say(f"observed: {finding.observed}", indent=4)
     if finding.assumptions:
-        screen.say("rests on: " + ", ".join(finding.assumptions), indent=4)
-    frames = [f"{frame.capture}:{frame.frame} {frame.summary}" for frame in finding.evidence[:EVIDENCE_SHOWN]]
-    screen.say("evidence: " + "; ".join(frames), indent=4)
+        said = [f"{ASSUMED[doubt]} ({doubt})" for doubt in finding.assumptions]
+        screen.say("assumes:  " + "; ".join(said), indent=4)
+    screen.say("evidence: " + "; ".join(_frames(finding.evidence)), indent=4)
     if finding.wireshark:
         screen.say(f"wireshark: {finding.wireshark}", indent=4)
 
 
+def _frames(evidence: list[Frame]) -> list[str]:
+    """`#158 INVITE a → b`; the capture is named where there are several."""
+    several = len({frame.capture for frame in evidence}) > 1
+    return [f"{frame.capture if several else ''}#{frame.frame} {frame.summary}" for frame in evidence[:EVIDENCE_SHOWN]]
+
+
 def _moves(screen: Screen, report: Report, clock: tzinfo) -> None:
-    rows = [(move.time, (format_time(move.time, clock, TimeStyle.FULL), line.line, line.phone, move.kind, move.from_,
-                         move.to, move.cause)) for line in report.lines for move in line.moves]
-    if not rows:
+    moves = sorted(((move, line) for line in report.lines for move in line.moves), key=lambda pair: pair[0].time)
+    if not moves:
         return
     screen.title("Moves")
-    rows.sort()
-    screen.table(("time", "line", "phone", "kind", "from", "to", "cause"), [row for _, row in rows[:LINES_SHOWN]])
-    _more(screen, len(rows))
+    rows = [(format_time(move.time, clock, TimeStyle.CLOCK), line.line, line.phone, move.kind,
+             f"{_bare(move.from_)} → {_bare(move.to)}", move.cause) for move, line in moves[:LINES_SHOWN]]
+    screen.table(("time", "line", "phone", "kind", "servers", "cause"), rows)
+    _more(screen, len(moves))
+
+
+def _bare(server: str) -> str:
+    """A server without its transport, which a move does not change."""
+    return server.partition("/")[0]
 
 
 def _lines(screen: Screen, report: Report) -> None:
@@ -115,15 +126,15 @@ def _lines(screen: Screen, report: Report) -> None:
         return
     screen.title("Lines")
     screen.table(
-        ("line", "phone", "entry", "regime", "mode", "works with", "calls", "moves", "label"),
+        ("line", "phone", "entry", "regime", "mode", "works with", "calls", "moves", "group", "label"),
         [_line_row(line) for line in report.lines[:LINES_SHOWN]], right=frozenset({"calls", "moves"}),
     )
     _more(screen, len(report.lines))
 
 
 def _line_row(line: LineSummary) -> tuple[object, ...]:
-    return (line.line, line.phone, line.entry, line.regime, line.mode, line.working, line.calls, len(line.moves),
-            line.label)
+    return (line.line, line.phone, line.entry, line.regime, line.mode, line.working and _bare(line.working),
+            line.calls, len(line.moves), line.group, line.label)
 
 
 def _servers(screen: Screen, report: Report) -> None:

@@ -13,8 +13,8 @@ from sipaudit.model.values import Severity
 from sipaudit.rulebook.conditions import Condition, ConditionError, nearest
 from sipaudit.rulebook.rules import Rule, Wording
 from sipaudit.rulebook.wording import unknown_names
-from sipaudit.settings.problems import Problems
-from sipaudit.settings.tree import Mapping, Node, Scalar, Sequence, read_tree
+from sipaudit.yamlfile.problems import Problems
+from sipaudit.yamlfile.tree import Mapping, Node, Scalar, Sequence, read_tree
 
 KEYS = ("id", "title", "severity", "basis", "on", "when", "message", "documentation")
 OPTIONAL = frozenset({"when"})

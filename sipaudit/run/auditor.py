@@ -23,7 +23,6 @@ from sipaudit.rulebook.rules import Rule
 
 NOBODYS = -1       # index of the replay for servers outside of all entries of the line
 LOSS_ALLOWED = 0.005
-NO_SETTINGS = LineSettings()
 
 
 class Naming:
@@ -63,7 +62,7 @@ class LineReplay:
         self.history = History()
         self._naming = naming
         self._basis: tuple[object, ...] = ()
-        self._plain = Profile(NO_SETTINGS)
+        self._plain = Profile(LineSettings())
         self.track = track_of(self._plain)
 
     @property
@@ -94,8 +93,7 @@ class LineReplay:
         entry, declaration, device = self.entry, self.record.declaration, self.record.device
         basis = (entry, declaration, device)
         if any(old is not new for old, new in zip(self._basis, basis, strict=False)) or not self._basis:
-            settings = declaration.settings
-            found = settings.get(entry.name if entry else "") or settings.get("") or NO_SETTINGS
+            found = declaration.at(entry.name if entry else None)
             model, firmware = self.record.model, self.record.firmware
             self._plain = Profile(found, entry, self.record.owner.vendor, firmware, vouched(model, firmware))
             self.track = track_of(self._plain)

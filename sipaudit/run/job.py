@@ -7,7 +7,7 @@ from datetime import tzinfo
 
 from sipaudit.settings.catalogue import parse_set
 from sipaudit.settings.site import Site, load_site
-from sipaudit.settings.times import When, parse_event, parse_time, parse_zone
+from sipaudit.times import When, parse_event, parse_time, parse_zone
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,11 @@ class Job:
     end: str | None = None
     zone: str = "local"
     events: tuple[str, ...] = ()
+    end_option: str = "--to"
 
-    def until(self, time: str) -> Job:
-        """The same job, read no further than `time` (a TIME)."""
-        return replace(self, end=time)
+    def until(self, time: str, option: str) -> Job:
+        """The same job, read no further than `time` (a TIME), which `option` gave."""
+        return replace(self, end=time, end_option=option)
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,6 @@ def understand(job: Job) -> Brief:
         site=site.override(parse_set(job.settings)),
         zone=zone,
         start=None if job.start is None else parse_time(job.start, zone, option="--from"),
-        end=None if job.end is None else parse_time(job.end, zone, option="--to"),
+        end=None if job.end is None else parse_time(job.end, zone, option=job.end_option),
         events=(*declared, *said),
     )

@@ -130,7 +130,7 @@ class Run:
         servers = [ServerSummary(self.server(server.key), server.name, server.entry.name if server.entry else None,
                                  server.priority, list(server.transports)) for server in self.reconstruction.servers]
         servers.sort(key=lambda row: (row.entry or "~", row.priority or 0, row.server))
-        return build(self.auditor, self.reconstruction.lines.values(), captures, servers, self._events, self.span,
+        return build(self.auditor, self.reconstruction.lines, captures, servers, self._events, self.span,
                      min(now, self.span.end))
 
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from sipaudit.model.settings import LineSettings, Mode, Origin, Setting, Value
-from sipaudit.settings.problems import Problems
-from sipaudit.settings.wording import quoted, suggestion
+from sipaudit.yamlfile.problems import Problems
+from sipaudit.yamlfile.wording import quoted, suggestion
 
 WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,9})")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sipaudit.model.settings import DEFAULT_PORTS, EntryServer, ServerEntry
 from sipaudit.settings.reader import Reader
-from sipaudit.settings.tree import Node, Sequence
-from sipaudit.settings.wording import printable
+from sipaudit.yamlfile.tree import Node, Sequence
+from sipaudit.yamlfile.wording import printable
 
 ENTRY_KEYS = ("servers", "dns_ttl", "proxy")
 SERVER_KEYS = ("name", "address", "port", "transport", "priority")

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from sipaudit.model.settings import LineIdentity
 from sipaudit.settings.reader import Reader
-from sipaudit.settings.tree import Node
-from sipaudit.settings.wording import quoted
+from sipaudit.yamlfile.tree import Node
+from sipaudit.yamlfile.wording import quoted
 
 GLOB_KEYS = ("user", "domain", "aor", "user_agent", "model", "mac")
 MATCH_KEYS = ("user", "domain", "aor", "address", "user_agent", "model", "mac")

@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence as Names
 
 from sipaudit.settings.catalogue import WHOLE
-from sipaudit.settings.problems import Problems
-from sipaudit.settings.tree import Mapping, Node, Scalar, Sequence
-from sipaudit.settings.wording import quoted, suggestion
+from sipaudit.yamlfile.problems import Problems
+from sipaudit.yamlfile.tree import Mapping, Node, Scalar, Sequence
+from sipaudit.yamlfile.wording import quoted, suggestion
 
 _KINDS: dict[type, str] = {Scalar: "a single value", Sequence: "a list", Mapping: "a mapping"}
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*")

@@ -24,9 +24,9 @@ from sipaudit.settings.catalogue import in_force
 from sipaudit.settings.entries import read_entries
 from sipaudit.settings.finder import Finder
 from sipaudit.settings.lines import LineItem, read_lines
-from sipaudit.settings.problems import Problems
 from sipaudit.settings.reader import Reader, is_empty
-from sipaudit.settings.tree import MAX_BYTES, Mapping, Node, read_tree
+from sipaudit.yamlfile.problems import Problems
+from sipaudit.yamlfile.tree import MAX_BYTES, Mapping, Node, read_tree
 
 SITE_KEYS = ("entries", "lines", "tolerances", "events", "emergency")
 TOLERANCE_KEYS = ("timer", "idle_retry", "overdue")

@@ -26,10 +26,12 @@ _START = re.compile(
 _FIRST_LINE = re.compile(
     rb"SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):|" + _TOKEN + rb"{1,64} [^\r\n]{1,8192}" + _VERSION_END
 ).match
-# Bytes that follow a body without a line end stand in the middle of a line: there only certain signs count.
+# What follows the rest of a body may stand in the middle of a line: there only certain signs count, and a known
+# method with something glued to it is that method.
 _NEXT_START = re.compile(
     rb"SIP/2\.0 [1-6]\d\d |(?:" + _METHODS + rb") (?:sips?|tel):[^\r\n]{1,512} SIP/2\.0[ \t]*\r?\n"
-    rb"|^" + _TOKEN + rb"{1,64} [^\r\n]{1,8192} SIP/\d+\.\d+[ \t]*\r?\n",
+    rb"|^(?!" + _TOKEN + rb"{1,64}(?:" + _METHODS + rb") )"
+    + _TOKEN + rb"{1,64} [^\r\n]{1,8192} SIP/\d+\.\d+[ \t]*\r?\n",
     re.MULTILINE,
 ).search
 _PLAIN_LENGTH = b"\nContent-Length: "
@@ -49,20 +51,22 @@ def looks_like_sip(payload: bytes | bytearray) -> bool:
 class Framer:
     """Cuts one direction of a byte stream into SIP messages.
 
+    `begin` is the offset of its first byte, `synced` whether a message begins there.
     `spans` holds, for the messages of the last call, the offsets `(begin, end)` they cover in the stream, lost
     bytes included.  `keepalives` counts empty lines between messages (RFC 5626 3.5.1), `skipped` bytes that belong
     to no message.  Work is linear in the bytes fed and never more than `limit` bytes (256 kB) and a line are held.
     """
 
-    __slots__ = ("_buffer", "_head_found", "_need", "_rest", "_scanned", "begin", "keepalives", "limit", "skipped",
-                 "spans")
+    __slots__ = ("_buffer", "_head_found", "_need", "_rest", "_scanned", "_synced", "begin", "keepalives", "limit",
+                 "skipped", "spans")
 
-    def __init__(self, limit: int = MESSAGE_LIMIT, begin: int = 0) -> None:
+    def __init__(self, limit: int = MESSAGE_LIMIT, begin: int = 0, *, synced: bool = True) -> None:
         self.limit = limit
         self.spans: list[tuple[int, int]] = []
         self.keepalives = 0
         self.skipped = 0
         self.begin = begin          # stream offset of the first byte held
+        self._synced = synced       # the next message begins at the front, or behind empty lines
         self._buffer = bytearray()
         self._head_found = False    # the buffer begins with a start line
         self._need = 0              # length of the message at the front, 0 when not yet known
@@ -108,6 +112,7 @@ class Framer:
         """Drop the unfinished message; where its length is known, its remainder will be passed over."""
         if self._need:
             self._rest = self._need - len(self._buffer)
+        self._synced = False
         self._drop(len(self._buffer))
 
     def _pass_over_rest(self) -> None:
@@ -137,9 +142,9 @@ class Framer:
         if buffer.find(b"\n", self._scanned) < 0:
             self._wait_for_line()
             return False
-        if _FIRST_LINE(buffer) is None and not self._resynchronise():
+        if not (self._synced and _FIRST_LINE(buffer)) and not self._resynchronise():
             return False
-        self._head_found = True
+        self._head_found = self._synced = True
         self._scanned = 0
         return True
 
@@ -176,21 +181,19 @@ class Framer:
             begin = stop - 2
 
     def _body_length(self, head: int) -> int:
-        """Content-Length; 0 where it is missing, unreadable or beyond the limit: then the message ends with its
-        head and the next start line is sought."""
+        """Content-Length; where it is missing, unreadable or beyond the limit 0, so that the message ends with its
+        head, and the next start line is sought."""
         buffer = self._buffer
         at = buffer.find(_PLAIN_LENGTH, 0, head)
         if at >= 0:
             digits = buffer[at + 17:buffer.find(b"\r", at + 17, head)]
-            if not digits.isdigit() or len(digits) > 10:
-                at = -1
-        if at < 0:
-            found = _LENGTH(buffer, 0, head)
-            if found is None:
-                return 0
-            digits = bytearray(found[1])
-        length = int(digits)
-        return length if head + length <= self.limit else 0
+            if digits.isdigit() and len(digits) <= 10 and head + int(digits) <= self.limit:
+                return int(digits)
+        found = _LENGTH(buffer, 0, head)
+        if found and head + int(found[1]) <= self.limit:
+            return int(found[1])
+        self._synced = False
+        return 0
 
     def _skip(self, count: int) -> None:
         self.skipped += count

@@ -33,17 +33,11 @@ FLAW = 18
 
 
 class Header(Struct, frozen=True):
-    """How a header field is read, and how its lines are worth remembering.
-
-    `lasting`: the same line comes in many messages; else it is
-    of one transaction.  `mark` begins the parameter that is new with every transaction
-    (branch, tag): without it, such a line is a lasting one.
-    """
+    """How a header field is read. `lasting`: the same line comes in many messages; else it is of one transaction."""
 
     slot: int
     read: Callable[[str, Found], object]
     lasting: bool = True
-    mark: bytes = b""
 
 
 def read_via(text: str, found: Found) -> Via:
@@ -138,12 +132,12 @@ def read_date(text: str, found: Found) -> None:
         found.append(Defect.BAD_DATE)
 
 
-_CREDENTIALS = Header(CREDENTIALS, read_credentials, mark=b'nonce="')
-_CHALLENGE = Header(CHALLENGE, read_challenge, mark=b'nonce="')
+_CREDENTIALS = Header(CREDENTIALS, read_credentials)
+_CHALLENGE = Header(CHALLENGE, read_challenge)
 _FIELDS = {
-    "Via": Header(VIA, read_via, mark=b";branch="),
-    "From": Header(FROM, read_party, mark=b";tag="),
-    "To": Header(TO, read_party, mark=b";tag="),
+    "Via": Header(VIA, read_via),
+    "From": Header(FROM, read_party),
+    "To": Header(TO, read_party),
     "Call-ID": Header(CALL_ID, read_call_id, lasting=False),
     "CSeq": Header(CSEQ, read_cseq, lasting=False),
     "Content-Length": Header(CONTENT_LENGTH, _whole_number(Defect.BAD_CONTENT_LENGTH)),
@@ -165,10 +159,14 @@ _FIELDS = {
 _COMPACT = {  # RFC 3261 7.3.3, RFC 6665 8.4
     "v": "Via", "f": "From", "t": "To", "i": "Call-ID", "m": "Contact", "l": "Content-Length", "o": "Event",
 }
-USUAL: dict[bytes, Header] = {name.encode(): header for name, header in _FIELDS.items()}
-"""Headers by their usual spelling."""
-
 HEADERS: dict[str, Header] = {name.lower(): header for name, header in _FIELDS.items()} | {
     short: _FIELDS[name] for short, name in _COMPACT.items()
 }
 """Headers by name in lower case, compact forms included."""
+
+MARKS = {
+    b"Via:": b";branch=", b"From": b";tag=", b"To: ": b";tag=",
+    b"Auth": b'nonce="', b"Prox": b'nonce="', b"WWW-": b'nonce="',
+}
+"""Where what is new in every transaction begins, by the first four bytes of a line as most write it: what stands
+before it, the front, lasts.  A line that is caught by mistake loses nothing but a little time."""

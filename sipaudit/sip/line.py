@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
 
 from sipaudit.sip.defects import Defect, Found
-from sipaudit.sip.headers import CREDENTIALS, CSEQ, FLAW, HEADERS, MAGIC_COOKIE, UNREAD, VIA, Header
+from sipaudit.sip.headers import CREDENTIALS, CSEQ, FLAW, FROM, HEADERS, MAGIC_COOKIE, MARKS, TO, UNREAD, VIA
 from sipaudit.sip.message import Address, Challenge, Via
 from sipaudit.sip.text import TOKEN_BYTES, decode, is_token
 
 MAX_HEADER = 8192  # bytes; longer header fields are left out
 
+_COOKIE = MAGIC_COOKIE.encode()
+_NO_NONCE = (Defect.BAD_CREDENTIALS,)
 _DOUBTFUL = bytes([10, 13, 92, *range(128, 256)])  # line ends, backslash, not ASCII
 
 Reading = tuple[int, Any]
@@ -49,47 +50,40 @@ def read_line(line: bytes) -> tuple[Reading, bool] | None:
     value = value.strip()
     if not value and header.slot <= CSEQ:  # an empty mandatory field is a missing one
         return _reading(UNREAD, None, found), True
-    lasting = header.lasting and not (header.mark and line.find(header.mark) >= 0)
+    mark = MARKS.get(line[:4])
+    lasting = header.lasting and (mark is None or line.find(mark) < 0)
     return _reading(header.slot, header.read(value, found), found), lasting
 
 
-def read_by_front(line: bytes, header: Header, read_front: Callable[[bytes], Reading | None]) -> Reading | None:
-    """The reading of a line from that of its front, which ends where what is new in every transaction begins: the
-    branch of a Via, the tag of From or To, the nonce of a digest.  None when it is not sure that `read_line` would
-    say the same."""
-    front, mark, rest = line.partition(header.mark)
-    if not mark:
+def join(front: bytes, reading: Reading, last: bytes) -> Reading | None:
+    """The reading of a line from that of its front and of what is behind the mark (`headers.MARKS`).
+
+    None when it is not sure that `read_line` would say the same of the whole.
+    """
+    slot, value = reading
+    if slot == FLAW:
+        return _join_digest(front, value, last)
+    if not last.isalnum() and (not last or last.translate(None, TOKEN_BYTES)):
         return None
-    slot = header.slot
-    if slot >= CREDENTIALS:
-        return _digest_by_front(front, rest, read_front)
-    if not rest.isalnum() and (not rest or rest.translate(None, TOKEN_BYTES)):
+    if slot == TO or slot == FROM:  # noqa: SIM109
+        return None if value.tag is not None else (slot, Address(value.uri, last.decode(), None, None, value.display))
+    if slot != VIA or value.branch or last == _COOKIE or front.find(b",") >= 0:
         return None
-    reading = read_front(front)
-    if reading is None or reading[0] != slot:
-        return None
-    value = reading[1]
-    last = rest.decode()
-    if slot == VIA:
-        if value.branch or last == MAGIC_COOKIE or front.find(b",") >= 0:
-            return None
-        return slot, Via(value.transport, value.host, value.port, last, value.received, value.rport)
-    return None if value.tag is not None else (slot, Address(value.uri, last, None, None, value.display))
+    return slot, Via(value.transport, value.host, value.port, last.decode(), value.received, value.rport)
 
 
-def _digest_by_front(front: bytes, rest: bytes, read_front: Callable[[bytes], Reading | None]) -> Reading | None:
+def _join_digest(front: bytes, flaw: Flaw, last: bytes) -> Reading | None:
     """Credentials or a challenge whose realm, and name of the user, come before its nonce."""
-    nonce, _, behind = rest.partition(b'"')
-    if not front.endswith((b" ", b",")) or behind.count(b'"') % 2 or len(rest.translate(None, _DOUBTFUL)) < len(rest):
+    nonce, quote, behind = last.partition(b'"')
+    if (
+        flaw.defects != _NO_NONCE or not quote or behind.count(b'"') % 2 or not front.endswith((b" ", b","))
+        or len(last.translate(None, _DOUBTFUL)) < len(last)
+    ):
         return None
-    reading = read_front(front)
-    if reading is None or reading[0] != FLAW or reading[1].defects != (Defect.BAD_CREDENTIALS,):
+    known: Challenge = flaw.value[0]
+    if not known.realm or known.nonce or (flaw.slot == CREDENTIALS and not known.username):
         return None
-    slot = reading[1].slot
-    known: Challenge = reading[1].value[0]
-    if not known.realm or known.nonce or (slot == CREDENTIALS and not known.username):
-        return None
-    return slot, (Challenge(known.realm, nonce.decode(), known.username),)
+    return flaw.slot, (Challenge(known.realm, nonce.decode(), known.username),)
 
 
 def _reading(slot: int, value: object, found: Found) -> Reading:

@@ -21,13 +21,13 @@ from sipaudit.sip.headers import (
     CSEQ,
     FLAW,
     FROM,
+    MARKS,
     TO,
     UNREAD,
     UNREADABLE_VIA,
-    USUAL,
     VIA,
 )
-from sipaudit.sip.line import Flaw, Reading, read_by_front, read_line
+from sipaudit.sip.line import Flaw, Reading, join, read_line
 from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.startline import StartLine, read_start_line
 from sipaudit.sip.text import decode
@@ -106,12 +106,9 @@ class Parser:
 
     def _learn(self, line: bytes) -> Reading | None:
         """Read a line that is in no memo, and remember it; None when it is not plain."""
-        header = USUAL.get(line.partition(b":")[0])
-        if header is not None and header.mark and self._limit:
-            reading = read_by_front(line, header, self._front)
-            if reading is not None:
-                _remember(self._passing, line, reading, self._passing_limit)
-                return reading
+        reading = self._learn_by_front(line) if self._limit else None
+        if reading is not None:
+            return reading
         read = read_line(line)
         if read is None:
             return None
@@ -122,8 +119,20 @@ class Parser:
             _remember(self._passing, line, reading, self._passing_limit)
         return reading
 
-    def _front(self, front: bytes) -> Reading | None:
-        return self._lasting.get(front) or self._learn(front)
+    def _learn_by_front(self, line: bytes) -> Reading | None:
+        """Read a line by its front, which was met before more often than not."""
+        mark = MARKS.get(line[:4])
+        if mark is None:
+            return None
+        front, mark, last = line.partition(mark)
+        if not mark:
+            return None
+        reading = self._lasting.get(front) or self._learn(front)
+        if reading is not None:
+            reading = join(front, reading, last)
+            if reading is not None:
+                _remember(self._passing, line, reading, self._passing_limit)
+        return reading
 
 
 def _remember(memo: dict[bytes, Any], line: bytes, reading: Any, limit: int) -> None:
@@ -188,7 +197,9 @@ def _judge(start: StartLine, row: Row, body: int | None) -> tuple[str, ...]:
 
 def _is_lost(start: StartLine, row: Row) -> bool:
     """Whether the message belongs to nobody: no status code, or a mandatory header that is missing or unreadable."""
-    return not (start.method or start.status) or row[VIA] is UNREADABLE_VIA or any(row[slot] is None for slot in _MISSING)
+    if not (start.method or start.status) or row[VIA] is UNREADABLE_VIA:
+        return True
+    return any(row[slot] is None for slot in _MISSING)
 
 
 def _malformed(first: bytes, defects: tuple[str, ...]) -> Malformed:

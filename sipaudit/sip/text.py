@@ -79,7 +79,7 @@ def values(text: str, masked: str) -> list[tuple[str, str]]:
 
 
 def parameters(text: str, masked: str, start: int, found: Found) -> dict[str, str]:
-    """Parameters `;name=value;name...` from `start` on, by name in lower case; values as sent, "" where there is none."""
+    """Parameters `;name=value;name` from `start` on, by name in lower case; values as sent, "" where there is none."""
     before, *pieces = masked[start:].split(";")
     if before and not before.isspace():
         found.append(Defect.BAD_PARAMETER)

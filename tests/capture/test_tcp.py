@@ -523,7 +523,7 @@ class TestForeignConnections:
         before = len(tap.items)
         client.sends(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         host.sends(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1000)
-        client.sends(message(1)[5:])
+        client.sends(message(1)[12:])
         host.sends(flags=RST)
         assert tap.items[before:] == []
         assert tap.streams.held == 0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sipaudit.errors import InputError, InputErrors
 from sipaudit.settings.site import Site, load_site
-from sipaudit.settings.tree import MAX_BYTES, MAX_NODES
+from sipaudit.yamlfile.tree import MAX_BYTES, MAX_NODES
 from tests.settings.site_files import FULL
 
 LAUGHS = b"a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + b"".join(

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sipaudit.errors import InputError
-from sipaudit.settings.times import LocalZone, TimeStyle, format_time, parse_event, parse_time, parse_zone
+from sipaudit.times import LocalZone, TimeStyle, format_time, parse_event, parse_time, parse_zone
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sipaudit.errors import InputError
-from sipaudit.settings.wording import nearest, quoted
+from sipaudit.yamlfile.wording import nearest, quoted
 
 EARLIER = 3600.0  # seconds that a bare clock time may lie before the first packet
 

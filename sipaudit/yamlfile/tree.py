@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 from msgspec import Struct
 
-from sipaudit.settings.problems import Problems
-from sipaudit.settings.wording import quoted
+from sipaudit.yamlfile.problems import Problems
+from sipaudit.yamlfile.wording import quoted
 
 MAX_BYTES = 4 << 20
 MAX_DEPTH = 24
@@ -75,7 +75,7 @@ def read_tree(data: bytes, problems: Problems) -> Node | None:
 
 def _decode(data: bytes, problems: Problems) -> str:
     if len(data) > MAX_BYTES:
-        problems.stop(None, f"the file is larger than {MAX_BYTES >> 20} MB", "a site file is a short YAML text")
+        problems.stop(None, f"the file is larger than {MAX_BYTES >> 20} MB", "it should be a short YAML text")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -83,7 +83,7 @@ def _decode(data: bytes, problems: Problems) -> str:
     found = _NOT_TEXT.search(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1
-        problems.stop(line, f"the character {found[0]!r} is no text", "remove it: a site file is plain text")
+        problems.stop(line, f"the character {found[0]!r} is no text", "remove it: the file must be plain text")
     return text
 
 
@@ -125,7 +125,7 @@ class _Builder:
     def feed(self, event: Any) -> None:
         line = event.start_mark.line + 1
         if getattr(event, "tag", None) is not None:
-            fix = "a site file needs none: write the plain value"
+            fix = "none is needed: write the plain value"
             self._problems.stop(line, f"the tag {quoted(event.tag)} is not accepted", fix)
         if isinstance(event, yaml.ScalarEvent):
             self._add(Scalar(event.value, line, not event.style), 1, event.anchor)
@@ -136,11 +136,11 @@ class _Builder:
         elif isinstance(event, yaml.CollectionEndEvent):
             self._end()
         elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
-            self._problems.stop(line, "a second YAML document begins here", "a site file is one document: remove '---'")
+            self._problems.stop(line, "a second YAML document begins here", "the file is one document: remove '---'")
 
     def _begin(self, event: Any, line: int) -> None:
         if len(self._open) == MAX_DEPTH:
-            self._problems.stop(line, f"nested deeper than {MAX_DEPTH} levels", "a site file needs about five")
+            self._problems.stop(line, f"nested deeper than {MAX_DEPTH} levels", "about five are needed")
         self._open.append(_Open(event))
 
     def _end(self) -> None:
