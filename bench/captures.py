@@ -84,7 +84,7 @@ def _earliest(open_: list[tuple[float, int, bytes, Iterator[Packet]]]) -> Packet
     if following is None:
         heappop(open_)
     else:
-        heapreplace(open_, (*following[:1], number, following[1], rest))
+        heapreplace(open_, (following[0], number, following[1], rest))
     return time, frame
 
 

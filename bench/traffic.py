@@ -17,7 +17,7 @@ EXPIRES = 3600      # seconds, granted as asked for
 PACKETIZATION = 0.02  # seconds of sound in a packet
 SOUND = bytes(b"\xd5\x55" * 80)  # 20 ms of silence in G.711 A-law
 METHODS = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, MESSAGE, SUBSCRIBE, NOTIFY, PRACK, UPDATE, REFER"
-SERVER = "Server: border controller 7.2\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, SUBSCRIBE, NOTIFY\r\n"
+SERVER = "Server: border controller 7.2\r\n"
 
 Packet = tuple[float, bytes]
 """Seconds since the epoch, and an Ethernet frame."""
@@ -31,10 +31,9 @@ class Phone:
         self.host = f"10.1.{number // 250}.{1 + number % 250}"
         self.address = (self.host, 5060)
         self.mac = f"0004f2{number:06x}"
+        self._drawn = 0
         self.call_id = f"{self._word(8)}-{self._word(8)}-{self._word(8)}@{self.host}"
         self.cseq = 0
-
-    _drawn = 0
 
     def _word(self, digits: int) -> str:
         """Hexadecimal digits, new at each call."""

@@ -6,16 +6,25 @@ in what they take from the same run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
+from sipaudit.capture.captures import Captures
+from sipaudit.capture.files import resolve
 from sipaudit.model.values import Report
 from sipaudit.report.ladder import LadderRow
 from sipaudit.run.job import Job
 from sipaudit.run.rows import LadderRows, finding_named
 from sipaudit.run.run import Progress, Run, Warn
 from sipaudit.run.transcripts import Transcripts
+from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.message import Message
+from sipaudit.sip.parse import parse
 
-__all__ = ["Job", "analyze", "events", "ladder", "phones"]
+if TYPE_CHECKING:
+    from sipaudit.report.dissect import Dissection
+
+__all__ = ["Job", "analyze", "events", "inspect", "ladder", "phones"]
 
 
 def analyze(job: Job, *, progress: Progress | None = None, warn: Warn = print) -> Report:
@@ -53,3 +62,21 @@ def events(job: Job, *, line: str | None = None, progress: Progress | None = Non
     run = Run(job, warn, listener=transcripts.take)
     run.drive(progress)
     return transcripts.text(run, line, warn)
+
+
+def inspect(
+    capture: str, frames: Sequence[int], *, keylog: str | None = None
+) -> list[tuple[Dissection, list[Message]]]:
+    """Wireshark's dissection of frames, each with the messages that we read where it completes them.
+
+    Raises InputError without tshark, and for a frame that the capture does not have.
+    """
+    from sipaudit.report.dissect import dissect  # deferred: brings pyshark and asyncio
+
+    files = resolve((capture,), reread=True).files
+    dissections = dissect(files[0].source, frames, keylog=keylog)
+    own: dict[int, list[Message]] = {frame: [] for frame in frames}
+    for item in Captures(files, keylog=keylog):
+        if isinstance(item, Datagram) and item.frame in own:
+            own[item.frame].append(parse(item.payload))
+    return [(dissection, own[dissection.frame]) for dissection in dissections]

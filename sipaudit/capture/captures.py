@@ -4,47 +4,94 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from math import inf
 
-from ..sip.datagram import Item
-from . import linktypes
+from ..errors import InputError
+from ..sip.datagram import Datagram, Item
+from . import beside, linktypes
 from .bpf import BpfFilter
 from .decode import Decoder
 from .engine import batches
 from .files import CaptureFile
 from .health import CaptureHealth
 from .intake import Intake
+from .layers import Inner
+from .link import by_link_type
 from .merging import Source, in_order
 from .packet import Packet
 from .prefilter import Prefilter
+from .tshark import BEYOND_US, INSTALL_HINT, check_keylog, tshark_available, tshark_stream
+
+LIBPCAP, TSHARK, AUTO = "libpcap", "tshark", "auto"
+_BEYOND_US = ("websocket", "sctp")  # what the decoder counts as undecoded and tshark reads without keys
 
 
 class Captures:
-    """Reads captures and gives what they say about SIP.
+    """Reads captures and gives what they say about SIP, in the order in which their packets are to be understood.
 
-    `engine` is libpcap (never tshark), tshark (all messages through it) or auto; `bpf` a filter on packets as
-    captured, `keylog` a TLS key log; nothing later than `until` (seconds since the epoch) is read; `progress` is told
-    of stored bytes as they are read.  `health` has one entry for each file, in the order given, complete once the
-    stream has ended.  Iterate once.
+    `engine` is libpcap (never tshark), tshark (all messages through it; errors, DNS and connections are still ours) or
+    auto: tshark where it is installed, and beside us, for what we cannot read: TLS whose keys are in the file or in
+    the key log `keylog`, WebSocket, SCTP, captures of a link type that we do not know.  tshark reads the files again:
+    a pipe must have been resolved with `reread`, else it is left to us.
 
-    Raises InputError for a filter that is none, and, while reading, for a pipe that carries no capture.
+    `bpf` is a filter on packets as captured; nothing later than `until` (seconds since the epoch) is read; `progress`
+    is told of stored bytes as they are read.  `health` has one entry for each file, in the order given, complete once
+    the stream has ended.  Iterate once.
+
+    Raises InputError for a filter or key log that is none, for an engine that is missing or cannot read a capture,
+    and, while reading, for a pipe that carries no capture.
     """
 
     def __init__(
-        self, files: Sequence[CaptureFile], *, engine: str = "auto", bpf: str | None = None, keylog: str | None = None,
+        self, files: Sequence[CaptureFile], *, engine: str = AUTO, bpf: str | None = None, keylog: str | None = None,
         until: float | None = None, progress: Callable[[int], None] | None = None,
     ) -> None:
         self.health = [CaptureHealth(file.path) for file in files]
+        self.prefilter = Prefilter()
         self._files = files
         self._engine = engine
         self._keylog = keylog
         self._until = until
         self._progress = progress or (lambda _: None)
-        self.prefilter = Prefilter()
         link_types = {link_type for file in files for link_type in file.link_types}
         self._bpf = None if bpf is None else BpfFilter(bpf, link_types or {linktypes.ETHERNET})
+        self._strange = [file for file in files if file.link_types and not any(map(_known, file.link_types))]
+        self._check_engine()
+
+    def _check_engine(self) -> None:
+        installed = tshark_available() is not None
+        if self._engine == TSHARK and not installed:
+            raise InputError("the tshark engine needs tshark, which is not installed", fix=INSTALL_HINT)
+        if self._keylog is not None:
+            check_keylog(self._keylog)
+            if self._engine == LIBPCAP:
+                raise InputError("a TLS key log needs tshark", fix="leave out --engine libpcap")
+            if not installed:
+                raise InputError("a TLS key log needs tshark, which is not installed", fix=INSTALL_HINT)
+        if self._strange and (self._engine == LIBPCAP or not installed):
+            file = self._strange[0]
+            names = ", ".join(map(linktypes.name, file.link_types))
+            fix = "leave out --engine libpcap" if installed else INSTALL_HINT
+            raise InputError(f"has packets of link type {names}, which only tshark can read", fix=fix, file=file.path)
 
     def __iter__(self) -> Iterator[Item]:
+        own = self._own()
+        if self._engine == TSHARK:
+            own = (item for item in own if not isinstance(item, Datagram))
+            return self._with_tshark(own, None)
+        if self._engine == LIBPCAP or tshark_available() is None:
+            return own
+        if self._strange:
+            return self._with_tshark(own, None)
+        if self._keylog is not None or any(file.secrets for file in self._files):
+            return self._with_tshark(own, BEYOND_US)
+        if any(file.first is None for file in self._files):  # a pipe that cannot be read again
+            return own
+        return self._with_tshark_when_needed(own)
+
+    def _own(self) -> Iterator[Item]:
+        """What we read ourselves."""
         decoder = Decoder(self.health)
         decode = decoder.decode
         for capture, packets in in_order(self._sources()):
@@ -68,3 +115,29 @@ class Captures:
         health = self.health[index]
         intake = Intake(health, self.prefilter, self._bpf, self._until)
         return intake.packets(batches(self._files[index], health, self._progress))
+
+    def _with_tshark_when_needed(self, own: Iterator[Item]) -> Iterator[Item]:
+        """tshark is started when the first packet comes that needs it: nothing before can be its message."""
+        for item in own:
+            undecoded = self.health[item.capture].undecoded
+            if "websocket" in undecoded or "sctp" in undecoded:
+                yield from self._with_tshark(chain((item,), own), BEYOND_US)
+                return
+            yield item
+        if any(kind in health.undecoded for health in self.health for kind in _BEYOND_US):
+            yield from self._with_tshark(own, BEYOND_US)
+
+    def _with_tshark(self, own: Iterator[Item], only: frozenset[str] | None) -> Iterator[Item]:
+        """Our items with tshark's messages among them; what it has read is no longer undecoded."""
+        messages = tshark_stream(
+            self._files, self.health, keylog=self._keylog, only=only, until=self._until, bpf=self._bpf
+        )
+        yield from beside.merge(own, messages, self.health)
+        for health in self.health:
+            if not any(kind.startswith("tshark-") for kind in health.undecoded):  # it ended well
+                for kind in _BEYOND_US:
+                    health.undecoded.pop(kind, None)
+
+
+def _known(link_type: int) -> bool:
+    return isinstance(by_link_type(link_type, b""), Inner)

@@ -56,6 +56,7 @@ def _read(body: bytes) -> _Reading | None:
     from dns.flags import QR, TC
     from dns.message import from_wire
     from dns.opcode import QUERY
+    from dns.rdataclass import IN
     from dns.rdatatype import to_text
 
     try:
@@ -67,7 +68,7 @@ def _read(body: bytes) -> _Reading | None:
         records = [
             DnsRecord(_text(found.name), kind, found.ttl, _DATA[kind](found[0]))
             for found in (*message.answer, *message.additional)
-            if (kind := to_text(found.rdtype)) in _DATA
+            if found.rdclass == IN and found and (kind := to_text(found.rdtype)) in _DATA
         ]
         return _Reading(
             bool(message.flags & QR), int(message.rcode()), _text(question.name), to_text(question.rdtype),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 WINDOW = 0.020
 
+_SHORTEST = 20  # an IPv4 header
 _ECN4 = 0x03   # byte 1 of IPv4 without DSCP (RFC 3168 5)
 _REST6 = 0x3F  # byte 1 of IPv6 without DSCP: ECN and flow label
 _DSCP6 = 0x0F  # byte 0 of IPv6 holds the upper bits of DSCP beside the version
@@ -34,13 +35,17 @@ class Duplicates:
 
     def seen(self, time: float, ip: bytes) -> bool:
         """Whether this IP packet (from its header to its end, captured at `time`) is a duplicate."""
+        if len(ip) < _SHORTEST:
+            return False
         # Lengths, identification, addresses, ports and checksum nearly always tell packets apart, and cheaply.
-        key = ip[2:8] + ip[12:40] if ip[:1] < b"\x50" else ip[4:7] + ip[8:60]
+        key = ip[2:8] + ip[12:40] if ip[0] < 0x50 else ip[4:7] + ip[8:60]
         recent = self._recent
         known = recent.get(key) or self._older.get(key)
         if known is not None and not _is_same(known[1], ip):
             key = _essence(ip)
             known = recent.get(key) or self._older.get(key)
+            if known is not None and not _is_same(known[1], ip):
+                known = None
         if known is not None and -self._window <= time - known[0] <= self._window:
             return True
         if len(recent) >= self._bound:
@@ -56,6 +61,6 @@ def _is_same(one: bytes, other: bytes) -> bool:
 
 def _essence(ip: bytes) -> bytes:
     """The packet without what routers and mirrors may change."""
-    if ip[:1] < b"\x50":
+    if ip[0] < 0x50:
         return ip[:1] + bytes((ip[1] & _ECN4,)) + ip[2:8] + ip[9:10] + ip[12:]
     return bytes((ip[0] & ~_DSCP6, ip[1] & _REST6)) + ip[2:7] + ip[8:]

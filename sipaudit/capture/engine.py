@@ -21,24 +21,38 @@ from .records import Records, note_link_type
 from .streams import DamagedStreamError, chunks, opened
 
 BATCH = 2048  # packets: more gain nothing and cost memory
-_RECORD_HEADER = 16  # bytes, for the progress of a pcap
-
-Progress = Callable[[int], None]
+_PCAP_HEADER, _RECORD_HEADER = 24, 16  # bytes, to tell how far libpcap is
 
 
-def batches(file: CaptureFile, health: CaptureHealth, progress: Progress) -> Iterator[Batch]:
+def batches(file: CaptureFile, health: CaptureHealth, progress: Callable[[int], None]) -> Iterator[Batch]:
     """All packets of a file, numbered as Wireshark numbers them.
 
-    What the file says of itself (link types, losses, that it was cut off) is noted in `health`; `progress` is told of
-    stored bytes as they are read.  Raises InputError for a pipe that turns out to carry no capture.
+    What the file says of itself (link types, losses, that it was cut off) is noted in `health`; `progress` is told how
+    many stored bytes were read since it was told last.  Raises InputError for a pipe that carries no capture.
     """
-    if file.plain and file.link_types:
-        return _with_libpcap(file, health, progress)
-    return _with_our_reader(file, health, progress)
+    position = _Position(progress)
+    if file.plain:
+        yield from _with_libpcap(file, health, position)
+    else:
+        yield from _with_our_reader(file, health, position)
+    position.reached(file.size)
 
 
-def _with_libpcap(file: CaptureFile, health: CaptureHealth, progress: Progress) -> Iterator[Batch]:
-    frames = 0
+class _Position:
+    """How far a file was read, told in steps."""
+
+    def __init__(self, progress: Callable[[int], None]) -> None:
+        self._progress = progress
+        self._told = 0
+
+    def reached(self, position: int) -> None:
+        if position > self._told:
+            self._progress(position - self._told)
+            self._told = position
+
+
+def _with_libpcap(file: CaptureFile, health: CaptureHealth, position: _Position) -> Iterator[Batch]:
+    frames, done = 0, _PCAP_HEADER
     try:
         reader = pcapy.open_offline(file.source)
         for link_type in file.link_types:
@@ -49,16 +63,17 @@ def _with_libpcap(file: CaptureFile, health: CaptureHealth, progress: Progress) 
                 break
             yield Batch(buffer, rows, file.link_types[0], frames + 1)
             frames += len(rows) // ROW_SIZE
-            progress(len(buffer) + len(rows) // ROW_SIZE * _RECORD_HEADER)
+            done += len(buffer) + len(rows) // ROW_SIZE * _RECORD_HEADER
+            position.reached(done)
     except (pcapy.PcapError, UnicodeEncodeError):  # the latter: a file name that is not UTF-8
-        yield from _with_our_reader(file, health, progress, frames)
+        yield from _with_our_reader(file, health, position, frames)
         return
     with opened(file.source) as stream:
         read_closing_statistics(stream, health)
 
 
 def _with_our_reader(
-    file: CaptureFile, health: CaptureHealth, progress: Progress, already: int = 0
+    file: CaptureFile, health: CaptureHealth, position: _Position, already: int = 0
 ) -> Iterator[Batch]:
     """`already`: number of the last frame that was given before."""
     reader: Records | None = None
@@ -69,7 +84,7 @@ def _with_our_reader(
                 for batch in reader.feed(data):
                     if batch.first_frame + batch.length - 1 > already:
                         yield _behind(batch, already)
-                progress(stored)
+                position.reached(stored)
                 if reader.damaged:
                     break
         except DamagedStreamError:

@@ -32,7 +32,7 @@ class CaptureFile:
     `path` is what the user calls it, `source` what to open (for a pipe that was spooled, the spool); `plain`: a
     regular file, not compressed; `first`: time of its first packet in seconds since the epoch (a pipe to be read once
     is not looked at before: None); `link_types` those of the interfaces declared before that packet; `secrets`: the
-    file carries TLS keys.
+    file carries TLS keys; `size` in stored bytes (of a pipe: 0).
     """
 
     path: str
@@ -41,6 +41,7 @@ class CaptureFile:
     first: float | None = None
     link_types: tuple[int, ...] = ()
     secrets: bool = False
+    size: int = 0
     spool: IO[bytes] | None = None
 
 
@@ -126,12 +127,13 @@ def examine(path: str, source: str, spool: IO[bytes] | None = None) -> CaptureFi
     """Look at a capture up to its first packet. Raises InputError when none comes."""
     health = CaptureHealth(path)
     with opened(source) as stream:
-        head = stream.read(formats.HEAD)
+        head = stream.read(formats.MAGIC)
         stream.seek(0)
+        size = os.fstat(stream.fileno()).st_size
         reader, batch = _first_packet(chunks(stream, path), path, health)
     return CaptureFile(
         path, source, formats.compression(head) is None, batch.packets()[0][0], tuple(reader.link_types),
-        bool(reader.secrets), spool,
+        bool(reader.secrets), size, spool,
     )
 
 

@@ -88,12 +88,19 @@ def mpls(data: bytes) -> Peeled:
 
 
 def _behind_labels(data: bytes) -> Peeled:
-    nibble = data[0] >> 4 if data else -1
+    """An IP packet, or the Ethernet frame of a pseudowire, with a control word (RFC 4448 4.6) or without.
+
+    A control word begins with a nibble of 0, and so do many hardware addresses: it is one when an EtherType that we
+    know stands where it would then have to.
+    """
+    if not data:
+        return TRUNCATED
+    nibble = data[0] >> 4
     if nibble in (4, 6):
         return Inner(data)
-    if nibble == 0:
-        return Inner(data[4:], ethernet)  # a pseudowire with its control word (RFC 4448 4.6)
-    return TRUNCATED if nibble < 0 else Inner(data, ethernet)
+    kind = int.from_bytes(data[16:18], "big")
+    has_control_word = nibble == 0 and (kind in ETHERTYPE_IP or kind in _ETHERTYPES)
+    return Inner(data[4:] if has_control_word else data, ethernet)
 
 
 def pppoe(data: bytes) -> Peeled:

@@ -76,6 +76,13 @@ class Reassembly:
         """The stream offset of a sequence number."""
         return self.position + ahead(seq, self._next_seq)
 
+    def take(self, seq: int, size: int) -> bool:
+        """Whether a segment is just what is wanted next, and nothing waits; then its bytes are passed."""
+        if seq != self._next_seq or self.waiting or not self.started:
+            return False
+        self._advance(size)
+        return True
+
     def put(self, segment: Segment) -> list[Segment]:
         """Take a segment; all that is now in order, trimmed to what is new."""
         if segment.offset == self.position and not self.waiting:

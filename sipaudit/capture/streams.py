@@ -67,18 +67,17 @@ def opened(path: str) -> Iterator[BufferedReader]:
 
 
 def chunks(stream: BufferedReader, path: str) -> Iterator[tuple[bytes, int]]:
-    """The uncompressed bytes, each piece with the number of stored bytes that it took.
+    """The uncompressed bytes, each piece with the number of stored bytes read so far.
 
     Raises DamagedStreamError where compressed data break off, InputError when the library for them is missing.
     """
     stored = _Stored(stream)
     source, errors = _uncompressed(stored, path)
-    data, taken = _piece(source, errors), 0
+    data = _piece(source, errors)
     while 0 < len(data) < MAGIC and (more := _piece(source, errors)):
         data += more  # the first piece is long enough to know the format by it
     while data:
-        yield data, stored.given - taken
-        taken = stored.given
+        yield data, stored.given
         data = _piece(source, errors)
 
 

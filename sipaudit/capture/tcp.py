@@ -151,7 +151,7 @@ class Streams:
         if not reassembly.started:
             reassembly.start(seq)
         segment = Segment(reassembly.offset(seq), payload, place.time, place.capture, place.frame, cut)
-        if segment.offset == reassembly.position and not payload and not cut:
+        if not payload and not cut and (segment.offset == reassembly.position or half.fin):  # a FIN takes a number
             return []
         if segment.end < reassembly.position - STALE and looks_like_sip(payload):  # ports used again, SYN unseen
             half.forget_bytes()

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from ..sip.datagram import Connection, ConnectionKind, Datagram, Flow, Item
 from ..sip.framing import Framer
 from .health import CaptureHealth
-from .segments import Segment
 from .tcp_connections import SIPS_PORT, Content, Half, Pair, Place
 from .tcp_recognition import recognise
 from .tls import Records, is_client_hello
@@ -31,12 +30,13 @@ class Contents:
         """Whether SIP is expected there."""
         return flow.source_port in self.sip_ports or flow.destination_port in self.sip_ports
 
-    def deliver(self, half: Half, segment: Segment) -> list[Item]:
+    def deliver(self, half: Half, payload: bytes, place: Place, cut: bool = False) -> list[Item]:
         """The next bytes of one direction, and what they complete."""
-        place = Place(segment.offset, segment.end, segment.time, segment.capture, segment.frame)
+        if half.framer:
+            return self._sip(half, half.framer, payload, place, cut)
         if half.pair.content is Content.UNDECIDED:
-            return self._undecided(half, segment, place)
-        return self._read(half, segment.payload, place, segment.cut)
+            return self._undecided(half, payload, place, cut)
+        return self._read(half, payload, place, cut)
 
     def _read(self, half: Half, payload: bytes, place: Place, cut: bool) -> list[Item]:
         """Read bytes, the last of which came in the packet at `place`."""
@@ -60,8 +60,8 @@ class Contents:
         elif half.frames:
             half.frames.lost(missing)
 
-    def _undecided(self, half: Half, segment: Segment, place: Place) -> list[Item]:
-        half.opening += segment.payload
+    def _undecided(self, half: Half, payload: bytes, place: Place, cut: bool) -> list[Item]:
+        half.opening += payload
         half.keep(place)
         content = recognise(half.opening, self.on_sip_port(half.flow)) if half.opening else None
         if content is None:
@@ -75,7 +75,7 @@ class Contents:
             self._begin_sip(half)
         else:
             half.pair.sip = False
-        return self._read_opening(half, segment.cut) + self._read_opening(half.peer, False)
+        return self._read_opening(half, cut) + self._read_opening(half.peer, False)
 
     def _read_opening(self, half: Half, cut: bool) -> list[Item]:
         """Hand the bytes that waited for the decision to their reader."""
@@ -145,20 +145,22 @@ class Contents:
             self._health[place.capture].undecoded["tcp-skipped"] += 1
         if messages:
             half.asking = not messages[-1].startswith(_WANTS_NO_ANSWER)
-            half.places = [known for known in half.places if known.end > framer.begin]
-            self._learn(half)
+            half.pair.learned or self._learn(half)
+        self._keep_places(half, framer, place)
+        return items
+
+    def _keep_places(self, half: Half, framer: Framer, place: Place) -> None:
+        """Remember the packets of the message that is not yet complete."""
         if framer.pending:
             half.asking = True
+            half.places = [known for known in half.places if known.end > framer.begin]
             half.keep(place)
-        else:
-            half.places.clear()
-        return items
+        elif half.places:
+            half.places = []
 
     def _learn(self, half: Half) -> None:
         """SIP was found here: the server's port, or what is likely to be it, is one of SIP's."""
         pair = half.pair
-        if pair.learned:
-            return
         pair.learned = True
         flow = pair.client.flow if pair.client else half.flow
         known = flow.destination_port if pair.client else min(flow.source_port, flow.destination_port)

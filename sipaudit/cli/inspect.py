@@ -25,5 +25,5 @@ def command(capture: str, frames: tuple[int, ...], keylog: str | None) -> None:
     from sipaudit import pipeline
     from sipaudit.report import inspect
 
-    for dissection, messages in pipeline.inspect(capture, frames, keylog=keylog, warn=terminal.warn):
-        terminal.emit_text(inspect.render(dissection, messages, width=terminal.width()) + "\n")
+    for dissection, own in pipeline.inspect(capture, frames, keylog=keylog):
+        terminal.emit_text(inspect.render(dissection, own, width=terminal.width()))

@@ -9,8 +9,8 @@ from msgspec import Struct
 from sipaudit.model.absorb import success
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.judge import possible_regimes
-from sipaudit.model.observations import Step
 from sipaudit.model.profile import Profile
+from sipaudit.model.replay import Step
 from sipaudit.model.state import TRACK_OF, Binding, LineState, Stay, Track, evidence
 from sipaudit.model.timers import NO_EXPIRY, UNDECLARED_EARLIEST
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from sipaudit.model.events import ModelEvent, Sent
+from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.expectations import EXPECTATIONS, MUST_NOT, Case, Ground, Row
 from sipaudit.model.observations import Fact, Observation, Verdict
 from sipaudit.model.profile import Profile
@@ -82,8 +83,23 @@ def _observe(expectation: str, line: LineState, phone: PhoneState, event: Sent,
         return Observation(expectation, first.row.clause, first.row.verdict, event, event.server,
                            facts=first.facts, assumptions=_all_doubts(trials), proof=first.proof)
     reason = _why_open(trials)
-    verdict = Verdict.CONFORMED if reason is None else Verdict.INCONCLUSIVE
-    return Observation(expectation, first.row.clause, verdict, event, event.server, reason=reason)
+    if reason is None:
+        return Observation(expectation, first.row.clause, Verdict.CONFORMED, event, event.server)
+    one_way = all(trial.holds == ALWAYS and trial.reason in (None, Reason.ONE_WAY) for trial in trials)
+    return Observation(expectation, first.row.clause, Verdict.INCONCLUSIVE, event, event.server, reason, first.facts,
+                       _all_doubts(trials), first.proof, first.row.verdict if one_way else None)
+
+
+def settle(waiting: tuple[Observation, ...], event: ModelEvent) -> tuple[Observation, ...]:
+    """The observations that `event` settles: their server was silent so far and is heard now, so its earlier silence
+    was real and not the tap's (reference-model.md 4: raised when the proof comes, at the time of the request)."""
+    if not waiting or not isinstance(event, Answered):
+        return ()
+    return tuple(
+        replace(open_one, verdict=open_one.unless_heard, reason=None, unless_heard=None,
+                proof=(*open_one.proof, event))
+        for open_one in waiting if open_one.server == event.server and open_one.unless_heard is not None
+    )
 
 
 def _trials(expectation: str, line: LineState, phone: PhoneState, event: Sent, profile: Profile) -> Iterator[Trial]:

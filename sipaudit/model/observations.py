@@ -8,7 +8,6 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sipaudit.model.events import ModelEvent
-from sipaudit.model.state import LineState, PhoneState
 from sipaudit.model.values import Assumption, Reason
 
 Fact = int | float | str | None
@@ -29,7 +28,8 @@ class Observation(Struct, frozen=True):
     `expectation` and `clause` name the row of the table.  INCONCLUSIVE carries
     its `reason`; EARLY and FORBIDDEN carry `facts` (what a rule's text and CEL
     condition may use), the `assumptions` that are in doubt and the `proof`: the
-    events that show it, in order.
+    events that show it, in order.  `unless_heard` is the verdict that an
+    INCONCLUSIVE one becomes when its server, silent so far, is heard after all.
     """
 
     expectation: str
@@ -41,13 +41,4 @@ class Observation(Struct, frozen=True):
     facts: Mapping[str, Fact] = {}
     assumptions: tuple[Assumption, ...] = ()
     proof: tuple[ModelEvent, ...] = ()
-
-
-class Step(Struct, frozen=True, gc=False):
-    """One event replayed: the state before and after it, and what was observed."""
-
-    event: ModelEvent
-    before: LineState
-    after: LineState
-    phone: PhoneState
-    observations: tuple[Observation, ...] = ()
+    unless_heard: Verdict | None = None

@@ -4,28 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from msgspec import Struct
+
 from sipaudit.model.absorb import absorb_line, absorb_phone
 from sipaudit.model.events import ModelEvent, Sent
-from sipaudit.model.judge import at_stake, judge
-from sipaudit.model.observations import Step
+from sipaudit.model.judge import at_stake, judge, settle
+from sipaudit.model.observations import Observation
 from sipaudit.model.profile import Profile
 from sipaudit.model.state import LineState, PhoneState
 
+WAITING_KEPT = 8
 
-def step(line: LineState, phone: PhoneState, event: ModelEvent, profile: Callable[[], Profile]) -> Step:
+
+class Step(Struct, frozen=True, gc=False):
+    """One event replayed: the state before and after it, and what was observed.
+
+    `waiting` are observations that stay open until their server is heard; at the
+    end of the capture they are inconclusive.
+    """
+
+    event: ModelEvent
+    before: LineState
+    after: LineState
+    phone: PhoneState
+    observations: tuple[Observation, ...] = ()
+    waiting: tuple[Observation, ...] = ()
+
+
+def step(line: LineState, phone: PhoneState, event: ModelEvent, profile: Callable[[], Profile],
+         waiting: tuple[Observation, ...] = ()) -> Step:
     """Judge `event` by what was known before it, then follow it.
 
     `profile` is asked for only when something is at stake, which is nearly never.
     """
-    observations = judge(line, phone, event, profile()) if isinstance(event, Sent) and at_stake(line, event) else ()
+    observations: tuple[Observation, ...] = ()
+    if waiting:
+        observations = settle(waiting, event)
+        waiting = tuple(one for one in waiting if not observations or one.server != observations[0].server)
+    if isinstance(event, Sent) and at_stake(line, event):
+        judged = judge(line, phone, event, profile())
+        observations = tuple(one for one in judged if one.unless_heard is None)
+        waiting = (*waiting, *(one for one in judged if one.unless_heard is not None))[:WAITING_KEPT]
     after = absorb_line(line, phone, event)
-    return Step(event, line, after, absorb_phone(phone, event), observations)
+    return Step(event, line, after, absorb_phone(phone, event), observations, waiting)
 
 
 def replay(events: Iterable[ModelEvent], profile: Profile) -> Iterator[Step]:
     """The steps of one line alone on its phone, from nothing known."""
-    line, phone = LineState(), PhoneState()
+    line, phone, waiting = LineState(), PhoneState(), ()
     for event in events:
-        taken = step(line, phone, event, lambda: profile)
-        line, phone = taken.after, taken.phone
+        taken = step(line, phone, event, lambda: profile, waiting)
+        line, phone, waiting = taken.after, taken.phone, taken.waiting
         yield taken

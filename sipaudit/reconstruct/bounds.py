@@ -10,7 +10,7 @@ RINGING_LIFE = 3600.0     # an INVITE with a provisional response has no limit (
 SWEEP = 1.0               # seconds between two looks at what is due
 
 DIALOG_CHECK = 64.0
-DIALOG_LIFE = 64.0        # a call that rings, or is over
+DIALOG_LIFE = 64.0        # a call that is over
 CALL_LIFE = 86_400.0      # a call that is up, since its last message
 SUBSCRIPTION_LIFE = 3600.0  # and never less than twice what was asked for
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from sipaudit.model.events import NO_LINE, CallChanged
-from sipaudit.reconstruct.bounds import CALL_LIFE, DIALOG_LIFE, Bounds
+from sipaudit.reconstruct.bounds import CALL_LIFE, DIALOG_LIFE, RINGING_LIFE, Bounds
 from sipaudit.reconstruct.dialogs import CALL_METHODS, CallState, Fork, Leg, LegKey, Legs
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registry import Registry
 from sipaudit.reconstruct.transactions import AGAIN, Transaction
 from sipaudit.sip.datagram import Item
 from sipaudit.sip.message import Request, Response
+
+LIVES = {CallState.RINGING: RINGING_LIFE, CallState.UP: CALL_LIFE}  # its INVITE's end ends a call that rings sooner
 
 
 class Calls:
@@ -115,7 +117,7 @@ class Calls:
 
     def _change(self, leg: Leg, state: CallState, item: Item) -> None:
         leg.state = state
-        leg.life = CALL_LIFE if state is CallState.UP else DIALOG_LIFE
+        leg.life = LIVES.get(state, DIALOG_LIFE)
         if leg.number is None:
             return
         number = NO_LINE if leg.line is None else leg.line.number

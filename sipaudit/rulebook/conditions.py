@@ -1,9 +1,9 @@
-"""CEL conditions of rules: checked when the pack is loaded, so that a typing error cannot hide until an outage."""
+"""CEL conditions of rules, and the facts they may name."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Fact = int | float | str | None
@@ -19,30 +19,47 @@ class ConditionError(ValueError):
 
 
 class Condition:
-    """One compiled expression over flat fact names; a fact that an observation lacks is null."""
+    """One expression over flat fact names; a fact that an observation lacks is null.
+
+    It is compiled when it is first needed, because the expression engine takes
+    longer to import than a small capture to read; `check` does it at once.
+    """
 
     def __init__(self, text: str) -> None:
-        import cel  # deferred: `sipaudit --help` needs no expression engine
+        self.text = text
+        self._compiled: tuple[Any, tuple[str, ...]] | None = None
 
-        try:
-            self._program: Any = cel.compile(text)
-        except Exception as error:
-            raise ConditionError(f"not a CEL expression: {error}") from None
-        self.names: tuple[str, ...] = tuple(self._program.variables())
-        unknown = [name for name in self.names if name not in FACTS]
-        if unknown:
-            raise ConditionError(f"unknown name {unknown[0]!r}{nearest(unknown[0], FACTS)}")
-        functions = [name for name in self._program.references()["functions"] if name[0].isalpha()]
-        foreign = [name for name in functions if name not in SAFE_FUNCTIONS]
-        if foreign:
-            raise ConditionError(f"unknown function {foreign[0]!r}{nearest(foreign[0], SAFE_FUNCTIONS)}")
+    def check(self) -> None:
+        """Raise ConditionError unless the expression compiles and names only what observations have."""
+        program, names = self._program()
+        _refuse_foreign(names, FACTS, "name")
+        functions = (name for name in program.references()["functions"] if name[0].isalpha())
+        _refuse_foreign(functions, SAFE_FUNCTIONS, "function")
 
     def holds(self, facts: Mapping[str, Fact]) -> bool:
         """Whether the condition is true of these facts. A comparison that CEL refuses (null > 1) is not true."""
+        program, names = self._program()
         try:
-            return self._program.execute({name: facts.get(name) for name in self.names}) is True
+            return program.execute({name: facts.get(name) for name in names}) is True
         except (TypeError, ValueError, RuntimeError, KeyError):
             return False
+
+    def _program(self) -> tuple[Any, tuple[str, ...]]:
+        if self._compiled is None:
+            import cel
+
+            try:
+                program = cel.compile(self.text)
+            except Exception as error:
+                raise ConditionError(f"not a CEL expression: {error}") from None
+            self._compiled = program, tuple(program.variables())
+        return self._compiled
+
+
+def _refuse_foreign(words: Iterable[str], known: frozenset[str], kind: str) -> None:
+    for word in words:
+        if word not in known:
+            raise ConditionError(f"unknown {kind} {word!r}{nearest(word, known)}")
 
 
 def nearest(word: str, known: frozenset[str]) -> str:

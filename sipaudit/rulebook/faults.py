@@ -10,7 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sipaudit.model.events import Answered, ModelEvent
-from sipaudit.model.observations import Fact, Observation, Step, Verdict
+from sipaudit.model.observations import Fact, Observation, Verdict
+from sipaudit.model.replay import Step
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import Assumption, Confidence, Finding, Frame, Reason, moment
 from sipaudit.rulebook.rules import Rule, Wording
@@ -74,7 +75,11 @@ class Faults:
             for rules in self.by_expectation.values():
                 for rule in rules:
                     self.open.pop((rule.id, subject.line, subject.phone), None)
-        broken = [pair for observation in step.observations for pair in self._broken(observation, subject)]
+        self.judge(step.observations, subject)
+
+    def judge(self, observations: Iterable[Observation], subject: Subject) -> None:
+        """Take in observations of one event."""
+        broken = [pair for observation in observations for pair in self._broken(observation, subject)]
         if broken:
             broken.sort(key=lambda pair: ONE_REQUEST.index(pair[0].id) if pair[0].id in ONE_REQUEST else -1)
             (rule, observation), also = broken[0], tuple(rule.id for rule, _ in broken[1:])

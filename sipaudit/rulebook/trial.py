@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import History, track_of
-from sipaudit.model.observations import Step, Verdict
+from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.replay import replay
 from sipaudit.model.scenario import Scenario
 from sipaudit.model.settings import LineSettings
@@ -44,11 +44,13 @@ def judge_scenario(scenario: Scenario, rules: Iterable[Rule]) -> tuple[list[str]
     subject = ScenarioLine(scenario.profile.settings, scenario.names)
     lines: list[str] = []
     state, now = LineState(), 0.0
+    waiting: tuple[Observation, ...] = ()
     for step in replay(scenario.events, scenario.profile):
         faults.take(step, subject)
         history.take(step, scenario.profile, track_of(scenario.profile))
-        lines += _open_checks(step, faults)
-        state, now = step.after, step.event.time
+        lines += _open_checks(step.observations, faults)
+        state, now, waiting = step.after, step.event.time, step.waiting
+    lines += _open_checks(waiting, faults)
     findings = faults.findings()
     lines += [f"{finding.time:.3f} {finding.rule} {finding.server} {finding.confidence}"
               + "".join(f" {doubt}" for doubt in finding.assumptions) for finding in findings]
@@ -56,11 +58,11 @@ def judge_scenario(scenario: Scenario, rules: Iterable[Rule]) -> tuple[list[str]
     return sorted(lines, key=lambda line: (float(line.split()[0]), line)), findings
 
 
-def _open_checks(step: Step, faults: Faults) -> Iterator[str]:
-    for observation in step.observations:
+def _open_checks(observations: Iterable[Observation], faults: Faults) -> Iterator[str]:
+    for observation in observations:
         if observation.verdict is Verdict.INCONCLUSIVE:
             for rule in faults.by_expectation.get(observation.expectation, ()):
-                yield f"{step.event.time:.3f} ? {rule.id} {observation.reason}"
+                yield f"{observation.event.time:.3f} ? {rule.id} {observation.reason}"
 
 
 def _rows(scenario: Scenario, history: History, state: LineState, now: float,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from sipaudit.model.absorb import absorb_line, absorb_phone
 from sipaudit.model.events import NO_LINE, Booted, ModelEvent
 from sipaudit.model.history import History, track_of
+from sipaudit.model.observations import Observation
 from sipaudit.model.profile import Profile, vouched
 from sipaudit.model.replay import step
 from sipaudit.model.settings import LineSettings, ServerEntry, Tolerances
@@ -60,6 +61,7 @@ class LineReplay:
         self.index = index
         self.state = LineState()
         self.history = History()
+        self.waiting: tuple[Observation, ...] = ()
         self._naming = naming
         self._basis: tuple[object, ...] = ()
         self._plain = Profile(LineSettings())
@@ -123,13 +125,19 @@ class Auditor:
         replay = self._replay(event)
         profile = replay.profile()
         phone = self._phones.get(event.phone)
-        taken = step(replay.state, phone or PhoneState(), event, lambda: self._full(replay))
-        replay.state = taken.after
+        taken = step(replay.state, phone or PhoneState(), event, lambda: self._full(replay), replay.waiting)
+        replay.state, replay.waiting = taken.after, taken.waiting
         self._phones[event.phone] = taken.phone
         if taken.before is not taken.after:
             replay.history.take(taken, profile, replay.track)
         if event.time >= self.since:
             self.faults.take(taken, replay)
+
+    def finish(self) -> None:
+        """The captures have ended: what still waits to be settled stays undecided."""
+        for replays in self._replays.values():
+            for replay in replays:
+                self.faults.judge((one for one in replay.waiting if one.event.time >= self.since), replay)
 
     def replays(self, line: int) -> list[LineReplay]:
         """The replays of a line: one for each entry it used, in the order of its entries."""

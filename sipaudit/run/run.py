@@ -103,6 +103,7 @@ class Run:
                 if listener is not None:
                     listener(event)
         self.reconstruction.finish()
+        self.auditor.finish()
 
     def _remember(self, item: Datagram) -> None:
         """Keep the frames of a message that came in several, for evidence; the oldest are forgotten."""

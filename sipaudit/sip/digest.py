@@ -25,7 +25,7 @@ def _pairs(text: str, found: Found) -> dict[str, str]:
     """`name=value` pairs behind the scheme, by name in lower case, the first of each."""
     scheme, _, text = text.partition(" ")
     given: dict[str, str] = {}
-    for piece, masked in values(text, mask(text, found)):
+    for piece, masked in values(text, mask(text, found).replace("<", "_")):  # brackets mean nothing here
         name, _, _ = masked.partition("=")
         given.setdefault(name.strip().lower(), unquote(piece[len(name) + 1:].strip()))
     if scheme.lower() == "digest" and not ("realm" in given and "nonce" in given):

@@ -26,12 +26,12 @@ _START = re.compile(
 _FIRST_LINE = re.compile(
     rb"SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):|" + _TOKEN + rb"{1,64} [^\r\n]{1,8192}" + _VERSION_END
 ).match
-# What follows the rest of a body may stand in the middle of a line: there only certain signs count, and a known
-# method with something glued to it is that method.
+# What follows the rest of a body may stand in the middle of a line.  There only certain signs count, and a line that
+# begins with an unknown method must not hold a known one further on.
+_CERTAIN = rb"(?:" + _METHODS + rb") (?:sips?|tel):"
 _NEXT_START = re.compile(
-    rb"SIP/2\.0 [1-6]\d\d |(?:" + _METHODS + rb") (?:sips?|tel):[^\r\n]{1,512} SIP/2\.0[ \t]*\r?\n"
-    rb"|^(?!" + _TOKEN + rb"{1,64}(?:" + _METHODS + rb") )"
-    + _TOKEN + rb"{1,64} [^\r\n]{1,8192} SIP/\d+\.\d+[ \t]*\r?\n",
+    rb"SIP/2\.0 [1-6]\d\d |" + _CERTAIN + rb"[^\r\n]{1,512} SIP/2\.0[ \t]*\r?\n"
+    rb"|^(?=" + _TOKEN + rb"{1,64} )(?![^\r\n]{1,8192}?" + _CERTAIN + rb")[^\r\n]{1,8192} SIP/\d+\.\d+[ \t]*\r?\n",
     re.MULTILINE,
 ).search
 _PLAIN_LENGTH = b"\nContent-Length: "
@@ -80,6 +80,10 @@ class Framer:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next bytes of the stream; the messages they complete."""
+        if not self._buffer and self._synced and not self._rest and _is_one_message(data, self.limit):
+            self.spans = [(self.begin, self.begin + len(data))]
+            self.begin += len(data)
+            return [data]
         self.spans = []
         messages: list[bytes] = []
         buffer = self._buffer
@@ -124,12 +128,16 @@ class Framer:
         """Find the length of the message at the front; False when more bytes are needed."""
         if not self._head_found and not self._seek():
             return False
-        end = self._head_end()
+        buffer = self._buffer
+        end = _head_end(buffer, self._scanned)
         if end < 0:
-            if len(self._buffer) > HEAD_LIMIT:
-                self._skip(len(self._buffer))
+            self._scanned = max(len(buffer) - 2, 0)
+            if len(buffer) > HEAD_LIMIT:
+                self._skip(len(buffer))
             return False
-        self._need = end + self._body_length(end)
+        length = _body_length(buffer, end, self.limit)
+        self._synced = length >= 0
+        self._need = end + max(length, 0)  # without a length it ends with its head, and the next start line is sought
         return True
 
     def _seek(self) -> bool:
@@ -161,40 +169,6 @@ class Framer:
             self._wait_for_line()
         return found is not None
 
-    def _head_end(self) -> int:
-        """Offset behind the empty line that ends the head, -1 when it is not yet there.
-
-        Searched in steps, so that many short messages in one segment cost no more than their bytes.
-        """
-        buffer, begin = self._buffer, self._scanned
-        while True:
-            stop = begin + SEARCH_STEP
-            crlf = buffer.find(b"\n\r\n", begin, stop)
-            bare = buffer.find(b"\n\n", begin, stop if crlf < 0 else crlf)
-            if bare >= 0:
-                return bare + 2
-            if crlf >= 0:
-                return crlf + 3
-            if stop >= len(buffer):
-                self._scanned = max(len(buffer) - 2, begin)
-                return -1
-            begin = stop - 2
-
-    def _body_length(self, head: int) -> int:
-        """Content-Length; where it is missing, unreadable or beyond the limit 0, so that the message ends with its
-        head, and the next start line is sought."""
-        buffer = self._buffer
-        at = buffer.find(_PLAIN_LENGTH, 0, head)
-        if at >= 0:
-            digits = buffer[at + 17:buffer.find(b"\r", at + 17, head)]
-            if digits.isdigit() and len(digits) <= 10 and head + int(digits) <= self.limit:
-                return int(digits)
-        found = _LENGTH(buffer, 0, head)
-        if found and head + int(found[1]) <= self.limit:
-            return int(found[1])
-        self._synced = False
-        return 0
-
     def _skip(self, count: int) -> None:
         self.skipped += count
         self._drop(count)
@@ -206,3 +180,40 @@ class Framer:
         self._head_found = False
         self._need = 0
         self._scanned = 0
+
+
+def _is_one_message(data: bytes, limit: int) -> bool:
+    """Whether a segment is exactly one message: the usual case, which needs no copies."""
+    if _FIRST_LINE(data) is None:
+        return False
+    head = _head_end(data, 0)
+    return head > 0 and head + _body_length(data, head, limit) == len(data)
+
+
+def _head_end(buffer: bytes | bytearray, begin: int) -> int:
+    """Offset behind the empty line that ends the head, sought from `begin`; -1 when it is not there.
+
+    Searched in steps, so that many short messages in one segment cost no more than their bytes.
+    """
+    while True:
+        stop = begin + SEARCH_STEP
+        crlf = buffer.find(b"\n\r\n", begin, stop)
+        bare = buffer.find(b"\n\n", begin, stop if crlf < 0 else crlf)
+        if bare >= 0:
+            return bare + 2
+        if crlf >= 0:
+            return crlf + 3
+        if stop >= len(buffer):
+            return -1
+        begin = stop - 2
+
+
+def _body_length(buffer: bytes | bytearray, head: int, limit: int) -> int:
+    """Content-Length; -1 where it is missing, unreadable, or makes the message longer than `limit`."""
+    at = buffer.find(_PLAIN_LENGTH, 0, head) + len(_PLAIN_LENGTH)
+    if at >= len(_PLAIN_LENGTH):
+        digits = buffer[at : buffer.find(b"\r", at, head)]
+        if digits.isdigit() and len(digits) <= 10:
+            return int(digits) if head + int(digits) <= limit else -1
+    found = _LENGTH(buffer, 0, head)
+    return int(found[1]) if found and head + int(found[1]) <= limit else -1

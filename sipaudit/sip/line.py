@@ -13,6 +13,7 @@ from sipaudit.sip.text import TOKEN_BYTES, decode, is_token
 
 MAX_HEADER = 8192  # bytes; longer header fields are left out
 
+_PARTIES = (FROM, TO)
 _COOKIE = MAGIC_COOKIE.encode()
 _NO_NONCE = (Defect.BAD_CREDENTIALS,)
 _DOUBTFUL = bytes([10, 13, 92, *range(128, 256)])  # line ends, backslash, not ASCII
@@ -29,11 +30,9 @@ class Flaw(Struct, frozen=True, gc=False):
     defects: tuple[Defect, ...]
 
 
-_PASSED_OVER: Reading = (UNREAD, None)
-
-
 def read_line(line: bytes) -> tuple[Reading, bool] | None:
-    """The reading of a line and whether it is lasting (see `headers.Header`); None when the line is not plain."""
+    """The reading of a line and whether it lasts (see `headers.Header`); None when the line is not plain: it begins
+    with white space, or holds a line end."""
     found: Found = []
     text = decode(line, found)
     if "\n" in text or "\r" in text or text[:1] in " \t":
@@ -56,16 +55,16 @@ def read_line(line: bytes) -> tuple[Reading, bool] | None:
 
 
 def join(front: bytes, reading: Reading, last: bytes) -> Reading | None:
-    """The reading of a line from that of its front and of what is behind the mark (`headers.MARKS`).
+    """The reading of a line from that of its front and from what is behind the mark (`headers.MARKS`).
 
-    None when it is not sure that `read_line` would say the same of the whole.
+    None when it is not sure that `read_line` would say the same of the whole line.
     """
     slot, value = reading
     if slot == FLAW:
         return _join_digest(front, value, last)
     if not last.isalnum() and (not last or last.translate(None, TOKEN_BYTES)):
         return None
-    if slot == TO or slot == FROM:  # noqa: SIM109
+    if slot in _PARTIES:
         return None if value.tag is not None else (slot, Address(value.uri, last.decode(), None, None, value.display))
     if slot != VIA or value.branch or last == _COOKIE or front.find(b",") >= 0:
         return None
@@ -76,8 +75,8 @@ def _join_digest(front: bytes, flaw: Flaw, last: bytes) -> Reading | None:
     """Credentials or a challenge whose realm, and name of the user, come before its nonce."""
     nonce, quote, behind = last.partition(b'"')
     if (
-        flaw.defects != _NO_NONCE or not quote or behind.count(b'"') % 2 or not front.endswith((b" ", b","))
-        or len(last.translate(None, _DOUBTFUL)) < len(last)
+        flaw.defects != _NO_NONCE or not front.endswith((b", ", b",")) or not quote or behind[:1] not in (b",", b"")
+        or behind.count(b'"') % 2 or len(last.translate(None, _DOUBTFUL)) < len(last)
     ):
         return None
     known: Challenge = flaw.value[0]

@@ -1,10 +1,10 @@
 """Bytes to a SIP message.  Never raises: what is wrong is listed in `defects`, what cannot be placed is `Malformed`.
 
 The way of a usual message: split the head into lines, look every line up in the
-memo of what was read before (`memo`), put the values into a row by their slot,
-build the message from the row.  A line that is not in the memo is read by the
-tolerant readers (`line`, `headers`); one that is not plain (folded, bare LF)
-sends the message the long way round (`head`), which ends in the same row.
+memo of what was read before, put the values into a row by their slot, build the
+message from the row.  A line that is in no memo is read by the tolerant readers
+(`line`, `headers`); one that is not plain (folded, bare LF) sends the message
+the long way round (`head`), which ends in the same row.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.startline import StartLine, read_start_line
 from sipaudit.sip.text import decode
 
-MAX_LASTING = 32768   # lines; at about 400 bytes a line 13 MB
-MAX_PASSING = 8192    # what a second or two bring: a request and its responses share Via, From, Call-ID and CSeq
-MAX_REMEMBERED = 512  # bytes of a line; longer ones are read again each time
-MAX_START = 200       # characters of a malformed message's first line that are kept
+MAX_LASTING = 32768    # lines of the memo
+MAX_PASSING = 8192     # lines of a few seconds: a request and its responses share Via, From, Call-ID and CSeq
+MAX_REMEMBERED = 1024  # bytes of a line; longer ones are read again each time
+MAX_START = 200        # characters of a malformed message's first line that are kept
 
 Row = list[Any]
 
@@ -58,13 +58,15 @@ class Parser:
     def __init__(self, limit: int = MAX_LASTING) -> None:
         self._limit = limit
         self._passing_limit = min(limit, MAX_PASSING)
+        self._marks = MARKS if limit else {}
         self._starts: dict[bytes, StartLine] = {}
         self._lasting: dict[bytes, Reading] = {}
         self._passing: dict[bytes, Reading] = {}
 
     def parse(self, payload: bytes) -> Message:
         """Any bytes as a message."""
-        end = payload.find(b"\r\n\r\n")
+        # Without a body the end is found at once. Is there an empty line before it, the memo does not know that line.
+        end = len(payload) - 4 if payload.endswith(b"\r\n\r\n") else payload.find(b"\r\n\r\n")
         lines = payload[:end].split(b"\r\n", MAX_LINES)
         first = lines.pop(0)
         start = self._starts.get(first) or self._learn_start(first)
@@ -100,46 +102,37 @@ class Parser:
 
     def _learn_start(self, line: bytes) -> StartLine | None:
         start = read_start_line(line)
-        if start is not None:
-            _remember(self._starts, line, start, self._passing_limit)
+        if len(self._starts) >= self._passing_limit:
+            self._starts.clear()
+        if start is not None and len(line) <= MAX_REMEMBERED and self._limit:
+            self._starts[line] = start
         return start
 
     def _learn(self, line: bytes) -> Reading | None:
         """Read a line that is in no memo, and remember it; None when it is not plain."""
-        reading = self._learn_by_front(line) if self._limit else None
-        if reading is not None:
-            return reading
+        mark = self._marks.get(line[:4])
+        if mark is not None and len(line) <= MAX_REMEMBERED:
+            front, mark, last = line.partition(mark)
+            if mark:
+                reading = self._lasting.get(front) or self._learn(front)
+                joined = None if reading is None else join(front, reading, last)
+                if joined is not None:
+                    return _remember(self._passing, line, joined, self._passing_limit)
         read = read_line(line)
         if read is None:
             return None
         reading, lasting = read
         if lasting:
-            _remember(self._lasting, line, reading, self._limit)
-        else:
-            _remember(self._passing, line, reading, self._passing_limit)
-        return reading
-
-    def _learn_by_front(self, line: bytes) -> Reading | None:
-        """Read a line by its front, which was met before more often than not."""
-        mark = MARKS.get(line[:4])
-        if mark is None:
-            return None
-        front, mark, last = line.partition(mark)
-        if not mark:
-            return None
-        reading = self._lasting.get(front) or self._learn(front)
-        if reading is not None:
-            reading = join(front, reading, last)
-            if reading is not None:
-                _remember(self._passing, line, reading, self._passing_limit)
-        return reading
+            return _remember(self._lasting, line, reading, self._limit)
+        return _remember(self._passing, line, reading, self._passing_limit)
 
 
-def _remember(memo: dict[bytes, Any], line: bytes, reading: Any, limit: int) -> None:
+def _remember(memo: dict[bytes, Reading], line: bytes, reading: Reading, limit: int) -> Reading:
+    if len(memo) >= limit:
+        memo.clear()
     if len(line) <= MAX_REMEMBERED and limit:
-        if len(memo) >= limit:
-            memo.clear()
         memo[line] = reading
+    return reading
 
 
 def _repeat(row: Row, slot: int, value: Any) -> None:

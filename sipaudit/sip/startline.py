@@ -34,6 +34,8 @@ def read_start_line(line: bytes) -> StartLine | None:
     """A line as a start line, or None when it is none."""
     found: Found = []
     text = decode(line, found)
+    if "\n" in text or "\r" in text:
+        return None
     return _status_line(text, found) or _request_line(text, found)
 
 

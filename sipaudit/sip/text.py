@@ -17,7 +17,7 @@ MAX_32 = 2**32 - 1
 TOKEN_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~"
 is_token = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z").match  # RFC 3261 25.1
 _QUOTED = re.compile(r'"(?:[^"\\]++|\\.)*+("?)', re.DOTALL)
-_COMMA = re.compile(r"<[^>]*+>?|,")
+_BRACKETED = re.compile(r"<[^>]*+")
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -73,9 +73,15 @@ def values(text: str, masked: str) -> list[tuple[str, str]]:
     """The values of a comma-separated list, each with its mask; commas inside quotes and "<>" do not part."""
     if "," not in masked:
         return [(text, masked)]
-    cuts = [match.start() for match in _COMMA.finditer(masked) if match[0] == ","]
-    edges = zip([-1, *cuts], [*cuts, len(text)], strict=True)
-    return [(text[start + 1:end], masked[start + 1:end]) for start, end in edges]
+    if "<" in masked:
+        masked = _BRACKETED.sub(lambda match: match[0].replace(",", "_"), masked)
+    pieces: list[tuple[str, str]] = []
+    start = 0
+    for piece in masked.split(","):
+        end = start + len(piece)
+        pieces.append((text[start:end], piece))
+        start = end + 1
+    return pieces
 
 
 def parameters(text: str, masked: str, start: int, found: Found) -> dict[str, str]:
@@ -87,7 +93,7 @@ def parameters(text: str, masked: str, start: int, found: Found) -> dict[str, st
     read: dict[str, str] = {}
     for piece in pieces:
         name, _, value = piece.partition("=")
-        if text is not masked:
+        if text is not masked:  # there are quotes
             value = text[at + len(name) + 1:at + len(piece)]
             at += len(piece) + 1
         name = name.strip().lower()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -149,8 +148,8 @@ def _read(path: Path, monkeypatch: pytest.MonkeyPatch, active: bool) -> tuple[li
     return list(captures), captures.health[0]
 
 
-def _captures() -> Iterator[Path]:
-    yield from (path for path in sorted(CAPTURES.rglob("*")) if path.is_file() and ".pcap" in path.name)
+def _captures() -> list[Path]:
+    return [path for path in sorted(CAPTURES.rglob("*")) if path.is_file() and ".pcap" in path.name]
 
 
 @needs_captures

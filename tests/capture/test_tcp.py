@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sipaudit.capture.captures import Captures
+from sipaudit.capture.files import resolve
 from sipaudit.capture.segments import WAITING_LIMIT
 from sipaudit.capture.tcp_connections import FRAMES_KEPT
 from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, ErrorKind, Gap, TransportError
 
+from ..shared import CAPTURES, needs_captures
 from .tcpstory import ACK, FIN, OTHER_SERVER, PSH, RST, SYN, Side, Tap, answer, connected, message, sides
 
 
@@ -153,7 +157,7 @@ def disorders(draw: st.DrawFn) -> tuple[bytes, list[bytes], list[Piece]]:
     cuts = sorted({0, len(stream), *draw(st.lists(st.integers(0, len(stream)), max_size=25))})
     pieces = [
         (max(begin - draw(st.sampled_from([0, 0, 0, 1, 15])), 0), end)
-        for begin, end in zip(cuts, cuts[1:], strict=False)
+        for begin, end in pairwise(cuts)
     ]
     pieces += draw(st.lists(st.sampled_from(pieces), max_size=5))
     window = draw(st.integers(0, 6))
@@ -194,7 +198,7 @@ class TestDisorder:
         phone.next += len(stream)
         server.sends(flags=ACK)
         phone.sends(message(99))
-        tap.wait(40)
+        tap.wait(1)
         covered = {at for begin, end in kept for at in range(begin, end)}
         at, whole = 0, []
         for one in messages:
@@ -328,6 +332,9 @@ class TestConnections:
         tap.see(server.way, server.next - 1, phone.next, FIN | ACK)
         phone.sends(flags=ACK)
         phone.sends(flags=RST)
+        tap.wait(100)
+        assert tap.health[0].tcp_gaps == 0
+        assert len(tap.streams) == 0
         told = [(item.kind, item.flow, item.frame) for item in tap.of(Connection)]
         assert told == [
             (ConnectionKind.SYN, phone.way, 1), (ConnectionKind.CLOSED, phone.way, 5),
@@ -629,7 +636,7 @@ class TestBounds:
 
     def test_deadlines_of_forgotten_connections_do_not_pile_up(self) -> None:
         tap = Tap({"max_streams": 100})
-        for isn in range(20_000):
+        for isn in range(6_000):
             sides(tap, client_port=1024 + isn % 50_000, isn=isn)[0].sends(flags=SYN)
         assert len(tap.streams._table._deadlines) < 3000
         assert len(tap.streams._table._opening.get("10.1.0.5", ())) <= 100
@@ -655,3 +662,40 @@ class TestBounds:
         tap.wait(100)
         assert tap.messages() == [message(1), answer(1)]
         assert tap.of(TransportError) == []
+
+
+@needs_captures
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("OISF+suricata-verify/sip-tcp.pcap", [(6, (4, 6), b"REGISTER"), (8, (), b"SIP/2.0 200")]),
+        (
+            "OISF+suricata-verify/sip-body-large.pcap",
+            [(9, (5, 6, 7, 8, 9), b"INVITE"), (11, (), b"SIP/2.0 100")],
+        ),
+        (
+            "OISF+suricata-verify/tests__sip-tcp-pattern-matching__sip.pcap",
+            [(4, (), b"REGISTER"), (6, (), b"SIP/2.0 401")],
+        ),
+        (
+            "irontec+sngrep/ipip.pcap",
+            [(1, (), b"INVITE"), (2, (), b"SIP/2.0 183"), (3, (), b"SIP/2.0 200"), (4, (), b"BYE")],
+        ),
+    ],
+)
+def test_captures_give_the_frames_that_wireshark_shows(
+    name: str, expected: list[tuple[int, tuple[int, ...], bytes]]
+) -> None:
+    captures = Captures(resolve([str(CAPTURES / name)]).files, engine="libpcap")
+    got = [item for item in captures if isinstance(item, Datagram)]
+    assert [(item.frame, item.frames) for item in got] == [(frame, frames) for frame, frames, _ in expected]
+    assert all(item.payload.startswith(start) for item, (_, _, start) in zip(got, expected, strict=True))
+    assert captures.health[0].tcp_gaps == 0
+
+
+@needs_captures
+def test_a_tls_capture_without_its_beginning_is_counted_as_encrypted() -> None:
+    captures = Captures(resolve([str(CAPTURES / "irontec+sngrep/tlssaved@3386e4ea.pcap")]).files, engine="libpcap")
+    kinds = [item.kind for item in captures if isinstance(item, Connection)]
+    assert kinds == [ConnectionKind.ENCRYPTED] * 2
+    assert captures.health[0].encrypted["tls"] >= 12

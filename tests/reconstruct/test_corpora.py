@@ -1,0 +1,53 @@
+"""The shared public captures, whole: nothing raises, and what is found makes sense."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipaudit.capture.captures import Captures
+from sipaudit.capture.files import resolve
+from sipaudit.model.events import NO_LINE, CallChanged, ModelEvent
+from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
+from tests.reconstruct.desk import Knowledge
+from tests.shared import CAPTURES, needs_captures
+
+FILES = sorted(
+    str(path.relative_to(CAPTURES)) for path in CAPTURES.glob("*+*/*") if path.is_file()
+) if CAPTURES.is_dir() else []
+
+
+def read(name: str) -> tuple[Reconstruction, list[ModelEvent], list[SeenMessage]]:
+    seen: list[SeenMessage] = []
+    rec = Reconstruction(Knowledge(), observer=seen.append)
+    events = [
+        event for item in Captures(resolve([str(CAPTURES / name)]).files, engine="libpcap") for event in rec.feed(item)
+    ]
+    rec.finish()
+    return rec, events, seen
+
+
+@needs_captures
+@pytest.mark.parametrize("name", FILES)
+def test_every_capture_goes_through(name: str) -> None:
+    rec, events, seen = read(name)
+    traffic = list(rec.traffic.values())
+    assert sum(one.sip_messages for one in traffic) <= len(seen)
+    withdrawn = {event.line for event in events} - rec.lines.keys() - {NO_LINE}
+    assert {event.phone for event in events} >= rec.phones.keys() or not rec.phones
+    assert not withdrawn or rec.servers is not None
+    for line in rec.lines.values():
+        assert line.phone in rec.phones
+        assert line.first <= line.last
+    times: dict[int, float] = {}
+    for event in events:
+        if not isinstance(event, CallChanged):
+            assert event.time >= times.get(event.line, 0.0) - 60.0  # a clock may be set back a little, no more
+            times[event.line] = event.time
+
+
+@needs_captures
+def test_the_lines_of_a_known_capture() -> None:
+    """Two soft phones that register and call each other through a server."""
+    rec, events, _ = read("MichalCab+ISA/real_sip_call@3a2583fe.pcap")
+    assert {line.aor for line in rec.lines.values()} >= set()
+    assert events
