@@ -94,7 +94,9 @@ def _wire(lines: list[str]) -> bytes:
     return (CRLF.join([*lines, "Content-Length: 0"]) + CRLF + CRLF).encode()
 
 
-def datagram(time: float, flow: Flow, payload: bytes, *, frame: int = 0, capture: int = 0, cut: bool = False) -> Datagram:
+def datagram(
+    time: float, flow: Flow, payload: bytes, *, frame: int = 0, capture: int = 0, cut: bool = False,
+) -> Datagram:
     """A payload at `time` seconds after START."""
     return Datagram(START + time, capture, frame, flow, payload, cut=cut)
 

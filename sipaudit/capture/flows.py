@@ -14,12 +14,12 @@ _NO_MAC = b"\0\0\0\0\0\0"
 class Flows:
     """A bounded cache in two generations: what is used survives, what is not is gone after YOUNG newer flows.
 
-    `udp4` is the young generation for the hot path: 12 bytes of IPv4 addresses and ports, then the sender's 6 bytes
-    of MAC (or none).  Other keys differ in length or end in a letter, so they cannot be mistaken for these.
+    `young` is the new generation, open to the hot path: a key is the addresses, the ports and the sender's MAC (or
+    nothing), packed, and for other transports than UDP their name behind it, so that no two kinds have one length.
     """
 
     def __init__(self) -> None:
-        self.udp4: dict[bytes, Flow] = {}
+        self.young: dict[bytes, Flow] = {}
         self._old: dict[bytes, Flow] = {}
 
     def get(self, transport: str, addresses: bytes, ports: bytes, mac: bytes = b"") -> Flow:
@@ -27,14 +27,14 @@ class Flows:
         key = addresses + ports + mac
         if transport != "udp":
             key += transport.encode()
-        return self.udp4.get(key) or self._miss(key, transport, addresses, ports, mac)
+        return self.young.get(key) or self._miss(key, transport, addresses, ports, mac)
 
     def _miss(self, key: bytes, transport: str, addresses: bytes, ports: bytes, mac: bytes) -> Flow:
         found = self._old.get(key) or _made(transport, addresses, ports, mac)
-        if len(self.udp4) >= YOUNG:
-            self._old = self.udp4
-            self.udp4 = {}
-        self.udp4[key] = found
+        if len(self.young) >= YOUNG:
+            self._old = self.young
+            self.young = {}
+        self.young[key] = found
         return found
 
 

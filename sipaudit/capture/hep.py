@@ -67,9 +67,9 @@ def _parse_hep3(payload: bytes) -> HepPacket | None:
     seconds, micro = values.get(_SECONDS), _number(values, _MICROSECONDS)
     return HepPacket(
         3, source + destination, _port(values, _SOURCE_PORT) + _port(values, _DESTINATION_PORT),
-        _number(values, _PROTOCOL),
+        _number(values, _PROTOCOL) & 0xFF,
         None if seconds is None else _number(values, _SECONDS) + micro / 1e6,
-        _number(values, _TYPE), _number(values, _AGENT), values.get(_KEY, b""), message, cut,
+        _number(values, _TYPE) & 0xFF, _number(values, _AGENT), values.get(_KEY, b""), message, cut,
     )
 
 

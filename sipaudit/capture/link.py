@@ -173,7 +173,7 @@ def null(data: bytes) -> Peeled:
     if len(data) < 4:
         return TRUNCATED
     family = min(int.from_bytes(data[:4], "big"), int.from_bytes(data[:4], "little"))
-    return Inner(data[4:]) if family in _NULL_FAMILIES else Stop(f"null-family-{family}")
+    return Inner(data[4:]) if family in _NULL_FAMILIES else Stop("null-family")
 
 
 def raw(data: bytes) -> Peeled:

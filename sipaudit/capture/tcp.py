@@ -67,20 +67,22 @@ class Streams:
         cut: bool,
     ) -> list[Item]:
         """Take one segment. `seq`, `ack`, `flags` as in its header; `cut`: the snap length took its end."""
-        place = Place(0, 0, time, capture, frame)
         half = self._table.find(flow)
         if flags & SYN:
-            return self._syn(half, place, flow, seq, ack, flags, payload)
-        half = half or self._joined(place, flow, flags, payload)
+            return self._syn(half, Place(0, 0, time, capture, frame), flow, seq, ack, flags, payload)
         if half is None:
-            return []
+            half = self._joined(time, capture, flow, flags, payload)
+            if half is None:
+                return []
         self._table.use(half, flow, time)
         if flags & RST:
-            return self._lifecycle.reset(half, place, seq, ack, flags)
-        if flags & ACK:
+            return self._lifecycle.reset(half, Place(0, 0, time, capture, frame), seq, ack, flags)
+        if flags & ACK and (ack != half.peer.acked or not half.pair.established):
             self._lifecycle.acknowledged(half.peer, ack)
-        items = self._data(half, place, seq, payload, cut)
-        return items + self._lifecycle.fin(half, place) if flags & FIN else items
+        items = self._data(half, time, capture, frame, seq, payload, cut)
+        if flags & FIN:
+            items += self._lifecycle.fin(half, Place(0, 0, time, capture, frame))
+        return items
 
     def advance(self, time: float) -> list[Item]:
         """Capture time has come to `time`: what is overdue is said, what is idle forgotten."""
@@ -104,16 +106,16 @@ class Streams:
             items += self._skip_holes(half, inf)
         return sorted(items, key=lambda item: (item.time, item.frame))
 
-    def _opened(self, place: Place, flow: Flow) -> Half:
+    def _opened(self, time: float, capture: int, flow: Flow) -> Half:
         """Follow a new connection; when there are too many, the longest unused one is forgotten."""
         while len(self._table) >= self._max_streams:
             oldest = self._table.oldest()
             if oldest.sip:
-                self._health[place.capture].undecoded["tcp-evicted"] += 1
+                self._health[capture].undecoded["tcp-evicted"] += 1
             self._table.forget(oldest)
-        return self._table.open(flow, place.time, self._contents.on_sip_port(flow))
+        return self._table.open(flow, time, self._contents.on_sip_port(flow))
 
-    def _joined(self, place: Place, flow: Flow, flags: int, payload: bytes) -> Half | None:
+    def _joined(self, time: float, capture: int, flow: Flow, flags: int, payload: bytes) -> Half | None:
         """Take up a connection whose beginning was not seen, if it may be SIP, or shows where TLS is spoken."""
         if flags & RST:
             return None
@@ -121,7 +123,9 @@ class Streams:
             content = recognise(payload, False) if payload else None
             if content is None or content is Content.OTHER:
                 return None
-        return self._opened(place, flow)
+        half = self._opened(time, capture, flow)
+        half.pair.established = True
+        return half
 
     def _syn(
         self, half: Half | None, place: Place, flow: Flow, seq: int, ack: int, flags: int, payload: bytes
@@ -130,10 +134,11 @@ class Streams:
         if half and is_other_connection(half, seq):
             items = self._replaced(half.pair, place.time)
             half = None
-        half = half or self._opened(place, flow)
+        half = half or self._opened(place.time, place.capture, flow)
         self._table.use(half, flow, place.time)
         items += self._lifecycle.syn(half, place, seq, ack, flags)
-        return items + self._data(half, place, (seq + 1) % MODULUS, payload, False)
+        first = (seq + 1) % MODULUS
+        return items + self._data(half, place.time, place.capture, place.frame, first, payload, False)
 
     def _replaced(self, pair: Pair, time: float) -> list[Item]:
         """A new connection takes the ports of this one."""
@@ -143,42 +148,58 @@ class Streams:
         self._table.forget(pair)
         return items
 
-    def _data(self, half: Half, place: Place, seq: int, payload: bytes, cut: bool) -> list[Item]:
+    def _data(
+        self, half: Half, time: float, capture: int, frame: int, seq: int, payload: bytes, cut: bool
+    ) -> list[Item]:
         """Bring the bytes of a segment into order and read what is in order."""
         pair, reassembly = half.pair, half.reassembly
-        if pair.is_foreign():
-            return self._behind_other(half, place, seq, payload, cut)
+        if pair.foreign:
+            if not looks_like_sip(payload):
+                return []
+            self._table.forget(pair)  # only a start line makes it ours again
+            half = self._opened(time, capture, half.flow)
+            pair, reassembly = half.pair, half.reassembly
         if not reassembly.started:
             reassembly.start(seq)
-        segment = Segment(reassembly.offset(seq), payload, place.time, place.capture, place.frame, cut)
-        if not payload and not cut and (segment.offset == reassembly.position or half.fin):  # a FIN takes a number
-            return []
-        if segment.end < reassembly.position - STALE and looks_like_sip(payload):  # ports used again, SYN unseen
-            half.forget_bytes()
-            reassembly.start(seq)
-            segment = segment._replace(offset=reassembly.position)
-        if payload and segment.end > reassembly.position:
-            half.last_data = place.time
-        items: list[Item] = []
-        for ready in reassembly.put(segment):
-            items += self._contents.deliver(half, ready)
-        if reassembly.waiting:
-            items += self._skip_holes(half, -inf)
-            self._table.schedule(pair)
-        if pair.is_foreign():
+        if not cut and reassembly.take(seq, len(payload)):
+            if not payload:
+                return []
+            half.last_data = time
+            end = reassembly.position
+            items = self._contents.deliver(half, payload, Place(end - len(payload), end, time, capture, frame))
+        else:
+            items = self._out_of_order(half, Segment(reassembly.offset(seq), payload, time, capture, frame, cut), seq)
+        if pair.foreign:
             self._leave(half)
             return items
-        if items:
-            items = self.moved_on(half.flow.source_host, half.flow.destination, place.time) + items
+        if items and self._table.opening:
+            items = self.moved_on(half.flow.source_host, half.flow.destination, time) + items
         self._table.account(half)
-        return items + self._within_memory(place) if self.held > self._max_bytes else items
+        return items + self._within_memory(time, capture, frame) if self.held > self._max_bytes else items
 
-    def _behind_other(self, half: Half, place: Place, seq: int, payload: bytes, cut: bool) -> list[Item]:
-        """A connection that is not ours is taken up again only by a start line."""
-        if not looks_like_sip(payload):
+    def _out_of_order(self, half: Half, segment: Segment, seq: int) -> list[Item]:
+        """A segment that is old, early, cut, or comes while others wait."""
+        reassembly = half.reassembly
+        if not segment.payload and not segment.cut and half.fin:  # a FIN takes a sequence number
             return []
-        self._table.forget(half.pair)
-        return self._data(self._opened(place, half.flow), place, seq, payload, cut)
+        if segment.end < reassembly.position - STALE and looks_like_sip(segment.payload):
+            half.forget_bytes()  # the ports are used again, and the SYN was not seen
+            reassembly.start(seq)
+            segment = segment._replace(offset=reassembly.position)
+        if segment.payload and segment.end > reassembly.position:
+            half.last_data = segment.time
+        items = self._deliver(half, reassembly.put(segment))
+        if reassembly.waiting:
+            items += self._skip_holes(half, -inf)
+            self._table.schedule(half.pair)
+        return items
+
+    def _deliver(self, half: Half, segments: list[Segment]) -> list[Item]:
+        items: list[Item] = []
+        for segment in segments:
+            place = Place(segment.offset, segment.end, segment.time, segment.capture, segment.frame)
+            items += self._contents.deliver(half, segment.payload, place, segment.cut)
+        return items
 
     def _leave(self, half: Half) -> None:
         """The connection is none of ours: forget it, but on a SIP port remember that, so that it stays silent."""
@@ -209,11 +230,9 @@ class Streams:
             known = missing if missing <= STALE else 0  # so much is rather another numbering than a loss
             items.append(Gap(first.time, first.capture, first.frame, half.flow, known))
         self._contents.lost(half, missing)
-        for segment in half.reassembly.skip_hole():
-            items += self._contents.deliver(half, segment)
-        return items
+        return items + self._deliver(half, half.reassembly.skip_hole())
 
-    def _within_memory(self, place: Place) -> list[Item]:
+    def _within_memory(self, time: float, capture: int, frame: int) -> list[Item]:
         """Drop the bytes of those who have held them for longest, and a little more than needed."""
         items: list[Item] = []
         for half in self._table.holding():
@@ -221,6 +240,6 @@ class Streams:
                 break
             half.forget_bytes()
             self._table.account(half)
-            self._health[place.capture].undecoded["tcp-evicted"] += 1
-            items.append(Gap(place.time, place.capture, place.frame, half.flow, 0))
+            self._health[capture].undecoded["tcp-evicted"] += 1
+            items.append(Gap(time, capture, frame, half.flow, 0))
         return items

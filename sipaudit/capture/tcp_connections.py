@@ -53,8 +53,8 @@ class Place(NamedTuple):
 class Half:
     """One direction. `acked` is what the other side acknowledged, `asking` whether its last bytes want an answer,"""
 
-    __slots__ = ("acked", "asking", "fin", "flow", "framer", "frames", "held", "hole_since", "isn", "last_data",
-                 "opening", "pair", "peer", "places", "reassembly", "records", "seen", "tls_flow")
+    __slots__ = ("acked", "asking", "fin", "flow", "framer", "frames", "held", "isn", "last_data", "opening",
+                 "pair", "peer", "places", "reassembly", "records", "seen", "tls_flow")
 
     pair: Pair
     peer: Half
@@ -123,10 +123,10 @@ class Pair:
     """Both directions of a connection.
 
     `client` opened it, None when that was not seen; `sip`: it is or may be SIP, so what happens to it is evidence;
-    `hello`: place of the ClientHello while the handshake is judged.
+    `foreign`: it carries nothing of ours; `hello`: place of the ClientHello while the handshake is judged.
     """
 
-    __slots__ = ("client", "closed", "content", "encrypted", "established", "failed", "first", "hello", "joined",
+    __slots__ = ("client", "closed", "content", "encrypted", "established", "failed", "first", "foreign", "hello",
                  "last", "learned", "scheduled", "second", "sip", "syn", "syn_interval", "syn_last")
 
     def __init__(self, first: Half, second: Half, sip: bool) -> None:
@@ -135,6 +135,7 @@ class Pair:
         first.pair = second.pair = self
         self.sip = sip
         self.content = Content.UNDECIDED
+        self.foreign = False
         self.client: Half | None = None
         self.syn: Place | None = None       # the first SYN
         self.syn_last: Place | None = None  # the latest
@@ -147,10 +148,6 @@ class Pair:
         self.closed = inf                   # when a reset or both FINs ended it
         self.last = 0.0
         self.scheduled = inf
-
-    def is_foreign(self) -> bool:
-        """Whether it carries nothing of ours."""
-        return self.content is Content.OTHER
 
     def repeat_syn(self, place: Place) -> None:
         """The SYN is sent again."""

@@ -75,6 +75,7 @@ class Contents:
             self._begin_sip(half)
         else:
             half.pair.sip = False
+            half.pair.foreign = True
         return self._read_opening(half, cut) + self._read_opening(half.peer, False)
 
     def _read_opening(self, half: Half, cut: bool) -> list[Item]:
@@ -99,6 +100,7 @@ class Contents:
         self.tls_ports.add(flow.destination_port if to_server else flow.source_port)
         if not pair.sip:
             pair.content = Content.OTHER
+            pair.foreign = True
             return
         self.needs_tshark["tls"] += 1
         if is_hello:
@@ -145,18 +147,15 @@ class Contents:
             self._health[place.capture].undecoded["tcp-skipped"] += 1
         if messages:
             half.asking = not messages[-1].startswith(_WANTS_NO_ANSWER)
-            half.pair.learned or self._learn(half)
-        self._keep_places(half, framer, place)
-        return items
-
-    def _keep_places(self, half: Half, framer: Framer, place: Place) -> None:
-        """Remember the packets of the message that is not yet complete."""
+            half.places = []
+            if not half.pair.learned:
+                self._learn(half)
         if framer.pending:
             half.asking = True
-            half.places = [known for known in half.places if known.end > framer.begin]
             half.keep(place)
         elif half.places:
             half.places = []
+        return items
 
     def _learn(self, half: Half) -> None:
         """SIP was found here: the server's port, or what is likely to be it, is one of SIP's."""

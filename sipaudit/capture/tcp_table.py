@@ -16,8 +16,11 @@ _PLACE_COST = 128  # bytes that remembering a packet takes, roughly
 
 
 class Table:
-    """Connections in the order of their use. `held` is the memory in bytes that unfinished messages and waiting
-    segments take, `next_deadline` the next moment at which `due` or `idle` may have something."""
+    """Connections in the order of their use.
+
+    `held` is the memory in bytes that unfinished messages and waiting segments take, `next_deadline` the next moment
+    at which something may be due, `opening` the connections whose SYN awaits its answer, by the host that sent it.
+    """
 
     def __init__(self) -> None:
         self.held = 0
@@ -25,7 +28,7 @@ class Table:
         self._halves: dict[tuple[str, str], Half] = {}
         self._pairs: OrderedDict[Pair, None] = OrderedDict()
         self._holding: dict[Half, None] = {}
-        self._opening: dict[str, dict[Pair, None]] = {}  # SYN not yet answered, by the host that sent it
+        self.opening: dict[str, dict[Pair, None]] = {}
         self._deadlines: list[tuple[float, int, Pair]] = []
         self._ties = count()
 
@@ -78,9 +81,11 @@ class Table:
 
     def account(self, half: Half) -> None:
         """Bring `held` up to date with what a direction keeps."""
-        packets = len(half.places) + len(half.reassembly.waiting)
-        framed = half.framer.pending if half.framer else 0
-        self._account(half, framed + len(half.opening) + half.reassembly.waiting_bytes + packets * _PLACE_COST)
+        framed = half.framer.pending if half.framer else len(half.opening)
+        waiting = half.reassembly.waiting
+        if framed or waiting or half.places or half.held:
+            packets = len(half.places) + len(waiting)
+            self._account(half, framed + half.reassembly.waiting_bytes + packets * _PLACE_COST)
 
     def _account(self, half: Half, held: int) -> None:
         if held == half.held:
@@ -95,20 +100,20 @@ class Table:
     def asked(self, pair: Pair) -> None:
         """The client's SYN awaits its answer."""
         if pair.client and not pair.established:
-            self._opening.setdefault(pair.client.flow.source_host, {})[pair] = None
+            self.opening.setdefault(pair.client.flow.source_host, {})[pair] = None
 
     def answered(self, pair: Pair) -> None:
         """The SYN of a connection awaits no answer any more."""
         host = pair.client.flow.source_host if pair.client else ""
-        waiting = self._opening.get(host)
+        waiting = self.opening.get(host)
         if waiting is not None:
             waiting.pop(pair, None)
             if not waiting:
-                del self._opening[host]
+                del self.opening[host]
 
     def unanswered(self, host: str) -> list[Pair]:
         """The connections whose SYN from this host awaits an answer."""
-        return list(self._opening[host]) if host in self._opening else []
+        return list(self.opening[host]) if host in self.opening else []
 
     def schedule(self, pair: Pair) -> None:
         """See to it that the connection is `due` in time. Deadlines that move later are found out when they come."""

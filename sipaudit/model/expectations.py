@@ -321,6 +321,8 @@ def judgeable(case: Case) -> Ground:
     profile = case.profile
     if profile.identity_unsure:
         return Ground(reason=Reason.IDENTITY_UNSURE)
+    if profile.encrypted:
+        return Ground(reason=Reason.ENCRYPTED)
     if profile.vendor is Vendor.UNMODELLED:
         return Ground(reason=Reason.VENDOR_UNMODELLED)
     if profile.settings.number("concurrentRegistration") == 1:

@@ -25,7 +25,8 @@ class Profile(Struct, frozen=True):
     """One line at one server entry, as far as it is known.
 
     `entry` is None while no list is known.  `vouched` says that the advisory
-    names this model and firmware (C9).  `covered_from` is when the capture
+    names this model and firmware (C9), `encrypted` that the phone also speaks
+    where nothing can be read.  `covered_from` is when the capture
     begins (seconds since the epoch), `lossy` whether it lacks more packets than
     reference-model.md 4 allows for evidence by absence.  `heard` are the
     servers that were ever seen speaking to the phone.
@@ -37,6 +38,7 @@ class Profile(Struct, frozen=True):
     firmware: str | None = None
     vouched: bool = False
     identity_unsure: bool = False
+    encrypted: bool = False
     list_in_doubt: bool = False
     lossy: bool = False
     covered_from: float = 0.0

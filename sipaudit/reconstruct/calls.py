@@ -27,10 +27,15 @@ class Calls:
         key = (host, call_id, tag)
         return self.known.find(key) or self.strange.find(key)
 
-    def open(self, key: LegKey, phone: Phone, line: Line | None, server: str, endpoint: str, clock: float,
+    def passes_on(self, call_id: str, tag: str | None, host: str) -> bool:
+        """Whether this host sends on a request that a phone sent to it: same Call-ID, same From tag."""
+        leg = self.known.anywhere(call_id, tag) or self.strange.anywhere(call_id, tag)
+        return leg is not None and leg.far_host == host != leg.phone.host
+
+    def open(self, key: LegKey, phone: Phone, line: Line | None, server: str, ends: tuple[str, str], clock: float,
              call: bool) -> Leg:
-        """A new leg, with a number if it is a call's."""
-        leg = Leg(key, phone, line, server, endpoint, clock)
+        """A new leg, with a number if it is a call's; `ends` are the phone's `host:port` and the server's host."""
+        leg = Leg(key, phone, line, server, *ends, clock)
         if call:
             self.count(leg)
         (self.strange if phone.held is not None else self.known).add(leg)

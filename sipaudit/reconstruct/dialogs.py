@@ -38,19 +38,21 @@ class Fork(StrEnum):
 
 class Leg:
     """One phone's side of a Call-ID. `number` is the call's, None for a subscription; `forks` its dialogs by
-    remote tag; `invite` the number of the INVITE transaction that counts; `endpoint` the phone's host:port."""
+    remote tag; `invite` the number of the INVITE transaction that counts; `endpoint` the phone's host:port
+    and `far_host` the server's host."""
 
-    __slots__ = ("check", "cseq_in", "cseq_out", "endpoint", "forks", "invite", "key", "life", "line", "number",
-                 "phone", "seen", "server", "state")
+    __slots__ = ("check", "cseq_in", "cseq_out", "endpoint", "far_host", "forks", "invite", "key", "life", "line",
+                 "number", "phone", "seen", "server", "state")
 
     def __init__(self, key: LegKey, phone: Phone, line: Line | None, server: str, endpoint: str,
-                 clock: float) -> None:
+                 far_host: str, clock: float) -> None:
         self.number: int | None = None
         self.key = key
         self.phone = phone
         self.line = line
         self.server = server
         self.endpoint = endpoint
+        self.far_host = far_host
         self.state = CallState.NONE
         self.forks: dict[str | None, Fork] = {}
         self.invite = -1
@@ -87,6 +89,7 @@ class Legs:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._by_key: dict[LegKey, Leg] = {}
+        self._by_call: dict[tuple[str, str | None], Leg] = {}
         self._ring: deque[Leg] = deque()
         self.find = self._by_key.get
         self.evicted = 0
@@ -96,6 +99,7 @@ class Legs:
 
     def add(self, leg: Leg) -> None:
         self._by_key[leg.key] = leg
+        self._by_call[leg.key[1:]] = leg
         self._ring.append(leg)
         if len(self._ring) > self._limit:
             self._evict()
@@ -105,6 +109,11 @@ class Legs:
         self._drop(leg)
         leg.key = key
         self._by_key[key] = leg
+        self._by_call[key[1:]] = leg
+
+    def anywhere(self, call_id: str, tag: str | None) -> Leg | None:
+        """A leg with this Call-ID and local tag, whoever's."""
+        return self._by_call.get((call_id, tag))
 
     def sweep(self, clock: float) -> list[Leg]:
         """Forget the legs whose time is over; returned are those whose call was not."""
@@ -133,3 +142,5 @@ class Legs:
     def _drop(self, leg: Leg) -> None:
         if self._by_key.get(leg.key) is leg:
             del self._by_key[leg.key]
+        if self._by_call.get(leg.key[1:]) is leg:
+            del self._by_call[leg.key[1:]]

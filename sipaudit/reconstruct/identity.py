@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sipaudit.reconstruct.bounds import GUISES
 from sipaudit.reconstruct.phones import Guise, Line, Phone
+from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.useragent import Device, read_user_agent
 from sipaudit.sip.datagram import Flow
 from sipaudit.sip.message import Address, Request, Uri
@@ -80,7 +81,7 @@ def narrowed(found: list[Line], request: Request, flow: Flow) -> Line | None:
     if len(found) < 2:
         return found[0] if found else None
     uri = request.uri
-    same = [line for line in found if line.contact_host == uri.host and line.contact_port == uri.port] or found
+    same = [line for line in found if line.contact_host == uri.host and line.contact_port == port_of(uri)] or found
     if len(same) > 1:
         same = [line for line in same if line.flow is not None and line.flow.source == flow.destination]
     return same[0] if len(same) == 1 else None

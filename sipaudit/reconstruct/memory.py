@@ -100,14 +100,22 @@ class Memory:
 
     def goes_to_server(self, flow: Flow, method: str) -> bool | None:
         """Whether a request goes from a phone to a server (False: the other way; None: neither)."""
-        from_server = self.is_server(flow.source, flow.source_host, flow)
-        to_server = self.is_server(flow.destination, flow.destination_host, flow)
+        relays = self.servers.relays
+        from_server = flow.source in relays or self.is_server(flow.source, flow.source_host, flow)
+        to_server = flow.destination in relays or self.is_server(flow.destination, flow.destination_host, flow)
         if from_server or to_server:
             return None if from_server and to_server else to_server
         from_phone = self.registry.is_phone(flow.source_host)
         if from_phone or self.registry.is_phone(flow.destination_host):
             return from_phone
         return True if method == "INVITE" else None  # it may prove to be a phone; others cannot
+
+    def relays_calls(self, address: str, host: str) -> None:
+        """This `host:port` treats calls as a server does: a phone there that never registered is none."""
+        if address not in self.servers.relays and not self.registry.has_registered(host):
+            self.servers.relayed(address)
+            if self.registry.withdraw(host):
+                self.sights.clear()
 
     def use(self, line: Line, flow: Flow, item: Item, registers: bool = False) -> None:
         """The line sends on this flow: see to it that its entries and its server are those of now."""

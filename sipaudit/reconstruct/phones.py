@@ -8,6 +8,7 @@ from typing import Protocol
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import Vendor
 from sipaudit.model.settings import Declaration, LineIdentity, ServerEntry
+from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.servers import View
 from sipaudit.reconstruct.useragent import Device
 from sipaudit.sip.datagram import Datagram, Flow
@@ -141,7 +142,7 @@ class Phone:
 
     def uses(self, uri: Uri) -> bool:
         """Whether one of its lines has this Contact host and port now."""
-        return any(line.contact_host == uri.host and line.contact_port == uri.port for line in self.lines)
+        return any(line.contact_host == uri.host and line.contact_port == port_of(uri) for line in self.lines)
 
 
 class Source:

@@ -56,7 +56,7 @@ def _find(contact: Address, listed: tuple[Address, ...]) -> Address | None:
 
 def _same_address(one: Uri, other: Uri) -> bool:
     """User, host and port (RFC 3261 19.1.4, but the default port equals none: servers add and drop it)."""
-    if one.host != other.host or (one.port != other.port and _port(one) != _port(other)):
+    if one.host != other.host or (one.port != other.port and port_of(one) != port_of(other)):
         return False
     return one.user == other.user or _same_user(one, other)
 
@@ -69,7 +69,8 @@ def _same_user(one: Uri, other: Uri) -> bool:
     return unquote(one.user) == unquote(other.user)
 
 
-def _port(uri: Uri) -> int:
+def port_of(uri: Uri) -> int:
+    """The port that a URI stands for, the default where it names none."""
     if uri.port:
         return uri.port
     return 5061 if uri.scheme == "sips" or "transport=tls" in uri.parameters.lower() else 5060

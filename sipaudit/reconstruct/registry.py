@@ -14,7 +14,7 @@ from sipaudit.model.settings import DEFAULT_PORTS, LineIdentity
 from sipaudit.reconstruct.bounds import LINES_UNPROVEN, SOURCE_LINES, Bounds
 from sipaudit.reconstruct.identity import SEVERAL, alike, bare, look, narrowed, parted, weak
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone, Source
-from sipaudit.reconstruct.registrations import ALL
+from sipaudit.reconstruct.registrations import ALL, port_of
 from sipaudit.reconstruct.servers import Entries
 from sipaudit.reconstruct.useragent import polycom_mac, read_user_agent
 from sipaudit.sip.datagram import Datagram, Flow, endpoint
@@ -96,6 +96,12 @@ class Registry:
         """Whether a phone is known at this address."""
         return host in self._sources
 
+    def has_registered(self, host: str) -> bool:
+        """Whether the phones at this address are beyond doubt: declared, or granted a registration."""
+        source = self._sources.get(host)
+        return source is not None and any(
+            phone.declared or any(line.registered for line in phone.lines) for phone in source.phones)
+
     def phones_at(self, host: str) -> list[Phone]:
         """The phones and candidates at an address; the first SOURCE_LINES where there are more."""
         source = self.source(host)
@@ -117,8 +123,7 @@ class Registry:
     def withdraw(self, host: str) -> bool:
         """A host turns out to be a server: phones there that never registered, nor were declared, are none."""
         source = self._sources.get(host)
-        if source is None or any(phone.declared or any(line.registered for line in phone.lines)
-                                 for phone in source.phones):
+        if source is None or self.has_registered(host):
             return False
         del self._sources[host]
         for phone in source.phones:
@@ -295,9 +300,9 @@ class Registry:
         line.address = contact
         if line.contact is not None and contact.uri.host != line.contact_host:
             contact = Address(Uri("sip", line.contact_user, line.contact_host or "", line.contact_port))
-        look(line, (user_agent or line.user_agent, contact.uri.port))
+        look(line, (user_agent or line.user_agent, port_of(contact.uri)))
         line.contact = address_of_record(contact.uri)
-        line.contact_port = contact.uri.port
+        line.contact_port = port_of(contact.uri)
         if user_agent is not None and user_agent != line.user_agent:
             self._describe(line, user_agent)
         line.user_agent = user_agent or line.user_agent

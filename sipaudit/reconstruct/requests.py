@@ -102,7 +102,7 @@ class Requests:
         """The line of a request by a phone, the long way; remembered when it is a phone's."""
         memory, flow = self._memory, item.flow
         if memory.is_server(flow.source, flow.source_host, flow):
-            return None
+            return None  # a server that passes on what phones ask for
         line = memory.registry.place(request, flow, uri, contact, item)
         if line is not None and line.held is None and contact is not None:
             if len(memory.sights) >= memory.bounds.sights:
@@ -124,6 +124,8 @@ class Requests:
         line = memory.sights.get((flow.source_host, uri, contact, request.user_agent))
         if line is not None:
             return self._send(item, request, key, line, leg)
+        if memory.calls.passes_on(call_id, request.from_.tag, flow.source_host):
+            memory.relays_calls(flow.source, flow.source_host)
         goes = memory.goes_to_server(flow, request.method)
         if goes is None:
             return self._stranger(item, request, key)
@@ -156,7 +158,8 @@ class Requests:
         memory, phone, flow, method = self._memory, line.owner, item.flow, request.method
         memory.use(line, flow, item)
         follows, before = memory.follows(phone, request) if phone.again else (None, None)
-        leg = leg or before or self._leg_for(request, phone, line, request.from_.tag, flow.source, line.server)
+        leg = leg or before or self._leg_for(request, phone, line, request.from_.tag, line.server,
+                                               (flow.source, flow.destination_host))
         transaction = self._new(item, request, key, phone, line, line.server, leg, from_phone=True)
         if method == "SUBSCRIBE":
             transaction.asked = request.expires
@@ -183,7 +186,7 @@ class Requests:
             server = memory.servers.origin(line.view, flow)
             memory.heard(line, server)
             line.last = item.time
-        leg = leg or self._leg_for(request, phone, line, request.to.tag, flow.destination, server)
+        leg = leg or self._leg_for(request, phone, line, request.to.tag, server, (flow.destination, flow.source_host))
         transaction = self._new(item, request, key, phone, line, server, leg, from_phone=False)
         if line is not None:
             memory.registry.emit(phone, line, Received(
@@ -207,8 +210,8 @@ class Requests:
         memory.add(transaction, phone.held if line is None else line.held)
         return transaction
 
-    def _leg_for(self, request: Request, phone: Phone, line: Line | None, tag: str | None, address: str,
-                 server: str) -> Leg | None:
+    def _leg_for(self, request: Request, phone: Phone, line: Line | None, tag: str | None, server: str,
+                 ends: tuple[str, str]) -> Leg | None:
         """A leg for a request that belongs to none so far: one that may begin a dialog, or one inside a dialog that
         began before the capture; None for others. An incoming INVITE has no local tag yet: its endpoint serves."""
         memory, method, in_dialog = self._memory, request.method, request.to.tag is not None
@@ -216,9 +219,9 @@ class Requests:
             return None
         if in_dialog:
             memory.traffic.mid_life += 1
-        key = (phone.host if tag is not None else address, request.call_id, tag)
+        key = (phone.host if tag is not None else ends[0], request.call_id, tag)
         known = None if in_dialog else memory.calls.find(*key)
-        return known or memory.calls.open(key, phone, line, server, address, memory.clock, method in CALL_METHODS)
+        return known or memory.calls.open(key, phone, line, server, ends, memory.clock, method in CALL_METHODS)
 
     def _follow(self, transaction: Transaction, request: Request, item: Datagram) -> None:
         """What a request means for others: CANCEL for its INVITE, the rest for its leg's dialogs."""
@@ -268,7 +271,8 @@ class Requests:
         elif request.to.tag is not None:
             leg = memory.leg_at(flow.destination, flow.destination_host, flow, call_id, request.to.tag)
         if leg is None:
-            memory.traffic.mid_life += 1
+            if memory.registry.is_phone(flow.source_host) or memory.registry.is_phone(flow.destination_host):
+                memory.traffic.mid_life += 1
             return None
         leg.seen = memory.clock
         if leg.state is CallState.RINGING:

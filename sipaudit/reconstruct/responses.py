@@ -7,7 +7,7 @@ from sipaudit.reconstruct.dialogs import CALL_METHODS
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import granted_expiry
-from sipaudit.reconstruct.transactions import AGAIN, Key, Transaction, of_response, transaction_key
+from sipaudit.reconstruct.transactions import AGAIN, CHALLENGES, Key, Transaction, of_response, transaction_key
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Response
 
@@ -63,6 +63,7 @@ class Responses:
                 self._answers_registers(transaction.flow)
             if 200 <= status < 300:
                 line.registered = True
+                memory.servers.relays.pop(transaction.flow.source, None)
                 granted, own = granted_expiry(transaction.contact, response)
                 if granted is None and item.cut and transaction.asked:
                     granted = int(transaction.asked)  # the snap length cut it off: nothing tells that it was not said
@@ -78,6 +79,8 @@ class Responses:
             memory.registry.emit(phone, line, event)
         if status in AGAIN:
             memory.may_ask_again(phone, transaction)
+            if method == "INVITE" and status in CHALLENGES:
+                memory.relays_calls(transaction.flow.destination, transaction.flow.destination_host)
         if transaction.leg is not None:
             memory.calls.answered(transaction.leg, transaction, response, item, memory.clock)
 
@@ -89,7 +92,7 @@ class Responses:
             return False
         memory, flow = self._memory, transaction.flow
         return memory.is_server(flow.destination, flow.destination_host, flow) \
-            or not memory.registry.is_phone(flow.destination_host)
+            or not memory.registry.has_registered(flow.destination_host)
 
     def _prove(self, line: Line) -> None:
         """The line is a phone's: its events are let go, and the servers it used are servers."""
@@ -148,10 +151,10 @@ class Responses:
         memory.missing(line.owner, item, "a response without its request")
         asked_on = flow if replies else _reversed(flow)
         server = line.view.key(asked_on.destination, asked_on.destination_host, asked_on.destination_port)
-        address = flow.source if replies else flow.destination
+        ends = (flow.source, flow.destination_host) if replies else (flow.destination, flow.source_host)
         if leg is None and method in CALL_METHODS and tag is not None:
             leg = memory.calls.open(
-                (host, response.call_id, tag), line.owner, line, server, address, memory.clock, call=True)
+                (host, response.call_id, tag), line.owner, line, server, ends, memory.clock, call=True)
         memory.numbers += 1
         transaction = Transaction(
             memory.numbers, key, response.cseq.number, response.call_id, method, _reversed(flow), line, line.owner,

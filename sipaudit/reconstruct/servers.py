@@ -244,7 +244,7 @@ class Server:
 
 
 class Servers:
-    """Every server seen, and the addresses that answered a REGISTER."""
+    """Every server seen, and the addresses that behave as servers do."""
 
     def __init__(self, entries: Entries, names: Names, limit: int) -> None:
         self._entries = entries
@@ -253,6 +253,7 @@ class Servers:
         self._seen: dict[str, Server] = {}
         self.hosts: dict[str, list[str]] = {}       # host -> keys of its servers
         self.registrars: dict[str, None] = {}       # host:port
+        self.relays: dict[str, None] = {}           # host:port of those that challenge calls, or pass them on
         self._registrar_hosts: dict[str, None] = {}
 
     def note(self, key: str, flow: Flow) -> None:
@@ -271,6 +272,12 @@ class Servers:
         if len(self.registrars) < self._limit:
             self.registrars[flow.destination] = None
             self._registrar_hosts[flow.destination_host] = None
+
+    def relayed(self, address: str) -> None:
+        """This `host:port` treats calls as a server does: weaker evidence, good until a REGISTER from there is
+        granted."""
+        if len(self.relays) < self._limit:
+            self.relays[address] = None
 
     def holds(self, address: str, host: str, by_host: bool) -> bool:
         """Whether `host:port` is a server's, or (`by_host`) any server's at that host."""

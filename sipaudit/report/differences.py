@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from ..safe_text import safe_text
-from ..sip.describe import describe
-from ..sip.message import Malformed, Message
-from .dissect import Dissection, Field, Layer
+from sipaudit.report.dissect import Dissection, Field, Layer
+from sipaudit.safe_text import safe_text
+from sipaudit.sip.describe import describe
+from sipaudit.sip.message import Malformed, Message
 
 _QUOTING = frozenset(("icmp", "icmpv6"))  # what follows them in a frame was sent in another one
 _FIELDS = {

@@ -8,6 +8,8 @@ child watcher that newer Pythons no longer have.
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -15,11 +17,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from ..errors import InputError
+from sipaudit.errors import InputError
 
 MAX_FRAMES = 1_000  # of one call: each is held whole
 INSTALL_HINT = "install tshark (apt install tshark) and a Python that pyshark supports; the other commands need neither"
 
+_OWN_FILE = re.compile(r"/dev/(?:fd/(\d+)|stdin)\Z")
 _EXPERT = "_ws.expert"
 
 
@@ -84,7 +87,7 @@ def _open(path: str, frames: list[int], keylog: str | None, loop: asyncio.Abstra
         import pyshark
 
         return pyshark.FileCapture(
-            path, eventloop=loop, keep_packets=False,
+            _for_child(path), eventloop=loop, keep_packets=False,
             display_filter="frame.number in {" + ", ".join(map(str, frames)) + "}",
             custom_parameters=["-c", str(frames[-1])],
             override_prefs={"tls.keylog_file": keylog} if keylog else {},
@@ -95,6 +98,12 @@ def _open(path: str, frames: list[int], keylog: str | None, loop: asyncio.Abstra
     except (ImportError, AttributeError, NotImplementedError) as error:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise InputError(f"pyshark does not work with this Python ({version}): {error}", fix=INSTALL_HINT) from error
+
+
+def _for_child(path: str) -> str:
+    """The path as tshark can open it: `/dev/fd/N` and `/dev/stdin` name files of this process."""
+    own = _OWN_FILE.match(path)
+    return f"/proc/{os.getpid()}/fd/{own[1] or 0}" if own else path
 
 
 async def _read(capture: Any, path: str, found: list[Dissection]) -> None:

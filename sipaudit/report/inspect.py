@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from ..safe_text import safe_text
-from ..sip.message import Message
-from .differences import Difference, compare, named, our_reading, sip_layers
-from .dissect import Dissection, Layer
+from sipaudit.report.differences import Difference, compare, named, our_reading, sip_layers
+from sipaudit.report.dissect import Dissection, Layer
+from sipaudit.safe_text import safe_text
+from sipaudit.sip.message import Message
 
 MIN_WIDTH = 40  # columns
 FIELD_SHOWN = 2_000  # characters of one field
@@ -78,6 +78,6 @@ def _wrapped(text: str, width: int) -> list[str]:
     """Lines of at most `width` characters, continued with an indent; long fields are cut, and say so."""
     shown = safe_text(text[:FIELD_SHOWN])
     if len(text) > FIELD_SHOWN:
-        shown += f" … ({len(text)} characters)"
+        shown += f" … ({len(text.strip())} characters)"
     indent = " " * (len(shown) - len(shown.lstrip()))
     return textwrap.wrap(shown, width, subsequent_indent=f"{indent}  ") or [""]

@@ -20,6 +20,7 @@ def render(report: Report, zone: str, width: int, color: bool) -> str:
     screen, clock = Screen(width, color), parse_zone(zone)
     _verdict(screen, report)
     _findings(screen, report, clock)
+    _events(screen, report, clock)
     _moves(screen, report, clock)
     _lines(screen, report)
     _servers(screen, report)
@@ -105,6 +106,14 @@ def _frames(evidence: list[Frame]) -> list[str]:
     return [f"{frame.capture if several else ''}#{frame.frame} {frame.summary}" for frame in evidence[:EVIDENCE_SHOWN]]
 
 
+def _events(screen: Screen, report: Report, clock: tzinfo) -> None:
+    if report.events:
+        screen.title("Known events")
+        events = sorted(report.events, key=lambda event: event.time)
+        screen.table(("time", "what"), [(format_time(event.time, clock, TimeStyle.CLOCK), event.what)
+                                        for event in events])
+
+
 def _moves(screen: Screen, report: Report, clock: tzinfo) -> None:
     moves = sorted(((move, line) for line in report.lines for move in line.moves), key=lambda pair: pair[0].time)
     if not moves:
@@ -165,7 +174,7 @@ def _undecided(screen: Screen, report: Report) -> None:
 
 def _why(row: Undecided) -> str:
     times = "once" if row.count == 1 else f"{row.count} times"
-    return f"{row.rule}: {times} {row.reason}. {ADVICE[row.reason]}"
+    return f"{row.rule}: {times} {row.reason}. {ADVICE[row.reason]} See {CAPTURING}."
 
 
 def _captures(screen: Screen, report: Report, clock: tzinfo) -> None:

@@ -65,4 +65,4 @@ def _refuse_foreign(words: Iterable[str], known: frozenset[str], kind: str) -> N
 def nearest(word: str, known: frozenset[str]) -> str:
     """`; did you mean 'x'?` for the nearest known word, else nothing."""
     close = difflib.get_close_matches(word, sorted(known), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"; did you mean {str(close[0])!r}?" if close else ""

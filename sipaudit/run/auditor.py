@@ -185,5 +185,5 @@ class Auditor:
         plain, record = replay.profile(), replay.record
         return Profile(
             plain.settings, plain.entry, plain.vendor, plain.firmware, plain.vouched, record.owner.identity_unsure,
-            record.list_in_doubt, self.loss() > LOSS_ALLOWED, self.began, frozenset(record.heard), self._tolerances,
+            record.owner.encrypted, record.list_in_doubt, self.loss() > LOSS_ALLOWED, self.began, frozenset(record.heard), self._tolerances,
         )

@@ -127,7 +127,7 @@ def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
         registrations=[_registration(row, replay) for replay in replays
                        for row in replay.history.registrations(replay.state, now, replay.profile())
                        if row.since <= span.end and (row.until is None or row.until >= span.start)],
-        inconclusive=_undecided(undecided), declare=_wanted(undecided),
+        inconclusive=_undecided(undecided), declare=_wanted(undecided, known=bool(line.entries)),
     )
 
 
@@ -166,7 +166,7 @@ DECLARE = {
 }
 
 
-def _wanted(undecided: Counter[tuple[str, Reason]]) -> list[str]:
-    """What to declare so that more could be decided for this line."""
-    return sorted({DECLARE[reason] for _, reason in undecided if reason in DECLARE})
-
+def _wanted(undecided: Counter[tuple[str, Reason]], *, known: bool) -> list[str]:
+    """What to declare so that more could be decided for this line; `known` whether its server entry is."""
+    wanted = {DECLARE[reason] for _, reason in undecided if reason in DECLARE}
+    return sorted(wanted if known or not undecided else wanted | {"entry"})

@@ -212,7 +212,7 @@ def _body_length(buffer: bytes | bytearray, head: int, limit: int) -> int:
     """Content-Length; -1 where it is missing, unreadable, or makes the message longer than `limit`."""
     at = buffer.find(_PLAIN_LENGTH, 0, head) + len(_PLAIN_LENGTH)
     if at >= len(_PLAIN_LENGTH):
-        digits = buffer[at : buffer.find(b"\r", at, head)]
+        digits = buffer[at : max(buffer.find(b"\r", at, head), at)]
         if digits.isdigit() and len(digits) <= 10:
             return int(digits) if head + int(digits) <= limit else -1
     found = _LENGTH(buffer, 0, head)

@@ -8,7 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ from tests.shared import CAPTURES, needs_captures
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
 START = 1_700_000_000.0
-needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 
 
 def message(number: int) -> bytes:
@@ -117,9 +116,9 @@ def test_libpcap_and_our_own_reader_give_the_same_packets(path: Path, tmp_path: 
     assert _packets(path) == _packets(tmp_path / "copy")
 
 
-# Where we find SIP and tshark does not: SIP in HEP, which tshark shows as HEP, and requests of which only the method
+# Where we find SIP and Wireshark does not: SIP in HEP, which it shows as HEP, and requests of which only the method
 # is damaged, or whose start line only the port betrays (a matter of the parser, not of frame numbers).
-_MORE_THAN_TSHARK = {
+_MORE_THAN_WIRESHARK = {
     "sipcapture+hep-wireshark/hep.pcap": {1, 2, 3, 4, 6, 7},
     "sipcapture+hep-wireshark/hep3_compressed.pcap.pcapng": {1, 2, 4, 5, 7, 8, 10, 11, 13, 14, 16, 17, 19, 20},
     "marcelocubria+ptavi-p4/register@6f399e2a.pcap": {82, 186, 269, 301},
@@ -127,22 +126,56 @@ _MORE_THAN_TSHARK = {
 }
 
 
+class Wireshark:
+    """One sharkd for all captures: starting tshark costs more than what it is asked."""
+
+    def __init__(self) -> None:
+        self._loaded = 0
+        self._process = subprocess.Popen(
+            ["sharkd", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def _ask(self, method: str, **params: str) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())["result"]
+
+    def frames(self, path: Path, display_filter: str) -> set[int]:
+        self._ask("load", file=str(path))
+        self._loaded += 1  # sharkd remembers what a filter found, in the capture before too: no filter comes twice
+        found = self._ask("frames", filter=f"{display_filter} and frame.number < {1_000_000_000 + self._loaded}")
+        return {frame["num"] for frame in found}
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def wireshark() -> Iterator[Wireshark]:
+    if shutil.which("sharkd") is None:
+        pytest.skip("sharkd (Debian: in the package tshark or wireshark-common) is not installed")
+    process = Wireshark()
+    yield process
+    process.end()
+
+
 @needs_captures
-@needs_tshark
 @pytest.mark.parametrize("entry", _index(), ids=lambda entry: entry["file"])
-def test_frame_numbers_are_those_of_wireshark(entry: dict[str, Any]) -> None:
+def test_frame_numbers_are_those_of_wireshark(entry: dict[str, Any], wireshark: Wireshark) -> None:
     path = CAPTURES / entry["file"]
     if "fuzz" in path.name:
         pytest.skip("a fuzzed capture: what is SIP in it is a matter of opinion")
     read = captures(path)
     ours = {item.frame for item in read if isinstance(item, Datagram)}
-    fields = ["-T", "fields", "-e", "frame.number"]
-    command = ["tshark", "-n", "-r", str(path), "-Y", "sip and not icmp and not icmpv6", *fields]
-    theirs = {int(word) for word in subprocess.run(command, capture_output=True, text=True).stdout.split()}
+    theirs = wireshark.frames(path, "sip and not icmp and not icmpv6")
     health = read.health[0]
     assert health.packets == entry["packets"]
-    assert ours - theirs == _MORE_THAN_TSHARK.get(entry["file"], set())
-    assert len(theirs - ours) <= health.duplicates  # tshark counts what a mirror port shows twice
+    assert ours - theirs == _MORE_THAN_WIRESHARK.get(entry["file"], set())
+    assert len(theirs - ours) <= health.duplicates  # Wireshark counts what a mirror port shows twice
 
 
 @pytest.mark.parametrize("make", [pcap, pcapng])

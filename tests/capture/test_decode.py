@@ -73,7 +73,7 @@ def test_the_flow_cache_is_bounded_and_keeps_what_is_used() -> None:
         flows.get("udp", number.to_bytes(8, "big"), b"\0\1\0\1")
         if number % 1000 == 0:
             assert flows.get("udp", kept, b"\x13\xc4\x13\xc4") is flow
-    assert len(flows.udp4) <= YOUNG
+    assert len(flows.young) <= YOUNG
 
 
 @pytest.mark.parametrize(

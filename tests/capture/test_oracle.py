@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -88,3 +90,18 @@ def test_as_many_messages_as_tshark_or_the_reason_why_not(entry: dict[str, Any])
 @needs_captures
 def test_every_difference_is_one_of_a_file_that_is_there() -> None:
     assert {*DIFFERENCES} <= {entry["file"] for entry in INDEX}
+
+
+@needs_captures
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed: frame numbers are not compared")
+@pytest.mark.parametrize(
+    "file",
+    ["irontec+sngrep/ipv6frag.pcap", "arkime+arkime/gtp-iphone.pcap", "arkime+arkime/arkime_synthetic.pcap",
+     "OISF+suricata-verify/sip-body-large.pcap", "seladb+PcapPlusPlus/sip_resp.pcap", "ntop+nDPI/webex.pcap"],
+)  # fmt: skip
+def test_frames_are_the_numbers_that_wireshark_shows(file: str) -> None:
+    path = str(CAPTURES / file)
+    command = ["tshark", "-r", path, "-Y", "sip", "-T", "fields", "-e", "frame.number"]
+    theirs = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    items = Captures(resolve([path]).files, engine="libpcap")
+    assert [item.frame for item in items if isinstance(item, Datagram)] == [int(number) for number in theirs]

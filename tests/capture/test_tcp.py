@@ -639,7 +639,7 @@ class TestBounds:
         for isn in range(6_000):
             sides(tap, client_port=1024 + isn % 50_000, isn=isn)[0].sends(flags=SYN)
         assert len(tap.streams._table._deadlines) < 3000
-        assert len(tap.streams._table._opening.get("10.1.0.5", ())) <= 100
+        assert len(tap.streams._table.opening.get("10.1.0.5", ())) <= 100
 
     def test_idle_connections_are_forgotten(self) -> None:
         tap = Tap()

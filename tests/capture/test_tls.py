@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from sipaudit.capture.beside import merge
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, examine
 from sipaudit.capture.health import CaptureHealth
@@ -167,15 +166,13 @@ def test_other_traffic_costs_nothing_and_keeps_its_numbers(tmp_path: Path, cert:
     assert {item.flow.transport for item in everything} == {"udp", "tls"}
 
 
-def test_beside_our_own_engine_nothing_is_called_encrypted_that_was_read(tmp_path: Path, cert: Path) -> None:
+def test_with_keys_nothing_is_called_encrypted(tmp_path: Path, cert: Path) -> None:
     talk = Talk(tmp_path, cert).register()
-    file = capture_file(talk.save())
-    own = Captures([file], engine="libpcap")
-    extra = tshark_items(file, capture=0, health=own.health[0], keylog=str(talk.keylog), only=BEYOND_US)
-    items = list(merge(own, extra, own.health))
-    assert [item.payload for item in items if isinstance(item, Datagram)] == [data for _, data in talk.sent]
+    captures = Captures([capture_file(talk.save())], keylog=str(talk.keylog))
+    items = list(captures)
+    assert [(item.frame, item.payload) for item in items if isinstance(item, Datagram)] == talk.sent
     assert [item.kind for item in items if isinstance(item, Connection)] == [ConnectionKind.SYN]
-    assert not own.health[0].encrypted
+    assert not captures.health[0].encrypted
     assert [item.frame for item in items] == sorted(item.frame for item in items)
 
 

@@ -285,6 +285,19 @@ def test_what_is_not_decoded_is_counted_by_kind(data: bytes, link_type: int, whe
     assert counters == {"undecoded": {}, "content": {}, "encrypted": {}} | {where: {kind: 1}}
 
 
+def test_a_flood_of_kinds_makes_no_flood_of_counters() -> None:
+    noise = random.Random(3)
+    wire = Wire()
+    for _ in range(3000):
+        wire.see(noise.randbytes(4) + INNER[4], NULL)
+        hep = bytearray(hep3(b"{}", kind=5))
+        at = hep.index(b"\0\0\0\x0b\0\x07")
+        hep[at : at + 7] = b"\0\0\0\x0b\0\x0a" + noise.randbytes(4)
+        wire.see(ethernet(ip4(udp(bytes(hep)))))
+    assert len(wire.health.undecoded) < 10
+    assert len(wire.health.content) <= 256
+
+
 EXTENSIONS = {
     "hop-by-hop": (0, b"\x11\0" + b"\0" * 6),
     "routing": (43, b"\x11\x02" + b"\0" * 22),

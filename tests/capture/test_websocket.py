@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import examine
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.tshark import BEYOND_US, tshark_available, tshark_items
@@ -90,3 +91,12 @@ def test_websocket_that_is_no_sip_gives_nothing(tmp_path: Path) -> None:
     ping = struct.pack("!BB", 0x89, 0x80) + b"\0\0\0\0"
     connection.send(True, ping)
     assert read(write_capture(tmp_path / "ws.pcap", connection)) == []
+
+
+def test_a_run_starts_tshark_by_itself(tmp_path: Path) -> None:
+    connection = Connection(8088)
+    said = talk(connection, "WS")
+    path = write_capture(tmp_path / "ws.pcap", connection)
+    captures = Captures([examine(str(path), str(path))])
+    assert [item.payload for item in captures if isinstance(item, Datagram)] == said
+    assert not captures.health[0].undecoded

@@ -56,7 +56,8 @@ def test_a_shared_aor_on_two_phones_is_two_lines() -> None:
     for phone in (one, two):
         invite = request("INVITE", f"sip:1001@{phone.at}", source=P, branch=f"z9hG4bK-{phone.at}", call_id="shared",
                          cseq=1, from_="sip:9@x.example", to=phone.aor)
-        received[phone.at] = [event for event in phone.hear(10, P, invite) if isinstance(event, Received)][0].phone
+        received[phone.at] = next(
+            event.phone for event in phone.hear(10, P, invite) if isinstance(event, Received))
     hosts = {number: phone.host for number, phone in desk.rec.phones.items()}
     assert {at: hosts[number] for at, number in received.items()} == {
         "10.1.0.5:5060": "10.1.0.5", "10.1.0.6:5060": "10.1.0.6"}
@@ -152,6 +153,46 @@ def test_a_phone_that_picks_up_a_scanners_call_does_not_make_it_a_phone() -> Non
     assert [event.server for event in desk.of(Received)] == ["198.51.100.9:5071"]
 
 
+def test_a_proxy_that_passes_a_call_on_is_no_phone_though_it_is_answered_first() -> None:
+    desk = Desk()
+    caller = Handset(desk)
+    out = caller.invite(0)
+    passed = request("INVITE", "sip:2002@10.1.0.9", source=P, branch="z9hG4bK-passed", call_id="call-1", cseq=1,
+                     from_=caller.aor, to="sip:2002@pbx.example.com", from_tag="me", contact=caller.contact)
+    desk.send(0.1, P, "10.1.0.9:5060", passed)
+    desk.send(1, "10.1.0.9:5060", P, response(200, passed))
+    caller.hear(1.1, P, response(200, out))
+    assert desk.phone.host == "10.1.0.5"
+
+
+def test_who_challenges_calls_is_a_server() -> None:
+    """A back-to-back user agent whose own call is answered before it answers the phone's."""
+    desk = Desk()
+    caller = Handset(desk)
+    first = caller.invite(0)
+    caller.hear(0.1, P, response(401, first))
+    out = caller.invite(0.2, cseq=2)
+    other = request("INVITE", "sip:2002@10.1.0.9", source=P, branch="z9hG4bK-b2b", call_id="b2b", cseq=102,
+                    from_=caller.aor, to="sip:2002@10.1.0.9", from_tag="as1", contact="<sip:1001@10.0.0.1>")
+    desk.send(0.3, P, "10.1.0.9:5060", other)
+    desk.send(1, "10.1.0.9:5060", P, response(200, other))
+    caller.hear(1.1, P, response(200, out))
+    assert desk.phone.host == "10.1.0.5"
+
+
+def test_a_phone_that_challenges_a_call_is_one_all_the_same() -> None:
+    desk = Desk()
+    call = request("INVITE", "sip:1001@10.1.0.5", source=P, branch="z9hG4bK-c", call_id="c", cseq=1,
+                   from_="sip:9@x.example", to="sip:1001@pbx.example.com", contact="<sip:9@10.0.0.1>")
+    desk.send(0, P, PHONE, call)
+    desk.send(0.1, PHONE, P, response(401, call))
+    phone = Handset(desk)
+    phone.register(10)
+    phone.invite(20)
+    assert desk.phone.host == "10.1.0.5"
+    assert [event.method for event in desk.of(Sent)] == ["REGISTER", "INVITE"]
+
+
 def test_a_declared_phone_needs_no_answer() -> None:
     desk = Desk(phones=("10.1.0.5",))
     phone = Handset(desk)
@@ -219,8 +260,8 @@ def test_phone_and_server_on_one_host() -> None:
     two.register(1, "127.0.0.1:5070")
     assert [(event.server, event.method) for event in desk.of(Sent)] == [
         ("127.0.0.1:5060", "REGISTER"), ("127.0.0.1:5070", "REGISTER")]
-    call = request("INVITE", "sip:1002@127.0.0.1:6002", source="127.0.0.1:5060", branch="z9hG4bK-q", call_id="q", cseq=1,
-                   from_=one.aor, to=two.aor)
+    call = request("INVITE", "sip:1002@127.0.0.1:6002", source="127.0.0.1:5060", branch="z9hG4bK-q", call_id="q",
+                   cseq=1, from_=one.aor, to=two.aor)
     events = two.hear(5, "127.0.0.1:5060", call)
     assert [desk.rec.lines[event.line].aor for event in events if isinstance(event, Received)] == [two.aor]
 

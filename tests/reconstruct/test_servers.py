@@ -26,7 +26,9 @@ def declared(*servers: str, **more: object) -> tuple[Desk, Handset]:
     return desk, phone
 
 
-def srv_answer(desk: Desk, time: float, *servers: tuple[int, str, str], ttl: int = 300, client: str = "10.1.0.5") -> None:
+def srv_answer(
+    desk: Desk, time: float, *servers: tuple[int, str, str], ttl: int = 300, client: str = "10.1.0.5",
+) -> None:
     """NAPTR, SRV and addresses in one answer; servers are (priority, name, address)."""
     desk.feed(dns_answer(
         time, client, SRV, "SRV",
@@ -194,7 +196,8 @@ def test_lookups_are_contacts_and_failed_ones_failures() -> None:
 
 
 def icmp(time: float, quoted: bytes, source: str = PHONE, destination: str = P) -> TransportError:
-    return TransportError(START + time, 0, 9, ErrorKind.ICMP, path(source, destination), START + time - 0.1, quoted, "3.3")
+    flow = path(source, destination)
+    return TransportError(START + time, 0, 9, ErrorKind.ICMP, flow, START + time - 0.1, quoted, "3.3")
 
 
 def test_icmp_fails_the_request_it_quotes() -> None:

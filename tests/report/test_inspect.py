@@ -52,6 +52,9 @@ FIELDS = (
 )
 
 
+UNCLEAR = "?"
+
+
 def in_bulk(path: Path) -> list[Dissection]:
     """The fields that we compare of every SIP frame, by one run of tshark."""
     words = ["tshark", "-n", "-r", str(path), "-Y", "sip and not icmp and not icmpv6", "-T", "fields"]
@@ -63,10 +66,15 @@ def in_bulk(path: Path) -> list[Dissection]:
 
 
 def _dissection(columns: list[str]) -> Dissection:
-    fields: list[Field] = []
-    for name, column in zip(FIELDS, columns[1:], strict=True):
-        values = column.split("\x1e") if name == "sip.contact.uri" else [column.partition("\x1e")[0]]
-        fields += [Field(name, value, value) for value in values if value]
+    values = {name: column.split("\x1e") for name, column in zip(FIELDS, columns[1:], strict=True) if column}
+    ports = values.get("sip.Via.sent-by.port", [])
+    if ports and len(ports) != len(values.get("sip.Via.sent-by.address", [])):
+        values["sip.Via.sent-by.port"] = [UNCLEAR]  # which of the Vias have one?
+    fields = [
+        Field(name, value, value)
+        for name, found in values.items()
+        for value in (found if name == "sip.contact.uri" else found[:1])
+    ]
     return Dissection(int(columns[0]), (Layer("sip", tuple(fields)),))
 
 
@@ -94,7 +102,7 @@ def test_our_reading_of_every_shared_capture_is_wiresharks(name: str) -> None:
         for difference in compare(dissection, messages):
             if isinstance(messages[0], Malformed):
                 assert messages[0].defects
-            else:
+            elif not difference.wireshark.endswith(f":{UNCLEAR}"):
                 assert (name, difference.field) in KNOWN, difference
     assert compared or name.startswith("OISF+suricata-verify/http-evader")
 
@@ -161,9 +169,11 @@ def test_what_icmp_quotes_is_no_message_of_the_frame(tmp_path: Path) -> None:
 
 
 @needs_tshark
-def test_wiresharks_remarks_are_kept(tmp_path: Path) -> None:
-    (dissection,) = dissect(capture(tmp_path, register(1).replace(b"Content-Length: 0", b"Content-Length: 99")), [1])
-    assert any("Content-Length" in expert or "content" in expert.lower() for expert in dissection.experts)
+@needs_captures
+def test_wiresharks_remarks_are_kept() -> None:
+    (dissection,) = dissect(str(CAPTURES / "IvanNardi+pl7m/sip.pcap@8b084637.fuzzed"), [2])
+    assert any("Malformed" in expert for expert in dissection.experts)
+    assert "Wireshark remarks: Expert Info (Error/Malformed)" in render(dissection, [])
 
 
 @needs_tshark
@@ -171,6 +181,12 @@ def test_frames_in_any_order_and_twice(tmp_path: Path) -> None:
     path = capture(tmp_path, register(1), register(2), register(3))
     assert [each.frame for each in dissect(path, [3, 1, 3])] == [1, 3]
     assert dissect(path, []) == []
+
+
+@needs_tshark
+def test_a_pipe_that_was_spooled(tmp_path: Path) -> None:
+    with Path(capture(tmp_path, register(1))).open("rb") as stream:
+        assert len(dissect(f"/dev/fd/{stream.fileno()}", [1])) == 1
 
 
 @needs_tshark
@@ -264,8 +280,9 @@ def test_equal_readings_have_no_difference() -> None:
         Field(name, f"{name}: {value}", value) for name, value in {
             "sip.Status-Code": "200", "sip.Via": "SIP/2.0/TLS 10.1.0.5:49152;branch=z9hG4bK-1",
             "sip.Via.sent-by.address": "10.1.0.5", "sip.Via.sent-by.port": "49152", "sip.Via.branch": "z9hG4bK-1",
-            "sip.from.addr": "SIP:1001@PBX.example.com", "sip.from.tag": "phone", "sip.to.addr": "sip:1001:pw@pbx.example.com",
-            "sip.to.tag": "server", "sip.Call-ID": "call-1@10.1.0.5", "sip.CSeq.seq": "1", "sip.CSeq.method": "REGISTER",
+            "sip.from.addr": "SIP:1001@PBX.example.com", "sip.from.tag": "phone",
+            "sip.to.addr": "sip:1001:pw@pbx.example.com", "sip.to.tag": "server",
+            "sip.Call-ID": "call-1@10.1.0.5", "sip.CSeq.seq": "1", "sip.CSeq.method": "REGISTER",
             "sip.contact.uri": "sip:1001@10.1.0.5:49152?Subject=x",
         }.items()
     )),))
@@ -292,4 +309,4 @@ def test_nothing_from_the_wire_commands_the_terminal() -> None:
 def test_the_width_is_kept(width: int) -> None:
     text = render(sip(Call_ID="x" * 300, From="y" * 50_000), parsed(register(1)), width=width)
     assert max(len(line) for line in text.splitlines()) <= max(width, 40)
-    assert "(50006 characters)" in " ".join(text.split())
+    assert "(50006" in text  # characters, it says

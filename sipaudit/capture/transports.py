@@ -1,0 +1,165 @@
+"""From a transport's packet to items: SIP over UDP, HEP, DNS, TCP segments and ICMP errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from ..sip.datagram import Datagram, Flow, Item
+from ..sip.framing import looks_like_sip
+from .content import DNS_PORT, SIP_PORT, is_keepalive, udp_stop
+from .dns import parse_dns
+from .duplicates import Duplicates
+from .flows import Flows, host
+from .health import CaptureHealth
+from .hep import SIP, HepPacket, parse_hep
+from .icmp import transport_error
+from .ip import ICMP, ICMP6, TCP, UDP, IpPacket, protocol_stop
+from .layers import TRUNCATED, Stop, Tally
+from .tcp import Streams
+
+HEP_CLOCK = 86_400.0  # seconds by which an agent's clock may be off before we trust the capture's
+
+Result = Item | list[Item] | Stop | None
+
+_RST = 0x04
+
+
+class Origin(Struct, frozen=True, gc=False):
+    """Where the packet being decoded was captured. `frames` are all its packets when fragments made it."""
+
+    time: float
+    capture: int
+    frame: int
+    frames: tuple[int, ...] = ()
+    mac: bytes = b""
+
+
+class _Udp(Struct, frozen=True, gc=False):
+    """A UDP payload with its packed addresses and ports; `datagram` is its IP packet, empty if reassembled."""
+
+    addresses: bytes
+    ports: bytes
+    payload: bytes
+    cut: bool
+    datagram: bytes
+
+
+class Transports:
+    """Reads what IP packets carry, each once, and knows the flows and streams of all captures."""
+
+    def __init__(self, health: Sequence[CaptureHealth]) -> None:
+        self._health = health
+        self.flows = Flows()
+        self.duplicates = Duplicates()
+        self.streams = Streams(health)
+
+    def repeated(self, origin: Origin, datagram: bytes) -> bool:
+        """Whether a mirror showed this IP packet before; what fragments made was asked when they came."""
+        if not datagram or not self.duplicates.seen(origin.time, datagram):
+            return False
+        self._health[origin.capture].duplicates += 1
+        return True
+
+    def read(self, origin: Origin, ip: IpPacket) -> Result:
+        """What the packet says; a Stop when it says nothing of SIP, None when it says nothing yet."""
+        if ip.protocol == UDP:
+            udp = _udp_payload(ip)
+            return udp if isinstance(udp, Stop) else self._udp(origin, udp)
+        if ip.protocol == TCP:
+            return self._tcp(origin, ip)
+        if ip.protocol in (ICMP, ICMP6):
+            return self._icmp(origin, ip)
+        return protocol_stop(ip.protocol)
+
+    def _udp(self, origin: Origin, udp: _Udp) -> Result:
+        payload = udp.payload
+        if looks_like_sip(payload):
+            return self._sip(origin, udp)
+        if hep := parse_hep(payload):
+            if hep.version == 3 or looks_like_sip(hep.payload):  # the older ones have no mark to know them by
+                return self._hep(origin, udp, hep)
+        elif payload[:4] == b"HEP3":
+            return Stop("hep")
+        source_port, destination_port = int.from_bytes(udp.ports[:2], "big"), int.from_bytes(udp.ports[2:], "big")
+        if DNS_PORT in (source_port, destination_port):
+            return self._dns(origin, udp, source_port)
+        if SIP_PORT in (source_port, destination_port) and not is_keepalive(payload):
+            return self._sip(origin, udp)  # damaged beyond recognition: the parser counts it as malformed
+        return udp_stop(source_port, destination_port, payload)
+
+    def _sip(self, origin: Origin, udp: _Udp) -> Datagram | None:
+        if self.repeated(origin, udp.datagram):
+            return None
+        flow = self.flows.get("udp", udp.addresses, udp.ports, origin.mac)
+        return self._datagram(origin, origin.time, flow, udp.payload, udp.cut)
+
+    def _datagram(self, origin: Origin, time: float, flow: Flow, payload: bytes, cut: bool) -> Datagram:
+        if cut:
+            self._health[origin.capture].snaplen_cut += 1
+        return Datagram(time, origin.capture, origin.frame, flow, payload, origin.frames, cut)
+
+    def _hep(self, origin: Origin, udp: _Udp, hep: HepPacket) -> Result:
+        """A message with the addresses that the agent saw.
+
+        Its time is the agent's: that is when the message passed, while the HEP packet may have been queued.  An
+        agent whose clock is more than a day off says nothing, then it is the packet's own time.  Messages come out
+        in the order of their packets, so times of several agents may step back by their delays.
+        """
+        if hep.type != SIP:
+            return Stop(f"hep-type-{hep.type}", Tally.CONTENT)
+        if hep.transport is None:
+            return Stop(f"hep-proto-{hep.protocol}")
+        if is_keepalive(hep.payload):
+            return Stop("keepalive", Tally.CONTENT)
+        if self.repeated(origin, udp.datagram):
+            return None
+        time = hep.time if hep.time is not None and abs(hep.time - origin.time) <= HEP_CLOCK else origin.time
+        flow = self.flows.get(hep.transport, hep.addresses, hep.ports)
+        return self._datagram(origin, time, flow, hep.payload, hep.cut or udp.cut)
+
+    def _dns(self, origin: Origin, udp: _Udp, source_port: int) -> Item | None:
+        if self.repeated(origin, udp.datagram):
+            return None
+        self._health[origin.capture].content["dns"] += 1
+        half = len(udp.addresses) // 2
+        return parse_dns(
+            udp.payload, time=origin.time, capture=origin.capture, frame=origin.frame,
+            source_host=host(udp.addresses[:half]), destination_host=host(udp.addresses[half:]),
+            source_port=source_port,
+        )
+
+    def _tcp(self, origin: Origin, ip: IpPacket) -> Result:
+        header = ip.payload
+        if len(header) < 20 or len(header) < (header[12] >> 4) * 4:
+            return TRUNCATED
+        if header[12] < 0x50:
+            return Stop("tcp-header")
+        # Hosts send RSTs without an identification (RFC 6864 4.1): two are alike without a mirror, and do no harm.
+        if not header[13] & _RST and self.repeated(origin, ip.datagram):
+            return None
+        self._health[origin.capture].content["tcp"] += 1
+        flow = self.flows.get("tcp", ip.source + ip.destination, header[:4], origin.mac)
+        return self.streams.segment(
+            origin.time, origin.capture, origin.frame, flow,
+            int.from_bytes(header[4:8], "big"), int.from_bytes(header[8:12], "big"), header[13],
+            header[(header[12] >> 4) * 4 :], ip.cut,
+        )
+
+    def _icmp(self, origin: Origin, ip: IpPacket) -> Result:
+        if self.repeated(origin, ip.datagram):
+            return None
+        error = transport_error(ip, origin.time, origin.capture, origin.frame, self.flows)
+        return error or Stop("icmp", Tally.CONTENT)
+
+
+def _udp_payload(ip: IpPacket) -> _Udp | Stop:
+    """The UDP payload of an IP packet; a length that the packet cannot hold is none that a host would deliver."""
+    data = ip.payload
+    if len(data) < 8:
+        return TRUNCATED
+    length = int.from_bytes(data[4:6], "big") or len(data)  # 0: a jumbogram (RFC 2675 4)
+    if length < 8 or (length > len(data) and not ip.cut):
+        return Stop("udp-length")
+    return _Udp(ip.source + ip.destination, data[:4], data[8:length], ip.cut and length > len(data), ip.datagram)

@@ -1,0 +1,60 @@
+"""The JSON document: its schema, its bytes, and the way back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from sipaudit import pipeline
+from sipaudit.errors import InputError
+from sipaudit.model.values import Report
+from sipaudit.report import document
+from tests.shared import ROOT
+
+SAMPLE = ROOT / "samples" / "first-outage"
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return pipeline.analyze(pipeline.Job(paths=(str(SAMPLE / "capture.pcap"),), site=str(SAMPLE / "site.yaml")))
+
+
+def test_the_schema_in_the_package_is_that_of_the_values() -> None:
+    assert json.loads((ROOT / "sipaudit" / "report.schema.json").read_text()) == document.schema()
+
+
+def test_a_report_is_valid_by_its_schema(report: Report) -> None:
+    jsonschema.validate(json.loads(document.to_json(report)), document.schema())
+
+
+def test_a_report_read_back_is_the_same(report: Report) -> None:
+    assert document.from_json(document.to_json(report)) == report
+
+
+def test_what_is_no_report_is_refused() -> None:
+    with pytest.raises(InputError, match="not a sipaudit report"):
+        document.from_json(b'{"schema": "something/1"}')
+
+
+def test_json_lines_say_one_thing_each_in_the_order_of_the_contract(report: Report) -> None:
+    lines = [json.loads(line) for line in document.to_jsonl(report)]
+    kinds = list(dict.fromkeys(line["type"] for line in lines))
+    assert kinds == ["capture", "server", "line", "move", "finding", "reached"]
+    assert all(set(line) >= {"type", line["type"]} for line in lines)
+
+
+def test_keys_stand_in_the_order_of_the_contract(report: Report) -> None:
+    finding = json.loads(document.to_json(report))["findings"][0]
+    assert list(finding) == [
+        "id", "rule", "severity", "confidence", "line", "phone", "server", "time", "expected", "observed", "basis",
+        "facts", "assumptions", "also", "cause", "incident", "suppressed", "wireshark", "evidence"]
+
+
+def test_a_file_name_that_is_no_text_is_written_all_the_same(tmp_path: Path) -> None:
+    odd = tmp_path / "out\udcffage.pcap"
+    odd.write_bytes((SAMPLE / "capture.pcap").read_bytes())
+    written = document.to_json(pipeline.analyze(pipeline.Job(paths=(str(odd),))))
+    assert "out\\udcffage.pcap" in json.loads(written)["captures"][0]["path"]

@@ -1,0 +1,132 @@
+"""What a person reads."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sipaudit import pipeline
+from sipaudit.model.values import Assumption, Reason
+from sipaudit.report import ladder, phones, text
+from sipaudit.report.advice import ADVICE, ASSUMED
+from sipaudit.report.ladder import LadderRow
+from tests.shared import ROOT
+
+SAMPLE = ROOT / "samples" / "first-outage"
+
+
+def job(**changes: object) -> pipeline.Job:
+    values: dict[str, object] = {"paths": (str(SAMPLE / "capture.pcap"),), "site": str(SAMPLE / "site.yaml"),
+                                 "zone": "utc"}
+    return pipeline.Job(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_the_verdict_comes_first() -> None:
+    lines = text.render(pipeline.analyze(job()), "utc", 100, False).splitlines()
+    assert lines[0] == "134 SIP messages of 4 phones with 4 lines at 2 servers."
+    assert lines[1] == "Moves between servers: 3 failback, 3 failover."
+    assert lines[2] == "Deviations: 2 error findings."
+
+
+def test_a_finding_shows_expected_observed_and_evidence() -> None:
+    shown = text.render(pipeline.analyze(job()), "utc", 200, False)
+    assert "f-000002 error  premature-failback (certain)" in shown
+    assert "12:06:19.500  sip:1003@pbx.example.com  phone 10.1.0.13:5060" in shown
+    assert "failBack.timeout=60" in shown
+    assert "REGISTER to 10.0.0.1:5060/udp 30 s after the move" in shown
+    assert "wireshark: frame.number in {" in shown
+
+
+def test_known_events_are_shown_in_the_zone_wanted() -> None:
+    shown = text.render(pipeline.analyze(job()), "Europe/Berlin", 100, False)
+    assert "13:05:00.000  sbc1 stopped" in shown
+
+
+def test_without_settings_the_report_says_what_to_declare() -> None:
+    shown = text.render(pipeline.analyze(job(site=None)), "utc", 160, False)
+    assert "No deviation was found." in shown
+    assert "settings-unknown" in shown or "entry-unknown" in shown
+    assert "docs/capturing.md" in shown
+    assert "To judge more, declare in a site file:" in shown
+
+
+def test_no_line_is_wider_than_the_terminal() -> None:
+    report = pipeline.analyze(job())
+    for width in (60, 80, 120):
+        assert max(len(line) for line in text.render(report, "utc", width, False).splitlines()) <= width
+
+
+def test_colour_only_when_wanted() -> None:
+    report = pipeline.analyze(job())
+    assert "\x1b[" not in text.render(report, "utc", 100, False)
+    assert "\x1b[" in text.render(report, "utc", 100, True)
+
+
+def test_a_capture_without_sip_says_what_it_is_and_where_to_read_on(tmp_path: Path) -> None:
+    from tests.wire import write_capture
+
+    path = tmp_path / "quiet.pcap"
+    write_capture(path, [], covered=0.0)
+    shown = text.render(pipeline.analyze(job(paths=(str(path),), site=None)), "utc", 120, False)
+    assert shown.startswith("No SIP in 1 packet.")
+    assert "docs/capturing.md" in shown
+
+
+def test_phones_shows_where_each_line_was_then() -> None:
+    shown = phones.render(pipeline.phones(job(), at="+350s"), "utc", 160, False)
+    assert works_with(shown, "1001") == "10.0.0.2:5060/udp"
+    later = phones.render(pipeline.phones(job()), "utc", 160, False)
+    assert works_with(later, "1001") == "10.0.0.1:5060/udp"
+
+
+def works_with(table: str, user: str) -> str:
+    row = next(line for line in table.splitlines() if user in line)
+    return re.split(r"\s{2,}", row)[5]
+
+
+def test_every_reason_and_assumption_has_a_sentence() -> None:
+    assert set(ADVICE) == set(Reason)
+    assert set(ASSUMED) == set(Assumption)
+
+
+def test_ladder_of_a_finding_marks_its_evidence() -> None:
+    rows = pipeline.ladder(job(), finding="f-000001")
+    drawn = ladder.render(rows, "utc", 110, False)
+    assert "|-INVITE" in drawn
+    assert "#178 f-000001" in drawn
+    assert "(again)" in drawn
+    assert {row.mark for row in rows} == {None, "f-000001"}
+
+
+def test_ladder_of_a_line_shows_no_other() -> None:
+    rows = pipeline.ladder(job(), line="sip:1004@pbx.example.com")
+    assert {host for row in rows for host in (row.source, row.destination)} == {"10.1.0.14:5060", "10.0.0.1:5060"}
+
+
+def test_ladder_keeps_hostile_text_on_its_line() -> None:
+    row = LadderRow(0.0, "x", 1, "a:1", "b:1", "INVITE\x1b[2J\nX")
+    drawn = ladder.render([row], "utc", 80, False)
+    assert "\x1b" not in drawn
+    assert r"INVITE\x1b[2J\nX" in drawn
+
+
+def test_events_printed_can_be_read_and_judged_again() -> None:
+    from sipaudit.model.scenario import parse
+    from sipaudit.rulebook.pack import load_pack
+    from sipaudit.rulebook.trial import judge_scenario
+
+    printed = "\n".join(pipeline.events(job(), line="sip:1003@pbx.example.com"))
+    scenario = parse(printed)
+    lines, _ = judge_scenario(scenario, load_pack())
+    assert lines == list(scenario.expected)
+    assert any("premature-failback P certain" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["f-999999", "nonsense"])
+def test_a_finding_that_does_not_exist_is_named(name: str) -> None:
+    from sipaudit.errors import InputError
+
+    with pytest.raises(InputError, match="no finding"):
+        pipeline.ladder(job(), finding=name)
