@@ -14,7 +14,7 @@ decrypted, reassembled, without the headers below.  What tshark does with SIP wa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -96,50 +96,53 @@ class ExportedSip:
         self._begun: dict[tuple[bytes, bytes], list[int]] = {}  # frames of a message that TLS has not finished
         self._http: set[bytes] = set()  # conversations with HTTP inside TLS
 
-    def datagrams(self, packet: Packet) -> Iterator[Datagram]:
+    def datagrams(self, packet: Packet) -> Sequence[Datagram]:
         """The datagrams of one record; none for what is no SIP, is not wanted, or was exported before."""
         pdu = decode(packet[3])
         if pdu is None or not 0 < pdu.frame <= len(self._frames):
             self._health.undecoded["exported-pdu"] += 1
         elif pdu.name == b"sip.tcp":
-            yield from self._chunk(packet[0], pdu)
+            return self._chunk(packet[0], pdu)
         elif pdu.name == b"sip":
-            yield from self._message(packet[0], pdu)
+            return self._message(packet[0], pdu)
         elif pdu.name.startswith(b"http") and pdu.name.endswith(b"tls"):
             _remember(self._http, _conversation(pdu))
+        return ()
 
-    def _chunk(self, time: float, pdu: Pdu) -> Iterator[Datagram]:
+    def _chunk(self, time: float, pdu: Pdu) -> Sequence[Datagram]:
         """Plain text of a TLS connection: whole messages, and perhaps the beginning of one that comes again."""
         self._last_chunk = (pdu.frame, pdu.addresses, pdu.ports)
         if self._only is not None and "tls" not in self._only:
-            return
+            return ()
         flow = self._flows.get("tls", pdu.addresses, pdu.ports)
-        frames = self._begun.pop((pdu.addresses, pdu.ports), [])
+        direction = pdu.addresses, pdu.ports
+        begun = self._begun.pop(direction, [])
         messages, unfinished = split(pdu.payload)
-        for message in messages:
-            yield self._datagram(time, flow, pdu.frame, message, frames)
-            frames = []
+        found = [self._datagram(time, flow, pdu.frame, message) for message in messages]
+        if found and begun:
+            found[0] = self._datagram(time, flow, pdu.frame, messages[0], begun)
         if unfinished:
-            self._unfinished((pdu.addresses, pdu.ports), [*frames[-FRAMES_KEPT:], pdu.frame])
+            self._unfinished(direction, [*(() if found else begun[-FRAMES_KEPT:]), pdu.frame])
+        return found
 
     def _unfinished(self, direction: tuple[bytes, bytes], frames: list[int]) -> None:
         if len(self._begun) >= CONVERSATIONS_KEPT:
             self._begun.clear()  # costs some messages their earlier frames, never a message
         self._begun[direction] = frames
 
-    def _message(self, time: float, pdu: Pdu) -> Iterator[Datagram]:
+    def _message(self, time: float, pdu: Pdu) -> Sequence[Datagram]:
         """A record of tshark's SIP dissector."""
         if (pdu.frame, pdu.payload) == self._last or (pdu.frame, pdu.addresses, pdu.ports) == self._last_chunk:
-            return
+            return ()
         self._last = (pdu.frame, pdu.payload)
         transport = self._transport(pdu)
         if self._only is not None and transport not in self._only:
-            return
+            return ()
         if transport in ("ws", "wss") and not looks_like_sip(pdu.payload):
-            return
+            return ()
         flow = self._flows.get(transport, pdu.addresses, pdu.ports)
-        for message in split(pdu.payload)[0] if transport == "tcp" else (pdu.payload,):
-            yield self._datagram(time, flow, pdu.frame, message, [])
+        messages = split(pdu.payload)[0] if transport == "tcp" else [pdu.payload]
+        return [self._datagram(time, flow, pdu.frame, message) for message in messages]
 
     def _transport(self, pdu: Pdu) -> str:
         if pdu.carrier != "tcp":
@@ -149,9 +152,15 @@ class ExportedSip:
         via = _VIA.search(pdu.payload)
         return "ws" if via and via[1] else "tcp"
 
-    def _datagram(self, time: float, flow: Flow, frame: int, message: bytes, before: list[int]) -> Datagram:
-        frames = tuple(self._frames[number - 1] for number in sorted({*before, frame}))
-        return Datagram(time, self._capture, frames[-1], flow, message, frames if len(frames) > 1 else ())
+    def _datagram(
+        self, time: float, flow: Flow, number: int, message: bytes, begun: Sequence[int] = ()
+    ) -> Datagram:
+        """`number` and `begun` are tshark's numbers of the packets that end and began the message."""
+        frame = self._frames[number - 1]
+        if not begun or begun[0] == number:
+            return Datagram(time, self._capture, frame, flow, message)
+        frames = (*dict.fromkeys(self._frames[each - 1] for each in begun if each < number), frame)
+        return Datagram(time, self._capture, frame, flow, message, frames)
 
 
 def split(payload: bytes) -> tuple[list[bytes], bool]:

@@ -83,15 +83,15 @@ def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
 
 
 def _expand(argument: str) -> Iterator[tuple[str, bool]]:
-    """Paths, and whether the user named them."""
+    """Paths, and whether the user named them; pipes and folders in a directory or pattern were not meant."""
     path = Path(argument)
     if argument != STDIN and path.is_dir():
-        yield from ((str(entry), False) for entry in sorted(path.iterdir()) if not entry.is_dir())
+        yield from ((str(entry), False) for entry in sorted(path.iterdir()) if entry.is_file())
     elif argument != STDIN and has_magic(argument) and not path.exists():
         found = sorted(glob(argument))  # noqa: PTH207 - a pattern may be absolute
         if not found:
             raise InputError("no file matches this pattern", fix="check the pattern", file=argument)
-        yield from ((entry, False) for entry in found if not Path(entry).is_dir())
+        yield from ((entry, False) for entry in found if Path(entry).is_file())
     else:
         yield argument, True
 

@@ -15,7 +15,7 @@ class Flows:
     """A bounded cache in two generations: what is used survives, what is not is gone after YOUNG newer flows.
 
     `young` is the new generation, open to the hot path: a key is the addresses, the ports and the sender's MAC (or
-    nothing), packed, and for other transports than UDP their name behind it, so that no two kinds have one length.
+    nothing), packed, and for other transports than UDP their name behind it, so that none is taken for another.
     """
 
     def __init__(self) -> None:

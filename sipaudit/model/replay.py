@@ -51,7 +51,8 @@ def step(line: LineState, phone: PhoneState, event: ModelEvent, profile: Callabl
 
 def replay(events: Iterable[ModelEvent], profile: Profile) -> Iterator[Step]:
     """The steps of one line alone on its phone, from nothing known."""
-    line, phone, waiting = LineState(), PhoneState(), ()
+    line, phone = LineState(), PhoneState()
+    waiting: tuple[Observation, ...] = ()
     for event in events:
         taken = step(line, phone, event, lambda: profile, waiting)
         line, phone, waiting = taken.after, taken.phone, taken.waiting

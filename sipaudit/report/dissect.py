@@ -90,7 +90,7 @@ def _open(path: str, frames: list[int], keylog: str | None, loop: asyncio.Abstra
             _for_child(path), eventloop=loop, keep_packets=False,
             display_filter="frame.number in {" + ", ".join(map(str, frames)) + "}",
             custom_parameters=["-c", str(frames[-1])],
-            override_prefs={"tls.keylog_file": keylog} if keylog else {},
+            override_prefs=_preferences(keylog),
             decode_as={"tls.port==1-65535": "sip"},
         )
     except FileNotFoundError as error:
@@ -98,6 +98,14 @@ def _open(path: str, frames: list[int], keylog: str | None, loop: asyncio.Abstra
     except (ImportError, AttributeError, NotImplementedError) as error:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise InputError(f"pyshark does not work with this Python ({version}): {error}", fix=INSTALL_HINT) from error
+
+
+def _preferences(keylog: str | None) -> dict[str, str]:
+    """Those of the tshark engine, so that the two readings see the same messages."""
+    preferences = {"tcp.try_heuristic_first": "TRUE"}
+    if keylog is not None:
+        preferences |= {"tls.keylog_file": keylog, "tcp.reassemble_out_of_order": "TRUE"}
+    return preferences
 
 
 def _for_child(path: str) -> str:

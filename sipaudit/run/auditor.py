@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from msgspec.structs import replace
+
 from sipaudit.model.absorb import absorb_line, absorb_phone
 from sipaudit.model.events import NO_LINE, Booted, ModelEvent
 from sipaudit.model.history import History, track_of
@@ -183,7 +185,8 @@ class Auditor:
     def _full(self, replay: LineReplay) -> Profile:
         """The profile with what grows while the capture is read."""
         plain, record = replay.profile(), replay.record
-        return Profile(
-            plain.settings, plain.entry, plain.vendor, plain.firmware, plain.vouched, record.owner.identity_unsure,
-            record.owner.encrypted, record.list_in_doubt, self.loss() > LOSS_ALLOWED, self.began, frozenset(record.heard), self._tolerances,
+        return replace(
+            plain, identity_unsure=record.owner.identity_unsure, encrypted=record.owner.encrypted,
+            list_in_doubt=record.list_in_doubt, lossy=self.loss() > LOSS_ALLOWED, covered_from=self.began,
+            heard=frozenset(record.heard), tolerances=self._tolerances,
         )

@@ -22,12 +22,12 @@ _PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 
 def decode(raw: bytes, found: Found) -> str:
-    """UTF-8; a byte that is none becomes the four characters `\\xNN`: nothing is lost, and every str can be written."""
+    """UTF-8, or ISO 8859-1 when it is none: that is what else phones write, and it loses no byte."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
         found.append(Defect.NOT_UTF8)
-        return raw.decode("utf-8", "backslashreplace")
+        return raw.decode("latin-1")
 
 
 def number(text: str, most: int = MAX_32) -> int | None:

@@ -190,7 +190,8 @@ def test_a_capture_cut_off_at_any_byte_of_its_last_record_keeps_all_before_it(
         path.write_bytes(whole[:-missing])
         read = captures(path)
         assert frames(read) == PLAIN[:-1], missing
-        assert read.health[0].truncated
+        health = read.health[0]
+        assert (health.truncated, health.packets, health.duplicates) == (True, 39, 0)
         path.unlink()
 
 
@@ -241,6 +242,7 @@ def test_interfaces_that_differ_are_read_as_one_capture(
             writer.write(time, frame[cut:] if odd else frame, interface=int(odd))
     read = captures(tmp_path / "a")
     assert frames(read) == PLAIN
+    assert (read.health[0].packets, read.health[0].duplicates) == (40, 0)
     assert read.health[0].link_types == (["EN10MB", "RAW"] if cut else ["EN10MB"])
 
 
@@ -312,7 +314,11 @@ def test_within_a_capture_the_order_of_the_file_stays_when_its_clock_steps_back(
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_steps_of_the_clock_are_noted_and_jitter_is_not(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+@pytest.mark.parametrize("batch", [1, 2, 3, 2048])
+def test_steps_of_the_clock_are_noted_and_jitter_is_not(
+    pack: Callable[[bytes], bytes], batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BATCH", batch)
     times = [START, START + 5, START + 4.5, START + 80_000, START + 166_401, START + 90_000]
     (tmp_path / "a").write_bytes(pack(pcap(times)))
     read = captures(tmp_path / "a")

@@ -55,6 +55,7 @@ def test_a_directory_gives_its_captures_sorted_and_lists_what_it_passes_over(tmp
     (tmp_path / "a.pcap").write_bytes(capture(2))
     (tmp_path / "notes.txt").write_text("see ticket 5")
     (tmp_path / "new.pcap").write_bytes(capture())
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "deeper").mkdir()
     (tmp_path / "deeper" / "c.pcap").write_bytes(capture(3))
     resolved = resolve([str(tmp_path)])

@@ -100,8 +100,8 @@ def test_a_port_is_dropped_only_when_the_decoder_would_call_it_rtp() -> None:
 @pytest.mark.parametrize(
     "frame",
     [
-        pytest.param(ethernet_frame(ip_packet("10.1.0.5", "10.1.0.6", 17, bytes(200), fragment=0x2000)), id="first"),
-        pytest.param(ethernet_frame(ip_packet("10.1.0.5", "10.1.0.6", 17, bytes(200), fragment=0x0010)), id="later"),
+        pytest.param(ethernet_frame(ip_packet("10.1.0.5", "10.1.0.6", 17, RTP4[20:], fragment=0x2000)), id="first"),
+        pytest.param(ethernet_frame(ip_packet("10.1.0.5", "10.1.0.6", 17, RTP4[20:], fragment=0x0010)), id="later"),
         pytest.param(ethernet_frame(ip_packet("10.1.0.5", "10.1.0.6", 6, bytes(200))), id="tcp"),
         pytest.param(ethernet_frame(ip_packet("10.1.0.5", "10.1.0.6", 47, RTP4)), id="gre"),
         pytest.param(ethernet_frame(ip_packet("2001:db8::5", "2001:db8::6", 44, RTP)), id="ipv6-fragment"),

@@ -144,11 +144,10 @@ class Phone:
                 self.request(index, "INVITE")
             if self.habits.re_register and not self.request(index, "REGISTER"):
                 continue
-            if method != "REGISTER" or not self.habits.re_register:
-                if not self.request(index, method):
-                    if self.habits.re_register:
-                        self._move(index)  # it did register: the 200 made it the working server (F6)
-                    continue
+            if (method != "REGISTER" or not self.habits.re_register) and not self.request(index, method):
+                if self.habits.re_register:
+                    self._move(index)  # it did register: the 200 made it the working server (F6)
+                continue
             self._move(index)
             return
 

@@ -73,7 +73,8 @@ def histories(draw: st.DrawFn) -> list[ModelEvent]:
             events.append(Failed(now, 0, number, 0, 0, server, FailureKind.ICMP, now))
         else:
             events.append(draw(st.sampled_from([
-                Booted(now, 0, number, 0, 0, True), Booted(now, 0, number, 0, 0, False), Lost(now, 0, number, 0, 0, "x"),
+                Booted(now, 0, number, 0, 0, True), Booted(now, 0, number, 0, 0, False),
+                Lost(now, 0, number, 0, 0, "x"),
                 EntryChanged(now, 0, number, 0, 0, "sbc", now + 60, 60, 120, False),
                 EntryChanged(now, 0, number, 0, 0, "sbc", now + 60, 60, 120, True),
             ])))
@@ -110,7 +111,9 @@ def _shifted(event: ModelEvent, shift: float) -> ModelEvent:
 
 @settings(max_examples=200, deadline=None)
 @given(histories(), st.sampled_from(HABITS), st.sampled_from(["4.0.1", None]))
-def test_masks_judge_as_one_replay_a_world_would(events: list[ModelEvent], habits: Habits, firmware: str | None) -> None:
+def test_masks_judge_as_one_replay_a_world_would(
+    events: list[ModelEvent], habits: Habits, firmware: str | None
+) -> None:
     known = profile(habits, firmware)
     worlds = [_observed_in_world(world, events, known) for world in range(WORLDS)]
     for index, fast in enumerate(observed(events, known)):

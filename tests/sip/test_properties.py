@@ -1,0 +1,165 @@
+"""What holds for any bytes, and for any message however it is spelt."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sipaudit.sip.defects import Defect
+from sipaudit.sip.describe import describe
+from sipaudit.sip.message import Malformed, Message, Request, Response
+from sipaudit.sip.parse import Parser, parse
+from tests.shared import needs_captures
+from tests.sip.corpus import corpus
+
+WORDS = {defect.value for defect in Defect}
+
+# Pieces of messages: enough grammar to come far, enough noise to go wrong.
+NOISE = st.binary(max_size=12) | st.sampled_from([
+    b"\r\n", b"\n", b"\r", b"\r\n ", b"\r\n\r\n", b'"', b"\\", b"<", b">", b";", b",", b":", b"=", b"@", b"[", b"]", b"\0",
+    b"\xff", b"sip:", b";tag=", b";branch=", b'nonce="', b"z9hG4bK", b"*", b"%00", b"?", b" ",
+])
+LINES = st.sampled_from([
+    b"REGISTER sip:h SIP/2.0", b"SIP/2.0 200 OK", b"Via: SIP/2.0/UDP h:5060;branch=z9hG4bKx;rport",
+    b"v: SIP / 2.0 / UDP h", b"From: \"A\" <sip:a@h>;tag=t", b"To: sip:b@h;tag=u", b"t: <sip:b@[::1]>", b"Call-ID: c@h",
+    b"i: c", b"CSeq: 1 REGISTER", b"Contact: <sip:a@h>;expires=60, \"x, y\" <sip:b@h>", b"m: *", b"Expires: 60",
+    b"Content-Length: 0", b"l: 5", b'Authorization: Digest username="u", realm="r", nonce="n", uri="sip:h", nc=1',
+    b'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"', b"Route: <sip:p;lr>, <sip:q;lr>", b"Retry-After: 5 (x)",
+    b"RAck: 1 2 INVITE", b"Date: x GMT", b"X: y", b"", b" folded", b"\tfolded",
+])
+MESSAGES = st.lists(st.one_of(LINES, LINES, LINES, NOISE), max_size=20).map(b"\r\n".join)
+
+
+def check(data: bytes) -> Message:
+    """A message of one of the three kinds, its defects from the closed list, its values fit to be written."""
+    message = parse(data)
+    assert isinstance(message, Request | Response | Malformed)
+    assert set(message.defects) <= WORDS
+    assert len(set(message.defects)) == len(message.defects)
+    repr(message).encode()
+    describe(message)
+    return message
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_a_message_or_malformed(data: bytes) -> None:
+    check(data)
+
+
+@settings(max_examples=500)
+@given(MESSAGES)
+def test_anything_like_a_message_is_one_or_malformed(data: bytes) -> None:
+    check(data)
+
+
+@settings(max_examples=500)
+@given(st.lists(MESSAGES, max_size=4), st.integers(1, 8))
+def test_the_memory_changes_no_message(datas: list[bytes], limit: int) -> None:
+    """The same with none, with one that is always full, and with one that knows every line."""
+    small, large, none = Parser(limit), Parser(), Parser(0)
+    for data in datas:
+        expected = none.parse(data)
+        assert small.parse(data) == large.parse(data) == large.parse(data) == expected
+
+
+TOKEN = st.text("abcXYZ019-.!%*_+`'~", min_size=1, max_size=8)
+QUOTED = st.text("ab ,;<>=\\\"\t", max_size=8).map(lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"')
+PARAMETER = st.builds("{}={}".format, TOKEN.map("x".__add__), TOKEN | QUOTED)
+URI = st.builds("sip:{}@{}.example{}".format, st.text("ab1.+%", min_size=1, max_size=6), st.text("ab", max_size=3).map(
+    "h".__add__), st.sampled_from(["", ":5060", ";transport=tcp", ":5070;lr"]))
+ADDRESS = st.builds("{}<{}>{}".format, st.sampled_from(["", "Ann ", '"A, \\"B\\"" ', '"A"']), URI, st.lists(
+    PARAMETER, max_size=2, unique_by=lambda text: text.partition("=")[0].lower()).map(
+    lambda given: "".join(f";{one}" for one in given)))
+HEADERS = st.fixed_dictionaries({
+    "Via": st.builds("SIP/2.0/UDP {}.example;branch=z9hG4bK{}".format, st.text("abc", min_size=1, max_size=4), TOKEN),
+    "From": st.builds("{};tag={}".format, ADDRESS, TOKEN),
+    "To": ADDRESS,
+    "Call-ID": TOKEN,
+    "CSeq": st.integers(0, 2**32 - 1).map("{} INVITE".format),
+}, optional={
+    "Contact": st.lists(ADDRESS, min_size=1, max_size=3).map(", ".join),
+    "Event": TOKEN,
+    "Expires": st.integers(0, 2**32 - 1).map(str),
+    "User-Agent": TOKEN,
+    "Content-Length": st.just("0"),
+    "Authorization": st.builds('Digest username="{}", realm={}, nonce="{}", x={}'.format, TOKEN, QUOTED, TOKEN, QUOTED),
+})
+SHORT = {"Via": "v", "From": "f", "To": "t", "Call-ID": "i", "Contact": "m", "Event": "o", "Content-Length": "l"}
+
+
+def written(lines: list[str]) -> Message:
+    return parse("\r\n".join(["INVITE sip:b@h.example SIP/2.0", *lines, "", ""]).encode())
+
+
+def spelling(change: Callable[[str, str, random.Random], str]) -> Callable[..., None]:
+    """The property that a change of every header's spelling, by a seeded generator, changes no value."""
+
+    @given(HEADERS, st.randoms(use_true_random=False))
+    def test(headers: dict[str, str], chance: random.Random) -> None:
+        plain = written([f"{name}: {value}" for name, value in headers.items()])
+        assert isinstance(plain, Request)
+        assert plain.defects == ()
+        assert written([change(name, value, chance) for name, value in headers.items()]) == plain
+
+    return test
+
+
+test_the_compact_form_changes_nothing = spelling(lambda name, value, _: f"{SHORT.get(name, name)}: {value}")
+test_the_case_of_names_changes_nothing = spelling(
+    lambda name, value, chance: f"{''.join(chance.choice((c.upper(), c.lower())) for c in name)}: {value}"
+)
+test_white_space_round_the_colon_changes_nothing = spelling(
+    lambda name, value, chance: f"{name}{chance.choice(('', ' ', chr(9)))}:{chance.choice(('', '   ', chr(9)))}{value} "
+)
+test_folding_after_the_colon_changes_nothing = spelling(
+    lambda name, value, chance: f"{name}:{chance.choice(('', ' '))}\r\n{chance.choice((' ', chr(9)))}{value}"
+)
+
+
+@given(HEADERS, st.randoms(use_true_random=False))
+def test_the_order_of_headers_changes_nothing(headers: dict[str, str], chance: random.Random) -> None:
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    plain = written(lines)
+    chance.shuffle(lines)
+    assert written(lines) == plain
+
+
+@given(st.lists(ADDRESS, min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_contacts_in_one_header_or_in_several_are_the_same(contacts: list[str], chance: random.Random) -> None:
+    base = ["Via: SIP/2.0/UDP h", "From: <sip:a@h>", "To: <sip:a@h>", "Call-ID: c", "CSeq: 1 INVITE"]
+    listed = f"Contact: {', '.join(contacts)}"
+    apart = listed
+    for place in [i for i in range(len(contacts) - 1) if chance.random() < 0.5]:
+        apart = apart.replace(f"{contacts[place]}, {contacts[place + 1]}", f"{contacts[place]}\r\nContact: "
+                              f"{contacts[place + 1]}", 1)
+    assert written([*base, apart]) == written([*base, listed])
+
+
+@needs_captures
+def test_mutated_messages_of_all_corpora_are_messages_or_malformed() -> None:
+    """Bits flipped, pieces cut out, pieces of other messages put in; the memory full of what came before."""
+    chance = random.Random(4475)
+    datas = list(corpus().values())
+    for _ in range(6000):
+        data = bytearray(chance.choice(datas))
+        for _ in range(chance.randint(1, 6)):
+            mutate(data, chance, datas)
+        assert check(bytes(data)) == Parser(0).parse(bytes(data))
+
+
+def mutate(data: bytearray, chance: random.Random, others: list[bytes]) -> None:
+    at = chance.randint(0, len(data))
+    kind = chance.randrange(4)
+    if kind == 0 and at < len(data):
+        data[at] ^= 1 << chance.randrange(8)
+    elif kind == 1:
+        del data[at:at + chance.randint(1, 40)]
+    elif kind == 2:
+        other = chance.choice(others)
+        start = chance.randint(0, len(other))
+        data[at:at] = other[start:start + chance.randint(1, 60)]
+    else:
+        data[at:at] = chance.choice([b"\r\n", b"\n", b'"', b"\\", b"<", b">", b";", b",", b"\0", b"\xff", b"@", b"="])
