@@ -13,14 +13,15 @@ from sipaudit.reconstruct.servers import Entries, EntryState, Servers
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import AGAIN, Key, Transaction, Transactions
 from sipaudit.sip.datagram import Flow, Item
-from sipaudit.sip.message import Address, Request, Uri
+from sipaudit.sip.message import Request
 
-Sight = tuple[str, Uri, Address | None, str | None]  # source host, AOR's URI, Contact, User-Agent
+Sight = tuple[str, str | None]  # source host:port, AOR's user
 
 
 class Memory:
     """The registries of one reconstruction. `clock` is the seconds that passed, whatever the capture's clock did; `now`
-    the item at hand; `sights` a shortcut from what a request shows to its line; `traffic` the capture's counters."""
+    the item at hand; `sights` the line last seen at a source with an AOR user, a
+    shortcut that is good while the rest is as it was; `traffic` the capture's counters."""
 
     def __init__(self, knowledge: Knowledge, bounds: Bounds) -> None:
         self.bounds = bounds

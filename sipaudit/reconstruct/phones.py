@@ -43,7 +43,7 @@ class Line:
 
     __slots__ = ("address", "aor", "calls", "contact", "contact_host", "contact_port", "contact_user", "declaration",
                  "device", "first", "flow", "heard", "held", "identity", "last", "number", "owner", "phone", "proven",
-                 "registered", "revision", "routes", "server", "strayed", "user_agent", "view")
+                 "registered", "revision", "routes", "server", "strayed", "uri", "user_agent", "view")
 
     def __init__(self, number: int, owner: Phone, aor: str, identity: LineIdentity, time: float) -> None:
         self.number = number
@@ -66,12 +66,17 @@ class Line:
         self.proven = False
         self.registered = False
         self.address: Address | None = None
+        self.uri: Uri | None = None
         self.flow: Flow | None = None
         self.server = ""
         self.routes: tuple[tuple[str, Flow], ...] = ()
         self.view: View
         self.revision = -1
         self.held: list[ModelEvent] | None = owner.held
+
+    def looks(self, uri: Uri, contact: Address | None, user_agent: str | None) -> bool:
+        """Whether a request looks just as the line's last one did."""
+        return self.uri == uri and self.address == contact and self.user_agent == user_agent
 
     @property
     def instance(self) -> str | None:

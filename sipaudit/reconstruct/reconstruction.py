@@ -87,9 +87,10 @@ class Reconstruction:
         if item.capture != self._capture:
             self._capture = item.capture
             memory.traffic = self.traffic.setdefault(item.capture, Traffic())
-        self._pass_time(item.time)
-        if memory.clock >= memory.next_sweep:
-            memory.sweep(item)
+        if item.time != self._newest:
+            self._pass_time(item.time)
+            if memory.clock >= memory.next_sweep:
+                memory.sweep(item)
         if type(item) is Datagram:
             self._message(item)
         else:
@@ -122,14 +123,14 @@ class Reconstruction:
         message = self._parse(item.payload)
         memory.repeated = False
         placed: Transaction | Leg | None = None
-        if isinstance(message, Request):
+        if type(message) is Request:
             methods = memory.traffic.methods
             try:
                 methods[message.method] += 1
             except KeyError:
                 tally(methods, message.method)
             placed = self._requests.take(item, message)
-        elif isinstance(message, Response):
+        elif type(message) is Response:
             statuses = memory.traffic.statuses
             statuses[message.status] = statuses.get(message.status, 0) + 1
             placed = self._responses.take(item, message)

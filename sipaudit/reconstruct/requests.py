@@ -53,10 +53,14 @@ class Requests:
         memory = self._memory
         flow, time, agent = item.flow, item.time, request.user_agent
         cseq, call_id = request.cseq.number, request.call_id
-        contact = own_contact(request.contacts)
-        line = memory.sights.get((flow.source_host, request.to.uri, contact, agent))
-        if line is None or line.address is not contact or line.user_agent is not agent:
-            line = self._place(item, request, request.to.uri, contact)
+        contacts, uri = request.contacts, request.to.uri
+        contact = contacts[0] if len(contacts) == 1 else own_contact(contacts)
+        line = memory.sights.get((flow.source, uri.user))
+        if line is None or (
+            (line.uri is not uri or line.address is not contact or line.user_agent is not agent)
+            and not line.looks(uri, contact, agent)
+        ):
+            line = self._place(item, request, uri, contact)
             if line is None:
                 return self._stranger(item, request, key)
         phone = line.owner
@@ -107,7 +111,8 @@ class Requests:
         if line is not None and line.held is None and contact is not None:
             if len(memory.sights) >= memory.bounds.sights:
                 memory.sights.clear()
-            memory.sights[(flow.source_host, uri, contact, request.user_agent)] = line
+            memory.sights[(flow.source, uri.user)] = line
+            line.uri = uri
         return line
 
     def _begin(self, item: Datagram, request: Request, key: Key) -> Transaction:
@@ -121,8 +126,8 @@ class Requests:
             if called is not None:
                 return self._receive(item, request, key, called.line, called)
         contact = own_contact(request.contacts)
-        line = memory.sights.get((flow.source_host, uri, contact, request.user_agent))
-        if line is not None:
+        line = memory.sights.get((flow.source, uri.user))
+        if line is not None and line.looks(uri, contact, request.user_agent):
             return self._send(item, request, key, line, leg)
         if memory.calls.passes_on(call_id, request.from_.tag, flow.source_host):
             memory.relays_calls(flow.source, flow.source_host)

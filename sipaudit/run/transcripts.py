@@ -10,6 +10,7 @@ from sipaudit.model.transcript import Transcript
 from sipaudit.model.values import Finding
 from sipaudit.reconstruct.phones import Line
 from sipaudit.run.run import Run
+from sipaudit.safe_text import safe_text
 
 EVENTS_KEPT = 1_000_000
 LETTERS = "PSTUVWXYZ"
@@ -35,7 +36,7 @@ class Transcripts:
             warn(f"{self._more} events more are not printed: choose --from and --to")
         for line in sorted(run.reconstruction.lines.values(), key=lambda line: (line.aor, line.owner.address)):
             if wanted is None or line.aor == wanted:
-                yield from self._line(run, line, findings)
+                yield from map(safe_text, self._line(run, line, findings))
 
     def _line(self, run: Run, line: Line, findings: list[Finding]) -> Iterator[str]:
         events = [event for event in self._events if run.span.holds(event.time)

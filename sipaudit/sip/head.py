@@ -50,14 +50,12 @@ def take_apart(payload: bytes) -> Head:
 def _lines(payload: bytes, found: Found) -> tuple[list[bytes], int | None]:
     """The lines up to the empty one that follows a line, and how many octets follow that."""
     lines: list[bytes] = []
-    start = 0
-    for end in _LINE_END.finditer(payload):
+    start = len(payload) - len(payload.lstrip(b"\r\n"))
+    for end in _LINE_END.finditer(payload, start):
         line = payload[start:end.start()]
         start = end.end()
-        if not line and lines:
-            return lines, len(payload) - start
         if not line:
-            continue
+            return lines, len(payload) - start
         if end[0] != b"\r\n":
             found.append(Defect.BARE_LINE_END)
         if len(lines) == MAX_LINES:

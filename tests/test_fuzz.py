@@ -1,0 +1,102 @@
+"""Hostile packets through the whole route: no exception, and bounded work for each packet."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from sipaudit import pipeline
+from sipaudit.capture.engine import batches
+from sipaudit.capture.files import resolve
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.write import PcapWriter
+from sipaudit.report import document, ladder, phones, text
+from tests.shared import CAPTURES, ROOT, needs_captures
+
+SEED = 20261122
+PACKETS = 400           # mutated packets a file
+LARGEST = 200_000       # bytes of a corpus file that is worth mutating
+CALLS_A_PACKET = 3_000  # Python function calls that one packet may cost, on the average of a file
+
+
+def corpora() -> list[Path]:
+    if not CAPTURES.is_dir():
+        return []
+    listed = [CAPTURES / row["file"] for row in json.loads((CAPTURES / "index.json").read_text())]
+    return [path for path in listed if path.stat().st_size < LARGEST] + [ROOT / "samples/first-outage/capture.pcap"]
+
+
+def packets_of(path: Path) -> tuple[int, list[tuple[float, bytes]]]:
+    file = resolve((str(path),)).files[0]
+    found = [packet for batch in batches(file, CaptureHealth(str(path)), lambda _: None) for packet in batch.packets()]
+    return found[0][2], [(packet[0], bytes(packet[3])) for packet in found if packet[2] == found[0][2]]
+
+
+def mutated(data: bytes, others: list[tuple[float, bytes]], chance: random.Random) -> bytes:
+    """The packet with bytes flipped, cut off, or another packet spliced in."""
+    if not data:
+        return data
+    what = chance.random()
+    if what < 0.5:
+        damaged = bytearray(data)
+        for _ in range(chance.randint(1, 8)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        return bytes(damaged)
+    if what < 0.75:
+        return data[:chance.randrange(len(data))]
+    other = chance.choice(others)[1]
+    return data[:chance.randrange(len(data))] + other[chance.randrange(len(other) or 1):]
+
+
+def story(path: Path, chance: random.Random) -> tuple[int, Iterator[tuple[float, bytes]]]:
+    link_type, packets = packets_of(path)
+    chosen = sorted((chance.choice(packets) for _ in range(PACKETS)), key=lambda packet: packet[0])
+    return link_type, ((time, mutated(data, packets, chance) if chance.random() < 0.7 else data)
+                       for time, data in chosen)
+
+
+class Calls:
+    """Counts Python function calls while it is entered."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def _called(self, frame: FrameType, event: str, argument: object) -> None:
+        if event == "call":
+            self.count += 1
+
+    def __enter__(self) -> Calls:
+        sys.setprofile(self._called)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        sys.setprofile(None)
+
+
+@needs_captures
+@pytest.mark.parametrize("path", corpora(), ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_damaged_packets_make_no_exception_and_bounded_work(path: Path, tmp_path: Path) -> None:
+    chance = random.Random(f"{SEED} {path.name}")
+    link_type, packets = story(path, chance)
+    damaged = tmp_path / "damaged.pcap"
+    with damaged.open("wb") as stream:
+        writer = PcapWriter(stream, link_type)
+        for time, data in packets:
+            writer.write(time, data)
+    site = tmp_path / "site.yaml"
+    site.write_text("lines: [{match: {}, settings: {reRegisterOn: 1, failBack.mode: duration}}]\n")
+    pipeline.analyze(pipeline.Job(paths=(str(damaged),), site=str(site)))  # imports and caches
+    with Calls() as calls:
+        report = pipeline.analyze(pipeline.Job(paths=(str(damaged),), site=str(site), engine="libpcap"))
+    assert calls.count < CALLS_A_PACKET * PACKETS
+    assert json.loads(document.to_json(report))["captures"][0]["packets"] == PACKETS
+    shown = [text.render(report, "utc", 80, False), phones.render(report, "utc", 80, False),
+             ladder.render(pipeline.ladder(pipeline.Job(paths=(str(damaged),))), "utc", 80, False),
+             "\n".join(pipeline.events(pipeline.Job(paths=(str(damaged),))))]
+    assert all(line.isprintable() for page in shown for line in page.splitlines())
