@@ -42,23 +42,19 @@ class Phone:
 
     def register(self, time: float) -> Iterator[Packet]:
         """REGISTER, 401, REGISTER with credentials, 200."""
-        tag, nonce = f"{self._word(8).upper()}-{self._word(8).upper()}", self._word(32)
-        sender = f'From: "{self.user}" <sip:{self.user}@{DOMAIN}>;tag={tag}\r\n'
-        receiver = f"To: <sip:{self.user}@{DOMAIN}>"
+        sender = f'From: "{self.user}" <sip:{self.user}@{DOMAIN}>;tag={self._word(8).upper()}-{self._word(8).upper()}'
+        nonce = self._word(32)
         challenge = f'WWW-Authenticate: Digest realm="{DOMAIN}", nonce="{nonce}", algorithm=MD5, qop="auth"\r\n'
-        self.cseq += 1
-        via = self._via()
-        same = f"{sender}{receiver}\r\nCSeq: {self.cseq} REGISTER\r\nCall-ID: {self.call_id}\r\n"
-        yield self._sent(time, self._register(via, same, ""))
-        same = f"{sender}{receiver};tag={self._word(12)}\r\nCSeq: {self.cseq} REGISTER\r\nCall-ID: {self.call_id}\r\n"
-        yield self._received(time + 0.004, _response("401 Unauthorized", via, same, challenge))
-        self.cseq += 1
-        via = self._via()
-        same = f"{sender}{receiver}\r\nCSeq: {self.cseq} REGISTER\r\nCall-ID: {self.call_id}\r\n"
-        yield self._sent(time + 0.012, self._register(via, same, self._credentials("Authorization", "REGISTER", nonce)))
-        same = f"{sender}{receiver};tag={self._word(12)}\r\nCSeq: {self.cseq} REGISTER\r\nCall-ID: {self.call_id}\r\n"
-        bound = f"Contact: <sip:{self.user}@{self.host}:5060>;expires={EXPIRES}\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\n"
-        yield self._received(time + 0.018, _response("200 OK", via, same, bound))
+        bound = f"Contact: <sip:{self.user}@{self.host}:5060>;expires={EXPIRES}\r\n"
+        credentials = self._credentials("Authorization", "REGISTER", nonce)
+        for given, status, extra in (("", "401 Unauthorized", challenge), (credentials, "200 OK", bound)):
+            self.cseq += 1
+            via, to = self._via(), f"To: <sip:{self.user}@{DOMAIN}>"
+            count = f"CSeq: {self.cseq} REGISTER\r\nCall-ID: {self.call_id}\r\n"
+            yield self._sent(time, self._register(via, f"{sender}\r\n{to}\r\n{count}", given))
+            answered = f"{sender}\r\n{to};tag={self._word(12)}\r\n{count}"
+            yield self._received(time + 0.004, _response(status, via, answered, extra))
+            time += 0.012
 
     def _register(self, via: str, same: str, credentials: str) -> str:
         return (

@@ -168,10 +168,10 @@ class Contents:
 
 def _datagram(half: Half, place: Place, message: bytes, span: tuple[int, int], cut: bool) -> Datagram:
     """A message with the packets that carried it; its own is the one that came last."""
-    begin, end = span
+    begin = span[0]
     if begin >= place.begin:
         return Datagram(place.time, place.capture, place.frame, half.flow, message, (), cut)
-    pieces = [known for known in (*half.places, place) if known.begin < end and known.end > begin]
+    pieces = [*(known for known in half.places if known.end > begin), place]
     last = max(pieces, key=lambda piece: (piece.time, piece.frame))
     frames = sorted({piece.frame for piece in pieces if piece.capture == last.capture})
     return Datagram(

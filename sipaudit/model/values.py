@@ -85,7 +85,7 @@ class Loss(Struct, frozen=True):
 
 
 class CaptureSummary(Struct, frozen=True):
-    """One capture and its health."""
+    """One capture and its health. `content` counts by kind what its packets were besides SIP."""
 
     path: str
     packets: int
@@ -103,6 +103,7 @@ class CaptureSummary(Struct, frozen=True):
     mid_life: int
     encrypted: dict[str, int]
     loss: Loss
+    content: dict[str, int]
 
 
 class ClockStep(Struct, frozen=True):

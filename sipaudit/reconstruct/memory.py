@@ -11,7 +11,7 @@ from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.registry import Registry
 from sipaudit.reconstruct.servers import Entries, EntryState, Servers
 from sipaudit.reconstruct.traffic import Traffic
-from sipaudit.reconstruct.transactions import AGAIN, Key, Transaction, Transactions
+from sipaudit.reconstruct.transactions import AGAIN, Transaction, Transactions
 from sipaudit.sip.datagram import Flow, Item
 from sipaudit.sip.message import Request
 
@@ -30,8 +30,7 @@ class Memory:
         self.servers = Servers(self.entries, self.names, bounds.servers)
         self.registry = Registry(knowledge, self.entries, bounds)
         self.calls = Calls(self.registry, bounds)
-        self.known = Transactions(bounds.transactions, self._forgotten)
-        self.strange = Transactions(bounds.strange_transactions, self._forgotten)
+        self.transactions = Transactions(bounds.transactions, bounds.strange_transactions, self._forgotten)
         self.sights: dict[Sight, Line] = {}
         self.emergency = knowledge.emergency
         self.traffic = Traffic()
@@ -43,10 +42,6 @@ class Memory:
 
     # -- transactions and legs -----------------------------------------------------------------------------------
 
-    def find(self, key: Key) -> Transaction | None:
-        """The first transaction with this key; its siblings hang on it."""
-        return self.known.find(key) or self.strange.find(key)
-
     def leg_at(self, address: str, host: str, flow: Flow, call_id: str, tag: str | None) -> Leg | None:
         """The leg of the phone at this end of a flow, with this Call-ID and local tag."""
         leg = self.calls.find(host, call_id, tag)
@@ -57,8 +52,7 @@ class Memory:
     def sweep(self, item: Item) -> None:
         """Forget what is over."""
         self.next_sweep = self.clock + SWEEP
-        self.known.sweep(self.clock)
-        self.strange.sweep(self.clock)
+        self.transactions.sweep(self.clock)
         self.calls.sweep(self.clock, item)
 
     def _forgotten(self, transaction: Transaction) -> None:
@@ -71,10 +65,6 @@ class Memory:
                 del phone.again[transaction.call_id]
         if transaction.leg is not None and transaction.method == "INVITE":
             self.calls.given_up(transaction.leg, transaction, self.now)
-
-    def add(self, transaction: Transaction, held: object) -> None:
-        """Remember a transaction: a phone's (`held` None), or a candidate's or stranger's."""
-        (self.known if held is None else self.strange).add(transaction, self.clock)
 
     def may_ask_again(self, phone: Phone, transaction: Transaction) -> None:
         """The answer was one after which a phone sends the same again, with CSeq + 1."""

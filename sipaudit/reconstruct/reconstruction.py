@@ -159,7 +159,7 @@ class Reconstruction:
         """What the bounds pushed out, by kind."""
         memory = self._memory
         counts = {
-            "transactions": memory.known.evicted + memory.strange.evicted,
+            "transactions": memory.transactions.evicted,
             "dialogs": memory.calls.known.evicted + memory.calls.strange.evicted,
             "candidates": memory.registry.evicted,
             "names": memory.names.evicted,
@@ -171,7 +171,7 @@ class Reconstruction:
         """How much is remembered now, by kind."""
         memory = self._memory
         return {
-            "transactions": len(memory.known) + len(memory.strange),
+            "transactions": len(memory.transactions),
             "dialogs": len(memory.calls.known) + len(memory.calls.strange),
             "candidates": memory.registry.candidates,
             "names": len(memory.names),

@@ -24,7 +24,7 @@ class Requests:
         memory = self._memory
         method = request.method
         key = transaction_key(request, "INVITE" if method == "ACK" else method)
-        found = memory.known.find(key) or memory.strange.find(key)
+        found = memory.transactions.find(key)
         if found is not None:
             found = of_request(found, request, item.flow)
         if found is not None:
@@ -86,10 +86,10 @@ class Requests:
             follows, last is None,
         )
         if line.held is None:
-            memory.known.add(transaction, memory.clock)
+            memory.transactions.add(transaction, known=True)
             memory.registry.out.append(event)
         else:
-            memory.strange.add(transaction, memory.clock)
+            memory.transactions.add(transaction, known=False)
             memory.registry.emit(phone, line, event)
         return transaction
 
@@ -155,7 +155,7 @@ class Requests:
             item.flow.destination, True, item.time, request.to.tag is not None, memory.clock,
             uri=request.uri, to_tag=request.to.tag,
         )
-        memory.strange.add(transaction, memory.clock)
+        memory.transactions.add(transaction, known=False)
         return transaction
 
     def _send(self, item: Datagram, request: Request, key: Key, line: Line, leg: Leg | None) -> Transaction:
@@ -212,7 +212,7 @@ class Requests:
             from_phone, item.time, request.to.tag is not None, memory.clock, uri=request.uri, to_tag=request.to.tag,
             leg=leg,
         )
-        memory.add(transaction, phone.held if line is None else line.held)
+        memory.transactions.add(transaction, known=(phone.held if line is None else line.held) is None)
         return transaction
 
     def _leg_for(self, request: Request, phone: Phone, line: Line | None, tag: str | None, server: str,
@@ -238,7 +238,7 @@ class Requests:
 
     def _cancelled(self, key: Key) -> None:
         """CANCEL: its INVITE has 32 s left (RFC 3261 9.1)."""
-        invite = self._memory.find((*key[:3], "INVITE", *key[4:]))
+        invite = self._memory.transactions.find((*key[:3], "INVITE", *key[4:]))
         while invite is not None:
             invite.cancelled = True
             invite = invite.sibling

@@ -24,7 +24,7 @@ class Responses:
         """A response; returned is the transaction it belongs to."""
         memory = self._memory
         key = transaction_key(response, response.cseq.method)
-        found = memory.known.find(key) or memory.strange.find(key)
+        found = memory.transactions.find(key)
         transaction = None if found is None else of_response(found, response, item.flow)
         if transaction is None:
             transaction = self._orphan(item, response, key)
@@ -59,7 +59,7 @@ class Responses:
         granted: int | None = None
         own: bool | None = None
         if method == "REGISTER":
-            if status in REGISTRAR_ANSWERS and transaction.flow.destination not in memory.servers.registrars:
+            if transaction.flow.destination not in memory.servers.registrars and status in REGISTRAR_ANSWERS:
                 self._answers_registers(transaction.flow)
             if 200 <= status < 300:
                 line.registered = True
@@ -161,7 +161,7 @@ class Responses:
             server, not replies, None, method != "INVITE" and method in CALL_METHODS, memory.clock,
             contact=line.address if method == "REGISTER" else None, leg=leg,
         )
-        memory.add(transaction, line.held)
+        memory.transactions.add(transaction, known=line.held is None)
         return transaction
 
 

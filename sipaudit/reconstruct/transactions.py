@@ -98,7 +98,7 @@ def transaction_key(message: Request | Response, method: str) -> Key:
     """The key of a message; `method` is INVITE for an ACK. Without the cookie a branch identifies nothing alone."""
     via = message.via
     branch = via.branch
-    if branch[:7] == COOKIE and len(branch) > 7:
+    if branch[:7] == COOKIE and branch != COOKIE:
         return (branch, via.host, via.port, method)
     return (branch, via.host, via.port, method, message.call_id, message.cseq.number, message.from_.tag)
 
@@ -155,55 +155,64 @@ def _answers(transaction: Transaction, response: Response) -> bool:
     return len(transaction.key) == 4 or transaction.to_tag in (None, response.to.tag)
 
 
-class Transactions:
-    """Those of the last 32 s, oldest first out when there are too many.
+class Ring:
+    """Transactions in the order in which they are due to be looked at, and how many may wait there."""
 
-    `forgotten` is called with each one that goes.
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.waiting: deque[Transaction] = deque()
+
+
+class Transactions:
+    """Those of the last 32 s, by key.
+
+    Phones' and strangers' wait in rings of their own: the oldest of a ring goes when there are too many in it, so
+    that strangers push out strangers.  `forgotten` is called with each one that goes.
     """
 
-    def __init__(self, limit: int, forgotten: Callable[[Transaction], None]) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, strange_limit: int, forgotten: Callable[[Transaction], None]) -> None:
+        self._known = Ring(limit)
+        self._strange = Ring(strange_limit)
         self._forgotten = forgotten
         self._by_key: dict[Key, Transaction] = {}
-        self._ring: deque[Transaction] = deque()
-        self.find = self._by_key.get
+        self.find = self._by_key.get  # the first with a key; its siblings hang on it
         self.evicted = 0
 
     def __len__(self) -> int:
-        return len(self._ring)
+        return len(self._known.waiting) + len(self._strange.waiting)
 
-    def add(self, transaction: Transaction, clock: float) -> None:
-        transaction.check = clock + TRANSACTION_CHECK
-        key = transaction.key
-        known = self._by_key
-        if key in known:
-            transaction.sibling = _shortened(known[key])
-        known[key] = transaction
-        self._ring.append(transaction)
-        if len(self._ring) > self._limit:
+    def add(self, transaction: Transaction, known: bool) -> None:
+        """Remember a transaction from now (`seen`) on; `known`: a phone's."""
+        transaction.check = transaction.seen + TRANSACTION_CHECK
+        head = self._by_key.setdefault(transaction.key, transaction)
+        if head is not transaction:
+            transaction.sibling = _shortened(head)
+            self._by_key[transaction.key] = transaction
+        ring = self._known if known else self._strange
+        ring.waiting.append(transaction)
+        if len(ring.waiting) > ring.limit:
             self.evicted += 1
-            self._forget(self._ring.popleft())
+            self._forget(ring.waiting.popleft())
 
     def sweep(self, clock: float) -> None:
         """Forget those whose time is over at `clock`."""
-        ring = self._ring
-        while ring and ring[0].check <= clock:
-            transaction = ring.popleft()
-            if transaction.seen + _life(transaction) > clock:
-                transaction.check = clock + TRANSACTION_CHECK
-                ring.append(transaction)
-            else:
-                self._forget(transaction)
+        for ring in (self._known.waiting, self._strange.waiting):
+            while ring and ring[0].check <= clock:
+                transaction = ring.popleft()
+                if transaction.seen + _life(transaction) > clock:
+                    transaction.check = clock + TRANSACTION_CHECK
+                    ring.append(transaction)
+                else:
+                    self._forget(transaction)
 
     def _forget(self, transaction: Transaction) -> None:
-        key = transaction.key
-        head = self._by_key.get(key)
-        if head is transaction and transaction.sibling is None:
-            del self._by_key[key]
-        elif head is transaction and transaction.sibling is not None:
-            self._by_key[key] = transaction.sibling
-        else:
-            _unlink(head, transaction)
+        head = self._by_key.pop(transaction.key, None)
+        if head is not transaction:
+            if head is not None:
+                self._by_key[transaction.key] = head
+                _unlink(head, transaction)
+        elif transaction.sibling is not None:
+            self._by_key[transaction.key] = transaction.sibling
         transaction.sibling = None
         transaction.forgotten = True
         self._forgotten(transaction)
@@ -226,8 +235,8 @@ def _shortened(head: Transaction) -> Transaction:
     return head
 
 
-def _unlink(head: Transaction | None, gone: Transaction) -> None:
-    while head is not None:
+def _unlink(head: Transaction, gone: Transaction) -> None:
+    while head.sibling is not None:
         if head.sibling is gone:
             head.sibling = gone.sibling
             return

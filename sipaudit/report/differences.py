@@ -35,7 +35,7 @@ _FIELDS = {
 _URIS = frozenset(("Request-URI", "From URI", "To URI", "Contact"))
 _CASELESS = _URIS | {"Via sent-by"}
 _START_LINES = frozenset(("sip.Request-Line", "sip.Status-Line"))
-_UNREADABLE = re.compile(r"(?:\ufffd|\\x[0-9a-f]{2})+")
+_NO_TEXT = re.compile(r"(?:[^\x00-\x7f]|\\x[0-9a-f]{2})+")
 _PASSWORD = re.compile(r"^(\w+:[^:@]*):[^@]*@")
 
 Reading = dict[str, list[str]]
@@ -150,7 +150,9 @@ def _at(reading: Reading, name: str, at: int) -> str:
 def _same(name: str, wireshark: str, ours: str) -> bool:
     """Equal but for blanks, for case where it means nothing, for a URI's password and headers, which we do not keep,
     and for the way in which bytes that are no text are shown."""
-    left, right = (_UNREADABLE.sub("\ufffd", safe_text(" ".join(each.split()))) for each in (wireshark, ours))
+    left, right = (safe_text(" ".join(each.split())) for each in (wireshark, ours))
+    if "\ufffd" in left or "\\x" in left:
+        left, right = _NO_TEXT.sub("\ufffd", left), _NO_TEXT.sub("\ufffd", right)
     if name in _URIS:
         left = _PASSWORD.sub(r"\1@", left.partition("?")[0])
     if name in _CASELESS:

@@ -13,6 +13,8 @@ from sipaudit.times import TimeStyle, format_time, parse_zone
 LINES_SHOWN = 40
 FINDINGS_SHOWN = 100
 EVIDENCE_SHOWN = 8
+KINDS_SHOWN = 8
+THROUGH_TSHARK = frozenset({"websocket", "sctp"})
 
 
 def render(report: Report, zone: str, width: int, color: bool) -> str:
@@ -35,7 +37,7 @@ def _verdict(screen: Screen, report: Report) -> None:
 
 
 def verdict(report: Report) -> list[str]:
-    """What the report says, in one to four sentences."""
+    """What the report says, in one to five sentences."""
     messages = sum(capture.sip_messages for capture in report.captures)
     if not messages:
         return [_no_sip(report)]
@@ -50,14 +52,22 @@ def verdict(report: Report) -> list[str]:
     open_checks = sum(row.count for row in report.inconclusive)
     if open_checks:
         said.append(f"{_count(open_checks, 'check')} could not be decided, see below why.")
+    cut = sum(capture.snaplen_cut for capture in report.captures)
+    if cut:
+        said.append(f"{_count(cut, 'SIP message')} lost the end to the snap length of the capture, so what they said "
+                    f"is known in part only. See {CAPTURING}.")
     return said
 
 
 def _no_sip(report: Report) -> str:
     packets = sum(capture.packets for capture in report.captures)
-    encrypted = sum(sum(capture.encrypted.values()) for capture in report.captures)
-    also = f" {_count(encrypted, 'record')} could not be read because they are encrypted." if encrypted else ""
-    return f"No SIP in {_count(packets, 'packet')}.{also} See {CAPTURING} for where and how to capture."
+    held: Counter[str] = Counter()
+    for capture in report.captures:
+        held.update(capture.content)
+        held.update({f"undecoded {kind}": count for kind, count in capture.undecoded.items()})
+        held.update({f"encrypted {kind}": count for kind, count in capture.encrypted.items()})
+    content = ", ".join(f"{count} {kind}" for kind, count in held.most_common(KINDS_SHOWN)) or "nothing that is known"
+    return f"No SIP in {_count(packets, 'packet')}. They hold: {content}. See {CAPTURING} for where and how to capture."
 
 
 def _finding_counts(findings: list[Finding]) -> str:
@@ -202,8 +212,11 @@ def _defects(capture: CaptureSummary) -> list[str]:
         (capture.snaplen_cut > 0, f"{_count(capture.snaplen_cut, 'SIP message')} lost the end to the snap length: "
                                   f"capture with full length (-s 0), see {CAPTURING}."),
         (capture.duplicates > 0, f"{_count(capture.duplicates, 'duplicate')} of a mirror port left out."),
-        (bool(capture.encrypted), f"Encrypted and not read: {_named(capture.encrypted)}. Keys: --tls-keylog."),
+        (bool(capture.encrypted), f"Encrypted and not read: {_named(capture.encrypted)}. With --tls-keylog and tshark "
+                                  f"installed they can be, see {CAPTURING}."),
         (bool(capture.undecoded), f"Not decoded: {_named(capture.undecoded)}."),
+        (bool(THROUGH_TSHARK & set(capture.undecoded)), "SIP over WebSocket and SCTP is read through tshark: install it "
+                                                        "(apt install tshark) and leave --engine at auto."),
         (bool(capture.malformed), f"Malformed SIP: {_named(capture.malformed)}."),
         (bool(capture.clock_steps), f"The clock stepped {_count(len(capture.clock_steps), 'time')}."),
         (capture.mid_life > 0, f"{_count(capture.mid_life, 'registration or call')} began before the capture."),

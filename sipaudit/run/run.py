@@ -93,7 +93,7 @@ class Run:
         """The whole route, packet by packet."""
         self._progress = progress
         if progress is not None:
-            progress.start(0)
+            progress.start(sum(file.size for file in self._files))
         feed, take, listener = self.reconstruction.feed, self.auditor.take, self._listener
         for item in self.captures:
             if type(item) is Datagram and item.frames:

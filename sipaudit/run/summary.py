@@ -56,6 +56,7 @@ def capture_summary(health: CaptureHealth, traffic: Traffic | None) -> CaptureSu
         malformed=_sorted(traffic.malformed if traffic else {}), one_way=traffic.one_way if traffic else 0,
         mid_life=traffic.mid_life if traffic else 0, encrypted=_sorted(encrypted),
         loss=Loss(health.kernel_drops, health.tcp_gaps, halves, round(estimate(health, traffic), 6)),
+        content=_sorted(health.content),
     )
 
 

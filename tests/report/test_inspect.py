@@ -17,7 +17,7 @@ from sipaudit.capture.files import examine
 from sipaudit.capture.tshark import tshark_available
 from sipaudit.capture.write import PcapWriter, ethernet_frame, icmp_unreachable_packet, udp_frame, udp_packet
 from sipaudit.errors import InputError
-from sipaudit.report.differences import compare
+from sipaudit.report.differences import compare, wireshark_reading
 from sipaudit.report.dissect import Dissection, Field, Layer, dissect
 from sipaudit.report.inspect import render
 from sipaudit.sip.datagram import Datagram
@@ -267,9 +267,10 @@ def test_a_value_stands_beside_the_field_it_belongs_to() -> None:
 
 
 def test_where_the_two_differ_is_marked_and_said() -> None:
-    text = render(sip(Call_ID="another", Method="REGISTER"), parsed(register(1)), width=120)
-    assert any("another" in each and "≠" in each for each in text.splitlines())
-    assert 'Message 1, Call-ID: Wireshark reads "another", sipaudit "call-1@10.1.0.5"' in text
+    text = render(sip(Call_ID="call-2@10.1.0.5", Method="REGISTER"), parsed(register(1)), width=120)
+    assert any("call-2@10.1.0.5" in each and "≠" in each for each in text.splitlines())
+    assert any("REGISTER" in each and "│" in each and "≠" not in each for each in text.splitlines())
+    assert 'Message 1, Call-ID: Wireshark reads "call-2@10.1.0.5", sipaudit "call-1@10.1.0.5"' in text
     assert 'Message 1, From tag: Wireshark reads nothing, sipaudit "phone"' in text
 
 
@@ -288,6 +289,21 @@ def test_equal_readings_have_no_difference() -> None:
     )),))
     assert compare(whole, [message]) == []
     assert "No difference." in render(whole, [message])
+
+
+def test_of_several_vias_the_topmost_counts() -> None:
+    """Also for what it does not have: no branch here, as of old."""
+    names = ("sip.Via", "sip.Via.sent-by.address", "sip.Via", "sip.Via.sent-by.address", "sip.Via.branch")
+    values = ("SIP/2.0/UDP proxy", "proxy.example.com", "SIP/2.0/UDP phone", "10.1.0.5", "z9hG4bK-1")
+    layer = Layer("sip", tuple(Field(name, value, value) for name, value in zip(names, values, strict=True)))
+    assert wireshark_reading(layer) == {"Via sent-by": ["proxy.example.com"]}
+
+
+def test_bytes_that_are_no_text_may_be_shown_in_any_way() -> None:
+    (message,) = parsed(register(1).replace(b"call-1@10.1.0.5", b"call-\xf9\x01-1"))
+    for shown in ("call-\ufffd\\x01-1", "call-\ufffd\ufffd-1"):
+        assert "Call-ID" not in {each.field for each in compare(sip(Call_ID=shown), [message])}
+    assert "Call-ID" in {each.field for each in compare(sip(Call_ID="call-\ufffd-2"), [message])}
 
 
 def test_a_message_that_we_call_malformed_is_one_difference() -> None:

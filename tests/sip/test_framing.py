@@ -137,6 +137,10 @@ class TestFraming:
         assert framer.feed(head + b"v=0\r\ns=-\r\n" + OK) == [head, OK]
         assert framer.skipped == 10
 
+    def test_a_body_of_unknown_length_is_not_taken_for_the_next_method(self) -> None:
+        head = message(1, b"", b"")
+        assert Framer().feed(head + b"some-text" + message(2)) == [head, message(2)]
+
     def test_bare_line_feeds_end_a_head_too(self) -> None:
         bare = OK.replace(b"\r\n", b"\n")
         assert Framer().feed(bare + OK + bare) == [bare, OK, bare]

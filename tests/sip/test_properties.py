@@ -19,16 +19,16 @@ WORDS = {defect.value for defect in Defect}
 
 # Pieces of messages: enough grammar to come far, enough noise to go wrong.
 NOISE = st.binary(max_size=12) | st.sampled_from([
-    b"\r\n", b"\n", b"\r", b"\r\n ", b"\r\n\r\n", b'"', b"\\", b"<", b">", b";", b",", b":", b"=", b"@", b"[", b"]", b"\0",
-    b"\xff", b"sip:", b";tag=", b";branch=", b'nonce="', b"z9hG4bK", b"*", b"%00", b"?", b" ",
+    b"\r\n", b"\n", b"\r", b"\r\n ", b"\r\n\r\n", b'"', b"\\", b"<", b">", b";", b",", b":", b"=", b"@", b"[", b"]",
+    b"\0", b"\xff", b"sip:", b";tag=", b";branch=", b'nonce="', b"z9hG4bK", b"*", b"%00", b"?", b" ",
 ])
 LINES = st.sampled_from([
     b"REGISTER sip:h SIP/2.0", b"SIP/2.0 200 OK", b"Via: SIP/2.0/UDP h:5060;branch=z9hG4bKx;rport",
     b"v: SIP / 2.0 / UDP h", b"From: \"A\" <sip:a@h>;tag=t", b"To: sip:b@h;tag=u", b"t: <sip:b@[::1]>", b"Call-ID: c@h",
     b"i: c", b"CSeq: 1 REGISTER", b"Contact: <sip:a@h>;expires=60, \"x, y\" <sip:b@h>", b"m: *", b"Expires: 60",
     b"Content-Length: 0", b"l: 5", b'Authorization: Digest username="u", realm="r", nonce="n", uri="sip:h", nc=1',
-    b'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"', b"Route: <sip:p;lr>, <sip:q;lr>", b"Retry-After: 5 (x)",
-    b"RAck: 1 2 INVITE", b"Date: x GMT", b"X: y", b"", b" folded", b"\tfolded",
+    b'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"', b"Route: <sip:p;lr>, <sip:q;lr>",
+    b"Retry-After: 5 (x)", b"RAck: 1 2 INVITE", b"Date: x GMT", b"X: y", b"", b" folded", b"\tfolded",
 ])
 MESSAGES = st.lists(st.one_of(LINES, LINES, LINES, NOISE), max_size=20).map(b"\r\n".join)
 
@@ -66,7 +66,9 @@ def test_the_memory_changes_no_message(datas: list[bytes], limit: int) -> None:
 
 
 TOKEN = st.text("abcXYZ019-.!%*_+`'~", min_size=1, max_size=8)
-QUOTED = st.text("ab ,;<>=\\\"\t", max_size=8).map(lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"')
+QUOTED = st.text("ab ,;<>=\\\"\t", max_size=8).map(
+    lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+)
 PARAMETER = st.builds("{}={}".format, TOKEN.map("x".__add__), TOKEN | QUOTED)
 URI = st.builds("sip:{}@{}.example{}".format, st.text("ab1.+%", min_size=1, max_size=6), st.text("ab", max_size=3).map(
     "h".__add__), st.sampled_from(["", ":5060", ";transport=tcp", ":5070;lr"]))
