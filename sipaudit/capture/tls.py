@@ -122,6 +122,6 @@ class Records:
             self.finished = self.finished or length > _SEALED_ALERT
 
     def _alert(self, level: int, description: int) -> None:
-        if not self._ciphered:
-            self.alert = _ALERTS.get(description, str(description))
-            self.fatal = level == _FATAL
+        """An alert of two bytes is one that can be read: encrypted ones are longer."""
+        self.alert = _ALERTS.get(description, str(description))
+        self.fatal = level == _FATAL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -54,6 +55,14 @@ class RegistrationSeen(Struct, frozen=True):
     end: str | None
 
 
+class Known(Protocol):
+    """What is known of a line beside its events."""
+
+    @property
+    def track(self) -> Track: ...
+    def profile(self) -> Profile: ...
+
+
 class History:
     """Follows one line's steps and keeps what a report shows of them, within bounds."""
 
@@ -62,48 +71,44 @@ class History:
         self.tries: list[TrySeen] = []
         self.ended: list[RegistrationSeen] = []
 
-    def take(self, step: Step, profile: Profile, track: Track) -> None:
-        """Take in one step. `profile` gives the order of servers, `track` is that of the line's regime."""
-        if step.before is step.after:
-            return
-        before, after = step.before.stays[track], step.after.stays[track]
-        if before is not after:
-            self._stayed(before, after, step, profile)
-        self._tried(step)
-        if step.before.bindings is not step.after.bindings:
-            self._bound(step, invalidates=track is Track.REGAINED)
+    def take(self, step: Step, known: Known) -> None:
+        """Take in one step. `known` is asked for the order of servers and the regime's track when they matter."""
+        if step.before.stays is not step.after.stays:
+            track = known.track
+            before, after = step.before.stays[track], step.after.stays[track]
+            if before is not None and after is not None and before is not after:
+                self._stayed(before, after, step, known)
+        if self.tries and self.tries[-1].result == "unknown":
+            self._settle_try(self.tries[-1], step)
+        if type(step.event) is Answered and step.before.bindings is not step.after.bindings:
+            self._bound(step, known)
 
-    def _stayed(self, before: Stay | None, after: Stay | None, step: Step, profile: Profile) -> None:
-        if before is None or after is None:
-            return
+    def _stayed(self, before: Stay, after: Stay, step: Step, known: Known) -> None:
         if before.server != after.server:
             if len(self.moves) < ROWS_KEPT:
-                self.moves.append(_move(before, after, profile))
+                self.moves.append(_move(before, after, known.profile()))
         elif after.tried is step.event and isinstance(step.event, Sent) and len(self.tries) < ROWS_KEPT:
             failed = any(evidence(step.phone.reach(before.server), step.event.time, UNDECLARED_EARLIEST))
             if not failed:  # after a failure it is a failover on its way, not a try to return
                 self.tries.append(TrySeen(step.event))
 
-    def _tried(self, step: Step) -> None:
-        """Settle the last try by its answer, or by the time that has passed."""
+    def _settle_try(self, last: TrySeen, step: Step) -> None:
+        """Settle a try by its answer, or by the time that has passed."""
         event = step.event
-        if not self.tries or self.tries[-1].result != "unknown":
-            return
-        last = self.tries[-1]
         if isinstance(event, Answered) and event.server == last.request.server and event.status >= 200:
             if event.method == last.request.method and event.status not in (401, 407, 423):
                 last.result = "answered" if success(event.status) else "refused"
-        elif isinstance(event, Failed) and event.server == last.request.server:
-            last.result = "refused"
         elif event.time - last.request.time > TRY_ENDS:
             last.result = "timeout"
 
-    def _bound(self, step: Step, invalidates: bool) -> None:
-        for binding in step.before.bindings:
-            after = step.after.binding(binding.server)
-            ended = _ended(binding, after, step, invalidates)
-            if ended is not None and len(self.ended) < ROWS_KEPT:
-                self.ended.append(ended)
+    def _bound(self, step: Step, known: Known) -> None:
+        """Note the stretches that this answer ended: at most those of its server."""
+        server = getattr(step.event, "server", "")
+        before, after = step.before.binding(server), step.after.binding(server)
+        if before is None or before.granted is None or (after is not None and after.since is before.since):
+            return
+        if len(self.ended) < ROWS_KEPT:
+            self.ended.append(_ended(before, after, step, known.track is Track.REGAINED))
 
     def registrations(self, state: LineState, now: float, profile: Profile) -> list[RegistrationSeen]:
         """All stretches, those that live at `now` last. Ordered by beginning."""
@@ -151,18 +156,15 @@ def _cause(stay: Stay) -> str:
     return "timeout"
 
 
-def _ended(before: Binding, after: Binding | None, step: Step, invalidates: bool) -> RegistrationSeen | None:
-    """The stretch that this step ended, if it did."""
-    if before.granted is None or after is before:
-        return None
+def _ended(before: Binding, after: Binding | None, step: Step, invalidates: bool) -> RegistrationSeen:
+    """The stretch that this step ended."""
+    now = step.event.time
     if after is None or after.granted is None:
-        return _closed(before, step.event.time, "deregistered" if before.until > step.event.time else "expired")
-    if after.since is before.since:
-        return None
+        return _closed(before, now, "deregistered" if before.until > now else "expired")
     if before.left is not None and invalidates:
         return _closed(before, before.left, "invalidated")
-    expired = before.until <= step.event.time
-    return _closed(before, before.until if expired else step.event.time, "expired" if expired else "replaced")
+    expired = before.until <= now
+    return _closed(before, before.until if expired else now, "expired" if expired else "replaced")
 
 
 def _closed(binding: Binding, until: float, end: str) -> RegistrationSeen:

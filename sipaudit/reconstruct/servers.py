@@ -66,19 +66,24 @@ def _content(entry: ServerEntry) -> set[tuple[str, int]]:
 
 
 class View:
-    """The entries of one or many lines, in fallback order. `declared`: the site file says so, DNS adds none."""
+    """The entries of one or many lines, in fallback order. `declared`: the site file says so, DNS adds none.
 
-    __slots__ = ("declared", "keys", "revision", "states")
+    `entries` stays the same object while nothing changes: it is asked for with every message.
+    """
+
+    __slots__ = ("declared", "entries", "keys", "revision", "states")
 
     def __init__(self, states: tuple[EntryState, ...], declared: bool, revision: int) -> None:
         self.states = states
         self.declared = declared
         self.revision = revision
         self.keys: dict[str, str] = {}
+        self.entries: tuple[ServerEntry, ...] = ()
+        self.renew()
 
-    @property
-    def entries(self) -> tuple[ServerEntry, ...]:
-        return tuple(state.entry for state in self.states)
+    def renew(self) -> None:
+        """The entries as their states have them now."""
+        self.entries = tuple(state.entry for state in self.states)
 
     def key(self, address: str, host: str, port: int) -> str:
         """The server at `host:port`: the entry's when it is of one, else the address as seen."""
@@ -192,10 +197,12 @@ class Entries:
         if state.owner is None:
             state.doubtful = state.doubtful or self._shows_others(state)
         self._index(state)
-        if state.changed > self._revision:
-            self._revision += 1
-            for view in self._views.values():
-                if state in view.states:
+        changed = state.changed > self._revision
+        self._revision += changed
+        for view in self._views.values():
+            if state in view.states:
+                view.renew()
+                if changed:
                     view.revision = self._revision
                     view.keys.clear()
 

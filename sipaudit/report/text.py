@@ -215,8 +215,8 @@ def _defects(capture: CaptureSummary) -> list[str]:
         (bool(capture.encrypted), f"Encrypted and not read: {_named(capture.encrypted)}. With --tls-keylog and tshark "
                                   f"installed they can be, see {CAPTURING}."),
         (bool(capture.undecoded), f"Not decoded: {_named(capture.undecoded)}."),
-        (bool(THROUGH_TSHARK & set(capture.undecoded)), "SIP over WebSocket and SCTP is read through tshark: install it "
-                                                        "(apt install tshark) and leave --engine at auto."),
+        (bool(THROUGH_TSHARK & set(capture.undecoded)), "SIP over WebSocket and SCTP is read through tshark: install "
+                                                        "it (apt install tshark) and leave --engine at auto."),
         (bool(capture.malformed), f"Malformed SIP: {_named(capture.malformed)}."),
         (bool(capture.clock_steps), f"The clock stepped {_count(len(capture.clock_steps), 'time')}."),
         (capture.mid_life > 0, f"{_count(capture.mid_life, 'registration or call')} began before the capture."),

@@ -71,11 +71,12 @@ class Faults:
 
     def take(self, step: Step, subject: Subject) -> None:
         """Take in what one step of a line observed."""
-        if rearms(step):
+        if self.open and rearms(step):
             for rules in self.by_expectation.values():
                 for rule in rules:
                     self.open.pop((rule.id, subject.line, subject.phone), None)
-        self.judge(step.observations, subject)
+        if step.observations:
+            self.judge(step.observations, subject)
 
     def judge(self, observations: Iterable[Observation], subject: Subject) -> None:
         """Take in observations of one event."""

@@ -9,10 +9,11 @@ from msgspec import Struct
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Observation, Verdict
+from sipaudit.model.profile import Profile
 from sipaudit.model.replay import replay
 from sipaudit.model.scenario import Scenario
 from sipaudit.model.settings import LineSettings
-from sipaudit.model.state import LineState
+from sipaudit.model.state import LineState, Track
 from sipaudit.model.values import Finding, Frame
 from sipaudit.rulebook.faults import Faults
 from sipaudit.rulebook.rules import Rule
@@ -21,10 +22,21 @@ from sipaudit.rulebook.rules import Rule
 class ScenarioLine(Struct, frozen=True):
     """The line of a scenario, as findings name it."""
 
-    settings: LineSettings
+    known: Profile
     names: dict[str, str]
     line: str = "line"
     phone: str = "phone"
+
+    @property
+    def settings(self) -> LineSettings:
+        return self.known.settings
+
+    @property
+    def track(self) -> Track:
+        return track_of(self.known)
+
+    def profile(self) -> Profile:
+        return self.known
 
     def server(self, key: str) -> str:
         return next((name for name, known in self.names.items() if known == key), key)
@@ -41,13 +53,13 @@ def judge_scenario(scenario: Scenario, rules: Iterable[Rule]) -> tuple[list[str]
     `303.500 ? signalling-to-unregistered-server loss-nearby`.
     """
     faults, history = Faults(rules), History()
-    subject = ScenarioLine(scenario.profile.settings, scenario.names)
+    subject = ScenarioLine(scenario.profile, scenario.names)
     lines: list[str] = []
     state, now = LineState(), 0.0
     waiting: tuple[Observation, ...] = ()
     for step in replay(scenario.events, scenario.profile):
         faults.take(step, subject)
-        history.take(step, scenario.profile, track_of(scenario.profile))
+        history.take(step, subject)
         lines += _open_checks(step.observations, faults)
         state, now, waiting = step.after, step.event.time, step.waiting
     lines += _open_checks(waiting, faults)

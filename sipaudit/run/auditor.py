@@ -17,8 +17,8 @@ from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Observation
 from sipaudit.model.profile import Profile, vouched
 from sipaudit.model.replay import step
-from sipaudit.model.settings import LineSettings, ServerEntry, Tolerances
-from sipaudit.model.state import LineState, PhoneState
+from sipaudit.model.settings import LineSettings, Tolerances
+from sipaudit.model.state import LineState, PhoneState, Track
 from sipaudit.model.values import Frame
 from sipaudit.reconstruct.phones import Line
 from sipaudit.rulebook.faults import Faults
@@ -65,9 +65,10 @@ class LineReplay:
         self.history = History()
         self.waiting: tuple[Observation, ...] = ()
         self._naming = naming
-        self._basis: tuple[object, ...] = ()
+        self._known: tuple[object, int, object, object] = (None, 0, None, None)
         self._plain = Profile(LineSettings())
-        self.track = track_of(self._plain)
+        self._track = track_of(self._plain)
+        self._keys: frozenset[str] = frozenset()
 
     @property
     def line(self) -> str:
@@ -87,22 +88,34 @@ class LineReplay:
     def frame(self, event: ModelEvent) -> Frame:
         return self._naming.frame(event, self.record.owner.host)
 
-    @property
-    def entry(self) -> ServerEntry | None:
-        entries = self.record.entries
-        return entries[self.index] if 0 <= self.index < len(entries) else None
+    def follows(self, server: str) -> bool:
+        """Whether the server is of this replay's entry; of an entry that is not known every server is."""
+        self.profile()
+        return not self._keys or server in self._keys
 
     def profile(self) -> Profile:
-        """What is known of the line itself; made anew when its declaration or its entry changed."""
-        entry, declaration, device = self.entry, self.record.declaration, self.record.device
-        basis = (entry, declaration, device)
-        if any(old is not new for old, new in zip(self._basis, basis, strict=False)) or not self._basis:
-            found = declaration.at(entry.name if entry else None)
-            model, firmware = self.record.model, self.record.firmware
-            self._plain = Profile(found, entry, self.record.owner.vendor, firmware, vouched(model, firmware))
-            self.track = track_of(self._plain)
-            self._basis = basis
+        """What is known of the line itself; made anew when its declaration or its entries changed."""
+        record, (view, revision, declaration, device) = self.record, self._known
+        if record.view is not view or record.view.revision != revision or record.declaration is not declaration \
+                or record.device is not device:
+            self._learn()
         return self._plain
+
+    def _learn(self) -> None:
+        record = self.record
+        self._known = record.view, record.view.revision, record.declaration, record.device
+        entry = record.entries[self.index] if 0 <= self.index < len(record.entries) else None
+        model, firmware = record.model, record.firmware
+        settings = record.declaration.at(entry.name if entry else None)
+        self._plain = Profile(settings, entry, record.owner.vendor, firmware, vouched(model, firmware))
+        self._track = track_of(self._plain)
+        self._keys = frozenset(server.key for server in entry.servers) if entry else frozenset()
+
+    @property
+    def track(self) -> Track:
+        """Which working server is meant: that of the line's regime."""
+        self.profile()
+        return self._track
 
 
 class Auditor:
@@ -125,13 +138,12 @@ class Auditor:
             self._take_phone(event)
             return
         replay = self._replay(event)
-        profile = replay.profile()
-        phone = self._phones.get(event.phone)
-        taken = step(replay.state, phone or PhoneState(), event, lambda: self._full(replay), replay.waiting)
+        phone = self._phones.get(event.phone) or PhoneState()
+        taken = step(replay.state, phone, event, lambda: self._full(replay), replay.waiting)
         replay.state, replay.waiting = taken.after, taken.waiting
         self._phones[event.phone] = taken.phone
         if taken.before is not taken.after:
-            replay.history.take(taken, profile, replay.track)
+            replay.history.take(taken, replay)
         if event.time >= self.since:
             self.faults.take(taken, replay)
 
@@ -157,11 +169,10 @@ class Auditor:
         replays = self._replays.get(event.line)
         if replays is None:
             replays = self._replays[event.line] = []
-        elif len(replays) == 1 and len(self._lines[event.line].entries) < 2 and replays[0].index == 0:
+        elif len(replays) == 1 and replays[0].index == 0:
             server = getattr(event, "server", None)
-            entry = replays[0].entry
-            if entry is None or server is None or entry.priority(server) is not None:
-                return replays[0]
+            if server is not None and replays[0].follows(server):
+                return replays[0]  # nearly always: one entry, and a server of it
         return self._replay_at(replays, self._index(event), event.line)
 
     def _replay_at(self, replays: list[LineReplay], index: int, line: int) -> LineReplay:

@@ -81,9 +81,10 @@ def test_retransmissions_every_half_second_all_survive() -> None:
     assert not any(duplicates.seen(TIME + number * 0.5, ip4(identification=0)) for number in range(11))
 
 
-def test_packets_that_differ_only_behind_their_first_bytes_are_all_told_apart() -> None:
+@pytest.mark.parametrize("bound", [15, 4096])
+def test_packets_that_differ_only_behind_their_first_bytes_are_all_told_apart(bound: int) -> None:
     """Without UDP checksum and identification nothing cheap tells them apart."""
-    duplicates = Duplicates()
+    duplicates = Duplicates(bound=bound)
     packets = [ip4(b"A" * 400 + b"%04d" % number, udp_checksum=0, identification=0) for number in range(20)]
     assert [duplicates.seen(TIME + 0.0001, packet) for packet in packets] == [False] * 20
     assert [duplicates.seen(TIME + 0.0002, packet) for packet in packets] == [True] * 20

@@ -225,7 +225,7 @@ class TestHostileStreams:
             framer.feed(b"MESSAGE sip:x SIP/2.0\r\nContent-Length: 250000\r\n\r\n" + b"x" * 30_000)
             assert framer.pending <= MESSAGE_LIMIT
 
-    @pytest.mark.parametrize("step", [7, 30_000])
+    @pytest.mark.parametrize("step", [7, 128_000])
     @pytest.mark.parametrize("unit", HOSTILE)
     def test_work_is_linear_in_the_bytes(self, unit: bytes, step: int) -> None:
         """Sixteen times the bytes take about sixteen times as long; quadratic work would take 256 times as long."""

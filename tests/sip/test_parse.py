@@ -9,7 +9,7 @@ from sipaudit.sip.defects import Defect
 from sipaudit.sip.head import MAX_LINES
 from sipaudit.sip.line import MAX_HEADER
 from sipaudit.sip.message import Address, Challenge, CSeq, Malformed, Request, Response, Uri, Via
-from sipaudit.sip.parse import parse
+from sipaudit.sip.parse import Parser, parse
 
 MANDATORY = {
     "Via": "SIP/2.0/UDP 10.1.0.5:5060;branch=z9hG4bK2b4fae2e",
@@ -129,6 +129,30 @@ def test_names_are_read_as_utf8_or_else_as_latin_1(raw: bytes, expected: list[st
     read = parse(message('From: "?" <sip:1@h>;tag=t').replace(b"?", raw))
     assert isinstance(read, Request)
     assert (read.from_.display, read.from_.tag, list(read.defects)) == ("Zoë", "t", expected)
+
+
+# The memory reads some lines by their front: what stands before the branch, the tag, the nonce
+
+
+@pytest.mark.parametrize("line", [
+    "Via: SIP/2.0/UDP h, SIP/2.0/UDP i;branch=z9hG4bKx",
+    "Via: SIP/2.0/UDP h; Branch=1;branch=2",
+    "Via: SIP/2.0/UDP h;branch=z9hG4bKx;received=10.0.0.1",
+    "From: <sip:a@b>; tag=1;tag=2",
+    'From: "x;tag=1" <sip:a@b>;tag=2',
+    "To: ;tag=1",
+    'Authorization: Digest realm="r", username="u", x=<, nonce="n", y=1',
+    'Authorization: Digest realm="r", username="u", cnonce="c", nonce="n"',
+    'Authorization: Digest realm="r", nonce="n", username="u"',
+    'Authorization: Digest realm="", username="u", nonce="n", realm="s"',
+    'Authorization: Digest realm="r", username="u", nonce="n"x, y=z',
+    'Authorization: Digest realm="r", username="u", x=1 nonce="n"',
+    'Authorization: Digest realm="r", username="u", nonce="n\\"o"',
+    'WWW-Authenticate: Digest realm="r", nonce="n", x="unterminated',
+    f'WWW-Authenticate: Digest realm="r", nonce="{"n" * MAX_HEADER}"',
+])
+def test_a_line_read_by_its_front_is_read_as_the_whole(line: str) -> None:
+    assert parse(message(line)) == parse(message(line)) == Parser(0).parse(message(line))
 
 
 # The frame of the message
