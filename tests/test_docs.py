@@ -14,8 +14,7 @@ import click
 import pytest
 
 from sipaudit.cli.main import COMMANDS, root
-
-from .shared import ROOT
+from tests.shared import ROOT
 
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text()

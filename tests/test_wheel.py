@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from sipaudit import __version__
-
-from .shared import ROOT
+from tests.shared import ROOT
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("hatchling") is None or importlib.util.find_spec("pip") is None,

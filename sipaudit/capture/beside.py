@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..sip.datagram import Connection, ConnectionKind, Datagram, Flow, Item
-from .health import CaptureHealth
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, Flow, Item
 
 LOOK_AHEAD = 5.0  # seconds from a connection's first encrypted record within which a message of it proves the keys
 AHEAD_KEPT = 20_000  # messages read ahead, at most

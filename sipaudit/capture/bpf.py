@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 import pcapy
 
-from ..errors import InputError
-from . import linktypes
-from .packet import Packet
+from sipaudit.capture import linktypes
+from sipaudit.capture.packet import Packet
+from sipaudit.errors import InputError
 
 _OPTIMISED = 1
 _NO_NETMASK = 0

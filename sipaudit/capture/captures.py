@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from math import inf
 
-from ..errors import InputError
-from ..sip.datagram import Datagram, Item
-from . import beside, linktypes
-from .bpf import BpfFilter
-from .decode import Decoder
-from .engine import batches
-from .files import CaptureFile
-from .health import CaptureHealth
-from .intake import Intake
-from .layers import Inner
-from .link import by_link_type
-from .merging import Source, in_order
-from .packet import Packet
-from .prefilter import Prefilter
-from .tshark import BEYOND_US, INSTALL_HINT, check_keylog, tshark_available, tshark_stream
+from sipaudit.capture import beside, linktypes
+from sipaudit.capture.bpf import BpfFilter
+from sipaudit.capture.decode import Decoder
+from sipaudit.capture.engine import batches
+from sipaudit.capture.files import CaptureFile
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.intake import Intake
+from sipaudit.capture.layers import Inner
+from sipaudit.capture.link import by_link_type
+from sipaudit.capture.merging import Source, in_order
+from sipaudit.capture.packet import Packet
+from sipaudit.capture.prefilter import Prefilter
+from sipaudit.capture.tshark import BEYOND_US, INSTALL_HINT, check_keylog, tshark_available, tshark_stream
+from sipaudit.errors import InputError
+from sipaudit.sip.datagram import Datagram, Item
 
 LIBPCAP, TSHARK, AUTO = "libpcap", "tshark", "auto"
 _BEYOND_US = ("websocket", "sctp")  # what the decoder counts as undecoded and tshark reads without keys
@@ -45,7 +45,7 @@ class Captures:
 
     def __init__(
         self, files: Sequence[CaptureFile], *, engine: str = AUTO, bpf: str | None = None, keylog: str | None = None,
-        until: float | None = None, progress: Callable[[int], None] | None = None,
+        until: float | None = None, progress: Callable[[int], None] | None = None, sip_ports: Collection[int] = (),
     ) -> None:
         self.health = [CaptureHealth(file.path) for file in files]
         self.prefilter = Prefilter()
@@ -54,6 +54,7 @@ class Captures:
         self._keylog = keylog
         self._until = until
         self._progress = progress or (lambda _: None)
+        self._sip_ports = sip_ports
         link_types = {link_type for file in files for link_type in file.link_types}
         self._bpf = None if bpf is None else BpfFilter(bpf, link_types or {linktypes.ETHERNET})
         self._strange = [file for file in files if file.link_types and not any(map(_known, file.link_types))]
@@ -93,6 +94,7 @@ class Captures:
     def _own(self) -> Iterator[Item]:
         """What we read ourselves."""
         decoder = Decoder(self.health)
+        decoder.streams.sip_ports.update(self._sip_ports)
         decode = decoder.decode
         for capture, packets in in_order(self._sources()):
             for packet in packets:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .layers import Stop, Tally
+from sipaudit.capture.layers import Stop, Tally
 
 SIP_PORT, SIPS_PORT, DNS_PORT = 5060, 5061, 53
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from struct import Struct as Layout
 
-from ..sip.datagram import Datagram, Item
-from ..sip.framing import looks_like_sip
-from .fragments import Fragments
-from .health import CaptureHealth
-from .ip import UDP, Fragment, IpPacket, behind_extensions, parse_ip
-from .layers import NESTING, Stop, descend
-from .link import by_link_type
-from .linktypes import ETHERNET, LINUX_SLL
-from .packet import Packet
-from .transports import Origin, Result, Transports
-from .tunnel import tunnelled
+from sipaudit.capture.fragments import Fragments
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.ip import UDP, Fragment, IpPacket, behind_extensions, parse_ip
+from sipaudit.capture.layers import NESTING, Stop, descend
+from sipaudit.capture.link import by_link_type
+from sipaudit.capture.linktypes import ETHERNET, LINUX_SLL
+from sipaudit.capture.packet import Packet
+from sipaudit.capture.transports import Origin, Result, Transports
+from sipaudit.capture.tunnel import tunnelled
+from sipaudit.sip.datagram import Datagram, Item
+from sipaudit.sip.framing import looks_like_sip
 
 TUNNELS = 8  # tunnels inside one another; an ERSPAN mirror of VXLAN with GRE in it has three
 ADVANCE = 0.5  # seconds of capture time between two looks at the deadlines of streams

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from ..sip.datagram import DnsMessage, DnsRecord
+from sipaudit.sip.datagram import DnsMessage, DnsRecord
 
 if TYPE_CHECKING:
     from dns.name import Name

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 
 import pcapy
 
-from . import formats
-from .files import CaptureFile, no_packet
-from .health import CaptureHealth
-from .packet import ROW_SIZE, Batch
-from .pcapng import read_closing_statistics
-from .records import Records, note_link_type
-from .streams import DamagedStreamError, chunks, opened
+from sipaudit.capture import formats
+from sipaudit.capture.files import CaptureFile, no_packet
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.packet import ROW_SIZE, Batch
+from sipaudit.capture.pcapng import read_closing_statistics
+from sipaudit.capture.records import Records, note_link_type
+from sipaudit.capture.streams import DamagedStreamError, chunks, opened
 
 BATCH = 2048  # packets: more gain nothing and cost memory
 _PCAP_HEADER, _RECORD_HEADER = 24, 16  # bytes, to tell how far libpcap is

@@ -18,11 +18,11 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from ..sip.datagram import Datagram, Flow
-from ..sip.framing import Framer, looks_like_sip
-from .flows import Flows
-from .health import CaptureHealth
-from .packet import Packet
+from sipaudit.capture.flows import Flows
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.packet import Packet
+from sipaudit.sip.datagram import Datagram, Flow
+from sipaudit.sip.framing import Framer, looks_like_sip
 
 CONVERSATIONS_KEPT = 65_536
 FRAMES_KEPT = 63  # of one message that is not finished yet

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from threading import Thread
 from typing import BinaryIO
 
-from . import formats, linktypes
-from .files import CaptureFile
-from .health import CaptureHealth
-from .packet import Packet
-from .records import Records
-from .streams import chunks, opened
-from .tunnel import TUNNEL_PORTS
-from .write import PcapngWriter
+from sipaudit.capture import formats, linktypes
+from sipaudit.capture.files import CaptureFile
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.packet import Packet
+from sipaudit.capture.records import Records
+from sipaudit.capture.streams import chunks, opened
+from sipaudit.capture.tunnel import TUNNEL_PORTS
+from sipaudit.capture.write import PcapngWriter
 
 _IP4, _UDP = b"\x08\x00\x45", 17
 

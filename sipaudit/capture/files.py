@@ -13,12 +13,12 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import IO
 
-from ..errors import InputError
-from . import formats
-from .health import CaptureHealth
-from .packet import Batch
-from .records import Records
-from .streams import STDIN, DamagedStreamError, chunks, opened
+from sipaudit.capture import formats
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.packet import Batch
+from sipaudit.capture.records import Records
+from sipaudit.capture.streams import STDIN, DamagedStreamError, chunks, opened
+from sipaudit.errors import InputError
 
 _STOPPED_EARLY = "was the capture stopped before its first packet, or did its filter match nothing?"
 _COPY_AGAIN = "copy the file again from where it was captured"

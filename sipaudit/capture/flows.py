@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from socket import AF_INET, AF_INET6, inet_ntop
 
-from ..sip.datagram import Flow, flow
+from sipaudit.sip.datagram import Flow, flow
 
 YOUNG = 1 << 16  # flows in one generation; two are kept: both directions of 65,000 phones, about 60 MB at the most
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..errors import InputError
-from .health import CaptureHealth
-from .pcapng import SECTION_MAGIC, PcapngRecords
-from .records import PCAP_MAGICS, PcapRecords, Records
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.pcapng import SECTION_MAGIC, PcapngRecords
+from sipaudit.capture.records import PCAP_MAGICS, PcapRecords, Records
+from sipaudit.errors import InputError
 
 HEAD = 512  # bytes, as much as naming a format takes
 MAGIC = 4  # bytes, as much as knowing ours takes

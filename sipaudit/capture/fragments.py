@@ -11,8 +11,8 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .health import CaptureHealth
-from .ip import Fragment, IpPacket
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.ip import Fragment, IpPacket
 
 LIFETIME = 30.0  # seconds of capture time; receivers wait 15 to 60 (RFC 791 3.2, RFC 8200 4.5)
 DATAGRAMS = 1000  # incomplete datagrams kept

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..sip.datagram import ErrorKind, TransportError
-from .flows import Flows
-from .ip import TCP, UDP, IpPacket, parse_ip
+from sipaudit.capture.flows import Flows
+from sipaudit.capture.ip import TCP, UDP, IpPacket, parse_ip
+from sipaudit.sip.datagram import ErrorKind, TransportError
 
 FRAGMENTATION_NEEDED = 4  # code of type 3: the sender sends again in smaller pieces, nothing has failed
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from .bpf import BpfFilter
-from .health import CaptureHealth
-from .packet import Batch, Packet
-from .prefilter import Prefilter
+from sipaudit.capture.bpf import BpfFilter
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.packet import Batch, Packet
+from sipaudit.capture.prefilter import Prefilter
 
 STEP_BACK = 1.0  # seconds; less is the jitter of capture queues
 LEAP = 86_400.0  # seconds forward without a packet: no phone is silent for a day

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from .layers import TRUNCATED, Stop, Tally
+from sipaudit.capture.layers import TRUNCATED, Stop, Tally
 
 UDP, TCP, ICMP, ICMP6, ESP, AH, FRAGMENT = 17, 6, 1, 58, 50, 51, 44
 EXTENSION_HEADERS = 16  # extension headers followed in one packet; RFC 8200 4.1 knows six kinds, each once or twice

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from .health import CaptureHealth
+from sipaudit.capture.health import CaptureHealth
 
 
 class Tally(StrEnum):

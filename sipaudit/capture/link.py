@@ -5,8 +5,8 @@ Each function takes the bytes behind the header before it.  None raises.
 
 from __future__ import annotations
 
-from . import linktypes
-from .layers import TRUNCATED, Inner, Peel, Peeled, Stop, Tally
+from sipaudit.capture import linktypes
+from sipaudit.capture.layers import TRUNCATED, Inner, Peel, Peeled, Stop, Tally
 
 ETHERTYPE_IP = (0x0800, 0x86DD)
 ETHERTYPE_BRIDGED = 0x6558  # Transparent Ethernet Bridging (GRE, GENEVE)

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import linktypes
-from .link import VLAN_TAGS
-from .packet import Batch, Packet
-from .tunnel import TUNNEL_PORTS
+from sipaudit.capture import linktypes
+from sipaudit.capture.link import VLAN_TAGS
+from sipaudit.capture.packet import Batch, Packet
+from sipaudit.capture.tunnel import TUNNEL_PORTS
 
 Mask = NDArray[np.bool_]
 Places = NDArray[np.int64]

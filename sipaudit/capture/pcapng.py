@@ -6,8 +6,8 @@ import struct
 from io import SEEK_END
 from typing import BinaryIO, NamedTuple
 
-from .health import CaptureHealth
-from .records import MAX_CAPTURED, Records
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.records import MAX_CAPTURED, Records
 
 SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
 MAX_BLOCK = 16 * 1024 * 1024  # bytes; libpcap's own limit

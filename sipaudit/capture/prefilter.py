@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .packet import Batch, Packet
+from sipaudit.capture.packet import Batch, Packet
 
 if TYPE_CHECKING:
     from .mask import Sifted

@@ -10,9 +10,9 @@ from __future__ import annotations
 import struct
 from array import array
 
-from . import linktypes
-from .health import CaptureHealth
-from .packet import Batch
+from sipaudit.capture import linktypes
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.packet import Batch
 
 MAX_CAPTURED = 262_144  # bytes of a packet; libpcap's and Wireshark's own limit
 LINK_TYPES_KEPT = 32

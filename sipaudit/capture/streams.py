@@ -12,8 +12,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, Protocol, cast
 
-from ..errors import InputError
-from .formats import GZIP, HEAD, LZ4, MAGIC, ZSTD, compression
+from sipaudit.capture.formats import GZIP, HEAD, LZ4, MAGIC, ZSTD, compression
+from sipaudit.errors import InputError
 
 CHUNK = 1 << 20  # bytes of a capture at a time
 STDIN = "-"

@@ -14,15 +14,15 @@ from collections import Counter
 from collections.abc import Sequence
 from math import inf
 
-from ..sip.datagram import Flow, Gap, Item
-from ..sip.framing import MESSAGE_LIMIT, looks_like_sip
-from .health import CaptureHealth
-from .segments import MODULUS, STALE, Segment
-from .tcp_connections import Content, Half, Pair, Place
-from .tcp_contents import Contents
-from .tcp_lifecycle import ACK, FIN, RST, SYN, Lifecycle, is_other_connection
-from .tcp_recognition import recognise
-from .tcp_table import Table
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.segments import MODULUS, STALE, Segment
+from sipaudit.capture.tcp_connections import Content, Half, Pair, Place
+from sipaudit.capture.tcp_contents import Contents
+from sipaudit.capture.tcp_lifecycle import ACK, FIN, RST, SYN, Lifecycle, is_other_connection
+from sipaudit.capture.tcp_recognition import recognise
+from sipaudit.capture.tcp_table import Table
+from sipaudit.sip.datagram import Flow, Gap, Item
+from sipaudit.sip.framing import MESSAGE_LIMIT, looks_like_sip
 
 
 class Streams:

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from ..sip.datagram import ErrorKind, Flow, TransportError
-from ..sip.framing import Framer
-from .segments import Reassembly
-from .tls import Records
-from .websocket import Frames
+from sipaudit.capture.segments import Reassembly
+from sipaudit.capture.tls import Records
+from sipaudit.capture.websocket import Frames
+from sipaudit.sip.datagram import ErrorKind, Flow, TransportError
+from sipaudit.sip.framing import Framer
 
 ATTEMPT = 32.0         # after this a SYN or a handshake without an answer has failed (64 T1, RFC 3261 17.1.1.2)
 FIRST_SYN_WAIT = 7.0   # every stack in use repeats its SYN after 1 to 6 s: if it does not, it has given up

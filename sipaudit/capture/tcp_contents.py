@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ..sip.datagram import Connection, ConnectionKind, Datagram, Flow, Item
-from ..sip.framing import Framer
-from .health import CaptureHealth
-from .tcp_connections import SIPS_PORT, Content, Half, Pair, Place
-from .tcp_recognition import recognise
-from .tls import Records, is_client_hello
-from .websocket import Frames
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.tcp_connections import SIPS_PORT, Content, Half, Pair, Place
+from sipaudit.capture.tcp_recognition import recognise
+from sipaudit.capture.tls import Records, is_client_hello
+from sipaudit.capture.websocket import Frames
+from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, Flow, Item
+from sipaudit.sip.framing import Framer
 
 _WANTS_NO_ANSWER = (b"SIP/", b"ACK ")
 

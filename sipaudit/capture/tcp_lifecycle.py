@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import inf
 
-from ..sip.datagram import Connection, ConnectionKind, Item, TransportError
-from .segments import MODULUS, STALE, ahead
-from .tcp_connections import CLOSED_KEPT, Half, Pair, Place
-from .tcp_table import Table
+from sipaudit.capture.segments import MODULUS, STALE, ahead
+from sipaudit.capture.tcp_connections import CLOSED_KEPT, Half, Pair, Place
+from sipaudit.capture.tcp_table import Table
+from sipaudit.sip.datagram import Connection, ConnectionKind, Item, TransportError
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..sip.framing import looks_like_sip
-from .tcp_connections import Content
-from .tls import is_client_hello, is_record
-from .websocket import HEAD_LIMIT, asks_for_sip, head_length
+from sipaudit.capture.tcp_connections import Content
+from sipaudit.capture.tls import is_client_hello, is_record
+from sipaudit.capture.websocket import HEAD_LIMIT, asks_for_sip, head_length
+from sipaudit.sip.framing import looks_like_sip
 
 OPENING_LIMIT = 2048
 _HTTP_LINE = (b" HTTP/1.1\r", b" HTTP/1.0\r")

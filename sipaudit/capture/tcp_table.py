@@ -8,8 +8,8 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf
 
-from ..sip.datagram import Flow
-from .tcp_connections import Half, Pair
+from sipaudit.capture.tcp_connections import Half, Pair
+from sipaudit.sip.datagram import Flow
 
 IDLE = 600.0      # a connection unused so long is forgotten; it is joined in the middle when it wakes up
 _PLACE_COST = 128  # bytes that remembering a packet takes, roughly

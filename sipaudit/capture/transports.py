@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from ..sip.datagram import Datagram, Flow, Item
-from ..sip.framing import looks_like_sip
-from .content import DNS_PORT, SIP_PORT, is_keepalive, udp_stop
-from .dns import parse_dns
-from .duplicates import Duplicates
-from .flows import Flows, host
-from .health import CaptureHealth
-from .hep import SIP, HepPacket, parse_hep
-from .icmp import transport_error
-from .ip import ICMP, ICMP6, TCP, UDP, IpPacket, protocol_stop
-from .layers import TRUNCATED, Stop, Tally
-from .tcp import Streams
+from sipaudit.capture.content import DNS_PORT, SIP_PORT, is_keepalive, udp_stop
+from sipaudit.capture.dns import parse_dns
+from sipaudit.capture.duplicates import Duplicates
+from sipaudit.capture.flows import Flows, host
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.hep import SIP, HepPacket, parse_hep
+from sipaudit.capture.icmp import transport_error
+from sipaudit.capture.ip import ICMP, ICMP6, TCP, UDP, IpPacket, protocol_stop
+from sipaudit.capture.layers import TRUNCATED, Stop, Tally
+from sipaudit.capture.tcp import Streams
+from sipaudit.sip.datagram import Datagram, Flow, Item
+from sipaudit.sip.framing import looks_like_sip
 
 HEP_CLOCK = 86_400.0  # seconds by which an agent's clock may be off before we trust the capture's
 

@@ -20,18 +20,18 @@ from math import inf
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ..errors import InputError
-from ..sip.datagram import Datagram
-from .bpf import BpfFilter
-from .engine import batches
-from .exported import ExportedSip
-from .feed import Feed, secrets_of
-from .files import CaptureFile
-from .health import CaptureHealth
-from .intake import Intake
-from .merging import Source, in_order
-from .pcapng import PcapngRecords
-from .prefilter import Prefilter
+from sipaudit.capture.bpf import BpfFilter
+from sipaudit.capture.engine import batches
+from sipaudit.capture.exported import ExportedSip
+from sipaudit.capture.feed import Feed, secrets_of
+from sipaudit.capture.files import CaptureFile
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.intake import Intake
+from sipaudit.capture.merging import Source, in_order
+from sipaudit.capture.pcapng import PcapngRecords
+from sipaudit.capture.prefilter import Prefilter
+from sipaudit.errors import InputError
+from sipaudit.sip.datagram import Datagram
 
 INSTALL_HINT = "install tshark (Debian, Ubuntu: apt install tshark; Fedora: dnf install wireshark-cli)"
 BEYOND_US = frozenset(("tls", "ws", "wss", "sctp"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..sip.framing import looks_like_sip
-from .ip import UDP, IpPacket
-from .layers import TRUNCATED, Inner, Peel, Peeled, Stop, Tally
-from .link import ERSPAN2, ETHERTYPE_BRIDGED, by_ethertype, ethernet, mpls
+from sipaudit.capture.ip import UDP, IpPacket
+from sipaudit.capture.layers import TRUNCATED, Inner, Peel, Peeled, Stop, Tally
+from sipaudit.capture.link import ERSPAN2, ETHERTYPE_BRIDGED, by_ethertype, ethernet, mpls
+from sipaudit.sip.framing import looks_like_sip
 
 VXLAN, VXLAN_LINUX, GENEVE, GTP_U = 4789, 8472, 6081, 2152
 MPLS_UDP, L2TP, CAPWAP, TEREDO = 6635, 1701, 5247, 3544

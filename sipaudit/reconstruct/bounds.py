@@ -21,7 +21,7 @@ BOOT_SILENCE = 20.0       # reference-model.md 1, *boot*
 MID_LIFE = 32.0           # seconds from a phone's first packet in which what has no beginning is no loss
 
 LINES_UNPROVEN = 16       # lines of a phone shown before they got a 2xx, and of a candidate for a phone
-FIRST_CALL_IDS = 3        # REGISTER Call-IDs remembered for a phone, and one more a line
+KEPT_CALL_IDS = 2         # former REGISTER Call-IDs remembered for a phone, and one more a line
 AGAIN_KEPT = 64           # challenged requests of one phone waiting to be sent again
 FORKS = 16                # remote tags of one leg
 ROUTES = 8                # servers of one line remembered for finding its DNS chain

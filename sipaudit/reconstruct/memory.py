@@ -20,7 +20,7 @@ Sight = tuple[str, str | None]  # source host:port, AOR's user
 
 class Memory:
     """The registries of one reconstruction. `clock` is the seconds that passed, whatever the capture's clock did; `now`
-    the item at hand; `sights` the line last seen at a source with an AOR user, a
+    the item at which was last swept; `sights` the line last seen at a source with an AOR user, a
     shortcut that is good while the rest is as it was; `traffic` the capture's counters."""
 
     def __init__(self, knowledge: Knowledge, bounds: Bounds) -> None:
@@ -51,6 +51,7 @@ class Memory:
 
     def sweep(self, item: Item) -> None:
         """Forget what is over."""
+        self.now = item
         self.next_sweep = self.clock + SWEEP
         self.transactions.sweep(self.clock)
         self.calls.sweep(self.clock, item)

@@ -41,7 +41,7 @@ class Line:
     the list its events wait in while it is not known to be a phone's.
     """
 
-    __slots__ = ("address", "aor", "calls", "contact", "contact_host", "contact_port", "contact_user", "declaration",
+    __slots__ = ("address", "aor", "call_id", "calls", "contact", "contact_host", "contact_port", "contact_user", "cseq", "declaration",
                  "device", "first", "flow", "heard", "held", "identity", "last", "number", "owner", "phone", "proven",
                  "registered", "revision", "routes", "server", "strayed", "uri", "user_agent", "view")
 
@@ -61,6 +61,8 @@ class Line:
         self.first = time
         self.last = time
         self.calls = 0
+        self.call_id: str | None = None
+        self.cseq = -1
         self.heard: tuple[str, ...] = ()
         self.strayed = False
         self.proven = False
@@ -138,7 +140,7 @@ class Phone:
         self.last = item.time
         self.lines: list[Line] = []
         self.held: list[ModelEvent] | None = []
-        self.call_ids: dict[str, int] = {}   # REGISTER: last CSeq by Call-ID, the latest few
+        self.call_ids: dict[str, int] = {}   # REGISTER: last CSeq by former Call-ID, the latest few
         self.again: dict[str, tuple[int, str, int, object]] = {}
 
     @property

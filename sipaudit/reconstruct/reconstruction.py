@@ -9,6 +9,7 @@ it is the first of one, find whose it is (`registry`), and what it belongs to
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 
 from msgspec import Struct
 
@@ -68,7 +69,7 @@ class Reconstruction:
         self._requests = Requests(memory)
         self._responses = Responses(memory)
         self._beside = Beside(memory)
-        self._newest: float | None = None
+        self._newest = -inf
         self._capture = -1
         self.phones = memory.registry.phones
         self.lines = memory.registry.lines
@@ -81,16 +82,19 @@ class Reconstruction:
         proves to be a phone.
         """
         memory = self._memory
-        out: list[ModelEvent] = []
-        memory.registry.out = out
-        memory.now = item
+        memory.registry.out = out = []
         if item.capture != self._capture:
             self._capture = item.capture
             memory.traffic = self.traffic.setdefault(item.capture, Traffic())
-        if item.time != self._newest:
-            self._pass_time(item.time)
+        time = item.time
+        if time > self._newest:  # our own clock: it never goes back, and one packet cannot make it leap
+            passed = time - self._newest
+            memory.clock += passed if passed < LEAP else LEAP
+            self._newest = time
             if memory.clock >= memory.next_sweep:
                 memory.sweep(item)
+        elif time < self._newest - SET_BACK:
+            self._newest = time
         if type(item) is Datagram:
             self._message(item)
         else:
@@ -105,18 +109,6 @@ class Reconstruction:
             if not phone.heard:
                 self.traffic[phone.capture].one_way += 1
         return ()
-
-    def _pass_time(self, time: float) -> None:
-        """Move our own clock: it never goes back, and one packet cannot make it leap."""
-        newest = self._newest
-        if newest is None:
-            self._newest = time
-        elif time > newest:
-            self._newest = time
-            passed = time - newest
-            self._memory.clock += passed if passed < LEAP else LEAP
-        elif time < newest - SET_BACK:
-            self._newest = time
 
     def _message(self, item: Datagram) -> None:
         memory = self._memory

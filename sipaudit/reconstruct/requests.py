@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipaudit.model.events import NO_LINE, Booted, Received, Resent, Sent
-from sipaudit.reconstruct.bounds import BOOT_SILENCE, FIRST_CALL_IDS
+from sipaudit.reconstruct.bounds import BOOT_SILENCE, KEPT_CALL_IDS
 from sipaudit.reconstruct.dialogs import CALL_METHODS, DIALOG_METHODS, CallState, Leg
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, Phone
@@ -68,12 +68,10 @@ class Requests:
             memory.use(line, flow, item, registers=True)
         server = line.server
         follows = memory.follows(phone, request)[0] if phone.again else None
-        last = phone.call_ids.get(call_id)
-        if last is None:
-            self._unused_call_id(phone, line, item)
-        elif cseq > last + 1:
+        fresh = call_id != line.call_id and self._is_unused(call_id, phone, line, item)
+        if not fresh and cseq > line.cseq + 1:
             memory.lose(phone, item, "a jump in CSeq")
-        phone.call_ids[call_id] = cseq
+        line.cseq = cseq
         asked = asked_expiry(request, contact)
         memory.numbers = number = memory.numbers + 1
         transaction = Transaction(
@@ -83,7 +81,7 @@ class Requests:
         phone.last = line.last = time
         event = Sent(
             time, item.capture, item.frame, phone.number, line.number, server, "REGISTER", number, False, asked,
-            follows, last is None,
+            follows, fresh,
         )
         if line.held is None:
             memory.transactions.add(transaction, known=True)
@@ -93,14 +91,24 @@ class Requests:
             memory.registry.emit(phone, line, event)
         return transaction
 
-    def _unused_call_id(self, phone: Phone, line: Line, item: Datagram) -> None:
-        """Make room for a REGISTER's new Call-ID, and see whether the phone may have started anew (reference-model.md
-        1, *boot*): after a silence, and to the head of its list."""
-        if len(phone.call_ids) >= FIRST_CALL_IDS + len(phone.lines):
-            del phone.call_ids[next(iter(phone.call_ids))]
+    def _is_unused(self, call_id: str, phone: Phone, line: Line, item: Datagram) -> bool:
+        """Take another Call-ID for the line's REGISTERs; whether the phone never used it before."""
+        call_ids = phone.call_ids
+        if line.call_id is not None:
+            call_ids.pop(line.call_id, None)
+            call_ids[line.call_id] = line.cseq
+        line.call_id = call_id
+        last = call_ids.get(call_id)
+        if last is not None:
+            line.cseq = last
+            return False
+        if len(call_ids) > KEPT_CALL_IDS + len(phone.lines):
+            del call_ids[next(iter(call_ids))]
         if item.time - phone.last >= BOOT_SILENCE and _heads(line):
+            # It may have started anew (reference-model.md 1, *boot*): after a silence, and to the head of its list.
             self._memory.registry.emit(phone, None, Booted(
                 item.time, item.capture, item.frame, phone.number, NO_LINE, True))
+        return True
 
     def _place(self, item: Datagram, request: Request, uri: Uri, contact: Address | None) -> Line | None:
         """The line of a request by a phone, the long way; remembered when it is a phone's."""

@@ -7,7 +7,15 @@ from sipaudit.reconstruct.dialogs import CALL_METHODS
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import granted_expiry
-from sipaudit.reconstruct.transactions import AGAIN, CHALLENGES, Key, Transaction, of_response, transaction_key
+from sipaudit.reconstruct.transactions import (
+    AGAIN,
+    BRANCH_KEY,
+    CHALLENGES,
+    Key,
+    Transaction,
+    of_response,
+    transaction_key,
+)
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Response
 
@@ -25,11 +33,14 @@ class Responses:
         memory = self._memory
         key = transaction_key(response, response.cseq.method)
         found = memory.transactions.find(key)
-        transaction = None if found is None else of_response(found, response, item.flow)
-        if transaction is None:
+        if found is None:
             transaction = self._orphan(item, response, key)
-            if transaction is None:
-                return None
+        elif found.sibling is None and found.cseq == response.cseq.number and len(key) == BRANCH_KEY:
+            transaction = found  # nearly always
+        else:
+            transaction = of_response(found, response, item.flow) or self._orphan(item, response, key)
+        if transaction is None:
+            return None
         transaction.seen = memory.clock
         status = response.status
         bit = 1 << status // 100 if status != 100 else 1  # 100 is the next hop's, a class of its own
@@ -63,7 +74,8 @@ class Responses:
                 self._answers_registers(transaction.flow)
             if 200 <= status < 300:
                 line.registered = True
-                memory.servers.relays.pop(transaction.flow.source, None)
+                if memory.servers.relays:
+                    memory.servers.relays.pop(transaction.flow.source, None)
                 granted, own = granted_expiry(transaction.contact, response)
                 if granted is None and item.cut and transaction.asked:
                     granted = int(transaction.asked)  # the snap length cut it off: nothing tells that it was not said

@@ -21,6 +21,7 @@ from sipaudit.sip.message import Address, Request, Response, Uri
 
 COOKIE = "z9hG4bK"
 SIBLINGS = 8
+BRANCH_KEY = 4  # parts of a key whose branch alone identifies; more without the cookie
 CHALLENGES = (401, 407)
 AGAIN = frozenset({401, 407, 422, 423, *range(300, 400)})  # answers after which the phone asks again, CSeq + 1
 
@@ -110,7 +111,7 @@ def of_request(transaction: Transaction | None, request: Request, flow: Flow) ->
         if (
             transaction.cseq == number
             and (transaction.flow is flow or _same_ends(transaction.flow, flow))
-            and (len(transaction.key) == 4 or request.method == "ACK" or _same_legacy(transaction, request))
+            and (len(transaction.key) == BRANCH_KEY or request.method == "ACK" or _same_legacy(transaction, request))
         ):
             return transaction
         transaction = transaction.sibling
@@ -152,7 +153,7 @@ def _same_legacy(transaction: Transaction, request: Request) -> bool:
 
 
 def _answers(transaction: Transaction, response: Response) -> bool:
-    return len(transaction.key) == 4 or transaction.to_tag in (None, response.to.tag)
+    return len(transaction.key) == BRANCH_KEY or transaction.to_tag in (None, response.to.tag)
 
 
 class Ring:
@@ -189,10 +190,11 @@ class Transactions:
             transaction.sibling = _shortened(head)
             self._by_key[transaction.key] = transaction
         ring = self._known if known else self._strange
-        ring.waiting.append(transaction)
-        if len(ring.waiting) > ring.limit:
+        waiting = ring.waiting
+        waiting.append(transaction)
+        if len(waiting) > ring.limit:
             self.evicted += 1
-            self._forget(ring.waiting.popleft())
+            self._forget(waiting.popleft())
 
     def sweep(self, clock: float) -> None:
         """Forget those whose time is over at `clock`."""

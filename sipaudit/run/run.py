@@ -76,6 +76,7 @@ class Run:
         self.captures = Captures(
             files, engine=job.engine, bpf=job.bpf, keylog=job.keylog, progress=self._advance,
             until=None if brief.end is None else self.span.end,
+            sip_ports={server.port for entry in brief.site.entries.values() for server in entry.servers},
         )
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}

@@ -19,7 +19,7 @@ _USUAL = re.compile(
 _TOKENS = re.compile(r"[A-Za-z0-9\-.!%*_+`'~ \t]*+\Z")
 
 
-def read_party(text: str, found: Found) -> Address | None:
+def read_party(text: str, found: Found) -> Address:
     """From or To. In the form without "<>" every parameter belongs to the header (RFC 3261 20)."""
     uri, display, given = _read_address(text, mask(text, found), found)
     if not given:

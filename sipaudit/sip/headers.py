@@ -23,7 +23,6 @@ MAGIC_COOKIE = "z9hG4bK"
 
 UNREADABLE_VIA = Via("", "", 0, "")
 
-
 # The place of a header's value in the row that the parser fills: plain numbers, because a list is indexed with them
 # ten times a message.  The five mandatory fields come first, lists last.
 UNREAD, VIA, FROM, TO, CALL_ID, CSEQ = range(6)

@@ -67,12 +67,13 @@ def read_host_port(text: str, found: Found) -> tuple[str, int]:
         host, port = plain.groups()
         if host.rpartition(".")[2].isdigit() and not _is_address(socket.AF_INET, host):  # 25.1 toplabel
             found.append(Defect.BAD_HOST)
+    host = intern(host.lower())
     if port is None:
-        return host.lower(), 0
+        return host, 0
     value = number(port.strip(), MAX_PORT)
     if not value:
         found.append(Defect.BAD_PORT)
-    return host.lower(), value or 0
+    return host, value or 0
 
 
 def _read_reference(text: str, found: Found) -> tuple[str, str | None]:

@@ -12,8 +12,7 @@ from sipaudit.capture.decode import Decoder
 from sipaudit.capture.flows import YOUNG, Flows
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.sip.datagram import Connection, Datagram, DnsMessage, TransportError
-
-from .packets import (
+from tests.capture.packets import (
     ETHERNET,
     PHONE,
     REGISTER,

@@ -10,8 +10,7 @@ import pytest
 
 from sipaudit.capture.fragments import BYTES, DATAGRAMS
 from sipaudit.sip.datagram import Datagram
-
-from .packets import PHONE_MAC, REGISTER, Wire, ethernet, fragment6, ip4, ip6, udp
+from tests.capture.packets import PHONE_MAC, REGISTER, Wire, ethernet, fragment6, ip4, ip6, udp
 
 MESSAGE = REGISTER[:-2] + b"X-Filler: " + b"abcdefgh" * 60 + b"\r\n\r\n"
 WHOLE = udp(MESSAGE)

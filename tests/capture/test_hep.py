@@ -10,8 +10,7 @@ import pytest
 
 from sipaudit.capture.hep import PAYLOAD_BYTES, HepPacket, parse_hep
 from sipaudit.sip.datagram import Datagram
-
-from .packets import (
+from tests.capture.packets import (
     PHONE,
     PHONE6,
     REGISTER,

@@ -7,8 +7,7 @@ import struct
 import pytest
 
 from sipaudit.sip.datagram import ErrorKind, TransportError
-
-from .packets import PHONE, PHONE6, REGISTER, SERVER, SERVER6, Wire, ethernet, ip4, ip6, tcp, udp
+from tests.capture.packets import PHONE, PHONE6, REGISTER, SERVER, SERVER6, Wire, ethernet, ip4, ip6, tcp, udp
 
 
 def icmp(kind: int, code: int, quoted: bytes, words: int = 0) -> bytes:

@@ -14,8 +14,7 @@ import pytest
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.sip.datagram import Datagram
-
-from ..shared import CAPTURES, needs_captures
+from tests.shared import CAPTURES, needs_captures
 
 INDEX: list[dict[str, Any]] = json.loads((CAPTURES / "index.json").read_text()) if CAPTURES.is_dir() else []
 

@@ -14,9 +14,8 @@ from sipaudit.capture.files import resolve
 from sipaudit.capture.segments import WAITING_LIMIT
 from sipaudit.capture.tcp_connections import FRAMES_KEPT
 from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, ErrorKind, Gap, TransportError
-
-from ..shared import CAPTURES, needs_captures
-from .tcpstory import ACK, FIN, OTHER_SERVER, PSH, RST, SYN, Side, Tap, answer, connected, message, sides
+from tests.capture.tcpstory import ACK, FIN, OTHER_SERVER, PSH, RST, SYN, Side, Tap, answer, connected, message, sides
+from tests.shared import CAPTURES, needs_captures
 
 
 class TestMessages:

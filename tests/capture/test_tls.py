@@ -22,9 +22,8 @@ from sipaudit.capture.tshark import BEYOND_US, tshark_available, tshark_items
 from sipaudit.capture.write import PcapngWriter, udp_frame
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram
-
-from .sessions import Connection as Tcp
-from .sessions import Tls, answer, certificate, register, write_capture
+from tests.capture.sessions import Connection as Tcp
+from tests.capture.sessions import Tls, answer, certificate, register, write_capture
 
 pytestmark = [
     pytest.mark.skipif(not tshark_available(), reason="tshark is not installed: TLS cannot be read"),

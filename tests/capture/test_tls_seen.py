@@ -11,10 +11,9 @@ import pytest
 from sipaudit.capture.tls import Records, is_client_hello, is_record
 from sipaudit.capture.websocket import Frames
 from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, ErrorKind, TransportError
-
-from .sessions import Connection as RealConnection
-from .sessions import Tls, certificate
-from .tcpstory import ACK, FIN, RST, SYN, Side, Tap, connected, message, sides
+from tests.capture.sessions import Connection as RealConnection
+from tests.capture.sessions import Tls, certificate
+from tests.capture.tcpstory import ACK, FIN, RST, SYN, Side, Tap, connected, message, sides
 
 needs_openssl = pytest.mark.skipif(
     shutil.which("openssl") is None, reason="openssl is not installed: real handshakes are skipped"

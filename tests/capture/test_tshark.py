@@ -24,10 +24,9 @@ from sipaudit.capture.tshark import check_keylog, tshark_available, tshark_items
 from sipaudit.capture.write import PcapWriter, udp_frame
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, Item, flow
-
-from ..shared import CAPTURES, needs_captures
-from .sessions import Connection as Tcp
-from .sessions import register, write_capture
+from tests.capture.sessions import Connection as Tcp
+from tests.capture.sessions import register, write_capture
+from tests.shared import CAPTURES, needs_captures
 
 needs_tshark = pytest.mark.skipif(not tshark_available(), reason="tshark is not installed")
 

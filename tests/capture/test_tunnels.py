@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from sipaudit.sip.datagram import Datagram
-
-from .packets import (
+from tests.capture.packets import (
     ETHERNET,
     MIRROR_MAC,
     PHONE,

@@ -13,8 +13,16 @@ from sipaudit.capture.files import examine
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.tshark import BEYOND_US, tshark_available, tshark_items
 from sipaudit.sip.datagram import Datagram
-
-from .sessions import Connection, Tls, answer, certificate, register, upgrade, websocket_frame, write_capture
+from tests.capture.sessions import (
+    Connection,
+    Tls,
+    answer,
+    certificate,
+    register,
+    upgrade,
+    websocket_frame,
+    write_capture,
+)
 
 pytestmark = pytest.mark.skipif(not tshark_available(), reason="tshark is not installed: WebSocket cannot be read")
 needs_openssl = pytest.mark.skipif(

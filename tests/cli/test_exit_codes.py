@@ -6,8 +6,7 @@ import pytest
 
 from sipaudit.errors import InputError, InputErrors
 from sipaudit.model.values import Severity
-
-from .conftest import finding, report
+from tests.cli.conftest import finding, report
 
 
 def raises(error: BaseException):

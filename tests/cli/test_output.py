@@ -13,8 +13,7 @@ import pytest
 
 from sipaudit.cli import output, terminal
 from sipaudit.model.values import Severity
-
-from .conftest import finding, report
+from tests.cli.conftest import finding, report
 
 
 def test_without_o_nothing_is_written(pipeline, sipaudit_command, tmp_path: Path, monkeypatch) -> None:

@@ -23,9 +23,8 @@ from sipaudit.report.inspect import render
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Malformed, Message
 from sipaudit.sip.parse import Parser
-
-from ..capture.sessions import Connection, answer, register, write_capture
-from ..shared import CAPTURES, ROOT, needs_captures
+from tests.capture.sessions import Connection, answer, register, write_capture
+from tests.shared import CAPTURES, ROOT, needs_captures
 
 needs_tshark = pytest.mark.skipif(not tshark_available(), reason="tshark is not installed: nothing can be dissected")
 

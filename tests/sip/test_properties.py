@@ -121,6 +121,12 @@ test_folding_after_the_colon_changes_nothing = spelling(
 )
 
 
+# "SIP:" is no usual spelling, so the general way reads it.
+test_the_short_way_for_usual_addresses_and_the_general_one_agree = spelling(
+    lambda name, value, _: f"{name}: {value.replace('sip:', 'SIP:')}"
+)
+
+
 @given(HEADERS, st.randoms(use_true_random=False))
 def test_the_order_of_headers_changes_nothing(headers: dict[str, str], chance: random.Random) -> None:
     lines = [f"{name}: {value}" for name, value in headers.items()]
