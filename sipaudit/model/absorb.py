@@ -65,6 +65,8 @@ def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
 
 def _with_reach(phone: PhoneState, reach: Reach) -> PhoneState:
     reaches = phone.reaches
+    if len(reaches) == 1 and reaches[0].server == reach.server:
+        return PhoneState((reach,), phone.lost)
     for index, known in enumerate(reaches):
         if known.server == reach.server:
             return PhoneState((*reaches[:index], reach, *reaches[index + 1:]), phone.lost)
@@ -146,8 +148,9 @@ def _line_sent(line: LineState, request: Sent) -> LineState:
     stays = _all_touched(line, request)
     bindings = line.bindings
     if request.method == "REGISTER":
-        binding = line.binding(request.server) or Binding(request.server)
-        bindings = _with_binding(bindings, replace(binding, register=request, resent=None))
+        old = line.binding(request.server) or Binding(request.server)
+        bindings = _with_binding(bindings, Binding(
+            old.server, request, old.granted, old.since, old.refreshes, old.refused, old.left))
     if stays is line.stays and bindings is line.bindings:
         return line
     return LineState(stays, bindings, line.boot, line.answer, line.reordered)
@@ -169,11 +172,16 @@ def _with_stays(line: LineState, stays: Stays) -> LineState:
 
 def _all_touched(line: LineState, packet: Sent | Resent) -> Stays:
     """Stays after a send: where the packet went elsewhere than to the working server, or back to it."""
-    if all(stay is None or (stay.server == packet.server and stay.away is None) for stay in line.stays):
-        return line.stays  # the usual case, and the only one that must be cheap
     answered, registered, regained = line.stays
+    if _is_at(answered, packet) and _is_at(registered, packet) and _is_at(regained, packet):
+        return line.stays  # the usual case, and the only one that must be cheap
     return (_touched(line, answered, packet, Track.ANSWERED), _touched(line, registered, packet, Track.REGISTERED),
             _touched(line, regained, packet, Track.REGAINED))
+
+
+def _is_at(stay: Stay | None, packet: Sent | Resent) -> bool:
+    """Whether the packet goes to the working server, as the one before it did."""
+    return stay is None or (stay.server == packet.server and stay.away is None)
 
 
 def _opens(packet: Sent | Resent) -> bool:
@@ -211,6 +219,8 @@ def _holds(binding: Binding, now: float, track: Track) -> bool:
 
 
 def _with_binding(bindings: tuple[Binding, ...], binding: Binding) -> tuple[Binding, ...]:
+    if len(bindings) == 1 and bindings[0].server == binding.server:
+        return (binding,)
     for index, known in enumerate(bindings):
         if known.server == binding.server:
             return (*bindings[:index], binding, *bindings[index + 1:])
@@ -230,7 +240,11 @@ def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> Line
 
 def _stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stays:
     answered, registered, regained = line.stays
-    if all(stay is not None and stay.server == answer.server for stay in line.stays):
+    server = answer.server
+    if (
+        answered is not None and answered.server == server and registered is not None and registered.server == server
+        and regained is not None and regained.server == server
+    ):
         return line.stays
     if answer.in_dialog:
         return _noted(answered, answer), _noted(registered, answer), _noted(regained, answer)

@@ -48,7 +48,12 @@ def at_stake(line: LineState, event: ModelEvent) -> bool:
     """Whether any row can apply to `event`: a new request that leaves the working server. False for nearly all."""
     if type(event) is not Sent or event.in_dialog or event.follows is not None:
         return False  # a re-send with credentials is the request it repeats
-    return any(stay is not None and stay.server != event.server for stay in line.stays)
+    server = event.server
+    answered, registered, regained = line.stays
+    return (
+        (answered is not None and answered.server != server) or (registered is not None and registered.server != server)
+        or (regained is not None and regained.server != server)
+    )
 
 
 def judge(line: LineState, phone: PhoneState, event: Sent, profile: Profile) -> tuple[Observation, ...]:

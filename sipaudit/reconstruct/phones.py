@@ -41,9 +41,10 @@ class Line:
     the list its events wait in while it is not known to be a phone's.
     """
 
-    __slots__ = ("address", "aor", "call_id", "calls", "contact", "contact_host", "contact_port", "contact_user", "cseq", "declaration",
-                 "device", "first", "flow", "heard", "held", "identity", "last", "number", "owner", "phone", "proven",
-                 "registered", "revision", "routes", "server", "strayed", "uri", "user_agent", "view")
+    __slots__ = ("address", "aor", "call_id", "calls", "contact", "contact_host", "contact_port", "contact_user",
+                 "cseq", "declaration", "device", "first", "flow", "heard", "held", "identity", "last", "number",
+                 "owner", "phone", "proven", "registered", "revision", "routes", "server", "strayed", "uri",
+                 "user_agent", "view")
 
     def __init__(self, number: int, owner: Phone, aor: str, identity: LineIdentity, time: float) -> None:
         self.number = number

@@ -82,7 +82,8 @@ class Reconstruction:
         proves to be a phone.
         """
         memory = self._memory
-        memory.registry.out = out = []
+        out: list[ModelEvent] = []
+        memory.registry.out = out
         if item.capture != self._capture:
             self._capture = item.capture
             memory.traffic = self.traffic.setdefault(item.capture, Traffic())
@@ -124,7 +125,10 @@ class Reconstruction:
             placed = self._requests.take(item, message)
         elif type(message) is Response:
             statuses = memory.traffic.statuses
-            statuses[message.status] = statuses.get(message.status, 0) + 1
+            try:
+                statuses[message.status] += 1
+            except KeyError:
+                statuses[message.status] = 1
             placed = self._responses.take(item, message)
         elif not item.cut:  # what the snap length cut is not malformed
             memory.traffic.count_malformed(message.defects)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 
 from sipaudit.model.values import LineSummary, Registration, Report
-from sipaudit.report.screen import Screen
+from sipaudit.report.screen import Screen, brief
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
 
@@ -17,18 +17,23 @@ def render(report: Report, zone: str, width: int, color: bool) -> str:
     when = "" if last is None else f" at {format_time(last, clock, TimeStyle.FULL)}"
     screen.say(f"{phones} phones, {len(report.lines)} lines{when}")
     screen.title("Lines")
-    columns = ("phone", "line", "model", "firmware", "entry", "works with", "registered", "calls", "moves", "last seen")
+    columns = ("phone", "line", "model", "firmware", "entry", "works with", "registered until", "calls", "moves",
+               "last seen")
     screen.table(columns, [_row(line, clock) for line in report.lines], right=frozenset({"calls", "moves"}))
     return screen.text()
 
 
 def _row(line: LineSummary, clock: tzinfo) -> tuple[object, ...]:
     live = [row for row in line.registrations if row.end is None]
-    registered = "; ".join(_registration(row, clock) for row in live) or None
-    return (line.phone, line.line, line.model or line.user_agent, line.firmware, line.entry, line.working, registered,
-            line.calls, len(line.moves), format_time(line.last, clock, TimeStyle.CLOCK))
+    registered = ", ".join(_registration(row, clock) for row in live) or None
+    return (brief(line.phone), brief(line.line), line.model or line.user_agent, line.firmware, line.entry,
+            line.working and brief(line.working), registered, line.calls, len(line.moves), _clock(line.last, clock))
 
 
 def _registration(row: Registration, clock: tzinfo) -> str:
-    until = "without end" if row.until is None else f"until {format_time(row.until, clock, TimeStyle.CLOCK)}"
-    return f"{row.server} {until}"
+    return f"{brief(row.server)} {'without end' if row.until is None else _clock(row.until, clock)}"
+
+
+def _clock(time: float, clock: tzinfo) -> str:
+    """To the second: a table of registrations is read, not measured."""
+    return format_time(time, clock, TimeStyle.CLOCK)[:8]

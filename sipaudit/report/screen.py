@@ -12,6 +12,7 @@ from rich.text import Text
 
 from sipaudit.safe_text import safe_text
 
+DEFAULT_PORT = ":5060"
 STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 
@@ -58,3 +59,8 @@ class Screen:
         """What was drawn, without trailing blanks."""
         lines = (line.rstrip() for line in self._out.getvalue().splitlines())
         return "\n".join(lines).strip("\n") + "\n"
+
+
+def brief(place: str) -> str:
+    """A line, phone or server as a table shows it: what every one of them has in common is left out."""
+    return place.partition("/")[0].removeprefix("sip:").removesuffix(DEFAULT_PORT)

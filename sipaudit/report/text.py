@@ -7,7 +7,7 @@ from datetime import tzinfo
 
 from sipaudit.model.values import CaptureSummary, Finding, Frame, LineSummary, Report, Severity, Undecided
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
-from sipaudit.report.screen import STYLES, Screen
+from sipaudit.report.screen import STYLES, Screen, brief
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
 LINES_SHOWN = 40
@@ -129,15 +129,10 @@ def _moves(screen: Screen, report: Report, clock: tzinfo) -> None:
     if not moves:
         return
     screen.title("Moves")
-    rows = [(format_time(move.time, clock, TimeStyle.CLOCK), line.line, line.phone, move.kind,
-             f"{_bare(move.from_)} → {_bare(move.to)}", move.cause) for move, line in moves[:LINES_SHOWN]]
+    rows = [(format_time(move.time, clock, TimeStyle.CLOCK), brief(line.line), brief(line.phone), move.kind,
+             f"{brief(move.from_)} → {brief(move.to)}", move.cause) for move, line in moves[:LINES_SHOWN]]
     screen.table(("time", "line", "phone", "kind", "servers", "cause"), rows)
     _more(screen, len(moves))
-
-
-def _bare(server: str) -> str:
-    """A server without its transport, which a move does not change."""
-    return server.partition("/")[0]
 
 
 def _lines(screen: Screen, report: Report) -> None:
@@ -152,8 +147,8 @@ def _lines(screen: Screen, report: Report) -> None:
 
 
 def _line_row(line: LineSummary) -> tuple[object, ...]:
-    return (line.line, line.phone, line.entry, line.regime, line.mode, line.working and _bare(line.working),
-            line.calls, len(line.moves), line.group, line.label)
+    return (brief(line.line), brief(line.phone), line.entry, line.regime, line.mode,
+            line.working and brief(line.working), line.calls, len(line.moves), line.group, line.label)
 
 
 def _servers(screen: Screen, report: Report) -> None:
