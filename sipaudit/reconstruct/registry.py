@@ -121,15 +121,21 @@ class Registry:
         return source
 
     def withdraw(self, host: str) -> bool:
-        """A host turns out to be a server: phones there that never registered, nor were declared, are none."""
+        """A host turns out to be a server: phones there that never registered, nor were declared, are none.
+
+        What was said of them cannot be taken back, but nothing more is said.
+        """
         source = self._sources.get(host)
         if source is None or self.has_registered(host):
             return False
         del self._sources[host]
         for phone in source.phones:
             self.phones.pop(phone.number, None)
+            phone.held = []
             for line in phone.lines:
                 self.lines.pop(line.number, None)
+                line.held = phone.held
+        self.out[:] = [event for event in self.out if event.phone in self.phones]
         return True
 
     # -- whose request is it -------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from sipaudit.capture.captures import Captures
@@ -18,6 +20,7 @@ from sipaudit.run.summary import Span, build, capture_summary, estimate, printab
 from sipaudit.settings.site import Site
 from sipaudit.sip.datagram import Datagram
 
+COLLECT_AFTER = (200_000, 20, 100)  # allocations, and how often the older generations are looked at
 FRAMES_KEPT = 50_000    # messages of several frames whose frames are remembered
 
 Warn = Callable[[str], None]
@@ -95,6 +98,12 @@ class Run:
         self._progress = progress
         if progress is not None:
             progress.start(sum(file.size for file in self._files))
+        with rare_collections():
+            self._feed_all()
+        self.reconstruction.finish()
+        self.auditor.finish()
+
+    def _feed_all(self) -> None:
         feed, take, listener = self.reconstruction.feed, self.auditor.take, self._listener
         for item in self.captures:
             if type(item) is Datagram and item.frames:
@@ -103,8 +112,6 @@ class Run:
                 take(event)
                 if listener is not None:
                     listener(event)
-        self.reconstruction.finish()
-        self.auditor.finish()
 
     def _remember(self, item: Datagram) -> None:
         """Keep the frames of a message that came in several, for evidence; the oldest are forgotten."""
@@ -134,6 +141,19 @@ class Run:
         servers.sort(key=lambda row: (row.entry or "~", row.priority or 0, row.server))
         return build(self.auditor, self.reconstruction.lines, captures, servers, self._events, self.span,
                      min(now, self.span.end))
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Look for garbage cycles rarely: nearly all values are frozen and form none, and the search visits them all."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _transport(server: Server) -> str:

@@ -313,3 +313,6 @@ def test_a_server_taken_for_a_phone_is_withdrawn() -> None:
     Handset(desk).register(30)
     assert desk.phone.host == "10.1.0.5"
     assert desk.line.aor == "sip:1001@pbx.example.com"
+    before = len(desk.events)
+    desk.send(30.2, PHONE, P, response(603, invite, to_tag="other"))  # for what was a line
+    assert len(desk.events) == before

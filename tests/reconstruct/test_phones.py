@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipaudit.model.events import Booted, Received, Sent
+from sipaudit.model.events import Answered, Booted, Received, Sent
 from sipaudit.model.profile import Vendor
 from sipaudit.model.settings import Declaration, LineIdentity
 from tests.factories import path, request, response
@@ -120,6 +120,72 @@ def test_looks_that_come_back_do() -> None:
     for time, agent in ((0, VVX), (60, "Other/1.0"), (120, VVX)):
         Handset(desk, user_agent=agent).register(time)
     assert desk.phone.identity_unsure
+
+
+def test_many_phones_behind_one_address_are_called_each_at_its_own() -> None:
+    desk = Desk()
+    handsets = [
+        Handset(desk, f"2{index:03}", f"203.0.113.1:{4000 + index}", contact=f"sip:2{index:03}@192.168.1.{index}",
+                params=f';+sip.instance="<urn:{index}>"')
+        for index in range(30)
+    ]
+    for handset in handsets:
+        handset.register(0)
+    assert len(desk.rec.phones) == 30
+    for index, handset in enumerate(handsets):
+        call = request("INVITE", f"sip:2{index:03}@192.168.1.{index}", source=P, branch=f"z9hG4bK-call-{index}",
+                       call_id=f"call-{index}", cseq=1, from_="sip:9@x.example", to="sip:group@pbx.example.com")
+        received, _ = handset.hear(10, P, call)
+        assert desk.rec.lines[received.line].aor == handset.aor
+
+
+def test_lines_with_one_contact_user_are_told_apart_by_where_the_call_goes() -> None:
+    desk = Desk()
+    handsets = [
+        Handset(desk, "phone", f"203.0.113.1:{4000 + index}", contact="sip:phone@192.168.1.10",
+                params=f';+sip.instance="<urn:{index}>"')
+        for index in range(2)
+    ]
+    for handset in handsets:
+        handset.register(0)
+    call = request("INVITE", "sip:phone@192.168.1.10", source=P, branch="z9hG4bK-k", call_id="k", cseq=1,
+                   from_="sip:9@x.example", to=handsets[1].aor)
+    received, _ = handsets[1].hear(10, P, call)
+    assert desk.rec.phones[received.phone].instance == "urn:1"
+
+
+def test_many_lines_that_nobody_grants_are_shown_when_one_is() -> None:
+    desk = Desk()
+    phone = Handset(desk, "1000")
+    phone.register(0)
+    hidden = [Handset(desk, f"{1001 + index}") for index in range(20)]
+    for index, handset in enumerate(hidden):
+        handset.send(1 + index, P, handset.compose("REGISTER", expires=60))
+    assert len(desk.rec.lines) == 17  # the granted one, and the first sixteen
+    shown = len(desk.events)
+    hidden[-1].register(30)
+    assert len(desk.rec.lines) == 18
+    assert [type(event) for event in desk.events[shown:]] == [Sent, Sent, Answered]
+
+
+def test_an_instance_learnt_later_is_the_same_phone() -> None:
+    desk = Desk()
+    Handset(desk).register(0)
+    Handset(desk, params=';+sip.instance="<urn:u>"', call_id="b").register(60)
+    assert desk.phone.instance == "urn:u"
+    Handset(desk, user_agent=f"{VVX}_0004f2000001", call_id="c").register(120)
+    assert desk.phone.mac == "0004f2000001"
+    assert len(desk.rec.lines) == 1
+
+
+def test_an_aor_on_two_contacts_is_two_lines_and_a_log_out_is_the_last_ones() -> None:
+    desk = Desk()
+    Handset(desk, contact="sip:1001@10.1.0.5").register(0)
+    Handset(desk, contact="sip:alias@10.1.0.5").register(10)
+    assert len(desk.rec.lines) == 2
+    bye = Handset(desk, call_id="bye")
+    (sent,) = bye.send(20, P, bye.compose("REGISTER", contact="*", expires=0))
+    assert desk.rec.lines[sent.line].contact == "sip:alias@10.1.0.5"
 
 
 def test_a_scanner_leaves_no_trace() -> None:

@@ -200,6 +200,57 @@ def icmp(time: float, quoted: bytes, source: str = PHONE, destination: str = P) 
     return TransportError(START + time, 0, 9, ErrorKind.ICMP, flow, START + time - 0.1, quoted, "3.3")
 
 
+def test_a_chain_whose_names_fail() -> None:
+    desk = Desk()
+    srv_answer(desk, 0, (1, "a.example.com", "10.0.0.1"), (2, "b.example.com", "10.0.0.2"))
+    Handset(desk).register(1)
+    desk.feed(dns_query(10, "10.1.0.5", SRV, "SRV"))
+    desk.feed(dns_answer(11, "10.1.0.5", SRV, "SRV", rcode=2))
+    assert [event.server for event in desk.of(Contacted)] == [P, S]
+    assert [event.server for event in desk.of(Failed)] == [P, S]
+
+
+def test_a_chain_over_naptr_for_another_transport() -> None:
+    desk = Desk()
+    tcp, domain = "_sip._tcp.sip.example.com", "sip.example.com"
+    srv_answer(desk, 0, (1, "a.example.com", "10.0.0.1"), (2, "b.example.com", "10.0.0.2"))
+    desk.feed(dns_answer(0, "10.1.0.5", domain, "NAPTR", (domain, "NAPTR", 900, (10, 50, "s", "SIP+D2T", tcp))))
+    desk.feed(dns_answer(0, "10.1.0.5", tcp, "SRV", (tcp, "SRV", 300, (2, 10, 5070, "a.example.com")),
+                         (tcp, "SRV", 300, (1, 10, 5070, "b.example.com"))))
+    Handset(desk, transport="tcp").register(1, "10.0.0.2:5070")
+    assert keys(desk) == [[("10.0.0.2:5070", 1), ("10.0.0.1:5070", 2)]]
+    assert desk.of(EntryChanged)[-1].ttl_high == 900
+
+
+def test_a_chain_over_an_alias() -> None:
+    desk = Desk()
+    desk.feed(dns_answer(0, "10.1.0.5", "pbx.example.com", "A", ("pbx.example.com", "CNAME", 60, "real.example.com"),
+                         ("real.example.com", "A", 60, "10.0.0.1"), ("real.example.com", "A", 60, "10.0.0.2")))
+    Handset(desk).register(1)
+    assert [entry.name for entry in desk.line.entries] == ["pbx.example.com"]
+
+
+def test_names_that_turn_in_circles() -> None:
+    desk = Desk()
+    desk.feed(dns_answer(0, "10.1.0.5", "a.example", "A", ("a.example", "CNAME", 60, "b.example"),
+                         ("b.example", "CNAME", 60, "a.example"), ("b.example", "A", 60, "10.0.0.1"),
+                         ("_sip._udp.a.example", "SRV", 60, (1, 1, 5060, "a.example")), ("x", "SRV", 60, "odd")))
+    Handset(desk).register(1)
+    assert desk.line.entries == ()
+
+
+def test_icmp_for_one_of_two_servers_with_the_same_branch() -> None:
+    desk, phone = declared()
+    same = phone.compose("REGISTER", expires=60)
+    phone.send(10, P, same)
+    (second,) = phone.send(14, S, same)
+    (failed,) = desk.feed(icmp(14.1, same, destination=P))
+    assert isinstance(failed, Failed)
+    assert isinstance(second, Sent)
+    assert failed.server == P
+    assert failed.transaction == second.transaction - 1
+
+
 def test_icmp_fails_the_request_it_quotes() -> None:
     desk, phone = declared()
     asked = phone.compose("REGISTER", expires=60)

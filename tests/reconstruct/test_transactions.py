@@ -1,0 +1,76 @@
+"""Transactions by themselves: outcomes, and the old way without cookie."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipaudit.reconstruct.transactions import Outcome, Transaction, Transactions
+from tests.factories import path
+
+FLOW = path("10.1.0.5", "10.0.0.1")
+
+
+def transaction(number: int = 1, key: tuple[str, ...] = ("z9hG4bKa", "h", "0", "INVITE")) -> Transaction:
+    return Transaction(number, key, 1, "c", "INVITE", FLOW, None, None, "s", True, 0.0, False, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (0, None), (180, None), (200, Outcome.SUCCESS), (401, Outcome.CHALLENGED), (407, Outcome.CHALLENGED),
+        (302, Outcome.REDIRECTED), (503, Outcome.REJECTED),
+    ],
+)
+def test_outcomes(status: int, outcome: Outcome | None) -> None:
+    one = transaction()
+    one.status = status
+    assert one.outcome == outcome
+
+
+def test_silence_is_told_from_failure() -> None:
+    failed, silent, gone = transaction(), transaction(), []
+    failed.failed = True
+    assert failed.outcome is Outcome.TRANSPORT_ERROR
+    store = Transactions(10, 10, gone.append)
+    store.add(silent, known=True)
+    store.sweep(31.0)
+    assert silent.outcome is None
+    store.sweep(40.0)
+    assert silent.outcome is Outcome.TIMED_OUT
+    assert gone == [silent]
+
+
+def test_an_invite_that_rings_is_kept_and_a_cancelled_one_is_not() -> None:
+    ringing, cancelled = transaction(1), transaction(2, ("z9hG4bKb", "h", "0", "INVITE"))
+    ringing.status = cancelled.status = 180
+    cancelled.cancelled = True
+    store = Transactions(10, 10, lambda _: None)
+    store.add(ringing, known=True)
+    store.add(cancelled, known=True)
+    store.sweep(100.0)
+    assert store.find(ringing.key) is ringing
+    assert store.find(cancelled.key) is None
+
+
+def test_siblings_go_one_by_one_and_never_grow_beyond_a_few() -> None:
+    store = Transactions(100, 100, lambda _: None)
+    for number in range(30):
+        store.add(transaction(number), known=True)
+    chain = []
+    one = store.find(transaction().key)
+    while one is not None:
+        chain.append(one.number)
+        one = one.sibling
+    assert chain == [29, 28, 27, 26, 25, 24, 23, 22]
+    store.sweep(100.0)
+    assert store.find(transaction().key) is None
+    assert len(store) == 0
+
+
+def test_strangers_push_out_strangers() -> None:
+    store = Transactions(2, 3, lambda _: None)
+    for number in range(10):
+        store.add(transaction(number, (f"z9hG4bK{number}", "h", "0", "INVITE")), known=number == 0)
+    assert store.find(("z9hG4bK0", "h", "0", "INVITE")) is not None
+    assert len(store) == 4
+    assert store.evicted == 6
