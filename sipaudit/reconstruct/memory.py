@@ -63,7 +63,7 @@ class Memory:
         if transaction.status in AGAIN:
             again = phone.again.get(transaction.call_id)
             if again is not None and again[2] == transaction.number:
-                del phone.again[transaction.call_id]
+                _asked(phone, transaction.call_id)
         if transaction.leg is not None and transaction.method == "INVITE":
             self.calls.given_up(transaction.leg, transaction, self.now)
 
@@ -79,7 +79,7 @@ class Memory:
         again = phone.again.get(request.call_id)
         if again is None or again[0] + 1 != request.cseq.number or again[1] != request.method:
             return None, None
-        del phone.again[request.call_id]
+        _asked(phone, request.call_id)
         leg = again[3]
         return again[2], leg if isinstance(leg, Leg) else None
 
@@ -162,6 +162,12 @@ class Memory:
     def lose(self, phone: Phone, item: Item, why: str) -> None:
         """The capture lacks a packet of this phone."""
         self.registry.emit(phone, None, Lost(item.time, item.capture, item.frame, phone.number, NO_LINE, why))
+
+
+def _asked(phone: Phone, call_id: str) -> None:
+    del phone.again[call_id]
+    if not phone.again:
+        phone.again = {}  # a dict that was used keeps its table, and there are as many of these as phones
 
 
 def entry_changed(line: Line, state: EntryState, item: Item, reordered: bool) -> EntryChanged:

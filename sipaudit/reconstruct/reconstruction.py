@@ -75,8 +75,10 @@ class Reconstruction:
         self.lines = memory.registry.lines
         self.traffic: dict[int, Traffic] = {}
 
-    def feed(self, item: Item) -> Sequence[ModelEvent]:
+    def feed(self, item: Item, message: Message | None = None) -> Sequence[ModelEvent]:
         """The events that this item makes, in order. Never raises, whatever the item holds.
+
+        `message` is the item's, if it was parsed already.
 
         Events of a line come in the order of their times, but a candidate's may come late, all at once, when it
         proves to be a phone.
@@ -97,7 +99,7 @@ class Reconstruction:
         elif time < self._newest - SET_BACK:
             self._newest = time
         if type(item) is Datagram:
-            self._message(item)
+            self._message(item, message or self._parse(item.payload))
         else:
             self._other(item)
         return out
@@ -111,9 +113,8 @@ class Reconstruction:
                 self.traffic[phone.capture].one_way += 1
         return ()
 
-    def _message(self, item: Datagram) -> None:
+    def _message(self, item: Datagram, message: Message) -> None:
         memory = self._memory
-        message = self._parse(item.payload)
         memory.repeated = False
         placed: Transaction | Leg | None = None
         if type(message) is Request:

@@ -6,7 +6,7 @@ import pytest
 
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
-from sipaudit.model.events import NO_LINE, CallChanged, ModelEvent
+from sipaudit.model.events import CallChanged, ModelEvent
 from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
 from tests.reconstruct.desk import Knowledge
 from tests.shared import CAPTURES, needs_captures
@@ -30,13 +30,10 @@ def read(name: str) -> tuple[Reconstruction, list[ModelEvent], list[SeenMessage]
 @pytest.mark.parametrize("name", FILES)
 def test_every_capture_goes_through(name: str) -> None:
     rec, events, seen = read(name)
-    traffic = list(rec.traffic.values())
-    assert sum(one.sip_messages for one in traffic) <= len(seen)
-    withdrawn = {event.line for event in events} - rec.lines.keys() - {NO_LINE}
-    assert {event.phone for event in events} >= rec.phones.keys() or not rec.phones
-    assert not withdrawn or rec.servers is not None
+    assert sum(traffic.sip_messages for traffic in rec.traffic.values()) <= len(seen)
+    assert rec.phones.keys() == {line.phone for line in rec.lines.values()}
     for line in rec.lines.values():
-        assert line.phone in rec.phones
+        assert any(event.line == line.number for event in events)
         assert line.first <= line.last
     times: dict[int, float] = {}
     for event in events:
