@@ -26,4 +26,4 @@ def command(capture: str, frames: tuple[int, ...], keylog: str | None) -> None:
     from sipaudit.report import inspect
 
     for dissection, own in pipeline.inspect(capture, frames, keylog=keylog):
-        terminal.emit_text(inspect.render(dissection, own, width=terminal.width()))
+        terminal.emit_text(inspect.render(dissection, own, width=terminal.width()) + "\n")

@@ -109,7 +109,7 @@ class Run:
 
     def _feed_all(self) -> None:
         feed, take, listener = self.reconstruction.feed, self.auditor.take, self._listener
-        for item, message in _parsed(self.captures):
+        for item, message in parsed_ahead(self.captures):
             if type(item) is Datagram and item.frames:
                 self._remember(item)
             for event in feed(item, message):
@@ -160,7 +160,7 @@ def rare_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _parsed(items: Iterable[Item]) -> Iterator[tuple[Item, Message | None]]:
+def parsed_ahead(items: Iterable[Item]) -> Iterator[tuple[Item, Message | None]]:
     """Items with their messages, parsed a run of items at a time: going to and fro between reading, parsing and
     following with every message would cost a fifth of the whole, in what the processor's caches then lack."""
     rest = iter(items)

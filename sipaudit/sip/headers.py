@@ -163,9 +163,10 @@ HEADERS: dict[str, Header] = {name.lower(): header for name, header in _FIELDS.i
 }
 """Headers by name in lower case, compact forms included."""
 
+NONCE = b'nonce="'
 MARKS = {
     b"Via:": b";branch=", b"From": b";tag=", b"To: ": b";tag=",
-    b"Auth": b'nonce="', b"Prox": b'nonce="', b"WWW-": b'nonce="',
+    b"Auth": NONCE, b"Prox": NONCE, b"WWW-": NONCE, b"Call": b"", b"CSeq": b"",
 }
 """Where what is new in every transaction begins, by the first four bytes of a line as most write it: what stands
-before it, the front, lasts.  A line that is caught by mistake loses nothing but a little time."""
+around it, the front, lasts; "" where all is new.  A line that is caught by mistake loses but a little time."""

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import re
+from sys import intern
 from typing import Any
 
 from msgspec import Struct
 
 from sipaudit.sip.defects import Defect, Found
-from sipaudit.sip.headers import CREDENTIALS, CSEQ, FLAW, FROM, HEADERS, MAGIC_COOKIE, MARKS, TO, UNREAD, VIA
-from sipaudit.sip.message import Address, Challenge, Via
+from sipaudit.sip.headers import (
+    CALL_ID,
+    CREDENTIALS,
+    CSEQ,
+    FLAW,
+    FROM,
+    HEADERS,
+    MAGIC_COOKIE,
+    MARKS,
+    NONCE,
+    TO,
+    UNREAD,
+    VIA,
+)
+from sipaudit.sip.message import Address, Challenge, CSeq, Via
 from sipaudit.sip.text import TOKEN_BYTES, decode, is_token
 
 MAX_HEADER = 8192  # bytes; longer header fields are left out
 
-_PARTIES = (FROM, TO)
 _COOKIE = MAGIC_COOKIE.encode()
 _NO_NONCE = (Defect.BAD_CREDENTIALS,)
-_DOUBTFUL = bytes([10, 13, 92, *range(128, 256)])  # line ends, backslash, not ASCII
+_ENCLOSING = re.compile(b'["<>]')
+_CALL_ID = re.compile(rb"Call-ID: ([!-~]+)\Z")
+_CSEQ = re.compile(rb"CSeq: ([0-9]{1,9}) ([A-Z]+)\Z")
 
 Reading = tuple[int, Any]
 """Slot and value. In the slot `FLAW` the value is a `Flaw`."""
@@ -54,8 +70,37 @@ def read_line(line: bytes) -> tuple[Reading, bool] | None:
     return _reading(header.slot, header.read(value, found), found), lasting
 
 
+def read_usual(line: bytes) -> Reading | None:
+    """The reading of a Call-ID or CSeq as nearly all write it; None when it is not sure that `read_line` says the same.
+    """
+    usual = _CALL_ID.match(line)
+    if usual is not None:
+        return CALL_ID, usual[1].decode()
+    usual = _CSEQ.match(line)
+    if usual is not None:
+        return CSEQ, CSeq(int(usual[1]), intern(usual[2].decode()))
+    return None
+
+
+def cut(line: bytes, mark: bytes) -> tuple[bytes, bytes] | None:
+    """The front of a line, and what is new in it: a branch or a tag, or all from the nonce on (`headers.MARKS`).
+
+    The front is the line without the branch or the tag, wherever that stands.  None when there is no mark, or when
+    the mark might stand in quotes or brackets.
+    """
+    front, mark, last = line.partition(mark)
+    if not mark:
+        return None
+    if last.find(b";") >= 0 and mark != NONCE:
+        last, semicolon, behind = last.partition(b";")
+        if _ENCLOSING.search(behind):
+            return None
+        front += semicolon + behind
+    return front, last
+
+
 def join(front: bytes, reading: Reading, last: bytes) -> Reading | None:
-    """The reading of a line from that of its front and from what is behind the mark (`headers.MARKS`).
+    """The reading of a line from that of its front and from what was cut out of it.
 
     None when it is not sure that `read_line` would say the same of the whole line.
     """
@@ -64,25 +109,29 @@ def join(front: bytes, reading: Reading, last: bytes) -> Reading | None:
         return _join_digest(front, value, last)
     if not last.isalnum() and (not last or last.translate(None, TOKEN_BYTES)):
         return None
-    if slot in _PARTIES:
-        return None if value.tag is not None else (slot, Address(value.uri, last.decode(), None, None, value.display))
-    if slot != VIA or value.branch or last == _COOKIE or front.find(b",") >= 0:
-        return None
-    return slot, Via(value.transport, value.host, value.port, last.decode(), value.received, value.rport)
+    if slot == VIA:
+        if value.branch or last == _COOKIE or front.find(b",") >= 0:
+            return None
+        return VIA, Via(value.transport, value.host, value.port, last.decode(), value.received, value.rport)
+    if (slot == FROM or slot == TO) and value.tag is None:
+        return slot, Address(value.uri, last.decode(), None, None, value.display)
+    return None
 
 
 def _join_digest(front: bytes, flaw: Flaw, last: bytes) -> Reading | None:
     """Credentials or a challenge whose realm, and name of the user, come before its nonce."""
-    nonce, quote, behind = last.partition(b'"')
+    nonce, _, behind = last.partition(b'"')
+    known = flaw.value
     if (
-        flaw.defects != _NO_NONCE or not front.endswith((b", ", b",")) or not quote or behind[:1] not in (b",", b"")
-        or behind.count(b'"') % 2 or len(last.translate(None, _DOUBTFUL)) < len(last)
+        flaw.defects != _NO_NONCE or not front.endswith((b", ", b",")) or behind.count(b'"') % 2
+        or not last.isascii() or last.find(b"\\") >= 0 or last.find(b"\n") >= 0 or last.find(b"\r") >= 0
+        or (behind[:1] != b"," if behind else last[-1:] != b'"')
     ):
         return None
-    known: Challenge = flaw.value[0]
-    if not known.realm or known.nonce or (flaw.slot == CREDENTIALS and not known.username):
+    challenge: Challenge = known[0]
+    if not challenge.realm or challenge.nonce or (flaw.slot == CREDENTIALS and not challenge.username):
         return None
-    return flaw.slot, (Challenge(known.realm, nonce.decode(), known.username),)
+    return flaw.slot, (Challenge(challenge.realm, nonce.decode(), challenge.username),)
 
 
 def _reading(slot: int, value: object, found: Found) -> Reading:

@@ -27,7 +27,7 @@ from sipaudit.sip.headers import (
     UNREADABLE_VIA,
     VIA,
 )
-from sipaudit.sip.line import Flaw, Reading, join, read_line
+from sipaudit.sip.line import Flaw, Reading, cut, join, read_line, read_usual
 from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.startline import StartLine, read_start_line
 from sipaudit.sip.text import decode
@@ -111,28 +111,37 @@ class Parser:
     def _learn(self, line: bytes) -> Reading | None:
         """Read a line that is in no memo, and remember it; None when it is not plain."""
         mark = self._marks.get(line[:4])
-        if mark is not None and len(line) <= MAX_REMEMBERED:
-            front, mark, last = line.partition(mark)
-            if mark:
-                reading = self._lasting.get(front) or self._learn(front)
-                joined = None if reading is None else join(front, reading, last)
-                if joined is not None:
-                    return _remember(self._passing, line, joined, self._passing_limit)
+        if mark is None or len(line) > MAX_REMEMBERED:
+            return self._read(line)
+        reading = self._join(line, mark) if mark else read_usual(line)
+        if reading is None:
+            return self._read(line)
+        if len(self._passing) >= self._passing_limit:
+            self._passing.clear()
+        self._passing[line] = reading
+        return reading
+
+    def _join(self, line: bytes, mark: bytes) -> Reading | None:
+        """Read a line by its front, which is in the memo after this; None when that cannot be done."""
+        parts = cut(line, mark)
+        if parts is None:
+            return None
+        front, last = parts
+        reading = self._lasting.get(front) or self._read(front)
+        return None if reading is None else join(front, reading, last)
+
+    def _read(self, line: bytes) -> Reading | None:
+        """Read any line, the whole of it, and remember it; None when it is not plain."""
         read = read_line(line)
         if read is None:
             return None
         reading, lasting = read
-        if lasting:
-            return _remember(self._lasting, line, reading, self._limit)
-        return _remember(self._passing, line, reading, self._passing_limit)
-
-
-def _remember(memo: dict[bytes, Reading], line: bytes, reading: Reading, limit: int) -> Reading:
-    if len(memo) >= limit:
-        memo.clear()
-    if len(line) <= MAX_REMEMBERED and limit:
-        memo[line] = reading
-    return reading
+        memo, limit = (self._lasting, self._limit) if lasting else (self._passing, self._passing_limit)
+        if len(line) <= MAX_REMEMBERED and limit:
+            if len(memo) >= limit:
+                memo.clear()
+            memo[line] = reading
+        return reading
 
 
 def _repeat(row: Row, slot: int, value: Any) -> None:

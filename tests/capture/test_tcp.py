@@ -6,7 +6,7 @@ import random
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sipaudit.capture.captures import Captures
@@ -204,6 +204,8 @@ class TestDisorder:
             if covered.issuperset(range(at, at + len(one))):
                 whole.append(one)
             at += len(one)
+        # what is left of a broken body may pass for the start line that reading goes on at
+        assume(all(b"INVITE sip:" not in one for one in messages if one not in whole))
         assert [got for got in tap.messages() if got in messages] == whole
         assert tap.messages()[-1] == message(99)
 

@@ -1,0 +1,64 @@
+"""`python -m bench.stages [NAME]`: where the processor time of a capture goes, stage by stage.
+
+Each run is a process of its own that stops behind one stage; a stage costs what its run takes more than the one before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections import deque
+
+from bench.captures import DATA, SITE, WORKLOADS, ensure
+from bench.measure import run
+from sipaudit.pipeline import Job
+from sipaudit.report import document
+from sipaudit.run.run import Run, parsed_ahead
+
+STAGES = ("start", "capture", "parse", "reconstruct", "model", "report")
+RUNS = 3
+
+
+def go(capture: str, stage: str) -> None:
+    """The route on a capture, up to and with a stage."""
+    route = Run(Job((capture,), site=str(SITE)), print)
+    if stage == "capture":
+        deque(route.captures, maxlen=0)
+    elif stage == "parse":
+        deque(parsed_ahead(route.captures), maxlen=0)
+    elif stage == "reconstruct":
+        for item, message in parsed_ahead(route.captures):
+            route.reconstruction.feed(item, message)
+    elif stage in ("model", "report"):
+        route.drive()
+    if stage == "report":
+        sys.stdout.buffer.write(document.to_json(route.report()))
+
+
+def processor(capture: str, stage: str) -> float:
+    """Processor time in seconds, of a process that ends behind the stage."""
+    call = f"from bench.stages import go; go({capture!r}, {stage!r})"
+    return run([sys.executable, "-c", call], DATA / "stages.out").processor
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.stages", description=__doc__)
+    parser.add_argument("name", nargs="?", choices=WORKLOADS, default="sip", metavar="NAME")
+    workload = WORKLOADS[parser.parse_args().name]
+    capture = str(ensure(workload))
+    spent: dict[str, list[float]] = {stage: [] for stage in STAGES}
+    for _ in range(RUNS):
+        for stage in STAGES:
+            spent[stage].append(processor(capture, stage))
+    before = 0.0
+    print("| stage | seconds | \u00b5s a message |\n|---|--:|--:|")
+    for stage in STAGES:
+        until = statistics.median(spent[stage])
+        print(f"| {stage} | {until - before:.2f} | {(until - before) / workload.messages * 1e6:.1f} |")
+        before = until
+    print(f"| **all** | {before:.2f} | {before / workload.messages * 1e6:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
