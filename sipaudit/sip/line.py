@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from sys import intern
 from typing import Any
 
@@ -18,7 +17,6 @@ from sipaudit.sip.headers import (
     HEADERS,
     MAGIC_COOKIE,
     MARKS,
-    NONCE,
     TO,
     UNREAD,
     VIA,
@@ -30,9 +28,9 @@ MAX_HEADER = 8192  # bytes; longer header fields are left out
 
 _COOKIE = MAGIC_COOKIE.encode()
 _NO_NONCE = (Defect.BAD_CREDENTIALS,)
-_ENCLOSING = re.compile(b'["<>]')
-_CALL_ID = re.compile(rb"Call-ID: ([!-~]+)\Z")
-_CSEQ = re.compile(rb"CSeq: ([0-9]{1,9}) ([A-Z]+)\Z")
+_TOKENS_AS_LETTERS = bytes(ord("a") if byte in TOKEN_BYTES else ord(" ") for byte in range(256))
+_LF, _CR, _COMMA, _BACKSLASH = b"\n\r,\\"
+_MANY_DIGITS = 10
 
 Reading = tuple[int, Any]
 """Slot and value. In the slot `FLAW` the value is a `Flaw`."""
@@ -65,52 +63,36 @@ def read_line(line: bytes) -> tuple[Reading, bool] | None:
     value = value.strip()
     if not value and header.slot <= CSEQ:  # an empty mandatory field is a missing one
         return _reading(UNREAD, None, found), True
-    mark = MARKS.get(line[:4])
+    mark = MARKS.get(line[:1])
     lasting = header.lasting and (mark is None or line.find(mark) < 0)
     return _reading(header.slot, header.read(value, found), found), lasting
 
 
 def read_usual(line: bytes) -> Reading | None:
-    """The reading of a Call-ID or CSeq as nearly all write it; None when it is not sure that `read_line` says the same.
-    """
-    usual = _CALL_ID.match(line)
-    if usual is not None:
-        return CALL_ID, usual[1].decode()
-    usual = _CSEQ.match(line)
-    if usual is not None:
-        return CSEQ, CSeq(int(usual[1]), intern(usual[2].decode()))
+    """The reading of a Call-ID or CSeq as nearly all write it; None when `read_line` might not say the same."""
+    text = line.decode() if line.isascii() else ""
+    if not text.isprintable():
+        return None
+    name, *words = text.split(" ")
+    if name == "Call-ID:" and len(words) == 1 and words[0]:
+        return CALL_ID, words[0]
+    if name == "CSeq:" and len(words) == 2 and words[0].isdigit() and len(words[0]) < _MANY_DIGITS and words[1]:
+        return CSEQ, CSeq(int(words[0]), intern(words[1]))
     return None
 
 
-def cut(line: bytes, mark: bytes) -> tuple[bytes, bytes] | None:
-    """The front of a line, and what is new in it: a branch or a tag, or all from the nonce on (`headers.MARKS`).
-
-    The front is the line without the branch or the tag, wherever that stands.  None when there is no mark, or when
-    the mark might stand in quotes or brackets.
-    """
-    front, mark, last = line.partition(mark)
-    if not mark:
-        return None
-    if last.find(b";") >= 0 and mark != NONCE:
-        last, semicolon, behind = last.partition(b";")
-        if _ENCLOSING.search(behind):
-            return None
-        front += semicolon + behind
-    return front, last
-
-
 def join(front: bytes, reading: Reading, last: bytes) -> Reading | None:
-    """The reading of a line from that of its front and from what was cut out of it.
+    """The reading of a line from that of its front and from what was cut out of it (`headers.MARKS`).
 
-    None when it is not sure that `read_line` would say the same of the whole line.
+    None when `read_line` might not say the same of the whole line.
     """
     slot, value = reading
     if slot == FLAW:
         return _join_digest(front, value, last)
-    if not last.isalnum() and (not last or last.translate(None, TOKEN_BYTES)):
+    if not last.isalnum() and not last.translate(_TOKENS_AS_LETTERS).isalnum():
         return None
     if slot == VIA:
-        if value.branch or last == _COOKIE or front.find(b",") >= 0:
+        if value.branch or last == _COOKIE or _COMMA in front:
             return None
         return VIA, Via(value.transport, value.host, value.port, last.decode(), value.received, value.rport)
     if (slot == FROM or slot == TO) and value.tag is None:
@@ -120,18 +102,17 @@ def join(front: bytes, reading: Reading, last: bytes) -> Reading | None:
 
 def _join_digest(front: bytes, flaw: Flaw, last: bytes) -> Reading | None:
     """Credentials or a challenge whose realm, and name of the user, come before its nonce."""
-    nonce, _, behind = last.partition(b'"')
-    known = flaw.value
+    nonce, *behind = last.split(b'"')
     if (
-        flaw.defects != _NO_NONCE or not front.endswith((b", ", b",")) or behind.count(b'"') % 2
-        or not last.isascii() or last.find(b"\\") >= 0 or last.find(b"\n") >= 0 or last.find(b"\r") >= 0
-        or (behind[:1] != b"," if behind else last[-1:] != b'"')
+        flaw.defects != _NO_NONCE or front.rstrip()[-1] != _COMMA or len(behind) % 2 == 0
+        or (behind[0][0] != _COMMA if behind[0] else len(behind) > 1)
+        or not last.isascii() or _BACKSLASH in last or _LF in last or _CR in last
     ):
         return None
-    challenge: Challenge = known[0]
-    if not challenge.realm or challenge.nonce or (flaw.slot == CREDENTIALS and not challenge.username):
+    known: Challenge = flaw.value[0]
+    if not known.realm or known.nonce or (flaw.slot == CREDENTIALS and not known.username):
         return None
-    return flaw.slot, (Challenge(challenge.realm, nonce.decode(), challenge.username),)
+    return flaw.slot, (Challenge(known.realm, nonce.decode(), known.username),)
 
 
 def _reading(slot: int, value: object, found: Found) -> Reading:

@@ -22,12 +22,13 @@ from sipaudit.sip.headers import (
     FLAW,
     FROM,
     MARKS,
+    NONCE,
     TO,
     UNREAD,
     UNREADABLE_VIA,
     VIA,
 )
-from sipaudit.sip.line import Flaw, Reading, cut, join, read_line, read_usual
+from sipaudit.sip.line import Flaw, Reading, join, read_line, read_usual
 from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.startline import StartLine, read_start_line
 from sipaudit.sip.text import decode
@@ -36,6 +37,8 @@ MAX_LASTING = 32768    # lines of the memo
 MAX_PASSING = 8192     # lines of a few seconds: a request and its responses share Via, From, Call-ID and CSeq
 MAX_REMEMBERED = 1024  # bytes of a line; longer ones are read again each time
 MAX_START = 200        # characters of a malformed message's first line that are kept
+
+_SEMICOLON, _QUOTE, _OPEN, _CLOSE = b';"<>'
 
 Row = list[Any]
 
@@ -58,7 +61,7 @@ class Parser:
     def __init__(self, limit: int = MAX_LASTING) -> None:
         self._limit = limit
         self._passing_limit = min(limit, MAX_PASSING)
-        self._marks = MARKS if limit else {}
+        self._longest = MAX_REMEMBERED if limit else -1
         self._starts: dict[bytes, StartLine] = {}
         self._lasting: dict[bytes, Reading] = {}
         self._passing: dict[bytes, Reading] = {}
@@ -110,25 +113,31 @@ class Parser:
 
     def _learn(self, line: bytes) -> Reading | None:
         """Read a line that is in no memo, and remember it; None when it is not plain."""
-        mark = self._marks.get(line[:4])
-        if mark is None or len(line) > MAX_REMEMBERED:
+        if len(line) > self._longest:
             return self._read(line)
-        reading = self._join(line, mark) if mark else read_usual(line)
+        mark = MARKS.get(line[:1])
+        if mark is None:
+            reading = read_usual(line)
+        else:
+            front, mark, last = line.partition(mark)
+            reading = self._join(front, mark, last) if mark else None
         if reading is None:
             return self._read(line)
-        if len(self._passing) >= self._passing_limit:
-            self._passing.clear()
-        self._passing[line] = reading
+        passing = self._passing
+        if len(passing) >= self._passing_limit:
+            passing.clear()
+        passing[line] = reading
         return reading
 
-    def _join(self, line: bytes, mark: bytes) -> Reading | None:
+    def _join(self, front: bytes, mark: bytes, last: bytes) -> Reading | None:
         """Read a line by its front, which is in the memo after this; None when that cannot be done."""
-        parts = cut(line, mark)
-        if parts is None:
-            return None
-        front, last = parts
+        if _SEMICOLON in last and mark != NONCE:
+            last, semicolon, behind = last.partition(b";")
+            if _QUOTE in behind or _OPEN in behind or _CLOSE in behind:  # the mark might stand in them
+                return None
+            front += semicolon + behind
         reading = self._lasting.get(front) or self._read(front)
-        return None if reading is None else join(front, reading, last)
+        return reading and join(front, reading, last)
 
     def _read(self, line: bytes) -> Reading | None:
         """Read any line, the whole of it, and remember it; None when it is not plain."""
