@@ -8,14 +8,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from bench.captures import DATA, HERE, WORKLOADS, Workload, ensure
+from bench.captures import DATA, WORKLOADS, Workload, ensure
 from bench.measure import Cost, Failed, floor, run
 from bench.programs import PROGRAMS, Program
+from bench.readme import put
 from bench.results import Results, machine, marks, table
 
-README = HERE / "README.md"
-BEGIN, END = "<!-- measured: python -m bench --write -->\n", "<!-- end -->\n"
-PATIENCE = 60.0  # seconds: a neighbour that is slower is run once more after the warm-up, not --runs times
+PATIENCE = 180.0  # seconds: a neighbour that is slower is not run again, its warm-up is its one run
 
 
 def say(text: str) -> None:
@@ -37,10 +36,11 @@ def measure(workload: Workload, programs: Sequence[Program], runs: int) -> Resul
     """All programs once to warm up, then in turn, `runs` times. Raises Failed when one fails that began well."""
     capture, core = str(workload.path), max(os.sched_getaffinity(0))
     warm = {program: cost for program in programs if (cost := warm_up(program, capture, core)) is not None}
-    results = Results(workload, {program.name: [] for program in warm})
+    slow = [program for program, cost in warm.items() if cost.seconds > PATIENCE and program.name != "sipaudit"]
+    results = Results(workload, {program.name: [cost] if program in slow else [] for program, cost in warm.items()})
     for number in range(runs):
-        for program, first in warm.items():
-            if number and first.seconds > PATIENCE and program.name != "sipaudit":
+        for program in warm:
+            if program in slow:
                 continue
             cost = once(program, capture, core)
             results.runs[program.name].append(cost)
@@ -61,12 +61,6 @@ def warm_up(program: Program, capture: str, core: int) -> Cost | None:
 
 def once(program: Program, capture: str, core: int) -> Cost:
     return run(program.command(capture), DATA / f"{program.name}.out", core=core if program.one_core else None)
-
-
-def write(text: str) -> None:
-    """The measured part of the README, between its two markers."""
-    head, _, rest = README.read_text().partition(BEGIN)
-    README.write_text(f"{head}{BEGIN}{text}\n{END}{rest.partition(END)[2]}")
 
 
 def main() -> int:
@@ -93,7 +87,7 @@ def main() -> int:
     text = "\n".join(parts)
     print(text)
     if chosen.write:
-        write(text)
+        put("table", text)
     return 0
 
 

@@ -12,6 +12,7 @@ from collections import deque
 
 from bench.captures import DATA, SITE, WORKLOADS, ensure
 from bench.measure import run
+from bench.readme import put
 from sipaudit.pipeline import Job
 from sipaudit.report import document
 from sipaudit.run.run import Run, parsed_ahead
@@ -42,22 +43,32 @@ def processor(capture: str, stage: str) -> float:
     return run([sys.executable, "-c", call], DATA / "stages.out").processor
 
 
+def table(spent: dict[str, list[float]], messages: int) -> str:
+    """What each stage costs: the median of its runs, less that of the stage before."""
+    rows = ["| stage | seconds | \u00b5s a message |", "|---|--:|--:|"]
+    before = 0.0
+    for stage, runs in spent.items():
+        until = statistics.median(runs)
+        rows.append(f"| {stage} | {until - before:.2f} | {(until - before) / messages * 1e6:.1f} |")
+        before = until
+    return "\n".join([*rows, f"| **all** | {before:.2f} | {before / messages * 1e6:.1f} |"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.stages", description=__doc__)
     parser.add_argument("name", nargs="?", choices=WORKLOADS, default="sip", metavar="NAME")
-    workload = WORKLOADS[parser.parse_args().name]
+    parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
+    chosen = parser.parse_args()
+    workload = WORKLOADS[chosen.name]
     capture = str(ensure(workload))
     spent: dict[str, list[float]] = {stage: [] for stage in STAGES}
     for _ in range(RUNS):
         for stage in STAGES:
             spent[stage].append(processor(capture, stage))
-    before = 0.0
-    print("| stage | seconds | \u00b5s a message |\n|---|--:|--:|")
-    for stage in STAGES:
-        until = statistics.median(spent[stage])
-        print(f"| {stage} | {until - before:.2f} | {(until - before) / workload.messages * 1e6:.1f} |")
-        before = until
-    print(f"| **all** | {before:.2f} | {before / workload.messages * 1e6:.1f} |")
+    text = table(spent, workload.messages)
+    print(text)
+    if chosen.write:
+        put(f"stages {chosen.name}", text)
 
 
 if __name__ == "__main__":

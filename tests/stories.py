@@ -135,6 +135,11 @@ class Story:
         self.udp(time, (client[0], 40_053), RESOLVER, query.to_wire())
         self.udp(time + 0.001, RESOLVER, (client[0], 40_053), answer.to_wire())
 
+    def murmur(self, start: float, end: float) -> None:
+        """Somebody else's packets, one every second."""
+        for second in range(int(start), int(end)):
+            self.udp(second + 0.5, *STRANGERS, b"\x80stray")
+
     # -- what may befall a capture
 
     def without(self, lost: Callable[[Packet], bool]) -> Story:
@@ -196,7 +201,7 @@ class Handset:
 
     def __post_init__(self) -> None:
         self.contact = self.contact or f"sip:{self.user}@{at(self.place)}"
-        self.registration = self.registration or f"reg-{self.user}@{self.place[0]}"
+        self.registration = self.registration or f"reg-{self.user}@{self.place[0]}:{self.place[1]}"
 
     @property
     def aor(self) -> str:
@@ -211,13 +216,15 @@ class Handset:
         registers = method == "REGISTER"
         if call_id is None:
             self.calls += 1
-            call_id = self.registration if registers else f"call{self.calls}-{self.user}@{self.place[0]}"
+            host, port = self.place
+            call_id = self.registration if registers else f"call{self.calls}-{self.user}@{host}:{port}"
         number = self.numbers[call_id] = self.numbers.get(call_id, 0) + 1
         to = to or (self.aor if registers else CALLEE)
         self.story.branches += 1
+        by = (transport or self.transport).upper()
         said = [
             f"{method} {uri or (f'sip:{self.domain}' if registers else to)} SIP/2.0",
-            f"Via: SIP/2.0/{(transport or self.transport).upper()} {at(self.place)};branch=z9hG4bK{self.story.branches}",
+            f"Via: SIP/2.0/{by} {at(self.place)};branch=z9hG4bK{self.story.branches}",
             f"From: <{sender or self.aor}>;tag=near{call_id[:6]}", f"To: <{to}>" + (f";tag={tag}" if tag else ""),
             f"Call-ID: {call_id}", f"CSeq: {number} {method}", "Max-Forwards: 70",
             f"Contact: {contact or f'<{self.contact}>{self.parameters}'}",
@@ -380,11 +387,11 @@ class Court:
         return pipeline.analyze(pipeline.Job(paths=tuple(paths), site=where, zone="utc", **job))
 
     def _write(self, number: int, story: Story, covered: float) -> str:
-        """The capture, with a packet of somebody else where it begins."""
+        """A capture; the first one begins with a packet of somebody else."""
         path = self.folder / f"{self.count}-{number}.pcap"
         with path.open("wb") as stream:
             writer = PcapWriter(stream)
-            if covered:
+            if covered and not number:
                 writer.write(ORIGIN - covered, ethernet_frame(udp_packet(*STRANGERS, b"\x80stray")))
             for packet in story.packets if story.ordered else sorted(story.packets, key=lambda packet: packet.time):
                 writer.write(ORIGIN + packet.time, packet.frame)

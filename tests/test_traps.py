@@ -379,7 +379,7 @@ def test_a_200_with_the_contacts_of_others(court: Court, regime: str) -> None:
 
 @any_regime
 @pytest.mark.parametrize("listed", [
-    "<sip:1001@10.7.7.7>;expires=0", "<sip:1001@10.7.7.7>;expires=60, <sip:1001@10.7.7.8>;expires=70", "",
+    "<sip:1002@10.7.7.7>;expires=0", "<sip:1001@10.7.7.7>;expires=60, <sip:1001@10.7.7.8>;expires=70", "",
 ])
 def test_a_200_without_the_own_contact(court: Court, regime: str, listed: str) -> None:
     phone = handset()
@@ -450,8 +450,7 @@ def test_servers_of_equal_priority(court: Court, regime: str) -> None:
     phone.fail_over(300, registers=False)
     returns(phone, regime, EARLY)
     found = court(phone.story, minute(regime, priorities=(1, 1)))
-    assert found
-    assert {said.split()[-1] for said in found} == {"load-balanced"}
+    assert found == ([] if regime == "R0" else [f"? {UNREGISTERED} load-balanced"])
 
 
 SRV = ("sip.example.com", "SRV")
@@ -483,9 +482,9 @@ def test_dns_alone_tells_of_the_servers(court: Court, regime: str) -> None:
     phone.register(0)
     phone.fail_over(300, registers=False)
     returns(phone, regime, EARLY)
+    # without its REGISTER the line never moved to S, so that its call at P is no return
     found = court(phone.story, None, settings=told)
-    assert [said.split()[1] for said in found] == (
-        [PREMATURE] if regime == "R0" else [UNREGISTERED, *([PREMATURE] if regime == "R1" else [])])
+    assert [said.split()[1] for said in found] == [PREMATURE if regime == "R0" else UNREGISTERED]
 
 
 @any_regime
@@ -668,12 +667,18 @@ def test_a_refused_connection_is_a_failure_at_once(court: Court, regime: str) ->
 @any_regime
 def test_a_phone_that_also_speaks_where_nothing_can_be_read(court: Court, regime: str) -> None:
     phone = handset()
-    phone.story.syn(100, ("10.1.0.5", 49_200), (S[0], 5061))
-    hello = bytes.fromhex("160301002a010000260303") + bytes(32) + bytes.fromhex("000002130101000000")
-    phone.story.tcp(100.01, ("10.1.0.5", 49_200), (S[0], 5061), hello)
+    here, there = ("10.1.0.5", 49_200), (S[0], 5061)
+    hello = bytes.fromhex("160301002f0100002b0303") + bytes(32) + bytes.fromhex("00000213010100") + bytes(2)
+    sealed = bytes.fromhex("1703030040") + bytes(64)
+    phone.story.tcp(100, here, there, hello)
+    phone.story.tcp(100.01, there, here, bytes.fromhex("160303000402000000") + sealed)
+    for time in (100.02, 100.03):
+        phone.story.tcp(time, here, there, sealed)
+        phone.story.tcp(time + 0.005, there, here, sealed)
     phone.fail_over(300, registers=False)
     returns(phone, regime, EARLY)
     found = court(phone.story, minute(regime))
+    assert found
     assert {said.split()[-1] for said in found} == {"encrypted"}
 
 
@@ -1040,20 +1045,20 @@ def test_a_tap_that_never_hears_the_second_server(court: Court, regime: str) -> 
 def test_the_clock_is_set_back(court: Court, regime: str) -> None:
     phone = moved(regime)
     returns(phone, regime)
+    phone.story.murmur(310, 370)
     found = court(phone.story.retimed(lambda time: time if time < 340 else time - 40), minute(regime))
     assert all(said.startswith("?") for said in found)
 
 
 @any_regime
-@pytest.mark.parametrize("leap", [40, 7200])
+@pytest.mark.parametrize("leap", [40, 90_000])
 def test_the_clock_leaps_ahead(court: Court, regime: str, leap: int) -> None:
-    phone = handset()
-    phone.register(10, S)
-    phone.register(20, P)
-    phone.story.packets = phone.story.retimed(lambda time: time).packets
-    phone.fail_over(300, registers=regime != "R0")
+    """The binding at S of the earlier stay, which R1 may use again, seems to have run out."""
+    phone = moved(regime)
     returns(phone, regime)
-    found = court(phone.story.retimed(lambda time: time if time < 302 else time + leap), minute(regime))
+    phone.fail_over(1000, registers=regime in ("R2", "R3"))
+    returns(phone, regime, 1067)
+    found = court(phone.story.retimed(lambda time: time if time < 1002 else time + leap), minute(regime))
     assert all(said.startswith("?") for said in found)
 
 
@@ -1101,7 +1106,7 @@ def test_no_run_of_lost_packets_makes_a_fault_certain(court: Court, regime: str,
             lost = packets[first : first + length]
             found = court(phone.story.without(lambda packet, lost=lost: packet in lost), declared)
             certain += [(lost[0].time, lost[0].what, length, said) for said in found
-                        if "certain" in said or mode == "DNSTTL" and "likely" in said and "capture" not in said]
+                        if "certain" in said or ("likely" in said and "capture-complete" not in said)]
     assert certain == []
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import pcapy
 
 from sipaudit.capture import linktypes
-from sipaudit.capture.packet import Packet
+from sipaudit.capture.packet import Run
 from sipaudit.errors import InputError
 
 _OPTIMISED = 1
@@ -27,12 +27,12 @@ class BpfFilter:
         self._expression = expression
         self._programs = {link_type: self._compiled(link_type) for link_type in link_types}
 
-    def matching(self, packets: list[Packet]) -> list[Packet]:
+    def matching(self, run: Run) -> Run:
         """The packets that the expression lets through."""
-        programs = self._programs
-        for link_type in {packet[2] for packet in packets} - programs.keys():
-            programs[link_type] = self._compiled(link_type)
-        return [packet for packet in packets if programs[packet[2]].filter(packet[3])]
+        if run.link_type not in self._programs:
+            self._programs[run.link_type] = self._compiled(run.link_type)
+        matches = self._programs[run.link_type].filter
+        return run.chosen([position for position, packet in enumerate(run) if matches(packet[3])])
 
     def _compiled(self, link_type: int) -> pcapy.BPFProgram:
         try:

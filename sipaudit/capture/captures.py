@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from math import inf
@@ -17,7 +17,7 @@ from sipaudit.capture.intake import Intake
 from sipaudit.capture.layers import Inner
 from sipaudit.capture.link import by_link_type
 from sipaudit.capture.merging import Source, in_order
-from sipaudit.capture.packet import Packet
+from sipaudit.capture.packet import Run
 from sipaudit.capture.prefilter import Prefilter
 from sipaudit.capture.tshark import BEYOND_US, INSTALL_HINT, check_keylog, tshark_available, tshark_stream
 from sipaudit.errors import InputError
@@ -77,57 +77,53 @@ class Captures:
             raise InputError(f"has packets of link type {names}, which only tshark can read", fix=fix, file=file.path)
 
     def __iter__(self) -> Iterator[Item]:
-        own = self._own()
-        if self._engine == TSHARK:
-            own = (item for item in own if not isinstance(item, Datagram))
-            return self._with_tshark(own, None)
-        if self._engine == LIBPCAP or tshark_available() is None:
-            return own
-        if self._strange:
-            return self._with_tshark(own, None)
-        if self._keylog is not None or any(file.secrets for file in self._files):
-            return self._with_tshark(own, BEYOND_US)
-        if any(file.first is None for file in self._files):  # a pipe that cannot be read again
-            return own
-        return self._with_tshark_when_needed(own)
+        return chain.from_iterable(self._items(self._own()))
 
-    def _own(self) -> Iterator[Item]:
-        """What we read ourselves."""
+    def _items(self, own: Iterator[tuple[int, list[Item]]]) -> Iterator[Iterable[Item]]:
+        """Several items at a time, for a step of a generator with each would cost as much as all else in this file."""
+        everything = chain.from_iterable(items for _, items in own)
+        if self._engine == TSHARK:
+            yield self._with_tshark((item for item in everything if not isinstance(item, Datagram)), None)
+        elif self._engine == LIBPCAP or tshark_available() is None:
+            yield everything
+        elif self._strange:
+            yield self._with_tshark(everything, None)
+        elif self._keylog is not None or any(file.secrets for file in self._files):
+            yield self._with_tshark(everything, BEYOND_US)
+        elif any(file.first is None for file in self._files):  # a pipe that cannot be read again
+            yield everything
+        else:
+            yield from self._with_tshark_when_needed(own)
+
+    def _own(self) -> Iterator[tuple[int, list[Item]]]:
+        """What we read ourselves, run by run, each with the index of its capture."""
         decoder = Decoder(self.health)
         decoder.streams.sip_ports.update(self._sip_ports)
-        decode = decoder.decode
-        for capture, packets in in_order(self._sources()):
-            for packet in packets:
-                item = decode(packet, capture)
-                if item is None:
-                    continue
-                if isinstance(item, list):
-                    yield from item
-                else:
-                    yield item
-        yield from decoder.finish()
+        for capture, run in in_order(self._sources()):
+            yield capture, decoder.run(run, capture)
+        yield 0, decoder.finish()
 
-    def _sources(self) -> Iterator[Source[Packet]]:
+    def _sources(self) -> Iterator[Source[Run]]:
         for index, file in enumerate(self._files):
             first = -inf if file.first is None else file.first
             if self._until is None or first <= self._until:
-                yield Source(index, first, partial(self._packets, index))
+                yield Source(index, first, partial(self._runs, index))
 
-    def _packets(self, index: int) -> Iterator[list[Packet]]:
+    def _runs(self, index: int) -> Iterator[Run]:
         health = self.health[index]
         intake = Intake(health, self.prefilter, self._bpf, self._until)
-        return intake.packets(batches(self._files[index], health, self._progress))
+        return intake.runs(batches(self._files[index], health, self._progress))
 
-    def _with_tshark_when_needed(self, own: Iterator[Item]) -> Iterator[Item]:
-        """tshark is started when the first packet comes that needs it: nothing before can be its message."""
-        for item in own:
-            undecoded = self.health[item.capture].undecoded
+    def _with_tshark_when_needed(self, own: Iterator[tuple[int, list[Item]]]) -> Iterator[Iterable[Item]]:
+        """tshark is started with the first packets that need it: nothing before can be its message."""
+        for capture, items in own:
+            undecoded = self.health[capture].undecoded
             if "websocket" in undecoded or "sctp" in undecoded:
-                yield from self._with_tshark(chain((item,), own), BEYOND_US)
+                yield self._with_tshark(chain(items, chain.from_iterable(items for _, items in own)), BEYOND_US)
                 return
-            yield item
+            yield items
         if any(kind in health.undecoded for health in self.health for kind in _BEYOND_US):
-            yield from self._with_tshark(own, BEYOND_US)
+            yield self._with_tshark(iter(()), BEYOND_US)
 
     def _with_tshark(self, own: Iterator[Item], only: frozenset[str] | None) -> Iterator[Item]:
         """Our items with tshark's messages among them; what it has read is no longer undecoded."""

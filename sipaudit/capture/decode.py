@@ -1,38 +1,43 @@
-"""From one captured packet to what it says about SIP.
+"""From captured packets to what they say about SIP.
 
-`Decoder.decode` is two roads to the same place.  The short one is flat, for what nearly every SIP packet is (IPv4
-without options, whole, UDP, on Ethernet or Linux cooked, at most two VLAN tags); it decides nothing that the other
-would decide differently, and hands over whenever it is not sure.  The long one peels header after header.
+There are two roads to the same place.  The short one, in `Decoder.run`, is flat, for what nearly every SIP packet is
+(IPv4 without options, whole, UDP, on Ethernet or Linux cooked, at most two VLAN tags); it decides nothing that the
+other would decide differently, and hands over whenever it is not sure.  The long one peels header after header.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from struct import Struct as Layout
 
-from sipaudit.capture.fragments import Fragments
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.ip import UDP, Fragment, IpPacket, behind_extensions, parse_ip
-from sipaudit.capture.layers import NESTING, Stop, descend
-from sipaudit.capture.link import by_link_type
+from sipaudit.capture.ip import UDP
 from sipaudit.capture.linktypes import ETHERNET, LINUX_SLL
-from sipaudit.capture.packet import Packet
-from sipaudit.capture.transports import Origin, Result, Transports
-from sipaudit.capture.tunnel import tunnelled
+from sipaudit.capture.long_road import LongRoad
+from sipaudit.capture.packet import Packet, Run
+from sipaudit.capture.transports import Transports
 from sipaudit.sip.datagram import Datagram, Item
-from sipaudit.sip.framing import looks_like_sip
+from sipaudit.sip.framing import looks_like_sip, surely_sip
 
-TUNNELS = 8  # tunnels inside one another; an ERSPAN mirror of VXLAN with GRE in it has three
 ADVANCE = 0.5  # seconds of capture time between two looks at the deadlines of streams
 
-# EtherType, version, IHL and TOS; total length; fragment, TTL and protocol; UDP length
-_IP4_UDP = Layout(">IHxxIxx8xxxxxH")
-_SHORT_ROADS = {ETHERNET: 14, LINUX_SLL: 16}  # link types of the short road, and where their payload begins
-_SHORTEST = 16 + 2 * 4 + 28  # the longest link header of the short road, IPv4 and UDP
-# Most messages begin so; `looks_like_sip` says yes to each, and would take a third of the short road to say it
-_USUAL_STARTS = (b"SIP/2.0 ", b"REGISTER sip:", b"INVITE sip:", b"SUBSCRIBE sip:", b"NOTIFY sip:", b"OPTIONS sip:")
+_ROADS = {ETHERNET: 14, LINUX_SLL: 16}  # link types of the short road, and how long their headers are without tags
+_TAGS = 2
 _VLAN = frozenset((b"\x81\x00", b"\x88\xa8", b"\x91\x00"))
-_IP = (b"\x08\x00", b"\x86\xdd")
+_ETHERTYPES = (b"\x08\x00", b"\x86\xdd")
+# EtherType and the first two bytes of IPv4: no options, any DSCP, no ECN
+_IP4 = frozenset(b"\x08\x00\x45" + bytes((dscp << 2,)) for dscp in range(64))
+# Bytes 6 to 9 of IPv4: no fragment, any TTL, UDP; with the first of them
+_UDP = {bytes((flags, 0, ttl, UDP)): flags for flags in (0x00, 0x40) for ttl in range(256)}
+# Sender's MAC, what _IP4 has, total length, identification, what _UDP has, addresses and ports, UDP length, payload
+_FIELDS = {
+    header: [Layout(f">6x6s{header - 14 + 4 * tags}x4sH2s4sxx12sHxx14s").unpack_from for tags in range(_TAGS + 1)]
+    for header in _ROADS.values()
+}
+_SHORTEST = 16 + 4 * _TAGS + 20 + 8 + 14  # bytes of a packet in which all of these lie
+_UDP_SHORTEST = 8 + 14
+_BEGINNINGS = 4096  # beginnings remembered: few for responses, but a request's has some of its URI
 _COOKED_ETHERNET = b"\x00\x01\x00\x06"  # ARPHRD_ETHER with a 6 byte address
 
 
@@ -45,117 +50,101 @@ class Decoder:
 
     def __init__(self, health: Sequence[CaptureHealth]) -> None:
         self._health = health
-        self._fragments = Fragments(health)
-        self._transports = Transports(health)
-        self._flows = self._transports.flows
-        self._duplicates = self._transports.duplicates
-        self.streams = self._transports.streams
+        transports = Transports(health)
+        self._flows = transports.flows
+        self._duplicates = transports.duplicates
+        self._long_road = LongRoad(health, transports)
+        self.streams = transports.streams
         self._since = self._until = 0.0  # the capture time in which no deadline of a stream is looked at
+        self._beginnings: set[bytes] = set()  # of payloads that are SIP, whatever follows
 
-    def decode(self, packet: Packet, capture: int) -> Item | list[Item] | None:
+    def decode(self, packet: Packet, capture: int) -> list[Item]:
         """What one packet completes: nothing, one message, or several items."""
-        time, frame, link_type, data, _ = packet
-        if not self._since <= time < self._until and (due := self._advance(time)):
-            return due + _listed(self.decode(packet, capture))
-        at = _SHORT_ROADS.get(link_type, 0)
-        if not at or len(data) < _SHORTEST:
-            return self._counted(capture, self._layered(packet, capture))
-        if data[at - 2] != 8:
-            at = _behind_tags(data, at)
-        kind, total, carried, length = _IP4_UDP.unpack_from(data, at - 2)
-        end = at + total
-        if kind & 0xFFFFFF00 != 0x08004500 or carried & 0x3FFF00FF != UDP or length != total - 20 or end > len(data):
-            return self._counted(capture, self._untagged(packet, capture, at))
-        payload = data[at + 28 : end]
-        if not (payload.startswith(_USUAL_STARTS) or looks_like_sip(payload)) or (
-            link_type == LINUX_SLL and data[2:6] != _COOKED_ETHERNET
-        ):
-            return self._counted(capture, self._untagged(packet, capture, at))
-        if self._duplicates.seen(time, data[at:end]):
-            self._health[capture].duplicates += 1
-            return None
-        flow = self._flows.young.get(data[at + 12 : at + 24] + data[6:12]) or self._flows.get(
-            "udp", data[at + 12 : at + 20], data[at + 20 : at + 24], data[6:12]
-        )
-        return Datagram(time, capture, frame, flow, payload)
+        time, frame, link_type, data, wire_length = packet
+        return self.run(Run(data, link_type, [time], [frame], [0], [len(data)], wire_length), capture)
+
+    def run(self, run: Run, capture: int) -> list[Item]:
+        """What packets complete, one after the other.
+
+        One loop on purpose: a function called for each packet, or an object made for it, would be dearer than its work.
+        """
+        buffer, link_type = run.buffer, run.link_type
+        header = _ROADS.get(link_type, 14)
+        shortest = _SHORTEST if link_type in _ROADS else inf
+        fields_behind, is_cooked = _FIELDS[header], link_type == LINUX_SLL
+        fields_at = fields_behind[0]
+        streams, duplicates, flows, beginnings = self.streams, self._duplicates, self._flows, self._beginnings
+        since, until, bound = self._since, self._until, duplicates.bound
+        recent, older, young = duplicates.recent, duplicates.older, flows.young
+        items: list[Item] = []
+        add = items.append
+        for time, frame, start, length in zip(run.times, run.frames, run.offsets, run.lengths, strict=True):
+            if not since <= time < until:
+                since, until = self._since, self._until = time - ADVANCE, time + ADVANCE
+                if streams:
+                    items += streams.advance(time)
+            if length >= shortest:
+                at = start + header
+                fields = fields_at(buffer, start)
+                if fields[1] not in _IP4:
+                    tags = _tags(buffer, at)
+                    at += 4 * tags
+                    fields = fields_behind[tags](buffer, start)
+                mac, ip4, total, identification, udp, ends, size, beginning = fields
+                end = at + total
+                if (
+                    ip4 in _IP4 and udp in _UDP and size == total - 20 and size >= _UDP_SHORTEST
+                    and end <= start + length
+                    and (beginning in beginnings or self._is_message(beginning, buffer[at + 28 : end]))
+                    and not (is_cooked and buffer[start + 2 : start + 6] != _COOKED_ETHERNET)
+                ):
+                    key = identification + buffer[at + 12 : at + 40]
+                    payload = buffer[at + 28 : end]
+                    if key in recent or key in older or len(recent) >= bound:
+                        if duplicates.repeated(key, (time, _UDP[udp], payload)):
+                            self._health[capture].duplicates += 1
+                            continue
+                        recent, older = duplicates.recent, duplicates.older
+                    else:
+                        recent[key] = time, _UDP[udp], payload
+                    flow = young.get(ends + mac)
+                    if flow is None:
+                        flow = flows.get("udp", ends[:8], ends[8:], mac)
+                        young = flows.young
+                    add(Datagram(time, capture, frame, flow, payload))
+                    continue
+            packet = time, frame, link_type, buffer[start : start + length], run.wire_length
+            items += self._otherwise(packet, capture)
+            recent, older, young = duplicates.recent, duplicates.older, flows.young
+        return items
 
     def finish(self) -> list[Item]:
         """The captures have ended: what streams still hold; incomplete fragments are counted."""
-        self._fragments.finish()
+        self._long_road.finish()
         return self.streams.finish()
 
-    def _advance(self, time: float) -> list[Item]:
-        self._since, self._until = time - ADVANCE, time + ADVANCE
-        return self.streams.advance(time)
+    def _otherwise(self, packet: Packet, capture: int) -> list[Item]:
+        """The long road, from behind the link headers of the short one where those are what it knows."""
+        _, _, link_type, data, _ = packet
+        at = _ROADS.get(link_type)
+        if at is None or (link_type == LINUX_SLL and data[2:6] != _COOKED_ETHERNET):
+            return self._long_road.items(packet, capture)
+        at += 4 * _tags(data, at)
+        if data[at - 2 : at] not in _ETHERTYPES:
+            return self._long_road.items(packet, capture)
+        return self._long_road.items_of_ip(packet, capture, at, data[6:12])
 
-    def _counted(self, capture: int, result: Result) -> Item | list[Item] | None:
-        """What a road led to; a packet that it led nowhere is counted."""
-        if not isinstance(result, Stop):
-            return result
-        result.count(self._health[capture])
-        return None
-
-    def _untagged(self, packet: Packet, capture: int, at: int) -> Result:
-        """The long road from where the short one left it: the link header and its tags end at `at`."""
-        time, frame, link_type, data, wire_length = packet
-        if data[at - 2 : at] not in _IP or (link_type == LINUX_SLL and data[2:6] != _COOKED_ETHERNET):
-            return self._layered(packet, capture)
-        missing = wire_length > len(data)
-        return self._network(Origin(time, capture, frame, (), data[6:12]), parse_ip(data[at:], missing), missing)
-
-    def _layered(self, packet: Packet, capture: int) -> Result:
-        """The long road from its beginning: link headers, one after the other."""
-        time, frame, link_type, data, wire_length = packet
-        below = descend(by_link_type(link_type, data))
-        if isinstance(below, Stop):
-            return below
-        missing = wire_length > len(data)
-        return self._network(Origin(time, capture, frame, (), below.mac), parse_ip(below.data, missing), missing)
-
-    def _network(self, origin: Origin, ip: IpPacket | Stop, missing: bool) -> Result:
-        """From an IP packet through what it tunnels to a transport. `missing`: the snap length cut the frame."""
-        for _ in range(TUNNELS + 1):
-            if isinstance(ip, Stop):
-                return ip
-            if ip.fragment is not None:
-                whole = self._defragmented(origin, ip, ip.fragment)
-                if whole is None or isinstance(whole, Stop):
-                    return whole
-                ip, frames = whole
-                origin = Origin(origin.time, origin.capture, origin.frame, frames, origin.mac)
-            inner = tunnelled(ip)
-            if inner is None:
-                return self._transports.read(origin, ip)
-            below = descend(inner)
-            if isinstance(below, Stop):
-                return below
-            origin = Origin(origin.time, origin.capture, origin.frame, origin.frames, below.mac)
-            ip = parse_ip(below.data, missing)
-        return NESTING
-
-    def _defragmented(
-        self, origin: Origin, ip: IpPacket, fragment: Fragment
-    ) -> tuple[IpPacket, tuple[int, ...]] | Stop | None:
-        """The datagram that this fragment completes, with its frames; a fragment mirrored twice counts once."""
-        if self._transports.repeated(origin, ip.datagram):
-            return None
-        frames = origin.frames or (origin.frame,)
-        whole = self._fragments.add(origin.time, origin.capture, frames, ip, fragment)
-        if whole is None:
-            return None
-        packet = behind_extensions(whole[0])
-        if isinstance(packet, Stop):
-            return packet
-        return Stop("fragment-nested") if packet.fragment else (packet, whole[1])
+    def _is_message(self, beginning: bytes, payload: bytes) -> bool:
+        if not surely_sip(beginning):
+            return looks_like_sip(payload)
+        if len(self._beginnings) < _BEGINNINGS:
+            self._beginnings.add(beginning)
+        return True
 
 
-def _behind_tags(data: bytes, at: int) -> int:
-    """Where what two VLAN tags at the most carry begins."""
-    for _ in range(2):
-        if data[at - 2 : at] in _VLAN:
-            at += 4
-    return at
-
-
-def _listed(items: Item | list[Item] | None) -> list[Item]:
-    return items if isinstance(items, list) else [] if items is None else [items]
+def _tags(data: bytes, at: int) -> int:
+    """How many VLAN tags stand before what begins at `at` without them; two are looked for."""
+    for tags in range(_TAGS):
+        if data[at + 4 * tags - 2 : at + 4 * tags] not in _VLAN:
+            return tags
+    return _TAGS

@@ -6,9 +6,17 @@ A duplicate is the same IP datagram but for TTL or hop limit, DSCP and header ch
 
 from __future__ import annotations
 
+from sipaudit.capture.ip import UDP
+
 WINDOW = 0.020
 
+Sighting = tuple[float, int, bytes]
+"""What is remembered of a packet beside its key: `(time, kind, rest)`, where `kind` tells packets apart whose keys are
+made of other fields."""
+Key = bytes | tuple[bytes, int, bytes]
+
 _SHORTEST = 20  # an IPv4 header
+_ANY4, _ANY6 = -4, -6  # kinds
 _ECN4 = 0x03   # byte 1 of IPv4 without DSCP (RFC 3168 5)
 _REST6 = 0x3F  # byte 1 of IPv6 without DSCP: ECN and flow label
 _DSCP6 = 0x0F  # byte 0 of IPv6 holds the upper bits of DSCP beside the version
@@ -21,46 +29,53 @@ class Duplicates:
     across the step and no others.  `window` in seconds.
     """
 
-    __slots__ = ("_bound", "_older", "_recent", "_window")
+    __slots__ = ("_window", "bound", "older", "recent")
 
     def __init__(self, window: float = WINDOW, bound: int = 4096) -> None:
         self._window = window
-        self._bound = bound
-        self._recent: dict[bytes, tuple[float, bytes]] = {}
-        self._older: dict[bytes, tuple[float, bytes]] = {}
+        self.bound = bound
+        self.recent: dict[Key, Sighting] = {}
+        self.older: dict[Key, Sighting] = {}
 
     def __len__(self) -> int:
         """How many packets are remembered."""
-        return len(self._recent) + len(self._older)
+        return len(self.recent) + len(self.older)
 
     def seen(self, time: float, ip: bytes) -> bool:
         """Whether this IP packet (from its header to its end, captured at `time`) is a duplicate."""
         if len(ip) < _SHORTEST:
             return False
-        # Lengths, identification, addresses, ports and checksum nearly always tell packets apart, and cheaply.
-        key = ip[2:8] + ip[12:40] if ip[0] < 0x50 else ip[4:7] + ip[8:60]
-        recent = self._recent
-        known = recent.get(key) or self._older.get(key)
-        if known is not None and not _is_same(known[1], ip):
-            key = _essence(ip)
-            known = recent.get(key) or self._older.get(key)
-            if known is not None and not _is_same(known[1], ip):
-                known = None
-        if known is not None and -self._window <= time - known[0] <= self._window:
-            return True
-        if len(recent) >= self._bound:
-            self._older = recent
-            self._recent = recent = {}
-        recent[key] = (time, ip)
+        if ip[0] >= 0x50:
+            key = bytes((ip[0] & ~_DSCP6, ip[1] & _REST6)) + ip[2:7] + ip[8:60]
+            return self.repeated(key, (time, _ANY6, ip[60:]))
+        if _is_plain_udp(ip):
+            return self.repeated(ip[4:6] + ip[12:40], (time, ip[6], ip[28:]))
+        key = ip[:1] + bytes((ip[1] & _ECN4,)) + ip[2:8] + ip[9:10] + ip[12:40]
+        return self.repeated(key, (time, _ANY4, ip[28:]))
+
+    def repeated(self, key: bytes, sighting: Sighting) -> bool:
+        """The same for an IPv4 packet that was taken apart: whole, UDP, no options, no ECN.
+
+        `key` is its identification (bytes 4 and 5) and bytes 12 to 39: addresses, ports, length, checksum and the
+        beginning of the payload, which nearly always tell packets apart, and cheaply.  The kind is byte 6, with DF, and
+        the rest is the payload.
+        """
+        place: Key = key
+        known = self.recent.get(place) or self.older.get(place)
+        if known is not None:
+            if known[1] != sighting[1] or known[2] != sighting[2]:
+                place = (key, sighting[1], sighting[2])
+                known = self.recent.get(place) or self.older.get(place)
+            if known is not None and -self._window <= sighting[0] - known[0] <= self._window:
+                return True
+        if len(self.recent) >= self.bound:
+            self.older = self.recent
+            self.recent = {}
+        self.recent[place] = sighting
         return False
 
 
-def _is_same(one: bytes, other: bytes) -> bool:
-    return len(one) == len(other) and _essence(one) == _essence(other)
-
-
-def _essence(ip: bytes) -> bytes:
-    """The packet without what routers and mirrors may change."""
-    if ip[0] < 0x50:
-        return ip[:1] + bytes((ip[1] & _ECN4,)) + ip[2:8] + ip[9:10] + ip[12:]
-    return bytes((ip[0] & ~_DSCP6, ip[1] & _REST6)) + ip[2:7] + ip[8:]
+def _is_plain_udp(ip: bytes) -> bool:
+    """Whether nothing of the header tells packets apart but what `repeated` is given."""
+    total = ip[2] << 8 | ip[3]
+    return ip[0] == 0x45 and not ip[1] & _ECN4 and total == len(ip) and not (ip[6] & 0x3F or ip[7]) and ip[9] == UDP

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from sipaudit.capture import formats, linktypes
 from sipaudit.capture.files import CaptureFile
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.packet import Packet
+from sipaudit.capture.packet import Packet, Run
 from sipaudit.capture.records import Records
 from sipaudit.capture.streams import chunks, opened
 from sipaudit.capture.tunnel import TUNNEL_PORTS
@@ -27,9 +27,9 @@ class Feed:
     `without_udp` leaves out UDP that is no tunnel.
     """
 
-    def __init__(self, packets: Iterable[list[Packet]], secrets: Sequence[bytes], *, without_udp: bool) -> None:
+    def __init__(self, runs: Iterable[Run], secrets: Sequence[bytes], *, without_udp: bool) -> None:
         self.frames = array("L")
-        self._packets = packets
+        self._runs = runs
         self._secrets = secrets
         self._without_udp = without_udp
         self._error: Exception | None = None
@@ -70,8 +70,8 @@ class Feed:
             writer.write(time, data, wire_length or None, interface=interfaces[link_type])
 
     def _wanted(self) -> Iterator[Packet]:
-        for packets in self._packets:
-            for packet in packets:
+        for run in self._runs:
+            for packet in run:
                 if not (self._without_udp and _is_plain_udp(packet)):
                     yield packet
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop
 
-from sipaudit.sip.datagram import Flow, flow
+from sipaudit.sip.datagram import Flow, endpoint
 
 YOUNG = 1 << 16  # flows in one generation; two are kept: both directions of 65,000 phones, about 60 MB at the most
+
+ENDS = 1 << 15  # transport addresses remembered: a server takes part in all flows, a phone in two
 
 _NO_MAC = b"\0\0\0\0\0\0"
 
@@ -45,9 +48,16 @@ def host(address: bytes) -> str:
 
 def _made(transport: str, addresses: bytes, ports: bytes, mac: bytes) -> Flow:
     half = len(addresses) // 2
-    return flow(
-        transport,
-        host(addresses[:half]), int.from_bytes(ports[:2], "big"),
-        host(addresses[half:]), int.from_bytes(ports[2:], "big"),
-        mac.hex() if mac and mac != _NO_MAC else None,
+    source_host, source_port, source = _end(addresses[:half], ports[:2])
+    destination_host, destination_port, destination = _end(addresses[half:], ports[2:])
+    source_mac = mac.hex() if mac and mac != _NO_MAC else None
+    return Flow(
+        transport, source_host, source_port, destination_host, destination_port, source, destination, source_mac
     )
+
+
+@lru_cache(ENDS)
+def _end(address: bytes, port: bytes) -> tuple[str, int, str]:
+    """A transport address: host, port, and both in one."""
+    name, number = host(address), int.from_bytes(port, "big")
+    return name, number, endpoint(name, number)

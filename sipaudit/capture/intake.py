@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from sipaudit.capture.bpf import BpfFilter
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.packet import Batch, Packet
+from sipaudit.capture.packet import Batch, Run, Span
 from sipaudit.capture.prefilter import Prefilter
 
 STEP_BACK = 1.0  # seconds; less is the jitter of capture queues
@@ -30,58 +30,52 @@ class Intake:
         self._until = until
         self._before: float | None = None  # time of the packet before
 
-    def packets(self, batches: Iterable[Batch]) -> Iterator[list[Packet]]:
-        """What is worth decoding, in lists that are never empty."""
+    def runs(self, batches: Iterable[Batch]) -> Iterator[Run]:
+        """What is worth decoding, in runs that are never empty."""
         for batch in batches:
-            packets, over = self._taken(batch)
+            run, over = self._taken(batch)
             if self._bpf is not None:
-                packets = self._bpf.matching(packets)
-            if packets:
-                yield packets
+                run = self._bpf.matching(run)
+            if run:
+                yield run
             if over:
                 return
 
-    def _taken(self, batch: Batch) -> tuple[list[Packet], bool]:
+    def _taken(self, batch: Batch) -> tuple[Run, bool]:
         """The packets of a batch that go on, and whether the end asked for has come."""
         sifted = self._prefilter.sift(batch)
-        if sifted is None:
-            packets = batch.packets()
-            times = [packet[0] for packet in packets]
-        else:
-            packets, times = sifted.packets, sifted.times.tolist()
-        ordered = sorted(times)
-        if self._until is not None and ordered[-1] > self._until:
-            return self._up_to(self._until, batch), ordered[-1] > self._until + _DISORDER
-        self._note(range(batch.first_frame, batch.first_frame + len(times)), times, ordered)
-        if sifted is None:
-            self._prefilter.consider(packets)
-        else:
-            self._count("rtp-like", sifted.rtp)
-            self._count("udp", sifted.udp)
-        return packets, False
+        span = sifted.span
+        if self._until is not None and span.latest > self._until:
+            return self._up_to(self._until, batch.run()), span.latest > self._until + _DISORDER
+        self._note(span, batch.run)
+        self._count("rtp-like", sifted.rtp)
+        self._count("udp", sifted.udp)
+        return sifted.packets, False
 
-    def _up_to(self, until: float, batch: Batch) -> list[Packet]:
-        packets = [packet for packet in batch.packets() if packet[0] <= until]
-        times = [packet[0] for packet in packets]
-        if times:
-            self._note([packet[1] for packet in packets], times, sorted(times))
-        return packets
+    def _up_to(self, until: float, run: Run) -> Run:
+        run = run.chosen([position for position, time in enumerate(run.times) if time <= until])
+        if run:
+            self._note(run.span(), lambda: run)
+        return run
 
     def _count(self, kind: str, number: int) -> None:
         if number:
             self._health.content[kind] += number
 
-    def _note(self, frames: Sequence[int], times: list[float], ordered: list[float]) -> None:
-        """Count packets and their time, and look for steps of the clock; `ordered` are the times, sorted."""
+    def _note(self, span: Span, run: Callable[[], Run]) -> None:
+        """Count packets and their time, and look for steps of the clock; `run` gives the packets where one is likely."""
         health = self._health
-        health.packets += len(times)
+        health.packets += span.count
         if health.first is None:
-            health.first = times[0]
-        health.last = ordered[-1] if health.last is None else max(health.last, ordered[-1])
-        before = times[0] if self._before is None else self._before
-        if times != ordered or ordered[0] < before - STEP_BACK or ordered[-1] - before > LEAP:
-            for frame, time in zip(frames, times, strict=True):
-                if not -STEP_BACK <= time - before <= LEAP:
-                    health.clock_step(frame, time, time - before)
-                before = time
-        self._before = times[-1]
+            health.first = span.first
+        health.last = span.latest if health.last is None else max(health.last, span.latest)
+        before = span.first if self._before is None else self._before
+        if not span.ordered or span.earliest < before - STEP_BACK or span.latest - before > LEAP:
+            self._look_for_steps(before, run())
+        self._before = span.last
+
+    def _look_for_steps(self, before: float, run: Run) -> None:
+        for time, frame in zip(run.times, run.frames, strict=True):
+            if not -STEP_BACK <= time - before <= LEAP:
+                self._health.clock_step(frame, time, time - before)
+            before = time

@@ -8,14 +8,15 @@ mask does not fully understand is kept.
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sipaudit.capture import linktypes
 from sipaudit.capture.link import VLAN_TAGS
-from sipaudit.capture.packet import Batch, Packet
+from sipaudit.capture.packet import Batch, Run, Span
+from sipaudit.capture.prefilter import Sifted
 from sipaudit.capture.tunnel import TUNNEL_PORTS
 
 Mask = NDArray[np.bool_]
@@ -46,33 +47,26 @@ _KIND[[0x0800, 0x86DD, *VLAN_TAGS]] = [4, 6, *(_TAG for _ in VLAN_TAGS)]
 _SWAP = sys.byteorder == "little"
 
 
-class Sifted(NamedTuple):
-    """What remains of a batch: `packets`; `rtp` and `udp` were dropped; `times` are those of all packets."""
-
-    packets: list[Packet]
-    rtp: int
-    udp: int
-    times: NDArray[np.float64]
-
-    def ordered(self) -> bool:
-        """Whether no packet is earlier than the one before it."""
-        return bool((self.times[1:] >= self.times[:-1]).all())
-
-
 def sift(batch: Batch) -> Sifted:
     """Drop what is surely not ours."""
     rows = np.frombuffer(batch.rows, np.uint32).reshape(-1, 4)
     times = rows[:, 0] + rows[:, 1] / 1_000_000
     dropped, rtp = _dropped(batch, rows)
     kept = np.flatnonzero(~dropped)
-    buffer, link_type, first = batch.buffer, batch.link_type, batch.first_frame
-    packets: list[Packet] = [
-        (time, first + index, link_type, buffer[offset : offset + length], 0)
-        for time, index, (_, _, offset, length) in zip(
-            times[kept].tolist(), kept.tolist(), rows[kept].tolist(), strict=True
-        )
-    ]
-    return Sifted(packets, rtp, len(rows) - len(kept) - rtp, times)
+    columns = rows[kept]
+    run = Run(
+        batch.buffer, batch.link_type, times[kept].tolist(), (kept + batch.first_frame).tolist(),
+        columns[:, 2].tolist(), columns[:, 3].tolist(),
+    )
+    return Sifted(run, rtp, len(rows) - len(kept) - rtp, _span(times))
+
+
+def _span(times: NDArray[np.float64]) -> Span:
+    ordered = bool((times[1:] >= times[:-1]).all())
+    first, last = float(times[0]), float(times[-1])
+    if ordered:
+        return Span(len(times), first, last, first, last, ordered)
+    return Span(len(times), first, last, float(times.min()), float(times.max()), ordered)
 
 
 def _dropped(batch: Batch, rows: NDArray[np.uint32]) -> tuple[Mask, int]:

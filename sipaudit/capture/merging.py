@@ -3,59 +3,66 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from math import inf
-from operator import itemgetter
-from typing import Any, Generic, NamedTuple, TypeVar
-
-Timed = TypeVar("Timed", bound=tuple[Any, ...])
-"""A tuple that begins with its time in seconds since the epoch, as a packet does."""
-
-_time = itemgetter(0)
+from typing import Generic, NamedTuple, Protocol, Self, TypeVar, cast
 
 
-class Source(NamedTuple, Generic[Timed]):
-    """A capture to come: its index, the time of its first packet, and how to start reading it (never empty lists)."""
+class Timed(Protocol):
+    """What comes one after the other: `times` are seconds since the epoch, `part` is what lies between two positions."""
+
+    @property
+    def times(self) -> Sequence[float]: ...
+
+    def part(self, begin: int, end: int) -> Self: ...
+
+
+AnyRun = TypeVar("AnyRun", bound=Timed)
+
+
+class Source(NamedTuple, Generic[AnyRun]):
+    """A capture to come: its index, the time of its first packet, and how to start reading it (never empty runs)."""
 
     capture: int
     first: float
-    read: Callable[[], Iterator[list[Timed]]]
+    read: Callable[[], Iterator[AnyRun]]
 
 
-class _Reading(Generic[Timed]):
-    """A capture that has been begun: the list at hand, and where in it we are."""
+class _Reading(Generic[AnyRun]):
+    """A capture that has been begun: the run at hand, and where in it we are."""
 
-    def __init__(self, source: Source[Timed]) -> None:
+    def __init__(self, source: Source[AnyRun]) -> None:
         self.capture = source.capture
-        self._lists = source.read()
-        self._list: list[Timed] = []
+        self._runs = source.read()
+        self._run: AnyRun | None = None
         self._position = 0
 
     def head(self) -> float | None:
         """The time of the next packet, None at the end."""
-        if self._position == len(self._list):
-            self._list = next(self._lists, [])
+        if self._run is None or self._position == len(self._run.times):
+            self._run = next(self._runs, None)
             self._position = 0
-        return self._list[self._position][0] if self._list else None
+        return None if self._run is None else self._run.times[self._position]
 
-    def take(self, limit: float) -> list[Timed]:
+    def take(self, limit: float) -> AnyRun:
         """The packets at hand up to a time; at least the next one, when that is not later."""
-        begin, whole = self._position, self._list
-        self._position = len(whole) if limit == inf else bisect_right(whole, limit, lo=begin, key=_time)
-        return whole if self._position - begin == len(whole) else whole[begin : self._position]
+        begin, run = self._position, cast(AnyRun, self._run)
+        end = len(run.times) if limit == inf else bisect_right(run.times, limit, lo=begin)
+        self._position = end
+        return run if end - begin == len(run.times) else run.part(begin, end)
 
 
-def in_order(sources: Iterable[Source[Timed]]) -> Iterator[tuple[int, list[Timed]]]:
+def in_order(sources: Iterable[Source[AnyRun]]) -> Iterator[tuple[int, AnyRun]]:
     """Runs of packets, each with the index of its capture.
 
     A capture is opened only when the others have come to its first packet, so a set of ring files needs one open file.
     Within a capture the order of the file is kept, even where its clock steps back.
     """
     waiting = sorted(sources, key=lambda source: (source.first, source.capture), reverse=True)
-    begun: list[tuple[float, int, _Reading[Timed]]] = []
+    begun: list[tuple[float, int, _Reading[AnyRun]]] = []
 
-    def push(reading: _Reading[Timed]) -> None:
+    def push(reading: _Reading[AnyRun]) -> None:
         head = reading.head()
         if head is not None:
             heappush(begun, (head, reading.capture, reading))

@@ -1,20 +1,84 @@
-"""A packet as it comes from a file, before anything of it is understood; alone, and in batches."""
+"""Packets as they come from a file, before anything of them is understood: alone, in batches and in runs."""
 
 from __future__ import annotations
 
-from struct import iter_unpack
-from typing import NamedTuple
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+from msgspec import Struct
 
 Packet = tuple[float, int, int, bytes, int]
 """`(time, frame, link_type, data, wire_length)`.
 
 `time` seconds since the epoch, microsecond resolution (finer is cut); `frame` Wireshark's number, from 1;
 `link_type` the LINKTYPE of capture files (`linktypes.py`); `data` the captured bytes; `wire_length` the length
-before the snap length cut it, 0 where the reader does not know.  A plain tuple, because millions are made.
+before the snap length cut it, 0 where the reader does not know.
 """
 
-ROW = "=IIII"
 ROW_SIZE = 16
+
+Value = TypeVar("Value")
+
+
+class Span(NamedTuple):
+    """When some packets were captured: how many, the time of the `first` and the `last` one, the `earliest` and the
+    `latest` time, and whether each is as late as the one before it or later (`ordered`)."""
+
+    count: int
+    first: float
+    last: float
+    earliest: float
+    latest: float
+    ordered: bool
+
+
+class Run(Struct, frozen=True):
+    """Packets of one link type in the order of their capture, in columns: millions are made, and few are looked at twice.
+
+    `times` and `frames` as in `Packet`; the data of each are `lengths` bytes of `buffer` from its place in `offsets`.
+    `wire_length` is that of each of them.
+    """
+
+    buffer: bytes
+    link_type: int
+    times: list[float]
+    frames: Sequence[int]
+    offsets: Sequence[int]
+    lengths: Sequence[int]
+    wire_length: int = 0
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __iter__(self) -> Iterator[Packet]:
+        buffer, link_type, wire_length = self.buffer, self.link_type, self.wire_length
+        for time, frame, at, length in zip(self.times, self.frames, self.offsets, self.lengths, strict=True):
+            yield time, frame, link_type, buffer[at : at + length], wire_length
+
+    def span(self) -> Span:
+        """The times in brief. There must be packets."""
+        times = self.times
+        ordered = sorted(times)
+        return Span(len(times), times[0], times[-1], ordered[0], ordered[-1], ordered == times)
+
+    def part(self, begin: int, end: int) -> Run:
+        """The packets from one position to another."""
+        return Run(
+            self.buffer, self.link_type, self.times[begin:end], self.frames[begin:end], self.offsets[begin:end],
+            self.lengths[begin:end], self.wire_length,
+        )
+
+    def chosen(self, positions: Sequence[int]) -> Run:
+        """The packets at these positions."""
+        return Run(
+            self.buffer, self.link_type, _at(self.times, positions), _at(self.frames, positions),
+            _at(self.offsets, positions), _at(self.lengths, positions), self.wire_length,
+        )
+
+
+def _at(column: Sequence[Value], positions: Sequence[int]) -> list[Value]:
+    return [column[position] for position in positions]
 
 
 class Batch(NamedTuple):
@@ -34,12 +98,14 @@ class Batch(NamedTuple):
         """How many packets."""
         return len(self.rows) // ROW_SIZE
 
+    def run(self) -> Run:
+        """All packets of the batch, in columns."""
+        rows = array("I", self.rows)
+        seconds, microseconds = rows[::4], rows[1::4]
+        times = [whole + part / 1_000_000 for whole, part in zip(seconds, microseconds, strict=True)]
+        frames = range(self.first_frame, self.first_frame + len(times))
+        return Run(self.buffer, self.link_type, times, frames, rows[2::4], rows[3::4])
+
     def packets(self) -> list[Packet]:
-        """All packets of the batch."""
-        buffer, link_type = self.buffer, self.link_type
-        return [
-            (seconds + microseconds / 1_000_000, frame, link_type, buffer[offset : offset + length], 0)
-            for frame, (seconds, microseconds, offset, length) in enumerate(
-                iter_unpack(ROW, self.rows), self.first_frame
-            )
-        ]
+        """All packets of the batch, one by one."""
+        return list(self.run())

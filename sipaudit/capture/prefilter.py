@@ -6,16 +6,22 @@ and the import costs as much as decoding 100,000 packets.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-from sipaudit.capture.packet import Batch, Packet
-
-if TYPE_CHECKING:
-    from .mask import Sifted
+from sipaudit.capture.packet import Batch, Run, Span
 
 LOOK_AFTER = 8_192  # packets of a run
 _LOOKED_AT = 64  # packets of a batch
 _SMALL = 64  # packets: a smaller batch costs less without the mask
+
+
+class Sifted(NamedTuple):
+    """What remains of a batch: `packets`; `rtp` and `udp` were dropped; `span` is that of all packets."""
+
+    packets: Run
+    rtp: int
+    udp: int
+    span: Span
 
 
 class Prefilter:
@@ -25,18 +31,20 @@ class Prefilter:
         self.active = False
         self._packets = 0
 
-    def sift(self, batch: Batch) -> Sifted | None:
-        """The packets of the batch worth decoding, or None: all are."""
-        if not self.active or batch.length < _SMALL:
-            return None
-        from .mask import sift
+    def sift(self, batch: Batch) -> Sifted:
+        """The packets of the batch worth decoding."""
+        if self.active and batch.length >= _SMALL:
+            from sipaudit.capture.mask import sift
 
-        return sift(batch)
+            return sift(batch)
+        run = batch.run()
+        self._consider(run)
+        return Sifted(run, 0, 0, run.span())
 
-    def consider(self, packets: list[Packet]) -> None:
+    def _consider(self, run: Run) -> None:
         """Look at a batch that was not sifted; become active when less than a quarter of it is SIP."""
-        self._packets += len(packets)
-        if self.active or self._packets < LOOK_AFTER or len(packets) < _LOOKED_AT:
+        self._packets += len(run)
+        if self.active or self._packets < LOOK_AFTER or len(run) < _LOOKED_AT:
             return
-        sample = packets[:: len(packets) // _LOOKED_AT]
+        sample = run.chosen(range(0, len(run), len(run) // _LOOKED_AT))
         self.active = sum(b"SIP/2.0" in packet[3] for packet in sample) * 4 < len(sample)

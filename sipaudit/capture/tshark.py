@@ -18,7 +18,7 @@ from functools import partial
 from io import BufferedReader
 from math import inf
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from sipaudit.capture.bpf import BpfFilter
 from sipaudit.capture.engine import batches
@@ -65,18 +65,29 @@ def tshark_stream(
     """`tshark_items` of several captures, in the order in which `Captures` gives theirs; one process at a time where
     captures follow each other."""
 
-    def timed(index: int) -> Iterator[list[tuple[float, Datagram]]]:
+    def timed(index: int) -> Iterator[_Message]:
         items = tshark_items(
             files[index], capture=index, health=health[index], keylog=keylog, only=only, until=until, bpf=bpf
         )
-        return ([(item.time, item)] for item in items)
+        return (_Message((item.time,), item) for item in items)
 
     sources = (
         Source(index, -inf if file.first is None else file.first, partial(timed, index))
         for index, file in enumerate(files)
         if until is None or file.first is None or file.first <= until
     )
-    return (item for _, found in in_order(sources) for _, item in found)
+    return (message.item for _, message in in_order(sources))
+
+
+class _Message(NamedTuple):
+    """A message as captures are put in order: a run of one."""
+
+    times: tuple[float]
+    item: Datagram
+
+    def part(self, begin: int, end: int) -> _Message:
+        """There is only the whole."""
+        return self
 
 
 def tshark_items(
@@ -95,8 +106,8 @@ def tshark_items(
     if keylog is not None:
         check_keylog(keylog)
     unnoted = CaptureHealth(file.path)  # our own engine counts the packets
-    packets = Intake(unnoted, Prefilter(), bpf, until).packets(batches(file, unnoted, lambda _: None))
-    feed = Feed(packets, secrets_of(file), without_udp=only is not None and "udp" not in only)
+    runs = Intake(unnoted, Prefilter(), bpf, until).runs(batches(file, unnoted, lambda _: None))
+    feed = Feed(runs, secrets_of(file), without_udp=only is not None and "udp" not in only)
     exported = ExportedSip(capture, health, only, feed.frames)
     return _items(command(keylog, only), feed, exported, health)
 

@@ -27,7 +27,9 @@ WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
 EVIDENCE_KEPT = 8
 REACHES_KEPT = 32      # servers kept for one phone
 BINDINGS_KEPT = 16     # servers kept for one line
+ANSWERS_KEPT = 16      # DNS answers kept for one line
 ALIVE = frozenset({401, 407, 423})
+KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
 REDIRECTS = range(300, 400)
 
 Stays = tuple[Stay | None, Stay | None, Stay | None]
@@ -140,24 +142,26 @@ def absorb_line(line: LineState, phone: PhoneState, event: ModelEvent) -> LineSt
     if isinstance(event, Booted):
         return _line_booted(line, event)
     if isinstance(event, EntryChanged):
-        return replace(line, answer=event, reordered=event if event.reordered else line.reordered)
+        return replace(line, answers=(*line.answers[-ANSWERS_KEPT + 1:], event),
+                       reordered=event if event.reordered else line.reordered)
     return line
 
 
 def _line_sent(line: LineState, request: Sent) -> LineState:
     stays = _all_touched(line, request)
-    bindings = line.bindings
+    bindings, boot = line.bindings, line.boot
     if request.method == "REGISTER":
+        if request.expires == 0 and any(stay is not None and stay.server == request.server for stay in line.stays):
+            boot = Booted(request.time, request.capture, request.frame, request.phone, request.line, True)
         old = line.binding(request.server) or Binding(request.server)
         bindings = _with_binding(bindings, Binding(
             old.server, request, old.granted, old.since, old.refreshes, old.refused, old.left))
     if stays is line.stays and bindings is line.bindings:
         return line
-    return LineState(stays, bindings, line.boot, line.answer, line.reordered)
+    return LineState(stays, bindings, boot, line.answers, line.reordered)
 
 
 def _line_resent(line: LineState, packet: Resent) -> LineState:
-    line = _with_stays(line, _all_touched(line, packet))
     binding = line.binding(packet.server)
     if binding is None or binding.register is None or binding.register.transaction != packet.transaction:
         return line
@@ -167,10 +171,10 @@ def _line_resent(line: LineState, packet: Resent) -> LineState:
 def _with_stays(line: LineState, stays: Stays) -> LineState:
     if stays is line.stays:
         return line
-    return LineState(stays, line.bindings, line.boot, line.answer, line.reordered)
+    return LineState(stays, line.bindings, line.boot, line.answers, line.reordered)
 
 
-def _all_touched(line: LineState, packet: Sent | Resent) -> Stays:
+def _all_touched(line: LineState, packet: Sent) -> Stays:
     """Stays after a send: where the packet went elsewhere than to the working server, or back to it."""
     answered, registered, regained = line.stays
     if _is_at(answered, packet) and _is_at(registered, packet) and _is_at(regained, packet):
@@ -179,28 +183,29 @@ def _all_touched(line: LineState, packet: Sent | Resent) -> Stays:
             _touched(line, regained, packet, Track.REGAINED))
 
 
-def _is_at(stay: Stay | None, packet: Sent | Resent) -> bool:
+def _is_at(stay: Stay | None, packet: Sent) -> bool:
     """Whether the packet goes to the working server, as the one before it did."""
     return stay is None or (stay.server == packet.server and stay.away is None)
 
 
-def _opens(packet: Sent | Resent) -> bool:
-    """Whether a packet may open a failback: dialog-initiating, or a REGISTER that asks for more than 0."""
-    if type(packet) is not Sent or packet.in_dialog or packet.follows is not None:
+def _opens(packet: Sent, track: Track) -> bool:
+    """Whether a packet may open a failback: dialog-initiating, or in R2 and R3 a REGISTER that asks for more than 0."""
+    if packet.in_dialog or packet.follows is not None or packet.emergency:
         return False
-    return packet.expires != 0 if packet.method == "REGISTER" else packet.method in ("INVITE", "SUBSCRIBE", "REFER")
+    if packet.method == "REGISTER":
+        return track is Track.REGAINED and packet.expires != 0
+    return packet.method in ("INVITE", "SUBSCRIBE", "REFER")
 
 
-def _touched(line: LineState, stay: Stay | None, packet: Sent | Resent, track: Track) -> Stay | None:
+def _touched(line: LineState, stay: Stay | None, packet: Sent, track: Track) -> Stay | None:
     if stay is None:
         return None
     if packet.server == stay.server:
-        return stay if stay.away is None else replace(stay, away=None)
-    if type(packet) is not Sent:
-        return stay
+        # what belongs to old calls may go there at any time, while the line is moving too
+        return stay if stay.away is None or packet.in_dialog or packet.method == "CANCEL" else replace(stay, away=None)
     if stay.away is None:
         stay = replace(stay, away=packet)
-    if stay.tried is None and _opens(packet) and not _refreshes(line, packet, track):
+    if stay.tried is None and _opens(packet, track) and not _refreshes(line, packet, track):
         stay = replace(stay, tried=packet)
     return stay
 
@@ -246,25 +251,36 @@ def _stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Sta
         and regained is not None and regained.server == server
     ):
         return line.stays
-    if answer.in_dialog:
+    if answer.in_dialog or answer.method in KEEPALIVES or _was_emergency(phone, answer):
         return _noted(answered, answer), _noted(registered, answer), _noted(regained, answer)
     return (_moved(line, phone, answered, answer, Track.ANSWERED),
             _moved(line, phone, registered, answer, Track.REGISTERED),
             _moved(line, phone, regained, answer, Track.REGAINED))
 
 
+def _was_emergency(phone: PhoneState, answer: Answered) -> bool:
+    """Whether an emergency call is answered: it goes wherever it can, and the line stays where it is."""
+    return answer.method == "INVITE" and any(
+        request.transaction == answer.transaction and request.emergency
+        for request in phone.reach(answer.server).waiting
+    )
+
+
 def _noted(stay: Stay | None, answer: Answered) -> Stay | None:
-    """An in-dialog 2xx moves nothing, but read literally it might (reference-model.md 1, *working server*)."""
-    return stay if stay is None or stay.server == answer.server else replace(stay, in_dialog=answer)
+    """A 2xx inside a dialog, to a keepalive or an emergency call, or to a request from before the stay moves nothing,
+    but read literally it might (reference-model.md 1, *working server*)."""
+    return stay if stay is None or stay.server == answer.server else replace(stay, aside=answer)
 
 
 def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> Stay | None:
+    if stay is not None and answer.sent is not None and answer.sent <= stay.arrived.time:
+        return _noted(stay, answer)  # a late answer of a server left, or given up
     if not _moves(line, phone, stay, answer, track):
         return stay
     if stay is None:
         return Stay(answer.server, answer)
     failed = tuple(evidence(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST))
-    return Stay(answer.server, answer, stay.away, stay.server, failed)
+    return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time)
 
 
 def _moves(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> bool:
@@ -290,7 +306,7 @@ def _registered(line: LineState, answer: Answered, stays: Stays) -> LineState:
     binding = line.binding(answer.server) or Binding(answer.server)
     bindings = _with_binding(line.bindings, _granted(binding, answer))
     bindings = _left(bindings, line.stays[Track.REGAINED], stays[Track.REGAINED])
-    return LineState(stays, bindings, line.boot, line.answer, line.reordered)
+    return LineState(stays, bindings, line.boot, line.answers, line.reordered)
 
 
 def _granted(binding: Binding, answer: Answered) -> Binding:
@@ -298,6 +314,8 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
     register = None if binding.register and binding.register.transaction == answer.transaction else binding.register
     if not success(answer.status):
         if answer.status in ALIVE:
+            if register is None and binding.register is not None and binding.register.follows is None:
+                register = binding.register  # challenged: another will follow
             return Binding(binding.server, register, binding.granted, binding.since, binding.refreshes,
                            binding.refused, binding.left)
         return replace(binding, register=register, refused=answer)
@@ -327,5 +345,5 @@ def _left(bindings: tuple[Binding, ...], before: Stay | None, after: Stay | None
 def _line_booted(line: LineState, boot: Booted) -> LineState:
     if boot.possible:
         return replace(line, boot=boot)
-    return LineState(answer=line.answer)  # a boot that was seen forgets registrations, marks and timers
+    return LineState(answers=line.answers)  # a boot that was seen forgets registrations, marks and timers
 

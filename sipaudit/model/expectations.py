@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from sipaudit.model.absorb import KEEPALIVES
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
-from sipaudit.model.observations import Fact, Verdict
+from sipaudit.model.observations import Awaited, Fact, Verdict
 from sipaudit.model.profile import Profile, Vendor
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.settings import Mode, Regime
@@ -24,9 +25,8 @@ from sipaudit.model.timers import NO_EXPIRY, earliest_silence, renewal
 from sipaudit.model.values import Assumption, Reason
 
 LOSS_REACH = 64.0       # seconds: reference-model.md 4, `capture-complete`
-RETRANSMIT_BY = 0.6     # seconds: T1 and some slack; an unanswered request is re-sent by then (RFC 3261 17.1.2.2)
+RETRANSMIT_FROM = 0.3   # seconds after a sending: what comes sooner is a mirror's copy, no retransmission (T1 0.5)
 DEFAULT_EXPIRES = 3600
-KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
 NEVER_GATED = KEEPALIVES | {"REGISTER", "CANCEL", "ACK"}
 DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 
@@ -48,10 +48,12 @@ class Case(Struct, frozen=True):
 
 
 class Ground(Struct, frozen=True):
-    """What a condition found: the worlds in which it holds, or the `reason` why it cannot be told."""
+    """What a condition found: the worlds in which it holds, or the `reason` why it cannot be told - not before
+    `awaited` shows that the phone was waiting still."""
 
     holds: int = ALWAYS
     reason: Reason | None = None
+    awaited: Awaited | None = None
     assumptions: tuple[Assumption, ...] = ()
     facts: Mapping[str, Fact] = {}
     proof: tuple[ModelEvent, ...] = ()
@@ -126,12 +128,28 @@ def _redirected(item: Evidence) -> bool:
 
 
 def after_a_failure(case: Case) -> Ground:
-    """The working server has failed for this phone, in whatever way (F2-F4), so the line is moving."""
+    """The working server has failed for this phone (F2-F4), so the line is moving."""
     standing = tuple(item for item in _standing(case) if not _redirected(item))
-    if not standing:
+    holds = NEVER
+    for item in standing:
+        holds |= _sends_away(item, case)
+    if holds == NEVER:
         return FAILS
     since = min(_began(item) for item in standing)
-    return Ground(facts={"silent": case.now - since, "working": case.stay.server}, proof=standing[:3])
+    return Ground(holds, facts={"silent": case.now - since, "working": case.stay.server}, proof=standing[:3])
+
+
+def _sends_away(item: Evidence, case: Case) -> int:
+    """The worlds in which this evidence makes a line move on; after a 503 every firmware may (F3)."""
+    if isinstance(item, Failed):
+        return ALWAYS
+    if isinstance(item, Sent):
+        ringing = case.phone.reach(item.server).ringing
+        return taken(Reading.OPEN_CODE) if item.in_dialog or item.transaction in ringing else ALWAYS
+    if item.status == 503:
+        stays = case.profile.settings.number("failoverOn503Response") == 0
+        return taken(Reading.UNAVAILABLE) if stays else ALWAYS
+    return taken(Reading.OPEN_CODE)
 
 
 def _began(item: Evidence) -> float:
@@ -144,7 +162,17 @@ def working_server_alive(case: Case) -> Ground:
     holds = ALWAYS
     for item in _standing(case):
         holds &= negate(_failure(item, reach.ringing, case.stay.arrived.time))
-    return Ground(holds)
+    fresh = [request for request in reach.waiting if request.line == case.request.line and not request.in_dialog
+             and request.transaction not in reach.ringing
+             and case.now - request.time < earliest_silence(case.profile.settings)]
+    if holds == NEVER or not fresh:
+        return Ground(holds)
+    # it was asked just now, and the capture may lack what told the phone that it had failed
+    return Ground(holds, Reason.LOSS_NEARBY, _awaited(fresh[-1], None))
+
+
+def _awaited(request: Sent, resent: float | None) -> Awaited:
+    return Awaited(request.transaction, (resent or request.time) + RETRANSMIT_FROM)
 
 
 def _failure(item: Evidence, ringing: tuple[int, ...], arrived: float) -> int:
@@ -159,13 +187,27 @@ def _failure(item: Evidence, ringing: tuple[int, ...], arrived: float) -> int:
 
 
 def timer_known(case: Case) -> Ground:
-    """The move to the working server was seen, so T0 is known."""
+    """The failover to the working server was seen, so T0 is known."""
     stay = case.stay
-    if stay.first is None:
+    if stay.first is None or stay.first.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
+    if not any(_began(item) >= (stay.origin_since or 0.0) for item in stay.failed):
+        return Ground(reason=Reason.READINGS_DIFFER)  # no failover: what else would start the timer is not said
+    if _clock_was_set(case, stay.first, ahead=False):
+        return Ground(reason=Reason.LOSS_NEARBY)
     elapsed = case.now - stay.first.time
     proof = (*stay.failed[:2], stay.first, stay.arrived)
     return Ground(facts={"elapsed": elapsed, "working": stay.server}, proof=proof)
+
+
+def _clock_was_set(case: Case, since: ModelEvent, *, ahead: bool) -> bool:
+    """Whether the clock of a capture was set (ahead, or back) between that event and the request."""
+    until = case.request
+    return any(
+        (capture != since.capture or since.frame < frame) and (capture != until.capture or frame <= until.frame)
+        for capture, frame, seconds in case.profile.steps
+        if (seconds > 0) is ahead and capture in (since.capture, until.capture)
+    )
 
 
 def first_try(case: Case) -> Ground:
@@ -188,8 +230,8 @@ def list_unchanged(case: Case) -> Ground:
 
 
 def still_working(case: Case) -> Ground:
-    """Read literally, an in-dialog 2xx from another server makes that one the working server (not in R2, F9)."""
-    answer = case.stay.in_dialog
+    """Read literally, any 2xx from another server makes that one the working server (not in R2, F9)."""
+    answer = case.stay.aside
     if case.regime is Regime.R2 or answer is None or answer.server != case.request.server:
         return HOLDS
     return Ground(negate(taken(Reading.LITERAL)))
@@ -200,33 +242,37 @@ def still_working(case: Case) -> Ground:
 def no_binding_there(case: Case) -> Ground:
     """The line can hold no live binding at the server it signals to."""
     binding = case.line.binding(case.request.server)
-    if binding is not None and binding.granted is not None:
-        return _former_binding(case, binding)
-    if binding is not None and binding.register is not None:
-        return _pending_binding(case, binding)
-    return _unseen_binding(case)
+    if binding is None:
+        return _unseen_binding(case)
+    if binding.granted is not None:
+        if binding.until > case.now:
+            # of an earlier stay: right in R1 (F7), told by no source in R2 and R3
+            return FAILS if case.regime is Regime.R1 else Ground(reason=Reason.READINGS_DIFFER)
+        if case.regime is Regime.R1 and higher_server(case) is HOLDS:
+            return FAILS  # F7: failback without REGISTER is right after the binding lapsed, too
+    if binding.register is not None:
+        return _pending_binding(case, binding, binding.register)
+    return _unseen_binding(case) if binding.granted is None else _lapsed_binding(case, binding.granted)
 
 
-def _former_binding(case: Case, binding: Binding) -> Ground:
-    if binding.until > case.now:
-        # of an earlier stay: right in R1 (F7), told by no source in R2 and R3
-        return FAILS if case.regime is Regime.R1 else Ground(reason=Reason.READINGS_DIFFER)
-    if case.regime is Regime.R1 and higher_server(case) is HOLDS:
-        return FAILS  # F7: failback without REGISTER is right after the binding lapsed, too
-    return Ground(facts={"registered": "expired"})
+def _lapsed_binding(case: Case, granted: Answered) -> Ground:
+    if granted.own is False:
+        return Ground(reason=Reason.READINGS_DIFFER)  # how long it lived was not said (F6)
+    if case.profile.lossy or _clock_was_set(case, granted, ahead=True):
+        return Ground(reason=Reason.LOSS_NEARBY)
+    hidden = granted.time < case.profile.covered_from
+    return Ground(assumptions=(Assumption.NO_EARLIER_STAY,) if hidden else (), facts={"registered": "expired"})
 
 
-def _pending_binding(case: Case, binding: Binding) -> Ground:
+def _pending_binding(case: Case, binding: Binding, register: Sent) -> Ground:
     """A REGISTER is out and no final answer was seen: was there none, or did the capture miss it?"""
-    register = binding.register
-    assert register is not None
-    if case.request.server not in case.profile.heard:
-        return Ground(reason=Reason.ONE_WAY)
-    if case.now - register.time > RETRANSMIT_BY and binding.resent is None:
-        return Ground(reason=Reason.LOSS_NEARBY)  # a phone still waiting would have sent it again
+    heard = case.request.server in case.profile.heard
     unseen = _unseen_binding(case)
-    return Ground(reason=unseen.reason, assumptions=unseen.assumptions, facts={"registered": "pending"},
-                  proof=(register,))
+    return Ground(
+        reason=unseen.reason or (Reason.LOSS_NEARBY if heard else Reason.ONE_WAY),
+        awaited=None if unseen.reason else _awaited(register, binding.resent),
+        assumptions=unseen.assumptions, facts={"registered": "pending"}, proof=(register,),
+    )
 
 
 def _unseen_binding(case: Case) -> Ground:
@@ -235,9 +281,14 @@ def _unseen_binding(case: Case) -> Ground:
     binding = case.line.binding(case.request.server)
     if case.profile.lossy and (binding is None or binding.refused is None):
         return Ground(reason=Reason.LOSS_NEARBY)
-    doubt = case.now - case.profile.covered_from < _longest_expiry(case)
+    doubt = case.now - case.profile.covered_from < _longest_expiry(case) or _left_unseen(case)
     assumptions = (Assumption.NO_EARLIER_STAY,) if doubt else ()
     return Ground(assumptions=assumptions, facts={"registered": "never"})
+
+
+def _left_unseen(case: Case) -> bool:
+    """Whether this may be a server left before the capture began: in R1 a return there needs no live binding (F7)."""
+    return case.regime is Regime.R1 and case.stay.first is None and higher_server(case) is HOLDS
 
 
 def _longest_expiry(case: Case) -> float:
@@ -276,17 +327,18 @@ def before_timeout(case: Case) -> Ground:
 
 def before_ttl(case: Case) -> Ground:
     """B2: not before the smallest TTL has run since the move, or the last answer before it has run out."""
-    entry, answer, began = case.profile.entry, case.line.answer, case.stay.began
+    entry, began = case.profile.entry, case.stay.began
     declared = None if entry is None else entry.dns_ttl
-    seen = [] if answer is None else [answer.ttl_low]
+    before = [answer for answer in case.line.answers if began is not None and answer.time <= began[0]]
+    seen = [answer.ttl_low for answer in case.line.answers[max(len(before) - 1, 0):]]
     lows = [*seen, *([] if declared is None else [declared])]
     if not lows or min(lows) <= 0:
         return Ground(reason=Reason.TTL_UNKNOWN)
     if began is None:
         return Ground(reason=Reason.STARTED_LATER)
     due = began[0] + min(lows)
-    if answer is not None and began[0] <= answer.until < due and answer.time <= began[0]:
-        due = answer.until
+    if before and began[0] <= before[-1].until < due:
+        due = before[-1].until
     doubt = () if seen else (Assumption.TTL_FROM_FAILOVER,)
     return _early(case, due, {"ttl": min(lows), "earliest": due - began[0]}, assumptions=doubt)
 
@@ -297,6 +349,8 @@ def before_renewal(case: Case) -> Ground:
     binding = case.line.latest_grant() if case.regime is Regime.R0 else case.line.binding(case.stay.server)
     if began is None or binding is None or binding.granted is None or binding.expires == NO_EXPIRY:
         return Ground(reason=Reason.STARTED_LATER)
+    if binding.granted.own is False:
+        return Ground(reason=Reason.READINGS_DIFFER)  # how long it lives was not said (F6)
     there = case.line.binding(case.request.server)
     if case.regime in (Regime.R0, Regime.R1) and there and there.granted and there.granted.time > began[1]:
         return Ground(reason=Reason.READINGS_DIFFER)  # a renewal may go to either server: was that the return?

@@ -11,14 +11,16 @@ from collections.abc import Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sipaudit.model.events import Answered, ModelEvent, Sent
+from sipaudit.model.events import Answered, ModelEvent, Resent, Sent
 from sipaudit.model.expectations import EXPECTATIONS, MUST_NOT, Case, Ground, Row
-from sipaudit.model.observations import Fact, Observation, Verdict
+from sipaudit.model.observations import Awaited, Fact, Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, deciding
 from sipaudit.model.settings import LineSettings, Mode, Regime
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.model.values import Assumption, Reason
+
+SKEW = 1.0   # seconds by which the clocks of two captures may differ
 
 REASON_OF = {
     Reading.UNAVAILABLE: Reason.OPEN_CODE,
@@ -35,6 +37,7 @@ class Trial(Struct, frozen=True):
     row: Row | None
     holds: int
     reason: Reason | None = None
+    awaited: Awaited | None = None
     facts: dict[str, Fact] = {}
     assumptions: tuple[Assumption, ...] = ()
     proof: tuple[ModelEvent, ...] = ()
@@ -90,21 +93,33 @@ def _observe(expectation: str, line: LineState, phone: PhoneState, event: Sent,
     reason = _why_open(trials)
     if reason is None:
         return Observation(expectation, first.row.clause, Verdict.CONFORMED, event, event.server)
-    one_way = all(trial.holds == ALWAYS and trial.reason in (None, Reason.ONE_WAY) for trial in trials)
+    awaited = {trial.awaited for trial in trials if not trial.condemned}
+    waits = len(awaited) == 1 and all(trial.holds == ALWAYS for trial in trials)
+    one = awaited.pop() if waits else None
     return Observation(expectation, first.row.clause, Verdict.INCONCLUSIVE, event, event.server, reason, first.facts,
-                       _all_doubts(trials), first.proof, first.row.verdict if one_way else None)
+                       _all_doubts(trials), first.proof, None if one is None else first.row.verdict, one)
 
 
 def settle(waiting: tuple[Observation, ...], event: ModelEvent) -> tuple[Observation, ...]:
-    """The observations that `event` settles: their server was silent so far and is heard now, so its earlier silence
-    was real and not the tap's (reference-model.md 4: raised when the proof comes, at the time of the request)."""
-    if not waiting or not isinstance(event, Answered):
+    """The observations that `event` settles: what the phone waited for had not come (reference-model.md 4: raised
+    when the proof comes, at the time of the request)."""
+    if not isinstance(event, Answered | Resent | Sent):
         return ()
     return tuple(
-        replace(open_one, verdict=open_one.unless_heard, reason=None, unless_heard=None,
-                proof=(*open_one.proof, event))
-        for open_one in waiting if open_one.server == event.server and open_one.unless_heard is not None
+        replace(one, verdict=one.unless, reason=None, unless=None, awaited=None, proof=(*one.proof, event))
+        for one in waiting if one.awaited is not None and one.unless is not None and _shows(event, one, one.awaited)
     )
+
+
+def _shows(event: Answered | Resent | Sent, one: Observation, awaited: Awaited) -> bool:
+    """Whether the phone was waiting still when the request of `one` was sent. The clocks of two taps differ."""
+    if event.capture != one.event.capture and event.time - one.event.time < SKEW:
+        return False
+    if isinstance(event, Sent):
+        return event.follows == awaited.transaction
+    if event.transaction != awaited.transaction:
+        return False
+    return event.status >= 200 if isinstance(event, Answered) else event.time >= awaited.since
 
 
 def _trials(expectation: str, line: LineState, phone: PhoneState, event: Sent, profile: Profile) -> Iterator[Trial]:
@@ -134,9 +149,11 @@ def _sum(row: Row, grounds: list[Ground]) -> Trial:
     for ground in grounds:
         holds &= ground.holds
         facts.update(ground.facts)
-    reason = next((ground.reason for ground in grounds if ground.reason is not None), None)
+    opened = [] if holds == NEVER else [ground for ground in grounds if ground.reason is not None]
+    opened.sort(key=lambda ground: ground.awaited is not None)
+    reason, awaited = (opened[0].reason, opened[0].awaited) if opened else (None, None)
     proof = tuple(dict.fromkeys(event for ground in grounds for event in ground.proof))
-    return Trial(row, holds, None if holds == NEVER else reason, facts,
+    return Trial(row, holds, reason, awaited, facts,
                  tuple(doubt for ground in grounds for doubt in ground.assumptions), proof)
 
 

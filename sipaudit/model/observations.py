@@ -22,14 +22,25 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+class Awaited(Struct, frozen=True, gc=False):
+    """A request without final answer: had it none when another was sent, or does the capture lack it?
+
+    Its answer, its retransmission not before `since`, or its re-send with credentials shows that the phone was waiting
+    still.
+    """
+
+    transaction: int
+    since: float
+
+
 class Observation(Struct, frozen=True):
     """One expectation that an event reached, and the verdict.
 
     `expectation` and `clause` name the row of the table.  INCONCLUSIVE carries
     its `reason`; EARLY and FORBIDDEN carry `facts` (what a rule's text and CEL
     condition may use), the `assumptions` that are in doubt and the `proof`: the
-    events that show it, in order.  `unless_heard` is the verdict that an
-    INCONCLUSIVE one becomes when its server, silent so far, is heard after all.
+    events that show it, in order.  `unless` is the verdict that an INCONCLUSIVE
+    one becomes when the phone turns out to have waited for `awaited`.
     """
 
     expectation: str
@@ -41,4 +52,5 @@ class Observation(Struct, frozen=True):
     facts: Mapping[str, Fact] = {}
     assumptions: tuple[Assumption, ...] = ()
     proof: tuple[ModelEvent, ...] = ()
-    unless_heard: Verdict | None = None
+    unless: Verdict | None = None
+    awaited: Awaited | None = None

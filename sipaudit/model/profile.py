@@ -26,9 +26,10 @@ class Profile(Struct, frozen=True):
 
     `entry` is None while no list is known.  `vouched` says that the advisory
     names this model and firmware (C9), `encrypted` that the phone also speaks
-    where nothing can be read.  `covered_from` is when the capture
-    begins (seconds since the epoch), `lossy` whether it lacks more packets than
-    reference-model.md 4 allows for evidence by absence.  `heard` are the
+    where nothing can be read.  `covered_from` is since when the captures show
+    all (seconds since the epoch), `lossy` whether they lack more packets than
+    reference-model.md 4 allows for evidence by absence, `steps` are the
+    packets (capture, frame, seconds) at which a capture's clock was set.  `heard` are the
     servers that were ever seen speaking to the phone.
     """
 
@@ -42,6 +43,7 @@ class Profile(Struct, frozen=True):
     list_in_doubt: bool = False
     lossy: bool = False
     covered_from: float = 0.0
+    steps: tuple[tuple[int, int, float], ...] = ()
     heard: frozenset[str] = frozenset()
     tolerances: Tolerances = Tolerances()
 

@@ -19,8 +19,8 @@ WAITING_KEPT = 8
 class Step(Struct, frozen=True, gc=False):
     """One event replayed: the state before and after it, and what was observed.
 
-    `waiting` are observations that stay open until their server is heard; at the
-    end of the capture they are inconclusive.
+    `waiting` are observations that stay open until what they await is seen; at
+    the end of the capture they are inconclusive.
     """
 
     event: ModelEvent
@@ -40,11 +40,15 @@ def step(line: LineState, phone: PhoneState, event: ModelEvent, profile: Callabl
     observations: tuple[Observation, ...] = ()
     if waiting:
         observations = settle(waiting, event)
-        waiting = tuple(one for one in waiting if not observations or one.server != observations[0].server)
+        if observations:
+            said = {id(one.event) for one in observations}
+            waiting = tuple(one for one in waiting if id(one.event) not in said)
     if isinstance(event, Sent) and at_stake(line, event):
         judged = judge(line, phone, event, profile())
-        observations = tuple(one for one in judged if one.unless_heard is None)
-        waiting = (*waiting, *(one for one in judged if one.unless_heard is not None))[:WAITING_KEPT]
+        observations = (*observations, *(one for one in judged if one.awaited is None))
+        waiting = (*waiting, *(one for one in judged if one.awaited is not None))
+        observations = (*observations, *waiting[:-WAITING_KEPT])
+        waiting = waiting[-WAITING_KEPT:]
     after = absorb_line(line, phone, event)
     return Step(event, line, after, absorb_phone(phone, event), observations, waiting)
 

@@ -38,7 +38,9 @@ class Stay(Struct, frozen=True, gc=False):
     server left.  `failed` holds the evidence against `origin` at the move.
     `away` is the first packet to another server since the last send to this
     one, `tried` the first request that may have been a failback try since, and
-    `in_dialog` the last in-dialog 2xx that another server gave meanwhile.
+    `aside` the last 2xx of another server meanwhile that moved nothing: inside a
+    dialog, to a keepalive or an emergency call, or to a request from before the stay.
+    `origin_since` is when the stay at `origin` began.
     """
 
     server: str
@@ -48,7 +50,8 @@ class Stay(Struct, frozen=True, gc=False):
     failed: tuple[Evidence, ...] = ()
     away: Sent | None = None
     tried: Sent | None = None
-    in_dialog: Answered | None = None
+    aside: Answered | None = None
+    origin_since: float | None = None
 
     @property
     def began(self) -> tuple[float, float] | None:
@@ -59,8 +62,8 @@ class Stay(Struct, frozen=True, gc=False):
 class Binding(Struct, frozen=True, gc=False):
     """A line's registration at one server, a small machine of its own.
 
-    `register` is the REGISTER in progress and `resent` its last retransmission, `granted` the 200 in force, `since`
-    the 200 that began the row, `refused` a final refusal after it; `left` is
+    `register` is the REGISTER in progress (challenged or not) and `resent` its last retransmission, `granted` the 200
+    in force, `since` the 200 that began the row, `refused` a final refusal after it; `left` is
     the time of a failover away, after which R2 and R3 hold the binding invalid (F8).
     """
 
@@ -124,15 +127,15 @@ class PhoneState(Struct, frozen=True, gc=False):
 class LineState(Struct, frozen=True, gc=False):
     """All that is known of one line at one server entry.
 
-    `stays` by track, `bindings` by server, `boot` the last possible
-    boot, `answer` the last DNS answer for the entry, `reordered` the last one
-    that changed its servers or their order.
+    `stays` by track, `bindings` by server, `boot` the last possible boot (or
+    log-out), `answers` the last DNS answers for the entry, newest last,
+    `reordered` the last one that changed its servers or their order.
     """
 
     stays: tuple[Stay | None, Stay | None, Stay | None] = (None, None, None)
     bindings: tuple[Binding, ...] = ()
     boot: Booted | None = None
-    answer: EntryChanged | None = None
+    answers: tuple[EntryChanged, ...] = ()
     reordered: EntryChanged | None = None
 
     def stay(self, regime: Regime) -> Stay | None:

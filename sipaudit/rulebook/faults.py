@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sipaudit.model.events import Answered, ModelEvent
+from sipaudit.model.events import Answered, Lost, ModelEvent
+from sipaudit.model.expectations import LOSS_REACH
 from sipaudit.model.observations import Fact, Observation, Verdict
 from sipaudit.model.replay import Step
 from sipaudit.model.settings import LineSettings
@@ -46,7 +48,7 @@ class Fault(Struct):
     subject: Subject
     first: Observation
     also: tuple[str, ...]
-    evidence: dict[Frame, None]
+    evidence: dict[tuple[str, int | None], Frame]
     times: int = 1
 
 
@@ -66,17 +68,27 @@ class Faults:
         for rule in rules:
             self.by_expectation.setdefault(rule.expectation, []).append(rule)
         self.done: list[Fault] = []
+        self.of_phone: dict[int, list[Fault]] = {}
         self.open: dict[tuple[str, str, str], Fault] = {}
         self.checks: dict[tuple[str, str], Checks] = {}
 
     def take(self, step: Step, subject: Subject) -> None:
         """Take in what one step of a line observed."""
+        for _, observations in groupby(step.observations, lambda observation: id(observation.event)):
+            self.judge(observations, subject)
         if self.open and rearms(step):
             for rules in self.by_expectation.values():
                 for rule in rules:
                     self.open.pop((rule.id, subject.line, subject.phone), None)
-        if step.observations:
-            self.judge(step.observations, subject)
+
+    def doubt(self, lost: Lost) -> None:
+        """The capture turns out to lack a packet of this phone: what was said of it just before is likely only
+        (reference-model.md 4, `capture-complete`)."""
+        for fault in reversed(self.of_phone.get(lost.phone, ())):
+            if lost.time - fault.first.event.time > LOSS_REACH:
+                return
+            doubts = {*fault.first.assumptions, Assumption.CAPTURE_COMPLETE}
+            fault.first = replace(fault.first, assumptions=tuple(doubt for doubt in Assumption if doubt in doubts))
 
     def judge(self, observations: Iterable[Observation], subject: Subject) -> None:
         """Take in observations of one event."""
@@ -102,11 +114,13 @@ class Faults:
             fault = Fault(rule, subject, observation, also, {})
             self.open[key] = fault
             self.done.append(fault)
+            self.of_phone.setdefault(observation.event.phone, []).append(fault)
         else:
             fault.times += 1
         for event in (*observation.proof, observation.event):
             if len(fault.evidence) < EVIDENCE_KEPT:
-                fault.evidence[subject.frame(event)] = None
+                frame = subject.frame(event)
+                fault.evidence.setdefault((frame.capture, frame.frame), frame)
 
     def findings(self, wanted: Callable[[ModelEvent], bool] = lambda _: True) -> list[Finding]:
         """The findings whose condemning event is `wanted`, numbered by (time, line, phone, rule)."""
@@ -145,7 +159,7 @@ def _finding(fault: Fault) -> Finding:
     facts = _facts(observation)
     shown = {**facts, **{key: subject.server(str(facts[key])) for key in ("server", "working") if facts.get(key)}}
     wording = _wording(fault.rule, facts)
-    evidence = sorted(fault.evidence, key=lambda frame: (frame.time, frame.frame or 0))
+    evidence = sorted(fault.evidence.values(), key=lambda frame: (frame.time, frame.frame or 0))
     return Finding(
         id="", rule=fault.rule.id, severity=fault.rule.severity, confidence=_confidence(observation.assumptions),
         line=subject.line, phone=subject.phone, server=subject.server(observation.server),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from sipaudit.model.absorb import absorb_line, absorb_phone
-from sipaudit.model.events import NO_LINE, Booted, ModelEvent
+from sipaudit.model.events import NO_LINE, Booted, Lost, ModelEvent
 from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Observation
 from sipaudit.model.profile import Profile, vouched
@@ -119,13 +119,17 @@ class LineReplay:
 
 
 class Auditor:
-    """Replays every line. `lines` are reconstruction's records, `since` the time before which nothing is reported."""
+    """Replays every line. `lines` are reconstruction's records, `since` the time before which nothing is reported.
+
+    `began` is since when the captures show all, `loss` the share of packets they lack, `steps` where a clock was set.
+    """
 
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances) -> None:
         self.faults = Faults(rules)
         self.since = float("-inf")
         self.began = 0.0
         self.loss: Callable[[], float] = lambda: 0.0
+        self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = lambda: ()
         self._lines = lines
         self._naming = naming
         self._tolerances = tolerances
@@ -159,6 +163,8 @@ class Auditor:
 
     def _take_phone(self, event: ModelEvent) -> None:
         self._phones[event.phone] = absorb_phone(self._phones.get(event.phone, PhoneState()), event)
+        if isinstance(event, Lost):
+            self.faults.doubt(event)
         if not isinstance(event, Booted):
             return
         for number in [line.number for line in self._lines.values() if line.phone == event.phone]:
@@ -199,5 +205,5 @@ class Auditor:
         return replace(
             plain, identity_unsure=record.owner.identity_unsure, encrypted=record.owner.encrypted,
             list_in_doubt=record.list_in_doubt, lossy=self.loss() > LOSS_ALLOWED, covered_from=self.began,
-            heard=frozenset(record.heard), tolerances=self._tolerances,
+            steps=self.steps(), heard=frozenset(record.heard), tolerances=self._tolerances,
         )

@@ -25,6 +25,7 @@ from sipaudit.sip.parse import parse
 
 COLLECT_AFTER = (200_000, 20, 100)  # allocations, and how often the older generations are looked at
 AHEAD = 256             # items parsed in one go
+HOLE = 120.0            # seconds between the end of one capture and the beginning of the next
 FRAMES_KEPT = 50_000    # messages of several frames whose frames are remembered
 
 Warn = Callable[[str], None]
@@ -91,7 +92,7 @@ class Run:
         self.naming = Naming([printable(file.path) for file in files], self.server, self._frames)
         self.auditor = Auditor(self._rules, self.reconstruction.lines, self.naming, brief.site.tolerances)
         self.auditor.since, self.auditor.began = self.span.start, first
-        self.auditor.loss = self._loss
+        self.auditor.loss, self.auditor.steps = self._loss, self._steps
 
     def _advance(self, count: int) -> None:
         if self._progress is not None:
@@ -109,13 +110,30 @@ class Run:
 
     def _feed_all(self) -> None:
         feed, take, listener = self.reconstruction.feed, self.auditor.take, self._listener
+        begun: set[int] = set()
         for item, message in parsed_ahead(self.captures):
+            if item.capture not in begun:
+                self._look_for_a_hole(item.capture, begun)
+                begun.add(item.capture)
             if type(item) is Datagram and item.frames:
                 self._remember(item)
             for event in feed(item, message):
                 take(event)
                 if listener is not None:
                     listener(event)
+
+    def _look_for_a_hole(self, capture: int, begun: set[int]) -> None:
+        """What happened between two captures that do not follow each other is not known: the view begins anew."""
+        health = self.captures.health
+        before = max((health[index].last or 0.0 for index in begun), default=None)
+        first = health[capture].first
+        if before is not None and first is not None and first - before > HOLE:
+            self.auditor.began = first
+
+    def _steps(self) -> tuple[tuple[int, int, float], ...]:
+        """Capture, frame and seconds of each step of a clock."""
+        return tuple((index, frame, seconds) for index, health in enumerate(self.captures.health)
+                     for frame, _, seconds in health.clock_steps)
 
     def _remember(self, item: Datagram) -> None:
         """Keep the frames of a message that came in several, for evidence; the oldest are forgotten."""

@@ -23,6 +23,7 @@ _START = re.compile(
     rb"[\r\n\0 \t]{0,64}(?:SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):"
     rb"|" + _TOKEN + rb"{1,64} [^\r\n]{1,8192}" + _VERSION_END + rb")",
 ).match
+_CERTAIN_START = re.compile(rb"SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):").match
 _FIRST_LINE = re.compile(
     rb"SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):|" + _TOKEN + rb"{1,64} [^\r\n]{1,8192}" + _VERSION_END
 ).match
@@ -46,6 +47,11 @@ def looks_like_sip(payload: bytes | bytearray) -> bool:
     Up to 64 bytes of line ends, blanks and NULs before it are tolerated.
     """
     return _START(payload) is not None
+
+
+def surely_sip(beginning: bytes) -> bool:
+    """Whether these bytes are enough for `looks_like_sip` to say yes, whatever follows them."""
+    return _CERTAIN_START(beginning) is not None
 
 
 class Framer:

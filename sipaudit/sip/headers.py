@@ -162,10 +162,3 @@ HEADERS: dict[str, Header] = {name.lower(): header for name, header in _FIELDS.i
     short: _FIELDS[name] for short, name in _COMPACT.items()
 }
 """Headers by name in lower case, compact forms included."""
-
-NONCE = b'nonce="'
-MARKS = {
-    b"V": b";branch=", b"F": b";tag=", b"T": b";tag=", b"A": NONCE, b"P": NONCE, b"W": NONCE,
-}
-"""Where what is new in every transaction begins, by the first byte of a line as most write it: what stands around it,
-the front, lasts.  A line that is caught by mistake loses but a little time."""

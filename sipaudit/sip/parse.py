@@ -9,7 +9,7 @@ the long way round (`head`), which ends in the same row.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from sipaudit.sip.address import MAX_VALUES
 from sipaudit.sip.defects import Defect, Found
@@ -21,25 +21,23 @@ from sipaudit.sip.headers import (
     CSEQ,
     FLAW,
     FROM,
-    MARKS,
-    NONCE,
     TO,
     UNREAD,
     UNREADABLE_VIA,
     VIA,
 )
-from sipaudit.sip.line import Flaw, Reading, join, read_line, read_usual
+from sipaudit.sip.front import COLON, MARKS, NONCE, SEMICOLON, Front, divide, read_front
+from sipaudit.sip.line import Flaw, Reading, read_line
 from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.startline import StartLine, read_start_line
 from sipaudit.sip.text import decode
 
 MAX_LASTING = 32768    # lines of the memo
-MAX_PASSING = 8192     # lines of a few seconds: a request and its responses share Via, From, Call-ID and CSeq
+MAX_PASSING = 4096     # lines of a few seconds: a request and its responses share Via, From, Call-ID and CSeq
 MAX_REMEMBERED = 1024  # bytes of a line; longer ones are read again each time
 MAX_START = 200        # characters of a malformed message's first line that are kept
 
-_SEMICOLON, _QUOTE, _OPEN, _CLOSE = b';"<>'
-
+Known = TypeVar("Known", Reading, Front)
 Row = list[Any]
 
 _EMPTY: Row = [*[None] * FLAW, ()]  # flaws are never None, so that every flaw counts as a repetition
@@ -61,15 +59,16 @@ class Parser:
     def __init__(self, limit: int = MAX_LASTING) -> None:
         self._limit = limit
         self._passing_limit = min(limit, MAX_PASSING)
-        self._longest = MAX_REMEMBERED if limit else -1
+        self._longest = MAX_REMEMBERED if limit else 0
         self._starts: dict[bytes, StartLine] = {}
         self._lasting: dict[bytes, Reading] = {}
         self._passing: dict[bytes, Reading] = {}
+        self._fronts: dict[bytes, Front] = {}
 
     def parse(self, payload: bytes) -> Message:
         """Any bytes as a message."""
         # Without a body the end is found at once. Is there an empty line before it, the memo does not know that line.
-        end = len(payload) - 4 if payload.endswith(b"\r\n\r\n") else payload.find(b"\r\n\r\n")
+        end = len(payload) - 4 if payload[-4:] == b"\r\n\r\n" else payload.find(b"\r\n\r\n")
         lines = payload[:end].split(b"\r\n", MAX_LINES)
         first = lines.pop(0)
         start = self._starts.get(first) or self._learn_start(first)
@@ -113,44 +112,32 @@ class Parser:
 
     def _learn(self, line: bytes) -> Reading | None:
         """Read a line that is in no memo, and remember it; None when it is not plain."""
-        if len(line) > self._longest:
-            return self._read(line)
-        mark = MARKS.get(line[:1])
-        if mark is None:
-            reading = read_usual(line)
-        else:
-            front, mark, last = line.partition(mark)
-            reading = self._join(front, mark, last) if mark else None
+        if not 0 < len(line) <= self._longest:
+            read = read_line(line)
+            return read and read[0]
+        mark = MARKS.get(line[0], COLON)
+        front, marked, last = line.partition(mark)
+        if SEMICOLON in last and mark is not NONCE:
+            front, last = divide(front, last)
+        known = self._fronts.get(front)
+        if known is None:
+            known = _remember(self._fronts, front, read_front(front), self._limit)
+        reading = known.read(last)
         if reading is None:
-            return self._read(line)
-        passing = self._passing
-        if len(passing) >= self._passing_limit:
-            passing.clear()
-        passing[line] = reading
-        return reading
-
-    def _join(self, front: bytes, mark: bytes, last: bytes) -> Reading | None:
-        """Read a line by its front, which is in the memo after this; None when that cannot be done."""
-        if _SEMICOLON in last and mark != NONCE:
-            last, semicolon, behind = last.partition(b";")
-            if _QUOTE in behind or _OPEN in behind or _CLOSE in behind:  # the mark might stand in them
+            read = read_line(line)
+            if read is None:
                 return None
-            front += semicolon + behind
-        reading = self._lasting.get(front) or self._read(front)
-        return reading and join(front, reading, last)
+            reading, lasting = read
+            if lasting and (mark is COLON or not marked):
+                return _remember(self._lasting, line, reading, self._limit)
+        return _remember(self._passing, line, reading, self._passing_limit)
 
-    def _read(self, line: bytes) -> Reading | None:
-        """Read any line, the whole of it, and remember it; None when it is not plain."""
-        read = read_line(line)
-        if read is None:
-            return None
-        reading, lasting = read
-        memo, limit = (self._lasting, self._limit) if lasting else (self._passing, self._passing_limit)
-        if len(line) <= MAX_REMEMBERED and limit:
-            if len(memo) >= limit:
-                memo.clear()
-            memo[line] = reading
-        return reading
+
+def _remember(memo: dict[bytes, Known], key: bytes, known: Known, limit: int) -> Known:
+    if len(memo) >= limit:
+        memo.clear()
+    memo[key] = known
+    return known
 
 
 def _repeat(row: Row, slot: int, value: Any) -> None:

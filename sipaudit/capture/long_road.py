@@ -1,0 +1,89 @@
+"""The long road: any packet whose headers we know, peeled one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sipaudit.capture.fragments import Fragments
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.ip import Fragment, IpPacket, behind_extensions, parse_ip
+from sipaudit.capture.layers import NESTING, Stop, descend
+from sipaudit.capture.link import by_link_type
+from sipaudit.capture.packet import Packet
+from sipaudit.capture.transports import Origin, Result, Transports
+from sipaudit.capture.tunnel import tunnelled
+from sipaudit.sip.datagram import Item
+
+TUNNELS = 8  # tunnels inside one another; an ERSPAN mirror of VXLAN with GRE in it has three
+
+
+class LongRoad:
+    """From link headers through tunnels and fragments to a transport; what leads nowhere is counted."""
+
+    def __init__(self, health: Sequence[CaptureHealth], transports: Transports) -> None:
+        self._health = health
+        self._transports = transports
+        self._fragments = Fragments(health)
+
+    def items(self, packet: Packet, capture: int) -> list[Item]:
+        """What one packet completes."""
+        return self._counted(self._layered(packet, capture), capture)
+
+    def items_of_ip(self, packet: Packet, capture: int, at: int, mac: bytes) -> list[Item]:
+        """The same where the link headers are known: the sender's address, and that an IP packet begins at `at`."""
+        return self._counted(self._ip(packet, capture, packet[3][at:], mac), capture)
+
+    def finish(self) -> None:
+        """The captures have ended: incomplete fragments are counted."""
+        self._fragments.finish()
+
+    def _counted(self, result: Result, capture: int) -> list[Item]:
+        if isinstance(result, Stop):
+            result.count(self._health[capture])
+            return []
+        return result if isinstance(result, list) else [] if result is None else [result]
+
+    def _layered(self, packet: Packet, capture: int) -> Result:
+        below = descend(by_link_type(packet[2], packet[3]))
+        return below if isinstance(below, Stop) else self._ip(packet, capture, below.data, below.mac)
+
+    def _ip(self, packet: Packet, capture: int, data: bytes, mac: bytes) -> Result:
+        time, frame, _, captured, wire_length = packet
+        missing = wire_length > len(captured)
+        return self._network(Origin(time, capture, frame, (), mac), parse_ip(data, missing), missing)
+
+    def _network(self, origin: Origin, ip: IpPacket | Stop, missing: bool) -> Result:
+        """From an IP packet through what it tunnels to a transport. `missing`: the snap length cut the frame."""
+        for _ in range(TUNNELS + 1):
+            if isinstance(ip, Stop):
+                return ip
+            if ip.fragment is not None:
+                whole = self._defragmented(origin, ip, ip.fragment)
+                if whole is None or isinstance(whole, Stop):
+                    return whole
+                ip, frames = whole
+                origin = Origin(origin.time, origin.capture, origin.frame, frames, origin.mac)
+            inner = tunnelled(ip)
+            if inner is None:
+                return self._transports.read(origin, ip)
+            below = descend(inner)
+            if isinstance(below, Stop):
+                return below
+            origin = Origin(origin.time, origin.capture, origin.frame, origin.frames, below.mac)
+            ip = parse_ip(below.data, missing)
+        return NESTING
+
+    def _defragmented(
+        self, origin: Origin, ip: IpPacket, fragment: Fragment
+    ) -> tuple[IpPacket, tuple[int, ...]] | Stop | None:
+        """The datagram that this fragment completes, with its frames; a fragment mirrored twice counts once."""
+        if self._transports.repeated(origin, ip.datagram):
+            return None
+        frames = origin.frames or (origin.frame,)
+        whole = self._fragments.add(origin.time, origin.capture, frames, ip, fragment)
+        if whole is None:
+            return None
+        packet = behind_extensions(whole[0])
+        if isinstance(packet, Stop):
+            return packet
+        return Stop("fragment-nested") if packet.fragment else (packet, whole[1])

@@ -1,0 +1,146 @@
+"""Lines that are new in every transaction, read by what lasts of them: their front.
+
+From message to message a phone's Via differs in its branch only, its From and
+To in the tag, its credentials from the nonce on.  What stands around that, the
+front, is read once by `line.read_line` and remembered; the new part is then a
+matter of few steps.  Where those might not give what `read_line` gives for the
+whole line, they give None.
+"""
+
+from __future__ import annotations
+
+from sys import intern
+
+from msgspec import Struct
+
+from sipaudit.sip.defects import Defect
+from sipaudit.sip.headers import CALL_ID, CREDENTIALS, CSEQ, FLAW, FROM, MAGIC_COOKIE, TO, VIA
+from sipaudit.sip.line import Flaw, Reading, read_line
+from sipaudit.sip.message import Address, Challenge, CSeq, Uri, Via
+from sipaudit.sip.text import TOKEN_BYTES
+
+NONCE = b'nonce="'
+COLON = b": "
+MARKS = {
+    ord("V"): b";branch=", ord("F"): b";tag=", ord("T"): b";tag=", ord("C"): COLON,
+    ord("A"): NONCE, ord("P"): NONCE, ord("W"): NONCE,
+}
+"""What stands before the new part, by the first byte of a line as most write it (Call-ID and CSeq; Authorization,
+Proxy-Authorization, WWW-Authenticate).  Another header with such a letter loses only a little time."""
+
+MAX_DIGITS = 9  # so many digits are a number that CSeq allows (8.1.1.5), whichever they are
+
+_COOKIE = MAGIC_COOKIE.encode()
+_NO_NONCE = (Defect.BAD_CREDENTIALS,)
+_TOKENS_AS_LETTERS = bytes(ord("a") if byte in TOKEN_BYTES else ord(" ") for byte in range(256))
+_VISIBLE_AS_LETTERS = bytes(ord("a") if 33 <= byte <= 126 else ord(" ") for byte in range(256))
+# Numbers, because `in` finds a byte much faster when it is one.
+_LF, _CR, _QUOTE, _COMMA, SEMICOLON, _LESS, _GREATER, _BACKSLASH = b'\n\r",;<>\\'
+
+
+class ViaFront(Struct, frozen=True, gc=False):
+    """A Via without its branch."""
+
+    transport: str
+    host: str
+    port: int
+    received: str | None
+    rport: int | None
+
+    def read(self, branch: bytes) -> Reading | None:
+        if not (branch.isalnum() or branch.translate(_TOKENS_AS_LETTERS).isalnum()) or branch == _COOKIE:
+            return None
+        return VIA, Via(self.transport, self.host, self.port, branch.decode(), self.received, self.rport)
+
+
+class PartyFront(Struct, frozen=True, gc=False):
+    """A From or To without its tag."""
+
+    slot: int
+    uri: Uri
+    display: str | None
+
+    def read(self, tag: bytes) -> Reading | None:
+        if not (tag.isalnum() or tag.translate(_TOKENS_AS_LETTERS).isalnum()):
+            return None
+        return self.slot, Address(self.uri, tag.decode(), None, None, self.display)
+
+
+class DigestFront(Struct, frozen=True, gc=False):
+    """Credentials or a challenge, with the realm and the user's name, up to the quote that opens the nonce."""
+
+    slot: int
+    realm: str
+    username: str
+
+    def read(self, last: bytes) -> Reading | None:
+        nonce, *behind = last.split(b'"')
+        if (
+            len(behind) % 2 == 0  # a quote without its fellow
+            or (behind[0][0] != _COMMA if behind[0] else len(behind) > 1)
+            or not last.isascii() or _BACKSLASH in last or _LF in last or _CR in last
+        ):
+            return None
+        return self.slot, (Challenge(self.realm, nonce.decode(), self.username),)
+
+
+class CallIdFront(Struct, frozen=True, gc=False):
+    """The name of a Call-ID."""
+
+    def read(self, call_id: bytes) -> Reading | None:
+        if not call_id.translate(_VISIBLE_AS_LETTERS).isalnum():
+            return None
+        return CALL_ID, call_id.decode()
+
+
+class CSeqFront(Struct, frozen=True, gc=False):
+    """The name of a CSeq."""
+
+    def read(self, last: bytes) -> Reading | None:
+        number, _, method = last.partition(b" ")
+        if not (number.isdigit() and len(number) <= MAX_DIGITS and method.isalpha()):
+            return None
+        return CSEQ, CSeq(int(number), intern(method.decode()))
+
+
+class NoFront(Struct, frozen=True, gc=False):
+    """What is the front of no line that can be read this way."""
+
+    def read(self, _last: bytes) -> Reading | None:
+        return None
+
+
+Front = ViaFront | PartyFront | DigestFront | CallIdFront | CSeqFront | NoFront
+
+_NAMES: dict[bytes, Front] = {b"Call-ID": CallIdFront(), b"CSeq": CSeqFront()}
+
+
+def divide(front: bytes, last: bytes) -> tuple[bytes, bytes]:
+    """The front with the parameters behind a branch or a tag, and that alone; nothing alone when it is not sure that
+    it stands outside quotes and brackets."""
+    last, semicolon, behind = last.partition(b";")
+    if _QUOTE in behind or _LESS in behind or _GREATER in behind:
+        return front, b""
+    return front + semicolon + behind, last
+
+
+def read_front(front: bytes) -> Front:
+    """What is to be known of a line to read its new part."""
+    read = read_line(front)
+    if front in _NAMES or read is None:
+        return _NAMES.get(front, NoFront())
+    slot, value = read[0]
+    if slot == VIA and not value.branch and _COMMA not in front:
+        return ViaFront(value.transport, value.host, value.port, value.received, value.rport)
+    if (slot == FROM or slot == TO) and value.tag is None:
+        return PartyFront(slot, value.uri, value.display)
+    if slot == FLAW and value.defects == _NO_NONCE and front.rstrip()[-1] == _COMMA:
+        return _digest_front(value)
+    return NoFront()
+
+
+def _digest_front(flaw: Flaw) -> Front:
+    known: Challenge = flaw.value[0]
+    if not known.realm or known.nonce or (flaw.slot == CREDENTIALS and not known.username):
+        return NoFront()
+    return DigestFront(flaw.slot, known.realm, known.username)

@@ -1,0 +1,104 @@
+"""Captures that lack packets: what the whole capture does not say must not be said for certain."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sipaudit.capture.engine import batches
+from sipaudit.capture.files import resolve
+from sipaudit.capture.health import CaptureHealth
+from tests.model.phone import Habits, Phone, live
+from tests.model.test_properties import HABITS, KEYS, plan
+from tests.shared import ROOT
+from tests.stories import VVX, Court, Packet, Settings, Story, site
+from tests.wire import ORIGIN, Wire
+
+SAMPLE = ROOT / "samples" / "first-outage"
+SHARES = [0.001, 0.01, 0.05]
+RUNS = 60
+SECONDS = 900.0
+NOBODY = ("", 0)
+
+
+@pytest.fixture
+def court(tmp_path: Path) -> Court:
+    return Court(tmp_path)
+
+
+def told(phone: Phone, seed: int) -> Story:
+    """A phone's life on the wire."""
+    wire = Wire(VVX)
+    for event in live(phone, SECONDS, seed):
+        wire.add(event)
+    return Story([Packet(time, frame, NOBODY, NOBODY) for time, frame in wire.packets])
+
+
+def declared(habits: Habits) -> dict[str, Any]:
+    settings: Settings = {
+        "reRegisterOn": int(habits.re_register), "failRegistrationOn": int(habits.fail_registration),
+        "failBack.mode": habits.mode, "failBack.timeout": habits.timeout, "expires": habits.expires,
+    }
+    servers = [(key.partition(":")[0], 5060) for key in KEYS]
+    return site(settings, *servers, ttl=habits.ttl)
+
+
+def sample() -> Story:
+    """The packets of the sample, its times counted from ORIGIN as all are here."""
+    path = str(SAMPLE / "capture.pcap")
+    file = resolve((path,)).files[0]
+    packets = [packet for batch in batches(file, CaptureHealth(path), lambda _: None) for packet in batch.packets()]
+    return Story([Packet(packet[0] - ORIGIN, bytes(packet[3]), NOBODY, NOBODY) for packet in packets])
+
+
+def accused(said: list[str]) -> dict[tuple[str, ...], str]:
+    """What was found, by time, rule, line and server, with its confidence and doubts."""
+    return {tuple(one.split()[:4]): " ".join(one.split()[4:]) for one in said if not one.startswith("?")}
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_a_perfect_phone_seen_with_gaps(court: Court, share: float) -> None:
+    wrong: Counter[str] = Counter()
+    for run in range(RUNS):
+        habits = HABITS[run % len(HABITS)]
+        story = told(Phone(habits, plan(run), KEYS[:2 + run % 2]), run)
+        wrong.update(accused(court(story.thinned(share, run), declared(habits))).values())
+    print(f"{share:.1%} lost: {dict(wrong)}")
+    assert wrong["certain"] == 0
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_a_faulty_phone_seen_with_gaps(court: Court, share: float) -> None:
+    """No fault is certain that the whole capture does not have; most of those it has are still found."""
+    wrong: Counter[str] = Counter()
+    known = found = 0
+    for run in range(RUNS):
+        habits = Habits(**{**vars(HABITS[run % len(HABITS)]), "impatient": run % 3 != 0, "careless": run % 3 != 1})
+        story = told(Phone(habits, plan(run), KEYS[:2 + run % 2]), run)
+        truth = accused(court(story, declared(habits)))
+        seen = accused(court(story.thinned(share, run), declared(habits)))
+        wrong.update(said for fault, said in seen.items() if fault not in truth)
+        known, found = known + len(truth), found + len(truth.keys() & seen.keys())
+    print(f"{share:.1%} lost: {found} of {known} found, beside them {dict(wrong)}")
+    assert wrong["certain"] == 0
+    assert found > known / 2
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_the_sample_seen_with_gaps(court: Court, share: float) -> None:
+    whole = sample()
+    site_file = yaml.safe_load((SAMPLE / "site.yaml").read_text())
+    truth = accused(court(whole, site_file, covered=0))
+    assert len(truth) == 2
+    wrong: Counter[str] = Counter()
+    found = 0
+    for run in range(RUNS // 2):
+        seen = accused(court(whole.thinned(share, run), site_file, covered=0))
+        wrong.update(said for fault, said in seen.items() if fault not in truth)
+        found += len(truth.keys() & seen.keys())
+    print(f"{share:.1%} lost: {found} of {RUNS // 2 * len(truth)} found, beside them {dict(wrong)}")
+    assert wrong["certain"] == 0
