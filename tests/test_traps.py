@@ -865,6 +865,18 @@ def test_r1_refreshes_the_old_binding_when_it_has_lapsed(court: Court) -> None:
     assert all(said.startswith("?") for said in found)
 
 
+def test_r0_the_one_called_by_way_of_the_second_server_is_busy(court: Court) -> None:
+    """That answer, too, may have been the move, and started the timer."""
+    phone = handset(granted=75)
+    phone.register(240)
+    asked = phone.ask(phone.silence(300), S, "INVITE")
+    phone.told(305.6, asked, 486)
+    phone.register(320, P)
+    phone.call(340, S, 4)
+    returns(phone, "R0")
+    assert court(phone.story, minute("R0")) == []
+
+
 def test_r0_registers_at_the_first_server_whatever_its_calls_do(court: Court) -> None:
     phone = handset(granted=60)
     for time in (57, 114, 171, 228):

@@ -28,6 +28,7 @@ EVIDENCE_KEPT = 8
 REACHES_KEPT = 32      # servers kept for one phone
 BINDINGS_KEPT = 16     # servers kept for one line
 ANSWERS_KEPT = 16      # DNS answers kept for one line
+SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 ALIVE = frozenset({401, 407, 423})
 KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
 REDIRECTS = range(300, 400)
@@ -158,7 +159,7 @@ def _line_sent(line: LineState, request: Sent) -> LineState:
             old.server, request, old.granted, old.since, old.refreshes, old.refused, old.left))
     if stays is line.stays and bindings is line.bindings:
         return line
-    return LineState(stays, bindings, boot, line.answers, line.reordered)
+    return LineState(stays, bindings, boot, line.answers, line.reordered, line.served)
 
 
 def _line_resent(line: LineState, packet: Resent) -> LineState:
@@ -171,7 +172,7 @@ def _line_resent(line: LineState, packet: Resent) -> LineState:
 def _with_stays(line: LineState, stays: Stays) -> LineState:
     if stays is line.stays:
         return line
-    return LineState(stays, line.bindings, line.boot, line.answers, line.reordered)
+    return LineState(stays, line.bindings, line.boot, line.answers, line.reordered, line.served)
 
 
 def _all_touched(line: LineState, packet: Sent) -> Stays:
@@ -201,13 +202,24 @@ def _touched(line: LineState, stay: Stay | None, packet: Sent, track: Track) -> 
     if stay is None:
         return None
     if packet.server == stay.server:
-        # what belongs to old calls may go there at any time, while the line is moving too
-        return stay if stay.away is None or packet.in_dialog or packet.method == "CANCEL" else replace(stay, away=None)
+        # what belongs to old calls, and keepalives, may go there at any time, while the line is moving too
+        aside = packet.in_dialog or packet.method == "CANCEL" or packet.method in KEEPALIVES
+        return stay if stay.away is None or aside or _may_have_moved(stay) else replace(stay, away=None)
     if stay.away is None:
         stay = replace(stay, away=packet)
     if stay.tried is None and _opens(packet, track) and not _refreshes(line, packet, track):
         stay = replace(stay, tried=packet)
     return stay
+
+
+def _may_have_moved(stay: Stay) -> bool:
+    """Whether another server gave a final answer that may have made it the working one: a 2xx, or in R0 any
+    (reference-model.md 1, *working server*)."""
+    aside, away = stay.aside, stay.away
+    return (
+        aside is not None and away is not None and aside.server == away.server and not aside.in_dialog
+        and aside.method not in KEEPALIVES and aside.sent is not None and aside.sent >= away.time
+    )
 
 
 def _refreshes(line: LineState, packet: Sent, track: Track) -> bool:
@@ -238,9 +250,20 @@ def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> Line
     stays = line.stays
     if success(answer.status):
         stays = _stays_answered(line, phone, answer)
+    elif not tells_failure(answer) and answer.status not in ALIVE:
+        stays = (_noted(stays[0], answer), *stays[1:])
+    served = answer if success(answer.status) and _serves(stays, answer) else line.served
     if answer.method == "REGISTER":
-        return _registered(line, answer, stays)
-    return _with_stays(line, stays)
+        return _registered(line, answer, stays, served)
+    if stays is line.stays and served is line.served:
+        return line
+    return LineState(stays, line.bindings, line.boot, line.answers, line.reordered, served)
+
+
+def _serves(stays: Stays, answer: Answered) -> bool:
+    """Whether a working server answers what the phone sent it for being that."""
+    return not answer.in_dialog and answer.method not in KEEPALIVES and any(
+        stay is not None and stay.server == answer.server for stay in stays)
 
 
 def _stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stays:
@@ -250,7 +273,9 @@ def _stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Sta
         answered is not None and answered.server == server and registered is not None and registered.server == server
         and regained is not None and regained.server == server
     ):
-        return line.stays
+        if answered.aside is None or answer.in_dialog or answer.method != "INVITE":
+            return line.stays
+        return replace(answered, away=None, aside=None), registered, regained  # whatever it was, it is over
     if answer.in_dialog or answer.method in KEEPALIVES or _was_emergency(phone, answer):
         return _noted(answered, answer), _noted(registered, answer), _noted(regained, answer)
     return (_moved(line, phone, answered, answer, Track.ANSWERED),
@@ -268,19 +293,39 @@ def _was_emergency(phone: PhoneState, answer: Answered) -> bool:
 
 def _noted(stay: Stay | None, answer: Answered) -> Stay | None:
     """A 2xx inside a dialog, to a keepalive or an emergency call, or to a request from before the stay moves nothing,
-    but read literally it might (reference-model.md 1, *working server*)."""
+    nor does another answer in R0; but it might (reference-model.md 1, *working server*)."""
     return stay if stay is None or stay.server == answer.server else replace(stay, aside=answer)
 
 
 def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> Stay | None:
-    if stay is not None and answer.sent is not None and answer.sent <= stay.arrived.time:
-        return _noted(stay, answer)  # a late answer of a server left, or given up
+    if stay is not None and _is_late(line, phone, stay, answer):
+        return _noted(stay, answer)
     if not _moves(line, phone, stay, answer, track):
-        return stay
+        return _noted(stay, answer) if _regains(line.binding(answer.server), answer) else stay
     if stay is None:
         return Stay(answer.server, answer)
     failed = tuple(evidence(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST))
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time)
+
+
+def _is_late(line: LineState, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
+    """Whether the phone may have given up what is answered here: its working server, not failed, has served the line
+    since it was asked, or much time has passed."""
+    if answer.sent is None:
+        return False
+    served = line.served
+    since = served.sent if served is not None and served.server == stay.server else None
+    if answer.sent <= stay.arrived.time or (since is not None and answer.sent < since):
+        return True
+    slow = answer.time - answer.sent > SLOW and answer.transaction not in phone.reach(answer.server).ringing
+    return slow and not any(evidence(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST))
+
+
+def _regains(binding: Binding | None, answer: Answered) -> bool:
+    """Whether a REGISTER renews a binding that had run out, or that the phone need not know of: whether the line
+    returns with that, or keeps the binding only (F7), nobody tells."""
+    return answer.method == "REGISTER" and binding is not None and binding.granted is not None and (
+        binding.late or binding.until <= (answer.sent or answer.time))
 
 
 def _moves(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> bool:
@@ -296,17 +341,22 @@ def _moves(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
         return binding is not None and _holds(binding, answer.time, track)
     if answer.asked == 0 or (answer.granted == 0 and track is not Track.ANSWERED):
         return False  # a de-registration moves nothing, and an explicit 0 keeps the gate shut (F6)
-    if stay is None or binding is None or not _holds(binding, answer.sent or answer.time, track):
+    if stay is None or binding is None or binding.granted is None:
         return True
-    # F7: the refresh of a live binding elsewhere moves nothing, unless the working server had failed
+    if track is Track.REGAINED and not _holds(binding, answer.sent or answer.time, track):
+        return True
+    # F7: the refresh of a binding elsewhere moves nothing, unless the working server had failed
     return any(evidence(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST))
 
 
-def _registered(line: LineState, answer: Answered, stays: Stays) -> LineState:
-    binding = line.binding(answer.server) or Binding(answer.server)
-    bindings = _with_binding(line.bindings, _granted(binding, answer))
+def _registered(line: LineState, answer: Answered, stays: Stays, served: Answered | None) -> LineState:
+    binding = _granted(line.binding(answer.server) or Binding(answer.server), answer)
+    stay = stays[Track.ANSWERED]
+    if binding.granted is answer and stay is not None and stay.aside is answer:
+        binding = replace(binding, late=True)
+    bindings = _with_binding(line.bindings, binding)
     bindings = _left(bindings, line.stays[Track.REGAINED], stays[Track.REGAINED])
-    return LineState(stays, bindings, line.boot, line.answers, line.reordered)
+    return LineState(stays, bindings, line.boot, line.answers, line.reordered, served)
 
 
 def _granted(binding: Binding, answer: Answered) -> Binding:

@@ -230,7 +230,8 @@ def list_unchanged(case: Case) -> Ground:
 
 
 def still_working(case: Case) -> Ground:
-    """Read literally, any 2xx from another server makes that one the working server (not in R2, F9)."""
+    """Read literally, a 2xx inside a dialog, too, makes another server the working one (not in R2, F9); in R0 a busy
+    or a not found may."""
     answer = case.stay.aside
     if case.regime is Regime.R2 or answer is None or answer.server != case.request.server:
         return HOLDS

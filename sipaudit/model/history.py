@@ -110,9 +110,9 @@ class History:
         if len(self.ended) < ROWS_KEPT:
             self.ended.append(_ended(before, after, step, known.track is Track.REGAINED))
 
-    def registrations(self, state: LineState, now: float, profile: Profile) -> list[RegistrationSeen]:
+    def registrations(self, state: LineState, now: float, track: Track) -> list[RegistrationSeen]:
         """All stretches, those that live at `now` last. Ordered by beginning."""
-        gated = track_of(profile) is Track.REGAINED
+        gated = track is Track.REGAINED
         rows = self.ended + [_row(binding, now, gated) for binding in state.bindings if binding.granted]
         return sorted(rows, key=lambda row: (row.since, row.server))
 

@@ -38,8 +38,9 @@ class Stay(Struct, frozen=True, gc=False):
     server left.  `failed` holds the evidence against `origin` at the move.
     `away` is the first packet to another server since the last send to this
     one, `tried` the first request that may have been a failback try since, and
-    `aside` the last 2xx of another server meanwhile that moved nothing: inside a
-    dialog, to a keepalive or an emergency call, or to a request from before the stay.
+    `aside` the last answer of another server meanwhile that moved nothing: a 2xx
+    inside a dialog, to a keepalive or an emergency call, or to a request from before
+    the stay; in R0 any other that is neither challenge nor failure.
     `origin_since` is when the stay at `origin` began.
     """
 
@@ -64,7 +65,8 @@ class Binding(Struct, frozen=True, gc=False):
 
     `register` is the REGISTER in progress (challenged or not) and `resent` its last retransmission, `granted` the 200
     in force, `since` the 200 that began the row, `refused` a final refusal after it; `left` is
-    the time of a failover away, after which R2 and R3 hold the binding invalid (F8).
+    the time of a failover away, after which R2 and R3 hold the binding invalid (F8); `late` says that the phone may
+    have given up the REGISTER that was granted.
     """
 
     server: str
@@ -75,6 +77,7 @@ class Binding(Struct, frozen=True, gc=False):
     refused: Answered | None = None
     left: float | None = None
     resent: float | None = None
+    late: bool = False
 
     @property
     def expires(self) -> float:
@@ -129,7 +132,8 @@ class LineState(Struct, frozen=True, gc=False):
 
     `stays` by track, `bindings` by server, `boot` the last possible boot (or
     log-out), `answers` the last DNS answers for the entry, newest last,
-    `reordered` the last one that changed its servers or their order.
+    `reordered` the last one that changed its servers or their order, `served` the
+    last 2xx of a working server outside of dialogs.
     """
 
     stays: tuple[Stay | None, Stay | None, Stay | None] = (None, None, None)
@@ -137,6 +141,7 @@ class LineState(Struct, frozen=True, gc=False):
     boot: Booted | None = None
     answers: tuple[EntryChanged, ...] = ()
     reordered: EntryChanged | None = None
+    served: Answered | None = None
 
     def stay(self, regime: Regime) -> Stay | None:
         return self.stays[TRACK_OF[regime]]

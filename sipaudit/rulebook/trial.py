@@ -88,7 +88,7 @@ def _rows(scenario: Scenario, history: History, state: LineState, now: float,
             request = try_.request
             yield f"{request.time:.3f} try {subject.server(request.server)} {request.method} {try_.result}"
     if "registrations" in scenario.show:
-        for row in history.registrations(state, now, scenario.profile):
+        for row in history.registrations(state, now, subject.track):
             until = "open" if row.until is None else f"{row.until:.3f}"
             yield (f"{row.since:.3f} registered {subject.server(row.server)} until {until} "
                    f"refreshes={row.refreshes} {row.end or 'live'}")

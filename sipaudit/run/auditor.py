@@ -8,6 +8,7 @@ entry*), so each entry has a replay of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -56,10 +57,14 @@ def _summary(event: ModelEvent, phone: str) -> str:
 
 
 class LineReplay:
-    """One line at one of its entries, being replayed. Also the subject that its findings name."""
+    """One line at one of its entries, being replayed. Also the subject that its findings name.
 
-    def __init__(self, line: Line, index: int, naming: Naming) -> None:
+    `full` gives its profile with what grows while the capture is read.
+    """
+
+    def __init__(self, line: Line, index: int, naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
         self.record = line
+        self.full = partial(full, self)
         self.index = index
         self.state = LineState()
         self.history = History()
@@ -143,7 +148,7 @@ class Auditor:
             return
         replay = self._replay(event)
         phone = self._phones.get(event.phone) or PhoneState()
-        taken = step(replay.state, phone, event, lambda: self._full(replay), replay.waiting)
+        taken = step(replay.state, phone, event, replay.full, replay.waiting)
         replay.state, replay.waiting = taken.after, taken.waiting
         self._phones[event.phone] = taken.phone
         if taken.before is not taken.after:
@@ -185,7 +190,7 @@ class Auditor:
         for replay in replays:
             if replay.index == index:
                 return replay
-        replays.append(LineReplay(self._lines[line], index, self._naming))
+        replays.append(LineReplay(self._lines[line], index, self._naming, self._full))
         return replays[-1]
 
     def _index(self, event: ModelEvent) -> int:

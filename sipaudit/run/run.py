@@ -161,8 +161,9 @@ class Run:
         servers = [ServerSummary(self.server(server.key), server.name, server.entry.name if server.entry else None,
                                  server.priority, list(server.transports)) for server in self.reconstruction.servers]
         servers.sort(key=lambda row: (row.entry or "~", row.priority or 0, row.server))
-        return build(self.auditor, self.reconstruction.lines, captures, servers, self._events, self.span,
-                     min(now, self.span.end))
+        with rare_collections():
+            return build(self.auditor, self.reconstruction.lines, captures, servers, self._events, self.span,
+                         min(now, self.span.end))
 
 
 @contextmanager

@@ -126,7 +126,7 @@ def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
         tries=[_try(seen, replay) for replay in replays for seen in replay.history.tries
                if span.holds(seen.request.time)],
         registrations=[_registration(row, replay) for replay in replays
-                       for row in replay.history.registrations(replay.state, now, replay.profile())
+                       for row in replay.history.registrations(replay.state, now, replay.track)
                        if row.since <= span.end and (row.until is None or row.until >= span.start)],
         inconclusive=_undecided(undecided), declare=_wanted(undecided, known=bool(line.entries)),
     )

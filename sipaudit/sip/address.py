@@ -21,15 +21,15 @@ _TOKENS = re.compile(r"[A-Za-z0-9\-.!%*_+`'~ \t]*+\Z")
 
 def read_party(text: str, found: Found) -> Address:
     """From or To. In the form without "<>" every parameter belongs to the header (RFC 3261 20)."""
-    uri, display, given = _read_address(text, mask(text, found), found)
+    uri, display, given = _read_address(text, None, found)
     if not given:
-        return Address(uri, display=display)
-    return Address(uri, _tag(given, found), display=display)
+        return Address(uri, None, None, None, display)
+    return Address(uri, _tag(given, found), None, None, display)
 
 
 def read_contacts(text: str, found: Found) -> tuple[Address, ...]:
     """All values of a Contact header; `*` has the scheme `*`."""
-    return tuple(_contact(value, masked, found) for value, masked in _listed(text, found))
+    return tuple([_contact(value, masked, found) for value, masked in _listed(text, found)])
 
 
 def read_routes(text: str, found: Found) -> tuple[Uri, ...]:
@@ -41,7 +41,10 @@ def read_routes(text: str, found: Found) -> tuple[Uri, ...]:
 
 
 def _listed(text: str, found: Found) -> list[tuple[str, str]]:
-    pieces = values(text, mask(text, found))
+    masked = mask(text, found)
+    if "," not in masked and masked and not masked.isspace():
+        return [(text, masked)]
+    pieces = values(text, masked)
     filled = [piece for piece in pieces if piece[1].strip()]
     if len(filled) < len(pieces):
         found.append(Defect.EMPTY_VALUE)
@@ -55,18 +58,21 @@ def _contact(text: str, masked: str, found: Found) -> Address:
         return Address(Uri("*", None, ""))
     uri, display, given = _read_address(text, masked, found)
     if not given:
-        return Address(uri, display=display)
+        return Address(uri, None, None, None, display)
     return Address(uri, None, _expires(given, found), _instance(given), display)
 
 
-def _read_address(text: str, masked: str, found: Found) -> tuple[Uri, str | None, dict[str, str]]:
+def _read_address(text: str, masked: str | None, found: Found) -> tuple[Uri, str | None, dict[str, str]]:
+    """`masked` None: not masked yet, which the usual form needs only for its parameters."""
     usual = _USUAL.match(text)
     if usual is None:
-        return _read_unusual(text, masked, found)
+        return _read_unusual(text, mask(text, found) if masked is None else masked, found)
     display, scheme, user, host_port, after = usual.groups()
     end = usual.end()
     host, port = read_host_port(host_port, found)
-    given = parameters(text, masked, end, found) if len(text) > end else {}
+    given = {}
+    if len(text) > end:
+        given = parameters(text, mask(text, found) if masked is None else masked, end, found)
     return Uri(scheme, user, host, port, after or ""), display, given
 
 

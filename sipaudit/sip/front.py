@@ -9,6 +9,7 @@ whole line, they give None.
 
 from __future__ import annotations
 
+import re
 from sys import intern
 
 from msgspec import Struct
@@ -20,18 +21,22 @@ from sipaudit.sip.message import Address, Challenge, CSeq, Uri, Via
 from sipaudit.sip.text import TOKEN_BYTES
 
 NONCE = b'nonce="'
+TAG = b";tag="
 COLON = b": "
 MARKS = {
-    ord("V"): b";branch=", ord("F"): b";tag=", ord("T"): b";tag=", ord("C"): COLON,
-    ord("A"): NONCE, ord("P"): NONCE, ord("W"): NONCE,
+    ord("V"): (b";branch=", True), ord("F"): (TAG, True), ord("T"): (TAG, True), ord("C"): (COLON, True),
+    ord("A"): (NONCE, False), ord("P"): (NONCE, False), ord("W"): (NONCE, False),
 }
 """What stands before the new part, by the first byte of a line as most write it (Call-ID and CSeq; Authorization,
-Proxy-Authorization, WWW-Authenticate).  Another header with such a letter loses only a little time."""
+Proxy-Authorization, WWW-Authenticate), and whether such a line comes so often that it pays to remember it.
+Another header with such a letter loses only a little time."""
+OTHER = COLON, False
 
 MAX_DIGITS = 9  # so many digits are a number that CSeq allows (8.1.1.5), whichever they are
 
 _COOKIE = MAGIC_COOKIE.encode()
 _NO_NONCE = (Defect.BAD_CREDENTIALS,)
+_DIGEST = re.compile(rb'(?:Proxy-)?Authorization: Digest username="([ !#-[\]-~]+)", ?realm="([ !#-[\]-~]+)", ?\Z')
 _TOKENS_AS_LETTERS = bytes(ord("a") if byte in TOKEN_BYTES else ord(" ") for byte in range(256))
 _VISIBLE_AS_LETTERS = bytes(ord("a") if 33 <= byte <= 126 else ord(" ") for byte in range(256))
 # Numbers, because `in` finds a byte much faster when it is one.
@@ -126,13 +131,16 @@ def divide(front: bytes, last: bytes) -> tuple[bytes, bytes]:
 
 def read_front(front: bytes) -> Front:
     """What is to be known of a line to read its new part."""
+    usual = _DIGEST.match(front)
+    if usual is not None:
+        return DigestFront(CREDENTIALS, intern(usual[2].decode()), usual[1].decode())
     read = read_line(front)
     if front in _NAMES or read is None:
         return _NAMES.get(front, NoFront())
     slot, value = read[0]
     if slot == VIA and not value.branch and _COMMA not in front:
         return ViaFront(value.transport, value.host, value.port, value.received, value.rport)
-    if (slot == FROM or slot == TO) and value.tag is None:
+    if slot in (FROM, TO) and value.tag is None:
         return PartyFront(slot, value.uri, value.display)
     if slot == FLAW and value.defects == _NO_NONCE and front.rstrip()[-1] == _COMMA:
         return _digest_front(value)

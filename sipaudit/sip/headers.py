@@ -7,6 +7,7 @@ Fields that are not in `HEADERS` are passed over (RFC 3261 lets anybody add some
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from sys import intern
 
@@ -20,6 +21,9 @@ from sipaudit.sip.text import is_token, mask, number, parameters, values
 from sipaudit.sip.uri import read_host_port
 
 MAGIC_COOKIE = "z9hG4bK"
+
+# What is left of most when the branch is cut out (`front`).
+_USUAL_VIA = re.compile(r"SIP/2\.0/([A-Z]+) ([A-Za-z0-9.:\-]++)(?:;rport)?\Z")
 
 UNREADABLE_VIA = Via("", "", 0, "")
 
@@ -41,6 +45,9 @@ class Header(Struct, frozen=True):
 
 def read_via(text: str, found: Found) -> Via:
     """The first value of a Via header. White space around "/" and ":" is legal (RFC 3261 25.1, RFC 4475 3.1.1.1)."""
+    usual = _USUAL_VIA.match(text)
+    if usual is not None:
+        return Via(intern(usual[1]), *read_host_port(usual[2], found), "")
     text, masked = values(text, mask(text, found))[0]
     head = masked.partition(";")[0]
     protocol, _, version_transport = head.partition("/")
@@ -158,7 +165,7 @@ _FIELDS = {
 _COMPACT = {  # RFC 3261 7.3.3, RFC 6665 8.4
     "v": "Via", "f": "From", "t": "To", "i": "Call-ID", "m": "Contact", "l": "Content-Length", "o": "Event",
 }
-HEADERS: dict[str, Header] = {name.lower(): header for name, header in _FIELDS.items()} | {
+HEADERS: dict[str, Header] = _FIELDS | {name.lower(): header for name, header in _FIELDS.items()} | {
     short: _FIELDS[name] for short, name in _COMPACT.items()
 }
-"""Headers by name in lower case, compact forms included."""
+"""Headers by name as most write it and in lower case, compact forms included."""

@@ -34,10 +34,9 @@ def read_line(line: bytes) -> tuple[Reading, bool] | None:
     if len(line) > MAX_HEADER:
         return _reading(UNREAD, None, [Defect.LONG_HEADER]), False
     name, colon, value = text.partition(":")
-    name = name.rstrip(" \t")
-    header = HEADERS.get(name.lower()) if colon else None
-    if header is None:
-        if not colon or not is_token(name):
+    header = HEADERS.get(name) or HEADERS.get(name.rstrip(" \t").lower())
+    if header is None or not colon:
+        if not colon or not is_token(name.rstrip(" \t")):
             found.append(Defect.NOT_A_HEADER)
         return _reading(UNREAD, None, found), True
     value = value.strip()

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from sipaudit.sip.address import MAX_VALUES
 from sipaudit.sip.defects import Defect, Found
+from sipaudit.sip.front import COLON, MARKS, NONCE, OTHER, SEMICOLON, Front, divide, read_front
 from sipaudit.sip.head import MAX_LINES, take_apart
 from sipaudit.sip.headers import (
     CALL_ID,
@@ -26,13 +27,12 @@ from sipaudit.sip.headers import (
     UNREADABLE_VIA,
     VIA,
 )
-from sipaudit.sip.front import COLON, MARKS, NONCE, SEMICOLON, Front, divide, read_front
 from sipaudit.sip.line import Flaw, Reading, read_line
 from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.startline import StartLine, read_start_line
 from sipaudit.sip.text import decode
 
-MAX_LASTING = 32768    # lines of the memo
+MAX_LASTING = 24576    # lines of the memo, and as many fronts: together less than 20 MB
 MAX_PASSING = 4096     # lines of a few seconds: a request and its responses share Via, From, Call-ID and CSeq
 MAX_REMEMBERED = 1024  # bytes of a line; longer ones are read again each time
 MAX_START = 200        # characters of a malformed message's first line that are kept
@@ -111,25 +111,26 @@ class Parser:
         return start
 
     def _learn(self, line: bytes) -> Reading | None:
-        """Read a line that is in no memo, and remember it; None when it is not plain."""
+        """Read a line that is in no memo, and remember it if that pays; None when it is not plain."""
         if not 0 < len(line) <= self._longest:
             read = read_line(line)
             return read and read[0]
-        mark = MARKS.get(line[0], COLON)
+        mark, pays = MARKS.get(line[0], OTHER)
         front, marked, last = line.partition(mark)
-        if SEMICOLON in last and mark is not NONCE:
+        if SEMICOLON in last and mark is not NONCE and mark is not COLON:
             front, last = divide(front, last)
         known = self._fronts.get(front)
         if known is None:
             known = _remember(self._fronts, front, read_front(front), self._limit)
         reading = known.read(last)
-        if reading is None:
-            read = read_line(line)
-            if read is None:
-                return None
-            reading, lasting = read
-            if lasting and (mark is COLON or not marked):
-                return _remember(self._lasting, line, reading, self._limit)
+        if reading is not None:
+            return _remember(self._passing, line, reading, self._passing_limit) if pays else reading
+        read = read_line(line)
+        if read is None:
+            return None
+        reading, lasting = read
+        if lasting and (mark is COLON or not marked):
+            return _remember(self._lasting, line, reading, self._limit)
         return _remember(self._passing, line, reading, self._passing_limit)
 
 

@@ -12,10 +12,14 @@ from sipaudit.sip.text import number
 
 SIP_PORT = 5060
 MAX_PORT = 65535
+MAX_HOST = 255    # characters of a host and port that are remembered: more has no name in DNS
+MAX_HOSTS = 4096  # of them
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+\Z")
 _UNESCAPED = re.compile(r"[^A-Za-z0-9\-_.!~*'();/?:@&=+$,%\[\]]")  # must be escaped in a URI (25.1)
 _NAME_PORT = re.compile(r"([A-Za-z0-9._-]++)[ \t]*(?::([^:]*))?\Z")  # "_" is for no host name, but DNS has it
+
+_sound: dict[str, tuple[str, int]] = {}  # readings without a defect: a function of the text alone, as all reading is
 
 
 def read_uri(text: str, found: Found) -> Uri:
@@ -60,6 +64,20 @@ def _split_user(text: str, found: Found) -> tuple[str | None, str]:
 
 def read_host_port(text: str, found: Found) -> tuple[str, int]:
     """`host[:port]`, the host in lower case and without brackets; port 0 when there is none or none that can be."""
+    known = _sound.get(text)
+    if known is not None:
+        return known
+    flaws: Found = []
+    read = _read_host_port(text, flaws)
+    found += flaws
+    if not flaws and len(text) <= MAX_HOST:
+        if len(_sound) >= MAX_HOSTS:
+            _sound.clear()
+        _sound[text] = read
+    return read
+
+
+def _read_host_port(text: str, found: Found) -> tuple[str, int]:
     plain = _NAME_PORT.match(text)
     if plain is None:
         host, port = _read_reference(text, found)
