@@ -7,8 +7,9 @@ other would decide differently, and hands over whenever it is not sure.  The lon
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import inf
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
 from struct import Struct as Layout
 
 from sipaudit.capture.health import CaptureHealth
@@ -23,22 +24,24 @@ from sipaudit.sip.framing import looks_like_sip, surely_sip
 ADVANCE = 0.5  # seconds of capture time between two looks at the deadlines of streams
 
 _ROADS = {ETHERNET: 14, LINUX_SLL: 16}  # link types of the short road, and how long their headers are without tags
-_TAGS = 2
+_TAGS = 2  # VLAN tags that the short road knows how to pass
 _VLAN = frozenset((b"\x81\x00", b"\x88\xa8", b"\x91\x00"))
 _ETHERTYPES = (b"\x08\x00", b"\x86\xdd")
-# EtherType and the first two bytes of IPv4: no options, any DSCP, no ECN
-_IP4 = frozenset(b"\x08\x00\x45" + bytes((dscp << 2,)) for dscp in range(64))
-# Bytes 6 to 9 of IPv4: no fragment, any TTL, UDP; with the first of them
-_UDP = {bytes((flags, 0, ttl, UDP)): flags for flags in (0x00, 0x40) for ttl in range(256)}
-# Sender's MAC, what _IP4 has, total length, identification, what _UDP has, addresses and ports, UDP length, payload
-_FIELDS = {
-    header: [Layout(f">6x6s{header - 14 + 4 * tags}x4sH2s4sxx12sHxx14s").unpack_from for tags in range(_TAGS + 1)]
-    for header in _ROADS.values()
-}
-_SHORTEST = 16 + 4 * _TAGS + 20 + 8 + 14  # bytes of a packet in which all of these lie
-_UDP_SHORTEST = 8 + 14
-_BEGINNINGS = 4096  # beginnings remembered: few for responses, but a request's has some of its URI
 _COOKED_ETHERNET = b"\x00\x01\x00\x06"  # ARPHRD_ETHER with a 6 byte address
+
+Head = tuple[bytes, bytes, int, bytes, bytes, bytes, int, bytes]
+"""Sender's MAC; EtherType to DSCP; total length; identification; bytes 6 to 9 of IPv4; addresses and ports; UDP length;
+the beginning of the payload."""
+_HEADS = {
+    link_type: [Layout(f">6x6s{header - 14 + 4 * tags}x4sH2s4sxx12sHxx14s").unpack_from for tags in range(_TAGS + 1)]
+    for link_type, header in _ROADS.items()
+}
+_READ = 16 + 4 * _TAGS + 20 + 8 + 14  # bytes of which a head is read
+_NO_HEAD: Head = (b"", b"", 0, b"", b"", b"", 0, b"")
+_IP4 = frozenset(b"\x08\x00\x45" + bytes((dscp << 2,)) for dscp in range(64))  # without options and ECN
+_UDP = frozenset(bytes((flags, 0, ttl, UDP)) for flags in (0, 0x40) for ttl in range(256))  # no fragment, DF or not
+_UDP_SHORTEST = 8 + 14  # the beginning of the payload is part of it
+_BEGINNINGS = 4096  # beginnings remembered: few for responses, but a request's has some of its URI
 
 
 class Decoder:
@@ -69,53 +72,46 @@ class Decoder:
         One loop on purpose: a function called for each packet, or an object made for it, would be dearer than its work.
         """
         buffer, link_type = run.buffer, run.link_type
-        header = _ROADS.get(link_type, 14)
-        shortest = _SHORTEST if link_type in _ROADS else inf
-        fields_behind, is_cooked = _FIELDS[header], link_type == LINUX_SLL
-        fields_at = fields_behind[0]
+        header, is_cooked = _ROADS.get(link_type, 0), link_type == LINUX_SLL
         streams, duplicates, flows, beginnings = self.streams, self._duplicates, self._flows, self._beginnings
         since, until, bound = self._since, self._until, duplicates.bound
         recent, older, young = duplicates.recent, duplicates.older, flows.young
         items: list[Item] = []
         add = items.append
-        for time, frame, start, length in zip(run.times, run.frames, run.offsets, run.lengths, strict=True):
+        for time, frame, start, length, head in zip(run.times, run.frames, run.offsets, run.lengths, _heads(run)):
             if not since <= time < until:
                 since, until = self._since, self._until = time - ADVANCE, time + ADVANCE
                 if streams:
                     items += streams.advance(time)
-            if length >= shortest:
-                at = start + header
-                fields = fields_at(buffer, start)
-                if fields[1] not in _IP4:
-                    tags = _tags(buffer, at)
-                    at += 4 * tags
-                    fields = fields_behind[tags](buffer, start)
-                mac, ip4, total, identification, udp, ends, size, beginning = fields
-                end = at + total
-                if (
-                    ip4 in _IP4 and udp in _UDP and size == total - 20 and size >= _UDP_SHORTEST
-                    and end <= start + length
-                    and (beginning in beginnings or self._is_message(beginning, buffer[at + 28 : end]))
-                    and not (is_cooked and buffer[start + 2 : start + 6] != _COOKED_ETHERNET)
-                ):
-                    key = identification + buffer[at + 12 : at + 40]
-                    payload = buffer[at + 28 : end]
-                    if key in recent or key in older or len(recent) >= bound:
-                        if duplicates.repeated(key, (time, _UDP[udp], payload)):
-                            self._health[capture].duplicates += 1
-                            continue
-                        recent, older = duplicates.recent, duplicates.older
-                    else:
-                        recent[key] = time, _UDP[udp], payload
-                    flow = young.get(ends + mac)
-                    if flow is None:
-                        flow = flows.get("udp", ends[:8], ends[8:], mac)
-                        young = flows.young
-                    add(Datagram(time, capture, frame, flow, payload))
-                    continue
-            packet = time, frame, link_type, buffer[start : start + length], run.wire_length
-            items += self._otherwise(packet, capture)
-            recent, older, young = duplicates.recent, duplicates.older, flows.young
+            mac, ip4, total, identification, udp, ends, size, beginning = head
+            at = start + header
+            if ip4 not in _IP4 and ip4[:2] in _VLAN:
+                tags = _tags(buffer, at)
+                at += 4 * tags
+                mac, ip4, total, identification, udp, ends, size, beginning = _HEADS[link_type][tags](buffer, start)
+            end = at + total
+            if (
+                ip4 in _IP4 and udp in _UDP and size == total - 20 and size >= _UDP_SHORTEST and end <= start + length
+                and (beginning in beginnings or self._is_message(beginning, buffer[at + 28 : end]))
+                and not (is_cooked and buffer[start + 2 : start + 6] != _COOKED_ETHERNET)
+            ):
+                key = identification + buffer[at + 12 : at + 40]
+                payload = buffer[at + 28 : end]
+                if key in recent or key in older or len(recent) >= bound:
+                    if duplicates.repeated(key, (time, udp, payload)):
+                        self._health[capture].duplicates += 1
+                        continue
+                    recent, older = duplicates.recent, duplicates.older
+                else:
+                    recent[key] = time, udp, payload
+                flow = young.get(ends + mac)
+                if flow is None:
+                    flow = flows.get("udp", ends[:8], ends[8:], mac)
+                    young = flows.young
+                add(Datagram(time, capture, frame, flow, payload))
+            else:
+                items += self._otherwise((time, frame, link_type, buffer[start : start + length], run.wire_length), capture)
+                recent, older, young = duplicates.recent, duplicates.older, flows.young
         return items
 
     def finish(self) -> list[Item]:
@@ -140,6 +136,14 @@ class Decoder:
         if len(self._beginnings) < _BEGINNINGS:
             self._beginnings.add(beginning)
         return True
+
+
+def _heads(run: Run) -> Iterator[Head]:
+    """What the short road looks at of each packet; nothing at the end of the buffer, where bytes are missing."""
+    if run.link_type not in _ROADS:
+        return repeat(_NO_HEAD)
+    readable = run.offsets[: bisect_right(run.offsets, len(run.buffer) - _READ)]
+    return chain(map(_HEADS[run.link_type][0], repeat(run.buffer), readable), repeat(_NO_HEAD))
 
 
 def _tags(data: bytes, at: int) -> int:

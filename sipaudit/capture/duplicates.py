@@ -10,13 +10,12 @@ from sipaudit.capture.ip import UDP
 
 WINDOW = 0.020
 
-Sighting = tuple[float, int, bytes]
-"""What is remembered of a packet beside its key: `(time, kind, rest)`, where `kind` tells packets apart whose keys are
-made of other fields."""
-Key = bytes | tuple[bytes, int, bytes]
+Sighting = tuple[float, bytes, bytes]
+"""What is remembered of a packet beside its key: `(time, kind, rest)`, where the first byte of `kind` counts."""
+Key = bytes | tuple[bytes, bytes, bytes]
 
 _SHORTEST = 20  # an IPv4 header
-_ANY4, _ANY6 = -4, -6  # kinds
+_ANY4, _ANY6 = b"4", b"6"  # kinds; that of plain UDP begins with 0x00 or 0x40
 _ECN4 = 0x03   # byte 1 of IPv4 without DSCP (RFC 3168 5)
 _REST6 = 0x3F  # byte 1 of IPv6 without DSCP: ECN and flow label
 _DSCP6 = 0x0F  # byte 0 of IPv6 holds the upper bits of DSCP beside the version
@@ -49,7 +48,7 @@ class Duplicates:
             key = bytes((ip[0] & ~_DSCP6, ip[1] & _REST6)) + ip[2:7] + ip[8:60]
             return self.repeated(key, (time, _ANY6, ip[60:]))
         if _is_plain_udp(ip):
-            return self.repeated(ip[4:6] + ip[12:40], (time, ip[6], ip[28:]))
+            return self.repeated(ip[4:6] + ip[12:40], (time, ip[6:10], ip[28:]))
         key = ip[:1] + bytes((ip[1] & _ECN4,)) + ip[2:8] + ip[9:10] + ip[12:40]
         return self.repeated(key, (time, _ANY4, ip[28:]))
 
@@ -57,14 +56,14 @@ class Duplicates:
         """The same for an IPv4 packet that was taken apart: whole, UDP, no options, no ECN.
 
         `key` is its identification (bytes 4 and 5) and bytes 12 to 39: addresses, ports, length, checksum and the
-        beginning of the payload, which nearly always tell packets apart, and cheaply.  The kind is byte 6, with DF, and
-        the rest is the payload.
+        beginning of the payload, which nearly always tell packets apart, and cheaply.  The kind is bytes 6 to 9, and the
+        rest is the payload.
         """
         place: Key = key
         known = self.recent.get(place) or self.older.get(place)
         if known is not None:
-            if known[1] != sighting[1] or known[2] != sighting[2]:
-                place = (key, sighting[1], sighting[2])
+            if known[1][0] != sighting[1][0] or known[2] != sighting[2]:
+                place = (key, sighting[1][:1], sighting[2])
                 known = self.recent.get(place) or self.older.get(place)
             if known is not None and -self._window <= sighting[0] - known[0] <= self._window:
                 return True

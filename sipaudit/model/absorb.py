@@ -254,7 +254,7 @@ def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> Line
         stays = (_noted(stays[0], answer), *stays[1:])
     served = answer if success(answer.status) and _serves(stays, answer) else line.served
     if answer.method == "REGISTER":
-        return _registered(line, answer, stays, served)
+        return _registered(line, phone, answer, stays, served)
     if stays is line.stays and served is line.served:
         return line
     return LineState(stays, line.bindings, line.boot, line.answers, line.reordered, served)
@@ -273,14 +273,21 @@ def _stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Sta
         answered is not None and answered.server == server and registered is not None and registered.server == server
         and regained is not None and regained.server == server
     ):
-        if answered.aside is None or answer.in_dialog or answer.method != "INVITE":
+        if answer.method != "INVITE" or answer.in_dialog or (
+            answered.aside is None and registered.aside is None and regained.aside is None
+        ):
             return line.stays
-        return replace(answered, away=None, aside=None), registered, regained  # whatever it was, it is over
+        return _settled(answered), _settled(registered), _settled(regained)
     if answer.in_dialog or answer.method in KEEPALIVES or _was_emergency(phone, answer):
         return _noted(answered, answer), _noted(registered, answer), _noted(regained, answer)
     return (_moved(line, phone, answered, answer, Track.ANSWERED),
             _moved(line, phone, registered, answer, Track.REGISTERED),
             _moved(line, phone, regained, answer, Track.REGAINED))
+
+
+def _settled(stay: Stay) -> Stay:
+    """The stay after a call through its server: what another answered before has not moved the line."""
+    return stay if stay.aside is None else replace(stay, away=None, aside=None)
 
 
 def _was_emergency(phone: PhoneState, answer: Answered) -> bool:
@@ -349,10 +356,12 @@ def _moves(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     return any(evidence(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST))
 
 
-def _registered(line: LineState, answer: Answered, stays: Stays, served: Answered | None) -> LineState:
+def _registered(
+    line: LineState, phone: PhoneState, answer: Answered, stays: Stays, served: Answered | None
+) -> LineState:
     binding = _granted(line.binding(answer.server) or Binding(answer.server), answer)
-    stay = stays[Track.ANSWERED]
-    if binding.granted is answer and stay is not None and stay.aside is answer:
+    stay = line.stays[Track.ANSWERED]
+    if stay is not None and stay.server != answer.server and _is_late(line, phone, stay, answer):
         binding = replace(binding, late=True)
     bindings = _with_binding(line.bindings, binding)
     bindings = _left(bindings, line.stays[Track.REGAINED], stays[Track.REGAINED])

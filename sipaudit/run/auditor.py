@@ -140,6 +140,7 @@ class Auditor:
         self._tolerances = tolerances
         self._phones: dict[int, PhoneState] = {}
         self._replays: dict[int, list[LineReplay]] = {}
+        self._lines_of: dict[int, list[int]] = {}
 
     def take(self, event: ModelEvent) -> None:
         """One event of one line, or of a whole phone."""
@@ -172,14 +173,15 @@ class Auditor:
             self.faults.doubt(event)
         if not isinstance(event, Booted):
             return
-        for number in [line.number for line in self._lines.values() if line.phone == event.phone]:
-            for replay in self._replays.get(number, []):
+        for number in self._lines_of.get(event.phone, ()):
+            for replay in self._replays[number]:
                 replay.state = absorb_line(replay.state, self._phones[event.phone], event)
 
     def _replay(self, event: ModelEvent) -> LineReplay:
         replays = self._replays.get(event.line)
         if replays is None:
             replays = self._replays[event.line] = []
+            self._lines_of.setdefault(event.phone, []).append(event.line)
         elif len(replays) == 1 and replays[0].index == 0:
             server = getattr(event, "server", None)
             if server is not None and replays[0].follows(server):
