@@ -264,10 +264,7 @@ class Life:
         """To the next servers in order, and around; with reRegisterOn each is registered with first."""
         for step in range(1, len(self.servers)):
             index = (line.working + step) % len(self.servers)
-            if self.gated:
-                if not self.register(line, index):
-                    continue
-            elif method == "REGISTER":
+            if self.gated or method == "REGISTER":
                 if not self.register(line, index):
                     continue
             elif not self.invite(line, index):

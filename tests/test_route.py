@@ -14,7 +14,6 @@ FOLDER = Path(__file__).parent / "model" / "scenarios"
 # What these say cannot be said in packets, or packets say more than they do.
 NOT_ON_THE_WIRE = {
     "unregistered-answer-lost": "nothing was heard of S at all, which is one-way and not loss",
-    "unregistered-still-waiting": "nothing was heard of S at all, which is one-way",
     "premature-mode-unknown": "a settings block declares what it leaves out, too",
 }
 

@@ -78,7 +78,9 @@ class Decoder:
         recent, older, young = duplicates.recent, duplicates.older, flows.young
         items: list[Item] = []
         add = items.append
-        for time, frame, start, length, head in zip(run.times, run.frames, run.offsets, run.lengths, _heads(run)):
+        for time, frame, start, length, head in zip(
+            run.times, run.frames, run.offsets, run.lengths, _heads(run), strict=True
+        ):
             if not since <= time < until:
                 since, until = self._since, self._until = time - ADVANCE, time + ADVANCE
                 if streams:
@@ -110,7 +112,8 @@ class Decoder:
                     young = flows.young
                 add(Datagram(time, capture, frame, flow, payload))
             else:
-                items += self._otherwise((time, frame, link_type, buffer[start : start + length], run.wire_length), capture)
+                packet = time, frame, link_type, buffer[start : start + length], run.wire_length
+                items += self._otherwise(packet, capture)
                 recent, older, young = duplicates.recent, duplicates.older, flows.young
         return items
 

@@ -56,7 +56,7 @@ class Duplicates:
         """The same for an IPv4 packet that was taken apart: whole, UDP, no options, no ECN.
 
         `key` is its identification (bytes 4 and 5) and bytes 12 to 39: addresses, ports, length, checksum and the
-        beginning of the payload, which nearly always tell packets apart, and cheaply.  The kind is bytes 6 to 9, and the
+        beginning of the payload, which nearly always tell packets apart, and cheaply. The kind is bytes 6 to 9, and the
         rest is the payload.
         """
         place: Key = key

@@ -63,9 +63,9 @@ class Intake:
             self._health.content[kind] += number
 
     def _note(self, span: Span, run: Callable[[], Run]) -> None:
-        """Count packets and their time, and look for steps of the clock; `run` gives the packets where one is likely."""
+        """Count packets and their time, and look for steps of the clock; `run` gives packets where one is likely."""
         health = self._health
-        health.packets += span.count
+        health.packets += span.packets
         if health.first is None:
             health.first = span.first
         health.last = span.latest if health.last is None else max(health.last, span.latest)

@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, Protocol, Self, TypeVar, cast
 
 
 class Timed(Protocol):
-    """What comes one after the other: `times` are seconds since the epoch, `part` is what lies between two positions."""
+    """What comes one after the other: `times` are seconds since the epoch, `part` lies between two positions."""
 
     @property
     def times(self) -> Sequence[float]: ...

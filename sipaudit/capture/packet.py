@@ -22,10 +22,10 @@ Value = TypeVar("Value")
 
 
 class Span(NamedTuple):
-    """When some packets were captured: how many, the time of the `first` and the `last` one, the `earliest` and the
-    `latest` time, and whether each is as late as the one before it or later (`ordered`)."""
+    """When some packets were captured: how many there are, the time of the `first` and the `last` one, the `earliest`
+    and the `latest` time, and whether each is as late as the one before it or later (`ordered`)."""
 
-    count: int
+    packets: int
     first: float
     last: float
     earliest: float
@@ -34,7 +34,7 @@ class Span(NamedTuple):
 
 
 class Run(Struct, frozen=True):
-    """Packets of one link type in the order of their capture, in columns: millions are made, and few are looked at twice.
+    """Packets of one link type in the order of their capture, in columns: millions are made, few are looked at twice.
 
     `times` and `frames` as in `Packet`; the data of each are `lengths` bytes of `buffer` from its place in `offsets`.
     `wire_length` is that of each of them.

@@ -85,7 +85,7 @@ class _Message(NamedTuple):
     times: tuple[float]
     item: Datagram
 
-    def part(self, begin: int, end: int) -> _Message:
+    def part(self, _begin: int, _end: int) -> _Message:
         """There is only the whole."""
         return self
 

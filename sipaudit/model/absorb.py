@@ -20,7 +20,7 @@ from sipaudit.model.events import (
     Resent,
     Sent,
 )
-from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, Track, evidence
+from sipaudit.model.state import Binding, Evidence, LineState, PhoneState, Reach, Stay, Track, evidence
 from sipaudit.model.timers import UNDECLARED_EARLIEST
 
 WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
@@ -156,7 +156,7 @@ def _line_sent(line: LineState, request: Sent) -> LineState:
             boot = Booted(request.time, request.capture, request.frame, request.phone, request.line, True)
         old = line.binding(request.server) or Binding(request.server)
         bindings = _with_binding(bindings, Binding(
-            old.server, request, old.granted, old.since, old.refreshes, old.refused, old.left))
+            old.server, request, old.granted, old.since, old.refreshes, old.refused, old.left, None, old.late))
     if stays is line.stays and bindings is line.bindings:
         return line
     return LineState(stays, bindings, boot, line.answers, line.reordered, line.served)
@@ -311,8 +311,22 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
         return _noted(stay, answer) if _regains(line.binding(answer.server), answer) else stay
     if stay is None:
         return Stay(answer.server, answer)
-    failed = tuple(evidence(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST))
+    failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time)
+
+
+def _against(reach: Reach, now: float, earliest: float) -> tuple[Evidence, ...]:
+    """What speaks against a server at `now` so that a line leaves it: no redirection, no silence inside a dialog or
+    after a provisional answer."""
+    return tuple(
+        item for item in evidence(reach, now, earliest)
+        if not (item.in_dialog or item.transaction in reach.ringing if isinstance(item, Sent) else redirects(item))
+    )
+
+
+def redirects(item: Evidence) -> bool:
+    """Whether the server sent the phone elsewhere, which is no failure (F4)."""
+    return isinstance(item, Answered) and item.status in REDIRECTS
 
 
 def _is_late(line: LineState, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
@@ -325,7 +339,7 @@ def _is_late(line: LineState, phone: PhoneState, stay: Stay, answer: Answered) -
     if answer.sent <= stay.arrived.time or (since is not None and answer.sent < since):
         return True
     slow = answer.time - answer.sent > SLOW and answer.transaction not in phone.reach(answer.server).ringing
-    return slow and not any(evidence(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST))
+    return slow and not _against(phone.reach(stay.server), answer.time, SLOW)
 
 
 def _regains(binding: Binding | None, answer: Answered) -> bool:
@@ -353,7 +367,7 @@ def _moves(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     if track is Track.REGAINED and not _holds(binding, answer.sent or answer.time, track):
         return True
     # F7: the refresh of a binding elsewhere moves nothing, unless the working server had failed
-    return any(evidence(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST))
+    return bool(_against(phone.reach(stay.server), answer.time, SLOW))
 
 
 def _registered(
@@ -376,7 +390,7 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
             if register is None and binding.register is not None and binding.register.follows is None:
                 register = binding.register  # challenged: another will follow
             return Binding(binding.server, register, binding.granted, binding.since, binding.refreshes,
-                           binding.refused, binding.left)
+                           binding.refused, binding.left, None, binding.late)
         return replace(binding, register=register, refused=answer)
     if answer.asked == 0 or answer.granted == 0:
         return Binding(binding.server, register)

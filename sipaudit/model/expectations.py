@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from sipaudit.model.absorb import KEEPALIVES
+from sipaudit.model.absorb import KEEPALIVES, redirects
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.observations import Awaited, Fact, Verdict
 from sipaudit.model.profile import Profile, Vendor
@@ -123,13 +123,9 @@ def _standing(case: Case) -> tuple[Evidence, ...]:
     return tuple(evidence(reach, case.now, earliest_silence(case.profile.settings)))
 
 
-def _redirected(item: Evidence) -> bool:
-    return isinstance(item, Answered) and 300 <= item.status < 400
-
-
 def after_a_failure(case: Case) -> Ground:
     """The working server has failed for this phone (F2-F4), so the line is moving."""
-    standing = tuple(item for item in _standing(case) if not _redirected(item))
+    standing = tuple(item for item in _standing(case) if not redirects(item))
     holds = NEVER
     for item in standing:
         holds |= _sends_away(item, case)
@@ -181,7 +177,7 @@ def _failure(item: Evidence, ringing: tuple[int, ...], arrived: float) -> int:
         return taken(Reading.OPEN_CODE) if item.in_dialog or item.transaction in ringing else ALWAYS
     if item.time < arrived:
         return NEVER
-    if isinstance(item, Failed) or _redirected(item):
+    if isinstance(item, Failed) or redirects(item):
         return ALWAYS
     return taken(Reading.UNAVAILABLE if item.status == 503 else Reading.OPEN_CODE)
 

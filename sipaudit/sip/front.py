@@ -20,17 +20,17 @@ from sipaudit.sip.line import Flaw, Reading, read_line
 from sipaudit.sip.message import Address, Challenge, CSeq, Uri, Via
 from sipaudit.sip.text import TOKEN_BYTES
 
-NONCE = b'nonce="'
+BRANCH = b";branch="
 TAG = b";tag="
+NONCE = b'nonce="'
 COLON = b": "
+PARAMETERS = (BRANCH, TAG)  # others may follow them
 MARKS = {
-    ord("V"): (b";branch=", True), ord("F"): (TAG, True), ord("T"): (TAG, True), ord("C"): (COLON, True),
-    ord("A"): (NONCE, False), ord("P"): (NONCE, False), ord("W"): (NONCE, False),
+    ord("V"): BRANCH, ord("F"): TAG, ord("T"): TAG, ord("A"): NONCE, ord("P"): NONCE, ord("W"): NONCE,
 }
-"""What stands before the new part, by the first byte of a line as most write it (Call-ID and CSeq; Authorization,
-Proxy-Authorization, WWW-Authenticate), and whether such a line comes so often that it pays to remember it.
-Another header with such a letter loses only a little time."""
-OTHER = COLON, False
+"""What stands before the new part, by the first byte of a line as most write it (Authorization, Proxy-Authorization,
+WWW-Authenticate); `COLON` in all others, which suits Call-ID and CSeq.  Another header with such a letter loses only a
+little time."""
 
 MAX_DIGITS = 9  # so many digits are a number that CSeq allows (8.1.1.5), whichever they are
 
@@ -40,7 +40,7 @@ _DIGEST = re.compile(rb'(?:Proxy-)?Authorization: Digest username="([ !#-[\]-~]+
 _TOKENS_AS_LETTERS = bytes(ord("a") if byte in TOKEN_BYTES else ord(" ") for byte in range(256))
 _VISIBLE_AS_LETTERS = bytes(ord("a") if 33 <= byte <= 126 else ord(" ") for byte in range(256))
 # Numbers, because `in` finds a byte much faster when it is one.
-_LF, _CR, _QUOTE, _COMMA, SEMICOLON, _LESS, _GREATER, _BACKSLASH = b'\n\r",;<>\\'
+_LF, _CR, _QUOTE, _COMMA, _LESS, _GREATER, _BACKSLASH = b'\n\r",<>\\'
 
 
 class ViaFront(Struct, frozen=True, gc=False):
@@ -121,20 +121,20 @@ _NAMES: dict[bytes, Front] = {b"Call-ID": CallIdFront(), b"CSeq": CSeqFront()}
 
 
 def divide(front: bytes, last: bytes) -> tuple[bytes, bytes]:
-    """The front with the parameters behind a branch or a tag, and that alone; nothing alone when it is not sure that
-    it stands outside quotes and brackets."""
+    """Move the parameters behind a branch or a tag to the front.  What is left is empty when it is not sure that it
+    stands outside quotes and brackets."""
     last, semicolon, behind = last.partition(b";")
     if _QUOTE in behind or _LESS in behind or _GREATER in behind:
         return front, b""
     return front + semicolon + behind, last
 
 
-def read_front(front: bytes) -> Front:
-    """What is to be known of a line to read its new part."""
+def read_front(front: bytes, known: Reading | None = None) -> Front:
+    """What is to be known of a line to read its new part; `known` is the front's own reading as a line."""
     usual = _DIGEST.match(front)
     if usual is not None:
         return DigestFront(CREDENTIALS, intern(usual[2].decode()), usual[1].decode())
-    read = read_line(front)
+    read = (known, True) if known else read_line(front)
     if front in _NAMES or read is None:
         return _NAMES.get(front, NoFront())
     slot, value = read[0]

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from sipaudit.sip.address import MAX_VALUES
 from sipaudit.sip.defects import Defect, Found
-from sipaudit.sip.front import COLON, MARKS, NONCE, OTHER, SEMICOLON, Front, divide, read_front
+from sipaudit.sip.front import COLON, MARKS, NONCE, PARAMETERS, Front, divide, read_front
 from sipaudit.sip.head import MAX_LINES, take_apart
 from sipaudit.sip.headers import (
     CALL_ID,
@@ -111,20 +111,35 @@ class Parser:
         return start
 
     def _learn(self, line: bytes) -> Reading | None:
-        """Read a line that is in no memo, and remember it if that pays; None when it is not plain."""
+        """Read a line that is in no memo, and remember it; None when it is not plain."""
         if not 0 < len(line) <= self._longest:
             read = read_line(line)
             return read and read[0]
-        mark, pays = MARKS.get(line[0], OTHER)
+        mark = MARKS.get(line[0], COLON)
+        front, _, last = line.partition(mark)
+        known = self._fronts.get(front)
+        if known is not None:
+            reading = known.read(last)
+            if reading is not None:
+                if mark is not NONCE:  # which comes but once
+                    passing = self._passing
+                    if len(passing) >= self._passing_limit:
+                        passing.clear()
+                    passing[line] = reading
+                return reading
+        return self._learn_slowly(line, mark)
+
+    def _learn_slowly(self, line: bytes, mark: bytes) -> Reading | None:
+        """Read a line whose front is new, or that has none."""
         front, marked, last = line.partition(mark)
-        if SEMICOLON in last and mark is not NONCE and mark is not COLON:
+        if mark in PARAMETERS:
             front, last = divide(front, last)
         known = self._fronts.get(front)
-        if known is None:
-            known = _remember(self._fronts, front, read_front(front), self._limit)
-        reading = known.read(last)
+        if known is None and marked:
+            known = _remember(self._fronts, front, read_front(front, self._lasting.get(front)), self._limit)
+        reading = None if known is None else known.read(last)
         if reading is not None:
-            return _remember(self._passing, line, reading, self._passing_limit) if pays else reading
+            return _remember(self._passing, line, reading, self._passing_limit)
         read = read_line(line)
         if read is None:
             return None

@@ -1,0 +1,80 @@
+"""What must not convict (reference-model.md 6), each trap a story in packets; and the same faults found beside it.
+
+The story is nearly always the same: P falls silent at 300, the phone gives up
+at 305.5 and moves to S, and is back at P when a minute has passed, at 366.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.stories import (
+    MINUTE,
+    R0,
+    R1,
+    R2,
+    R3,
+    Handset,
+    P,
+    Settings,
+    Story,
+    site,
+)
+
+REGIMES = {"R0": R0, "R1": R1, "R2": R2, "R3": R3}
+MODES: dict[str, Settings] = {
+    "newRequests": {"failBack.mode": "newRequests"},
+    "DNSTTL": {"failBack.mode": "DNSTTL"},
+    "registration": {"failBack.mode": "registration"},
+    "duration": MINUTE,
+}
+TTL = 120
+DUE = {"newRequests": 1.0, "DNSTTL": 115.0, "registration": 235.0, "duration": 56.0}  # seconds after the call at S
+EARLY = 336.0
+RETURN = 366.5
+UNREGISTERED, PREMATURE = "signalling-to-unregistered-server", "premature-failback"
+
+any_regime = pytest.mark.parametrize("regime", REGIMES)
+gated_regime = pytest.mark.parametrize("regime", ["R1", "R2", "R3"])
+timed_mode = pytest.mark.parametrize("mode", ["DNSTTL", "registration", "duration"])
+any_mode = pytest.mark.parametrize("mode", MODES)
+
+
+def minute(regime: str, **more: Any) -> dict[str, Any]:
+    """A site in this regime whose phones return after a minute."""
+    return site({**REGIMES[regime], **MINUTE}, **more)
+
+
+def handset(story: Story | None = None, **known: Any) -> Handset:
+    """A phone that registered at P long ago."""
+    phone = Handset(story or Story(), **known)
+    phone.register(0)
+    return phone
+
+
+def moved(regime: str, story: Story | None = None, **known: Any) -> Handset:
+    """A phone that found P silent at 300 and works at S since 305.5, as its regime wants it; its call there is over
+    at 310.6."""
+    phone = handset(story, **known)
+    phone.fail_over(300, registers=regime != "R0")
+    return phone
+
+
+def returns(phone: Handset, regime: str, time: float = RETURN, to: tuple[str, int] = P) -> None:
+    """The phone goes back: by a call, where it needs no registration first."""
+    if regime in ("R2", "R3"):
+        time = phone.register(time, to)
+    phone.call(time, to)
+
+
+def looks_up(phone: Handset, time: float, ttl: int = 3600, order: tuple[int, int] = (10, 20)) -> None:
+    """The phone learns its servers: SRV, and the addresses of its targets."""
+    owner = "_sip._udp.pbx.example.com."
+    phone.story.lookup(time, phone.place, owner, "SRV",
+                       f"{owner} {ttl} IN SRV {order[0]} 1 5060 sbc1.example.com.",
+                       f"{owner} {ttl} IN SRV {order[1]} 1 5060 sbc2.example.com.")
+    for number in (1, 2):
+        phone.story.lookup(time + 0.01 * number, phone.place, f"sbc{number}.example.com.", "A",
+                           f"sbc{number}.example.com. {ttl} IN A 10.0.0.{number}")

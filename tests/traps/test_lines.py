@@ -1,0 +1,202 @@
+"""Several lines, several phones, and who they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stories import (
+    CHALLENGE,
+    Court,
+    Handset,
+    P,
+    S,
+    Story,
+    site,
+)
+from tests.traps.ground import (
+    EARLY,
+    PREMATURE,
+    REGIMES,
+    RETURN,
+    UNREGISTERED,
+    any_regime,
+    gated_regime,
+    handset,
+    minute,
+    moved,
+    returns,
+)
+
+
+@any_regime
+def test_the_second_line_uses_what_the_first_learned(court: Court, regime: str) -> None:
+    story = Story()
+    second = handset(story, user="1002")
+    first = moved(regime, story)
+    if regime != "R0":
+        second.register(307, S)
+    second.call(308, S)
+    for line in (first, second):
+        returns(line, regime, RETURN + 4 * (line is second))
+    assert court(story, minute(regime)) == []
+
+
+@gated_regime
+def test_only_the_second_line_breaks_the_rules(court: Court, regime: str) -> None:
+    story = Story()
+    second = handset(story, user="1002")
+    first = moved(regime, story)
+    second.call(308, S)
+    second.register(320, S)
+    returns(second, regime, EARLY)
+    returns(first, regime)
+    assert court(story, minute(regime)) == [
+        f"308.000 {UNREGISTERED} 1002 10.0.0.2 certain", f"336.000 {PREMATURE} 1002 10.0.0.1 certain"]
+
+
+@any_regime
+def test_one_aor_on_two_phones(court: Court, regime: str) -> None:
+    """The other phone never lost P, and nothing of what it does is the first one's."""
+    story = Story()
+    other = handset(story, place=("10.1.0.6", 5060))
+    first = moved(regime, story)
+    other.call(312, P)
+    other.register(330, P)
+    other.call(340, P)
+    returns(first, regime)
+    assert court(story, minute(regime)) == []
+
+
+@any_regime
+def test_two_phones_with_one_aor_behind_one_address(court: Court, regime: str) -> None:
+    story = Story()
+    known = [{"place": ("203.0.113.9", 40_000 + number), "contact": f"sip:1001@192.168.1.{number}:5060"}
+             for number in (1, 2)]
+    other = handset(story, **known[1])
+    first = moved(regime, story, **known[0])
+    other.call(312, P)
+    other.register(330, P)
+    other.call(340, P)
+    returns(first, regime)
+    assert all(said.startswith("?") for said in court(story, minute(regime)))
+    parted = Story()
+    other = handset(parted, parameters=';+sip.instance="<urn:uuid:b>"', **known[1])
+    first = moved(regime, parted, parameters=';+sip.instance="<urn:uuid:a>"', **known[0])
+    other.call(312, P)
+    returns(first, regime)
+    assert court(parted, minute(regime)) == []
+
+
+@any_regime
+def test_a_200_with_the_contacts_of_others(court: Court, regime: str) -> None:
+    phone = handset()
+    time = phone.silence(300)
+    foreign = "<sip:1001@10.7.7.7>;expires=9, <sip:1001@10.7.7.8:5070>;expires=0"
+    if regime != "R0":
+        time = phone.register(time, S, listed=f"{foreign}, <{phone.contact}>;expires=3600")
+    phone.call(time, S, 5)
+    returns(phone, regime)
+    assert court(phone.story, minute(regime)) == []
+
+
+@any_regime
+@pytest.mark.parametrize("listed", [
+    "<sip:1002@10.7.7.7>;expires=0", "<sip:1001@10.7.7.7>;expires=60, <sip:1001@10.7.7.8>;expires=70", "",
+])
+def test_a_200_without_the_own_contact(court: Court, regime: str, listed: str) -> None:
+    phone = handset()
+    time = phone.silence(300)
+    if regime != "R0":
+        time = phone.register(time, S, listed=listed)
+    phone.call(time, S, 5)
+    returns(phone, regime)
+    assert court(phone.story, minute(regime)) == []
+
+
+@any_regime
+def test_an_sbc_that_rewrites_contacts_and_shortens_them(court: Court, regime: str) -> None:
+    """The renewal is after half of 40 s, whatever was asked for; which Contact is the phone's own cannot be told."""
+    phone = handset()
+    time = phone.silence(300)
+    listed = "<sip:1001@10.0.0.2:5080>;expires=40, <sip:1001@10.0.0.2:5081>;expires=2000"
+    if regime != "R0":
+        time = phone.register(time, S, listed=listed)
+    phone.call(time, S, 5)
+    returns(phone, regime, 328)
+    found = court(phone.story, site({**REGIMES[regime], "failBack.mode": "registration"}))
+    assert regime == "R0" or all(said.startswith("?") for said in found)
+
+
+@any_regime
+def test_an_sbc_that_rewrites_the_only_contact(court: Court, regime: str) -> None:
+    phone = Handset(Story())
+    listed = "<sip:1001@10.0.0.2:5080>;expires=40"
+    phone.register(0, listed=listed)
+    phone.register(290, listed=listed)
+    time = phone.silence(300)
+    if regime != "R0":
+        time = phone.register(time, S, listed=listed)
+    phone.call(time, S, 5)
+    returns(phone, regime, 328)
+    assert court(phone.story, site({**REGIMES[regime], "failBack.mode": "registration"})) == []
+
+
+@any_regime
+def test_a_phone_behind_nat_whose_port_changes(court: Court, regime: str) -> None:
+    phone = handset(place=("203.0.113.9", 40_000), contact="sip:1001@192.168.1.5:5060")
+    phone.place = ("203.0.113.9", 40_123)
+    phone.fail_over(300, registers=regime != "R0")
+    phone.place = ("203.0.113.9", 40_456)
+    returns(phone, regime)
+    assert court(phone.story, minute(regime)) == []
+
+
+@any_regime
+def test_a_forked_call(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    asked = phone.ask(320, S, "INVITE")
+    for tag in ("one", "two"):
+        phone.told(320.5, asked, 180, tag=tag)
+    for step, tag in enumerate(("one", "two")):
+        phone.told(321 + step, asked, 200, tag=tag, headers="Contact: <sip:2000@10.0.0.1>\r\n")
+    phone.hang_up(323, asked)
+    returns(phone, regime)
+    assert court(phone.story, minute(regime)) == []
+
+
+
+@any_regime
+@pytest.mark.parametrize("agent", ["Yealink SIP-T46S 66.84.0.15", "PolycomSoundPointIP SPIP_550 UA 3.3.2.0413"])
+def test_other_makes_are_not_judged(court: Court, regime: str, agent: str) -> None:
+    phone = handset(agent=agent)
+    phone.fail_over(300, registers=False)
+    returns(phone, regime, EARLY)
+    found = court(phone.story, minute(regime))
+    assert found
+    assert {said.split()[-1] for said in found} == {"vendor-unmodelled"}
+
+
+@pytest.mark.parametrize("agent", [None, "PolycomVVX-VVX_410-UA/5.9.5.0614", "PolycomSoundPointIP-SPIP_550-UA/3.3.0.1"])
+def test_phones_that_the_advisory_does_not_name(court: Court, agent: str | None) -> None:
+    phone = handset(agent=agent)
+    phone.fail_over(300, registers=False)
+    assert court(phone.story, minute("R2")) == [f"305.500 {UNREGISTERED} 1001 10.0.0.2 likely firmware-obeys"]
+
+
+@any_regime
+def test_scanners_leave_no_trace(court: Court, regime: str) -> None:
+    story = Story()
+    scanner = Handset(story, user="1001", place=("198.51.100.7", 5071))
+    for step, server in enumerate((P, S, P, S)):
+        asked = scanner.ask(290.0 + step, server, "REGISTER", expires=60)
+        scanner.told(290.01 + step, asked, 401 if step % 2 else 403, headers=CHALLENGE)
+        asked = scanner.ask(291.0 + 4 * step, server, "INVITE", to="sip:900@10.0.0.1")
+        scanner.told(291.01 + 4 * step, asked, 404)
+    scanner.silence(310, P)
+    scanner.ask(316, S, "INVITE", to="sip:900@10.0.0.1")
+    phone = moved(regime, story)
+    knock = Handset(story, user="100", place=phone.place)
+    asked = knock.called(320, ("198.51.100.7", 5071), "INVITE", call_id="knock")
+    knock.replies(320.1, asked, 404)
+    returns(phone, regime)
+    assert court(story, minute(regime)) == []

@@ -1,0 +1,42 @@
+"""Whole lives of phones that keep all rules, and of what lies between them and the tap."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.life import Life, world
+from tests.stories import Court, P, S, Settings, Story, T, site
+from tests.traps.ground import MODES, REGIMES
+
+SECONDS = 600.0
+LIVES = 6   # of each regime and mode
+SEEDS = {(regime, mode): range(number * LIVES, (number + 1) * LIVES)
+         for number, (regime, mode) in enumerate((regime, mode) for regime in REGIMES for mode in MODES)}
+
+
+def lived(settings: Settings, seed: int) -> tuple[Story, dict[str, object]]:
+    """A life, and the site file that knows it."""
+    chance = random.Random(seed)
+    servers = [P, S, T][:2 + seed % 2]
+    life = Life(settings, servers, world(chance, SECONDS), chance, expires=chance.choice([40, 90, 120, 300]))
+    story = life.live(SECONDS, 1 + seed // 2 % 2)
+    return story, site({**settings, "expires": life.expires}, *servers, ttl=life.ttl)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("regime", REGIMES)
+def test_a_phone_that_keeps_all_rules_is_never_accused(court: Court, regime: str, mode: str) -> None:
+    for seed in SEEDS[regime, mode]:
+        story, declared = lived({**REGIMES[regime], **MODES[mode]}, seed)
+        assert [said for said in court(story, declared) if not said.startswith("?")] == [], seed
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("regime", REGIMES)
+def test_nor_is_it_for_certain_when_packets_are_missing(court: Court, regime: str, mode: str) -> None:
+    for seed in SEEDS[regime, mode]:
+        story, declared = lived({**REGIMES[regime], **MODES[mode]}, seed)
+        found = court(story.thinned(0.02, seed), declared)
+        assert [said for said in found if "certain" in said] == [], seed

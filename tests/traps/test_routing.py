@@ -1,0 +1,239 @@
+"""Requests that go elsewhere and are no failover, or no failback."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stories import (
+    MINUTE,
+    Court,
+    P,
+    S,
+    T,
+    site,
+)
+from tests.traps.ground import (
+    PREMATURE,
+    REGIMES,
+    RETURN,
+    UNREGISTERED,
+    any_regime,
+    gated_regime,
+    handset,
+    minute,
+    moved,
+    returns,
+)
+
+HELP = [{"uri": "sip:112@pbx.example.com", "to": "sip:112@pbx.example.com"},
+        {"uri": "sip:112@10.0.0.2;user=phone", "to": "sip:112@10.0.0.2;user=phone"},
+        {"uri": "urn:service:sos", "to": "urn:service:sos"},
+        {"uri": "tel:112", "to": "tel:112"}]
+
+
+@any_regime
+@pytest.mark.parametrize("number", HELP, ids=lambda number: number["uri"])
+def test_emergency_calls_go_wherever_they_can(court: Court, regime: str, number: dict[str, str]) -> None:
+    phone = handset()
+    phone.call(phone.silence(300, **number), S, 5, **number)
+    phone.call(320, P)
+    phone = moved(regime, phone.story, user="1002", place=("10.1.0.6", 5060))
+    phone.call(330, P, **number)
+    returns(phone, regime)
+    found = court(phone.story, minute(regime, emergency=["112"]))
+    assert all(said.startswith("?") for said in found)
+
+
+@any_regime
+def test_the_dial_plan_sends_calls_elsewhere(court: Court, regime: str) -> None:
+    """P answers all along: a call at S is no failover, the next one at P no failback."""
+    phone = handset()
+    for time in (100, 110, 120):
+        phone.call(time, S, 4, to="sip:0049@pbx.example.com")
+        phone.call(time + 5, P, 4)
+    found = court(phone.story, minute(regime))
+    assert all(said.startswith("?") for said in found)
+
+
+@any_regime
+def test_a_redirection_is_followed(court: Court, regime: str) -> None:
+    phone = handset()
+    asked = phone.ask(100, P, "INVITE", call_id="sent-on@10.1.0.5")
+    phone.told(100.1, asked, 302, headers="Contact: <sip:2000@10.0.0.2>\r\n")
+    phone.call(100.2, S, call_id="sent-on@10.1.0.5")
+    phone.fail_over(300, registers=regime != "R0")
+    asked = phone.ask(320, S, "INVITE")
+    phone.told(320.1, asked, 302, headers="Contact: <sip:2000@10.0.0.1>\r\n")
+    phone.call(320.2, P, 5)
+    returns(phone, regime)
+    found = court(phone.story, minute(regime))
+    assert all(said.startswith("?") for said in found)
+
+
+def test_r1_refreshes_the_old_binding(court: Court) -> None:
+    phone = handset(granted=90)
+    phone.register(240)
+    phone.fail_over(300)
+    phone.register(320, P)
+    phone.call(325, S, 4)
+    phone.register(340, P)
+    phone.call(345, S, 4)
+    returns(phone, "R1")
+    assert court(phone.story, minute("R1")) == []
+
+
+def test_r1_refreshes_the_old_binding_when_it_has_lapsed(court: Court) -> None:
+    phone = handset(granted=90)
+    phone.register(240)
+    phone.fail_over(300)
+    phone.silence(311, P, "REGISTER")
+    phone.register(345, P)
+    phone.call(350, S, 4)
+    returns(phone, "R1")
+    found = court(phone.story, minute("R1"))
+    assert all(said.startswith("?") for said in found)
+
+
+@pytest.mark.parametrize("what", ["ringing", "slow", "inside"])
+def test_r1_keeps_its_binding_at_the_second_server(court: Court, what: str) -> None:
+    """A call that rings at P, or a BYE without answer, does not make the refresh at S a failover."""
+    phone = moved("R1")
+    returns(phone, "R1", RETURN)
+    if what == "inside":
+        asked = phone.ask(395, P, "INVITE")
+        phone.told(395.1, asked, 200)
+        phone.acknowledge(395.2, asked)
+        phone.hang_up(396, asked, answered=False)
+    else:
+        asked = phone.ask(396 if what == "ringing" else 399.5, P, "INVITE")
+        if what == "ringing":
+            phone.told(396.1, asked, 180)
+    phone.register(400, S)
+    if what != "inside":
+        phone.told(402, asked, 200)
+    phone.call(410, P)
+    assert court(phone.story, minute("R1")) == []
+
+
+def test_r0_the_one_called_by_way_of_the_second_server_is_busy(court: Court) -> None:
+    """That answer, too, may have been the move, and started the timer."""
+    phone = handset(granted=75)
+    phone.register(240)
+    asked = phone.ask(phone.silence(300), S, "INVITE")
+    phone.told(305.6, asked, 486)
+    phone.register(320, P)
+    phone.call(340, S, 4)
+    returns(phone, "R0")
+    assert court(phone.story, minute("R0")) == []
+
+
+def test_r0_registers_at_the_first_server_whatever_its_calls_do(court: Court) -> None:
+    phone = handset(granted=60)
+    for time in (57, 114, 171, 228):
+        phone.register(time)
+    phone.fail_over(300, registers=False)
+    phone.register(330, P)
+    phone.call(340, S, 4)
+    returns(phone, "R0")
+    found = court(phone.story, minute("R0"))
+    assert all(said.startswith("?") for said in found)
+
+
+@any_regime
+@pytest.mark.parametrize("how", ["silence", "icmp", "refusal", "503"])
+def test_the_second_server_fails_in_its_turn(court: Court, regime: str, how: str) -> None:
+    """Back to the head of the list, long before the minute is over."""
+    phone = moved(regime)
+    time = 320.0
+    if how == "silence":
+        time = phone.silence(time, S)
+    elif how == "icmp":
+        asked = phone.ask(time, S, "INVITE")
+        phone.story.unreachable(time + 0.01, asked.packet, S, phone.place)
+        time += 0.02
+    elif how == "refusal":
+        phone.story.syn(time, (phone.place[0], 49_152), S)
+        phone.story.reset(time + 0.001, S, (phone.place[0], 49_152))
+        time += 0.01
+    else:
+        asked = phone.ask(time, S, "INVITE")
+        phone.told(time + 0.01, asked, 503, headers="Retry-After: 30\r\n")
+        time += 0.02
+    if regime != "R0":
+        time = phone.register(time, P)
+    phone.call(time, P)
+    found = court(phone.story, minute(regime))
+    assert found == ([] if how != "503" else [f"? {PREMATURE} open-code"] if regime != "R1" else found)
+    assert all(said.startswith("?") for said in found)
+
+
+@any_regime
+def test_a_failed_try_returns_to_its_own_server(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    time = phone.silence(366.5, P, "REGISTER" if regime in ("R2", "R3") else "INVITE")
+    phone.call(time, S, 4)
+    returns(phone, regime, 380)
+    assert court(phone.story, minute(regime)) == []
+
+
+@any_regime
+def test_a_failed_try_ends_at_the_server_between(court: Court, regime: str) -> None:
+    """P and S silent, the line works at T; when it is time P is tried, and S takes the line."""
+    phone = handset()
+    time = phone.silence(300)
+    time = phone.silence(time, S, "INVITE" if regime == "R0" else "REGISTER")
+    if regime != "R0":
+        time = phone.register(time, T)
+    phone.call(time, T, 4)
+    time = phone.silence(373, P, "REGISTER" if regime in ("R2", "R3") else "INVITE")
+    if regime != "R0":
+        time = phone.register(time, S)
+    phone.call(time, S, 4)
+    found = court(phone.story, site({**REGIMES[regime], **MINUTE}, P, S, T))
+    assert found == []
+
+
+@any_regime
+@pytest.mark.parametrize("moves", [True, False])
+def test_503_with_retry_after_either_way(court: Court, regime: str, moves: bool) -> None:
+    phone = handset()
+    asked = phone.ask(300, P, "INVITE")
+    phone.told(300.01, asked, 503, headers="Retry-After: 30\r\n")
+    if moves and regime != "R0":
+        phone.register(300.1, S)
+    phone.call(300.2, S if moves else P, 5)
+    if moves:
+        returns(phone, regime, 361)
+    assert court(phone.story, minute(regime)) == []
+
+
+@gated_regime
+@pytest.mark.parametrize("status", [408, 480, 500, 504])
+def test_a_move_on_an_answer_that_may_be_no_failure(court: Court, regime: str, status: int) -> None:
+    """F4: nobody can tell whether this was a failover at all."""
+    phone = handset()
+    asked = phone.ask(300, P, "INVITE")
+    phone.told(300.01, asked, status)
+    phone.call(300.1, S, 5)
+    assert court(phone.story, minute(regime)) == [f"? {UNREGISTERED} open-code"]
+
+
+@gated_regime
+def test_a_move_while_a_call_rings_at_the_working_server(court: Court, regime: str) -> None:
+    """INVITE with a 1xx and then silence is open as well; here the far end's telephone just rings."""
+    phone = handset()
+    asked = phone.ask(290, P, "INVITE")
+    phone.told(290.1, asked, 180)
+    phone.call(305, S, 4, to="sip:0049@pbx.example.com")
+    phone.told(310, asked, 200)
+    assert court(phone.story, minute(regime)) == [f"? {UNREGISTERED} open-code"]
+
+
+@gated_regime
+def test_a_move_on_503_where_503_moves_nothing(court: Court, regime: str) -> None:
+    phone = handset()
+    asked = phone.ask(300, P, "INVITE")
+    phone.told(300.01, asked, 503)
+    phone.call(300.1, S, 5)
+    assert court(phone.story, site({**REGIMES[regime], **MINUTE, "failoverOn503Response": 0})) == [
+        f"? {UNREGISTERED} open-code"]

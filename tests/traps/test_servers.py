@@ -1,0 +1,253 @@
+"""Which servers a line has, and how it speaks to them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stories import (
+    BRANCH,
+    MINUTE,
+    Court,
+    Handset,
+    P,
+    S,
+    Story,
+    site,
+)
+from tests.traps.ground import (
+    EARLY,
+    PREMATURE,
+    REGIMES,
+    RETURN,
+    UNREGISTERED,
+    any_regime,
+    gated_regime,
+    handset,
+    looks_up,
+    minute,
+    moved,
+    returns,
+)
+
+
+@any_regime
+def test_servers_of_equal_priority(court: Court, regime: str) -> None:
+    phone = handset()
+    phone.fail_over(300, registers=False)
+    returns(phone, regime, EARLY)
+    found = court(phone.story, minute(regime, priorities=(1, 1)))
+    assert found == ([] if regime == "R0" else [f"? {UNREGISTERED} load-balanced"])
+
+
+@any_regime
+def test_dns_alone_tells_of_the_servers(court: Court, regime: str) -> None:
+    """Settings given by --set, no site file: the list is that of the SRV answer."""
+    told = tuple(f"{name}={value}" for name, value in {**REGIMES[regime], **MINUTE}.items())
+    phone = Handset(Story())
+    looks_up(phone, -1)
+    phone.register(0)
+    phone.fail_over(300, registers=regime != "R0")
+    returns(phone, regime)
+    assert court(phone.story, None, settings=told) == []
+    phone = Handset(Story())
+    looks_up(phone, -1)
+    phone.register(0)
+    phone.fail_over(300, registers=False)
+    returns(phone, regime, EARLY)
+    # without its REGISTER the line never moved to S, so that its call at P is no return
+    found = court(phone.story, None, settings=told)
+    assert [said.split()[1] for said in found] == [PREMATURE if regime == "R0" else UNREGISTERED]
+
+
+@any_regime
+def test_a_zone_that_changed_its_order(court: Court, regime: str) -> None:
+    told = tuple(f"{name}={value}" for name, value in {**REGIMES[regime], **MINUTE}.items())
+    phone = Handset(Story())
+    looks_up(phone, -1, order=(20, 10))
+    phone.register(0, S)
+    phone.fail_over(300, S, P, registers=regime != "R0")
+    looks_up(phone, 320, order=(20, 10))
+    looks_up(phone, 330, order=(10, 20))
+    returns(phone, regime, EARLY, S)
+    looks_up(phone, 350, order=(20, 10))
+    returns(phone, regime, 355, S)
+    assert court(phone.story, None, settings=told) == []
+
+
+@any_regime
+def test_addresses_of_one_name_take_turns(court: Court, regime: str) -> None:
+    told = tuple(f"{name}={value}" for name, value in {**REGIMES[regime], **MINUTE}.items())
+    phone = Handset(Story())
+    addresses = [f"pbx.example.com. 300 IN A 10.0.0.{number}" for number in (1, 2)]
+    phone.story.lookup(-1, phone.place, "pbx.example.com.", "A", *addresses)
+    phone.register(0)
+    phone.fail_over(300, registers=False)
+    returns(phone, regime, EARLY)
+    assert {said.split()[-1] for said in court(phone.story, None, settings=told)} <= {"load-balanced"}
+
+
+@any_regime
+@pytest.mark.parametrize("later", [None, 250, 306, 320])
+def test_the_return_comes_with_the_end_of_the_dns_answer(court: Court, regime: str, later: int | None) -> None:
+    """B2: the last answer seen before the failover ends at 400; what is looked up after it changes nothing."""
+    names = {"entries": {"sbc": {"servers": [{"name": "sbc1.example.com", "address": P[0]},
+                                             {"name": "sbc2.example.com", "address": S[0]}]}},
+             "lines": [{"match": {}, "entry": "sbc", "settings": {**REGIMES[regime], "failBack.mode": "DNSTTL"}}]}
+    phone = Handset(Story())
+    looks_up(phone, 100, ttl=300)
+    phone.register(101)
+    phone.fail_over(300, registers=regime != "R0")
+    if later:
+        looks_up(phone, later, ttl=150 if later == 250 else 300)
+    returns(phone, regime, 401)
+    assert court(phone.story, names) == []
+
+
+@any_regime
+def test_moving_between_entries_is_fallback(court: Court, regime: str) -> None:
+    declared = minute(regime)
+    declared["entries"]["branch"] = [{"address": BRANCH[0]}]
+    declared["lines"][0]["entry"] = ["sbc", "branch"]
+    phone = handset()
+    phone.register(0.5, BRANCH, call_id="branch@10.1.0.5")
+    for server in (P, S):
+        phone.silence(300 if server == P else 306, server, "REGISTER", call_id="reg-1001@10.1.0.5")
+    phone.call(311.5, BRANCH)
+    phone.register(330, P, call_id="reg-1001@10.1.0.5")
+    phone.call(336, P)
+    phone.register(340, BRANCH, call_id="branch@10.1.0.5")
+    assert court(phone.story, declared) == []
+
+
+@any_regime
+def test_fallback_to_a_server_without_registration(court: Court, regime: str) -> None:
+    declared = minute(regime)
+    declared["entries"]["branch"] = [{"address": BRANCH[0]}]
+    declared["lines"][0] |= {"entry": ["sbc", "branch"], "entry_settings": {"branch": {"register": 0}}}
+    phone = moved(regime)
+    phone.call(phone.silence(312, S), BRANCH)
+    phone.call(325, BRANCH)
+    phone.register(330, P)
+    phone.call(336, P)
+    assert court(phone.story, declared) == []
+
+
+@any_regime
+def test_register_0_holds_nothing_back(court: Court, regime: str) -> None:
+    phone = Handset(Story())
+    phone.call(0, P)
+    phone.fail_over(300, registers=False)
+    phone.call(RETURN, P)
+    assert court(phone.story, site({**REGIMES[regime], **MINUTE, "register": 0})) == []
+
+
+@any_regime
+def test_concurrent_registration(court: Court, regime: str) -> None:
+    phone = handset()
+    phone.register(0.5, S)
+    phone.fail_over(300, registers=False)
+    returns(phone, regime, EARLY)
+    found = court(phone.story, site({**REGIMES[regime], **MINUTE, "concurrentRegistration": 1}))
+    assert {said.split()[-1] for said in found} <= {"concurrent-registration"}
+
+
+@any_regime
+def test_another_port_of_the_same_server_is_no_move(court: Court, regime: str) -> None:
+    phone = handset()
+    phone.call(200, (P[0], 5080))
+    phone.register(210, (P[0], 5062))
+    phone.fail_over(300, registers=regime != "R0")
+    phone.call(320, (S[0], 5080))
+    phone.register(325, (S[0], 5080))
+    returns(phone, regime)
+    assert court(phone.story, minute(regime)) == []
+
+
+@any_regime
+def test_servers_of_nobodys_list(court: Court, regime: str) -> None:
+    """A paging server, a presence server, a direct call: not the line's entry."""
+    phone = handset()
+    phone.silence(290, P, "PUBLISH")
+    phone.call(300, ("10.66.0.1", 5060))
+    phone.fail_over(310, registers=regime != "R0")
+    phone.call(330, ("10.66.0.1", 5060))
+    returns(phone, regime, 380)
+    assert court(phone.story, minute(regime)) == []
+
+
+
+@any_regime
+def test_a_large_call_goes_by_tcp(court: Court, regime: str) -> None:
+    phone = handset()
+    phone.fail_over(300, registers=regime != "R0")
+    asked = phone.ask(320, S, "INVITE", transport="tcp", headers=f"X-Long: {'x' * 1400}\r\n")
+    phone.told(320.5, asked, 200, transport="tcp")
+    returns(phone, regime)
+    assert court(phone.story, minute(regime)) == []
+
+
+@any_regime
+def test_tcp_preferred_falls_back_to_udp_at_the_same_server(court: Court, regime: str) -> None:
+    phone = handset()
+    ends = (phone.place[0], 49_152)
+
+    def tries_tcp(time: float, server: tuple[str, int]) -> None:
+        phone.story.syn(time, ends, server)
+        phone.story.reset(time + 0.001, server, ends)
+
+    tries_tcp(200, P)
+    phone.call(200.01, P)
+    tries_tcp(305.4, S)
+    phone.fail_over(300, registers=regime != "R0")
+    tries_tcp(320, S)
+    phone.call(320.01, S)
+    returns(phone, regime)
+    assert court(phone.story, minute(regime)) == []
+
+
+@any_regime
+def test_a_connection_closed_and_opened_again_a_minute_later(court: Court, regime: str) -> None:
+    """persistentConnection=0: an end of a connection is no failure."""
+    phone = handset(transport="tcp")
+    for time in (60, 120, 180):
+        phone.story.reset(time, P, phone.place)
+        phone.place = ("10.1.0.5", phone.place[1] + 1)
+        phone.register(time + 60, P)
+    phone.call(250, S)
+    phone.call(280, P)
+    found = court(phone.story, minute(regime))
+    assert all("certain" not in said for said in found)
+
+
+@gated_regime
+def test_a_refused_connection_is_a_failure_at_once(court: Court, regime: str) -> None:
+    for registers in (True, False):
+        phone = handset(transport="tcp")
+        place = phone.place
+        phone.story.reset(299, P, place)
+        phone.place = ("10.1.0.5", 49_153)
+        phone.story.syn(300, phone.place, P)
+        phone.story.reset(300.001, P, phone.place)
+        if registers:
+            phone.register(300.1, S)
+        phone.call(300.2, S)
+        expected = [] if registers else [f"300.200 {UNREGISTERED} 1001 10.0.0.2 certain"]
+        assert court(phone.story, minute(regime)) == expected
+
+
+@any_regime
+def test_a_phone_that_also_speaks_where_nothing_can_be_read(court: Court, regime: str) -> None:
+    phone = handset()
+    here, there = ("10.1.0.5", 49_200), (S[0], 5061)
+    hello = bytes.fromhex("160301002f0100002b0303") + bytes(32) + bytes.fromhex("00000213010100") + bytes(2)
+    sealed = bytes.fromhex("1703030040") + bytes(64)
+    phone.story.tcp(100, here, there, hello)
+    phone.story.tcp(100.01, there, here, bytes.fromhex("160303000402000000") + sealed)
+    for time in (100.02, 100.03):
+        phone.story.tcp(time, here, there, sealed)
+        phone.story.tcp(time + 0.005, there, here, sealed)
+    phone.fail_over(300, registers=False)
+    returns(phone, regime, EARLY)
+    found = court(phone.story, minute(regime))
+    assert found
+    assert {said.split()[-1] for said in found} == {"encrypted"}

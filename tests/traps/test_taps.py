@@ -1,0 +1,161 @@
+"""What the tap shows twice, late, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stories import (
+    MINUTE,
+    Court,
+    Handset,
+    P,
+    Packet,
+    S,
+    Story,
+    site,
+)
+from tests.traps.ground import (
+    DUE,
+    MODES,
+    REGIMES,
+    TTL,
+    UNREGISTERED,
+    any_mode,
+    any_regime,
+    gated_regime,
+    handset,
+    minute,
+    moved,
+    returns,
+)
+
+
+def mirrored(packet: Packet, delay: float) -> Packet:
+    """The packet as the other side of a router has it: one hop more, so another checksum."""
+    frame = bytearray(packet.frame)
+    frame[22] -= 1
+    frame[24:26] = ((int.from_bytes(frame[24:26], "big") + 0x100 - 1) % 0xFFFF + 1).to_bytes(2, "big")
+    return Packet(packet.time + delay, bytes(frame), packet.source, packet.destination, packet.what)
+
+
+@any_regime
+@pytest.mark.parametrize("delay", [0.0002, 0.015, 0.045])
+def test_a_mirror_port_that_shows_everything_twice(court: Court, regime: str, delay: float) -> None:
+    phone = moved(regime)
+    returns(phone, regime)
+    phone.story.packets += [mirrored(packet, delay) for packet in phone.story.packets]
+    assert court(phone.story, minute(regime)) == []
+
+
+@gated_regime
+@pytest.mark.parametrize("delay", [0.0002, 0.015, 0.045])
+def test_faults_shown_twice_are_found_once(court: Court, regime: str, delay: float) -> None:
+    phone = handset()
+    phone.fail_over(300, registers=False)
+    phone.story.packets += [mirrored(packet, delay) for packet in phone.story.packets]
+    assert court(phone.story, minute(regime)) == [f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain"]
+
+
+@any_regime
+@pytest.mark.parametrize("skew", [0.004, 0.5, -0.5])
+def test_two_taps_that_see_the_same(court: Court, regime: str, skew: float) -> None:
+    phone = moved(regime)
+    returns(phone, regime)
+    assert court([phone.story, phone.story.retimed(lambda time: time + skew)], minute(regime)) == []
+
+
+@any_regime
+@pytest.mark.parametrize("skew", [0.0, 0.002, -0.002])
+def test_two_taps_that_see_one_direction_each(court: Court, regime: str, skew: float) -> None:
+    phone = moved(regime)
+    returns(phone, regime)
+    here = phone.story.without(lambda packet: packet.source != phone.place)
+    there = phone.story.without(lambda packet: packet.source == phone.place).retimed(lambda time: time + skew)
+    assert court([here, there], minute(regime)) == []
+
+
+@any_regime
+@pytest.mark.parametrize("hears", [True, False])
+def test_a_tap_that_sees_one_direction_only(court: Court, regime: str, hears: bool) -> None:
+    phone = moved(regime)
+    returns(phone, regime)
+    seen = phone.story.without(lambda packet: (packet.source == phone.place) == hears)
+    found = court(seen, minute(regime, match={"address": "10.1.0.5"}))
+    assert all(said.startswith("?") for said in found)
+
+
+@gated_regime
+def test_a_tap_that_never_hears_the_second_server(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    returns(phone, regime)
+    found = court(phone.story.without(lambda packet: packet.source == S), minute(regime))
+    assert all(said.startswith("?") for said in found)
+
+
+@any_regime
+def test_the_clock_is_set_back(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    returns(phone, regime)
+    phone.story.murmur(310, 370)
+    found = court(phone.story.retimed(lambda time: time if time < 340 else time - 40), minute(regime))
+    assert all(said.startswith("?") for said in found)
+
+
+@any_regime
+@pytest.mark.parametrize("leap", [40, 90_000])
+def test_the_clock_leaps_ahead(court: Court, regime: str, leap: int) -> None:
+    """The binding at S of the earlier stay, which R1 may use again, seems to have run out."""
+    phone = moved(regime)
+    returns(phone, regime)
+    phone.fail_over(1000, registers=regime in ("R2", "R3"))
+    returns(phone, regime, 1067)
+    found = court(phone.story.retimed(lambda time: time if time < 1002 else time + leap), minute(regime))
+    assert all(said.startswith("?") for said in found)
+
+
+@gated_regime
+def test_two_captures_with_a_hole_between(court: Court, regime: str) -> None:
+    """What happened in the hole cannot be known: the line may have registered at S there."""
+    early = handset(Story())
+    late = Handset(Story())
+    late.numbers[late.registration] = 10
+    late.register(7200)
+    late.fail_over(7300, registers=False)
+    found = court([early.story, late.story], minute(regime), covered=0)
+    assert found == [f"7305.500 {UNREGISTERED} 1001 10.0.0.2 likely no-earlier-stay"]
+
+
+@any_regime
+def test_the_second_server_may_have_failed_in_the_hole(court: Court, regime: str) -> None:
+    """Mode duration with 0: never back before a failure of S, of which the hole hides what there is."""
+    first = moved(regime)
+    late = Handset(Story(), registration=first.registration)
+    late.numbers[late.registration] = 10
+    returns(late, regime, 9000)
+    found = court([first.story, late.story], site({**REGIMES[regime], **MINUTE, "failBack.timeout": 0}))
+    assert all("certain" not in said for said in found)
+
+
+@any_regime
+@any_mode
+def test_no_run_of_lost_packets_makes_a_fault_certain(court: Court, regime: str, mode: str) -> None:
+    phone = handset(granted=300)
+    phone.register(240)
+    done = phone.fail_over(300, registers=regime != "R0")
+    phone.silence(done + 3, S)
+    back = done + 9
+    if regime != "R0":
+        back = phone.register(back, P)
+    phone.call(back, P, 4)
+    done = phone.fail_over(back + 20, registers=regime != "R0")
+    returns(phone, regime, done + DUE[mode])
+    packets = sorted(phone.story.packets, key=lambda packet: packet.time)
+    declared = site({**REGIMES[regime], **MODES[mode]}, ttl=TTL)
+    certain = []
+    for length in (1, 2):
+        for first in range(len(packets)):
+            lost = packets[first : first + length]
+            found = court(phone.story.without(lambda packet, lost=lost: packet in lost), declared)
+            certain += [(lost[0].time, lost[0].what, length, said) for said in found
+                        if "certain" in said or ("likely" in said and "capture-complete" not in said)]
+    assert certain == []
