@@ -79,7 +79,7 @@ class Decoder:
         items: list[Item] = []
         add = items.append
         for time, frame, start, length, head in zip(
-            run.times, run.frames, run.offsets, run.lengths, _heads(run), strict=True
+            run.times, run.frames, run.offsets, run.lengths, _heads(run), strict=False
         ):
             if not since <= time < until:
                 since, until = self._since, self._until = time - ADVANCE, time + ADVANCE

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sipaudit.capture import linktypes
 from sipaudit.capture.link import VLAN_TAGS
-from sipaudit.capture.packet import Batch, Run, Span
+from sipaudit.capture.packet import NO_SPAN, Batch, Run, Span
 from sipaudit.capture.prefilter import Sifted
 from sipaudit.capture.tunnel import TUNNEL_PORTS
 
@@ -62,11 +62,11 @@ def sift(batch: Batch) -> Sifted:
 
 
 def _span(times: NDArray[np.float64]) -> Span:
+    if not len(times):
+        return NO_SPAN
     ordered = bool((times[1:] >= times[:-1]).all())
-    first, last = float(times[0]), float(times[-1])
-    if ordered:
-        return Span(len(times), first, last, first, last, ordered)
-    return Span(len(times), first, last, float(times.min()), float(times.max()), ordered)
+    ends = times[[0, -1]] if ordered else np.array([times.min(), times.max()])
+    return Span(len(times), float(times[0]), float(times[-1]), float(ends[0]), float(ends[1]), ordered)
 
 
 def _dropped(batch: Batch, rows: NDArray[np.uint32]) -> tuple[Mask, int]:

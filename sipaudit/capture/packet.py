@@ -33,6 +33,9 @@ class Span(NamedTuple):
     ordered: bool
 
 
+NO_SPAN = Span(0, 0.0, 0.0, 0.0, 0.0, True)
+
+
 class Run(Struct, frozen=True):
     """Packets of one link type in the order of their capture, in columns: millions are made, few are looked at twice.
 

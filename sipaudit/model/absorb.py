@@ -247,12 +247,12 @@ def _with_binding(bindings: tuple[Binding, ...], binding: Binding) -> tuple[Bind
 def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> LineState:
     if answer.status < 200:
         return line
-    stays = line.stays
+    stays, served = line.stays, line.served
     if success(answer.status):
         stays = _stays_answered(line, phone, answer)
-    elif not tells_failure(answer) and answer.status not in ALIVE:
+        served = answer if _serves(stays, answer) else served
+    elif answer.status not in ALIVE and not tells_failure(answer):
         stays = (_noted(stays[0], answer), *stays[1:])
-    served = answer if success(answer.status) and _serves(stays, answer) else line.served
     if answer.method == "REGISTER":
         return _registered(line, phone, answer, stays, served)
     if stays is line.stays and served is line.served:
@@ -262,7 +262,10 @@ def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> Line
 
 def _serves(stays: Stays, answer: Answered) -> bool:
     """Whether a working server answers what the phone sent it for being that."""
-    return not answer.in_dialog and answer.method not in KEEPALIVES and any(
+    if answer.in_dialog or answer.method in KEEPALIVES:
+        return False
+    answered = stays[0]
+    return (answered is not None and answered.server == answer.server) or any(
         stay is not None and stay.server == answer.server for stay in stays)
 
 

@@ -32,10 +32,11 @@ MARKS = {
 WWW-Authenticate); `COLON` in all others, which suits Call-ID and CSeq.  Another header with such a letter loses only a
 little time."""
 
-MAX_DIGITS = 9  # so many digits are a number that CSeq allows (8.1.1.5), whichever they are
+MAX_DIGITS = 9  # so many digits are below 2**32 (8.1.1.5), whichever they are
 
 _COOKIE = MAGIC_COOKIE.encode()
 _NO_NONCE = (Defect.BAD_CREDENTIALS,)
+# What most phones write, in one step instead of a walk through all the pairs.
 _DIGEST = re.compile(rb'(?:Proxy-)?Authorization: Digest username="([ !#-[\]-~]+)", ?realm="([ !#-[\]-~]+)", ?\Z')
 _TOKENS_AS_LETTERS = bytes(ord("a") if byte in TOKEN_BYTES else ord(" ") for byte in range(256))
 _VISIBLE_AS_LETTERS = bytes(ord("a") if 33 <= byte <= 126 else ord(" ") for byte in range(256))
@@ -131,12 +132,14 @@ def divide(front: bytes, last: bytes) -> tuple[bytes, bytes]:
 
 def read_front(front: bytes, known: Reading | None = None) -> Front:
     """What is to be known of a line to read its new part; `known` is the front's own reading as a line."""
+    if front in _NAMES:
+        return _NAMES[front]
     usual = _DIGEST.match(front)
     if usual is not None:
         return DigestFront(CREDENTIALS, intern(usual[2].decode()), usual[1].decode())
     read = (known, True) if known else read_line(front)
-    if front in _NAMES or read is None:
-        return _NAMES.get(front, NoFront())
+    if read is None:
+        return NoFront()
     slot, value = read[0]
     if slot == VIA and not value.branch and _COMMA not in front:
         return ViaFront(value.transport, value.host, value.port, value.received, value.rport)

@@ -2,9 +2,10 @@
 
 The way of a usual message: split the head into lines, look every line up in the
 memo of what was read before, put the values into a row by their slot, build the
-message from the row.  A line that is in no memo is read by the tolerant readers
-(`line`, `headers`); one that is not plain (folded, bare LF) sends the message
-the long way round (`head`), which ends in the same row.
+message from the row.  A line that is in no memo is read by its front (`front`)
+when that is known, else by the tolerant readers (`line`, `headers`); one that is
+not plain (folded, bare LF) sends the message the long way round (`head`), which
+ends in the same row.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from sipaudit.sip.startline import StartLine, read_start_line
 from sipaudit.sip.text import decode
 
 MAX_LASTING = 24576    # lines of the memo, and as many fronts: together less than 20 MB
-MAX_PASSING = 4096     # lines of a few seconds: a request and its responses share Via, From, Call-ID and CSeq
+MAX_PASSING = 1024     # lines of the last moments: a request and its responses share Via, From, Call-ID and CSeq
 MAX_REMEMBERED = 1024  # bytes of a line; longer ones are read again each time
 MAX_START = 200        # characters of a malformed message's first line that are kept
 
@@ -53,7 +54,8 @@ class Parser:
     A header line means the same wherever it stands, so its reading is a function
     of its bytes and remembering it cannot make it wrong.  Lines that are new in
     every transaction have a small memo of their own, so that they push nothing
-    lasting out.  A full memo is emptied: no order to keep, nothing to search.
+    lasting out; of these the fronts last.  A full memo is emptied: no order to
+    keep, nothing to search.
     """
 
     def __init__(self, limit: int = MAX_LASTING) -> None:
