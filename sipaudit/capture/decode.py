@@ -81,7 +81,7 @@ class Decoder:
         for time, frame, start, length, head in zip(
             run.times, run.frames, run.offsets, run.lengths, _heads(run), strict=False
         ):
-            if not since <= time < until:
+            if time >= until or time < since:
                 since, until = self._since, self._until = time - ADVANCE, time + ADVANCE
                 if streams:
                     items += streams.advance(time)
@@ -106,10 +106,7 @@ class Decoder:
                     recent, older = duplicates.recent, duplicates.older
                 else:
                     recent[key] = time, udp, payload
-                flow = young.get(ends + mac)
-                if flow is None:
-                    flow = flows.get("udp", ends[:8], ends[8:], mac)
-                    young = flows.young
+                flow = young.get(ends + mac) or flows.get("udp", ends[:8], ends[8:], mac)
                 add(Datagram(time, capture, frame, flow, payload))
             else:
                 packet = time, frame, link_type, buffer[start : start + length], run.wire_length

@@ -20,7 +20,7 @@ from sipaudit.capture.pcapng import read_closing_statistics
 from sipaudit.capture.records import Records, note_link_type
 from sipaudit.capture.streams import DamagedStreamError, chunks, opened
 
-BATCH = 2048  # packets: more gain nothing and cost memory
+BATCH = 4096  # packets: fewer make the mask dearer by a third, more cost memory
 _PCAP_HEADER, _RECORD_HEADER = 24, 16  # bytes, to tell how far libpcap is
 
 

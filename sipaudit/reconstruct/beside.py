@@ -104,12 +104,11 @@ class Beside:
                 if item.kind is ConnectionKind.ENCRYPTED:
                     phone.encrypted = True
                     continue
-                if item.flow.source_host == host:
-                    phone.last = item.time
                 self._contact(phone, server, _CONTACTS[item.kind], item)
         return touched
 
     def _contact(self, phone: Phone, server: str, kind: ContactKind, item: Item) -> None:
+        """A contact does not end the silence before a boot: a phone that starts looks up and connects first."""
         self._registry.emit(phone, None, Contacted(
             item.time, item.capture, item.frame, phone.number, NO_LINE, server, kind,
         ))
@@ -134,7 +133,6 @@ class Beside:
         phones = self._registry.phones_at(item.client)
         if not item.response:
             for phone in phones:
-                phone.last = item.time
                 for server in _servers_named(phone, item.name):
                     self._contact(phone, server, ContactKind.LOOKUP, item)
             return

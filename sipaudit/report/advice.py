@@ -21,14 +21,14 @@ ADVICE: dict[Reason, str] = {
     Reason.ONE_WAY: "Nothing of that server was seen: capture both directions.",
     Reason.IDENTITY_UNSURE: "Several phones share one address: capture on their side of the NAT.",
     Reason.ENCRYPTED: "The messages are encrypted: give the keys with --tls-keylog.",
-    Reason.POSSIBLE_BOOT: "The phone may have restarted just then, and a restart forgets the timer.",
+    Reason.POSSIBLE_BOOT: "The phone may have restarted or logged out just then, which forgets the timer.",
     Reason.FIRMWARE_UNKNOWN: "The User-Agent is not seen: old firmware renews at half the expiry.",
     Reason.OPEN_CODE: "The answer may or may not count as a failure of the server.",
     Reason.RETRY_AFTER: "The server had asked to be left alone for a while.",
     Reason.BUSY_UNPROVEN: "A call may have been up; off-hook is not seen on the wire.",
     Reason.VENDOR_UNMODELLED: "The model knows Polycom phones; others are judged by F1-F4 only.",
     Reason.EVICTED: "Too many lines at once: this one's history was dropped to stay within memory.",
-    Reason.READINGS_DIFFER: "The advisory can be read both ways here.",
+    Reason.READINGS_DIFFER: "The advisory can be read both ways here, or no failover was seen before the move.",
 }
 
 ASSUMED: dict[Assumption, str] = {

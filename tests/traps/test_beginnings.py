@@ -89,8 +89,6 @@ def test_a_boot_forgets_the_timer(court: Court, regime: str) -> None:
     assert {said.split()[-1] for said in found} <= {"possible-boot"}
 
 
-@pytest.mark.xfail(strict=True, reason="reconstruct/beside.py: a lookup counts as a packet of the phone, so that the "
-                   "silence before its boot is not seen")
 @any_regime
 def test_a_boot_that_begins_with_a_name_lookup(court: Court, regime: str) -> None:
     phone = moved(regime)
@@ -101,8 +99,6 @@ def test_a_boot_that_begins_with_a_name_lookup(court: Court, regime: str) -> Non
     assert {said.split()[-1] for said in found} <= {"possible-boot"}
 
 
-@pytest.mark.xfail(strict=True, reason="reconstruct/beside.py: a SYN counts as a packet of the phone, so that the "
-                   "silence before its boot is not seen")
 @any_regime
 def test_a_boot_that_begins_with_a_connection(court: Court, regime: str) -> None:
     phone = moved(regime, transport="tcp")
