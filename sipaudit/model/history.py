@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from sipaudit.model.absorb import success
+from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.judge import possible_regimes
 from sipaudit.model.profile import Profile

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sipaudit.model.conditions import Case, Ground
 from sipaudit.model.events import Answered, ModelEvent, Resent, Sent
-from sipaudit.model.expectations import EXPECTATIONS, MUST_NOT, Case, Ground, Row
+from sipaudit.model.expectations import EXPECTATIONS, Row, expectations
 from sipaudit.model.observations import Awaited, Fact, Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, deciding
@@ -124,11 +125,10 @@ def _shows(event: Answered | Resent | Sent, one: Observation, awaited: Awaited) 
 
 def _trials(expectation: str, line: LineState, phone: PhoneState, event: Sent, profile: Profile) -> Iterator[Trial]:
     """One trial for each regime and mode that stays possible; a trial without a row was not reached."""
-    rows = [row for row in MUST_NOT if row.expectation == expectation]
     for regime in sorted(possible_regimes(profile.settings)):
         stay = line.stay(regime)
         for mode in sorted(possible_modes(profile.settings)):
-            row = next((row for row in rows if regime in row.regimes and mode in row.modes), None)
+            row = next((row for row in expectations(regime, mode) if row.expectation == expectation), None)
             if row is None or stay is None or stay.server == event.server:
                 yield Trial(None, NEVER)
             else:

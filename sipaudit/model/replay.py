@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
-from sipaudit.model.absorb import absorb_line, absorb_phone
+from sipaudit.model.absorb import absorb_line
+from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.events import ModelEvent, Sent
 from sipaudit.model.judge import at_stake, judge, settle
 from sipaudit.model.observations import Observation

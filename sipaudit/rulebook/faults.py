@@ -10,8 +10,8 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sipaudit.model.conditions import LOSS_REACH
 from sipaudit.model.events import Answered, Lost, ModelEvent
-from sipaudit.model.expectations import LOSS_REACH
 from sipaudit.model.observations import Fact, Observation, Verdict
 from sipaudit.model.replay import Step
 from sipaudit.model.settings import LineSettings

@@ -12,7 +12,8 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from sipaudit.model.absorb import absorb_line, absorb_phone
+from sipaudit.model.absorb import absorb_line
+from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.events import NO_LINE, Booted, Lost, ModelEvent
 from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Observation

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from sipaudit.model import conditions
 from sipaudit.model import expectations as table
 from sipaudit.model.events import Answered, Booted, EntryChanged, Failed, FailureKind, Lost, ModelEvent, Resent, Sent
 from sipaudit.model.observations import Observation, Verdict
@@ -138,7 +139,7 @@ def _observed_in_world(world: int, events: list[ModelEvent], known: Profile) -> 
     def settled(reading: Reading) -> int:
         return ALWAYS if world >> reading & 1 else NEVER
 
-    with patch.object(table, "taken", settled):
+    with patch.object(conditions, "taken", settled):
         return observed(events, known)
 
 
@@ -198,7 +199,7 @@ def test_a_phone_that_returns_too_early_is_accused(habits: Habits) -> None:
 
 def test_every_reading_can_decide_a_verdict() -> None:
     """A reading that no condition asks for would be dead weight in every mask."""
-    asked = {name for name in Reading if f"Reading.{name.name}" in open(table.__file__).read()}  # noqa: SIM115, PTH123
+    asked = {name for name in Reading if f"Reading.{name.name}" in open(conditions.__file__).read()}  # noqa: SIM115, PTH123
     assert asked == set(Reading)
 
 

@@ -1,0 +1,110 @@
+"""How the state of a phone follows it: failure evidence, by server.  Descriptive and total, as `absorb`."""
+
+from __future__ import annotations
+
+from sipaudit.model.events import (
+    Answered,
+    Booted,
+    Failed,
+    Lost,
+    ModelEvent,
+    Sent,
+)
+from sipaudit.model.state import PhoneState, Reach
+
+WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
+EVIDENCE_KEPT = 8
+REACHES_KEPT = 32      # servers kept for one phone
+ALIVE = frozenset({401, 407, 423})
+REDIRECTS = range(300, 400)
+
+
+def success(status: int) -> bool:
+    return 200 <= status < 300
+
+
+def tells_failure(answer: Answered) -> bool:
+    """Whether a final answer may count as a failure of its server, or leads away from it (F3, F4)."""
+    status = answer.status
+    if answer.method == "REGISTER" and status >= 400 and status not in ALIVE:
+        return True
+    return status in (408, 480) or 500 <= status < 600 or status in REDIRECTS
+
+
+def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
+    """The phone's state after `event`."""
+    kind = type(event)
+    if kind is Sent:
+        return _with_reach(phone, _sent(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
+    if kind is Answered:
+        return _with_reach(phone, _answered(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
+    if isinstance(event, Failed):
+        return _with_reach(phone, _failed(phone.reach(event.server), event))
+    if isinstance(event, Lost):
+        return PhoneState(phone.reaches, event.time)
+    if isinstance(event, Booted) and not event.possible:
+        return PhoneState((), phone.lost)
+    return phone
+
+
+def _with_reach(phone: PhoneState, reach: Reach) -> PhoneState:
+    reaches = phone.reaches
+    if len(reaches) == 1 and reaches[0].server == reach.server:
+        return PhoneState((reach,), phone.lost)
+    for index, known in enumerate(reaches):
+        if known.server == reach.server:
+            return PhoneState((*reaches[:index], reach, *reaches[index + 1:]), phone.lost)
+    return PhoneState((*reaches[-REACHES_KEPT + 1:], reach), phone.lost)
+
+
+def _sent(reach: Reach, request: Sent) -> Reach:
+    if request.method == "CANCEL":
+        return reach
+    # the oldest is kept when there are too many: evidence counts from the first unanswered send
+    waiting = reach.waiting if len(reach.waiting) < WAITING_KEPT else reach.waiting[:-1]
+    return Reach(reach.server, (*waiting, request), reach.ringing, reach.hard, reach.doubtful, reach.answered)
+
+
+def _answered(reach: Reach, answer: Answered) -> Reach:
+    if answer.status < 200:
+        if answer.method != "INVITE" or answer.transaction in reach.ringing:
+            return reach  # F4: a provisional stops no non-INVITE's timer F
+        ringing = (*reach.ringing[-WAITING_KEPT:], answer.transaction)
+        return Reach(reach.server, reach.waiting, ringing, reach.hard, reach.doubtful, reach.answered)
+    return _finally_answered(reach, answer)
+
+
+def _finally_answered(reach: Reach, answer: Answered) -> Reach:
+    doubt = tells_failure(answer)
+    waiting, hard, doubtful = reach.waiting, reach.hard, reach.doubtful
+    if len(waiting) == 1 and waiting[0].transaction == answer.transaction:
+        waiting = ()
+    else:
+        waiting = tuple(request for request in waiting if not _settles(answer, request, doubt))
+    if hard and not doubt:
+        hard = tuple(failure for failure in hard if not _disproves(answer, failure.sent))
+    if doubtful and not doubt:
+        doubtful = tuple(old for old in doubtful if old.method != answer.method or not _disproves(answer, old.time))
+    if doubt:
+        doubtful = (*doubtful[:EVIDENCE_KEPT - 1], answer)
+    ringing = tuple(number for number in reach.ringing if number != answer.transaction) if reach.ringing else ()
+    return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer)
+
+
+def _settles(answer: Answered, request: Sent, doubt: bool) -> bool:
+    """Whether `answer` ends the wait for `request`: its own, or (an answer that proves the server alive) one of the
+    same method begun later; silence inside a dialog ends with any later answer."""
+    if request.transaction == answer.transaction:
+        return True
+    same = request.in_dialog or request.method == answer.method
+    return not doubt and same and _disproves(answer, request.time)
+
+
+def _disproves(answer: Answered, since: float) -> bool:
+    """Whether `answer` belongs to an out-of-dialog request begun after `since` (reference-model.md 1, *failure*)."""
+    return not answer.in_dialog and answer.sent is not None and answer.sent > since
+
+
+def _failed(reach: Reach, failure: Failed) -> Reach:
+    hard = (*reach.hard[:EVIDENCE_KEPT - 1], failure)
+    return Reach(reach.server, reach.waiting, reach.ringing, hard, reach.doubtful, reach.answered)
