@@ -68,12 +68,6 @@ def _line_resent(line: LineState, packet: Resent) -> LineState:
     return replace(line, bindings=_with_binding(line.bindings, replace(binding, resent=packet.time)))
 
 
-def _with_stays(line: LineState, stays: Stays) -> LineState:
-    if stays is line.stays:
-        return line
-    return LineState(stays, line.bindings, line.boot, line.answers, line.reordered, line.served)
-
-
 def _all_touched(line: LineState, packet: Sent) -> Stays:
     """Stays after a send: where the packet went elsewhere than to the working server, or back to it."""
     answered, registered, regained = line.stays
