@@ -42,7 +42,10 @@ class Sent(Event, frozen=True, gc=False):
     (same Call-ID, next CSeq); None else.
     `fresh`: REGISTER only: its Call-ID was not used by this phone before.
     `emergency`: the number called is one of the site's emergency numbers.
-    `call`: number of the dialog-forming call (INVITE transactions and in-dialog requests of one Call-ID share it).
+    `call`: number of the dialog-forming call (INVITE transactions and in-dialog requests of one Call-ID share it);
+    None in a subscription's dialog.
+    `call_id`: the Call-ID, compared only.  `target`: INVITE only: To and Request-URI as one text, compared only.
+    `proves`: it carries credentials with the nonce of the 401/407 that it `follows`.
     """
 
     server: str
@@ -54,6 +57,9 @@ class Sent(Event, frozen=True, gc=False):
     fresh: bool = False
     emergency: bool = False
     call: int | None = None
+    call_id: str = ""
+    target: str = ""
+    proves: bool = False
 
 
 class Resent(Event, frozen=True, gc=False):

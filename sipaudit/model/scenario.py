@@ -4,7 +4,8 @@
     settings: reRegisterOn=1 failBack.mode=duration failBack.timeout=60
     agent: VVX_500 4.0.1.13681     model and firmware
 
-    0       > P REGISTER           the phone starts a request       (dialog, expires=60, fresh, follows, emergency)
+    0       > P REGISTER           the phone starts a request       (dialog, expires=60, fresh, follows, proves,
+                                                                    emergency, call=1, id=CALL-ID, to=TARGET)
     0.1     < P 200 REGISTER       a response reaches the phone     (expires=60, own=no, own=none, retry-after=5)
     300     > P INVITE
     300.5   >> P INVITE            ... sends it again
@@ -165,7 +166,8 @@ class _Reader:
         sent = Sent(
             time, 0, self.frame, 0, 0, server, method, number, in_dialog="dialog" in options, expires=asked,
             follows=before.transaction if "follows" in options and before else None, fresh="fresh" in options,
-            emergency="emergency" in options,
+            emergency="emergency" in options, call=_call(options),
+            call_id=options.get("id", ""), target=options.get("to", ""), proves="proves" in options,
         )
         self._remember(sent)
         return sent
@@ -205,7 +207,7 @@ class _Reader:
         options = self._options(words[2:])
         number = self._number(options) or self.last + 1
         received = Received(time, 0, self.frame, 0, 0, self.names[words[0]], words[1], number,
-                            in_dialog="dialog" in options)
+                            in_dialog="dialog" in options, call=_call(options))
         self._remember(received)
         return received
 
@@ -213,7 +215,7 @@ class _Reader:
         server, method, options = self.names[words[0]], words[2], self._options(words[3:])
         request = self._request(server, method, options)
         return Replied(time, 0, self.frame, 0, 0, server, method, request.transaction if request else 0,
-                       int(words[1]), in_dialog="dialog" in options)
+                       int(words[1]), in_dialog="dialog" in options, call=_call(options))
 
     def _failed(self, time: float, words: list[str]) -> ModelEvent:
         server = self.names[words[0]]
@@ -238,3 +240,7 @@ class _Reader:
             return EntryChanged(time, 0, self.frame, 0, 0, "sbc", until, float(low), float(high or low),
                                 "reordered" in options)
         raise ValueError("known notes are boot, lost, call and dns")
+
+
+def _call(options: dict[str, str]) -> int | None:
+    return int(options["call"]) if "call" in options else None

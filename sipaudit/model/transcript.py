@@ -48,10 +48,10 @@ class Transcript:
                 return self._answered(event)
             case Received():
                 self._open(event)
-                return f"< {self.name(event.server)} {event.method}{_flag(event.in_dialog, 'dialog')}"
+                return f"< {self.name(event.server)} {event.method}{_flag(event.in_dialog, 'dialog')}{_call(event)}"
             case Replied():
                 flag = _flag(event.in_dialog, "dialog")
-                return f"> {self.name(event.server)} {event.status} {event.method}{self._tag(event)}{flag}"
+                return f"> {self.name(event.server)} {event.status} {event.method}{self._tag(event)}{flag}{_call(event)}"
             case Failed():
                 return f"! {self.name(event.server)} {event.kind}"
             case Contacted():
@@ -62,8 +62,9 @@ class Transcript:
     def _sent(self, event: Sent) -> str:
         expires = "" if event.expires is None else f" expires={event.expires:g}"
         flags = _flag(event.in_dialog, "dialog") + _flag(event.fresh, "fresh") + _flag(event.emergency, "emergency")
-        follows = _flag(event.follows is not None, "follows")
-        return f"> {self.name(event.server)} {event.method}{expires}{flags}{follows}"
+        follows = _flag(event.follows is not None, "follows") + _flag(event.proves, "proves")
+        return (f"> {self.name(event.server)} {event.method}{expires}{flags}{follows}{_call(event)}"
+                f"{_word('id', event.call_id)}{_word('to', event.target)}")
 
     def _answered(self, event: Answered) -> str:
         expires = "" if event.granted is None else f" expires={event.granted:g}"
@@ -103,3 +104,13 @@ class Transcript:
 
 def _flag(said: bool, word: str) -> str:
     return f" {word}" if said else ""
+
+
+def _call(event: Sent | Received | Replied) -> str:
+    return "" if event.call is None else f" call={event.call}"
+
+
+def _word(key: str, text: str) -> str:
+    """` key=text` with what a scenario line cannot hold left out; nothing for nothing."""
+    kept = "".join(letter for letter in text if letter.isprintable() and not letter.isspace())
+    return f" {key}={kept}" if kept else ""
