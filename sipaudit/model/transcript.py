@@ -50,8 +50,8 @@ class Transcript:
                 self._open(event)
                 return f"< {self.name(event.server)} {event.method}{_flag(event.in_dialog, 'dialog')}{_call(event)}"
             case Replied():
-                flag = _flag(event.in_dialog, "dialog")
-                return f"> {self.name(event.server)} {event.status} {event.method}{self._tag(event)}{flag}{_call(event)}"
+                words = f"{self._tag(event)}{_flag(event.in_dialog, 'dialog')}{_call(event)}"
+                return f"> {self.name(event.server)} {event.status} {event.method}{words}"
             case Failed():
                 return f"! {self.name(event.server)} {event.kind}"
             case Contacted():
