@@ -64,7 +64,7 @@ class Run:
         self._observer = observer
         self._listener = listener
         self._brief: Brief = understand(job)
-        self._rules = load_pack()
+        self._rules = load_pack().rules
         timed = any(when is not None for when in (self._brief.start, self._brief.end)) or bool(self._brief.events)
         resolved = resolve(job.paths, reread=reread or timed or job.keylog is not None or job.engine == "tshark")
         for skipped in resolved.skipped:
