@@ -15,8 +15,8 @@ from sipaudit.rulebook.incident_file import read_incident
 from sipaudit.rulebook.overrides import Override, read_overrides
 from sipaudit.rulebook.rule_file import RuleFile
 from sipaudit.rulebook.rules import REPLAYED, Group, IncidentKind, Rule, RulePack
-from sipaudit.yamlfile.problems import Problems
 from sipaudit.yamlfile import tree
+from sipaudit.yamlfile.problems import Problems
 from sipaudit.yamlfile.wording import suggestion
 
 TEST_SUFFIX = ".test.yaml"

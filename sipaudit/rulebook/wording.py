@@ -50,7 +50,7 @@ def in_words(seconds: float) -> str:
     """`59 min`, `3.5 s`: precise below two minutes, rounded above."""
     if seconds < 120:
         return f"{round(seconds, 1):g} s"
-    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return f"{round(seconds / 60, 1):g} min" if seconds < 7200 else f"{round(seconds / 3600, 1):g} h"
 
 
 def _setting(name: str, setting: Setting) -> str:
