@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from msgspec import Struct
+
 from sipaudit.errors import InputError, InputErrors
 from sipaudit.rulebook.fields import Fields
 from sipaudit.rulebook.incident_file import read_incident
@@ -48,11 +50,20 @@ def rule_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*.yaml") if not path.name.endswith(TEST_SUFFIX))
 
 
+class Taken(Struct, frozen=True):
+    """A file that was laid over the pack: what it holds in words, and its rule when it is one that is replayed."""
+
+    file: str
+    what: str
+    rule: Rule | None = None
+
+
 class Loader:
     """Gathers rules by id, later ones over earlier ones, and every error on the way."""
 
     def __init__(self) -> None:
         self.errors: list[InputError] = []
+        self.taken: list[Taken] = []
         self._rules: dict[str, Rule] = {}
         self._kinds: dict[str, IncidentKind] = {}
         self._shipped: dict[str, Rule] = {}
@@ -103,8 +114,10 @@ class Loader:
                     self._lay_over(path, fields)
         for path, fields in overrides:
             with collecting(self.errors):
-                self._override(read_overrides(fields, self._rules, self._kinds, str(path)))
+                overriding = read_overrides(fields, self._rules, self._kinds, str(path))
                 fields.problems.raise_any()
+                self._override(overriding)
+                self.taken.append(Taken(str(path), f"overrides of {', '.join(overriding) or 'nothing'}"))
 
     def _lay_over(self, path: Path, fields: Fields) -> None:
         read = read_rule(path, fields, self._rules)
@@ -115,6 +128,9 @@ class Loader:
         fields.problems.raise_any()
         self._disabled.discard(read.id)
         self._keep(read)
+        replayed = read if isinstance(read, Rule) and read.group in REPLAYED else None
+        what = "incident kind" if isinstance(read, IncidentKind) else "rule"
+        self.taken.append(Taken(str(path), f"{what} {read.id}", replayed))
 
     def _check_kind(self, read: IncidentKind, fields: Fields) -> None:
         """What detects incidents knows their kinds and the thresholds of each: neither can be invented."""

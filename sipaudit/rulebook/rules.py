@@ -7,10 +7,12 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from sipaudit.errors import InputError
 from sipaudit.model.observations import Fact, Verdict
 from sipaudit.model.settings import Tolerances
 from sipaudit.model.values import Severity
 from sipaudit.rulebook.conditions import Condition
+from sipaudit.yamlfile.wording import nearest, quoted
 
 
 class Group(StrEnum):
@@ -113,6 +115,16 @@ class RulePack(Struct, frozen=True):
     incidents: tuple[IncidentKind, ...] = ()
     notes: tuple[str, ...] = ()
     known: frozenset[str] = frozenset()
+
+    def find(self, name: str) -> list[Rule | IncidentKind]:
+        """What has this id: a rule, an incident kind or both. Raises InputError with the nearest id."""
+        everything: list[Rule | IncidentKind] = [*self.rules, *self.settings, *self.incidents]
+        found = [one for one in everything if one.id == name]
+        if not found:
+            near = nearest(name, {one.id for one in everything})
+            advice = f"did you mean {near!r}?" if near else "`sipaudit rules list` shows them"
+            raise InputError(f"there is no rule or incident kind {quoted(name)}", fix=advice)
+        return found
 
     def tolerances(self, expectation: str, site: Tolerances) -> Tolerances:
         """The tolerances for one expectation: what overrides say over what the site file does. Of several rules that
