@@ -12,7 +12,7 @@ from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.servers import View
 from sipaudit.reconstruct.useragent import Device
 from sipaudit.sip.datagram import Datagram, Flow
-from sipaudit.sip.message import Address, Uri
+from sipaudit.sip.message import Address, Challenge, Uri
 
 Guise = tuple[str | None, int]  # User-Agent, Contact port: what a phone looks like
 
@@ -142,7 +142,8 @@ class Phone:
         self.lines: list[Line] = []
         self.held: list[ModelEvent] | None = []
         self.call_ids: dict[str, int] = {}   # REGISTER: last CSeq by former Call-ID, the latest few
-        self.again: dict[str, tuple[int, str, int, object]] = {}
+        # By Call-ID what may be sent again: CSeq, method, transaction, leg, challenges
+        self.again: dict[str, tuple[int, str, int, object, tuple[Challenge, ...]]] = {}
 
     @property
     def identity_unsure(self) -> bool:
