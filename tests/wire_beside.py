@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from socket import inet_aton
+
 import dns.message
 import dns.rcode
 import dns.rrset
@@ -19,10 +21,24 @@ from sipaudit.capture.write import (
 )
 from sipaudit.model.events import Contacted, ContactKind, EntryChanged, Failed, FailureKind
 
+MAC = "0004f2aabbcc"
+BROADCAST = ("255.255.255.255", 67)
+DHCP_SERVER, TFTP_SERVER = ("10.0.0.67", 67), ("10.0.0.80", 69)
 RESOLVER = ("10.0.0.53", 53)
 CLIENT_HELLO = b"\x16\x03\x01\x00\x2c\x01\x00\x00\x28\x03\x03" + bytes(38)
 FATAL_ALERT = b"\x15\x03\x03\x00\x02\x02\x28"  # handshake_failure (RFC 8446 6.2)
 MOMENT = 0.0001
+
+
+def dhcp(operation: int, kind: int, *, has: str = "0.0.0.0", given: str = "0.0.0.0", mac: str = MAC) -> bytes:
+    """A DHCP message (RFC 2131 2): `operation` 1 asks, 2 answers; `kind` 1 is DISCOVER, 3 REQUEST, 5 ACK."""
+    head = bytes((operation, 1, 6, 0)) + bytes(8) + inet_aton(has) + inet_aton(given) + bytes(8)
+    return head + bytes.fromhex(mac) + bytes(202) + b"\x63\x82\x53\x63" + bytes((53, 1, kind, 255))
+
+
+def tftp(name: str) -> bytes:
+    """A read request (RFC 1350 5)."""
+    return b"\0\1" + name.encode() + b"\0octet\0"
 
 
 class NoWireFormError(Exception):
@@ -121,5 +137,10 @@ class Beside:
             answer.answer.append(dns.rrset.from_text(f"{server_name(host)}.", int(ttl), "IN", "A", host))
         self.put(event.time, udp_packet(RESOLVER, (self.phone, 40_001), answer.to_wire()))
 
+    # -- starts
+
     def booted(self, time: float) -> None:
-        raise NoWireFormError("a start that is seen")
+        """The phone asks for an address, is given its old one, and fetches its configuration."""
+        self.put(time - 3 * MOMENT, udp_packet(("0.0.0.0", 68), BROADCAST, dhcp(1, 1)))
+        self.put(time - 2 * MOMENT, udp_packet(DHCP_SERVER, (self.phone, 68), dhcp(2, 5, given=self.phone)))
+        self.put(time - MOMENT, udp_packet((self.phone, 40_002), TFTP_SERVER, tftp("000000000000.cfg")))

@@ -10,6 +10,7 @@ from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.registry import Registry
 from sipaudit.reconstruct.servers import Entries, EntryState, Servers
+from sipaudit.reconstruct.starts import Starts
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import AGAIN, Transaction, Transactions
 from sipaudit.sip.datagram import Flow, Item
@@ -34,6 +35,7 @@ class Memory:
         self.calls = Calls(self.registry, bounds)
         self.transactions = Transactions(bounds.transactions, bounds.strange_transactions, self._forgotten)
         self.sights: dict[Sight, Line] = {}
+        self.starts = Starts()
         self.emergency = knowledge.emergency
         self.traffic = Traffic()
         self.clock = 0.0
@@ -126,7 +128,9 @@ class Memory:
         elif registers and view.declared and not view.lists(host):
             line.strayed = True
         line.flow = flow
-        line.server = view.key(flow.destination, host, flow.destination_port)
+        server = view.key(flow.destination, host, flow.destination_port)
+        if server != line.server:
+            line.server, line.turned = server, item.time
         if all(used.destination != flow.destination or used.transport != flow.transport for _, used in line.routes):
             line.routes = (*line.routes[-ROUTES + 1:], (line.server, flow))
             if line.held is None:

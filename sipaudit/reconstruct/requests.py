@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from sipaudit.model.events import NO_LINE, Booted, Received, Resent, Sent
 from sipaudit.reconstruct.bounds import BOOT_SILENCE, KEPT_CALL_IDS
 from sipaudit.reconstruct.dialogs import CALL_METHODS, DIALOG_METHODS, CallState, Leg
 from sipaudit.reconstruct.memory import FIRST, Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import asked_expiry, own_contact
+from sipaudit.reconstruct.starts import heads
 from sipaudit.reconstruct.transactions import Key, Transaction, of_request, transaction_key
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Request, Uri
@@ -104,11 +107,18 @@ class Requests:
             return False
         if len(call_ids) > KEPT_CALL_IDS + len(phone.lines):
             del call_ids[next(iter(call_ids))]
-        if item.time - phone.last >= BOOT_SILENCE and _heads(line):
+        if item.time - phone.last >= BOOT_SILENCE and (phone.moved or heads(line)):
             # It may have started anew (reference-model.md 1, *boot*): after a silence, and to the head of its list.
-            self._memory.registry.emit(phone, None, Booted(
-                item.time, item.capture, item.frame, phone.number, NO_LINE, True))
+            self._started(phone, line, item)
         return True
+
+    def _started(self, phone: Phone, line: Line, item: Datagram) -> None:
+        """The phone may have started, and has if that was seen; of one never seen before only the latter is news."""
+        seen = self._memory.starts.ends(phone, line, item.time)
+        if seen or phone.last > -inf or phone.moved:
+            phone.moved = False
+            self._memory.registry.emit(phone, None, Booted(
+                item.time, item.capture, item.frame, phone.number, NO_LINE, not seen))
 
     def _place(self, item: Datagram, request: Request, uri: Uri, contact: Address | None) -> Line | None:
         """The line of a request by a phone, the long way; remembered when it is a phone's."""
@@ -304,14 +314,3 @@ def _target(request: Request) -> str:
         return ""
     to = request.to.uri
     return f"{to.user or ''}@{to.host} {request.uri.user or ''}"
-
-
-def _heads(line: Line) -> bool:
-    """Whether the line's server is at the head of its list; a list that is not known has no head to speak against."""
-    if not line.view.states:
-        return True
-    for entry in line.entries:
-        priority = entry.priority(line.server)
-        if priority is not None:
-            return priority == min(server.priority for server in entry.servers)
-    return False
