@@ -21,8 +21,10 @@ from sipaudit.model.conditions.bindings import (
     no_binding_anywhere,
     no_binding_there,
     not_registered_since_left,
+    not_turned_away,
     refreshes_nothing,
     registered_just_now,
+    registers_at_one,
 )
 from sipaudit.model.conditions.calls import (
     after_a_failed_try,
@@ -32,8 +34,10 @@ from sipaudit.model.conditions.calls import (
     credentials_bound,
     fifth_failed_try,
     moved_often,
+    no_call_there,
     no_try_before,
     not_the_optimized_one,
+    of_one_entry,
     offered_while_failed,
     primary_untried,
     registers_on,
@@ -60,6 +64,7 @@ from sipaudit.model.conditions.requests import (
     failback_request,
     gated_request,
     moves_on,
+    not_either_way,
     of_a_call,
     of_no_call,
     opens_call,
@@ -68,11 +73,14 @@ from sipaudit.model.conditions.requests import (
     registration_required,
 )
 from sipaudit.model.conditions.servers import (
+    all_resolved,
     below_primary,
     between_untouched,
     higher_server,
     list_unchanged,
     lower_server,
+    no_equal_failed,
+    one_head,
     order_unchanged,
     same_entry,
     several_servers,
@@ -160,6 +168,9 @@ NEW_REQUESTS = frozenset({Mode.NEW_REQUESTS})
 TIMED = (timer_known, working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)
 A_TRY = (failback_request, same_entry, higher_server, first_try)
 OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, nothing_missing, judgeable)
+# The line itself moves to the request's server: nothing but a failure could explain it.
+OF_ITS_OWN = (refreshes_nothing, registers_at_one, not_either_way, no_call_there, not_the_challenger, order_unchanged,
+              stay_was_seen, no_boot_since, still_working, nothing_missing, judgeable_by_anyone)
 
 REQUEST, HERE, AWAY, ANYWHERE = Trigger.REQUEST, Place.HERE, Place.AWAY, Place.ANYWHERE
 FORBIDDEN, EARLY, MISSING, UNEXPECTED = Verdict.FORBIDDEN, Verdict.EARLY, Verdict.MISSING, Verdict.UNEXPECTED
@@ -191,19 +202,17 @@ MUST_NOT = (
     # -- failover
     Row("stay-while-it-works", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, nothing_against),
-        when=(refreshes_nothing, no_try_before, order_unchanged, not_the_challenger, stay_was_seen, no_boot_since,
-              still_working, nothing_missing, judgeable_by_anyone)),
+        when=(no_try_before, no_equal_failed, not_turned_away, *OF_ITS_OWN)),
     Row("next-in-order", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, after_a_failure, between_untouched),
-        when=(refreshes_nothing, order_unchanged, not_the_challenger, stay_was_seen, no_boot_since, still_working,
-              nothing_missing, judgeable_by_anyone)),
+        when=OF_ITS_OWN),
     Row("keep-secondary", "F11", FORBIDDEN, REQUEST, HERE, ALL, ANY_MODE,
         reach=(deregisters, try_is_open), when=(registers_on, several_servers, no_boot_since, judgeable)),
     Row("keep-secondary", "F11", FORBIDDEN, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, nothing_against, after_a_failed_try),
-        when=(refreshes_nothing, order_unchanged, no_boot_since, still_working, nothing_missing, judgeable)),
+        when=(*OF_ITS_OWN, judgeable)),
     Row("credentials-to-challenger", "F13", FORBIDDEN, Trigger.CREDENTIALS, ANYWHERE, ALL, ANY_MODE,
-        reach=(challenged_elsewhere,), when=(credentials_bound, several_servers, judgeable)),
+        reach=(challenged_elsewhere,), when=(credentials_bound, of_one_entry, nothing_missing, judgeable)),
     Row("steady", "F11", UNEXPECTED, Trigger.MOVE, ANYWHERE, ALL, ANY_MODE,
         reach=(moved_often,), when=(judgeable,), about=About.NONE),
     # -- failback
@@ -227,8 +236,8 @@ MUST_NOT = (
 MUST = (
     Row("failover-due", "F2", MISSING, REQUEST, HERE, ALL, ANY_MODE,
         reach=(calls_or_registers, ran_out_before),
-        when=(several_servers, server_heard, no_contact_elsewhere, nothing_missing, no_boot_since,
-              judgeable_by_anyone)),
+        when=(several_servers, one_head, all_resolved, server_heard, no_contact_elsewhere, nothing_missing,
+              no_boot_since, judgeable_by_anyone)),
     Row("primary-first", "B1", MISSING, REQUEST, ANYWHERE, ALL, NEW_REQUESTS,
         reach=(opens_call, several_servers, below_primary, primary_untried),
         when=(not_the_optimized_one, not_the_challenger, order_unchanged, no_boot_since, nothing_missing, judgeable)),
