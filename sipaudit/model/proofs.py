@@ -163,6 +163,8 @@ def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     if event.expires == 0:
         # the re-send with credentials is no second one; elsewhere, and soon, it is a log-out
         return Outcome.ACQUITTED if event.server != awaited.server and soon else None
+    if event.time > awaited.since + GOES_ON:
+        return Outcome.ACQUITTED
     if event.fresh:
         return None  # with another Call-ID it may be a log-in
     return replace(awaited, seen=True) if soon else Outcome.CONDEMNED

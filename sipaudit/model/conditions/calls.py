@@ -158,7 +158,9 @@ def try_is_open(case: Case) -> Ground:
     if not stay.tries or stay.tries[-1].server == case.request.server:
         return FAILS
     last = stay.tries[-1]
-    open_ = any(one.transaction == last.transaction for one in case.phone.reach(last.server).waiting)
+    # a challenge is no final answer: the re-send with credentials goes on with the try
+    open_ = any(one.method == last.method and one.line == last.line and one.time >= last.time
+                for one in case.phone.reach(last.server).waiting)
     if not open_ or case.now - last.time > TRY_LASTS:
         return FAILS
     return Ground(facts={"elapsed": case.now - last.time, "kind": "removed"}, proof=(last,))
