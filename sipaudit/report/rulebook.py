@@ -61,8 +61,7 @@ def _rule(screen: Screen, rule: Rule) -> None:
     screen.say(rule.title + ".")
     for sentence in _severity(rule):
         screen.say(sentence)
-    if rule.basis:
-        screen.say(f"Rests on {', '.join(rule.basis)} (`sipaudit explain {rule.basis[0]}`).")
+    screen.say(f"Rests on {', '.join(rule.basis)} (`sipaudit explain {rule.basis[0]}`).")
     if rule.expectations:
         taken = f"{', '.join(sorted(rule.expectations))}: {', '.join(sorted(rule.verdicts))}"
         screen.say(f"Takes {taken}" + (f", when {rule.when.text}." if rule.when else "."))

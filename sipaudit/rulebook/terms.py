@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sipaudit.errors import InputError
-from sipaudit.rulebook.fields import Fields
 from sipaudit.rulebook.incident_file import say
+from sipaudit.rulebook.pack import read_file
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
-from sipaudit.yamlfile import tree
-from sipaudit.yamlfile.problems import Problems
 from sipaudit.yamlfile.wording import nearest, quoted
 
 KINDS = {
@@ -49,17 +48,13 @@ def load_terms() -> tuple[Term, ...]:
 
 
 def _read(path: Path, kind: str) -> Iterator[Term]:
-    problems = Problems(str(path))
-    root = tree.read_tree(path.read_bytes(), problems)
-    if not isinstance(root, tree.Mapping):
-        problems.stop(1, "a file of terms holds a mapping", "write `term: {title: ..., says: ...}`")
-    items = Fields(root, problems, False)
-    for name in root.items:
+    items = read_file(path, check=False)
+    for name in items.node.items:
         fields = items.mapping(name)
         fields.keys(KEYS, ("do", "see", "also"))
         yield Term(name, kind, fields.text("title"), fields.text("says"), fields.text("do"),
                    tuple(fields.texts("see", "[F6]")), tuple(fields.texts("also", "[binding]")))
-    problems.raise_any()
+    items.problems.raise_any()
 
 
 def pack_terms(pack: RulePack) -> Iterator[Term]:
@@ -102,11 +97,13 @@ class Glossary:
                 self._by_name.setdefault(name, []).append(term)
 
     def find(self, text: str) -> list[Term]:
-        """What the text names, several when a word has several meanings. Raises InputError with the nearest name."""
+        """What the text names, several when a word has several meanings; of related terms those that are known here.
+        Raises InputError with the nearest name."""
         words = text.split()
         found = self._by_name.get(_plain(text)) or self._of_code(words[0] if words else "") or self._of_parameter(text)
         if found:
-            return found
+            return [replace(term, see=tuple(name for name in term.see if _plain(name) in self._by_name))
+                    for term in found]
         names = [name for term in self.terms for name in (term.name, *term.also)]
         near = nearest(" ".join(words), names)
         raise InputError(f"nothing is known of {quoted(text)}", fix=f"did you mean {near!r}?" if near else
