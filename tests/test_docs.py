@@ -40,10 +40,20 @@ def spellings(command: click.Command) -> set[str]:
 COMMON = spellings(root)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_of_a_command_is_described_and_no_other(name: str) -> None:
-    command = root.get_command(click.Context(root), name)
-    assert command is not None
+def all_commands() -> dict[str, click.Command]:
+    """Every command by its name; those of a group, as `rules list`, after it."""
+    found: dict[str, click.Command] = {}
+    for name in COMMANDS:
+        command = root.get_command(click.Context(root), name)
+        assert command is not None
+        found[name] = command
+        if isinstance(command, click.Group):
+            found |= {f"{name} {below}": each for below, each in command.commands.items()}
+    return found
+
+
+@pytest.mark.parametrize(("name", "command"), all_commands().items(), ids=all_commands())
+def test_every_option_of_a_command_is_described_and_no_other(name: str, command: click.Command) -> None:
     described = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", sections()[f"sipaudit {name}"]))
     assert spellings(command) - COMMON <= described
     assert described <= spellings(command) | COMMON

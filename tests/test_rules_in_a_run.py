@@ -57,6 +57,15 @@ def test_a_rule_that_is_disabled_leaves_no_trace(tmp_path: Path) -> None:
     assert report.findings  # the other rule speaks still
 
 
+def test_a_tolerance_of_a_rule_is_its_own(tmp_path: Path) -> None:
+    wide = written(tmp_path / "wide.yaml", "override: {premature-failback: {tolerance: {timer: 3600}}}")
+    shipped, _ = analyze()
+    report, _ = analyze(rules=(wide,))
+    assert "premature-failback" in {one.rule for one in shipped.findings}
+    assert [one.rule for one in report.findings] == [
+        one.rule for one in shipped.findings if one.rule != "premature-failback"]
+
+
 def test_suppressed_findings_stay_marked_and_do_not_count(tmp_path: Path) -> None:
     known = written(tmp_path / "known.yaml", "- {rule: premature-failback, reason: ticket 4711}\n"
                                              "- {rule: '*', phone: 192.0.2.1, reason: nobody}\n")

@@ -126,7 +126,7 @@ class Faults:
     def _add(self, rule: Rule, observation: Observation, also: tuple[str, ...], subject: Subject) -> None:
         grade = rule.severity_of(_facts(observation)) if rule.severities else rule.severity
         fault = self._fault(rule, observation, grade, also, subject)
-        reached = self._repetitions.severity(rule, observation.event.time, subject)
+        reached = self._repetitions.severity(rule, observation.time, subject)
         fault.severity = max(fault.severity, grade, reached or grade, key=lambda severity: severity.rank)
         fault.times += 1
         for event in (*observation.proof, observation.event):

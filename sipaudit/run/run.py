@@ -92,6 +92,7 @@ class Run:
         self.reconstruction = Reconstruction(SiteKnowledge(brief.site), observer=self._observer)
         self.naming = Naming([printable(file.path) for file in files], self.server, self._frames)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances)
+        self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
         self.auditor.since, self.auditor.began = self.span.start, first
         self.auditor.loss, self.auditor.steps = self._loss, self._steps
 

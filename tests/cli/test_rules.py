@@ -61,6 +61,12 @@ def test_show_tells_everything_of_a_rule(sipaudit_command, tmp_path: Path) -> No
         assert words in shown
 
 
+def test_show_says_how_a_finding_reads_and_when(sipaudit_command) -> None:
+    shown = sipaudit_command("rules", "show", "premature-failback").out
+    assert 'when clause == "B4"' in shown
+    assert "observed: {method} to {server} {elapsed} after the move" in shown
+
+
 def test_show_of_a_word_that_is_a_rule_and_an_incident_kind_shows_the_kind(sipaudit_command) -> None:
     shown = sipaudit_command("rules", "show", "flapping").out
     assert "flapping (incident kind)" in shown

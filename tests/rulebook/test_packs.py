@@ -48,16 +48,15 @@ override:
 
 def test_tolerances_of_a_rule_beat_the_site_s_and_leave_those_of_others(tmp_path: Path) -> None:
     pack = load_pack([file(tmp_path, "override: {premature-failback: {tolerance: {timer: 3.0}}}")])
-    assert pack.tolerances("failback-before-due", SITE) == Tolerances(timer=3.0)
-    assert pack.tolerances("signal-before-registration", SITE) == SITE
-    assert load_pack().tolerances("failback-before-due", SITE) == SITE
+    assert pack.tolerances_of(SITE) == {"failback-before-due": Tolerances(timer=3.0)}
+    assert load_pack().tolerances_of(SITE) == {}
 
 
 def test_of_two_rules_for_one_expectation_the_more_tolerant_counts(tmp_path: Path) -> None:
     file(tmp_path, rule_text())
     file(tmp_path, "override: {premature-failback: {tolerance: {timer: 3.0}}, mine: {tolerance: {timer: 9.0}}}",
          "over.yaml")
-    assert load_pack([tmp_path]).tolerances("failback-before-due", SITE).timer == 9.0
+    assert load_pack([tmp_path]).tolerances_of(SITE)["failback-before-due"].timer == 9.0
 
 
 def test_later_rules_lie_over_earlier_ones(tmp_path: Path) -> None:
