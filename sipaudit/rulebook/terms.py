@@ -20,6 +20,7 @@ KINDS = {
     "settings": "setting", "requirements": "requirement", "codes": "SIP response", "words": "term",
     "reasons": "why a check was not decided", "assumptions": "assumption",
 }
+INCIDENT = "incident kind, not detected by this version"
 KEYS = ("title", "says", "do", "see", "also")
 _CODE = re.compile(r"([1-6])[0-9][0-9]")
 _GAPS = re.compile(r"[\s_-]+")
@@ -75,11 +76,11 @@ def _of_rule(rule: Rule) -> Term:
 
 def _of_kind(kind: IncidentKind) -> Term:
     said = kind.documentation
-    parts = [said.get("what"), said.get("why"), _after("It starts: ", say(kind.starts, kind.thresholds)),
-             _after("It ends: ", say(kind.ends, kind.thresholds)),
+    parts = [said.get("what"), said.get("why"), _after("Start: ", say(kind.starts, kind.thresholds)),
+             _after("End: ", say(kind.ends, kind.thresholds)),
              _after("When it may be wrong: ", said.get("false_positives")),
              _after("What it does not see: ", said.get("misses"))]
-    return Term(kind.id, "incident kind", kind.title, " ".join(filter(None, parts)), said.get("fix", ""))
+    return Term(kind.id, INCIDENT, kind.title, " ".join(filter(None, parts)), said.get("fix", ""))
 
 
 def _after(opening: str, text: str | None) -> str | None:

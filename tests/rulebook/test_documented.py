@@ -24,8 +24,8 @@ EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTA
 def table() -> str:
     """The rules that ship, as docs/rules.md lists them."""
     pack = load_pack()
-    rows = [f"| `{rule.id}` | {' or '.join(rule.levels)} | {rule.title} | {', '.join(rule.basis)} |"
-            for rule in sorted((*pack.rules, *pack.settings), key=lambda rule: (list(Group).index(rule.group), rule.id))]
+    rules = sorted((*pack.rules, *pack.settings), key=lambda rule: (list(Group).index(rule.group), rule.id))
+    rows = [f"| `{rule.id}` | {' or '.join(rule.levels)} | {rule.title} | {', '.join(rule.basis)} |" for rule in rules]
     return "\n".join(["| rule | severity | says that | rests on |", "|---|---|---|---|", *rows])
 
 

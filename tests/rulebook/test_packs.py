@@ -138,6 +138,7 @@ FAULTS = {
     "a tolerance without end": ("override: {premature-failback: {tolerance: {timer: 99999}}}", "from 0 to 3600"),
     "enabled by a word": ("override: {premature-failback: {enabled: maybe}}", "write true or false"),
     "an override and a rule": ("id: mine\noverride: {}", "unknown key 'id'"),
+    "an id that is no word": (rule_text(r'"mine\e[2J"'), "no word (write small letters, digits and dashes"),
     "an empty override": ("override: []", "'override' must be a mapping"),
     "neither": ("title: mine", "neither `id` nor `override`"),
     "no mapping": ("- id: mine", "a rule file holds a mapping"),

@@ -85,6 +85,13 @@ def test_the_first_item_that_means_a_finding_gives_the_reason(tmp_path: Path) ->
     assert idle == [f"{tmp_path / 'known.yaml'}:1: this item suppresses nothing: it has expired"]
 
 
+def test_each_finding_is_looked_at_by_itself(tmp_path: Path) -> None:
+    items = load(tmp_path, "- {rule: premature-failback, server: 10.0.0.1, reason: known}")
+    marked, idle = items.mark([FINDING, replace(FINDING, server="10.0.0.2:5060/udp"), FINDING, OF_SETTINGS], NOON)
+    assert [one.suppressed for one in marked] == ["known", None, "known", None]
+    assert idle == []
+
+
 def test_an_item_that_means_nothing_is_named(tmp_path: Path) -> None:
     items = load(tmp_path, "- rule: '*'\n  reason: known\n- rule: overdue-failback\n  reason: known\n")
     _, idle = items.mark([FINDING], NOON)
