@@ -53,4 +53,7 @@ SETTINGS = frozenset({
 })
 
 # What an issue of provisioning files offers to its rule: the parameter, its value, and what else there is to say.
-SETTING_FACTS: dict[str, Shown] = dict.fromkeys(("attribute", "value", "detail", "other", "fix"), Shown.AS_IT_IS)
+SETTING_FACTS: dict[str, Shown] = dict.fromkeys(
+    ("attribute", "value", "file", "line", "source", "layer", "effective", "other", "nearest", "expected", "reason",
+     "entry", "model", "firmware", "count"), Shown.AS_IT_IS,
+)
