@@ -109,6 +109,16 @@ def test_what_is_lost_soon_after_makes_a_finding_likely(mine: Rule) -> None:
         ("certain", []), ("likely", ["capture-complete"])]
 
 
+def test_doubt_goes_by_the_time_of_what_a_finding_tells(tmp_path: Path) -> None:
+    graver = "severities: [{when: regime == 'R2', severity: error}]"
+    faults = Faults([rules(tmp_path, rule_text(more=graver))["mine"]])
+    faults.judge([seen(10)], Who(line="sip:1@example.com"))
+    faults.judge([seen(50)], Who(line="sip:2@example.com"))
+    faults.judge([seen(100, regime="R2")], Who(line="sip:1@example.com"))
+    faults.doubt(Lost(120, 0, 1, 0, -1, "a gap"))
+    assert [(one.time, one.confidence) for one in faults.findings()] == [(50, "certain"), (100, "likely")]
+
+
 def test_an_open_check_is_counted_with_its_reason_and_says_nothing(mine: Rule) -> None:
     faults = Faults([mine])
     undecided = seen(10, verdict=Verdict.INCONCLUSIVE)

@@ -52,6 +52,19 @@ def test_tolerances_of_a_rule_beat_the_site_s_and_leave_those_of_others(tmp_path
     assert load_pack().tolerances_of(SITE) == {}
 
 
+def test_tolerances_of_several_overrides_add_up(tmp_path: Path) -> None:
+    first = file(tmp_path, "override: {premature-failback: {tolerance: {timer: 3.0, overdue: 7}}}", "first.yaml")
+    second = file(tmp_path, "override: {premature-failback: {tolerance: {timer: 4.0}}}", "second.yaml")
+    assert rule(load_pack([first, second]), "premature-failback").tolerance == {"timer": 4.0, "overdue": 7.0}
+
+
+def test_a_severity_that_is_stated_holds_whatever_the_facts_and_the_repetitions(tmp_path: Path) -> None:
+    file(tmp_path, rule_text(more="severities: [{when: regime == 'R2', severity: error}]\n"
+                                  "escalate: [{severity: error, count: 2, group_by: line, within: 9}]"))
+    file(tmp_path, "override: {mine: {severity: warning}}", "over.yaml")
+    assert rule(load_pack([tmp_path]), "mine").levels == ("warning",)
+
+
 def test_of_two_rules_for_one_expectation_the_more_tolerant_counts(tmp_path: Path) -> None:
     file(tmp_path, rule_text())
     file(tmp_path, "override: {premature-failback: {tolerance: {timer: 3.0}}, mine: {tolerance: {timer: 9.0}}}",
@@ -114,6 +127,13 @@ def test_a_severity_above_the_pack_s_is_noted_with_its_place(tmp_path: Path) -> 
     over = file(tmp_path, "\noverride:\n  mine: {severity: error}\n", "over.yaml")
     (note,) = load_pack([over], folder=pack).notes
     assert note == f"mine is error by {over}:3; in the rules that ship it is warning or info."
+
+
+def test_a_severity_that_is_raised_for_some_facts_only_is_noted(tmp_path: Path) -> None:
+    pack = tmp_path / "pack"
+    file(pack, rule_text("mine", more="severities: [{when: regime == 'R2', severity: error}]"))
+    (note,) = load_pack([file(tmp_path, "override: {mine: {severity: error}}", "over.yaml")], folder=pack).notes
+    assert note.endswith("in the rules that ship it is error or info.")
 
 
 def test_a_severity_that_a_replacement_raises_is_noted(tmp_path: Path) -> None:
