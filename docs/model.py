@@ -32,7 +32,8 @@ def rows(table: Iterable[Row]) -> str:
              "|---|---|---|---|---|---|---|---|"]
     lines += [
         f"| `{row.expectation}` ({row.verdict}) | {row.clause} | {row.trigger} | {row.place} "
-        f"| {_all(row.regimes, Regime)} | {_all(row.modes, Mode)} | {_names(row.reach)} | {_names(row.when)} |" for row in table
+        f"| {_all(row.regimes, Regime)} | {_all(row.modes, Mode)} | {_names(row.reach)} | {_names(row.when)} |"
+        for row in table
     ]
     return "\n".join(lines)
 
