@@ -107,16 +107,23 @@ class Requests:
             return False
         if len(call_ids) > KEPT_CALL_IDS + len(phone.lines):
             del call_ids[next(iter(call_ids))]
-        if item.time - phone.last >= BOOT_SILENCE and (phone.moved or heads(line)):
-            # It may have started anew (reference-model.md 1, *boot*): after a silence, and to the head of its list.
-            self._started(phone, line, item)
+        if item.time - phone.last >= BOOT_SILENCE:
+            self._may_have_started(phone, line, item)
         return True
 
-    def _started(self, phone: Phone, line: Line, item: Datagram) -> None:
-        """The phone may have started, and has if that was seen; of one never seen before only the latter is news."""
-        seen = self._memory.starts.ends(phone, line, item.time)
-        if seen or phone.last > -inf or phone.moved:
-            phone.moved = False
+    def _may_have_started(self, phone: Phone, line: Line, item: Datagram) -> None:
+        """A new Call-ID after a silence: a start, seen or possible, when it goes to the head of the list (reference-
+        model.md 1, *boot*). A phone that gets another address begins anew wherever it goes; one never seen before
+        has no past to forget."""
+        devices = self._memory.registry.devices
+        moved = devices.moved(phone)
+        if moved:
+            for each in phone.lines:
+                each.since = item.time
+            if line.proven:
+                devices.here(line)
+        seen = heads(line) and self._memory.starts.ends(phone, line, item.time)
+        if seen or moved or (phone.last > -inf and heads(line)):
             self._memory.registry.emit(phone, None, Booted(
                 item.time, item.capture, item.frame, phone.number, NO_LINE, not seen))
 
