@@ -38,15 +38,15 @@ class Line:
 
     `phone` is the phone's number and `owner` the phone; `heard` the keys of the servers that ever sent to it; `first`
     and `last` when it was seen (seconds as captured), `since` the time before which it may have been elsewhere;
-    `calls` how many it had.  The rest below `strayed` is reconstruction's own: where it sends to (`flow`, `server`
-    since `turned`, `routes`), the view it has of its entries, and `held`, the list its events wait in while it is not
-    known to be a phone's.
+    `calls` how many it had.  The rest below `strayed` is reconstruction's own: when it last sent a REGISTER (`asked`),
+    where it sends to (`flow`, `server` since `turned`, `routes`), the view it has of its entries, and `held`, the list
+    its events wait in while it is not known to be a phone's.
     """
 
-    __slots__ = ("address", "aor", "call_id", "calls", "contact", "contact_host", "contact_port", "contact_user",
-                 "cseq", "declaration", "device", "first", "flow", "heard", "held", "identity", "last", "number",
-                 "owner", "phone", "proven", "registered", "revision", "routes", "server", "since", "strayed", "turned",
-                 "uri", "user_agent", "view")
+    __slots__ = ("address", "aor", "asked", "call_id", "calls", "contact", "contact_host", "contact_port",
+                 "contact_user", "cseq", "declaration", "device", "first", "flow", "heard", "held", "identity", "last",
+                 "number", "owner", "phone", "proven", "registered", "revision", "routes", "server", "since", "strayed",
+                 "turned", "uri", "user_agent", "view")
 
     def __init__(self, number: int, owner: Phone, aor: str, identity: LineIdentity, time: float) -> None:
         self.number = number
@@ -75,6 +75,7 @@ class Line:
         self.flow: Flow | None = None
         self.server = ""
         self.turned = time
+        self.asked = time
         self.since = -inf
         self.routes: tuple[tuple[str, Flow], ...] = ()
         self.view: View
