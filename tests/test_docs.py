@@ -148,6 +148,7 @@ def packets() -> list[Any]:
         ether / IPv6(src="fd00::5", dst="fd00::1") / IPv6ExtHdrFragment(offset=180, nh=17) / Raw(b"tail in IPv6"),
         ether / ip / UDP(sport=40001, dport=53) / Raw(b"dns"),
         ether / ip / UDP(sport=68, dport=67) / Raw(b"start of a phone"),
+        ether / ip / UDP(sport=40002, dport=69) / Raw(b"its files"),
         ether / ip / ICMP(type=3, code=3) / Raw(b"unreachable"),
         ether / ip / UDP(sport=20000, dport=20002) / Raw(b"media"),
         ether / Dot1Q(vlan=7) / ip / UDP(sport=20000, dport=20002) / Raw(b"tagged media"),

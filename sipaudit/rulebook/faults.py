@@ -95,10 +95,11 @@ class Faults:
             self.judge(of_event, subject)
 
     def doubt(self, lost: Lost) -> None:
-        """The capture turns out to lack a packet of this phone: what was said of it just before is likely only
+        """The capture turns out to lack a packet of this phone: what was said of it since about then is likely only
         (reference-model.md 4, `capture-complete`)."""
+        since = lost.time if lost.since is None else min(lost.since, lost.time)
         for fault in reversed(self.of_phone.get(lost.phone, ())):
-            if lost.time - fault.told.event.time > LOSS_REACH:
+            if since - fault.told.event.time > LOSS_REACH:
                 return
             doubts = {*fault.told.assumptions, Assumption.CAPTURE_COMPLETE}
             fault.told = replace(fault.told, assumptions=tuple(doubt for doubt in Assumption if doubt in doubts))
