@@ -46,11 +46,15 @@ Value = int | str
 
 
 class Setting(Struct, frozen=True, gc=False):
-    """One setting of a line. `value` is None when unknown; `source` is `file:line where`, or None."""
+    """One setting of a line. `value` is None when unknown; `source` is `file:line where`, or None.
+
+    An ambiguous one has two or more `candidates`, of which nobody can say which holds, and no value (C2).
+    """
 
     value: Value | None
     source: str | None
     origin: Origin
+    candidates: tuple[Value, ...] = ()
 
 
 UNKNOWN = Setting(None, None, Origin.UNKNOWN)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from sipaudit.settings.catalogue import parse_set
+from sipaudit.settings.declaring import Declarations
 from sipaudit.settings.site import Site, load_site
 from sipaudit.times import When, parse_event, parse_time, parse_zone
 
@@ -16,6 +17,7 @@ class Job:
 
     paths: tuple[str, ...]
     site: str | None = None
+    config: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     engine: str = "auto"
     bpf: str | None = None
@@ -33,26 +35,31 @@ class Job:
 
 @dataclass(frozen=True)
 class Brief:
-    """A job understood: the site with `--set` over it, times that wait for the first packet, known events."""
+    """A job understood: what is declared, times that wait for the first packet, known events."""
 
-    site: Site
+    declared: Declarations
     zone: tzinfo
     start: When | None
     end: When | None
     events: tuple[tuple[When, str], ...]
 
+    @property
+    def site(self) -> Site:
+        """The site file, with `--set` over it."""
+        return self.declared.site
+
 
 def understand(job: Job) -> Brief:
-    """Read the site file and the times of a job. Raises InputError or InputErrors."""
+    """Read the site file, the provisioning files and the times of a job. Raises InputError or InputErrors."""
     zone = parse_zone(job.zone)
     site = load_site(job.site) if job.site is not None else Site.empty()
-    declared = [parse_event(event.text, zone, option="events", file=event.file, line=event.line)
-                for event in site.events]
+    known = [parse_event(event.text, zone, option="events", file=event.file, line=event.line)
+             for event in site.events]
     said = [parse_event(text, zone) for text in job.events]
     return Brief(
-        site=site.override(parse_set(job.settings)),
+        declared=Declarations(site, job.config, parse_set(job.settings)),
         zone=zone,
         start=None if job.start is None else parse_time(job.start, zone, option="--from"),
         end=None if job.end is None else parse_time(job.end, zone, option=job.end_option),
-        events=(*declared, *said),
+        events=(*known, *said),
     )

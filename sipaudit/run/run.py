@@ -18,7 +18,7 @@ from sipaudit.rulebook.pack import load_pack
 from sipaudit.run.auditor import Auditor, Naming
 from sipaudit.run.job import Brief, Job, understand
 from sipaudit.run.summary import Span, build, capture_summary, estimate, printable
-from sipaudit.settings.site import Site
+from sipaudit.settings.declaring import Declarations
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.message import Message
 from sipaudit.sip.parse import parse
@@ -42,13 +42,13 @@ class Progress(Protocol):
 
 
 class SiteKnowledge:
-    """What reconstruction may ask of the site file."""
+    """What reconstruction may ask of what is declared."""
 
-    def __init__(self, site: Site) -> None:
-        self.entries = site.entries
-        self.declare = site.declare
-        self.declares_phone = site.declares_phone
-        self.emergency = frozenset(site.emergency)
+    def __init__(self, declared: Declarations) -> None:
+        self.entries = declared.entries
+        self.declare = declared.declare
+        self.declares_phone = declared.declares_phone
+        self.emergency = frozenset(declared.site.emergency)
 
 
 class Run:
@@ -84,11 +84,11 @@ class Run:
         self.captures = Captures(
             files, engine=job.engine, bpf=job.bpf, keylog=job.keylog, progress=self._advance,
             until=None if brief.end is None else self.span.end,
-            sip_ports={server.port for entry in brief.site.entries.values() for server in entry.servers},
+            sip_ports={server.port for entry in brief.declared.entries.values() for server in entry.servers},
         )
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
-        self.reconstruction = Reconstruction(SiteKnowledge(brief.site), observer=self._observer)
+        self.reconstruction = Reconstruction(SiteKnowledge(brief.declared), observer=self._observer)
         self.naming = Naming([printable(file.path) for file in files], self.server, self._frames)
         self.auditor = Auditor(self._rules, self.reconstruction.lines, self.naming, brief.site.tolerances)
         self.auditor.since, self.auditor.began = self.span.start, first
