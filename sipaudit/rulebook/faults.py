@@ -124,9 +124,13 @@ class Faults:
 
     def findings(self, wanted: Callable[[ModelEvent], bool] = lambda _: True) -> list[Finding]:
         """The findings whose condemning event is `wanted`, numbered by (time, line, phone, rule)."""
-        found = [_finding(fault) for fault in self.done if wanted(fault.first.event)]
-        found.sort(key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
-        return [_numbered(finding, number) for number, finding in enumerate(found, 1)]
+        return in_order(_finding(fault) for fault in self.done if wanted(fault.first.event))
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings numbered by (time, line, phone, rule); those without a time come first."""
+    found = sorted(findings, key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
+    return [_numbered(finding, number) for number, finding in enumerate(found, 1)]
 
 
 def rearms(step: Step) -> bool:

@@ -10,9 +10,9 @@ from sipaudit.errors import InputError, InputErrors
 from sipaudit.model.expectations import EXPECTATIONS
 from sipaudit.model.observations import Verdict
 from sipaudit.model.values import Severity
-from sipaudit.rulebook.conditions import Condition, ConditionError, nearest
+from sipaudit.rulebook.conditions import FACTS, Condition, ConditionError, nearest
 from sipaudit.rulebook.rules import Rule, Wording
-from sipaudit.rulebook.wording import unknown_names
+from sipaudit.rulebook.wording import SETTING_FACTS, unknown_names
 from sipaudit.yamlfile.problems import Problems
 from sipaudit.yamlfile.tree import Mapping, Node, Scalar, Sequence, read_tree
 
@@ -21,6 +21,7 @@ OPTIONAL = frozenset({"when"})
 MESSAGE_KEYS = frozenset({"when", "expected", "observed"})
 DOCUMENTATION_KEYS = ("what", "why", "false_positives", "misses", "fix")
 TEST_SUFFIX = ".test.yaml"
+SETTINGS_RULES = "config-"  # rules about provisioning files: found by id, they select nothing
 
 
 def pack_folder() -> Path:
@@ -75,9 +76,10 @@ class _Parser:
         self.path = path
         self.check = check
         self.problems = problems
+        self.of_settings = path.stem.startswith(SETTINGS_RULES)
 
     def rule(self, root: Mapping) -> Rule:
-        self._keys(root, KEYS, OPTIONAL)
+        self._keys(root, KEYS, OPTIONAL if not self.of_settings else {"on", "when"})
         on = self._mapping(root, "on")
         return Rule(
             id=self._id(root), title=self._text(root, "title"), severity=self._severity(root),
@@ -179,7 +181,7 @@ class _Parser:
             return None
         self._keys(item, sorted(MESSAGE_KEYS), OPTIONAL)
         for key in ("expected", "observed"):
-            for name in unknown_names(self._text(item, key)):
+            for name in unknown_names(self._text(item, key), SETTING_FACTS if self.of_settings else FACTS):
                 line = item.key_lines.get(key, item.line)
                 self.problems.add(line, f"no observation has {{{name}}}", "see docs/rules.md")
         return Wording(self._text(item, "expected"), self._text(item, "observed"), self._condition(item))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from sipaudit.model.settings import LineSettings, Origin, Setting
 from sipaudit.rulebook.conditions import FACTS, Fact
@@ -20,9 +20,13 @@ SETTINGS = frozenset({
 })
 
 
-def unknown_names(text: str) -> Iterator[str]:
+# What the issues of provisioning files tell: the parameter and its value, how often, and what else the rule needs.
+SETTING_FACTS = frozenset({"attribute", "value", "detail", "other", "fix"})
+
+
+def unknown_names(text: str, facts: Container[str] = FACTS) -> Iterator[str]:
     """The names in a text that are neither a fact nor a setting."""
-    return (name for name in NAME.findall(text) if name not in FACTS and name not in SETTINGS)
+    return (name for name in NAME.findall(text) if name not in facts and name not in SETTINGS)
 
 
 def fill(text: str, facts: Mapping[str, Fact], settings: LineSettings) -> str:

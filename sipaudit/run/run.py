@@ -8,15 +8,20 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, resolve
 from sipaudit.model.events import ModelEvent
-from sipaudit.model.values import KnownEvent, Report, ServerSummary, moment
+from sipaudit.model.profile import vouched
+from sipaudit.model.values import Finding, KnownEvent, Report, ServerSummary, moment
 from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
 from sipaudit.reconstruct.servers import Server
+from sipaudit.rulebook.faults import in_order
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.run.auditor import Auditor, Naming
 from sipaudit.run.job import Brief, Job, understand
+from sipaudit.run.provisioned import issue_findings
 from sipaudit.run.summary import Span, build, capture_summary, estimate, printable
 from sipaudit.settings.declaring import Declarations
 from sipaudit.sip.datagram import Datagram, Item
@@ -162,8 +167,18 @@ class Run:
                                  server.priority, list(server.transports)) for server in self.reconstruction.servers]
         servers.sort(key=lambda row: (row.entry or "~", row.priority or 0, row.server))
         with rare_collections():
-            return build(self.auditor, self.reconstruction.lines, captures, servers, self._events, self.span,
-                         min(now, self.span.end))
+            report = build(self.auditor, self.reconstruction.lines, captures, servers, self._events, self.span,
+                           min(now, self.span.end))
+        if not self._brief.declared.provisioned:
+            return report
+        return replace(report, findings=in_order([*self._of_settings(), *report.findings]))
+
+    def _of_settings(self) -> list[Finding]:
+        """What is to be said of the provisioning files of the lines that were seen."""
+        shown = [line for line in self.reconstruction.lines.values() if line.last >= self.span.start]
+        issues = [(issue, line.aor) for line in shown for issue in self._brief.declared.issues(
+            line.identity, line.firmware, vouched(line.model, line.firmware))]
+        return issue_findings(issues, self._rules)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from sipaudit.errors import InputError, InputErrors
 from sipaudit.model.settings import Declaration, LineIdentity, LineSettings, Origin, ServerEntry, Setting
 from sipaudit.settings.catalogue import declared_block, in_force
+from sipaudit.settings.firmware import firmware_issues
 from sipaudit.settings.issues import SettingIssue
 from sipaudit.settings.lines import LineItem
 from sipaudit.settings.match import LineMatch
@@ -34,6 +35,7 @@ class Declarations:
         self._overrides = dict(overrides or {})
         self.site = site.override(self._overrides)
         self._common, self._of_item = _read(site, config)
+        self.provisioned = self._common is not None or bool(self._of_item)
         self._names: dict[tuple[str, ServerEntry], str] = {}
         self.entries: dict[str, ServerEntry] = dict(site.entries)
         for provisioning in {id(one): one for one in (self._common, *self._of_item.values()) if one}.values():
@@ -54,14 +56,21 @@ class Declarations:
         item = LineItem(LineMatch()) if place is None else self.site.lines[place]
         return self._declaration(item, [found.block for found in (common, own) if found is not None])
 
-    def issues(self, identity: LineIdentity) -> tuple[SettingIssue, ...]:
-        """What is to be said of the provisioning files that speak of a line."""
-        found = [one for one in self._found(self.site.finder.first(identity), identity) if one is not None]
-        return distinct(issue for one in found for issue in one.issues)
+    def issues(self, identity: LineIdentity, firmware: str | None, vouched: bool) -> tuple[SettingIssue, ...]:
+        """What is to be said of the provisioning files that speak of a line, for a phone with this firmware; `vouched`
+        whether the advisory names it and the model (C9)."""
+        place = self.site.finder.first(identity)
+        issues: list[SettingIssue] = []
+        for found, provisioning in zip(self._found(place, identity), (self._of_item.get(place), self._common),
+                                       strict=True):
+            if found is not None and provisioning is not None:
+                issues += provisioning.issues_of(found)
+                issues += firmware_issues(found.block, identity.model, firmware, vouched)
+        return distinct(issues)
 
     def _found(self, place: int | None, identity: LineIdentity) -> tuple[Found | None, Found | None]:
         """The line in the files of its own item, and in those of `--config`."""
-        own = self._of_item.get(place) if place is not None else None
+        own = self._of_item.get(place)
         return (own.find(identity) if own else None, self._common.find(identity) if self._common else None)
 
     def _declaration(self, item: LineItem, blocks: Sequence[LineBlock]) -> Declaration:
@@ -108,7 +117,7 @@ class Declarations:
         return name
 
 
-def _read(site: Site, config: Sequence[str]) -> tuple[Provisioning | None, dict[int, Provisioning]]:
+def _read(site: Site, config: Sequence[str]) -> tuple[Provisioning | None, dict[int | None, Provisioning]]:
     """The provisioning of `--config`, and that of each item that names one; files that several name are read once."""
     paths: dict[int | None, tuple[str, ...]] = {None: tuple(config)} if config else {}
     paths |= {place: (item.config,) for place, item in enumerate(site.lines) if item.config is not None}
@@ -122,4 +131,4 @@ def _read(site: Site, config: Sequence[str]) -> tuple[Provisioning | None, dict[
     if errors:
         raise InputErrors(errors)
     found = {place: read[each] for place, each in paths.items()}
-    return found.pop(None, None), {place: one for place, one in found.items() if place is not None}
+    return found.pop(None, None), found

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from msgspec import Struct
@@ -27,6 +28,9 @@ from sipaudit.settings.polycom.line import LineBlock, losers, merged, one_of, re
 
 _OF_PHONE = re.compile(r"([0-9a-fA-F]{12})(-phone|-web)?[^/]*\.cfg")
 _MASTER = re.compile(r"[0-9a-fA-F]{12}\.cfg")
+
+# Issues of statements that do nothing.
+IDLE = frozenset({"config-no-effect", "config-proxy-unused", "config-failover-on-fallback"})
 
 Pair = tuple[Statement, Statement]
 
@@ -55,11 +59,11 @@ class Phone(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """What is declared of a line, and what is to be said of it."""
+    """What is declared of a line; `pairs` are the readings, one for each model that the phone may be."""
 
     phone: Phone
     block: LineBlock
-    issues: tuple[SettingIssue, ...]
+    pairs: list[tuple[Variant, LineBlock]]
 
 
 class _Single:
@@ -96,6 +100,7 @@ class Provisioning:
         for phone in self.all_phones():
             for block in _blocks(phone.variants.values()):
                 self._by_user.setdefault(block.user or "", []).append((phone, block))
+        self._addressed = any(user for user in self._by_user)
         self.shadowed = tuple(self._shadowed())
 
     def all_phones(self) -> list[Phone]:
@@ -130,8 +135,12 @@ class Provisioning:
         block = one_of([block for _, block in pairs])
         if block.yealink:
             return None  # whose behaviour is not modelled
-        issues = [issue for variant, one in pairs for issue in (*variant.issues, *line_issues(variant.values, one))]
-        return Found(phone, block, distinct(issues))
+        return Found(phone, block, pairs)
+
+    def issues_of(self, found: Found) -> tuple[SettingIssue, ...]:
+        """What is to be said of the files of a line that was found."""
+        return distinct(issue for variant, block in found.pairs
+                        for issue in (*variant.issues, *self.worth_saying(line_issues(variant.values, block))))
 
     def _phone_of(self, identity: LineIdentity) -> Phone | None:
         if identity.mac is not None:
@@ -144,22 +153,46 @@ class Provisioning:
         """Every line of every phone, once for each different reading of it."""
         for phone in self.all_phones():
             for block in _blocks(phone.variants.values()):
-                yield phone, block
+                if self._counts(block):
+                    yield phone, block
+
+    def _counts(self, block: LineBlock) -> bool:
+        """Without an address a block is no line; it stands for all lines where no file gives any an address."""
+        return block.address is not None or not self._addressed
 
     def issues(self) -> list[tuple[SettingIssue, str]]:
         """Everything there is to say, each with the AOR of the line it is about (empty: of no one line)."""
         found: list[tuple[SettingIssue, str]] = []
-        for phone in self.all_phones():
-            for variant in phone.variants.values():
-                aors = [block.aor for block in variant.lines]
-                found += [(issue, aor) for issue in variant.issues for aor in aors or [""]]
-                found += [(issue, block.aor) for block in variant.lines
-                          for issue in line_issues(variant.values, block)]
+        for variant in self._variants():
+            lines = [block for block in variant.lines if self._counts(block)]
+            aors = [block.aor for block in lines]
+            found += [(issue, aor) for issue in variant.issues for aor in aors or [""]]
+            found += [(issue, block.aor) for block in lines
+                      for issue in self.worth_saying(line_issues(variant.values, block))]
         return found + [(issue, "") for issue in self.shadowed]
+
+    def worth_saying(self, issues: Iterable[SettingIssue]) -> Iterator[SettingIssue]:
+        """Of a statement that does nothing for one line nothing is said if it acts for another: it stands for all."""
+        return (issue for issue in issues if issue.rule not in IDLE or issue.statements[0] not in self._acting)
+
+    @cached_property
+    def _acting(self) -> set[Statement]:
+        """The failOver statements that do something for at least one line."""
+        acting: set[Statement] = set()
+        for variant in self._variants():
+            for block in variant.lines:
+                if self._counts(block):
+                    idle = {one.statements[0] for one in line_issues(variant.values, block) if one.rule in IDLE}
+                    choices = (one for server in block.servers for choice in server.choices.values() for one in choice)
+                    acting |= {one for one in choices if one is not None and one not in idle}
+        return acting
+
+    def _variants(self) -> list[Variant]:
+        return [variant for phone in self.all_phones() for variant in phone.variants.values()]
 
     def _shadowed(self) -> Iterator[SettingIssue]:
         """Statements that no phone and no line gets."""
-        variants = [variant for phone in self.all_phones() for variant in phone.variants.values()]
+        variants = self._variants()
         lost = {id(one): (one, by) for variant in variants for one, by in variant.superseded}
         names = {one.name for one, _ in lost.values()}
         held = {id(variant.values[name]) for variant in variants for name in names & variant.values.keys()
