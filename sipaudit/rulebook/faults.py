@@ -10,7 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sipaudit.model.conditions import LOSS_REACH
+from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Lost, ModelEvent
 from sipaudit.model.observations import Fact, Observation, Verdict
 from sipaudit.model.replay import Step
@@ -74,18 +74,22 @@ class Faults:
 
     def take(self, step: Step, subject: Subject) -> None:
         """Take in what one step of a line observed."""
-        for _, observations in groupby(step.observations, lambda observation: id(observation.event)):
-            self.judge(observations, subject)
+        self.judge_all(step.observations, subject)
         if self.open and rearms(step):
             for rules in self.by_expectation.values():
                 for rule in rules:
                     self.open.pop((rule.id, subject.line, subject.phone), None)
 
+    def judge_all(self, observations: Iterable[Observation], subject: Subject) -> None:
+        """Take in observations, those of one event together: one request makes one finding."""
+        for _, of_event in groupby(observations, lambda observation: id(observation.event)):
+            self.judge(of_event, subject)
+
     def doubt(self, lost: Lost) -> None:
         """The capture turns out to lack a packet of this phone: what was said of it just before is likely only
         (reference-model.md 4, `capture-complete`)."""
         for fault in reversed(self.of_phone.get(lost.phone, ())):
-            if lost.time - fault.first.event.time > LOSS_REACH:
+            if lost.time - fault.first.time > LOSS_REACH:
                 return
             doubts = {*fault.first.assumptions, Assumption.CAPTURE_COMPLETE}
             fault.first = replace(fault.first, assumptions=tuple(doubt for doubt in Assumption if doubt in doubts))
@@ -166,8 +170,9 @@ def _finding(fault: Fault) -> Finding:
     evidence = sorted(fault.evidence.values(), key=lambda frame: (frame.time, frame.frame or 0))
     return Finding(
         id="", rule=fault.rule.id, severity=fault.rule.severity, confidence=_confidence(observation.assumptions),
-        line=subject.line, phone=subject.phone, server=subject.server(observation.server),
-        time=moment(observation.event.time), expected=fill(wording.expected, shown, subject.settings),
+        line=subject.line, phone=subject.phone,
+        server=subject.server(observation.server) if observation.server else None,
+        time=moment(observation.time), expected=fill(wording.expected, shown, subject.settings),
         observed=fill(wording.observed, shown, subject.settings), basis=[observation.clause],
         facts=_report_facts(shown, fault.times), assumptions=list(observation.assumptions), also=list(fault.also),
         cause=None, incident=None, suppressed=None,
