@@ -10,6 +10,8 @@ from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.wording import fill
 from sipaudit.settings.issues import SettingIssue, Statement
 
+Key = tuple[str, str, int, str, str]
+
 SAID = 200  # characters of a value that are shown
 
 
@@ -17,8 +19,8 @@ def issue_findings(issues: Iterable[tuple[SettingIssue, str]], rules: Iterable[R
     """Each issue once, with the first of the lines (AORs) it is about, not yet numbered; one whose rule is not there
     is left out."""
     by_id = {rule.id: rule for rule in rules}
-    lines: dict[tuple[str, str, int, str], dict[str, None]] = {}
-    first: dict[tuple[str, str, int, str], SettingIssue] = {}
+    lines: dict[Key, dict[str, None]] = {}
+    first: dict[Key, SettingIssue] = {}
     for issue, line in issues:
         first.setdefault(issue.key, issue)
         lines.setdefault(issue.key, {}).update({line: None} if line else {})

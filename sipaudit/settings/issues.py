@@ -43,7 +43,7 @@ class SettingIssue(Struct, frozen=True):
     severity: str | None = None
 
     @property
-    def key(self) -> tuple[str, str, int, str]:
-        """What makes two of them the same: rule, file, line, attribute."""
+    def key(self) -> tuple[str, str, int, str, str]:
+        """What makes two of them the same: rule, file, line, attribute and what it says."""
         at = self.statements[0]
-        return self.rule, at.file, at.line, at.attribute
+        return self.rule, at.file, at.line, at.attribute, at.text

@@ -95,7 +95,7 @@ class Folder:
         statement = _list(master, "CONFIG_FILES", model)
         if statement is None:
             at = Statement("CONFIG_FILES", "", master.path, 1, "CONFIG_FILES")
-            return Layers(issues=(_missing(at, master.path, "it names no CONFIG_FILES: the phone reads nothing"),))
+            return Layers(issues=(_missing(at, "", "it names none, so the phone reads no other file"),))
         files: list[ConfigFile] = []
         issues: list[SettingIssue] = []
         for word in _words(statement):
@@ -166,4 +166,5 @@ def _refused(word: str) -> str | None:
 
 
 def _missing(at: Statement, word: str, why: str) -> SettingIssue:
-    return SettingIssue("config-missing-file", (at,), {"other": word, "detail": why})
+    one = Statement(at.name, word, at.file, at.line, at.attribute)
+    return SettingIssue("config-missing-file", (one,), {"detail": why})
