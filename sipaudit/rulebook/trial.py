@@ -28,6 +28,10 @@ class ScenarioLine(Struct, frozen=True):
     phone: str = "phone"
 
     @property
+    def entry(self) -> str | None:
+        return None if self.known.entry is None else self.known.entry.name
+
+    @property
     def settings(self) -> LineSettings:
         return self.known.settings
 

@@ -86,6 +86,11 @@ class LineReplay:
         return self.record.owner.address
 
     @property
+    def entry(self) -> str | None:
+        entry = self.profile().entry
+        return None if entry is None else entry.name
+
+    @property
     def settings(self) -> LineSettings:
         return self.profile().settings
 

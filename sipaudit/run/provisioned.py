@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
+from sipaudit.model.observations import Fact
 from sipaudit.model.settings import LineSettings
-from sipaudit.model.values import Confidence, Finding, Place, Severity
+from sipaudit.model.values import Confidence, Finding, Place
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.wording import fill
 from sipaudit.settings.issues import SettingIssue, Statement
@@ -36,10 +37,10 @@ def _place(finding: Finding) -> tuple[object, ...]:
 
 def _finding(issue: SettingIssue, lines: list[str], rule: Rule) -> Finding:
     at = issue.statements[0]
-    facts: Mapping[str, str] = {"attribute": at.attribute, "value": at.text[:SAID], **issue.facts}
-    wording = rule.message[0]
+    facts: dict[str, Fact] = {"attribute": at.attribute, "value": at.text[:SAID], **issue.facts}
+    wording = rule.wording(facts)
     return Finding(
-        id="", rule=rule.id, severity=Severity(issue.severity or rule.severity), confidence=Confidence.CERTAIN,
+        id="", rule=rule.id, severity=rule.severity_of(facts), confidence=Confidence.CERTAIN,
         line=lines[0] if lines else "", phone=None, server=None, time=None,
         expected=fill(wording.expected, facts, LineSettings()), observed=fill(wording.observed, facts, LineSettings()),
         basis=list(rule.basis), facts={**facts, "lines": len(lines)}, assumptions=[], also=[], cause=None,

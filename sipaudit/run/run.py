@@ -18,7 +18,6 @@ from sipaudit.model.values import Finding, KnownEvent, Report, ServerSummary, mo
 from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
 from sipaudit.reconstruct.servers import Server
 from sipaudit.rulebook.faults import in_order
-from sipaudit.rulebook.pack import load_pack
 from sipaudit.run.auditor import Auditor, Naming
 from sipaudit.run.job import Brief, Job, understand
 from sipaudit.run.provisioned import issue_findings
@@ -69,7 +68,7 @@ class Run:
         self._observer = observer
         self._listener = listener
         self._brief: Brief = understand(job)
-        self._rules = load_pack()
+        self._warn = warn
         timed = any(when is not None for when in (self._brief.start, self._brief.end)) or bool(self._brief.events)
         resolved = resolve(job.paths, reread=reread or timed or job.keylog is not None or job.engine == "tshark")
         for skipped in resolved.skipped:
@@ -81,7 +80,7 @@ class Run:
     def _open(self, files: list[CaptureFile]) -> None:
         self._files = files
         brief, job = self._brief, self.job
-        first = min((file.first for file in files if file.first is not None), default=0.0)
+        first = self._first = min((file.first for file in files if file.first is not None), default=0.0)
         self.span = Span(None if brief.start is None else brief.start.resolve(first),
                          None if brief.end is None else brief.end.resolve(first))
         self._events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
@@ -95,7 +94,7 @@ class Run:
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
         self.reconstruction = Reconstruction(SiteKnowledge(brief.declared), observer=self._observer)
         self.naming = Naming([printable(file.path) for file in files], self.server, self._frames)
-        self.auditor = Auditor(self._rules, self.reconstruction.lines, self.naming, brief.site.tolerances)
+        self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances)
         self.auditor.since, self.auditor.began = self.span.start, first
         self.auditor.loss, self.auditor.steps = self._loss, self._steps
 
@@ -169,16 +168,23 @@ class Run:
         with rare_collections():
             report = build(self.auditor, self.reconstruction.lines, captures, servers, self._events, self.span,
                            min(now, self.span.end))
-        if not self._brief.declared.provisioned:
-            return report
-        return replace(report, findings=in_order([*self._of_settings(), *report.findings]))
+        if self._brief.declared.provisioned:
+            report = replace(report, findings=in_order([*self._of_settings(), *report.findings]))
+        return self._with_rules_said(report)
 
     def _of_settings(self) -> list[Finding]:
         """What is to be said of the provisioning files of the lines that were seen."""
         shown = [line for line in self.reconstruction.lines.values() if line.last >= self.span.start]
         issues = [(issue, line.aor) for line in shown for issue in self._brief.declared.issues(
             line.identity, line.firmware, vouched(line.model, line.firmware))]
-        return issue_findings(issues, self._rules)
+        return issue_findings(issues, self._brief.pack.settings)
+
+    def _with_rules_said(self, report: Report) -> Report:
+        """The report with what `--rules` and `--suppress` have to say of it."""
+        findings, idle = self._brief.suppressions.mark(report.findings, self._first)
+        for sentence in idle:
+            self._warn(sentence)
+        return replace(report, findings=findings, notes=list(self._brief.pack.notes))
 
 
 @contextmanager

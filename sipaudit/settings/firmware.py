@@ -21,17 +21,16 @@ def firmware_issues(block: LineBlock, model: str | None, firmware: str | None, v
     stated = _stated(block)
     if model is None or release is None or not stated:
         return
-    version = ".".join(map(str, release))
-    facts = {"other": f"{model} with {version}"}
+    facts = {"model": model, "firmware": ".".join(map(str, release))}
     if release < FIRST or release in WITHOUT:
         yield SettingIssue("config-unsupported-firmware", (next(iter(stated.values())),),
-                           {**facts, "detail": "does not know the failOver parameters"})
+                           {**facts, "reason": "all"})
     elif release == NO_SIGNAL_SWITCH and _SIGNAL in stated:
         yield SettingIssue("config-unsupported-firmware", (stated[_SIGNAL],),
-                           {**facts, "detail": f"does not know {_SIGNAL}"})
+                           {**facts, "reason": "one"})
     elif not vouched:
         yield SettingIssue("config-unsupported-firmware", (next(iter(stated.values())),),
-                           {**facts, "detail": "is not among those the advisory speaks of"}, "info")
+                           {**facts, "reason": "unvouched"})
 
 
 def _release(firmware: str | None) -> tuple[int, ...] | None:

@@ -33,14 +33,12 @@ class Statement(Struct, frozen=True, gc=False):
 class SettingIssue(Struct, frozen=True):
     """One issue by the id of its rule (reference-model.md 5, `config-*`).
 
-    `statements` are its evidence, the first of them where it stands; `facts` fill the rule's words, `severity` is set
-    where it is another than the rule's.
+    `statements` are its evidence, the first of them where it stands; `facts` fill the rule's words.
     """
 
     rule: str
     statements: tuple[Statement, ...]
     facts: dict[str, str] = {}
-    severity: str | None = None
 
     @property
     def key(self) -> tuple[str, str, int, str, str]:

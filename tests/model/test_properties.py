@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from sipaudit.model import readings
+from sipaudit.model import conditions, readings
 from sipaudit.model import expectations as table
 from sipaudit.model.events import Answered, Booted, EntryChanged, Failed, FailureKind, Lost, ModelEvent, Resent, Sent
 from sipaudit.model.observations import Observation, Verdict
@@ -199,7 +200,9 @@ def test_a_phone_that_returns_too_early_is_accused(habits: Habits) -> None:
 
 def test_every_reading_can_decide_a_verdict() -> None:
     """A reading that no condition asks for would be dead weight in every mask."""
-    asked = {name for name in Reading if f"Reading.{name.name}" in open(conditions.__file__).read()}  # noqa: SIM115, PTH123
+    folder = Path(conditions.__file__).parent
+    source = "".join(path.read_text() for path in folder.glob("*.py"))
+    asked = {name for name in Reading if f"Reading.{name.name}" in source}
     assert asked == set(Reading)
 
 

@@ -9,13 +9,12 @@ import yaml
 
 from sipaudit.errors import InputErrors
 from sipaudit.model.scenario import parse
-from sipaudit.rulebook.pack import SETTINGS_RULES, load_pack, pack_folder, read_rule
+from sipaudit.rulebook.pack import load_pack, pack_folder
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.trial import judge_scenario
 
-PACK = {rule.id: rule for rule in load_pack(pack_folder())}
-# the cases of rules about provisioning files are files, not scenarios: tests/settings/test_rule_cases.py
-RULES = {name: rule for name, rule in PACK.items() if not name.startswith(SETTINGS_RULES)}
+PACK = load_pack(folder=pack_folder())
+RULES = {rule.id: rule for rule in PACK.rules}  # those of settings have other cases: tests/settings/test_rule_cases.py
 CASES = [
     pytest.param(rule, case, id=f"{rule.id}: {case['case']}")
     for rule in RULES.values()
@@ -38,7 +37,7 @@ def test_each_rule_has_a_firing_and_a_silent_case(rule: Rule) -> None:
     assert False in fires
 
 
-@pytest.mark.parametrize("rule", PACK.values(), ids=PACK)
+@pytest.mark.parametrize("rule", [*PACK.rules, *PACK.settings], ids=lambda rule: rule.id)
 def test_each_rule_is_documented_for_a_tired_engineer(rule: Rule) -> None:
     assert all(len(text) > 60 for text in rule.documentation.values())
 
@@ -74,7 +73,7 @@ def test_a_faulty_rule_is_refused_with_its_line(old: str, new: str, said: str, t
     path = tmp_path / "premature-failback.yaml"
     path.write_text(GOOD.replace(old, new, 1))
     with pytest.raises(InputErrors) as caught:
-        read_rule(path)
+        load_pack(folder=tmp_path)
     assert any(said in error.message for error in caught.value.errors)
     assert all(error.file == str(path) and error.line for error in caught.value.errors)
 
@@ -83,5 +82,5 @@ def test_all_faults_of_a_pack_are_said_at_once(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / f"{name}.yaml").write_text(GOOD.replace("severity: error", "severity: grave"))
     with pytest.raises(InputErrors) as caught:
-        load_pack(tmp_path)
+        load_pack(folder=tmp_path)
     assert {Path(error.file or "").stem for error in caught.value.errors} == {"one", "two"}

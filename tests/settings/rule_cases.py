@@ -15,12 +15,12 @@ import yaml
 
 from sipaudit.model.profile import vouched
 from sipaudit.model.values import Finding, Place
-from sipaudit.rulebook.pack import SETTINGS_RULES, load_pack, pack_folder
+from sipaudit.rulebook.pack import load_pack, pack_folder
 from sipaudit.run.provisioned import issue_findings
 from sipaudit.settings.firmware import firmware_issues
 from sipaudit.settings.provisioning import Provisioning
 
-RULES = {rule.id: rule for rule in load_pack(pack_folder()) if rule.id.startswith(SETTINGS_RULES)}
+RULES = {rule.id: rule for rule in load_pack(folder=pack_folder()).settings}
 MASTER = re.compile(r"[0-9a-f]{12}\.cfg")
 
 

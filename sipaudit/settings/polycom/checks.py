@@ -48,7 +48,7 @@ def _ambiguous(server: ServerBlock) -> Iterator[SettingIssue]:
             statements = tuple(one for one in choice if one is not None)
             if statements:
                 yield SettingIssue("config-ambiguous-precedence", statements,
-                                   {"detail": _which(server, choice), "other": _candidates(found)})
+                                   {"reason": _which(server, choice), "effective": _candidates(found)})
 
 
 def _which(server: ServerBlock, choice: Choice) -> str:
@@ -79,7 +79,7 @@ def _without_effect(server: ServerBlock, defaults: Mapping[str, Value]) -> Itera
         statement = _stated(server, suffix)
         value = _value(server, suffix, defaults)
         if statement is not None and idle and value not in (None, defaults[suffix]):
-            yield SettingIssue("config-no-effect", (statement,), {"detail": why})
+            yield SettingIssue("config-no-effect", (statement,), {"reason": why})
 
 
 def _failback(server: ServerBlock, defaults: Mapping[str, Value]) -> Iterator[SettingIssue]:
@@ -91,7 +91,7 @@ def _failback(server: ServerBlock, defaults: Mapping[str, Value]) -> Iterator[Se
     if mode.text == Mode.DURATION and timeout is not None and _value(server, "failBack.timeout", defaults) == 0:
         yield SettingIssue("config-failback-disabled", (timeout, mode))
     if mode.text == Mode.DNSTTL and server.host is not None and is_literal(server.host.name):
-        yield SettingIssue("config-ttl-unknowable", (mode,), {"other": server.host.name})
+        yield SettingIssue("config-ttl-unknowable", (mode,), {"entry": server.host.name})
 
 
 def _lync(values: Values, server: ServerBlock) -> Iterator[SettingIssue]:
@@ -99,10 +99,11 @@ def _lync(values: Values, server: ServerBlock) -> Iterator[SettingIssue]:
     interop = values.get(server.place.own + "specialInterop") or values.get(server.place.shared + "specialInterop")
     if interop is None or not interop.text.lower().startswith(_LYNC):
         return
-    for suffix, severity in (("concurrentRegistration", None), ("reRegisterOn", "info")):
+    for suffix in ("concurrentRegistration", "reRegisterOn"):
         statement, found = _stated(server, suffix), server.settings.get(suffix)
         if statement is not None and found is not None and found.value == 1:
-            yield SettingIssue("config-lync-incompatible", (statement, interop), {"other": interop.said}, severity)
+            yield SettingIssue("config-lync-incompatible", (statement, interop),
+                               {"other": interop.said, "reason": suffix})
             return
 
 
@@ -117,7 +118,7 @@ def _proxy_unused(values: Values, block: LineBlock) -> Iterator[SettingIssue]:
         for suffix in ("address", *(f"failOver.{name}" for name in FAILOVER)):
             statement = values.get(prefix + suffix)
             if statement is not None:
-                yield SettingIssue("config-proxy-unused", (statement,), {"detail": why})
+                yield SettingIssue("config-proxy-unused", (statement,), {"reason": why})
 
 
 def _nowhere_to_go(values: Values, block: LineBlock) -> Iterator[SettingIssue]:
@@ -133,7 +134,7 @@ def _nowhere_to_go(values: Values, block: LineBlock) -> Iterator[SettingIssue]:
         for suffix in server.choices:
             statement = _stated(server, suffix)
             if statement is not None and _value(server, suffix, block.defaults) != DEFAULTS.get(suffix):
-                yield SettingIssue("config-failover-on-fallback", (statement,), {"other": str(len(entries))})
+                yield SettingIssue("config-failover-on-fallback", (statement,), {"count": str(len(entries))})
 
 
 def _address(values: Values, server: ServerBlock) -> Statement | None:

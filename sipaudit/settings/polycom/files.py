@@ -108,7 +108,7 @@ def _take(one: Statement, statements: dict[str, Statement], issues: list[Setting
     if kind is None:
         name = meant(one.name)
         if name is not None:
-            issues.append(SettingIssue("config-unknown-parameter", (one,), {"other": name}))
+            issues.append(SettingIssue("config-unknown-parameter", (one,), {"nearest": name}))
         return
     first = statements.setdefault(one.name, one)
     if first is not one:
@@ -117,6 +117,6 @@ def _take(one: Statement, statements: dict[str, Statement], issues: list[Setting
         return
     value = kind.read(one.text)
     if value is None:
-        issues.append(SettingIssue("config-invalid-value", (one,), {"fix": kind.advice(one.text)}))
+        issues.append(SettingIssue("config-invalid-value", (one,), {"expected": kind.advice(one.text)}))
     elif one.name.endswith("failBack.timeout") and value in CLAMPED:
         issues.append(SettingIssue("config-timeout-clamped", (one,)))

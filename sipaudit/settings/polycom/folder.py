@@ -167,4 +167,4 @@ def _refused(word: str) -> str | None:
 
 def _missing(at: Statement, word: str, why: str) -> SettingIssue:
     one = Statement(at.name, word, at.file, at.line, at.attribute)
-    return SettingIssue("config-missing-file", (one,), {"detail": why})
+    return SettingIssue("config-missing-file", (one,), {"reason": why})
