@@ -78,6 +78,23 @@ class LineSettings(Struct, frozen=True):
         value = self.get(name).value
         return value if isinstance(value, int) else None
 
+    def candidates(self, name: str) -> tuple[Value, ...]:
+        """The values that the setting may have, as far as they are known: none where it may have any."""
+        setting = self.get(name)
+        return setting.candidates if setting.value is None else (setting.value,)
+
+    def can_be(self, name: str, value: Value) -> bool:
+        """Whether what is stated of the setting allows this value; False where nothing is stated."""
+        setting = self.values.get(name)
+        if setting is None:
+            return False
+        return value in (self.candidates(name) or (value,))
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether two statements of a setting differ and nobody can say which one holds (C2)."""
+        return any(setting.candidates for setting in self.values.values())
+
     @property
     def regime(self) -> Regime | None:
         """R0-R3, or None while a setting that decides it is unknown."""

@@ -156,6 +156,10 @@ class Provisioning:
                 if self._counts(block):
                     yield phone, block
 
+    def count(self) -> int:
+        """How many lines of phones the files speak of."""
+        return len({(phone.mac, block.line) for phone, block in self.lines() if block.address is not None})
+
     def _counts(self, block: LineBlock) -> bool:
         """Without an address a block is no line; it stands for all lines where no file gives any an address."""
         return block.address is not None or not self._addressed
@@ -213,7 +217,7 @@ def _places(path: Path, reader: FileReader) -> list[Folder | _Single]:
             return [Folder(path, reader)]
         if path.exists():
             return [_file(path, reader)]
-    except OSError:  # a name longer than the file system bears, a directory that may not be read
+    except (OSError, ValueError):  # a name longer than the file system bears, a directory that may not be read
         pass
     reader.errors.append(InputError("there is no such provisioning file or directory that can be read",
                                     fix="check --config", file=str(path)))

@@ -75,8 +75,8 @@ class LineBlock(Struct, frozen=True):
         """The AOR as far as the files tell; empty for settings that stand for no line of their own."""
         if self.user is None:
             return ""
-        own = next((server.host.name for server in self.servers if server.host and not server.host.proxy), None)
-        host = self.domain or own
+        address = self.servers[0].settings.get("address") if self.servers else None
+        host = self.domain or ("" if address is None else str(address.value).lower())
         return f"sip:{self.user}@{host}" if host else f"sip:{self.user}"
 
     def fits(self, user: str, domain: str) -> bool:
