@@ -7,6 +7,7 @@ default.  One member: settled.  Several that differ: ambiguous.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -21,52 +22,51 @@ Choice = tuple[Statement | None, ...]
 
 
 class Place(Struct, frozen=True, gc=False):
-    """A server of a line: `reg.line.server.server.`, and `voIpProt.server.server.` below it."""
+    """A server of a line by the prefixes of its parameters: `reg.x.server.y.`, `voIpProt.server.y.` below it, and the
+    line's `reg.x.outboundProxy.`."""
 
     line: int
     server: int
+    own: str
+    shared: str
+    own_proxy: str
 
-    @property
-    def own(self) -> str:
-        return f"reg.{self.line}.server.{self.server}."
 
-    @property
-    def shared(self) -> str:
-        return f"voIpProt.server.{self.server}."
-
-    @property
-    def own_proxy(self) -> str:
-        return f"reg.{self.line}.outboundProxy."
+@lru_cache(maxsize=4096)
+def place(line: int, server: int) -> Place:
+    """reg.`line`.server.`server`."""
+    return Place(line, server, f"reg.{line}.server.{server}.", f"voIpProt.server.{server}.",
+                 f"reg.{line}.outboundProxy.")
 
 
 SHARED_PROXY = "voIpProt.SIP.outboundProxy."
 
 
-def of_server(values: Mapping[str, Statement], place: Place, suffix: str) -> Choice:
+def of_server(values: Mapping[str, Statement], at: Place, suffix: str) -> Choice:
     """A parameter of the server itself: the line's, else the phone's (C1)."""
-    return (values.get(place.own + suffix) or values.get(place.shared + suffix),)
+    return (values.get(at.own + suffix) or values.get(at.shared + suffix),)
 
 
-def of_proxy(values: Mapping[str, Statement], place: Place, suffix: str) -> Choice:
+def of_proxy(values: Mapping[str, Statement], at: Place, suffix: str) -> Choice:
     """A parameter of the outbound proxy itself."""
-    return (values.get(place.own_proxy + suffix) or values.get(SHARED_PROXY + suffix),)
+    return (values.get(at.own_proxy + suffix) or values.get(SHARED_PROXY + suffix),)
 
 
-def of_line(values: Mapping[str, Statement], place: Place, name: str) -> Choice:
+def of_line(values: Mapping[str, Statement], at: Place, name: str) -> Choice:
     """A parameter that a line has once."""
     own, shared = OF_LINE[name]
-    return ((values.get(f"reg.{place.line}.{own}") if own else None) or values.get(shared),)
+    return ((values.get(f"reg.{at.line}.{own}") if own else None) or values.get(shared),)
 
 
-def failover(values: Mapping[str, Statement], place: Place, suffix: str, proxied: bool) -> Choice:
+def failover(values: Mapping[str, Statement], at: Place, suffix: str, proxied: bool) -> Choice:
     """A failOver suffix at a server that is, or is not, reached by an outbound proxy."""
     name = f"failOver.{suffix}"
-    own, shared = values.get(place.own + name), values.get(place.shared + name)
+    own, shared = values.get(at.own + name), values.get(at.shared + name)
     if not proxied:
-        if own is None and shared is not None and place.own + "address" in values:
+        if own is None and shared is not None and at.own + "address" in values:
             return shared, None  # inherited, or the default? C2, third order
         return (own or shared,)
-    line_proxy, phone_proxy = values.get(place.own_proxy + name), values.get(SHARED_PROXY + name)
+    line_proxy, phone_proxy = values.get(at.own_proxy + name), values.get(SHARED_PROXY + name)
     if line_proxy is not None:
         return (line_proxy,)
     if own is not None and phone_proxy is not None:
@@ -77,9 +77,9 @@ def failover(values: Mapping[str, Statement], place: Place, suffix: str, proxied
     return (None,) if alone is None else (alone, None)  # C2, second order
 
 
-def statements_of(values: Mapping[str, Statement], place: Place, suffix: str) -> list[Statement]:
+def statements_of(values: Mapping[str, Statement], at: Place, suffix: str) -> list[Statement]:
     """All that is said of a failOver suffix with any of the four prefixes."""
-    prefixes = (place.own_proxy, place.own, SHARED_PROXY, place.shared)
+    prefixes = (at.own_proxy, at.own, SHARED_PROXY, at.shared)
     found = (values.get(f"{prefix}failOver.{suffix}") for prefix in prefixes)
     return [statement for statement in found if statement is not None]
 

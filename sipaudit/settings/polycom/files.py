@@ -14,6 +14,7 @@ from sipaudit.settings.polycom.xml import MAX_BYTES, Attribute, as_text, read_at
 from sipaudit.yamlfile.problems import Problems
 
 CLAMPED = range(1, 60)  # seconds of failBack.timeout that act as 60 (C6)
+MOST_LISTS = 200         # of one master file: there are fewer models of phone
 _PER_MODEL = "APPLICATION_"
 
 
@@ -62,11 +63,11 @@ def _read(path: Path, layer: str) -> ConfigFile:
         problems.stop(None, f"larger than {MAX_BYTES >> 20} MB", "a provisioning file is far smaller: is this one?")
     text = as_text(data, problems)
     if text.lstrip()[:1] == "<":
-        return _polycom(str(path), read_attributes(text, problems), layer)
+        return _polycom(str(path), read_attributes(text, problems), layer, problems)
     return _yealink(str(path), text, layer, problems)
 
 
-def _polycom(path: str, attributes: list[Attribute], layer: str) -> ConfigFile:
+def _polycom(path: str, attributes: list[Attribute], layer: str, problems: Problems) -> ConfigFile:
     statements: dict[str, Statement] = {}
     lists: dict[str, Statement] = {}
     issues: list[SettingIssue] = []
@@ -74,6 +75,8 @@ def _polycom(path: str, attributes: list[Attribute], layer: str) -> ConfigFile:
         text, name = attribute.value.strip(), attribute.name
         if LIST_NAMES.fullmatch(name):
             name = _list_name(attribute)
+            if len(lists) > MOST_LISTS:
+                problems.stop(attribute.line, f"more than {MOST_LISTS} lists of files", "is this a master file?")
             lists.setdefault(name, Statement(name, text, path, attribute.line, attribute.name))
         elif text:  # an empty attribute is an unset one (C3)
             _take(Statement(name, text, path, attribute.line, name, layer), statements, issues)

@@ -53,7 +53,9 @@ class DnsCache:
     """`dns.cache.*` of one phone. A record with a part that cannot be read is none."""
 
     def __init__(self, values: Mapping[str, Statement]) -> None:
-        self._records = {kind: list(_records(values, kind, fields)) for kind, fields in DNS_CACHE.items()}
+        said = {name: statement for name, statement in values.items() if name.startswith("dns.cache.")}
+        self._records = {kind: list(_records(said, kind, fields)) if said else []
+                         for kind, fields in DNS_CACHE.items()}
 
     def entry(self, host: Host) -> ServerEntry | None:
         """The entry of a server, None when only DNS or the site file can tell its addresses."""

@@ -18,6 +18,7 @@ from sipaudit.settings.polycom.choices import (
     of_line,
     of_proxy,
     of_server,
+    place,
     setting,
     statements_of,
 )
@@ -110,7 +111,7 @@ def read_lines(values: Values, defaults: Mapping[str, Value] = DEFAULTS, *, yeal
 
 
 def _line(values: Values, number: int, cache: DnsCache, defaults: Mapping[str, Value], yealink: bool) -> LineBlock:
-    servers = [_server(values, Place(number, index), cache, defaults) for index in _indices(values, number)]
+    servers = [_server(values, place(number, index), cache, defaults) for index in _indices(values, number)]
     kept = tuple(_by_proxy(servers, defaults))
     own = {name: Setting(value, None, Origin.DEFAULT) for name, value in defaults.items() if DEFAULTS[name] != value}
     blocks = tuple(ServerBlock(one.place, one.host, one.entry, {**own, **one.settings}, one.proxied, one.choices)
@@ -121,51 +122,51 @@ def _line(values: Values, number: int, cache: DnsCache, defaults: Mapping[str, V
 
 def _indices(values: Values, number: int) -> list[int]:
     """The servers of a line: its own addresses, else the phone's; without any, those that something is said of."""
-    places = [Place(number, index) for index in SERVERS]
-    own = [place.server for place in places if place.own + "address" in values]
-    shared = [place.server for place in places if place.shared + "address" in values]
+    places = [place(number, index) for index in SERVERS]
+    own = [at.server for at in places if at.own + "address" in values]
+    shared = [at.server for at in places if at.shared + "address" in values]
     if own or shared:
         return own or shared
-    said = [place.server for place in places if any(
-        prefix + suffix in values for prefix in (place.own, place.shared)
+    said = [at.server for at in places if any(
+        prefix + suffix in values for prefix in (at.own, at.shared)
         for suffix in (*_PLAIN, *(f"failOver.{name}" for name in FAILOVER)))]
     return said or [1]
 
 
-def _server(values: Values, place: Place, cache: DnsCache, defaults: Mapping[str, Value]) -> ServerBlock:
-    proxied = _proxied(values, place, defaults)
-    choices = {suffix: _failover(values, place, suffix, proxied) for suffix in FAILOVER}
-    found = {name: setting(name, of_server(values, place, name), defaults) for name in _PLAIN}
+def _server(values: Values, at: Place, cache: DnsCache, defaults: Mapping[str, Value]) -> ServerBlock:
+    proxied = _proxied(values, at, defaults)
+    choices = {suffix: _failover(values, at, suffix, proxied) for suffix in FAILOVER}
+    found = {name: setting(name, of_server(values, at, name), defaults) for name in _PLAIN}
     found |= {name: setting(name, choice, defaults) for name, choice in choices.items()}
-    found |= {name: setting(name, of_line(values, place, name), defaults) for name in OF_LINE}
-    found["address"] = setting("address", of_server(values, place, "address"))
-    found["outboundProxy.address"] = setting("outboundProxy.address", of_proxy(values, place, "address"))
-    host = _host(values, place, proxied)
+    found |= {name: setting(name, of_line(values, at, name), defaults) for name in OF_LINE}
+    found["address"] = setting("address", of_server(values, at, "address"))
+    found["outboundProxy.address"] = setting("outboundProxy.address", of_proxy(values, at, "address"))
+    host = _host(values, at, proxied)
     settings = {name: one for name, one in found.items() if one is not None}
-    return ServerBlock(place, host, cache.entry(host) if host else None, settings, proxied, choices)
+    return ServerBlock(at, host, cache.entry(host) if host else None, settings, proxied, choices)
 
 
-def _failover(values: Values, place: Place, suffix: str, proxied: tuple[bool, ...]) -> Choice:
-    found = [one for by_proxy in proxied for one in failover(values, place, suffix, by_proxy)]
+def _failover(values: Values, at: Place, suffix: str, proxied: tuple[bool, ...]) -> Choice:
+    found = [one for by_proxy in proxied for one in failover(values, at, suffix, by_proxy)]
     return tuple(dict.fromkeys(found))
 
 
-def _proxied(values: Values, place: Place, defaults: Mapping[str, Value]) -> tuple[bool, ...]:
+def _proxied(values: Values, at: Place, defaults: Mapping[str, Value]) -> tuple[bool, ...]:
     """Whether a proxy is in effect (C1): an address is set, and useOutboundProxy=1 for the server. Both where an
     invalid value leaves it open."""
-    if not any(of_proxy(values, place, "address")):
+    if not any(of_proxy(values, at, "address")):
         return (False,)
-    use = setting("useOutboundProxy", of_server(values, place, "useOutboundProxy"), defaults)
+    use = setting("useOutboundProxy", of_server(values, at, "useOutboundProxy"), defaults)
     value = defaults["useOutboundProxy"] if use is None else use.value
     return (True, False) if value is None else (value == 1,)
 
 
-def _host(values: Values, place: Place, proxied: tuple[bool, ...]) -> Host | None:
+def _host(values: Values, at: Place, proxied: tuple[bool, ...]) -> Host | None:
     """The server that the phone sends to: the outbound proxy where one is in effect."""
     if len(proxied) > 1:
         return None
     part = of_proxy if proxied[0] else of_server
-    address, port, transport = (setting(name, part(values, place, name)) for name in ("address", "port", "transport"))
+    address, port, transport = (setting(name, part(values, at, name)) for name in ("address", "port", "transport"))
     if address is None or any(one is not None and one.value is None for one in (port, transport)):
         return None
     name = str(address.value).strip("[]").lower().rstrip(".")

@@ -55,6 +55,7 @@ for _name in KNOWN:
     _BY_SHAPE.setdefault(_name.count("."), []).append(_name.split("."))
 
 
+@lru_cache(maxsize=16384)
 def parameter_type(name: str) -> SettingType | None:
     """What the parameter may be, None when it is none of ours."""
     if name.startswith("dns."):

@@ -8,7 +8,6 @@ file large (a document type, entities, references to other files) is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 from xml.sax import SAXParseException  # the parser itself is defusedxml's
 from xml.sax.handler import ContentHandler
@@ -28,8 +27,7 @@ _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "
 _WIDE = ((b"<\x00", "utf-16-le"), (b"\x00<", "utf-16-be"))
 _DECLARED = re.compile(rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 _CHARSET = re.compile(r"utf-?(?:8|16)|(?:us-)?ascii|iso-?8859-?\d{1,2}|latin-?\d|(?:windows|cp)-?125\d", re.IGNORECASE)
-_ATTRIBUTE = re.compile(r"""\s+[^\s=>/]+\s*=\s*(?:"[^"]*"|'[^']*')""")
-_NAME_AT = re.compile(r"\S")
+_ATTRIBUTE = re.compile(r"""[ \t\n]+([^ \t\n=]+)[ \t\n]*=[ \t\n]*(?:"[^"]*"|'[^']*')""")  # XML 1.0, 2.3 and 3.1
 
 
 class Attribute(Struct, frozen=True, gc=False):
@@ -72,7 +70,7 @@ def read_attributes(text: str, problems: Problems) -> list[Attribute]:
     """Every attribute of every element, in the order of the file. Raises InputErrors for what is not well-formed, for
     a document type or entity, and for too much of anything."""
     parser: Any = create_parser(forbid_dtd=True)
-    handler = _Handler(text, problems, parser.getLineNumber)
+    handler = _Handler(text, problems, parser)
     parser.setContentHandler(handler)
     try:
         parser.feed(text)
@@ -89,10 +87,10 @@ def read_attributes(text: str, problems: Problems) -> list[Attribute]:
 class _Handler(ContentHandler):
     """Takes the attributes of each element with the line each stands in."""
 
-    def __init__(self, text: str, problems: Problems, at: Callable[[], int]) -> None:
+    def __init__(self, text: str, problems: Problems, parser: Any) -> None:
         super().__init__()
         self.attributes: list[Attribute] = []
-        self._at = at
+        self._parser = parser
         self._text = text
         self._problems = problems
         self._line, self._offset = 1, 0  # a line and where it begins
@@ -100,28 +98,20 @@ class _Handler(ContentHandler):
     def startElement(self, name: str, attrs: AttributesImpl) -> None:
         if not attrs:
             return
-        line = self._at()
+        line = self._parser.getLineNumber()
         if len(self.attributes) + len(attrs) > MAX_ATTRIBUTES:
             self._problems.stop(line, f"more than {MAX_ATTRIBUTES} attributes", "split the file")
         self._go_to(line)
-        place = max(self._text.find(f"<{name}", self._offset), self._offset) + len(name) + 1
+        place = self._offset + self._parser.getColumnNumber() + len(f"<{name}")
         for attribute, value in attrs.items():
             found = _ATTRIBUTE.match(self._text, place)
-            if found is not None:
-                line += self._text.count("\n", place, _after_space(self._text, place))
-                place = found.end()
-                ends = line + found[0].strip().count("\n")
-            else:
-                ends = line
+            assert found is not None  # the parser has just read it
+            line += self._text.count("\n", place, found.start(1))
             self.attributes.append(Attribute(name, attribute, value, line))
-            line = ends
+            line += self._text.count("\n", found.start(1), found.end())
+            place = found.end()
 
     def _go_to(self, line: int) -> None:
         while self._line < line:
             self._offset = self._text.find("\n", self._offset) + 1
             self._line += 1
-
-
-def _after_space(text: str, place: int) -> int:
-    found = _NAME_AT.search(text, place)
-    return place if found is None else found.start()
