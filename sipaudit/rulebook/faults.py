@@ -18,7 +18,7 @@ from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import Assumption, Confidence, Finding, Frame, Reason, Severity, moment
 from sipaudit.rulebook.facts import SECONDS, SERVERS
 from sipaudit.rulebook.repetition import Repetitions
-from sipaudit.rulebook.rules import Rule, Wording
+from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.wording import fill
 
 EVIDENCE_KEPT = 20
@@ -154,9 +154,13 @@ class Faults:
 
     def findings(self, wanted: Callable[[ModelEvent], bool] = lambda _: True) -> list[Finding]:
         """The findings whose condemning event is `wanted`, numbered by (time, line, phone, rule)."""
-        found = [_finding(fault) for fault in self.done if wanted(fault.told.event)]
-        found.sort(key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
-        return [_numbered(finding, number) for number, finding in enumerate(found, 1)]
+        return in_order(_finding(fault) for fault in self.done if wanted(fault.told.event))
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings numbered by (time, line, phone, rule); those without a time come first."""
+    found = sorted(findings, key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
+    return [_numbered(finding, number) for number, finding in enumerate(found, 1)]
 
 
 def rearms(step: Step) -> bool:
@@ -179,16 +183,11 @@ def _facts(observation: Observation) -> dict[str, Fact]:
     return {"clause": observation.clause, "server": observation.server, "method": method, **observation.facts}
 
 
-def _wording(rule: Rule, facts: dict[str, Fact]) -> Wording:
-    return next((wording for wording in rule.message if wording.when is None or wording.when.holds(facts)),
-                rule.message[-1])
-
-
 def _finding(fault: Fault) -> Finding:
     observation, subject = fault.told, fault.subject
     facts = _facts(observation)
     shown = {**facts, **{key: _servers(str(facts[key]), subject) for key in SERVERS if facts.get(key)}}
-    wording = _wording(fault.rule, facts)
+    wording = fault.rule.wording(facts)
     evidence = sorted(fault.evidence.values(), key=lambda frame: (frame.time, frame.frame or 0))
     return Finding(
         id="", rule=fault.rule.id, severity=fault.severity, confidence=_confidence(observation.assumptions),

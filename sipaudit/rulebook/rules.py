@@ -86,6 +86,10 @@ class Rule(Struct, frozen=True):
         """How severe a finding with these facts is, the first time."""
         return next((grade.severity for grade in self.severities if grade.when.holds(facts)), self.severity)
 
+    def wording(self, facts: Mapping[str, Fact]) -> Wording:
+        """How a finding with these facts is said."""
+        return next((one for one in self.message if one.when is None or one.when.holds(facts)), self.message[-1])
+
     @property
     def levels(self) -> tuple[Severity, ...]:
         """Every severity that a finding of the rule can have, the worst first."""
