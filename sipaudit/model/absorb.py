@@ -29,6 +29,7 @@ ANSWERS_KEPT = 16      # DNS answers kept for one line
 TRIES_KEPT = 6         # failback tries kept for one stay: the first, and the last of the others
 MOVES_KEPT = 4         # moves kept for one line
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
+SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)
 KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
 DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 
@@ -101,7 +102,9 @@ def same_call(one: Sent, other: Sent) -> bool:
     """Whether two INVITEs are sendings of one call: by Call-ID, or by whom they call (RFC 3263 4.3 allows either)."""
     if one.method != "INVITE" or other.method != "INVITE":
         return False
-    return (one.call_id == other.call_id and one.call_id != "") or (one.target == other.target and one.target != "")
+    if one.call_id == other.call_id and one.call_id != "":
+        return True
+    return one.target == other.target and one.target != "" and abs(one.time - other.time) <= SAME_NUMBER
 
 
 def _is_at(stay: Stay | None, packet: Sent) -> bool:
@@ -362,4 +365,5 @@ def _left(bindings: tuple[Binding, ...], before: Stay | None, after: Stay | None
 def _line_booted(line: LineState, boot: Booted) -> LineState:
     if boot.possible:
         return replace(line, boot=boot)
-    return LineState(answers=line.answers)  # a boot that was seen forgets registrations, marks and timers
+    # a boot that was seen: no registration anywhere, and neither marks nor timers (reference-model.md 1)
+    return LineState(bindings=tuple(Binding(binding.server) for binding in line.bindings), answers=line.answers)
