@@ -99,8 +99,8 @@ from sipaudit.model.conditions.trust import (
     judgeable_by_anyone,
     knows_only_signal,
     no_boot_since,
+    no_boot_unserved,
     nothing_missing,
-    server_heard,
     stay_was_seen,
     still_working,
 )
@@ -169,7 +169,7 @@ OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged,
 OVERDUE_CALL = (*OVERDUE, not_for_the_challenger, served_later)
 # The line itself moves to the request's server: nothing but a failure could explain it.
 OF_ITS_OWN = (refreshes_nothing, registers_at_one, not_either_way, no_call_there, not_the_challenger, order_unchanged,
-              stay_was_seen, no_boot_since, still_working, nothing_missing, judgeable_by_anyone)
+              stay_was_seen, no_boot_unserved, still_working, nothing_missing, judgeable_by_anyone)
 
 REQUEST, HERE, AWAY, ANYWHERE = Trigger.REQUEST, Place.HERE, Place.AWAY, Place.ANYWHERE
 FORBIDDEN, EARLY, MISSING, UNEXPECTED = Verdict.FORBIDDEN, Verdict.EARLY, Verdict.MISSING, Verdict.UNEXPECTED
@@ -235,7 +235,7 @@ MUST_NOT = (
 MUST = (
     Row("failover-due", "F2", MISSING, REQUEST, HERE, ALL, ANY_MODE,
         reach=(calls_or_registers, ran_out_before),
-        when=(several_servers, one_head, all_resolved, server_heard, no_contact_elsewhere, nothing_missing,
+        when=(several_servers, one_head, all_resolved, no_contact_elsewhere, nothing_missing,
               no_boot_since, judgeable_by_anyone)),
     Row("primary-first", "B1", MISSING, REQUEST, ANYWHERE, ALL, NEW_REQUESTS,
         reach=(opens_call, several_servers, below_primary, primary_untried),

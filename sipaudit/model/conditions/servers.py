@@ -142,6 +142,8 @@ def _passed_over(case: Case, entry: ServerEntry, server: EntryServer) -> Ground:
     facts: dict[str, Fact] = {"skipped": server.key}
     if sum(other.priority == server.priority for other in entry.servers) > 1:
         return Ground(reason=Reason.LOAD_BALANCED, facts=facts)  # one of several equals, any of which may be tried
-    if server.key not in case.profile.heard and case.now - case.profile.covered_from < longest_expiry(case):
+    booted = case.phone.started >= case.profile.covered_from
+    if not booted and server.key not in case.profile.heard \
+            and case.now - case.profile.covered_from < longest_expiry(case):
         return Ground(reason=Reason.STARTED_LATER, facts=facts)  # it may have failed before the capture began
     return Ground(facts=facts)

@@ -52,19 +52,14 @@ def nothing_missing(case: Case) -> Ground:
     return Ground(reason=Reason.LOSS_NEARBY) if case.profile.lossy else HOLDS
 
 
-def server_heard(case: Case) -> Ground:
-    """A server that was never heard may be answering on a way that the capture does not see."""
-    server = getattr(case.event, "server", "")
-    return HOLDS if server in case.profile.heard else Ground(reason=Reason.ONE_WAY)
-
-
 def stay_was_seen(case: Case) -> Ground:
     """The stay did not begin, nor last, in a hole between two captures; and one that was found in progress is no mere
     refresh of a binding that the line keeps at a failed server (F7, B3: in R0 and R1, but for newRequests in R0)."""
     stay = case.stay
     if stay.arrived.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
-    proven = stay.first is not None or stay.opened is not None or stay.arrived.method != "REGISTER"
+    booted = case.phone.started >= case.profile.covered_from  # that left no binding anywhere
+    proven = booted or stay.first is not None or stay.opened is not None or stay.arrived.method != "REGISTER"
     if proven or case.now - case.profile.covered_from >= _earlier_stay(case):
         return HOLDS
     return Ground(reason=Reason.STARTED_LATER)
@@ -93,6 +88,15 @@ def no_boot_since(case: Case) -> Ground:
     if boot is None or boot.time < (stay.arrived.time if stay.first is None else stay.first.time):
         return HOLDS
     return Ground(negate(taken(Reading.BOOT)))
+
+
+def no_boot_unserved(case: Case) -> Ground:
+    """The same, where the working server has served the line since: it was found alive."""
+    boot, served = case.line.boot, case.line.served
+    if boot is not None and served is not None and served.server == case.stay.server and served.asked != 0 \
+            and served.sent is not None and served.sent >= boot.time:
+        return HOLDS
+    return no_boot_since(case)
 
 
 def still_working(case: Case) -> Ground:
