@@ -206,7 +206,8 @@ def _finding(fault: Fault) -> Finding:
     wording = fault.rule.wording(facts)
     evidence = sorted(fault.evidence.values(), key=lambda frame: (frame.time, frame.frame or 0))
     return Finding(
-        id=_provisional(fault.number), rule=fault.rule.id, severity=fault.severity, confidence=_confidence(observation.assumptions),
+        id=_provisional(fault.number), rule=fault.rule.id, severity=fault.severity,
+        confidence=_confidence(observation.assumptions),
         line=subject.line, phone=subject.phone,
         server=subject.server(observation.server) if observation.server else None,
         time=moment(observation.time), expected=fill(wording.expected, shown, subject.settings),

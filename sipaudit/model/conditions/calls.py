@@ -176,6 +176,7 @@ def _longest_delay(case: Case) -> float | Reason:
 
 
 def try_fails(case: Case) -> Ground:
+    """The try has no success, which only its answer or 32 s show."""
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Proof.REFUSED, case.request.transaction, until=case.now + TRY_LASTS, server=case.request.server))
 

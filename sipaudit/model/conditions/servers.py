@@ -55,6 +55,7 @@ def primary_key(case: Case) -> str | None:
 
 
 def to_the_primary(case: Case) -> Ground:
+    """The request goes to the server of best priority."""
     return holds_if(case.request.server == primary_key(case))
 
 
