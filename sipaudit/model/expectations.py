@@ -93,6 +93,7 @@ from sipaudit.model.conditions.trust import (
     judgeable,
     judgeable_by_anyone,
     knows_only_signal,
+    modelled,
     no_boot_since,
     nothing_missing,
     server_heard,
@@ -132,7 +133,7 @@ class About(StrEnum):
 
 class Row(Struct, frozen=True):
     """One requirement. `expectation` is the name that rules select by, `clause` the requirement it enforces; a
-    deviation found at a deadline has the deadline's time when `timed`."""
+    deviation that the event only shows has its time before it, by as many seconds as the fact `timed` says."""
 
     expectation: str
     clause: str
@@ -144,7 +145,7 @@ class Row(Struct, frozen=True):
     reach: tuple[Condition, ...]
     when: tuple[Condition, ...]
     about: About = About.PACKET
-    timed: bool = False
+    timed: str | None = None
 
 
 ALL = frozenset(Regime)
@@ -170,14 +171,14 @@ MUST_NOT = (
         reach=(gated_request, registration_required, same_entry, after_a_failure),
         when=(no_binding_there, judgeable)),
     Row("valid-expiry", "F6", UNEXPECTED, Trigger.ANSWER, ANYWHERE, ALL, ANY_MODE,
-        reach=(granted_nothing,), when=(judgeable,)),
+        reach=(granted_nothing,), when=(modelled,)),
     Row("signal-without-binding", "F6", FORBIDDEN, REQUEST, HERE, INVALIDATING, ANY_MODE,
         reach=(opens_call, registration_required), when=(no_binding_anywhere, no_boot_since, judgeable)),
     Row("leave-in-silence", "F8", FORBIDDEN, REQUEST, ANYWHERE, GATED, ANY_MODE,
         reach=(deregisters, several_servers, failed_then_moved),
         when=(not_logged_out, works_on, no_boot_since, judgeable)),
     Row("no-second-registration", "F5", UNEXPECTED, REQUEST, ANYWHERE, R0, ANY_MODE,
-        reach=(opens_call, registered_just_now), when=(several_servers, nothing_missing, judgeable)),
+        reach=(opens_call, registered_just_now), when=(several_servers, nothing_missing, judgeable), timed="elapsed"),
     Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, ANYWHERE, R2, ANY_MODE,
         reach=(of_a_call, server_failed), when=(call_lives_there, no_boot_since, knows_only_signal, judgeable)),
     Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, ANYWHERE, R2, ANY_MODE,
@@ -243,10 +244,10 @@ MUST = (
     Row("failback-due", "B3", MISSING, REQUEST, HERE, INVALIDATING, RENEWAL, about=About.PRIMARY,
         reach=(registers, below_primary, renews_only_here),
         when=(first_try, timer_known, no_boot_since, list_unchanged, nothing_missing, judgeable, served_later)),
-    Row("failback-due", "B2", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DNSTTL, about=About.PRIMARY, timed=True,
+    Row("failback-due", "B2", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DNSTTL, about=About.PRIMARY, timed="overdue",
         reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
     Row("failback-due", "B4", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DURATION, about=About.PRIMARY,
-        timed=True, reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
+        timed="overdue", reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
 )
 
 ROWS = (*MUST_NOT, *MUST)

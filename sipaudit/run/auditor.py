@@ -18,7 +18,7 @@ from sipaudit.model.events import NO_LINE, Booted, Lost, ModelEvent
 from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Observation
 from sipaudit.model.profile import Profile, vouched
-from sipaudit.model.proofs import next_deadline
+from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import advance, step
 from sipaudit.model.settings import LineSettings, Tolerances
 from sipaudit.model.state import LineState, PhoneState, Track
@@ -161,16 +161,17 @@ class Auditor:
         phone = self._phones.get(event.phone) or PhoneState()
         taken = step(replay.state, phone, event, replay.full, replay.waiting, replay.profile)
         if taken.waiting is not replay.waiting:
-            self._time(event.phone, replay, taken.waiting)
-        replay.state, replay.waiting = taken.after, taken.waiting
+            self._wait(event.phone, replay, taken.waiting)
+        replay.state = taken.after
         self._phones[event.phone] = taken.phone
         if taken.before is not taken.after:
             replay.history.take(taken, replay)
         if event.time >= self.since:
             self.faults.take(taken, replay)
 
-    def _time(self, phone: int, replay: LineReplay, waiting: tuple[Observation, ...]) -> None:
-        """Note whether something of this line waits for time to pass."""
+    def _wait(self, phone: int, replay: LineReplay, waiting: tuple[Observation, ...]) -> None:
+        """What waits for its proof is now this; note whether some of it waits for time to pass."""
+        replay.waiting = waiting
         timed = self._timed.setdefault(phone, set())
         timed.discard(replay)
         if next_deadline(waiting) != float("inf"):
@@ -182,15 +183,19 @@ class Auditor:
         """What of the phone's lines the passing of time settles, before what happens now is known."""
         for replay in tuple(self._timed[phone]):
             if next_deadline(replay.waiting) < now:
-                said, replay.waiting = advance(replay.waiting, self._phones[phone], now)
-                self._time(phone, replay, replay.waiting)
-                self.faults.judge_all((one for one in said if one.event.time >= self.since), replay)
+                said, waiting = advance(replay.waiting, self._phones[phone], now)
+                self._wait(phone, replay, waiting)
+                self._say(said, replay)
+
+    def _say(self, said: Iterable[Observation], replay: LineReplay) -> None:
+        """What was settled, so far as it is of the time that is reported."""
+        self.faults.judge_all((one for one in said if one.event.time >= self.since), replay)
 
     def finish(self) -> None:
         """The captures have ended: what still waits to be settled stays undecided."""
         for replays in self._replays.values():
             for replay in replays:
-                self.faults.judge_all((one for one in replay.waiting if one.event.time >= self.since), replay)
+                self._say(replay.waiting, replay)
 
     def replays(self, line: int) -> list[LineReplay]:
         """The replays of a line: one for each entry it used, in the order of its entries."""
@@ -202,9 +207,13 @@ class Auditor:
             self.faults.doubt(event)
         if not isinstance(event, Booted):
             return
-        for number in self._lines_of.get(event.phone, ()):
-            for replay in self._replays[number]:
-                replay.state = absorb_line(replay.state, self._phones[event.phone], event)
+        phone = self._phones[event.phone]
+        for replay in [replay for number in self._lines_of.get(event.phone, ()) for replay in self._replays[number]]:
+            if replay.waiting:
+                said, waiting = settle(replay.waiting, event, phone)
+                self._wait(event.phone, replay, waiting)
+                self._say(said, replay)
+            replay.state = absorb_line(replay.state, phone, event)
 
     def _replay(self, event: ModelEvent) -> LineReplay:
         replays = self._replays.get(event.line)
