@@ -27,20 +27,23 @@ from sipaudit.model.conditions.bindings import (
 from sipaudit.model.conditions.calls import (
     after_a_failed_try,
     call_is_up,
-    call_lives_there,
     challenged_elsewhere,
     credentials_bound,
     fifth_failed_try,
     moved_often,
     no_try_before,
     not_the_optimized_one,
-    offered_while_failed,
     primary_untried,
     registers_on,
-    server_failed,
-    spoken_while_failed,
     try_fails,
     try_is_open,
+)
+from sipaudit.model.conditions.failed_servers import (
+    call_lives_there,
+    failover_was_seen,
+    offered_while_failed,
+    server_failed,
+    spoken_while_failed,
 )
 from sipaudit.model.conditions.failures import (
     after_a_failure,
@@ -159,6 +162,7 @@ BY_TIMER = DNSTTL | DURATION
 NEW_REQUESTS = frozenset({Mode.NEW_REQUESTS})
 
 TIMED = (timer_known, working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)
+STILL_FAILED = (same_entry, failover_was_seen, no_boot_since, knows_only_signal, nothing_missing, judgeable)
 A_TRY = (failback_request, same_entry, higher_server, first_try)
 OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, nothing_missing, judgeable)
 
@@ -179,16 +183,16 @@ MUST_NOT = (
         when=(not_logged_out, works_on, no_boot_since, judgeable)),
     Row("no-second-registration", "F5", UNEXPECTED, REQUEST, ANYWHERE, R0, ANY_MODE,
         reach=(opens_call, registered_just_now), when=(several_servers, nothing_missing, judgeable), timed="elapsed"),
-    Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, ANYWHERE, R2, ANY_MODE,
-        reach=(of_a_call, server_failed), when=(call_lives_there, no_boot_since, knows_only_signal, judgeable)),
-    Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, ANYWHERE, R2, ANY_MODE,
-        reach=(of_no_call, server_failed), when=(no_boot_since, knows_only_signal, judgeable)),
-    Row("silence-to-failed", "F9", FORBIDDEN, REQUEST, ANYWHERE, R2, ANY_MODE,
-        reach=(of_no_call, server_failed), when=(no_boot_since, knows_only_signal, judgeable)),
-    Row("refuse-failed", "F9", FORBIDDEN, Trigger.REPLY, ANYWHERE, R2, ANY_MODE,
-        reach=(offered_while_failed,), when=(no_boot_since, knows_only_signal, judgeable)),
-    Row("refuse-failed", "F9", FORBIDDEN, Trigger.REPLY, ANYWHERE, R2, ANY_MODE,
-        reach=(spoken_while_failed,), when=(no_boot_since, knows_only_signal, judgeable)),
+    Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, AWAY, R2, ANY_MODE,
+        reach=(of_a_call, server_failed), when=(call_lives_there, *STILL_FAILED)),
+    Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, AWAY, R2, ANY_MODE,
+        reach=(of_no_call, server_failed), when=STILL_FAILED),
+    Row("silence-to-failed", "F9", FORBIDDEN, REQUEST, AWAY, R2, ANY_MODE,
+        reach=(of_no_call, server_failed), when=STILL_FAILED),
+    Row("refuse-failed", "F9", FORBIDDEN, Trigger.REPLY, AWAY, R2, ANY_MODE,
+        reach=(offered_while_failed,), when=STILL_FAILED),
+    Row("refuse-failed", "F9", FORBIDDEN, Trigger.REPLY, AWAY, R2, ANY_MODE,
+        reach=(spoken_while_failed,), when=STILL_FAILED),
     # -- failover
     Row("stay-while-it-works", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, nothing_against),
@@ -244,8 +248,8 @@ MUST = (
     Row("failback-due", "B3", MISSING, REQUEST, HERE, INVALIDATING, RENEWAL, about=About.PRIMARY,
         reach=(registers, below_primary, renews_only_here),
         when=(first_try, timer_known, no_boot_since, list_unchanged, nothing_missing, judgeable, served_later)),
-    Row("failback-due", "B2", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DNSTTL, about=About.PRIMARY, timed="overdue",
-        reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
+    Row("failback-due", "B2", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DNSTTL, about=About.PRIMARY,
+        timed="overdue", reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
     Row("failback-due", "B4", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DURATION, about=About.PRIMARY,
         timed="overdue", reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
 )

@@ -28,14 +28,14 @@ def after_a_failure(case: Case) -> Ground:
     against = tuple(item for item in standing(case) if not redirects(item))
     holds = NEVER
     for item in against:
-        holds |= _sends_away(item, case)
+        holds |= sends_away(item, case)
     if holds == NEVER:
         return FAILS
     since = min(_began(item) for item in against)
     return Ground(holds, facts={"silent": case.now - since, "working": case.stay.server}, proof=against[:3])
 
 
-def _sends_away(item: Evidence, case: Case) -> int:
+def sends_away(item: Evidence, case: Case) -> int:
     """The worlds in which this evidence makes a line move on; after a 503 every firmware may (F3)."""
     if isinstance(item, Failed):
         return ALWAYS
