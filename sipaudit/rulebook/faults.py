@@ -18,7 +18,7 @@ from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import Assumption, Confidence, Finding, Frame, Reason, Severity, moment
 from sipaudit.rulebook.facts import SECONDS, SERVERS
 from sipaudit.rulebook.repetition import Repetitions
-from sipaudit.rulebook.rules import Rule, Wording
+from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.wording import fill
 
 EVIDENCE_KEPT = 20
@@ -95,10 +95,11 @@ class Faults:
             self.judge(of_event, subject)
 
     def doubt(self, lost: Lost) -> None:
-        """The capture turns out to lack a packet of this phone: what was said of it just before is likely only
+        """The capture turns out to lack a packet of this phone: what was said of it since about then is likely only
         (reference-model.md 4, `capture-complete`)."""
+        since = lost.time if lost.since is None else min(lost.since, lost.time)
         for fault in reversed(self.of_phone.get(lost.phone, ())):
-            if lost.time - fault.told.event.time > LOSS_REACH:
+            if since - fault.told.event.time > LOSS_REACH:
                 return
             doubts = {*fault.told.assumptions, Assumption.CAPTURE_COMPLETE}
             fault.told = replace(fault.told, assumptions=tuple(doubt for doubt in Assumption if doubt in doubts))
@@ -126,7 +127,7 @@ class Faults:
     def _add(self, rule: Rule, observation: Observation, also: tuple[str, ...], subject: Subject) -> None:
         grade = rule.severity_of(_facts(observation)) if rule.severities else rule.severity
         fault = self._fault(rule, observation, grade, also, subject)
-        reached = self._repetitions.severity(rule, observation.event.time, subject)
+        reached = self._repetitions.severity(rule, observation.time, subject)
         fault.severity = max(fault.severity, grade, reached or grade, key=lambda severity: severity.rank)
         fault.times += 1
         for event in (*observation.proof, observation.event):
@@ -153,9 +154,13 @@ class Faults:
 
     def findings(self, wanted: Callable[[ModelEvent], bool] = lambda _: True) -> list[Finding]:
         """The findings whose condemning event is `wanted`, numbered by (time, line, phone, rule)."""
-        found = [_finding(fault) for fault in self.done if wanted(fault.told.event)]
-        found.sort(key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
-        return [_numbered(finding, number) for number, finding in enumerate(found, 1)]
+        return in_order(_finding(fault) for fault in self.done if wanted(fault.told.event))
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings numbered by (time, line, phone, rule); those without a time come first."""
+    found = sorted(findings, key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
+    return [_numbered(finding, number) for number, finding in enumerate(found, 1)]
 
 
 def rearms(step: Step) -> bool:
@@ -179,16 +184,11 @@ def _facts(observation: Observation) -> dict[str, Fact]:
     return {"clause": observation.clause, "server": observation.server, "method": method, **observation.facts}
 
 
-def _wording(rule: Rule, facts: dict[str, Fact]) -> Wording:
-    return next((wording for wording in rule.message if wording.when is None or wording.when.holds(facts)),
-                rule.message[-1])
-
-
 def _finding(fault: Fault) -> Finding:
     observation, subject = fault.told, fault.subject
     facts = _facts(observation)
     shown = {**facts, **{key: _servers(str(facts[key]), subject) for key in SERVERS if facts.get(key)}}
-    wording = _wording(fault.rule, facts)
+    wording = fault.rule.wording(facts)
     evidence = sorted(fault.evidence.values(), key=lambda frame: (frame.time, frame.frame or 0))
     return Finding(
         id="", rule=fault.rule.id, severity=fault.severity, confidence=_confidence(observation.assumptions),
