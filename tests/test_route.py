@@ -40,7 +40,7 @@ def test_scenario_on_the_wire_is_judged_as_in_the_model(path: Path, tmp_path: Pa
     except NoWireFormError as error:
         pytest.skip(f"no packet shows {error}")
     report = pipeline.analyze(pipeline.Job(paths=(str(capture),), site=str(site), zone="utc"))
-    names = {f"{key}/udp": name for name, key in scenario.names.items()}
+    names = {f"{key}/udp": name for name, key in scenario.names.items()} | {"": "-"}
     found = [f"{(finding.time or 0) - ORIGIN:.3f} {finding.rule} {names[finding.server or '']} {finding.confidence}"
              + "".join(f" {doubt}" for doubt in finding.assumptions) for finding in report.findings]
     found += [f"{move.time - ORIGIN:.3f} move {names[move.from_]} {names[move.to]} {move.kind} {move.cause}"
