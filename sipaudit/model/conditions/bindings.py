@@ -130,6 +130,8 @@ def no_binding_anywhere(case: Case) -> Ground:
     last = max(held, key=lambda binding: binding.until)
     if case.profile.lossy or (last.granted is not None and clock_was_set(case, last.granted, ahead=True)):
         return Ground(reason=Reason.LOSS_NEARBY)
+    if case.profile.fallback:
+        return Ground(reason=Reason.FALLBACK)  # the line may hold one at another entry's server
     opened = _open_registers(case)
     if opened.holds != ALWAYS or opened.reason is not None:
         return opened
