@@ -184,7 +184,8 @@ def rearms(step: Step) -> bool:
     event = step.event
     if not isinstance(event, Answered) or step.before is step.after:
         return False
-    if any(_server(old) != _server(new) for old, new in zip(step.before.stays, step.after.stays, strict=True)):
+    if any(old is not None and _server(old) != _server(new)
+           for old, new in zip(step.before.stays, step.after.stays, strict=True)):
         return True
     binding = step.after.binding(event.server) if event.method == "REGISTER" else None
     return binding is not None and binding.since is event
