@@ -1,0 +1,51 @@
+"""One way to break each rule of reference-model.md 5, and where it can be broken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GATED = ("R1", "R2", "R3")
+LATER = ("DNSTTL", "registration", "duration")
+TIMED = ("DNSTTL", "duration")
+ANY_MODE = ("newRequests", *LATER)
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """`rule` is what must be said; `does` what the phone (or the server) does; `also` what may be said beside it,
+    because it follows from the wrong (reference-model.md 4, *one request, one finding*)."""
+
+    rule: str
+    does: str
+    regimes: tuple[str, ...] = ("R0", *GATED)
+    modes: tuple[str, ...] = ANY_MODE
+    servers: int = 2
+    also: tuple[str, ...] = ()
+
+
+WRONGS = (
+    Wrong("signalling-to-unregistered-server", "sends the diverted INVITE without waiting for the 200", GATED),
+    Wrong("registration-without-expiry", "a server grants a binding of no life", also=()),
+    Wrong("signalling-after-expiry", "stops renewing and calls on", ("R2", "R3"),
+          also=("overdue-failback",)),
+    Wrong("deregistration-at-failover", "takes its binding back from the server that failed", GATED),
+    Wrong("unexpected-re-registration", "registers between an INVITE and the same INVITE", ("R0",)),
+    Wrong("signalling-to-failed-server", "goes on with a call through a failed server", ("R2",)),
+    Wrong("accepted-from-failed-server", "takes a call from a failed server", ("R2",)),
+    Wrong("failover-without-failure", "goes to the next server though its own answers",
+          also=("flapping",)),
+    Wrong("failover-skipped-server", "passes the next server over", servers=3),
+    Wrong("failover-missing", "asks the dead server again and again"),
+    Wrong("premature-failback", "comes back before its time", modes=LATER, also=("flapping",)),
+    Wrong("overdue-failback", "never comes back", modes=LATER),
+    Wrong("failback-during-call", "comes back while a call is up", ("R2", "R3"), TIMED),
+    Wrong("failback-without-registration", "calls through the primary before it registered there", ("R2", "R3"),
+          also=("overdue-failback",)),
+    Wrong("failback-probe-registration", "probes the primary by a REGISTER", ("R1",), ("newRequests", *TIMED)),
+    Wrong("failback-retried-too-often", "tries again and again", ("R2", "R3"), TIMED),
+    Wrong("primary-not-tried-first", "stays where it was", modes=("newRequests",)),
+    Wrong("secondary-abandoned", "leaves the working server while it tries the primary", ("R2", "R3"), LATER),
+    Wrong("credentials-to-wrong-server", "shows its credentials to another server than asked for them", GATED),
+    Wrong("flapping", "a server that comes and goes makes the line move often"),
+)
+BY_RULE = {wrong.rule: wrong for wrong in WRONGS}
