@@ -28,7 +28,7 @@ def makes_calls(line: Line) -> Task:
 
 def _outgoing(line: Line) -> Task:
     phone, chance = line.phone, line.phone.chance
-    number, call_id = phone.wire.new_number(), f"i{phone.wire.new_number()}"
+    number, call_id = phone.wire.new_number(), phone.new_call_id()
     final = chance.choice((200, 200, 200, 200, 486, 404, 0))
     callee = Callee(chance.uniform(0.1, 2.0), chance.uniform(0.1, 12.0), final)
     hang_up = phone.now + chance.uniform(0.2, 60) if final == 0 or chance.random() < 0.15 else None
@@ -166,7 +166,7 @@ def subscribes(line: Line) -> Task:
     phone, wire, chance = line.phone, line.phone.wire, line.phone.chance
     yield chance.uniform(1, 30)
     while True:
-        call_id = f"s{wire.new_number()}"
+        call_id = phone.new_call_id()
         outcome: Outcome = yield from line.originate("SUBSCRIBE", expires=300.0, call_id=call_id)
         while outcome.good and outcome.exchange is not None:
             server = outcome.exchange.server

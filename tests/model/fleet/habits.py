@@ -139,11 +139,13 @@ class Draw:
         """A phone that obeys, with all its choices open."""
         pick, rare, uniform = self.chance.choice, self.rare, self.chance.uniform
         mode, timeout = pick(MODES), pick(TIMEOUTS)
-        expires = pick((60, 90, 120, 300, 600, 3600))
+        needed = {"duration": max(timeout, 60), "DNSTTL": 200}.get(mode, 100)
+        expires = pick((60, 90, 120, 300, 300, 600, 3600) if needed < 900 else (300, 600, 3600))
+        length = uniform(1.3, 2.5) * max(needed, expires if mode == "registration" else 60) + uniform(300, 900)
         firmware = None if rare(0.2) else pick(("3.2.5", "4.0.1", "5.4.0"))
         return Habits(
             regime=pick(tuple(REGIMES)), mode=mode, timeout=timeout, servers=names(pick((2, 2, 2, 3, 3, 4))),
-            lines=pick((1, 1, 1, 2, 3)), length=self._length(mode, timeout, expires),
+            lines=pick((1, 1, 1, 2, 3)), length=length,
             transport=pick(("udp", "udp", "udp", "udp", "tcp", "tls")), expires=expires,
             overlap=pick((None, None, None, 5, 120)), **self._retries(),
             **self._names(),
@@ -159,7 +161,7 @@ class Draw:
             waits_for_try=rare(0.5), rearm=pick((0.0, 0.3, 1.0, 1.0, 2.0)), attempt_unlocks=rare(0.2),
             skips_dead_primary=rare(0.4), refuses=pick((480, 403, 503, 0)), optimized=pick((0.0, 0.0, 1.0)),
             accepts_odd=rare(0.5),
-            options=pick((0.0, 0.0, 30.0)), jitter=1.0, calls=uniform(40, 400), talk=pick((5.0, 40.0, 200.0)),
+            options=pick((0.0, 0.0, 30.0)), jitter=1.0, calls=length / uniform(3, 20), talk=pick((5.0, 40.0, 200.0)),
             holds=rare(0.5), subscribes=rare(0.3), messages=rare(0.2), emergencies=rare(0.1), logs_out=rare(0.1),
             boots=pick((0, 0, 0, 0, 1, 2)),
         )
@@ -191,8 +193,3 @@ class Draw:
         low = self.chance.choice((0, 20, 60, 120, 300))
         seen = self.rare(0.5)
         return {"ttl": (low, low + self.chance.choice((0, 60)) if seen else low), "ttl_seen": seen}
-
-    def _length(self, mode: str, timeout: int, expires: int) -> float:
-        """Long enough for failbacks to fall due, and no longer: most histories are short."""
-        needed = {"duration": max(timeout, 60), "registration": expires}.get(mode, 300)
-        return self.chance.uniform(2.0, 4.0) * needed + self.chance.uniform(300, 900)

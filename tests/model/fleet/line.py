@@ -41,8 +41,7 @@ class Line:
         self.trying: Signal | None = None
         self.registering: Signal | None = None
         self.kick = Mailbox(phone.clock)
-        self.series = 0
-        self.series_at: str | None = None
+        self.series: dict[str, str] = {}  # the Call-ID of the REGISTERs to each server
 
     @property
     def now(self) -> float:
@@ -76,12 +75,14 @@ class Line:
         if not still():
             return None
         self.registering = Signal(self.phone.clock)
-        fresh = self.series == 0 or (self.habits.fresh_call_ids and server != self.series_at)
-        self.series += fresh
-        self.series_at = server
+        call_id = self.series.get(server)
+        fresh = call_id is None and (not self.series or self.habits.fresh_call_ids)
+        if call_id is None:
+            call_id = self.phone.new_call_id() if fresh else next(iter(self.series.values()))
+            self.series[server] = call_id
         outcome: Outcome = yield from self.phone.ask(
             self.number, server, "REGISTER", expires=float(self.habits.expires), fresh=fresh, began=self._began,
-            call_id=f"r{self.number}-{self.series}", wrong_target=wrong_target)
+            call_id=call_id, wrong_target=wrong_target)
         self.registering.fire()
         self.registering = None
         if outcome.good:
@@ -140,7 +141,7 @@ class Line:
             else:
                 server = yield from self._fail_over(server, method, tried)
             if self.habits.fresh_diverted and method == "INVITE":
-                request |= {"call": self.phone.wire.new_number(), "call_id": f"i{self.phone.wire.new_number()}"}
+                request |= {"call": self.phone.wire.new_number(), "call_id": self.phone.new_call_id()}
             yield 0.01
         return outcome
 
@@ -329,6 +330,8 @@ class Line:
         self.working, self.exhausted = server, False
         self.epoch += 1
         self.moved_at = self.now
+        if failover and habits.fresh_call_ids and left in self.series and len(self.series) > 1:
+            del self.series[left]  # another stay, another Call-ID
         if failover and habits.regime in ("R2", "R3") and not habits.direct:
             self.bindings.pop(left, None)  # F8
             if habits.regime == "R2":

@@ -73,6 +73,9 @@ class Phone:
     def wronged(self, rule: str, line: int) -> None:
         self.wrongs.append(Wronged(self.now, rule, line))
 
+    def new_call_id(self) -> str:
+        return f"c{self.wire.new_number()}"
+
     def idle(self) -> bool:
         return self.calls == 0
 
