@@ -19,7 +19,7 @@ from tests.model.fleet.story import History, obedient
 from tests.model.shrink import shrunk
 
 CHUNK = 50
-SHOWN = 3  # of one rule, severity and chunk
+SHOWN = 1  # of one rule and chunk
 
 
 @dataclass

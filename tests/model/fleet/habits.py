@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sipaudit.model.profile import Profile, Vendor
@@ -172,12 +172,13 @@ class Draw:
         pick = self.chance.choice
         mode = pick(what.modes)
         expires, timeout = pick((120, 300)), pick((60, 200)) if mode == "duration" else 3600
-        return Habits(
+        habits = Habits(
             regime=pick(what.regimes), mode=mode, timeout=timeout, servers=names(max(what.servers, pick((2, 2, 3)))),
-            length=3600.0, expires=expires, ttl=(120, 120), wrong=wrong, arithmetic=pick((1, 2, 3)),
+            length=3000.0, expires=expires, ttl=(120, 120), wrong=wrong, arithmetic=pick((1, 2, 3)),
             calls=self.chance.uniform(40, 150), talk=pick((5.0, 40.0)), holds=self.rare(0.5), keeps_old=self.rare(0.5),
             t0_late=self.rare(0.5), wraps=self.rare(0.5), jitter=0.3,
         )
+        return replace(habits, **what.habits)
 
     def _retries(self) -> dict[str, int]:
         """retryTimeOut in ms and retryMaxCount, mostly the defaults."""

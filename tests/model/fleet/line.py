@@ -34,9 +34,12 @@ class Line:
         self.retry_at = phone.now
         self.epoch = 0
         self.off = False
+        self.session = 0                  # from one log-out to the next
         self.exhausted = False            # the list came to its end: the next request starts from the first server
         self.challenger: str | None = None
-        self.moved_at = -math.inf
+        self.moved_at, self.first_try = -math.inf, True
+        self.first_sent = 0.0             # of the last REGISTER, before any credentials
+        self.moves: list[float] = []
         self.moving: Signal | None = None
         self.trying: Signal | None = None
         self.registering: Signal | None = None
@@ -92,6 +95,8 @@ class Line:
     def _began(self, exchange: Exchange) -> None:
         if exchange.follows is not None:
             self.challenger = exchange.server
+        else:
+            self.first_sent = exchange.born
         if self.habits.attempt_unlocks:
             self.failed.discard(exchange.server)
 
@@ -106,6 +111,7 @@ class Line:
             return
         self.failed.discard(server)
         self.registered_once.add(server)
+        self.retry_at = self.now
         overlap = OVERLAP if self.habits.overlap is None else self.habits.overlap
         wait = life - overlap if life > overlap else life / 2
         if life == overlap or self.habits.half_renewal:
@@ -126,12 +132,14 @@ class Line:
         for _ in range(2 * len(self.phone.order)):
             if server is None or self.off:
                 break
-            since = self.now
+            since, epoch = self.now, self.epoch
+            self._note(server, method)
             outcome = yield from self.phone.ask(self.number, server, method, hang_up=hang_up, **request)
             if outcome.exchange is not None and outcome.exchange.follows is not None:
                 self.challenger = server
             if not self.phone.fails(outcome, method):
-                self._served(server, outcome, since, trying)
+                if self.epoch == epoch:  # an answer from the server just left moves nothing
+                    self._served(server, outcome, since, trying)
                 break
             if hang_up is not None and self.now >= hang_up:
                 break
@@ -144,6 +152,16 @@ class Line:
                 request |= {"call": self.phone.wire.new_number(), "call_id": self.phone.new_call_id()}
             yield 0.01
         return outcome
+
+    def _note(self, server: str, method: str) -> None:
+        """Wrongs that are seen in where an INVITE goes."""
+        if method != "INVITE" or server != self.working:
+            return
+        if self.habits.breaks("overdue-failback") and self.now > self.due_at + 12 and self.phone.calls == 1:
+            self.phone.wronged("overdue-failback", self.number)
+        ended = max((binding.until for binding in self.bindings.values()), default=math.inf)
+        if self.habits.breaks("signalling-after-expiry") and self.now > ended + 32:
+            self.phone.wronged("signalling-after-expiry", self.number)
 
     def _first(self, method: str) -> Task:
         """The server asked first, and whether that is a failback try."""
@@ -211,11 +229,9 @@ class Line:
         timed = habits.mode != "newRequests"
         if timed and not habits.direct and habits.regime != "R1":
             return habits.breaks("failback-without-registration") and method == "INVITE" and self.now >= self.due_at
-        if habits.breaks("premature-failback") and method == "INVITE":
+        if habits.breaks("premature-failback") and method == "INVITE" and self.first_try:
             return True
         if self.now < self.due_at or habits.breaks("overdue-failback") or habits.breaks("primary-not-tried-first"):
-            if habits.breaks("overdue-failback") and self.now > self.due_at + 12 and method == "INVITE":
-                phone.wronged("overdue-failback", self.number)
             return False
         if method != "INVITE":
             return self.draw(habits.subscribe_goes_back)
@@ -308,12 +324,11 @@ class Line:
             self.phone.wronged("deregistration-at-failover", self.number)
             self.phone.clock.start(self.phone.ask(self.number, left, "REGISTER", expires=0.0), self.phone.life)
         for target in candidates:
-            since = self.now
-            outcome = yield from self.register(target, still=lambda: self.working == left)
+            outcome = yield from self.register(target, still=lambda: self.working == left and not self.off)
             if outcome is None:
                 break
             if outcome.good:
-                self._move(target, since, failover=True)
+                self._move(target, self.first_sent, failover=True)
                 break
             yield 0.05
         else:
@@ -328,8 +343,11 @@ class Line:
         if server == left:
             return
         self.working, self.exhausted = server, False
+        self.moves = [*self.moves[-2:], self.now]
+        if self.habits.breaks("flapping") and len(self.moves) == 3 and self.now - self.moves[0] < 600:
+            self.phone.wronged("flapping", self.number)
         self.epoch += 1
-        self.moved_at = self.now
+        self.moved_at, self.first_try = self.now, True
         if failover and habits.fresh_call_ids and left in self.series and len(self.series) > 1:
             del self.series[left]  # another stay, another Call-ID
         if failover and habits.regime in ("R2", "R3") and not habits.direct:
@@ -372,6 +390,7 @@ class Line:
         habits = self.habits
         if habits.mode in ("DNSTTL", "duration"):
             again = self._due(self.now) - self.now
+            self.first_try = False
             share = habits.rearm if habits.direct or habits.regime == "R1" else max(habits.rearm, 0.3)
             if habits.breaks("failback-retried-too-often"):
                 share = 0.05
@@ -384,7 +403,7 @@ class Line:
         habits, failures = self.habits, 0
         while self.epoch == epoch and self.due_at < math.inf and not self.off:
             due = self.due_at
-            if habits.breaks("premature-failback"):
+            if habits.breaks("premature-failback") and not failures:
                 due = self.moved_at + 0.4 * (self.due_at - self.moved_at)
             if self.now < due:
                 yield max(due - self.now, 0.05)
@@ -445,11 +464,11 @@ class Line:
         """From the start of the phone on: register, renew, try again."""
         if not self.habits.registers:
             return
-        while not self.off:
+        session = self.session
+        while not self.off and self.session == session:
             at, server = self._next_renewal()
             if (yield self.kick, max(at - self.now, 0.0)) is None:
                 yield from self._renew(server)
-                self.retry_at = max(self.retry_at, self.now + 5.0)
 
     def _next_renewal(self) -> tuple[float, str]:
         """When the next REGISTER goes out, and for which server's binding."""
@@ -457,8 +476,8 @@ class Line:
         if self.habits.direct:
             latest = next(iter(bindings), None)
             return (self.retry_at, self.working) if latest is None else (
-                max(bindings[latest].renew_at, self.retry_at - 30), latest)
-        due = [(binding.renew_at, server) for server, binding in bindings.items()
+                max(bindings[latest].renew_at, self.retry_at), latest)
+        due = [(max(binding.renew_at, self.retry_at), server) for server, binding in bindings.items()
                if server == self.working or (self.habits.keeps_old and self.habits.regime == "R1")]
         if self.working not in bindings:
             due.append((self.retry_at, self.working))
@@ -468,8 +487,8 @@ class Line:
         """A renewal, or another attempt to register at all."""
         habits = self.habits
         yield from self.settled()
-        if habits.breaks("signalling-after-expiry") and self.now > 200 and not self.home:
-            self.bindings[self.working] = Binding(math.inf, 0.0)
+        if habits.breaks("signalling-after-expiry") and self.now > 200 and self.live(server):
+            self.bindings[server].renew_at = math.inf
             return
         if self.working != server and server not in self.bindings:
             return  # the line has moved meanwhile
@@ -532,12 +551,11 @@ class Line:
                 break
             if target != server and not self.habits.direct:
                 return  # registered there by the failover itself
-            since = self.now
             mistake = self._mistake(target)
             outcome = yield from self.register(target, wrong_target=mistake)
             if outcome.good:
                 if self.habits.direct:
-                    self._move(target, since, failover=True)
+                    self._move(target, self.first_sent, failover=True)
                 return
             if not self.phone.fails(outcome, "REGISTER"):
                 break
@@ -557,6 +575,7 @@ class Line:
     def log_out(self) -> Task:
         """The user logs out: every binding is taken back, and the line is silent."""
         self.off = True
+        self.session += 1
         self.epoch += 1
         for server in list(dict.fromkeys((self.working, *self.bindings))):
             yield from self.phone.ask(self.number, server, "REGISTER", expires=0.0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 UDP_FAULTS = ("silent", "silent", "silent", "503", "503-wait", "icmp", "partial", "refuses", "slow", "flaps", "dns")
 TCP_FAULTS = ("silent", "503", "503-wait", "refused", "reset", "partial", "refuses", "slow", "flaps", "dns")
@@ -90,12 +91,15 @@ def any_plan(chance: random.Random, servers: tuple[str, ...], length: float, tra
     )
 
 
-def plain_plan(chance: random.Random, servers: tuple[str, ...], length: float) -> Plan:
-    """The primary falls silent now and then, long enough for each line to notice; once the second server, too."""
+def plain_plan(chance: random.Random, servers: tuple[str, ...], length: float, *, flaps: float = 0.0,
+               **changes: Any) -> Plan:
+    """The primary falls silent now and then, long enough for each line to notice; or it comes and goes (`flaps`: every
+    so many seconds)."""
     outages: dict[str, list[Outage]] = {}
     now = chance.uniform(100, 300)
     while now < length:
-        end = now + chance.uniform(150, 500)
+        end = now + (flaps or chance.uniform(150, 500))
         outages.setdefault(servers[0], []).append(Outage(now, end, chance.choice(("silent", "silent", "icmp"))))
-        now = end + chance.uniform(600, 900)
-    return Plan(chance, outages, challenges=dict.fromkeys(servers, chance.choice((0, 401))), far_calls=200.0)
+        now = end + (flaps or chance.uniform(600, 900))
+    plan = Plan(chance, outages, challenges=dict.fromkeys(servers, chance.choice((0, 401))), far_calls=200.0)
+    return replace(plan, **changes)

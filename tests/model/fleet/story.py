@@ -14,6 +14,7 @@ from tests.model.fleet.line import Line
 from tests.model.fleet.phone import Phone, Wronged
 from tests.model.fleet.servers import Plan, any_plan, plain_plan
 from tests.model.fleet.wire import Wire
+from tests.model.fleet.wrongs import BY_RULE
 
 
 @dataclass
@@ -41,6 +42,13 @@ def disobedient(seed: int, rule: str) -> History:
     """A phone that breaks one rule, in circumstances that leave no doubt."""
     chance = random.Random(f"{rule} {seed}")
     habits = Draw(chance).plain_phone(rule)
+    return live(seed, habits, plain_plan(chance, habits.servers, habits.length, **BY_RULE[rule].plan))
+
+
+def plain(seed: int) -> History:
+    """A phone that obeys, in the circumstances in which others do not: it must hear nothing but what is weak."""
+    chance = random.Random(f"plain {seed}")
+    habits = Draw(chance).plain_phone()
     return live(seed, habits, plain_plan(chance, habits.servers, habits.length))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 GATED = ("R1", "R2", "R3")
 LATER = ("DNSTTL", "registration", "duration")
@@ -13,7 +14,8 @@ ANY_MODE = ("newRequests", *LATER)
 @dataclass(frozen=True)
 class Wrong:
     """`rule` is what must be said; `does` what the phone (or the server) does; `also` what may be said beside it,
-    because it follows from the wrong (reference-model.md 4, *one request, one finding*)."""
+    because it follows from the wrong (reference-model.md 4, *one request, one finding*); `habits` and `plan` are the
+    circumstances in which it shows."""
 
     rule: str
     does: str
@@ -21,17 +23,21 @@ class Wrong:
     modes: tuple[str, ...] = ANY_MODE
     servers: int = 2
     also: tuple[str, ...] = ()
+    habits: dict[str, Any] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
 
 
 WRONGS = (
     Wrong("signalling-to-unregistered-server", "sends the diverted INVITE without waiting for the 200", GATED),
-    Wrong("registration-without-expiry", "a server grants a binding of no life", also=()),
+    Wrong("registration-without-expiry", "a server grants a binding of no life", plan={"no_life": 0.3}),
     Wrong("signalling-after-expiry", "stops renewing and calls on", ("R2", "R3"),
           also=("overdue-failback",)),
     Wrong("deregistration-at-failover", "takes its binding back from the server that failed", GATED),
     Wrong("unexpected-re-registration", "registers between an INVITE and the same INVITE", ("R0",)),
-    Wrong("signalling-to-failed-server", "goes on with a call through a failed server", ("R2",)),
-    Wrong("accepted-from-failed-server", "takes a call from a failed server", ("R2",)),
+    Wrong("signalling-to-failed-server", "goes on with a call through a failed server", ("R2",),
+          habits={"talk": 300.0, "holds": True, "timeout": 900}),
+    Wrong("accepted-from-failed-server", "takes a call from a failed server", ("R2",),
+          habits={"timeout": 900}, plan={"far_calls": 30.0}),
     Wrong("failover-without-failure", "goes to the next server though its own answers",
           also=("flapping",)),
     Wrong("failover-skipped-server", "passes the next server over", servers=3),
@@ -41,11 +47,14 @@ WRONGS = (
     Wrong("failback-during-call", "comes back while a call is up", ("R2", "R3"), TIMED),
     Wrong("failback-without-registration", "calls through the primary before it registered there", ("R2", "R3"),
           also=("overdue-failback",)),
-    Wrong("failback-probe-registration", "probes the primary by a REGISTER", ("R1",), ("newRequests", *TIMED)),
+    Wrong("failback-probe-registration", "probes the primary by a REGISTER", ("R1",), ("newRequests", *TIMED),
+          habits={"expires": 3600}),
     Wrong("failback-retried-too-often", "tries again and again", ("R2", "R3"), TIMED),
     Wrong("primary-not-tried-first", "stays where it was", modes=("newRequests",)),
     Wrong("secondary-abandoned", "leaves the working server while it tries the primary", ("R2", "R3"), LATER),
-    Wrong("credentials-to-wrong-server", "shows its credentials to another server than asked for them", GATED),
-    Wrong("flapping", "a server that comes and goes makes the line move often"),
+    Wrong("credentials-to-wrong-server", "shows its credentials to another server than asked for them", GATED,
+          plan={"challenges": dict.fromkeys(("10.0.0.1:5060", "10.0.0.2:5060", "10.0.0.3:5060"), 401)}),
+    Wrong("flapping", "a server that comes and goes makes the line move often", modes=("newRequests", "duration"),
+          habits={"calls": 40.0, "timeout": 60, "expires": 120}, plan={"flaps": 60.0}),
 )
 BY_RULE = {wrong.rule: wrong for wrong in WRONGS}
