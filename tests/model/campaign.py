@@ -45,8 +45,8 @@ def accusation(history: History, finding: Finding) -> str:
     def accused(events: list[ModelEvent]) -> bool:
         court = Court(history.profiles)
         court.take(events)
-        return any((one.rule, one.time, one.severity) == (finding.rule, finding.time, finding.severity)
-                   for one in court.faults.findings())
+        wanted = finding.rule, finding.time, finding.severity, finding.observed
+        return any((one.rule, one.time, one.severity, one.observed) == wanted for one in court.faults.findings())
 
     alone = f"  (needs the other lines of the phone, {history.habits.lines} in all)"
     least = shrunk(mine, accused) if accused(mine) else mine
