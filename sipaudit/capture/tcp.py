@@ -16,6 +16,7 @@ from math import inf
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.segments import MODULUS, STALE, Segment
+from sipaudit.capture.starts import asks_for_file, read_request
 from sipaudit.capture.tcp_connections import Content, Half, Pair, Place
 from sipaudit.capture.tcp_contents import Contents
 from sipaudit.capture.tcp_lifecycle import ACK, FIN, RST, SYN, Lifecycle, is_other_connection
@@ -73,7 +74,7 @@ class Streams:
         if half is None:
             half = self._joined(time, capture, flow, flags, payload)
             if half is None:
-                return []
+                return _asked(payload, time, capture, frame, flow) if asks_for_file(payload) else []
         self._table.use(half, flow, time)
         if flags & RST:
             return self._lifecycle.reset(half, Place(0, 0, time, capture, frame), seq, ack, flags)
@@ -171,7 +172,7 @@ class Streams:
             items = self._out_of_order(half, Segment(reassembly.offset(seq), payload, time, capture, frame, cut), seq)
         if pair.foreign:
             self._leave(half)
-            return items
+            return items + _asked(payload, time, capture, frame, half.flow) if asks_for_file(payload) else items
         if items and self._table.opening:
             items = self.moved_on(half.flow.source_host, half.flow.destination, time) + items
         self._table.account(half)
@@ -243,3 +244,9 @@ class Streams:
             self._health[capture].undecoded["tcp-evicted"] += 1
             items.append(Gap(time, capture, frame, half.flow, 0))
         return items
+
+
+def _asked(payload: bytes, time: float, capture: int, frame: int, flow: Flow) -> list[Item]:
+    """What a segment of a foreign connection asks for, if that is a file of a start."""
+    start = read_request(payload, time, capture, frame, flow.source_host, flow.source_mac)
+    return [] if start is None else [start]

@@ -15,8 +15,9 @@ from sipaudit.capture.hep import SIP, HepPacket, parse_hep
 from sipaudit.capture.icmp import transport_error
 from sipaudit.capture.ip import ICMP, ICMP6, TCP, UDP, IpPacket, protocol_stop
 from sipaudit.capture.layers import TRUNCATED, Stop, Tally
+from sipaudit.capture.starts import DHCP_PORTS, TFTP_PORT, read_dhcp, read_tftp
 from sipaudit.capture.tcp import Streams
-from sipaudit.sip.datagram import Datagram, Flow, Item
+from sipaudit.sip.datagram import Datagram, Flow, Item, Start
 from sipaudit.sip.framing import looks_like_sip
 
 HEP_CLOCK = 86_400.0  # seconds by which an agent's clock may be off before we trust the capture's
@@ -87,7 +88,24 @@ class Transports:
             return self._dns(origin, udp, source_port)
         if SIP_PORT in (source_port, destination_port) and not is_keepalive(payload):
             return self._sip(origin, udp)  # damaged beyond recognition: the parser counts it as malformed
-        return udp_stop(source_port, destination_port, payload)
+        return self._named(origin, udp, source_port, destination_port)
+
+    def _named(self, origin: Origin, udp: _Udp, source_port: int, destination_port: int) -> Start | Stop | None:
+        """What a port tells. A client that asks for an address or is given one, or for a file by TFTP, is told of, and
+        counted as well."""
+        start = None
+        if destination_port in DHCP_PORTS and source_port in DHCP_PORTS:
+            start = read_dhcp(udp.payload, origin.time, origin.capture, origin.frame)
+        elif destination_port == TFTP_PORT:
+            client = host(udp.addresses[: len(udp.addresses) // 2])
+            start = read_tftp(udp.payload, origin.time, origin.capture, origin.frame, client, origin.mac.hex() or None)
+        stop = udp_stop(source_port, destination_port, udp.payload)
+        if start is None:
+            return stop
+        if self.repeated(origin, udp.datagram):
+            return None
+        stop.count(self._health[origin.capture])
+        return start
 
     def _sip(self, origin: Origin, udp: _Udp) -> Datagram | None:
         if self.repeated(origin, udp.datagram):

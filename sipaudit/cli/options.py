@@ -44,6 +44,15 @@ SET = _option(
     help="One setting for every line, over the site file, as in the provisioning file: "
     "--set failBack.mode=duration. May be repeated.",
 )
+RULES = _option(
+    "--rules", section=KNOWN, metavar="FILE|DIR", multiple=True, type=click.Path(),
+    help="Rules (YAML) over those that ship: new ones, replacements, or an override: of severity, tolerance and "
+    "thresholds. May be repeated; later over earlier.",
+)
+SUPPRESS = _option(
+    "--suppress", section=KNOWN, metavar="FILE", type=click.Path(),
+    help="Findings that are known and shall not count (YAML): they stay in the output, marked with the reason.",
+)
 EVENT = _option(
     "--event", "events", section=KNOWN, metavar="TEXT", multiple=True,
     help='Something you know to have happened, shown in timelines: "12:03:04 sbc1 stopped". May be repeated.',
@@ -98,8 +107,9 @@ QUIET = _option(
     help="Say less on stderr: errors only.",
 )
 
-JOB = (CAPTURES, SITE, SET, EVENT, ENGINE, FILTER, KEYLOG, FROM, TO, ZONE)
-JOB_FIELDS = ("paths", "site", "settings", "engine", "bpf", "keylog", "start", "end", "zone", "events")
+JOB = (CAPTURES, SITE, SET, RULES, SUPPRESS, EVENT, ENGINE, FILTER, KEYLOG, FROM, TO, ZONE)
+JOB_FIELDS = ("paths", "site", "settings", "engine", "bpf", "keylog", "start", "end", "zone", "events", "rules",
+              "suppress")
 
 
 def _decorated(function: Callable[..., Any], decorators: tuple[Decorator, ...]) -> Callable[..., Any]:

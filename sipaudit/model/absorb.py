@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from sipaudit.model.absorb_marks import challenged, mark_answered, mark_sent, mark_set, offered
 from sipaudit.model.absorb_phone import ALIVE, REDIRECTS, success, tells_failure
 from sipaudit.model.events import (
     Answered,
     Booted,
     EntryChanged,
     ModelEvent,
+    Received,
     Resent,
     Sent,
 )
@@ -24,8 +26,11 @@ from sipaudit.model.timers import UNDECLARED_EARLIEST
 
 BINDINGS_KEPT = 16     # servers kept for one line
 ANSWERS_KEPT = 16      # DNS answers kept for one line
+TRIES_KEPT = 6         # failback tries kept for one stay: the first, and the last of the others
+MOVES_KEPT = 3         # moves kept for one line
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
+DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 
 Stays = tuple[Stay | None, Stay | None, Stay | None]
 
@@ -39,6 +44,8 @@ def absorb_line(line: LineState, phone: PhoneState, event: ModelEvent) -> LineSt
         return _line_answered(line, phone, event)  # type: ignore[arg-type]
     if isinstance(event, Resent):
         return _line_resent(line, event)
+    if isinstance(event, Received):
+        return offered(line, event)
     if isinstance(event, Booted):
         return _line_booted(line, event)
     if isinstance(event, EntryChanged):
@@ -56,9 +63,11 @@ def _line_sent(line: LineState, request: Sent) -> LineState:
         old = line.binding(request.server) or Binding(request.server)
         bindings = _with_binding(bindings, Binding(
             old.server, request, old.granted, old.since, old.refreshes, old.refused, old.left, None, old.late))
-    if stays is line.stays and bindings is line.bindings:
+    failed = mark_sent(line.failed, request) if line.failed else ()
+    if stays is line.stays and bindings is line.bindings and failed == line.failed:
         return line
-    return LineState(stays, bindings, boot, line.answers, line.reordered, line.served)
+    return LineState(stays, bindings, boot, line.answers, line.reordered, line.served, failed, line.challenges,
+                     line.offered)
 
 
 def _line_resent(line: LineState, packet: Resent) -> LineState:
@@ -72,9 +81,26 @@ def _all_touched(line: LineState, packet: Sent) -> Stays:
     """Stays after a send: where the packet went elsewhere than to the working server, or back to it."""
     answered, registered, regained = line.stays
     if _is_at(answered, packet) and _is_at(registered, packet) and _is_at(regained, packet):
-        return line.stays  # the usual case, and the only one that must be cheap
+        if packet.method not in DIALOG_INITIATING or packet.in_dialog:
+            return line.stays  # the usual case, and the only one that must be cheap
+        return _opened(answered, packet), _opened(registered, packet), _opened(regained, packet)
     return (_touched(line, answered, packet, Track.ANSWERED), _touched(line, registered, packet, Track.REGISTERED),
             _touched(line, regained, packet, Track.REGAINED))
+
+
+def _opened(stay: Stay | None, packet: Sent) -> Stay | None:
+    """The stay after a dialog-initiating request to its server: the first that is not the one diverted by the move."""
+    if stay is None or stay.first is None or stay.opened is not None or packet.follows is not None:
+        return stay
+    diverted = any(isinstance(item, Sent) and same_call(item, packet) for item in stay.failed)
+    return stay if diverted else replace(stay, opened=packet)
+
+
+def same_call(one: Sent, other: Sent) -> bool:
+    """Whether two INVITEs are sendings of one call: by Call-ID, or by whom they call (RFC 3263 4.3 allows either)."""
+    if one.method != "INVITE" or other.method != "INVITE":
+        return False
+    return (one.call_id == other.call_id and one.call_id != "") or (one.target == other.target and one.target != "")
 
 
 def _is_at(stay: Stay | None, packet: Sent) -> bool:
@@ -88,7 +114,7 @@ def _opens(packet: Sent, track: Track) -> bool:
         return False
     if packet.method == "REGISTER":
         return track is Track.REGAINED and packet.expires != 0
-    return packet.method in ("INVITE", "SUBSCRIBE", "REFER")
+    return packet.method in DIALOG_INITIATING
 
 
 def _touched(line: LineState, stay: Stay | None, packet: Sent, track: Track) -> Stay | None:
@@ -97,11 +123,14 @@ def _touched(line: LineState, stay: Stay | None, packet: Sent, track: Track) -> 
     if packet.server == stay.server:
         # what belongs to old calls, and keepalives, may go there at any time, while the line is moving too
         aside = packet.in_dialog or packet.method == "CANCEL" or packet.method in KEEPALIVES
+        if packet.method in DIALOG_INITIATING and not packet.in_dialog:
+            stay = _opened(stay, packet) or stay
         return stay if stay.away is None or aside or _may_have_moved(stay) else replace(stay, away=None)
     if stay.away is None:
         stay = replace(stay, away=packet)
-    if stay.tried is None and _opens(packet, track) and not _refreshes(line, packet, track):
-        stay = replace(stay, tried=packet)
+    if _opens(packet, track) and not _refreshes(line, packet, track):
+        tries = stay.tries
+        stay = replace(stay, tries=(*tries[:1], *tries[1:][-TRIES_KEPT + 2:], packet))
     return stay
 
 
@@ -144,13 +173,16 @@ def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> Line
     if success(answer.status):
         stays = _stays_answered(line, phone, answer)
         served = answer if _serves(stays, answer) else served
+    elif answer.status in (401, 407):
+        line = challenged(line, answer)
     elif answer.status not in ALIVE and not tells_failure(answer):
         stays = (_noted(stays[0], answer), *stays[1:])
     if answer.method == "REGISTER":
         return _registered(line, phone, answer, stays, served)
     if stays is line.stays and served is line.served:
         return line
-    return LineState(stays, line.bindings, line.boot, line.answers, line.reordered, served)
+    return LineState(stays, line.bindings, line.boot, line.answers, line.reordered, served, line.failed,
+                     line.challenges, line.offered)
 
 
 def _serves(stays: Stays, answer: Answered) -> bool:
@@ -207,8 +239,10 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
         return _noted(stay, answer) if _regains(line.binding(answer.server), answer) else stay
     if stay is None:
         return Stay(answer.server, answer)
+    moves = (*stay.moves[-MOVES_KEPT + 1:], answer)
     failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
-    return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time)
+    return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
+                moves=moves)
 
 
 def _against(reach: Reach, now: float, earliest: float) -> tuple[Evidence, ...]:
@@ -274,8 +308,13 @@ def _registered(
     if stay is not None and stay.server != answer.server and _is_late(line, phone, stay, answer):
         binding = replace(binding, late=True)
     bindings = _with_binding(line.bindings, binding)
-    bindings = _left(bindings, line.stays[Track.REGAINED], stays[Track.REGAINED])
-    return LineState(stays, bindings, line.boot, line.answers, line.reordered, served)
+    before, after = line.stays[Track.REGAINED], stays[Track.REGAINED]
+    bindings = _left(bindings, before, after)
+    failed = mark_set(line.failed, before, after)
+    if failed:
+        failed = mark_answered(failed, answer)
+    return LineState(stays, bindings, line.boot, line.answers, line.reordered, served, failed, line.challenges,
+                     line.offered)
 
 
 def _granted(binding: Binding, answer: Answered) -> Binding:

@@ -1,20 +1,27 @@
-"""How the state of a phone follows it: failure evidence, by server.  Descriptive and total, as `absorb`."""
+"""How the state of a phone follows it: failure evidence by server, and calls.  Descriptive and total, as `absorb`."""
 
 from __future__ import annotations
+
+from msgspec.structs import replace
 
 from sipaudit.model.events import (
     Answered,
     Booted,
+    CallChanged,
+    Contacted,
+    ContactKind,
     Failed,
     Lost,
     ModelEvent,
+    Resent,
     Sent,
 )
-from sipaudit.model.state import PhoneState, Reach
+from sipaudit.model.state import Call, PhoneState, Reach
 
 WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
 EVIDENCE_KEPT = 8
 REACHES_KEPT = 32      # servers kept for one phone
+CALLS_KEPT = 32        # calls kept for one phone that are not over
 ALIVE = frozenset({401, 407, 423})
 REDIRECTS = range(300, 400)
 
@@ -38,10 +45,16 @@ def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
         return _with_reach(phone, _sent(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
     if kind is Answered:
         return _with_reach(phone, _answered(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
+    if kind is Resent:
+        return _with_reach(phone, _resent(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
     if isinstance(event, Failed):
         return _with_reach(phone, _failed(phone.reach(event.server), event))
+    if isinstance(event, Contacted):
+        return _with_reach(phone, _contacted(phone.reach(event.server), event))
+    if isinstance(event, CallChanged):
+        return _called(phone, event)
     if isinstance(event, Lost):
-        return PhoneState(phone.reaches, event.time)
+        return replace(phone, lost=event.time)
     if isinstance(event, Booted) and not event.possible:
         return PhoneState((), phone.lost)
     return phone
@@ -50,19 +63,43 @@ def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
 def _with_reach(phone: PhoneState, reach: Reach) -> PhoneState:
     reaches = phone.reaches
     if len(reaches) == 1 and reaches[0].server == reach.server:
-        return PhoneState((reach,), phone.lost)
+        return PhoneState((reach,), phone.lost, phone.calls, phone.quiet)
     for index, known in enumerate(reaches):
         if known.server == reach.server:
-            return PhoneState((*reaches[:index], reach, *reaches[index + 1:]), phone.lost)
-    return PhoneState((*reaches[-REACHES_KEPT + 1:], reach), phone.lost)
+            return PhoneState((*reaches[:index], reach, *reaches[index + 1:]), phone.lost, phone.calls, phone.quiet)
+    return PhoneState((*reaches[-REACHES_KEPT + 1:], reach), phone.lost, phone.calls, phone.quiet)
 
 
 def _sent(reach: Reach, request: Sent) -> Reach:
     if request.method == "CANCEL":
-        return reach
+        return replace(reach, touched=request.time)
     # the oldest is kept when there are too many: evidence counts from the first unanswered send
     waiting = reach.waiting if len(reach.waiting) < WAITING_KEPT else reach.waiting[:-1]
-    return Reach(reach.server, (*waiting, request), reach.ringing, reach.hard, reach.doubtful, reach.answered)
+    registering = request if request.method == "REGISTER" and request.expires != 0 else reach.registering
+    return Reach(reach.server, (*waiting, request), reach.ringing, reach.hard, reach.doubtful, reach.answered,
+                 request.time, reach.closed, registering)
+
+
+def _resent(reach: Reach, packet: Resent) -> Reach:
+    return Reach(reach.server, reach.waiting, reach.ringing, reach.hard, reach.doubtful, reach.answered, packet.time,
+                 reach.closed, reach.registering)
+
+
+def _contacted(reach: Reach, contact: Contacted) -> Reach:
+    if contact.kind is ContactKind.CLOSED:
+        return replace(reach, closed=contact.time)
+    return replace(reach, touched=contact.time)
+
+
+def _called(phone: PhoneState, change: CallChanged) -> PhoneState:
+    """A call begins, is up, or is over; one that was never heard of began before the capture."""
+    known = phone.call(change.call)
+    others = tuple(call for call in phone.calls if call.number != change.call)
+    if change.state == "over":
+        return replace(phone, calls=others, quiet=change.time)
+    up = change.time if change.state == "up" else None
+    call = Call(change.call, change.line, change.server, known.began if known else change.time, up)
+    return replace(phone, calls=(*others[-CALLS_KEPT + 1:], call))
 
 
 def _answered(reach: Reach, answer: Answered) -> Reach:
@@ -70,7 +107,8 @@ def _answered(reach: Reach, answer: Answered) -> Reach:
         if answer.method != "INVITE" or answer.transaction in reach.ringing:
             return reach  # F4: a provisional stops no non-INVITE's timer F
         ringing = (*reach.ringing[-WAITING_KEPT:], answer.transaction)
-        return Reach(reach.server, reach.waiting, ringing, reach.hard, reach.doubtful, reach.answered)
+        return Reach(reach.server, reach.waiting, ringing, reach.hard, reach.doubtful, reach.answered, reach.touched,
+                     reach.closed, reach.registering)
     return _finally_answered(reach, answer)
 
 
@@ -88,7 +126,8 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
     if doubt:
         doubtful = (*doubtful[:EVIDENCE_KEPT - 1], answer)
     ringing = tuple(number for number in reach.ringing if number != answer.transaction) if reach.ringing else ()
-    return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer)
+    return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer, reach.touched,
+                 reach.closed, reach.registering)
 
 
 def _settles(answer: Answered, request: Sent, doubt: bool) -> bool:
@@ -107,4 +146,4 @@ def _disproves(answer: Answered, since: float) -> bool:
 
 def _failed(reach: Reach, failure: Failed) -> Reach:
     hard = (*reach.hard[:EVIDENCE_KEPT - 1], failure)
-    return Reach(reach.server, reach.waiting, reach.ringing, hard, reach.doubtful, reach.answered)
+    return replace(reach, hard=hard)

@@ -76,7 +76,7 @@ class Answered(Event, frozen=True, gc=False):
     `sent`: when the request was first sent, None if its beginning is not in the capture.
     REGISTER 2xx: `granted` the expiry in seconds that holds for the phone's own Contact (own Contact's `expires`,
     else the Expires header, else None: nothing said), `own` whether the phone's own Contact is listed (None: no
-    Contact at all), `asked` what the request asked for.
+    Contact at all), `asked` what the request asked for.  `call`: as its request's.
     """
 
     server: str
@@ -89,6 +89,7 @@ class Answered(Event, frozen=True, gc=False):
     own: bool | None = None
     asked: float | None = None
     retry_after: int | None = None
+    call: int | None = None
 
 
 class FailureKind(StrEnum):

@@ -1,74 +1,261 @@
-"""What a phone must not do, as a table of rows.
+"""What a phone must do and must not do, as two tables of rows.
 
-Each row reads: *at* such a request, in these regimes and modes, under these
-conditions, the named clause forbids it.  `reach` are the conditions that bring
-the row into play; `when` are those that condemn.  A condition answers with a
+Each row reads: when the *trigger* happens at such a *place*, in these regimes
+and modes, the conditions of `reach` bring the row into play, and those of
+`when` make it a deviation from the named clause.  A condition answers with a
 `Ground`: a proposition over the readings, or the reason why it cannot be told.
 
-The conditions are in `conditions`, the vocabulary of this table.
+The conditions are in `conditions/`, the vocabulary of these tables.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from msgspec import Struct
 
-from sipaudit.model.conditions import (
-    Condition,
+from sipaudit.model.case import Condition
+from sipaudit.model.conditions.bindings import (
+    granted_nothing,
+    holds_binding_there,
+    no_binding_anywhere,
+    no_binding_there,
+    not_registered_since_left,
+    refreshes_nothing,
+    registered_just_now,
+)
+from sipaudit.model.conditions.calls import (
+    after_a_failed_try,
+    call_is_up,
+    call_lives_there,
+    challenged_elsewhere,
+    credentials_bound,
+    fifth_failed_try,
+    moved_often,
+    no_try_before,
+    not_the_optimized_one,
+    offered_while_failed,
+    primary_untried,
+    registers_on,
+    server_failed,
+    spoken_while_failed,
+    try_fails,
+    try_is_open,
+)
+from sipaudit.model.conditions.failures import (
     after_a_failure,
+    failed_then_moved,
+    no_contact_elsewhere,
+    not_logged_out,
+    not_the_challenger,
+    nothing_against,
+    ran_out_before,
+    served_later,
+    working_server_alive,
+    works_on,
+)
+from sipaudit.model.conditions.requests import (
+    calls_or_registers,
+    deregisters,
+    failback_request,
+    gated_request,
+    moves_on,
+    of_a_call,
+    of_no_call,
+    opens_call,
+    opens_dialog,
+    registers,
+    registration_required,
+)
+from sipaudit.model.conditions.servers import (
+    below_primary,
+    between_untouched,
+    higher_server,
+    list_unchanged,
+    lower_server,
+    order_unchanged,
+    same_entry,
+    several_servers,
+    to_the_primary,
+)
+from sipaudit.model.conditions.timing import (
+    asked_before_due,
     before_renewal,
     before_timeout,
     before_ttl,
-    failback_request,
     first_try,
-    gated_request,
-    higher_server,
-    judgeable,
-    list_unchanged,
-    no_binding_there,
-    no_boot_since,
-    registers,
-    same_entry,
-    still_working,
+    no_leap_ahead,
+    past_due,
+    renews_only_here,
     timer_known,
-    working_server_alive,
+)
+from sipaudit.model.conditions.trust import (
+    judgeable,
+    judgeable_by_anyone,
+    knows_only_signal,
+    no_boot_since,
+    nothing_missing,
+    server_heard,
+    stay_was_seen,
+    still_working,
 )
 from sipaudit.model.observations import Verdict
 from sipaudit.model.settings import Mode, Regime
 
 
+class Trigger(StrEnum):
+    """What brings rows into play."""
+
+    REQUEST = "request"           # the phone starts a request out of any dialog
+    CREDENTIALS = "credentials"   # it answers a challenge
+    DIALOG = "dialog"             # it starts a request inside a dialog
+    ANSWER = "answer"             # a response reaches it
+    REPLY = "reply"               # it answers a request of a server
+    MOVE = "move"                 # an answer has changed its working server
+
+
+class Place(StrEnum):
+    """Where the packet's server stands to the line's working server."""
+
+    HERE = "here"
+    AWAY = "away"
+    ANYWHERE = "anywhere"
+
+
+class About(StrEnum):
+    """Which server a deviation names."""
+
+    PACKET = "packet"     # the other end of the packet
+    PRIMARY = "primary"   # the primary, which was not tried
+    NONE = "none"
+
+
 class Row(Struct, frozen=True):
-    """One prohibition. `expectation` is the name that rules select by, `clause` the requirement it enforces."""
+    """One requirement. `expectation` is the name that rules select by, `clause` the requirement it enforces; a
+    deviation found at a deadline has the deadline's time when `timed`."""
 
     expectation: str
     clause: str
     verdict: Verdict
+    trigger: Trigger
+    place: Place
     regimes: frozenset[Regime]
     modes: frozenset[Mode]
     reach: tuple[Condition, ...]
     when: tuple[Condition, ...]
+    about: About = About.PACKET
+    timed: bool = False
 
 
-ANY_REGIME = frozenset(Regime)
+ALL = frozenset(Regime)
+GATED = frozenset({Regime.R1, Regime.R2, Regime.R3})
+INVALIDATING = frozenset({Regime.R2, Regime.R3})
+R0_R1 = frozenset({Regime.R0, Regime.R1})
+R0, R1, R2 = frozenset({Regime.R0}), frozenset({Regime.R1}), frozenset({Regime.R2})
 ANY_MODE = frozenset(Mode)
+DNSTTL, RENEWAL, DURATION = frozenset({Mode.DNSTTL}), frozenset({Mode.REGISTRATION}), frozenset({Mode.DURATION})
+BY_TIMER = DNSTTL | DURATION
+NEW_REQUESTS = frozenset({Mode.NEW_REQUESTS})
+
 TIMED = (timer_known, working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)
 A_TRY = (failback_request, same_entry, higher_server, first_try)
+OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, nothing_missing, judgeable)
+
+REQUEST, HERE, AWAY, ANYWHERE = Trigger.REQUEST, Place.HERE, Place.AWAY, Place.ANYWHERE
+FORBIDDEN, EARLY, MISSING, UNEXPECTED = Verdict.FORBIDDEN, Verdict.EARLY, Verdict.MISSING, Verdict.UNEXPECTED
 
 MUST_NOT = (
-    Row("signal-before-registration", "F6", Verdict.FORBIDDEN,
-        regimes=frozenset({Regime.R1, Regime.R2, Regime.R3}), modes=ANY_MODE,
-        reach=(gated_request, registers, same_entry, after_a_failure),
+    # -- registration
+    Row("signal-before-registration", "F6", FORBIDDEN, REQUEST, AWAY, GATED, ANY_MODE,
+        reach=(gated_request, registration_required, same_entry, after_a_failure),
         when=(no_binding_there, judgeable)),
-    Row("failback-before-due", "B2", Verdict.EARLY, regimes=ANY_REGIME, modes=frozenset({Mode.DNSTTL}),
-        reach=A_TRY, when=(before_ttl, *TIMED)),
-    Row("failback-before-due", "B3", Verdict.EARLY, regimes=ANY_REGIME, modes=frozenset({Mode.REGISTRATION}),
-        reach=A_TRY, when=(before_renewal, *TIMED)),
-    Row("failback-before-due", "B4", Verdict.EARLY, regimes=ANY_REGIME, modes=frozenset({Mode.DURATION}),
-        reach=A_TRY, when=(before_timeout, *TIMED)),
+    Row("valid-expiry", "F6", UNEXPECTED, Trigger.ANSWER, ANYWHERE, ALL, ANY_MODE,
+        reach=(granted_nothing,), when=(judgeable,)),
+    Row("signal-without-binding", "F6", FORBIDDEN, REQUEST, HERE, INVALIDATING, ANY_MODE,
+        reach=(opens_call, registration_required), when=(no_binding_anywhere, no_boot_since, judgeable)),
+    Row("leave-in-silence", "F8", FORBIDDEN, REQUEST, ANYWHERE, GATED, ANY_MODE,
+        reach=(deregisters, several_servers, failed_then_moved),
+        when=(not_logged_out, works_on, no_boot_since, judgeable)),
+    Row("no-second-registration", "F5", UNEXPECTED, REQUEST, ANYWHERE, R0, ANY_MODE,
+        reach=(opens_call, registered_just_now), when=(several_servers, nothing_missing, judgeable)),
+    Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, ANYWHERE, R2, ANY_MODE,
+        reach=(of_a_call, server_failed), when=(call_lives_there, no_boot_since, knows_only_signal, judgeable)),
+    Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, ANYWHERE, R2, ANY_MODE,
+        reach=(of_no_call, server_failed), when=(no_boot_since, knows_only_signal, judgeable)),
+    Row("silence-to-failed", "F9", FORBIDDEN, REQUEST, ANYWHERE, R2, ANY_MODE,
+        reach=(of_no_call, server_failed), when=(no_boot_since, knows_only_signal, judgeable)),
+    Row("refuse-failed", "F9", FORBIDDEN, Trigger.REPLY, ANYWHERE, R2, ANY_MODE,
+        reach=(offered_while_failed,), when=(no_boot_since, knows_only_signal, judgeable)),
+    Row("refuse-failed", "F9", FORBIDDEN, Trigger.REPLY, ANYWHERE, R2, ANY_MODE,
+        reach=(spoken_while_failed,), when=(no_boot_since, knows_only_signal, judgeable)),
+    # -- failover
+    Row("stay-while-it-works", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
+        reach=(moves_on, same_entry, lower_server, nothing_against),
+        when=(refreshes_nothing, no_try_before, order_unchanged, not_the_challenger, stay_was_seen, no_boot_since,
+              still_working, nothing_missing, judgeable_by_anyone)),
+    Row("next-in-order", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
+        reach=(moves_on, same_entry, lower_server, after_a_failure, between_untouched),
+        when=(refreshes_nothing, order_unchanged, not_the_challenger, stay_was_seen, no_boot_since, still_working,
+              nothing_missing, judgeable_by_anyone)),
+    Row("keep-secondary", "F11", FORBIDDEN, REQUEST, HERE, ALL, ANY_MODE,
+        reach=(deregisters, try_is_open), when=(registers_on, several_servers, no_boot_since, judgeable)),
+    Row("keep-secondary", "F11", FORBIDDEN, REQUEST, AWAY, ALL, ANY_MODE,
+        reach=(moves_on, same_entry, lower_server, nothing_against, after_a_failed_try),
+        when=(refreshes_nothing, order_unchanged, no_boot_since, still_working, nothing_missing, judgeable)),
+    Row("credentials-to-challenger", "F13", FORBIDDEN, Trigger.CREDENTIALS, ANYWHERE, ALL, ANY_MODE,
+        reach=(challenged_elsewhere,), when=(credentials_bound, several_servers, judgeable)),
+    Row("steady", "F11", UNEXPECTED, Trigger.MOVE, ANYWHERE, ALL, ANY_MODE,
+        reach=(moved_often,), when=(judgeable,), about=About.NONE),
+    # -- failback
+    Row("failback-before-due", "B2", EARLY, REQUEST, AWAY, ALL, DNSTTL, reach=A_TRY, when=(before_ttl, *TIMED)),
+    Row("failback-before-due", "B3", EARLY, REQUEST, AWAY, ALL, RENEWAL, reach=A_TRY, when=(before_renewal, *TIMED)),
+    Row("failback-before-due", "B4", EARLY, REQUEST, AWAY, ALL, DURATION, reach=A_TRY, when=(before_timeout, *TIMED)),
+    Row("failback-when-idle", "B5", FORBIDDEN, REQUEST, AWAY, INVALIDATING, BY_TIMER,
+        reach=(registers, same_entry, higher_server, call_is_up),
+        when=(working_server_alive, no_boot_since, list_unchanged, judgeable)),
+    Row("register-before-failback", "B6", FORBIDDEN, REQUEST, AWAY, INVALIDATING, ANY_MODE,
+        reach=(opens_dialog, registration_required, same_entry, higher_server, not_registered_since_left),
+        when=(working_server_alive, no_boot_since, still_working, judgeable)),
+    Row("failback-without-probe", "B7", UNEXPECTED, REQUEST, AWAY, R1, ANY_MODE - RENEWAL,
+        reach=(registers, same_entry, higher_server, to_the_primary, holds_binding_there),
+        when=(working_server_alive, no_boot_since, judgeable)),
+    Row("failback-in-measure", "B5", UNEXPECTED, REQUEST, AWAY, INVALIDATING, BY_TIMER,
+        reach=(same_entry, higher_server, fifth_failed_try),
+        when=(try_fails, working_server_alive, no_boot_since, judgeable)),
 )
 
-EXPECTATIONS = frozenset(row.expectation for row in MUST_NOT)
+MUST = (
+    Row("failover-due", "F2", MISSING, REQUEST, HERE, ALL, ANY_MODE,
+        reach=(calls_or_registers, ran_out_before),
+        when=(several_servers, server_heard, no_contact_elsewhere, nothing_missing, no_boot_since,
+              judgeable_by_anyone)),
+    Row("primary-first", "B1", MISSING, REQUEST, ANYWHERE, ALL, NEW_REQUESTS,
+        reach=(opens_call, several_servers, below_primary, primary_untried),
+        when=(not_the_optimized_one, not_the_challenger, order_unchanged, no_boot_since, nothing_missing, judgeable)),
+    Row("failback-due", "B2", MISSING, REQUEST, HERE, ALL, DNSTTL, about=About.PRIMARY,
+        reach=(opens_call, below_primary, past_due), when=(*OVERDUE, served_later)),
+    Row("failback-due", "B4", MISSING, REQUEST, HERE, ALL, DURATION, about=About.PRIMARY,
+        reach=(opens_call, below_primary, past_due), when=(*OVERDUE, served_later)),
+    Row("failback-due", "B2", MISSING, REQUEST, HERE, INVALIDATING, DNSTTL, about=About.PRIMARY,
+        reach=(registers, below_primary, past_due), when=(*OVERDUE, served_later)),
+    Row("failback-due", "B4", MISSING, REQUEST, HERE, INVALIDATING, DURATION, about=About.PRIMARY,
+        reach=(registers, below_primary, past_due), when=(*OVERDUE, served_later)),
+    Row("failback-due", "B3", MISSING, REQUEST, HERE, INVALIDATING, RENEWAL, about=About.PRIMARY,
+        reach=(registers, below_primary, renews_only_here),
+        when=(first_try, timer_known, no_boot_since, list_unchanged, nothing_missing, judgeable, served_later)),
+    Row("failback-due", "B2", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DNSTTL, about=About.PRIMARY, timed=True,
+        reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
+    Row("failback-due", "B4", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DURATION, about=About.PRIMARY,
+        timed=True, reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
+)
 
-
-def expectations(regime: Regime, mode: Mode) -> tuple[Row, ...]:
-    """The rows in force under a regime and a mode."""
-    return tuple(row for row in MUST_NOT if regime in row.regimes and mode in row.modes)
+ROWS = (*MUST_NOT, *MUST)
+EXPECTATIONS = frozenset(row.expectation for row in ROWS)
+# What rows a trigger brings into play, by expectation; nearly every event finds none.
+BY_TRIGGER: dict[Trigger, dict[str, tuple[Row, ...]]] = {
+    trigger: {
+        name: tuple(row for row in ROWS if row.expectation == name and row.trigger is trigger)
+        for name in sorted({row.expectation for row in ROWS if row.trigger is trigger})
+    }
+    for trigger in Trigger
+}

@@ -87,7 +87,7 @@ class History:
         if before.server != after.server:
             if len(self.moves) < ROWS_KEPT:
                 self.moves.append(_move(before, after, known.profile()))
-        elif after.tried is step.event and isinstance(step.event, Sent) and len(self.tries) < ROWS_KEPT:
+        elif isinstance(step.event, Sent) and before.tries is not after.tries and len(self.tries) < ROWS_KEPT:
             failed = any(evidence(step.phone.reach(before.server), step.event.time, UNDECLARED_EARLIEST))
             if not failed:  # after a failure it is a failover on its way, not a try to return
                 self.tries.append(TrySeen(step.event))

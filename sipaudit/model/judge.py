@@ -7,13 +7,13 @@ and others do not is inconclusive, with the reason; unknown never convicts.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from sipaudit.model.conditions import Case, Ground
-from sipaudit.model.events import Answered, ModelEvent, Resent, Sent
-from sipaudit.model.expectations import EXPECTATIONS, Row, expectations
+from sipaudit.model.case import UNSEEN, Case, Ground
+from sipaudit.model.events import ModelEvent
+from sipaudit.model.expectations import BY_TRIGGER, About, Place, Row, Trigger
 from sipaudit.model.observations import Awaited, Fact, Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, deciding
@@ -21,15 +21,23 @@ from sipaudit.model.settings import LineSettings, Mode, Regime
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.model.values import Assumption, Reason
 
-SKEW = 1.0   # seconds by which the clocks of two captures may differ
-
 REASON_OF = {
     Reading.UNAVAILABLE: Reason.OPEN_CODE,
     Reading.OPEN_CODE: Reason.OPEN_CODE,
     Reading.HALF_RENEWAL: Reason.FIRMWARE_UNKNOWN,
     Reading.BOOT: Reason.POSSIBLE_BOOT,
     Reading.LITERAL: Reason.READINGS_DIFFER,
+    Reading.PHONE_WIDE: Reason.READINGS_DIFFER,
 }
+
+
+class Scene(NamedTuple):
+    """What an event is judged by: the states before it, and what is known of the line."""
+
+    line: LineState
+    phone: PhoneState
+    event: ModelEvent
+    profile: Profile
 
 
 class Trial(Struct, frozen=True):
@@ -48,21 +56,14 @@ class Trial(Struct, frozen=True):
         return self.reason is None and self.holds == ALWAYS
 
 
-def at_stake(line: LineState, event: ModelEvent) -> bool:
-    """Whether any row can apply to `event`: a new request that leaves the working server. False for nearly all."""
-    if type(event) is not Sent or event.in_dialog or event.follows is not None:
-        return False  # a re-send with credentials is the request it repeats
-    server = event.server
-    answered, registered, regained = line.stays
-    return (
-        (answered is not None and answered.server != server) or (registered is not None and registered.server != server)
-        or (regained is not None and regained.server != server)
-    )
+NOT_REACHED = Trial(None, NEVER)
 
 
-def judge(line: LineState, phone: PhoneState, event: Sent, profile: Profile) -> tuple[Observation, ...]:
-    """What a request that is `at_stake` means for the expectations that stand before it."""
-    found = (_observe(name, line, phone, event, profile) for name in sorted(EXPECTATIONS))
+def judge(line: LineState, phone: PhoneState, event: ModelEvent, trigger: Trigger, profile: Profile
+          ) -> tuple[Observation, ...]:
+    """What an event means for the expectations that its trigger brings into play."""
+    scene = Scene(line, phone, event, profile)
+    found = (_observe(rows, scene) for rows in BY_TRIGGER[trigger].values())
     return tuple(observation for observation in found if observation is not None)
 
 
@@ -80,66 +81,83 @@ def possible_modes(settings: LineSettings) -> frozenset[Mode]:
     return frozenset(Mode) if settings.mode is None else frozenset({settings.mode})
 
 
-def _observe(expectation: str, line: LineState, phone: PhoneState, event: Sent,
-             profile: Profile) -> Observation | None:
-    trials = list(_trials(expectation, line, phone, event, profile))
-    reached = [trial for trial in trials if trial.row is not None]
-    if not reached:
+def _observe(rows: tuple[Row, ...], scene: Scene) -> Observation | None:
+    """What one expectation makes of the event, all possible settings taken together; None where none reaches it."""
+    trials = list(_trials(rows, scene))
+    first = next((trial for trial in trials if trial.row is not None), None)
+    if first is None or first.row is None:
         return None
-    first = reached[0]
-    assert first.row is not None
     if all(trial.condemned for trial in trials):
-        return Observation(expectation, first.row.clause, first.row.verdict, event, event.server,
-                           facts=first.facts, assumptions=_all_doubts(trials), proof=first.proof)
+        return _observation(first, first.row, scene, first.row.verdict, None, _all_doubts(trials))
     reason = _why_open(trials)
     if reason is None:
-        return Observation(expectation, first.row.clause, Verdict.CONFORMED, event, event.server)
+        return Observation(first.row.expectation, first.row.clause, Verdict.CONFORMED, scene.event, _server(scene))
     awaited = {trial.awaited for trial in trials if not trial.condemned}
     waits = len(awaited) == 1 and all(trial.holds == ALWAYS for trial in trials)
     one = awaited.pop() if waits else None
-    return Observation(expectation, first.row.clause, Verdict.INCONCLUSIVE, event, event.server, reason, first.facts,
-                       _all_doubts(trials), first.proof, None if one is None else first.row.verdict, one)
+    return _observation(first, first.row, scene, Verdict.INCONCLUSIVE, reason, _all_doubts(trials), one)
 
 
-def settle(waiting: tuple[Observation, ...], event: ModelEvent) -> tuple[Observation, ...]:
-    """The observations that `event` settles: what the phone waited for had not come (reference-model.md 4: raised
-    when the proof comes, at the time of the request)."""
-    if not isinstance(event, Answered | Resent | Sent):
-        return ()
-    return tuple(
-        replace(one, verdict=one.unless, reason=None, unless=None, awaited=None, proof=(*one.proof, event))
-        for one in waiting if one.awaited is not None and one.unless is not None and _shows(event, one, one.awaited)
-    )
+def _observation(trial: Trial, row: Row, scene: Scene, verdict: Verdict, reason: Reason | None,
+                 doubts: tuple[Assumption, ...], awaited: Awaited | None = None) -> Observation:
+    facts = {**trial.facts, "regime": _only(possible_regimes(scene.profile.settings)),
+             "mode": _only(possible_modes(scene.profile.settings))}
+    at = _deadline(trial, scene) if row.timed else None
+    return Observation(row.expectation, row.clause, verdict, scene.event, _about(row, trial, scene), reason, facts,
+                       doubts, trial.proof, None if awaited is None else row.verdict, awaited, at)
 
 
-def _shows(event: Answered | Resent | Sent, one: Observation, awaited: Awaited) -> bool:
-    """Whether the phone was waiting still when the request of `one` was sent. The clocks of two taps differ."""
-    if event.capture != one.event.capture and event.time - one.event.time < SKEW:
-        return False
-    if isinstance(event, Sent):
-        return event.follows == awaited.transaction
-    if event.transaction != awaited.transaction:
-        return False
-    return event.status >= 200 if isinstance(event, Answered) else event.time >= awaited.since
+def _only(possible: frozenset[Regime] | frozenset[Mode]) -> str | None:
+    return str(next(iter(possible))) if len(possible) == 1 else None
 
 
-def _trials(expectation: str, line: LineState, phone: PhoneState, event: Sent, profile: Profile) -> Iterator[Trial]:
-    """One trial for each regime and mode that stays possible; a trial without a row was not reached."""
-    for regime in sorted(possible_regimes(profile.settings)):
-        stay = line.stay(regime)
-        for mode in sorted(possible_modes(profile.settings)):
-            row = next((row for row in expectations(regime, mode) if row.expectation == expectation), None)
-            if row is None or stay is None or stay.server == event.server:
-                yield Trial(None, NEVER)
-            else:
-                yield _try(row, Case(line, phone, event, profile, regime, mode, stay))
+def _about(row: Row, trial: Trial, scene: Scene) -> str:
+    if row.about is About.NONE:
+        return ""
+    return str(trial.facts["primary"]) if row.about is About.PRIMARY and "primary" in trial.facts else _server(scene)
+
+
+def _server(scene: Scene) -> str:
+    return getattr(scene.event, "server", "")
+
+
+def _deadline(trial: Trial, scene: Scene) -> float | None:
+    """The time that had passed when the event showed it."""
+    overdue = trial.facts.get("overdue")
+    return scene.event.time - overdue if isinstance(overdue, float) else None
+
+
+def _trials(rows: tuple[Row, ...], scene: Scene) -> Iterator[Trial]:
+    """One trial for each regime and mode that stays possible: of the first row that the event reaches."""
+    settings = scene.profile.settings
+    modes = sorted(possible_modes(settings))
+    for regime in sorted(possible_regimes(settings)):
+        stay = scene.line.stay(regime) or UNSEEN
+        for mode in modes:
+            case = Case(*scene, regime, mode, stay)
+            tried = (_try(row, case) for row in rows
+                     if regime in row.regimes and mode in row.modes and _is_there(row.place, case))
+            yield next((trial for trial in tried if trial.row is not None), NOT_REACHED)
+
+
+def _is_there(place: Place, case: Case) -> bool:
+    if place is Place.ANYWHERE:
+        return True
+    return case.stay is not UNSEEN and (case.stay.server == getattr(case.event, "server", "")) is (place is Place.HERE)
 
 
 def _try(row: Row, case: Case) -> Trial:
-    reached = [condition(case) for condition in row.reach]
-    if any(ground.holds == NEVER for ground in reached):
-        return Trial(None, NEVER)
-    return _sum(row, [*reached, *(condition(case) for condition in row.when)])
+    grounds: list[Ground] = []
+    for condition in row.reach:
+        ground = condition(case)
+        if ground.holds == NEVER:
+            return NOT_REACHED
+        grounds.append(ground)
+    for condition in row.when:
+        grounds.append(condition(case))
+        if grounds[-1].holds == NEVER:
+            return Trial(row, NEVER)
+    return _sum(row, grounds)
 
 
 def _sum(row: Row, grounds: list[Ground]) -> Trial:
@@ -149,8 +167,10 @@ def _sum(row: Row, grounds: list[Ground]) -> Trial:
     for ground in grounds:
         holds &= ground.holds
         facts.update(ground.facts)
-    opened = [] if holds == NEVER else [ground for ground in grounds if ground.reason is not None]
-    opened.sort(key=lambda ground: ground.awaited is not None)
+    if holds == NEVER:
+        return Trial(row, NEVER)
+    opened = sorted((ground for ground in grounds if ground.reason is not None),
+                    key=lambda ground: ground.awaited is not None)
     reason, awaited = (opened[0].reason, opened[0].awaited) if opened else (None, None)
     proof = tuple(dict.fromkeys(event for ground in grounds for event in ground.proof))
     return Trial(row, holds, reason, awaited, facts,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from math import inf
 
 from msgspec import Struct
 
@@ -18,29 +19,55 @@ class Verdict(StrEnum):
 
     CONFORMED = "conformed"
     EARLY = "early"
+    LATE = "late"
+    MISSING = "missing"
     FORBIDDEN = "forbidden"
+    UNEXPECTED = "unexpected"
     INCONCLUSIVE = "inconclusive"
+
+    @property
+    def deviates(self) -> bool:
+        return self not in (Verdict.CONFORMED, Verdict.INCONCLUSIVE)
+
+
+class Proof(StrEnum):
+    """What a verdict may wait for; `proofs` says what settles each."""
+
+    WAITED = "waited"         # the phone had no final answer yet when it sent the request on trial
+    ANSWERED = "answered"     # the server answers the request on trial
+    REFUSED = "refused"       # the try on trial fails
+    CALL = "call"             # the call was up still
+    SILENCE = "silence"       # the time passes without a contact elsewhere
+    WORKS_ON = "works-on"     # the line works on elsewhere
+    REGISTERS = "registers"   # the line goes on registering
 
 
 class Awaited(Struct, frozen=True, gc=False):
-    """A request without final answer: had it none when another was sent, or does the capture lack it?
+    """What would prove the case: see `Proof`.
 
-    Its answer, its retransmission not before `since`, or its re-send with credentials shows that the phone was waiting
-    still.
+    `since` is from when something counts and `until` when the waiting ends (seconds since the epoch); `transaction`,
+    `server` and `calls` say whose packets count; `seen` is that one half of the proof has come.
     """
 
-    transaction: int
-    since: float
+    proof: Proof
+    transaction: int = 0
+    since: float = -inf
+    until: float = inf
+    server: str = ""
+    calls: tuple[int, ...] = ()
+    seen: bool = False
 
 
 class Observation(Struct, frozen=True):
     """One expectation that an event reached, and the verdict.
 
     `expectation` and `clause` name the row of the table.  INCONCLUSIVE carries
-    its `reason`; EARLY and FORBIDDEN carry `facts` (what a rule's text and CEL
+    its `reason`; a deviation carries `facts` (what a rule's text and CEL
     condition may use), the `assumptions` that are in doubt and the `proof`: the
     events that show it, in order.  `unless` is the verdict that an INCONCLUSIVE
-    one becomes when the phone turns out to have waited for `awaited`.
+    one becomes when what is `awaited` is seen.  `at` is the time of a deadline
+    that passed, None for the event's own.  `server` is empty where the
+    deviation is of no one server.
     """
 
     expectation: str
@@ -54,3 +81,8 @@ class Observation(Struct, frozen=True):
     proof: tuple[ModelEvent, ...] = ()
     unless: Verdict | None = None
     awaited: Awaited | None = None
+    at: float | None = None
+
+    @property
+    def time(self) -> float:
+        return self.event.time if self.at is None else self.at

@@ -30,7 +30,7 @@ class Profile(Struct, frozen=True):
     all (seconds since the epoch), `lossy` whether they lack more packets than
     reference-model.md 4 allows for evidence by absence, `steps` are the
     packets (capture, frame, seconds) at which a capture's clock was set.  `heard` are the
-    servers that were ever seen speaking to the phone.
+    servers that were ever seen speaking to the phone.  `fallback` says that the line has other entries beside this one.
     """
 
     settings: LineSettings
@@ -46,6 +46,7 @@ class Profile(Struct, frozen=True):
     steps: tuple[tuple[int, int, float], ...] = ()
     heard: frozenset[str] = frozenset()
     tolerances: Tolerances = Tolerances()
+    fallback: bool = False
 
 
 def version(firmware: str) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ class Reading(IntEnum):
     HALF_RENEWAL = 2   # old firmware renews at half the granted expiry
     BOOT = 3           # the phone that registered anew after a silence had started
     LITERAL = 4        # an in-dialog 2xx, too, makes a server the working one
+    PHONE_WIDE = 5     # a failed server is failed for the phone: any line's REGISTER there ends it for all
 
 
 WORLDS = 1 << len(Reading)

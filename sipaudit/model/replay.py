@@ -1,4 +1,4 @@
-"""`step` and `replay`: the fold of judging and absorbing over a line's events."""
+"""`step`, `advance` and `replay`: the fold of judging and absorbing over a line's events."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from msgspec import Struct
 
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
-from sipaudit.model.events import ModelEvent, Sent
-from sipaudit.model.judge import at_stake, judge, settle
+from sipaudit.model.events import Answered, ModelEvent
+from sipaudit.model.expectations import Trigger
+from sipaudit.model.judge import judge
 from sipaudit.model.observations import Observation
 from sipaudit.model.profile import Profile
+from sipaudit.model.proofs import hold, pass_time, settle
+from sipaudit.model.stakes import at_stake
 from sipaudit.model.state import LineState, PhoneState
-
-WAITING_KEPT = 8
 
 
 class Step(Struct, frozen=True, gc=False):
@@ -32,26 +33,39 @@ class Step(Struct, frozen=True, gc=False):
     waiting: tuple[Observation, ...] = ()
 
 
-def step(line: LineState, phone: PhoneState, event: ModelEvent, profile: Callable[[], Profile],
-         waiting: tuple[Observation, ...] = ()) -> Step:
+def step(line: LineState, phone: PhoneState, event: ModelEvent, full: Callable[[], Profile],
+         waiting: tuple[Observation, ...] = (), plain: Callable[[], Profile] | None = None) -> Step:
     """Judge `event` by what was known before it, then follow it.
 
-    `profile` is asked for only when something is at stake, which is nearly never.
+    `full` gives the profile, and is asked only when something is at stake, which is nearly never; `plain` the same
+    without what grows while the capture is read.
     """
     observations: tuple[Observation, ...] = ()
     if waiting:
-        observations = settle(waiting, event)
-        if observations:
-            said = {id(one.event) for one in observations}
-            waiting = tuple(one for one in waiting if id(one.event) not in said)
-    if isinstance(event, Sent) and at_stake(line, event):
-        judged = judge(line, phone, event, profile())
-        observations = (*observations, *(one for one in judged if one.awaited is None))
-        waiting = (*waiting, *(one for one in judged if one.awaited is not None))
-        observations = (*observations, *waiting[:-WAITING_KEPT])
-        waiting = waiting[-WAITING_KEPT:]
+        observations, waiting = settle(waiting, event, phone)
+    trigger = at_stake(line, phone, event, plain or full)
+    if trigger is not None:
+        said, waiting = hold(waiting, judge(line, phone, event, trigger, full()))
+        observations = (*observations, *said)
     after = absorb_line(line, phone, event)
+    if after.stays is not line.stays and isinstance(event, Answered) and _moved(line, after):
+        observations = (*observations, *judge(after, phone, event, Trigger.MOVE, full()))
     return Step(event, line, after, absorb_phone(phone, event), observations, waiting)
+
+
+def _moved(before: LineState, after: LineState) -> bool:
+    """Whether the working server has changed, on any track, for the third time or more."""
+    return any(
+        old is not None and new is not None and old.server != new.server and len(new.moves) > 2
+        for old, new in zip(before.stays, after.stays, strict=True)
+    )
+
+
+def advance(waiting: tuple[Observation, ...], phone: PhoneState, now: float
+            ) -> tuple[tuple[Observation, ...], tuple[Observation, ...]]:
+    """Let time pass without an event: what its passing settles, and what waits on. `phone` is the phone's state until
+    `now` (seconds since the epoch); asked again it changes nothing."""
+    return pass_time(waiting, now, phone)
 
 
 def replay(events: Iterable[ModelEvent], profile: Profile) -> Iterator[Step]:

@@ -5,7 +5,8 @@
     agent: VVX_500 4.0.1.13681     model and firmware
 
     0       > P REGISTER           the phone starts a request       (dialog, expires=60, fresh, follows, proves,
-                                                                    emergency, call=1, id=CALL-ID, to=TARGET)
+                                                                    emergency, call=1, id=CALL-ID, to=TARGET,
+                                                                    follows=3: of that transaction)
     0.1     < P 200 REGISTER       a response reaches the phone     (expires=60, own=no, own=none, retry-after=5)
     300     > P INVITE
     300.5   >> P INVITE            ... sends it again
@@ -165,12 +166,18 @@ class _Reader:
         asked = float(options["expires"]) if "expires" in options else 3600.0 if method == "REGISTER" else None
         sent = Sent(
             time, 0, self.frame, 0, 0, server, method, number, in_dialog="dialog" in options, expires=asked,
-            follows=before.transaction if "follows" in options and before else None, fresh="fresh" in options,
+            follows=self._followed(options, before), fresh="fresh" in options,
             emergency="emergency" in options, call=_call(options),
             call_id=options.get("id", ""), target=options.get("to", ""), proves="proves" in options,
         )
         self._remember(sent)
         return sent
+
+    def _followed(self, options: dict[str, str], last: Sent | Received | None) -> int | None:
+        """The transaction that a re-send follows: `follows=3` names it, `follows` is the last of its method there."""
+        if "follows" not in options:
+            return None
+        return int(options["follows"]) if options["follows"] else last.transaction if last else None
 
     def _remember(self, request: Sent | Received) -> None:
         self.last = max(self.last, request.transaction)
@@ -201,6 +208,7 @@ class _Reader:
             sent=sent.time if sent else None, in_dialog=sent.in_dialog if sent else "dialog" in options,
             granted=granted, own=own, asked=asked,
             retry_after=int(options["retry-after"]) if "retry-after" in options else None,
+            call=_call(options) if sent is None else sent.call,
         )
 
     def _received(self, time: float, words: list[str]) -> ModelEvent:

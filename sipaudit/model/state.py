@@ -12,10 +12,11 @@ from enum import IntEnum
 
 from msgspec import Struct
 
-from sipaudit.model.events import Answered, Booted, EntryChanged, Failed, Sent
+from sipaudit.model.events import Answered, Booted, EntryChanged, Failed, Received, Sent
 from sipaudit.model.settings import Regime
 from sipaudit.model.timers import NO_EXPIRY
 
+LONG_AGO = float("-inf")
 
 class Track(IntEnum):
     """The three ways to tell the working server (reference-model.md 1, *working server*)."""
@@ -37,11 +38,12 @@ class Stay(Struct, frozen=True, gc=False):
     between the two; None when the stay was found in progress).  `origin` is the
     server left.  `failed` holds the evidence against `origin` at the move.
     `away` is the first packet to another server since the last send to this
-    one, `tried` the first request that may have been a failback try since, and
+    one, `tries` the requests that may have been failback tries since (the first and the last few), and
     `aside` the last answer of another server meanwhile that moved nothing: a 2xx
     inside a dialog, to a keepalive or an emergency call, or to a request from before
     the stay; in R0 any other that is neither challenge nor failure.
-    `origin_since` is when the stay at `origin` began.
+    `origin_since` is when the stay at `origin` began, `moves` are the answers that made the last moves, this
+    one's last, and `opened` is the first dialog-initiating request sent here since that did not belong to the move.
     """
 
     server: str
@@ -50,14 +52,21 @@ class Stay(Struct, frozen=True, gc=False):
     origin: str | None = None
     failed: tuple[Evidence, ...] = ()
     away: Sent | None = None
-    tried: Sent | None = None
+    tries: tuple[Sent, ...] = ()
     aside: Answered | None = None
     origin_since: float | None = None
+    moves: tuple[Answered, ...] = ()
+    opened: Sent | None = None
 
     @property
     def began(self) -> tuple[float, float] | None:
         """T0 as an interval, None when the arrival was not seen."""
         return None if self.first is None else (self.first.time, self.arrived.time)
+
+    @property
+    def tried(self) -> Sent | None:
+        """The first failback try of the stay."""
+        return self.tries[0] if self.tries else None
 
 
 class Binding(Struct, frozen=True, gc=False):
@@ -101,6 +110,8 @@ class Reach(Struct, frozen=True, gc=False):
     those that had a provisional answer.  `hard`: transport failures.  `doubtful`:
     answers that may count as failures (503, open codes) or that sent the phone
     elsewhere (3xx).  `answered`: the last answer that proves the server alive.
+    `touched`: the last contact, by any request, SYN or lookup.  `closed`: when a connection there last ended.
+    `registering`: the last REGISTER of any line that asked for more than 0.
     """
 
     server: str
@@ -109,16 +120,47 @@ class Reach(Struct, frozen=True, gc=False):
     hard: tuple[Failed, ...] = ()
     doubtful: tuple[Answered, ...] = ()
     answered: Answered | None = None
+    touched: float = LONG_AGO
+    closed: float = LONG_AGO
+    registering: Sent | None = None
+
+
+class Call(Struct, frozen=True, gc=False):
+    """A call of the phone that is not over: `line` may be NO_LINE, `up` is when its 2xx passed (None: it rings)."""
+
+    number: int
+    line: int
+    server: str
+    began: float
+    up: float | None = None
+
+
+class FailedMark(Struct, frozen=True, gc=False):
+    """A server that is *failed* for the line (F9): since the answer that made another the working one, until `tried`,
+    the first REGISTER there that asks for more than 0; `refused` is when that try had failed by an answer."""
+
+    server: str
+    since: Answered
+    tried: Sent | None = None
+    refused: float | None = None
 
 
 Evidence = Sent | Failed | Answered
 
 
 class PhoneState(Struct, frozen=True, gc=False):
-    """What all lines of a phone share: failure evidence by server, and signs that the capture lacks packets."""
+    """What all lines of a phone share: failure evidence by server, signs that the capture lacks packets, and calls.
+
+    `quiet` is when the last call that ended was over.
+    """
 
     reaches: tuple[Reach, ...] = ()
     lost: float | None = None
+    calls: tuple[Call, ...] = ()
+    quiet: float = LONG_AGO
+
+    def call(self, number: int | None) -> Call | None:
+        return next((call for call in self.calls if call.number == number), None)
 
     def reach(self, server: str) -> Reach:
         for reach in self.reaches:
@@ -133,7 +175,8 @@ class LineState(Struct, frozen=True, gc=False):
     `stays` by track, `bindings` by server, `boot` the last possible boot (or
     log-out), `answers` the last DNS answers for the entry, newest last,
     `reordered` the last one that changed its servers or their order, `served` the
-    last 2xx of a working server outside of dialogs.
+    last 2xx of a working server outside of dialogs.  `failed` are the servers that R2 holds for failed (F9),
+    `challenges` the last 401s and 407s, `offered` the INVITEs that arrived from a failed server.
     """
 
     stays: tuple[Stay | None, Stay | None, Stay | None] = (None, None, None)
@@ -142,6 +185,12 @@ class LineState(Struct, frozen=True, gc=False):
     answers: tuple[EntryChanged, ...] = ()
     reordered: EntryChanged | None = None
     served: Answered | None = None
+    failed: tuple[FailedMark, ...] = ()
+    challenges: tuple[Answered, ...] = ()
+    offered: tuple[Received, ...] = ()
+
+    def mark(self, server: str) -> FailedMark | None:
+        return next((mark for mark in self.failed if mark.server == server), None)
 
     def stay(self, regime: Regime) -> Stay | None:
         return self.stays[TRACK_OF[regime]]

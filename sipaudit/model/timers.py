@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sipaudit.model.settings import LineSettings
 
-T1_STEPS = (0.5, 1.0)   # RFC 3261 17.1.2.2: the first retransmissions
+T1 = 0.5                # RFC 3261 17.1.2.2: the first retransmission
+T2_RFC = 4.0            # the cap of the RFC (F2, latest)
 T2_FIELD = 2.0          # the cap seen in the field (F2, earliest)
 UNDECLARED_EARLIEST = 0.1
 DEFAULT_RETRIES = 3
@@ -26,9 +27,22 @@ def earliest_silence(settings: LineSettings) -> float:
     return max(seconds - max(SLACK_MIN, SLACK_SHARE * seconds), UNDECLARED_EARLIEST)
 
 
-def _doubling(count: int) -> float:
-    """The first `count` terms of 0.5, 1, 2, 2, 2 ... summed."""
-    return sum(T1_STEPS[:count]) + T2_FIELD * max(count - len(T1_STEPS), 0)
+def latest_silence(settings: LineSettings) -> float | None:
+    """The longest silence before a phone must count the server as failed (F2, *latest*), without tolerance; None where
+    a setting that decides it is not known."""
+    if settings.number("tcpFastFailover") == 0 and settings.get("transport").value in ("TCPOnly", "TLS"):
+        return SILENCE_MAX
+    interval = settings.number("retryTimeOut")
+    retries = settings.number("retryMaxCount")
+    if interval is None or retries is None:
+        return None
+    count = (retries or DEFAULT_RETRIES) + 1
+    return max(SILENCE_MAX, count * interval / 1000 if interval else _doubling(count, T2_RFC))
+
+
+def _doubling(count: int, cap: float = T2_FIELD) -> float:
+    """The first `count` terms of 0.5, 1, 2 ... summed, none above `cap`."""
+    return sum(min(T1 * 2.0 ** step, cap) for step in range(count))
 
 
 def renewal(expires: float, overlap: int | None) -> float:

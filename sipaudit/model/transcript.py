@@ -40,8 +40,9 @@ class Transcript:
     def _body(self, event: ModelEvent) -> str:
         match event:
             case Sent():
+                follows = self._follows(event)
                 self._open(event)
-                return self._sent(event)
+                return self._sent(event, follows)
             case Resent():
                 return f">> {self.name(event.server)} {event.method}{self._tag(event)}"
             case Answered():
@@ -59,10 +60,17 @@ class Transcript:
             case _:
                 return f"* {self._note(event)}"
 
-    def _sent(self, event: Sent) -> str:
+    def _follows(self, event: Sent) -> str:
+        """What a re-send follows, by its number where that is not the last of its method at its server."""
+        number = self.numbers.get(event.follows or 0)
+        if number is None or self.latest.get((event.server, event.method)) == number:
+            return _flag(event.follows is not None, "follows")
+        return f" follows={number}"
+
+    def _sent(self, event: Sent, follows: str) -> str:
         expires = "" if event.expires is None else f" expires={event.expires:g}"
         flags = _flag(event.in_dialog, "dialog") + _flag(event.fresh, "fresh") + _flag(event.emergency, "emergency")
-        follows = _flag(event.follows is not None, "follows") + _flag(event.proves, "proves")
+        follows += _flag(event.proves, "proves")
         return (f"> {self.name(event.server)} {event.method}{expires}{flags}{follows}{_call(event)}"
                 f"{_word('id', event.call_id)}{_word('to', event.target)}")
 
@@ -72,7 +80,8 @@ class Transcript:
         if event.method == "REGISTER" and 200 <= event.status < 300 and event.own is not True:
             own = " own=no" if event.own is False else " own=none"
         retry = "" if event.retry_after is None else f" retry-after={event.retry_after}"
-        return f"< {self.name(event.server)} {event.status} {event.method}{self._tag(event)}{expires}{own}{retry}"
+        call = _call(event) if event.sent is None else ""  # else its request says so
+        return f"< {self.name(event.server)} {event.status} {event.method}{self._tag(event)}{expires}{own}{retry}{call}"
 
     def _note(self, event: ModelEvent) -> str:
         match event:
@@ -106,7 +115,7 @@ def _flag(said: bool, word: str) -> str:
     return f" {word}" if said else ""
 
 
-def _call(event: Sent | Received | Replied) -> str:
+def _call(event: Sent | Answered | Received | Replied) -> str:
     return "" if event.call is None else f" call={event.call}"
 
 

@@ -224,7 +224,8 @@ class Finding(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """The whole report; `events` are the known events of the site file and the command line."""
+    """The whole report; `events` are the known events of the site file and the command line, `notes` sentences on how
+    it was judged (a severity above that of the rules that ship)."""
 
     schema: str
     generator: str
@@ -236,6 +237,7 @@ class Report(Struct, frozen=True):
     reached: list[Reached]
     incidents: list[dict[str, Any]]
     events: list[KnownEvent]
+    notes: list[str] = []
 
 
 class KnownEvent(Struct, frozen=True):

@@ -18,6 +18,8 @@ LEAP = 16.0               # seconds that one packet can make pass: a leaping clo
 SET_BACK = 60.0           # packets older than this against the newest: the clock was set back
 
 BOOT_SILENCE = 20.0       # reference-model.md 1, *boot*
+START_TAKES = 600.0       # seconds from one sign of a start to the next, and to the first REGISTER
+STARTS_KEPT = 8_192       # devices, and hosts, whose signs are remembered
 MID_LIFE = 32.0           # seconds from a phone's first packet in which what has no beginning is no loss
 
 LINES_UNPROVEN = 16       # lines of a phone shown before they got a 2xx, and of a candidate for a phone

@@ -10,12 +10,15 @@ from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.registry import Registry
 from sipaudit.reconstruct.servers import Entries, EntryState, Servers
+from sipaudit.reconstruct.starts import Starts
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import AGAIN, Transaction, Transactions
 from sipaudit.sip.datagram import Flow, Item
-from sipaudit.sip.message import Request
+from sipaudit.sip.message import Challenge, Request
 
 Sight = tuple[str, str | None]  # source host:port, AOR's user
+
+FIRST: tuple[None, None, bool] = (None, None, False)  # what is said of a request that is no re-send
 
 
 class Memory:
@@ -32,6 +35,7 @@ class Memory:
         self.calls = Calls(self.registry, bounds)
         self.transactions = Transactions(bounds.transactions, bounds.strange_transactions, self._forgotten)
         self.sights: dict[Sight, Line] = {}
+        self.starts = Starts()
         self.emergency = knowledge.emergency
         self.traffic = Traffic()
         self.clock = 0.0
@@ -67,21 +71,22 @@ class Memory:
         if transaction.leg is not None and transaction.method == "INVITE":
             self.calls.given_up(transaction.leg, transaction, self.now)
 
-    def may_ask_again(self, phone: Phone, transaction: Transaction) -> None:
-        """The answer was one after which a phone sends the same again, with CSeq + 1."""
+    def may_ask_again(self, phone: Phone, transaction: Transaction, challenges: tuple[Challenge, ...]) -> None:
+        """The answer was one after which a phone sends the same again, with CSeq + 1; its challenges, if any."""
         if len(phone.again) >= AGAIN_KEPT:
             del phone.again[next(iter(phone.again))]
         phone.again[transaction.call_id] = (
-            transaction.cseq, transaction.method, transaction.number, transaction.leg)
+            transaction.cseq, transaction.method, transaction.number, transaction.leg, challenges)
 
-    def follows(self, phone: Phone, request: Request) -> tuple[int | None, Leg | None]:
-        """The transaction of which this request is the re-send (same Call-ID, next CSeq), and its leg."""
+    def follows(self, phone: Phone, request: Request) -> tuple[int | None, Leg | None, bool]:
+        """The transaction of which this request is the re-send (same Call-ID, next CSeq), its leg, and whether it
+        answers a challenge of that transaction, by its nonce (F13)."""
         again = phone.again.get(request.call_id)
         if again is None or again[0] + 1 != request.cseq.number or again[1] != request.method:
-            return None, None
+            return FIRST
         _asked(phone, request.call_id)
         leg = again[3]
-        return again[2], leg if isinstance(leg, Leg) else None
+        return again[2], leg if isinstance(leg, Leg) else None, _proves(request.credentials, again[4])
 
     # -- roles and servers ---------------------------------------------------------------------------------------
 
@@ -123,7 +128,9 @@ class Memory:
         elif registers and view.declared and not view.lists(host):
             line.strayed = True
         line.flow = flow
-        line.server = view.key(flow.destination, host, flow.destination_port)
+        server = view.key(flow.destination, host, flow.destination_port)
+        if server != line.server:
+            line.server, line.turned = server, item.time
         if all(used.destination != flow.destination or used.transport != flow.transport for _, used in line.routes):
             line.routes = (*line.routes[-ROUTES + 1:], (line.server, flow))
             if line.held is None:
@@ -162,6 +169,14 @@ class Memory:
     def lose(self, phone: Phone, item: Item, why: str) -> None:
         """The capture lacks a packet of this phone."""
         self.registry.emit(phone, None, Lost(item.time, item.capture, item.frame, phone.number, NO_LINE, why))
+
+
+def _proves(credentials: tuple[Challenge, ...], challenges: tuple[Challenge, ...]) -> bool:
+    for given in credentials:
+        for asked in challenges:
+            if given.nonce == asked.nonce != "":
+                return True
+    return False
 
 
 def _asked(phone: Phone, call_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Protocol
 
 from sipaudit.model.events import ModelEvent
@@ -12,7 +13,7 @@ from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.servers import View
 from sipaudit.reconstruct.useragent import Device
 from sipaudit.sip.datagram import Datagram, Flow
-from sipaudit.sip.message import Address, Uri
+from sipaudit.sip.message import Address, Challenge, Uri
 
 Guise = tuple[str | None, int]  # User-Agent, Contact port: what a phone looks like
 
@@ -37,13 +38,13 @@ class Line:
 
     `phone` is the phone's number and `owner` the phone; `heard` the keys of the servers that ever sent to it; `first`
     and `last` when it was seen (seconds as captured); `calls` how many it had.  The rest below `strayed` is
-    reconstruction's own: where it sends to (`flow`, `server`, `routes`), the view it has of its entries, and `held`,
-    the list its events wait in while it is not known to be a phone's.
+    reconstruction's own: where it sends to (`flow`, `server` since `turned`, `routes`), the view it has of its entries,
+    and `held`, the list its events wait in while it is not known to be a phone's.
     """
 
     __slots__ = ("address", "aor", "call_id", "calls", "contact", "contact_host", "contact_port", "contact_user",
                  "cseq", "declaration", "device", "first", "flow", "heard", "held", "identity", "last", "number",
-                 "owner", "phone", "proven", "registered", "revision", "routes", "server", "strayed", "uri",
+                 "owner", "phone", "proven", "registered", "revision", "routes", "server", "strayed", "turned", "uri",
                  "user_agent", "view")
 
     def __init__(self, number: int, owner: Phone, aor: str, identity: LineIdentity, time: float) -> None:
@@ -72,6 +73,7 @@ class Line:
         self.uri: Uri | None = None
         self.flow: Flow | None = None
         self.server = ""
+        self.turned = time
         self.routes: tuple[tuple[str, Flow], ...] = ()
         self.view: View
         self.revision = -1
@@ -112,13 +114,14 @@ class Phone:
     """One device.
 
     `address` is its source address and port as contract.md 3 has it, and never changes; `mac` its MAC if it shows
-    one; `unsure` why its identity is unsure, None when it is not; `first` and `last` when a packet of it was seen;
-    `heard` whether any server was ever seen speaking to it; `encrypted` whether it speaks where nothing can be read.
-    `held` is None once it is known to be a phone.
+    one; `unsure` why its identity is unsure, None when it is not; `first` when it was first heard of, `last` when it
+    last sent, -inf before; `heard` whether any server was ever seen speaking to it; `encrypted` whether it speaks where
+    nothing can be read; `moved` whether it was known at another address before, until its first REGISTER. `held` is
+    None once it is known to be a phone.
     """
 
     __slots__ = ("address", "again", "agent_mac", "call_ids", "capture", "declared", "encrypted", "first", "guises",
-                 "heard", "held", "host", "instance", "last", "lines", "mac", "number", "source", "unsure",
+                 "heard", "held", "host", "instance", "last", "lines", "mac", "moved", "number", "source", "unsure",
                  "user_agent", "vendor")
 
     def __init__(self, number: int, source: Source, address: str, item: Datagram) -> None:
@@ -134,15 +137,17 @@ class Phone:
         self.unsure: str | None = None
         self.declared = False
         self.encrypted = False
+        self.moved = False
         self.heard = False
         self.guises: tuple[Guise, ...] = ()
         self.capture = item.capture
         self.first = item.time
-        self.last = item.time
+        self.last = -inf
         self.lines: list[Line] = []
         self.held: list[ModelEvent] | None = []
         self.call_ids: dict[str, int] = {}   # REGISTER: last CSeq by former Call-ID, the latest few
-        self.again: dict[str, tuple[int, str, int, object]] = {}
+        # By Call-ID what may be sent again: CSeq, method, transaction, leg, challenges
+        self.again: dict[str, tuple[int, str, int, object, tuple[Challenge, ...]]] = {}
 
     @property
     def identity_unsure(self) -> bool:

@@ -24,7 +24,7 @@ from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.servers import Server
 from sipaudit.reconstruct.traffic import Traffic, tally
 from sipaudit.reconstruct.transactions import Transaction
-from sipaudit.sip.datagram import Connection, Datagram, DnsMessage, Gap, Item, TransportError
+from sipaudit.sip.datagram import Connection, Datagram, DnsMessage, Gap, Item, Start, TransportError
 from sipaudit.sip.message import Message, Request, Response
 from sipaudit.sip.parse import parse as parse_message
 
@@ -145,6 +145,8 @@ class Reconstruction:
             self._beside.connection(item)
         elif isinstance(item, Gap):
             self._beside.gap(item)
+        elif isinstance(item, Start):
+            self._memory.starts.take(item)
 
     @property
     def servers(self) -> list[Server]:

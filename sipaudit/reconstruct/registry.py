@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from sipaudit.model.events import NO_LINE, ModelEvent
 from sipaudit.model.settings import DEFAULT_PORTS, LineIdentity
 from sipaudit.reconstruct.bounds import LINES_UNPROVEN, SOURCE_LINES, Bounds
+from sipaudit.reconstruct.devices import Devices
 from sipaudit.reconstruct.identity import SEVERAL, alike, bare, look, narrowed, parted, weak
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone, Source
 from sipaudit.reconstruct.registrations import ALL, port_of
 from sipaudit.reconstruct.servers import Entries
-from sipaudit.reconstruct.useragent import polycom_mac, read_user_agent
+from sipaudit.reconstruct.useragent import read_user_agent
 from sipaudit.sip.datagram import Datagram, Flow, endpoint
 from sipaudit.sip.message import Address, Request, Uri
 from sipaudit.sip.uri import aor as address_of_record
@@ -31,6 +34,7 @@ class Registry:
         self._bounds = bounds
         self._sources: dict[str, Source] = {}
         self._candidates: dict[str, Source] = {}
+        self._devices = Devices(knowledge)
         self._numbers = 0
         self.phones: dict[int, Phone] = {}
         self.lines: dict[int, Line] = {}
@@ -68,6 +72,7 @@ class Registry:
         if self._candidates.pop(source.host, None) is not None:
             self._sources[source.host] = source
         self.phones[phone.number] = phone
+        self._devices.proven(phone)
         held, phone.held = phone.held or [], None
         for line in phone.lines:
             line.held = None
@@ -214,7 +219,7 @@ class Registry:
         elif found.instance is None or found.agent_mac is None:
             found.instance = found.instance or contact.instance
             found.agent_mac = found.agent_mac or device.mac
-            found.mac = found.agent_mac or found.mac
+            self._identify(found, flow)
         return found
 
     def _new_phone(self, source: Source, address: str, instance: str | None, mac: str | None, flow: Flow,
@@ -222,18 +227,23 @@ class Registry:
         self._numbers += 1
         phone = Phone(self._numbers, source, address, item)
         phone.instance, phone.agent_mac = instance, mac
-        link = flow.source_mac if flow.source_host == source.host else None
-        phone.mac = mac or polycom_mac(instance) or polycom_mac(link)
-        phone.declared = self._knowledge.declares_phone(source.host, phone.mac)
         candidates = [other for other in source.phones if other.held is not None]
         if len(candidates) >= LINES_UNPROVEN:
             source.phones.remove(candidates[0])
             source.by_user = None
             self.evicted += 1
         source.phones.append(phone)
-        if phone.declared:
-            self._show_phone(phone)
+        self._identify(phone, flow)
         return phone
+
+    def _identify(self, phone: Phone, flow: Flow) -> None:
+        """Take in who the phone shows to be; the site file's items may then match its lines by its MAC."""
+        if self._devices.identify(phone, flow):
+            for line in phone.lines:
+                line.identity = replace(line.identity, mac=phone.mac)
+                self._declare(line)
+        if phone.declared and phone.held is not None:
+            self._show_phone(phone)
 
     # -- lines ---------------------------------------------------------------------------------------------------
 

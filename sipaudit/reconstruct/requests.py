@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from sipaudit.model.events import NO_LINE, Booted, Received, Resent, Sent
 from sipaudit.reconstruct.bounds import BOOT_SILENCE, KEPT_CALL_IDS
 from sipaudit.reconstruct.dialogs import CALL_METHODS, DIALOG_METHODS, CallState, Leg
-from sipaudit.reconstruct.memory import Memory
+from sipaudit.reconstruct.memory import FIRST, Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import asked_expiry, own_contact
+from sipaudit.reconstruct.starts import heads
 from sipaudit.reconstruct.transactions import Key, Transaction, of_request, transaction_key
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Request, Uri
@@ -67,7 +70,7 @@ class Requests:
         if flow is not line.flow or line.revision != line.view.revision:
             memory.use(line, flow, item, registers=True)
         server = line.server
-        follows = memory.follows(phone, request)[0] if phone.again else None
+        follows, _, proves = memory.follows(phone, request) if phone.again else FIRST
         fresh = call_id != line.call_id and self._is_unused(call_id, phone, line, item)
         if not fresh and cseq > line.cseq + 1:
             memory.lose(phone, item, "a jump in CSeq")
@@ -81,7 +84,7 @@ class Requests:
         phone.last = line.last = time
         event = Sent(
             time, item.capture, item.frame, phone.number, line.number, server, "REGISTER", number, False, asked,
-            follows, fresh,
+            follows, fresh, False, None, call_id, "", proves,
         )
         if line.held is None:
             memory.transactions.add(transaction, known=True)
@@ -104,11 +107,18 @@ class Requests:
             return False
         if len(call_ids) > KEPT_CALL_IDS + len(phone.lines):
             del call_ids[next(iter(call_ids))]
-        if item.time - phone.last >= BOOT_SILENCE and _heads(line):
+        if item.time - phone.last >= BOOT_SILENCE and (phone.moved or heads(line)):
             # It may have started anew (reference-model.md 1, *boot*): after a silence, and to the head of its list.
-            self._memory.registry.emit(phone, None, Booted(
-                item.time, item.capture, item.frame, phone.number, NO_LINE, True))
+            self._started(phone, line, item)
         return True
+
+    def _started(self, phone: Phone, line: Line, item: Datagram) -> None:
+        """The phone may have started, and has if that was seen; of one never seen before only the latter is news."""
+        seen = self._memory.starts.ends(phone, line, item.time)
+        if seen or phone.last > -inf or phone.moved:
+            phone.moved = False
+            self._memory.registry.emit(phone, None, Booted(
+                item.time, item.capture, item.frame, phone.number, NO_LINE, not seen))
 
     def _place(self, item: Datagram, request: Request, uri: Uri, contact: Address | None) -> Line | None:
         """The line of a request by a phone, the long way; remembered when it is a phone's."""
@@ -170,7 +180,7 @@ class Requests:
         """A phone starts a request."""
         memory, phone, flow, method = self._memory, line.owner, item.flow, request.method
         memory.use(line, flow, item)
-        follows, before = memory.follows(phone, request) if phone.again else (None, None)
+        follows, before, proves = memory.follows(phone, request) if phone.again else FIRST
         leg = leg or before or self._leg_for(request, phone, line, request.from_.tag, line.server,
                                                (flow.source, flow.destination_host))
         transaction = self._new(item, request, key, phone, line, line.server, leg, from_phone=True)
@@ -182,6 +192,7 @@ class Requests:
         memory.registry.emit(phone, line, Sent(
             item.time, item.capture, item.frame, phone.number, line.number, line.server, method, transaction.number,
             transaction.in_dialog, transaction.asked, follows, False, self._calls_for_help(request), transaction.call,
+            request.call_id, _target(request), proves,
         ))
         self._follow(transaction, request, item)
         return transaction
@@ -294,12 +305,12 @@ class Requests:
         return leg
 
 
-def _heads(line: Line) -> bool:
-    """Whether the line's server is at the head of its list; a list that is not known has no head to speak against."""
-    if not line.view.states:
-        return True
-    for entry in line.entries:
-        priority = entry.priority(line.server)
-        if priority is not None:
-            return priority == min(server.priority for server in entry.servers)
-    return False
+def _target(request: Request) -> str:
+    """Who an INVITE that opens a dialog is for, as one text to compare: alike in all that a phone sends for one call.
+
+    The host of the Request-URI is left out: it may be the server's own, which differs when the INVITE is diverted.
+    """
+    if request.method != "INVITE" or request.to.tag is not None:
+        return ""
+    to = request.to.uri
+    return f"{to.user or ''}@{to.host} {request.uri.user or ''}"

@@ -84,13 +84,14 @@ class Responses:
         event = Answered(
             item.time, item.capture, item.frame, phone.number, line.number, server, method, transaction.number, status,
             transaction.time, transaction.in_dialog, granted, own, transaction.asked, response.retry_after,
+            None if transaction.leg is None else transaction.leg.number,
         )
         if line.held is None:
             memory.registry.out.append(event)
         else:
             memory.registry.emit(phone, line, event)
         if status in AGAIN:
-            memory.may_ask_again(phone, transaction)
+            memory.may_ask_again(phone, transaction, response.challenges)
             if method == "INVITE" and status in CHALLENGES:
                 memory.relays_calls(transaction.flow.destination, transaction.flow.destination_host)
         if transaction.leg is not None:

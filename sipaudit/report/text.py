@@ -37,7 +37,7 @@ def _verdict(screen: Screen, report: Report) -> None:
 
 
 def verdict(report: Report) -> list[str]:
-    """What the report says, in one to five sentences."""
+    """What the report says, in a few sentences."""
     messages = sum(capture.sip_messages for capture in report.captures)
     if not messages:
         return [_no_sip(report)]
@@ -49,6 +49,7 @@ def verdict(report: Report) -> list[str]:
         said.append("Moves between servers: " + ", ".join(f"{count} {kind}" for kind, count in sorted(moves.items()))
                     + ".")
     said.append(_finding_counts(report.findings))
+    said += report.notes
     open_checks = sum(row.count for row in report.inconclusive)
     if open_checks:
         said.append(f"{_count(open_checks, 'check')} could not be decided, see below why.")
@@ -72,11 +73,13 @@ def _no_sip(report: Report) -> str:
 
 def _finding_counts(findings: list[Finding]) -> str:
     counted = Counter(finding.severity for finding in findings if finding.suppressed is None)
-    if not counted:
+    suppressed = len(findings) - counted.total()
+    if not findings:
         return "No deviation was found."
     parts = [_count(counted[severity], str(severity) + " finding") for severity in reversed(Severity)
              if counted[severity]]
-    return "Deviations: " + ", ".join(parts) + "."
+    besides = f" Suppressed and not counted: {suppressed}." if suppressed else ""
+    return "Deviations: " + (", ".join(parts) or "none that counts") + "." + besides
 
 
 def _count(number: int, noun: str) -> str:
@@ -87,7 +90,7 @@ def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
     if not report.findings:
         return
     screen.title("Findings")
-    worst = sorted(report.findings, key=lambda finding: -finding.severity.rank)
+    worst = sorted(report.findings, key=lambda finding: (finding.suppressed is not None, -finding.severity.rank))
     for finding in worst[:FINDINGS_SHOWN]:
         _finding(screen, finding, clock)
     if len(worst) > FINDINGS_SHOWN:

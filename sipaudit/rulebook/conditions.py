@@ -6,11 +6,9 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-Fact = int | float | str | None
-# What every observation offers to a condition or a text, beside the names of the line's settings.
-FACTS = frozenset({
-    "clause", "server", "method", "working", "silent", "registered", "elapsed", "earliest", "timeout", "ttl", "expires",
-})
+from sipaudit.model.observations import Fact
+from sipaudit.rulebook.facts import FACTS
+
 SAFE_FUNCTIONS = frozenset({"size", "has", "contains", "startsWith", "endsWith", "matches", "int", "double", "string"})
 
 
@@ -29,10 +27,10 @@ class Condition:
         self.text = text
         self._compiled: tuple[Any, tuple[str, ...]] | None = None
 
-    def check(self) -> None:
-        """Raise ConditionError unless the expression compiles and names only what observations have."""
+    def check(self, known: Iterable[str] = FACTS) -> None:
+        """Raise ConditionError unless the expression compiles and names only what is `known`."""
         program, names = self._program()
-        _refuse_foreign(names, FACTS, "name")
+        _refuse_foreign(names, frozenset(known), "name")
         functions = (name for name in program.references()["functions"] if name[0].isalpha())
         _refuse_foreign(functions, SAFE_FUNCTIONS, "function")
 

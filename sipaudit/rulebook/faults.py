@@ -10,14 +10,16 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sipaudit.model.conditions import LOSS_REACH
+from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Lost, ModelEvent
 from sipaudit.model.observations import Fact, Observation, Verdict
 from sipaudit.model.replay import Step
 from sipaudit.model.settings import LineSettings
-from sipaudit.model.values import Assumption, Confidence, Finding, Frame, Reason, moment
+from sipaudit.model.values import Assumption, Confidence, Finding, Frame, Reason, Severity, moment
+from sipaudit.rulebook.facts import SECONDS, SERVERS
+from sipaudit.rulebook.repetition import Repetitions
 from sipaudit.rulebook.rules import Rule, Wording
-from sipaudit.rulebook.wording import SECONDS, fill
+from sipaudit.rulebook.wording import fill
 
 EVIDENCE_KEPT = 20
 # Of several rules that one request breaks, the first here is the finding; the others stand in its `also`.
@@ -36,20 +38,27 @@ class Subject(Protocol):
     @property
     def phone(self) -> str: ...
     @property
+    def entry(self) -> str | None: ...
+    @property
     def settings(self) -> LineSettings: ...
     def server(self, key: str) -> str: ...
     def frame(self, event: ModelEvent) -> Frame: ...
 
 
 class Fault(Struct):
-    """A finding in the making: the first condemning observation, and what joined it since."""
+    """A finding in the making: the observation that it tells of, and what joined it since.
+
+    `grade` is the severity of that observation by its own facts, `severity` what repetitions made of it.
+    """
 
     rule: Rule
     subject: Subject
-    first: Observation
+    told: Observation
+    grade: Severity
+    severity: Severity
     also: tuple[str, ...]
     evidence: dict[tuple[str, int | None], Frame]
-    times: int = 1
+    times: int = 0
 
 
 class Checks:
@@ -66,37 +75,44 @@ class Faults:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.by_expectation: dict[str, list[Rule]] = {}
         for rule in rules:
-            self.by_expectation.setdefault(rule.expectation, []).append(rule)
+            for expectation in sorted(rule.expectations):
+                self.by_expectation.setdefault(expectation, []).append(rule)
         self.done: list[Fault] = []
         self.of_phone: dict[int, list[Fault]] = {}
-        self.open: dict[tuple[str, str, str], Fault] = {}
+        self.open: dict[tuple[str, str], dict[str, Fault]] = {}
         self.checks: dict[tuple[str, str], Checks] = {}
+        self._repetitions = Repetitions()
 
     def take(self, step: Step, subject: Subject) -> None:
         """Take in what one step of a line observed."""
-        for _, observations in groupby(step.observations, lambda observation: id(observation.event)):
-            self.judge(observations, subject)
+        self.judge_all(step.observations, subject)
         if self.open and rearms(step):
-            for rules in self.by_expectation.values():
-                for rule in rules:
-                    self.open.pop((rule.id, subject.line, subject.phone), None)
+            self.open.pop((subject.line, subject.phone), None)
+
+    def judge_all(self, observations: Iterable[Observation], subject: Subject) -> None:
+        """Take in observations, those of one event together: one request makes one finding."""
+        for _, of_event in groupby(observations, lambda observation: id(observation.event)):
+            self.judge(of_event, subject)
 
     def doubt(self, lost: Lost) -> None:
         """The capture turns out to lack a packet of this phone: what was said of it just before is likely only
         (reference-model.md 4, `capture-complete`)."""
         for fault in reversed(self.of_phone.get(lost.phone, ())):
-            if lost.time - fault.first.event.time > LOSS_REACH:
+            if lost.time - fault.told.event.time > LOSS_REACH:
                 return
-            doubts = {*fault.first.assumptions, Assumption.CAPTURE_COMPLETE}
-            fault.first = replace(fault.first, assumptions=tuple(doubt for doubt in Assumption if doubt in doubts))
+            doubts = {*fault.told.assumptions, Assumption.CAPTURE_COMPLETE}
+            fault.told = replace(fault.told, assumptions=tuple(doubt for doubt in Assumption if doubt in doubts))
 
     def judge(self, observations: Iterable[Observation], subject: Subject) -> None:
-        """Take in observations of one event."""
-        broken = [pair for observation in observations for pair in self._broken(observation, subject)]
-        if broken:
-            broken.sort(key=lambda pair: ONE_REQUEST.index(pair[0].id) if pair[0].id in ONE_REQUEST else -1)
-            (rule, observation), also = broken[0], tuple(rule.id for rule, _ in broken[1:])
-            self._add(rule, observation, also, subject)
+        """Take in observations of one event: of the rules of one request the first is the finding, others stand beside.
+        """
+        broken: dict[str, tuple[Rule, Observation]] = {}
+        for rule, observation in (pair for one in observations for pair in self._broken(one, subject)):
+            broken.setdefault(rule.id, (rule, observation))
+        listed = [name for name in ONE_REQUEST if name in broken]
+        for name, (rule, observation) in broken.items():
+            if name not in listed[1:]:
+                self._add(rule, observation, tuple(listed[1:]) if name in listed else (), subject)
 
     def _broken(self, observation: Observation, subject: Subject) -> Iterable[tuple[Rule, Observation]]:
         checks = self.checks.setdefault((subject.line, subject.phone), Checks())
@@ -108,23 +124,36 @@ class Faults:
                 yield rule, observation
 
     def _add(self, rule: Rule, observation: Observation, also: tuple[str, ...], subject: Subject) -> None:
-        key = (rule.id, subject.line, subject.phone)
-        fault = self.open.get(key)
-        if fault is None:
-            fault = Fault(rule, subject, observation, also, {})
-            self.open[key] = fault
-            self.done.append(fault)
-            self.of_phone.setdefault(observation.event.phone, []).append(fault)
-        else:
-            fault.times += 1
+        grade = rule.severity_of(_facts(observation)) if rule.severities else rule.severity
+        fault = self._fault(rule, observation, grade, also, subject)
+        reached = self._repetitions.severity(rule, observation.event.time, subject)
+        fault.severity = max(fault.severity, grade, reached or grade, key=lambda severity: severity.rank)
+        fault.times += 1
         for event in (*observation.proof, observation.event):
             if len(fault.evidence) < EVIDENCE_KEPT:
                 frame = subject.frame(event)
                 fault.evidence.setdefault((frame.capture, frame.frame), frame)
 
+    def _fault(self, rule: Rule, observation: Observation, grade: Severity, also: tuple[str, ...],
+               subject: Subject) -> Fault:
+        """The open fault that the observation joins, or a new one. The worst observation is the one it tells of: an
+        error must not pass for the info that came before it."""
+        of_line = self.open.setdefault((subject.line, subject.phone), {})
+        of_phone = self.of_phone.setdefault(observation.event.phone, [])
+        fault = of_line.get(rule.id)
+        if fault is None:
+            fault = of_line[rule.id] = Fault(rule, subject, observation, grade, grade, also, {})
+            self.done.append(fault)
+            of_phone.append(fault)
+        elif grade.rank > fault.grade.rank:
+            fault.told, fault.grade, fault.also = observation, grade, also
+            of_phone.remove(fault)  # it stands in the order of what it tells of
+            of_phone.append(fault)
+        return fault
+
     def findings(self, wanted: Callable[[ModelEvent], bool] = lambda _: True) -> list[Finding]:
         """The findings whose condemning event is `wanted`, numbered by (time, line, phone, rule)."""
-        found = [_finding(fault) for fault in self.done if wanted(fault.first.event)]
+        found = [_finding(fault) for fault in self.done if wanted(fault.told.event)]
         found.sort(key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
         return [_numbered(finding, number) for number, finding in enumerate(found, 1)]
 
@@ -155,20 +184,25 @@ def _wording(rule: Rule, facts: dict[str, Fact]) -> Wording:
 
 
 def _finding(fault: Fault) -> Finding:
-    observation, subject = fault.first, fault.subject
+    observation, subject = fault.told, fault.subject
     facts = _facts(observation)
-    shown = {**facts, **{key: subject.server(str(facts[key])) for key in ("server", "working") if facts.get(key)}}
+    shown = {**facts, **{key: _servers(str(facts[key]), subject) for key in SERVERS if facts.get(key)}}
     wording = _wording(fault.rule, facts)
     evidence = sorted(fault.evidence.values(), key=lambda frame: (frame.time, frame.frame or 0))
     return Finding(
-        id="", rule=fault.rule.id, severity=fault.rule.severity, confidence=_confidence(observation.assumptions),
-        line=subject.line, phone=subject.phone, server=subject.server(observation.server),
-        time=moment(observation.event.time), expected=fill(wording.expected, shown, subject.settings),
+        id="", rule=fault.rule.id, severity=fault.severity, confidence=_confidence(observation.assumptions),
+        line=subject.line, phone=subject.phone,
+        server=subject.server(observation.server) if observation.server else None,
+        time=moment(observation.time), expected=fill(wording.expected, shown, subject.settings),
         observed=fill(wording.observed, shown, subject.settings), basis=[observation.clause],
         facts=_report_facts(shown, fault.times), assumptions=list(observation.assumptions), also=list(fault.also),
         cause=None, incident=None, suppressed=None,
         wireshark=_display_filter(evidence, subject.frame(observation.event).capture), evidence=evidence,
     )
+
+
+def _servers(keys: str, subject: Subject) -> str:
+    return ", ".join(subject.server(key) for key in keys.split())
 
 
 def _confidence(assumptions: tuple[Assumption, ...]) -> Confidence:

@@ -1,190 +1,230 @@
-"""Reading rule packs.  The keys of a rule file stand in a fixed order; all errors of a pack are raised together,
-each with file and line."""
+"""Reading rule packs: the one that ships, and what `--rules` lays over it.
+
+All errors of a pack are raised together, each with file and line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from sipaudit.errors import InputError, InputErrors
-from sipaudit.model.expectations import EXPECTATIONS
-from sipaudit.model.observations import Verdict
-from sipaudit.model.values import Severity
-from sipaudit.rulebook.conditions import Condition, ConditionError, nearest
-from sipaudit.rulebook.rules import Rule, Wording
-from sipaudit.rulebook.wording import unknown_names
-from sipaudit.yamlfile.problems import Problems
-from sipaudit.yamlfile.tree import Mapping, Node, Scalar, Sequence, read_tree
+from msgspec import Struct
 
-KEYS = ("id", "title", "severity", "basis", "on", "when", "message", "documentation")
-OPTIONAL = frozenset({"when"})
-MESSAGE_KEYS = frozenset({"when", "expected", "observed"})
-DOCUMENTATION_KEYS = ("what", "why", "false_positives", "misses", "fix")
+from sipaudit.errors import InputError, InputErrors
+from sipaudit.rulebook.fields import Fields
+from sipaudit.rulebook.incident_file import read_incident
+from sipaudit.rulebook.overrides import Override, read_overrides
+from sipaudit.rulebook.rule_file import RuleFile
+from sipaudit.rulebook.rules import REPLAYED, Group, IncidentKind, Rule, RulePack
+from sipaudit.yamlfile import tree
+from sipaudit.yamlfile.problems import Problems
+from sipaudit.yamlfile.wording import suggestion
+
 TEST_SUFFIX = ".test.yaml"
+PACK = "ea66546"
 
 
 def pack_folder() -> Path:
     """Where the rules that ship with the program lie: inside the wheel, in a checkout beside the package."""
     package = Path(__file__).resolve().parent.parent
     inside = package / "rules"
-    return inside if inside.is_dir() else package.parent / "rules"
+    return (inside if inside.is_dir() else package.parent / "rules") / PACK
 
 
-def load_pack(folder: Path | None = None) -> tuple[Rule, ...]:
-    """All rules below `folder` (default: those that ship), by id. Raises InputErrors with every fault found.
+def load_pack(extra: Iterable[str | Path] = (), folder: Path | None = None) -> RulePack:
+    """The rules of `folder` (default: those that ship), and over them each file or folder of `extra` in turn.
 
-    Conditions of a folder that was named are checked now, so that a typing error cannot hide until an outage; those
-    of the pack that ships were checked by its tests.
+    Raises InputErrors with every fault found. Conditions are checked now but for those of the pack that ships, which
+    its tests have checked: so no typing error can hide until an outage.
     """
-    top = folder or pack_folder()
-    files = sorted(path for path in top.rglob("*.yaml") if not path.name.endswith(TEST_SUFFIX))
-    if not files:
-        raise InputError("no rule files here", fix="reinstall sipaudit: its rules are missing", file=str(top))
-    rules: dict[str, Rule] = {}
-    errors: list[InputError] = []
-    for path in files:
-        try:
-            rule = read_rule(path, check=folder is not None)
-        except InputErrors as error:
-            errors += error.errors
-            continue
-        if rule.id in rules:
-            errors.append(InputError(f"the rule {rule.id!r} stands in {rules[rule.id].file}, too",
-                                     fix="give one of them another id", file=str(path)))
-        rules[rule.id] = rule
-    if errors:
-        raise InputErrors(errors)
-    return tuple(rules[name] for name in sorted(rules))
+    loader = Loader()
+    loader.pack(folder or pack_folder(), check=folder is not None)
+    for named in extra:
+        loader.add(Path(named))
+    return loader.done()
 
 
-def read_rule(path: Path, *, check: bool = True) -> Rule:
-    """One rule file; `check` compiles its conditions at once. Raises InputErrors."""
-    problems = Problems(str(path))
-    root = read_tree(path.read_bytes(), problems)
-    if not isinstance(root, Mapping):
-        problems.stop(1, "a rule file holds a mapping", "begin it with `id:`")
-    rule = _Parser(path, problems, check).rule(root)
-    problems.raise_any()
-    return rule
+def rule_files(folder: Path) -> list[Path]:
+    """The rule files below a folder, without their tests."""
+    return sorted(path for path in folder.rglob("*.yaml") if not path.name.endswith(TEST_SUFFIX))
 
 
-class _Parser:
-    """Turns the tree of one file into a Rule and gathers what is wrong with it."""
+class Taken(Struct, frozen=True):
+    """A file that was laid over the pack: what it holds in words, and its rule when it is one that is replayed."""
 
-    def __init__(self, path: Path, problems: Problems, check: bool) -> None:
-        self.path = path
-        self.check = check
-        self.problems = problems
+    file: str
+    what: str
+    rule: Rule | None = None
 
-    def rule(self, root: Mapping) -> Rule:
-        self._keys(root, KEYS, OPTIONAL)
-        on = self._mapping(root, "on")
-        return Rule(
-            id=self._id(root), title=self._text(root, "title"), severity=self._severity(root),
-            basis=tuple(self._texts(root, "basis")), expectation=self._expectation(on), verdicts=self._verdicts(on),
-            when=self._condition(root), message=tuple(self._wordings(root)),
-            documentation=self._documentation(root), file=str(self.path),
+
+class Loader:
+    """Gathers rules by id, later ones over earlier ones, and every error on the way."""
+
+    def __init__(self) -> None:
+        self.errors: list[InputError] = []
+        self.taken: list[Taken] = []
+        self._rules: dict[str, Rule] = {}
+        self._kinds: dict[str, IncidentKind] = {}
+        self._shipped: dict[str, Rule] = {}
+        self._disabled: set[str] = set()
+        self._changed: dict[str, str] = {}
+
+    def pack(self, folder: Path, *, check: bool) -> None:
+        """The pack below all: its folders are the groups, and no id stands in it twice."""
+        files = rule_files(folder)
+        if not files:
+            raise InputError("no rule files here", fix="reinstall sipaudit: its rules are missing", file=str(folder))
+        for path in files:
+            with collecting(self.errors):
+                self._take_new(path, read_file(path, check=check))
+        self._shipped = dict(self._rules)
+
+    def _take_new(self, path: Path, fields: Fields) -> None:
+        read = read_rule(path, fields)
+        rules: Mapping[str, Rule | IncidentKind] = self._rules
+        known = self._kinds if isinstance(read, IncidentKind) else rules
+        if read.id and read.id != path.stem:
+            fields.problems.add(fields.line("id"), f"the id {read.id!r} is not the file's name", "rename one of them")
+        if read.id in known:
+            fields.problems.add(fields.line("id"), f"the rule {read.id!r} stands in {known[read.id].file}, too",
+                                "give one of them another id")
+        self._keep(read)
+        fields.problems.raise_any()
+
+    def _keep(self, read: Rule | IncidentKind) -> None:
+        if isinstance(read, IncidentKind):
+            self._kinds[read.id] = read
+        else:
+            self._rules[read.id] = read
+
+    def add(self, named: Path) -> None:
+        """One `--rules`: the rules of a file or folder first, then its overrides."""
+        files = rule_files(named) if named.is_dir() else [named]
+        if not files:
+            self.errors.append(InputError("no rule files here", fix="name a .yaml file, or a folder with some",
+                                          file=str(named)))
+        overrides: list[tuple[Path, Fields]] = []
+        for path in files:
+            with collecting(self.errors):
+                fields = read_file(path)
+                if "override" in fields.node.items:
+                    overrides.append((path, fields))
+                else:
+                    self._lay_over(path, fields)
+        for path, fields in overrides:
+            with collecting(self.errors):
+                overriding = read_overrides(fields, self._rules, self._kinds, str(path))
+                fields.problems.raise_any()
+                self._override(overriding)
+                self.taken.append(Taken(str(path), f"overrides of {', '.join(overriding) or 'nothing'}"))
+
+    def _lay_over(self, path: Path, fields: Fields) -> None:
+        read = read_rule(path, fields, self._rules)
+        if isinstance(read, IncidentKind):
+            self._check_kind(read, fields)
+        else:
+            self._changed[read.id] = f"{path}:{fields.line('severity')}"
+        fields.problems.raise_any()
+        self._disabled.discard(read.id)
+        self._keep(read)
+        replayed = read if isinstance(read, Rule) and read.group in REPLAYED else None
+        what = "incident kind" if isinstance(read, IncidentKind) else "rule"
+        self.taken.append(Taken(str(path), f"{what} {read.id}", replayed))
+
+    def _check_kind(self, read: IncidentKind, fields: Fields) -> None:
+        """What detects incidents knows their kinds and the thresholds of each: neither can be invented."""
+        known = self._kinds.get(read.id)
+        if known is None:
+            fields.problems.add(fields.line("id"), f"there is no incident kind {read.id!r}",
+                                suggestion(read.id, sorted(self._kinds)))
+        elif set(known.thresholds) != set(read.thresholds):
+            fields.problems.add(fields.line("thresholds"), f"the thresholds of {read.id} are other ones",
+                                f"give {', '.join(known.thresholds) or 'none'}")
+
+    def _override(self, overrides: dict[str, Override]) -> None:
+        for name, override in overrides.items():
+            if name in self._rules:
+                self._rules[name] = override.of_rule(self._rules[name])
+            if name in self._kinds:
+                self._kinds[name] = override.of_kind(self._kinds[name])
+            if override.severity is not None:
+                self._changed[name] = override.where
+            if override.enabled is not None:
+                (self._disabled.discard if override.enabled else self._disabled.add)(name)
+
+    def done(self) -> RulePack:
+        """Everything in force; raises InputErrors when anything was wrong."""
+        if self.errors:
+            raise InputErrors(self.errors)
+        rules = [self._rules[name] for name in sorted(self._rules.keys() - self._disabled)]
+        kinds = sorted(self._kinds.keys() - self._disabled)
+        return RulePack(
+            rules=tuple(rule for rule in rules if rule.group in REPLAYED),
+            settings=tuple(rule for rule in rules if rule.group not in REPLAYED),
+            incidents=tuple(self._kinds[name] for name in kinds),
+            notes=tuple(self._raised(rules)), known=frozenset(self._rules),
         )
 
-    def _keys(self, node: Mapping, known: Iterable[str], optional: Iterable[str] = ()) -> None:
-        order = list(known)
-        for key in node.items:
-            if key not in order:
-                hint = nearest(key, frozenset(order))
-                self.problems.add(node.key_lines[key], f"unknown key {key!r}{hint}", f"use one of {', '.join(order)}")
-        for key in order:
-            if key not in node.items and key not in optional:
-                self.problems.add(node.line, f"the key {key!r} is missing", "add it")
+    def _raised(self, rules: list[Rule]) -> Iterator[str]:
+        """A severity above the pack's, in sentences for the report."""
+        for rule in rules:
+            shipped = self._shipped.get(rule.id)
+            if shipped is None or rule.id not in self._changed:
+                continue
+            now, before = rule.levels, shipped.levels
+            if now[0].rank > before[0].rank or now[-1].rank > before[-1].rank:
+                yield (f"{rule.id} is {_either(now)} by {self._changed[rule.id]}; "
+                       f"in the rules that ship it is {_either(before)}.")
 
-    def _mapping(self, node: Mapping, key: str) -> Mapping:
-        value = node.items.get(key)
-        if isinstance(value, Mapping):
-            return value
-        if value is not None:
-            self.problems.add(value.line, f"{key!r} must be a mapping", "see the rules that ship with sipaudit")
-        return Mapping({}, {}, node.line)
 
-    def _text(self, node: Mapping, key: str) -> str:
-        value = node.items.get(key)
-        if value is None:
-            return ""
-        if not isinstance(value, Scalar) or value.empty:
-            self.problems.add(value.line, f"{key!r} must be a text", "write a sentence")
-            return ""
-        return " ".join(value.text.split())
+def _either(levels: Iterable[str]) -> str:
+    return " or ".join(levels)
 
-    def _texts(self, node: Mapping, key: str) -> list[str]:
-        value = node.items.get(key)
-        if isinstance(value, Sequence):
-            return [item.text for item in value.items if isinstance(item, Scalar)]
-        if value is not None:
-            self.problems.add(value.line, f"{key!r} must be a list", "write [F6, B2]")
-        return []
 
-    def _id(self, root: Mapping) -> str:
-        name = self._text(root, "id")
-        if name and name != self.path.stem:
-            self.problems.add(root.key_lines["id"], f"the id {name!r} is not the file's name", "rename one of them")
-        return name
+@contextmanager
+def collecting(errors: list[InputError]) -> Iterator[None]:
+    """Keeps the input errors of what runs inside, so that the next file is read all the same."""
+    try:
+        yield
+    except InputErrors as several:
+        errors += several.errors
+    except InputError as error:
+        errors.append(error)
 
-    def _severity(self, root: Mapping) -> Severity:
-        text = self._text(root, "severity")
-        if text in set(Severity):
-            return Severity(text)
-        if text:
-            hint = nearest(text, frozenset(Severity))
-            self.problems.add(root.key_lines["severity"], f"unknown severity {text!r}{hint}", "info, warning or error")
-        return Severity.INFO
 
-    def _expectation(self, on: Mapping) -> str:
-        name = self._text(on, "expectation")
-        if name and name not in EXPECTATIONS:
-            hint = nearest(name, EXPECTATIONS)
-            self.problems.add(on.line, f"the model has no expectation {name!r}{hint}", "name one that it has")
-        return name
+def read_file(path: Path, *, check: bool = True) -> Fields:
+    """The fields of one file of a pack; `check` compiles its conditions at once. Raises InputError or InputErrors."""
+    problems = Problems(str(path))
+    root = tree.read_tree(read_bytes(path, "the rule file"), problems)
+    if not isinstance(root, tree.Mapping):
+        problems.stop(1, "a rule file holds a mapping", "begin it with `id:` or `override:`")
+    return Fields(root, problems, check)
 
-    def _verdicts(self, on: Mapping) -> frozenset[Verdict]:
-        known = frozenset(Verdict)
-        names = self._texts(on, "verdict")
-        for name in names:
-            if name not in known:
-                self.problems.add(on.line, f"unknown verdict {name!r}{nearest(name, known)}", "see docs/rules.md")
-        return frozenset(Verdict(name) for name in names if name in known)
 
-    def _condition(self, node: Mapping) -> Condition | None:
-        text = self._text(node, "when")
-        if not text:
-            return None
-        condition = Condition(text)
-        try:
-            if self.check:
-                condition.check()
-        except ConditionError as error:
-            self.problems.add(node.key_lines["when"], str(error), "see docs/rules.md for the names")
-        return condition
+def read_bytes(path: Path, what: str) -> bytes:
+    """The content of a file, no more of it than is ever accepted. Raises InputError."""
+    try:
+        with path.open("rb") as file:
+            return file.read(tree.MAX_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or "unreadable").lower()
+        raise InputError(f"{what} cannot be read: {reason}", fix="check its name", file=str(path)) from None
 
-    def _wordings(self, root: Mapping) -> Iterable[Wording]:
-        value = root.items.get("message")
-        items = value.items if isinstance(value, Sequence) else ()
-        if value is not None and not items:
-            self.problems.add(value.line, "'message' must be a list of wordings", "write `- expected: ...`")
-        for item in items:
-            wording = self._wording(item)
-            if wording is not None:
-                yield wording
 
-    def _wording(self, item: Node) -> Wording | None:
-        if not isinstance(item, Mapping):
-            self.problems.add(item.line, "a wording is a mapping", "give it `expected:` and `observed:`")
-            return None
-        self._keys(item, sorted(MESSAGE_KEYS), OPTIONAL)
-        for key in ("expected", "observed"):
-            for name in unknown_names(self._text(item, key)):
-                line = item.key_lines.get(key, item.line)
-                self.problems.add(line, f"no observation has {{{name}}}", "see docs/rules.md")
-        return Wording(self._text(item, "expected"), self._text(item, "observed"), self._condition(item))
+def read_rule(path: Path, fields: Fields, replaced: Mapping[str, Rule] | None = None) -> Rule | IncidentKind:
+    """The rule or incident kind of one file; what is wrong with it stands in the problems of its fields.
 
-    def _documentation(self, root: Mapping) -> dict[str, str]:
-        node = self._mapping(root, "documentation")
-        self._keys(node, DOCUMENTATION_KEYS)
-        return {key: self._text(node, key) for key in DOCUMENTATION_KEYS}
+    The group is that of its folder, else of the rule it replaces, else told by its keys.
+    """
+    items = fields.node.items
+    if "id" not in items and "override" not in items:
+        fields.problems.stop(1, "the file has neither `id` nor `override`", "begin a rule with `id: its-name`")
+    old = (replaced or {}).get(fields.text("id"))
+    group = next((group for group in Group if group == path.parent.name), None)
+    if group is None:
+        group = Group.INCIDENTS if "thresholds" in items else old.group if old else \
+            Group.FAILOVER if "on" in items else Group.SETTINGS
+    if group is Group.INCIDENTS:
+        return read_incident(fields, str(path))
+    return RuleFile(fields, group, str(path)).rule()

@@ -1,12 +1,31 @@
-"""Rules as values, and the pack that ships with the program: one file is one rule."""
+"""Rules and incident kinds as values: one file of a pack is one of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
+
 from msgspec import Struct
 
-from sipaudit.model.observations import Verdict
+from sipaudit.errors import InputError
+from sipaudit.model.observations import Fact, Verdict
+from sipaudit.model.settings import Tolerances
 from sipaudit.model.values import Severity
 from sipaudit.rulebook.conditions import Condition
+from sipaudit.yamlfile.wording import nearest, quoted
+
+
+class Group(StrEnum):
+    """The folders of a pack. The first three hold rules that judge what the model observed."""
+
+    REGISTRATION = "registration"
+    FAILOVER = "failover"
+    FAILBACK = "failback"
+    SETTINGS = "settings"
+    INCIDENTS = "incidents"
+
+
+REPLAYED = frozenset({Group.REGISTRATION, Group.FAILOVER, Group.FAILBACK})
 
 
 class Wording(Struct, frozen=True):
@@ -17,19 +36,101 @@ class Wording(Struct, frozen=True):
     when: Condition | None = None
 
 
-class Rule(Struct, frozen=True):
-    """What makes a finding: which observations (`expectation`, `verdicts`, an optional condition), and how it is said.
+class Grade(Struct, frozen=True):
+    """The severity that a rule has under a condition."""
 
-    `basis` are ids of reference-model.md, `documentation` has the keys of DOCUMENTATION_KEYS, `file` is its source.
+    when: Condition
+    severity: Severity
+
+
+class Series(StrEnum):
+    """What repetitions are counted over: observations on one line, or lines of one server entry."""
+
+    LINE = "line"
+    ENTRY = "entry"
+
+
+class Escalation(Struct, frozen=True):
+    """From the `count`-th within `within` seconds on, a finding has at least this severity."""
+
+    severity: Severity
+    count: int
+    group_by: Series
+    within: float
+
+
+class Rule(Struct, frozen=True):
+    """What makes a finding: which observations (`expectations`, `verdicts`, an optional condition), and how it is said.
+
+    A rule of the group `settings` takes no observations: settings alone break it. `severities` are tried in their
+    order before `severity`. `basis` are ids of reference-model.md, `tolerance` seconds by the fields of Tolerances
+    that an override sets for this rule, `file` is its source.
     """
 
     id: str
     title: str
+    group: Group
     severity: Severity
     basis: tuple[str, ...]
-    expectation: str
-    verdicts: frozenset[Verdict]
-    when: Condition | None
     message: tuple[Wording, ...]
     documentation: dict[str, str]
     file: str
+    expectations: frozenset[str] = frozenset()
+    verdicts: frozenset[Verdict] = frozenset()
+    when: Condition | None = None
+    severities: tuple[Grade, ...] = ()
+    escalate: tuple[Escalation, ...] = ()
+    tolerance: dict[str, float] = {}
+
+    def severity_of(self, facts: Mapping[str, Fact]) -> Severity:
+        """How severe a finding with these facts is, the first time."""
+        return next((grade.severity for grade in self.severities if grade.when.holds(facts)), self.severity)
+
+    @property
+    def levels(self) -> tuple[Severity, ...]:
+        """Every severity that a finding of the rule can have, the worst first."""
+        stated = {self.severity, *(grade.severity for grade in self.severities),
+                  *(step.severity for step in self.escalate)}
+        return tuple(sorted(stated, key=lambda severity: -severity.rank))
+
+
+class IncidentKind(Struct, frozen=True):
+    """A kind of incident (reference-model.md 7): its thresholds by name, and when it starts and ends in words."""
+
+    id: str
+    title: str
+    thresholds: dict[str, float]
+    starts: str
+    ends: str
+    documentation: dict[str, str]
+    file: str
+
+
+class RulePack(Struct, frozen=True):
+    """All rules in force, each kind by id. `notes` are sentences that the report has to say about them, `known` the ids
+    of all rules, those that were taken out of force included."""
+
+    rules: tuple[Rule, ...]
+    settings: tuple[Rule, ...] = ()
+    incidents: tuple[IncidentKind, ...] = ()
+    notes: tuple[str, ...] = ()
+    known: frozenset[str] = frozenset()
+
+    def find(self, name: str) -> list[Rule | IncidentKind]:
+        """What has this id: a rule, an incident kind or both. Raises InputError with the nearest id."""
+        everything: list[Rule | IncidentKind] = [*self.rules, *self.settings, *self.incidents]
+        found = [one for one in everything if one.id == name]
+        if not found:
+            near = nearest(name, {one.id for one in everything})
+            advice = f"did you mean {near!r}?" if near else "`sipaudit rules list` shows them"
+            raise InputError(f"there is no rule or incident kind {quoted(name)}", fix=advice)
+        return found
+
+    def tolerances(self, expectation: str, site: Tolerances) -> Tolerances:
+        """The tolerances for one expectation: what overrides say over what the site file does. Of several rules that
+        share the expectation, the most tolerant counts: what one allows cannot be held against a phone by another."""
+        takers = [rule.tolerance for rule in self.rules if expectation in rule.expectations]
+        if not any(takers):
+            return site
+        return Tolerances(*(max(stated.get(name, getattr(site, name)) for stated in takers)
+                            for name in Tolerances.__struct_fields__))

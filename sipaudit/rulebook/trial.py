@@ -28,6 +28,10 @@ class ScenarioLine(Struct, frozen=True):
     phone: str = "phone"
 
     @property
+    def entry(self) -> str | None:
+        return None if self.known.entry is None else self.known.entry.name
+
+    @property
     def settings(self) -> LineSettings:
         return self.known.settings
 
@@ -64,7 +68,7 @@ def judge_scenario(scenario: Scenario, rules: Iterable[Rule]) -> tuple[list[str]
         state, now, waiting = step.after, step.event.time, step.waiting
     lines += _open_checks(waiting, faults)
     findings = faults.findings()
-    lines += [f"{finding.time:.3f} {finding.rule} {finding.server} {finding.confidence}"
+    lines += [f"{finding.time:.3f} {finding.rule} {finding.server or '-'} {finding.confidence}"
               + "".join(f" {doubt}" for doubt in finding.assumptions) for finding in findings]
     lines += _rows(scenario, history, state, now, subject)
     return sorted(lines, key=lambda line: (float(line.split()[0]), line)), findings
@@ -74,7 +78,7 @@ def _open_checks(observations: Iterable[Observation], faults: Faults) -> Iterato
     for observation in observations:
         if observation.verdict is Verdict.INCONCLUSIVE:
             for rule in faults.by_expectation.get(observation.expectation, ()):
-                yield f"{observation.event.time:.3f} ? {rule.id} {observation.reason}"
+                yield f"{observation.time:.3f} ? {rule.id} {observation.reason}"
 
 
 def _rows(scenario: Scenario, history: History, state: LineState, now: float,

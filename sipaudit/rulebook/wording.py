@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from sipaudit.model.observations import Fact
 from sipaudit.model.settings import LineSettings, Origin, Setting
-from sipaudit.rulebook.conditions import FACTS, Fact
+from sipaudit.rulebook.facts import FACTS, SECONDS, SETTINGS
 
 NAME = re.compile(r"\{([A-Za-z0-9_.]+)\}")
-SECONDS = frozenset({"silent", "elapsed", "earliest", "timeout", "ttl", "expires"})
 REGISTERED = {
     "never": "never asked for in this capture", "pending": "still without its 200", "expired": "past its expiry",
 }
-# The setting names that a text may use (reference-model.md 2).
-SETTINGS = frozenset({
-    "reRegisterOn", "failRegistrationOn", "onlySignalWithRegistered", "failBack.mode", "failBack.timeout", "expires",
-    "expires.overlap", "register", "retryTimeOut", "retryMaxCount",
-})
 
 
-def unknown_names(text: str) -> Iterator[str]:
-    """The names in a text that are neither a fact nor a setting."""
-    return (name for name in NAME.findall(text) if name not in FACTS and name not in SETTINGS)
+def names_in(text: str) -> Iterator[str]:
+    """The names that a text wants filled in."""
+    return (match[1] for match in NAME.finditer(text))
+
+
+def unknown_names(text: str, known: Iterable[str] = FACTS) -> Iterator[str]:
+    """The names in a text that are neither `known` facts nor settings."""
+    valid = {*known, *SETTINGS}
+    return (name for name in names_in(text) if name not in valid)
 
 
 def fill(text: str, facts: Mapping[str, Fact], settings: LineSettings) -> str:
@@ -49,7 +50,7 @@ def in_words(seconds: float) -> str:
     """`59 min`, `3.5 s`: precise below two minutes, rounded above."""
     if seconds < 120:
         return f"{round(seconds, 1):g} s"
-    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return f"{round(seconds / 60, 1):g} min" if seconds < 7200 else f"{round(seconds / 3600, 1):g} h"
 
 
 def _setting(name: str, setting: Setting) -> str:

@@ -18,7 +18,8 @@ from sipaudit.model.events import NO_LINE, Booted, Lost, ModelEvent
 from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Observation
 from sipaudit.model.profile import Profile, vouched
-from sipaudit.model.replay import step
+from sipaudit.model.proofs import next_deadline
+from sipaudit.model.replay import advance, step
 from sipaudit.model.settings import LineSettings, Tolerances
 from sipaudit.model.state import LineState, PhoneState, Track
 from sipaudit.model.values import Frame
@@ -85,6 +86,11 @@ class LineReplay:
         return self.record.owner.address
 
     @property
+    def entry(self) -> str | None:
+        entry = self.profile().entry
+        return None if entry is None else entry.name
+
+    @property
     def settings(self) -> LineSettings:
         return self.profile().settings
 
@@ -142,15 +148,20 @@ class Auditor:
         self._phones: dict[int, PhoneState] = {}
         self._replays: dict[int, list[LineReplay]] = {}
         self._lines_of: dict[int, list[int]] = {}
+        self._timed: dict[int, set[LineReplay]] = {}
 
     def take(self, event: ModelEvent) -> None:
         """One event of one line, or of a whole phone."""
+        if event.phone in self._timed:
+            self._pass_time(event.phone, event.time)
         if event.line == NO_LINE:
             self._take_phone(event)
             return
         replay = self._replay(event)
         phone = self._phones.get(event.phone) or PhoneState()
-        taken = step(replay.state, phone, event, replay.full, replay.waiting)
+        taken = step(replay.state, phone, event, replay.full, replay.waiting, replay.profile)
+        if taken.waiting is not replay.waiting:
+            self._time(event.phone, replay, taken.waiting)
         replay.state, replay.waiting = taken.after, taken.waiting
         self._phones[event.phone] = taken.phone
         if taken.before is not taken.after:
@@ -158,11 +169,28 @@ class Auditor:
         if event.time >= self.since:
             self.faults.take(taken, replay)
 
+    def _time(self, phone: int, replay: LineReplay, waiting: tuple[Observation, ...]) -> None:
+        """Note whether something of this line waits for time to pass."""
+        timed = self._timed.setdefault(phone, set())
+        timed.discard(replay)
+        if next_deadline(waiting) != float("inf"):
+            timed.add(replay)
+        if not timed:
+            del self._timed[phone]
+
+    def _pass_time(self, phone: int, now: float) -> None:
+        """What of the phone's lines the passing of time settles, before what happens now is known."""
+        for replay in tuple(self._timed[phone]):
+            if next_deadline(replay.waiting) < now:
+                said, replay.waiting = advance(replay.waiting, self._phones[phone], now)
+                self._time(phone, replay, replay.waiting)
+                self.faults.judge_all((one for one in said if one.event.time >= self.since), replay)
+
     def finish(self) -> None:
         """The captures have ended: what still waits to be settled stays undecided."""
         for replays in self._replays.values():
             for replay in replays:
-                self.faults.judge((one for one in replay.waiting if one.event.time >= self.since), replay)
+                self.faults.judge_all((one for one in replay.waiting if one.event.time >= self.since), replay)
 
     def replays(self, line: int) -> list[LineReplay]:
         """The replays of a line: one for each entry it used, in the order of its entries."""
@@ -214,4 +242,5 @@ class Auditor:
             plain, identity_unsure=record.owner.identity_unsure, encrypted=record.owner.encrypted,
             list_in_doubt=record.list_in_doubt, lossy=self.loss() > LOSS_ALLOWED, covered_from=self.began,
             steps=self.steps(), heard=frozenset(record.heard), tolerances=self._tolerances,
+            fallback=len(record.entries) > 1,
         )

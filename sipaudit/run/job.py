@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
+from sipaudit.rulebook.pack import load_pack
+from sipaudit.rulebook.rules import RulePack
+from sipaudit.rulebook.suppress import Suppressions, load_suppressions
 from sipaudit.settings.catalogue import parse_set
 from sipaudit.settings.site import Site, load_site
 from sipaudit.times import When, parse_event, parse_time, parse_zone
@@ -24,6 +27,8 @@ class Job:
     end: str | None = None
     zone: str = "local"
     events: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    suppress: str | None = None
     end_option: str = "--to"
 
     def until(self, time: str, option: str) -> Job:
@@ -33,26 +38,32 @@ class Job:
 
 @dataclass(frozen=True)
 class Brief:
-    """A job understood: the site with `--set` over it, times that wait for the first packet, known events."""
+    """A job understood: the site with `--set` over it, times that wait for the first packet, known events, the rules in
+    force and the findings that shall not count."""
 
     site: Site
     zone: tzinfo
     start: When | None
     end: When | None
     events: tuple[tuple[When, str], ...]
+    pack: RulePack
+    suppressions: Suppressions
 
 
 def understand(job: Job) -> Brief:
-    """Read the site file and the times of a job. Raises InputError or InputErrors."""
+    """Read the site file, the rules and the times of a job. Raises InputError or InputErrors."""
     zone = parse_zone(job.zone)
     site = load_site(job.site) if job.site is not None else Site.empty()
     declared = [parse_event(event.text, zone, option="events", file=event.file, line=event.line)
                 for event in site.events]
     said = [parse_event(text, zone) for text in job.events]
+    pack = load_pack(job.rules)
     return Brief(
         site=site.override(parse_set(job.settings)),
         zone=zone,
         start=None if job.start is None else parse_time(job.start, zone, option="--from"),
         end=None if job.end is None else parse_time(job.end, zone, option=job.end_option),
         events=(*declared, *said),
+        pack=pack,
+        suppressions=Suppressions() if job.suppress is None else load_suppressions(job.suppress, zone, pack.known),
     )

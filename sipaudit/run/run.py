@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, resolve
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.values import KnownEvent, Report, ServerSummary, moment
 from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
 from sipaudit.reconstruct.servers import Server
-from sipaudit.rulebook.pack import load_pack
 from sipaudit.run.auditor import Auditor, Naming
 from sipaudit.run.job import Brief, Job, understand
 from sipaudit.run.summary import Span, build, capture_summary, estimate, printable
@@ -64,7 +65,7 @@ class Run:
         self._observer = observer
         self._listener = listener
         self._brief: Brief = understand(job)
-        self._rules = load_pack()
+        self._warn = warn
         timed = any(when is not None for when in (self._brief.start, self._brief.end)) or bool(self._brief.events)
         resolved = resolve(job.paths, reread=reread or timed or job.keylog is not None or job.engine == "tshark")
         for skipped in resolved.skipped:
@@ -76,7 +77,7 @@ class Run:
     def _open(self, files: list[CaptureFile]) -> None:
         self._files = files
         brief, job = self._brief, self.job
-        first = min((file.first for file in files if file.first is not None), default=0.0)
+        first = self._first = min((file.first for file in files if file.first is not None), default=0.0)
         self.span = Span(None if brief.start is None else brief.start.resolve(first),
                          None if brief.end is None else brief.end.resolve(first))
         self._events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
@@ -90,7 +91,7 @@ class Run:
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
         self.reconstruction = Reconstruction(SiteKnowledge(brief.site), observer=self._observer)
         self.naming = Naming([printable(file.path) for file in files], self.server, self._frames)
-        self.auditor = Auditor(self._rules, self.reconstruction.lines, self.naming, brief.site.tolerances)
+        self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances)
         self.auditor.since, self.auditor.began = self.span.start, first
         self.auditor.loss, self.auditor.steps = self._loss, self._steps
 
@@ -162,8 +163,16 @@ class Run:
                                  server.priority, list(server.transports)) for server in self.reconstruction.servers]
         servers.sort(key=lambda row: (row.entry or "~", row.priority or 0, row.server))
         with rare_collections():
-            return build(self.auditor, self.reconstruction.lines, captures, servers, self._events, self.span,
-                         min(now, self.span.end))
+            report = build(self.auditor, self.reconstruction.lines, captures, servers, self._events, self.span,
+                           min(now, self.span.end))
+        return self._with_rules_said(report)
+
+    def _with_rules_said(self, report: Report) -> Report:
+        """The report with what `--rules` and `--suppress` have to say of it."""
+        findings, idle = self._brief.suppressions.mark(report.findings, self._first)
+        for sentence in idle:
+            self._warn(sentence)
+        return replace(report, findings=findings, notes=list(self._brief.pack.notes))
 
 
 @contextmanager

@@ -144,4 +144,25 @@ class Gap(Struct, frozen=True, gc=False):
     missing: int
 
 
-Item = Datagram | DnsMessage | TransportError | Connection | Gap
+class StartKind(StrEnum):
+    """What a device did that a starting one does."""
+
+    ADDRESS = "address"  # it asks for an address, having none
+    LEASE = "lease"      # it is given `host`
+    FILE = "file"        # it fetches a provisioning file, which it may do at other times as well
+    UPDATER = "updater"  # so does the program that runs before its own, at a start only
+
+
+class Start(Struct, frozen=True, gc=False):
+    """A sign that a device may be starting. `host` is its address where it has one, `mac` its hardware address
+    (`0004f2123456`) as it says or the segment shows."""
+
+    time: float
+    capture: int
+    frame: int
+    kind: StartKind
+    host: str | None
+    mac: str | None
+
+
+Item = Datagram | DnsMessage | TransportError | Connection | Gap | Start

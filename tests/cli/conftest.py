@@ -56,6 +56,8 @@ class Job:
     end: str | None
     zone: str
     events: tuple[str, ...]
+    rules: tuple[str, ...]
+    suppress: str | None
 
 
 def _replace(monkeypatch: pytest.MonkeyPatch, package: ModuleType, name: str, **contents: Any) -> None:

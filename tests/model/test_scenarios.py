@@ -12,7 +12,7 @@ from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.trial import judge_scenario
 
 FOLDER = Path(__file__).parent / "scenarios"
-RULES = load_pack()
+RULES = load_pack().rules
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.scenario")), ids=lambda path: path.stem)

@@ -119,7 +119,7 @@ def test_events_printed_can_be_read_and_judged_again() -> None:
 
     printed = "\n".join(pipeline.events(job(), line="sip:1003@pbx.example.com"))
     scenario = parse(printed)
-    lines, _ = judge_scenario(scenario, load_pack())
+    lines, _ = judge_scenario(scenario, load_pack().rules)
     assert lines == list(scenario.expected)
     assert any("premature-failback P certain" in line for line in lines)
 

@@ -1,0 +1,33 @@
+"""`sipaudit explain`: a word of a report in plain words."""
+
+from __future__ import annotations
+
+import click
+
+from sipaudit.cli import options, terminal
+from sipaudit.cli.manual import Command
+
+
+@click.command("explain", cls=Command, short_help="Say in plain words what a term of a report means.")
+@click.argument("words", metavar="[TERM]", nargs=-1)
+@options.RULES
+@options.verbosity_options
+def command(words: tuple[str, ...], rules: tuple[str, ...]) -> None:
+    """Explains a rule, a setting, an incident kind, a requirement of the model (F6), a SIP response (503) or a word of
+    the trade, and says what to do. Without a TERM it lists what it can explain.
+
+    \b
+    Examples:
+      sipaudit explain premature-failback
+      sipaudit explain F6
+      sipaudit explain reg.1.server.1.failOver.failBack.mode
+      sipaudit explain 503 Service Unavailable
+    """
+    from sipaudit.report import rulebook
+    from sipaudit.rulebook.pack import load_pack
+    from sipaudit.rulebook.terms import Glossary, load_terms, pack_terms
+
+    glossary = Glossary((*pack_terms(load_pack(rules)), *load_terms()))
+    draw = rulebook.explained if words else rulebook.index
+    found = glossary.find(" ".join(words)) if words else glossary.terms
+    terminal.emit_text(draw(found, terminal.width(), terminal.has_color()))

@@ -1,0 +1,58 @@
+"""How a line follows the servers that R2 holds for failed (F9), and who challenged it (F13).  Descriptive and total."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from sipaudit.model.events import Answered, Received, Sent
+from sipaudit.model.state import FailedMark, LineState, Stay
+
+CHALLENGES_KEPT = 4
+OFFERS_KEPT = 8
+AGAIN = frozenset({401, 407, 422, 423})   # the phone asks again: the try is not over
+Marks = tuple[FailedMark, ...]
+
+
+def mark_set(marks: Marks, before: Stay | None, after: Stay | None) -> Marks:
+    """A failover marks the server it leaves, and ends all earlier marks; a return without a failure ends the mark of
+    the server returned to."""
+    if before is None or after is None or before.server == after.server:
+        return marks
+    if after.failed:
+        return (FailedMark(before.server, after.arrived),)
+    return tuple(mark for mark in marks if mark.server != after.server)
+
+
+def mark_sent(marks: Marks, request: Sent) -> Marks:
+    """A REGISTER that asks for more than 0 is the try that ends the mark (F9); a request that opens a dialog ends it,
+    too: right or wrong, the line has gone back."""
+    if request.in_dialog or request.expires == 0 or request.method not in ("REGISTER", "INVITE", "SUBSCRIBE", "REFER"):
+        return marks
+    if request.method != "REGISTER":
+        return tuple(mark for mark in marks if mark.server != request.server)
+    return tuple(
+        replace(mark, tried=request) if mark.server == request.server and mark.tried is None else mark
+        for mark in marks
+    )
+
+
+def mark_answered(marks: Marks, answer: Answered) -> Marks:
+    """The answer to the try: a refusal leaves the server as it was, but the advisory then speaks both ways."""
+    return tuple(
+        replace(mark, refused=answer.time)
+        if mark.server == answer.server and mark.tried is not None and mark.refused is None
+        and answer.status >= 300 and answer.status not in AGAIN else mark
+        for mark in marks
+    )
+
+
+def challenged(line: LineState, answer: Answered) -> LineState:
+    return replace(line, challenges=(*line.challenges[-CHALLENGES_KEPT + 1:], answer))
+
+
+def offered(line: LineState, received: Received) -> LineState:
+    """An INVITE from a server that is failed for the line as it arrives, before any try there."""
+    mark = line.mark(received.server)
+    if received.method != "INVITE" or received.in_dialog or mark is None or mark.tried is not None:
+        return line
+    return replace(line, offered=(*line.offered[-OFFERS_KEPT + 1:], received))

@@ -1,0 +1,67 @@
+"""A case on trial, and what a condition answers about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from sipaudit.model.events import NO_LINE, Answered, ModelEvent, Sent
+from sipaudit.model.observations import Awaited, Fact
+from sipaudit.model.profile import Profile
+from sipaudit.model.readings import ALWAYS, NEVER
+from sipaudit.model.settings import Mode, Regime
+from sipaudit.model.state import LineState, PhoneState, Stay
+from sipaudit.model.values import Assumption, Reason
+
+# The stay of a line whose working server is not known: at no server, and for ever.
+UNSEEN = Stay("", Answered(float("-inf"), 0, 0, NO_LINE, NO_LINE, "", "", 0, 0))
+
+
+class Case(Struct, frozen=True):
+    """One event on trial under one regime and mode; `stay` is the line's stay at its working server."""
+
+    line: LineState
+    phone: PhoneState
+    event: ModelEvent
+    profile: Profile
+    regime: Regime
+    mode: Mode
+    stay: Stay
+
+    @property
+    def now(self) -> float:
+        return self.event.time
+
+    @property
+    def request(self) -> Sent:
+        """The request on trial: of rows that are triggered by one."""
+        assert isinstance(self.event, Sent)
+        return self.event
+
+    @property
+    def answer(self) -> Answered:
+        """The answer on trial: of rows that are triggered by one."""
+        assert isinstance(self.event, Answered)
+        return self.event
+
+
+class Ground(Struct, frozen=True):
+    """What a condition found: the worlds in which it holds, or the `reason` why it cannot be told - not before
+    `awaited` shows it."""
+
+    holds: int = ALWAYS
+    reason: Reason | None = None
+    awaited: Awaited | None = None
+    assumptions: tuple[Assumption, ...] = ()
+    facts: Mapping[str, Fact] = {}
+    proof: tuple[ModelEvent, ...] = ()
+
+
+HOLDS = Ground()
+FAILS = Ground(NEVER)
+Condition = Callable[[Case], Ground]
+
+
+def holds_if(true: bool) -> Ground:
+    return HOLDS if true else FAILS

@@ -1,0 +1,5 @@
+"""The vocabulary of the expectations: conditions on a case, each with its clause.
+
+A condition answers with a `Ground`: the worlds of readings in which it holds,
+or the reason why it cannot be told.
+"""

@@ -1,0 +1,194 @@
+"""Conditions on registrations: what the line holds at the server of the request (F6-F8, B6, B7)."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
+from sipaudit.model.conditions.failures import waited
+from sipaudit.model.conditions.servers import higher_server
+from sipaudit.model.conditions.trust import clock_was_set
+from sipaudit.model.events import Answered, Sent
+from sipaudit.model.settings import Regime
+from sipaudit.model.state import Binding
+from sipaudit.model.timers import NO_EXPIRY, renewal
+from sipaudit.model.values import Assumption, Reason
+
+DEFAULT_EXPIRES = 3600
+LAPSED = 32.0         # seconds after which an ended binding counts as ended (EA; a renewal may be on its way)
+SAME_CALL = 5.0       # seconds after a 200 within which an INVITE repeats the one that failed
+DUE_SHARE = 0.1       # of the expiry, about the renewal: a REGISTER then is due
+
+
+def no_binding_there(case: Case) -> Ground:
+    """The line can hold no live binding at the server it signals to (F6)."""
+    binding = case.line.binding(case.request.server)
+    if binding is None:
+        return _unseen_binding(case)
+    if binding.granted is not None:
+        if binding.until > case.now:
+            # of an earlier stay: right in R1 (F7), told by no source in R2 and R3
+            return FAILS if case.regime is Regime.R1 else Ground(reason=Reason.READINGS_DIFFER)
+        if case.regime is Regime.R1 and higher_server(case) is HOLDS:
+            return FAILS  # F7: failback without REGISTER is right after the binding lapsed, too
+    if binding.register is not None:
+        return _pending_binding(case, binding, binding.register)
+    return _unseen_binding(case) if binding.granted is None else _lapsed_binding(case, binding.granted)
+
+
+def _lapsed_binding(case: Case, granted: Answered) -> Ground:
+    if granted.own is False:
+        return Ground(reason=Reason.READINGS_DIFFER)  # how long it lived was not said (F6)
+    if case.profile.lossy or clock_was_set(case, granted, ahead=True):
+        return Ground(reason=Reason.LOSS_NEARBY)
+    hidden = granted.time < case.profile.covered_from
+    return Ground(assumptions=(Assumption.NO_EARLIER_STAY,) if hidden else (), facts={"registered": "expired"})
+
+
+def _pending_binding(case: Case, binding: Binding, register: Sent) -> Ground:
+    """A REGISTER is out and no final answer was seen: was there none, or did the capture miss it?"""
+    heard = case.request.server in case.profile.heard
+    unseen = _unseen_binding(case)
+    return Ground(
+        reason=unseen.reason or (Reason.LOSS_NEARBY if heard else Reason.ONE_WAY),
+        awaited=None if unseen.reason else waited(register, binding.resent),
+        assumptions=unseen.assumptions, facts={"registered": "pending"}, proof=(register,),
+    )
+
+
+def _unseen_binding(case: Case) -> Ground:
+    """No 200 to a REGISTER was seen there; that proves nothing where many packets are missing, unless the server
+    itself refused."""
+    binding = case.line.binding(case.request.server)
+    if case.profile.lossy and (binding is None or binding.refused is None):
+        return Ground(reason=Reason.LOSS_NEARBY)
+    doubt = case.now - case.profile.covered_from < _longest_expiry(case) or _left_unseen(case)
+    assumptions = (Assumption.NO_EARLIER_STAY,) if doubt else ()
+    return Ground(assumptions=assumptions, facts={"registered": "never"})
+
+
+def _left_unseen(case: Case) -> bool:
+    """Whether this may be a server left before the capture began: in R1 a return there needs no live binding (F7)."""
+    return case.regime is Regime.R1 and case.stay.first is None and higher_server(case) is HOLDS
+
+
+def _longest_expiry(case: Case) -> float:
+    """How long a binding made before the capture could live, in seconds."""
+    asked = case.profile.settings.number("expires") or DEFAULT_EXPIRES
+    seen = [binding.expires for binding in case.line.bindings if binding.expires != NO_EXPIRY]
+    return max([asked, *seen])
+
+
+def not_registered_since_left(case: Case) -> Ground:
+    """B6, F8: the server was left by a failover, and has answered no REGISTER of the line with 200 since."""
+    server = case.request.server
+    binding, mark = case.line.binding(server), case.line.mark(server)
+    if binding is None and mark is None:
+        return Ground(reason=Reason.STARTED_LATER) if case.stay.first is None else FAILS
+    if binding is None:
+        return replace(_unseen_binding(case), facts={"registered": "invalidated"}, assumptions=())
+    if binding.left is None:
+        started = case.stay.first is None and binding.granted is None
+        return Ground(reason=Reason.STARTED_LATER) if started else FAILS
+    if binding.register is not None and binding.register.time > binding.left and binding.register.expires != 0:
+        return _pending_binding(case, binding, binding.register)
+    if case.profile.lossy and binding.refused is None:
+        return Ground(reason=Reason.LOSS_NEARBY)
+    return Ground(facts={"registered": "invalidated"})
+
+
+# -- the server's answer ---------------------------------------------------------------------------------------------
+
+def granted_nothing(case: Case) -> Ground:
+    """F6: a 200 that says 0, or says no expiry anywhere and lists no Contact, opens nothing; the server's fault."""
+    answer = case.answer
+    if answer.method != "REGISTER" or not 200 <= answer.status < 300 or not answer.asked:
+        return FAILS
+    if answer.granted == 0 and answer.own is not False:
+        return Ground(facts={"kind": "zero", "expires": answer.asked})
+    nothing = answer.granted is None and answer.own is None
+    return Ground(facts={"kind": "nothing", "expires": answer.asked}) if nothing else FAILS
+
+
+# -- live and lapsed -------------------------------------------------------------------------------------------------
+
+def no_binding_anywhere(case: Case) -> Ground:
+    """EA, *Registrar*: the line's last live binding ended more than 32 s ago, and no REGISTER is open."""
+    bindings = case.line.bindings
+    if any(binding.register is not None for binding in bindings):
+        return FAILS
+    held = [binding for binding in bindings if binding.granted is not None]
+    if not held or any(binding.granted is not None and binding.granted.own is False for binding in held):
+        return FAILS
+    until = max(min(binding.until, binding.left or NO_EXPIRY) for binding in held)
+    if case.now - until <= LAPSED:
+        return FAILS
+    last = max(held, key=lambda binding: binding.until)
+    if case.profile.lossy or (last.granted is not None and clock_was_set(case, last.granted, ahead=True)):
+        return Ground(reason=Reason.LOSS_NEARBY)
+    if any(binding.refused is not None for binding in bindings):
+        return FAILS  # it was told, and says what it is told: no one says that it may not call
+    hidden = case.now - case.profile.covered_from < _longest_expiry(case)
+    proof = () if last.granted is None else (last.granted,)
+    return Ground(facts={"elapsed": case.now - until}, proof=proof,
+                  assumptions=(Assumption.NO_EARLIER_STAY,) if hidden else ())
+
+
+def holds_binding_there(case: Case) -> Ground:
+    """B7, F7: the line's own binding at the server is live, and not at its renewal."""
+    binding = case.line.binding(case.request.server)
+    if binding is None or binding.granted is None or binding.granted.own is False or binding.until <= case.now:
+        return FAILS
+    if binding.register is not None:
+        return FAILS  # it repeats one that is open still
+    return FAILS if renewal_is_near(case, binding) else Ground(
+        facts={"expires": binding.expires, "elapsed": case.now - binding.granted.time}, proof=(binding.granted,))
+
+
+def refreshes_nothing(case: Case) -> Ground:
+    """A REGISTER at a server where the line holds a live binding refreshes it, and moves nothing (F7)."""
+    if case.request.method != "REGISTER":
+        return HOLDS
+    binding = case.line.binding(case.request.server)
+    return holds_if(binding is None or binding.granted is None or binding.until <= case.now)
+
+
+def renewal_is_near(case: Case, binding: Binding) -> bool:
+    """Whether the binding's renewal is due about now, on any firmware: at half its life, or from a tenth before its
+    renewal to its end."""
+    assert binding.granted is not None
+    age, expires = case.now - binding.granted.time, binding.expires
+    due = renewal(expires, case.profile.settings.number("expires.overlap"))
+    slack = max(DUE_SHARE * expires, case.profile.tolerances.timer)
+    return age >= due - slack or abs(age - expires / 2) <= slack
+
+
+def registered_just_now(case: Case) -> Ground:
+    """F5: the same INVITE ran into silence elsewhere, the line then registered here, and now repeats it."""
+    binding = case.line.binding(case.request.server)
+    if binding is None or binding.granted is None or case.now - binding.granted.time > SAME_CALL:
+        return FAILS
+    granted = binding.granted
+    invite = _unanswered_twin(case, granted.sent if granted.sent is not None else granted.time)
+    if invite is None or binding.since is not granted or _register_was_due(case):
+        return FAILS
+    return Ground(facts={"silent": case.now - invite.time, "working": invite.server}, proof=(invite, granted))
+
+
+def _unanswered_twin(case: Case, before: float) -> Sent | None:
+    """The INVITE of the same call that another server has not answered, sent before that time."""
+    request = case.request
+    return next((
+        one for reach in case.phone.reaches if reach.server != request.server for one in reach.waiting
+        if one.method == "INVITE" and one.line == request.line and one.time <= before
+        and one.target == request.target and one.target != ""
+    ), None)
+
+
+def _register_was_due(case: Case) -> bool:
+    """Whether the line had another reason to register: one unanswered, or a renewal due."""
+    if any(one.method == "REGISTER" and one.line == case.request.line
+           for reach in case.phone.reaches for one in reach.waiting):
+        return True
+    others = [binding for binding in case.line.bindings if binding.server != case.request.server]
+    return not others or any(binding.granted is None or renewal_is_near(case, binding) for binding in others)

@@ -1,0 +1,248 @@
+"""Conditions on calls, on failed servers and on series: B1, B4, B5, F9, F11, F13."""
+
+from __future__ import annotations
+
+from sipaudit.model.absorb import same_call
+from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
+from sipaudit.model.conditions.failures import diverted, retry_after
+from sipaudit.model.conditions.servers import primary_key
+from sipaudit.model.events import Answered, Failed, FailureKind, Received, Replied, Sent
+from sipaudit.model.observations import Awaited, Fact, Proof
+from sipaudit.model.readings import ALWAYS, Reading, negate, taken
+from sipaudit.model.settings import Mode, Regime
+from sipaudit.model.state import Call, FailedMark, evidence
+from sipaudit.model.timers import earliest_silence
+from sipaudit.model.values import Reason
+
+CONTACT_FOR_IT = 32.0   # seconds within which a contact with the primary counts as made for the request (B1)
+TRY_LASTS = 32.0        # seconds after which a try without answer has failed (64*T1)
+TOO_OFTEN = 5           # failed tries within one D
+OPEN_ELSEWHERE = 5.0    # seconds in which a log-out removes the line's other bindings, too
+FLAPPING_WITHIN = 600.0
+FLAPPING_MOVES = 3
+
+
+# -- B1 --------------------------------------------------------------------------------------------------------------
+
+def primary_untried(case: Case) -> Ground:
+    """No contact with the primary for this request: none by the phone within 32 s, none of this call there."""
+    primary = primary_key(case)
+    if primary is None:
+        return HOLDS  # which server it is is not known, as `below_primary` says
+    reach, request = case.phone.reach(primary), case.request
+    if case.now - reach.touched <= CONTACT_FOR_IT or diverted(case):
+        return FAILS
+    if any(isinstance(one, Sent) and same_call(one, request) for one in (*reach.waiting, *case.stay.tries)):
+        return FAILS
+    if any(failure.kind is FailureKind.DNS for failure in reach.hard):
+        return FAILS  # its name does not resolve
+    if retry_after(case, primary):
+        return Ground(reason=Reason.RETRY_AFTER)
+    return Ground(facts={"working": case.stay.server} if case.stay.server else {})
+
+
+def not_the_optimized_one(case: Case) -> Ground:
+    """F13: under authOptimizedInFailover the first new request after a failover may go to the last challenger."""
+    if case.stay.first is None or case.stay.opened is not None:
+        return HOLDS
+    if case.regime is not Regime.R0:
+        return FAILS  # C4
+    optimized = case.profile.settings.number("authOptimizedInFailover")
+    return Ground(reason=Reason.SETTINGS_UNKNOWN) if optimized is None else holds_if(optimized == 0)
+
+
+# -- B5 --------------------------------------------------------------------------------------------------------------
+
+def call_is_up(case: Case) -> Ground:
+    """B5: a call of the phone has been up for longer than the tolerance; that it was up still, its next message shows.
+    A call through a server that this line had left counts as perhaps ended."""
+    left = {case.stay.origin, *(binding.server for binding in case.line.bindings if binding.left is not None)}
+    up = [call for call in case.phone.calls if call.up is not None
+          and call.up < case.now - case.profile.tolerances.idle_retry and call.server not in left]
+    if not up:
+        return Ground(reason=Reason.BUSY_UNPROVEN) if case.phone.calls else FAILS
+    since = min(call.up for call in up if call.up is not None)
+    return Ground(reason=Reason.BUSY_UNPROVEN, facts={"call_up": case.now - since, "calls": len(up)},
+                  awaited=Awaited(Proof.CALL, since=case.now, calls=tuple(sorted(call.number for call in up))))
+
+
+# -- F9 --------------------------------------------------------------------------------------------------------------
+
+def server_failed(case: Case) -> Ground:
+    """F9: the server is failed for the line. From the try there to its result nothing is judged; after a failed one
+    the advisory speaks both ways."""
+    mark = case.line.mark(case.request.server)
+    if mark is None:
+        return FAILS
+    facts: dict[str, Fact] = {"elapsed": case.now - mark.since.time, "working": case.stay.server}
+    if mark.tried is None:
+        facts["kind"] = "call" if case.request.in_dialog and case.request.call is not None else "other"
+        return Ground(_phone_wide(case, mark), facts=facts, proof=(mark.since,))
+    facts["kind"] = "after-try"
+    over = mark.refused is not None or case.now - mark.tried.time > TRY_LASTS
+    return Ground(facts=facts, proof=(mark.since, mark.tried)) if over else FAILS
+
+
+def _phone_wide(case: Case, mark: FailedMark) -> int:
+    """Whether the mark is the line's or the phone's is open: another line's REGISTER there may have ended it."""
+    registering = case.phone.reach(mark.server).registering
+    elsewhere = registering is not None and registering.line != case.event.line \
+        and registering.time > mark.since.time
+    return negate(taken(Reading.PHONE_WIDE)) if elsewhere else ALWAYS
+
+
+def call_lives_there(case: Case) -> Ground:
+    """The call was up through that server before the failover; what was open then has its grace
+    (reference-model.md 6)."""
+    mark, call = case.line.mark(case.request.server), case.phone.call(case.request.call)
+    if mark is None or case.request.method == "CANCEL":
+        return FAILS
+    if call is None:
+        return Ground(reason=Reason.STARTED_LATER)
+    return _was_up_before(call, mark)
+
+
+def _was_up_before(call: Call, mark: FailedMark) -> Ground:
+    return holds_if(call.up is not None and call.up < mark.since.time)
+
+
+def offered_while_failed(case: Case) -> Ground:
+    """F9: the phone rings for, or accepts, an INVITE that arrived from a server which was failed for the line."""
+    reply = case.event
+    assert isinstance(reply, Replied)
+    if reply.method != "INVITE" or reply.in_dialog or not (180 <= reply.status < 190 or 200 <= reply.status < 300):
+        return FAILS
+    offer = next((one for one in case.line.offered if one.transaction == reply.transaction), None)
+    return FAILS if offer is None else _accepted(case, offer, "call")
+
+
+def spoken_while_failed(case: Case) -> Ground:
+    """F9: the phone accepts a request inside a call's dialog from a failed server; a dialog born of what was open at
+    the failover has its grace."""
+    reply = case.event
+    assert isinstance(reply, Replied)
+    if not reply.in_dialog or reply.call is None or not 200 <= reply.status < 300:
+        return FAILS
+    mark, call = case.line.mark(reply.server), case.phone.call(reply.call)
+    if mark is None or mark.tried is not None or reply.method in ("NOTIFY", "OPTIONS", "CANCEL"):
+        return FAILS
+    if call is None:
+        return Ground(reason=Reason.STARTED_LATER)
+    return _accepted(case, mark.since, "dialog") if _was_up_before(call, mark) is HOLDS else FAILS
+
+
+def _accepted(case: Case, first: Received | Answered, kind: str) -> Ground:
+    reply = case.event
+    assert isinstance(reply, Replied)
+    mark = case.line.mark(reply.server)
+    worlds = ALWAYS if mark is None else _phone_wide(case, mark)
+    return Ground(worlds, facts={"kind": kind, "status": reply.status, "working": case.stay.server}, proof=(first,))
+
+
+# -- F11 -------------------------------------------------------------------------------------------------------------
+
+def try_is_open(case: Case) -> Ground:
+    """F11: a try at another server has begun and has no final answer yet."""
+    stay = case.stay
+    if not stay.tries or stay.tries[-1].server == case.request.server:
+        return FAILS
+    last = stay.tries[-1]
+    open_ = any(one.transaction == last.transaction for one in case.phone.reach(last.server).waiting)
+    if not open_ or case.now - last.time > TRY_LASTS:
+        return FAILS
+    return Ground(facts={"elapsed": case.now - last.time, "kind": "removed"}, proof=(last,))
+
+
+def registers_on(case: Case) -> Ground:
+    """The line goes on registering, which shows that its user had not logged it out."""
+    return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
+        Proof.REGISTERS, since=case.now, until=case.now + OPEN_ELSEWHERE, server=case.request.server))
+
+
+def after_a_failed_try(case: Case) -> Ground:
+    """F11: the last try failed, and the working server has not served the line since."""
+    stay, served = case.stay, case.line.served
+    if not stay.tries:
+        return FAILS
+    last = stay.tries[-1]
+    if served is not None and served.server == stay.server and (served.sent or served.time) > last.time:
+        return FAILS
+    silent = earliest_silence(case.profile.settings)
+    failed = any(evidence(case.phone.reach(last.server), case.now, silent))
+    return Ground(facts={"kind": "passed", "working": stay.server}, proof=(last,)) if failed else FAILS
+
+
+def no_try_before(case: Case) -> Ground:
+    """A request below the working server after a failed try is F11's, not F1's."""
+    return FAILS if after_a_failed_try(case) is not FAILS else HOLDS
+
+
+# -- B4: again and again ---------------------------------------------------------------------------------------------
+
+def fifth_failed_try(case: Case) -> Ground:
+    """B4, B5: the fifth try by REGISTER within one D, and no call that would make the phone ask each second."""
+    request, stay = case.request, case.stay
+    before = [one for one in stay.tries if one.method == "REGISTER" and one.server == request.server]
+    before = before[-TOO_OFTEN + 1:]
+    if request.method != "REGISTER" or len(before) < TOO_OFTEN - 1:
+        return FAILS
+    first = before[0].time
+    if case.phone.calls or case.phone.quiet >= first - case.profile.tolerances.idle_retry:
+        return FAILS
+    within = _longest_delay(case)
+    if isinstance(within, Reason):
+        return Ground(reason=within)
+    if case.now - first > within:
+        return FAILS
+    return Ground(facts={"count": TOO_OFTEN, "elapsed": case.now - first, "earliest": within}, proof=tuple(before))
+
+
+def _longest_delay(case: Case) -> float | Reason:
+    if case.mode is Mode.DURATION:
+        timeout = case.profile.settings.failback_timeout
+        return Reason.SETTINGS_UNKNOWN if timeout is None else float(timeout)
+    entry = case.profile.entry
+    ttls = [answer.ttl_high for answer in case.line.answers]
+    if entry is not None and entry.dns_ttl is not None:
+        ttls.append(float(entry.dns_ttl))
+    return max(ttls) if ttls and min(ttls) > 0 else Reason.TTL_UNKNOWN
+
+
+def try_fails(case: Case) -> Ground:
+    return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
+        Proof.REFUSED, case.request.transaction, until=case.now + TRY_LASTS, server=case.request.server))
+
+
+def moved_often(case: Case) -> Ground:
+    """Three moves of the line within ten minutes. A move after a failure has the servers as its cause, a return in mode
+    newRequests the mode."""
+    moves = case.stay.moves
+    if len(moves) < FLAPPING_MOVES or moves[-1].time - moves[-FLAPPING_MOVES].time > FLAPPING_WITHIN:
+        return FAILS
+    kind = "mode" if case.mode is Mode.NEW_REQUESTS and not case.stay.failed else "servers"
+    return Ground(facts={"count": FLAPPING_MOVES, "kind": kind,
+                         "elapsed": moves[-1].time - moves[-FLAPPING_MOVES].time}, proof=moves[-FLAPPING_MOVES:-1])
+
+
+# -- F13 -------------------------------------------------------------------------------------------------------------
+
+def challenged_elsewhere(case: Case) -> Ground:
+    """F13: the credentials for one server's challenge go to another, and nothing speaks against the challenger."""
+    request = case.request
+    challenge = next((one for one in case.line.challenges if one.transaction == request.follows), None)
+    if challenge is None or challenge.server == request.server:
+        return FAILS
+    reach = case.phone.reach(challenge.server)
+    if reach.hard or reach.doubtful or reach.closed >= challenge.time or any(
+        isinstance(item, Sent | Failed) for item in evidence(reach, case.now, earliest_silence(case.profile.settings))
+    ):
+        return FAILS
+    return Ground(facts={"challenger": challenge.server, "status": challenge.status}, proof=(challenge,))
+
+
+def credentials_bound(case: Case) -> Ground:
+    """F13 binds R1-3, and R0 where authOptimizedInFailover is set."""
+    if case.regime is not Regime.R0:
+        return HOLDS
+    optimized = case.profile.settings.number("authOptimizedInFailover")
+    return Ground(reason=Reason.SETTINGS_UNKNOWN) if optimized is None else holds_if(optimized == 1)

@@ -1,0 +1,186 @@
+"""Conditions on failures: what speaks against a server (F2-F4), and what says that it works."""
+
+from __future__ import annotations
+
+from sipaudit.model.absorb import redirects, same_call
+from sipaudit.model.case import FAILS, HOLDS, Case, Ground
+from sipaudit.model.conditions.trust import clock_was_set
+from sipaudit.model.events import Answered, Failed, Sent
+from sipaudit.model.observations import Awaited, Proof
+from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
+from sipaudit.model.state import Evidence, evidence
+from sipaudit.model.timers import UNDECLARED_EARLIEST, earliest_silence, latest_silence
+from sipaudit.model.values import Reason
+
+RETRANSMIT_FROM = 0.3   # seconds after a sending: what comes sooner is a mirror's copy, no retransmission (T1 0.5)
+CONTACT_WAIT = 32.0     # seconds after a request ran out in which the line must have turned elsewhere (64*T1)
+
+
+def standing(case: Case) -> tuple[Evidence, ...]:
+    """What stands against the working server now."""
+    reach = case.phone.reach(case.stay.server)
+    return tuple(evidence(reach, case.now, earliest_silence(case.profile.settings)))
+
+
+def after_a_failure(case: Case) -> Ground:
+    """The working server has failed for this phone (F2-F4), so the line is moving."""
+    against = tuple(item for item in standing(case) if not redirects(item))
+    holds = NEVER
+    for item in against:
+        holds |= _sends_away(item, case)
+    if holds == NEVER:
+        return FAILS
+    since = min(_began(item) for item in against)
+    return Ground(holds, facts={"silent": case.now - since, "working": case.stay.server}, proof=against[:3])
+
+
+def _sends_away(item: Evidence, case: Case) -> int:
+    """The worlds in which this evidence makes a line move on; after a 503 every firmware may (F3)."""
+    if isinstance(item, Failed):
+        return ALWAYS
+    if isinstance(item, Sent):
+        ringing = case.phone.reach(item.server).ringing
+        return taken(Reading.OPEN_CODE) if item.in_dialog or item.transaction in ringing else ALWAYS
+    if item.status == 503:
+        stays = case.profile.settings.number("failoverOn503Response") == 0
+        return taken(Reading.UNAVAILABLE) if stays else ALWAYS
+    return taken(Reading.OPEN_CODE)
+
+
+def _began(item: Evidence) -> float:
+    return item.sent if isinstance(item, Failed) else item.time
+
+
+def working_server_alive(case: Case) -> Ground:
+    """Nothing speaks against the working server since it last answered; else going elsewhere is no failback."""
+    reach = case.phone.reach(case.stay.server)
+    holds = ALWAYS
+    for item in standing(case):
+        holds &= negate(_failure(item, reach.ringing, case.stay.arrived.time))
+    fresh = [request for request in reach.waiting if request.line == case.event.line and not request.in_dialog
+             and request.transaction not in reach.ringing
+             and case.now - request.time < earliest_silence(case.profile.settings)]
+    if holds == NEVER or not fresh:
+        return Ground(holds)
+    # it was asked just now, and the capture may lack what told the phone that it had failed
+    return Ground(holds, Reason.LOSS_NEARBY, waited(fresh[-1], None))
+
+
+def waited(request: Sent, resent: float | None) -> Awaited:
+    """Whether this request had its answer when another was sent is shown by what the phone does next."""
+    return Awaited(Proof.WAITED, request.transaction, (resent or request.time) + RETRANSMIT_FROM)
+
+
+def _failure(item: Evidence, ringing: tuple[int, ...], arrived: float) -> int:
+    """The worlds in which this evidence says that the working server failed during the stay."""
+    if isinstance(item, Sent):
+        return taken(Reading.OPEN_CODE) if item.in_dialog or item.transaction in ringing else ALWAYS
+    if item.time < arrived:
+        return NEVER
+    if isinstance(item, Failed) or redirects(item):
+        return ALWAYS
+    return taken(Reading.UNAVAILABLE if item.status == 503 else Reading.OPEN_CODE)
+
+
+def nothing_against(case: Case) -> Ground:
+    """F1: the working server has answered all it was asked. Whatever could be a failure acquits: a request open longer
+    than F2's earliest, a code of F3 or F4, a redirection, a connection that ended."""
+    reach = case.phone.reach(case.stay.server)
+    answered = reach.answered.time if reach.answered else case.stay.arrived.time
+    if reach.hard or reach.doubtful or reach.ringing or reach.closed >= answered:
+        return FAILS
+    if any(case.now - request.time >= UNDECLARED_EARLIEST for request in reach.waiting):
+        return FAILS
+    return Ground(facts={"working": case.stay.server}, proof=(reach.answered or case.stay.arrived,))
+
+
+def failed_then_moved(case: Case) -> Ground:
+    """A REGISTER that removes the binding goes to the server that the line is leaving, or has just left: from the
+    first unanswered request to 32 s after T0 (F7, F8)."""
+    stay, server = case.stay, case.request.server
+    if stay.server == server:
+        return after_a_failure(case)
+    if stay.origin != server or not stay.failed or case.now > stay.arrived.time + CONTACT_WAIT:
+        return FAILS
+    since = min(_began(item) for item in stay.failed)
+    return Ground(facts={"silent": case.now - since, "working": stay.server}, proof=stay.failed[:3])
+
+
+def works_on(case: Case) -> Ground:
+    """The line works on elsewhere, which shows that its user had not logged it out."""
+    return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
+        Proof.WORKS_ON, since=case.now, server=case.request.server))
+
+
+def not_logged_out(case: Case) -> Ground:
+    """The line did not remove its binding at the new server as well."""
+    stay = case.stay
+    if stay.server == case.request.server:
+        return HOLDS
+    binding = case.line.binding(stay.server)
+    removed = binding is None or binding.granted is None or (
+        binding.register is not None and binding.register.expires == 0)
+    return FAILS if removed else HOLDS
+
+
+def ran_out_before(case: Case) -> Ground:
+    """F2: the same kind of request of the line ran out here before: to the latest time, without any answer."""
+    request = case.request
+    latest = latest_silence(case.profile.settings)
+    reach = case.phone.reach(request.server)
+    before = [one for one in reach.waiting if one.line == request.line and one.method == request.method
+              and not one.in_dialog and one.transaction not in reach.ringing and not one.emergency]
+    if not before:
+        return FAILS
+    if latest is None:
+        return Ground(reason=Reason.SETTINGS_UNKNOWN)
+    ran_out = [one for one in before if case.now - one.time >= latest + case.profile.tolerances.timer]
+    if not ran_out or clock_was_set(case, ran_out[-1], ahead=True):
+        return FAILS
+    return Ground(facts={"silent": case.now - ran_out[-1].time}, proof=(ran_out[-1],))
+
+
+def no_contact_elsewhere(case: Case) -> Ground:
+    """No contact with another server since the first of the two requests, nor until 32 s after the second ran out."""
+    request, entry, latest = case.request, case.profile.entry, latest_silence(case.profile.settings)
+    reach = case.phone.reach(request.server)
+    first = max((one.time for one in reach.waiting if one.line == request.line and one.method == request.method
+                 and one.time < request.time), default=request.time)
+    others = [server.key for server in entry.servers if server.key != request.server] if entry else []
+    if any(case.phone.reach(key).touched >= first for key in others):
+        return FAILS
+    until = request.time + (latest or 0.0) + case.profile.tolerances.timer + CONTACT_WAIT
+    return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
+        Proof.SILENCE, request.transaction, since=first, until=until, server=request.server))
+
+
+def served_later(case: Case) -> Ground:
+    """The working server answers: the line was not on its way to another failover."""
+    request = case.request
+    return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
+        Proof.ANSWERED, request.transaction, until=request.time + CONTACT_WAIT, server=request.server))
+
+
+def diverted(case: Case) -> bool:
+    """Whether the request is the one that a failure of the working server diverted."""
+    return any(isinstance(item, Sent) and same_call(item, case.request)
+               for item in (*case.stay.failed, *(case.phone.reach(case.stay.origin or "").waiting)))
+
+
+def retry_after(case: Case, server: str) -> bool:
+    """Whether a Retry-After of that server runs, or has ended so lately that the phone may not have come to it (F3)."""
+    return any(
+        item.retry_after is not None and item.time + item.retry_after + case.profile.tolerances.overdue >= case.now
+        for item in case.phone.reach(server).doubtful
+    )
+
+
+def last_challenger(case: Case) -> Answered | None:
+    return case.line.challenges[-1] if case.line.challenges else None
+
+
+def not_the_challenger(case: Case) -> Ground:
+    """F13: the first new request after a failover may go to the server that challenged last."""
+    challenge = last_challenger(case)
+    first_since = case.stay.opened is None and case.stay.first is not None
+    return FAILS if first_since and challenge is not None and challenge.server == case.request.server else HOLDS

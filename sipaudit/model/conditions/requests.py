@@ -1,0 +1,74 @@
+"""Conditions on the request itself: what kind it is."""
+
+from __future__ import annotations
+
+from sipaudit.model.absorb import DIALOG_INITIATING, KEEPALIVES
+from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
+from sipaudit.model.settings import Regime
+
+NEVER_GATED = KEEPALIVES | {"REGISTER", "CANCEL", "ACK"}
+
+
+def gated_request(case: Case) -> Ground:
+    """F6 holds back every out-of-dialog request but REGISTER; OPTIONS and keepalives are not judged."""
+    request = case.request
+    return holds_if(request.method not in NEVER_GATED and not request.emergency)
+
+
+def failback_request(case: Case) -> Ground:
+    """The narrow term *try*: a dialog-initiating request, in R2 and R3 also a REGISTER with expiry > 0."""
+    request = case.request
+    if request.emergency or request.expires == 0:
+        return FAILS
+    if request.method == "REGISTER":
+        return holds_if(case.regime in (Regime.R2, Regime.R3))
+    return holds_if(request.method in DIALOG_INITIATING)
+
+
+def opens_dialog(case: Case) -> Ground:
+    """A dialog-initiating request: INVITE, initial SUBSCRIBE, out-of-dialog REFER."""
+    request = case.request
+    return holds_if(request.method in DIALOG_INITIATING and not request.emergency and request.expires != 0)
+
+
+def opens_call(case: Case) -> Ground:
+    """An INVITE that opens a dialog; emergency calls go wherever they can."""
+    return holds_if(case.request.method == "INVITE" and not case.request.emergency)
+
+
+def registers(case: Case) -> Ground:
+    """A REGISTER that asks for more than 0."""
+    return holds_if(case.request.method == "REGISTER" and case.request.expires != 0)
+
+
+def deregisters(case: Case) -> Ground:
+    """A REGISTER with expiry 0, or Contact *."""
+    return holds_if(case.request.method == "REGISTER" and case.request.expires == 0)
+
+
+def moves_on(case: Case) -> Ground:
+    """A request that a line sends to the server it works with, or moves to."""
+    return HOLDS if registers(case) is HOLDS else opens_dialog(case)
+
+
+def calls_or_registers(case: Case) -> Ground:
+    """INVITE or REGISTER out of a dialog: what notices a dead server (F2)."""
+    return HOLDS if registers(case) is HOLDS else opens_call(case)
+
+
+def of_a_call(case: Case) -> Ground:
+    """A request inside the dialog of a call."""
+    return holds_if(case.request.in_dialog and case.request.call is not None)
+
+
+def of_no_call(case: Case) -> Ground:
+    """A request that concerns no call and opens nothing: inside the dialog of a subscription, PUBLISH, MESSAGE."""
+    request = case.request
+    if request.in_dialog:
+        return holds_if(request.call is None and request.method not in KEEPALIVES - {"NOTIFY"})
+    return holds_if(request.method in ("PUBLISH", "MESSAGE"))
+
+
+def registration_required(case: Case) -> Ground:
+    """register=0: the line registers nowhere, so nothing is held back."""
+    return holds_if(case.profile.settings.number("register") != 0)

@@ -1,0 +1,94 @@
+"""Conditions on the capture and on who the phone is: whether anything can be said at all."""
+
+from __future__ import annotations
+
+from sipaudit.model.case import FAILS, HOLDS, Case, Ground
+from sipaudit.model.events import ModelEvent
+from sipaudit.model.profile import Vendor, version
+from sipaudit.model.readings import Reading, negate, taken
+from sipaudit.model.settings import Regime
+from sipaudit.model.values import Assumption, Reason
+
+LOSS_REACH = 64.0       # seconds: reference-model.md 4, `capture-complete`
+WITHOUT_ONLY_SIGNAL = (3, 2, 4)   # C9: this firmware has no onlySignalWithRegistered
+
+
+def judgeable(case: Case) -> Ground:
+    """Who the phone is decides whether the model speaks of it at all (reference-model.md 4)."""
+    if case.profile.vendor is Vendor.UNMODELLED:
+        return Ground(reason=Reason.VENDOR_UNMODELLED)
+    return judgeable_by_anyone(case)
+
+
+def judgeable_by_anyone(case: Case) -> Ground:
+    """F1-F4 hold for phones of every maker."""
+    profile = case.profile
+    if profile.identity_unsure:
+        return Ground(reason=Reason.IDENTITY_UNSURE)
+    if profile.encrypted:
+        return Ground(reason=Reason.ENCRYPTED)
+    if profile.settings.number("concurrentRegistration") == 1:
+        return Ground(reason=Reason.CONCURRENT_REGISTRATION)
+    return Ground(assumptions=tuple(_doubts(case)))
+
+
+def _doubts(case: Case) -> list[Assumption]:
+    """The assumptions that something puts in doubt here (reference-model.md 4, *Assumptions*)."""
+    profile, lost = case.profile, case.phone.lost
+    doubts = []
+    if profile.list_in_doubt:
+        doubts.append(Assumption.LIST_AS_RESOLVED)
+    if profile.lossy or (lost is not None and abs(case.now - lost) <= LOSS_REACH):
+        doubts.append(Assumption.CAPTURE_COMPLETE)
+    if not profile.vouched:
+        doubts.append(Assumption.FIRMWARE_OBEYS)
+    return doubts
+
+
+def nothing_missing(case: Case) -> Ground:
+    """What rests on a packet that is not there needs a capture that has nearly all (reference-model.md 4)."""
+    return Ground(reason=Reason.LOSS_NEARBY) if case.profile.lossy else HOLDS
+
+
+def server_heard(case: Case) -> Ground:
+    """A server that was never heard may be answering on a way that the capture does not see."""
+    server = getattr(case.event, "server", "")
+    return HOLDS if server in case.profile.heard else Ground(reason=Reason.ONE_WAY)
+
+
+def stay_was_seen(case: Case) -> Ground:
+    """The stay did not begin, nor last, in a hole between two captures."""
+    return Ground(reason=Reason.STARTED_LATER) if case.stay.arrived.time < case.profile.covered_from else HOLDS
+
+
+def no_boot_since(case: Case) -> Ground:
+    """A boot forgets timers, marks and dialogs."""
+    boot, stay = case.line.boot, case.stay
+    if boot is None or boot.time < (stay.arrived.time if stay.first is None else stay.first.time):
+        return HOLDS
+    return Ground(negate(taken(Reading.BOOT)))
+
+
+def still_working(case: Case) -> Ground:
+    """Read literally, a 2xx inside a dialog, too, makes another server the working one (not in R2, F9); in R0 a busy
+    or a not found may."""
+    answer = case.stay.aside
+    if case.regime is Regime.R2 or answer is None or answer.server != case.request.server:
+        return HOLDS
+    return Ground(negate(taken(Reading.LITERAL)))
+
+
+def knows_only_signal(case: Case) -> Ground:
+    """C9: firmware 3.2.4 has no onlySignalWithRegistered, so no R2."""
+    firmware = case.profile.firmware
+    return FAILS if firmware is not None and version(firmware)[:3] == WITHOUT_ONLY_SIGNAL else HOLDS
+
+
+def clock_was_set(case: Case, since: ModelEvent, *, ahead: bool) -> bool:
+    """Whether the clock of a capture was set (ahead, or back) between that event and the one on trial."""
+    until = case.event
+    return any(
+        (capture != since.capture or since.frame < frame) and (capture != until.capture or frame <= until.frame)
+        for capture, frame, seconds in case.profile.steps
+        if (seconds > 0) is ahead and capture in (since.capture, until.capture)
+    )

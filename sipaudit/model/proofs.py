@@ -1,0 +1,195 @@
+"""`settle`: verdicts that wait for their proof, and what proves or disproves each (reference-model.md 4: raised when
+the proof comes, at the time of the request)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+from msgspec.structs import replace
+
+from sipaudit.model.absorb import KEEPALIVES
+from sipaudit.model.absorb_phone import success, tells_failure
+from sipaudit.model.events import Answered, Booted, ModelEvent, Replied, Resent, Sent
+from sipaudit.model.observations import Awaited, Observation, Proof, Verdict
+from sipaudit.model.state import PhoneState
+
+SKEW = 1.0               # seconds by which the clocks of two captures may differ
+AGAIN = frozenset({401, 407, 422, 423})
+WAITING_KEPT = 8         # observations of one line that may wait
+
+
+class Outcome(Enum):
+    CONDEMNED = "condemned"
+    ACQUITTED = "acquitted"
+
+
+Told = Outcome | Awaited | None   # what an event tells: the outcome, half of it, or nothing
+Waiting = tuple[Observation, ...]
+
+
+def hold(waiting: Waiting, judged: tuple[Observation, ...]) -> tuple[Waiting, Waiting]:
+    """What of newly judged observations can be said now, and what waits: all that one event brought waits for the
+    last of it, because one request makes one finding."""
+    if not any(one.awaited is not None for one in judged):
+        return judged, waiting
+    kept = (*waiting, *judged)
+    oldest = kept[:-WAITING_KEPT]
+    return oldest, kept[-WAITING_KEPT:]
+
+
+def settle(waiting: Waiting, event: ModelEvent, phone: PhoneState) -> tuple[Waiting, Waiting]:
+    """What an event settles, and what waits on; deadlines before it have passed."""
+    said, waiting = pass_time(waiting, event.time, phone)
+    more, waiting = _release(tuple(_told(one, event) for one in waiting))
+    return (*said, *more), waiting
+
+
+def pass_time(waiting: Waiting, now: float, phone: PhoneState) -> tuple[Waiting, Waiting]:
+    """What the passing of time until `now` settles; `phone` is the phone's state then. Asked again, nothing changes."""
+    return _release(tuple(
+        _with(one, DEADLINES[one.awaited.proof](one, one.awaited, phone))
+        if one.awaited is not None and one.awaited.until < now else one
+        for one in waiting
+    ))
+
+
+def next_deadline(waiting: Waiting) -> float:
+    """When `pass_time` has something to say, seconds since the epoch; without end where nothing waits for time."""
+    return min((one.awaited.until for one in waiting if one.awaited is not None), default=float("inf"))
+
+
+def _release(waiting: Waiting) -> tuple[Waiting, Waiting]:
+    open_events = {id(one.event) for one in waiting if one.awaited is not None}
+    return (tuple(one for one in waiting if id(one.event) not in open_events),
+            tuple(one for one in waiting if id(one.event) in open_events))
+
+
+def _told(one: Observation, event: ModelEvent) -> Observation:
+    if one.awaited is None:
+        return one
+    return _with(one, SETTLES[one.awaited.proof](one, one.awaited, event), event)
+
+
+def _with(one: Observation, told: Told, event: ModelEvent | None = None) -> Observation:
+    if told is None:
+        return one
+    if isinstance(told, Awaited):
+        return replace(one, awaited=told)
+    if told is Outcome.ACQUITTED or one.unless is None:
+        return Observation(one.expectation, one.clause, Verdict.CONFORMED, one.event, one.server)
+    proof = one.proof if event is None else (*one.proof, event)
+    return replace(one, verdict=one.unless, reason=None, unless=None, awaited=None, proof=proof)
+
+
+# -- what proves -----------------------------------------------------------------------------------------------------
+
+def _waited(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+    """Its answer, its retransmission or its re-send shows that the phone was waiting still. The clocks of two taps
+    differ."""
+    if not isinstance(event, Answered | Resent | Sent):
+        return None
+    if event.capture != one.event.capture and event.time - one.event.time < SKEW:
+        return None
+    if isinstance(event, Sent):
+        shows = event.follows == awaited.transaction
+    elif event.transaction != awaited.transaction:
+        return None
+    else:
+        shows = event.status >= 200 if isinstance(event, Answered) else event.time >= awaited.since
+    return Outcome.CONDEMNED if shows else None
+
+
+def _answered(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+    if isinstance(event, Answered) and event.transaction == awaited.transaction:
+        return Outcome.ACQUITTED if tells_failure(event) else Outcome.CONDEMNED
+    return None
+
+
+def _refused(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+    """A challenge goes on with the next sending."""
+    if isinstance(event, Sent) and event.follows == awaited.transaction:
+        return replace(awaited, transaction=event.transaction)
+    if not isinstance(event, Answered) or event.transaction != awaited.transaction or event.status < 200:
+        return None
+    if event.status in AGAIN:
+        return None
+    return Outcome.ACQUITTED if success(event.status) else Outcome.CONDEMNED
+
+
+def _call(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+    """Only the phone's own packets show that the call was up for the phone."""
+    if isinstance(event, Booted):
+        return Outcome.ACQUITTED
+    spoken = isinstance(event, Sent) or (isinstance(event, Replied) and event.status < 300)
+    return Outcome.CONDEMNED if spoken and getattr(event, "call", None) in awaited.calls else None
+
+
+def _silence(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+    """Any answer, another way taken, a call given up by its caller or a boot ends it."""
+    if isinstance(event, Booted):
+        return Outcome.ACQUITTED
+    if awaited.seen:  # the time has passed; now the phone shows that it was alive
+        return Outcome.CONDEMNED if isinstance(event, Sent | Resent | Replied) else None
+    server = getattr(event, "server", "")
+    if isinstance(event, Answered) and server == awaited.server and not event.in_dialog:
+        return Outcome.ACQUITTED
+    if isinstance(event, Sent) and event.method == "CANCEL":
+        return Outcome.ACQUITTED
+    elsewhere = isinstance(event, Sent) and server != awaited.server and not event.in_dialog
+    return Outcome.ACQUITTED if elsewhere else None
+
+
+def _works_on(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+    if isinstance(event, Booted):
+        return Outcome.ACQUITTED
+    if isinstance(event, Sent) and event.method == "REGISTER" and event.expires == 0:
+        return Outcome.ACQUITTED if event.server != awaited.server else None
+    if not isinstance(event, Answered) or not success(event.status) or event.server == awaited.server:
+        return None
+    asked = event.sent is not None and event.sent > awaited.since
+    works = asked and not event.in_dialog and event.method not in KEEPALIVES and event.asked != 0
+    return Outcome.CONDEMNED if works else None
+
+
+def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+    if isinstance(event, Booted):
+        return Outcome.ACQUITTED
+    if not isinstance(event, Sent) or event.method != "REGISTER":
+        return None
+    if event.expires == 0:
+        # the re-send with credentials is no second one; elsewhere, and soon, it is a log-out
+        return Outcome.ACQUITTED if event.server != awaited.server and event.time <= awaited.until else None
+    return replace(awaited, seen=True) if event.time <= awaited.until else Outcome.CONDEMNED
+
+
+# -- what time proves ------------------------------------------------------------------------------------------------
+
+def _time_acquits(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> Told:
+    return Outcome.ACQUITTED
+
+
+def _time_condemns(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> Told:
+    return Outcome.CONDEMNED
+
+
+def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> Told:
+    """No answer, and no contact with another server: what is missing is a sign that the phone lives."""
+    elsewhere = any(reach.server != awaited.server and awaited.since <= reach.touched for reach in phone.reaches)
+    return Outcome.ACQUITTED if elsewhere else replace(awaited, seen=True, until=float("inf"))
+
+
+def _time_of_registers(_one: Observation, awaited: Awaited, _phone: PhoneState) -> Told:
+    """No log-out elsewhere; whether the line goes on registering may have been seen already."""
+    return Outcome.CONDEMNED if awaited.seen else replace(awaited, until=float("inf"))
+
+
+SETTLES: dict[Proof, Callable[[Observation, Awaited, ModelEvent], Told]] = {
+    Proof.WAITED: _waited, Proof.ANSWERED: _answered, Proof.REFUSED: _refused, Proof.CALL: _call,
+    Proof.SILENCE: _silence, Proof.WORKS_ON: _works_on, Proof.REGISTERS: _registers,
+}
+DEADLINES: dict[Proof, Callable[[Observation, Awaited, PhoneState], Told]] = {
+    Proof.WAITED: _time_acquits, Proof.ANSWERED: _time_acquits, Proof.REFUSED: _time_condemns,
+    Proof.CALL: _time_acquits, Proof.SILENCE: _time_of_silence, Proof.WORKS_ON: _time_acquits,
+    Proof.REGISTERS: _time_of_registers,
+}

@@ -1,0 +1,82 @@
+"""Which events are worth a trial: a quick look that says no to nearly all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sipaudit.model.absorb import DIALOG_INITIATING
+from sipaudit.model.absorb_phone import success
+from sipaudit.model.events import Answered, ModelEvent, Replied, Sent
+from sipaudit.model.expectations import Trigger
+from sipaudit.model.profile import Profile
+from sipaudit.model.state import LineState, PhoneState
+
+Plain = Callable[[], Profile]
+
+
+def at_stake(line: LineState, phone: PhoneState, event: ModelEvent, plain: Plain) -> Trigger | None:
+    """What the event brings into play, None where no row could apply. `plain` gives the line's profile without what
+    grows while the capture is read; it is asked only where servers matter."""
+    kind = type(event)
+    if kind is Sent:
+        return _sent(line, phone, event, plain)  # type: ignore[arg-type]
+    if kind is Answered:
+        return _answered(line, event, plain)  # type: ignore[arg-type]
+    if kind is Replied:
+        return Trigger.REPLY if line.offered or line.failed else None
+    return None
+
+
+def _sent(line: LineState, phone: PhoneState, request: Sent, plain: Plain) -> Trigger | None:
+    if request.in_dialog:
+        return Trigger.DIALOG if line.failed and line.mark(request.server) else None
+    if request.follows is not None:  # a re-send with credentials is the request it repeats
+        return Trigger.CREDENTIALS if request.proves and _challenged_elsewhere(line, request) else None
+    server = request.server
+    answered, registered, regained = line.stays
+    if (
+        (answered is not None and answered.server != server) or (registered is not None and registered.server != server)
+        or (regained is not None and regained.server != server)
+    ):
+        return Trigger.REQUEST
+    method = request.method
+    if method != "REGISTER" and method not in DIALOG_INITIATING and not line.failed:
+        return None
+    if request.expires == 0 or line.failed or _asks_again(phone, request):
+        return Trigger.REQUEST
+    if method == "REGISTER":
+        return Trigger.REQUEST if _has_moved(line) and not _at_home(server, plain) else None
+    held = any(binding.until > request.time for binding in line.bindings)
+    return None if held and _at_home(server, plain) else Trigger.REQUEST
+
+
+def _challenged_elsewhere(line: LineState, request: Sent) -> bool:
+    return any(one.transaction == request.follows and one.server != request.server for one in line.challenges)
+
+
+def _asks_again(phone: PhoneState, request: Sent) -> bool:
+    """Whether the same kind of request is open at that server already."""
+    return any(one.method == request.method and one.line == request.line
+               for one in phone.reach(request.server).waiting)
+
+
+def _has_moved(line: LineState) -> bool:
+    return any(stay is not None and stay.first is not None for stay in line.stays)
+
+
+def _at_home(server: str, plain: Plain) -> bool:
+    """Whether the server is the primary of its entry, or of an entry that is not known."""
+    entry = plain().entry
+    return entry is None or (entry.primary is not None and entry.primary.key == server)
+
+
+def _answered(line: LineState, answer: Answered, plain: Plain) -> Trigger | None:
+    if answer.status < 200:
+        return None
+    if answer.method == "REGISTER":
+        silent = answer.granted == 0 or (answer.granted is None and answer.own is None)
+        return Trigger.ANSWER if silent and answer.asked and success(answer.status) else None
+    stays = [stay for stay in line.stays if stay is not None and stay.server == answer.server]
+    if any(stay.first is not None for stay in stays) and not _at_home(answer.server, plain):
+        return Trigger.ANSWER
+    return None

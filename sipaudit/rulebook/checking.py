@@ -1,0 +1,102 @@
+"""`rules check`: rule files read as `--rules` would, and the cases that stand beside them put on trial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from sipaudit.model.scenario import Scenario, parse
+from sipaudit.rulebook.fields import Fields
+from sipaudit.rulebook.pack import TEST_SUFFIX, Loader, Taken, collecting, pack_folder, read_bytes
+from sipaudit.rulebook.rules import Rule
+from sipaudit.rulebook.trial import judge_scenario
+from sipaudit.yamlfile import tree
+from sipaudit.yamlfile.problems import Problems
+
+
+class Case(Struct, frozen=True):
+    """One case of a rule; `where` is its file and line."""
+
+    name: str
+    scenario: Scenario
+    where: str
+
+
+class Failure(Struct, frozen=True):
+    """A case that came out otherwise than it says: the lines it lacks, and those it has too many."""
+
+    case: Case
+    lacking: tuple[str, ...]
+    unexpected: tuple[str, ...]
+
+
+class Checked(Struct, frozen=True):
+    """One file that can be used; `cases` is None where no cases stand beside it."""
+
+    file: str
+    what: str
+    cases: int | None
+    failures: tuple[Failure, ...]
+
+
+def check(paths: Iterable[str]) -> list[Checked]:
+    """Check rule files, and the files of folders. Raises InputErrors with every fault of every file."""
+    loader = Loader()
+    loader.pack(pack_folder(), check=False)
+    for path in dict.fromkeys(_rule_file(path) for path in paths):
+        loader.add(path)
+    cases: dict[str, list[Case]] = {}
+    for taken in loader.taken:
+        beside = Path(taken.file).with_suffix(TEST_SUFFIX)
+        if taken.rule is not None and beside.is_file():
+            with collecting(loader.errors):
+                cases[taken.file] = read_cases(beside)
+    loader.done()
+    return [_checked(taken, cases.get(taken.file)) for taken in loader.taken]
+
+
+def _rule_file(path: str) -> Path:
+    """The rule of a file of cases: a shell's `*.yaml` names both."""
+    return Path(path.removesuffix(TEST_SUFFIX) + ".yaml" if path.endswith(TEST_SUFFIX) else path)
+
+
+def read_cases(path: Path) -> list[Case]:
+    """The cases of one file. Raises InputErrors."""
+    problems = Problems(str(path))
+    root = tree.read_tree(read_bytes(path, "the cases"), problems)
+    if not isinstance(root, tree.Sequence):
+        problems.stop(1, "a file of cases holds a list", "write `- case: what happens` and `scenario: |` below it")
+    cases = list(_cases(root, problems))
+    problems.raise_any()
+    return cases
+
+
+def _cases(root: tree.Sequence, problems: Problems) -> Iterator[Case]:
+    for node in root.items:
+        if not isinstance(node, tree.Mapping):
+            problems.add(node.line, "a case is a mapping", "write `case:` and `scenario:`")
+            continue
+        fields = Fields(node, problems, True)
+        fields.keys(("case", "scenario"))
+        story = node.items.get("scenario")
+        try:
+            if isinstance(story, tree.Scalar):
+                yield Case(fields.text("case"), parse(story.text), f"{problems.file}:{node.line}")
+        except (ValueError, KeyError, IndexError) as error:
+            problems.add(fields.line("scenario"), f"the scenario: {error}", "docs/rules.md describes the language")
+
+
+def _checked(taken: Taken, cases: list[Case] | None) -> Checked:
+    failures = () if taken.rule is None or cases is None else tuple(_failures(taken.rule, cases))
+    return Checked(taken.file, taken.what, None if cases is None else len(cases), failures)
+
+
+def _failures(rule: Rule, cases: list[Case]) -> Iterator[Failure]:
+    for case in cases:
+        observed, _ = judge_scenario(case.scenario, [rule])
+        expected = case.scenario.expected
+        if tuple(observed) != expected:
+            yield Failure(case, tuple(line for line in expected if line not in observed),
+                          tuple(line for line in observed if line not in expected))

@@ -1,0 +1,48 @@
+"""How often a rule was broken of late, on a line or on how many lines of an entry: repetition makes it worse."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Protocol
+
+from sipaudit.model.values import Severity
+from sipaudit.rulebook.rules import Escalation, Rule, Series
+
+
+class Place(Protocol):
+    """Where a rule was broken."""
+
+    @property
+    def line(self) -> str: ...
+    @property
+    def phone(self) -> str: ...
+    @property
+    def entry(self) -> str | None: ...
+
+
+class Repetitions:
+    """Remembers as many of the latest times, by rule and series, as their escalation counts to."""
+
+    def __init__(self) -> None:
+        self._recent: dict[tuple[str, Escalation, str, str], dict[object, float]] = {}
+        self._numbers = count()
+
+    def severity(self, rule: Rule, time: float, place: Place) -> Severity | None:
+        """The worst severity whose count this breach at `time` (seconds) reaches, None when it reaches none."""
+        reached = [step.severity for step in rule.escalate if self._reaches(rule, step, time, place)]
+        return max(reached, key=lambda severity: severity.rank, default=None)
+
+    def _reaches(self, rule: Rule, step: Escalation, time: float, place: Place) -> bool:
+        member: object = (place.line, place.phone)
+        if step.group_by is Series.LINE:
+            group, member = (place.line, place.phone), next(self._numbers)
+        elif place.entry is not None:
+            group = (place.entry, "")
+        else:
+            return False  # the lines of an entry that nobody knows cannot be counted
+        recent = self._recent.setdefault((rule.id, step, *group), {})
+        recent.pop(member, None)  # what comes again moves to the end
+        recent[member] = time
+        if len(recent) > step.count:
+            del recent[next(iter(recent))]
+        return len(recent) == step.count and time - next(iter(recent.values())) <= step.within

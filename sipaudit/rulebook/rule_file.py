@@ -1,0 +1,107 @@
+"""One rule file read.  Its keys stand in a fixed order; all that is wrong with it is said at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sipaudit.model.expectations import EXPECTATIONS
+from sipaudit.model.observations import Verdict
+from sipaudit.model.values import Severity
+from sipaudit.rulebook.conditions import nearest
+from sipaudit.rulebook.facts import FACTS, SETTING_FACTS
+from sipaudit.rulebook.fields import Fields
+from sipaudit.rulebook.rules import Escalation, Grade, Group, Rule, Series, Wording
+from sipaudit.rulebook.wording import unknown_names
+from sipaudit.yamlfile.wording import quoted
+
+KEYS = ("id", "title", "severity", "severities", "escalate", "basis", "on", "when", "message", "documentation")
+OPTIONAL = frozenset({"severities", "escalate", "when"})
+SETTINGS_KEYS = ("id", "title", "severity", "severities", "basis", "message", "documentation")
+MESSAGE_KEYS = ("expected", "observed", "when")
+DOCUMENTATION_KEYS = ("what", "why", "false_positives", "misses", "fix")
+MOST = 10_000        # repetitions that an escalation may count to
+A_DAY = 86_400.0     # seconds that it may look back
+
+
+class RuleFile:
+    """Turns the fields of one file into a Rule of its group."""
+
+    def __init__(self, fields: Fields, group: Group, file: str) -> None:
+        self._fields = fields
+        self._group = group
+        self._file = file
+        self._facts: Iterable[str] = SETTING_FACTS if group is Group.SETTINGS else FACTS
+
+    def rule(self) -> Rule:
+        """The rule; what could not be read of it has been said."""
+        fields, replayed = self._fields, self._group is not Group.SETTINGS
+        fields.keys(KEYS if replayed else SETTINGS_KEYS, OPTIONAL)
+        on = fields.mapping("on")
+        if replayed and "on" in fields.node.items:
+            on.keys(("expectation", "verdict"))
+        return Rule(
+            id=fields.text("id"), title=fields.text("title"), group=self._group, severity=_severity(fields),
+            basis=tuple(fields.texts("basis", "[F6, B2]")), message=tuple(self._wordings()),
+            documentation=self._documentation(), file=self._file, expectations=frozenset(_expectations(on)),
+            verdicts=frozenset(_verdicts(on)), when=fields.condition("when", self._facts),
+            severities=tuple(self._grades()), escalate=tuple(self._escalations()),
+        )
+
+    def _grades(self) -> Iterator[Grade]:
+        for item in self._fields.mappings("severities", '{when: regime == "R3", severity: warning}'):
+            item.keys(("when", "severity"))
+            condition = item.condition("when", self._facts)
+            if condition is not None:
+                yield Grade(condition, _severity(item))
+
+    def _escalations(self) -> Iterator[Escalation]:
+        for item in self._fields.mappings("escalate", "{severity: warning, count: 2, group_by: line, within: 600}"):
+            item.keys(("severity", "count", "group_by", "within"))
+            count, within = item.number("count", 2, MOST, whole=True), item.number("within", 1, A_DAY)
+            series = item.word("group_by", Series, Series)
+            if count is not None and within is not None and series is not None:
+                yield Escalation(_severity(item), int(count), series, within)
+
+    def _wordings(self) -> Iterator[Wording]:
+        wordings = list(self._fields.mappings("message", "{expected: ..., observed: ...}"))
+        for number, item in enumerate(wordings, 1):
+            item.keys(MESSAGE_KEYS, {"when"})
+            if number == len(wordings) and "when" in item.node.items:
+                item.problems.add(item.line("when"), "the last wording has a condition", "let it hold for the rest")
+            for key in ("expected", "observed"):
+                for name in unknown_names(item.text(key), self._facts):
+                    item.problems.add(item.line(key), f"no observation has {{{name}}}", "see docs/rules.md")
+            yield Wording(item.text("expected"), item.text("observed"), item.condition("when", self._facts))
+
+    def _documentation(self) -> dict[str, str]:
+        fields = self._fields.mapping("documentation")
+        return documentation(fields, () if self._group is not Group.SETTINGS else ("false_positives", "misses"))
+
+
+def documentation(fields: Fields, optional: Iterable[str]) -> dict[str, str]:
+    """The documentation of a rule or an incident kind."""
+    fields.keys(DOCUMENTATION_KEYS, optional)
+    return {key: fields.text(key) for key in DOCUMENTATION_KEYS if key in fields.node.items}
+
+
+def _severity(fields: Fields) -> Severity:
+    return fields.word("severity", Severity, Severity) or Severity.INFO
+
+
+def _expectations(on: Fields) -> Iterator[str]:
+    for name in on.texts("expectation", "[failback-before-due]", single=True):
+        if name not in EXPECTATIONS:
+            hint = nearest(name, EXPECTATIONS)
+            on.problems.add(on.line("expectation"), f"the model has no expectation {quoted(name)}{hint}",
+                            "name one that it has")
+        yield name
+
+
+def _verdicts(on: Fields) -> Iterator[Verdict]:
+    known = frozenset(Verdict)
+    for name in on.texts("verdict", "[early]", single=True):
+        if name in known:
+            yield Verdict(name)
+        else:
+            on.problems.add(on.line("verdict"), f"unknown verdict {quoted(name)}{nearest(name, known)}",
+                            "see docs/rules.md")

@@ -1,0 +1,190 @@
+"""`--suppress`: findings that someone has looked at and does not want to count (contract.md 2)."""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator
+from datetime import tzinfo
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sipaudit.errors import InputError
+from sipaudit.model.values import Finding
+from sipaudit.rulebook.conditions import nearest
+from sipaudit.rulebook.fields import Fields
+from sipaudit.rulebook.pack import read_bytes
+from sipaudit.times import When, parse_time
+from sipaudit.yamlfile import tree
+from sipaudit.yamlfile.problems import Problems
+from sipaudit.yamlfile.wording import quoted
+
+KEYS = ("rule", "line", "phone", "server", "from", "to", "expires", "reason")
+OPTIONAL = frozenset(KEYS) - {"rule", "reason"}
+LONGEST_GLOB = 256
+A_DAY = 86_400.0
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_WILD = re.compile(r"[*?\[]")
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Suppression(Struct, frozen=True):
+    """One item. None matches anything; `start`, `end` and `expires` wait for the first packet."""
+
+    rule: re.Pattern[str]
+    reason: str
+    where: str
+    line: re.Pattern[str] | None = None
+    phone: Network | None = None
+    server: re.Pattern[str] | None = None
+    start: When | None = None
+    end: When | None = None
+    expires: When | None = None
+
+    def means(self, finding: Finding, first: float) -> bool:
+        """Whether the finding is meant, whether or not the item has expired; `first` is the time of the first packet.
+        """
+        return (
+            self.rule.fullmatch(finding.rule) is not None
+            and (self.line is None or self.line.fullmatch(finding.line) is not None)
+            and (self.phone is None or _within(finding.phone, self.phone))
+            and (self.server is None or any(self.server.fullmatch(name) for name in _names(finding.server)))
+            and (self.start is None or (finding.time is not None and finding.time >= self.start.resolve(first)))
+            and (self.end is None or (finding.time is not None and finding.time <= self.end.resolve(first)))
+        )
+
+    def expired(self, finding: Finding, first: float) -> bool:
+        """Whether the item counted no longer when the finding happened; one of the settings alone has no time."""
+        return self.expires is not None and finding.time is not None and finding.time >= self.expires.resolve(first)
+
+
+def _within(phone: str | None, network: Network) -> bool:
+    try:
+        return ipaddress.ip_address((phone or "").rpartition(":")[0].strip("[]")) in network
+    except ValueError:
+        return False
+
+
+def _names(server: str | None) -> tuple[str, ...]:
+    """A server as a glob may name it: `10.0.0.1:5060/udp`, `10.0.0.1:5060` or `10.0.0.1`."""
+    if server is None:
+        return ()
+    key = server.partition("/")[0]
+    return server, key, key.rpartition(":")[0].strip("[]")
+
+
+class Suppressions:
+    """The items of a file, in their order: the first that means a finding gives its reason."""
+
+    def __init__(self, items: tuple[Suppression, ...] = ()) -> None:
+        self.items = items
+
+    def mark(self, findings: Iterable[Finding], first: float) -> tuple[list[Finding], list[str]]:
+        """The findings, those that are suppressed with their reason; and sentences on items that suppressed nothing."""
+        used: set[str] = set()
+        late: set[str] = set()
+        marked = [self._mark(finding, first, used, late) for finding in findings]
+        idle = [f"{item.where}: this item suppresses nothing" + (": it has expired" if item.where in late else "")
+                for item in self.items if item.where not in used]
+        return marked, idle
+
+    def _mark(self, finding: Finding, first: float, used: set[str], late: set[str]) -> Finding:
+        """An item is used, too, where another one before it gave the reason."""
+        meant = [item for item in self.items if item.means(finding, first)]
+        live = [item for item in meant if not item.expired(finding, first)]
+        late.update(item.where for item in meant if item not in live)
+        used.update(item.where for item in live)
+        return replace(finding, suppressed=live[0].reason) if live else finding
+
+
+def load_suppressions(path: str | Path, zone: tzinfo, rules: frozenset[str]) -> Suppressions:
+    """Read a file of suppressions; times without a zone of their own are in `zone`, `rules` are the known ids.
+
+    Raises InputErrors with everything that is wrong.
+    """
+    problems = Problems(str(path))
+    root = tree.read_tree(read_bytes(Path(path), "the suppressions"), problems)
+    if root is None or (isinstance(root, tree.Scalar) and root.empty):
+        return Suppressions()
+    if not isinstance(root, tree.Sequence):
+        problems.stop(root.line, "this is a list of suppressions", "write `- {rule: GLOB, reason: TEXT}`")
+    items = tuple(_items(root, problems, zone, rules))
+    problems.raise_any()
+    return Suppressions(items)
+
+
+def _items(root: tree.Sequence, problems: Problems, zone: tzinfo, rules: frozenset[str]) -> Iterator[Suppression]:
+    for node in root.items:
+        if isinstance(node, tree.Mapping):
+            yield _Item(Fields(node, problems, True), zone, rules).read()
+        else:
+            problems.add(node.line, "a suppression is a mapping", "write `- {rule: GLOB, reason: TEXT}`")
+
+
+class _Item:
+    """Reads one item."""
+
+    def __init__(self, fields: Fields, zone: tzinfo, rules: frozenset[str]) -> None:
+        self._fields = fields
+        self._zone = zone
+        self._rules = rules
+
+    def read(self) -> Suppression:
+        fields = self._fields
+        fields.keys(KEYS, OPTIONAL)
+        return Suppression(
+            rule=self._rule(), reason=fields.text("reason"),
+            where=f"{fields.problems.file}:{fields.node.line}", line=self._line(), phone=self._phone(),
+            server=self._glob("server"), start=self._time("from"), end=self._time("to"), expires=self._expires(),
+        )
+
+    def _glob(self, key: str) -> re.Pattern[str] | None:
+        text = self._fields.text(key)
+        if len(text) > LONGEST_GLOB:
+            self._wrong(key, f"{key} is longer than {LONGEST_GLOB} characters", "use a shorter pattern")
+            return None
+        return re.compile(fnmatch.translate(text), re.IGNORECASE) if text else None
+
+    def _rule(self) -> re.Pattern[str]:
+        pattern, text = self._glob("rule"), self._fields.text("rule")
+        if pattern is not None and not any(pattern.fullmatch(name) for name in self._rules):
+            hint = "" if _WILD.search(text) else nearest(text, self._rules)
+            self._wrong("rule", f"no rule is called {quoted(text)}{hint}", "`sipaudit rules list` shows them")
+        return pattern or re.compile("")
+
+    def _line(self) -> re.Pattern[str] | None:
+        text = self._fields.text("line")
+        if text and text[0] not in "*?[" and not text.lower().startswith("sip"):
+            self._wrong("line", f"{quoted(text)} matches no line", f"write {quoted('sip:' + text)}, the AOR in reports")
+        return self._glob("line")
+
+    def _phone(self) -> Network | None:
+        text = self._fields.text("phone")
+        try:
+            return ipaddress.ip_network(text) if text else None
+        except ValueError:
+            self._wrong("phone", f"{quoted(text)} is neither an address nor a network",
+                        "write an address as 10.1.0.5, or a network as 10.1.0.0/16")
+            return None
+
+    def _time(self, key: str) -> When | None:
+        text = self._fields.text(key)
+        try:
+            return parse_time(text, self._zone, option=key) if text else None
+        except InputError as error:
+            self._wrong(key, error.message, error.fix or "")
+            return None
+
+    def _expires(self) -> When | None:
+        """A date counts to its end."""
+        when = self._time("expires")
+        if when is not None and _DATE.fullmatch(self._fields.text("expires")):
+            return replace(when, seconds=when.resolve(0.0) + A_DAY)
+        return when
+
+    def _wrong(self, key: str, message: str, fix: str) -> None:
+        self._fields.problems.add(self._fields.line(key), message, fix)

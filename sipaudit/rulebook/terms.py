@@ -1,0 +1,130 @@
+"""The words of the trade in plain words: settings, requirements, response codes, terms; and rules and incident kinds,
+which explain themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from sipaudit.errors import InputError
+from sipaudit.rulebook.fields import Fields
+from sipaudit.rulebook.incident_file import say
+from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
+from sipaudit.yamlfile import tree
+from sipaudit.yamlfile.problems import Problems
+from sipaudit.yamlfile.wording import nearest, quoted
+
+KINDS = {
+    "settings": "setting", "requirements": "requirement", "codes": "SIP response", "words": "term",
+    "reasons": "why a check was not decided", "assumptions": "assumption",
+}
+KEYS = ("title", "says", "do", "see", "also")
+_CODE = re.compile(r"([1-6])[0-9][0-9]")
+_GAPS = re.compile(r"[\s_-]+")
+
+
+class Term(Struct, frozen=True):
+    """One word explained. `title` says it in one line, `do` what to do about it ("" when there is nothing), `see` names
+    related terms, `also` are other spellings of the name."""
+
+    name: str
+    kind: str
+    title: str
+    says: str
+    do: str = ""
+    see: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+
+def terms_folder() -> Path:
+    return Path(__file__).parent / "terms"
+
+
+def load_terms() -> tuple[Term, ...]:
+    """All words that are explained, as they stand in their files. Raises InputErrors."""
+    return tuple(term for name, kind in KINDS.items() for term in _read(terms_folder() / f"{name}.yaml", kind))
+
+
+def _read(path: Path, kind: str) -> Iterator[Term]:
+    problems = Problems(str(path))
+    root = tree.read_tree(path.read_bytes(), problems)
+    if not isinstance(root, tree.Mapping):
+        problems.stop(1, "a file of terms holds a mapping", "write `term: {title: ..., says: ...}`")
+    items = Fields(root, problems, False)
+    for name in root.items:
+        fields = items.mapping(name)
+        fields.keys(KEYS, ("do", "see", "also"))
+        yield Term(name, kind, fields.text("title"), fields.text("says"), fields.text("do"),
+                   tuple(fields.texts("see", "[F6]")), tuple(fields.texts("also", "[binding]")))
+    problems.raise_any()
+
+
+def pack_terms(pack: RulePack) -> Iterator[Term]:
+    """What the rules and incident kinds of a pack say of themselves."""
+    for rule in (*pack.rules, *pack.settings):
+        yield _of_rule(rule)
+    for kind in pack.incidents:
+        yield _of_kind(kind)
+
+
+def _of_rule(rule: Rule) -> Term:
+    said = rule.documentation
+    parts = [said.get("what"), said.get("why"), _after("When it may be wrong: ", said.get("false_positives")),
+             _after("What it does not see: ", said.get("misses"))]
+    return Term(rule.id, f"rule, {' or '.join(rule.levels)}", rule.title, " ".join(filter(None, parts)),
+                said.get("fix", ""), rule.basis)
+
+
+def _of_kind(kind: IncidentKind) -> Term:
+    said = kind.documentation
+    parts = [said.get("what"), said.get("why"), _after("It starts: ", say(kind.starts, kind.thresholds)),
+             _after("It ends: ", say(kind.ends, kind.thresholds)),
+             _after("When it may be wrong: ", said.get("false_positives")),
+             _after("What it does not see: ", said.get("misses"))]
+    return Term(kind.id, "incident kind", kind.title, " ".join(filter(None, parts)), said.get("fix", ""))
+
+
+def _after(opening: str, text: str | None) -> str | None:
+    return None if not text else opening + text
+
+
+class Glossary:
+    """Finds terms by the name, spelling or parameter that a person types."""
+
+    def __init__(self, terms: Iterable[Term]) -> None:
+        self.terms = tuple(terms)
+        self._by_name: dict[str, list[Term]] = {}
+        for term in self.terms:
+            for name in dict.fromkeys(map(_plain, (term.name, *term.also))):
+                self._by_name.setdefault(name, []).append(term)
+
+    def find(self, text: str) -> list[Term]:
+        """What the text names, several when a word has several meanings. Raises InputError with the nearest name."""
+        words = text.split()
+        found = self._by_name.get(_plain(text)) or self._of_code(words[0] if words else "") or self._of_parameter(text)
+        if found:
+            return found
+        names = [name for term in self.terms for name in (term.name, *term.also)]
+        near = nearest(" ".join(words), names)
+        raise InputError(f"nothing is known of {quoted(text)}", fix=f"did you mean {near!r}?" if near else
+                         "`sipaudit explain` alone lists what is explained")
+
+    def _of_code(self, word: str) -> list[Term]:
+        """A response by its code, whatever follows it; of a code without a term of its own, its class."""
+        code = _CODE.fullmatch(word)
+        return [] if code is None else self._by_name.get(word) or self._by_name.get(f"{code[1]}xx", [])
+
+    def _of_parameter(self, text: str) -> list[Term]:
+        """A setting by its whole name in the provisioning file: `reg.1.server.1.failOver.failBack.mode`."""
+        plain = _plain(text)
+        tails = [name for name, terms in self._by_name.items()
+                 if plain.endswith("." + name) and any(term.kind == KINDS["settings"] for term in terms)]
+        return self._by_name[max(tails, key=len)] if tails else []
+
+
+def _plain(text: str) -> str:
+    """A name as it is compared: case, blanks, dashes and underscores do not count."""
+    return _GAPS.sub("-", text.strip()).casefold()
