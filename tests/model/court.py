@@ -10,7 +10,8 @@ from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.events import NO_LINE, Booted, ModelEvent
 from sipaudit.model.observations import Observation
 from sipaudit.model.profile import Profile
-from sipaudit.model.replay import Step, step
+from sipaudit.model.proofs import next_deadline
+from sipaudit.model.replay import advance, step
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.model.transcript import Transcript
 from sipaudit.model.values import Finding
@@ -20,7 +21,7 @@ from sipaudit.rulebook.trial import ScenarioLine
 from tests.model.fleet.habits import REGIMES, Habits
 from tests.model.fleet.story import History
 
-PACK = load_pack()
+PACK = load_pack().rules
 RULES = frozenset(rule.id for rule in PACK)
 NAMES = {"P": "10.0.0.1:5060", "S": "10.0.0.2:5060", "T": "10.0.0.3:5060", "U": "10.0.0.4:5060"}
 
@@ -47,18 +48,26 @@ class Court:
 
     def take(self, events: Iterable[ModelEvent]) -> None:
         for event in events:
+            self.pass_time(event.time)
             if event.line == NO_LINE:
                 self._take_phone(event)
             else:
                 self._take_line(event)
 
-    def _take_line(self, event: ModelEvent) -> Step:
+    def pass_time(self, now: float, *, always: bool = False) -> None:
+        """What the passing of time settles; `always` also where nothing waits for it."""
+        for replay in self.replays.values():
+            if always or next_deadline(replay.waiting) < now:
+                said, replay.waiting = advance(replay.waiting, self.phone, now)
+                replay.observations += said
+                self.faults.judge_all(said, replay.subject)
+
+    def _take_line(self, event: ModelEvent) -> None:
         replay = self._replay(event.line)
         taken = step(replay.state, self.phone, event, lambda: self.profile(event.time), replay.waiting)
         replay.state, replay.waiting, self.phone = taken.after, taken.waiting, taken.phone
         replay.observations += taken.observations
         self.faults.take(taken, replay.subject)
-        return taken
 
     def _take_phone(self, event: ModelEvent) -> None:
         self.phone = absorb_phone(self.phone, event)

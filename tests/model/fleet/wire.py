@@ -253,7 +253,7 @@ class Wire:
             return  # it fell silent before it could answer
         asked = exchange.expires if exchange.method == "REGISTER" else None
         self.say(Answered, exchange.line, exchange.server, exchange.method, exchange.number, status,
-                 sent=exchange.born, in_dialog=exchange.in_dialog, asked=asked, **details)
+                 sent=exchange.born, in_dialog=exchange.in_dialog, asked=asked, call=exchange.call, **details)
         if status >= 200:
             exchange.final = status
             exchange.granted, exchange.own = details.get("granted"), details.get("own")
