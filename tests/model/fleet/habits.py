@@ -184,7 +184,7 @@ class Draw:
         """retryTimeOut in ms and retryMaxCount, mostly the defaults."""
         if self.rare(0.6):
             return {"retry_timeout": 0, "retry_count": 3}
-        return {"retry_timeout": self.chance.choice((0, 0, 100, 500, 2000)),
+        return {"retry_timeout": self.chance.choice((0, 0, 500, 1000, 2000)),
                 "retry_count": self.chance.choice((0, 1, 2, 3, 6, 20))}
 
     def _names(self) -> dict[str, Any]:

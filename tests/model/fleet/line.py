@@ -431,7 +431,7 @@ class Line:
     def _try_back(self, ready: Callable[[], bool] = lambda: True) -> Task:
         """R2, R3: REGISTER to the primary; the line moves by its 200 (B6). Whether it is back."""
         if self.trying is not None:
-            if self.habits.waits_for_try:
+            if self.habits.waits_for_try or self.habits.mode == "newRequests":
                 yield self.trying
             return self.home
         yield from self.settled()

@@ -12,7 +12,8 @@ from tests.model.fleet.retries import waits
 from tests.model.fleet.wire import CHALLENGES, Exchange, Wire
 
 RINGS_AT_MOST = 180.0
-FRESH = 60.0  # seconds for which a phone trusts what it learned of a server
+FRESH = 28.0  # seconds for which a phone trusts what it learned of a server (B1: a contact within 32 s is enough)
+TRIGGERS = ("REGISTER", "INVITE", "SUBSCRIBE")  # research/polycom.md 2: registration and starts of dialogs
 
 
 @dataclass
@@ -85,7 +86,8 @@ class Phone:
 
     def is_dead(self, server: str) -> bool:
         """Whether the phone has learned lately that the server cannot be used."""
-        return self.now - self.evidence.get(server, -1e9) < FRESH or (
+        lately = min(self.evidence.get(server, -1e9), self.touched.get(server, -1e9))
+        return self.now - lately < FRESH or (
             self.habits.honours_retry_after and self.now < self.waiting.get(server, -1e9))
 
     # -- one request
@@ -222,14 +224,14 @@ class Phone:
 
     def _learn(self, outcome: Outcome, server: str) -> None:
         """What the end of a request tells the phone of its server."""
-        if outcome.failure:
+        exchange = outcome.exchange
+        if exchange is not None and (exchange.in_dialog or exchange.method not in TRIGGERS):
+            return
+        if outcome.failure or outcome.status == 503:
             self.evidence[server] = self.now
-        elif outcome.status == 503:
-            self.evidence[server] = self.now
-            if outcome.exchange is not None and outcome.exchange.retry_after is not None:
-                self.waiting[server] = self.now + outcome.exchange.retry_after
-        elif outcome.status and outcome.exchange is not None and not outcome.exchange.in_dialog \
-                and outcome.status < 500 and outcome.status not in (403, 404, 408, 480):
+            if exchange is not None and exchange.retry_after is not None:
+                self.waiting[server] = self.now + exchange.retry_after
+        elif 0 < outcome.status < 500 and outcome.status not in (403, 404, 408, 480):
             self.evidence.pop(server, None)
 
     def fails(self, outcome: Outcome, method: str) -> bool:
