@@ -40,6 +40,7 @@ class Line:
         self.moved_at, self.first_try = -math.inf, True
         self.first_sent = 0.0             # of the last REGISTER, before any credentials
         self.moves: list[float] = []
+        self.retries: list[float] = []    # when failed tries began
         self.moving: Signal | None = None
         self.trying: Signal | None = None
         self.registering: Signal | None = None
@@ -147,6 +148,7 @@ class Line:
             if trying:
                 trying, server = False, (yield from self._return(server))
             else:
+                self._note_stay(outcome)
                 server = yield from self._fail_over(server, method, tried)
             if self.habits.fresh_diverted and method == "INVITE":
                 request |= {"call": self.phone.wire.new_number(), "call_id": self.phone.new_call_id()}
@@ -231,7 +233,8 @@ class Line:
             return habits.breaks("failback-without-registration") and method == "INVITE" and self.now >= self.due_at
         if habits.breaks("premature-failback") and method == "INVITE" and self.first_try:
             return True
-        if self.now < self.due_at or habits.breaks("overdue-failback") or habits.breaks("primary-not-tried-first"):
+        due = not timed or self.now >= self.due_at
+        if not due or habits.breaks("overdue-failback") or habits.breaks("primary-not-tried-first"):
             return False
         if method != "INVITE":
             return self.draw(habits.subscribe_goes_back)
@@ -292,10 +295,9 @@ class Line:
     def _fail_over(self, left: str, method: str, tried: set[str]) -> Task:
         """The server to ask next after `left` failed, None when there is none (any more)."""
         if self.habits.breaks("failover-missing"):
-            self.phone.wronged("failover-missing", self.number)
             return None
         if self.habits.direct:
-            return self._divert(left, method, tried)
+            return (yield from self._divert(left, method, tried))
         if self.moving is None and self.working == left:
             if self.habits.breaks("signalling-to-unregistered-server") and method == "INVITE":
                 target = next(iter(self._candidates(left, tried)), None)
@@ -306,14 +308,19 @@ class Line:
         yield from self.settled()
         return None if self.working == left else self.working
 
-    def _divert(self, left: str, method: str, tried: set[str]) -> str | None:
+    def _note_stay(self, outcome: Outcome) -> None:
+        if self.habits.breaks("failover-missing") and outcome.exchange is not None:
+            self.phone.wronged("failover-missing", self.number, outcome.exchange.born)
+
+    def _divert(self, left: str, method: str, tried: set[str]) -> Task:
         """R0: the request itself goes on (F5)."""
         if self.working not in (left, *tried):
             return self.working
         target = next(iter(self._candidates(left, tried)), None)
         if target is not None and self.habits.breaks("unexpected-re-registration") and method == "INVITE":
-            self.phone.wronged("unexpected-re-registration", self.number)
-            self.phone.clock.start(self.register(target), self.phone.life)
+            outcome = yield from self.register(target)
+            if outcome.good:
+                self.phone.wronged("unexpected-re-registration", self.number, self.first_sent)
         return target
 
     def _register_next(self, left: str, tried: set[str]) -> Task:
@@ -389,9 +396,9 @@ class Line:
         """The timer starts again from an unspecified moment."""
         habits = self.habits
         if habits.mode in ("DNSTTL", "duration"):
-            again = self._due(self.now) - self.now
+            again = (self.habits.ttl or (60, 60))[1] if habits.mode == "DNSTTL" else habits.delay or math.inf
             self.first_try = False
-            share = habits.rearm if habits.direct or habits.regime == "R1" else max(habits.rearm, 0.3)
+            share = habits.rearm if habits.direct or habits.regime == "R1" else max(habits.rearm, 0.6)
             if habits.breaks("failback-retried-too-often"):
                 share = 0.05
             self.due_at = self.now + share * again if math.isfinite(again) else math.inf
@@ -420,13 +427,20 @@ class Line:
             if (yield from self._try_back(ready)):
                 return
             failures += self.due_at != before
-            if failures >= 5 and habits.breaks("failback-retried-too-often"):
-                self.phone.wronged("failback-retried-too-often", self.number)
+            self._note_retry()
+
+    def _note_retry(self) -> None:
+        """Breaks B5's measure: the fifth failed try within one D."""
+        delay = 120.0 if self.habits.mode == "DNSTTL" else self.habits.delay or 0.0
+        self.retries = [*self.retries[-4:], self.first_sent]
+        if self.habits.breaks("failback-retried-too-often") and len(self.retries) == 5 \
+                and self.now - self.retries[0] < delay:
+            self.phone.wronged("failback-retried-too-often", self.number, self.first_sent)
 
     def _calling(self) -> bool:
-        """Breaks B5: a call of the phone is well up, and goes on."""
+        """Breaks B5: idle, or a call of the phone is well up."""
         up = self.phone.talking_since
-        return up is not None and self.now - up > 3.0
+        return self.phone.idle() or (up is not None and self.now - up > 3.0)
 
     def _try_back(self, ready: Callable[[], bool] = lambda: True) -> Task:
         """R2, R3: REGISTER to the primary; the line moves by its 200 (B6). Whether it is back."""
@@ -442,8 +456,8 @@ class Line:
         if self.habits.breaks("secondary-abandoned"):
             self.phone.clock.start(self._abandon(self.working), self.phone.life)
         outcome = yield from self.register(target, still=lambda: self.epoch == epoch and ready())
-        if outcome is not None and self.habits.breaks("failback-during-call"):
-            self.phone.wronged("failback-during-call", self.number)
+        if outcome is not None and self.habits.breaks("failback-during-call") and self.phone.talking:
+            self.phone.wronged("failback-during-call", self.number, self.first_sent)
         if outcome is not None and outcome.good:
             self._move(target, self.now, failover=False)
         elif outcome is not None:
@@ -520,7 +534,7 @@ class Line:
                 and not habits.breaks("overdue-failback"):
             self.due_at = self.now  # B3: from this instant on the primary is first for new requests
         if not own:  # R1: the old binding refreshed at its own time, or let go (F7)
-            outcome = yield from self.register(server)
+            outcome = (yield from self.register(server, still=lambda: self.live(server))) or Outcome(None)
             if not outcome.good:
                 self.bindings.pop(server, None)
             return
@@ -560,13 +574,14 @@ class Line:
             if not self.phone.fails(outcome, "REGISTER"):
                 break
             tried.add(target)
+            self._note_stay(outcome)
             target = yield from self._fail_over(target, "REGISTER", tried)
         self.retry_at = self.now + self.phone.chance.uniform(30, 60)
         self.kick.put(True)
 
     def _mistake(self, target: str) -> str | None:
         """Breaks F13: another server than the one that asks."""
-        if not self.habits.breaks("credentials-to-wrong-server") or target not in self.bindings:
+        if not self.habits.breaks("credentials-to-wrong-server") or not self.live(target) or self.draw(0.5):
             return None
         return next(server for server in reversed(self.phone.order) if server != target)
 

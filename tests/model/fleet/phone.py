@@ -71,8 +71,8 @@ class Phone:
         for memory in (self.talking, self.evidence, self.touched, self.waiting):
             memory.clear()
 
-    def wronged(self, rule: str, line: int) -> None:
-        self.wrongs.append(Wronged(self.now, rule, line))
+    def wronged(self, rule: str, line: int, at: float | None = None) -> None:
+        self.wrongs.append(Wronged(self.now if at is None else at, rule, line))
 
     def new_call_id(self) -> str:
         return f"c{self.wire.new_number()}"
@@ -119,10 +119,10 @@ class Phone:
                 self._learn(outcome, server)
                 return outcome
             follows, details["fresh"] = exchange.number, False
+            yield 0.002
             if wrong_target is not None and status in CHALLENGES:
                 server = wrong_target
                 self.wronged("credentials-to-wrong-server", line)
-            yield 0.002
         self._learn(outcome, server)
         return outcome
 

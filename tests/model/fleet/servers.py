@@ -42,6 +42,7 @@ class Plan:
     no_life: float = 0.0         # how often a 200 grants nothing at all
     redirects: float = 0.0
     trying: float = 0.2          # how often a REGISTER gets a 100 first
+    tries_invites: float = 0.8   # how often an INVITE gets a 100 first
     latency: float = 0.05
     far_calls: float = 0.0       # mean seconds between two calls to a line, 0 = none
     reorders_at: float | None = None
@@ -101,5 +102,6 @@ def plain_plan(chance: random.Random, servers: tuple[str, ...], length: float, *
         end = now + (flaps or chance.uniform(150, 500))
         outages.setdefault(servers[0], []).append(Outage(now, end, chance.choice(("silent", "silent", "icmp"))))
         now = end + (flaps or chance.uniform(600, 900))
-    plan = Plan(chance, outages, challenges=dict.fromkeys(servers, chance.choice((0, 401))), far_calls=200.0)
+    plan = Plan(chance, outages, challenges=dict.fromkeys(servers, chance.choice((0, 401))), far_calls=200.0,
+                tries_invites=1.0)
     return replace(plan, **changes)

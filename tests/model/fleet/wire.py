@@ -91,6 +91,7 @@ class Wire:
     spoke: float = -1000.0              # the phone's last packet
     legs: dict[int, Leg] = field(default_factory=dict)
     registered: dict[tuple[str, int], float] = field(default_factory=dict)  # at the server, until when
+    asked_at: dict[int, str] = field(default_factory=dict)  # transaction -> server
     grants_nothing: list[tuple[float, int]] = field(default_factory=list)
 
     def say(self, kind: Callable[..., ModelEvent], line: int, *details: Any, **more: Any) -> None:
@@ -127,6 +128,7 @@ class Wire:
                 and self.numbers:
             self.booted(possible=True)  # so an observer must think (reference-model.md 1, *boot*)
         exchange = Exchange(self.new_number(), line, server, method, self.clock.now, Mailbox(self.clock), **details)
+        self.asked_at[exchange.number] = server
         if self.transport != "udp" and self.plan.chance.random() < 0.1:
             self.say(Contacted, self._phone_wide(), server, ContactKind.SYN)
         self.say(Sent, line, server, method, exchange.number, exchange.in_dialog, exchange.expires, exchange.follows,
@@ -195,6 +197,8 @@ class Wire:
         if not exchange.proves and not exchange.in_dialog and method in ("REGISTER", "INVITE", "SUBSCRIBE") \
                 and (challenge == 407 or (challenge == 401 and method == "REGISTER")):
             self._answer_in(delay, exchange, challenge)
+        elif exchange.proves and self.asked_at.get(exchange.follows or 0, exchange.server) != exchange.server:
+            self._answer_in(delay, exchange, 403)  # another server's nonce
         elif method == "REGISTER":
             self._register(exchange, delay)
         elif method == "INVITE" and not exchange.in_dialog:
@@ -229,7 +233,7 @@ class Wire:
         if plan.chance.random() < plan.redirects and exchange.follows is None:
             self._answer_in(delay, exchange, 302)
             return
-        if plan.chance.random() < 0.8:
+        if plan.chance.random() < plan.tries_invites:
             self._answer_in(delay, exchange, 100)
         if callee.final in (0, 200, 486):
             self._answer_in(delay + callee.rings_after, exchange, 180)
