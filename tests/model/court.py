@@ -38,50 +38,55 @@ class Replay:
 
 
 class Court:
-    """Lines of one phone, side by side. `profiles` are (from when, profile)."""
+    """Lines of phones, side by side. `profiles` are (from when, profile), the same for all."""
 
     def __init__(self, profiles: Sequence[tuple[float, Profile]]) -> None:
         self.profiles = profiles
         self.faults = Faults(PACK)
-        self.phone = PhoneState()
-        self.replays: dict[int, Replay] = {}
+        self.phones: dict[int, PhoneState] = {}
+        self.replays: dict[tuple[int, int], Replay] = {}
 
     def take(self, events: Iterable[ModelEvent]) -> None:
         for event in events:
-            self.pass_time(event.time)
+            self.pass_time(event.phone, event.time)
             if event.line == NO_LINE:
                 self._take_phone(event)
             else:
                 self._take_line(event)
 
-    def pass_time(self, now: float, *, always: bool = False) -> None:
+    def pass_time(self, phone: int, now: float, *, always: bool = False) -> None:
         """What the passing of time settles; `always` also where nothing waits for it."""
-        for replay in self.replays.values():
+        for replay in self._of(phone):
             if always or next_deadline(replay.waiting) < now:
-                said, replay.waiting = advance(replay.waiting, self.phone, now)
+                said, replay.waiting = advance(replay.waiting, self.phones[phone], now)
                 replay.observations += said
                 self.faults.judge_all(said, replay.subject)
 
     def _take_line(self, event: ModelEvent) -> None:
-        replay = self._replay(event.line)
-        taken = step(replay.state, self.phone, event, lambda: self.profile(event.time), replay.waiting)
-        replay.state, replay.waiting, self.phone = taken.after, taken.waiting, taken.phone
+        replay = self._replay(event.phone, event.line)
+        taken = step(replay.state, self.phones.get(event.phone) or PhoneState(), event,
+                     lambda: self.profile(event.time), replay.waiting)
+        replay.state, replay.waiting, self.phones[event.phone] = taken.after, taken.waiting, taken.phone
         replay.observations += taken.observations
         self.faults.take(taken, replay.subject)
 
     def _take_phone(self, event: ModelEvent) -> None:
-        self.phone = absorb_phone(self.phone, event)
+        phone = self.phones[event.phone] = absorb_phone(self.phones.get(event.phone) or PhoneState(), event)
         if isinstance(event, Booted):
-            for replay in self.replays.values():
-                replay.state = absorb_line(replay.state, self.phone, event)
+            for replay in self._of(event.phone):
+                replay.state = absorb_line(replay.state, phone, event)
 
     def profile(self, time: float) -> Profile:
         return next(profile for since, profile in reversed(self.profiles) if since <= time)
 
-    def _replay(self, line: int) -> Replay:
-        if line not in self.replays:
-            self.replays[line] = Replay(line, ScenarioLine(self.profiles[0][1], NAMES, f"line {line}"))
-        return self.replays[line]
+    def _of(self, phone: int) -> list[Replay]:
+        return [replay for (owner, _), replay in self.replays.items() if owner == phone]
+
+    def _replay(self, phone: int, line: int) -> Replay:
+        if (phone, line) not in self.replays:
+            subject = ScenarioLine(self.profiles[0][1], NAMES, f"line {line}", f"phone {phone}")
+            self.replays[phone, line] = Replay(line, subject)
+        return self.replays[phone, line]
 
 
 def findings(history: History) -> list[Finding]:

@@ -15,7 +15,8 @@ ANY_MODE = ("newRequests", *LATER)
 class Wrong:
     """`rule` is what must be said; `does` what the phone (or the server) does; `also` what may be said beside it,
     because it follows from the wrong (reference-model.md 4, *one request, one finding*); `habits` and `plan` are the
-    circumstances in which it shows."""
+    circumstances in which it shows; `found` is in what share of the histories it must be said at least (an observer
+    cannot prove each)."""
 
     rule: str
     does: str
@@ -25,6 +26,7 @@ class Wrong:
     also: tuple[str, ...] = ()
     habits: dict[str, Any] = field(default_factory=dict)
     plan: dict[str, Any] = field(default_factory=dict)
+    found: float = 1.0
 
 
 WRONGS = (
