@@ -61,7 +61,7 @@ def _line_sent(line: LineState, request: Sent) -> LineState:
         if request.expires == 0 and any(stay is not None and stay.server == request.server for stay in line.stays):
             boot = Booted(request.time, request.capture, request.frame, request.phone, request.line, True)
         old = line.binding(request.server) or Binding(request.server)
-        bindings = _with_binding(bindings, Binding(
+        bindings = with_binding(bindings, Binding(
             old.server, request, old.granted, old.since, old.refreshes, old.refused, old.left, None, old.late))
     failed = mark_sent(line.failed, request) if line.failed else ()
     if stays is line.stays and bindings is line.bindings and failed == line.failed:
@@ -74,7 +74,7 @@ def _line_resent(line: LineState, packet: Resent) -> LineState:
     binding = line.binding(packet.server)
     if binding is None or binding.register is None or binding.register.transaction != packet.transaction:
         return line
-    return replace(line, bindings=_with_binding(line.bindings, replace(binding, resent=packet.time)))
+    return replace(line, bindings=with_binding(line.bindings, replace(binding, resent=packet.time)))
 
 
 def _all_touched(line: LineState, packet: Sent) -> Stays:
@@ -157,7 +157,7 @@ def _holds(binding: Binding, now: float, track: Track) -> bool:
     return binding.until > now and not (track is Track.REGAINED and binding.left is not None)
 
 
-def _with_binding(bindings: tuple[Binding, ...], binding: Binding) -> tuple[Binding, ...]:
+def with_binding(bindings: tuple[Binding, ...], binding: Binding) -> tuple[Binding, ...]:
     if len(bindings) == 1 and bindings[0].server == binding.server:
         return (binding,)
     for index, known in enumerate(bindings):
@@ -307,7 +307,7 @@ def _registered(
     stay = line.stays[Track.ANSWERED]
     if stay is not None and stay.server != answer.server and _is_late(line, phone, stay, answer):
         binding = replace(binding, late=True)
-    bindings = _with_binding(line.bindings, binding)
+    bindings = with_binding(line.bindings, binding)
     before, after = line.stays[Track.REGAINED], stays[Track.REGAINED]
     bindings = _left(bindings, before, after)
     failed = mark_set(line.failed, before, after)

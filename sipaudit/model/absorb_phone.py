@@ -42,15 +42,15 @@ def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
     """The phone's state after `event`."""
     kind = type(event)
     if kind is Sent:
-        return _with_reach(phone, _sent(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
+        return with_reach(phone, _sent(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
     if kind is Answered:
-        return _with_reach(phone, _answered(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
+        return with_reach(phone, _answered(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
     if kind is Resent:
-        return _with_reach(phone, _resent(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
+        return with_reach(phone, _resent(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
     if isinstance(event, Failed):
-        return _with_reach(phone, _failed(phone.reach(event.server), event))
+        return with_reach(phone, _failed(phone.reach(event.server), event))
     if isinstance(event, Contacted):
-        return _with_reach(phone, _contacted(phone.reach(event.server), event))
+        return with_reach(phone, _contacted(phone.reach(event.server), event))
     if isinstance(event, CallChanged):
         return _called(phone, event)
     if isinstance(event, Lost):
@@ -60,7 +60,7 @@ def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
     return phone
 
 
-def _with_reach(phone: PhoneState, reach: Reach) -> PhoneState:
+def with_reach(phone: PhoneState, reach: Reach) -> PhoneState:
     reaches = phone.reaches
     if len(reaches) == 1 and reaches[0].server == reach.server:
         return PhoneState((reach,), phone.lost, phone.calls, phone.quiet)
