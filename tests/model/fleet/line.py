@@ -39,6 +39,7 @@ class Line:
         self.challenger: str | None = None
         self.moved_at, self.first_try = -math.inf, True
         self.first_sent = 0.0             # of the last REGISTER, before any credentials
+        self.calling_then = False         # whether a call was up then
         self.moves: list[float] = []
         self.retries: list[float] = []    # when failed tries began
         self.moving: Signal | None = None
@@ -97,7 +98,7 @@ class Line:
         if exchange.follows is not None:
             self.challenger = exchange.server
         else:
-            self.first_sent = exchange.born
+            self.first_sent, self.calling_then = exchange.born, bool(self.phone.talking)
         if self.habits.attempt_unlocks:
             self.failed.discard(exchange.server)
 
@@ -156,11 +157,13 @@ class Line:
         return outcome
 
     def _note(self, server: str, method: str) -> None:
-        """Wrongs that are seen in where an INVITE goes."""
-        if method != "INVITE" or server != self.working:
+        """Wrongs that are seen in where a request goes."""
+        if server != self.working:
             return
-        if self.habits.breaks("overdue-failback") and self.now > self.due_at + 12 and self.phone.calls == 1:
+        if self.habits.breaks("overdue-failback") and self.now > self.due_at + 5:
             self.phone.wronged("overdue-failback", self.number)
+        if method != "INVITE":
+            return
         ended = max((binding.until for binding in self.bindings.values()), default=math.inf)
         if self.habits.breaks("signalling-after-expiry") and self.now > ended + 32:
             self.phone.wronged("signalling-after-expiry", self.number)
@@ -456,7 +459,7 @@ class Line:
         if self.habits.breaks("secondary-abandoned"):
             self.phone.clock.start(self._abandon(self.working), self.phone.life)
         outcome = yield from self.register(target, still=lambda: self.epoch == epoch and ready())
-        if outcome is not None and self.habits.breaks("failback-during-call") and self.phone.talking:
+        if outcome is not None and self.habits.breaks("failback-during-call") and self.calling_then:
             self.phone.wronged("failback-during-call", self.number, self.first_sent)
         if outcome is not None and outcome.good:
             self._move(target, self.now, failover=False)
@@ -566,6 +569,7 @@ class Line:
             if target != server and not self.habits.direct:
                 return  # registered there by the failover itself
             mistake = self._mistake(target)
+            self._note(target, "REGISTER")
             outcome = yield from self.register(target, wrong_target=mistake)
             if outcome.good:
                 if self.habits.direct:
