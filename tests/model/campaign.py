@@ -1,6 +1,6 @@
 """Many histories of phones that obey: `python -m tests.model.campaign --count 200000`.
 
-Prints how many were accused and of what; each accusation of weight with its seed and a history in the scenario language.
+Prints how many were accused and of what; accusations of weight with their seed and a history in the scenario language.
 """
 
 from __future__ import annotations

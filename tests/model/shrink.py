@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable
 
 from sipaudit.model.events import Answered, CallChanged, ModelEvent, Received, Replied, Resent, Sent
 
+CALLED = (Received, Replied, CallChanged, Sent)
 LIGHT = frozenset({"OPTIONS", "MESSAGE", "PUBLISH", "NOTIFY", "SUBSCRIBE"})
 
 
@@ -35,7 +36,7 @@ def _groups(events: list[ModelEvent]) -> dict[int, Hashable]:
     for event in events:
         call = getattr(event, "call", None)
         number = getattr(event, "transaction", None)
-        if call is not None and call in calls_in - calls_out and isinstance(event, (Received, Replied, CallChanged, Sent)):
+        if call is not None and call in calls_in - calls_out and isinstance(event, CALLED):
             groups[id(event)] = ("call", call)
         elif number is not None and (number in light or number in steady):
             groups[id(event)] = ("transaction", number)

@@ -86,7 +86,8 @@ class _String:
         status = draw(st.sampled_from((100, 180, 200, 200, 200, 302, 401, 403, 480, 486, 503)))
         self._say(Answered(
             self.now, 0, 0, 0, 0, request.server, request.method, request.transaction, status, sent=request.time,
-            in_dialog=request.in_dialog, asked=request.expires, granted=draw(st.sampled_from((None, 0.0, 60.0, 3600.0))),
+            in_dialog=request.in_dialog, asked=request.expires,
+            granted=draw(st.sampled_from((None, 0.0, 60.0, 3600.0))),
             own=draw(st.sampled_from((True, True, False, None))), call=request.call,
             retry_after=draw(st.sampled_from((None, 30)))))
 

@@ -163,7 +163,7 @@ def _incoming(line: Line, server: str) -> Task:
 
 def subscribes(line: Line) -> Task:
     """A subscription and its refreshes, which are requests in its dialog (RFC 6665)."""
-    phone, wire, chance = line.phone, line.phone.wire, line.phone.chance
+    phone, chance = line.phone, line.phone.chance
     yield chance.uniform(1, 30)
     while True:
         call_id = phone.new_call_id()

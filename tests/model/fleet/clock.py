@@ -104,10 +104,12 @@ class Clock:
                 return
             source, limit = wait if isinstance(wait, tuple) else (wait, None)
             if not source.ready():
-                waiter = _Waiter(task, life)
-                source.waiters.append(waiter)
-                if limit is not None:
-                    self.after(limit, lambda: self.wake(waiter, None))
+                self._wait(source, limit, _Waiter(task, life))
                 return
             letter = source.take()
         task.close()
+
+    def _wait(self, source: Signal | Mailbox, limit: float | None, waiter: _Waiter) -> None:
+        source.waiters.append(waiter)
+        if limit is not None:
+            self.after(limit, lambda: self.wake(waiter, None))
