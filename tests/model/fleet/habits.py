@@ -166,7 +166,7 @@ class Draw:
             boots=pick((0, 0, 0, 0, 1, 2)),
         )
 
-    def plain_phone(self, wrong: str | None = None) -> Habits:
+    def plain_phone(self, wrong: str | None, length: float) -> Habits:
         """A phone of which everything is known and that does nothing unusual, so that a wrong is plain to see."""
         what = BY_RULE[wrong] if wrong is not None else Wrong("", "")
         pick = self.chance.choice
@@ -174,7 +174,7 @@ class Draw:
         expires, timeout = pick((120, 300)), pick((60, 200)) if mode == "duration" else 3600
         habits = Habits(
             regime=pick(what.regimes), mode=mode, timeout=timeout, servers=names(max(what.servers, pick((2, 2, 3)))),
-            length=3000.0, expires=expires, ttl=(120, 120), wrong=wrong, arithmetic=pick((1, 2, 3)),
+            length=length, expires=expires, ttl=(120, 120), wrong=wrong, arithmetic=pick((1, 2, 3)),
             calls=self.chance.uniform(40, 150), talk=pick((5.0, 40.0)), holds=self.rare(0.5), keeps_old=self.rare(0.5),
             t0_late=self.rare(0.5), wraps=self.rare(0.5), jitter=0.3,
         )

@@ -38,17 +38,17 @@ def obedient(seed: int) -> History:
     return live(seed, habits, any_plan(chance, habits.servers, habits.length, habits.transport))
 
 
-def disobedient(seed: int, rule: str) -> History:
-    """A phone that breaks one rule, in circumstances that leave no doubt."""
+def disobedient(seed: int, rule: str, length: float = 3000.0) -> History:
+    """A phone that breaks one rule, in circumstances that leave no doubt; `length` in seconds."""
     chance = random.Random(f"{rule} {seed}")
-    habits = Draw(chance).plain_phone(rule)
+    habits = Draw(chance).plain_phone(rule, length)
     return live(seed, habits, plain_plan(chance, habits.servers, habits.length, **BY_RULE[rule].plan))
 
 
-def plain(seed: int) -> History:
+def plain(seed: int, length: float = 3000.0) -> History:
     """A phone that obeys, in the circumstances in which others do not: it must hear nothing but what is weak."""
     chance = random.Random(f"plain {seed}")
-    habits = Draw(chance).plain_phone()
+    habits = Draw(chance).plain_phone(None, length)
     return live(seed, habits, plain_plan(chance, habits.servers, habits.length))
 
 
