@@ -151,6 +151,13 @@ def test_files_that_many_phones_share_are_read_once(tmp_path, monkeypatch):
     assert len(opened) == 601
 
 
+def test_only_the_site_file_says_that_a_source_is_a_phone(tmp_path):
+    site = write(tmp_path, "lines: [{match: {address: 10.1.0.5}}]")
+    declarations = Declarations(load_site(site), [config(tmp_path, **OWN)])
+    assert declarations.declares_phone("10.1.0.5", None)
+    assert not declarations.declares_phone("10.1.0.6", None)
+
+
 def test_a_phone_of_another_make_is_not_declared(tmp_path):
     lay(tmp_path, site="account.1.user_name = 1001\naccount.1.sip_server.1.address = 10.0.0.1\n")
     assert not declare([str(tmp_path / "site.cfg")]).declared

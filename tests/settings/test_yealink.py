@@ -23,6 +23,7 @@ account.1.sip_server.1.transport_type = 1
 account.1.sip_server.1.retry_counts =
 account.1.sip_server.1.unheard_of = 1
 account.1.outbound_proxy.2.address = 10.0.0.9
+phone_setting.backlight = 1
 dns_cache_srv.1.name = _sip._tcp.sbc.example.com
 dns_cache_srv.1.target = a.example.com
 dns_cache_a.1.name = a.example.com
