@@ -29,6 +29,7 @@ ANSWERS_KEPT = 16      # DNS answers kept for one line
 TRIES_KEPT = 6         # failback tries kept for one stay: the first, and the last of the others
 MOVES_KEPT = 3         # moves kept for one line
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
+SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)
 KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
 DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 
@@ -61,7 +62,7 @@ def _line_sent(line: LineState, request: Sent) -> LineState:
         if request.expires == 0 and any(stay is not None and stay.server == request.server for stay in line.stays):
             boot = Booted(request.time, request.capture, request.frame, request.phone, request.line, True)
         old = line.binding(request.server) or Binding(request.server)
-        bindings = _with_binding(bindings, Binding(
+        bindings = with_binding(bindings, Binding(
             old.server, request, old.granted, old.since, old.refreshes, old.refused, old.left, None, old.late))
     failed = mark_sent(line.failed, request) if line.failed else ()
     if stays is line.stays and bindings is line.bindings and failed == line.failed:
@@ -74,7 +75,7 @@ def _line_resent(line: LineState, packet: Resent) -> LineState:
     binding = line.binding(packet.server)
     if binding is None or binding.register is None or binding.register.transaction != packet.transaction:
         return line
-    return replace(line, bindings=_with_binding(line.bindings, replace(binding, resent=packet.time)))
+    return replace(line, bindings=with_binding(line.bindings, replace(binding, resent=packet.time)))
 
 
 def _all_touched(line: LineState, packet: Sent) -> Stays:
@@ -90,7 +91,7 @@ def _all_touched(line: LineState, packet: Sent) -> Stays:
 
 def _opened(stay: Stay | None, packet: Sent) -> Stay | None:
     """The stay after a dialog-initiating request to its server: the first that is not the one diverted by the move."""
-    if stay is None or stay.first is None or stay.opened is not None or packet.follows is not None:
+    if stay is None or stay.opened is not None or packet.follows is not None:
         return stay
     diverted = any(isinstance(item, Sent) and same_call(item, packet) for item in stay.failed)
     return stay if diverted else replace(stay, opened=packet)
@@ -100,7 +101,9 @@ def same_call(one: Sent, other: Sent) -> bool:
     """Whether two INVITEs are sendings of one call: by Call-ID, or by whom they call (RFC 3263 4.3 allows either)."""
     if one.method != "INVITE" or other.method != "INVITE":
         return False
-    return (one.call_id == other.call_id and one.call_id != "") or (one.target == other.target and one.target != "")
+    if one.call_id == other.call_id and one.call_id != "":
+        return True
+    return one.target == other.target and one.target != "" and abs(one.time - other.time) <= SAME_NUMBER
 
 
 def _is_at(stay: Stay | None, packet: Sent) -> bool:
@@ -157,7 +160,7 @@ def _holds(binding: Binding, now: float, track: Track) -> bool:
     return binding.until > now and not (track is Track.REGAINED and binding.left is not None)
 
 
-def _with_binding(bindings: tuple[Binding, ...], binding: Binding) -> tuple[Binding, ...]:
+def with_binding(bindings: tuple[Binding, ...], binding: Binding) -> tuple[Binding, ...]:
     if len(bindings) == 1 and bindings[0].server == binding.server:
         return (binding,)
     for index, known in enumerate(bindings):
@@ -307,7 +310,7 @@ def _registered(
     stay = line.stays[Track.ANSWERED]
     if stay is not None and stay.server != answer.server and _is_late(line, phone, stay, answer):
         binding = replace(binding, late=True)
-    bindings = _with_binding(line.bindings, binding)
+    bindings = with_binding(line.bindings, binding)
     before, after = line.stays[Track.REGAINED], stays[Track.REGAINED]
     bindings = _left(bindings, before, after)
     failed = mark_set(line.failed, before, after)
@@ -353,4 +356,5 @@ def _left(bindings: tuple[Binding, ...], before: Stay | None, after: Stay | None
 def _line_booted(line: LineState, boot: Booted) -> LineState:
     if boot.possible:
         return replace(line, boot=boot)
-    return LineState(answers=line.answers)  # a boot that was seen forgets registrations, marks and timers
+    # a boot that was seen: no registration anywhere, and neither marks nor timers (reference-model.md 1)
+    return LineState(bindings=tuple(Binding(binding.server) for binding in line.bindings), answers=line.answers)

@@ -33,9 +33,7 @@ from sipaudit.model.conditions.calls import (
     fifth_failed_try,
     moved_often,
     no_try_before,
-    not_the_optimized_one,
     offered_while_failed,
-    primary_untried,
     registers_on,
     server_failed,
     spoken_while_failed,
@@ -54,6 +52,15 @@ from sipaudit.model.conditions.failures import (
     working_server_alive,
     works_on,
 )
+from sipaudit.model.conditions.overdue import (
+    asked_before_due,
+    no_leap_ahead,
+    not_for_the_challenger,
+    past_due,
+    renews_only_here,
+    still_below,
+)
+from sipaudit.model.conditions.primary import contact_would_show, not_the_optimized_one, primary_untried
 from sipaudit.model.conditions.requests import (
     calls_or_registers,
     deregisters,
@@ -78,17 +85,7 @@ from sipaudit.model.conditions.servers import (
     several_servers,
     to_the_primary,
 )
-from sipaudit.model.conditions.timing import (
-    asked_before_due,
-    before_renewal,
-    before_timeout,
-    before_ttl,
-    first_try,
-    no_leap_ahead,
-    past_due,
-    renews_only_here,
-    timer_known,
-)
+from sipaudit.model.conditions.timing import before_renewal, before_timeout, before_ttl, first_try, timer_known
 from sipaudit.model.conditions.trust import (
     judgeable,
     judgeable_by_anyone,
@@ -159,7 +156,9 @@ NEW_REQUESTS = frozenset({Mode.NEW_REQUESTS})
 
 TIMED = (timer_known, working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)
 A_TRY = (failback_request, same_entry, higher_server, first_try)
-OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, nothing_missing, judgeable)
+OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, still_below, nothing_missing,
+           judgeable)
+OVERDUE_CALL = (*OVERDUE, not_for_the_challenger, served_later)
 
 REQUEST, HERE, AWAY, ANYWHERE = Trigger.REQUEST, Place.HERE, Place.AWAY, Place.ANYWHERE
 FORBIDDEN, EARLY, MISSING, UNEXPECTED = Verdict.FORBIDDEN, Verdict.EARLY, Verdict.MISSING, Verdict.UNEXPECTED
@@ -212,16 +211,16 @@ MUST_NOT = (
     Row("failback-before-due", "B4", EARLY, REQUEST, AWAY, ALL, DURATION, reach=A_TRY, when=(before_timeout, *TIMED)),
     Row("failback-when-idle", "B5", FORBIDDEN, REQUEST, AWAY, INVALIDATING, BY_TIMER,
         reach=(registers, same_entry, higher_server, call_is_up),
-        when=(working_server_alive, no_boot_since, list_unchanged, judgeable)),
+        when=(working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)),
     Row("register-before-failback", "B6", FORBIDDEN, REQUEST, AWAY, INVALIDATING, ANY_MODE,
         reach=(opens_dialog, registration_required, same_entry, higher_server, not_registered_since_left),
         when=(working_server_alive, no_boot_since, still_working, judgeable)),
     Row("failback-without-probe", "B7", UNEXPECTED, REQUEST, AWAY, R1, ANY_MODE - RENEWAL,
         reach=(registers, same_entry, higher_server, to_the_primary, holds_binding_there),
-        when=(working_server_alive, no_boot_since, judgeable)),
+        when=(working_server_alive, no_boot_since, still_working, judgeable)),
     Row("failback-in-measure", "B5", UNEXPECTED, REQUEST, AWAY, INVALIDATING, BY_TIMER,
         reach=(same_entry, higher_server, fifth_failed_try),
-        when=(try_fails, working_server_alive, no_boot_since, judgeable)),
+        when=(try_fails, working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)),
 )
 
 MUST = (
@@ -231,18 +230,19 @@ MUST = (
               judgeable_by_anyone)),
     Row("primary-first", "B1", MISSING, REQUEST, ANYWHERE, ALL, NEW_REQUESTS,
         reach=(opens_call, several_servers, below_primary, primary_untried),
-        when=(not_the_optimized_one, not_the_challenger, order_unchanged, no_boot_since, nothing_missing, judgeable)),
+        when=(contact_would_show, not_the_optimized_one, order_unchanged, no_boot_since, nothing_missing, judgeable)),
     Row("failback-due", "B2", MISSING, REQUEST, HERE, ALL, DNSTTL, about=About.PRIMARY,
-        reach=(opens_call, below_primary, past_due), when=(*OVERDUE, served_later)),
+        reach=(opens_call, below_primary, past_due), when=OVERDUE_CALL),
     Row("failback-due", "B4", MISSING, REQUEST, HERE, ALL, DURATION, about=About.PRIMARY,
-        reach=(opens_call, below_primary, past_due), when=(*OVERDUE, served_later)),
+        reach=(opens_call, below_primary, past_due), when=OVERDUE_CALL),
     Row("failback-due", "B2", MISSING, REQUEST, HERE, INVALIDATING, DNSTTL, about=About.PRIMARY,
         reach=(registers, below_primary, past_due), when=(*OVERDUE, served_later)),
     Row("failback-due", "B4", MISSING, REQUEST, HERE, INVALIDATING, DURATION, about=About.PRIMARY,
         reach=(registers, below_primary, past_due), when=(*OVERDUE, served_later)),
     Row("failback-due", "B3", MISSING, REQUEST, HERE, INVALIDATING, RENEWAL, about=About.PRIMARY,
         reach=(registers, below_primary, renews_only_here),
-        when=(first_try, timer_known, no_boot_since, list_unchanged, nothing_missing, judgeable, served_later)),
+        when=(first_try, timer_known, no_boot_since, list_unchanged, still_below, nothing_missing, judgeable,
+              served_later)),
     Row("failback-due", "B2", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DNSTTL, about=About.PRIMARY, timed=True,
         reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
     Row("failback-due", "B4", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DURATION, about=About.PRIMARY,

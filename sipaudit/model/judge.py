@@ -62,8 +62,8 @@ NOT_REACHED = Trial(None, NEVER)
 def judge(line: LineState, phone: PhoneState, event: ModelEvent, trigger: Trigger, profile: Profile
           ) -> tuple[Observation, ...]:
     """What an event means for the expectations that its trigger brings into play."""
-    scene = Scene(line, phone, event, profile)
-    found = (_observe(rows, scene) for rows in BY_TRIGGER[trigger].values())
+    found = (_observe(rows, Scene(line, phone, event, profile.under(expectation)))
+             for expectation, rows in BY_TRIGGER[trigger].items())
     return tuple(observation for observation in found if observation is not None)
 
 

@@ -16,6 +16,7 @@ from sipaudit.model.state import PhoneState
 
 SKEW = 1.0               # seconds by which the clocks of two captures may differ
 AGAIN = frozenset({401, 407, 422, 423})
+OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "SUBSCRIBE"})
 WAITING_KEPT = 8         # observations of one line that may wait
 
 
@@ -118,10 +119,12 @@ def _refused(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
 
 
 def _call(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
-    """Only the phone's own packets show that the call was up for the phone."""
+    """Only the phone's own packets show that the call was up for the phone; those of a subscription that shares its
+    dialog outlive it (RFC 5057 2)."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
     spoken = isinstance(event, Sent) or (isinstance(event, Replied) and event.status < 300)
+    spoken = spoken and getattr(event, "method", None) not in OF_SUBSCRIPTIONS
     return Outcome.CONDEMNED if spoken and getattr(event, "call", None) in awaited.calls else None
 
 

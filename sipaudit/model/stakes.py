@@ -45,9 +45,9 @@ def _sent(line: LineState, phone: PhoneState, request: Sent, plain: Plain) -> Tr
     if request.expires == 0 or line.failed or _asks_again(phone, request):
         return Trigger.REQUEST
     if method == "REGISTER":
-        return Trigger.REQUEST if _has_moved(line) and not _at_home(server, plain) else None
+        return Trigger.REQUEST if _has_moved(line) and not at_home(server, plain) else None
     held = any(binding.until > request.time for binding in line.bindings)
-    return None if held and _at_home(server, plain) else Trigger.REQUEST
+    return None if held and at_home(server, plain) else Trigger.REQUEST
 
 
 def _challenged_elsewhere(line: LineState, request: Sent) -> bool:
@@ -64,7 +64,7 @@ def _has_moved(line: LineState) -> bool:
     return any(stay is not None and stay.first is not None for stay in line.stays)
 
 
-def _at_home(server: str, plain: Plain) -> bool:
+def at_home(server: str, plain: Plain) -> bool:
     """Whether the server is the primary of its entry, or of an entry that is not known."""
     entry = plain().entry
     return entry is None or (entry.primary is not None and entry.primary.key == server)
@@ -77,6 +77,6 @@ def _answered(line: LineState, answer: Answered, plain: Plain) -> Trigger | None
         silent = answer.granted == 0 or (answer.granted is None and answer.own is None)
         return Trigger.ANSWER if silent and answer.asked and success(answer.status) else None
     stays = [stay for stay in line.stays if stay is not None and stay.server == answer.server]
-    if any(stay.first is not None for stay in stays) and not _at_home(answer.server, plain):
+    if any(stay.first is not None for stay in stays) and not at_home(answer.server, plain):
         return Trigger.ANSWER
     return None

@@ -43,7 +43,8 @@ class Stay(Struct, frozen=True, gc=False):
     inside a dialog, to a keepalive or an emergency call, or to a request from before
     the stay; in R0 any other that is neither challenge nor failure.
     `origin_since` is when the stay at `origin` began, `moves` are the answers that made the last moves, this
-    one's last, and `opened` is the first dialog-initiating request sent here since that did not belong to the move.
+    one's last, and `opened` is the first dialog-initiating request sent here since that did not belong to the move
+    (of a stay found in progress: the first of all).
     """
 
     server: str
@@ -151,13 +152,14 @@ Evidence = Sent | Failed | Answered
 class PhoneState(Struct, frozen=True, gc=False):
     """What all lines of a phone share: failure evidence by server, signs that the capture lacks packets, and calls.
 
-    `quiet` is when the last call that ended was over.
+    `quiet` is when the last call that ended was over, `started` when a boot was last seen.
     """
 
     reaches: tuple[Reach, ...] = ()
     lost: float | None = None
     calls: tuple[Call, ...] = ()
     quiet: float = LONG_AGO
+    started: float = LONG_AGO
 
     def call(self, number: int | None) -> Call | None:
         return next((call for call in self.calls if call.number == number), None)

@@ -95,10 +95,11 @@ class Faults:
             self.judge(of_event, subject)
 
     def doubt(self, lost: Lost) -> None:
-        """The capture turns out to lack a packet of this phone: what was said of it just before is likely only
+        """The capture turns out to lack a packet of this phone: what was said of it since about then is likely only
         (reference-model.md 4, `capture-complete`)."""
+        since = lost.time if lost.since is None else min(lost.since, lost.time)
         for fault in reversed(self.of_phone.get(lost.phone, ())):
-            if lost.time - fault.told.event.time > LOSS_REACH:
+            if since - fault.told.event.time > LOSS_REACH:
                 return
             doubts = {*fault.told.assumptions, Assumption.CAPTURE_COMPLETE}
             fault.told = replace(fault.told, assumptions=tuple(doubt for doubt in Assumption if doubt in doubts))
@@ -126,7 +127,7 @@ class Faults:
     def _add(self, rule: Rule, observation: Observation, also: tuple[str, ...], subject: Subject) -> None:
         grade = rule.severity_of(_facts(observation)) if rule.severities else rule.severity
         fault = self._fault(rule, observation, grade, also, subject)
-        reached = self._repetitions.severity(rule, observation.event.time, subject)
+        reached = self._repetitions.severity(rule, observation.time, subject)
         fault.severity = max(fault.severity, grade, reached or grade, key=lambda severity: severity.rank)
         fault.times += 1
         for event in (*observation.proof, observation.event):

@@ -130,11 +130,13 @@ class RulePack(Struct, frozen=True):
             raise InputError(f"there is no rule or incident kind {quoted(name)}", fix=advice)
         return found
 
-    def tolerances(self, expectation: str, site: Tolerances) -> Tolerances:
-        """The tolerances for one expectation: what overrides say over what the site file does. Of several rules that
-        share the expectation, the most tolerant counts: what one allows cannot be held against a phone by another."""
+    def tolerances_of(self, site: Tolerances) -> dict[str, Tolerances]:
+        """By expectation, the tolerances that overrides lay over those of the site. Of several rules that share an
+        expectation the most tolerant counts: what one allows cannot be held against a phone by another."""
+        stated = {name for rule in self.rules if rule.tolerance for name in rule.expectations}
+        return {name: self._tolerances(name, site) for name in sorted(stated)}
+
+    def _tolerances(self, expectation: str, site: Tolerances) -> Tolerances:
         takers = [rule.tolerance for rule in self.rules if expectation in rule.expectations]
-        if not any(takers):
-            return site
-        return Tolerances(*(max(stated.get(name, getattr(site, name)) for stated in takers)
+        return Tolerances(*(max(taker.get(name, getattr(site, name)) for taker in takers)
                             for name in Tolerances.__struct_fields__))

@@ -7,19 +7,20 @@ entry*), so each entry has a replay of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from msgspec.structs import replace
 
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
-from sipaudit.model.events import NO_LINE, Booted, Lost, ModelEvent
+from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent
 from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Observation
 from sipaudit.model.profile import Profile, vouched
-from sipaudit.model.proofs import next_deadline
+from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import advance, step
+from sipaudit.model.routine import Way, begins, goes_on, renewed
 from sipaudit.model.settings import LineSettings, Tolerances
 from sipaudit.model.state import LineState, PhoneState, Track
 from sipaudit.model.values import Frame
@@ -133,7 +134,8 @@ class LineReplay:
 class Auditor:
     """Replays every line. `lines` are reconstruction's records, `since` the time before which nothing is reported.
 
-    `began` is since when the captures show all, `loss` the share of packets they lack, `steps` where a clock was set.
+    `began` is since when the captures show all, `loss` the share of packets they lack, `steps` where a clock was set,
+    `tolerances_of` those of single expectations, where they differ from `tolerances`.
     """
 
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances) -> None:
@@ -144,14 +146,52 @@ class Auditor:
         self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = lambda: ()
         self._lines = lines
         self._naming = naming
+        self.tolerances_of: Mapping[str, Tolerances] = {}
         self._tolerances = tolerances
         self._phones: dict[int, PhoneState] = {}
         self._replays: dict[int, list[LineReplay]] = {}
         self._lines_of: dict[int, list[int]] = {}
         self._timed: dict[int, set[LineReplay]] = {}
+        self._held: dict[int, tuple[LineReplay, list[ModelEvent]]] = {}
 
     def take(self, event: ModelEvent) -> None:
         """One event of one line, or of a whole phone."""
+        held = self._held.get(event.phone)
+        if held is None:
+            if self._begins_renewal(event):
+                return
+        elif self._goes_on(*held, event):
+            return
+        self._follow(event)
+
+    def _begins_renewal(self, event: ModelEvent) -> bool:
+        """Whether the event may be the first of a mere renewal: then it is only remembered (`model.routine`)."""
+        replays, phone = self._replays.get(event.line), self._phones.get(event.phone)
+        if replays is None or len(replays) != 1 or phone is None:
+            return False
+        replay = replays[0]
+        if replay.waiting or event.phone in self._timed or not begins(replay.state, phone, event, replay.profile):
+            return False
+        self._held[event.phone] = replay, [event]
+        return True
+
+    def _goes_on(self, replay: LineReplay, events: list[ModelEvent], event: ModelEvent) -> bool:
+        """Whether the event belongs to the renewal under way; if not, what was remembered is followed now."""
+        way = goes_on(events, event)
+        if way is Way.ON:
+            events.append(event)
+            return True
+        del self._held[event.phone]
+        if way is Way.OFF:
+            for one in events:
+                self._follow(one)
+            return False
+        assert isinstance(event, Answered)
+        replay.state, self._phones[event.phone] = renewed(replay.state, self._phones[event.phone], events, event)
+        return True
+
+    def _follow(self, event: ModelEvent) -> None:
+        """One event, judged and absorbed."""
         if event.phone in self._timed:
             self._pass_time(event.phone, event.time)
         if event.line == NO_LINE:
@@ -166,7 +206,7 @@ class Auditor:
         self._phones[event.phone] = taken.phone
         if taken.before is not taken.after:
             replay.history.take(taken, replay)
-        if event.time >= self.since:
+        if event.time >= self.since and (taken.observations or self.faults.open):
             self.faults.take(taken, replay)
 
     def _time(self, phone: int, replay: LineReplay, waiting: tuple[Observation, ...]) -> None:
@@ -184,13 +224,22 @@ class Auditor:
             if next_deadline(replay.waiting) < now:
                 said, replay.waiting = advance(replay.waiting, self._phones[phone], now)
                 self._time(phone, replay, replay.waiting)
-                self.faults.judge_all((one for one in said if one.event.time >= self.since), replay)
+                self._say(said, replay)
 
-    def finish(self) -> None:
-        """The captures have ended: what still waits to be settled stays undecided."""
+    def _say(self, observations: tuple[Observation, ...], replay: LineReplay) -> None:
+        self.faults.judge_all((one for one in observations if one.event.time >= self.since), replay)
+
+    def finish(self, now: float) -> None:
+        """The captures have ended at `now`: what still waits to be settled stays undecided."""
+        for _, events in self._held.values():
+            for event in events:
+                self._follow(event)
+        self._held.clear()
+        for phone in tuple(self._timed):
+            self._pass_time(phone, now)
         for replays in self._replays.values():
             for replay in replays:
-                self.faults.judge_all((one for one in replay.waiting if one.event.time >= self.since), replay)
+                self._say(replay.waiting, replay)
 
     def replays(self, line: int) -> list[LineReplay]:
         """The replays of a line: one for each entry it used, in the order of its entries."""
@@ -204,6 +253,10 @@ class Auditor:
             return
         for number in self._lines_of.get(event.phone, ()):
             for replay in self._replays[number]:
+                said, waiting = settle(replay.waiting, event, self._phones[event.phone])
+                self._time(event.phone, replay, waiting)
+                self._say(said, replay)
+                replay.waiting = waiting
                 replay.state = absorb_line(replay.state, self._phones[event.phone], event)
 
     def _replay(self, event: ModelEvent) -> LineReplay:
@@ -240,7 +293,9 @@ class Auditor:
         plain, record = replay.profile(), replay.record
         return replace(
             plain, identity_unsure=record.owner.identity_unsure, encrypted=record.owner.encrypted,
-            list_in_doubt=record.list_in_doubt, lossy=self.loss() > LOSS_ALLOWED, covered_from=self.began,
+            list_in_doubt=record.list_in_doubt, lossy=self.loss() > LOSS_ALLOWED,
+            covered_from=max(self.began, record.since),
             steps=self.steps(), heard=frozenset(record.heard), tolerances=self._tolerances,
+            tolerances_of=self.tolerances_of,
             fallback=len(record.entries) > 1,
         )

@@ -95,6 +95,7 @@ class Run:
         self.reconstruction = Reconstruction(SiteKnowledge(brief.declared), observer=self._observer)
         self.naming = Naming([printable(file.path) for file in files], self.server, self._frames)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances)
+        self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
         self.auditor.since, self.auditor.began = self.span.start, first
         self.auditor.loss, self.auditor.steps = self._loss, self._steps
 
@@ -110,7 +111,11 @@ class Run:
         with rare_collections():
             self._feed_all()
         self.reconstruction.finish()
-        self.auditor.finish()
+        self.auditor.finish(self._last())
+
+    def _last(self) -> float:
+        """The time of the last packet read, seconds since the epoch."""
+        return max((health.last for health in self.captures.health if health.last is not None), default=0.0)
 
     def _feed_all(self) -> None:
         feed, take, listener = self.reconstruction.feed, self.auditor.take, self._listener
@@ -161,13 +166,12 @@ class Run:
         """What was found, once the route has been driven."""
         traffic = self.reconstruction.traffic
         captures = [capture_summary(health, traffic.get(index)) for index, health in enumerate(self.captures.health)]
-        now = max((health.last for health in self.captures.health if health.last is not None), default=0.0)
         servers = [ServerSummary(self.server(server.key), server.name, server.entry.name if server.entry else None,
                                  server.priority, list(server.transports)) for server in self.reconstruction.servers]
         servers.sort(key=lambda row: (row.entry or "~", row.priority or 0, row.server))
         with rare_collections():
             report = build(self.auditor, self.reconstruction.lines, captures, servers, self._events, self.span,
-                           min(now, self.span.end))
+                           min(self._last(), self.span.end))
         if self._brief.declared.provisioned:
             report = replace(report, findings=in_order([*self._of_settings(), *report.findings]))
         return self._with_rules_said(report)

@@ -62,8 +62,9 @@ def _unseen_binding(case: Case) -> Ground:
     binding = case.line.binding(case.request.server)
     if case.profile.lossy and (binding is None or binding.refused is None):
         return Ground(reason=Reason.LOSS_NEARBY)
-    doubt = case.now - case.profile.covered_from < _longest_expiry(case) or _left_unseen(case)
-    assumptions = (Assumption.NO_EARLIER_STAY,) if doubt else ()
+    hidden = case.now - case.profile.covered_from < _longest_expiry(case) or _left_unseen(case)
+    booted = case.phone.started >= case.profile.covered_from  # that left no binding anywhere
+    assumptions = (Assumption.NO_EARLIER_STAY,) if hidden and not booted else ()
     return Ground(assumptions=assumptions, facts={"registered": "never"})
 
 
@@ -90,6 +91,8 @@ def not_registered_since_left(case: Case) -> Ground:
     if binding.left is None:
         started = case.stay.first is None and binding.granted is None
         return Ground(reason=Reason.STARTED_LATER) if started else FAILS
+    if not case.stay.failed:
+        return Ground(reason=Reason.READINGS_DIFFER)  # nothing had failed: was it a failover that left the server?
     if binding.register is not None and binding.register.time > binding.left and binding.register.expires != 0:
         return _pending_binding(case, binding, binding.register)
     if case.profile.lossy and binding.refused is None:

@@ -1,12 +1,9 @@
-"""Conditions on calls, on failed servers and on series: B1, B4, B5, F9, F11, F13."""
+"""Conditions on calls, on failed servers and on series: B4, B5, F9, F11, F13."""
 
 from __future__ import annotations
 
-from sipaudit.model.absorb import same_call
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
-from sipaudit.model.conditions.failures import diverted, retry_after
-from sipaudit.model.conditions.servers import primary_key
-from sipaudit.model.events import Answered, Failed, FailureKind, Received, Replied, Sent
+from sipaudit.model.events import Answered, Failed, Received, Replied, Sent
 from sipaudit.model.observations import Awaited, Fact, Proof
 from sipaudit.model.readings import ALWAYS, Reading, negate, taken
 from sipaudit.model.settings import Mode, Regime
@@ -14,41 +11,11 @@ from sipaudit.model.state import Call, FailedMark, evidence
 from sipaudit.model.timers import earliest_silence
 from sipaudit.model.values import Reason
 
-CONTACT_FOR_IT = 32.0   # seconds within which a contact with the primary counts as made for the request (B1)
 TRY_LASTS = 32.0        # seconds after which a try without answer has failed (64*T1)
 TOO_OFTEN = 5           # failed tries within one D
 OPEN_ELSEWHERE = 5.0    # seconds in which a log-out removes the line's other bindings, too
 FLAPPING_WITHIN = 600.0
 FLAPPING_MOVES = 3
-
-
-# -- B1 --------------------------------------------------------------------------------------------------------------
-
-def primary_untried(case: Case) -> Ground:
-    """No contact with the primary for this request: none by the phone within 32 s, none of this call there."""
-    primary = primary_key(case)
-    if primary is None:
-        return HOLDS  # which server it is is not known, as `below_primary` says
-    reach, request = case.phone.reach(primary), case.request
-    if case.now - reach.touched <= CONTACT_FOR_IT or diverted(case):
-        return FAILS
-    if any(isinstance(one, Sent) and same_call(one, request) for one in (*reach.waiting, *case.stay.tries)):
-        return FAILS
-    if any(failure.kind is FailureKind.DNS for failure in reach.hard):
-        return FAILS  # its name does not resolve
-    if retry_after(case, primary):
-        return Ground(reason=Reason.RETRY_AFTER)
-    return Ground(facts={"working": case.stay.server} if case.stay.server else {})
-
-
-def not_the_optimized_one(case: Case) -> Ground:
-    """F13: under authOptimizedInFailover the first new request after a failover may go to the last challenger."""
-    if case.stay.first is None or case.stay.opened is not None:
-        return HOLDS
-    if case.regime is not Regime.R0:
-        return FAILS  # C4
-    optimized = case.profile.settings.number("authOptimizedInFailover")
-    return Ground(reason=Reason.SETTINGS_UNKNOWN) if optimized is None else holds_if(optimized == 0)
 
 
 # -- B5 --------------------------------------------------------------------------------------------------------------

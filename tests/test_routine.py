@@ -1,0 +1,40 @@
+"""Mere renewals are taken in one go (`model.routine`): all that the report says must stay the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec import json
+
+from sipaudit.run import auditor
+from tests.model.phone import Phone
+from tests.model.test_properties import HABITS, KEYS, plan
+from tests.stories import Court
+from tests.test_loss import declared, told
+from tests.traps.ground import MODES, REGIMES
+from tests.traps.test_lives import lived
+
+LIVES = [({**REGIMES[regime], **MODES[mode]}, seed) for seed, regime in enumerate(REGIMES) for mode in MODES]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02])
+@pytest.mark.parametrize("run", range(len(LIVES)))
+def test_lives_are_judged_alike_step_by_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: int, share: float
+) -> None:
+    settings, seed = LIVES[run]
+    story, site = lived(settings, seed)
+    if share:
+        story = story.thinned(share, seed)
+    at_once = json.encode(Court(tmp_path).report(story, site))
+    monkeypatch.setattr(auditor, "begins", lambda *_: False)
+    assert json.encode(Court(tmp_path).report(story, site)) == at_once
+
+
+@pytest.mark.parametrize("run", range(len(HABITS)))
+def test_so_are_lives_with_many_renewals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: int) -> None:
+    story, site = told(Phone(HABITS[run], plan(run), KEYS[:2 + run % 2]), run), declared(HABITS[run])
+    at_once = json.encode(Court(tmp_path).report(story, site))
+    monkeypatch.setattr(auditor, "begins", lambda *_: False)
+    assert json.encode(Court(tmp_path).report(story, site)) == at_once
