@@ -116,6 +116,11 @@ class TestIssues:
         site = write(tmp_path, "lines: [{match: {}, config: site.cfg}]")
         assert self.rules(Declarations(load_site(site), [common])) == ["config-timeout-clamped"]
 
+    def test_a_value_that_another_file_of_the_line_hides_from_all(self, tmp_path):
+        lay(tmp_path, _000000000000='<A CONFIG_FILES="a.cfg, b.cfg"/>', a=flat(**OWN, voIpProt__server__1__expires=60),
+            b=flat(voIpProt__server__1__expires=90))
+        assert self.rules(Declarations(Site.empty(), [str(tmp_path)])) == ["config-shadowed"]
+
     def test_what_the_firmware_lacks_is_said_once_it_is_seen(self, tmp_path):
         declarations = Declarations(Site.empty(), [config(tmp_path, **OWN, **{RE_REGISTER: 1})])
         assert self.rules(declarations) == []

@@ -49,7 +49,8 @@ def config(folder: Path, **said: object) -> dict[str, Any]:
 
 def test_settings_and_servers_come_from_the_files_alone(court, tmp_path):
     found = court(faulty(), None, **config(tmp_path, **DURATION, **{f"{F}failBack__timeout": 60}))
-    assert found == [f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain", f"336.000 {PREMATURE} 1001 10.0.0.1 certain"]
+    assert [line for line in found if not line.startswith("?")] == [
+        f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain", f"336.000 {PREMATURE} 1001 10.0.0.1 certain"]
 
 
 def test_what_no_source_orders_convicts_nobody(court, tmp_path):
