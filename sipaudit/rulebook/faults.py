@@ -22,6 +22,7 @@ from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.wording import fill
 
 EVIDENCE_KEPT = 20
+CAUSED_WITHIN = 600.0   # seconds between a cause and its consequence
 # Of several rules that one request breaks, the first here is the finding; the others stand in its `also`.
 ONE_REQUEST = (
     "deregistration-at-failover", "failback-without-registration", "signalling-to-unregistered-server",
@@ -48,7 +49,8 @@ class Subject(Protocol):
 class Fault(Struct):
     """A finding in the making: the observation that it tells of, and what joined it since.
 
-    `grade` is the severity of that observation by its own facts, `severity` what repetitions made of it.
+    `grade` is the severity of that observation by its own facts, `severity` what repetitions made of it, `cause` the
+    number of the fault of which this is a consequence.
     """
 
     rule: Rule
@@ -58,6 +60,8 @@ class Fault(Struct):
     severity: Severity
     also: tuple[str, ...]
     evidence: dict[tuple[str, int | None], Frame]
+    number: int = 0
+    cause: int | None = None
     times: int = 0
 
 
@@ -143,7 +147,8 @@ class Faults:
         of_phone = self.of_phone.setdefault(observation.event.phone, [])
         fault = of_line.get(rule.id)
         if fault is None:
-            fault = of_line[rule.id] = Fault(rule, subject, observation, grade, grade, also, {})
+            cause = _cause(rule, observation.time, subject, of_phone)
+            fault = of_line[rule.id] = Fault(rule, subject, observation, grade, grade, also, {}, len(self.done), cause)
             self.done.append(fault)
             of_phone.append(fault)
         elif grade.rank > fault.grade.rank:
@@ -158,9 +163,20 @@ class Faults:
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings numbered by (time, line, phone, rule); those without a time come first."""
+    """The findings numbered by (time, line, phone, rule); those without a time come first. A cause that is not among
+    them is none."""
     found = sorted(findings, key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
-    return [_numbered(finding, number) for number, finding in enumerate(found, 1)]
+    ids = {finding.id: f"f-{number:06d}" for number, finding in enumerate(found, 1)}
+    return [replace(finding, id=f"f-{number:06d}", cause=ids.get(finding.cause or "?"))
+            for number, finding in enumerate(found, 1)]
+
+
+def _cause(rule: Rule, time: float, subject: Subject, before: Iterable[Fault]) -> int | None:
+    """The latest fault of the line, not long ago, of which one of this rule is a consequence."""
+    causes = [fault.number for fault in before if fault.rule.id in rule.consequence_of
+              and (fault.subject.line, fault.subject.phone) == (subject.line, subject.phone)
+              and 0 <= time - fault.told.time <= CAUSED_WITHIN]
+    return causes[-1] if causes else None
 
 
 def rearms(step: Step) -> bool:
@@ -190,13 +206,13 @@ def _finding(fault: Fault) -> Finding:
     wording = fault.rule.wording(facts)
     evidence = sorted(fault.evidence.values(), key=lambda frame: (frame.time, frame.frame or 0))
     return Finding(
-        id="", rule=fault.rule.id, severity=fault.severity, confidence=_confidence(observation.assumptions),
+        id=_provisional(fault.number), rule=fault.rule.id, severity=fault.severity, confidence=_confidence(observation.assumptions),
         line=subject.line, phone=subject.phone,
         server=subject.server(observation.server) if observation.server else None,
         time=moment(observation.time), expected=fill(wording.expected, shown, subject.settings),
         observed=fill(wording.observed, shown, subject.settings), basis=[observation.clause],
         facts=_report_facts(shown, fault.times), assumptions=list(observation.assumptions), also=list(fault.also),
-        cause=None, incident=None, suppressed=None,
+        cause=None if fault.cause is None else _provisional(fault.cause), incident=None, suppressed=None,
         wireshark=_display_filter(evidence, subject.frame(observation.event).capture), evidence=evidence,
     )
 
@@ -223,5 +239,6 @@ def _display_filter(evidence: list[Frame], capture: str) -> str | None:
     return f"frame.number in {{{', '.join(map(str, frames))}}}" if frames else None
 
 
-def _numbered(finding: Finding, number: int) -> Finding:
-    return replace(finding, id=f"f-{number:06d}")
+def _provisional(number: int) -> str:
+    """An id until the findings stand in order."""
+    return f"#{number}"

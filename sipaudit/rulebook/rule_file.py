@@ -15,8 +15,9 @@ from sipaudit.rulebook.rules import Escalation, Grade, Group, Rule, Series, Word
 from sipaudit.rulebook.wording import unknown_names
 from sipaudit.yamlfile.wording import quoted
 
-KEYS = ("id", "title", "severity", "severities", "escalate", "basis", "on", "when", "message", "documentation")
-OPTIONAL = frozenset({"severities", "escalate", "when"})
+KEYS = ("id", "title", "severity", "severities", "escalate", "basis", "on", "when", "consequence_of", "message",
+        "documentation")
+OPTIONAL = frozenset({"severities", "escalate", "when", "consequence_of"})
 SETTINGS_KEYS = ("id", "title", "severity", "severities", "basis", "message", "documentation")
 MESSAGE_KEYS = ("expected", "observed", "when")
 DOCUMENTATION_KEYS = ("what", "why", "false_positives", "misses", "fix")
@@ -47,6 +48,7 @@ class RuleFile:
             documentation=self._documentation(), file=self._file, expectations=frozenset(_expectations(on)),
             verdicts=frozenset(_verdicts(on)), when=fields.condition("when", self._facts),
             severities=tuple(self._grades()), escalate=tuple(self._escalations()),
+            consequence_of=frozenset(fields.texts("consequence_of", "[premature-failback]")),
         )
 
     def _grades(self) -> Iterator[Grade]:

@@ -65,6 +65,7 @@ class Rule(Struct, frozen=True):
     A rule of the group `settings` takes no observations: settings alone break it. `severities` are tried in their
     order before `severity`. `basis` are ids of reference-model.md, `tolerance` seconds by the fields of Tolerances
     that an override sets for this rule, `file` is its source.
+    A finding of a rule named in `consequence_of`, on the same line shortly before, is this one's cause.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Rule(Struct, frozen=True):
     severities: tuple[Grade, ...] = ()
     escalate: tuple[Escalation, ...] = ()
     tolerance: dict[str, float] = {}
+    consequence_of: frozenset[str] = frozenset()
 
     def severity_of(self, facts: Mapping[str, Fact]) -> Severity:
         """How severe a finding with these facts is, the first time."""
