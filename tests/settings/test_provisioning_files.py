@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from sipaudit.errors import InputErrors
@@ -140,6 +142,13 @@ class TestPaths:
     def test_a_directory_without_a_master_file_is_said(self, tmp_path):
         with pytest.raises(InputErrors, match="no master file"):
             Provisioning([str(lay(tmp_path, site=LINE))])
+
+    def test_a_folder_whose_name_is_no_text_can_be_reported(self, tmp_path):
+        folder = tmp_path / os.fsdecode(b"M\xfcnchen")
+        folder.mkdir()
+        lay(folder, site=flat(reg__1__server__1__port="x"))
+        ((issue, _),) = Provisioning([str(folder / "site.cfg")]).issues()
+        assert issue.statements[0].file == f"{tmp_path}/M\\udcfcnchen/site.cfg"
 
     def test_what_cannot_be_opened_is_said(self, tmp_path, monkeypatch):
         from pathlib import Path

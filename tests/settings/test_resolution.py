@@ -118,6 +118,11 @@ class TestServers:
         said = {"reg__1__server__1__address": "10.0.0.1", "reg__1__server__1__port": "x"}
         assert self.entries(tmp_path, **LINE, **said) == [None]
 
+    @pytest.mark.parametrize("address", ["a b", "x" * 254, "sip:sbc@example.com"])
+    def test_what_can_be_no_host_is_no_server(self, tmp_path, address):
+        (server,) = only_line(tmp_path, **LINE, reg__1__server__1__address=address).servers
+        assert server.host is None
+
     def test_behind_a_proxy_all_servers_are_the_proxy_s_entry(self, tmp_path):
         (entry,) = self.entries(tmp_path, **OWN, reg__1__server__2__address="b.example.com",
                                 reg__1__outboundProxy__address="10.0.0.9", reg__1__outboundProxy__transport="TCPOnly")
