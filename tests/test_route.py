@@ -14,6 +14,9 @@ FOLDER = Path(__file__).parent / "model" / "scenarios"
 # What these say cannot be said in packets, or packets say more than they do.
 NOT_ON_THE_WIRE = {
     "unregistered-answer-lost": "nothing was heard of S at all, which is one-way and not loss",
+    "lapsed-near-loss": "one packet of so few is more than half a percent",
+    "tofailed-near-loss": "one packet of so few is more than half a percent",
+    "fromfailed-near-loss": "one packet of so few is more than half a percent",
     "premature-mode-unknown": "a settings block declares what it leaves out, too",
     "credentials-r0-unknown": "a settings block declares what it leaves out, too",
     "credentials-near-loss": "in so short a capture one lost packet is more than 0.5 %",
