@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from msgspec.structs import replace
 
 from sipaudit.model.events import (
@@ -16,10 +18,12 @@ from sipaudit.model.events import (
     Resent,
     Sent,
 )
-from sipaudit.model.state import Call, PhoneState, Reach
+from sipaudit.model.state import RUNS, Call, PhoneState, Reach
+from sipaudit.model.timers import T1
 
 WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
 EVIDENCE_KEPT = 8
+SLOW_KEPT = 4          # late answers kept for one (phone, server)
 REACHES_KEPT = 32      # servers kept for one phone
 CALLS_KEPT = 32        # calls kept for one phone that are not over
 ALIVE = frozenset({401, 407, 423})
@@ -81,7 +85,7 @@ def _sent(reach: Reach, request: Sent) -> Reach:
     waiting = reach.waiting if len(reach.waiting) < WAITING_KEPT else reach.waiting[:-1]
     registering = request if request.method == "REGISTER" and request.expires != 0 else reach.registering
     return Reach(reach.server, (*waiting, request), reach.ringing, reach.hard, reach.doubtful, reach.answered,
-                 request.time, reach.closed, registering, reach.later, reach.cancelled)
+                 request.time, reach.closed, registering, reach.later, reach.cancelled, reach.repeated, reach.slow)
 
 
 def _cancelled(reach: Reach, cancel: Sent) -> Reach:
@@ -92,8 +96,9 @@ def _cancelled(reach: Reach, cancel: Sent) -> Reach:
 
 
 def _resent(reach: Reach, packet: Resent) -> Reach:
-    return Reach(reach.server, reach.waiting, reach.ringing, reach.hard, reach.doubtful, reach.answered, packet.time,
-                 reach.closed, reach.registering, reach.later, reach.cancelled)
+    open_ = {request.transaction for request in reach.waiting} - {packet.transaction}
+    repeated = (*(one for one in reach.repeated if one[0] in open_), (packet.transaction, packet.time))
+    return replace(reach, touched=packet.time, repeated=repeated)
 
 
 def _contacted(reach: Reach, contact: Contacted) -> Reach:
@@ -119,7 +124,7 @@ def _answered(reach: Reach, answer: Answered) -> Reach:
             return reach  # F4: a provisional stops no non-INVITE's timer F
         ringing = (*reach.ringing[-WAITING_KEPT:], answer.transaction)
         return Reach(reach.server, reach.waiting, ringing, reach.hard, reach.doubtful, reach.answered, reach.touched,
-                     reach.closed, reach.registering, reach.later, reach.cancelled)
+                     reach.closed, reach.registering, reach.later, reach.cancelled, reach.repeated, reach.slow)
     return _finally_answered(reach, answer)
 
 
@@ -137,8 +142,29 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
     if doubt:
         doubtful = (*doubtful[:EVIDENCE_KEPT - 1], answer)
     ringing = tuple(number for number in reach.ringing if number != answer.transaction) if reach.ringing else ()
+    later = _later(reach, answer) if doubt else reach.later
     return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer, reach.touched,
-                 reach.closed, reach.registering, _later(reach, answer) if doubt else reach.later, reach.cancelled)
+                 reach.closed, reach.registering, later, reach.cancelled, reach.repeated, _slow(reach, answer, doubt))
+
+
+def _slow(reach: Reach, answer: Answered, doubt: bool) -> tuple[tuple[Sent, float], ...]:
+    """Requests whose silence sends the phone away although they were answered in the end, until one begun later is
+    answered, or although others were answered meanwhile: these for as long as they may run."""
+    slow = reach.slow
+    if slow:
+        slow = tuple(one for one in slow if not made_good(answer, *one, doubt=doubt))
+    late = tuple((request, answer.time - request.time if request.transaction == answer.transaction else inf)
+                 for request in reach.waiting
+                 if request.transaction not in reach.ringing and _settles(answer, request, doubt)
+                 and (request.transaction != answer.transaction or answer.time - request.time >= T1))
+    return (*slow, *late)[-SLOW_KEPT:] if late else slow
+
+
+def made_good(answer: Answered, request: Sent, took: float, *, doubt: bool = False) -> bool:
+    """Whether the server has proved since that it answers."""
+    if took == inf:
+        return request.transaction == answer.transaction or answer.time - request.time > RUNS
+    return not doubt and (request.in_dialog or request.method == answer.method) and _disproves(answer, request.time)
 
 
 def _later(reach: Reach, answer: Answered) -> float:

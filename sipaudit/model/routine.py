@@ -15,11 +15,12 @@ from enum import Enum
 
 from sipaudit.model.absorb import with_binding
 from sipaudit.model.absorb_marks import CHALLENGES_KEPT
-from sipaudit.model.absorb_phone import with_reach
+from sipaudit.model.absorb_phone import SLOW_KEPT, made_good, with_reach
 from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
 from sipaudit.model.stakes import at_home
 from sipaudit.model.state import Binding, LineState, PhoneState, Reach
+from sipaudit.model.timers import T1
 
 
 class Way(Enum):
@@ -78,10 +79,13 @@ def renewed(line: LineState, phone: PhoneState, held: list[ModelEvent], answer: 
         challenge = held[1]
         assert isinstance(challenge, Answered)
         challenges = (*challenges[-CHALLENGES_KEPT + 1:], challenge)
+    took = answer.time - register.time
+    slow = tuple(one for one in reach.slow if not made_good(answer, *one))
+    slow = (*slow[-SLOW_KEPT + 1:], (register, took)) if took >= T1 else slow
     after = Binding(binding.server, None, answer, binding.since, binding.refreshes + 1)
     return (
         LineState(line.stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered, answer,
                   line.failed, challenges, line.offered),
         with_reach(phone, Reach(reach.server, (), (), (), (), answer, register.time, reach.closed, register,
-                                reach.later, reach.cancelled)),
+                                reach.later, reach.cancelled, reach.repeated, slow)),
     )

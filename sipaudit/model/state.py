@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
+from math import inf
 
 from msgspec import Struct
 
 from sipaudit.model.events import Answered, Booted, EntryChanged, Failed, Received, Sent
 from sipaudit.model.settings import Regime
-from sipaudit.model.timers import NO_EXPIRY
+from sipaudit.model.timers import NO_EXPIRY, T1
 
+RUNS = 64.0   # seconds that a request may run, and be sent elsewhere then
 LONG_AGO = float("-inf")
 
 class Track(IntEnum):
@@ -115,7 +117,9 @@ class Reach(Struct, frozen=True, gc=False):
     elsewhere (3xx).  `answered`: the last answer that proves the server alive.
     `touched`: the last contact, by any request, SYN or lookup.  `closed`: when a connection there last ended.
     `registering`: the last REGISTER of any line that asked for more than 0.  `later`: until when a Retry-After of the
-    server runs.  `cancelled`: numbers of INVITEs that the phone has given up.
+    server runs.  `cancelled`: numbers of INVITEs that the phone has given up.  `repeated`: when those that wait were
+    last retransmitted.  `slow`: requests that were answered late, and how many seconds that
+    took; without end for one that others overtook.
     """
 
     server: str
@@ -129,6 +133,8 @@ class Reach(Struct, frozen=True, gc=False):
     registering: Sent | None = None
     later: float = LONG_AGO
     cancelled: tuple[int, ...] = ()
+    repeated: tuple[tuple[int, float], ...] = ()
+    slow: tuple[tuple[Sent, float], ...] = ()
 
 
 class Call(Struct, frozen=True, gc=False):
@@ -231,8 +237,16 @@ def evidence(reach: Reach, now: float, earliest: float) -> Iterator[Evidence]:
 
 def speaks_against(reach: Reach, now: float, earliest: float) -> bool:
     """Whether anything may be held against the server at `now`, be it never so little: what F2-F4 leave open, a
-    connection that ended, or a call that waits for its answer."""
+    connection that ended, a call that waits for its answer, or an answer that came late and was followed by no other.
+    """
     since = LONG_AGO if reach.answered is None else reach.answered.time
     closed = LONG_AGO < reach.closed >= since
     rings = any(request.transaction in reach.ringing for request in reach.waiting)
-    return closed or rings or reach.later >= now or any(True for _ in evidence(reach, now, earliest))
+    slow = any(took >= max(earliest, T1) and (took != inf or now - request.time <= RUNS) for request, took in reach.slow)
+    return closed or rings or slow or reach.later >= now or any(True for _ in evidence(reach, now, earliest))
+
+
+def repeated_since(reach: Reach, transaction: int, since: float) -> bool:
+    """Whether a request was begun, or was retransmitted, at `since` or later."""
+    begun = ((request.transaction, request.time) for request in reach.waiting)
+    return any(number == transaction and time >= since for number, time in (*begun, *reach.repeated))

@@ -51,6 +51,8 @@ def try_is_open(case: Case) -> Ground:
     if not stay.tries or stay.tries[-1].server == case.request.server:
         return FAILS
     last = stay.tries[-1]
+    if stay.away is None or stay.away.time > last.time:
+        return FAILS  # the line has been back since
     # a challenge is no final answer: the re-send with credentials goes on with the try
     open_ = any(one.method == last.method and one.line == last.line and one.time >= last.time
                 for one in case.phone.reach(last.server).waiting)
