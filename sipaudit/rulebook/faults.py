@@ -184,7 +184,8 @@ def rearms(step: Step) -> bool:
     event = step.event
     if not isinstance(event, Answered) or step.before is step.after:
         return False
-    if any(_server(old) != _server(new) for old, new in zip(step.before.stays, step.after.stays, strict=True)):
+    if any(old is not None and _server(old) != _server(new)
+           for old, new in zip(step.before.stays, step.after.stays, strict=True)):
         return True
     binding = step.after.binding(event.server) if event.method == "REGISTER" else None
     return binding is not None and binding.since is event
@@ -206,7 +207,8 @@ def _finding(fault: Fault) -> Finding:
     wording = fault.rule.wording(facts)
     evidence = sorted(fault.evidence.values(), key=lambda frame: (frame.time, frame.frame or 0))
     return Finding(
-        id=_provisional(fault.number), rule=fault.rule.id, severity=fault.severity, confidence=_confidence(observation.assumptions),
+        id=_provisional(fault.number), rule=fault.rule.id, severity=fault.severity,
+        confidence=_confidence(observation.assumptions),
         line=subject.line, phone=subject.phone,
         server=subject.server(observation.server) if observation.server else None,
         time=moment(observation.time), expected=fill(wording.expected, shown, subject.settings),
