@@ -152,6 +152,7 @@ class Returning(Moving):
                 return
             failures += self.due_at != before
             self._note_retry()
+            yield 1.0
 
     def _note_retry(self) -> None:
         """Breaks B5's measure: the fifth failed try within one D."""
