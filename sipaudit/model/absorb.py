@@ -29,6 +29,7 @@ ANSWERS_KEPT = 16      # DNS answers kept for one line
 TRIES_KEPT = 6         # failback tries kept for one stay: the first, and the last of the others
 MOVES_KEPT = 3         # moves kept for one line
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
+SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)
 KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
 DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 
@@ -90,7 +91,7 @@ def _all_touched(line: LineState, packet: Sent) -> Stays:
 
 def _opened(stay: Stay | None, packet: Sent) -> Stay | None:
     """The stay after a dialog-initiating request to its server: the first that is not the one diverted by the move."""
-    if stay is None or stay.first is None or stay.opened is not None or packet.follows is not None:
+    if stay is None or stay.opened is not None or packet.follows is not None:
         return stay
     diverted = any(isinstance(item, Sent) and same_call(item, packet) for item in stay.failed)
     return stay if diverted else replace(stay, opened=packet)
@@ -100,7 +101,9 @@ def same_call(one: Sent, other: Sent) -> bool:
     """Whether two INVITEs are sendings of one call: by Call-ID, or by whom they call (RFC 3263 4.3 allows either)."""
     if one.method != "INVITE" or other.method != "INVITE":
         return False
-    return (one.call_id == other.call_id and one.call_id != "") or (one.target == other.target and one.target != "")
+    if one.call_id == other.call_id and one.call_id != "":
+        return True
+    return one.target == other.target and one.target != "" and abs(one.time - other.time) <= SAME_NUMBER
 
 
 def _is_at(stay: Stay | None, packet: Sent) -> bool:
@@ -327,7 +330,7 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
             return Binding(binding.server, register, binding.granted, binding.since, binding.refreshes,
                            binding.refused, binding.left, None, binding.late)
         return replace(binding, register=register, refused=answer)
-    if answer.asked == 0 or answer.granted == 0:
+    if answer.asked == 0 or (answer.granted == 0 and answer.own is not False):
         return Binding(binding.server, register)
     # sent before the server was left, the 200 restores nothing (F8)
     stale = binding.left is not None and answer.sent is not None and answer.sent <= binding.left

@@ -27,20 +27,21 @@ from sipaudit.model.conditions.bindings import (
 from sipaudit.model.conditions.calls import (
     after_a_failed_try,
     call_is_up,
-    call_lives_there,
     challenged_elsewhere,
     credentials_bound,
     fifth_failed_try,
     moved_often,
     no_try_before,
-    not_the_optimized_one,
-    offered_while_failed,
-    primary_untried,
     registers_on,
-    server_failed,
-    spoken_while_failed,
     try_fails,
     try_is_open,
+)
+from sipaudit.model.conditions.failed_servers import (
+    call_lives_there,
+    failover_was_seen,
+    offered_while_failed,
+    server_failed,
+    spoken_while_failed,
 )
 from sipaudit.model.conditions.failures import (
     after_a_failure,
@@ -54,6 +55,15 @@ from sipaudit.model.conditions.failures import (
     working_server_alive,
     works_on,
 )
+from sipaudit.model.conditions.overdue import (
+    asked_before_due,
+    no_leap_ahead,
+    not_for_the_challenger,
+    past_due,
+    renews_only_here,
+    still_below,
+)
+from sipaudit.model.conditions.primary import contact_would_show, not_the_optimized_one, primary_untried
 from sipaudit.model.conditions.requests import (
     calls_or_registers,
     deregisters,
@@ -78,21 +88,12 @@ from sipaudit.model.conditions.servers import (
     several_servers,
     to_the_primary,
 )
-from sipaudit.model.conditions.timing import (
-    asked_before_due,
-    before_renewal,
-    before_timeout,
-    before_ttl,
-    first_try,
-    no_leap_ahead,
-    past_due,
-    renews_only_here,
-    timer_known,
-)
+from sipaudit.model.conditions.timing import before_renewal, before_timeout, before_ttl, first_try, timer_known
 from sipaudit.model.conditions.trust import (
     judgeable,
     judgeable_by_anyone,
     knows_only_signal,
+    modelled,
     no_boot_since,
     nothing_missing,
     server_heard,
@@ -132,7 +133,7 @@ class About(StrEnum):
 
 class Row(Struct, frozen=True):
     """One requirement. `expectation` is the name that rules select by, `clause` the requirement it enforces; a
-    deviation found at a deadline has the deadline's time when `timed`."""
+    deviation that the event only shows has its time before it, by as many seconds as the fact `timed` says."""
 
     expectation: str
     clause: str
@@ -144,7 +145,7 @@ class Row(Struct, frozen=True):
     reach: tuple[Condition, ...]
     when: tuple[Condition, ...]
     about: About = About.PACKET
-    timed: bool = False
+    timed: str | None = None
 
 
 ALL = frozenset(Regime)
@@ -158,8 +159,11 @@ BY_TIMER = DNSTTL | DURATION
 NEW_REQUESTS = frozenset({Mode.NEW_REQUESTS})
 
 TIMED = (timer_known, working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)
+STILL_FAILED = (same_entry, failover_was_seen, no_boot_since, knows_only_signal, nothing_missing, judgeable)
 A_TRY = (failback_request, same_entry, higher_server, first_try)
-OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, nothing_missing, judgeable)
+OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, still_below, nothing_missing,
+           judgeable)
+OVERDUE_CALL = (*OVERDUE, not_for_the_challenger, served_later)
 
 REQUEST, HERE, AWAY, ANYWHERE = Trigger.REQUEST, Place.HERE, Place.AWAY, Place.ANYWHERE
 FORBIDDEN, EARLY, MISSING, UNEXPECTED = Verdict.FORBIDDEN, Verdict.EARLY, Verdict.MISSING, Verdict.UNEXPECTED
@@ -168,26 +172,26 @@ MUST_NOT = (
     # -- registration
     Row("signal-before-registration", "F6", FORBIDDEN, REQUEST, AWAY, GATED, ANY_MODE,
         reach=(gated_request, registration_required, same_entry, after_a_failure),
-        when=(no_binding_there, judgeable)),
+        when=(no_binding_there, no_boot_since, judgeable)),
     Row("valid-expiry", "F6", UNEXPECTED, Trigger.ANSWER, ANYWHERE, ALL, ANY_MODE,
-        reach=(granted_nothing,), when=(judgeable,)),
+        reach=(granted_nothing,), when=(modelled,)),
     Row("signal-without-binding", "F6", FORBIDDEN, REQUEST, HERE, INVALIDATING, ANY_MODE,
         reach=(opens_call, registration_required), when=(no_binding_anywhere, no_boot_since, judgeable)),
     Row("leave-in-silence", "F8", FORBIDDEN, REQUEST, ANYWHERE, GATED, ANY_MODE,
         reach=(deregisters, several_servers, failed_then_moved),
         when=(not_logged_out, works_on, no_boot_since, judgeable)),
     Row("no-second-registration", "F5", UNEXPECTED, REQUEST, ANYWHERE, R0, ANY_MODE,
-        reach=(opens_call, registered_just_now), when=(several_servers, nothing_missing, judgeable)),
-    Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, ANYWHERE, R2, ANY_MODE,
-        reach=(of_a_call, server_failed), when=(call_lives_there, no_boot_since, knows_only_signal, judgeable)),
-    Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, ANYWHERE, R2, ANY_MODE,
-        reach=(of_no_call, server_failed), when=(no_boot_since, knows_only_signal, judgeable)),
-    Row("silence-to-failed", "F9", FORBIDDEN, REQUEST, ANYWHERE, R2, ANY_MODE,
-        reach=(of_no_call, server_failed), when=(no_boot_since, knows_only_signal, judgeable)),
-    Row("refuse-failed", "F9", FORBIDDEN, Trigger.REPLY, ANYWHERE, R2, ANY_MODE,
-        reach=(offered_while_failed,), when=(no_boot_since, knows_only_signal, judgeable)),
-    Row("refuse-failed", "F9", FORBIDDEN, Trigger.REPLY, ANYWHERE, R2, ANY_MODE,
-        reach=(spoken_while_failed,), when=(no_boot_since, knows_only_signal, judgeable)),
+        reach=(opens_call, registered_just_now), when=(several_servers, nothing_missing, judgeable), timed="elapsed"),
+    Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, AWAY, R2, ANY_MODE,
+        reach=(of_a_call, server_failed), when=(call_lives_there, *STILL_FAILED)),
+    Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, AWAY, R2, ANY_MODE,
+        reach=(of_no_call, server_failed), when=STILL_FAILED),
+    Row("silence-to-failed", "F9", FORBIDDEN, REQUEST, AWAY, R2, ANY_MODE,
+        reach=(of_no_call, server_failed), when=STILL_FAILED),
+    Row("refuse-failed", "F9", FORBIDDEN, Trigger.REPLY, AWAY, R2, ANY_MODE,
+        reach=(offered_while_failed,), when=STILL_FAILED),
+    Row("refuse-failed", "F9", FORBIDDEN, Trigger.REPLY, AWAY, R2, ANY_MODE,
+        reach=(spoken_while_failed,), when=STILL_FAILED),
     # -- failover
     Row("stay-while-it-works", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, nothing_against),
@@ -212,16 +216,16 @@ MUST_NOT = (
     Row("failback-before-due", "B4", EARLY, REQUEST, AWAY, ALL, DURATION, reach=A_TRY, when=(before_timeout, *TIMED)),
     Row("failback-when-idle", "B5", FORBIDDEN, REQUEST, AWAY, INVALIDATING, BY_TIMER,
         reach=(registers, same_entry, higher_server, call_is_up),
-        when=(working_server_alive, no_boot_since, list_unchanged, judgeable)),
+        when=(working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)),
     Row("register-before-failback", "B6", FORBIDDEN, REQUEST, AWAY, INVALIDATING, ANY_MODE,
         reach=(opens_dialog, registration_required, same_entry, higher_server, not_registered_since_left),
         when=(working_server_alive, no_boot_since, still_working, judgeable)),
     Row("failback-without-probe", "B7", UNEXPECTED, REQUEST, AWAY, R1, ANY_MODE - RENEWAL,
         reach=(registers, same_entry, higher_server, to_the_primary, holds_binding_there),
-        when=(working_server_alive, no_boot_since, judgeable)),
+        when=(working_server_alive, no_boot_since, still_working, judgeable)),
     Row("failback-in-measure", "B5", UNEXPECTED, REQUEST, AWAY, INVALIDATING, BY_TIMER,
         reach=(same_entry, higher_server, fifth_failed_try),
-        when=(try_fails, working_server_alive, no_boot_since, judgeable)),
+        when=(try_fails, working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)),
 )
 
 MUST = (
@@ -231,22 +235,23 @@ MUST = (
               judgeable_by_anyone)),
     Row("primary-first", "B1", MISSING, REQUEST, ANYWHERE, ALL, NEW_REQUESTS,
         reach=(opens_call, several_servers, below_primary, primary_untried),
-        when=(not_the_optimized_one, not_the_challenger, order_unchanged, no_boot_since, nothing_missing, judgeable)),
+        when=(contact_would_show, not_the_optimized_one, order_unchanged, no_boot_since, nothing_missing, judgeable)),
     Row("failback-due", "B2", MISSING, REQUEST, HERE, ALL, DNSTTL, about=About.PRIMARY,
-        reach=(opens_call, below_primary, past_due), when=(*OVERDUE, served_later)),
+        reach=(opens_call, below_primary, past_due), when=OVERDUE_CALL),
     Row("failback-due", "B4", MISSING, REQUEST, HERE, ALL, DURATION, about=About.PRIMARY,
-        reach=(opens_call, below_primary, past_due), when=(*OVERDUE, served_later)),
+        reach=(opens_call, below_primary, past_due), when=OVERDUE_CALL),
     Row("failback-due", "B2", MISSING, REQUEST, HERE, INVALIDATING, DNSTTL, about=About.PRIMARY,
         reach=(registers, below_primary, past_due), when=(*OVERDUE, served_later)),
     Row("failback-due", "B4", MISSING, REQUEST, HERE, INVALIDATING, DURATION, about=About.PRIMARY,
         reach=(registers, below_primary, past_due), when=(*OVERDUE, served_later)),
     Row("failback-due", "B3", MISSING, REQUEST, HERE, INVALIDATING, RENEWAL, about=About.PRIMARY,
         reach=(registers, below_primary, renews_only_here),
-        when=(first_try, timer_known, no_boot_since, list_unchanged, nothing_missing, judgeable, served_later)),
-    Row("failback-due", "B2", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DNSTTL, about=About.PRIMARY, timed=True,
-        reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
+        when=(first_try, timer_known, no_boot_since, list_unchanged, still_below, nothing_missing, judgeable,
+              served_later)),
+    Row("failback-due", "B2", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DNSTTL, about=About.PRIMARY,
+        timed="overdue", reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
     Row("failback-due", "B4", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DURATION, about=About.PRIMARY,
-        timed=True, reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
+        timed="overdue", reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
 )
 
 ROWS = (*MUST_NOT, *MUST)

@@ -16,6 +16,7 @@ from sipaudit.model.state import PhoneState
 
 SKEW = 1.0               # seconds by which the clocks of two captures may differ
 AGAIN = frozenset({401, 407, 422, 423})
+OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "SUBSCRIBE"})
 WAITING_KEPT = 8         # observations of one line that may wait
 
 
@@ -118,10 +119,12 @@ def _refused(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
 
 
 def _call(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
-    """Only the phone's own packets show that the call was up for the phone."""
+    """Only the phone's own packets show that the call was up for the phone; those of a subscription that shares its
+    dialog outlive it (RFC 5057 2)."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
     spoken = isinstance(event, Sent) or (isinstance(event, Replied) and event.status < 300)
+    spoken = spoken and getattr(event, "method", None) not in OF_SUBSCRIPTIONS
     return Outcome.CONDEMNED if spoken and getattr(event, "call", None) in awaited.calls else None
 
 
@@ -145,7 +148,11 @@ def _works_on(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
         return Outcome.ACQUITTED
     if isinstance(event, Sent) and event.method == "REGISTER" and event.expires == 0:
         return Outcome.ACQUITTED if event.server != awaited.server else None
-    if not isinstance(event, Answered) or not success(event.status) or event.server == awaited.server:
+    if not isinstance(event, Answered):
+        return None
+    if event.transaction == awaited.transaction and not tells_failure(event):
+        return Outcome.ACQUITTED
+    if not success(event.status) or event.server == awaited.server:
         return None
     asked = event.sent is not None and event.sent > awaited.since
     works = asked and not event.in_dialog and event.method not in KEEPALIVES and event.asked != 0

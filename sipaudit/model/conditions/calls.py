@@ -1,54 +1,20 @@
-"""Conditions on calls, on failed servers and on series: B1, B4, B5, F9, F11, F13."""
+"""Conditions on calls, on tries and on series: B4, B5, F11, F13."""
 
 from __future__ import annotations
 
-from sipaudit.model.absorb import same_call
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
-from sipaudit.model.conditions.failures import diverted, retry_after
-from sipaudit.model.conditions.servers import primary_key
-from sipaudit.model.events import Answered, Failed, FailureKind, Received, Replied, Sent
-from sipaudit.model.observations import Awaited, Fact, Proof
-from sipaudit.model.readings import ALWAYS, Reading, negate, taken
+from sipaudit.model.events import Failed, Sent
+from sipaudit.model.observations import Awaited, Proof
 from sipaudit.model.settings import Mode, Regime
-from sipaudit.model.state import Call, FailedMark, evidence
+from sipaudit.model.state import evidence
 from sipaudit.model.timers import earliest_silence
 from sipaudit.model.values import Reason
 
-CONTACT_FOR_IT = 32.0   # seconds within which a contact with the primary counts as made for the request (B1)
 TRY_LASTS = 32.0        # seconds after which a try without answer has failed (64*T1)
 TOO_OFTEN = 5           # failed tries within one D
 OPEN_ELSEWHERE = 5.0    # seconds in which a log-out removes the line's other bindings, too
 FLAPPING_WITHIN = 600.0
 FLAPPING_MOVES = 3
-
-
-# -- B1 --------------------------------------------------------------------------------------------------------------
-
-def primary_untried(case: Case) -> Ground:
-    """No contact with the primary for this request: none by the phone within 32 s, none of this call there."""
-    primary = primary_key(case)
-    if primary is None:
-        return HOLDS  # which server it is is not known, as `below_primary` says
-    reach, request = case.phone.reach(primary), case.request
-    if case.now - reach.touched <= CONTACT_FOR_IT or diverted(case):
-        return FAILS
-    if any(isinstance(one, Sent) and same_call(one, request) for one in (*reach.waiting, *case.stay.tries)):
-        return FAILS
-    if any(failure.kind is FailureKind.DNS for failure in reach.hard):
-        return FAILS  # its name does not resolve
-    if retry_after(case, primary):
-        return Ground(reason=Reason.RETRY_AFTER)
-    return Ground(facts={"working": case.stay.server} if case.stay.server else {})
-
-
-def not_the_optimized_one(case: Case) -> Ground:
-    """F13: under authOptimizedInFailover the first new request after a failover may go to the last challenger."""
-    if case.stay.first is None or case.stay.opened is not None:
-        return HOLDS
-    if case.regime is not Regime.R0:
-        return FAILS  # C4
-    optimized = case.profile.settings.number("authOptimizedInFailover")
-    return Ground(reason=Reason.SETTINGS_UNKNOWN) if optimized is None else holds_if(optimized == 0)
 
 
 # -- B5 --------------------------------------------------------------------------------------------------------------
@@ -64,79 +30,6 @@ def call_is_up(case: Case) -> Ground:
     since = min(call.up for call in up if call.up is not None)
     return Ground(reason=Reason.BUSY_UNPROVEN, facts={"call_up": case.now - since, "calls": len(up)},
                   awaited=Awaited(Proof.CALL, since=case.now, calls=tuple(sorted(call.number for call in up))))
-
-
-# -- F9 --------------------------------------------------------------------------------------------------------------
-
-def server_failed(case: Case) -> Ground:
-    """F9: the server is failed for the line. From the try there to its result nothing is judged; after a failed one
-    the advisory speaks both ways."""
-    mark = case.line.mark(case.request.server)
-    if mark is None:
-        return FAILS
-    facts: dict[str, Fact] = {"elapsed": case.now - mark.since.time, "working": case.stay.server}
-    if mark.tried is None:
-        facts["kind"] = "call" if case.request.in_dialog and case.request.call is not None else "other"
-        return Ground(_phone_wide(case, mark), facts=facts, proof=(mark.since,))
-    facts["kind"] = "after-try"
-    over = mark.refused is not None or case.now - mark.tried.time > TRY_LASTS
-    return Ground(facts=facts, proof=(mark.since, mark.tried)) if over else FAILS
-
-
-def _phone_wide(case: Case, mark: FailedMark) -> int:
-    """Whether the mark is the line's or the phone's is open: another line's REGISTER there may have ended it."""
-    registering = case.phone.reach(mark.server).registering
-    elsewhere = registering is not None and registering.line != case.event.line \
-        and registering.time > mark.since.time
-    return negate(taken(Reading.PHONE_WIDE)) if elsewhere else ALWAYS
-
-
-def call_lives_there(case: Case) -> Ground:
-    """The call was up through that server before the failover; what was open then has its grace
-    (reference-model.md 6)."""
-    mark, call = case.line.mark(case.request.server), case.phone.call(case.request.call)
-    if mark is None or case.request.method == "CANCEL":
-        return FAILS
-    if call is None:
-        return Ground(reason=Reason.STARTED_LATER)
-    return _was_up_before(call, mark)
-
-
-def _was_up_before(call: Call, mark: FailedMark) -> Ground:
-    return holds_if(call.up is not None and call.up < mark.since.time)
-
-
-def offered_while_failed(case: Case) -> Ground:
-    """F9: the phone rings for, or accepts, an INVITE that arrived from a server which was failed for the line."""
-    reply = case.event
-    assert isinstance(reply, Replied)
-    if reply.method != "INVITE" or reply.in_dialog or not (180 <= reply.status < 190 or 200 <= reply.status < 300):
-        return FAILS
-    offer = next((one for one in case.line.offered if one.transaction == reply.transaction), None)
-    return FAILS if offer is None else _accepted(case, offer, "call")
-
-
-def spoken_while_failed(case: Case) -> Ground:
-    """F9: the phone accepts a request inside a call's dialog from a failed server; a dialog born of what was open at
-    the failover has its grace."""
-    reply = case.event
-    assert isinstance(reply, Replied)
-    if not reply.in_dialog or reply.call is None or not 200 <= reply.status < 300:
-        return FAILS
-    mark, call = case.line.mark(reply.server), case.phone.call(reply.call)
-    if mark is None or mark.tried is not None or reply.method in ("NOTIFY", "OPTIONS", "CANCEL"):
-        return FAILS
-    if call is None:
-        return Ground(reason=Reason.STARTED_LATER)
-    return _accepted(case, mark.since, "dialog") if _was_up_before(call, mark) is HOLDS else FAILS
-
-
-def _accepted(case: Case, first: Received | Answered, kind: str) -> Ground:
-    reply = case.event
-    assert isinstance(reply, Replied)
-    mark = case.line.mark(reply.server)
-    worlds = ALWAYS if mark is None else _phone_wide(case, mark)
-    return Ground(worlds, facts={"kind": kind, "status": reply.status, "working": case.stay.server}, proof=(first,))
 
 
 # -- F11 -------------------------------------------------------------------------------------------------------------
@@ -209,6 +102,7 @@ def _longest_delay(case: Case) -> float | Reason:
 
 
 def try_fails(case: Case) -> Ground:
+    """The try has no success, which only its answer or 32 s show."""
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Proof.REFUSED, case.request.transaction, until=case.now + TRY_LASTS, server=case.request.server))
 

@@ -1,4 +1,4 @@
-"""Conditions on time: when a failback may come, and when it must have come (B2-B4, C6)."""
+"""Conditions on time: when a failback may come (B2-B4, C6). When it must have come is in `overdue`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
-from sipaudit.model.conditions.failures import retry_after
-from sipaudit.model.conditions.servers import primary_key
+from sipaudit.model.case import FAILS, Case, Ground, holds_if
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.events import Failed
 from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, Reading, negate, taken
-from sipaudit.model.settings import Mode, Regime
+from sipaudit.model.settings import Regime
 from sipaudit.model.state import Binding, Evidence
 from sipaudit.model.timers import NO_EXPIRY, renewal
 from sipaudit.model.values import Assumption, Reason
-
-TRY_LASTS = 32.0    # seconds that a try may take (64*T1)
 
 
 def timer_known(case: Case) -> Ground:
@@ -37,12 +33,6 @@ def timer_known(case: Case) -> Ground:
 
 def _began(item: Evidence) -> float:
     return item.sent if isinstance(item, Failed) else item.time
-
-
-def no_leap_ahead(case: Case) -> Ground:
-    """A clock that was set ahead since the move makes the time that passed look longer."""
-    first = case.stay.first
-    return Ground(reason=Reason.LOSS_NEARBY) if first is not None and clock_was_set(case, first, ahead=True) else HOLDS
 
 
 def first_try(case: Case) -> Ground:
@@ -81,7 +71,7 @@ class Ttl(Struct, frozen=True):
     until: float | None
 
 
-def _ttl(case: Case) -> Ttl | None:
+def ttl_of(case: Case) -> Ttl | None:
     """The TTLs that may count: of the last answer before T0 and all since, and the declared one (B2)."""
     entry, began = case.profile.entry, case.stay.began
     declared = [] if entry is None or entry.dns_ttl is None else [float(entry.dns_ttl)]
@@ -96,7 +86,7 @@ def _ttl(case: Case) -> Ttl | None:
 
 def before_ttl(case: Case) -> Ground:
     """B2: not before the smallest TTL has run since the move, or the last answer before it has run out."""
-    ttl, began = _ttl(case), case.stay.began
+    ttl, began = ttl_of(case), case.stay.began
     if ttl is None:
         return Ground(reason=Reason.TTL_UNKNOWN)
     if began is None:
@@ -119,7 +109,7 @@ def before_renewal(case: Case) -> Ground:
     there = case.line.binding(case.request.server)
     if case.regime in (Regime.R0, Regime.R1) and there and there.granted and there.granted.time > began[1]:
         return Ground(reason=Reason.READINGS_DIFFER)  # a renewal may go to either server: was that the return?
-    older, newer = _renewals(case, binding)
+    older, newer = renewals(case, binding)
     facts: dict[str, Fact] = {"expires": binding.expires, "earliest": newer - began[0]}
     if case.profile.firmware is not None:
         return _early(case, newer, facts)
@@ -129,7 +119,7 @@ def before_renewal(case: Case) -> Ground:
     return _early(case, newer, facts, worlds=negate(taken(Reading.HALF_RENEWAL)))
 
 
-def _renewals(case: Case, binding: Binding) -> tuple[float, float]:
+def renewals(case: Case, binding: Binding) -> tuple[float, float]:
     """When old firmware renews the binding, and when the newer does (seconds since the epoch)."""
     granted, began, expires = binding.granted, case.stay.began, binding.expires
     assert granted is not None
@@ -137,88 +127,3 @@ def _renewals(case: Case, binding: Binding) -> tuple[float, float]:
     start = began[0] if began is not None and began[0] <= granted.time <= began[1] else granted.time
     newer = start + renewal(expires, case.profile.settings.number("expires.overlap"))
     return start + min(expires / 2, newer - start), newer
-
-
-# -- not after -------------------------------------------------------------------------------------------------------
-
-def past_due(case: Case) -> Ground:
-    """B2, B4: the failback is overdue by more than the tolerance, and no server above was touched since it may have
-    come (the wide term *contact*)."""
-    window = _window(case)
-    if isinstance(window, Reason):
-        return Ground(reason=window)
-    earliest, latest, facts, doubts = window
-    late = latest + case.profile.tolerances.overdue
-    if case.regime in (Regime.R2, Regime.R3):
-        if case.phone.calls:
-            return FAILS  # B5: busy; it waits by right
-        late = max(late, case.phone.quiet + case.profile.tolerances.idle_retry + case.profile.tolerances.overdue)
-    if case.now <= late:
-        return FAILS
-    began = case.stay.began
-    assert began is not None
-    untouched = _untouched_since(case, earliest - case.profile.tolerances.timer)
-    return Ground(untouched.holds, untouched.reason, assumptions=doubts,
-                  facts={**facts, "due": late - began[0], "overdue": case.now - late})
-
-
-def _window(case: Case) -> tuple[float, float, dict[str, Fact], tuple[Assumption, ...]] | Reason:
-    """Earliest and latest due time (B2, B4), the facts that made them, and the assumptions they rest on."""
-    began = case.stay.began
-    if began is None:
-        return Reason.STARTED_LATER
-    if case.mode is Mode.DURATION:
-        timeout = case.profile.settings.failback_timeout
-        if timeout is None:
-            return Reason.SETTINGS_UNKNOWN
-        wait = timeout or NO_EXPIRY  # C6: 0 is never due
-        return began[0] + wait, began[1] + wait, {"timeout": timeout}, ()
-    ttl = _ttl(case)
-    if ttl is None:
-        return Reason.TTL_UNKNOWN
-    first = began[0] if ttl.until is None else min(max(ttl.until, began[0]), began[0] + ttl.low)
-    doubts = () if ttl.seen else (Assumption.TTL_FROM_FAILOVER,)
-    return first, began[1] + ttl.high, {"ttl": ttl.high}, doubts
-
-
-def _untouched_since(case: Case, since: float) -> Ground:
-    """No contact of the phone with the primary since that time. One with a server between may be the try (B8), and
-    while a Retry-After runs none is due (F3)."""
-    primary, entry = primary_key(case), case.profile.entry
-    if primary is None or entry is None:
-        return HOLDS  # which server it is is not known, as `below_primary` says
-    if case.phone.reach(primary).touched >= since:
-        return FAILS
-    if retry_after(case, primary):
-        return Ground(reason=Reason.RETRY_AFTER)
-    here = entry.priority(case.stay.server)
-    between = (server.key for server in entry.servers if here is not None and server.priority < here)
-    if any(case.phone.reach(key).touched >= since for key in between):
-        return Ground(reason=Reason.READINGS_DIFFER)
-    return HOLDS
-
-
-def renews_only_here(case: Case) -> Ground:
-    """B3 (R2, R3): the working server's binding is renewed there, and the primary was not tried first."""
-    binding, now = case.line.binding(case.request.server), case.now
-    if binding is None or binding.granted is None or binding.granted.own is False or binding.until <= now:
-        return FAILS
-    if binding.register is not None or binding.refreshes:
-        return FAILS  # a second sending; and only the first due time after a move is judged
-    older, newer = _renewals(case, binding)
-    start = newer if case.profile.firmware is not None else older
-    if now < start - case.profile.tolerances.timer:
-        return FAILS  # no renewal: something else made it register
-    granted = binding.granted
-    untouched = _untouched_since(case, min(granted.time if granted.sent is None else granted.sent, now - TRY_LASTS))
-    return Ground(untouched.holds, untouched.reason,
-                  facts={"expires": binding.expires, "due": newer - (case.stay.began or (newer, 0.0))[0],
-                         "overdue": max(now - newer, 0.0)}, proof=(granted,))
-
-
-def asked_before_due(case: Case) -> Ground:
-    """An answer that shows the working server alive, and is not that of a request which shows more itself."""
-    answer = case.answer
-    if answer.status < 200:
-        return FAILS
-    return holds_if(answer.in_dialog or answer.method not in ("INVITE", "REGISTER"))

@@ -15,9 +15,13 @@ WITHOUT_ONLY_SIGNAL = (3, 2, 4)   # C9: this firmware has no onlySignalWithRegis
 
 def judgeable(case: Case) -> Ground:
     """Who the phone is decides whether the model speaks of it at all (reference-model.md 4)."""
-    if case.profile.vendor is Vendor.UNMODELLED:
-        return Ground(reason=Reason.VENDOR_UNMODELLED)
-    return judgeable_by_anyone(case)
+    known = modelled(case)
+    return judgeable_by_anyone(case) if known is HOLDS else known
+
+
+def modelled(case: Case) -> Ground:
+    """What rests on a server's words alone needs no more than a phone that the model speaks of."""
+    return Ground(reason=Reason.VENDOR_UNMODELLED) if case.profile.vendor is Vendor.UNMODELLED else HOLDS
 
 
 def judgeable_by_anyone(case: Case) -> Ground:
@@ -27,7 +31,7 @@ def judgeable_by_anyone(case: Case) -> Ground:
         return Ground(reason=Reason.IDENTITY_UNSURE)
     if profile.encrypted:
         return Ground(reason=Reason.ENCRYPTED)
-    if profile.settings.number("concurrentRegistration") == 1:
+    if profile.settings.can_be("concurrentRegistration", 1):
         return Ground(reason=Reason.CONCURRENT_REGISTRATION)
     return Ground(assumptions=tuple(_doubts(case)))
 

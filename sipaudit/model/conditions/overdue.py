@@ -1,0 +1,152 @@
+"""Conditions on time: when a failback must have come (B2-B5), and what a phone may still have waited for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sipaudit.model.case import FAILS, HOLDS, Case, Ground
+from sipaudit.model.conditions.failures import not_the_challenger, retry_after
+from sipaudit.model.conditions.primary import not_the_optimized_one
+from sipaudit.model.conditions.servers import primary_key
+from sipaudit.model.conditions.timing import renewals, ttl_of
+from sipaudit.model.conditions.trust import clock_was_set
+from sipaudit.model.events import FailureKind
+from sipaudit.model.observations import Fact
+from sipaudit.model.readings import Reading, negate, taken
+from sipaudit.model.settings import Mode, Regime
+from sipaudit.model.state import LONG_AGO
+from sipaudit.model.timers import NO_EXPIRY
+from sipaudit.model.values import Assumption, Reason
+
+TRY_LASTS = 32.0      # seconds that a try may take (64*T1)
+DIALLING = 15.0       # seconds off the hook before an INVITE: eleven digits, and the wait for a twelfth
+LONG_CALL = 3600.0    # seconds that a call from before the capture may last
+IDLE_RULE = (Regime.R2, Regime.R3)   # B5: only the try by REGISTER waits for the phone to be idle
+
+
+class Due(NamedTuple):
+    """The earliest and the latest due time (seconds since the epoch), the facts that made them, and the doubts."""
+
+    earliest: float
+    latest: float
+    facts: dict[str, Fact]
+    doubts: tuple[Assumption, ...] = ()
+
+
+def past_due(case: Case) -> Ground:
+    """B2, B4: the failback is overdue by more than the tolerance, the phone was not busy, and no server above was
+    touched since it may have come (the wide term *contact*)."""
+    began, allowed = case.stay.began, case.profile.tolerances
+    if began is None:
+        return Ground(reason=Reason.STARTED_LATER)
+    if case.phone.calls or case.now <= began[1] + allowed.overdue:
+        return FAILS  # B5: busy, it waits by right; and no delay is shorter than nothing
+    due = _due(case, began)
+    if isinstance(due, Reason):
+        return Ground(reason=due)
+    late = max(due.latest, case.phone.quiet + allowed.idle_retry) + allowed.overdue
+    if case.now <= late:
+        return FAILS
+    untouched = _untouched_since(case, due.earliest - allowed.timer)
+    return Ground(untouched.holds, untouched.reason or _busy_unseen(case, late), assumptions=due.doubts,
+                  facts={**due.facts, "due": late - began[0], "overdue": case.now - late})
+
+
+def _due(case: Case, began: tuple[float, float]) -> Due | Reason:
+    """When the failback falls due (B2, B4)."""
+    if case.mode is Mode.DURATION:
+        timeout = case.profile.settings.failback_timeout
+        if timeout is None:
+            return Reason.SETTINGS_UNKNOWN
+        wait = timeout or NO_EXPIRY  # C6: 0 is never due
+        return Due(began[0] + wait, began[1] + wait, {"timeout": timeout})
+    ttl = ttl_of(case)
+    if ttl is None:
+        return Reason.TTL_UNKNOWN
+    first = began[0] + ttl.low
+    if ttl.until is not None:
+        first = min(max(ttl.until, began[0]), first)
+    # a name that was looked up again since the move lives on from there
+    last = max([began[1], *(answer.time for answer in case.line.answers)])
+    return Due(first, last + ttl.high, {"ttl": ttl.high}, () if ttl.seen else (Assumption.TTL_FROM_FAILOVER,))
+
+
+def _busy_unseen(case: Case, late: float) -> Reason | None:
+    """B5: whether the phone may be busy with what the capture does not show."""
+    if case.regime not in IDLE_RULE:
+        return None  # the try is itself the start of a call
+    if getattr(case.event, "method", "") == "INVITE":
+        # who makes a call has been off the hook for a while; a call from before would have been put on hold first
+        return Reason.BUSY_UNPROVEN if case.now <= late + DIALLING else None
+    unseen = case.phone.quiet == LONG_AGO and late - case.profile.covered_from < LONG_CALL
+    return Reason.BUSY_UNPROVEN if unseen else None
+
+
+def _untouched_since(case: Case, since: float) -> Ground:
+    """No contact of the phone with the primary since that time. One with a server between may be the try (B8), while a
+    Retry-After runs none is due (F3), and a name that does not resolve cannot be tried."""
+    primary, entry = primary_key(case), case.profile.entry
+    if primary is None or entry is None:
+        return HOLDS  # which server it is is not known, as `below_primary` says
+    reach = case.phone.reach(primary)
+    if reach.touched >= since or any(failure.kind is FailureKind.DNS for failure in reach.hard):
+        return FAILS
+    if retry_after(case, primary):
+        return Ground(reason=Reason.RETRY_AFTER)
+    here = entry.priority(case.stay.server)
+    between = (server.key for server in entry.servers if here is not None and server.priority < here)
+    if any(case.phone.reach(key).touched >= since for key in between):
+        return Ground(reason=Reason.READINGS_DIFFER)
+    return HOLDS
+
+
+def renews_only_here(case: Case) -> Ground:
+    """B3 (R2, R3): the working server's binding is renewed there, and the primary was not tried first."""
+    binding, now, stay = case.line.binding(case.request.server), case.now, case.stay
+    if binding is None or binding.granted is None or binding.granted.own is False or binding.until <= now:
+        return FAILS
+    if binding.register is not None or binding.granted.time > stay.arrived.time:
+        return FAILS  # a second sending; and only the first due time after a move is judged
+    older, newer = renewals(case, binding)
+    start = newer if case.profile.firmware is not None else older
+    if now < start - case.profile.tolerances.timer:
+        return FAILS  # no renewal: something else made it register
+    granted = binding.granted
+    untouched = _untouched_since(case, min(granted.time if granted.sent is None else granted.sent, now - TRY_LASTS))
+    # whether a call holds up this try, too, no source says
+    reason = untouched.reason or (Reason.READINGS_DIFFER if case.phone.calls else None)
+    return Ground(untouched.holds, reason, facts={
+        "expires": binding.expires, "due": newer - (stay.began or (newer, 0.0))[0], "overdue": max(now - newer, 0.0),
+    }, proof=(granted,))
+
+
+def asked_before_due(case: Case) -> Ground:
+    """An answer that shows the working server alive, and is not that of a request which shows more itself."""
+    answer = case.answer
+    if answer.status < 200 or (not answer.in_dialog and answer.method in ("INVITE", "REGISTER")):
+        return FAILS
+    return Ground(facts={"kind": "no-try"})
+
+
+def no_leap_ahead(case: Case) -> Ground:
+    """A clock that was set ahead since the move makes the time that passed look longer."""
+    first = case.stay.first
+    return Ground(reason=Reason.LOSS_NEARBY) if first is not None and clock_was_set(case, first, ahead=True) else HOLDS
+
+
+def still_below(case: Case) -> Ground:
+    """Read literally, a 2xx of the primary inside a dialog has brought the line back already; in R2 it is not even
+    accepted (F9)."""
+    answer = case.stay.aside
+    if case.regime is Regime.R2 or answer is None or answer.server != primary_key(case):
+        return HOLDS
+    return Ground(negate(taken(Reading.LITERAL)))
+
+
+def not_for_the_challenger(case: Case) -> Ground:
+    """F13: whether the first new request after a failover may still go to the last challenger once the failback is due
+    is not said. In R2 and R3 the REGISTER before it is what is missing."""
+    if case.regime in IDLE_RULE or not_the_challenger(case) is HOLDS:
+        return HOLDS
+    optimized = not_the_optimized_one(case)
+    return Ground(reason=Reason.READINGS_DIFFER) if optimized is FAILS else optimized

@@ -1,0 +1,69 @@
+"""Conditions of B1: whether a new call tried the primary first, and what excuses it."""
+
+from __future__ import annotations
+
+from sipaudit.model.absorb import SAME_NUMBER, redirects, same_call
+from sipaudit.model.case import FAILS, HOLDS, Case, Ground
+from sipaudit.model.conditions.failures import diverted, retry_after
+from sipaudit.model.conditions.servers import primary_key
+from sipaudit.model.events import FailureKind, Sent
+from sipaudit.model.settings import Regime
+from sipaudit.model.state import LONG_AGO, evidence
+from sipaudit.model.timers import earliest_silence
+from sipaudit.model.values import Reason
+
+CONTACT_FOR_IT = 32.0   # seconds within which a contact with the primary counts as made for the request (B1)
+RETRY_AFTER = 600.0     # seconds that a Retry-After from before the capture may run
+
+
+def primary_untried(case: Case) -> Ground:
+    """No contact with the primary for this request: none by the phone within 32 s, none of this call there."""
+    primary = primary_key(case)
+    if primary is None:
+        return HOLDS  # which server it is is not known, as `below_primary` says
+    reach, request = case.phone.reach(primary), case.request
+    if case.now - reach.touched <= CONTACT_FOR_IT or diverted(case):
+        return FAILS
+    if any(isinstance(one, Sent) and same_call(one, request) for one in (*reach.waiting, *case.stay.tries)):
+        return FAILS
+    if case.stay.server in (primary, "") and _known_bad(case, primary):
+        return FAILS  # the line moves by what another line of the phone has learned (F1)
+    if any(failure.kind is FailureKind.DNS for failure in reach.hard):
+        return FAILS  # its name does not resolve
+    if retry_after(case, primary):
+        return Ground(reason=Reason.RETRY_AFTER)
+    return Ground(facts={"working": case.stay.server} if case.stay.server else {})
+
+
+def _known_bad(case: Case, primary: str) -> bool:
+    silent = earliest_silence(case.profile.settings)
+    return any(not redirects(item) for item in evidence(case.phone.reach(primary), case.now, silent))
+
+
+def contact_would_show(case: Case) -> Ground:
+    """The capture began early enough to hold a contact with the primary for this request; and where the move was not
+    seen, the Retry-After that may have caused it."""
+    covered, primary = case.now - case.profile.covered_from, primary_key(case)
+    untold = case.stay.first is None and primary is not None and case.phone.reach(primary).touched == LONG_AGO
+    return Ground(reason=Reason.STARTED_LATER) if covered <= (RETRY_AFTER if untold else CONTACT_FOR_IT) else HOLDS
+
+
+def not_the_optimized_one(case: Case) -> Ground:
+    """F13: under authOptimizedInFailover the first new request after a failover may go to the last challenger."""
+    optimized = 1 if case.regime is not Regime.R0 else case.profile.settings.number("authOptimizedInFailover")  # C4
+    if optimized == 0 or _opened_before(case):
+        return HOLDS
+    if case.stay.first is None:
+        return Ground(reason=Reason.STARTED_LATER)
+    return FAILS if optimized else Ground(reason=Reason.SETTINGS_UNKNOWN)
+
+
+def _opened_before(case: Case) -> bool:
+    """Whether this is not the first new request since a failover. Where the move was not seen, the first request of the
+    capture may be the one that the failover diverted."""
+    stay = case.stay
+    if stay.first is not None:
+        return stay.opened is not None
+    if stay.server == primary_key(case):
+        return True  # no failover is outstanding
+    return stay.opened is not None and stay.opened.time > case.profile.covered_from + SAME_NUMBER
