@@ -15,6 +15,8 @@ FOLDER = Path(__file__).parent / "model" / "scenarios"
 NOT_ON_THE_WIRE = {
     "unregistered-answer-lost": "nothing was heard of S at all, which is one-way and not loss",
     "premature-mode-unknown": "a settings block declares what it leaves out, too",
+    "overdue-r2-mode-unknown": "a settings block declares what it leaves out, too",
+    "overdue-r2-near-loss": "one packet of so few is more than half a percent, and evidence by absence ends there",
 }
 
 

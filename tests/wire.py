@@ -205,7 +205,7 @@ class Wire:
         extra = "" if event.retry_after is None else f"Retry-After: {event.retry_after}\r\n"
         if event.method == "REGISTER" and 200 <= event.status < 300:
             granted = "" if event.granted is None else f";expires={event.granted:g}"
-            user = {True: "1001@10.1.0.5", False: "1001@10.9.9.9"}.get(event.own) if event.own is not None else None
+            user = {True: "1001@10.1.0.5", False: "1009@10.9.9.9"}.get(event.own) if event.own is not None else None
             extra += f"Contact: <sip:{user}>{granted}\r\n" if user else ""
         if event.status in AGAIN:
             name = "WWW" if event.status == 401 else "Proxy"

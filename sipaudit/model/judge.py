@@ -188,7 +188,8 @@ def _why_open(trials: list[Trial]) -> Reason | None:
     if acquitted and len(acquitted) < len(trials):
         return Reason.SETTINGS_UNKNOWN  # some settings that stay possible allow it
     for trial in trials:
-        if trial.reason is not None:
+        # where a reading acquits, no proof that could still come would decide
+        if trial.reason is not None and (trial.awaited is None or trial.holds == ALWAYS):
             return trial.reason
     for trial in trials:
         reading = deciding(trial.holds)
