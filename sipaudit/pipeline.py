@@ -12,19 +12,25 @@ from typing import TYPE_CHECKING
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.model.values import Report
+from sipaudit.report.configuration import Checked, ShownLine, checked
 from sipaudit.report.ladder import LadderRow
+from sipaudit.rulebook.pack import load_pack
+from sipaudit.rulebook.suppress import Suppressions, load_suppressions
+from sipaudit.run import provisioning
 from sipaudit.run.job import Job
 from sipaudit.run.rows import LadderRows, finding_named
 from sipaudit.run.run import Progress, Run, Warn
 from sipaudit.run.transcripts import Transcripts
+from sipaudit.settings.provisioning import Provisioning
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Message
 from sipaudit.sip.parse import parse
+from sipaudit.times import parse_zone
 
 if TYPE_CHECKING:
     from sipaudit.report.dissect import Dissection
 
-__all__ = ["Job", "analyze", "events", "inspect", "ladder", "phones"]
+__all__ = ["Job", "analyze", "config_check", "config_show", "events", "inspect", "ladder", "phones"]
 
 
 def analyze(job: Job, *, progress: Progress | None = None, warn: Warn = print) -> Report:
@@ -62,6 +68,24 @@ def events(job: Job, *, line: str | None = None, progress: Progress | None = Non
     run = Run(job, warn, listener=transcripts.take)
     run.drive(progress)
     return transcripts.text(run, line, warn)
+
+
+def config_check(
+    paths: Sequence[str], *, rules: Sequence[str] = (), suppress: str | None = None, warn: Warn = print
+) -> Checked:
+    """What is wrong with provisioning files. Raises InputError or InputErrors for what cannot be read."""
+    pack = load_pack(rules)
+    given = Suppressions() if suppress is None else load_suppressions(suppress, parse_zone("utc"), pack.known)
+    files = Provisioning(paths)
+    findings, idle = given.mark(provisioning.check(files, pack.settings), 0.0)
+    for sentence in idle:
+        warn(sentence)
+    return checked(len(files.phones), files.count(), findings)
+
+
+def config_show(target: str, config: Sequence[str] = ()) -> list[ShownLine]:
+    """The effective settings of each line of a path, or of the phone with this MAC in `config`. Raises InputError."""
+    return provisioning.show(target, config)
 
 
 def inspect(

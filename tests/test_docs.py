@@ -40,10 +40,20 @@ def spellings(command: click.Command) -> set[str]:
 COMMON = spellings(root)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_of_a_command_is_described_and_no_other(name: str) -> None:
-    command = root.get_command(click.Context(root), name)
-    assert command is not None
+def all_commands() -> dict[str, click.Command]:
+    """Every command by its name; those of a group, as `rules list`, after it."""
+    found: dict[str, click.Command] = {}
+    for name in COMMANDS:
+        command = root.get_command(click.Context(root), name)
+        assert command is not None
+        found[name] = command
+        if isinstance(command, click.Group):
+            found |= {f"{name} {below}": each for below, each in command.commands.items()}
+    return found
+
+
+@pytest.mark.parametrize(("name", "command"), all_commands().items(), ids=all_commands())
+def test_every_option_of_a_command_is_described_and_no_other(name: str, command: click.Command) -> None:
     described = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", sections()[f"sipaudit {name}"]))
     assert spellings(command) - COMMON <= described
     assert described <= spellings(command) | COMMON
@@ -138,6 +148,7 @@ def packets() -> list[Any]:
         ether / IPv6(src="fd00::5", dst="fd00::1") / IPv6ExtHdrFragment(offset=180, nh=17) / Raw(b"tail in IPv6"),
         ether / ip / UDP(sport=40001, dport=53) / Raw(b"dns"),
         ether / ip / UDP(sport=68, dport=67) / Raw(b"start of a phone"),
+        ether / ip / UDP(sport=40002, dport=69) / Raw(b"its files"),
         ether / ip / ICMP(type=3, code=3) / Raw(b"unreachable"),
         ether / ip / UDP(sport=20000, dport=20002) / Raw(b"media"),
         ether / Dot1Q(vlan=7) / ip / UDP(sport=20000, dport=20002) / Raw(b"tagged media"),

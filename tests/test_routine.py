@@ -1,4 +1,4 @@
-"""Mere renewals are taken in one go (`model.routine`): what is found, and every row of the report, must stay the same."""
+"""Mere renewals are taken in one go (`model.routine`): all that the report says must stay the same."""
 
 from __future__ import annotations
 

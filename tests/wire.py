@@ -120,6 +120,8 @@ class Wire:
                     self.beside.booted(event.time)  # a merely possible one is the fresh Call-ID of the next REGISTER
             case EntryChanged():
                 self.beside.resolved(event)
+            case Lost(since=float()):  # the next REGISTER's number jumps
+                self.ids.next(f"reg{self.ids.registration}@10.1.0.5", outward=True)
             case Lost():  # an answer of the phone whose request is missing
                 missing = Received(event.time, 0, 0, 0, 0, f"{self.beside.last}:5060", "OPTIONS", -event.frame)
                 self.requests[-event.frame] = self._incoming(missing)

@@ -76,6 +76,7 @@ class Decoder:
         streams, duplicates, flows, beginnings = self.streams, self._duplicates, self._flows, self._beginnings
         since, until, bound = self._since, self._until, duplicates.bound
         recent, older, young = duplicates.recent, duplicates.older, flows.young
+        opening = streams.opening
         items: list[Item] = []
         add = items.append
         for time, frame, start, length, head in zip(
@@ -107,6 +108,8 @@ class Decoder:
                 else:
                     recent[key] = time, udp, payload
                 flow = young.get(ends + mac) or flows.get("udp", ends[:8], ends[8:], mac)
+                if opening:
+                    items += streams.turned(flow, payload, time)
                 add(Datagram(time, capture, frame, flow, payload))
             else:
                 packet = time, frame, link_type, buffer[start : start + length], run.wire_length

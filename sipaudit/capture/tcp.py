@@ -11,7 +11,7 @@ so times may step back by as long as a hole is waited for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 
 from sipaudit.capture.health import CaptureHealth
@@ -24,6 +24,8 @@ from sipaudit.capture.tcp_recognition import recognise
 from sipaudit.capture.tcp_table import Table
 from sipaudit.sip.datagram import Flow, Gap, Item
 from sipaudit.sip.framing import MESSAGE_LIMIT, looks_like_sip
+
+_TURNS = (b"REGISTER ", b"INVITE ")
 
 
 class Streams:
@@ -95,6 +97,17 @@ class Streams:
             self._lifecycle.settle(pair, time)
         self._table.drop_idle(time)
         return items
+
+    @property
+    def opening(self) -> Mapping[str, object]:
+        """The hosts that have a SYN without its answer; empty nearly always."""
+        return self._table.opening
+
+    def turned(self, flow: Flow, message: bytes, time: float) -> list[Item]:
+        """A message by another transport: a host that begins something elsewhere has given up its unanswered SYNs."""
+        if flow.source_host not in self._table.opening or not message.startswith(_TURNS):
+            return []
+        return self.moved_on(flow.source_host, flow.destination, time)
 
     def moved_on(self, host: str, destination: str, time: float) -> list[Item]:
         """A host turns to `destination` (host:port): its unanswered SYNs to others have failed."""

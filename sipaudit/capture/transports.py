@@ -107,11 +107,12 @@ class Transports:
         stop.count(self._health[origin.capture])
         return start
 
-    def _sip(self, origin: Origin, udp: _Udp) -> Datagram | None:
+    def _sip(self, origin: Origin, udp: _Udp) -> list[Item] | None:
         if self.repeated(origin, udp.datagram):
             return None
         flow = self.flows.get("udp", udp.addresses, udp.ports, origin.mac)
-        return self._datagram(origin, origin.time, flow, udp.payload, udp.cut)
+        return [*self.streams.turned(flow, udp.payload, origin.time),
+                self._datagram(origin, origin.time, flow, udp.payload, udp.cut)]
 
     def _datagram(self, origin: Origin, time: float, flow: Flow, payload: bytes, cut: bool) -> Datagram:
         if cut:

@@ -39,6 +39,11 @@ SITE = _option(
     "--site", section=KNOWN, metavar="FILE", type=click.Path(),
     help="Site file (YAML): server entries, lines and their settings, tolerances, known events.",
 )
+CONFIG = _option(
+    "--config", section=KNOWN, metavar="PATH", multiple=True, type=click.Path(),
+    help="Polycom provisioning: a directory, or a file of it. Settings and servers of the lines are taken from there. "
+    "May be repeated; of a parameter the first statement counts.",
+)
 SET = _option(
     "--set", "settings", section=KNOWN, metavar="SUFFIX=VALUE", multiple=True,
     help="One setting for every line, over the site file, as in the provisioning file: "
@@ -107,9 +112,9 @@ QUIET = _option(
     help="Say less on stderr: errors only.",
 )
 
-JOB = (CAPTURES, SITE, SET, RULES, SUPPRESS, EVENT, ENGINE, FILTER, KEYLOG, FROM, TO, ZONE)
-JOB_FIELDS = ("paths", "site", "settings", "engine", "bpf", "keylog", "start", "end", "zone", "events", "rules",
-              "suppress")
+JOB = (CAPTURES, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT, ENGINE, FILTER, KEYLOG, FROM, TO, ZONE)
+JOB_FIELDS = ("paths", "site", "config", "settings", "engine", "bpf", "keylog", "start", "end", "zone", "events",
+              "rules", "suppress")
 
 
 def _decorated(function: Callable[..., Any], decorators: tuple[Decorator, ...]) -> Callable[..., Any]:

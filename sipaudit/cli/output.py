@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from sipaudit.cli import terminal
 from sipaudit.errors import InputError
 
 if TYPE_CHECKING:
-    from sipaudit.model.values import Report
+    from sipaudit.model.values import Finding, Report
 
     Render = Callable[[Report, str, int, bool], str]  # report, zone, columns, colour
 
@@ -51,7 +51,7 @@ def deliver(report: Report, render: Render, zone: str, wanted: Delivery) -> None
         terminal.emit_text(render(report, zone, terminal.width(), terminal.has_color()))
     else:
         terminal.emit([document.to_json(report)] if wanted.form == "json" else document.to_jsonl(report))
-    fail_on(report, wanted.fail_on)
+    fail_on(report.findings, wanted.fail_on)
 
 
 def replace_file(directory: Path, name: str, content: bytes) -> None:
@@ -66,14 +66,14 @@ def replace_file(directory: Path, name: str, content: bytes) -> None:
     terminal.note(f"wrote {directory / name}")
 
 
-def fail_on(report: Report, least: str) -> None:
+def fail_on(findings: Iterable[Finding], least: str) -> None:
     """Ends with exit code 3 when an unsuppressed finding is at least as severe as `least`."""
     if least == "never":
         return
     from sipaudit.model.values import Severity
 
     floor = Severity(least).rank
-    count = sum(1 for finding in report.findings if finding.suppressed is None and finding.severity.rank >= floor)
+    count = sum(1 for finding in findings if finding.suppressed is None and finding.severity.rank >= floor)
     if count:
         terminal.note(f"{count} finding{'s' if count > 1 else ''} of severity {least} or above (--fail-on {least})")
         raise click.exceptions.Exit(FINDINGS)

@@ -356,4 +356,5 @@ def _left(bindings: tuple[Binding, ...], before: Stay | None, after: Stay | None
 def _line_booted(line: LineState, boot: Booted) -> LineState:
     if boot.possible:
         return replace(line, boot=boot)
-    return LineState(answers=line.answers)  # a boot that was seen forgets registrations, marks and timers
+    # a boot that was seen: no registration anywhere, and neither marks nor timers (reference-model.md 1)
+    return LineState(bindings=tuple(Binding(binding.server) for binding in line.bindings), answers=line.answers)

@@ -56,18 +56,22 @@ def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
     if isinstance(event, Lost):
         return replace(phone, lost=event.time)
     if isinstance(event, Booted) and not event.possible:
-        return PhoneState((), phone.lost)
+        return PhoneState((), phone.lost, started=event.time)
     return phone
 
 
 def with_reach(phone: PhoneState, reach: Reach) -> PhoneState:
-    reaches = phone.reaches
+    """The phone's state with what it has learned of one server now."""
+    return PhoneState(_replaced(phone.reaches, reach), phone.lost, phone.calls, phone.quiet, phone.started)
+
+
+def _replaced(reaches: tuple[Reach, ...], reach: Reach) -> tuple[Reach, ...]:
     if len(reaches) == 1 and reaches[0].server == reach.server:
-        return PhoneState((reach,), phone.lost, phone.calls, phone.quiet)
+        return (reach,)
     for index, known in enumerate(reaches):
         if known.server == reach.server:
-            return PhoneState((*reaches[:index], reach, *reaches[index + 1:]), phone.lost, phone.calls, phone.quiet)
-    return PhoneState((*reaches[-REACHES_KEPT + 1:], reach), phone.lost, phone.calls, phone.quiet)
+            return (*reaches[:index], reach, *reaches[index + 1:])
+    return (*reaches[-REACHES_KEPT + 1:], reach)
 
 
 def _sent(reach: Reach, request: Sent) -> Reach:

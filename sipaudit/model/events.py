@@ -178,9 +178,10 @@ class EntryChanged(Event, frozen=True, gc=False):
 
 class Lost(Event, frozen=True, gc=False):
     """The capture lacks a packet of this phone: a response without its request, an ACK without its final response,
-    a jump in CSeq, a stream gap."""
+    a jump in CSeq, a stream gap.  It passed after `since`, or shortly before this event where that is None."""
 
     why: str
+    since: float | None = None
 
 
 ModelEvent = (

@@ -62,23 +62,24 @@ NOT_REACHED = Trial(None, NEVER)
 def judge(line: LineState, phone: PhoneState, event: ModelEvent, trigger: Trigger, profile: Profile
           ) -> tuple[Observation, ...]:
     """What an event means for the expectations that its trigger brings into play."""
-    scene = Scene(line, phone, event, profile)
-    found = (_observe(rows, scene) for rows in BY_TRIGGER[trigger].values())
+    found = (_observe(rows, Scene(line, phone, event, profile.under(expectation)))
+             for expectation, rows in BY_TRIGGER[trigger].items())
     return tuple(observation for observation in found if observation is not None)
 
 
 def possible_regimes(settings: LineSettings) -> frozenset[Regime]:
     """The regimes that what is known of the settings allows."""
-    known = [settings.number(name) for name in ("reRegisterOn", "failRegistrationOn", "onlySignalWithRegistered")]
+    known = [settings.candidates(name) for name in ("reRegisterOn", "failRegistrationOn", "onlySignalWithRegistered")]
     shapes = {Regime.R0: (0, None, None), Regime.R1: (1, 0, None), Regime.R2: (1, 1, 1), Regime.R3: (1, 1, 0)}
     return frozenset(
         regime for regime, shape in shapes.items()
-        if all(need is None or have is None or need == have for need, have in zip(shape, known, strict=True))
+        if all(need is None or not may or need in may for need, may in zip(shape, known, strict=True))
     )
 
 
 def possible_modes(settings: LineSettings) -> frozenset[Mode]:
-    return frozenset(Mode) if settings.mode is None else frozenset({settings.mode})
+    may = frozenset(mode for mode in Mode if mode in settings.candidates("failBack.mode"))
+    return may or frozenset(Mode)
 
 
 def _observe(rows: tuple[Row, ...], scene: Scene) -> Observation | None:
@@ -90,6 +91,8 @@ def _observe(rows: tuple[Row, ...], scene: Scene) -> Observation | None:
     if all(trial.condemned for trial in trials):
         return _observation(first, first.row, scene, first.row.verdict, None, _all_doubts(trials))
     reason = _why_open(trials)
+    if reason is Reason.SETTINGS_UNKNOWN and scene.profile.settings.ambiguous:
+        reason = Reason.SETTINGS_AMBIGUOUS
     if reason is None:
         return Observation(first.row.expectation, first.row.clause, Verdict.CONFORMED, scene.event, _server(scene))
     awaited = {trial.awaited for trial in trials if not trial.condemned}

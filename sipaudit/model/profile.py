@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sipaudit.model.settings import LineSettings, ServerEntry, Tolerances
 
@@ -31,6 +33,7 @@ class Profile(Struct, frozen=True):
     reference-model.md 4 allows for evidence by absence, `steps` are the
     packets (capture, frame, seconds) at which a capture's clock was set.  `heard` are the
     servers that were ever seen speaking to the phone.  `fallback` says that the line has other entries beside this one.
+    `tolerances_of` are those of single expectations, where they differ from `tolerances`.
     """
 
     settings: LineSettings
@@ -47,6 +50,12 @@ class Profile(Struct, frozen=True):
     heard: frozenset[str] = frozenset()
     tolerances: Tolerances = Tolerances()
     fallback: bool = False
+    tolerances_of: Mapping[str, Tolerances] = {}
+
+    def under(self, expectation: str) -> Profile:
+        """The profile with the tolerances of one expectation."""
+        own = self.tolerances_of.get(expectation)
+        return self if own is None else replace(self, tolerances=own)
 
 
 def version(firmware: str) -> tuple[int, ...]:

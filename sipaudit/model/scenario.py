@@ -13,7 +13,7 @@
     301     ! P icmp               transport failure: icmp refused reset tls dns
     302     ~ S syn                a contact that is no request: syn lookup closed
     303     < P NOTIFY             a server starts a request, `> P 200 NOTIFY` the phone answers it
-    304     * boot                 also: lost WHY, dns ttl=20..300 until=400 reordered, call P up
+    304     * boot                 also: lost WHY since=290, dns ttl=20..300 until=400 reordered, call P up
     ----
     303.5 signalling-to-unregistered-server S certain
 
@@ -239,7 +239,8 @@ class _Reader:
         if what == "boot":
             return Booted(time, 0, self.frame, 0, 0, possible="seen" not in options)
         if what == "lost":
-            return Lost(time, 0, self.frame, 0, 0, " ".join(words[1:]))
+            why = " ".join(word for word in words[1:] if not word.startswith("since="))
+            return Lost(time, 0, self.frame, 0, 0, why, float(options["since"]) if "since" in options else None)
         if what == "call":
             return CallChanged(time, 0, self.frame, 0, 0, self.names[words[1]], self._number(options) or 0, words[2])
         if what == "dns":

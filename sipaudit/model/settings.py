@@ -46,11 +46,15 @@ Value = int | str
 
 
 class Setting(Struct, frozen=True, gc=False):
-    """One setting of a line. `value` is None when unknown; `source` is `file:line where`, or None."""
+    """One setting of a line. `value` is None when unknown; `source` is `file:line where`, or None.
+
+    An ambiguous one has two or more `candidates`, of which nobody can say which holds, and no value (C2).
+    """
 
     value: Value | None
     source: str | None
     origin: Origin
+    candidates: tuple[Value, ...] = ()
 
 
 UNKNOWN = Setting(None, None, Origin.UNKNOWN)
@@ -73,6 +77,23 @@ class LineSettings(Struct, frozen=True):
         """The setting as a whole number, None when unknown or not one."""
         value = self.get(name).value
         return value if isinstance(value, int) else None
+
+    def candidates(self, name: str) -> tuple[Value, ...]:
+        """The values that the setting may have, as far as they are known: none where it may have any."""
+        setting = self.get(name)
+        return setting.candidates if setting.value is None else (setting.value,)
+
+    def can_be(self, name: str, value: Value) -> bool:
+        """Whether what is stated of the setting allows this value; False where nothing is stated."""
+        setting = self.values.get(name)
+        if setting is None:
+            return False
+        return value in (self.candidates(name) or (value,))
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether two statements of a setting differ and nobody can say which one holds (C2)."""
+        return any(setting.candidates for setting in self.values.values())
 
     @property
     def regime(self) -> Regime | None:

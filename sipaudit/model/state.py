@@ -152,13 +152,14 @@ Evidence = Sent | Failed | Answered
 class PhoneState(Struct, frozen=True, gc=False):
     """What all lines of a phone share: failure evidence by server, signs that the capture lacks packets, and calls.
 
-    `quiet` is when the last call that ended was over.
+    `quiet` is when the last call that ended was over, `started` when a boot was last seen.
     """
 
     reaches: tuple[Reach, ...] = ()
     lost: float | None = None
     calls: tuple[Call, ...] = ()
     quiet: float = LONG_AGO
+    started: float = LONG_AGO
 
     def call(self, number: int | None) -> Call | None:
         return next((call for call in self.calls if call.number == number), None)

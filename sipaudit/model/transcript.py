@@ -88,7 +88,8 @@ class Transcript:
             case Booted():
                 return "boot" if event.possible else "boot seen"
             case Lost():
-                return f"lost {event.why}"
+                since = "" if event.since is None else f" since={event.since - self.origin:.3f}"
+                return f"lost {event.why}{since}"
             case CallChanged():
                 return f"call {self.name(event.server)} {event.state} #{event.call}"
             case EntryChanged():

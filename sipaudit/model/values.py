@@ -6,6 +6,7 @@ millisecond (`moment`, `duration`); None is knowledge that is absent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -128,7 +129,22 @@ class SettingValue(Struct, frozen=True):
     origin: str
 
 
-class Frame(Struct, frozen=True):
+class Proof:
+    """What proves a finding: a packet (`Frame`), or what a provisioning file says (`Place`)."""
+
+    __slots__ = ()
+
+
+class Place(Struct, Proof, frozen=True):
+    """A statement in a provisioning file as evidence: where it stands, and what it says."""
+
+    file: str
+    line: int
+    attribute: str
+    summary: str
+
+
+class Frame(Struct, Proof, frozen=True):
     """A packet as evidence: where Wireshark finds it, and what it is in a few words."""
 
     capture: str
@@ -220,7 +236,7 @@ class Finding(Struct, frozen=True):
     incident: str | None
     suppressed: str | None
     wireshark: str | None
-    evidence: list[Frame]
+    evidence: Sequence[Proof]
 
 
 class Report(Struct, frozen=True):

@@ -1,18 +1,18 @@
-"""Which device a phone is: its MAC, and whether it was known at another address before."""
+"""Which device a phone is: its MAC, and whether it, or a line of it, was known at another address before."""
 
 from __future__ import annotations
 
-from sipaudit.reconstruct.phones import Knowledge, Phone
+from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.useragent import polycom_mac
 from sipaudit.sip.datagram import Flow
 
 
 class Devices:
-    """The phones that were proven to be some, by instance and by MAC."""
+    """The phones that proved to be some, by instance and MAC, and their lines, by AOR."""
 
     def __init__(self, knowledge: Knowledge) -> None:
         self._declares = knowledge.declares_phone
-        self._hosts: dict[str, str] = {}  # instance or MAC -> the address at which that phone last proved itself
+        self._hosts: dict[str, str] = {}  # instance, MAC or AOR -> the address at which that phone last proved itself
 
     def identify(self, phone: Phone, flow: Flow) -> bool:
         """Who the phone is, as far as it has shown on this flow and before; whether its MAC is another than was known.
@@ -21,15 +21,21 @@ class Devices:
         changed = mac != phone.mac
         phone.mac = mac
         phone.declared = phone.declared or self._declares(phone.host, mac)
-        phone.moved = phone.moved or any(
-            self._hosts.get(known, phone.host) != phone.host for known in (phone.instance, mac) if known)
         return changed
 
-    def proven(self, phone: Phone) -> None:
-        """It is a phone, and at this address."""
-        for known in (phone.instance, phone.mac):
+    def here(self, line: Line) -> None:
+        """It is a phone's line, and the phone is at this address now."""
+        for known in (line.instance, line.mac, line.aor):
             if known:
-                self._hosts[known] = phone.host
+                self._hosts[known] = line.owner.host
+
+    def moved(self, phone: Phone) -> bool:
+        """Whether the phone was last known at another address."""
+        return any(self._hosts.get(known, phone.host) != phone.host for known in (phone.instance, phone.mac) if known)
+
+    def came(self, phone: Phone, aor: str) -> bool:
+        """Whether a new line of a phone may be an old one that was elsewhere. Another phone may share its AOR, too."""
+        return self.moved(phone) or self._hosts.get(aor, phone.host) != phone.host
 
     def _on_segment(self, host: str, flow: Flow) -> str | None:
         """The MAC that the link shows, where it surely is the phone's: a Polycom's, or one that the site declares. Any

@@ -166,9 +166,9 @@ class Memory:
         self.traffic.missing_halves += 1
         self.lose(phone, item, why)
 
-    def lose(self, phone: Phone, item: Item, why: str) -> None:
-        """The capture lacks a packet of this phone."""
-        self.registry.emit(phone, None, Lost(item.time, item.capture, item.frame, phone.number, NO_LINE, why))
+    def lose(self, phone: Phone, item: Item, why: str, since: float | None = None) -> None:
+        """The capture lacks a packet of this phone, one that passed after `since` if that is known."""
+        self.registry.emit(phone, None, Lost(item.time, item.capture, item.frame, phone.number, NO_LINE, why, since))
 
 
 def _proves(credentials: tuple[Challenge, ...], challenges: tuple[Challenge, ...]) -> bool:

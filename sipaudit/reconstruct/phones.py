@@ -37,15 +37,16 @@ class Line:
     """One registration of a phone: AOR + Contact user and host.
 
     `phone` is the phone's number and `owner` the phone; `heard` the keys of the servers that ever sent to it; `first`
-    and `last` when it was seen (seconds as captured); `calls` how many it had.  The rest below `strayed` is
-    reconstruction's own: where it sends to (`flow`, `server` since `turned`, `routes`), the view it has of its entries,
-    and `held`, the list its events wait in while it is not known to be a phone's.
+    and `last` when it was seen (seconds as captured), `since` the time before which it may have been elsewhere;
+    `calls` how many it had.  The rest below `strayed` is reconstruction's own: when it last sent a REGISTER (`asked`),
+    where it sends to (`flow`, `server` since `turned`, `routes`), the view it has of its entries, and `held`, the list
+    its events wait in while it is not known to be a phone's.
     """
 
-    __slots__ = ("address", "aor", "call_id", "calls", "contact", "contact_host", "contact_port", "contact_user",
-                 "cseq", "declaration", "device", "first", "flow", "heard", "held", "identity", "last", "number",
-                 "owner", "phone", "proven", "registered", "revision", "routes", "server", "strayed", "turned", "uri",
-                 "user_agent", "view")
+    __slots__ = ("address", "aor", "asked", "call_id", "calls", "contact", "contact_host", "contact_port",
+                 "contact_user", "cseq", "declaration", "device", "first", "flow", "heard", "held", "identity", "last",
+                 "number", "owner", "phone", "proven", "registered", "revision", "routes", "server", "since", "strayed",
+                 "turned", "uri", "user_agent", "view")
 
     def __init__(self, number: int, owner: Phone, aor: str, identity: LineIdentity, time: float) -> None:
         self.number = number
@@ -74,6 +75,8 @@ class Line:
         self.flow: Flow | None = None
         self.server = ""
         self.turned = time
+        self.asked = time
+        self.since = -inf
         self.routes: tuple[tuple[str, Flow], ...] = ()
         self.view: View
         self.revision = -1
@@ -116,12 +119,11 @@ class Phone:
     `address` is its source address and port as contract.md 3 has it, and never changes; `mac` its MAC if it shows
     one; `unsure` why its identity is unsure, None when it is not; `first` when it was first heard of, `last` when it
     last sent, -inf before; `heard` whether any server was ever seen speaking to it; `encrypted` whether it speaks where
-    nothing can be read; `moved` whether it was known at another address before, until its first REGISTER. `held` is
-    None once it is known to be a phone.
+    nothing can be read. `held` is None once it is known to be a phone.
     """
 
     __slots__ = ("address", "again", "agent_mac", "call_ids", "capture", "declared", "encrypted", "first", "guises",
-                 "heard", "held", "host", "instance", "last", "lines", "mac", "moved", "number", "source", "unsure",
+                 "heard", "held", "host", "instance", "last", "lines", "mac", "number", "source", "unsure",
                  "user_agent", "vendor")
 
     def __init__(self, number: int, source: Source, address: str, item: Datagram) -> None:
@@ -137,7 +139,6 @@ class Phone:
         self.unsure: str | None = None
         self.declared = False
         self.encrypted = False
-        self.moved = False
         self.heard = False
         self.guises: tuple[Guise, ...] = ()
         self.capture = item.capture

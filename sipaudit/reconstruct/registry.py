@@ -8,6 +8,7 @@ requests is answered as a phone's is.  Scanners therefore leave no trace.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 
 from msgspec.structs import replace
 
@@ -34,7 +35,7 @@ class Registry:
         self._bounds = bounds
         self._sources: dict[str, Source] = {}
         self._candidates: dict[str, Source] = {}
-        self._devices = Devices(knowledge)
+        self.devices = Devices(knowledge)
         self._numbers = 0
         self.phones: dict[int, Phone] = {}
         self.lines: dict[int, Line] = {}
@@ -56,6 +57,7 @@ class Registry:
     def prove(self, line: Line) -> bool:
         """A request of the line was answered as a phone's is: it is one. False if the candidate was forgotten."""
         line.proven = True
+        self.devices.here(line)
         if line.held is None:
             return True
         phone = line.owner
@@ -72,7 +74,6 @@ class Registry:
         if self._candidates.pop(source.host, None) is not None:
             self._sources[source.host] = source
         self.phones[phone.number] = phone
-        self._devices.proven(phone)
         held, phone.held = phone.held or [], None
         for line in phone.lines:
             line.held = None
@@ -238,7 +239,7 @@ class Registry:
 
     def _identify(self, phone: Phone, flow: Flow) -> None:
         """Take in who the phone shows to be; the site file's items may then match its lines by its MAC."""
-        if self._devices.identify(phone, flow):
+        if self.devices.identify(phone, flow):
             for line in phone.lines:
                 line.identity = replace(line.identity, mac=phone.mac)
                 self._declare(line)
@@ -272,7 +273,7 @@ class Registry:
     def _new_line(self, phone: Phone, aor: str, uri: Uri, contact: Address, time: float) -> Line:
         self._make_room(phone)
         self._numbers += 1
-        identity = LineIdentity(uri.user or "", uri.host, aor, phone.host)
+        identity = LineIdentity(uri.user or "", uri.host, aor, phone.host, mac=phone.mac)
         line = Line(self._numbers, phone, aor, identity, time)
         line.view = self._entries.open
         if phone.held is None:
@@ -280,6 +281,7 @@ class Registry:
                 line.held = []
             else:
                 self.lines[line.number] = line
+        line.since = time if self.devices.came(phone, aor) else -inf
         line.contact_user, line.contact_host = contact.uri.user, contact.uri.host
         phone.lines.append(line)
         if phone.source.by_user is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import inf
 
 from sipaudit.model.events import NO_LINE, Booted, Received, Resent, Sent
-from sipaudit.reconstruct.bounds import BOOT_SILENCE, KEPT_CALL_IDS
+from sipaudit.reconstruct.bounds import BOOT_SILENCE, KEPT_CALL_IDS, SOURCE_LINES
 from sipaudit.reconstruct.dialogs import CALL_METHODS, DIALOG_METHODS, CallState, Leg
 from sipaudit.reconstruct.memory import FIRST, Memory
 from sipaudit.reconstruct.phones import Line, Phone
@@ -73,8 +74,8 @@ class Requests:
         follows, _, proves = memory.follows(phone, request) if phone.again else FIRST
         fresh = call_id != line.call_id and self._is_unused(call_id, phone, line, item)
         if not fresh and cseq > line.cseq + 1:
-            memory.lose(phone, item, "a jump in CSeq")
-        line.cseq = cseq
+            self._jumps(phone, line, cseq, item)
+        line.cseq, line.asked = cseq, time
         asked = asked_expiry(request, contact)
         memory.numbers = number = memory.numbers + 1
         transaction = Transaction(
@@ -102,21 +103,36 @@ class Requests:
             call_ids[line.call_id] = line.cseq
         line.call_id = call_id
         last = call_ids.get(call_id)
+        if last is None:
+            last = max((other.cseq for other in alike(line)), default=None)
         if last is not None:
-            line.cseq = last
+            line.cseq, line.asked = last, line.first
             return False
         if len(call_ids) > KEPT_CALL_IDS + len(phone.lines):
             del call_ids[next(iter(call_ids))]
-        if item.time - phone.last >= BOOT_SILENCE and (phone.moved or heads(line)):
-            # It may have started anew (reference-model.md 1, *boot*): after a silence, and to the head of its list.
-            self._started(phone, line, item)
+        if item.time - phone.last >= BOOT_SILENCE:
+            self._may_have_started(phone, line, item)
         return True
 
-    def _started(self, phone: Phone, line: Line, item: Datagram) -> None:
-        """The phone may have started, and has if that was seen; of one never seen before only the latter is news."""
-        seen = self._memory.starts.ends(phone, line, item.time)
-        if seen or phone.last > -inf or phone.moved:
-            phone.moved = False
+    def _jumps(self, phone: Phone, line: Line, cseq: int, item: Datagram) -> None:
+        """The line's CSeq grew by more than one. Lines may count under one Call-ID together (RFC 3261 10.2)."""
+        latest = max((line, *alike(line)), key=lambda one: one.cseq)
+        if latest.cseq < cseq - 1:
+            self._memory.lose(phone, item, "a jump in CSeq", latest.asked)
+
+    def _may_have_started(self, phone: Phone, line: Line, item: Datagram) -> None:
+        """A new Call-ID after a silence: a start, seen or possible, when it goes to the head of the list (reference-
+        model.md 1, *boot*). A phone that gets another address begins anew wherever it goes; one never seen before
+        has no past to forget."""
+        devices = self._memory.registry.devices
+        moved = devices.moved(phone)
+        if moved:
+            for each in phone.lines:
+                each.since = item.time
+            if line.proven:
+                devices.here(line)
+        seen = heads(line) and self._memory.starts.ends(phone, line, item.time)
+        if seen or moved or (phone.last > -inf and heads(line)):
             self._memory.registry.emit(phone, None, Booted(
                 item.time, item.capture, item.frame, phone.number, NO_LINE, not seen))
 
@@ -252,8 +268,10 @@ class Requests:
         memory, leg = self._memory, transaction.leg
         if request.method == "CANCEL":
             self._cancelled(transaction.key)
-        elif leg is not None and memory.calls.began(leg, transaction, request, item, memory.clock):
-            memory.lose(leg.phone, item, "a jump in CSeq")
+        elif leg is not None:
+            unheard = memory.clock - leg.seen
+            if memory.calls.began(leg, transaction, request, item, memory.clock):
+                memory.lose(leg.phone, item, "a jump in CSeq", item.time - unheard)
 
     def _cancelled(self, key: Key) -> None:
         """CANCEL: its INVITE has 32 s left (RFC 3261 9.1)."""
@@ -314,3 +332,10 @@ def _target(request: Request) -> str:
         return ""
     to = request.to.uri
     return f"{to.user or ''}@{to.host} {request.uri.user or ''}"
+
+
+def alike(line: Line) -> Iterator[Line]:
+    """The other lines of the phone that register under the line's Call-ID."""
+    for other in line.owner.lines[:SOURCE_LINES]:
+        if other is not line and other.call_id == line.call_id:
+            yield other

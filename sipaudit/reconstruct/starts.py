@@ -9,8 +9,6 @@ possible.
 
 from __future__ import annotations
 
-from math import inf
-
 from sipaudit.reconstruct.bounds import START_TAKES, STARTS_KEPT
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.useragent import polycom_mac
@@ -20,13 +18,12 @@ from sipaudit.sip.datagram import Start, StartKind
 class Signs:
     """Signs of one start: when the first and the last was seen, and which; `mac` whose they are, if it is known."""
 
-    __slots__ = ("began", "ended", "kinds", "last", "mac")
+    __slots__ = ("began", "kinds", "last", "mac")
 
     def __init__(self, time: float, mac: str | None) -> None:
         self.began = self.last = time
         self.mac = mac
         self.kinds: set[StartKind] = set()
-        self.ended = False
 
     def certain(self, phone: Phone) -> bool:
         """Whether only a device that starts does all this: ask for an address and for files, or for files by its boot
@@ -70,8 +67,7 @@ class Starts:
         signs = self._of(phone.mac, phone.host if len(phone.source.phones) == 1 else None, time)
         if signs is None or phone.last >= signs.last:
             return False
-        signs.ended = signs.certain(phone) or (phone.last > -inf and line.turned < time)
-        return signs.ended
+        return signs.certain(phone) or line.turned < time
 
     def _of(self, mac: str | None, host: str | None, time: float) -> Signs | None:
         """The signs of this device that are not too old: by its hardware address, else by its host's."""
@@ -80,8 +76,7 @@ class Starts:
             signs = self._by_host.get(host)
             if signs is not None and None not in (mac, signs.mac) and signs.mac != mac:
                 return None
-        fits = signs is not None and not signs.ended and 0 <= time - signs.last <= START_TAKES
-        return signs if fits else None
+        return signs if signs is not None and 0 <= time - signs.last <= START_TAKES else None
 
 
 def heads(line: Line) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from sipaudit.errors import InputError
-from sipaudit.model.values import Report
+from sipaudit.model.values import Frame, Place, Proof, Report
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -21,7 +21,7 @@ def to_json(report: Report) -> bytes:
 def from_json(data: bytes) -> Report:
     """A report read back. Raises InputError when it is none."""
     try:
-        return msgspec.json.decode(data, type=Report)
+        return msgspec.json.decode(data, type=Report, dec_hook=_read_proof)
     except msgspec.MsgspecError as error:
         raise InputError(f"not a sipaudit report: {error}", fix="name a report.json that sipaudit wrote") from None
 
@@ -50,5 +50,18 @@ def _line(value: dict[str, Any]) -> bytes:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of a report, made from the values themselves."""
+    (of_report, *_), kinds = msgspec.json.schema_components(
+        [Report, Frame, Place], schema_hook=_proof_schema, ref_template="#/$defs/{name}")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sipaudit report",
-            **msgspec.json.schema(Report)}
+            **of_report, "$defs": kinds}
+
+
+def _read_proof(_kind: type, value: Any) -> Proof:
+    """A member of a finding's evidence: a place in a file has the file's name, a packet its capture's."""
+    if isinstance(value, dict) and "file" in value:
+        return msgspec.convert(value, Place)
+    return msgspec.convert(value, Frame)
+
+
+def _proof_schema(_kind: type) -> dict[str, Any]:
+    return {"anyOf": [{"$ref": "#/$defs/Frame"}, {"$ref": "#/$defs/Place"}]}

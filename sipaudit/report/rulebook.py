@@ -11,8 +11,9 @@ from sipaudit.report.screen import Screen
 from sipaudit.rulebook.checking import Checked
 from sipaudit.rulebook.incident_file import THRESHOLDS, in_unit, say
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
-from sipaudit.rulebook.terms import Term
+from sipaudit.rulebook.terms import INCIDENT, Term
 from sipaudit.rulebook.wording import in_words
+from sipaudit.safe_text import safe_text
 
 HEADINGS = {
     "what": "What it says", "why": "Why it matters", "false_positives": "When it may be wrong",
@@ -61,8 +62,7 @@ def _rule(screen: Screen, rule: Rule) -> None:
     screen.say(rule.title + ".")
     for sentence in _severity(rule):
         screen.say(sentence)
-    if rule.basis:
-        screen.say(f"Rests on {', '.join(rule.basis)} (`sipaudit explain {rule.basis[0]}`).")
+    screen.say(f"Rests on {', '.join(rule.basis)} (`sipaudit explain {rule.basis[0]}`).")
     if rule.expectations:
         taken = f"{', '.join(sorted(rule.expectations))}: {', '.join(sorted(rule.verdicts))}"
         screen.say(f"Takes {taken}" + (f", when {rule.when.text}." if rule.when else "."))
@@ -93,7 +93,7 @@ def ordinal(number: int) -> str:
 
 
 def _kind(screen: Screen, kind: IncidentKind) -> None:
-    screen.title(f"{kind.id} (incident kind)")
+    screen.title(f"{kind.id} ({INCIDENT})")
     screen.say(kind.title + ".")
     screen.say(f"Starts: {say(kind.starts, kind.thresholds)}")
     screen.say(f"Ends: {say(kind.ends, kind.thresholds)}")
@@ -116,7 +116,7 @@ def checked(files: Iterable[Checked], width: int, color: bool) -> str:
     """What `rules check` found in files that can be used."""
     screen = Screen(width, color)
     for file in files:
-        screen.raw(f"{file.file}: {file.what}{_cases(file)}")
+        screen.raw(safe_text(f"{file.file}: {file.what}{_cases(file)}"))
         for failure in file.failures:
             screen.say(f"{failure.case.where}: {failure.case.name}", indent=2)
             for line in failure.lacking:

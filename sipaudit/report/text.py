@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import tzinfo
 
-from sipaudit.model.values import CaptureSummary, Finding, Frame, LineSummary, Report, Severity, Undecided
+from sipaudit.model.values import CaptureSummary, Finding, Frame, LineSummary, Place, Proof, Report, Severity, Undecided
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
 from sipaudit.report.screen import STYLES, Screen, brief
 from sipaudit.times import TimeStyle, format_time, parse_zone
@@ -102,21 +103,29 @@ def _finding(screen: Screen, finding: Finding, clock: tzinfo) -> None:
     mark = "" if finding.suppressed is None else f" (suppressed: {finding.suppressed})"
     screen.say(f"{finding.id} {finding.severity}  {finding.rule} ({finding.confidence}){mark}",
                style=STYLES[finding.severity])
-    screen.say(f"{when}{finding.line}  phone {finding.phone or '-'}", indent=4)
+    if finding.line:
+        whose = "" if finding.phone is None else f"  phone {finding.phone}"
+        screen.say(f"{when}{finding.line}{whose}", indent=4)
     screen.say(f"expected: {finding.expected}", indent=4)
     screen.say(f"observed: {finding.observed}", indent=4)
     if finding.assumptions:
         said = [f"{ASSUMED[doubt]} ({doubt})" for doubt in finding.assumptions]
         screen.say("assumes:  " + "; ".join(said), indent=4)
-    screen.say("evidence: " + "; ".join(_frames(finding.evidence)), indent=4)
+    screen.say("evidence: " + "; ".join(_proofs(finding.evidence)), indent=4)
     if finding.wireshark:
         screen.say(f"wireshark: {finding.wireshark}", indent=4)
 
 
-def _frames(evidence: list[Frame]) -> list[str]:
-    """`#158 INVITE a → b`; the capture is named where there are several."""
-    several = len({frame.capture for frame in evidence}) > 1
-    return [f"{frame.capture if several else ''}#{frame.frame} {frame.summary}" for frame in evidence[:EVIDENCE_SHOWN]]
+def _proofs(evidence: Sequence[Proof]) -> list[str]:
+    """`#158 INVITE a → b`, the capture named where there are several; `site.cfg:12 voIpProt.server.1.expires=60`."""
+    several = len({proof.capture for proof in evidence if isinstance(proof, Frame)}) > 1
+    said = []
+    for proof in evidence[:EVIDENCE_SHOWN]:
+        if isinstance(proof, Frame):
+            said.append(f"{proof.capture if several else ''}#{proof.frame} {proof.summary}")
+        elif isinstance(proof, Place):
+            said.append(f"{proof.file}:{proof.line} {proof.summary}")
+    return said
 
 
 def _events(screen: Screen, report: Report, clock: tzinfo) -> None:

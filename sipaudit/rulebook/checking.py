@@ -81,9 +81,10 @@ def _cases(root: tree.Sequence, problems: Problems) -> Iterator[Case]:
         fields = Fields(node, problems, True)
         fields.keys(("case", "scenario"))
         story = node.items.get("scenario")
+        if not fields.text("scenario") or not isinstance(story, tree.Scalar):
+            continue
         try:
-            if isinstance(story, tree.Scalar):
-                yield Case(fields.text("case"), parse(story.text), f"{problems.file}:{node.line}")
+            yield Case(fields.text("case"), parse(story.text), f"{problems.file}:{node.line}")
         except (ValueError, KeyError, IndexError) as error:
             problems.add(fields.line("scenario"), f"the scenario: {error}", "docs/rules.md describes the language")
 

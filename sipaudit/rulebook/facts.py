@@ -52,7 +52,7 @@ SETTINGS = frozenset({
     "specialInterop",
 })
 
-# What a finding of the settings alone may offer to a text.
+# What an issue of provisioning files offers to its rule: the parameter, its value, and what else there is to say.
 SETTING_FACTS: dict[str, Shown] = dict.fromkeys(
     ("attribute", "value", "file", "line", "source", "layer", "effective", "other", "nearest", "expected", "reason",
      "entry", "model", "firmware", "count"), Shown.AS_IT_IS,

@@ -19,10 +19,11 @@ from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import Assumption, Confidence, Finding, Frame, Reason, Severity, moment
 from sipaudit.rulebook.facts import SECONDS, SERVERS
 from sipaudit.rulebook.repetition import Repetitions
-from sipaudit.rulebook.rules import Rule, Wording
+from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.wording import fill
 
 EVIDENCE_KEPT = 20
+CAUSED_WITHIN = 600.0   # seconds between a cause and its consequence
 # Of several rules that one request breaks, the first here is the finding; the others stand in its `also`.
 ONE_REQUEST = (
     "deregistration-at-failover", "failback-without-registration", "signalling-to-unregistered-server",
@@ -49,7 +50,8 @@ class Subject(Protocol):
 class Fault(Struct):
     """A finding in the making: the observation that it tells of, and what joined it since.
 
-    `grade` is the severity of that observation by its own facts, `severity` what repetitions made of it.
+    `grade` is the severity of that observation by its own facts, `severity` what repetitions made of it, `cause` the
+    number of the fault of which this is a consequence.
     """
 
     rule: Rule
@@ -59,6 +61,8 @@ class Fault(Struct):
     severity: Severity
     also: tuple[str, ...]
     evidence: dict[tuple[str, int | None], Frame]
+    number: int = 0
+    cause: int | None = None
     times: int = 0
 
 
@@ -96,10 +100,11 @@ class Faults:
             self.judge(of_event, subject)
 
     def doubt(self, lost: Lost) -> None:
-        """The capture turns out to lack a packet of this phone: what was said of it just before is likely only
+        """The capture turns out to lack a packet of this phone: what was said of it since about then is likely only
         (reference-model.md 4, `capture-complete`)."""
+        since = lost.time if lost.since is None else min(lost.since, lost.time)
         for fault in reversed(self.of_phone.get(lost.phone, ())):
-            if lost.time - fault.told.event.time > LOSS_REACH:
+            if since - fault.told.event.time > LOSS_REACH:
                 return
             doubts = {*fault.told.assumptions, Assumption.CAPTURE_COMPLETE}
             fault.told = replace(fault.told, assumptions=tuple(doubt for doubt in Assumption if doubt in doubts))
@@ -127,7 +132,7 @@ class Faults:
     def _add(self, rule: Rule, observation: Observation, also: tuple[str, ...], subject: Subject) -> None:
         grade = rule.severity_of(_facts(observation)) if rule.severities else rule.severity
         fault = self._fault(rule, observation, grade, also, subject)
-        reached = self._repetitions.severity(rule, observation.event.time, subject)
+        reached = self._repetitions.severity(rule, observation.time, subject)
         fault.severity = max(fault.severity, grade, reached or grade, key=lambda severity: severity.rank)
         fault.times += 1
         for event in (*observation.proof, observation.event):
@@ -143,7 +148,8 @@ class Faults:
         of_phone = self.of_phone.setdefault(observation.event.phone, [])
         fault = of_line.get(rule.id)
         if fault is None:
-            fault = of_line[rule.id] = Fault(rule, subject, observation, grade, grade, also, {})
+            cause = _cause(rule, observation.time, subject, of_phone)
+            fault = of_line[rule.id] = Fault(rule, subject, observation, grade, grade, also, {}, len(self.done), cause)
             self.done.append(fault)
             of_phone.append(fault)
         elif grade.rank > fault.grade.rank:
@@ -154,9 +160,24 @@ class Faults:
 
     def findings(self, wanted: Callable[[ModelEvent], bool] = lambda _: True) -> list[Finding]:
         """The findings whose condemning event is `wanted`, numbered by (time, line, phone, rule)."""
-        found = [_finding(fault) for fault in self.done if wanted(fault.told.event)]
-        found.sort(key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
-        return [_numbered(finding, number) for number, finding in enumerate(found, 1)]
+        return in_order(_finding(fault) for fault in self.done if wanted(fault.told.event))
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings numbered by (time, line, phone, rule); those without a time come first. A cause that is not among
+    them is none."""
+    found = sorted(findings, key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
+    ids = {finding.id: f"f-{number:06d}" for number, finding in enumerate(found, 1)}
+    return [replace(finding, id=f"f-{number:06d}", cause=ids.get(finding.cause or "?"))
+            for number, finding in enumerate(found, 1)]
+
+
+def _cause(rule: Rule, time: float, subject: Subject, before: Iterable[Fault]) -> int | None:
+    """The latest fault of the line, not long ago, of which one of this rule is a consequence."""
+    causes = [fault.number for fault in before if fault.rule.id in rule.consequence_of
+              and (fault.subject.line, fault.subject.phone) == (subject.line, subject.phone)
+              and 0 <= time - fault.told.time <= CAUSED_WITHIN]
+    return causes[-1] if causes else None
 
 
 def rearms(step: Step, settings: LineSettings) -> bool:
@@ -181,25 +202,20 @@ def _facts(observation: Observation) -> dict[str, Fact]:
     return {"clause": observation.clause, "server": observation.server, "method": method, **observation.facts}
 
 
-def _wording(rule: Rule, facts: dict[str, Fact]) -> Wording:
-    return next((wording for wording in rule.message if wording.when is None or wording.when.holds(facts)),
-                rule.message[-1])
-
-
 def _finding(fault: Fault) -> Finding:
     observation, subject = fault.told, fault.subject
     facts = _facts(observation)
     shown = {**facts, **{key: _servers(str(facts[key]), subject) for key in SERVERS if facts.get(key)}}
-    wording = _wording(fault.rule, facts)
+    wording = fault.rule.wording(facts)
     evidence = sorted(fault.evidence.values(), key=lambda frame: (frame.time, frame.frame or 0))
     return Finding(
-        id="", rule=fault.rule.id, severity=fault.severity, confidence=_confidence(observation.assumptions),
+        id=_provisional(fault.number), rule=fault.rule.id, severity=fault.severity, confidence=_confidence(observation.assumptions),
         line=subject.line, phone=subject.phone,
         server=subject.server(observation.server) if observation.server else None,
         time=moment(observation.time), expected=fill(wording.expected, shown, subject.settings),
         observed=fill(wording.observed, shown, subject.settings), basis=[observation.clause],
         facts=_report_facts(shown, fault.times), assumptions=list(observation.assumptions), also=list(fault.also),
-        cause=None, incident=None, suppressed=None,
+        cause=None if fault.cause is None else _provisional(fault.cause), incident=None, suppressed=None,
         wireshark=_display_filter(evidence, subject.frame(observation.event).capture), evidence=evidence,
     )
 
@@ -226,5 +242,6 @@ def _display_filter(evidence: list[Frame], capture: str) -> str | None:
     return f"frame.number in {{{', '.join(map(str, frames))}}}" if frames else None
 
 
-def _numbered(finding: Finding, number: int) -> Finding:
-    return replace(finding, id=f"f-{number:06d}")
+def _provisional(number: int) -> str:
+    """An id until the findings stand in order."""
+    return f"#{number}"

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from sipaudit.rulebook.conditions import nearest
 from sipaudit.rulebook.fields import Fields
-from sipaudit.rulebook.rule_file import documentation
+from sipaudit.rulebook.rule_file import documentation, identity
 from sipaudit.rulebook.rules import IncidentKind
 from sipaudit.rulebook.wording import NAME, in_words, names_in
 from sipaudit.yamlfile.wording import quoted
@@ -64,7 +64,7 @@ def read_incident(fields: Fields, file: str) -> IncidentKind:
     text = fields.mapping("text")
     text.keys(("starts", "ends"))
     kind = IncidentKind(
-        id=fields.text("id"), title=fields.text("title"),
+        id=identity(fields), title=fields.text("title"),
         thresholds=read_thresholds(given, [name for name in given.node.items if _known(name, given)]),
         starts=text.text("starts"), ends=text.text("ends"),
         documentation=documentation(fields.mapping("documentation"), ("false_positives", "misses")), file=file,

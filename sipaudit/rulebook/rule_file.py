@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from sipaudit.model.expectations import EXPECTATIONS
@@ -14,11 +15,13 @@ from sipaudit.rulebook.rules import Escalation, Grade, Group, Rule, Series, Word
 from sipaudit.rulebook.wording import unknown_names
 from sipaudit.yamlfile.wording import quoted
 
-KEYS = ("id", "title", "severity", "severities", "escalate", "basis", "on", "when", "message", "documentation")
-OPTIONAL = frozenset({"severities", "escalate", "when"})
+KEYS = ("id", "title", "severity", "severities", "escalate", "basis", "on", "when", "consequence_of", "message",
+        "documentation")
+OPTIONAL = frozenset({"severities", "escalate", "when", "consequence_of"})
 SETTINGS_KEYS = ("id", "title", "severity", "severities", "basis", "message", "documentation")
 MESSAGE_KEYS = ("expected", "observed", "when")
 DOCUMENTATION_KEYS = ("what", "why", "false_positives", "misses", "fix")
+ID = re.compile("[a-z][a-z0-9-]{0,63}")
 MOST = 10_000        # repetitions that an escalation may count to
 A_DAY = 86_400.0     # seconds that it may look back
 
@@ -40,11 +43,12 @@ class RuleFile:
         if replayed and "on" in fields.node.items:
             on.keys(("expectation", "verdict"))
         return Rule(
-            id=fields.text("id"), title=fields.text("title"), group=self._group, severity=_severity(fields),
+            id=identity(fields), title=fields.text("title"), group=self._group, severity=_severity(fields),
             basis=tuple(fields.texts("basis", "[F6, B2]")), message=tuple(self._wordings()),
             documentation=self._documentation(), file=self._file, expectations=frozenset(_expectations(on)),
             verdicts=frozenset(_verdicts(on)), when=fields.condition("when", self._facts),
             severities=tuple(self._grades()), escalate=tuple(self._escalations()),
+            consequence_of=frozenset(fields.texts("consequence_of", "[premature-failback]")),
         )
 
     def _grades(self) -> Iterator[Grade]:
@@ -76,6 +80,15 @@ class RuleFile:
     def _documentation(self) -> dict[str, str]:
         fields = self._fields.mapping("documentation")
         return documentation(fields, () if self._group is not Group.SETTINGS else ("false_positives", "misses"))
+
+
+def identity(fields: Fields) -> str:
+    """The id: suppressions, dashboards and shells name it."""
+    name = fields.text("id")
+    if name and not ID.fullmatch(name):
+        fields.problems.add(fields.line("id"), f"the id {quoted(name)} is no word",
+                            "write small letters, digits and dashes, at most 64")
+    return name
 
 
 def documentation(fields: Fields, optional: Iterable[str]) -> dict[str, str]:

@@ -65,6 +65,7 @@ class Rule(Struct, frozen=True):
     A rule of the group `settings` takes no observations: settings alone break it. `severities` are tried in their
     order before `severity`. `basis` are ids of reference-model.md, `tolerance` seconds by the fields of Tolerances
     that an override sets for this rule, `file` is its source.
+    A finding of a rule named in `consequence_of`, on the same line shortly before, is this one's cause.
     """
 
     id: str
@@ -81,10 +82,15 @@ class Rule(Struct, frozen=True):
     severities: tuple[Grade, ...] = ()
     escalate: tuple[Escalation, ...] = ()
     tolerance: dict[str, float] = {}
+    consequence_of: frozenset[str] = frozenset()
 
     def severity_of(self, facts: Mapping[str, Fact]) -> Severity:
         """How severe a finding with these facts is, the first time."""
         return next((grade.severity for grade in self.severities if grade.when.holds(facts)), self.severity)
+
+    def wording(self, facts: Mapping[str, Fact]) -> Wording:
+        """How a finding with these facts is said."""
+        return next((one for one in self.message if one.when is None or one.when.holds(facts)), self.message[-1])
 
     @property
     def levels(self) -> tuple[Severity, ...]:
@@ -126,11 +132,13 @@ class RulePack(Struct, frozen=True):
             raise InputError(f"there is no rule or incident kind {quoted(name)}", fix=advice)
         return found
 
-    def tolerances(self, expectation: str, site: Tolerances) -> Tolerances:
-        """The tolerances for one expectation: what overrides say over what the site file does. Of several rules that
-        share the expectation, the most tolerant counts: what one allows cannot be held against a phone by another."""
+    def tolerances_of(self, site: Tolerances) -> dict[str, Tolerances]:
+        """By expectation, the tolerances that overrides lay over those of the site. Of several rules that share an
+        expectation the most tolerant counts: what one allows cannot be held against a phone by another."""
+        stated = {name for rule in self.rules if rule.tolerance for name in rule.expectations}
+        return {name: self._tolerances(name, site) for name in sorted(stated)}
+
+    def _tolerances(self, expectation: str, site: Tolerances) -> Tolerances:
         takers = [rule.tolerance for rule in self.rules if expectation in rule.expectations]
-        if not any(takers):
-            return site
-        return Tolerances(*(max(stated.get(name, getattr(site, name)) for stated in takers)
+        return Tolerances(*(max(taker.get(name, getattr(site, name)) for taker in takers)
                             for name in Tolerances.__struct_fields__))

@@ -46,11 +46,9 @@ class Suppression(Struct, frozen=True):
     expires: When | None = None
 
     def means(self, finding: Finding, first: float) -> bool:
-        """Whether the finding is meant, whether or not the item has expired; `first` is the time of the first packet.
-        """
+        """Whether a finding of its rule is meant, expired or not; `first` is the time of the first packet."""
         return (
-            self.rule.fullmatch(finding.rule) is not None
-            and (self.line is None or self.line.fullmatch(finding.line) is not None)
+            (self.line is None or self.line.fullmatch(finding.line) is not None)
             and (self.phone is None or _within(finding.phone, self.phone))
             and (self.server is None or any(self.server.fullmatch(name) for name in _names(finding.server)))
             and (self.start is None or (finding.time is not None and finding.time >= self.start.resolve(first)))
@@ -82,6 +80,7 @@ class Suppressions:
 
     def __init__(self, items: tuple[Suppression, ...] = ()) -> None:
         self.items = items
+        self._of_rule: dict[str, list[Suppression]] = {}
 
     def mark(self, findings: Iterable[Finding], first: float) -> tuple[list[Finding], list[str]]:
         """The findings, those that are suppressed with their reason; and sentences on items that suppressed nothing."""
@@ -94,7 +93,9 @@ class Suppressions:
 
     def _mark(self, finding: Finding, first: float, used: set[str], late: set[str]) -> Finding:
         """An item is used, too, where another one before it gave the reason."""
-        meant = [item for item in self.items if item.means(finding, first)]
+        if finding.rule not in self._of_rule:
+            self._of_rule[finding.rule] = [item for item in self.items if item.rule.fullmatch(finding.rule)]
+        meant = [item for item in self._of_rule[finding.rule] if item.means(finding, first)]
         live = [item for item in meant if not item.expired(finding, first)]
         late.update(item.where for item in meant if item not in live)
         used.update(item.where for item in live)

@@ -8,19 +8,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sipaudit.errors import InputError
-from sipaudit.rulebook.fields import Fields
 from sipaudit.rulebook.incident_file import say
+from sipaudit.rulebook.pack import read_file
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
-from sipaudit.yamlfile import tree
-from sipaudit.yamlfile.problems import Problems
 from sipaudit.yamlfile.wording import nearest, quoted
 
 KINDS = {
     "settings": "setting", "requirements": "requirement", "codes": "SIP response", "words": "term",
     "reasons": "why a check was not decided", "assumptions": "assumption",
 }
+INCIDENT = "incident kind, not detected by this version"
 KEYS = ("title", "says", "do", "see", "also")
 _CODE = re.compile(r"([1-6])[0-9][0-9]")
 _GAPS = re.compile(r"[\s_-]+")
@@ -49,17 +49,13 @@ def load_terms() -> tuple[Term, ...]:
 
 
 def _read(path: Path, kind: str) -> Iterator[Term]:
-    problems = Problems(str(path))
-    root = tree.read_tree(path.read_bytes(), problems)
-    if not isinstance(root, tree.Mapping):
-        problems.stop(1, "a file of terms holds a mapping", "write `term: {title: ..., says: ...}`")
-    items = Fields(root, problems, False)
-    for name in root.items:
+    items = read_file(path, check=False)
+    for name in items.node.items:
         fields = items.mapping(name)
         fields.keys(KEYS, ("do", "see", "also"))
         yield Term(name, kind, fields.text("title"), fields.text("says"), fields.text("do"),
                    tuple(fields.texts("see", "[F6]")), tuple(fields.texts("also", "[binding]")))
-    problems.raise_any()
+    items.problems.raise_any()
 
 
 def pack_terms(pack: RulePack) -> Iterator[Term]:
@@ -80,11 +76,11 @@ def _of_rule(rule: Rule) -> Term:
 
 def _of_kind(kind: IncidentKind) -> Term:
     said = kind.documentation
-    parts = [said.get("what"), said.get("why"), _after("It starts: ", say(kind.starts, kind.thresholds)),
-             _after("It ends: ", say(kind.ends, kind.thresholds)),
+    parts = [said.get("what"), said.get("why"), _after("Start: ", say(kind.starts, kind.thresholds)),
+             _after("End: ", say(kind.ends, kind.thresholds)),
              _after("When it may be wrong: ", said.get("false_positives")),
              _after("What it does not see: ", said.get("misses"))]
-    return Term(kind.id, "incident kind", kind.title, " ".join(filter(None, parts)), said.get("fix", ""))
+    return Term(kind.id, INCIDENT, kind.title, " ".join(filter(None, parts)), said.get("fix", ""))
 
 
 def _after(opening: str, text: str | None) -> str | None:
@@ -102,11 +98,13 @@ class Glossary:
                 self._by_name.setdefault(name, []).append(term)
 
     def find(self, text: str) -> list[Term]:
-        """What the text names, several when a word has several meanings. Raises InputError with the nearest name."""
+        """What the text names, several when a word has several meanings; of related terms those that are known here.
+        Raises InputError with the nearest name."""
         words = text.split()
         found = self._by_name.get(_plain(text)) or self._of_code(words[0] if words else "") or self._of_parameter(text)
         if found:
-            return found
+            return [replace(term, see=tuple(name for name in term.see if _plain(name) in self._by_name))
+                    for term in found]
         names = [name for term in self.terms for name in (term.name, *term.also)]
         near = nearest(" ".join(words), names)
         raise InputError(f"nothing is known of {quoted(text)}", fix=f"did you mean {near!r}?" if near else

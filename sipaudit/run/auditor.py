@@ -7,7 +7,7 @@ entry*), so each entry has a replay of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from msgspec.structs import replace
@@ -134,7 +134,8 @@ class LineReplay:
 class Auditor:
     """Replays every line. `lines` are reconstruction's records, `since` the time before which nothing is reported.
 
-    `began` is since when the captures show all, `loss` the share of packets they lack, `steps` where a clock was set.
+    `began` is since when the captures show all, `loss` the share of packets they lack, `steps` where a clock was set,
+    `tolerances_of` those of single expectations, where they differ from `tolerances`.
     """
 
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances) -> None:
@@ -145,6 +146,7 @@ class Auditor:
         self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = lambda: ()
         self._lines = lines
         self._naming = naming
+        self.tolerances_of: Mapping[str, Tolerances] = {}
         self._tolerances = tolerances
         self._phones: dict[int, PhoneState] = {}
         self._replays: dict[int, list[LineReplay]] = {}
@@ -291,7 +293,9 @@ class Auditor:
         plain, record = replay.profile(), replay.record
         return replace(
             plain, identity_unsure=record.owner.identity_unsure, encrypted=record.owner.encrypted,
-            list_in_doubt=record.list_in_doubt, lossy=self.loss() > LOSS_ALLOWED, covered_from=self.began,
+            list_in_doubt=record.list_in_doubt, lossy=self.loss() > LOSS_ALLOWED,
+            covered_from=max(self.began, record.since),
             steps=self.steps(), heard=frozenset(record.heard), tolerances=self._tolerances,
+            tolerances_of=self.tolerances_of,
             fallback=len(record.entries) > 1,
         )

@@ -9,6 +9,7 @@ from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.rules import RulePack
 from sipaudit.rulebook.suppress import Suppressions, load_suppressions
 from sipaudit.settings.catalogue import parse_set
+from sipaudit.settings.declaring import Declarations
 from sipaudit.settings.site import Site, load_site
 from sipaudit.times import When, parse_event, parse_time, parse_zone
 
@@ -19,6 +20,7 @@ class Job:
 
     paths: tuple[str, ...]
     site: str | None = None
+    config: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     engine: str = "auto"
     bpf: str | None = None
@@ -38,10 +40,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Brief:
-    """A job understood: the site with `--set` over it, times that wait for the first packet, known events, the rules in
-    force and the findings that shall not count."""
+    """A job understood: what is declared, times that wait for the first packet, known events, the rules in force and
+    the findings that shall not count."""
 
-    site: Site
+    declared: Declarations
     zone: tzinfo
     start: When | None
     end: When | None
@@ -49,21 +51,26 @@ class Brief:
     pack: RulePack
     suppressions: Suppressions
 
+    @property
+    def site(self) -> Site:
+        """The site file, with `--set` over it."""
+        return self.declared.site
+
 
 def understand(job: Job) -> Brief:
-    """Read the site file, the rules and the times of a job. Raises InputError or InputErrors."""
+    """Read the files that a job names, and its times. Raises InputError or InputErrors."""
     zone = parse_zone(job.zone)
     site = load_site(job.site) if job.site is not None else Site.empty()
-    declared = [parse_event(event.text, zone, option="events", file=event.file, line=event.line)
-                for event in site.events]
+    known = [parse_event(event.text, zone, option="events", file=event.file, line=event.line)
+             for event in site.events]
     said = [parse_event(text, zone) for text in job.events]
     pack = load_pack(job.rules)
     return Brief(
-        site=site.override(parse_set(job.settings)),
+        declared=Declarations(site, job.config, parse_set(job.settings)),
         zone=zone,
         start=None if job.start is None else parse_time(job.start, zone, option="--from"),
         end=None if job.end is None else parse_time(job.end, zone, option=job.end_option),
-        events=(*declared, *said),
+        events=(*known, *said),
         pack=pack,
         suppressions=Suppressions() if job.suppress is None else load_suppressions(job.suppress, zone, pack.known),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from sipaudit.errors import InputError
-from sipaudit.model.values import Finding, Report
+from sipaudit.model.values import Finding, Frame, Report
 from sipaudit.reconstruct.reconstruction import SeenMessage
 from sipaudit.report.ladder import LadderRow
 from sipaudit.run.run import Run
@@ -32,10 +32,10 @@ class LadderRows:
         self._line = line if finding is None else finding.line
         self._call_id = call_id
         self._host = None if finding is None or finding.phone is None else finding.phone.rpartition(":")[0].strip("[]")
-        times = [frame.time for frame in finding.evidence] if finding else []
+        times = [frame.time for frame in _frames(finding)]
         self._start = min(times, default=float("-inf")) - AROUND
         self._end = max(times, default=float("inf")) + AROUND
-        self._marks = {frame.frame: finding.id for frame in finding.evidence} if finding else {}
+        self._marks = {frame.frame: finding.id for frame in _frames(finding)} if finding else {}
         self._seen: list[SeenMessage] = []
         self._more = 0
 
@@ -72,6 +72,10 @@ class LadderRows:
             if run.span.holds(item.time):
                 yield LadderRow(item.time, run.naming.path(item.capture), item.frame, item.flow.source,
                                 item.flow.destination, _text(seen), seen.retransmission, self._marks.get(item.frame))
+
+
+def _frames(finding: Finding | None) -> list[Frame]:
+    return [proof for proof in finding.evidence if isinstance(proof, Frame)] if finding else []
 
 
 def _text(seen: SeenMessage) -> str:

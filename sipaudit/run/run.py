@@ -13,13 +13,16 @@ from msgspec.structs import replace
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, resolve
 from sipaudit.model.events import ModelEvent
-from sipaudit.model.values import KnownEvent, Report, ServerSummary, moment
+from sipaudit.model.profile import vouched
+from sipaudit.model.values import Finding, KnownEvent, Report, ServerSummary, moment
 from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
 from sipaudit.reconstruct.servers import Server
+from sipaudit.rulebook.faults import in_order
 from sipaudit.run.auditor import Auditor, Naming
 from sipaudit.run.job import Brief, Job, understand
+from sipaudit.run.provisioned import issue_findings
 from sipaudit.run.summary import Span, build, capture_summary, estimate, printable
-from sipaudit.settings.site import Site
+from sipaudit.settings.declaring import Declarations
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.message import Message
 from sipaudit.sip.parse import parse
@@ -43,13 +46,13 @@ class Progress(Protocol):
 
 
 class SiteKnowledge:
-    """What reconstruction may ask of the site file."""
+    """What reconstruction may ask of what is declared."""
 
-    def __init__(self, site: Site) -> None:
-        self.entries = site.entries
-        self.declare = site.declare
-        self.declares_phone = site.declares_phone
-        self.emergency = frozenset(site.emergency)
+    def __init__(self, declared: Declarations) -> None:
+        self.entries = declared.entries
+        self.declare = declared.declare
+        self.declares_phone = declared.declares_phone
+        self.emergency = frozenset(declared.site.emergency)
 
 
 class Run:
@@ -85,13 +88,14 @@ class Run:
         self.captures = Captures(
             files, engine=job.engine, bpf=job.bpf, keylog=job.keylog, progress=self._advance,
             until=None if brief.end is None else self.span.end,
-            sip_ports={server.port for entry in brief.site.entries.values() for server in entry.servers},
+            sip_ports={server.port for entry in brief.declared.entries.values() for server in entry.servers},
         )
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
-        self.reconstruction = Reconstruction(SiteKnowledge(brief.site), observer=self._observer)
+        self.reconstruction = Reconstruction(SiteKnowledge(brief.declared), observer=self._observer)
         self.naming = Naming([printable(file.path) for file in files], self.server, self._frames)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances)
+        self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
         self.auditor.since, self.auditor.began = self.span.start, first
         self.auditor.loss, self.auditor.steps = self._loss, self._steps
 
@@ -168,7 +172,16 @@ class Run:
         with rare_collections():
             report = build(self.auditor, self.reconstruction.lines, captures, servers, self._events, self.span,
                            min(self._last(), self.span.end))
+        if self._brief.declared.provisioned:
+            report = replace(report, findings=in_order([*self._of_settings(), *report.findings]))
         return self._with_rules_said(report)
+
+    def _of_settings(self) -> list[Finding]:
+        """What is to be said of the provisioning files of the lines that were seen."""
+        shown = [line for line in self.reconstruction.lines.values() if line.last >= self.span.start]
+        issues = [(issue, line.aor) for line in shown for issue in self._brief.declared.issues(
+            line.identity, line.firmware, vouched(line.model, line.firmware))]
+        return issue_findings(issues, self._brief.pack.settings)
 
     def _with_rules_said(self, report: Report) -> Report:
         """The report with what `--rules` and `--suppress` have to say of it."""

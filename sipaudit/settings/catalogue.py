@@ -161,7 +161,18 @@ def in_force(base: LineSettings, over: Sequence[dict[str, Setting]]) -> LineSett
     for layer in over:
         values |= layer
     re_register = values.get("reRegisterOn")
-    if re_register is not None and re_register.value == 1:
-        source = f"{re_register.source or 'default'}: forced by reRegisterOn=1"
-        values["authOptimizedInFailover"] = Setting(1, source, re_register.origin)
+    if re_register is not None:
+        values |= _forced(re_register, values.get("authOptimizedInFailover"))
     return LineSettings(values, base.declared)
+
+
+def _forced(re_register: Setting, own: Setting | None) -> dict[str, Setting]:
+    """reRegisterOn=1 forces authOptimizedInFailover=1 (C4); where it may be 1, so may that."""
+    source = f"{re_register.source or 'default'}: forced by reRegisterOn=1"
+    if re_register.value == 1:
+        return {"authOptimizedInFailover": Setting(1, source, re_register.origin)}
+    if re_register.value is not None or own is None or own.value == 1:
+        return {}
+    if re_register.origin is Origin.AMBIGUOUS and own.value == 0:
+        return {"authOptimizedInFailover": Setting(None, source, Origin.AMBIGUOUS, (0, 1))}
+    return {"authOptimizedInFailover": Setting(None, source, Origin.UNKNOWN)}

@@ -136,23 +136,13 @@ def _read_emergency(reader: Reader, node: Node) -> tuple[str, ...]:
 
 
 def _warnings(file: str, lines: tuple[LineItem, ...]) -> list[str]:
-    """What the file says and this version, or nothing at all, will ever heed."""
+    """What the file says and nothing will ever heed."""
     warnings: list[str] = []
     catch_all: int | None = None
     for index, item in enumerate(lines):
         where = f"{file}:{item.line}: lines[{index}]"
-        if item.config is not None:
-            warnings.append(_config_warning(where, item))
         if catch_all is not None:
             warnings.append(f"{where} is never used: lines[{catch_all}] matches every line before it")
         elif not item.match.globs and item.match.network is None:
             catch_all = index
     return warnings
-
-
-def _config_warning(where: str, item: LineItem) -> str:
-    unknown = "what 'settings:' leaves out counts" if item.block.values else "the settings of its lines count"
-    return (
-        f"{where}: the provisioning files at {item.config!r} are not read by this version; "
-        f"{unknown} as unknown until given under 'settings:' without 'config:'"
-    )

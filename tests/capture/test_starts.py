@@ -34,12 +34,21 @@ def seen(frame: bytes) -> list[tuple[str, str | None, str | None]]:
     return told(Wire().see(frame))
 
 
+OPTIONS = dhcp(1, 1)[:240]
+
+
 @pytest.mark.parametrize(("payload", "kind"), [
-    (dhcp(1, 1), "address"), (dhcp(1, 3), "address"), (dhcp(1, 3, has=PHONE), None),
-    (dhcp(1, 8), None), (dhcp(1, 4), None), (dhcp(1, 1)[:239], None), (dhcp(1, 1)[:236] + b"xxxx", None),
-    (dhcp(1, 1)[:240] + b"\x0c\x05phone\x35\x01\x03\xff", "address"), (dhcp(1, 1)[:240] + b"\x35", None),
-    (dhcp(1, 1)[:240] + bytes(300) + b"\x35\x01\x01", None),
-], ids=["discover", "request", "renewal", "inform", "decline", "short", "bootp", "behind-others", "cut", "endless"])
+    pytest.param(dhcp(1, 1), "address", id="discover"),
+    pytest.param(dhcp(1, 3), "address", id="request"),
+    pytest.param(dhcp(1, 3, has=PHONE), None, id="renewal"),
+    pytest.param(dhcp(1, 8), None, id="inform"),
+    pytest.param(dhcp(1, 1)[:239], None, id="short"),
+    pytest.param(OPTIONS[:236] + b"xxxx", None, id="bootp"),
+    pytest.param(OPTIONS + b"\0\x0c\x05phone\x35\x01\x03\xff", "address", id="behind-others"),
+    pytest.param(b"\1\6" + dhcp(1, 1)[2:], None, id="token-ring"),
+    pytest.param(OPTIONS + b"\x35", None, id="cut"),
+    pytest.param(OPTIONS + bytes(300) + b"\x35\x01\x01", None, id="endless"),
+])
 def test_a_client_without_an_address_asks_for_one(payload: bytes, kind: str | None) -> None:
     assert seen(udp(("0.0.0.0", 68), BROADCAST, payload)) == ([(kind, None, MAC)] if kind else [])
 
@@ -118,7 +127,8 @@ def test_a_file_of_a_start_by_ftp() -> None:
 
 @pytest.mark.parametrize("request_", [
     GET % (b"/index.html", b"x"), b"PUT /0004f2aabbcc.cfg HTTP/1.1\r\n\r\n", b"GET /sip.ld\r\n\r\n",
-    b"GET " + b"/" * 3000, b"RETR \r\n", b"GET  HTTP/1.1\r\n\r\n",
+    b"GET " + b"/" * 3000,
+    b"GET /" + b"a" * 600 + b"/sip.ld HTTP/1.1\r\n\r\n", b"RETR \r\n", b"GET  HTTP/1.1\r\n\r\n",
 ])
 def test_other_requests_are_none(request_: bytes) -> None:
     assert over_tcp(request_) == []

@@ -48,6 +48,7 @@ class Fake:
 class Job:
     paths: tuple[str, ...]
     site: str | None
+    config: tuple[str, ...]
     settings: tuple[str, ...]
     engine: str
     bpf: str | None

@@ -254,3 +254,47 @@ def test_follows_needs_the_next_cseq_of_the_same_call_id() -> None:
     assert isinstance(again, Sent)
     assert other.follows is None
     assert again.follows == desk.of(Answered)[-1].transaction
+
+
+def test_a_jump_in_cseq_tells_since_when_a_packet_is_missing() -> None:
+    desk = Desk()
+    phone = Handset(desk)
+    phone.register(0)
+    phone.register(1000)
+    phone.cseq += 2
+    phone.register(2000)
+    (lost,) = desk.of(Lost)
+    assert (lost.time - START, lost.since) == (2000, START + 1000)
+
+
+def test_lines_may_count_their_registers_under_one_call_id() -> None:
+    desk = Desk()
+    one, two = Handset(desk, "1001", call_id="both"), Handset(desk, "1002", call_id="both")
+    for number, (time, phone) in enumerate([(0, one), (1, two), (100, one), (101, two), (200, two), (201, one)]):
+        phone.register(time, cseq=number + 1)
+    assert not desk.of(Lost)
+    assert [event.fresh for event in desk.of(Sent)] == [True, False, False, False, False, False]
+    one.register(300, cseq=9)
+    (lost,) = desk.of(Lost)
+    assert lost.since == START + 201
+
+
+def test_back_at_an_old_call_id_nobody_knows_when_the_missing_was_sent() -> None:
+    desk = Desk()
+    phone = Handset(desk)
+    phone.register(0, call_id="old", cseq=1)
+    phone.register(100, call_id="new", cseq=1)
+    phone.register(200, call_id="old", cseq=3)
+    (lost,) = desk.of(Lost)
+    assert lost.since == START
+
+
+def test_a_jump_inside_a_call_tells_since_when_too() -> None:
+    desk = Desk()
+    phone = Handset(desk)
+    phone.register(0)
+    phone.hear(11, P, response(200, phone.invite(10)))
+    phone.send(20, P, phone.compose("BYE", "sip:2002@pbx.example.com", call_id="call-1", cseq=3, from_tag="me",
+                                    to_tag="t"))
+    (lost,) = desk.of(Lost)
+    assert lost.since == START + 11

@@ -162,5 +162,10 @@ def test_a_phone_at_another_address_may_have_started() -> None:
     assert boots(desk) == ["possible"]
     assert [phone.host for phone in desk.rec.phones.values()] == [HOST, "10.1.0.77"]
     moved.register(200, S)
+    Handset(desk, at="10.1.0.77:5060", call_id="new", user_agent=AGENT).register(300, S)
     Handset(desk, at="10.1.0.78:5060", call_id="stranger").register(300)
     assert boots(desk) == ["possible"]  # once, and of the one that was known
+    Handset(desk, call_id="back", user_agent=AGENT).register(400, S)
+    assert boots(desk) == ["possible", "possible"]
+    Handset(desk, call_id="again", user_agent=AGENT).register(500, S)
+    assert boots(desk) == ["possible", "possible"]

@@ -13,7 +13,8 @@ from sipaudit.rulebook.pack import load_pack, pack_folder
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.trial import judge_scenario
 
-RULES = {rule.id: rule for rule in load_pack(folder=pack_folder()).rules}
+PACK = load_pack(folder=pack_folder())
+RULES = {rule.id: rule for rule in PACK.rules}  # those of settings have other cases: tests/settings/test_rule_cases.py
 CASES = [
     pytest.param(rule, case, id=f"{rule.id}: {case['case']}")
     for rule in RULES.values()
@@ -36,7 +37,7 @@ def test_each_rule_has_a_firing_and_a_silent_case(rule: Rule) -> None:
     assert False in fires
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+@pytest.mark.parametrize("rule", [*PACK.rules, *PACK.settings], ids=lambda rule: rule.id)
 def test_each_rule_is_documented_for_a_tired_engineer(rule: Rule) -> None:
     assert all(len(text) > 60 for text in rule.documentation.values())
 

@@ -62,8 +62,9 @@ def _unseen_binding(case: Case) -> Ground:
     binding = case.line.binding(case.request.server)
     if case.profile.lossy and (binding is None or binding.refused is None):
         return Ground(reason=Reason.LOSS_NEARBY)
-    doubt = case.now - case.profile.covered_from < _longest_expiry(case) or _left_unseen(case)
-    assumptions = (Assumption.NO_EARLIER_STAY,) if doubt else ()
+    hidden = case.now - case.profile.covered_from < _longest_expiry(case) or _left_unseen(case)
+    booted = case.phone.started >= case.profile.covered_from  # that left no binding anywhere
+    assumptions = (Assumption.NO_EARLIER_STAY,) if hidden and not booted else ()
     return Ground(assumptions=assumptions, facts={"registered": "never"})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sipaudit.model.absorb import DIALOG_INITIATING, KEEPALIVES
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
 from sipaudit.model.settings import Regime
+from sipaudit.model.values import Reason
 
 NEVER_GATED = KEEPALIVES | {"REGISTER", "CANCEL", "ACK"}
 
@@ -71,4 +72,7 @@ def of_no_call(case: Case) -> Ground:
 
 def registration_required(case: Case) -> Ground:
     """register=0: the line registers nowhere, so nothing is held back."""
-    return holds_if(case.profile.settings.number("register") != 0)
+    settings = case.profile.settings
+    if settings.can_be("register", 0) and settings.number("register") is None:
+        return Ground(reason=Reason.SETTINGS_UNKNOWN)
+    return holds_if(settings.number("register") != 0)

@@ -27,7 +27,7 @@ def judgeable_by_anyone(case: Case) -> Ground:
         return Ground(reason=Reason.IDENTITY_UNSURE)
     if profile.encrypted:
         return Ground(reason=Reason.ENCRYPTED)
-    if profile.settings.number("concurrentRegistration") == 1:
+    if profile.settings.can_be("concurrentRegistration", 1):
         return Ground(reason=Reason.CONCURRENT_REGISTRATION)
     return Ground(assumptions=tuple(_doubts(case)))
 

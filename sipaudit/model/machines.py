@@ -1,0 +1,57 @@
+"""The small machines of which a line's state is made, by name: a registration at one server, and the mark of R2.
+
+The state itself holds packets (`state.Binding`, `state.FailedMark`); these names
+are what it amounts to at a moment (reference-model.md 1, *registered*, *failed*).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sipaudit.model.state import Binding, FailedMark
+
+TRY_LASTS = 32.0    # seconds after which a try without answer has failed (64*T1)
+
+
+class Registration(StrEnum):
+    """registered(server): `pending` covers a challenge, `valid` a refresh under way."""
+
+    UNKNOWN = "unknown"
+    NONE = "none"
+    PENDING = "pending"
+    VALID = "valid"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+    INVALIDATED = "invalidated"
+
+
+class Failed(StrEnum):
+    """What a server is to the line under R2 (F9)."""
+
+    NO = "not failed"
+    FAILED = "failed"
+    TRIED = "being tried"
+    OPEN = "tried in vain"
+
+
+def registration(binding: Binding | None, now: float, *, invalidates: bool) -> Registration:
+    """What the line holds at a server at `now` (seconds since the epoch); `invalidates` in R2 and R3 (F8)."""
+    if binding is None:
+        return Registration.UNKNOWN
+    if binding.granted is None:
+        if binding.register is not None and binding.register.expires != 0:
+            return Registration.PENDING
+        return Registration.REFUSED if binding.refused is not None else Registration.NONE
+    if binding.left is not None and invalidates:
+        return Registration.INVALIDATED
+    return Registration.VALID if binding.until > now else Registration.EXPIRED
+
+
+def failed(mark: FailedMark | None, now: float) -> Failed:
+    """What the server is for the line at `now` (seconds since the epoch)."""
+    if mark is None:
+        return Failed.NO
+    if mark.tried is None:
+        return Failed.FAILED
+    over = mark.refused is not None or now - mark.tried.time > TRY_LASTS
+    return Failed.OPEN if over else Failed.TRIED

@@ -1,0 +1,137 @@
+"""Provisioning files for a person: the issues that `config check` found, the settings that `config show` explains."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+
+import msgspec
+from msgspec import Struct
+
+from sipaudit import __version__
+from sipaudit.model.values import Finding, Place, Severity
+from sipaudit.report.screen import STYLES, Screen
+from sipaudit.safe_text import safe_text
+
+SCHEMA = "sipaudit.config/1"
+FINDINGS_SHOWN = 500
+
+
+class ShownSetting(Struct, frozen=True):
+    """One setting in force; `meaning` in plain words, `origin` explicit|inherited|default|unknown|ambiguous."""
+
+    name: str
+    value: int | str | None
+    origin: str
+    source: str | None
+    meaning: str
+
+
+class ShownServer(Struct, frozen=True):
+    """One server entry of a line. `addresses` is empty where only DNS or the site file can tell them."""
+
+    name: str | None
+    proxy: bool
+    addresses: list[str]
+    dns_ttl: int | None
+    regime: str | None
+    mode: str | None
+    settings: list[ShownSetting]
+    predictions: list[str]
+
+
+class ShownLine(Struct, frozen=True):
+    """One line of one phone; `models` where the files differ by model, the models that this is for."""
+
+    mac: str | None
+    line: str
+    models: list[str]
+    servers: list[ShownServer]
+
+
+class Checked(Struct, frozen=True):
+    """What `config check` found, and in how much."""
+
+    schema: str
+    generator: str
+    phones: int
+    lines: int
+    findings: list[Finding]
+
+
+def checked(phones: int, lines: int, findings: list[Finding]) -> Checked:
+    return Checked(SCHEMA, f"sipaudit {__version__}", phones, lines, findings)
+
+
+def to_json(value: Checked | list[ShownLine]) -> bytes:
+    """One indented JSON document."""
+    shown = value if isinstance(value, Checked) else {
+        "schema": SCHEMA, "generator": f"sipaudit {__version__}", "lines": value}
+    return msgspec.json.format(msgspec.json.encode(shown), indent=1) + b"\n"
+
+
+def render_check(found: Checked, width: int, color: bool) -> str:
+    """The issues, worst first, each with the place where it stands."""
+    screen = Screen(width, color)
+    screen.say(f"{_count(found.lines, 'line')} of {_count(found.phones, 'phone')}. {_verdict(found.findings)}")
+    worst = sorted(found.findings, key=lambda finding: -finding.severity.rank)
+    for finding in worst[:FINDINGS_SHOWN]:
+        _issue(screen, finding)
+    if len(worst) > FINDINGS_SHOWN:
+        screen.say(f"{len(worst) - FINDINGS_SHOWN} more: see --format json.")
+    return screen.text()
+
+
+def _verdict(findings: Sequence[Finding]) -> str:
+    counted = Counter(finding.severity for finding in findings if finding.suppressed is None)
+    if not counted:
+        return "Nothing to say against them."
+    kinds = [_count(counted[severity], str(severity)) if severity is not Severity.INFO
+             else f"{counted[severity]} info" for severity in reversed(Severity) if counted[severity]]
+    return ", ".join(kinds) + "."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _issue(screen: Screen, finding: Finding) -> None:
+    places = [proof for proof in finding.evidence if isinstance(proof, Place)]
+    mark = "" if finding.suppressed is None else f" (suppressed: {finding.suppressed})"
+    screen.say("")
+    screen.say(f"{places[0].file}:{places[0].line}  {finding.severity}  {finding.rule}{mark}",
+               style=STYLES[finding.severity])
+    screen.say(f"expected: {finding.expected}", indent=4)
+    screen.say(f"observed: {finding.observed}", indent=4)
+    for place in places[1:]:
+        screen.say(f"see also: {place.file}:{place.line} {place.summary}", indent=4)
+    lines = finding.facts.get("lines")
+    if finding.line:
+        others = f" and {lines - 1} more" if isinstance(lines, int) and lines > 1 else ""
+        screen.say(f"line:     {finding.line}{others}", indent=4)
+
+
+def render_show(lines: Sequence[ShownLine], width: int, color: bool) -> str:
+    """Every line with its servers: what is in force, where it comes from, what it does, what it predicts."""
+    screen = Screen(width, color)
+    for (mac, models, servers), alike in groupby(lines, key=lambda line: (line.mac, line.models, line.servers)):
+        phone = f"phone {mac}" if mac else "any phone"
+        names = ", ".join(line.line for line in alike) or "All lines"
+        screen.title(safe_text(f"{names} ({phone}{', as ' if models else ''}{' or '.join(models)})"))
+        for server in servers:
+            _server(screen, server)
+    return screen.text()
+
+
+def _server(screen: Screen, server: ShownServer) -> None:
+    kind = "Outbound proxy" if server.proxy else "Server"
+    addresses = ", ".join(server.addresses) or "addresses by DNS"
+    ttl = f", TTL {server.dns_ttl} s" if server.dns_ttl is not None else ""
+    screen.say(f"{kind} {server.name or 'not known'}: {addresses}{ttl}. "
+               f"Regime {server.regime or 'not known'}, failback mode {server.mode or 'not known'}.")
+    rows = [(one.name, one.value, one.origin, one.meaning or None, one.source) for one in server.settings]
+    screen.table(("setting", "value", "origin", "what it does", "source"), rows)
+    screen.say("If the first server fails:")
+    for sentence in server.predictions:
+        screen.say(sentence, indent=2)

@@ -1,0 +1,134 @@
+"""What is declared of each line, from the command line, the site file and provisioning files together.
+
+For each suffix by itself: `--set` over `lines[].settings` over `lines[].config`
+over `--config` over the default (contract.md 2).  Any declared block gives the
+suffixes that none of them names their defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
+
+from sipaudit.errors import InputError, InputErrors
+from sipaudit.model.settings import Declaration, LineIdentity, LineSettings, Origin, ServerEntry, Setting
+from sipaudit.settings.catalogue import declared_block, in_force
+from sipaudit.settings.firmware import firmware_issues
+from sipaudit.settings.issues import SettingIssue
+from sipaudit.settings.lines import LineItem
+from sipaudit.settings.match import LineMatch
+from sipaudit.settings.polycom.line import LineBlock, ServerBlock
+from sipaudit.settings.provisioning import Found, Provisioning, distinct
+from sipaudit.settings.site import Site
+
+Stated = Mapping[str, Setting]
+
+
+class Declarations:
+    """All that is declared. `entries` are the site file's and those that provisioning files tell in full.
+
+    Making one reads the provisioning files of `config` (`--config`) and of the site file; raises InputErrors.
+    """
+
+    def __init__(self, site: Site, config: Sequence[str] = (), overrides: Stated | None = None) -> None:
+        self._overrides = dict(overrides or {})
+        self.site = site.override(self._overrides)
+        self._common, self._of_item = _read(site, config)
+        self.provisioned = self._common is not None or bool(self._of_item)
+        self._names: dict[tuple[str, ServerEntry], str] = {}
+        self.entries: dict[str, ServerEntry] = dict(site.entries)
+        for provisioning in {id(one): one for one in (self._common, *self._of_item.values()) if one}.values():
+            for _, block in provisioning.lines():
+                for server in block.servers:
+                    self._entry(server)
+
+    def declares_phone(self, address: str, mac: str | None) -> bool:
+        """Whether the site file says that this source is a phone."""
+        return self.site.declares_phone(address, mac)
+
+    def declare(self, identity: LineIdentity) -> Declaration:
+        """What is declared of a line."""
+        place = self.site.finder.first(identity)
+        own, common = self._found(place, identity)
+        if own is None and common is None:
+            return self.site.undeclared if place is None else self.site.lines[place].declaration
+        item = LineItem(LineMatch()) if place is None else self.site.lines[place]
+        return self._declaration(item, [found.block for found in (common, own) if found is not None])
+
+    def issues(self, identity: LineIdentity, firmware: str | None, vouched: bool) -> tuple[SettingIssue, ...]:
+        """What is to be said of the provisioning files that speak of a line, for a phone with this firmware; `vouched`
+        whether the advisory names it and the model (C9)."""
+        place = self.site.finder.first(identity)
+        issues: list[SettingIssue] = []
+        for found, provisioning in zip(self._found(place, identity), (self._of_item.get(place), self._common),
+                                       strict=True):
+            if found is not None and provisioning is not None:
+                issues += provisioning.issues_of(found)
+                issues += firmware_issues(found.block, identity.model, firmware, vouched)
+        return distinct(issues)
+
+    def _found(self, place: int | None, identity: LineIdentity) -> tuple[Found | None, Found | None]:
+        """The line in the files of its own item, and in those of `--config`."""
+        own = self._of_item.get(place)
+        return (own.find(identity) if own else None, self._common.find(identity) if self._common else None)
+
+    def _declaration(self, item: LineItem, blocks: Sequence[LineBlock]) -> Declaration:
+        """The item's declaration over its blocks, the one that counts most last."""
+        main = blocks[-1]
+        names = item.entries or self._entries_of(main)
+        keys = list(names) or [server.host.name for server in main.servers if server.host is not None]
+        settings = {"": self._settings(item, [block.common for block in blocks], "")}
+        for index, key in enumerate(keys):
+            settings.setdefault(key, self._settings(item, [block.settings_at(index) for block in blocks], key))
+        return replace(item.declaration, entries=tuple(names), settings=settings)
+
+    def _settings(self, item: LineItem, blocks: Sequence[Stated], entry: str) -> LineSettings:
+        stated: dict[str, Setting] = {}
+        for layer in (*blocks, item.block.values):
+            stated |= {name: one for name, one in layer.items() if one.origin is not Origin.DEFAULT}
+        return in_force(declared_block(stated), [item.per_entry.get(entry, {}), self._overrides])
+
+    def _entries_of(self, block: LineBlock) -> tuple[str, ...]:
+        """The entries of a line's servers; none where the addresses of one are not known: then DNS may tell."""
+        names = [self._entry(server) for server in block.servers]
+        return tuple(dict.fromkeys(name for name in names if name)) if all(names) else ()
+
+    def _entry(self, server: ServerBlock) -> str | None:
+        """The name of a server's entry: the site file's of that name, else its own, told apart from another list that
+        goes by the same name."""
+        if server.host is None:
+            return None
+        for name in (server.host.label, server.host.name):
+            if name in self.site.entries:
+                return name
+        return None if server.entry is None else self._named(server.entry)
+
+    def _named(self, entry: ServerEntry) -> str:
+        known = self._names.get((entry.name, entry))
+        if known is not None:
+            return known
+        name, number = entry.name, 1
+        while name in self.entries:
+            number += 1
+            name = f"{entry.name} ({number})"
+        self._names[entry.name, entry] = name
+        self.entries[name] = replace(entry, name=name)
+        return name
+
+
+def _read(site: Site, config: Sequence[str]) -> tuple[Provisioning | None, dict[int | None, Provisioning]]:
+    """The provisioning of `--config`, and that of each item that names one; files that several name are read once."""
+    paths: dict[int | None, tuple[str, ...]] = {None: tuple(config)} if config else {}
+    paths |= {place: (item.config,) for place, item in enumerate(site.lines) if item.config is not None}
+    read: dict[tuple[str, ...], Provisioning] = {}
+    errors: list[InputError] = []
+    for each in dict.fromkeys(paths.values()):
+        try:
+            read[each] = Provisioning(each)
+        except InputErrors as error:
+            errors += error.errors
+    if errors:
+        raise InputErrors(errors)
+    found = {place: read[each] for place, each in paths.items()}
+    return found.pop(None, None), found

@@ -1,0 +1,1 @@
+"""Polycom provisioning: which files a phone reads, what each parameter in them is, and what of it holds for a line."""

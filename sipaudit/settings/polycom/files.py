@@ -1,0 +1,125 @@
+"""Provisioning files read one by one, each once however many phones share it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from sipaudit.errors import InputError, InputErrors
+from sipaudit.settings import yealink
+from sipaudit.settings.issues import SettingIssue, Statement
+from sipaudit.settings.polycom.parameters import LIST_NAMES, LISTS, meant, parameter_type
+from sipaudit.settings.polycom.xml import MAX_BYTES, Attribute, as_text, read_attributes
+from sipaudit.yamlfile.problems import Problems
+
+CLAMPED = range(1, 60)  # seconds of failBack.timeout that act as 60 (C6)
+MOST_LISTS = 200         # of one master file: there are fewer models of phone
+_PER_MODEL = "APPLICATION_"
+
+
+class ConfigFile(Struct, frozen=True):
+    """One file. `statements` are the first of each parameter that has a value (C3); `lists` what a master file says
+    of other files, by attribute; `issues` what is wrong with the file for whatever phone reads it."""
+
+    path: str
+    statements: dict[str, Statement] = {}
+    lists: dict[str, Statement] = {}
+    issues: tuple[SettingIssue, ...] = ()
+    yealink: bool = False
+
+    @property
+    def is_master(self) -> bool:
+        return any(name.startswith("CONFIG_FILES") for name in self.lists)
+
+
+class FileReader:
+    """Reads files and remembers them. What cannot be read is gathered in `errors`, an empty file in its place."""
+
+    def __init__(self) -> None:
+        self._files: dict[tuple[str, str], ConfigFile] = {}
+        self.errors: list[InputError] = []
+
+    def read(self, path: Path, layer: str = "") -> ConfigFile:
+        """The file at `path`; `layer` is what its statements say of how it is read."""
+        key = str(path), layer
+        if key not in self._files:
+            try:
+                self._files[key] = _read(path, layer)
+            except InputErrors as error:
+                self.errors += error.errors
+                self._files[key] = ConfigFile(str(path))
+        return self._files[key]
+
+
+def _read(path: Path, layer: str) -> ConfigFile:
+    problems = Problems(str(path))
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        problems.stop(None, f"cannot be read: {(error.strerror or 'unreadable').lower()}", "check its permissions")
+    if len(data) > MAX_BYTES:
+        problems.stop(None, f"larger than {MAX_BYTES >> 20} MB", "a provisioning file is far smaller: is this one?")
+    text = as_text(data, problems)
+    if text.lstrip()[:1] == "<":
+        return _polycom(str(path), read_attributes(text, problems), layer, problems)
+    return _yealink(str(path), text, layer, problems)
+
+
+def _polycom(path: str, attributes: list[Attribute], layer: str, problems: Problems) -> ConfigFile:
+    statements: dict[str, Statement] = {}
+    lists: dict[str, Statement] = {}
+    issues: list[SettingIssue] = []
+    for attribute in attributes:
+        text, name = attribute.value.strip(), attribute.name
+        if LIST_NAMES.fullmatch(name):
+            name = _list_name(attribute)
+            if len(lists) > MOST_LISTS:
+                problems.stop(attribute.line, f"more than {MOST_LISTS} lists of files", "is this a master file?")
+            lists.setdefault(name, Statement(name, text, path, attribute.line, attribute.name))
+        elif text:  # an empty attribute is an unset one (C3)
+            _take(Statement(name, text, path, attribute.line, name, layer), statements, issues)
+    return ConfigFile(path, statements, lists, tuple(issues))
+
+
+def _list_name(attribute: Attribute) -> str:
+    """`CONFIG_FILES_SPIP650`, also where the model is said by the element: `<APPLICATION_SPIP650 CONFIG_FILES=...>`."""
+    kind = next(kind for kind in LISTS if attribute.name.startswith(kind))
+    model = attribute.name.removeprefix(kind)
+    if not model and attribute.element.startswith(_PER_MODEL):
+        model = attribute.element.removeprefix(_PER_MODEL)
+    return f"{kind}_{bare_model(model)}" if model else kind
+
+
+def bare_model(text: str) -> str:
+    """`VVX500`, as these names have a model, however it is written (`VVX_500` in a User-Agent)."""
+    return text.replace("_", "").upper()
+
+
+def _yealink(path: str, text: str, layer: str, problems: Problems) -> ConfigFile:
+    statements: dict[str, Statement] = {}
+    issues: list[SettingIssue] = []
+    for statement in yealink.read_statements(path, text, layer, problems):
+        _take(statement, statements, issues)
+    return ConfigFile(path, statements, {}, tuple(issues), yealink=True)
+
+
+def _take(one: Statement, statements: dict[str, Statement], issues: list[SettingIssue]) -> None:
+    """The first statement of a parameter counts; what is wrong with it is wrong for every phone."""
+    kind = parameter_type(one.name)
+    if kind is None:
+        name = meant(one.name)
+        if name is not None:
+            issues.append(SettingIssue("config-unknown-parameter", (one,), {"nearest": name}))
+        return
+    first = statements.setdefault(one.name, one)
+    if first is not one:
+        if first.text != one.text:
+            issues.append(SettingIssue("config-shadowed", (one, first), {"other": first.said}))
+        return
+    value = kind.read(one.text)
+    if value is None:
+        issues.append(SettingIssue("config-invalid-value", (one,), {"expected": kind.advice(one.text)}))
+    elif one.name.endswith("failBack.timeout") and value in CLAMPED:
+        issues.append(SettingIssue("config-timeout-clamped", (one,)))

@@ -1,0 +1,80 @@
+"""Rules made for a story, and the pieces that stories share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sipaudit.model.events import Sent
+from sipaudit.model.observations import Fact, Observation, Verdict
+from sipaudit.model.settings import LineSettings
+from sipaudit.model.values import Finding, Frame
+from sipaudit.rulebook.faults import Faults
+from sipaudit.rulebook.pack import load_pack, pack_folder
+from sipaudit.rulebook.rules import Rule
+
+PREMATURE = next(pack_folder().rglob("premature-failback.yaml"))
+RULE = """\
+id: {name}
+title: The line did what it must not
+severity: info
+{more}
+basis: [B4]
+on: {{expectation: {takes}, verdict: [early, forbidden]}}
+message:
+  - expected: not {{server}}
+    observed: "{{method}} to {{server}}, {{working}} works, {{skipped}} passed over"
+documentation:
+  what: what
+  why: why
+  false_positives: none
+  misses: none
+  fix: fix
+"""
+
+
+NOTHING_KNOWN = LineSettings()
+
+
+def rule_text(name: str = "mine", takes: str = "failback-before-due", more: str = "") -> str:
+    return RULE.format(name=name, takes=takes, more=more)
+
+
+def rules(tmp_path: Path, *texts: str) -> dict[str, Rule]:
+    """The rules of these texts, by id, as --rules would read them."""
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.yaml").write_text(text)
+    return {rule.id: rule for rule in load_pack([tmp_path]).rules}
+
+
+@dataclass(frozen=True)
+class Who:
+    """Whose step it is."""
+
+    line: str = "sip:1001@example.com"
+    phone: str = "10.1.0.5:5060"
+    entry: str | None = "sbc"
+    settings: LineSettings = NOTHING_KNOWN
+
+    def server(self, key: str) -> str:
+        return key.replace(":5060", "/udp")
+
+    def frame(self, event: object) -> Frame:
+        return Frame("a.pcap", event.frame, event.time, "INVITE")  # type: ignore[attr-defined]
+
+
+def seen(time: float, expectation: str = "failback-before-due", verdict: Verdict = Verdict.EARLY, **facts: Fact
+         ) -> Observation:
+    """A request that breaks an expectation."""
+    event = Sent(time, 0, int(time * 10), 0, 0, "P:5060", "INVITE", int(time * 10))
+    return Observation(expectation, "B4", verdict, event, "P:5060", facts=facts)
+
+
+def found(faults: Faults) -> list[tuple[float | None, str, str, list[str]]]:
+    """(time, rule, severity, also) of each finding."""
+    return [(one.time, one.rule, one.severity.value, one.also) for one in faults.findings()]
+
+
+def only(faults: Faults) -> Finding:
+    (finding,) = faults.findings()
+    return finding

@@ -1,0 +1,112 @@
+"""Everything that a report or a provisioning file may name is explained."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from sipaudit.errors import InputError
+from sipaudit.model.settings import Mode, Regime
+from sipaudit.model.values import Assumption, Reason, Severity
+from sipaudit.rulebook.facts import SETTINGS as IN_TEXTS
+from sipaudit.rulebook.pack import load_pack
+from sipaudit.rulebook.terms import Glossary, Term, load_terms, pack_terms
+from sipaudit.settings.catalogue import DNS_CACHE, SETTINGS
+
+PACK = load_pack()
+TERMS = load_terms()
+GLOSSARY = Glossary((*pack_terms(PACK), *TERMS))
+# The ids are stable (reference-model.md 5), so a text may name a rule before it is there.
+RULE_IDS = {
+    "signalling-to-unregistered-server", "registration-without-expiry", "signalling-after-expiry",
+    "deregistration-at-failover", "unexpected-re-registration", "signalling-to-failed-server",
+    "accepted-from-failed-server", "failover-without-failure", "failover-skipped-server", "failover-missing",
+    "premature-failback", "overdue-failback", "failback-during-call", "failback-without-registration",
+    "failback-probe-registration", "failback-retried-too-often", "primary-not-tried-first", "secondary-abandoned",
+    "credentials-to-wrong-server", "flapping",
+}
+REQUIREMENTS = [f"{letter}{number}" for letter, most in (("C", 10), ("F", 13), ("B", 8))
+                for number in range(1, most + 1)]
+CODES = [
+    *map(str, (100, 180, 181, 182, 183, 200, 202, 301, 302, 305, 400, 401, 403, 404, 407, 408, 420, 421, 422, 423)),
+    *map(str, (480, 481, 482, 483, 484, 486, 487, 488, 489, 491, 500, 501, 502, 503, 504, 513, 580, 600, 603)),
+    "604", "606", "1xx", "2xx", "3xx", "4xx", "5xx", "6xx",
+]
+WORDS = [
+    "AOR", "binding", "Contact", "failover", "fallback", "failback", "try", "regime", "T0", "grace", "primary",
+    "secondary", "working server", "server entry", "move", "dialog", "transaction", "branch", "retransmission", "idle",
+    "boot", "TTL", "SRV", "tolerance", "severity",
+]
+
+
+@pytest.mark.parametrize("name", [
+    *SETTINGS, *(f"dns.cache.{kind}" for kind in DNS_CACHE), *REQUIREMENTS, *Regime, *Mode, *Reason, *Assumption,
+    *Severity, *CODES, *WORDS,
+    *(rule.id for rule in (*PACK.rules, *PACK.settings)), *(kind.id for kind in PACK.incidents),
+], ids=str)
+def test_is_explained(name: str) -> None:
+    assert all(len(term.says) > 15 and len(term.title) > 5 for term in GLOSSARY.find(name))
+
+
+def test_texts_of_rules_may_name_every_setting() -> None:
+    assert set(SETTINGS) == IN_TEXTS
+
+
+@pytest.mark.parametrize("term", TERMS, ids=lambda term: term.name)
+def test_related_terms_exist(term: Term) -> None:
+    for name in set(term.see) - RULE_IDS:
+        assert GLOSSARY.find(name)
+
+
+def test_related_terms_that_are_not_known_here_are_not_named() -> None:
+    glossary = Glossary([Term("F6", "requirement", "t", "s", see=("F7", "R1")), Term("R1", "requirement", "t", "s")])
+    (term,) = glossary.find("F6")
+    assert term.see == ("R1",)
+
+
+def test_a_rule_explains_itself_with_what_to_do() -> None:
+    (term,) = GLOSSARY.find("premature-failback")
+    assert term.kind == "rule, error"
+    assert "When it may be wrong: " in term.says
+    assert term.do.startswith("Compare failBack.mode")
+
+
+def test_an_incident_kind_says_its_thresholds() -> None:
+    (term,) = GLOSSARY.find("overload")
+    assert "5 or more responses 503 within 10 s" in term.says
+
+
+@pytest.mark.parametrize(("typed", "name"), [
+    ("f6", "F6"), ("  server   ENTRY ", "server entry"), ("server-entry", "server entry"), ("refresh", "renewal"),
+    ("503 Service Unavailable", "503"), ("499", "4xx"), ("699 Odd", "6xx"),
+    ("reg.1.server.2.failOver.failBack.timeout", "failBack.timeout"),
+    ("voIpProt.SIP.outboundProxy.failOver.reRegisterOn", "reRegisterOn"),
+    ("reg.1.server.1.expires.overlap", "expires.overlap"), ("reg.3.server.1.address", "address"),
+    ("reg.3.outboundProxy.address", "outboundProxy.address"),
+])
+def test_names_are_found_as_people_type_them(typed: str, name: str) -> None:
+    assert [term.name for term in GLOSSARY.find(typed)] == [name]
+
+
+def test_a_word_with_two_meanings_has_both_explained() -> None:
+    assert {term.kind for term in GLOSSARY.find("register")} == {"setting", "term"}
+
+
+@pytest.mark.parametrize(("typed", "said"), [
+    ("premature-failbak", "did you mean 'premature-failback'?"), ("failbck", "did you mean 'failback'?"),
+    ("xyzzy", "`sipaudit explain` alone lists"), ("", "`sipaudit explain` alone lists"),
+    ("799", "`sipaudit explain` alone lists"), ("x" * 10_000, "`sipaudit explain` alone lists"),
+])
+def test_an_unknown_word_gets_the_nearest(typed: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        GLOSSARY.find(typed)
+    assert said in str(caught.value)
+
+
+def test_no_term_is_explained_twice() -> None:
+    names = [term.name for term in TERMS]
+    assert len(names) == len(set(names))
+    spellings = list(itertools.chain.from_iterable(term.also for term in TERMS))
+    assert len(spellings) == len(set(spellings))
+    assert not set(spellings) & set(names)

@@ -1,0 +1,68 @@
+"""Packets that must have existed though the capture lacks them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.stories import Court, P, Packet, S
+from tests.traps.ground import UNREGISTERED, gated_regime, handset, minute, moved, returns
+
+Choice = Callable[[Packet], bool]
+ANSWERS = ("401 REGISTER", "200 REGISTER")
+
+
+def at_s(*whats: str) -> Choice:
+    """These packets of the registration at S, between 305 and 306."""
+    return lambda packet: packet.what in whats and S in (packet.source, packet.destination) \
+        and 305 < packet.time < 306
+
+
+def accused(said: list[str]) -> list[str]:
+    return [one for one in said if not one.startswith("?")]
+
+
+@gated_regime
+@pytest.mark.parametrize("missing", [("200 REGISTER",), ANSWERS, ("REGISTER", *ANSWERS)],
+                         ids=["200", "answers", "registration"])
+def test_a_registration_that_the_next_one_shows_to_be_missing(
+    court: Court, regime: str, missing: tuple[str, ...],
+) -> None:
+    phone = moved(regime)
+    phone.register(340, S)
+    returns(phone, regime)
+    found = accused(court(phone.story.without(at_s(*missing)), minute(regime)))
+    assert [one for one in found if "certain" in one] == []
+
+
+@gated_regime
+def test_and_one_hours_later(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    phone.call(500, P)
+    phone.register(3800, P)
+    found = accused(court(phone.story.without(at_s("REGISTER", *ANSWERS)), minute(regime)))
+    assert [one for one in found if "certain" in one and UNREGISTERED in one] == []
+
+
+@gated_regime
+def test_a_call_through_the_server_whose_200_is_missing(court: Court, regime: str) -> None:
+    """S calls the phone at its Contact: it must have granted what the phone asked for."""
+    phone = moved(regime)
+    phone.story.packets = [packet for packet in phone.story.packets if packet.time < 305.513]
+    invite = phone.called(320, S, "INVITE", call_id="in@far")
+    phone.replies(320.1, invite, 180)
+    phone.call(322, S, 5.0)
+    found = accused(court(phone.story.without(at_s("200 REGISTER")), minute(regime)))
+    assert [one for one in found if "certain" in one] == []
+
+
+@gated_regime
+def test_what_never_was_is_not_missed(court: Court, regime: str) -> None:
+    """The control: the same story, by a phone that did not register at S at all."""
+    phone = handset()
+    phone.fail_over(300, registers=False)
+    phone.call(500, P)
+    phone.register(3800, P)
+    found = accused(court(phone.story, minute(regime)))
+    assert [one for one in found if "certain" in one and UNREGISTERED in one] != []

@@ -1,0 +1,145 @@
+"""Starts, polls and other addresses: what forgets a phone's past, and what only looks like it."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipaudit.capture.write import Endpoint
+from tests.stories import VVX, Court, Handset, P, S, Story
+from tests.traps.ground import EARLY, PREMATURE, UNREGISTERED, any_regime, gated_regime, handset, minute, moved, returns
+from tests.wire_beside import BROADCAST, DHCP_SERVER, MAC, TFTP_SERVER, dhcp, tftp
+
+AGENT = f"{VVX}_{MAC}"
+ELSEWHERE: Endpoint = ("10.1.0.77", 5060)
+MASTER = tftp("000000000000.cfg")
+
+
+def fetches(story: Story, time: float, place: Endpoint) -> None:
+    story.udp(time, (place[0], 40_002), TFTP_SERVER, MASTER)
+
+
+def asks_for_address(story: Story, time: float, place: Endpoint) -> None:
+    story.udp(time, ("0.0.0.0", 68), BROADCAST, dhcp(1, 1))
+    story.udp(time + 0.1, DHCP_SERVER, (place[0], 68), dhcp(2, 5, given=place[0]))
+
+
+def accused(said: list[str]) -> list[str]:
+    return [one for one in said if not one.startswith("?")]
+
+
+# -- starts
+
+@any_regime
+def test_a_phone_that_starts_anew_goes_to_the_head_at_once(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    asks_for_address(phone.story, 311, phone.place)
+    fetches(phone.story, 313, phone.place)
+    phone.register(EARLY, P, call_id="after-the-start")
+    phone.call(EARLY + 1, P)
+    assert court(phone.story, minute(regime)) == []
+
+
+@any_regime
+def test_and_is_judged_by_what_it_does_from_then_on(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    asks_for_address(phone.story, 311, phone.place)
+    fetches(phone.story, 313, phone.place)
+    phone.register(EARLY, P, call_id="after-the-start")
+    later = phone.fail_over(500, registers=regime != "R0")
+    returns(phone, regime, later + 20)
+    assert [one.split()[1] for one in accused(court(phone.story, minute(regime)))] == [PREMATURE]
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_a_poll_of_the_files_excuses_nothing(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    fetches(phone.story, 313, phone.place)
+    returns(phone, regime, EARLY)
+    assert [one.split()[1] for one in accused(court(phone.story, minute(regime)))] == [PREMATURE]
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_a_poll_before_a_return_under_a_new_call_id_leaves_it_open(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    fetches(phone.story, 313, phone.place)
+    phone.registration = "new-at-each-server"
+    returns(phone, regime, EARLY)
+    assert court(phone.story, minute(regime)) == [f"? {PREMATURE} possible-boot"]
+
+
+@gated_regime
+def test_a_cable_that_was_out_is_no_start(court: Court, regime: str) -> None:
+    """The phone asks for its address anew, and goes on with its old Call-ID: what it registered stands."""
+    phone = handset()
+    phone.register(100, S)
+    phone.register(103, P)
+    asks_for_address(phone.story, 200, phone.place)
+    phone.register(230, P)
+    done = phone.silence(300, P)
+    phone.call(done, S, 5.0)
+    assert accused(court(phone.story, minute(regime))) == []
+
+
+# -- another address
+
+@any_regime
+@pytest.mark.parametrize("to", [P, S], ids=["head", "stays"])
+@pytest.mark.parametrize("agent", [AGENT, VVX], ids=["known-by-mac", "unknown"])
+@pytest.mark.parametrize("lease", [True, False])
+def test_a_phone_that_gets_another_address(
+    court: Court, regime: str, to: Endpoint, agent: str, lease: bool,
+) -> None:
+    """Moved to S, it comes back early, after its address changed."""
+    phone = moved(regime, agent=agent)
+    if lease:
+        asks_for_address(phone.story, 320, ELSEWHERE)
+    other = Handset(phone.story, place=ELSEWHERE, agent=agent)
+    other.register(325, to)
+    other.call(327, to, 3.0)
+    returns(other, regime, EARLY)
+    assert accused(court(phone.story, minute(regime))) == []
+
+
+@any_regime
+def test_what_it_registered_from_its_old_address_may_still_stand(court: Court, regime: str) -> None:
+    """R1: a phone calls at once where it is registered, and so it is from before at S."""
+    phone = moved(regime, agent=AGENT)
+    returns(phone, regime)
+    other = Handset(phone.story, place=ELSEWHERE, agent=AGENT)
+    other.register(400, P)
+    done = other.silence(450, P)
+    other.call(done, S, 5.0)
+    found = accused(court(phone.story, minute(regime)))
+    assert [one for one in found if "certain" in one] == []
+
+
+@any_regime
+def test_a_phone_that_comes_back_to_its_old_address(court: Court, regime: str) -> None:
+    """What it did elsewhere meanwhile is not what it did here."""
+    phone = moved(regime, agent=AGENT)
+    other = Handset(phone.story, place=ELSEWHERE, agent=AGENT)
+    other.register(320, S)
+    phone.register(341, S, call_id="back-again")
+    returns(phone, regime, 343)
+    assert accused(court(phone.story, minute(regime))) == []
+
+
+@gated_regime
+def test_and_what_it_registered_there_may_stand(court: Court, regime: str) -> None:
+    phone = handset(agent=AGENT)
+    Handset(phone.story, place=ELSEWHERE, agent=AGENT).register(100, S)
+    phone.register(200, P, call_id="back-again")
+    done = phone.silence(300, P)
+    phone.call(done, S, 5.0)
+    assert [one for one in accused(court(phone.story, minute(regime))) if "certain" in one] == []
+
+
+@any_regime
+def test_an_old_address_that_falls_silent_is_not_accused(court: Court, regime: str) -> None:
+    phone = moved(regime, agent=AGENT)
+    other = Handset(phone.story, place=ELSEWHERE, agent=AGENT)
+    for time in range(400, 4000, 400):
+        other.register(float(time), P)
+        other.call(time + 2.0, P, 5.0)
+    assert accused(court(phone.story, minute(regime))) == []
+    assert UNREGISTERED not in " ".join(court(phone.story, minute(regime)))
