@@ -206,9 +206,12 @@ class Wire:
                 call=event.call))
         extra = "" if event.retry_after is None else f"Retry-After: {event.retry_after}\r\n"
         if event.method == "REGISTER" and 200 <= event.status < 300:
-            granted = "" if event.granted is None else f";expires={event.granted:g}"
-            user = {True: "1001@10.1.0.5", False: "1009@10.9.9.9"}.get(event.own) if event.own is not None else None
-            extra += f"Contact: <sip:{user}>{granted}\r\n" if user else ""
+            granted = "" if event.granted is None else f"{event.granted:g}"
+            if event.own:
+                extra += f"Contact: <{CONTACT}>{granted and f';expires={granted}'}\r\n"
+            else:  # others' Contacts, or none: what is granted stands in the header (RFC 3261 10.3)
+                extra += "Contact: <sip:2002@10.9.9.9>\r\n" if event.own is False else ""
+                extra += granted and f"Expires: {granted}\r\n"
         if event.status in AGAIN:
             name = "WWW" if event.status == 401 else "Proxy"
             extra += f'{name}-Authenticate: Digest realm="pbx", nonce="n{event.transaction}"\r\n'

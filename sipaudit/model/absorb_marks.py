@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Received, Sent
 from sipaudit.model.state import FailedMark, LineState, Stay
 
@@ -19,31 +20,43 @@ def mark_set(marks: Marks, before: Stay | None, after: Stay | None) -> Marks:
     if before is None or after is None or before.server == after.server:
         return marks
     if after.failed:
-        return (FailedMark(before.server, after.arrived),)
+        return (FailedMark(before.server, after.arrived, after.failed, _turned(after)),)
     return tuple(mark for mark in marks if mark.server != after.server)
 
 
+def _turned(stay: Stay) -> float:
+    """When the line turned to the stay's server: with the first REGISTER there, that which was challenged included."""
+    first, arrived = stay.first, stay.arrived
+    if first is not None and first.method == "REGISTER" and first.server == stay.server:
+        return first.time
+    return arrived.time if arrived.sent is None else arrived.sent
+
+
 def mark_sent(marks: Marks, request: Sent) -> Marks:
-    """A REGISTER that asks for more than 0 is the try that ends the mark (F9); a request that opens a dialog ends it,
-    too: right or wrong, the line has gone back."""
+    """A REGISTER that asks for more than 0 is a try, and ends the silence (F9); a request that opens a dialog ends the
+    mark: right or wrong, the line has gone back."""
     if request.in_dialog or request.expires == 0 or request.method not in ("REGISTER", "INVITE", "SUBSCRIBE", "REFER"):
         return marks
     if request.method != "REGISTER":
         return tuple(mark for mark in marks if mark.server != request.server)
     return tuple(
-        replace(mark, tried=request) if mark.server == request.server and mark.tried is None else mark
-        for mark in marks
-    )
+        replace(mark, tried=request, refused=None) if mark.server == request.server else mark for mark in marks)
 
 
 def mark_answered(marks: Marks, answer: Answered) -> Marks:
-    """The answer to the try: a refusal leaves the server as it was, but the advisory then speaks both ways."""
-    return tuple(
-        replace(mark, refused=answer.time)
-        if mark.server == answer.server and mark.tried is not None and mark.refused is None
-        and answer.status >= 300 and answer.status not in AGAIN else mark
-        for mark in marks
-    )
+    """The answer to the try: success ends the mark, a refusal leaves the server as it was, but the advisory then
+    speaks both ways."""
+    if success(answer.status):
+        return tuple(mark for mark in marks if not _tried(mark, answer))
+    if answer.status in AGAIN:
+        return marks
+    return tuple(replace(mark, refused=answer.time) if _tried(mark, answer) else mark for mark in marks)
+
+
+def _tried(mark: FailedMark, answer: Answered) -> bool:
+    """Whether this answers the try, and no older REGISTER."""
+    return (mark.server == answer.server and mark.tried is not None and answer.sent is not None
+            and answer.sent >= mark.tried.time)
 
 
 def challenged(line: LineState, answer: Answered) -> LineState:
@@ -51,8 +64,10 @@ def challenged(line: LineState, answer: Answered) -> LineState:
 
 
 def offered(line: LineState, received: Received) -> LineState:
-    """An INVITE from a server that is failed for the line as it arrives, before any try there."""
+    """An INVITE, or a request in a call, from a server that is failed for the line as it arrives, before any try there.
+    """
     mark = line.mark(received.server)
-    if received.method != "INVITE" or received.in_dialog or mark is None or mark.tried is not None:
+    counts = received.method == "INVITE" or (received.in_dialog and received.call is not None)
+    if not counts or mark is None or mark.tried is not None:
         return line
     return replace(line, offered=(*line.offered[-OFFERS_KEPT + 1:], received))

@@ -27,18 +27,21 @@ from sipaudit.model.conditions.bindings import (
 from sipaudit.model.conditions.calls import (
     after_a_failed_try,
     call_is_up,
-    call_lives_there,
     challenged_elsewhere,
     credentials_bound,
     fifth_failed_try,
     moved_often,
     no_try_before,
-    offered_while_failed,
     registers_on,
-    server_failed,
-    spoken_while_failed,
     try_fails,
     try_is_open,
+)
+from sipaudit.model.conditions.failed_servers import (
+    call_lives_there,
+    failover_was_seen,
+    offered_while_failed,
+    server_failed,
+    spoken_while_failed,
 )
 from sipaudit.model.conditions.failures import (
     after_a_failure,
@@ -90,6 +93,7 @@ from sipaudit.model.conditions.trust import (
     judgeable,
     judgeable_by_anyone,
     knows_only_signal,
+    modelled,
     no_boot_since,
     nothing_missing,
     server_heard,
@@ -129,7 +133,7 @@ class About(StrEnum):
 
 class Row(Struct, frozen=True):
     """One requirement. `expectation` is the name that rules select by, `clause` the requirement it enforces; a
-    deviation found at a deadline has the deadline's time when `timed`."""
+    deviation that the event only shows has its time before it, by as many seconds as the fact `timed` says."""
 
     expectation: str
     clause: str
@@ -141,7 +145,7 @@ class Row(Struct, frozen=True):
     reach: tuple[Condition, ...]
     when: tuple[Condition, ...]
     about: About = About.PACKET
-    timed: bool = False
+    timed: str | None = None
 
 
 ALL = frozenset(Regime)
@@ -155,6 +159,7 @@ BY_TIMER = DNSTTL | DURATION
 NEW_REQUESTS = frozenset({Mode.NEW_REQUESTS})
 
 TIMED = (timer_known, working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)
+STILL_FAILED = (same_entry, failover_was_seen, no_boot_since, knows_only_signal, nothing_missing, judgeable)
 A_TRY = (failback_request, same_entry, higher_server, first_try)
 OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, still_below, nothing_missing,
            judgeable)
@@ -167,26 +172,26 @@ MUST_NOT = (
     # -- registration
     Row("signal-before-registration", "F6", FORBIDDEN, REQUEST, AWAY, GATED, ANY_MODE,
         reach=(gated_request, registration_required, same_entry, after_a_failure),
-        when=(no_binding_there, judgeable)),
+        when=(no_binding_there, no_boot_since, judgeable)),
     Row("valid-expiry", "F6", UNEXPECTED, Trigger.ANSWER, ANYWHERE, ALL, ANY_MODE,
-        reach=(granted_nothing,), when=(judgeable,)),
+        reach=(granted_nothing,), when=(modelled,)),
     Row("signal-without-binding", "F6", FORBIDDEN, REQUEST, HERE, INVALIDATING, ANY_MODE,
         reach=(opens_call, registration_required), when=(no_binding_anywhere, no_boot_since, judgeable)),
     Row("leave-in-silence", "F8", FORBIDDEN, REQUEST, ANYWHERE, GATED, ANY_MODE,
         reach=(deregisters, several_servers, failed_then_moved),
         when=(not_logged_out, works_on, no_boot_since, judgeable)),
     Row("no-second-registration", "F5", UNEXPECTED, REQUEST, ANYWHERE, R0, ANY_MODE,
-        reach=(opens_call, registered_just_now), when=(several_servers, nothing_missing, judgeable)),
-    Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, ANYWHERE, R2, ANY_MODE,
-        reach=(of_a_call, server_failed), when=(call_lives_there, no_boot_since, knows_only_signal, judgeable)),
-    Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, ANYWHERE, R2, ANY_MODE,
-        reach=(of_no_call, server_failed), when=(no_boot_since, knows_only_signal, judgeable)),
-    Row("silence-to-failed", "F9", FORBIDDEN, REQUEST, ANYWHERE, R2, ANY_MODE,
-        reach=(of_no_call, server_failed), when=(no_boot_since, knows_only_signal, judgeable)),
-    Row("refuse-failed", "F9", FORBIDDEN, Trigger.REPLY, ANYWHERE, R2, ANY_MODE,
-        reach=(offered_while_failed,), when=(no_boot_since, knows_only_signal, judgeable)),
-    Row("refuse-failed", "F9", FORBIDDEN, Trigger.REPLY, ANYWHERE, R2, ANY_MODE,
-        reach=(spoken_while_failed,), when=(no_boot_since, knows_only_signal, judgeable)),
+        reach=(opens_call, registered_just_now), when=(several_servers, nothing_missing, judgeable), timed="elapsed"),
+    Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, AWAY, R2, ANY_MODE,
+        reach=(of_a_call, server_failed), when=(call_lives_there, *STILL_FAILED)),
+    Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, AWAY, R2, ANY_MODE,
+        reach=(of_no_call, server_failed), when=STILL_FAILED),
+    Row("silence-to-failed", "F9", FORBIDDEN, REQUEST, AWAY, R2, ANY_MODE,
+        reach=(of_no_call, server_failed), when=STILL_FAILED),
+    Row("refuse-failed", "F9", FORBIDDEN, Trigger.REPLY, AWAY, R2, ANY_MODE,
+        reach=(offered_while_failed,), when=STILL_FAILED),
+    Row("refuse-failed", "F9", FORBIDDEN, Trigger.REPLY, AWAY, R2, ANY_MODE,
+        reach=(spoken_while_failed,), when=STILL_FAILED),
     # -- failover
     Row("stay-while-it-works", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, nothing_against),
@@ -243,10 +248,10 @@ MUST = (
         reach=(registers, below_primary, renews_only_here),
         when=(first_try, timer_known, no_boot_since, list_unchanged, still_below, nothing_missing, judgeable,
               served_later)),
-    Row("failback-due", "B2", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DNSTTL, about=About.PRIMARY, timed=True,
-        reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
+    Row("failback-due", "B2", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DNSTTL, about=About.PRIMARY,
+        timed="overdue", reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
     Row("failback-due", "B4", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DURATION, about=About.PRIMARY,
-        timed=True, reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
+        timed="overdue", reach=(asked_before_due, below_primary, past_due), when=OVERDUE),
 )
 
 ROWS = (*MUST_NOT, *MUST)

@@ -105,7 +105,7 @@ def _observation(trial: Trial, row: Row, scene: Scene, verdict: Verdict, reason:
                  doubts: tuple[Assumption, ...], awaited: Awaited | None = None) -> Observation:
     facts = {**trial.facts, "regime": _only(possible_regimes(scene.profile.settings)),
              "mode": _only(possible_modes(scene.profile.settings))}
-    at = _deadline(trial, scene) if row.timed else None
+    at = _deadline(trial, scene, row.timed) if row.timed else None
     return Observation(row.expectation, row.clause, verdict, scene.event, _about(row, trial, scene), reason, facts,
                        doubts, trial.proof, None if awaited is None else row.verdict, awaited, at)
 
@@ -124,10 +124,10 @@ def _server(scene: Scene) -> str:
     return getattr(scene.event, "server", "")
 
 
-def _deadline(trial: Trial, scene: Scene) -> float | None:
-    """The time that had passed when the event showed it."""
-    overdue = trial.facts.get("overdue")
-    return scene.event.time - overdue if isinstance(overdue, float) else None
+def _deadline(trial: Trial, scene: Scene, ago: str) -> float | None:
+    """When it was that the event now shows."""
+    seconds = trial.facts.get(ago)
+    return scene.event.time - seconds if isinstance(seconds, float) else None
 
 
 def _trials(rows: tuple[Row, ...], scene: Scene) -> Iterator[Trial]:
@@ -191,9 +191,8 @@ def _why_open(trials: list[Trial]) -> Reason | None:
     if acquitted and len(acquitted) < len(trials):
         return Reason.SETTINGS_UNKNOWN  # some settings that stay possible allow it
     for trial in trials:
-        # where a reading acquits, no proof that could still come would decide
         if trial.reason is not None and (trial.awaited is None or trial.holds == ALWAYS):
-            return trial.reason
+            return trial.reason  # what is awaited decides nothing where a reading does
     for trial in trials:
         reading = deciding(trial.holds)
         if reading is not None:

@@ -65,8 +65,8 @@ class Observation(Struct, frozen=True):
     its `reason`; a deviation carries `facts` (what a rule's text and CEL
     condition may use), the `assumptions` that are in doubt and the `proof`: the
     events that show it, in order.  `unless` is the verdict that an INCONCLUSIVE
-    one becomes when what is `awaited` is seen.  `at` is the time of a deadline
-    that passed, None for the event's own.  `server` is empty where the
+    one becomes when what is `awaited` is seen.  `at` is the time of what the
+    event only shows (a deadline that passed), None for its own.  `server` is empty where the
     deviation is of no one server.
     """
 

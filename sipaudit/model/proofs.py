@@ -148,7 +148,11 @@ def _works_on(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
         return Outcome.ACQUITTED
     if isinstance(event, Sent) and event.method == "REGISTER" and event.expires == 0:
         return Outcome.ACQUITTED if event.server != awaited.server else None
-    if not isinstance(event, Answered) or not success(event.status) or event.server == awaited.server:
+    if not isinstance(event, Answered):
+        return None
+    if event.transaction == awaited.transaction and not tells_failure(event):
+        return Outcome.ACQUITTED
+    if not success(event.status) or event.server == awaited.server:
         return None
     asked = event.sent is not None and event.sent > awaited.since
     works = asked and not event.in_dialog and event.method not in KEEPALIVES and event.asked != 0

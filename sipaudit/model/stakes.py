@@ -29,8 +29,9 @@ def at_stake(line: LineState, phone: PhoneState, event: ModelEvent, plain: Plain
 
 def _sent(line: LineState, phone: PhoneState, request: Sent, plain: Plain) -> Trigger | None:
     if request.in_dialog:
-        return Trigger.DIALOG if line.failed and line.mark(request.server) else None
-    if request.follows is not None:  # a re-send with credentials is the request it repeats
+        # a re-send with credentials is the request that it repeats, here as below
+        return Trigger.DIALOG if line.failed and request.follows is None and line.mark(request.server) else None
+    if request.follows is not None:
         return Trigger.CREDENTIALS if request.proves and _challenged_elsewhere(line, request) else None
     server = request.server
     answered, registered, regained = line.stays

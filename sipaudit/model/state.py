@@ -138,10 +138,15 @@ class Call(Struct, frozen=True, gc=False):
 
 class FailedMark(Struct, frozen=True, gc=False):
     """A server that is *failed* for the line (F9): since the answer that made another the working one, until `tried`,
-    the first REGISTER there that asks for more than 0; `refused` is when that try had failed by an answer."""
+    a REGISTER there that asks for more than 0 (the last of them); `refused` is when that try had failed by an answer.
+
+    `against` is what stood against the server when the line left it, `moved` when the line turned to the other.
+    """
 
     server: str
     since: Answered
+    against: tuple[Evidence, ...] = ()
+    moved: float = LONG_AGO
     tried: Sent | None = None
     refused: float | None = None
 
@@ -178,7 +183,7 @@ class LineState(Struct, frozen=True, gc=False):
     log-out), `answers` the last DNS answers for the entry, newest last,
     `reordered` the last one that changed its servers or their order, `served` the
     last 2xx of a working server outside of dialogs.  `failed` are the servers that R2 holds for failed (F9),
-    `challenges` the last 401s and 407s, `offered` the INVITEs that arrived from a failed server.
+    `challenges` the last 401s and 407s, `offered` what arrived from a failed server: INVITEs, and requests in calls.
     """
 
     stays: tuple[Stay | None, Stay | None, Stay | None] = (None, None, None)

@@ -186,7 +186,8 @@ def rearms(step: Step, settings: LineSettings) -> bool:
     if not isinstance(event, Answered) or step.before is step.after:
         return False
     if step.before.stays is not step.after.stays and any(
-        _server(step.before.stay(regime)) != _server(step.after.stay(regime)) for regime in possible_regimes(settings)
+        step.before.stay(regime) is not None and _server(step.before.stay(regime)) != _server(step.after.stay(regime))
+        for regime in possible_regimes(settings)
     ):
         return True
     binding = step.after.binding(event.server) if event.method == "REGISTER" else None
@@ -209,7 +210,8 @@ def _finding(fault: Fault) -> Finding:
     wording = fault.rule.wording(facts)
     evidence = sorted(fault.evidence.values(), key=lambda frame: (frame.time, frame.frame or 0))
     return Finding(
-        id=_provisional(fault.number), rule=fault.rule.id, severity=fault.severity, confidence=_confidence(observation.assumptions),
+        id=_provisional(fault.number), rule=fault.rule.id, severity=fault.severity,
+        confidence=_confidence(observation.assumptions),
         line=subject.line, phone=subject.phone,
         server=subject.server(observation.server) if observation.server else None,
         time=moment(observation.time), expected=fill(wording.expected, shown, subject.settings),

@@ -9,9 +9,11 @@ from sipaudit.model.conditions.failures import waited
 from sipaudit.model.conditions.servers import higher_server
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.events import Answered, Sent
+from sipaudit.model.observations import Fact
+from sipaudit.model.readings import ALWAYS
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import Binding
-from sipaudit.model.timers import NO_EXPIRY, renewal
+from sipaudit.model.timers import NO_EXPIRY, SILENCE_MAX, latest_silence, renewal
 from sipaudit.model.values import Assumption, Reason
 
 DEFAULT_EXPIRES = 3600
@@ -107,8 +109,10 @@ def granted_nothing(case: Case) -> Ground:
     answer = case.answer
     if answer.method != "REGISTER" or not 200 <= answer.status < 300 or not answer.asked:
         return FAILS
-    if answer.granted == 0 and answer.own is not False:
-        return Ground(facts={"kind": "zero", "expires": answer.asked})
+    if answer.granted == 0:
+        # beside others' Contacts the header may speak of theirs (F6, a reading)
+        unsure = Reason.READINGS_DIFFER if answer.own is False else None
+        return Ground(reason=unsure, facts={"kind": "zero", "expires": answer.asked})
     nothing = answer.granted is None and answer.own is None
     return Ground(facts={"kind": "nothing", "expires": answer.asked}) if nothing else FAILS
 
@@ -117,10 +121,7 @@ def granted_nothing(case: Case) -> Ground:
 
 def no_binding_anywhere(case: Case) -> Ground:
     """EA, *Registrar*: the line's last live binding ended more than 32 s ago, and no REGISTER is open."""
-    bindings = case.line.bindings
-    if any(binding.register is not None for binding in bindings):
-        return FAILS
-    held = [binding for binding in bindings if binding.granted is not None]
+    held = [binding for binding in case.line.bindings if binding.granted is not None]
     if not held or any(binding.granted is not None and binding.granted.own is False for binding in held):
         return FAILS
     until = max(min(binding.until, binding.left or NO_EXPIRY) for binding in held)
@@ -129,12 +130,28 @@ def no_binding_anywhere(case: Case) -> Ground:
     last = max(held, key=lambda binding: binding.until)
     if case.profile.lossy or (last.granted is not None and clock_was_set(case, last.granted, ahead=True)):
         return Ground(reason=Reason.LOSS_NEARBY)
-    if any(binding.refused is not None for binding in bindings):
-        return FAILS  # it was told, and says what it is told: no one says that it may not call
+    if case.profile.fallback:
+        return Ground(reason=Reason.FALLBACK)  # the line may hold one at another entry's server
+    opened = _open_registers(case)
+    if opened.holds != ALWAYS or opened.reason is not None:
+        return opened
     hidden = case.now - case.profile.covered_from < _longest_expiry(case)
     proof = () if last.granted is None else (last.granted,)
     return Ground(facts={"elapsed": case.now - until}, proof=proof,
                   assumptions=(Assumption.NO_EARLIER_STAY,) if hidden else ())
+
+
+def _open_registers(case: Case) -> Ground:
+    """No REGISTER of the line is open. One without answer for longer is not, but the capture may lack its 200: then it
+    granted what was asked."""
+    pending = [(binding.register, binding.resent or 0.0) for binding in case.line.bindings if binding.register]
+    if any(case.now - max(register.time, resent) <= LAPSED for register, resent in pending):
+        return FAILS
+    for register, _ in pending:
+        asked = DEFAULT_EXPIRES if register.expires is None else register.expires
+        if case.now - register.time - asked <= LAPSED:
+            return Ground(reason=Reason.LOSS_NEARBY if register.server in case.profile.heard else Reason.ONE_WAY)
+    return HOLDS
 
 
 def holds_binding_there(case: Case) -> Ground:
@@ -172,26 +189,41 @@ def registered_just_now(case: Case) -> Ground:
     if binding is None or binding.granted is None or case.now - binding.granted.time > SAME_CALL:
         return FAILS
     granted = binding.granted
-    invite = _unanswered_twin(case, granted.sent if granted.sent is not None else granted.time)
+    began = _registering_since(case, granted)
+    invite = _unanswered_twin(case, began)
     if invite is None or binding.since is not granted or _register_was_due(case):
         return FAILS
-    return Ground(facts={"silent": case.now - invite.time, "working": invite.server}, proof=(invite, granted))
+    facts: dict[str, Fact] = {"silent": began - invite.time, "working": invite.server, "elapsed": case.now - began}
+    return Ground(facts=facts, proof=(invite, granted))
+
+
+def _registering_since(case: Case, granted: Answered) -> float:
+    """When the first REGISTER of a registration was sent, that which was challenged included."""
+    first = case.stay.first
+    if case.stay.arrived is granted and first is not None and first.method == "REGISTER" \
+            and first.server == granted.server:
+        return first.time
+    return granted.time if granted.sent is None else granted.sent
 
 
 def _unanswered_twin(case: Case, before: float) -> Sent | None:
-    """The INVITE of the same call that another server has not answered, sent before that time."""
-    request = case.request
+    """The INVITE of the same call that another server has not answered, given up not long before that time (F2)."""
+    request, profile = case.request, case.profile
+    since = before - (latest_silence(profile.settings) or SILENCE_MAX) - profile.tolerances.timer
     return next((
         one for reach in case.phone.reaches if reach.server != request.server for one in reach.waiting
-        if one.method == "INVITE" and one.line == request.line and one.time <= before
+        if one.method == "INVITE" and one.line == request.line and since <= one.time <= before
         and one.target == request.target and one.target != ""
     ), None)
 
 
 def _register_was_due(case: Case) -> bool:
-    """Whether the line had another reason to register: one unanswered, or a renewal due."""
+    """Whether the line had another reason to register: a REGISTER unanswered, challenged or refused, or a renewal due.
+    """
     if any(one.method == "REGISTER" and one.line == case.request.line
            for reach in case.phone.reaches for one in reach.waiting):
         return True
     others = [binding for binding in case.line.bindings if binding.server != case.request.server]
-    return not others or any(binding.granted is None or renewal_is_near(case, binding) for binding in others)
+    return not others or any(
+        binding.granted is None or binding.register is not None or binding.refused is not None
+        or renewal_is_near(case, binding) for binding in others)

@@ -1,13 +1,12 @@
-"""Conditions on calls, on failed servers and on series: B4, B5, F9, F11, F13."""
+"""Conditions on calls, on tries and on series: B4, B5, F11, F13."""
 
 from __future__ import annotations
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
-from sipaudit.model.events import Answered, Failed, Received, Replied, Sent
-from sipaudit.model.observations import Awaited, Fact, Proof
-from sipaudit.model.readings import ALWAYS, Reading, negate, taken
+from sipaudit.model.events import Failed, Sent
+from sipaudit.model.observations import Awaited, Proof
 from sipaudit.model.settings import Mode, Regime
-from sipaudit.model.state import Call, FailedMark, evidence
+from sipaudit.model.state import evidence
 from sipaudit.model.timers import earliest_silence
 from sipaudit.model.values import Reason
 
@@ -31,79 +30,6 @@ def call_is_up(case: Case) -> Ground:
     since = min(call.up for call in up if call.up is not None)
     return Ground(reason=Reason.BUSY_UNPROVEN, facts={"call_up": case.now - since, "calls": len(up)},
                   awaited=Awaited(Proof.CALL, since=case.now, calls=tuple(sorted(call.number for call in up))))
-
-
-# -- F9 --------------------------------------------------------------------------------------------------------------
-
-def server_failed(case: Case) -> Ground:
-    """F9: the server is failed for the line. From the try there to its result nothing is judged; after a failed one
-    the advisory speaks both ways."""
-    mark = case.line.mark(case.request.server)
-    if mark is None:
-        return FAILS
-    facts: dict[str, Fact] = {"elapsed": case.now - mark.since.time, "working": case.stay.server}
-    if mark.tried is None:
-        facts["kind"] = "call" if case.request.in_dialog and case.request.call is not None else "other"
-        return Ground(_phone_wide(case, mark), facts=facts, proof=(mark.since,))
-    facts["kind"] = "after-try"
-    over = mark.refused is not None or case.now - mark.tried.time > TRY_LASTS
-    return Ground(facts=facts, proof=(mark.since, mark.tried)) if over else FAILS
-
-
-def _phone_wide(case: Case, mark: FailedMark) -> int:
-    """Whether the mark is the line's or the phone's is open: another line's REGISTER there may have ended it."""
-    registering = case.phone.reach(mark.server).registering
-    elsewhere = registering is not None and registering.line != case.event.line \
-        and registering.time > mark.since.time
-    return negate(taken(Reading.PHONE_WIDE)) if elsewhere else ALWAYS
-
-
-def call_lives_there(case: Case) -> Ground:
-    """The call was up through that server before the failover; what was open then has its grace
-    (reference-model.md 6)."""
-    mark, call = case.line.mark(case.request.server), case.phone.call(case.request.call)
-    if mark is None or case.request.method == "CANCEL":
-        return FAILS
-    if call is None:
-        return Ground(reason=Reason.STARTED_LATER)
-    return _was_up_before(call, mark)
-
-
-def _was_up_before(call: Call, mark: FailedMark) -> Ground:
-    return holds_if(call.up is not None and call.up < mark.since.time)
-
-
-def offered_while_failed(case: Case) -> Ground:
-    """F9: the phone rings for, or accepts, an INVITE that arrived from a server which was failed for the line."""
-    reply = case.event
-    assert isinstance(reply, Replied)
-    if reply.method != "INVITE" or reply.in_dialog or not (180 <= reply.status < 190 or 200 <= reply.status < 300):
-        return FAILS
-    offer = next((one for one in case.line.offered if one.transaction == reply.transaction), None)
-    return FAILS if offer is None else _accepted(case, offer, "call")
-
-
-def spoken_while_failed(case: Case) -> Ground:
-    """F9: the phone accepts a request inside a call's dialog from a failed server; a dialog born of what was open at
-    the failover has its grace."""
-    reply = case.event
-    assert isinstance(reply, Replied)
-    if not reply.in_dialog or reply.call is None or not 200 <= reply.status < 300:
-        return FAILS
-    mark, call = case.line.mark(reply.server), case.phone.call(reply.call)
-    if mark is None or mark.tried is not None or reply.method in ("NOTIFY", "OPTIONS", "CANCEL"):
-        return FAILS
-    if call is None:
-        return Ground(reason=Reason.STARTED_LATER)
-    return _accepted(case, mark.since, "dialog") if _was_up_before(call, mark) is HOLDS else FAILS
-
-
-def _accepted(case: Case, first: Received | Answered, kind: str) -> Ground:
-    reply = case.event
-    assert isinstance(reply, Replied)
-    mark = case.line.mark(reply.server)
-    worlds = ALWAYS if mark is None else _phone_wide(case, mark)
-    return Ground(worlds, facts={"kind": kind, "status": reply.status, "working": case.stay.server}, proof=(first,))
 
 
 # -- F11 -------------------------------------------------------------------------------------------------------------
@@ -176,6 +102,7 @@ def _longest_delay(case: Case) -> float | Reason:
 
 
 def try_fails(case: Case) -> Ground:
+    """The try has no success, which only its answer or 32 s show."""
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Proof.REFUSED, case.request.transaction, until=case.now + TRY_LASTS, server=case.request.server))
 

@@ -14,6 +14,7 @@ from sipaudit.model.values import Reason
 
 RETRANSMIT_FROM = 0.3   # seconds after a sending: what comes sooner is a mirror's copy, no retransmission (T1 0.5)
 CONTACT_WAIT = 32.0     # seconds after a request ran out in which the line must have turned elsewhere (64*T1)
+WORKS_WITHIN = 64.0     # seconds in which a failover ends: what is on its way runs out, and the next server answers
 
 
 def standing(case: Case) -> tuple[Evidence, ...]:
@@ -27,14 +28,14 @@ def after_a_failure(case: Case) -> Ground:
     against = tuple(item for item in standing(case) if not redirects(item))
     holds = NEVER
     for item in against:
-        holds |= _sends_away(item, case)
+        holds |= sends_away(item, case)
     if holds == NEVER:
         return FAILS
     since = min(_began(item) for item in against)
     return Ground(holds, facts={"silent": case.now - since, "working": case.stay.server}, proof=against[:3])
 
 
-def _sends_away(item: Evidence, case: Case) -> int:
+def sends_away(item: Evidence, case: Case) -> int:
     """The worlds in which this evidence makes a line move on; after a 503 every firmware may (F3)."""
     if isinstance(item, Failed):
         return ALWAYS
@@ -99,17 +100,34 @@ def failed_then_moved(case: Case) -> Ground:
     first unanswered request to 32 s after T0 (F7, F8)."""
     stay, server = case.stay, case.request.server
     if stay.server == server:
-        return after_a_failure(case)
+        moving = after_a_failure(case)
+        return _moves_soon(case) if moving is FAILS else moving
     if stay.origin != server or not stay.failed or case.now > stay.arrived.time + CONTACT_WAIT:
         return FAILS
     since = min(_began(item) for item in stay.failed)
     return Ground(facts={"silent": case.now - since, "working": stay.server}, proof=stay.failed[:3])
 
 
+def _moves_soon(case: Case) -> Ground:
+    """A request is without answer there, though not yet for long: the beginning of a failure, if the line moves."""
+    first = _first_open(case)
+    if first is None:
+        return FAILS
+    return Ground(facts={"silent": case.now - first.time, "working": case.stay.server}, proof=(first,))
+
+
+def _first_open(case: Case) -> Sent | None:
+    reach = case.phone.reach(case.request.server)
+    return next((one for one in reach.waiting if not one.in_dialog and one.transaction not in reach.ringing), None)
+
+
 def works_on(case: Case) -> Ground:
-    """The line works on elsewhere, which shows that its user had not logged it out."""
+    """The line soon works on elsewhere, which shows that its user had not logged it out; an answer to the request that
+    seemed lost shows that there was no failure."""
+    reach, first = case.phone.reach(case.request.server), _first_open(case)
+    rests_on = first.transaction if first is not None and not reach.hard and not reach.doubtful else 0
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
-        Proof.WORKS_ON, since=case.now, server=case.request.server))
+        Proof.WORKS_ON, rests_on, since=case.now, until=case.now + WORKS_WITHIN, server=case.request.server))
 
 
 def not_logged_out(case: Case) -> Ground:

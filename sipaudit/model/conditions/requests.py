@@ -7,6 +7,8 @@ from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
 from sipaudit.model.settings import Regime
 from sipaudit.model.values import Reason
 
+OF_SUBSCRIPTIONS = frozenset({"SUBSCRIBE", "NOTIFY"})
+BESIDE_THE_CALL = KEEPALIVES | OF_SUBSCRIPTIONS
 NEVER_GATED = KEEPALIVES | {"REGISTER", "CANCEL", "ACK"}
 
 
@@ -58,15 +60,17 @@ def calls_or_registers(case: Case) -> Ground:
 
 
 def of_a_call(case: Case) -> Ground:
-    """A request inside the dialog of a call."""
-    return holds_if(case.request.in_dialog and case.request.call is not None)
+    """A request inside the dialog of a call that concerns the call: no keepalive, and no subscription in it."""
+    request = case.request
+    return holds_if(request.in_dialog and request.call is not None and request.method not in BESIDE_THE_CALL)
 
 
 def of_no_call(case: Case) -> Ground:
     """A request that concerns no call and opens nothing: inside the dialog of a subscription, PUBLISH, MESSAGE."""
     request = case.request
     if request.in_dialog:
-        return holds_if(request.call is None and request.method not in KEEPALIVES - {"NOTIFY"})
+        concerns_none = request.call is None or request.method in OF_SUBSCRIPTIONS
+        return holds_if(concerns_none and request.method not in KEEPALIVES - OF_SUBSCRIPTIONS)
     return holds_if(request.method in ("PUBLISH", "MESSAGE"))
 
 

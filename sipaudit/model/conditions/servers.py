@@ -11,7 +11,7 @@ def same_entry(case: Case) -> Ground:
     entry = case.profile.entry
     if entry is None:
         return Ground(reason=Reason.ENTRY_UNKNOWN)
-    here, there = entry.priority(case.stay.server), entry.priority(case.request.server)
+    here, there = entry.priority(case.stay.server), entry.priority(getattr(case.event, "server", ""))
     if here is None or there is None:
         return FAILS  # a server of nobody's list: not ours to judge
     return Ground(reason=Reason.LOAD_BALANCED) if here == there else HOLDS
@@ -55,6 +55,7 @@ def primary_key(case: Case) -> str | None:
 
 
 def to_the_primary(case: Case) -> Ground:
+    """The request goes to the server of best priority."""
     return holds_if(case.request.server == primary_key(case))
 
 

@@ -15,9 +15,13 @@ WITHOUT_ONLY_SIGNAL = (3, 2, 4)   # C9: this firmware has no onlySignalWithRegis
 
 def judgeable(case: Case) -> Ground:
     """Who the phone is decides whether the model speaks of it at all (reference-model.md 4)."""
-    if case.profile.vendor is Vendor.UNMODELLED:
-        return Ground(reason=Reason.VENDOR_UNMODELLED)
-    return judgeable_by_anyone(case)
+    known = modelled(case)
+    return judgeable_by_anyone(case) if known is HOLDS else known
+
+
+def modelled(case: Case) -> Ground:
+    """What rests on a server's words alone needs no more than a phone that the model speaks of."""
+    return Ground(reason=Reason.VENDOR_UNMODELLED) if case.profile.vendor is Vendor.UNMODELLED else HOLDS
 
 
 def judgeable_by_anyone(case: Case) -> Ground:

@@ -27,6 +27,7 @@ from sipaudit.settings.polycom.parameters import FAILOVER, OF_LINE, OF_SERVER
 
 SERVERS = range(1, 11)
 
+_HOST = re.compile(r"[\w.:%-]{1,253}")
 _LINE = re.compile(r"reg\.([0-9]{1,2})\.")
 _PLAIN = tuple(suffix for suffix in OF_SERVER if suffix != "address")
 
@@ -170,6 +171,8 @@ def _host(values: Values, at: Place, proxied: tuple[bool, ...]) -> Host | None:
     if address is None or any(one is not None and one.value is None for one in (port, transport)):
         return None
     name = str(address.value).strip("[]").lower().rstrip(".")
+    if not _HOST.fullmatch(name):
+        return None
     word = None if transport is None or transport.value == "DNSnaptr" else str(transport.value)
     return Host(name, int(port.value or 0) if port is not None else 0, word, proxied[0])
 

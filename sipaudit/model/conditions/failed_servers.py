@@ -1,0 +1,115 @@
+"""Conditions on the servers that are failed for a line: F9, and the grace of what was open (reference-model.md 6)."""
+
+from __future__ import annotations
+
+from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
+from sipaudit.model.conditions.failures import sends_away
+from sipaudit.model.conditions.requests import of_a_call
+from sipaudit.model.events import Replied, Sent
+from sipaudit.model.observations import Fact
+from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
+from sipaudit.model.state import Call, FailedMark
+from sipaudit.model.timers import earliest_silence
+from sipaudit.model.values import Reason
+
+TRY_LASTS = 32.0    # seconds after which a try without answer has failed (64*T1)
+CROSSING = 0.05     # seconds within which the 200 that ends a failover and what the phone sends may have crossed
+OTHER_CLOCK = 1.0   # the same where two captures show them, whose clocks may differ
+OF_SETUP = frozenset({"BYE", "PRACK", "CANCEL"})              # sets up or ends a dialog
+NEVER_REFUSED = frozenset({"NOTIFY", "OPTIONS", "CANCEL"})
+
+
+def server_failed(case: Case) -> Ground:
+    """F9: the server is failed for the line. From a try there to its result nothing is judged; after a failed one the
+    advisory speaks both ways of a call's requests, and of no others."""
+    mark = case.line.mark(case.request.server)
+    if mark is None or _may_have_crossed(case, mark):
+        return FAILS
+    of_call = of_a_call(case) is HOLDS
+    facts: dict[str, Fact] = {"elapsed": case.now - mark.since.time, "working": case.stay.server}
+    proof = (*mark.against[:2], mark.since)
+    if mark.tried is None:
+        facts["kind"] = "call" if of_call else "other"
+        return Ground(_failed_in(case, mark), facts=facts, proof=proof)
+    facts["kind"] = "after-try"
+    over = mark.refused is not None or case.now - mark.tried.time > TRY_LASTS
+    return Ground(_failed_in(case, mark), facts=facts, proof=(*proof, mark.tried)) if over and of_call else FAILS
+
+
+def _may_have_crossed(case: Case, mark: FailedMark) -> bool:
+    same = case.event.capture == mark.since.capture
+    return case.now - mark.since.time <= (CROSSING if same else OTHER_CLOCK)
+
+
+def _failed_in(case: Case, mark: FailedMark) -> int:
+    """The worlds in which the server is failed for the line: it was left for a failure (F2-F4), and the mark is the
+    line's, or the phone's and no other line's REGISTER there has ended it."""
+    silent = earliest_silence(case.profile.settings)
+    holds = NEVER
+    for item in mark.against:
+        if not isinstance(item, Sent):
+            holds |= sends_away(item, case)
+        elif mark.moved - item.time >= silent:
+            holds = ALWAYS
+    registering = case.phone.reach(mark.server).registering
+    elsewhere = registering is not None and registering.line != case.event.line \
+        and registering.time > mark.since.time
+    return holds & negate(taken(Reading.PHONE_WIDE)) if elsewhere else holds
+
+
+def call_lives_there(case: Case) -> Ground:
+    """The request belongs to a call that F9 binds."""
+    mark, call = case.line.mark(case.request.server), case.phone.call(case.request.call)
+    if mark is None or case.request.method == "CANCEL":
+        return FAILS
+    return Ground(reason=Reason.STARTED_LATER) if call is None else _is_bound(call, mark, case.request.method)
+
+
+def _is_bound(call: Call, mark: FailedMark, method: str) -> Ground:
+    """The call was up before the failover. One that was being set up then has its grace: it may go on until it is up,
+    and be ended."""
+    if call.up is None or call.began > mark.since.time:
+        return FAILS
+    return HOLDS if call.up < mark.since.time else holds_if(method not in OF_SETUP)
+
+
+def offered_while_failed(case: Case) -> Ground:
+    """F9: the phone rings for, or accepts, an INVITE that arrived from a server which was failed for the line."""
+    reply = case.event
+    assert isinstance(reply, Replied)
+    if reply.method != "INVITE" or reply.in_dialog or not (180 <= reply.status < 190 or 200 <= reply.status < 300):
+        return FAILS
+    return _accepted(case, reply, "call")
+
+
+def spoken_while_failed(case: Case) -> Ground:
+    """F9: the phone accepts a request inside a call's dialog that arrived from a failed server."""
+    reply = case.event
+    assert isinstance(reply, Replied)
+    if not reply.in_dialog or reply.call is None or not 200 <= reply.status < 300 or reply.method in NEVER_REFUSED:
+        return FAILS
+    accepted = _accepted(case, reply, "dialog")
+    mark, call = case.line.mark(reply.server), case.phone.call(reply.call)
+    if accepted is FAILS or mark is None:
+        return FAILS
+    if call is None:
+        return Ground(reason=Reason.STARTED_LATER)
+    return accepted if _is_bound(call, mark, reply.method) is HOLDS else FAILS
+
+
+def _accepted(case: Case, reply: Replied, kind: str) -> Ground:
+    """What is answered arrived while the server was failed, and is answered while it is: a phone that kept silence
+    may take a repetition once it has tried to return."""
+    mark = case.line.mark(reply.server)
+    offer = next((one for one in case.line.offered if one.transaction == reply.transaction), None)
+    if offer is None or mark is None or mark.tried is not None:
+        return FAILS
+    return Ground(_failed_in(case, mark), facts={"kind": kind, "status": reply.status, "working": case.stay.server},
+                  proof=(*mark.against[:2], mark.since, offer))
+
+
+def failover_was_seen(case: Case) -> Ground:
+    """In a hole between two captures the line may have returned."""
+    mark = case.line.mark(getattr(case.event, "server", ""))
+    hidden = mark is not None and mark.since.time < case.profile.covered_from
+    return Ground(reason=Reason.STARTED_LATER) if hidden else HOLDS

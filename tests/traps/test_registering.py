@@ -1,0 +1,151 @@
+"""Registrations that end, are refused, granted for nothing, or removed: what the tables' scenarios cannot say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sipaudit import pipeline
+from sipaudit.capture.write import PcapWriter
+from tests.stories import BRANCH, MINUTE, R0, R1, R2, Court, Handset, P, S, Story, site
+from tests.traps.ground import handset, minute
+from tests.wire import ORIGIN
+
+NOTHING, LAPSED, LEFT, TWICE = (
+    "registration-without-expiry", "signalling-after-expiry", "deregistration-at-failover",
+    "unexpected-re-registration")
+
+
+def short(story: Story | None = None, **known: Any) -> Handset:
+    """A phone whose registration at P ends at 600."""
+    phone = Handset(story or Story(), granted=600, **known)
+    phone.register(0, challenged=False)
+    return phone
+
+
+@pytest.mark.parametrize("contact", ["Contact: <sip:1001@10.1.0.5\r\n", "Contact: <<>>\r\n", "m: sip:1001@10.1.0.5\r\n"])
+def test_a_contact_that_cannot_be_read_is_not_no_contact(court: Court, contact: str) -> None:
+    phone = Handset(Story())
+    phone.told(0.1, phone.ask(0, P, "REGISTER", expires=3600), 200, headers=contact)
+    assert court(phone.story, minute("R1")) == []
+
+
+def test_a_200_without_contact_is_the_server_s_fault(court: Court) -> None:
+    phone = Handset(Story())
+    phone.told(0.1, phone.ask(0, P, "REGISTER", expires=3600), 200)
+    (finding,) = court.report(phone.story, minute("R1")).findings
+    assert (finding.rule, finding.severity, finding.server) == (NOTHING, "info", "10.0.0.1:5060/udp")
+    assert "the server's" in finding.observed
+
+
+@pytest.mark.parametrize(("kept", "found"), [(420, []), (2000, [NOTHING])])
+def test_a_200_cut_by_the_snap_length_says_nothing_about_its_contact(kept: int, found: list[str], tmp_path: Path
+                                                                     ) -> None:
+    """The 200 lists no Contact within its first 420 bytes; whether it does later only the whole one tells."""
+    phone = Handset(Story())
+    phone.told(0.1, phone.ask(0, P, "REGISTER", expires=3600), 200, headers="X-Long: " + 300 * "x" + "\r\n")
+    capture, declared = tmp_path / "cut.pcap", tmp_path / "site.yaml"
+    declared.write_text(yaml.safe_dump(minute("R1")))
+    with capture.open("wb") as stream:
+        writer = PcapWriter(stream)
+        for packet in phone.story.packets:
+            writer.write(ORIGIN + packet.time, packet.frame[:kept], len(packet.frame))
+    report = pipeline.analyze(pipeline.Job(paths=(str(capture),), site=str(declared), zone="utc"))
+    assert [finding.rule for finding in report.findings] == found
+
+
+def test_a_query_for_bindings_asks_for_nothing(court: Court) -> None:
+    """A REGISTER without Contact (RFC 3261 10.2.3)."""
+    phone = handset()
+    asked = phone.ask(50, P, "REGISTER")
+    bare = asked.text.replace(next(line for line in asked.text.split("\r\n") if line.startswith("Contact")) + "\r\n", "")
+    phone.story.packets.pop()
+    phone.story.udp(50, phone.place, P, bare.encode())
+    phone.told(50.1, asked, 200)
+    assert court(phone.story, minute("R1")) == []
+
+
+def test_a_registration_at_the_branch_is_one(court: Court) -> None:
+    """P's has run out, but the line is registered with the branch server, of another entry: anywhere is anywhere."""
+    phone = short()
+    phone.granted = 3600
+    phone.register(100, BRANCH)
+    phone.ask(660, P, "INVITE")
+    declared = site({**R2, **MINUTE})
+    declared["entries"]["branch"] = {"servers": [{"address": BRANCH[0]}]}
+    declared["lines"][0]["entry"] = ["sbc", "branch"]
+    assert court(phone.story, declared) == [f"? {LAPSED} fallback"]
+
+
+def test_a_registration_of_the_other_line_is_not_this_one_s(court: Court) -> None:
+    story = Story()
+    phone, other = short(story), Handset(story, user="1002")
+    other.register(1)
+    phone.ask(660, P, "INVITE")
+    other.call(670)
+    assert court(story, minute("R2")) == [f"660.000 {LAPSED} 1001 10.0.0.1 certain"]
+
+
+def test_a_renewal_in_a_hole_between_two_captures(court: Court) -> None:
+    """Two captures with an hour between them: the line has renewed unseen."""
+    phone = short()
+    phone.call(3600)
+    phone.register(3700)
+    phone.call(3710)
+    first = Story([packet for packet in phone.story.packets if packet.time < 100])
+    second = Story([packet for packet in phone.story.packets if packet.time > 100])
+    assert court([first, second], minute("R2")) == [f"3600.000 {LAPSED} 1001 10.0.0.1 likely no-earlier-stay"]
+
+
+def test_the_server_s_silence_about_a_renewal_is_not_the_line_s_fault(court: Court) -> None:
+    """The renewal runs out without any answer, the phone waits half a minute, and its user calls meanwhile."""
+    phone = short()
+    phone.silence(540, P, "REGISTER")
+    phone.silence(590, P, "REGISTER")
+    phone.ask(640, P, "INVITE")
+    assert not [one for one in court(phone.story, minute("R2")) if LAPSED in one and not one.startswith("?")]
+
+
+def test_the_other_line_s_call_is_no_second_registration(court: Court) -> None:
+    """Line 1's call is lost at P; line 2 registers at S for the first time, and calls the same number there."""
+    story = Story()
+    first, second = handset(story), handset(story, user="1002")
+    first.silence(300)
+    second.register(303.5, S)
+    second.call(303.6, S)
+    assert not [one for one in court(story, site({**R0, "failBack.mode": "newRequests"})) if TWICE in one]
+
+
+def test_the_diverted_call_under_a_new_call_id_is_the_same_call(court: Court) -> None:
+    phone = handset()
+    start = phone.silence(300)
+    phone.register(start, S)
+    phone.call(start + 0.1, S)
+    report = court.report(phone.story, site({**R0, "failBack.mode": "newRequests"}))
+    (finding,) = [one for one in report.findings if one.rule == TWICE]
+    assert finding.time == pytest.approx(ORIGIN + start)
+    assert finding.server == "10.0.0.2:5060/udp"
+    assert {frame.summary.split()[0] for frame in finding.evidence} == {"INVITE", "200"}
+
+
+def test_a_contact_star_is_a_log_out(court: Court) -> None:
+    phone = handset()
+    start = phone.silence(300)
+    phone.ask(start, P, "REGISTER", expires=0, contact="*")
+    phone.register(start + 0.1, S)
+    assert court(phone.story, minute("R1")) == [f"{start:.3f} {LEFT} 1001 10.0.0.1 certain"]
+
+
+def test_the_other_line_of_the_phone_works_on(court: Court) -> None:
+    """Line 1's user logs out in an outage; line 2 moves to S. That is no failover of line 1."""
+    story = Story()
+    first, second = handset(story), handset(story, user="1002")
+    start = first.silence(300)
+    first.ask(start, P, "REGISTER", expires=0)
+    second.register(start + 0.1, S)
+    second.call(start + 0.2, S)
+    said = court(story, site({**R1, **MINUTE}))
+    assert not [one for one in said if LEFT in one and not one.startswith("?")]
