@@ -343,7 +343,7 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
                            binding.refused, binding.left, None, binding.late)
         return replace(binding, register=register, refused=answer)
     if answer.asked == 0 or (answer.granted == 0 and answer.own is not False):
-        return Binding(binding.server, register)
+        return Binding(binding.server, register, left=binding.left)
     # sent before the server was left, the 200 restores nothing (F8)
     stale = binding.left is not None and answer.sent is not None and answer.sent <= binding.left
     left = binding.left if stale else None

@@ -67,7 +67,7 @@ from sipaudit.model.conditions.overdue import (
     renews_only_here,
     still_below,
 )
-from sipaudit.model.conditions.primary import contact_would_show, not_the_optimized_one, primary_untried
+from sipaudit.model.conditions.primary import not_the_optimized_one, primary_untried, story_is_whole
 from sipaudit.model.conditions.requests import (
     calls_or_registers,
     deregisters,
@@ -244,7 +244,7 @@ MUST = (
               no_boot_since, judgeable_by_anyone)),
     Row("primary-first", "B1", MISSING, REQUEST, ANYWHERE, ALL, NEW_REQUESTS,
         reach=(opens_call, several_servers, below_primary, primary_untried),
-        when=(contact_would_show, not_the_optimized_one, order_unchanged, no_boot_since, nothing_missing, judgeable)),
+        when=(story_is_whole, not_the_optimized_one, order_unchanged, no_boot_since, nothing_missing, judgeable)),
     Row("failback-due", "B2", MISSING, REQUEST, HERE, ALL, DNSTTL, about=About.PRIMARY,
         reach=(opens_call, below_primary, past_due), when=OVERDUE_CALL),
     Row("failback-due", "B4", MISSING, REQUEST, HERE, ALL, DURATION, about=About.PRIMARY,

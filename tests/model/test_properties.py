@@ -36,6 +36,7 @@ WRONG = 20                 # histories of each way to break a rule
 BY_RIGHT = frozenset({
     "flapping",                      # a server that comes and goes makes any line move often
     "registration-without-expiry",   # what the server granted
+    "signalling-after-expiry",       # calls of a line whose REGISTERs are refused (F4: staying is never a deviation)
     "signalling-to-failed-server",   # after a failed try: the EA says "attempted", and "succeeds"
     "failback-probe-registration",   # B7: odd, not forbidden; a REGISTER may come where a late 200 was not waited for
 })

@@ -247,6 +247,7 @@ class TestWhatIsSaid:
         ((_, block),) = Provisioning([str(tmp_path / "a.cfg")]).lines()
         (server,) = block.servers
         assert set(server.settings["failBack.timeout"].candidates) == {3600, 90}
+        assert block.aor == "sip:1001@a.b"
         assert self.issues(tmp_path / "a.cfg", of="config-ambiguous-precedence") == []
 
     def test_a_phone_that_no_path_is_for_reads_nothing(self, tmp_path):

@@ -78,7 +78,8 @@ class LineBlock(Struct, frozen=True):
         if self.user is None:
             return ""
         address = self.servers[0].settings.get("address") if self.servers else None
-        host = self.domain or ("" if address is None else str(address.value).lower())
+        first = (address.candidates or (address.value,))[0] if address is not None else None
+        host = self.domain or str(first or "").lower()
         return f"sip:{self.user}@{host}" if host else f"sip:{self.user}"
 
     def fits(self, user: str, domain: str) -> bool:

@@ -152,6 +152,7 @@ class Returning(Moving):
                 return
             failures += self.due_at != before
             self._note_retry()
+            yield 1.0
 
     def _note_retry(self) -> None:
         """Breaks B5's measure: the fifth failed try within one D."""
@@ -182,8 +183,8 @@ class Returning(Moving):
         outcome = yield from self.register(target, still=lambda: self.epoch == epoch and ready())
         if outcome is not None and self.habits.breaks("failback-during-call") and self.calling_then:
             self.phone.wronged("failback-during-call", self.number, self.first_sent)
-        if outcome is not None and outcome.good:
-            self._move(target, self.now, failover=False)
+        if outcome is not None and outcome.good:  # with the working server failing it is a failover (section 1)
+            self._move(target, self.first_sent, failover=self.working in self.phone.evidence)
         elif outcome is not None:
             self._try_failed()
         self.trying.fire()
