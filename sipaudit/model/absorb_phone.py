@@ -123,8 +123,11 @@ def _answered(reach: Reach, answer: Answered) -> Reach:
         if answer.method != "INVITE" or answer.transaction in reach.ringing:
             return reach  # F4: a provisional stops no non-INVITE's timer F
         ringing = (*reach.ringing[-WAITING_KEPT:], answer.transaction)
+        late = tuple((request, answer.time - request.time) for request in reach.waiting
+                     if request.transaction == answer.transaction and answer.time - request.time >= T1)
+        slow = (*reach.slow, *late)[-SLOW_KEPT:]
         return Reach(reach.server, reach.waiting, ringing, reach.hard, reach.doubtful, reach.answered, reach.touched,
-                     reach.closed, reach.registering, reach.later, reach.cancelled, reach.repeated, reach.slow)
+                     reach.closed, reach.registering, reach.later, reach.cancelled, reach.repeated, slow)
     return _finally_answered(reach, answer)
 
 

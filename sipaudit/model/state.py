@@ -242,7 +242,8 @@ def speaks_against(reach: Reach, now: float, earliest: float) -> bool:
     since = LONG_AGO if reach.answered is None else reach.answered.time
     closed = LONG_AGO < reach.closed >= since
     rings = any(request.transaction in reach.ringing for request in reach.waiting)
-    slow = any(took >= max(earliest, T1) and (took != inf or now - request.time <= RUNS) for request, took in reach.slow)
+    slow = any(took >= max(earliest, T1) and (took < inf or now - request.time <= RUNS)
+               for request, took in reach.slow)
     return closed or rings or slow or reach.later >= now or any(True for _ in evidence(reach, now, earliest))
 
 
