@@ -155,7 +155,8 @@ def _slow(reach: Reach, answer: Answered, doubt: bool) -> tuple[tuple[Sent, floa
     answered, or although others were answered meanwhile: these for as long as they may run."""
     slow = reach.slow
     if slow:
-        slow = tuple(one for one in slow if not made_good(answer, *one, doubt=doubt))
+        slow = tuple((request, min(took, answer.time - request.time) if _own(answer, request) else took)
+                     for request, took in slow if not made_good(answer, request, took, doubt=doubt))
     late = tuple((request, answer.time - request.time if request.transaction == answer.transaction else inf)
                  for request in reach.waiting
                  if request.transaction not in reach.ringing and _settles(answer, request, doubt)
@@ -163,10 +164,14 @@ def _slow(reach: Reach, answer: Answered, doubt: bool) -> tuple[tuple[Sent, floa
     return (*slow, *late)[-SLOW_KEPT:] if late else slow
 
 
+def _own(answer: Answered, request: Sent) -> bool:
+    return answer.transaction == request.transaction
+
+
 def made_good(answer: Answered, request: Sent, took: float, *, doubt: bool = False) -> bool:
     """Whether the server has proved since that it answers."""
     if took == inf:
-        return request.transaction == answer.transaction or answer.time - request.time > RUNS
+        return answer.time - request.time > RUNS
     return not doubt and (request.in_dialog or request.method == answer.method) and _disproves(answer, request.time)
 
 

@@ -8,7 +8,7 @@ from enum import Enum
 
 from msgspec.structs import replace
 
-from sipaudit.model.absorb import KEEPALIVES
+from sipaudit.model.absorb import DIALOG_INITIATING, KEEPALIVES, same_call
 from sipaudit.model.absorb_phone import success, tells_failure
 from sipaudit.model.events import Answered, Booted, ModelEvent, Replied, Resent, Sent
 from sipaudit.model.observations import Awaited, Observation, Proof, Verdict
@@ -177,6 +177,19 @@ def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     return replace(awaited, seen=True) if soon else Outcome.CONDEMNED
 
 
+def _stays(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+    """What the line opens next shows where it is. A call of the same number goes where that number goes."""
+    if isinstance(event, Booted):
+        return Outcome.ACQUITTED
+    if not isinstance(event, Sent) or event.in_dialog or event.follows is not None or event.emergency \
+            or event.method not in DIALOG_INITIATING:
+        return None
+    if event.server in awaited.others:
+        return Outcome.ACQUITTED
+    again = isinstance(one.event, Sent) and same_call(event, one.event)
+    return Outcome.CONDEMNED if event.server == awaited.server and not again else None
+
+
 # -- what time proves ------------------------------------------------------------------------------------------------
 
 def _time_acquits(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> Told:
@@ -210,10 +223,10 @@ def _time_of_registers(_one: Observation, awaited: Awaited, _phone: PhoneState) 
 
 SETTLES: dict[Proof, Callable[[Observation, Awaited, ModelEvent], Told]] = {
     Proof.WAITED: _waited, Proof.ANSWERED: _answered, Proof.REFUSED: _refused, Proof.CALL: _call,
-    Proof.SILENCE: _silence, Proof.WORKS_ON: _works_on, Proof.REGISTERS: _registers,
+    Proof.SILENCE: _silence, Proof.WORKS_ON: _works_on, Proof.REGISTERS: _registers, Proof.STAYS: _stays,
 }
 DEADLINES: dict[Proof, Callable[[Observation, Awaited, PhoneState], Told]] = {
     Proof.WAITED: _time_acquits, Proof.ANSWERED: _time_acquits, Proof.REFUSED: _time_condemns,
     Proof.CALL: _time_acquits, Proof.SILENCE: _time_of_silence, Proof.WORKS_ON: _time_acquits,
-    Proof.REGISTERS: _time_of_registers,
+    Proof.REGISTERS: _time_of_registers, Proof.STAYS: _time_acquits,
 }
