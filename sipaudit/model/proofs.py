@@ -17,7 +17,8 @@ from sipaudit.model.state import PhoneState, repeated_since
 SKEW = 1.0               # seconds by which the clocks of two captures may differ
 AGAIN = frozenset({401, 407, 422, 423})
 LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
-GOES_ON = 96.0           # seconds in which a line registers again: a request runs out (64*T1), and a wait of 60
+DROPPED = 1.0            # seconds after a log-out in which a request may still be retransmitted
+GOES_ON = 32.0           # seconds in which a try goes on (64*T1)
 OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "SUBSCRIBE"})
 WAITING_KEPT = 8         # observations of one line that may wait
 
@@ -162,19 +163,25 @@ def _works_on(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
 
 
 def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+    """The try goes on: it is retransmitted, or answers its challenge. A REGISTER that begins anew may be a log-in."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
-    if not isinstance(event, Sent) or event.method != "REGISTER":
+    if not isinstance(event, Sent | Resent) or event.method != "REGISTER":
         return None
-    soon = event.time <= awaited.since + LOG_OUT
+    elsewhere = event.server != awaited.server
+    if isinstance(event, Resent):
+        return _or_waits(awaited, event.time) if elsewhere and event.time >= awaited.since + DROPPED else None
     if event.expires == 0:
         # the re-send with credentials is no second one; elsewhere, and soon, it is a log-out
-        return Outcome.ACQUITTED if event.server != awaited.server and soon else None
-    if event.time > awaited.since + GOES_ON:
-        return Outcome.ACQUITTED
-    if event.fresh:
-        return None  # with another Call-ID it may be a log-in
-    return replace(awaited, seen=True) if soon else Outcome.CONDEMNED
+        return Outcome.ACQUITTED if elsewhere and event.time <= awaited.since + LOG_OUT else None
+    if event.follows is not None:
+        return _or_waits(awaited, event.time) if elsewhere else None
+    return None if awaited.seen else Outcome.ACQUITTED
+
+
+def _or_waits(awaited: Awaited, now: float) -> Told:
+    """Condemned, once it is too late for a log-out at other servers."""
+    return replace(awaited, seen=True) if now <= awaited.since + LOG_OUT else Outcome.CONDEMNED
 
 
 def _stays(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:

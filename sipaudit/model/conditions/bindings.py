@@ -163,6 +163,8 @@ def refreshes_nothing(case: Case) -> Ground:
     that ran out is kept alive late, or made anew, nobody tells."""
     if case.request.method != "REGISTER":
         return HOLDS
+    if _diverted_refresh(case):
+        return Ground(reason=Reason.READINGS_DIFFER)
     binding = case.line.binding(case.request.server)
     if binding is None:
         return HOLDS
@@ -173,6 +175,17 @@ def refreshes_nothing(case: Case) -> Ground:
         return HOLDS  # F8: what a failover made invalid is not refreshed
     renews = binding.until > case.now or binding.register is not None
     return FAILS if renews else Ground(reason=Reason.READINGS_DIFFER)
+
+
+def _diverted_refresh(case: Case) -> bool:
+    """Whether R0's refresh has just failed at another server, neither this nor the working one: then this one may be
+    its diversion (F5), wherever calls go."""
+    reaches = [reach for reach in case.phone.reaches if reach.server not in (case.stay.server, case.request.server)]
+    failing: list[Sent | Answered] = [item for reach in reaches for item in reach.waiting]
+    failing += [item for reach in reaches for item in reach.doubtful]
+    return case.regime is Regime.R0 and any(
+        item.line == case.event.line and item.method == "REGISTER"
+        and case.now - item.time <= WORKS_WITHIN for item in failing)
 
 
 def registers_at_one(case: Case) -> Ground:
