@@ -124,18 +124,15 @@ def _first_open(case: Case) -> Sent | None:
 def works_on(case: Case) -> Ground:
     """The line soon works on elsewhere, which shows that its user had not logged it out; an answer to the request that
     seemed lost shows that there was no failure."""
-    reach, first = case.phone.reach(case.request.server), _first_open(case)
-    rests_on = first.transaction if first is not None and not reach.hard and not reach.doubtful else 0
+    first = _first_open(case)
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
-        Proof.WORKS_ON, rests_on, since=case.now, until=case.now + WORKS_WITHIN, server=case.request.server))
+        Proof.WORKS_ON, 0 if first is None else first.transaction, since=case.now, until=case.now + WORKS_WITHIN,
+        server=case.request.server))
 
 
 def not_logged_out(case: Case) -> Ground:
     """The line did not remove its binding at the new server as well."""
-    stay = case.stay
-    if stay.server == case.request.server:
-        return HOLDS
-    binding = case.line.binding(stay.server)
+    binding = case.line.binding(case.stay.server)
     removed = binding is None or binding.granted is None or (
         binding.register is not None and binding.register.expires == 0)
     return FAILS if removed else HOLDS
