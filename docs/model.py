@@ -1,4 +1,4 @@
-"""`python docs/model.py`: writes into docs/reference-model.md what is read off the model itself: the rows of its tables
+"""`python -m docs.model`: writes into docs/reference-model.md what is read off the model itself: the rows of its tables
 and the diagrams of its machines. A test compares."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from docs import trace
 from sipaudit.model import machines
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
@@ -189,6 +190,7 @@ def _word(state: str) -> str:
 def parts() -> dict[str, str]:
     """The generated parts of the page by name."""
     return {
+        "requirements": trace.requirements(), "rules": trace.rules(),
         "must-not": rows(MUST_NOT), "must": rows(MUST), "conditions": conditions(),
         "registration R0, R1": diagram("R0, R1"), "registration R2, R3": diagram("R2, R3"), "failed": diagram("failed"),
     }

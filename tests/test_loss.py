@@ -12,8 +12,8 @@ import yaml
 from sipaudit.capture.engine import batches
 from sipaudit.capture.files import resolve
 from sipaudit.capture.health import CaptureHealth
-from tests.model.phone import Habits, Phone, live
-from tests.model.test_properties import HABITS, KEYS, plan
+from tests.model.fleet.habits import REGIMES, Habits
+from tests.model.fleet.story import History, disobedient, plain
 from tests.shared import ROOT
 from tests.stories import VVX, Court, Packet, Settings, Story, site
 from tests.wire import ORIGIN, Wire
@@ -23,6 +23,7 @@ SHARES = [0.001, 0.01, 0.05]
 RUNS = 60
 SECONDS = 900.0
 NOBODY = ("", 0)
+WRONGS = ("signalling-to-unregistered-server", "premature-failback")
 
 
 @pytest.fixture
@@ -30,21 +31,23 @@ def court(tmp_path: Path) -> Court:
     return Court(tmp_path)
 
 
-def told(phone: Phone, seed: int) -> Story:
+def told(history: History) -> Story:
     """A phone's life on the wire."""
     wire = Wire(VVX)
-    for event in live(phone, SECONDS, seed):
+    for event in history.events:
         wire.add(event)
     return Story([Packet(time, frame, NOBODY, NOBODY) for time, frame in wire.packets])
 
 
 def declared(habits: Habits) -> dict[str, Any]:
+    re_register, fail, only = REGIMES[habits.regime]
     settings: Settings = {
-        "reRegisterOn": int(habits.re_register), "failRegistrationOn": int(habits.fail_registration),
+        "reRegisterOn": re_register, "failRegistrationOn": fail, "onlySignalWithRegistered": only,
         "failBack.mode": habits.mode, "failBack.timeout": habits.timeout, "expires": habits.expires,
     }
-    servers = [(key.partition(":")[0], 5060) for key in KEYS]
-    return site(settings, *servers, ttl=habits.ttl)
+    servers = [(key.partition(":")[0], 5060) for key in habits.servers]
+    assert habits.ttl is not None
+    return site(settings, *servers, ttl=habits.ttl[0])
 
 
 def sample() -> Story:
@@ -64,9 +67,8 @@ def accused(said: list[str]) -> dict[tuple[str, ...], str]:
 def test_a_perfect_phone_seen_with_gaps(court: Court, share: float) -> None:
     wrong: Counter[str] = Counter()
     for run in range(RUNS):
-        habits = HABITS[run % len(HABITS)]
-        story = told(Phone(habits, plan(run), KEYS[:2 + run % 2]), run)
-        wrong.update(accused(court(story.thinned(share, run), declared(habits))).values())
+        history = plain(run, SECONDS)
+        wrong.update(accused(court(told(history).thinned(share, run), declared(history.habits))).values())
     print(f"{share:.1%} lost: {dict(wrong)}")
     assert wrong["certain"] == 0
 
@@ -77,10 +79,10 @@ def test_a_faulty_phone_seen_with_gaps(court: Court, share: float) -> None:
     wrong: Counter[str] = Counter()
     known = found = 0
     for run in range(RUNS):
-        habits = Habits(**{**vars(HABITS[run % len(HABITS)]), "impatient": run % 3 != 0, "careless": run % 3 != 1})
-        story = told(Phone(habits, plan(run), KEYS[:2 + run % 2]), run)
-        truth = accused(court(story, declared(habits)))
-        seen = accused(court(story.thinned(share, run), declared(habits)))
+        history = disobedient(run, WRONGS[run % len(WRONGS)], SECONDS)
+        story, site_file = told(history), declared(history.habits)
+        truth = accused(court(story, site_file))
+        seen = accused(court(story.thinned(share, run), site_file))
         wrong.update(said for fault, said in seen.items() if fault not in truth)
         known, found = known + len(truth), found + len(truth.keys() & seen.keys())
     print(f"{share:.1%} lost: {found} of {known} found, beside them {dict(wrong)}")

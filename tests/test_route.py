@@ -18,6 +18,16 @@ NOT_ON_THE_WIRE = {
     "tofailed-near-loss": "one packet of so few is more than half a percent",
     "fromfailed-near-loss": "one packet of so few is more than half a percent",
     "premature-mode-unknown": "a settings block declares what it leaves out, too",
+    "credentials-r0-unknown": "a settings block declares what it leaves out, too",
+    "credentials-near-loss": "in so short a capture one lost packet is more than 0.5 %",
+    "fwf-near-loss": "in so short a capture one lost packet is more than 0.5 %",
+    "skipped-near-loss": "in so short a capture one lost packet is more than 0.5 %",
+    "overdue-r2-mode-unknown": "a settings block declares what it leaves out, too",
+    "overdue-r2-near-loss": "one packet of so few is more than half a percent, and evidence by absence ends there",
+    "primary-near-loss": "one packet of so few is more than half a percent, and evidence by absence ends there",
+    "during-mode-unknown": "a settings block declares what it leaves out, too",
+    "primary-mode-unknown": "a settings block declares what it leaves out, too",
+    "primary-r0-optimized-unknown": "a settings block declares what it leaves out, too",
 }
 
 

@@ -21,13 +21,13 @@ from sipaudit.model.events import (
     Resent,
     Sent,
 )
-from sipaudit.model.state import Binding, Evidence, LineState, PhoneState, Reach, Stay, Track, evidence
+from sipaudit.model.state import Binding, Evidence, LineState, PhoneState, Reach, Stay, Track, evidence, speaks_against
 from sipaudit.model.timers import UNDECLARED_EARLIEST
 
 BINDINGS_KEPT = 16     # servers kept for one line
 ANSWERS_KEPT = 16      # DNS answers kept for one line
 TRIES_KEPT = 6         # failback tries kept for one stay: the first, and the last of the others
-MOVES_KEPT = 3         # moves kept for one line
+MOVES_KEPT = 4         # moves kept for one line
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)
 KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
@@ -40,7 +40,7 @@ def absorb_line(line: LineState, phone: PhoneState, event: ModelEvent) -> LineSt
     """The line's state after `event`; `phone` is the phone's state before it."""
     kind = type(event)
     if kind is Sent:
-        return _line_sent(line, event)  # type: ignore[arg-type]
+        return _line_sent(line, phone, event)  # type: ignore[arg-type]
     if kind is Answered:
         return _line_answered(line, phone, event)  # type: ignore[arg-type]
     if isinstance(event, Resent):
@@ -55,8 +55,8 @@ def absorb_line(line: LineState, phone: PhoneState, event: ModelEvent) -> LineSt
     return line
 
 
-def _line_sent(line: LineState, request: Sent) -> LineState:
-    stays = _all_touched(line, request)
+def _line_sent(line: LineState, phone: PhoneState, request: Sent) -> LineState:
+    stays = _all_touched(line, phone, request)
     bindings, boot = line.bindings, line.boot
     if request.method == "REGISTER":
         if request.expires == 0 and any(stay is not None and stay.server == request.server for stay in line.stays):
@@ -78,15 +78,16 @@ def _line_resent(line: LineState, packet: Resent) -> LineState:
     return replace(line, bindings=with_binding(line.bindings, replace(binding, resent=packet.time)))
 
 
-def _all_touched(line: LineState, packet: Sent) -> Stays:
+def _all_touched(line: LineState, phone: PhoneState, packet: Sent) -> Stays:
     """Stays after a send: where the packet went elsewhere than to the working server, or back to it."""
     answered, registered, regained = line.stays
     if _is_at(answered, packet) and _is_at(registered, packet) and _is_at(regained, packet):
         if packet.method not in DIALOG_INITIATING or packet.in_dialog:
             return line.stays  # the usual case, and the only one that must be cheap
         return _opened(answered, packet), _opened(registered, packet), _opened(regained, packet)
-    return (_touched(line, answered, packet, Track.ANSWERED), _touched(line, registered, packet, Track.REGISTERED),
-            _touched(line, regained, packet, Track.REGAINED))
+    return (_touched(line, phone, answered, packet, Track.ANSWERED),
+            _touched(line, phone, registered, packet, Track.REGISTERED),
+            _touched(line, phone, regained, packet, Track.REGAINED))
 
 
 def _opened(stay: Stay | None, packet: Sent) -> Stay | None:
@@ -120,7 +121,7 @@ def _opens(packet: Sent, track: Track) -> bool:
     return packet.method in DIALOG_INITIATING
 
 
-def _touched(line: LineState, stay: Stay | None, packet: Sent, track: Track) -> Stay | None:
+def _touched(line: LineState, phone: PhoneState, stay: Stay | None, packet: Sent, track: Track) -> Stay | None:
     if stay is None:
         return None
     if packet.server == stay.server:
@@ -128,13 +129,21 @@ def _touched(line: LineState, stay: Stay | None, packet: Sent, track: Track) -> 
         aside = packet.in_dialog or packet.method == "CANCEL" or packet.method in KEEPALIVES
         if packet.method in DIALOG_INITIATING and not packet.in_dialog:
             stay = _opened(stay, packet) or stay
-        return stay if stay.away is None or aside or _may_have_moved(stay) else replace(stay, away=None)
+        return stay if stay.away is None or aside or _may_have_moved(stay) else replace(stay, away=None, driven=False)
     if stay.away is None:
         stay = replace(stay, away=packet)
+    if not stay.driven and _goes_elsewhere(packet) and speaks_against(
+            phone.reach(stay.server), packet.time, UNDECLARED_EARLIEST):
+        stay = replace(stay, driven=True)
     if _opens(packet, track) and not _refreshes(line, packet, track):
         tries = stay.tries
         stay = replace(stay, tries=(*tries[:1], *tries[1:][-TRIES_KEPT + 2:], packet))
     return stay
+
+
+def _goes_elsewhere(packet: Sent) -> bool:
+    """Whether a line that leaves its server sends such a packet to the next."""
+    return not packet.in_dialog and not packet.emergency and packet.method in DIALOG_INITIATING | {"REGISTER"}
 
 
 def _may_have_moved(stay: Stay) -> bool:
@@ -218,7 +227,7 @@ def _stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Sta
 
 def _settled(stay: Stay) -> Stay:
     """The stay after a call through its server: what another answered before has not moved the line."""
-    return stay if stay.aside is None else replace(stay, away=None, aside=None)
+    return stay if stay.aside is None else replace(stay, away=None, aside=None, driven=False)
 
 
 def _was_emergency(phone: PhoneState, answer: Answered) -> bool:
@@ -331,7 +340,7 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
                            binding.refused, binding.left, None, binding.late)
         return replace(binding, register=register, refused=answer)
     if answer.asked == 0 or (answer.granted == 0 and answer.own is not False):
-        return Binding(binding.server, register)
+        return Binding(binding.server, register, left=binding.left)
     # sent before the server was left, the 200 restores nothing (F8)
     stale = binding.left is not None and answer.sent is not None and answer.sent <= binding.left
     left = binding.left if stale else None

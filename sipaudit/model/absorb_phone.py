@@ -76,17 +76,24 @@ def _replaced(reaches: tuple[Reach, ...], reach: Reach) -> tuple[Reach, ...]:
 
 def _sent(reach: Reach, request: Sent) -> Reach:
     if request.method == "CANCEL":
-        return replace(reach, touched=request.time)
+        return _cancelled(reach, request)
     # the oldest is kept when there are too many: evidence counts from the first unanswered send
     waiting = reach.waiting if len(reach.waiting) < WAITING_KEPT else reach.waiting[:-1]
     registering = request if request.method == "REGISTER" and request.expires != 0 else reach.registering
     return Reach(reach.server, (*waiting, request), reach.ringing, reach.hard, reach.doubtful, reach.answered,
-                 request.time, reach.closed, registering)
+                 request.time, reach.closed, registering, reach.later, reach.cancelled)
+
+
+def _cancelled(reach: Reach, cancel: Sent) -> Reach:
+    """The phone gives up its last INVITE of that call there."""
+    given_up = [request.transaction for request in reach.waiting if request.method == "INVITE"
+                and request.line == cancel.line and request.call == cancel.call]
+    return replace(reach, touched=cancel.time, cancelled=(*reach.cancelled[-WAITING_KEPT:], *given_up[-1:]))
 
 
 def _resent(reach: Reach, packet: Resent) -> Reach:
     return Reach(reach.server, reach.waiting, reach.ringing, reach.hard, reach.doubtful, reach.answered, packet.time,
-                 reach.closed, reach.registering)
+                 reach.closed, reach.registering, reach.later, reach.cancelled)
 
 
 def _contacted(reach: Reach, contact: Contacted) -> Reach:
@@ -112,7 +119,7 @@ def _answered(reach: Reach, answer: Answered) -> Reach:
             return reach  # F4: a provisional stops no non-INVITE's timer F
         ringing = (*reach.ringing[-WAITING_KEPT:], answer.transaction)
         return Reach(reach.server, reach.waiting, ringing, reach.hard, reach.doubtful, reach.answered, reach.touched,
-                     reach.closed, reach.registering)
+                     reach.closed, reach.registering, reach.later, reach.cancelled)
     return _finally_answered(reach, answer)
 
 
@@ -131,7 +138,12 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
         doubtful = (*doubtful[:EVIDENCE_KEPT - 1], answer)
     ringing = tuple(number for number in reach.ringing if number != answer.transaction) if reach.ringing else ()
     return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer, reach.touched,
-                 reach.closed, reach.registering)
+                 reach.closed, reach.registering, _later(reach, answer) if doubt else reach.later, reach.cancelled)
+
+
+def _later(reach: Reach, answer: Answered) -> float:
+    """Until when the server has asked to be left alone (F3)."""
+    return reach.later if answer.retry_after is None else max(reach.later, answer.time + answer.retry_after)
 
 
 def _settles(answer: Answered, request: Sent, doubt: bool) -> bool:

@@ -21,8 +21,10 @@ from sipaudit.model.conditions.bindings import (
     no_binding_anywhere,
     no_binding_there,
     not_registered_since_left,
+    not_turned_away,
     refreshes_nothing,
     registered_just_now,
+    registers_at_one,
 )
 from sipaudit.model.conditions.calls import (
     after_a_failed_try,
@@ -31,7 +33,9 @@ from sipaudit.model.conditions.calls import (
     credentials_bound,
     fifth_failed_try,
     moved_often,
+    no_call_there,
     no_try_before,
+    of_one_entry,
     registers_on,
     try_fails,
     try_is_open,
@@ -63,13 +67,14 @@ from sipaudit.model.conditions.overdue import (
     renews_only_here,
     still_below,
 )
-from sipaudit.model.conditions.primary import contact_would_show, not_the_optimized_one, primary_untried
+from sipaudit.model.conditions.primary import not_the_optimized_one, primary_untried, story_is_whole
 from sipaudit.model.conditions.requests import (
     calls_or_registers,
     deregisters,
     failback_request,
     gated_request,
     moves_on,
+    not_either_way,
     of_a_call,
     of_no_call,
     opens_call,
@@ -78,11 +83,14 @@ from sipaudit.model.conditions.requests import (
     registration_required,
 )
 from sipaudit.model.conditions.servers import (
+    all_resolved,
     below_primary,
     between_untouched,
     higher_server,
     list_unchanged,
     lower_server,
+    no_equal_failed,
+    one_head,
     order_unchanged,
     same_entry,
     several_servers,
@@ -95,8 +103,8 @@ from sipaudit.model.conditions.trust import (
     knows_only_signal,
     modelled,
     no_boot_since,
+    no_boot_unserved,
     nothing_missing,
-    server_heard,
     stay_was_seen,
     still_working,
 )
@@ -164,6 +172,9 @@ A_TRY = (failback_request, same_entry, higher_server, first_try)
 OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, still_below, nothing_missing,
            judgeable)
 OVERDUE_CALL = (*OVERDUE, not_for_the_challenger, served_later)
+# The line itself moves to the request's server: nothing but a failure could explain it.
+OF_ITS_OWN = (refreshes_nothing, registers_at_one, not_either_way, no_call_there, not_the_challenger, order_unchanged,
+              stay_was_seen, no_boot_unserved, still_working, nothing_missing, judgeable_by_anyone)
 
 REQUEST, HERE, AWAY, ANYWHERE = Trigger.REQUEST, Place.HERE, Place.AWAY, Place.ANYWHERE
 FORBIDDEN, EARLY, MISSING, UNEXPECTED = Verdict.FORBIDDEN, Verdict.EARLY, Verdict.MISSING, Verdict.UNEXPECTED
@@ -195,19 +206,17 @@ MUST_NOT = (
     # -- failover
     Row("stay-while-it-works", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, nothing_against),
-        when=(refreshes_nothing, no_try_before, order_unchanged, not_the_challenger, stay_was_seen, no_boot_since,
-              still_working, nothing_missing, judgeable_by_anyone)),
+        when=(no_try_before, no_equal_failed, not_turned_away, *OF_ITS_OWN)),
     Row("next-in-order", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, after_a_failure, between_untouched),
-        when=(refreshes_nothing, order_unchanged, not_the_challenger, stay_was_seen, no_boot_since, still_working,
-              nothing_missing, judgeable_by_anyone)),
+        when=OF_ITS_OWN),
     Row("keep-secondary", "F11", FORBIDDEN, REQUEST, HERE, ALL, ANY_MODE,
         reach=(deregisters, try_is_open), when=(registers_on, several_servers, no_boot_since, judgeable)),
     Row("keep-secondary", "F11", FORBIDDEN, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, nothing_against, after_a_failed_try),
-        when=(refreshes_nothing, order_unchanged, no_boot_since, still_working, nothing_missing, judgeable)),
+        when=(*OF_ITS_OWN, judgeable)),
     Row("credentials-to-challenger", "F13", FORBIDDEN, Trigger.CREDENTIALS, ANYWHERE, ALL, ANY_MODE,
-        reach=(challenged_elsewhere,), when=(credentials_bound, several_servers, judgeable)),
+        reach=(challenged_elsewhere,), when=(credentials_bound, of_one_entry, nothing_missing, judgeable)),
     Row("steady", "F11", UNEXPECTED, Trigger.MOVE, ANYWHERE, ALL, ANY_MODE,
         reach=(moved_often,), when=(judgeable,), about=About.NONE),
     # -- failback
@@ -231,11 +240,11 @@ MUST_NOT = (
 MUST = (
     Row("failover-due", "F2", MISSING, REQUEST, HERE, ALL, ANY_MODE,
         reach=(calls_or_registers, ran_out_before),
-        when=(several_servers, server_heard, no_contact_elsewhere, nothing_missing, no_boot_since,
-              judgeable_by_anyone)),
+        when=(several_servers, one_head, all_resolved, no_contact_elsewhere, nothing_missing,
+              no_boot_since, judgeable_by_anyone)),
     Row("primary-first", "B1", MISSING, REQUEST, ANYWHERE, ALL, NEW_REQUESTS,
         reach=(opens_call, several_servers, below_primary, primary_untried),
-        when=(contact_would_show, not_the_optimized_one, order_unchanged, no_boot_since, nothing_missing, judgeable)),
+        when=(story_is_whole, not_the_optimized_one, order_unchanged, no_boot_since, nothing_missing, judgeable)),
     Row("failback-due", "B2", MISSING, REQUEST, HERE, ALL, DNSTTL, about=About.PRIMARY,
         reach=(opens_call, below_primary, past_due), when=OVERDUE_CALL),
     Row("failback-due", "B4", MISSING, REQUEST, HERE, ALL, DURATION, about=About.PRIMARY,

@@ -46,7 +46,8 @@ class Awaited(Struct, frozen=True, gc=False):
     """What would prove the case: see `Proof`.
 
     `since` is from when something counts and `until` when the waiting ends (seconds since the epoch); `transaction`,
-    `server` and `calls` say whose packets count; `seen` is that one half of the proof has come.
+    `server` and `calls` say whose packets count, `others` which servers are meant by elsewhere (none: all); `seen` is
+    that one half of the proof has come.
     """
 
     proof: Proof
@@ -56,6 +57,7 @@ class Awaited(Struct, frozen=True, gc=False):
     server: str = ""
     calls: tuple[int, ...] = ()
     seen: bool = False
+    others: tuple[str, ...] = ()
 
 
 class Observation(Struct, frozen=True):

@@ -16,6 +16,8 @@ from sipaudit.model.state import PhoneState
 
 SKEW = 1.0               # seconds by which the clocks of two captures may differ
 AGAIN = frozenset({401, 407, 422, 423})
+LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
+GOES_ON = 96.0           # seconds in which a line registers again: a request runs out (64*T1), and a wait of 60
 OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "SUBSCRIBE"})
 WAITING_KEPT = 8         # observations of one line that may wait
 
@@ -164,10 +166,15 @@ def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
         return Outcome.ACQUITTED
     if not isinstance(event, Sent) or event.method != "REGISTER":
         return None
+    soon = event.time <= awaited.since + LOG_OUT
     if event.expires == 0:
         # the re-send with credentials is no second one; elsewhere, and soon, it is a log-out
-        return Outcome.ACQUITTED if event.server != awaited.server and event.time <= awaited.until else None
-    return replace(awaited, seen=True) if event.time <= awaited.until else Outcome.CONDEMNED
+        return Outcome.ACQUITTED if event.server != awaited.server and soon else None
+    if event.time > awaited.since + GOES_ON:
+        return Outcome.ACQUITTED
+    if event.fresh:
+        return None  # with another Call-ID it may be a log-in
+    return replace(awaited, seen=True) if soon else Outcome.CONDEMNED
 
 
 # -- what time proves ------------------------------------------------------------------------------------------------
@@ -181,14 +188,23 @@ def _time_condemns(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> 
 
 
 def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> Told:
-    """No answer, and no contact with another server: what is missing is a sign that the phone lives."""
-    elsewhere = any(reach.server != awaited.server and awaited.since <= reach.touched for reach in phone.reaches)
-    return Outcome.ACQUITTED if elsewhere else replace(awaited, seen=True, until=float("inf"))
+    """No answer to the line, nor to another that asked the same later, no loss, no contact with another server: what is
+    missing is a sign that the phone lives."""
+    elsewhere = any(reach.server != awaited.server and awaited.since <= reach.touched for reach in phone.reaches
+                    if not awaited.others or reach.server in awaited.others)
+    waits = any(request.transaction == awaited.transaction for request in phone.reach(awaited.server).waiting)
+    lost = phone.lost is not None and phone.lost >= awaited.since
+    if elsewhere or lost or not waits:
+        return Outcome.ACQUITTED
+    return replace(awaited, seen=True, until=float("inf"))
 
 
 def _time_of_registers(_one: Observation, awaited: Awaited, _phone: PhoneState) -> Told:
-    """No log-out elsewhere; whether the line goes on registering may have been seen already."""
-    return Outcome.CONDEMNED if awaited.seen else replace(awaited, until=float("inf"))
+    """No log-out elsewhere; whether the line goes on registering has been seen, or still may be for some time."""
+    if awaited.seen:
+        return Outcome.CONDEMNED
+    last = awaited.since + GOES_ON
+    return Outcome.ACQUITTED if awaited.until >= last else replace(awaited, until=last)
 
 
 SETTLES: dict[Proof, Callable[[Observation, Awaited, ModelEvent], Told]] = {

@@ -82,5 +82,6 @@ def renewed(line: LineState, phone: PhoneState, held: list[ModelEvent], answer: 
     return (
         LineState(line.stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered, answer,
                   line.failed, challenges, line.offered),
-        with_reach(phone, Reach(reach.server, (), (), (), (), answer, register.time, reach.closed, register)),
+        with_reach(phone, Reach(reach.server, (), (), (), (), answer, register.time, reach.closed, register,
+                                reach.later, reach.cancelled)),
     )

@@ -10,6 +10,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+# The settings that decide which requirements hold for a line.
+JUDGED = ("reRegisterOn", "failRegistrationOn", "onlySignalWithRegistered", "failBack.mode", "failBack.timeout",
+          "authOptimizedInFailover", "register")
 FAILBACK_TIMEOUT_MIN = 60  # C6: 1-59 act as 60
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 5060, "wss": 5061}
 
@@ -92,8 +95,8 @@ class LineSettings(Struct, frozen=True):
 
     @property
     def ambiguous(self) -> bool:
-        """Whether two statements of a setting differ and nobody can say which one holds (C2)."""
-        return any(setting.candidates for setting in self.values.values())
+        """Whether of a setting that is judged by two statements differ and nobody can say which one holds (C2)."""
+        return any(self.get(name).candidates for name in JUDGED)
 
     @property
     def regime(self) -> Regime | None:

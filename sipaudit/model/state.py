@@ -38,7 +38,8 @@ class Stay(Struct, frozen=True, gc=False):
     between the two; None when the stay was found in progress).  `origin` is the
     server left.  `failed` holds the evidence against `origin` at the move.
     `away` is the first packet to another server since the last send to this
-    one, `tries` the requests that may have been failback tries since (the first and the last few), and
+    one, `driven` whether something spoke against this one when the line turned away,
+    `tries` the requests that may have been failback tries since (the first and the last few), and
     `aside` the last answer of another server meanwhile that moved nothing: a 2xx
     inside a dialog, to a keepalive or an emergency call, or to a request from before
     the stay; in R0 any other that is neither challenge nor failure.
@@ -58,6 +59,7 @@ class Stay(Struct, frozen=True, gc=False):
     origin_since: float | None = None
     moves: tuple[Answered, ...] = ()
     opened: Sent | None = None
+    driven: bool = False
 
     @property
     def began(self) -> tuple[float, float] | None:
@@ -112,7 +114,8 @@ class Reach(Struct, frozen=True, gc=False):
     answers that may count as failures (503, open codes) or that sent the phone
     elsewhere (3xx).  `answered`: the last answer that proves the server alive.
     `touched`: the last contact, by any request, SYN or lookup.  `closed`: when a connection there last ended.
-    `registering`: the last REGISTER of any line that asked for more than 0.
+    `registering`: the last REGISTER of any line that asked for more than 0.  `later`: until when a Retry-After of the
+    server runs.  `cancelled`: numbers of INVITEs that the phone has given up.
     """
 
     server: str
@@ -124,6 +127,8 @@ class Reach(Struct, frozen=True, gc=False):
     touched: float = LONG_AGO
     closed: float = LONG_AGO
     registering: Sent | None = None
+    later: float = LONG_AGO
+    cancelled: tuple[int, ...] = ()
 
 
 class Call(Struct, frozen=True, gc=False):
@@ -222,3 +227,12 @@ def evidence(reach: Reach, now: float, earliest: float) -> Iterator[Evidence]:
     for request in reach.waiting:
         if now - request.time >= earliest:
             yield request
+
+
+def speaks_against(reach: Reach, now: float, earliest: float) -> bool:
+    """Whether anything may be held against the server at `now`, be it never so little: what F2-F4 leave open, a
+    connection that ended, or a call that waits for its answer."""
+    since = LONG_AGO if reach.answered is None else reach.answered.time
+    closed = LONG_AGO < reach.closed >= since
+    rings = any(request.transaction in reach.ringing for request in reach.waiting)
+    return closed or rings or reach.later >= now or any(True for _ in evidence(reach, now, earliest))

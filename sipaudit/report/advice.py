@@ -7,7 +7,7 @@ from sipaudit.model.values import Assumption, Reason
 CAPTURING = "docs/capturing.md"
 
 ADVICE: dict[Reason, str] = {
-    Reason.SETTINGS_UNKNOWN: "Declare the line's settings in the site file (lines[].settings, docs/site-file.md).",
+    Reason.SETTINGS_UNKNOWN: "Name its provisioning files (--config), or declare its settings in the site file.",
     Reason.SETTINGS_AMBIGUOUS: "Two provisioning layers give different values: set the parameter in one of them.",
     Reason.ENTRY_UNKNOWN: "Declare the servers as one entry in the site file (entries:), or capture the phone's DNS.",
     Reason.SINGLE_SERVER: "The entry has one address, so there is nothing to fail over to.",

@@ -74,7 +74,8 @@ def to_json(value: Checked | list[ShownLine]) -> bytes:
 def render_check(found: Checked, width: int, color: bool) -> str:
     """The issues, worst first, each with the place where it stands."""
     screen = Screen(width, color)
-    screen.say(f"{_count(found.lines, 'line')} of {_count(found.phones, 'phone')}. {_verdict(found.findings)}")
+    phones = f" of {_count(found.phones, 'phone')}" if found.phones else ""
+    screen.say(f"{_count(found.lines, 'line')}{phones}. {_verdict(found.findings)}")
     worst = sorted(found.findings, key=lambda finding: -finding.severity.rank)
     for finding in worst[:FINDINGS_SHOWN]:
         _issue(screen, finding)

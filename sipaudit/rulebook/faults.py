@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Lost, ModelEvent
+from sipaudit.model.judge import possible_regimes
 from sipaudit.model.observations import Fact, Observation, Verdict
 from sipaudit.model.replay import Step
 from sipaudit.model.settings import LineSettings
@@ -90,7 +91,7 @@ class Faults:
     def take(self, step: Step, subject: Subject) -> None:
         """Take in what one step of a line observed."""
         self.judge_all(step.observations, subject)
-        if self.open and rearms(step):
+        if self.open and rearms(step, subject.settings):
             self.open.pop((subject.line, subject.phone), None)
 
     def judge_all(self, observations: Iterable[Observation], subject: Subject) -> None:
@@ -179,13 +180,15 @@ def _cause(rule: Rule, time: float, subject: Subject, before: Iterable[Fault]) -
     return causes[-1] if causes else None
 
 
-def rearms(step: Step) -> bool:
+def rearms(step: Step, settings: LineSettings) -> bool:
     """A fault may be said again after a move of the line, or a 200 to a REGISTER where it had no live binding."""
     event = step.event
     if not isinstance(event, Answered) or step.before is step.after:
         return False
-    if any(old is not None and _server(old) != _server(new)
-           for old, new in zip(step.before.stays, step.after.stays, strict=True)):
+    if step.before.stays is not step.after.stays and any(
+        step.before.stay(regime) is not None and _server(step.before.stay(regime)) != _server(step.after.stay(regime))
+        for regime in possible_regimes(settings)
+    ):
         return True
     binding = step.after.binding(event.server) if event.method == "REGISTER" else None
     return binding is not None and binding.since is event
@@ -207,7 +210,8 @@ def _finding(fault: Fault) -> Finding:
     wording = fault.rule.wording(facts)
     evidence = sorted(fault.evidence.values(), key=lambda frame: (frame.time, frame.frame or 0))
     return Finding(
-        id=_provisional(fault.number), rule=fault.rule.id, severity=fault.severity, confidence=_confidence(observation.assumptions),
+        id=_provisional(fault.number), rule=fault.rule.id, severity=fault.severity,
+        confidence=_confidence(observation.assumptions),
         line=subject.line, phone=subject.phone,
         server=subject.server(observation.server) if observation.server else None,
         time=moment(observation.time), expected=fill(wording.expected, shown, subject.settings),

@@ -126,12 +126,14 @@ def _read_entry_settings(
         return {}
     place = f"{where}.entry_settings"
     mapping = reader.mapping(fields["entry_settings"], place, "{NAME: {register: 0}}")
+    if mapping is None:
+        return {}
     per_entry: dict[str, dict[str, Setting]] = {}
-    for name, node in ({} if mapping is None else mapping.items).items():
+    for name, node in mapping.items.items():
         stated = _read_settings(reader, node, f"{place}.{printable(name)}")
         if name in names:
             per_entry[name] = stated or {}
-        elif mapping is not None:
+        else:
             line, advice = mapping.key_lines[name], suggestion(name, names) if names else f"add it to {where}.entry"
             reader.problems.add(line, f"{place}: the line has no entry {quoted(name)}", advice)
     return per_entry

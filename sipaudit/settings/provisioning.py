@@ -101,7 +101,7 @@ class Provisioning:
             for block in _blocks(phone.variants.values()):
                 self._by_user.setdefault(block.user or "", []).append((phone, block))
         self._addressed = any(user for user in self._by_user)
-        self.shadowed = tuple(self._shadowed())
+        self._shadowed = {id(issue.statements[0]): issue for issue in self._find_shadowed()}
 
     def all_phones(self) -> list[Phone]:
         """By MAC, and last the phone that no file is for."""
@@ -139,8 +139,11 @@ class Provisioning:
 
     def issues_of(self, found: Found) -> tuple[SettingIssue, ...]:
         """What is to be said of the files of a line that was found."""
-        return distinct(issue for variant, block in found.pairs
-                        for issue in (*variant.issues, *self.worth_saying(line_issues(variant.values, block))))
+        issues: list[SettingIssue] = []
+        for variant, block in found.pairs:
+            issues += [*variant.issues, *self.worth_saying(line_issues(variant.values, block))]
+            issues += [self._shadowed[id(one)] for one, _ in variant.superseded if id(one) in self._shadowed]
+        return distinct(issues)
 
     def _phone_of(self, identity: LineIdentity) -> Phone | None:
         if identity.mac is not None:
@@ -173,7 +176,7 @@ class Provisioning:
             found += [(issue, aor) for issue in variant.issues for aor in aors or [""]]
             found += [(issue, block.aor) for block in lines
                       for issue in self.worth_saying(line_issues(variant.values, block))]
-        return found + [(issue, "") for issue in self.shadowed]
+        return found + [(issue, "") for issue in self._shadowed.values()]
 
     def worth_saying(self, issues: Iterable[SettingIssue]) -> Iterator[SettingIssue]:
         """Of a statement that does nothing for one line nothing is said if it acts for another: it stands for all."""
@@ -194,7 +197,7 @@ class Provisioning:
     def _variants(self) -> list[Variant]:
         return [variant for phone in self.all_phones() for variant in phone.variants.values()]
 
-    def _shadowed(self) -> Iterator[SettingIssue]:
+    def _find_shadowed(self) -> Iterator[SettingIssue]:
         """Statements that no phone and no line gets."""
         variants = self._variants()
         lost = {id(one): (one, by) for variant in variants for one, by in variant.superseded}

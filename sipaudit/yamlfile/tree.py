@@ -92,6 +92,8 @@ def _refuse(error: yaml.YAMLError, text: str, problems: Problems) -> None:
     problem = getattr(error, "problem", None) or str(error)
     if mark is None:
         problems.stop(None, f"not valid YAML: {problem}", "check indentation, quotes and brackets")
+    if "nesting depth" in problem:  # newer versions of libyaml have a bound of their own
+        problems.stop(mark.line + 1, f"nested deeper than {MAX_DEPTH} levels", "about five are needed")
     lines = text.split("\n")
     indent = _INDENT.match(lines[mark.line]) if mark.line < len(lines) else None
     tabbed = indent is not None and "\t" in indent[0]

@@ -116,6 +116,11 @@ class TestIssues:
         site = write(tmp_path, "lines: [{match: {}, config: site.cfg}]")
         assert self.rules(Declarations(load_site(site), [common])) == ["config-timeout-clamped"]
 
+    def test_a_value_that_another_file_of_the_line_hides_from_all(self, tmp_path):
+        lay(tmp_path, _000000000000='<A CONFIG_FILES="a.cfg, b.cfg"/>', a=flat(**OWN, voIpProt__server__1__expires=60),
+            b=flat(voIpProt__server__1__expires=90))
+        assert self.rules(Declarations(Site.empty(), [str(tmp_path)])) == ["config-shadowed"]
+
     def test_what_the_firmware_lacks_is_said_once_it_is_seen(self, tmp_path):
         declarations = Declarations(Site.empty(), [config(tmp_path, **OWN, **{RE_REGISTER: 1})])
         assert self.rules(declarations) == []
@@ -149,6 +154,13 @@ def test_files_that_many_phones_share_are_read_once(tmp_path, monkeypatch):
     assert declarations.declare(line(macs[-1])).at(None).number("expires") == 90
     assert opened.count("site.cfg") == 1
     assert len(opened) == 601
+
+
+def test_only_the_site_file_says_that_a_source_is_a_phone(tmp_path):
+    site = write(tmp_path, "lines: [{match: {address: 10.1.0.5}}]")
+    declarations = Declarations(load_site(site), [config(tmp_path, **OWN)])
+    assert declarations.declares_phone("10.1.0.5", None)
+    assert not declarations.declares_phone("10.1.0.6", None)
 
 
 def test_a_phone_of_another_make_is_not_declared(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from sipaudit.errors import InputErrors
@@ -141,6 +143,13 @@ class TestPaths:
         with pytest.raises(InputErrors, match="no master file"):
             Provisioning([str(lay(tmp_path, site=LINE))])
 
+    def test_a_folder_whose_name_is_no_text_can_be_reported(self, tmp_path):
+        folder = tmp_path / os.fsdecode(b"M\xfcnchen")
+        folder.mkdir()
+        lay(folder, site=flat(reg__1__server__1__port="x"))
+        ((issue, _),) = Provisioning([str(folder / "site.cfg")]).issues()
+        assert issue.statements[0].file == f"{tmp_path}/M\\udcfcnchen/site.cfg"
+
     def test_what_cannot_be_opened_is_said(self, tmp_path, monkeypatch):
         from pathlib import Path
 
@@ -197,3 +206,52 @@ class TestMissingFiles:
     def test_a_master_file_without_a_list(self, tmp_path):
         lay(tmp_path, **{f"_{MAC}": "<APPLICATION/>"})
         assert self.reasons(tmp_path) == {"": "it names none, so the phone reads no other file"}
+
+
+class TestWhatIsSaid:
+    def issues(self, *config, of=None):
+        found = Provisioning([str(path) for path in config]).issues()
+        return [(issue.rule, line) for issue, line in found if of is None or issue.rule == of]
+
+    def test_what_the_phone_for_all_others_lacks_is_no_issue_while_phones_are_known(self, tmp_path):
+        lay(tmp_path, _000000000000=master("[PHONE_MAC_ADDRESS]-reg.cfg, all.cfg"), all=flat(
+            voIpProt__server__1__failOver__failRegistrationOn=1), **{f"_{MAC}-reg": flat(
+                reg__1__address="1001", voIpProt__server__1__address="a.b",
+                voIpProt__server__1__failOver__reRegisterOn=1, voIpProt__server__1__failOver__failBack__timeout=90)})
+        assert self.issues(tmp_path) == [("config-no-effect", "sip:1001@a.b")]  # the timeout
+
+    def test_models_that_agree_on_a_line_are_one_line(self, tmp_path):
+        lay(tmp_path, _000000000000=master("line.cfg", CONFIG_FILES_VVX500="line.cfg"), line=LINE)
+        provisioning = Provisioning([str(tmp_path)])
+        assert (provisioning.count(), len(list(provisioning.lines()))) == (1, 1)
+
+    def test_the_same_value_twice_in_a_file_shadows_nothing(self, tmp_path):
+        lay(tmp_path, a=f"<x>{expires(60)}{expires(60)}</x>")
+        assert self.issues(tmp_path / "a.cfg") == []
+
+    def test_a_place_that_the_static_cache_does_not_have_is_no_misprint(self, tmp_path):
+        lay(tmp_path, a=flat(dns__cache__A__13__name="x", dns__cache__MX__1__name="x"))
+        assert self.issues(tmp_path / "a.cfg") == []
+
+    def test_whether_a_proxy_is_used_may_be_what_is_not_known(self, tmp_path):
+        lay(tmp_path, a=flat(reg__1__server__1__useOutboundProxy="?", reg__1__outboundProxy__address="a.b",
+                             reg__1__server__1__failOver__reRegisterOn=1,
+                             reg__1__outboundProxy__failOver__reRegisterOn=0))
+        (found,) = [issue for issue, _ in Provisioning([str(tmp_path / "a.cfg")]).issues()
+                    if issue.rule == "config-ambiguous-precedence"]
+        assert found.facts["reason"] == "whether the outbound proxy is in effect cannot be told"
+
+    def test_servers_behind_one_proxy_that_differ_leave_the_setting_open(self, tmp_path):
+        lay(tmp_path, a=flat(reg__1__address="1001", reg__1__server__1__address="a.b", reg__1__server__2__address="b.b",
+                             reg__1__outboundProxy__address="p.b", reg__1__server__2__failOver__failBack__timeout=90))
+        ((_, block),) = Provisioning([str(tmp_path / "a.cfg")]).lines()
+        (server,) = block.servers
+        assert set(server.settings["failBack.timeout"].candidates) == {3600, 90}
+        assert block.aor == "sip:1001@a.b"
+        assert self.issues(tmp_path / "a.cfg", of="config-ambiguous-precedence") == []
+
+    def test_a_phone_that_no_path_is_for_reads_nothing(self, tmp_path):
+        first, second = lay(tmp_path / "a", **{f"_{MAC}": master("line.cfg")}, line=LINE), lay(
+            tmp_path / "b", _0004f2000002=master("line.cfg"), line=LINE.replace("1001", "1002"))
+        found = Provisioning([str(first), str(second)])
+        assert [(phone.mac, block.user) for phone, block in found.lines()] == [(MAC, "1001"), ("0004f2000002", "1002")]

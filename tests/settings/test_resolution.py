@@ -26,7 +26,8 @@ OWN_PROXY, SHARED_PROXY = f"reg__1__outboundProxy__{SUFFIX}", f"voIpProt__SIP__o
     ({**OWN, **PROXY, SHARED_SERVER: 62, SHARED_PROXY: 64}, 64, "inherited"),
     ({**OWN, **PROXY, OWN_SERVER: 64, SHARED_PROXY: 64}, 64, "explicit"),
     ({**OWN, **PROXY, "reg__1__server__1__useOutboundProxy": 0, OWN_SERVER: 61, SHARED_PROXY: 64}, 61, "explicit"),
-    ({**SHARED, **PROXY, "voIpProt__server__1__useOutboundProxy": 0, SHARED_SERVER: 62, OWN_PROXY: 63}, 62, "inherited"),
+    ({**SHARED, **PROXY, "voIpProt__server__1__useOutboundProxy": 0, SHARED_SERVER: 62, OWN_PROXY: 63},
+     62, "inherited"),
     ({**OWN, SHARED_SERVER: 3600}, 3600, "inherited"),
 ])
 def test_what_supersedes_what(tmp_path, said, value, origin):
@@ -101,7 +102,8 @@ class TestServers:
         (entry,) = self.entries(tmp_path, **LINE, reg__1__server__1__address="[2001:DB8::1]",
                                 reg__1__server__1__transport="TLS", reg__1__server__1__port=0)
         assert (entry.name, entry.servers[0].key) == ("2001:db8::1", "[2001:db8::1]:5061")
-        (entry,) = self.entries(tmp_path, **LINE, reg__1__server__1__address="2001:db8::1", reg__1__server__1__port=5070)
+        (entry,) = self.entries(tmp_path, **LINE, reg__1__server__1__address="2001:db8::1",
+                                reg__1__server__1__port=5070)
         assert entry.name == "[2001:db8::1]:5070"
 
     def test_several_are_fallback_in_their_order(self, tmp_path):
@@ -113,7 +115,13 @@ class TestServers:
         assert self.entries(tmp_path, **OWN) == [None]
 
     def test_a_server_with_an_invalid_port_or_transport_is_not_known(self, tmp_path):
-        assert self.entries(tmp_path, **LINE, reg__1__server__1__address="10.0.0.1", reg__1__server__1__port="x") == [None]
+        said = {"reg__1__server__1__address": "10.0.0.1", "reg__1__server__1__port": "x"}
+        assert self.entries(tmp_path, **LINE, **said) == [None]
+
+    @pytest.mark.parametrize("address", ["a b", "x" * 254, "sip:sbc@example.com"])
+    def test_what_can_be_no_host_is_no_server(self, tmp_path, address):
+        (server,) = only_line(tmp_path, **LINE, reg__1__server__1__address=address).servers
+        assert server.host is None
 
     def test_behind_a_proxy_all_servers_are_the_proxy_s_entry(self, tmp_path):
         (entry,) = self.entries(tmp_path, **OWN, reg__1__server__2__address="b.example.com",
@@ -162,7 +170,8 @@ class TestStaticCache:
     def test_a_pointer_leads_to_the_transport_it_names(self, tmp_path):
         pointers = cached("NAPTR", {"name": "sbc.example.com", "order": 2, "service": "SIP+D2U",
                                     "replacement": "_sip._udp.sbc.example.com"},
-                          {"name": "sbc.example.com", "order": 1, "service": "sips+d2t", "replacement": "tls.example.com"},
+                          {"name": "sbc.example.com", "order": 1, "service": "sips+d2t",
+                           "replacement": "tls.example.com"},
                           {"name": "sbc.example.com", "order": 0, "service": "SIP+D2X", "replacement": "x"})
         services = cached("SRV", srv("tls.example.com", 1, "a.example.com", port=0))
         entry = self.entry(tmp_path, **pointers, **services, **A)
@@ -174,7 +183,8 @@ class TestStaticCache:
         assert [(one.key, one.transport) for one in entry.servers] == [("10.0.0.7:5060", "tcp")]
 
     def test_services_without_addresses_leave_the_name_to_its_own(self, tmp_path):
-        entry = self.entry(tmp_path, **SRV, **cached("A", a("sbc.example.com", "10.0.0.8"), a("sbc.example.com", "10.0.0.8")))
+        twice = cached("A", a("sbc.example.com", "10.0.0.8"), a("sbc.example.com", "10.0.0.8"))
+        entry = self.entry(tmp_path, **SRV, **twice)
         assert [one.key for one in entry.servers] == ["10.0.0.8:5060"]
 
     @pytest.mark.parametrize("record", [

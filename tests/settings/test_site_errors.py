@@ -216,6 +216,31 @@ class TestTheRest:
     def test_wrong_types_and_values(self, tmp_path, text, message):
         assert one_error(tmp_path, text)[:2] == (1, message)
 
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("lines: [x]", "lines[0] must be a mapping, not a single value"),
+            ("lines: [{match: x}]", "lines[0].match must be a mapping, not a single value"),
+            ("lines: [{match: {user: [1]}}]", "lines[0].match.user must be a text, not a list"),
+            ("lines: [{match: {address: {}}}]", "lines[0].match.address must be a text, not a mapping"),
+            ("lines: [{match: {}, entry: [[sbc]]}]", "lines[0].entry must be a text, not a list"),
+            ("lines: [{match: {}, entry_settings: x}]",
+             "lines[0].entry_settings must be a mapping, not a single value"),
+            ("lines: [{match: {}, config: [a.cfg]}]", "lines[0].config must be a text, not a list"),
+            ("entries: {sbc: {dns_ttl: [1], servers: [{address: 10.0.0.1}]}}",
+             "entries.sbc.dns_ttl must be a text, not a list"),
+            ("entries: {sbc: [{address: [1]}]}", "entries.sbc[0].address must be a text, not a list"),
+            ("entries: {sbc: [{name: [1]}]}", "entries.sbc[0].name must be a text, not a list"),
+            ("tolerances: {timer: [1]}", "tolerances.timer must be a text, not a list"),
+        ],
+    )
+    def test_a_block_where_a_value_belongs_or_the_other_way_round(self, tmp_path, text, message):
+        assert [error.message for error in errors_of(tmp_path, text)] == [message]
+
+    def test_a_path_that_no_file_can_have(self, tmp_path):
+        (error,) = errors_of(tmp_path, f"lines: [{{match: {{}}, config: {'x' * 300}}}]")
+        assert error.message.endswith("does not exist")
+
     def test_a_key_given_twice_is_no_silent_choice(self, tmp_path):
         text = "entries: {}\nlines:\n  - match: {}\n    label: a\n    label: b\n"
         assert one_error(tmp_path, text) == (

@@ -131,6 +131,8 @@ class TestLines:
 
     def test_a_phone_of_unknown_mac_is_not_declared_by_one(self, tmp_path):
         assert not load(tmp_path, 'lines: [{match: {mac: "*"}}]').declares_phone("10.1.0.5", None)
+        elsewhere = load(tmp_path, "lines: [{match: {address: 10.2.0.0/16}}]")
+        assert not elsewhere.declares_phone("10.1.0.5", None)
 
 
 class TestSettings:
@@ -215,17 +217,14 @@ class TestSettings:
 
 
 class TestProvisioning:
-    """`config` is kept for a later version; until then nothing may be inferred from its being there."""
+    """`config` names provisioning files; what they say is told in test_declaring.py."""
 
-    def test_the_line_stays_undeclared_and_the_user_is_told(self, tmp_path):
+    def test_its_path_counts_from_the_folder_of_the_file(self, tmp_path):
         (tmp_path / "provisioning").mkdir()
         site = load(tmp_path, "lines:\n  - match: {}\n    config: provisioning/\n")
-        assert site.declare(PHONE).at("sbc") == LineSettings()
         assert site.lines[0].config == str(tmp_path / "provisioning")
-        (warning,) = site.warnings
-        assert warning.startswith(f"{tmp_path}/site.yaml:2: lines[0]: the provisioning files at '{tmp_path}/provis")
-        assert "not read by this version" in warning
-        assert "unknown until given under 'settings:'" in warning
+        assert site.declare(PHONE).at("sbc") == LineSettings()
+        assert site.warnings == ()
 
     def test_settings_beside_it_declare_what_they_name_and_no_defaults(self, tmp_path):
         (tmp_path / "phone.cfg").touch()

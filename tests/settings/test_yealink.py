@@ -23,6 +23,7 @@ account.1.sip_server.1.transport_type = 1
 account.1.sip_server.1.retry_counts =
 account.1.sip_server.1.unheard_of = 1
 account.1.outbound_proxy.2.address = 10.0.0.9
+phone_setting.backlight = 1
 dns_cache_srv.1.name = _sip._tcp.sbc.example.com
 dns_cache_srv.1.target = a.example.com
 dns_cache_a.1.name = a.example.com
@@ -68,8 +69,8 @@ def test_a_number_that_is_none_of_theirs_is_told(tmp_path):
 
 
 def test_a_directory_holds_each_phone_s_file_and_one_for_all(tmp_path):
-    lay(tmp_path, **{"_001565000001": "account.1.user_name = 1001\naccount.1.sip_server.1.expires = 90\n",
-                     "y000000000028": "account.1.sip_server.1.expires = 60\naccount.1.sip_server.1.address = a.b\n"})
+    lay(tmp_path, _001565000001="account.1.user_name = 1001\naccount.1.sip_server.1.expires = 90\n",
+        y000000000028="account.1.sip_server.1.expires = 60\naccount.1.sip_server.1.address = a.b\n")
     ((phone, line),) = Provisioning([str(tmp_path)]).lines()
     assert (phone.mac, line.servers[0].settings["expires"].value, line.aor) == ("001565000001", 90, "sip:1001@a.b")
     lay(tmp_path, y000000000029="account.1.sip_server.1.expires = 60\n")

@@ -7,16 +7,16 @@ from msgspec.structs import replace
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
 from sipaudit.model.conditions.failures import waited
 from sipaudit.model.conditions.servers import higher_server
-from sipaudit.model.conditions.trust import clock_was_set
+from sipaudit.model.conditions.trust import DEFAULT_EXPIRES, clock_was_set, longest_expiry
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Fact
+from sipaudit.model.profile import Vendor
 from sipaudit.model.readings import ALWAYS
-from sipaudit.model.settings import Regime
+from sipaudit.model.settings import Origin, Regime
 from sipaudit.model.state import Binding
 from sipaudit.model.timers import NO_EXPIRY, SILENCE_MAX, latest_silence, renewal
 from sipaudit.model.values import Assumption, Reason
 
-DEFAULT_EXPIRES = 3600
 LAPSED = 32.0         # seconds after which an ended binding counts as ended (EA; a renewal may be on its way)
 SAME_CALL = 5.0       # seconds after a 200 within which an INVITE repeats the one that failed
 DUE_SHARE = 0.1       # of the expiry, about the renewal: a REGISTER then is due
@@ -64,7 +64,7 @@ def _unseen_binding(case: Case) -> Ground:
     binding = case.line.binding(case.request.server)
     if case.profile.lossy and (binding is None or binding.refused is None):
         return Ground(reason=Reason.LOSS_NEARBY)
-    hidden = case.now - case.profile.covered_from < _longest_expiry(case) or _left_unseen(case)
+    hidden = case.now - case.profile.covered_from < longest_expiry(case) or _left_unseen(case)
     booted = case.phone.started >= case.profile.covered_from  # that left no binding anywhere
     assumptions = (Assumption.NO_EARLIER_STAY,) if hidden and not booted else ()
     return Ground(assumptions=assumptions, facts={"registered": "never"})
@@ -73,13 +73,6 @@ def _unseen_binding(case: Case) -> Ground:
 def _left_unseen(case: Case) -> bool:
     """Whether this may be a server left before the capture began: in R1 a return there needs no live binding (F7)."""
     return case.regime is Regime.R1 and case.stay.first is None and higher_server(case) is HOLDS
-
-
-def _longest_expiry(case: Case) -> float:
-    """How long a binding made before the capture could live, in seconds."""
-    asked = case.profile.settings.number("expires") or DEFAULT_EXPIRES
-    seen = [binding.expires for binding in case.line.bindings if binding.expires != NO_EXPIRY]
-    return max([asked, *seen])
 
 
 def not_registered_since_left(case: Case) -> Ground:
@@ -135,7 +128,7 @@ def no_binding_anywhere(case: Case) -> Ground:
     opened = _open_registers(case)
     if opened.holds != ALWAYS or opened.reason is not None:
         return opened
-    hidden = case.now - case.profile.covered_from < _longest_expiry(case)
+    hidden = case.now - case.profile.covered_from < longest_expiry(case)
     proof = () if last.granted is None else (last.granted,)
     return Ground(facts={"elapsed": case.now - until}, proof=proof,
                   assumptions=(Assumption.NO_EARLIER_STAY,) if hidden else ())
@@ -166,11 +159,34 @@ def holds_binding_there(case: Case) -> Ground:
 
 
 def refreshes_nothing(case: Case) -> Ground:
-    """A REGISTER at a server where the line holds a live binding refreshes it, and moves nothing (F7)."""
+    """A REGISTER at a server where the line holds a live binding refreshes it, and moves nothing (F7). Whether one
+    that ran out is kept alive late, or made anew, nobody tells."""
     if case.request.method != "REGISTER":
         return HOLDS
     binding = case.line.binding(case.request.server)
-    return holds_if(binding is None or binding.granted is None or binding.until <= case.now)
+    if binding is None or binding.granted is None:
+        return HOLDS
+    renews = binding.until > case.now or binding.register is not None
+    return FAILS if renews else Ground(reason=Reason.READINGS_DIFFER)
+
+
+def registers_at_one(case: Case) -> Ground:
+    """Concurrent registration keeps a binding at each server. Whether the line does so is known from its settings
+    only, and of other makers' phones not even from those that are left out."""
+    concurrent = case.profile.settings.get("concurrentRegistration")
+    modelled = case.profile.vendor is not Vendor.UNMODELLED
+    known = concurrent.origin is Origin.EXPLICIT or (modelled and case.profile.settings.declared)
+    binding = case.line.binding(case.request.server)
+    held = binding is not None and binding.granted is not None and binding.until > case.now
+    if known or not (held or case.request.method == "REGISTER"):
+        return HOLDS
+    return Ground(reason=Reason.SETTINGS_UNKNOWN if modelled else Reason.VENDOR_UNMODELLED)
+
+
+def not_turned_away(case: Case) -> Ground:
+    """The working server did not end the line's registration, by an expiry of 0 for one (F6)."""
+    binding = case.line.binding(case.stay.server)
+    return holds_if(binding is None or binding.granted is not None)
 
 
 def renewal_is_near(case: Case, binding: Binding) -> bool:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
-from sipaudit.model.events import Failed, Sent
+from sipaudit.model.events import Answered
 from sipaudit.model.observations import Awaited, Proof
+from sipaudit.model.proofs import LOG_OUT
 from sipaudit.model.settings import Mode, Regime
-from sipaudit.model.state import evidence
+from sipaudit.model.state import evidence, speaks_against
 from sipaudit.model.timers import earliest_silence
 from sipaudit.model.values import Reason
 
 TRY_LASTS = 32.0        # seconds after which a try without answer has failed (64*T1)
 TOO_OFTEN = 5           # failed tries within one D
-OPEN_ELSEWHERE = 5.0    # seconds in which a log-out removes the line's other bindings, too
 FLAPPING_WITHIN = 600.0
 FLAPPING_MOVES = 3
 
@@ -32,6 +34,15 @@ def call_is_up(case: Case) -> Ground:
                   awaited=Awaited(Proof.CALL, since=case.now, calls=tuple(sorted(call.number for call in up))))
 
 
+def no_call_there(case: Case) -> Ground:
+    """A call that lives at that server may be transferred, or joined, with a new one there."""
+    request = case.request
+    lives = request.method in ("INVITE", "REFER") and any(
+        call.server == request.server and call.up is not None and call.number != request.call
+        for call in case.phone.calls)
+    return Ground(reason=Reason.READINGS_DIFFER) if lives else HOLDS
+
+
 # -- F11 -------------------------------------------------------------------------------------------------------------
 
 def try_is_open(case: Case) -> Ground:
@@ -40,7 +51,9 @@ def try_is_open(case: Case) -> Ground:
     if not stay.tries or stay.tries[-1].server == case.request.server:
         return FAILS
     last = stay.tries[-1]
-    open_ = any(one.transaction == last.transaction for one in case.phone.reach(last.server).waiting)
+    # a challenge is no final answer: the re-send with credentials goes on with the try
+    open_ = any(one.method == last.method and one.line == last.line and one.time >= last.time
+                for one in case.phone.reach(last.server).waiting)
     if not open_ or case.now - last.time > TRY_LASTS:
         return FAILS
     return Ground(facts={"elapsed": case.now - last.time, "kind": "removed"}, proof=(last,))
@@ -49,15 +62,18 @@ def try_is_open(case: Case) -> Ground:
 def registers_on(case: Case) -> Ground:
     """The line goes on registering, which shows that its user had not logged it out."""
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
-        Proof.REGISTERS, since=case.now, until=case.now + OPEN_ELSEWHERE, server=case.request.server))
+        Proof.REGISTERS, since=case.now, until=case.now + LOG_OUT, server=case.request.server))
 
 
 def after_a_failed_try(case: Case) -> Ground:
     """F11: the last try failed, and the working server has not served the line since."""
-    stay, served = case.stay, case.line.served
-    if not stay.tries:
+    stay, served, entry = case.stay, case.line.served, case.profile.entry
+    here = entry.priority(stay.server) if entry else None
+    ranks = {request.transaction: entry.priority(request.server) if entry else None for request in stay.tries}
+    upward = [request for request in stay.tries if here is None or (ranks[request.transaction] or here) < here]
+    if not upward:
         return FAILS
-    last = stay.tries[-1]
+    last = upward[-1]
     if served is not None and served.server == stay.server and (served.sent or served.time) > last.time:
         return FAILS
     silent = earliest_silence(case.profile.settings)
@@ -102,19 +118,43 @@ def _longest_delay(case: Case) -> float | Reason:
 
 
 def try_fails(case: Case) -> Ground:
+    """The try has no success, which only its answer or 32 s show."""
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Proof.REFUSED, case.request.transaction, until=case.now + TRY_LASTS, server=case.request.server))
 
 
 def moved_often(case: Case) -> Ground:
-    """Three moves of the line within ten minutes. A move after a failure has the servers as its cause, a return in mode
-    newRequests the mode."""
+    """Three moves of the line within ten minutes, said once until it has been steady. A move after a failure has the
+    servers as its cause, a return in mode newRequests the mode."""
     moves = case.stay.moves
-    if len(moves) < FLAPPING_MOVES or moves[-1].time - moves[-FLAPPING_MOVES].time > FLAPPING_WITHIN:
+    if case.stay.arrived is not case.event or not _within(moves[-FLAPPING_MOVES:]):
         return FAILS
+    if _within(moves[-FLAPPING_MOVES - 1:-1]):
+        return FAILS
+    last = moves[-FLAPPING_MOVES:]
     kind = "mode" if case.mode is Mode.NEW_REQUESTS and not case.stay.failed else "servers"
-    return Ground(facts={"count": FLAPPING_MOVES, "kind": kind,
-                         "elapsed": moves[-1].time - moves[-FLAPPING_MOVES].time}, proof=moves[-FLAPPING_MOVES:-1])
+    return Ground(_real_moves(case, last).holds, _real_moves(case, last).reason, proof=last[:-1], facts={
+        "count": FLAPPING_MOVES, "kind": kind, "elapsed": last[-1].time - last[0].time})
+
+
+def _within(moves: tuple[Answered, ...]) -> bool:
+    return len(moves) == FLAPPING_MOVES and moves[-1].time - moves[0].time <= FLAPPING_WITHIN
+
+
+def _real_moves(case: Case, moves: tuple[Answered, ...]) -> Ground:
+    """Whether all were moves from one server to one below or above it, by a call or a registration: a subscription may
+    go either way (B1)."""
+    entry = case.profile.entry
+    if entry is None:
+        return Ground(reason=Reason.ENTRY_UNKNOWN)
+    ranks = [entry.priority(move.server) for move in moves]
+    if None in ranks:
+        return FAILS
+    if any(one == other for one, other in pairwise(ranks)) or entry.primary is None:
+        return Ground(reason=Reason.LOAD_BALANCED)
+    if any(move.method not in ("INVITE", "REGISTER") for move in moves):
+        return Ground(reason=Reason.READINGS_DIFFER)
+    return HOLDS
 
 
 # -- F13 -------------------------------------------------------------------------------------------------------------
@@ -123,14 +163,27 @@ def challenged_elsewhere(case: Case) -> Ground:
     """F13: the credentials for one server's challenge go to another, and nothing speaks against the challenger."""
     request = case.request
     challenge = next((one for one in case.line.challenges if one.transaction == request.follows), None)
-    if challenge is None or challenge.server == request.server:
+    if challenge is None or challenge.server == request.server or request.emergency:
         return FAILS
     reach = case.phone.reach(challenge.server)
-    if reach.hard or reach.doubtful or reach.closed >= challenge.time or any(
-        isinstance(item, Sent | Failed) for item in evidence(reach, case.now, earliest_silence(case.profile.settings))
-    ):
+    if reach.touched > challenge.time or speaks_against(reach, case.now, earliest_silence(case.profile.settings)):
         return FAILS
     return Ground(facts={"challenger": challenge.server, "status": challenge.status}, proof=(challenge,))
+
+
+def of_one_entry(case: Case) -> Ground:
+    """The challenger and the other server are of one entry, and neither took the other's place since (DNS); equal
+    ones balance their load."""
+    entry, changed = case.profile.entry, case.line.reordered
+    if entry is None:
+        return Ground(reason=Reason.ENTRY_UNKNOWN)
+    challenge = next((one for one in case.line.challenges if one.transaction == case.request.follows), None)
+    if challenge is None or (changed is not None and changed.time >= challenge.time):
+        return FAILS
+    there, here = entry.priority(challenge.server), entry.priority(case.request.server)
+    if there is None or here is None:
+        return FAILS
+    return Ground(reason=Reason.LOAD_BALANCED) if there == here else HOLDS
 
 
 def credentials_bound(case: Case) -> Ground:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sipaudit.model.absorb import redirects, same_call
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.events import Answered, Failed, Sent
-from sipaudit.model.observations import Awaited, Proof
+from sipaudit.model.observations import Awaited, Fact, Proof
+from sipaudit.model.profile import Vendor
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
-from sipaudit.model.state import Evidence, evidence
-from sipaudit.model.timers import UNDECLARED_EARLIEST, earliest_silence, latest_silence
+from sipaudit.model.state import Evidence, Reach, evidence, speaks_against
+from sipaudit.model.timers import SILENCE_MAX, UNDECLARED_EARLIEST, earliest_silence, latest_silence
 from sipaudit.model.values import Reason
 
 RETRANSMIT_FROM = 0.3   # seconds after a sending: what comes sooner is a mirror's copy, no retransmission (T1 0.5)
 CONTACT_WAIT = 32.0     # seconds after a request ran out in which the line must have turned elsewhere (64*T1)
+RETRY_WAIT = 60.0       # seconds that a phone may wait before it registers anew
 WORKS_WITHIN = 64.0     # seconds in which a failover ends: what is on its way runs out, and the next server answers
 
 
@@ -84,15 +88,35 @@ def _failure(item: Evidence, ringing: tuple[int, ...], arrived: float) -> int:
 
 
 def nothing_against(case: Case) -> Ground:
-    """F1: the working server has answered all it was asked. Whatever could be a failure acquits: a request open longer
-    than F2's earliest, a code of F3 or F4, a redirection, a connection that ended."""
-    reach = case.phone.reach(case.stay.server)
-    answered = reach.answered.time if reach.answered else case.stay.arrived.time
-    if reach.hard or reach.doubtful or reach.ringing or reach.closed >= answered:
+    """F1: the working server has answered all it was asked, and the line was not driven away before. Whatever could be
+    a failure acquits: a request open as long as F2's earliest, a code of F3 or F4, a redirection, a connection that
+    ended or was begun in vain."""
+    stay, reach = case.stay, case.phone.reach(case.stay.server)
+    if stay.driven or speaks_against(reach, case.now, _patience(case)) or _contact_is_open(case, reach):
         return FAILS
-    if any(case.now - request.time >= UNDECLARED_EARLIEST for request in reach.waiting):
+    young = reach.waiting[-1] if reach.waiting else None
+    if young is None:
+        return Ground(facts={"working": stay.server}, proof=(reach.answered or stay.arrived,))
+    if clock_was_set(case, young, ahead=False):
         return FAILS
-    return Ground(facts={"working": case.stay.server}, proof=(reach.answered or case.stay.arrived,))
+    # it was asked just now, and the capture may lack what told the phone that it had failed
+    return Ground(reason=Reason.LOSS_NEARBY, awaited=waited(young, None), proof=(young,),
+                  facts={"working": stay.server, "kind": "impatient", "silent": case.now - young.time})
+
+
+def _patience(case: Case) -> float:
+    """F2's earliest; of phones of other makers nobody knows how long they wait."""
+    if case.profile.vendor is Vendor.UNMODELLED:
+        return UNDECLARED_EARLIEST
+    return earliest_silence(case.profile.settings)
+
+
+def _contact_is_open(case: Case, reach: Reach) -> bool:
+    """Whether the phone last turned to the server by a connection, a lookup or a CANCEL that nothing has answered. A
+    name was looked up well when a DNS answer came since."""
+    since = case.stay.arrived.time if reach.answered is None else reach.answered.time
+    resolved = bool(case.line.answers) and case.line.answers[-1].time >= reach.touched
+    return not reach.waiting and reach.touched > since and not resolved
 
 
 def failed_then_moved(case: Case) -> Ground:
@@ -139,34 +163,64 @@ def not_logged_out(case: Case) -> Ground:
 
 
 def ran_out_before(case: Case) -> Ground:
-    """F2: the same kind of request of the line ran out here before: to the latest time, without any answer."""
-    request = case.request
-    latest = latest_silence(case.profile.settings)
-    reach = case.phone.reach(request.server)
-    before = [one for one in reach.waiting if one.line == request.line and one.method == request.method
-              and not one.in_dialog and one.transaction not in reach.ringing and not one.emergency]
-    if not before:
+    """F2: the same kind of request of the line ran out here before, and was not given up by its caller."""
+    before = _run_out(case)
+    if before is None:
         return FAILS
-    if latest is None:
+    if latest_silence(case.profile.settings) is None:
         return Ground(reason=Reason.SETTINGS_UNKNOWN)
-    ran_out = [one for one in before if case.now - one.time >= latest + case.profile.tolerances.timer]
-    if not ran_out or clock_was_set(case, ran_out[-1], ahead=True):
-        return FAILS
-    return Ground(facts={"silent": case.now - ran_out[-1].time}, proof=(ran_out[-1],))
+    facts: dict[str, Fact] = {"silent": case.now - before.time}
+    if not _shown_unanswered(case, before):
+        return Ground(reason=Reason.ONE_WAY, facts=facts, proof=(before,))
+    return Ground(facts=facts, proof=(before,))
+
+
+def _silent_before(case: Case) -> Iterator[Sent]:
+    """Requests of the line like the one on trial that its server has not answered in any way, none of them given up."""
+    request, reach = case.request, case.phone.reach(case.request.server)
+    for one in reach.waiting:
+        alike = one.line == request.line and one.method == request.method and one.expires != 0
+        open_code = one.transaction in reach.ringing or one.transaction in reach.cancelled
+        if alike and not one.in_dialog and not one.emergency and not open_code:
+            yield one
+
+
+def _run_out(case: Case) -> Sent | None:
+    """The last of them that ran out: a REGISTER is not sent anew before that (RFC 3261 10.2), a call may be."""
+    settings = case.profile.settings
+    latest = (latest_silence(settings) or SILENCE_MAX) + case.profile.tolerances.timer
+    least = earliest_silence(settings) if case.request.method == "REGISTER" else latest
+    ran_out = [one for one in _silent_before(case)
+               if case.now - one.time >= least and not clock_was_set(case, one, ahead=True)]
+    return ran_out[-1] if ran_out else None
+
+
+def _shown_unanswered(case: Case, before: Sent) -> bool:
+    """Whether the phone itself shows that it got no answer: a REGISTER is asked again soon, or was retransmitted. Else
+    the answers may take a way that the capture does not see."""
+    if before.method != "REGISTER":
+        return True  # an ACK would have shown an answer
+    latest = (latest_silence(case.profile.settings) or 0.0) + case.profile.tolerances.timer
+    binding = case.line.binding(before.server)
+    resent = binding is not None and binding.register is before and binding.resent is not None
+    return resent or case.now - before.time <= latest + RETRY_WAIT
 
 
 def no_contact_elsewhere(case: Case) -> Ground:
     """No contact with another server since the first of the two requests, nor until 32 s after the second ran out."""
     request, entry, latest = case.request, case.profile.entry, latest_silence(case.profile.settings)
-    reach = case.phone.reach(request.server)
-    first = max((one.time for one in reach.waiting if one.line == request.line and one.method == request.method
-                 and one.time < request.time), default=request.time)
-    others = [server.key for server in entry.servers if server.key != request.server] if entry else []
-    if any(case.phone.reach(key).touched >= first for key in others):
+    first = _run_out(case) or request
+    lost = case.phone.lost
+    if lost is not None and lost >= first.time:
+        return Ground(reason=Reason.LOSS_NEARBY)
+    others = tuple(server.key for server in entry.servers if server.key != request.server) if entry else ()
+    if any(case.phone.reach(key).touched >= first.time for key in others):
         return FAILS
     until = request.time + (latest or 0.0) + case.profile.tolerances.timer + CONTACT_WAIT
+    # a line with further entries may fall back to one of these
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
-        Proof.SILENCE, request.transaction, since=first, until=until, server=request.server))
+        Proof.SILENCE, request.transaction, since=first.time, until=until, server=request.server,
+        others=() if case.profile.fallback else others))
 
 
 def served_later(case: Case) -> Ground:
@@ -184,10 +238,7 @@ def diverted(case: Case) -> bool:
 
 def retry_after(case: Case, server: str) -> bool:
     """Whether a Retry-After of that server runs, or has ended so lately that the phone may not have come to it (F3)."""
-    return any(
-        item.retry_after is not None and item.time + item.retry_after + case.profile.tolerances.overdue >= case.now
-        for item in case.phone.reach(server).doubtful
-    )
+    return case.phone.reach(server).later + case.profile.tolerances.overdue >= case.now
 
 
 def last_challenger(case: Case) -> Answered | None:

@@ -12,7 +12,7 @@ from sipaudit.model.conditions.timing import renewals, ttl_of
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.events import FailureKind
 from sipaudit.model.observations import Fact
-from sipaudit.model.readings import Reading, negate, taken
+from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import LONG_AGO
 from sipaudit.model.timers import NO_EXPIRY
@@ -108,16 +108,23 @@ def renews_only_here(case: Case) -> Ground:
     if binding.register is not None or binding.granted.time > stay.arrived.time:
         return FAILS  # a second sending; and only the first due time after a move is judged
     older, newer = renewals(case, binding)
-    start = newer if case.profile.firmware is not None else older
-    if now < start - case.profile.tolerances.timer:
-        return FAILS  # no renewal: something else made it register
+    due = _renews(case, older, newer)
     granted = binding.granted
     untouched = _untouched_since(case, min(granted.time if granted.sent is None else granted.sent, now - TRY_LASTS))
     # whether a call holds up this try, too, no source says
     reason = untouched.reason or (Reason.READINGS_DIFFER if case.phone.calls else None)
-    return Ground(untouched.holds, reason, facts={
+    return Ground(due & untouched.holds, reason, facts={
         "expires": binding.expires, "due": newer - (stay.began or (newer, 0.0))[0], "overdue": max(now - newer, 0.0),
     }, proof=(granted,))
+
+
+def _renews(case: Case, older: float, newer: float) -> int:
+    """The worlds in which the REGISTER is a renewal: sent in the window of the firmware. Before it, something else made
+    the line register."""
+    soonest = case.now + case.profile.tolerances.timer
+    if soonest >= newer:
+        return ALWAYS
+    return taken(Reading.HALF_RENEWAL) if case.profile.firmware is None and soonest >= older else NEVER
 
 
 def asked_before_due(case: Case) -> Ground:

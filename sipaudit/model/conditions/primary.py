@@ -40,12 +40,14 @@ def _known_bad(case: Case, primary: str) -> bool:
     return any(not redirects(item) for item in evidence(case.phone.reach(primary), case.now, silent))
 
 
-def contact_would_show(case: Case) -> Ground:
-    """The capture began early enough to hold a contact with the primary for this request; and where the move was not
-    seen, the Retry-After that may have caused it."""
-    covered, primary = case.now - case.profile.covered_from, primary_key(case)
-    untold = case.stay.first is None and primary is not None and case.phone.reach(primary).touched == LONG_AGO
-    return Ground(reason=Reason.STARTED_LATER) if covered <= (RETRY_AFTER if untold else CONTACT_FOR_IT) else HOLDS
+def story_is_whole(case: Case) -> Ground:
+    """The capture shows when the phone last asked the primary, or has been running for so long that neither that
+    contact nor a Retry-After from before it counts any more."""
+    primary = primary_key(case)
+    if primary is None or case.phone.reach(primary).touched != LONG_AGO:
+        return HOLDS
+    covered = case.now - case.profile.covered_from
+    return Ground(reason=Reason.STARTED_LATER) if covered < RETRY_AFTER else HOLDS
 
 
 def not_the_optimized_one(case: Case) -> Ground:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sipaudit.model.absorb import DIALOG_INITIATING, KEEPALIVES
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
-from sipaudit.model.settings import Regime
+from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.values import Reason
 
 OF_SUBSCRIPTIONS = frozenset({"SUBSCRIBE", "NOTIFY"})
@@ -80,3 +80,10 @@ def registration_required(case: Case) -> Ground:
     if settings.can_be("register", 0) and settings.number("register") is None:
         return Ground(reason=Reason.SETTINGS_UNKNOWN)
     return holds_if(settings.number("register") != 0)
+
+
+def not_either_way(case: Case) -> Ground:
+    """B1: in mode newRequests an initial SUBSCRIBE or REFER may as well go to the server that the line came from."""
+    request = case.request
+    either = request.method in ("SUBSCRIBE", "REFER") and case.mode is Mode.NEW_REQUESTS
+    return FAILS if either and case.stay.origin == request.server else HOLDS

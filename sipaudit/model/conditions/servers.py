@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
+from sipaudit.model.conditions.trust import longest_expiry
+from sipaudit.model.events import Failed
+from sipaudit.model.observations import Fact
+from sipaudit.model.settings import EntryServer, ServerEntry
+from sipaudit.model.state import evidence, speaks_against
 from sipaudit.model.values import Reason
 
 
@@ -55,6 +60,7 @@ def primary_key(case: Case) -> str | None:
 
 
 def to_the_primary(case: Case) -> Ground:
+    """The request goes to the server of best priority."""
     return holds_if(case.request.server == primary_key(case))
 
 
@@ -79,10 +85,34 @@ def list_unchanged(case: Case) -> Ground:
 
 
 def order_unchanged(case: Case) -> Ground:
-    """The same, where the stay may have been found in progress: a change since the working server last answered."""
-    changed, answered = case.line.reordered, case.phone.reach(case.stay.server).answered
-    since = case.stay.arrived.time if answered is None else answered.time
-    return FAILS if changed is not None and changed.time >= since else HOLDS
+    """The same, where the stay may have been found in progress: a change since the working server first answered."""
+    changed = case.line.reordered
+    return FAILS if changed is not None and changed.time >= case.stay.arrived.time else HOLDS
+
+
+def no_equal_failed(case: Case) -> Ground:
+    """A server that shares the working server's priority is as good; what it did may have sent the line away."""
+    entry, now = case.profile.entry, case.now
+    here = entry.priority(case.stay.server) if entry else None
+    equals = [server.key for server in entry.servers
+              if server.priority == here and server.key != case.stay.server] if entry else []
+    blamed = any(speaks_against(case.phone.reach(key), now, 0.0) for key in equals)
+    return Ground(reason=Reason.LOAD_BALANCED) if blamed else HOLDS
+
+
+def one_head(case: Case) -> Ground:
+    """An entry whose first servers are equal balances its load: which server is next is not said."""
+    entry = case.profile.entry
+    if entry is None or entry.primary is not None:
+        return HOLDS
+    return Ground(reason=Reason.LOAD_BALANCED)
+
+
+def all_resolved(case: Case) -> Ground:
+    """A server whose address is not known may be any that the phone speaks to."""
+    entry = case.profile.entry
+    known = entry is None or all(server.address is not None for server in entry.servers)
+    return HOLDS if known else Ground(reason=Reason.ENTRY_UNKNOWN)
 
 
 def between_untouched(case: Case) -> Ground:
@@ -91,11 +121,30 @@ def between_untouched(case: Case) -> Ground:
     ranks, entry = _ranks(case), case.profile.entry
     if ranks is None or entry is None:
         return HOLDS  # which servers there are is not known, as `same_entry` says
-    between = [server for server in entry.servers if ranks[0] < server.priority < ranks[1]]
-    for server in between:
-        reach = case.phone.reach(server.key)
-        known = reach.hard or reach.doubtful or reach.waiting
+    against = evidence(case.phone.reach(case.stay.server), case.now, 0.0)
+    since = min((item.sent if isinstance(item, Failed) else item.time for item in against), default=case.now)
+    skipped = FAILS
+    for server in entry.servers:
         # a name that has not been resolved is no server that could be tried
-        if server.address is not None and not known and reach.touched < case.stay.arrived.time:
-            return Ground(facts={"skipped": server.key})
-    return FAILS
+        if ranks[0] < server.priority < ranks[1] and server.address is not None and _fit(case, server.key, since):
+            skipped = _passed_over(case, entry, server)
+            if skipped.reason is None:
+                break
+    return skipped
+
+
+def _fit(case: Case, key: str, since: float) -> bool:
+    """Whether the phone knows nothing bad of the server, and has not turned to it since the failure began."""
+    reach = case.phone.reach(key)
+    return not reach.waiting and reach.touched < since and not speaks_against(reach, case.now, 0.0)
+
+
+def _passed_over(case: Case, entry: ServerEntry, server: EntryServer) -> Ground:
+    facts: dict[str, Fact] = {"skipped": server.key}
+    if sum(other.priority == server.priority for other in entry.servers) > 1:
+        return Ground(reason=Reason.LOAD_BALANCED, facts=facts)  # one of several equals, any of which may be tried
+    booted = case.phone.started >= case.profile.covered_from
+    if not booted and server.key not in case.profile.heard \
+            and case.now - case.profile.covered_from < longest_expiry(case):
+        return Ground(reason=Reason.STARTED_LATER, facts=facts)  # it may have failed before the capture began
+    return Ground(facts=facts)

@@ -6,9 +6,11 @@ from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
-from sipaudit.model.settings import Regime
+from sipaudit.model.settings import Mode, Regime
+from sipaudit.model.timers import NO_EXPIRY
 from sipaudit.model.values import Assumption, Reason
 
+DEFAULT_EXPIRES = 3600   # seconds
 LOSS_REACH = 64.0       # seconds: reference-model.md 4, `capture-complete`
 WITHOUT_ONLY_SIGNAL = (3, 2, 4)   # C9: this firmware has no onlySignalWithRegistered
 
@@ -54,15 +56,34 @@ def nothing_missing(case: Case) -> Ground:
     return Ground(reason=Reason.LOSS_NEARBY) if case.profile.lossy else HOLDS
 
 
-def server_heard(case: Case) -> Ground:
-    """A server that was never heard may be answering on a way that the capture does not see."""
-    server = getattr(case.event, "server", "")
-    return HOLDS if server in case.profile.heard else Ground(reason=Reason.ONE_WAY)
-
-
 def stay_was_seen(case: Case) -> Ground:
-    """The stay did not begin, nor last, in a hole between two captures."""
-    return Ground(reason=Reason.STARTED_LATER) if case.stay.arrived.time < case.profile.covered_from else HOLDS
+    """The stay did not begin, nor last, in a hole between two captures; and one that was found in progress is no mere
+    refresh of a binding that the line keeps at a failed server (F7, B3: in R0 and R1, but for newRequests in R0)."""
+    stay = case.stay
+    if stay.arrived.time < case.profile.covered_from:
+        return Ground(reason=Reason.STARTED_LATER)
+    booted = case.phone.started >= case.profile.covered_from  # that left no binding anywhere
+    proven = booted or stay.first is not None or stay.opened is not None or stay.arrived.method != "REGISTER"
+    if proven or case.now - case.profile.covered_from >= _earlier_stay(case):
+        return HOLDS
+    return Ground(reason=Reason.STARTED_LATER)
+
+
+def _earlier_stay(case: Case) -> float:
+    """How long ago a failover may lie after which the line still works elsewhere than where it registers, in seconds.
+    """
+    if case.regime in (Regime.R2, Regime.R3) or (case.regime is Regime.R0 and case.mode is Mode.NEW_REQUESTS):
+        return 0.0
+    if case.regime is Regime.R0 and case.mode is Mode.DURATION:
+        return case.profile.settings.failback_timeout or float("inf")
+    return longest_expiry(case)
+
+
+def longest_expiry(case: Case) -> float:
+    """How long a binding made before the capture could live, in seconds."""
+    asked = case.profile.settings.number("expires") or DEFAULT_EXPIRES
+    seen = [binding.expires for binding in case.line.bindings if binding.expires != NO_EXPIRY]
+    return max([asked, *seen])
 
 
 def no_boot_since(case: Case) -> Ground:
@@ -71,6 +92,15 @@ def no_boot_since(case: Case) -> Ground:
     if boot is None or boot.time < (stay.arrived.time if stay.first is None else stay.first.time):
         return HOLDS
     return Ground(negate(taken(Reading.BOOT)))
+
+
+def no_boot_unserved(case: Case) -> Ground:
+    """The same, where the working server has served the line since: it was found alive."""
+    boot, served = case.line.boot, case.line.served
+    if boot is not None and served is not None and served.server == case.stay.server and served.asked != 0 \
+            and served.sent is not None and served.sent >= boot.time:
+        return HOLDS
+    return no_boot_since(case)
 
 
 def still_working(case: Case) -> Ground:

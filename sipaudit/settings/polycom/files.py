@@ -53,7 +53,8 @@ class FileReader:
 
 
 def _read(path: Path, layer: str) -> ConfigFile:
-    problems = Problems(str(path))
+    name = str(path).encode("utf-8", "backslashreplace").decode()  # so that every output can hold it
+    problems = Problems(name)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -63,8 +64,8 @@ def _read(path: Path, layer: str) -> ConfigFile:
         problems.stop(None, f"larger than {MAX_BYTES >> 20} MB", "a provisioning file is far smaller: is this one?")
     text = as_text(data, problems)
     if text.lstrip()[:1] == "<":
-        return _polycom(str(path), read_attributes(text, problems), layer, problems)
-    return _yealink(str(path), text, layer, problems)
+        return _polycom(name, read_attributes(text, problems), layer, problems)
+    return _yealink(name, text, layer, problems)
 
 
 def _polycom(path: str, attributes: list[Attribute], layer: str, problems: Problems) -> ConfigFile:

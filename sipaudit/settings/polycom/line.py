@@ -27,6 +27,7 @@ from sipaudit.settings.polycom.parameters import FAILOVER, OF_LINE, OF_SERVER
 
 SERVERS = range(1, 11)
 
+_HOST = re.compile(r"[\w.:%-]{1,253}")
 _LINE = re.compile(r"reg\.([0-9]{1,2})\.")
 _PLAIN = tuple(suffix for suffix in OF_SERVER if suffix != "address")
 
@@ -77,7 +78,8 @@ class LineBlock(Struct, frozen=True):
         if self.user is None:
             return ""
         address = self.servers[0].settings.get("address") if self.servers else None
-        host = self.domain or ("" if address is None else str(address.value).lower())
+        first = (address.candidates or (address.value,))[0] if address is not None else None
+        host = self.domain or str(first or "").lower()
         return f"sip:{self.user}@{host}" if host else f"sip:{self.user}"
 
     def fits(self, user: str, domain: str) -> bool:
@@ -170,6 +172,8 @@ def _host(values: Values, at: Place, proxied: tuple[bool, ...]) -> Host | None:
     if address is None or any(one is not None and one.value is None for one in (port, transport)):
         return None
     name = str(address.value).strip("[]").lower().rstrip(".")
+    if not _HOST.fullmatch(name):
+        return None
     word = None if transport is None or transport.value == "DNSnaptr" else str(transport.value)
     return Host(name, int(port.value or 0) if port is not None else 0, word, proxied[0])
 

@@ -79,7 +79,8 @@ def read_attributes(text: str, problems: Problems) -> list[Attribute]:
         problems.stop(parser.getLineNumber(), "the file declares a document type or entities, which are not read",
                       "remove the <!DOCTYPE ...> part; phones do without it")
     except SAXParseException as error:
-        problems.stop(error.getLineNumber(), f"not well-formed XML: {error.getMessage()}",
+        what = error.getMessage().removeprefix("not well-formed ").strip("()")
+        problems.stop(error.getLineNumber(), f"not well-formed XML: {what}",
                       "mend the file; a phone cannot read it either")
     return handler.attributes
 

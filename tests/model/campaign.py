@@ -1,0 +1,104 @@
+"""Many histories of phones that obey: `python -m tests.model.campaign --count 200000`.
+
+Prints how many were accused and of what; accusations of weight with their seed and a history in the scenario language.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+from sipaudit.model.events import NO_LINE, ModelEvent
+from sipaudit.model.values import Finding, Severity
+from tests.model.court import Court, findings, scenario
+from tests.model.fleet.story import History, obedient
+from tests.model.shrink import shrunk
+
+CHUNK = 50
+SHOWN = 1  # of one rule and chunk
+
+
+@dataclass
+class Tally:
+    histories: int = 0
+    events: int = 0
+    said: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    texts: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        self.histories += other.histories
+        self.events += other.events
+        self.said += other.said
+        self.texts += other.texts
+
+
+def accusation(history: History, finding: Finding) -> str:
+    """The seed, what was said, and the shortest history that still has it said."""
+    line = int(finding.line.split()[1])
+    mine = [event for event in history.events if event.line in (line, NO_LINE)
+            and event.time <= (finding.time or 0.0) + 70.0]
+
+    def accused(events: list[ModelEvent]) -> bool:
+        court = Court(history.profiles)
+        court.take(events)
+        wanted = finding.rule, finding.time, finding.severity, finding.observed
+        return any((one.rule, one.time, one.severity, one.observed) == wanted for one in court.faults.findings())
+
+    alone = f"  (needs the other lines of the phone, {history.habits.lines} in all)"
+    least = shrunk(mine, accused) if accused(mine) else mine
+    return "\n".join([
+        f"seed {history.seed}: {finding.rule} {finding.severity} {finding.confidence} at {finding.time:.3f}"
+        f" {finding.server} {finding.line} also={finding.also}{'' if accused(mine) else alone}",
+        f"  {finding.observed}", scenario(history.habits, least, line), str(history.habits), ""])
+
+
+def run(first: int, count: int, full: frozenset[str]) -> Tally:
+    tally = Tally()
+    shown: Counter[str] = Counter()
+    for seed in range(first, first + count):
+        history = obedient(seed)
+        tally.histories += 1
+        tally.events += len(history.events)
+        for finding in findings(history):
+            tally.said[finding.rule, str(finding.severity), str(finding.confidence)] += 1
+            shown[finding.rule] += 1
+            if (finding.severity != Severity.INFO or finding.rule in full) and shown[finding.rule] <= SHOWN:
+                tally.texts.append((finding.rule, accusation(history, finding)))
+    return tally
+
+
+def campaign(first: int, count: int, workers: int, full: frozenset[str]) -> Iterator[Tally]:
+    starts = range(first, first + count, CHUNK)
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(run, starts, [min(CHUNK, first + count - start) for start in starts],
+                            [full] * len(starts))
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--count", type=int, default=2000)
+    options.add_argument("--first", type=int, default=0, help="the first seed")
+    options.add_argument("--workers", type=int, default=2)
+    options.add_argument("--show", type=int, default=3, help="accusations printed of each rule")
+    options.add_argument("--info", nargs="*", default=(), help="info rules of which histories are printed, too")
+    chosen = options.parse_args()
+    began, total = time.monotonic(), Tally()
+    for part in campaign(chosen.first, chosen.count, chosen.workers, frozenset(chosen.info)):
+        total.add(part)
+    shown: Counter[str] = Counter()
+    for rule, text in total.texts:
+        shown[rule] += 1
+        if shown[rule] <= chosen.show:
+            print(text)
+    seconds = time.monotonic() - began
+    print(f"{total.histories} histories, {total.events} events, {seconds:.0f} s")
+    for (rule, severity, confidence), times in sorted(total.said.items()):
+        print(f"{times:7} {severity:8} {confidence:8} {rule}")
+
+
+if __name__ == "__main__":
+    main()

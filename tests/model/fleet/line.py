@@ -1,0 +1,175 @@
+"""A line: where its requests go, and its registration kept alive (reference-model.md 3)."""
+
+from __future__ import annotations
+
+import math
+
+from tests.model.fleet.clock import Task
+from tests.model.fleet.phone import Outcome
+from tests.model.fleet.returning import Returning
+
+
+class Line(Returning):
+    """One registration of a phone."""
+
+    def originate(self, method: str, *, hang_up: float | None = None, **request: object) -> Task:
+        """Send it where it belongs now, move on when that fails; returns the Outcome."""
+        yield from self.settled()
+        server, trying = yield from self._first(method)
+        tried: set[str] = set()
+        outcome = Outcome(None, failure="nothing reachable")
+        for _ in range(2 * len(self.phone.order)):
+            if server is None or self.off:
+                break
+            since, epoch = self.now, self.epoch
+            self._note(server, method)
+            outcome = yield from self.phone.ask(self.number, server, method, hang_up=hang_up, **request)
+            if outcome.exchange is not None and outcome.exchange.follows is not None:
+                self.challenger = server
+            if not self.phone.fails(outcome, method):
+                if self.epoch == epoch:  # an answer from the server just left moves nothing
+                    self._served(server, outcome, since, trying)
+                break
+            if hang_up is not None and self.now >= hang_up:
+                break
+            tried.add(server)
+            if trying:
+                trying, server = False, (yield from self._return(server))
+            else:
+                self._note_stay(outcome)
+                server = yield from self._fail_over(server, method, tried)
+            if self.habits.fresh_diverted and method == "INVITE":
+                request |= {"call": self.phone.wire.new_number(), "call_id": self.phone.new_call_id()}
+            yield 0.01
+        return outcome
+
+    def _served(self, server: str, outcome: Outcome, since: float, trying: bool) -> None:
+        """A server answered: it is the working one now (section 1)."""
+        answered = outcome.good or (self.habits.other_finals_move and outcome.status >= 400
+                                    and not outcome.abandoned and outcome.status not in (403, 404, 408, 480)
+                                    and not 500 <= outcome.status < 600)
+        if server != self.working and answered:
+            self._move(server, since, failover=not trying)
+
+    def keep_registered(self) -> Task:
+        """From the start of the phone on: register, renew, try again."""
+        if not self.habits.registers:
+            return
+        session = self.session
+        while not self.off and self.session == session:
+            at, server = self._next_renewal()
+            if (yield self.kick, max(at - self.now, 0.0)) is None:
+                yield from self._renew(server)
+
+    def _next_renewal(self) -> tuple[float, str]:
+        """When the next REGISTER goes out, and for which server's binding."""
+        bindings = self.bindings
+        if self.habits.direct:
+            latest = next(iter(bindings), None)
+            return (self.retry_at, self.working) if latest is None else (
+                max(bindings[latest].renew_at, self.retry_at), latest)
+        due = [(max(binding.renew_at, self.retry_at), server) for server, binding in bindings.items()
+               if server == self.working or (self.habits.keeps_old and self.habits.regime == "R1")]
+        if self.working not in bindings:
+            due.append((self.retry_at, self.working))
+        return min(due)
+
+    def _renew(self, server: str) -> Task:
+        """A renewal, or another attempt to register at all."""
+        habits = self.habits
+        yield from self.settled()
+        if habits.breaks("signalling-after-expiry") and self.now > 200 and self.live(server):
+            self.bindings[server].renew_at = math.inf
+            return
+        if self.working != server and server not in self.bindings:
+            return  # the line has moved meanwhile
+        if habits.direct or habits.regime == "R1":
+            yield from self._renew_anywhere(server)
+            return
+        if not self.home and self._renewal_goes_back():
+            if (yield from self._try_back()):
+                return
+            if habits.try_wait and habits.mode == "registration":
+                yield self.phone.chance.uniform(30, 60)
+        yield from self._register_or_move(self.working)
+
+    def _renewal_goes_back(self) -> bool:
+        """R2, R3: whether a renewal at another server tries the primary first (B3; B1: either way)."""
+        habits = self.habits
+        if habits.mode == "registration":
+            if habits.breaks("overdue-failback"):
+                self.phone.wronged("overdue-failback", self.number)
+                return False
+            return True
+        return habits.mode == "newRequests" and self.draw(habits.register_goes_back)
+
+    def _renew_anywhere(self, server: str) -> Task:
+        """R0, R1: the renewal may go to the binding's server, the working one, or a primary that is due."""
+        habits, primary = self.habits, self.phone.primary
+        own = habits.direct or server == self.working
+        if own and not self.home and habits.mode == "registration" and server in self.bindings \
+                and not habits.breaks("overdue-failback"):
+            self.due_at = self.now  # B3: from this instant on the primary is first for new requests
+        if not own:  # R1: the old binding refreshed at its own time, or let go (F7)
+            outcome = (yield from self.register(server, still=lambda: self.live(server))) or Outcome(None)
+            if not outcome.good:
+                self.bindings.pop(server, None)
+            return
+        target = self.working if not habits.direct else self.phone.chance.choice((server, self.working))
+        due = not self.home and self.now >= self.due_at and not habits.breaks("premature-failback")
+        if due and self.draw(habits.register_goes_back) and (habits.direct or not self.live(primary)
+                                                             or habits.mode == "registration"):
+            target = primary
+        if target == self.working or not (self.live(target) or due):
+            yield from self._register_or_move(self.working)
+            return
+        was_live = self.live(target)
+        outcome = yield from self.register(target)
+        if outcome.good:
+            if target == primary and not was_live:
+                self._move(target, self.now, failover=False)
+        else:
+            self.bindings.pop(target, None)
+            yield from self._register_or_move(self.working)
+
+    def _register_or_move(self, server: str) -> Task:
+        """REGISTER to the working server; when it fails the line fails over (F2, F4, F5)."""
+        tried: set[str] = set()
+        dead = self.exhausted or (self.habits.shares_evidence and self.phone.is_dead(server))
+        target: str | None = (yield from self._fail_over(server, "REGISTER", tried)) if dead else server
+        for _ in range(len(self.phone.order)):
+            if target is None:
+                break
+            if target != server and not self.habits.direct:
+                return  # registered there by the failover itself
+            mistake = self._mistake(target)
+            self._note(target, "REGISTER")
+            outcome = yield from self.register(target, wrong_target=mistake)
+            if outcome.good:
+                if self.habits.direct:
+                    self._move(target, self.first_sent, failover=True)
+                return
+            if not self.phone.fails(outcome, "REGISTER"):
+                break
+            tried.add(target)
+            self._note_stay(outcome)
+            target = yield from self._fail_over(target, "REGISTER", tried)
+        self.retry_at = self.now + self.phone.chance.uniform(30, 60)
+        self.kick.put(True)
+
+    def log_out(self) -> Task:
+        """The user logs out: every binding is taken back, and the line is silent."""
+        self.off = True
+        self.session += 1
+        self.epoch += 1
+        for server in list(dict.fromkeys((self.working, *self.bindings))):
+            yield from self.phone.ask(self.number, server, "REGISTER", expires=0.0)
+        self.bindings.clear()
+
+    def log_in(self) -> None:
+        """All begins anew, at the head of the list."""
+        self.off, self.working, self.retry_at = False, self.phone.primary, self.now
+        self.failed.clear()
+        self.registered_once.clear()
+        self.due_at = math.inf
+        self.epoch += 1
