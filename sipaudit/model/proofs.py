@@ -158,7 +158,7 @@ def _works_on(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     if not success(event.status) or event.server == awaited.server or event.time > awaited.since + WORKS_WITHIN:
         return None
     asked = event.sent is not None and event.sent > awaited.since
-    works = asked and not event.in_dialog and event.method not in KEEPALIVES and event.asked != 0
+    works = asked and not event.in_dialog and event.method not in KEEPALIVES
     return Outcome.CONDEMNED if works else None
 
 

@@ -137,10 +137,10 @@ def no_binding_anywhere(case: Case) -> Ground:
 def _open_registers(case: Case) -> Ground:
     """No REGISTER of the line is open. One without answer for longer is not, but the capture may lack its 200: then it
     granted what was asked."""
-    pending = [(binding.register, binding.resent or 0.0) for binding in case.line.bindings if binding.register]
-    if any(case.now - max(register.time, resent) <= LAPSED for register, resent in pending):
+    pending = [binding.register for binding in case.line.bindings if binding.register is not None]
+    if any(case.now - register.time <= LAPSED for register in pending):
         return FAILS
-    for register, _ in pending:
+    for register in pending:
         asked = DEFAULT_EXPIRES if register.expires is None else register.expires
         if case.now - register.time - asked <= LAPSED:
             return Ground(reason=Reason.LOSS_NEARBY if register.server in case.profile.heard else Reason.ONE_WAY)
@@ -236,10 +236,9 @@ def _unanswered_twin(case: Case, before: float) -> Sent | None:
 def _register_was_due(case: Case) -> bool:
     """Whether the line had another reason to register: a REGISTER unanswered, challenged or refused, or a renewal due.
     """
-    if any(one.method == "REGISTER" and one.line == case.request.line
-           for reach in case.phone.reaches for one in reach.waiting):
+    if any(binding.register is not None for binding in case.line.bindings):
         return True
     others = [binding for binding in case.line.bindings if binding.server != case.request.server]
     return not others or any(
-        binding.granted is None or binding.register is not None or binding.refused is not None
-        or renewal_is_near(case, binding) for binding in others)
+        binding.granted is None or binding.refused is not None or renewal_is_near(case, binding)
+        for binding in others)

@@ -162,8 +162,8 @@ def works_on(case: Case) -> Ground:
     """The line works on elsewhere, which shows that its user had not logged it out: it is served there soon, or renews
     in its time the binding that it has there. An answer to the request that seemed lost shows that there was no
     failure."""
-    reach, first = case.phone.reach(case.request.server), _first_open(case)
-    rests_on = first.transaction if first is not None and not reach.hard and not reach.doubtful else 0
+    first = _first_open(case)
+    rests_on = 0 if first is None else first.transaction
     until, there = case.now + WORKS_WITHIN, case.line.binding(case.stay.server)
     if case.stay.server != case.request.server and there is not None and there.expires != NO_EXPIRY:
         until = max(until, there.until + CONTACT_WAIT)
@@ -173,10 +173,7 @@ def works_on(case: Case) -> Ground:
 
 def not_logged_out(case: Case) -> Ground:
     """The line did not remove its binding at the new server as well."""
-    stay = case.stay
-    if stay.server == case.request.server:
-        return HOLDS
-    binding = case.line.binding(stay.server)
+    binding = case.line.binding(case.stay.server)
     removed = binding is None or binding.granted is None or (
         binding.register is not None and binding.register.expires == 0)
     return FAILS if removed else HOLDS
