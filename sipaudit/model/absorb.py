@@ -218,7 +218,7 @@ def _stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Sta
         ):
             return line.stays
         return _settled(answered), _settled(registered), _settled(regained)
-    if answer.in_dialog or answer.method in KEEPALIVES or _was_emergency(phone, answer):
+    if answer.in_dialog or answer.method in KEEPALIVES or answer.method == "CANCEL" or _was_emergency(phone, answer):
         return _noted(answered, answer), _noted(registered, answer), _noted(regained, answer)
     return (_moved(line, phone, answered, answer, Track.ANSWERED),
             _moved(line, phone, registered, answer, Track.REGISTERED),

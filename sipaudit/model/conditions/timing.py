@@ -106,9 +106,8 @@ def before_renewal(case: Case) -> Ground:
         return Ground(reason=Reason.STARTED_LATER)
     if binding.granted.own is False:
         return Ground(reason=Reason.READINGS_DIFFER)  # how long it lives was not said (F6)
-    there = case.line.binding(case.request.server)
-    if case.regime in (Regime.R0, Regime.R1) and there and there.granted and there.granted.time > began[1]:
-        return Ground(reason=Reason.READINGS_DIFFER)  # a renewal may go to either server: was that the return?
+    if case.regime in (Regime.R0, Regime.R1) and _registered_since(case, began[1]):
+        return Ground(reason=Reason.READINGS_DIFFER)  # was that the renewal, from which on the primary is first?
     older, newer = renewals(case, binding)
     facts: dict[str, Fact] = {"expires": binding.expires, "earliest": newer - began[0]}
     if case.profile.firmware is not None:
@@ -117,6 +116,12 @@ def before_renewal(case: Case) -> Ground:
     if early.holds == ALWAYS:
         return early
     return _early(case, newer, facts, worlds=negate(taken(Reading.HALF_RENEWAL)))
+
+
+def _registered_since(case: Case, moved: float) -> bool:
+    """Whether the line has registered since the move, at either server (B3: in R0 and R1 a renewal may go to both)."""
+    grants = (binding.granted for binding in case.line.bindings)
+    return any(granted is not None and granted.time > moved for granted in grants)
 
 
 def renewals(case: Case, binding: Binding) -> tuple[float, float]:
