@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, Case, Ground, holds_if
 from sipaudit.model.conditions.trust import clock_was_set
-from sipaudit.model.events import Failed
+from sipaudit.model.events import Answered, Failed
 from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, Reading, negate, taken
 from sipaudit.model.settings import Regime
@@ -22,13 +23,18 @@ def timer_known(case: Case) -> Ground:
     stay = case.stay
     if stay.first is None or stay.first.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
-    if not any(_began(item) >= (stay.origin_since or 0.0) for item in stay.failed):
+    if not any(_drives_away(item) and _began(item) >= (stay.origin_since or 0.0) for item in stay.failed):
         return Ground(reason=Reason.READINGS_DIFFER)  # no failover: what else would start the timer is not said
     if clock_was_set(case, stay.first, ahead=False):
         return Ground(reason=Reason.LOSS_NEARBY)
     elapsed = case.now - stay.first.time
     proof = (*stay.failed[:2], stay.first, stay.arrived)
     return Ground(facts={"elapsed": elapsed, "working": stay.server}, proof=proof)
+
+
+def _drives_away(item: Evidence) -> bool:
+    """Whether a failover surely follows: not from an answer inside a dialog, nor from a 200 that may register (F6)."""
+    return not isinstance(item, Answered) or not (item.in_dialog or grants_nothing(item))
 
 
 def _began(item: Evidence) -> float:
@@ -119,8 +125,11 @@ def before_renewal(case: Case) -> Ground:
 
 
 def _registered_since(case: Case, moved: float) -> bool:
-    """Whether the line has registered since the move, at either server (B3: in R0 and R1 a renewal may go to both)."""
-    grants = (binding.granted for binding in case.line.bindings)
+    """Whether the line has registered since the move, at either server (B3: in R0 and R1 a renewal may go to both), or
+    the move was on its way when the REGISTER came that ended it."""
+    stay, grants = case.stay, (binding.granted for binding in case.line.bindings)
+    if stay.first is not None and stay.first.method != "REGISTER" and stay.arrived.method == "REGISTER":
+        return True
     return any(granted is not None and granted.time > moved for granted in grants)
 
 

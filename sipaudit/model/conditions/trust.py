@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import Vendor, version
@@ -106,8 +107,16 @@ def no_boot_unserved(case: Case) -> Ground:
 def still_working(case: Case) -> Ground:
     """Read literally, a 2xx inside a dialog, too, makes another server the working one (not in R2, F9); in R0 a busy
     or a not found may."""
+    return works_below(case, case.request.server)
+
+
+def works_below(case: Case, higher: str | None) -> Ground:
+    """Whether the line works where its stay is, and not at that higher server. A 200 that may have registered nothing
+    may not have made the move (F6)."""
     answer = case.stay.aside
-    if case.regime is Regime.R2 or answer is None or answer.server != case.request.server:
+    if case.regime is not Regime.R0 and grants_nothing(case.stay.arrived):
+        return Ground(reason=Reason.READINGS_DIFFER)
+    if case.regime is Regime.R2 or answer is None or answer.server != higher:
         return HOLDS
     return Ground(negate(taken(Reading.LITERAL)))
 
