@@ -125,10 +125,12 @@ def before_renewal(case: Case) -> Ground:
 
 
 def _registered_since(case: Case, moved: float) -> bool:
-    """Whether the line has registered since the move, at either server (B3: in R0 and R1 a renewal may go to both), or
-    the move was on its way when the REGISTER came that ended it."""
+    """Whether the line has registered since the move, at either server (B3: in R0 and R1 a renewal may go to both); or
+    with the REGISTER that ended the move, because another packet began it or it renewed what the line had there."""
     stay, grants = case.stay, (binding.granted for binding in case.line.bindings)
-    if stay.first is not None and stay.first.method != "REGISTER" and stay.arrived.method == "REGISTER":
+    there = case.line.binding(stay.server)
+    renewed = there is not None and there.granted is stay.arrived and there.refreshes > 0
+    if renewed or (stay.first is not None and stay.first.method != "REGISTER" and stay.arrived.method == "REGISTER"):
         return True
     return any(granted is not None and granted.time > moved for granted in grants)
 
