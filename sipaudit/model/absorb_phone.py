@@ -36,9 +36,17 @@ def success(status: int) -> bool:
 def tells_failure(answer: Answered) -> bool:
     """Whether a final answer may count as a failure of its server, or leads away from it (F3, F4)."""
     status = answer.status
-    if answer.method == "REGISTER" and status >= 400 and status not in ALIVE:
+    if (answer.method == "REGISTER" and status >= 400 and status not in ALIVE) or grants_nothing(answer):
         return True
     return status in (408, 480) or 500 <= status < 600 or status in REDIRECTS
+
+
+def grants_nothing(answer: Answered) -> bool:
+    """Whether a 2xx to REGISTER registers nothing, or not for sure: an expiry of 0, none at all, or other Contacts
+    only (F6). What a phone makes of it no source says."""
+    if answer.method != "REGISTER" or not success(answer.status) or answer.asked == 0:
+        return False
+    return answer.granted == 0 or answer.own is False or (answer.granted is None and answer.own is None)
 
 
 def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:

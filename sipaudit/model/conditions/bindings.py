@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import waited
 from sipaudit.model.conditions.servers import higher_server
@@ -151,7 +152,7 @@ def _open_registers(case: Case) -> Ground:
 def holds_binding_there(case: Case) -> Ground:
     """B7, F7: the line's own binding at the server is live, and not at its renewal."""
     binding = case.line.binding(case.request.server)
-    if binding is None or binding.granted is None or binding.granted.own is False or binding.until <= case.now:
+    if binding is None or binding.granted is None or grants_nothing(binding.granted) or binding.until <= case.now:
         return FAILS
     if binding.register is not None:
         return FAILS  # it repeats one that is open still
