@@ -16,9 +16,11 @@ from sipaudit.model.state import PhoneState, repeated_since
 
 SKEW = 1.0               # seconds by which the clocks of two captures may differ
 AGAIN = frozenset({401, 407, 422, 423})
+WORKS_WITHIN = 64.0      # seconds in which a failover ends: what is on its way runs out, and the next server answers
 LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
 DROPPED = 1.0            # seconds after a log-out in which a request may still be retransmitted
-GOES_ON = 32.0           # seconds in which a try goes on (64*T1)
+GOES_ON = 96.0           # seconds in which a line registers again: a request runs out (64*T1), and a wait of 60
+AT_ONCE = 1.0            # seconds from the beginning of a try in which its phone does what belongs to it
 OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "SUBSCRIBE"})
 WAITING_KEPT = 8         # observations of one line that may wait
 
@@ -149,21 +151,33 @@ def _silence(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
 def _works_on(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
-    if isinstance(event, Sent) and event.method == "REGISTER" and event.expires == 0:
-        return Outcome.ACQUITTED if event.server != awaited.server else None
+    if isinstance(event, Sent) and event.method == "REGISTER" and event.follows is None:
+        return _registers_after(awaited, event)
     if not isinstance(event, Answered):
         return None
     if event.transaction == awaited.transaction and not tells_failure(event):
         return Outcome.ACQUITTED
-    if not success(event.status) or event.server == awaited.server:
+    if not success(event.status) or event.server == awaited.server or event.time > awaited.since + WORKS_WITHIN:
         return None
     asked = event.sent is not None and event.sent > awaited.since
-    works = asked and not event.in_dialog and event.method not in KEEPALIVES and event.asked != 0
+    works = asked and not event.in_dialog and event.method not in KEEPALIVES
     return Outcome.CONDEMNED if works else None
 
 
-def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
-    """The try goes on: it is retransmitted, or answers its challenge. A REGISTER that begins anew may be a log-in."""
+def _registers_after(awaited: Awaited, register: Sent) -> Told:
+    """Another removal elsewhere is a log-out, and a REGISTER at the server that was left a log-in; after a while only a
+    renewal elsewhere, under the same Call-ID, shows that the line was never logged out."""
+    if register.server == awaited.server:
+        return None if register.expires == 0 else Outcome.ACQUITTED
+    if register.expires == 0:
+        return Outcome.ACQUITTED
+    renews = register.time > awaited.since + WORKS_WITHIN and not register.fresh
+    return Outcome.CONDEMNED if renews else None
+
+
+def _registers(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+    """The try goes on: it is retransmitted, or answers its challenge. A REGISTER that begins anew may be a log-in, but
+    for one that was removed with the beginning of the try: that is no user's chance."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
     if not isinstance(event, Sent | Resent) or event.method != "REGISTER":
@@ -176,7 +190,15 @@ def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
         return Outcome.ACQUITTED if elsewhere and event.time <= awaited.since + LOG_OUT else None
     if event.follows is not None:
         return _or_waits(awaited, event.time) if elsewhere else None
-    return None if awaited.seen else Outcome.ACQUITTED
+    if event.fresh or awaited.seen:
+        return None
+    return _or_waits(awaited, event.time) if event.time <= _goes_on_until(one, awaited) else Outcome.ACQUITTED
+
+
+def _goes_on_until(one: Observation, awaited: Awaited) -> float:
+    """Until when a REGISTER that begins anew shows that the line went on."""
+    elapsed = one.facts.get("elapsed")
+    return awaited.since + (GOES_ON if isinstance(elapsed, float) and elapsed <= AT_ONCE else 0.0)
 
 
 def _or_waits(awaited: Awaited, now: float) -> Told:

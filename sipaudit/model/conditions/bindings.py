@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.conditions.failures import WORKS_WITHIN, waited
+from sipaudit.model.conditions.failures import waited
 from sipaudit.model.conditions.servers import higher_server
 from sipaudit.model.conditions.trust import DEFAULT_EXPIRES, clock_was_set, longest_expiry
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Fact
 from sipaudit.model.profile import Vendor
+from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS
 from sipaudit.model.settings import Origin, Regime
 from sipaudit.model.state import Binding
@@ -137,10 +139,10 @@ def no_binding_anywhere(case: Case) -> Ground:
 def _open_registers(case: Case) -> Ground:
     """No REGISTER of the line is open. One without answer for longer is not, but the capture may lack its 200: then it
     granted what was asked."""
-    pending = [(binding.register, binding.resent or 0.0) for binding in case.line.bindings if binding.register]
-    if any(case.now - max(register.time, resent) <= LAPSED for register, resent in pending):
+    pending = [binding.register for binding in case.line.bindings if binding.register is not None]
+    if any(case.now - register.time <= LAPSED for register in pending):
         return FAILS
-    for register, _ in pending:
+    for register in pending:
         asked = DEFAULT_EXPIRES if register.expires is None else register.expires
         if case.now - register.time - asked <= LAPSED:
             return Ground(reason=Reason.LOSS_NEARBY if register.server in case.profile.heard else Reason.ONE_WAY)
@@ -150,7 +152,7 @@ def _open_registers(case: Case) -> Ground:
 def holds_binding_there(case: Case) -> Ground:
     """B7, F7: the line's own binding at the server is live, and not at its renewal."""
     binding = case.line.binding(case.request.server)
-    if binding is None or binding.granted is None or binding.granted.own is False or binding.until <= case.now:
+    if binding is None or binding.granted is None or grants_nothing(binding.granted) or binding.until <= case.now:
         return FAILS
     if binding.register is not None:
         return FAILS  # it repeats one that is open still
@@ -265,10 +267,9 @@ def _unanswered_twin(case: Case, before: float) -> Sent | None:
 def _register_was_due(case: Case) -> bool:
     """Whether the line had another reason to register: a REGISTER unanswered, challenged or refused, or a renewal due.
     """
-    if any(one.method == "REGISTER" and one.line == case.request.line
-           for reach in case.phone.reaches for one in reach.waiting):
+    if any(binding.register is not None for binding in case.line.bindings):
         return True
     others = [binding for binding in case.line.bindings if binding.server != case.request.server]
     return not others or any(
-        binding.granted is None or binding.register is not None or binding.refused is not None
-        or renewal_is_near(case, binding) for binding in others)
+        binding.granted is None or binding.refused is not None or renewal_is_near(case, binding)
+        for binding in others)

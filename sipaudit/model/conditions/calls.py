@@ -11,7 +11,7 @@ from sipaudit.model.observations import Awaited, Proof
 from sipaudit.model.proofs import LOG_OUT
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import evidence, speaks_against
-from sipaudit.model.timers import earliest_silence
+from sipaudit.model.timers import UNDECLARED_EARLIEST, earliest_silence
 from sipaudit.model.values import Reason
 
 TRY_LASTS = 32.0        # seconds after which a try without answer has failed (64*T1)
@@ -72,6 +72,8 @@ def try_is_open(case: Case) -> Ground:
     stay, last = case.stay, _last_try(case)
     if last is None or last.server == case.request.server:
         return FAILS
+    if speaks_against(case.phone.reach(stay.server), case.now, UNDECLARED_EARLIEST):
+        return FAILS  # it leaves a server that has failed
     if stay.away is None or stay.away.time > last.time:
         return FAILS  # the line has been back since
     # a challenge is no final answer: the re-send with credentials goes on with the try
