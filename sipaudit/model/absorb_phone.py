@@ -167,8 +167,9 @@ def _is_late(answer: Answered) -> bool:
 
 def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tuple[Sent, float], ...]:
     """What may have run out all the same: the request, if its answer is late; others that one begun later has settled,
-    if they should be sent again.  An answer to what was begun after that disproves it."""
-    kept = [(request, until) for request, until in reach.late if not _disproves(answer, until)]
+    if they should be sent again.  An answer to the same method, begun after that, disproves it."""
+    kept = [(request, until) for request, until in reach.late
+            if not (_disproves(answer, until) and (request.in_dialog or request.method == answer.method))]
     for request in reach.waiting:
         if request.transaction == answer.transaction:
             if _is_late(answer) and request.transaction not in reach.ringing:
