@@ -57,6 +57,7 @@ class Awaited(Struct, frozen=True, gc=False):
     server: str = ""
     calls: tuple[int, ...] = ()
     seen: bool = False
+    times: int = 0
     others: tuple[str, ...] = ()
 
 

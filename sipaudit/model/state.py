@@ -46,6 +46,8 @@ class Stay(Struct, frozen=True, gc=False):
     `origin_since` is when the stay at `origin` began, `moves` are the answers that made the last moves, this
     one's last, and `opened` is the first dialog-initiating request sent here since that did not belong to the move
     (of a stay found in progress: the first of all).
+    `took` are the seconds that the arrival's answer took (0: a provisional came before it, or the server has served
+    the line since), `unsure` says that the answer need not have moved the line (F6, F7).
     """
 
     server: str
@@ -60,6 +62,8 @@ class Stay(Struct, frozen=True, gc=False):
     moves: tuple[Answered, ...] = ()
     opened: Sent | None = None
     driven: bool = False
+    took: float = 0.0
+    unsure: bool = False
 
     @property
     def began(self) -> tuple[float, float] | None:
@@ -116,6 +120,8 @@ class Reach(Struct, frozen=True, gc=False):
     `touched`: the last contact, by any request, SYN or lookup.  `closed`: when a connection there last ended.
     `registering`: the last REGISTER of any line that asked for more than 0.  `later`: until when a Retry-After of the
     server runs.  `cancelled`: numbers of INVITEs that the phone has given up.
+    `late`: requests that may have run out although they, or later ones, were answered, and until when they were open.
+    `again`: the number of a request for each time it was sent again.
     """
 
     server: str
@@ -129,6 +135,12 @@ class Reach(Struct, frozen=True, gc=False):
     registering: Sent | None = None
     later: float = LONG_AGO
     cancelled: tuple[int, ...] = ()
+    late: tuple[tuple[Sent, float], ...] = ()
+    again: tuple[int, ...] = ()
+
+    def was_late(self, transaction: int) -> bool:
+        """Whether the request may have been given up before it was answered."""
+        return any(request.transaction == transaction for request, _ in self.late)
 
 
 class Call(Struct, frozen=True, gc=False):
@@ -226,6 +238,9 @@ def evidence(reach: Reach, now: float, earliest: float) -> Iterator[Evidence]:
     yield from reach.doubtful
     for request in reach.waiting:
         if now - request.time >= earliest:
+            yield request
+    for request, until in reach.late:
+        if until > request.time and min(until, now) - request.time >= earliest:
             yield request
 
 

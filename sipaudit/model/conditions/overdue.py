@@ -145,7 +145,7 @@ def still_below(case: Case) -> Ground:
     """Read literally, a 2xx of the primary inside a dialog has brought the line back already; in R2 it is not even
     accepted (F9)."""
     answer = case.stay.aside
-    if case.regime is Regime.R2 or answer is None or answer.server != primary_key(case):
+    if answer is None or answer.server != primary_key(case) or (case.regime is Regime.R2 and answer.in_dialog):
         return HOLDS
     return Ground(negate(taken(Reading.LITERAL)))
 

@@ -106,9 +106,8 @@ def before_renewal(case: Case) -> Ground:
         return Ground(reason=Reason.STARTED_LATER)
     if binding.granted.own is False:
         return Ground(reason=Reason.READINGS_DIFFER)  # how long it lives was not said (F6)
-    there = case.line.binding(case.request.server)
-    if case.regime in (Regime.R0, Regime.R1) and there and there.granted and there.granted.time > began[1]:
-        return Ground(reason=Reason.READINGS_DIFFER)  # a renewal may go to either server: was that the return?
+    if _was_due(case, binding, began[1]):
+        return Ground(reason=Reason.READINGS_DIFFER)
     older, newer = renewals(case, binding)
     facts: dict[str, Fact] = {"expires": binding.expires, "earliest": newer - began[0]}
     if case.profile.firmware is not None:
@@ -117,6 +116,25 @@ def before_renewal(case: Case) -> Ground:
     if early.holds == ALWAYS:
         return early
     return _early(case, newer, facts, worlds=negate(taken(Reading.HALF_RENEWAL)))
+
+
+def _was_due(case: Case, binding: Binding, arrived: float) -> bool:
+    """Whether a renewal has fallen due since the move: from then on the primary is first, wherever that REGISTER went
+    (R0, R1: it may have gone to either server)."""
+    if case.regime in (Regime.R0, Regime.R1) and any(
+        one.since is not None and one.since.time > arrived for one in case.line.bindings
+    ):
+        return True
+    granted, since = binding.granted, binding.since
+    if granted is None or since is None or granted is since:
+        return False
+    first = since.time + _first_renewal(case, NO_EXPIRY if since.granted is None else since.granted)
+    return (granted.time if granted.sent is None else granted.sent) >= first - case.profile.tolerances.timer
+
+
+def _first_renewal(case: Case, expires: float) -> float:
+    """Seconds from a 200 to the earliest renewal that any firmware knows."""
+    return min(renewal(expires, case.profile.settings.number("expires.overlap")), expires / 2)
 
 
 def renewals(case: Case, binding: Binding) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.events import ModelEvent
+from sipaudit.model.events import Answered, ModelEvent
 from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
 from sipaudit.model.settings import Mode, Regime
@@ -107,9 +107,18 @@ def still_working(case: Case) -> Ground:
     """Read literally, a 2xx inside a dialog, too, makes another server the working one (not in R2, F9); in R0 a busy
     or a not found may."""
     answer = case.stay.aside
-    if case.regime is Regime.R2 or answer is None or answer.server != case.request.server:
+    if answer is None or answer.server != case.request.server or _moves_nothing(case, answer):
         return HOLDS
     return Ground(negate(taken(Reading.LITERAL)))
+
+
+def _moves_nothing(case: Case, answer: Answered) -> bool:
+    """What a failed server says inside a dialog counts for nothing in R2 (F9), and where the failover has invalidated
+    the registration the 200 to an older REGISTER does not restore it (F8)."""
+    if answer.in_dialog:
+        return case.regime is Regime.R2
+    older = answer.sent is not None and answer.sent <= case.stay.arrived.time
+    return older and answer.method == "REGISTER" and case.regime in (Regime.R2, Regime.R3)
 
 
 def knows_only_signal(case: Case) -> Ground:
