@@ -26,6 +26,7 @@ NOT_ON_THE_WIRE = {
     "overdue-r2-near-loss": "one packet of so few is more than half a percent, and evidence by absence ends there",
     "primary-near-loss": "one packet of so few is more than half a percent, and evidence by absence ends there",
     "during-mode-unknown": "a settings block declares what it leaves out, too",
+    "primary-r0-timers-unknown": "a settings block declares what it leaves out, too",
     "primary-mode-unknown": "a settings block declares what it leaves out, too",
     "primary-r0-optimized-unknown": "a settings block declares what it leaves out, too",
 }

@@ -303,7 +303,7 @@ def _is_late(line: LineState, phone: PhoneState, stay: Stay, answer: Answered) -
         return False
     served = line.served
     since = served.sent if served is not None and served.server == stay.server else None
-    if answer.sent <= stay.arrived.time or (since is not None and answer.sent < since):
+    if answer.sent < stay.arrived.time or (since is not None and answer.sent < since):
         return True
     slow = answer.time - answer.sent > SLOW and answer.transaction not in phone.reach(answer.server).ringing
     return slow and not _against(phone.reach(stay.server), answer.time, SLOW)
@@ -333,8 +333,11 @@ def _moves(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
         return True
     if track is Track.REGAINED and not _holds(binding, answer.sent or answer.time, track):
         return True
-    # F7: the refresh of a binding elsewhere moves nothing, unless the working server had failed
-    return bool(_against(phone.reach(stay.server), answer.time, SLOW))
+    # F7: the refresh of a binding elsewhere moves nothing, unless the working server had failed, or had
+    # ended the line's registration there
+    left = line.binding(stay.server)
+    turned_away = left is not None and left.granted is None
+    return turned_away or bool(_against(phone.reach(stay.server), answer.time, SLOW))
 
 
 def _registered(

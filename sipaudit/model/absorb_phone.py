@@ -17,14 +17,14 @@ from sipaudit.model.events import (
     Sent,
 )
 from sipaudit.model.state import Call, PhoneState, Reach
+from sipaudit.model.timers import T1
 
 WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
 EVIDENCE_KEPT = 8
 REACHES_KEPT = 32      # servers kept for one phone
 CALLS_KEPT = 32        # calls kept for one phone that are not over
 LATE_KEPT = 4          # requests kept that may have run out although they were answered
-AGAIN_KEPT = 64        # retransmissions kept for one (phone, server)
-LATE_FROM = 0.3        # seconds; no phone gives up sooner but one with settings that no one has
+LATE_FROM = T1         # seconds: no phone gives up sooner, but with settings that no one has
 ALIVE = frozenset({401, 407, 423})
 REDIRECTS = range(300, 400)
 
@@ -36,9 +36,17 @@ def success(status: int) -> bool:
 def tells_failure(answer: Answered) -> bool:
     """Whether a final answer may count as a failure of its server, or leads away from it (F3, F4)."""
     status = answer.status
-    if answer.method == "REGISTER" and status >= 400 and status not in ALIVE:
+    if (answer.method == "REGISTER" and status >= 400 and status not in ALIVE) or grants_nothing(answer):
         return True
     return status in (408, 480) or 500 <= status < 600 or status in REDIRECTS
+
+
+def grants_nothing(answer: Answered) -> bool:
+    """Whether a 2xx to REGISTER registers nothing, or not for sure: an expiry of 0, none at all, or other Contacts
+    only (F6). What a phone makes of it no source says."""
+    if answer.method != "REGISTER" or not success(answer.status) or answer.asked == 0:
+        return False
+    return answer.granted == 0 or answer.own is False or (answer.granted is None and answer.own is None)
 
 
 def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
@@ -84,7 +92,7 @@ def _sent(reach: Reach, request: Sent) -> Reach:
     waiting = reach.waiting if len(reach.waiting) < WAITING_KEPT else reach.waiting[:-1]
     registering = request if request.method == "REGISTER" and request.expires != 0 else reach.registering
     return Reach(reach.server, (*waiting, request), reach.ringing, reach.hard, reach.doubtful, reach.answered,
-                 request.time, reach.closed, registering, reach.later, reach.cancelled, reach.late, reach.again)
+                 request.time, reach.closed, registering, reach.later, reach.cancelled, reach.repeated, reach.late)
 
 
 def _cancelled(reach: Reach, cancel: Sent) -> Reach:
@@ -99,7 +107,9 @@ def _resent(reach: Reach, packet: Resent) -> Reach:
     if late:  # still sent again although a later request was answered: it runs on
         late = tuple((request, packet.time if request.transaction == packet.transaction else until)
                      for request, until in late)
-    return replace(reach, touched=packet.time, again=(*reach.again[-AGAIN_KEPT + 1:], packet.transaction), late=late)
+    open_ = {request.transaction for request in reach.waiting} - {packet.transaction}
+    repeated = (*(one for one in reach.repeated if one[0] in open_), (packet.transaction, packet.time))
+    return replace(reach, touched=packet.time, repeated=repeated, late=late)
 
 
 def _contacted(reach: Reach, contact: Contacted) -> Reach:
@@ -144,9 +154,10 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
     if doubt:
         doubtful = (*doubtful[:EVIDENCE_KEPT - 1], answer)
     ringing = tuple(number for number in reach.ringing if number != answer.transaction) if reach.ringing else ()
+    later = _later(reach, answer) if doubt else reach.later
     return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer, reach.touched,
-                 reach.closed, reach.registering, _later(reach, answer) if doubt else reach.later, reach.cancelled,
-                 late, reach.again)
+                 reach.closed, reach.registering, later, reach.cancelled,
+                 reach.repeated, late)
 
 
 def _is_late(answer: Answered) -> bool:

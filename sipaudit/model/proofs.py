@@ -12,7 +12,7 @@ from sipaudit.model.absorb import KEEPALIVES
 from sipaudit.model.absorb_phone import success, tells_failure
 from sipaudit.model.events import Answered, Booted, ModelEvent, Replied, Resent, Sent
 from sipaudit.model.observations import Awaited, Observation, Proof, Verdict
-from sipaudit.model.state import PhoneState
+from sipaudit.model.state import PhoneState, repeated_since
 
 SKEW = 1.0               # seconds by which the clocks of two captures may differ
 AGAIN = frozenset({401, 407, 422, 423})
@@ -206,7 +206,7 @@ def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> 
                     if not awaited.others or reach.server in awaited.others)
     waits = any(request.transaction == awaited.transaction for request in phone.reach(awaited.server).waiting)
     lost = phone.lost is not None and phone.lost >= awaited.since
-    given_up = phone.reach(awaited.server).again.count(awaited.transaction) < awaited.times
+    given_up = not repeated_since(phone.reach(awaited.server), awaited.transaction, awaited.repeats)
     if elsewhere or lost or given_up or not waits:
         return Outcome.ACQUITTED
     return replace(awaited, seen=True, until=float("inf"))

@@ -16,6 +16,7 @@ from sipaudit.model.events import Answered, Booted, EntryChanged, Failed, Receiv
 from sipaudit.model.settings import Regime
 from sipaudit.model.timers import NO_EXPIRY
 
+RUNS = 64.0   # seconds that a request may run, and be sent elsewhere then
 LONG_AGO = float("-inf")
 
 class Track(IntEnum):
@@ -121,7 +122,7 @@ class Reach(Struct, frozen=True, gc=False):
     `registering`: the last REGISTER of any line that asked for more than 0.  `later`: until when a Retry-After of the
     server runs.  `cancelled`: numbers of INVITEs that the phone has given up.
     `late`: requests that may have run out although they, or later ones, were answered, and until when they were open.
-    `again`: the number of a request for each time it was sent again.
+    `repeated`: when those that wait were last retransmitted.
     """
 
     server: str
@@ -135,8 +136,8 @@ class Reach(Struct, frozen=True, gc=False):
     registering: Sent | None = None
     later: float = LONG_AGO
     cancelled: tuple[int, ...] = ()
+    repeated: tuple[tuple[int, float], ...] = ()
     late: tuple[tuple[Sent, float], ...] = ()
-    again: tuple[int, ...] = ()
 
     def was_late(self, transaction: int) -> bool:
         """Whether the request may have been given up before it was answered."""
@@ -246,8 +247,16 @@ def evidence(reach: Reach, now: float, earliest: float) -> Iterator[Evidence]:
 
 def speaks_against(reach: Reach, now: float, earliest: float) -> bool:
     """Whether anything may be held against the server at `now`, be it never so little: what F2-F4 leave open, a
-    connection that ended, or a call that waits for its answer."""
+    connection that ended, a call that waits for its answer, or was overtaken by others.
+    """
     since = LONG_AGO if reach.answered is None else reach.answered.time
     closed = LONG_AGO < reach.closed >= since
     rings = any(request.transaction in reach.ringing for request in reach.waiting)
-    return closed or rings or reach.later >= now or any(True for _ in evidence(reach, now, earliest))
+    overtaken = any(until == request.time and now - request.time <= RUNS for request, until in reach.late)
+    return closed or rings or overtaken or reach.later >= now or any(True for _ in evidence(reach, now, earliest))
+
+
+def repeated_since(reach: Reach, transaction: int, since: float) -> bool:
+    """Whether a request was begun, or was retransmitted, at `since` or later."""
+    begun = ((request.transaction, request.time) for request in reach.waiting)
+    return any(number == transaction and time >= since for number, time in (*begun, *reach.repeated))

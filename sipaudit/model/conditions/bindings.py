@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
+from sipaudit.model.absorb_phone import grants_nothing
+from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import waited
 from sipaudit.model.conditions.servers import higher_server
 from sipaudit.model.conditions.trust import DEFAULT_EXPIRES, clock_was_set, longest_expiry
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Fact
 from sipaudit.model.profile import Vendor
+from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS
 from sipaudit.model.settings import Origin, Regime
 from sipaudit.model.state import Binding
@@ -150,7 +152,7 @@ def _open_registers(case: Case) -> Ground:
 def holds_binding_there(case: Case) -> Ground:
     """B7, F7: the line's own binding at the server is live, and not at its renewal."""
     binding = case.line.binding(case.request.server)
-    if binding is None or binding.granted is None or binding.granted.own is False or binding.until <= case.now:
+    if binding is None or binding.granted is None or grants_nothing(binding.granted) or binding.until <= case.now:
         return FAILS
     if binding.register is not None:
         return FAILS  # it repeats one that is open still
@@ -164,8 +166,11 @@ def refreshes_nothing(case: Case) -> Ground:
     if case.request.method != "REGISTER":
         return HOLDS
     binding = case.line.binding(case.request.server)
-    if binding is None or binding.granted is None:
+    if binding is None:
         return HOLDS
+    if binding.granted is None:  # what was never granted, or was ended there and is asked for again
+        return HOLDS if binding.register is not None or binding.refused is not None else Ground(
+            reason=Reason.READINGS_DIFFER)
     renews = binding.until > case.now or binding.register is not None
     return FAILS if renews else Ground(reason=Reason.READINGS_DIFFER)
 
@@ -178,15 +183,24 @@ def registers_at_one(case: Case) -> Ground:
     known = concurrent.origin is Origin.EXPLICIT or (modelled and case.profile.settings.declared)
     binding = case.line.binding(case.request.server)
     held = binding is not None and binding.granted is not None and binding.until > case.now
+    if held and binding is not None and binding.since is not None \
+            and abs(binding.since.time - case.stay.arrived.time) <= WORKS_WITHIN:
+        return Ground(reason=Reason.READINGS_DIFFER)  # it registered with both at once, and may work with either
     if known or not (held or case.request.method == "REGISTER"):
         return HOLDS
     return Ground(reason=Reason.SETTINGS_UNKNOWN if modelled else Reason.VENDOR_UNMODELLED)
 
 
 def not_turned_away(case: Case) -> Ground:
-    """The working server did not end the line's registration, by an expiry of 0 for one (F6)."""
+    """The working server did not end the line's registration, by an expiry of 0 for one. A 200 that does not list the
+    line's own Contact may mean that as well (F6)."""
     binding = case.line.binding(case.stay.server)
-    return holds_if(binding is None or binding.granted is not None)
+    if binding is None or (binding.granted is not None and binding.granted.own is True):
+        return HOLDS
+    if binding.granted is None:
+        return FAILS
+    soon = case.now - binding.granted.time <= WORKS_WITHIN
+    return Ground(reason=Reason.READINGS_DIFFER) if soon else HOLDS
 
 
 def renewal_is_near(case: Case, binding: Binding) -> bool:

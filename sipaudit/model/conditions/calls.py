@@ -54,6 +54,8 @@ def try_is_open(case: Case) -> Ground:
     if not _is_above(case, last.server) or speaks_against(
             case.phone.reach(stay.server), case.now, UNDECLARED_EARLIEST):
         return FAILS  # it leaves a server that has failed
+    if stay.away is None or stay.away.time > last.time:
+        return FAILS  # the line has been back since
     # a challenge is no final answer: the re-send with credentials goes on with the try
     open_ = any(one.method == last.method and one.line == last.line and one.time >= last.time
                 for one in case.phone.reach(last.server).waiting)

@@ -12,11 +12,11 @@ from sipaudit.model.observations import Awaited, Fact, Proof
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
-from sipaudit.model.state import Evidence, Reach, evidence, speaks_against
+from sipaudit.model.state import Evidence, Reach, evidence, repeated_since, speaks_against
 from sipaudit.model.timers import (
-    DEFAULT_RETRIES,
     NO_EXPIRY,
     SILENCE_MAX,
+    T1,
     UNDECLARED_EARLIEST,
     earliest_silence,
     latest_silence,
@@ -162,8 +162,8 @@ def works_on(case: Case) -> Ground:
     """The line works on elsewhere, which shows that its user had not logged it out: it is served there soon, or renews
     in its time the binding that it has there. An answer to the request that seemed lost shows that there was no
     failure."""
-    reach, first = case.phone.reach(case.request.server), _first_open(case)
-    rests_on = first.transaction if first is not None and not reach.hard and not reach.doubtful else 0
+    first = _first_open(case)
+    rests_on = 0 if first is None else first.transaction
     until, there = case.now + WORKS_WITHIN, case.line.binding(case.stay.server)
     if case.stay.server != case.request.server and there is not None and there.expires != NO_EXPIRY:
         until = max(until, there.until + CONTACT_WAIT)
@@ -188,7 +188,9 @@ def ran_out_before(case: Case) -> Ground:
         return Ground(reason=Reason.SETTINGS_UNKNOWN)
     facts: dict[str, Fact] = {"silent": case.now - before.time}
     if not _shown_unanswered(case, before):
-        return Ground(reason=Reason.ONE_WAY, facts=facts, proof=(before,))
+        # F4: whether a caller gave it up is open, as an unanswered CANCEL is
+        reason = Reason.OPEN_CODE if before.method == "INVITE" else Reason.ONE_WAY
+        return Ground(reason=reason, facts=facts, proof=(before,))
     return Ground(facts=facts, proof=(before,))
 
 
@@ -198,18 +200,8 @@ def _silent_before(case: Case) -> Iterator[Sent]:
     for one in reach.waiting:
         alike = one.line == request.line and one.method == request.method and one.expires != 0
         open_code = one.transaction in reach.ringing or one.transaction in reach.cancelled
-        if alike and not one.in_dialog and not one.emergency and not open_code and _ran_on(case, one):
+        if alike and not one.in_dialog and not one.emergency and not open_code:
             yield one
-
-
-def _retries(case: Case, method: str) -> int:
-    """How often a call is sent again before it has run out: its caller may hang up before that, and nothing tells."""
-    return (case.profile.settings.number("retryMaxCount") or DEFAULT_RETRIES) if method == "INVITE" else 0
-
-
-def _ran_on(case: Case, request: Sent) -> bool:
-    again = case.phone.reach(request.server).again.count(request.transaction)
-    return again >= _retries(case, request.method)
 
 
 def _run_out(case: Case) -> Sent | None:
@@ -223,14 +215,23 @@ def _run_out(case: Case) -> Sent | None:
 
 
 def _shown_unanswered(case: Case, before: Sent) -> bool:
-    """Whether the phone itself shows that it got no answer: a REGISTER is asked again soon, or was retransmitted. Else
-    the answers may take a way that the capture does not see."""
-    if before.method != "REGISTER":
-        return True  # an ACK would have shown an answer
+    """Whether the phone itself shows that it got no answer: an INVITE was retransmitted as long as no caller had given
+    it up, a REGISTER is asked again soon, or was retransmitted. Else the answers may take a way that the capture does
+    not see."""
+    if before.method == "INVITE":
+        return repeated_since(case.phone.reach(before.server), before.transaction, _persists(case, before))
     latest = (latest_silence(case.profile.settings) or 0.0) + case.profile.tolerances.timer
     binding = case.line.binding(before.server)
     resent = binding is not None and binding.register is before and binding.resent is not None
     return resent or case.now - before.time <= latest + RETRY_WAIT
+
+
+def _persists(case: Case, request: Sent) -> float:
+    """When the last retransmission before F2's earliest is due, at the latest: a phone that is not seen to send it has
+    given up its INVITE, or speaks over a connection, where nothing shows that it has not."""
+    interval = (case.profile.settings.number("retryTimeOut") or 0) / 1000
+    earliest = earliest_silence(case.profile.settings)
+    return request.time + max(earliest - interval if interval else (earliest - T1) / 2, 0.0)
 
 
 def no_contact_elsewhere(case: Case) -> Ground:
@@ -247,7 +248,8 @@ def no_contact_elsewhere(case: Case) -> Ground:
     # a line with further entries may fall back to one of these
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Proof.SILENCE, request.transaction, since=first.time, until=until, server=request.server,
-        others=() if case.profile.fallback else others, times=_retries(case, request.method)))
+        others=() if case.profile.fallback else others,
+        repeats=_persists(case, request) if request.method == "INVITE" else request.time))
 
 
 def served_later(case: Case) -> Ground:

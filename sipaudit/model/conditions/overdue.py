@@ -9,10 +9,10 @@ from sipaudit.model.conditions.failures import not_the_challenger, retry_after
 from sipaudit.model.conditions.primary import not_the_optimized_one
 from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.timing import renewals, ttl_of
-from sipaudit.model.conditions.trust import clock_was_set
+from sipaudit.model.conditions.trust import clock_was_set, works_below
 from sipaudit.model.events import FailureKind
 from sipaudit.model.observations import Fact
-from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
+from sipaudit.model.readings import ALWAYS, NEVER, Reading, taken
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import LONG_AGO
 from sipaudit.model.timers import NO_EXPIRY
@@ -144,10 +144,7 @@ def no_leap_ahead(case: Case) -> Ground:
 def still_below(case: Case) -> Ground:
     """Read literally, a 2xx of the primary inside a dialog has brought the line back already; in R2 it is not even
     accepted (F9)."""
-    answer = case.stay.aside
-    if answer is None or answer.server != primary_key(case) or (case.regime is Regime.R2 and answer.in_dialog):
-        return HOLDS
-    return Ground(negate(taken(Reading.LITERAL)))
+    return works_below(case, primary_key(case))
 
 
 def not_for_the_challenger(case: Case) -> Ground:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from sipaudit.model.absorb import SAME_NUMBER, redirects, same_call
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import diverted, retry_after
@@ -9,10 +11,11 @@ from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.events import FailureKind, Sent
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import LONG_AGO, evidence
-from sipaudit.model.timers import earliest_silence
+from sipaudit.model.timers import earliest_silence, latest_silence
 from sipaudit.model.values import Reason
 
 CONTACT_FOR_IT = 32.0   # seconds within which a contact with the primary counts as made for the request (B1)
+TRIES = frozenset({"INVITE", "REGISTER"})   # what a phone waits for before it goes elsewhere with a call
 RETRY_AFTER = 600.0     # seconds that a Retry-After from before the capture may run
 
 
@@ -26,6 +29,9 @@ def primary_untried(case: Case) -> Ground:
         return FAILS
     if any(isinstance(one, Sent) and same_call(one, request) for one in (*reach.waiting, *case.stay.tries)):
         return FAILS
+    if any(one.method in TRIES and not one.in_dialog and one.time >= case.now - _try_lasts(case)
+           for one in reach.waiting):
+        return FAILS  # a try that has just run out
     if case.stay.server in (primary, "") and _known_bad(case, primary):
         return FAILS  # the line moves by what another line of the phone has learned (F1)
     if any(failure.kind is FailureKind.DNS for failure in reach.hard):
@@ -33,6 +39,12 @@ def primary_untried(case: Case) -> Ground:
     if retry_after(case, primary):
         return Ground(reason=Reason.RETRY_AFTER)
     return Ground(facts={"working": case.stay.server} if case.stay.server else {})
+
+
+def _try_lasts(case: Case) -> float:
+    """How long a phone may wait for the primary's answer, in seconds (F2); where that is not known, for ever."""
+    latest = latest_silence(case.profile.settings)
+    return inf if latest is None else latest + case.profile.tolerances.timer
 
 
 def _known_bad(case: Case, primary: str) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, Case, Ground, holds_if
 from sipaudit.model.conditions.trust import clock_was_set
-from sipaudit.model.events import Failed
+from sipaudit.model.events import Answered, Failed
 from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, Reading, negate, taken
 from sipaudit.model.settings import Regime
@@ -22,13 +23,18 @@ def timer_known(case: Case) -> Ground:
     stay = case.stay
     if stay.first is None or stay.first.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
-    if not any(_began(item) >= (stay.origin_since or 0.0) for item in stay.failed):
+    if not any(_drives_away(item) and _began(item) >= (stay.origin_since or 0.0) for item in stay.failed):
         return Ground(reason=Reason.READINGS_DIFFER)  # no failover: what else would start the timer is not said
     if clock_was_set(case, stay.first, ahead=False):
         return Ground(reason=Reason.LOSS_NEARBY)
     elapsed = case.now - stay.first.time
     proof = (*stay.failed[:2], stay.first, stay.arrived)
     return Ground(facts={"elapsed": elapsed, "working": stay.server}, proof=proof)
+
+
+def _drives_away(item: Evidence) -> bool:
+    """Whether a failover surely follows: not from an answer inside a dialog, nor from a 200 that may register (F6)."""
+    return not isinstance(item, Answered) or not (item.in_dialog or grants_nothing(item))
 
 
 def _began(item: Evidence) -> float:
@@ -121,9 +127,7 @@ def before_renewal(case: Case) -> Ground:
 def _was_due(case: Case, binding: Binding, arrived: float) -> bool:
     """Whether a renewal has fallen due since the move: from then on the primary is first, wherever that REGISTER went
     (R0, R1: it may have gone to either server)."""
-    if case.regime in (Regime.R0, Regime.R1) and any(
-        one.since is not None and one.since.time > arrived for one in case.line.bindings
-    ):
+    if case.regime in (Regime.R0, Regime.R1) and _registered_since(case, arrived):
         return True
     granted, since = binding.granted, binding.since
     if granted is None or since is None or granted is since:
@@ -135,6 +139,15 @@ def _was_due(case: Case, binding: Binding, arrived: float) -> bool:
 def _first_renewal(case: Case, expires: float) -> float:
     """Seconds from a 200 to the earliest renewal that any firmware knows."""
     return min(renewal(expires, case.profile.settings.number("expires.overlap")), expires / 2)
+def _registered_since(case: Case, moved: float) -> bool:
+    """Whether the line has registered since the move, at either server (B3: in R0 and R1 a renewal may go to both); or
+    with the REGISTER that ended the move, because another packet began it or it renewed what the line had there."""
+    stay, grants = case.stay, (binding.granted for binding in case.line.bindings)
+    there = case.line.binding(stay.server)
+    renewed = there is not None and there.granted is stay.arrived and there.refreshes > 0
+    if renewed or (stay.first is not None and stay.first.method != "REGISTER" and stay.arrived.method == "REGISTER"):
+        return True
+    return any(granted is not None and granted.time > moved for granted in grants)
 
 
 def renewals(case: Case, binding: Binding) -> tuple[float, float]:

@@ -106,8 +106,13 @@ def no_boot_unserved(case: Case) -> Ground:
 def still_working(case: Case) -> Ground:
     """Read literally, a 2xx inside a dialog, too, makes another server the working one (not in R2, F9); in R0 a busy
     or a not found may."""
+    return works_below(case, case.request.server)
+
+
+def works_below(case: Case, higher: str | None) -> Ground:
+    """Whether the line works where its stay is, and not at that higher server."""
     answer = case.stay.aside
-    if answer is None or answer.server != case.request.server or _moves_nothing(case, answer):
+    if answer is None or answer.server != higher or _moves_nothing(case, answer):
         return HOLDS
     return Ground(negate(taken(Reading.LITERAL)))
 
