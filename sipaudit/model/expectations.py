@@ -42,7 +42,7 @@ from sipaudit.model.conditions.calls import (
 )
 from sipaudit.model.conditions.failed_servers import (
     call_lives_there,
-    failover_was_seen,
+    last_failover,
     offered_while_failed,
     server_failed,
     spoken_while_failed,
@@ -167,7 +167,7 @@ BY_TIMER = DNSTTL | DURATION
 NEW_REQUESTS = frozenset({Mode.NEW_REQUESTS})
 
 TIMED = (timer_known, working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)
-STILL_FAILED = (same_entry, failover_was_seen, no_boot_since, knows_only_signal, nothing_missing, judgeable)
+STILL_FAILED = (same_entry, last_failover, no_boot_since, knows_only_signal, nothing_missing, judgeable)
 A_TRY = (failback_request, same_entry, higher_server, first_try)
 OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, still_below, nothing_missing,
            judgeable)
