@@ -271,6 +271,12 @@ class Handset:
             return b""
         return self.story.udp(time, source, destination, text.encode(), what)
 
+    def orphan(self, time: float, server: Endpoint) -> None:
+        """An answer whose request the capture lacks."""
+        asked = self.ask(time, server, "OPTIONS")
+        self.story.packets.pop()
+        self.told(time + 0.004, asked, 200)
+
     # -- what phones do; each returns when it was over
 
     def register(self, time: float, server: Endpoint = P, *, expires: int | None = None, challenged: bool | None = None,

@@ -8,8 +8,7 @@ import pytest
 from msgspec import json
 
 from sipaudit.run import auditor
-from tests.model.phone import Phone
-from tests.model.test_properties import HABITS, KEYS, plan
+from tests.model.fleet.story import plain
 from tests.stories import Court
 from tests.test_loss import declared, told
 from tests.traps.ground import MODES, REGIMES
@@ -32,9 +31,10 @@ def test_lives_are_judged_alike_step_by_step(
     assert json.encode(Court(tmp_path).report(story, site)) == at_once
 
 
-@pytest.mark.parametrize("run", range(len(HABITS)))
-def test_so_are_lives_with_many_renewals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: int) -> None:
-    story, site = told(Phone(HABITS[run], plan(run), KEYS[:2 + run % 2]), run), declared(HABITS[run])
+@pytest.mark.parametrize("seed", range(16))
+def test_so_are_lives_with_many_renewals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    history = plain(seed)
+    story, site = told(history), declared(history.habits)
     at_once = json.encode(Court(tmp_path).report(story, site))
     monkeypatch.setattr(auditor, "begins", lambda *_: False)
     assert json.encode(Court(tmp_path).report(story, site)) == at_once

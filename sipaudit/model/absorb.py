@@ -31,6 +31,7 @@ MOVES_KEPT = 4         # moves kept for one line
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)
 KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
+NOTHING_NEW = KEEPALIVES | {"CANCEL"}   # whose 2xx does not make a server the working one
 DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 
 Stays = tuple[Stay | None, Stay | None, Stay | None]
@@ -213,21 +214,37 @@ def _stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Sta
         answered is not None and answered.server == server and registered is not None and registered.server == server
         and regained is not None and regained.server == server
     ):
-        if answer.method != "INVITE" or answer.in_dialog or (
-            answered.aside is None and registered.aside is None and regained.aside is None
-        ):
+        if is_plain(answered) and is_plain(registered) and is_plain(regained):
             return line.stays
-        return _settled(answered), _settled(registered), _settled(regained)
-    if answer.in_dialog or answer.method in KEEPALIVES or answer.method == "CANCEL" or _was_emergency(phone, answer):
+        return _served(answered, answer), _served(registered, answer), _served(regained, answer)
+    if answer.in_dialog or answer.method in NOTHING_NEW or _was_emergency(phone, answer):
         return _noted(answered, answer), _noted(registered, answer), _noted(regained, answer)
     return (_moved(line, phone, answered, answer, Track.ANSWERED),
             _moved(line, phone, registered, answer, Track.REGISTERED),
             _moved(line, phone, regained, answer, Track.REGAINED))
 
 
-def _settled(stay: Stay) -> Stay:
-    """The stay after a call through its server: what another answered before has not moved the line."""
-    return stay if stay.aside is None else replace(stay, away=None, aside=None, driven=False)
+def is_plain(stay: Stay) -> bool:
+    """Whether another answer of the working server tells nothing new."""
+    return stay.aside is None and stay.took == 0.0 and not stay.unsure
+
+
+def _served(stay: Stay, answer: Answered) -> Stay:
+    """The stay after another answer of its server: a call through it shows that what another server answered before has
+    not moved the line, and whatever was asked after the arrival shows that the arrival had."""
+    if answer.in_dialog or answer.method in NOTHING_NEW:
+        return stay
+    if stay.aside is not None and answer.method == "INVITE":
+        stay = replace(stay, away=None, aside=None, driven=False)
+    asked_since = answer.sent is not None and answer.sent > stay.arrived.time
+    if asked_since and not _may_not_move(answer) and (stay.took or stay.unsure):
+        stay = replace(stay, took=0.0, unsure=False)
+    return stay
+
+
+def _may_not_move(answer: Answered) -> bool:
+    """Whether a 2xx to REGISTER leaves it open if the phone is registered: its Contact is not listed (F6)."""
+    return answer.method == "REGISTER" and answer.own is not True
 
 
 def _was_emergency(phone: PhoneState, answer: Answered) -> bool:
@@ -245,25 +262,33 @@ def _noted(stay: Stay | None, answer: Answered) -> Stay | None:
 
 
 def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> Stay | None:
+    if stay is not None and stay.server == answer.server:
+        return _served(stay, answer)
     if stay is not None and _is_late(line, phone, stay, answer):
         return _noted(stay, answer)
     if not _moves(line, phone, stay, answer, track):
-        return _noted(stay, answer) if _regains(line.binding(answer.server), answer) else stay
+        return _noted(stay, answer) if _regains(line, answer, track) else stay
+    ringing = answer.transaction in phone.reach(answer.server).ringing
+    took = 0.0 if answer.sent is None or ringing else answer.time - answer.sent
     if stay is None:
-        return Stay(answer.server, answer)
+        return Stay(answer.server, answer, took=took, unsure=_may_not_move(answer))
     moves = (*stay.moves[-MOVES_KEPT + 1:], answer)
     failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
-                moves=moves)
+                moves=moves, took=took, unsure=_may_not_move(answer))
 
 
 def _against(reach: Reach, now: float, earliest: float) -> tuple[Evidence, ...]:
     """What speaks against a server at `now` so that a line leaves it: no redirection, no silence inside a dialog or
-    after a provisional answer."""
-    return tuple(
-        item for item in evidence(reach, now, earliest)
-        if not (item.in_dialog or item.transaction in reach.ringing if isinstance(item, Sent) else redirects(item))
-    )
+    after a provisional answer, nor any that ended soon."""
+    return tuple(item for item in evidence(reach, now, earliest) if _drives_away(item, reach))
+
+
+def _drives_away(item: Evidence, reach: Reach) -> bool:
+    if not isinstance(item, Sent):
+        return not redirects(item)
+    soon = any(request is item and until - request.time < SLOW for request, until in reach.late)
+    return not (item.in_dialog or item.transaction in reach.ringing or soon)
 
 
 def redirects(item: Evidence) -> bool:
@@ -278,23 +303,23 @@ def _is_late(line: LineState, phone: PhoneState, stay: Stay, answer: Answered) -
         return False
     served = line.served
     since = served.sent if served is not None and served.server == stay.server else None
-    if answer.sent <= stay.arrived.time or (since is not None and answer.sent < since):
+    if answer.sent < stay.arrived.time or (since is not None and answer.sent < since):
         return True
     slow = answer.time - answer.sent > SLOW and answer.transaction not in phone.reach(answer.server).ringing
     return slow and not _against(phone.reach(stay.server), answer.time, SLOW)
 
 
-def _regains(binding: Binding | None, answer: Answered) -> bool:
-    """Whether a REGISTER renews a binding that had run out, or that the phone need not know of: whether the line
-    returns with that, or keeps the binding only (F7), nobody tells."""
-    return answer.method == "REGISTER" and binding is not None and binding.granted is not None and (
-        binding.late or binding.until <= (answer.sent or answer.time))
+def _regains(line: LineState, answer: Answered, track: Track) -> bool:
+    """Whether a REGISTER renews a binding that had run out, or that the phone need not know of, or in R2 and R3 one of
+    an earlier stay: whether the line returns with that, or keeps the binding only (F7), nobody tells."""
+    binding = line.binding(answer.server)
+    if answer.method != "REGISTER" or answer.asked == 0 or binding is None or binding.granted is None:
+        return False
+    return track is Track.REGAINED or binding.late or binding.until <= (answer.sent or answer.time)
 
 
 def _moves(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> bool:
     """Whether this 2xx to an out-of-dialog request makes its server the working one, on this track."""
-    if stay is not None and stay.server == answer.server:
-        return False
     binding = line.binding(answer.server)
     if answer.method != "REGISTER":
         if track is Track.ANSWERED:
@@ -308,8 +333,11 @@ def _moves(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
         return True
     if track is Track.REGAINED and not _holds(binding, answer.sent or answer.time, track):
         return True
-    # F7: the refresh of a binding elsewhere moves nothing, unless the working server had failed
-    return bool(_against(phone.reach(stay.server), answer.time, SLOW))
+    # F7: the refresh of a binding elsewhere moves nothing, unless the working server had failed, or had
+    # ended the line's registration there
+    left = line.binding(stay.server)
+    turned_away = left is not None and left.granted is None
+    return turned_away or bool(_against(phone.reach(stay.server), answer.time, SLOW))
 
 
 def _registered(

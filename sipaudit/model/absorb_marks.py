@@ -64,10 +64,8 @@ def challenged(line: LineState, answer: Answered) -> LineState:
 
 
 def offered(line: LineState, received: Received) -> LineState:
-    """An INVITE, or a request in a call, from a server that is failed for the line as it arrives, before any try there.
-    """
-    mark = line.mark(received.server)
+    """An INVITE, or a request in a call, from a server that is failed for the line as it arrives."""
     counts = received.method == "INVITE" or (received.in_dialog and received.call is not None)
-    if not counts or mark is None or mark.tried is not None:
+    if not counts or line.mark(received.server) is None:
         return line
     return replace(line, offered=(*line.offered[-OFFERS_KEPT + 1:], received))

@@ -17,11 +17,14 @@ from sipaudit.model.events import (
     Sent,
 )
 from sipaudit.model.state import Call, PhoneState, Reach
+from sipaudit.model.timers import T1
 
 WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
 EVIDENCE_KEPT = 8
 REACHES_KEPT = 32      # servers kept for one phone
 CALLS_KEPT = 32        # calls kept for one phone that are not over
+LATE_KEPT = 4          # requests kept that may have run out although they were answered
+LATE_FROM = T1         # seconds: no phone gives up sooner, but with settings that no one has
 ALIVE = frozenset({401, 407, 423})
 REDIRECTS = range(300, 400)
 
@@ -33,7 +36,7 @@ def success(status: int) -> bool:
 def tells_failure(answer: Answered) -> bool:
     """Whether a final answer may count as a failure of its server, or leads away from it (F3, F4)."""
     status = answer.status
-    if (answer.method == "REGISTER" and status >= 400 and status not in ALIVE) or grants_nothing(answer):
+    if answer.method == "REGISTER" and status >= 400 and status not in ALIVE:
         return True
     return status in (408, 480) or 500 <= status < 600 or status in REDIRECTS
 
@@ -89,7 +92,7 @@ def _sent(reach: Reach, request: Sent) -> Reach:
     waiting = reach.waiting if len(reach.waiting) < WAITING_KEPT else reach.waiting[:-1]
     registering = request if request.method == "REGISTER" and request.expires != 0 else reach.registering
     return Reach(reach.server, (*waiting, request), reach.ringing, reach.hard, reach.doubtful, reach.answered,
-                 request.time, reach.closed, registering, reach.later, reach.cancelled)
+                 request.time, reach.closed, registering, reach.later, reach.cancelled, reach.repeated, reach.late)
 
 
 def _cancelled(reach: Reach, cancel: Sent) -> Reach:
@@ -100,8 +103,13 @@ def _cancelled(reach: Reach, cancel: Sent) -> Reach:
 
 
 def _resent(reach: Reach, packet: Resent) -> Reach:
-    return Reach(reach.server, reach.waiting, reach.ringing, reach.hard, reach.doubtful, reach.answered, packet.time,
-                 reach.closed, reach.registering, reach.later, reach.cancelled)
+    late = reach.late
+    if late:  # still sent again although a later request was answered: it runs on
+        late = tuple((request, packet.time if request.transaction == packet.transaction else until)
+                     for request, until in late)
+    open_ = {request.transaction for request in reach.waiting} - {packet.transaction}
+    repeated = (*(one for one in reach.repeated if one[0] in open_), (packet.transaction, packet.time))
+    return replace(reach, touched=packet.time, repeated=repeated, late=late)
 
 
 def _contacted(reach: Reach, contact: Contacted) -> Reach:
@@ -122,22 +130,23 @@ def _called(phone: PhoneState, change: CallChanged) -> PhoneState:
 
 
 def _answered(reach: Reach, answer: Answered) -> Reach:
-    if answer.status < 200:
-        if answer.method != "INVITE" or answer.transaction in reach.ringing:
-            return reach  # F4: a provisional stops no non-INVITE's timer F
-        ringing = (*reach.ringing[-WAITING_KEPT:], answer.transaction)
-        return Reach(reach.server, reach.waiting, ringing, reach.hard, reach.doubtful, reach.answered, reach.touched,
-                     reach.closed, reach.registering, reach.later, reach.cancelled)
-    return _finally_answered(reach, answer)
+    if answer.status >= 200:
+        return _finally_answered(reach, answer)
+    if answer.method != "INVITE" or answer.transaction in reach.ringing:
+        return reach  # F4: a provisional stops no non-INVITE's timer F
+    return replace(reach, ringing=(*reach.ringing[-WAITING_KEPT:], answer.transaction),
+                   late=_late(reach, answer, ()) if _is_late(answer) else reach.late)
 
 
 def _finally_answered(reach: Reach, answer: Answered) -> Reach:
     doubt = tells_failure(answer)
-    waiting, hard, doubtful = reach.waiting, reach.hard, reach.doubtful
+    waiting, hard, doubtful, late = reach.waiting, reach.hard, reach.doubtful, reach.late
     if len(waiting) == 1 and waiting[0].transaction == answer.transaction:
         waiting = ()
     else:
         waiting = tuple(request for request in waiting if not _settles(answer, request, doubt))
+    if late or len(reach.waiting) > len(waiting) + 1 or _is_late(answer):
+        late = _late(reach, answer, waiting)
     if hard and not doubt:
         hard = tuple(failure for failure in hard if not _disproves(answer, failure.sent))
     if doubtful and not doubt:
@@ -145,8 +154,28 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
     if doubt:
         doubtful = (*doubtful[:EVIDENCE_KEPT - 1], answer)
     ringing = tuple(number for number in reach.ringing if number != answer.transaction) if reach.ringing else ()
+    later = _later(reach, answer) if doubt else reach.later
     return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer, reach.touched,
-                 reach.closed, reach.registering, _later(reach, answer) if doubt else reach.later, reach.cancelled)
+                 reach.closed, reach.registering, later, reach.cancelled,
+                 reach.repeated, late)
+
+
+def _is_late(answer: Answered) -> bool:
+    """Whether the phone may have given up the request before this answer came (F2, *earliest*)."""
+    return answer.sent is not None and answer.time - answer.sent >= LATE_FROM
+
+
+def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tuple[Sent, float], ...]:
+    """What may have run out all the same: the request, if its answer is late; others that one begun later has settled,
+    if they should be sent again.  An answer to what was begun after that disproves it."""
+    kept = [(request, until) for request, until in reach.late if not _disproves(answer, until)]
+    for request in reach.waiting:
+        if request.transaction == answer.transaction:
+            if _is_late(answer) and request.transaction not in reach.ringing:
+                kept.append((request, answer.time))
+        elif answer.status >= 200 and request not in waiting and not request.in_dialog:
+            kept.append((request, request.time))
+    return tuple(kept[-LATE_KEPT:])
 
 
 def _later(reach: Reach, answer: Answered) -> float:

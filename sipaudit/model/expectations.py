@@ -166,7 +166,7 @@ DNSTTL, RENEWAL, DURATION = frozenset({Mode.DNSTTL}), frozenset({Mode.REGISTRATI
 BY_TIMER = DNSTTL | DURATION
 NEW_REQUESTS = frozenset({Mode.NEW_REQUESTS})
 
-TIMED = (timer_known, working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)
+TIMED = (timer_known, working_server_alive, not_turned_away, no_boot_since, list_unchanged, still_working, judgeable)
 STILL_FAILED = (same_entry, failover_was_seen, no_boot_since, knows_only_signal, nothing_missing, judgeable)
 A_TRY = (failback_request, same_entry, higher_server, first_try)
 OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, still_below, nothing_missing,
@@ -208,13 +208,13 @@ MUST_NOT = (
         reach=(moves_on, same_entry, lower_server, nothing_against),
         when=(no_try_before, no_equal_failed, not_turned_away, *OF_ITS_OWN)),
     Row("next-in-order", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
-        reach=(moves_on, same_entry, lower_server, after_a_failure, between_untouched),
+        reach=(moves_on, same_entry, after_a_failure, between_untouched),
         when=OF_ITS_OWN),
     Row("keep-secondary", "F11", FORBIDDEN, REQUEST, HERE, ALL, ANY_MODE,
         reach=(deregisters, try_is_open), when=(registers_on, several_servers, no_boot_since, judgeable)),
     Row("keep-secondary", "F11", FORBIDDEN, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, nothing_against, after_a_failed_try),
-        when=(*OF_ITS_OWN, judgeable)),
+        when=(not_turned_away, *OF_ITS_OWN, judgeable)),
     Row("credentials-to-challenger", "F13", FORBIDDEN, Trigger.CREDENTIALS, ANYWHERE, ALL, ANY_MODE,
         reach=(challenged_elsewhere,), when=(credentials_bound, of_one_entry, nothing_missing, judgeable)),
     Row("steady", "F11", UNEXPECTED, Trigger.MOVE, ANYWHERE, ALL, ANY_MODE,
@@ -225,7 +225,7 @@ MUST_NOT = (
     Row("failback-before-due", "B4", EARLY, REQUEST, AWAY, ALL, DURATION, reach=A_TRY, when=(before_timeout, *TIMED)),
     Row("failback-when-idle", "B5", FORBIDDEN, REQUEST, AWAY, INVALIDATING, BY_TIMER,
         reach=(registers, same_entry, higher_server, call_is_up),
-        when=(working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)),
+        when=(working_server_alive, not_turned_away, no_boot_since, list_unchanged, still_working, judgeable)),
     Row("register-before-failback", "B6", FORBIDDEN, REQUEST, AWAY, INVALIDATING, ANY_MODE,
         reach=(opens_dialog, registration_required, same_entry, higher_server, not_registered_since_left),
         when=(working_server_alive, no_boot_since, still_working, judgeable)),

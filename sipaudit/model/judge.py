@@ -11,14 +11,16 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from sipaudit.model.case import UNSEEN, Case, Ground
+from sipaudit.model.absorb_phone import LATE_FROM
+from sipaudit.model.case import HOLDS, UNSEEN, Case, Ground
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.expectations import BY_TRIGGER, About, Place, Row, Trigger
 from sipaudit.model.observations import Awaited, Fact, Observation, Verdict
 from sipaudit.model.profile import Profile
-from sipaudit.model.readings import ALWAYS, NEVER, Reading, deciding
+from sipaudit.model.readings import ALWAYS, NEVER, Reading, deciding, negate, taken
 from sipaudit.model.settings import LineSettings, Mode, Regime
 from sipaudit.model.state import LineState, PhoneState
+from sipaudit.model.timers import earliest_silence
 from sipaudit.model.values import Assumption, Reason
 
 REASON_OF = {
@@ -28,6 +30,8 @@ REASON_OF = {
     Reading.BOOT: Reason.POSSIBLE_BOOT,
     Reading.LITERAL: Reason.READINGS_DIFFER,
     Reading.PHONE_WIDE: Reason.READINGS_DIFFER,
+    Reading.GAVE_UP: Reason.READINGS_DIFFER,
+    Reading.UNMOVED: Reason.READINGS_DIFFER,
 }
 
 
@@ -160,7 +164,20 @@ def _try(row: Row, case: Case) -> Trial:
         grounds.append(condition(case))
         if grounds[-1].holds == NEVER:
             return Trial(row, NEVER)
-    return _sum(row, grounds)
+    return _sum(row, [*grounds, _moved_for_sure(row, case)])
+
+
+def _moved_for_sure(row: Row, case: Case) -> Ground:
+    """What is said of a line at its working server holds if that is the working server: an answer that came late, or
+    that did not list the phone's Contact, need not have moved the line (F2, F6)."""
+    if row.place is Place.ANYWHERE and row.trigger is not Trigger.MOVE:
+        return HOLDS
+    holds = ALWAYS
+    if case.stay.took >= max(earliest_silence(case.profile.settings), LATE_FROM):
+        holds &= negate(taken(Reading.GAVE_UP))
+    if case.stay.unsure:
+        holds &= negate(taken(Reading.UNMOVED))
+    return Ground(holds)
 
 
 def _sum(row: Row, grounds: list[Ground]) -> Trial:

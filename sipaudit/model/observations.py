@@ -47,7 +47,8 @@ class Awaited(Struct, frozen=True, gc=False):
 
     `since` is from when something counts and `until` when the waiting ends (seconds since the epoch); `transaction`,
     `server` and `calls` say whose packets count, `others` which servers are meant by elsewhere (none: all); `seen` is
-    that one half of the proof has come.
+    that one half of the proof has come. `repeats` is when the request must have been retransmitted
+    last, at the earliest.
     """
 
     proof: Proof
@@ -57,7 +58,9 @@ class Awaited(Struct, frozen=True, gc=False):
     server: str = ""
     calls: tuple[int, ...] = ()
     seen: bool = False
+    times: int = 0
     others: tuple[str, ...] = ()
+    repeats: float = -inf
 
 
 class Observation(Struct, frozen=True):

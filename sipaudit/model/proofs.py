@@ -12,10 +12,11 @@ from sipaudit.model.absorb import KEEPALIVES
 from sipaudit.model.absorb_phone import success, tells_failure
 from sipaudit.model.events import Answered, Booted, ModelEvent, Replied, Resent, Sent
 from sipaudit.model.observations import Awaited, Observation, Proof, Verdict
-from sipaudit.model.state import PhoneState
+from sipaudit.model.state import PhoneState, repeated_since
 
 SKEW = 1.0               # seconds by which the clocks of two captures may differ
 AGAIN = frozenset({401, 407, 422, 423})
+WORKS_WITHIN = 64.0      # seconds in which a failover ends: what is on its way runs out, and the next server answers
 LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
 GOES_ON = 96.0           # seconds in which a line registers again: a request runs out (64*T1), and a wait of 60
 OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "SUBSCRIBE"})
@@ -148,17 +149,28 @@ def _silence(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
 def _works_on(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
-    if isinstance(event, Sent) and event.method == "REGISTER" and event.expires == 0:
-        return Outcome.ACQUITTED if event.server != awaited.server else None
+    if isinstance(event, Sent) and event.method == "REGISTER" and event.follows is None:
+        return _registers_after(awaited, event)
     if not isinstance(event, Answered):
         return None
     if event.transaction == awaited.transaction and not tells_failure(event):
         return Outcome.ACQUITTED
-    if not success(event.status) or event.server == awaited.server:
+    if not success(event.status) or event.server == awaited.server or event.time > awaited.since + WORKS_WITHIN:
         return None
     asked = event.sent is not None and event.sent > awaited.since
-    works = asked and not event.in_dialog and event.method not in KEEPALIVES and event.asked != 0
+    works = asked and not event.in_dialog and event.method not in KEEPALIVES
     return Outcome.CONDEMNED if works else None
+
+
+def _registers_after(awaited: Awaited, register: Sent) -> Told:
+    """Another removal elsewhere is a log-out, and a REGISTER at the server that was left a log-in; after a while only a
+    renewal elsewhere, under the same Call-ID, shows that the line was never logged out."""
+    if register.server == awaited.server:
+        return None if register.expires == 0 else Outcome.ACQUITTED
+    if register.expires == 0:
+        return Outcome.ACQUITTED
+    renews = register.time > awaited.since + WORKS_WITHIN and not register.fresh
+    return Outcome.CONDEMNED if renews else None
 
 
 def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
@@ -194,7 +206,8 @@ def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> 
                     if not awaited.others or reach.server in awaited.others)
     waits = any(request.transaction == awaited.transaction for request in phone.reach(awaited.server).waiting)
     lost = phone.lost is not None and phone.lost >= awaited.since
-    if elsewhere or lost or not waits:
+    given_up = not repeated_since(phone.reach(awaited.server), awaited.transaction, awaited.repeats)
+    if elsewhere or lost or given_up or not waits:
         return Outcome.ACQUITTED
     return replace(awaited, seen=True, until=float("inf"))
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from sipaudit.model.absorb import with_binding
+from sipaudit.model.absorb import is_plain, with_binding
 from sipaudit.model.absorb_marks import CHALLENGES_KEPT
-from sipaudit.model.absorb_phone import with_reach
+from sipaudit.model.absorb_phone import LATE_FROM, with_reach
 from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
 from sipaudit.model.stakes import at_home
@@ -41,11 +41,11 @@ def begins(line: LineState, phone: PhoneState, event: ModelEvent, plain: Callabl
         return False
     if binding.register is not None or binding.left is not None or binding.late or binding.until <= event.time:
         return False
-    if reach.waiting or reach.ringing or reach.hard or reach.doubtful:
+    if reach.waiting or reach.ringing or reach.hard or reach.doubtful or reach.late:
         return False
     moved = False
     for stay in line.stays:
-        if stay is None or stay.server != server or stay.away is not None or stay.aside is not None:
+        if stay is None or stay.server != server or stay.away is not None or not is_plain(stay):
             return False
         moved = moved or stay.first is not None
     return not moved or at_home(server, plain)
@@ -58,13 +58,17 @@ def goes_on(held: list[ModelEvent], event: ModelEvent) -> Way:
         if event.transaction != last.transaction or event.line != last.line or event.server != last.server:
             return Way.OFF
         if event.status == 401 or event.status == 407:
-            return Way.ON if len(held) == 1 else Way.OFF
-        granted = event.status == 200 and event.own is True and event.granted != 0 and event.sent is not None
+            return Way.ON if len(held) == 1 and not _is_slow(event) else Way.OFF
+        granted = event.status == 200 and event.own is True and event.granted != 0 and not _is_slow(event)
         return Way.DONE if granted else Way.OFF
     if type(event) is Sent and type(last) is Answered:
         same = event.follows == last.transaction and event.server == last.server and event.line == last.line
         return Way.ON if same and not event.in_dialog and event.expires != 0 else Way.OFF
     return Way.OFF
+
+
+def _is_slow(answer: Answered) -> bool:
+    return answer.sent is None or answer.time - answer.sent >= LATE_FROM
 
 
 def renewed(line: LineState, phone: PhoneState, held: list[ModelEvent], answer: Answered
@@ -83,5 +87,5 @@ def renewed(line: LineState, phone: PhoneState, held: list[ModelEvent], answer: 
         LineState(line.stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered, answer,
                   line.failed, challenges, line.offered),
         with_reach(phone, Reach(reach.server, (), (), (), (), answer, register.time, reach.closed, register,
-                                reach.later, reach.cancelled)),
+                                reach.later, reach.cancelled, reach.repeated)),
     )

@@ -16,6 +16,7 @@ from sipaudit.model.events import Answered, Booted, EntryChanged, Failed, Receiv
 from sipaudit.model.settings import Regime
 from sipaudit.model.timers import NO_EXPIRY
 
+RUNS = 64.0   # seconds that a request may run, and be sent elsewhere then
 LONG_AGO = float("-inf")
 
 class Track(IntEnum):
@@ -46,6 +47,8 @@ class Stay(Struct, frozen=True, gc=False):
     `origin_since` is when the stay at `origin` began, `moves` are the answers that made the last moves, this
     one's last, and `opened` is the first dialog-initiating request sent here since that did not belong to the move
     (of a stay found in progress: the first of all).
+    `took` are the seconds that the arrival's answer took (0: a provisional came before it, or the server has served
+    the line since), `unsure` says that the answer need not have moved the line (F6, F7).
     """
 
     server: str
@@ -60,6 +63,8 @@ class Stay(Struct, frozen=True, gc=False):
     moves: tuple[Answered, ...] = ()
     opened: Sent | None = None
     driven: bool = False
+    took: float = 0.0
+    unsure: bool = False
 
     @property
     def began(self) -> tuple[float, float] | None:
@@ -116,6 +121,8 @@ class Reach(Struct, frozen=True, gc=False):
     `touched`: the last contact, by any request, SYN or lookup.  `closed`: when a connection there last ended.
     `registering`: the last REGISTER of any line that asked for more than 0.  `later`: until when a Retry-After of the
     server runs.  `cancelled`: numbers of INVITEs that the phone has given up.
+    `late`: requests that may have run out although they, or later ones, were answered, and until when they were open.
+    `repeated`: when those that wait were last retransmitted.
     """
 
     server: str
@@ -129,6 +136,12 @@ class Reach(Struct, frozen=True, gc=False):
     registering: Sent | None = None
     later: float = LONG_AGO
     cancelled: tuple[int, ...] = ()
+    repeated: tuple[tuple[int, float], ...] = ()
+    late: tuple[tuple[Sent, float], ...] = ()
+
+    def was_late(self, transaction: int) -> bool:
+        """Whether the request may have been given up before it was answered."""
+        return any(request.transaction == transaction for request, _ in self.late)
 
 
 class Call(Struct, frozen=True, gc=False):
@@ -227,12 +240,23 @@ def evidence(reach: Reach, now: float, earliest: float) -> Iterator[Evidence]:
     for request in reach.waiting:
         if now - request.time >= earliest:
             yield request
+    for request, until in reach.late:
+        if until > request.time and min(until, now) - request.time >= earliest:
+            yield request
 
 
 def speaks_against(reach: Reach, now: float, earliest: float) -> bool:
     """Whether anything may be held against the server at `now`, be it never so little: what F2-F4 leave open, a
-    connection that ended, or a call that waits for its answer."""
+    connection that ended, a call that waits for its answer, or was overtaken by others.
+    """
     since = LONG_AGO if reach.answered is None else reach.answered.time
     closed = LONG_AGO < reach.closed >= since
     rings = any(request.transaction in reach.ringing for request in reach.waiting)
-    return closed or rings or reach.later >= now or any(True for _ in evidence(reach, now, earliest))
+    overtaken = any(until == request.time and now - request.time <= RUNS for request, until in reach.late)
+    return closed or rings or overtaken or reach.later >= now or any(True for _ in evidence(reach, now, earliest))
+
+
+def repeated_since(reach: Reach, transaction: int, since: float) -> bool:
+    """Whether a request was begun, or was retransmitted, at `since` or later."""
+    begun = ((request.transaction, request.time) for request in reach.waiting)
+    return any(number == transaction and time >= since for number, time in (*begun, *reach.repeated))

@@ -25,7 +25,8 @@ def test_the_rules_that_ship_pass() -> None:
     files = check([str(PREMATURE.parent.parent)])
     assert not any(file.failures for file in files)
     assert {file.what for file in files} >= {"rule premature-failback", "incident kind flapping"}
-    assert all(file.cases for file in files if Path(file.file).with_suffix(".test.yaml").exists())
+    replayed = [file for file in files if Path(file.file).parent.name != "settings"]  # those have files for cases
+    assert all(file.cases for file in replayed if Path(file.file).with_suffix(".test.yaml").exists())
 
 
 def test_cases_beside_a_rule_are_put_on_trial(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_registration_of_the_other_line_from_before_brings_nobody_back(court: 
     story = Story()
     first, invite = talking(story)
     second = handset(story, user="1002")
-    second.register(200, P)
+    second.silence(302, P, "REGISTER")
     moves(first)
     first.hang_up(320, invite, answered=False)
     assert court(story, settled()) == [f"320.000 {SENT} 1001 10.0.0.1 certain"]
@@ -180,6 +180,15 @@ def test_a_repetition_by_a_mirror_port_is_no_second_request(court: Court) -> Non
     phone.register(305.5, S)
     phone.again(305.9, asked)
     assert court(phone.story, settled()) == []
+
+
+def test_where_packets_are_missing_the_try_may_be_one_of_them(court: Court) -> None:
+    phone, invite = talking()
+    moves(phone)
+    phone.orphan(310, S)
+    phone.hang_up(320, invite, answered=False)
+    phone.replies(330.1, phone.called(330, P, "INVITE", call_id="in"), 180)
+    assert court(phone.story, settled()) == [f"? {TAKEN} loss-nearby", f"? {SENT} loss-nearby"]
 
 
 def test_a_foreign_phone_s_silence_is_not_modelled(court: Court) -> None:

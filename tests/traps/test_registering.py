@@ -26,7 +26,8 @@ def short(story: Story | None = None, **known: Any) -> Handset:
     return phone
 
 
-@pytest.mark.parametrize("contact", ["Contact: <sip:1001@10.1.0.5\r\n", "Contact: <<>>\r\n", "m: sip:1001@10.1.0.5\r\n"])
+@pytest.mark.parametrize("contact", [
+    "Contact: <sip:1001@10.1.0.5\r\n", "Contact: <<>>\r\n", "m: sip:1001@10.1.0.5\r\n"])
 def test_a_contact_that_cannot_be_read_is_not_no_contact(court: Court, contact: str) -> None:
     phone = Handset(Story())
     phone.told(0.1, phone.ask(0, P, "REGISTER", expires=3600), 200, headers=contact)
@@ -57,13 +58,19 @@ def test_a_200_cut_by_the_snap_length_says_nothing_about_its_contact(kept: int, 
     assert [finding.rule for finding in report.findings] == found
 
 
+def test_a_server_that_grants_nothing_to_a_foreign_phone(court: Court) -> None:
+    phone = Handset(Story(), agent="Yealink SIP-T46S 66.85.0.5")
+    phone.told(0.1, phone.ask(0, P, "REGISTER", expires=3600), 200)
+    assert court(phone.story, minute("R1")) == [f"? {NOTHING} vendor-unmodelled"]
+
+
 def test_a_query_for_bindings_asks_for_nothing(court: Court) -> None:
     """A REGISTER without Contact (RFC 3261 10.2.3)."""
     phone = handset()
     asked = phone.ask(50, P, "REGISTER")
-    bare = asked.text.replace(next(line for line in asked.text.split("\r\n") if line.startswith("Contact")) + "\r\n", "")
+    bare = [line for line in asked.text.split("\r\n") if not line.startswith("Contact")]
     phone.story.packets.pop()
-    phone.story.udp(50, phone.place, P, bare.encode())
+    phone.story.udp(50, phone.place, P, "\r\n".join(bare).encode())
     phone.told(50.1, asked, 200)
     assert court(phone.story, minute("R1")) == []
 
@@ -100,6 +107,13 @@ def test_a_renewal_in_a_hole_between_two_captures(court: Court) -> None:
     assert court([first, second], minute("R2")) == [f"3600.000 {LAPSED} 1001 10.0.0.1 likely no-earlier-stay"]
 
 
+def test_where_packets_are_missing_the_renewal_may_be_one_of_them(court: Court) -> None:
+    phone = short()
+    phone.orphan(500, P)
+    phone.ask(660, P, "INVITE")
+    assert court(phone.story, minute("R2")) == [f"? {LAPSED} loss-nearby"]
+
+
 def test_the_server_s_silence_about_a_renewal_is_not_the_line_s_fault(court: Court) -> None:
     """The renewal runs out without any answer, the phone waits half a minute, and its user calls meanwhile."""
     phone = short()
@@ -129,6 +143,21 @@ def test_the_diverted_call_under_a_new_call_id_is_the_same_call(court: Court) ->
     assert finding.time == pytest.approx(ORIGIN + start)
     assert finding.server == "10.0.0.2:5060/udp"
     assert {frame.summary.split()[0] for frame in finding.evidence} == {"INVITE", "200"}
+
+
+@pytest.mark.parametrize(("declared", "reason"), [("entry", "loss-nearby"), (None, "entry-unknown")])
+def test_the_second_registration_where_much_is_not_known(court: Court, declared: str | None, reason: str) -> None:
+    """Packets are missing, or nobody said which servers belong together."""
+    phone = handset()
+    start = phone.silence(300)
+    phone.register(start, S)
+    phone.call(start + 0.1, S)
+    said = site({**R0, "failBack.mode": "newRequests"})
+    if declared:
+        phone.orphan(290, P)
+    else:
+        del said["lines"][0]["entry"], said["entries"]
+    assert f"? {TWICE} {reason}" in court(phone.story, said)
 
 
 def test_a_contact_star_is_a_log_out(court: Court) -> None:

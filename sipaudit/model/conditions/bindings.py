@@ -5,13 +5,14 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import grants_nothing
-from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
+from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import waited
 from sipaudit.model.conditions.servers import higher_server
 from sipaudit.model.conditions.trust import DEFAULT_EXPIRES, clock_was_set, longest_expiry
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Fact
 from sipaudit.model.profile import Vendor
+from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS
 from sipaudit.model.settings import Origin, Regime
 from sipaudit.model.state import Binding
@@ -138,10 +139,10 @@ def no_binding_anywhere(case: Case) -> Ground:
 def _open_registers(case: Case) -> Ground:
     """No REGISTER of the line is open. One without answer for longer is not, but the capture may lack its 200: then it
     granted what was asked."""
-    pending = [(binding.register, binding.resent or 0.0) for binding in case.line.bindings if binding.register]
-    if any(case.now - max(register.time, resent) <= LAPSED for register, resent in pending):
+    pending = [binding.register for binding in case.line.bindings if binding.register is not None]
+    if any(case.now - register.time <= LAPSED for register in pending):
         return FAILS
-    for register, _ in pending:
+    for register in pending:
         asked = DEFAULT_EXPIRES if register.expires is None else register.expires
         if case.now - register.time - asked <= LAPSED:
             return Ground(reason=Reason.LOSS_NEARBY if register.server in case.profile.heard else Reason.ONE_WAY)
@@ -165,8 +166,11 @@ def refreshes_nothing(case: Case) -> Ground:
     if case.request.method != "REGISTER":
         return HOLDS
     binding = case.line.binding(case.request.server)
-    if binding is None or binding.granted is None:
+    if binding is None:
         return HOLDS
+    if binding.granted is None:  # what was never granted, or was ended there and is asked for again
+        return HOLDS if binding.register is not None or binding.refused is not None else Ground(
+            reason=Reason.READINGS_DIFFER)
     renews = binding.until > case.now or binding.register is not None
     return FAILS if renews else Ground(reason=Reason.READINGS_DIFFER)
 
@@ -179,15 +183,24 @@ def registers_at_one(case: Case) -> Ground:
     known = concurrent.origin is Origin.EXPLICIT or (modelled and case.profile.settings.declared)
     binding = case.line.binding(case.request.server)
     held = binding is not None and binding.granted is not None and binding.until > case.now
+    if held and binding is not None and binding.since is not None \
+            and abs(binding.since.time - case.stay.arrived.time) <= WORKS_WITHIN:
+        return Ground(reason=Reason.READINGS_DIFFER)  # it registered with both at once, and may work with either
     if known or not (held or case.request.method == "REGISTER"):
         return HOLDS
     return Ground(reason=Reason.SETTINGS_UNKNOWN if modelled else Reason.VENDOR_UNMODELLED)
 
 
 def not_turned_away(case: Case) -> Ground:
-    """The working server did not end the line's registration, by an expiry of 0 for one (F6)."""
+    """The working server did not end the line's registration, by an expiry of 0 for one. A 200 that does not list the
+    line's own Contact may mean that as well (F6)."""
     binding = case.line.binding(case.stay.server)
-    return holds_if(binding is None or binding.granted is not None)
+    if binding is None or (binding.granted is not None and binding.granted.own is True):
+        return HOLDS
+    if binding.granted is None:
+        return FAILS
+    soon = case.now - binding.granted.time <= WORKS_WITHIN
+    return Ground(reason=Reason.READINGS_DIFFER) if soon else HOLDS
 
 
 def renewal_is_near(case: Case, binding: Binding) -> bool:
@@ -237,10 +250,9 @@ def _unanswered_twin(case: Case, before: float) -> Sent | None:
 def _register_was_due(case: Case) -> bool:
     """Whether the line had another reason to register: a REGISTER unanswered, challenged or refused, or a renewal due.
     """
-    if any(one.method == "REGISTER" and one.line == case.request.line
-           for reach in case.phone.reaches for one in reach.waiting):
+    if any(binding.register is not None for binding in case.line.bindings):
         return True
     others = [binding for binding in case.line.bindings if binding.server != case.request.server]
     return not others or any(
-        binding.granted is None or binding.register is not None or binding.refused is not None
-        or renewal_is_near(case, binding) for binding in others)
+        binding.granted is None or binding.refused is not None or renewal_is_near(case, binding)
+        for binding in others)

@@ -10,7 +10,7 @@ from sipaudit.model.observations import Awaited, Proof
 from sipaudit.model.proofs import LOG_OUT
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import evidence, speaks_against
-from sipaudit.model.timers import earliest_silence
+from sipaudit.model.timers import UNDECLARED_EARLIEST, earliest_silence
 from sipaudit.model.values import Reason
 
 TRY_LASTS = 32.0        # seconds after which a try without answer has failed (64*T1)
@@ -51,12 +51,23 @@ def try_is_open(case: Case) -> Ground:
     if not stay.tries or stay.tries[-1].server == case.request.server:
         return FAILS
     last = stay.tries[-1]
+    if not _is_above(case, last.server) or speaks_against(
+            case.phone.reach(stay.server), case.now, UNDECLARED_EARLIEST):
+        return FAILS  # it leaves a server that has failed
+    if stay.away is None or stay.away.time > last.time:
+        return FAILS  # the line has been back since
     # a challenge is no final answer: the re-send with credentials goes on with the try
     open_ = any(one.method == last.method and one.line == last.line and one.time >= last.time
                 for one in case.phone.reach(last.server).waiting)
     if not open_ or case.now - last.time > TRY_LASTS:
         return FAILS
     return Ground(facts={"elapsed": case.now - last.time, "kind": "removed"}, proof=(last,))
+
+
+def _is_above(case: Case, server: str) -> bool:
+    entry = case.profile.entry
+    here, there = (entry.priority(case.stay.server), entry.priority(server)) if entry else (None, None)
+    return here is None or there is None or there < here
 
 
 def registers_on(case: Case) -> Ground:

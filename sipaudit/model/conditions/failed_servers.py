@@ -15,7 +15,7 @@ from sipaudit.model.values import Reason
 TRY_LASTS = 32.0    # seconds after which a try without answer has failed (64*T1)
 CROSSING = 0.05     # seconds within which the 200 that ends a failover and what the phone sends may have crossed
 OTHER_CLOCK = 1.0   # the same where two captures show them, whose clocks may differ
-OF_SETUP = frozenset({"BYE", "PRACK", "CANCEL"})              # sets up or ends a dialog
+OF_SETUP = frozenset({"BYE", "PRACK"})    # sets up or ends a dialog
 NEVER_REFUSED = frozenset({"NOTIFY", "OPTIONS", "CANCEL"})
 
 
@@ -61,7 +61,7 @@ def call_lives_there(case: Case) -> Ground:
     """The request belongs to a call that F9 binds."""
     mark, call = case.line.mark(case.request.server), case.phone.call(case.request.call)
     if mark is None or case.request.method == "CANCEL":
-        return FAILS
+        return FAILS  # it belongs to a request from before
     return Ground(reason=Reason.STARTED_LATER) if call is None else _is_bound(call, mark, case.request.method)
 
 
@@ -77,7 +77,7 @@ def offered_while_failed(case: Case) -> Ground:
     """F9: the phone rings for, or accepts, an INVITE that arrived from a server which was failed for the line."""
     reply = case.event
     assert isinstance(reply, Replied)
-    if reply.method != "INVITE" or reply.in_dialog or not (180 <= reply.status < 190 or 200 <= reply.status < 300):
+    if reply.in_dialog or not (180 <= reply.status < 190 or 200 <= reply.status < 300):
         return FAILS
     return _accepted(case, reply, "call")
 
@@ -86,7 +86,7 @@ def spoken_while_failed(case: Case) -> Ground:
     """F9: the phone accepts a request inside a call's dialog that arrived from a failed server."""
     reply = case.event
     assert isinstance(reply, Replied)
-    if not reply.in_dialog or reply.call is None or not 200 <= reply.status < 300 or reply.method in NEVER_REFUSED:
+    if not reply.in_dialog or not 200 <= reply.status < 300 or reply.method in NEVER_REFUSED:
         return FAILS
     accepted = _accepted(case, reply, "dialog")
     mark, call = case.line.mark(reply.server), case.phone.call(reply.call)

@@ -10,15 +10,22 @@ from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.observations import Awaited, Fact, Proof
 from sipaudit.model.profile import Vendor
+from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
-from sipaudit.model.state import Evidence, Reach, evidence, speaks_against
-from sipaudit.model.timers import SILENCE_MAX, UNDECLARED_EARLIEST, earliest_silence, latest_silence
+from sipaudit.model.state import Evidence, Reach, evidence, repeated_since, speaks_against
+from sipaudit.model.timers import (
+    NO_EXPIRY,
+    SILENCE_MAX,
+    T1,
+    UNDECLARED_EARLIEST,
+    earliest_silence,
+    latest_silence,
+)
 from sipaudit.model.values import Reason
 
 RETRANSMIT_FROM = 0.3   # seconds after a sending: what comes sooner is a mirror's copy, no retransmission (T1 0.5)
 CONTACT_WAIT = 32.0     # seconds after a request ran out in which the line must have turned elsewhere (64*T1)
 RETRY_WAIT = 60.0       # seconds that a phone may wait before it registers anew
-WORKS_WITHIN = 64.0     # seconds in which a failover ends: what is on its way runs out, and the next server answers
 
 
 def standing(case: Case) -> tuple[Evidence, ...]:
@@ -44,12 +51,18 @@ def sends_away(item: Evidence, case: Case) -> int:
     if isinstance(item, Failed):
         return ALWAYS
     if isinstance(item, Sent):
-        ringing = case.phone.reach(item.server).ringing
-        return taken(Reading.OPEN_CODE) if item.in_dialog or item.transaction in ringing else ALWAYS
+        return _silence(item, case.phone.reach(item.server))
     if item.status == 503:
         stays = case.profile.settings.number("failoverOn503Response") == 0
         return taken(Reading.UNAVAILABLE) if stays else ALWAYS
     return taken(Reading.OPEN_CODE)
+
+
+def _silence(request: Sent, reach: Reach) -> int:
+    """The worlds in which the silence after a request is a failure (F2, F4)."""
+    if request.in_dialog or request.transaction in reach.ringing:
+        return taken(Reading.OPEN_CODE)
+    return taken(Reading.GAVE_UP) if reach.was_late(request.transaction) else ALWAYS
 
 
 def _began(item: Evidence) -> float:
@@ -61,7 +74,7 @@ def working_server_alive(case: Case) -> Ground:
     reach = case.phone.reach(case.stay.server)
     holds = ALWAYS
     for item in standing(case):
-        holds &= negate(_failure(item, reach.ringing, case.stay.arrived.time))
+        holds &= negate(_failure(item, reach, case.stay.arrived.time))
     fresh = [request for request in reach.waiting if request.line == case.event.line and not request.in_dialog
              and request.transaction not in reach.ringing
              and case.now - request.time < earliest_silence(case.profile.settings)]
@@ -76,10 +89,10 @@ def waited(request: Sent, resent: float | None) -> Awaited:
     return Awaited(Proof.WAITED, request.transaction, (resent or request.time) + RETRANSMIT_FROM)
 
 
-def _failure(item: Evidence, ringing: tuple[int, ...], arrived: float) -> int:
+def _failure(item: Evidence, reach: Reach, arrived: float) -> int:
     """The worlds in which this evidence says that the working server failed during the stay."""
     if isinstance(item, Sent):
-        return taken(Reading.OPEN_CODE) if item.in_dialog or item.transaction in ringing else ALWAYS
+        return _silence(item, reach)
     if item.time < arrived:
         return NEVER
     if isinstance(item, Failed) or redirects(item):
@@ -146,20 +159,21 @@ def _first_open(case: Case) -> Sent | None:
 
 
 def works_on(case: Case) -> Ground:
-    """The line soon works on elsewhere, which shows that its user had not logged it out; an answer to the request that
-    seemed lost shows that there was no failure."""
-    reach, first = case.phone.reach(case.request.server), _first_open(case)
-    rests_on = first.transaction if first is not None and not reach.hard and not reach.doubtful else 0
+    """The line works on elsewhere, which shows that its user had not logged it out: it is served there soon, or renews
+    in its time the binding that it has there. An answer to the request that seemed lost shows that there was no
+    failure."""
+    first = _first_open(case)
+    rests_on = 0 if first is None else first.transaction
+    until, there = case.now + WORKS_WITHIN, case.line.binding(case.stay.server)
+    if case.stay.server != case.request.server and there is not None and there.expires != NO_EXPIRY:
+        until = max(until, there.until + CONTACT_WAIT)
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
-        Proof.WORKS_ON, rests_on, since=case.now, until=case.now + WORKS_WITHIN, server=case.request.server))
+        Proof.WORKS_ON, rests_on, since=case.now, until=until, server=case.request.server))
 
 
 def not_logged_out(case: Case) -> Ground:
     """The line did not remove its binding at the new server as well."""
-    stay = case.stay
-    if stay.server == case.request.server:
-        return HOLDS
-    binding = case.line.binding(stay.server)
+    binding = case.line.binding(case.stay.server)
     removed = binding is None or binding.granted is None or (
         binding.register is not None and binding.register.expires == 0)
     return FAILS if removed else HOLDS
@@ -174,7 +188,9 @@ def ran_out_before(case: Case) -> Ground:
         return Ground(reason=Reason.SETTINGS_UNKNOWN)
     facts: dict[str, Fact] = {"silent": case.now - before.time}
     if not _shown_unanswered(case, before):
-        return Ground(reason=Reason.ONE_WAY, facts=facts, proof=(before,))
+        # F4: whether a caller gave it up is open, as an unanswered CANCEL is
+        reason = Reason.OPEN_CODE if before.method == "INVITE" else Reason.ONE_WAY
+        return Ground(reason=reason, facts=facts, proof=(before,))
     return Ground(facts=facts, proof=(before,))
 
 
@@ -199,14 +215,23 @@ def _run_out(case: Case) -> Sent | None:
 
 
 def _shown_unanswered(case: Case, before: Sent) -> bool:
-    """Whether the phone itself shows that it got no answer: a REGISTER is asked again soon, or was retransmitted. Else
-    the answers may take a way that the capture does not see."""
-    if before.method != "REGISTER":
-        return True  # an ACK would have shown an answer
+    """Whether the phone itself shows that it got no answer: an INVITE was retransmitted as long as no caller had given
+    it up, a REGISTER is asked again soon, or was retransmitted. Else the answers may take a way that the capture does
+    not see."""
+    if before.method == "INVITE":
+        return repeated_since(case.phone.reach(before.server), before.transaction, _persists(case, before))
     latest = (latest_silence(case.profile.settings) or 0.0) + case.profile.tolerances.timer
     binding = case.line.binding(before.server)
     resent = binding is not None and binding.register is before and binding.resent is not None
     return resent or case.now - before.time <= latest + RETRY_WAIT
+
+
+def _persists(case: Case, request: Sent) -> float:
+    """When the last retransmission before F2's earliest is due, at the latest: a phone that is not seen to send it has
+    given up its INVITE, or speaks over a connection, where nothing shows that it has not."""
+    interval = (case.profile.settings.number("retryTimeOut") or 0) / 1000
+    earliest = earliest_silence(case.profile.settings)
+    return request.time + max(earliest - interval if interval else (earliest - T1) / 2, 0.0)
 
 
 def no_contact_elsewhere(case: Case) -> Ground:
@@ -223,7 +248,8 @@ def no_contact_elsewhere(case: Case) -> Ground:
     # a line with further entries may fall back to one of these
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Proof.SILENCE, request.transaction, since=first.time, until=until, server=request.server,
-        others=() if case.profile.fallback else others))
+        others=() if case.profile.fallback else others,
+        repeats=_persists(case, request) if request.method == "INVITE" else request.time))
 
 
 def served_later(case: Case) -> Ground:

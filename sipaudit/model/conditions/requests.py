@@ -9,7 +9,7 @@ from sipaudit.model.values import Reason
 
 OF_SUBSCRIPTIONS = frozenset({"SUBSCRIBE", "NOTIFY"})
 BESIDE_THE_CALL = KEEPALIVES | OF_SUBSCRIPTIONS
-NEVER_GATED = KEEPALIVES | {"REGISTER", "CANCEL", "ACK"}
+NEVER_GATED = KEEPALIVES | {"REGISTER", "CANCEL"}
 
 
 def gated_request(case: Case) -> Ground:

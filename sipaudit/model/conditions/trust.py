@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.events import ModelEvent
+from sipaudit.model.events import Answered, ModelEvent
 from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
 from sipaudit.model.settings import Mode, Regime
@@ -116,9 +116,18 @@ def works_below(case: Case, higher: str | None) -> Ground:
     answer = case.stay.aside
     if case.regime is not Regime.R0 and grants_nothing(case.stay.arrived):
         return Ground(reason=Reason.READINGS_DIFFER)
-    if case.regime is Regime.R2 or answer is None or answer.server != higher:
+    if answer is None or answer.server != higher or _moves_nothing(case, answer):
         return HOLDS
     return Ground(negate(taken(Reading.LITERAL)))
+
+
+def _moves_nothing(case: Case, answer: Answered) -> bool:
+    """What a failed server says inside a dialog counts for nothing in R2 (F9), and where the failover has invalidated
+    the registration the 200 to an older REGISTER does not restore it (F8)."""
+    if answer.in_dialog:
+        return case.regime is Regime.R2
+    older = answer.sent is not None and answer.sent <= case.stay.arrived.time
+    return older and answer.method == "REGISTER" and case.regime in (Regime.R2, Regime.R3)
 
 
 def knows_only_signal(case: Case) -> Ground:

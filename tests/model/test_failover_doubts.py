@@ -1,0 +1,151 @@
+"""What keeps the rules of the group failover silent although the story fires: the same story, known less well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from sipaudit.model.profile import Profile, Vendor
+from sipaudit.model.scenario import Scenario, parse
+from sipaudit.model.settings import EntryServer, ServerEntry
+from sipaudit.rulebook.pack import load_pack
+from sipaudit.rulebook.trial import judge_scenario
+
+FOLDER = Path(__file__).parent / "scenarios"
+STORIES = {
+    "failover-without-failure": "fwf-r0-duration",
+    "failover-skipped-server": "skipped-r2",
+    "failover-missing": "missing-calls",
+    "secondary-abandoned": "abandoned-r2-duration",
+    "credentials-to-wrong-server": "credentials-r1",
+    "flapping": "flapping-r0",
+}
+BY_ANYONE = ("failover-without-failure", "failover-skipped-server", "failover-missing")  # F1-F4
+P, S, T = (f"10.0.0.{number}:5060" for number in (1, 2, 3))
+
+
+def story(rule: str, change: Callable[[Profile], Profile] = lambda profile: profile, name: str = "") -> list[str]:
+    """What is said of the story that breaks the rule, where the line is known as `change` has it."""
+    scenario = parse((FOLDER / f"{name or STORIES[rule]}.scenario").read_text())
+    changed = Scenario(change(scenario.profile), scenario.events, (), scenario.names)
+    lines, _ = judge_scenario(changed, [one for one in load_pack().rules if one.id == rule])
+    return list(dict.fromkeys(" ".join(line.split()[1:]) for line in lines))
+
+
+def entry(*servers: tuple[str | None, int]) -> Callable[[Profile], Profile]:
+    """The line's entry has these servers (address, priority)."""
+    listed = tuple(EntryServer(address, 5060, "udp", priority, name=f"{number}.example.com")
+                   for number, (address, priority) in enumerate(servers))
+    return lambda profile: replace(profile, entry=ServerEntry("sbc", listed))
+
+
+def unmodelled(profile: Profile) -> Profile:
+    return replace(profile, vendor=Vendor.UNMODELLED, firmware=None, vouched=False)
+
+
+@pytest.mark.parametrize("rule", STORIES)
+def test_whose_phone_it_is_must_be_known(rule: str) -> None:
+    assert any("?" not in said for said in story(rule))
+    assert story(rule, lambda profile: replace(profile, identity_unsure=True)) == [f"? {rule} identity-unsure"]
+
+
+@pytest.mark.parametrize("rule", STORIES)
+def test_an_entry_that_is_not_known_decides_nothing(rule: str) -> None:
+    assert story(rule, lambda profile: replace(profile, entry=None)) == [f"? {rule} entry-unknown"]
+
+
+@pytest.mark.parametrize("rule", [rule for rule in STORIES if rule not in ("secondary-abandoned", "flapping")])
+def test_what_rests_on_a_missing_packet_needs_a_capture_that_has_nearly_all(rule: str) -> None:
+    assert story(rule, lambda profile: replace(profile, lossy=True)) == [f"? {rule} loss-nearby"]
+
+
+def test_a_line_that_passes_its_server_after_a_try_needs_it_too() -> None:
+    said = story("secondary-abandoned", lambda profile: replace(profile, lossy=True), "abandoned-passed-r2")
+    assert said == ["? secondary-abandoned loss-nearby"]
+
+
+@pytest.mark.parametrize("rule", ["secondary-abandoned", "credentials-to-wrong-server", "flapping"])
+def test_phones_of_other_makers_are_judged_by_f1_to_f4_only(rule: str) -> None:
+    assert story(rule, unmodelled) == [f"? {rule} vendor-unmodelled"]
+
+
+def test_a_try_that_passes_the_server_is_polycoms_too() -> None:
+    assert story("secondary-abandoned", unmodelled, "abandoned-passed-r0") == ["? secondary-abandoned vendor-unmodelled"]
+
+
+@pytest.mark.parametrize("rule", ["failover-without-failure", "failover-missing"])
+def test_a_call_of_any_makers_phone_is_judged_by_f1_and_f2(rule: str) -> None:
+    assert f"{rule} {'S' if rule == BY_ANYONE[0] else 'P'} likely firmware-obeys" in story(rule, unmodelled)
+
+
+def test_a_registration_by_another_makers_phone_may_be_a_second_one() -> None:
+    """Concurrent registration is common among them, and their files do not say so in Polycom's words."""
+    assert story(BY_ANYONE[0], unmodelled, "fwf-r2-register") == ["? failover-without-failure vendor-unmodelled"]
+
+
+def test_how_long_another_makers_phone_waits_is_not_known() -> None:
+    """Polycom's default would have condemned it."""
+    assert story(BY_ANYONE[0], unmodelled, "fwf-too-soon-answered-later") == []
+
+
+def test_a_server_of_another_list_is_no_failover() -> None:
+    assert story(BY_ANYONE[0], entry((P[:-5], 1), (T[:-5], 2))) == []
+
+
+def test_servers_of_one_priority_share_the_load() -> None:
+    assert story(BY_ANYONE[0], entry((P[:-5], 1), (S[:-5], 1))) == []  # not below: no failover at all
+    assert story("failover-missing", entry((P[:-5], 1), (S[:-5], 1))) == ["? failover-missing load-balanced"]
+    assert story("credentials-to-wrong-server", entry((P[:-5], 1), (S[:-5], 1))) == [
+        "? credentials-to-wrong-server load-balanced"]
+    assert story("flapping", entry((P[:-5], 1), (S[:-5], 1))) == ["? flapping load-balanced"]
+
+
+def test_an_equal_of_the_working_server_that_failed_may_have_sent_the_line_away() -> None:
+    """P and T share the load; T is silent, and the line goes to S below both."""
+    balanced = entry((P[:-5], 1), (T[:-5], 1), (S[:-5], 2))
+    text = """entry: P S T
+settings: reRegisterOn=0 failBack.mode=duration failBack.timeout=60
+0    > P REGISTER
+0.1  < P 200 REGISTER expires=3600
+300  > T INVITE
+304  > S INVITE
+"""
+    scenario = parse(text)
+    changed = Scenario(balanced(scenario.profile), scenario.events, (), scenario.names)
+    lines, findings = judge_scenario(changed, [one for one in load_pack().rules if one.id == BY_ANYONE[0]])
+    assert not findings
+    assert lines[-1] == "304.000 ? failover-without-failure load-balanced"
+
+
+def test_one_of_several_equals_may_be_passed_over() -> None:
+    equals = entry((P[:-5], 1), (S[:-5], 2), ("10.0.0.9", 2), (T[:-5], 3))
+    assert story("failover-skipped-server", equals) == ["? failover-skipped-server load-balanced"]
+
+
+def test_a_server_without_address_cannot_be_passed_over_and_may_be_where_the_line_went() -> None:
+    assert story("failover-skipped-server", entry((P[:-5], 1), (None, 2), (T[:-5], 3))) == []
+    assert story("failover-missing", entry((P[:-5], 1), (None, 2))) == ["? failover-missing entry-unknown"]
+
+
+@pytest.mark.parametrize("rule", ["failover-without-failure", "failover-skipped-server"])
+def test_a_hole_between_two_captures_may_hide_where_the_line_went(rule: str) -> None:
+    assert story(rule, lambda profile: replace(profile, covered_from=200.0)) == [f"? {rule} started-later"]
+
+
+def test_a_repetition_within_ten_minutes_is_worth_a_look() -> None:
+    """A second call to S, after the line was back at P: the first is info, the second a warning."""
+    scenario = parse("""entry: P S
+settings: reRegisterOn=0 failBack.mode=duration failBack.timeout=60
+0     > P REGISTER
+0.1   < P 200 REGISTER expires=3600
+300   > S INVITE
+300.1 < S 200 INVITE
+400   > P INVITE
+400.1 < P 200 INVITE
+500   > S INVITE
+""")
+    _, findings = judge_scenario(scenario, [one for one in load_pack().rules if one.id == BY_ANYONE[0]])
+    assert [(finding.time, finding.severity) for finding in findings] == [(300.0, "info"), (500.0, "warning")]
