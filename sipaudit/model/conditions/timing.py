@@ -17,7 +17,6 @@ from sipaudit.model.state import Binding, Evidence
 from sipaudit.model.timers import NO_EXPIRY, renewal
 from sipaudit.model.values import Assumption, Reason
 
-
 TRY_LASTS = 32.0    # seconds that a registration may take (64*T1)
 
 
@@ -137,7 +136,10 @@ def _was_due(case: Case, binding: Binding, arrived: float) -> bool:
     granted, since = binding.granted, binding.since
     if granted is None or since is None or granted is since:
         return False
-    first = since.time + _first_renewal(case, NO_EXPIRY if since.granted is None else since.granted)
+    if grants_nothing(since):
+        return True  # it may have been no registration at all (F6)
+    said = since.asked if since.granted is None else since.granted
+    first = since.time + _first_renewal(case, NO_EXPIRY if said is None else said)
     return (granted.time if granted.sent is None else granted.sent) >= first - case.profile.tolerances.timer
 
 
