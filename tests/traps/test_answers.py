@@ -22,7 +22,8 @@ from tests.traps.ground import (
     returns,
 )
 
-ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+ABOUT = ("signalling-to-unregistered-server", "premature-failback", "signalling-to-failed-server",
+         "unexpected-re-registration")
 
 SENT, TAKEN, TWICE = "signalling-to-failed-server", "accepted-from-failed-server", "unexpected-re-registration"
 

@@ -134,7 +134,7 @@ def _was_due(case: Case, binding: Binding, arrived: float) -> bool:
     )):
         return True
     granted, since = binding.granted, binding.since
-    if granted is None or since is None or granted is since:
+    if granted is None or since is None or granted is since or granted.time <= arrived:
         return False
     if grants_nothing(since):
         return True  # it may have been no registration at all (F6)
