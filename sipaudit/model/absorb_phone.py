@@ -36,7 +36,7 @@ def success(status: int) -> bool:
 def tells_failure(answer: Answered) -> bool:
     """Whether a final answer may count as a failure of its server, or leads away from it (F3, F4)."""
     status = answer.status
-    if (answer.method == "REGISTER" and status >= 400 and status not in ALIVE) or grants_nothing(answer):
+    if answer.method == "REGISTER" and status >= 400 and status not in ALIVE:
         return True
     return status in (408, 480) or 500 <= status < 600 or status in REDIRECTS
 
