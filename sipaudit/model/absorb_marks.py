@@ -20,8 +20,8 @@ def mark_set(marks: Marks, before: Stay | None, after: Stay | None) -> Marks:
     if before is None or after is None or before.server == after.server:
         return marks
     if after.failed:
-        return (FailedMark(before.server, after.arrived, after.failed, _turned(after)),)
-    return tuple(mark for mark in marks if mark.server != after.server)
+        return (FailedMark(before.server, after.arrived, after.failed, _turned(after), before.unsure),)
+    return tuple(replace(mark, again=True) for mark in marks if mark.server != after.server)
 
 
 def _turned(stay: Stay) -> float:

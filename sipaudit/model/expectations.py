@@ -42,7 +42,7 @@ from sipaudit.model.conditions.calls import (
 )
 from sipaudit.model.conditions.failed_servers import (
     call_lives_there,
-    failover_was_seen,
+    last_failover,
     offered_while_failed,
     server_failed,
     spoken_while_failed,
@@ -167,8 +167,8 @@ DNSTTL, RENEWAL, DURATION = frozenset({Mode.DNSTTL}), frozenset({Mode.REGISTRATI
 BY_TIMER = DNSTTL | DURATION
 NEW_REQUESTS = frozenset({Mode.NEW_REQUESTS})
 
-TIMED = (timer_known, working_server_alive, not_turned_away, no_boot_since, list_unchanged, not_back_yet, judgeable)
-STILL_FAILED = (same_entry, failover_was_seen, no_boot_since, knows_only_signal, nothing_missing, judgeable)
+TIMED = (timer_known, working_server_alive, no_boot_since, list_unchanged, not_back_yet, judgeable)
+STILL_FAILED = (same_entry, last_failover, no_boot_since, knows_only_signal, nothing_missing, judgeable)
 A_TRY = (failback_request, same_entry, higher_server, first_try)
 OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, still_below, nothing_missing,
            judgeable)
@@ -226,7 +226,7 @@ MUST_NOT = (
     Row("failback-before-due", "B4", EARLY, REQUEST, AWAY, ALL, DURATION, reach=A_TRY, when=(before_timeout, *TIMED)),
     Row("failback-when-idle", "B5", FORBIDDEN, REQUEST, AWAY, INVALIDATING, BY_TIMER,
         reach=(registers, same_entry, higher_server, call_is_up),
-        when=(working_server_alive, not_turned_away, no_boot_since, list_unchanged, not_back_yet, judgeable)),
+        when=(working_server_alive, no_boot_since, list_unchanged, not_back_yet, judgeable)),
     Row("register-before-failback", "B6", FORBIDDEN, REQUEST, AWAY, INVALIDATING, ANY_MODE,
         reach=(opens_dialog, registration_required, same_entry, higher_server, not_registered_since_left),
         when=(working_server_alive, no_boot_since, not_back_yet, judgeable)),

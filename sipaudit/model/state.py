@@ -159,12 +159,16 @@ class FailedMark(Struct, frozen=True, gc=False):
     a REGISTER there that asks for more than 0 (the last of them); `refused` is when that try had failed by an answer.
 
     `against` is what stood against the server when the line left it, `moved` when the line turned to the other.
+    `unsure` says that the line need not have worked there (F6), `again` that it has moved since for no failure that
+    was seen: if there was one, it ended the mark.
     """
 
     server: str
     since: Answered
     against: tuple[Evidence, ...] = ()
     moved: float = LONG_AGO
+    unsure: bool = False
+    again: bool = False
     tried: Sent | None = None
     refused: float | None = None
 
