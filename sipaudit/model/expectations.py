@@ -34,6 +34,7 @@ from sipaudit.model.conditions.calls import (
     fifth_failed_try,
     moved_often,
     no_call_there,
+    no_dial_plan,
     no_try_before,
     of_one_entry,
     registers_on,
@@ -207,7 +208,7 @@ MUST_NOT = (
     # -- failover
     Row("stay-while-it-works", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, nothing_against),
-        when=(no_try_before, no_equal_failed, not_turned_away, *OF_ITS_OWN)),
+        when=(no_try_before, no_equal_failed, not_turned_away, no_dial_plan, *OF_ITS_OWN)),
     Row("next-in-order", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, after_a_failure, between_untouched),
         when=OF_ITS_OWN),

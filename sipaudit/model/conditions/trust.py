@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sipaudit.model.absorb import NOTHING_NEW
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.events import Answered, ModelEvent
@@ -145,6 +146,8 @@ def _moves_nothing(case: Case, answer: Answered) -> bool:
     the registration the 200 to an older REGISTER does not restore it (F8)."""
     if answer.in_dialog:
         return case.regime is Regime.R2
+    if answer.method in NOTHING_NEW:
+        return case.regime in (Regime.R2, Regime.R3)  # only a REGISTER brings the line back (B6)
     older = answer.sent is not None and answer.sent <= case.stay.arrived.time
     return older and answer.method == "REGISTER" and case.regime in (Regime.R2, Regime.R3)
 
