@@ -22,6 +22,8 @@ from tests.traps.ground import (
     returns,
 )
 
+ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+
 SENT, TAKEN, TWICE = "signalling-to-failed-server", "accepted-from-failed-server", "unexpected-re-registration"
 
 

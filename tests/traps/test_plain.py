@@ -39,6 +39,8 @@ from tests.traps.ground import (
     timed_mode,
 )
 
+ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+
 
 @any_regime
 @any_mode
