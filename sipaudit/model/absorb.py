@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from sipaudit.model.absorb_marks import challenged, mark_answered, mark_sent, mark_set, offered
 from sipaudit.model.absorb_phone import ALIVE, REDIRECTS, success, tells_failure
 from sipaudit.model.events import (
+    NO_LINE,
     Answered,
     Booted,
     EntryChanged,
@@ -238,7 +239,8 @@ def _served(stay: Stay, answer: Answered) -> Stay:
         stay = replace(stay, away=None, aside=None, driven=False)
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
     if asked_since and not _may_not_move(answer) and (stay.took or stay.unsure):
-        stay = replace(stay, took=0.0, unsure=False)
+        refreshes = answer.method == "REGISTER" and not _may_not_move(stay.arrived)
+        stay = replace(stay, took=0.0, unsure=stay.unsure and refreshes)
     return stay
 
 
@@ -274,19 +276,28 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
         return Stay(answer.server, answer, took=took, unsure=_may_not_move(answer))
     moves = (*stay.moves[-MOVES_KEPT + 1:], answer)
     failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
+    unsure = _may_not_move(answer) or _may_only_refresh(line, phone.reach(stay.server), answer)
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
-                moves=moves, took=took, unsure=_may_not_move(answer))
+                moves=moves, took=took, unsure=unsure)
+
+
+def _may_only_refresh(line: LineState, left: Reach, answer: Answered) -> bool:
+    """Whether a REGISTER may have renewed what the line had at that server (F7), because only other lines of the phone
+    have found the working server failed."""
+    binding = line.binding(answer.server)
+    renews = answer.method == "REGISTER" and binding is not None and binding.granted is not None
+    return renews and not any(item.line in (answer.line, NO_LINE) for item in _against(left, answer.time, SLOW))
 
 
 def _against(reach: Reach, now: float, earliest: float) -> tuple[Evidence, ...]:
-    """What speaks against a server at `now` so that a line leaves it: no redirection, no silence inside a dialog or
-    after a provisional answer, nor any that ended soon."""
+    """What speaks against a server at `now` so that a line leaves it: no redirection, nothing inside a dialog, no
+    silence after a provisional answer, nor any that ended soon."""
     return tuple(item for item in evidence(reach, now, earliest) if _drives_away(item, reach))
 
 
 def _drives_away(item: Evidence, reach: Reach) -> bool:
     if not isinstance(item, Sent):
-        return not redirects(item)
+        return not redirects(item) and not (isinstance(item, Answered) and item.in_dialog)
     soon = any(request is item and until - request.time < SLOW for request, until in reach.late)
     return not (item.in_dialog or item.transaction in reach.ringing or soon)
 
@@ -350,7 +361,7 @@ def _registered(
     bindings = with_binding(line.bindings, binding)
     before, after = line.stays[Track.REGAINED], stays[Track.REGAINED]
     bindings = _left(bindings, before, after)
-    failed = mark_set(line.failed, before, after)
+    failed = mark_set(line.failed, before, after, phone)
     if failed:
         failed = mark_answered(failed, answer)
     return LineState(stays, bindings, line.boot, line.answers, line.reordered, served, failed, line.challenges,
@@ -368,7 +379,8 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
                            binding.refused, binding.left, None, binding.late)
         return replace(binding, register=register, refused=answer)
     if answer.asked == 0 or (answer.granted == 0 and answer.own is not False):
-        return Binding(binding.server, register, left=binding.left)
+        removed = answer if answer.asked == 0 else None
+        return Binding(binding.server, register, left=binding.left, removed=removed)
     # sent before the server was left, the 200 restores nothing (F8)
     stale = binding.left is not None and answer.sent is not None and answer.sent <= binding.left
     left = binding.left if stale else None

@@ -23,7 +23,7 @@ WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
 EVIDENCE_KEPT = 8
 REACHES_KEPT = 32      # servers kept for one phone
 CALLS_KEPT = 32        # calls kept for one phone that are not over
-LATE_KEPT = 4          # requests kept that may have run out although they were answered
+LATE_KEPT = 8          # requests kept that may have run out although they were answered
 LATE_FROM = T1         # seconds: no phone gives up sooner, but with settings that no one has
 ALIVE = frozenset({401, 407, 423})
 REDIRECTS = range(300, 400)
@@ -167,14 +167,16 @@ def _is_late(answer: Answered) -> bool:
 
 def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tuple[Sent, float], ...]:
     """What may have run out all the same: the request, if its answer is late; others that one begun later has settled,
-    if they should be sent again.  An answer to what was begun after that disproves it."""
-    kept = [(request, until) for request, until in reach.late if not _disproves(answer, until)]
+    if they should be sent again.  An answer to the like of it, begun after that, disproves it; what other lines hear
+    need not (reference-model.md 1, *failure*)."""
+    kept = [(request, until) for request, until in reach.late
+            if request.line != answer.line or request.method != answer.method or not _disproves(answer, until)]
     for request in reach.waiting:
         if request.transaction == answer.transaction:
             if _is_late(answer) and request.transaction not in reach.ringing:
                 kept.append((request, answer.time))
         elif answer.status >= 200 and request not in waiting and not request.in_dialog:
-            kept.append((request, request.time))
+            kept.append((request, request.time if request.line == answer.line else answer.time))
     return tuple(kept[-LATE_KEPT:])
 
 

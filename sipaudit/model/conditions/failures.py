@@ -47,11 +47,14 @@ def after_a_failure(case: Case) -> Ground:
 
 
 def sends_away(item: Evidence, case: Case) -> int:
-    """The worlds in which this evidence makes a line move on; after a 503 every firmware may (F3)."""
+    """The worlds in which this evidence makes a line move on; after a 503 every firmware may (F3), but not for sure
+    where it belongs to a dialog."""
     if isinstance(item, Failed):
         return ALWAYS
     if isinstance(item, Sent):
         return _silence(item, case.phone.reach(item.server))
+    if item.in_dialog:
+        return taken(Reading.OPEN_CODE)
     if item.status == 503:
         stays = case.profile.settings.number("failoverOn503Response") == 0
         return taken(Reading.UNAVAILABLE) if stays else ALWAYS
