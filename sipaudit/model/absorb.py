@@ -285,8 +285,10 @@ def _may_only_refresh(line: LineState, left: Reach, answer: Answered) -> bool:
     """Whether a REGISTER may have renewed what the line had at that server (F7), because only other lines of the phone
     have found the working server failed."""
     binding = line.binding(answer.server)
-    renews = answer.method == "REGISTER" and binding is not None and binding.granted is not None
-    return renews and not any(item.line in (answer.line, NO_LINE) for item in _against(left, answer.time, SLOW))
+    if answer.method != "REGISTER" or binding is None or binding.granted is None:
+        return False
+    against = _against(left, answer.time, SLOW)
+    return bool(against) and not any(item.line in (answer.line, NO_LINE) for item in against)
 
 
 def _against(reach: Reach, now: float, earliest: float) -> tuple[Evidence, ...]:
