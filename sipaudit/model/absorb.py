@@ -31,6 +31,8 @@ TRIES_KEPT = 6         # failback tries kept for one stay: the first, and the la
 MOVES_KEPT = 4         # moves kept for one line
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)
+OVERLAP_MAX = 120.0    # seconds of expires.overlap, which few sites set beyond its default of 60
+RENEWAL_SLACK = 5.0    # seconds by which a timer may run early
 KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
 NOTHING_NEW = KEEPALIVES | {"CANCEL"}   # whose 2xx does not make a server the working one
 DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
@@ -93,8 +95,13 @@ def _all_touched(line: LineState, phone: PhoneState, packet: Sent) -> Stays:
 
 
 def _opened(stay: Stay | None, packet: Sent) -> Stay | None:
-    """The stay after a dialog-initiating request to its server: the first that is not the one diverted by the move."""
-    if stay is None or stay.opened is not None or packet.follows is not None:
+    """The stay after a dialog-initiating request to its server: the first that is not the one diverted by the move. A
+    call there shows that a REGISTER was no mere refresh."""
+    if stay is None or packet.follows is not None:
+        return stay
+    if stay.unsure and packet.method == "INVITE" and not packet.emergency and not _may_not_move(stay.arrived):
+        stay = replace(stay, unsure=False)
+    if stay.opened is not None:
         return stay
     diverted = any(isinstance(item, Sent) and same_call(item, packet) for item in stay.failed)
     return stay if diverted else replace(stay, opened=packet)
@@ -276,19 +283,29 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
         return Stay(answer.server, answer, took=took, unsure=_may_not_move(answer))
     moves = (*stay.moves[-MOVES_KEPT + 1:], answer)
     failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
-    unsure = _may_not_move(answer) or _may_only_refresh(line, phone.reach(stay.server), answer)
+    unsure = _may_not_move(answer) or _may_only_refresh(line, phone, stay, answer, track)
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
                 moves=moves, took=took, unsure=unsure)
 
 
-def _may_only_refresh(line: LineState, left: Reach, answer: Answered) -> bool:
-    """Whether a REGISTER may have renewed what the line had at that server (F7), because only other lines of the phone
-    have found the working server failed."""
+def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: Answered, track: Track) -> bool:
+    """Whether a REGISTER may have renewed what the line had at that server (F7), although the working server has
+    failed: in R1 a live binding, when its time has come, else only if what stands against the working server is of
+    other lines, or from before the stay."""
     binding = line.binding(answer.server)
     if answer.method != "REGISTER" or binding is None or binding.granted is None:
         return False
-    against = _against(left, answer.time, SLOW)
-    return bool(against) and not any(item.line in (answer.line, NO_LINE) for item in against)
+    if track is Track.REGISTERED and binding.until > answer.time and _may_be_due(binding, binding.granted, answer.time):
+        return True
+    against = _against(phone.reach(stay.server), answer.time, SLOW)
+    own = any(item.line in (answer.line, NO_LINE) and item.time > stay.arrived.time for item in against)
+    return bool(against) and not own
+
+
+def _may_be_due(binding: Binding, granted: Answered, now: float) -> bool:
+    """Whether the binding may be at its renewal: no firmware comes before half of its life, unless the overlap is more
+    than that."""
+    return binding.expires <= 2 * OVERLAP_MAX or now - granted.time >= binding.expires / 2 - RENEWAL_SLACK
 
 
 def _against(reach: Reach, now: float, earliest: float) -> tuple[Evidence, ...]:
