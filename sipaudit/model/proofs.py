@@ -8,7 +8,7 @@ from enum import Enum
 
 from msgspec.structs import replace
 
-from sipaudit.model.absorb import KEEPALIVES
+from sipaudit.model.absorb import NOTHING_NEW
 from sipaudit.model.absorb_phone import success, tells_failure
 from sipaudit.model.events import Answered, Booted, ModelEvent, Replied, Resent, Sent
 from sipaudit.model.observations import Awaited, Observation, Proof, Verdict
@@ -18,7 +18,8 @@ SKEW = 1.0               # seconds by which the clocks of two captures may diffe
 AGAIN = frozenset({401, 407, 422, 423})
 WORKS_WITHIN = 64.0      # seconds in which a failover ends: what is on its way runs out, and the next server answers
 LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
-GOES_ON = 96.0           # seconds in which a line registers again: a request runs out (64*T1), and a wait of 60
+LOGS_IN = 20.0           # seconds in which no user has logged in again
+GOES_ON = 96.0           # seconds in which a line that goes on calls or registers
 OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "SUBSCRIBE"})
 WAITING_KEPT = 8         # observations of one line that may wait
 
@@ -158,31 +159,34 @@ def _works_on(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     if not success(event.status) or event.server == awaited.server or event.time > awaited.since + WORKS_WITHIN:
         return None
     asked = event.sent is not None and event.sent > awaited.since
-    works = asked and not event.in_dialog and event.method not in KEEPALIVES
+    works = asked and not event.in_dialog and event.method not in NOTHING_NEW
     return Outcome.CONDEMNED if works else None
 
 
 def _registers_after(awaited: Awaited, register: Sent) -> Told:
-    """Another removal elsewhere is a log-out, and a REGISTER at the server that was left a log-in; after a while only a
-    renewal elsewhere, under the same Call-ID, shows that the line was never logged out."""
+    """Another removal elsewhere is a log-out, and a REGISTER at the server that was left a log-in; so may be the first
+    one elsewhere, unless it comes soon."""
     if register.server == awaited.server:
         return None if register.expires == 0 else Outcome.ACQUITTED
-    if register.expires == 0:
+    if register.expires == 0 or (register.time > awaited.since + LOGS_IN and not awaited.seen):
         return Outcome.ACQUITTED
-    renews = register.time > awaited.since + WORKS_WITHIN and not register.fresh
-    return Outcome.CONDEMNED if renews else None
+    return replace(awaited, seen=True)
 
 
 def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+    """The line registers again before a user could have logged it in, or calls without that."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
-    if not isinstance(event, Sent) or event.method != "REGISTER":
+    if not isinstance(event, Sent):
         return None
+    if event.method != "REGISTER":
+        calls = event.method == "INVITE" and not (event.in_dialog or event.emergency)
+        return Outcome.CONDEMNED if calls else None
     soon = event.time <= awaited.since + LOG_OUT
     if event.expires == 0:
         # the re-send with credentials is no second one; elsewhere, and soon, it is a log-out
         return Outcome.ACQUITTED if event.server != awaited.server and soon else None
-    if event.time > awaited.since + GOES_ON:
+    if event.time > awaited.since + LOGS_IN:
         return Outcome.ACQUITTED
     if event.fresh:
         return None  # with another Call-ID it may be a log-in
