@@ -150,7 +150,8 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
     if hard and not doubt:
         hard = tuple(failure for failure in hard if not _disproves(answer, failure.sent))
     if doubtful and not doubt:
-        doubtful = tuple(old for old in doubtful if old.method != answer.method or not _disproves(answer, old.time))
+        doubtful = tuple(old for old in doubtful if old.line != answer.line or old.method != answer.method
+                         or not _disproves(answer, old.time))
     if doubt:
         doubtful = (*doubtful[:EVIDENCE_KEPT - 1], answer)
     ringing = tuple(number for number in reach.ringing if number != answer.transaction) if reach.ringing else ()
@@ -175,7 +176,8 @@ def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tu
         if request.transaction == answer.transaction:
             if _is_late(answer) and request.transaction not in reach.ringing:
                 kept.append((request, answer.time))
-        elif answer.status >= 200 and request not in waiting and not request.in_dialog:
+        elif answer.status >= 200 and request not in waiting and not request.in_dialog \
+                and (request.call is None or request.call != answer.call):
             kept.append((request, request.time if request.line == answer.line else answer.time))
     return tuple(kept[-LATE_KEPT:])
 
