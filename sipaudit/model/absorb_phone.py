@@ -171,14 +171,15 @@ def _made_good(answer: Answered, request: Sent, until: float) -> bool:
     if request.line != answer.line:
         return False  # what other lines hear it need not (reference-model.md 1, *failure*)
     if until == request.time:
-        return answer.transaction == request.transaction or answer.time - request.time > RUNS
+        return answer.time - request.time > RUNS
     return (request.in_dialog or request.method == answer.method) and _disproves(answer, until)
 
 
 def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tuple[Sent, float], ...]:
     """What may have run out all the same: the request, if its answer is late; others that one begun later has settled,
     if they should be sent again.  An answer to the same method, begun after that, disproves it."""
-    kept = [(request, until) for request, until in reach.late if not _made_good(answer, request, until)]
+    kept = [(request, answer.time if request.transaction == answer.transaction else until)
+            for request, until in reach.late if not _made_good(answer, request, until)]
     for request in reach.waiting:
         if request.transaction == answer.transaction:
             if _is_late(answer) and request.transaction not in reach.ringing:
