@@ -83,7 +83,7 @@ class Binding(Struct, frozen=True, gc=False):
     `register` is the REGISTER in progress (challenged or not) and `resent` its last retransmission, `granted` the 200
     in force, `since` the 200 that began the row, `refused` a final refusal after it; `left` is
     the time of a failover away, after which R2 and R3 hold the binding invalid (F8); `late` says that the phone may
-    have given up the REGISTER that was granted, `removed` is the 200 that ended the binding at the phone's wish.
+    have given up the REGISTER that was granted, `removed` is the 200 that ended the binding.
     """
 
     server: str
