@@ -66,6 +66,7 @@ def events(job: Job, *, line: str | None = None, progress: Progress | None = Non
     """The capture in the scenario language, line by line of text; each phone's line begins with its headers."""
     transcripts = Transcripts()
     run = Run(job, warn, listener=transcripts.take)
+    run.auditor.faults.left_open = transcripts.left_open
     run.drive(progress)
     return transcripts.text(run, line, warn)
 

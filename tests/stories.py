@@ -8,7 +8,7 @@ whole route and answers with what was found, one line of text each.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from sipaudit.capture.write import (
     tcp_packet,
     udp_packet,
 )
+from sipaudit.model.values import Severity
 from tests.wire import ORIGIN
 
 P, S, T = ("10.0.0.1", 5060), ("10.0.0.2", 5060), ("10.0.0.3", 5060)
@@ -361,10 +362,12 @@ def site(settings: Settings | None, *servers: Endpoint, ttl: int | None = None, 
 
 
 class Court:
-    """Judges stories in a folder of its own."""
+    """Judges stories in a folder of its own. Of rules that are not among `about` (None: all) only errors and warnings
+    are told, nothing weak and nothing that was left open."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, about: Sequence[str] | None = None) -> None:
         self.folder = folder
+        self.about = about
         self.count = 0
 
     def __call__(self, story: Story | list[Story], declared: dict[str, Any] | None, *, covered: float = COVERED,
@@ -375,9 +378,13 @@ class Court:
         found = [
             " ".join([f"{(finding.time or 0.0) - ORIGIN:.3f}", finding.rule, finding.line[4:].partition("@")[0],
                       (finding.server or "").rpartition(":")[0], finding.confidence, *finding.assumptions])
-            for finding in report.findings
+            for finding in report.findings if self._is_asked(finding.rule) or finding.severity is not Severity.INFO
         ]
-        return sorted([*found, *(f"? {row.rule} {row.reason}" for row in report.inconclusive)])
+        left_open = (f"? {row.rule} {row.reason}" for row in report.inconclusive if self._is_asked(row.rule))
+        return sorted([*found, *left_open])
+
+    def _is_asked(self, rule: str) -> bool:
+        return self.about is None or rule in self.about
 
     def report(self, story: Story | list[Story], declared: dict[str, Any] | None, *, covered: float = COVERED,
                **job: Any) -> Any:

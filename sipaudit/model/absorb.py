@@ -282,10 +282,12 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     took = 0.0 if answer.sent is None or ringing else answer.time - answer.sent
     if stay is None:
         return Stay(answer.server, answer, took=took, unsure=_may_not_move(answer))
-    moves = (*stay.moves[-MOVES_KEPT + 1:], answer)
     failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
     was_there = stay.origin == answer.server and (stay.unsure or stay.took >= LATE_FROM)
     unsure = was_there or _may_not_move(answer) or _may_only_refresh(line, phone, stay, answer, track)
+    # neither driven away nor back from where it was driven: a dial plan may send single calls elsewhere
+    explained = bool(failed) or bool(stay.failed)
+    moves = (*stay.moves[-MOVES_KEPT + 1:], answer) if explained else ()
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
                 moves=moves, took=took, unsure=unsure)
 

@@ -21,9 +21,10 @@ def mark_set(marks: Marks, before: Stay | None, after: Stay | None, phone: Phone
     if before is None or after is None or before.server == after.server:
         return marks
     if after.failed:
-        sure = _fails_over(before, after, phone)
-        return (FailedMark(before.server, after.arrived, after.failed, _turned(after), sure=sure),)
-    return tuple(replace(mark, sure=mark.sure and not before.driven) for mark in marks if mark.server != after.server)
+        unsure = not _fails_over(before, after, phone)
+        return (FailedMark(before.server, after.arrived, after.failed, _turned(after), unsure),)
+    return tuple(replace(mark, again=True, unsure=mark.unsure or before.driven)
+                 for mark in marks if mark.server != after.server)
 
 
 def _fails_over(before: Stay, after: Stay, phone: PhoneState) -> bool:

@@ -16,7 +16,7 @@ from sipaudit.model.events import (
     Resent,
     Sent,
 )
-from sipaudit.model.state import Call, PhoneState, Reach
+from sipaudit.model.state import RUNS, Call, PhoneState, Reach
 from sipaudit.model.timers import T1
 
 WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
@@ -36,7 +36,7 @@ def success(status: int) -> bool:
 def tells_failure(answer: Answered) -> bool:
     """Whether a final answer may count as a failure of its server, or leads away from it (F3, F4)."""
     status = answer.status
-    if (answer.method == "REGISTER" and status >= 400 and status not in ALIVE) or grants_nothing(answer):
+    if answer.method == "REGISTER" and status >= 400 and status not in ALIVE:
         return True
     return status in (408, 480) or 500 <= status < 600 or status in REDIRECTS
 
@@ -166,12 +166,19 @@ def _is_late(answer: Answered) -> bool:
     return answer.sent is not None and answer.time - answer.sent >= LATE_FROM
 
 
+def _made_good(answer: Answered, request: Sent, until: float) -> bool:
+    """Whether the server has proved since that it answers; one that others overtook may run out all the same."""
+    if until == request.time:
+        return answer.transaction == request.transaction or answer.time - request.time > RUNS
+    return (request.in_dialog or request.method == answer.method) and _disproves(answer, until)
+
+
 def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tuple[Sent, float], ...]:
     """What may have run out all the same: the request, if its answer is late; others that one begun later has settled,
-    if they should be sent again.  An answer to the like of it, begun after that, disproves it; what other lines hear
+    if they should be sent again.  An answer to the same method, begun after that, disproves it; what other lines hear
     need not (reference-model.md 1, *failure*)."""
     kept = [(request, until) for request, until in reach.late
-            if request.line != answer.line or request.method != answer.method or not _disproves(answer, until)]
+            if request.line != answer.line or not _made_good(answer, request, until)]
     for request in reach.waiting:
         if request.transaction == answer.transaction:
             if _is_late(answer) and request.transaction not in reach.ringing:

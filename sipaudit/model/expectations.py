@@ -34,6 +34,7 @@ from sipaudit.model.conditions.calls import (
     fifth_failed_try,
     moved_often,
     no_call_there,
+    no_dial_plan,
     no_try_before,
     of_one_entry,
     registers_on,
@@ -42,7 +43,7 @@ from sipaudit.model.conditions.calls import (
 )
 from sipaudit.model.conditions.failed_servers import (
     call_lives_there,
-    failover_was_seen,
+    last_failover,
     offered_while_failed,
     server_failed,
     spoken_while_failed,
@@ -104,6 +105,7 @@ from sipaudit.model.conditions.trust import (
     modelled,
     no_boot_since,
     no_boot_unserved,
+    not_back_yet,
     nothing_missing,
     stay_was_seen,
     still_working,
@@ -166,8 +168,8 @@ DNSTTL, RENEWAL, DURATION = frozenset({Mode.DNSTTL}), frozenset({Mode.REGISTRATI
 BY_TIMER = DNSTTL | DURATION
 NEW_REQUESTS = frozenset({Mode.NEW_REQUESTS})
 
-TIMED = (timer_known, working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)
-STILL_FAILED = (same_entry, failover_was_seen, no_boot_since, knows_only_signal, nothing_missing, judgeable)
+TIMED = (timer_known, working_server_alive, no_boot_since, list_unchanged, not_back_yet, judgeable)
+STILL_FAILED = (same_entry, last_failover, no_boot_since, knows_only_signal, nothing_missing, judgeable)
 A_TRY = (failback_request, same_entry, higher_server, first_try)
 OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, still_below, nothing_missing,
            judgeable)
@@ -206,7 +208,7 @@ MUST_NOT = (
     # -- failover
     Row("stay-while-it-works", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, nothing_against),
-        when=(no_try_before, no_equal_failed, not_turned_away, *OF_ITS_OWN)),
+        when=(no_try_before, no_equal_failed, not_turned_away, no_dial_plan, *OF_ITS_OWN)),
     Row("next-in-order", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, after_a_failure, between_untouched),
         when=OF_ITS_OWN),
@@ -225,16 +227,16 @@ MUST_NOT = (
     Row("failback-before-due", "B4", EARLY, REQUEST, AWAY, ALL, DURATION, reach=A_TRY, when=(before_timeout, *TIMED)),
     Row("failback-when-idle", "B5", FORBIDDEN, REQUEST, AWAY, INVALIDATING, BY_TIMER,
         reach=(registers, same_entry, higher_server, call_is_up),
-        when=(working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)),
+        when=(working_server_alive, no_boot_since, list_unchanged, not_back_yet, judgeable)),
     Row("register-before-failback", "B6", FORBIDDEN, REQUEST, AWAY, INVALIDATING, ANY_MODE,
         reach=(opens_dialog, registration_required, same_entry, higher_server, not_registered_since_left),
-        when=(working_server_alive, no_boot_since, still_working, judgeable)),
+        when=(working_server_alive, no_boot_since, not_back_yet, judgeable)),
     Row("failback-without-probe", "B7", UNEXPECTED, REQUEST, AWAY, R1, ANY_MODE - RENEWAL,
         reach=(registers, same_entry, to_the_primary, holds_binding_there),
-        when=(working_server_alive, no_boot_since, still_working, judgeable)),
+        when=(working_server_alive, no_boot_since, not_back_yet, judgeable)),
     Row("failback-in-measure", "B5", UNEXPECTED, REQUEST, AWAY, INVALIDATING, BY_TIMER,
         reach=(same_entry, higher_server, fifth_failed_try),
-        when=(try_fails, working_server_alive, no_boot_since, list_unchanged, still_working, judgeable)),
+        when=(try_fails, working_server_alive, no_boot_since, list_unchanged, not_back_yet, judgeable)),
 )
 
 MUST = (

@@ -40,6 +40,7 @@ class Proof(StrEnum):
     SILENCE = "silence"       # the time passes without a contact elsewhere
     WORKS_ON = "works-on"     # the line works on elsewhere
     REGISTERS = "registers"   # the line goes on registering
+    STAYS = "stays"           # the line stays where its call went
 
 
 class Awaited(Struct, frozen=True, gc=False):

@@ -8,7 +8,7 @@ from enum import Enum
 
 from msgspec.structs import replace
 
-from sipaudit.model.absorb import NOTHING_NEW
+from sipaudit.model.absorb import DIALOG_INITIATING, NOTHING_NEW, same_call
 from sipaudit.model.absorb_phone import success, tells_failure
 from sipaudit.model.events import Answered, Booted, ModelEvent, Replied, Resent, Sent
 from sipaudit.model.observations import Awaited, Observation, Proof, Verdict
@@ -19,7 +19,9 @@ AGAIN = frozenset({401, 407, 422, 423})
 WORKS_WITHIN = 64.0      # seconds in which a failover ends: what is on its way runs out, and the next server answers
 LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
 LOGS_IN = 20.0           # seconds in which no user has logged in again
-GOES_ON = 96.0           # seconds in which a line that goes on calls or registers
+DROPPED = 1.0            # seconds after a log-out in which a request may still be retransmitted
+GOES_ON = 96.0           # seconds in which a line registers again: a request runs out (64*T1), and a wait of 60
+AT_ONCE = 1.0            # seconds from the beginning of a try in which its phone does what belongs to it
 OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "SUBSCRIBE"})
 WAITING_KEPT = 8         # observations of one line that may wait
 
@@ -173,24 +175,48 @@ def _registers_after(awaited: Awaited, register: Sent) -> Told:
     return replace(awaited, seen=True)
 
 
-def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
-    """The line registers again before a user could have logged it in, or calls without that."""
+def _registers(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+    """The try goes on: it is retransmitted, or answers its challenge. A REGISTER that begins anew may be a log-in, but
+    for one that was removed with the beginning of the try: that is no user's chance."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
-    if not isinstance(event, Sent):
+    if not isinstance(event, Sent | Resent) or event.method != "REGISTER":
         return None
-    if event.method != "REGISTER":
-        calls = event.method == "INVITE" and not (event.in_dialog or event.emergency)
-        return Outcome.CONDEMNED if calls else None
-    soon = event.time <= awaited.since + LOG_OUT
+    elsewhere = event.server != awaited.server
+    if isinstance(event, Resent):
+        return _or_waits(awaited, event.time) if elsewhere and event.time >= awaited.since + DROPPED else None
     if event.expires == 0:
         # the re-send with credentials is no second one; elsewhere, and soon, it is a log-out
-        return Outcome.ACQUITTED if event.server != awaited.server and soon else None
-    if event.time > awaited.since + LOGS_IN:
+        return Outcome.ACQUITTED if elsewhere and event.time <= awaited.since + LOG_OUT else None
+    if event.follows is not None:
+        return _or_waits(awaited, event.time) if elsewhere else None
+    if event.fresh or awaited.seen:
+        return None
+    return _or_waits(awaited, event.time) if event.time <= _goes_on_until(one, awaited) else Outcome.ACQUITTED
+
+
+def _goes_on_until(one: Observation, awaited: Awaited) -> float:
+    """Until when a REGISTER that begins anew shows that the line went on."""
+    elapsed = one.facts.get("elapsed")
+    return awaited.since + (GOES_ON if isinstance(elapsed, float) and elapsed <= AT_ONCE else 0.0)
+
+
+def _or_waits(awaited: Awaited, now: float) -> Told:
+    """Condemned, once it is too late for a log-out at other servers."""
+    return replace(awaited, seen=True) if now <= awaited.since + LOG_OUT else Outcome.CONDEMNED
+
+
+def _stays(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+    """What the line opens next shows where it is. A call of the same number goes where that number goes."""
+    if isinstance(event, Booted):
         return Outcome.ACQUITTED
-    if event.fresh:
-        return None  # with another Call-ID it may be a log-in
-    return replace(awaited, seen=True) if soon else Outcome.CONDEMNED
+    if not isinstance(event, Sent) or event.in_dialog or event.follows is not None or event.emergency \
+            or event.method not in DIALOG_INITIATING:
+        return None
+    if event.server in awaited.others:
+        return Outcome.ACQUITTED
+    again = isinstance(one.event, Sent) and same_call(event, one.event)
+    return Outcome.CONDEMNED if event.server == awaited.server and not again else None
 
 
 # -- what time proves ------------------------------------------------------------------------------------------------
@@ -226,10 +252,10 @@ def _time_of_registers(_one: Observation, awaited: Awaited, _phone: PhoneState) 
 
 SETTLES: dict[Proof, Callable[[Observation, Awaited, ModelEvent], Told]] = {
     Proof.WAITED: _waited, Proof.ANSWERED: _answered, Proof.REFUSED: _refused, Proof.CALL: _call,
-    Proof.SILENCE: _silence, Proof.WORKS_ON: _works_on, Proof.REGISTERS: _registers,
+    Proof.SILENCE: _silence, Proof.WORKS_ON: _works_on, Proof.REGISTERS: _registers, Proof.STAYS: _stays,
 }
 DEADLINES: dict[Proof, Callable[[Observation, Awaited, PhoneState], Told]] = {
     Proof.WAITED: _time_acquits, Proof.ANSWERED: _time_acquits, Proof.REFUSED: _time_condemns,
     Proof.CALL: _time_acquits, Proof.SILENCE: _time_of_silence, Proof.WORKS_ON: _time_acquits,
-    Proof.REGISTERS: _time_of_registers,
+    Proof.REGISTERS: _time_of_registers, Proof.STAYS: _time_acquits,
 }

@@ -45,8 +45,8 @@ class Stay(Struct, frozen=True, gc=False):
     inside a dialog, to a keepalive or an emergency call, or to a request from before
     the stay; in R0 any other that is neither challenge nor failure.
     `origin_since` is when the stay at `origin` began, `moves` are the answers that made the last moves, this
-    one's last, and `opened` is the first dialog-initiating request sent here since that did not belong to the move
-    (of a stay found in progress: the first of all).
+    one's last, since one that no failure explains, and `opened` is the first dialog-initiating request sent here
+    since that did not belong to the move (of a stay found in progress: the first of all).
     `took` are the seconds that the arrival's answer took (0: a provisional came before it, or the server has served
     the line since), `unsure` says that the answer need not have moved the line (F6, F7).
     """
@@ -158,18 +158,20 @@ class Call(Struct, frozen=True, gc=False):
 class FailedMark(Struct, frozen=True, gc=False):
     """A server that is *failed* for the line (F9): since the answer that made another the working one, until `tried`,
     a REGISTER there that asks for more than 0 (the last of them); `refused` is when that try had failed by an answer.
-    Not `sure` is one whose failover, or that of a later move, may have been none.
 
     `against` is what stood against the server when the line left it, `moved` when the line turned to the other.
+    `unsure` says that the line need not have worked there (F6), or need not have left for a failure, `again` that it
+    has moved since for no failure that was seen: if there was one, it ended the mark.
     """
 
     server: str
     since: Answered
     against: tuple[Evidence, ...] = ()
     moved: float = LONG_AGO
+    unsure: bool = False
+    again: bool = False
     tried: Sent | None = None
     refused: float | None = None
-    sure: bool = True
 
 
 Evidence = Sent | Failed | Answered

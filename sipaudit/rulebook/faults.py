@@ -47,6 +47,9 @@ class Subject(Protocol):
     def frame(self, event: ModelEvent) -> Frame: ...
 
 
+LeftOpen = Callable[[Subject, float, str, Reason], None]   # whose, when (seconds), which rule, why
+
+
 class Fault(Struct):
     """A finding in the making: the observation that it tells of, and what joined it since.
 
@@ -75,7 +78,8 @@ class Checks:
 
 
 class Faults:
-    """Gathers faults of many lines, and by (line, phone) what was checked of each."""
+    """Gathers faults of many lines, and by (line, phone) what was checked of each. `left_open` is told of every check
+    that could not be decided."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.by_expectation: dict[str, list[Rule]] = {}
@@ -86,6 +90,7 @@ class Faults:
         self.of_phone: dict[int, list[Fault]] = {}
         self.open: dict[tuple[str, str], dict[str, Fault]] = {}
         self.checks: dict[tuple[str, str], Checks] = {}
+        self.left_open: LeftOpen | None = None
         self._repetitions = Repetitions()
 
     def take(self, step: Step, subject: Subject) -> None:
@@ -126,6 +131,8 @@ class Faults:
             checks.reached[rule.id] += 1
             if observation.verdict is Verdict.INCONCLUSIVE and observation.reason is not None:
                 checks.open[rule.id, observation.reason] += 1
+                if self.left_open is not None:
+                    self.left_open(subject, observation.time, rule.id, observation.reason)
             elif observation.verdict in rule.verdicts and (rule.when is None or rule.when.holds(_facts(observation))):
                 yield rule, observation
 

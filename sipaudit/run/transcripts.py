@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from sipaudit.model.events import NO_LINE, ModelEvent
 from sipaudit.model.profile import Profile
 from sipaudit.model.transcript import Transcript
-from sipaudit.model.values import Finding
+from sipaudit.model.values import Finding, Reason
 from sipaudit.reconstruct.phones import Line
+from sipaudit.rulebook.faults import Subject
 from sipaudit.run.run import Run
 from sipaudit.safe_text import safe_text
 
@@ -22,12 +23,18 @@ class Transcripts:
     def __init__(self) -> None:
         self._events: list[ModelEvent] = []
         self._more = 0
+        self._open: list[tuple[str, str, float, str, Reason]] = []
 
     def take(self, event: ModelEvent) -> None:
         if len(self._events) < EVENTS_KEPT:
             self._events.append(event)
         else:
             self._more += 1
+
+    def left_open(self, subject: Subject, time: float, rule: str, reason: Reason) -> None:
+        """Keep a check that could not be decided."""
+        if len(self._open) < EVENTS_KEPT:
+            self._open.append((subject.line, subject.phone, time, rule, reason))
 
     def text(self, run: Run, wanted: str | None, warn: Callable[[str], None]) -> Iterator[str]:
         """The scenario of each line (of `wanted`, an AOR, alone), with what was found below its rule."""
@@ -51,10 +58,13 @@ class Transcripts:
         yield from _headers(names, replays[0].profile() if replays else None, line, origin - run.auditor.began)
         yield from (transcript.line(event) for event in events)
         yield "----"
-        yield from (f"{(finding.time or 0.0) - origin:.3f} {finding.rule} "
-                    f"{transcript.name((finding.server or '').partition('/')[0])} {finding.confidence}"
-                    + "".join(f" {doubt}" for doubt in finding.assumptions)
-                    for finding in findings if finding.line == line.aor and finding.phone == line.owner.address)
+        said = [f"{(finding.time or 0.0) - origin:.3f} {finding.rule} "
+                f"{transcript.name((finding.server or '-').partition('/')[0])} {finding.confidence}"
+                + "".join(f" {doubt}" for doubt in finding.assumptions)
+                for finding in findings if finding.line == line.aor and finding.phone == line.owner.address]
+        said += [f"{time - origin:.3f} ? {rule} {reason}" for aor, phone, time, rule, reason in self._open
+                 if (aor, phone) == (line.aor, line.owner.address) and run.span.holds(time)]
+        yield from sorted(said, key=lambda one: (float(one.split()[0]), one))
         yield ""
 
 

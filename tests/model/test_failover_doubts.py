@@ -73,7 +73,8 @@ def test_phones_of_other_makers_are_judged_by_f1_to_f4_only(rule: str) -> None:
 
 
 def test_a_try_that_passes_the_server_is_polycoms_too() -> None:
-    assert story("secondary-abandoned", unmodelled, "abandoned-passed-r0") == ["? secondary-abandoned vendor-unmodelled"]
+    said = story("secondary-abandoned", unmodelled, "abandoned-passed-r0")
+    assert said == ["? secondary-abandoned vendor-unmodelled"]
 
 
 @pytest.mark.parametrize("rule", ["failover-without-failure", "failover-missing"])
@@ -136,16 +137,16 @@ def test_a_hole_between_two_captures_may_hide_where_the_line_went(rule: str) -> 
 
 
 def test_a_repetition_within_ten_minutes_is_worth_a_look() -> None:
-    """A second call to S, after the line was back at P: the first is info, the second a warning."""
+    """A second subscription at S, after the line was back at P: the first is info, the second a warning."""
     scenario = parse("""entry: P S
 settings: reRegisterOn=0 failBack.mode=duration failBack.timeout=60
 0     > P REGISTER
 0.1   < P 200 REGISTER expires=3600
-300   > S INVITE
-300.1 < S 200 INVITE
+300   > S SUBSCRIBE
+300.1 < S 200 SUBSCRIBE
 400   > P INVITE
 400.1 < P 200 INVITE
-500   > S INVITE
+500   > S SUBSCRIBE
 """)
     _, findings = judge_scenario(scenario, [one for one in load_pack().rules if one.id == BY_ANYONE[0]])
     assert [(finding.time, finding.severity) for finding in findings] == [(300.0, "info"), (500.0, "warning")]

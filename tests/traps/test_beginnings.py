@@ -24,6 +24,8 @@ from tests.traps.ground import (
     returns,
 )
 
+ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+
 
 @any_regime
 def test_capture_begins_in_a_registration(court: Court, regime: str) -> None:

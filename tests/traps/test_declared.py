@@ -20,6 +20,8 @@ from tests.traps.ground import (
     handset,
 )
 
+ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+
 
 def faulty() -> Story:
     """Both faults of a phone in R2."""

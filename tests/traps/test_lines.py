@@ -27,6 +27,8 @@ from tests.traps.ground import (
     returns,
 )
 
+ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+
 
 @any_regime
 def test_the_second_line_uses_what_the_first_learned(court: Court, regime: str) -> None:

@@ -10,6 +10,8 @@ from tests.life import Life, world
 from tests.stories import Court, P, S, Settings, Story, T, site
 from tests.traps.ground import MODES, REGIMES
 
+ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+
 SECONDS = 600.0
 LIVES = 6   # of each regime and mode
 SEEDS = {(regime, mode): range(number * LIVES, (number + 1) * LIVES)

@@ -25,6 +25,8 @@ from tests.traps.ground import (
     returns,
 )
 
+ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+
 HELP = [{"uri": "sip:112@pbx.example.com", "to": "sip:112@pbx.example.com"},
         {"uri": "sip:112@10.0.0.2;user=phone", "to": "sip:112@10.0.0.2;user=phone"},
         {"uri": "urn:service:sos", "to": "urn:service:sos"},

@@ -29,6 +29,8 @@ from tests.traps.ground import (
     returns,
 )
 
+ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+
 
 @any_regime
 def test_servers_of_equal_priority(court: Court, regime: str) -> None:

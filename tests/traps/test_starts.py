@@ -9,6 +9,8 @@ from tests.stories import VVX, Court, Handset, P, S, Story
 from tests.traps.ground import EARLY, PREMATURE, UNREGISTERED, any_regime, gated_regime, handset, minute, moved, returns
 from tests.wire_beside import BROADCAST, DHCP_SERVER, MAC, TFTP_SERVER, dhcp, tftp
 
+ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+
 AGENT = f"{VVX}_{MAC}"
 ELSEWHERE: Endpoint = ("10.1.0.77", 5060)
 MASTER = tftp("000000000000.cfg")

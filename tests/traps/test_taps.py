@@ -29,6 +29,8 @@ from tests.traps.ground import (
     returns,
 )
 
+ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+
 
 def mirrored(packet: Packet, delay: float) -> Packet:
     """The packet as the other side of a router has it: one hop more, so another checksum."""

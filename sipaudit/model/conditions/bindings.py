@@ -166,14 +166,29 @@ def refreshes_nothing(case: Case) -> Ground:
     that ran out is kept alive late, or made anew, nobody tells."""
     if case.request.method != "REGISTER":
         return HOLDS
+    if _diverted_refresh(case):
+        return Ground(reason=Reason.READINGS_DIFFER)
     binding = case.line.binding(case.request.server)
     if binding is None:
         return HOLDS
     if binding.granted is None:  # what was never granted, or was ended there and is asked for again
         return HOLDS if binding.register is not None or binding.refused is not None else Ground(
             reason=Reason.READINGS_DIFFER)
+    if binding.left is not None and case.regime in (Regime.R2, Regime.R3):
+        return HOLDS  # F8: what a failover made invalid is not refreshed
     renews = binding.until > case.now or binding.register is not None
     return FAILS if renews else Ground(reason=Reason.READINGS_DIFFER)
+
+
+def _diverted_refresh(case: Case) -> bool:
+    """Whether R0's refresh has just failed at another server, neither this nor the working one: then this one may be
+    its diversion (F5), wherever calls go."""
+    reaches = [reach for reach in case.phone.reaches if reach.server not in (case.stay.server, case.request.server)]
+    failing: list[Sent | Answered] = [item for reach in reaches for item in reach.waiting]
+    failing += [item for reach in reaches for item in reach.doubtful]
+    return case.regime is Regime.R0 and any(
+        item.line == case.event.line and item.method == "REGISTER"
+        and case.now - item.time <= WORKS_WITHIN for item in failing)
 
 
 def registers_at_one(case: Case) -> Ground:
@@ -195,7 +210,9 @@ def registers_at_one(case: Case) -> Ground:
 def not_turned_away(case: Case) -> Ground:
     """The working server did not end the line's registration, by an expiry of 0 for one. A 200 that does not list the
     line's own Contact may mean that as well (F6)."""
-    binding = case.line.binding(case.stay.server)
+    binding, arrived = case.line.binding(case.stay.server), case.stay.arrived
+    if arrived.method == "REGISTER" and arrived.own is not True and case.stay.opened is None:
+        return Ground(reason=Reason.READINGS_DIFFER)  # it may never have come here
     if binding is None or (binding.granted is not None and binding.granted.own is True):
         return HOLDS
     if binding.granted is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
-from sipaudit.model.events import Answered
+from sipaudit.model.conditions.primary import primary_untried
+from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Awaited, Proof
 from sipaudit.model.proofs import LOG_OUT
 from sipaudit.model.settings import Mode, Regime
@@ -16,6 +17,7 @@ from sipaudit.model.values import Reason
 TRY_LASTS = 32.0        # seconds after which a try without answer has failed (64*T1)
 TOO_OFTEN = 5           # failed tries within one D
 FLAPPING_WITHIN = 600.0
+STAYS_WITHIN = 600.0    # seconds in which the next request shows where the line is
 FLAPPING_MOVES = 3
 
 
@@ -43,16 +45,34 @@ def no_call_there(case: Case) -> Ground:
     return Ground(reason=Reason.READINGS_DIFFER) if lives else HOLDS
 
 
+def no_dial_plan(case: Case) -> Ground:
+    """A dial plan sends calls of some numbers to another server, and the line stays where it is: what it opens next
+    shows whether it has left. In mode newRequests the call that did not try the primary is B1's matter."""
+    if case.request.method != "INVITE":
+        return HOLDS
+    if case.mode is Mode.NEW_REQUESTS and primary_untried(case).holds:
+        return FAILS
+    return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
+        Proof.STAYS, until=case.now + STAYS_WITHIN, server=case.request.server, others=(case.stay.server,)))
+
+
 # -- F11 -------------------------------------------------------------------------------------------------------------
+
+def _last_try(case: Case) -> Sent | None:
+    """The last request of the stay that went upward."""
+    stay, entry = case.stay, case.profile.entry
+    here = entry.priority(stay.server) if entry else None
+    ranks = [(request, entry.priority(request.server) if entry else None) for request in stay.tries]
+    upward = [request for request, rank in ranks if here is None or (rank is not None and rank < here)]
+    return upward[-1] if upward else None
+
 
 def try_is_open(case: Case) -> Ground:
     """F11: a try at another server has begun and has no final answer yet."""
-    stay = case.stay
-    if not stay.tries or stay.tries[-1].server == case.request.server:
+    stay, last = case.stay, _last_try(case)
+    if last is None or last.server == case.request.server:
         return FAILS
-    last = stay.tries[-1]
-    if not _is_above(case, last.server) or speaks_against(
-            case.phone.reach(stay.server), case.now, UNDECLARED_EARLIEST):
+    if speaks_against(case.phone.reach(stay.server), case.now, UNDECLARED_EARLIEST):
         return FAILS  # it leaves a server that has failed
     if stay.away is None or stay.away.time > last.time:
         return FAILS  # the line has been back since
@@ -62,12 +82,6 @@ def try_is_open(case: Case) -> Ground:
     if not open_ or case.now - last.time > TRY_LASTS:
         return FAILS
     return Ground(facts={"elapsed": case.now - last.time, "kind": "removed"}, proof=(last,))
-
-
-def _is_above(case: Case, server: str) -> bool:
-    entry = case.profile.entry
-    here, there = (entry.priority(case.stay.server), entry.priority(server)) if entry else (None, None)
-    return here is None or there is None or there < here
 
 
 def registers_on(case: Case) -> Ground:
@@ -89,13 +103,9 @@ def _removed_at(binding: Binding) -> float:
 
 def after_a_failed_try(case: Case) -> Ground:
     """F11: the last try failed, and the working server has not served the line since."""
-    stay, served, entry = case.stay, case.line.served, case.profile.entry
-    here = entry.priority(stay.server) if entry else None
-    ranks = {request.transaction: entry.priority(request.server) if entry else None for request in stay.tries}
-    upward = [request for request in stay.tries if here is None or (ranks[request.transaction] or here) < here]
-    if not upward:
+    stay, served, last = case.stay, case.line.served, _last_try(case)
+    if last is None:
         return FAILS
-    last = upward[-1]
     if served is not None and served.server == stay.server and (served.sent or served.time) > last.time:
         return FAILS
     silent = earliest_silence(case.profile.settings)
@@ -164,8 +174,7 @@ def _within(moves: tuple[Answered, ...]) -> bool:
 
 
 def _real_moves(case: Case, moves: tuple[Answered, ...]) -> Ground:
-    """Whether all were moves from one server to one below or above it, by a call or a registration: a subscription may
-    go either way (B1)."""
+    """Whether all were moves from one server to one below or above it."""
     entry = case.profile.entry
     if entry is None:
         return Ground(reason=Reason.ENTRY_UNKNOWN)
@@ -174,8 +183,6 @@ def _real_moves(case: Case, moves: tuple[Answered, ...]) -> Ground:
         return FAILS
     if any(one == other for one, other in pairwise(ranks)) or entry.primary is None:
         return Ground(reason=Reason.LOAD_BALANCED)
-    if any(move.method not in ("INVITE", "REGISTER") for move in moves):
-        return Ground(reason=Reason.READINGS_DIFFER)
     return HOLDS
 
 

@@ -42,8 +42,8 @@ def _may_have_crossed(case: Case, mark: FailedMark) -> bool:
 
 
 def _failed_in(case: Case, mark: FailedMark) -> int:
-    """The worlds in which the server is failed for the line: it was left for a failure (F2-F4), and the mark is the
-    line's, or the phone's and no other line's REGISTER there has ended it."""
+    """The worlds in which the server is failed for the line: it was the working one, left for a failure (F2-F4), and
+    the mark is the line's, or the phone's and no other line's REGISTER there has ended it."""
     silent = earliest_silence(case.profile.settings)
     holds = NEVER
     for item in mark.against:
@@ -51,7 +51,7 @@ def _failed_in(case: Case, mark: FailedMark) -> int:
             holds |= sends_away(item, case)
         elif mark.moved - item.time >= silent:
             holds = ALWAYS
-    if not mark.sure:
+    if mark.unsure:
         holds &= negate(taken(Reading.UNMOVED))
     registering = case.phone.reach(mark.server).registering
     elsewhere = registering is not None and registering.line != case.event.line \
@@ -110,8 +110,10 @@ def _accepted(case: Case, reply: Replied, kind: str) -> Ground:
                   proof=(*mark.against[:2], mark.since, offer))
 
 
-def failover_was_seen(case: Case) -> Ground:
-    """In a hole between two captures the line may have returned."""
+def last_failover(case: Case) -> Ground:
+    """The failover that left the server is the line's last: the next ends the mark. In a hole between two captures the
+    line may have returned; and a move without a failure that was seen may have been for one."""
     mark = case.line.mark(getattr(case.event, "server", ""))
-    hidden = mark is not None and mark.since.time < case.profile.covered_from
-    return Ground(reason=Reason.STARTED_LATER) if hidden else HOLDS
+    if mark is not None and mark.since.time < case.profile.covered_from:
+        return Ground(reason=Reason.STARTED_LATER)
+    return Ground(reason=Reason.READINGS_DIFFER) if mark is not None and mark.again else HOLDS

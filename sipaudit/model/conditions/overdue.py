@@ -14,8 +14,8 @@ from sipaudit.model.events import FailureKind
 from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, taken
 from sipaudit.model.settings import Mode, Regime
-from sipaudit.model.state import LONG_AGO, Call
-from sipaudit.model.timers import NO_EXPIRY
+from sipaudit.model.state import LONG_AGO, Call, evidence
+from sipaudit.model.timers import NO_EXPIRY, earliest_silence
 from sipaudit.model.values import Assumption, Reason
 
 TRY_LASTS = 32.0      # seconds that a try may take (64*T1)
@@ -111,9 +111,18 @@ def _untouched_since(case: Case, since: float) -> Ground:
         return Ground(reason=Reason.RETRY_AFTER)
     here = entry.priority(case.stay.server)
     between = (server.key for server in entry.servers if here is not None and server.priority < here)
-    if any(case.phone.reach(key).touched >= since for key in between):
+    if any(case.phone.reach(key).touched >= since for key in between) or _failed_again(case, primary):
         return Ground(reason=Reason.READINGS_DIFFER)
     return HOLDS
+
+
+def _failed_again(case: Case, primary: str) -> bool:
+    """Whether the primary was asked since the move, by whatever line and for whatever reason, and failed: the timer may
+    have started again with that, as it does after a failed try."""
+    first, silent = case.stay.first, earliest_silence(case.profile.settings)
+    return first is not None and any(
+        item.time > first.time for item in evidence(case.phone.reach(primary), case.now, silent)
+    )
 
 
 def renews_only_here(case: Case) -> Ground:

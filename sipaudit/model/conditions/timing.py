@@ -17,13 +17,15 @@ from sipaudit.model.state import Binding, Evidence
 from sipaudit.model.timers import NO_EXPIRY, renewal
 from sipaudit.model.values import Assumption, Reason
 
+TRY_LASTS = 32.0    # seconds that a registration may take (64*T1)
+
 
 def timer_known(case: Case) -> Ground:
     """The failover to the working server was seen, so T0 is known."""
     stay = case.stay
     if stay.first is None or stay.first.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
-    if not any(_drives_away(item) and _began(item) >= (stay.origin_since or 0.0) for item in stay.failed):
+    if not any(_drives_away(case, item) and _began(item) >= (stay.origin_since or 0.0) for item in stay.failed):
         return Ground(reason=Reason.READINGS_DIFFER)  # no failover: what else would start the timer is not said
     if clock_was_set(case, stay.first, ahead=False):
         return Ground(reason=Reason.LOSS_NEARBY)
@@ -32,9 +34,13 @@ def timer_known(case: Case) -> Ground:
     return Ground(facts={"elapsed": elapsed, "working": stay.server}, proof=proof)
 
 
-def _drives_away(item: Evidence) -> bool:
-    """Whether a failover surely follows: not from an answer inside a dialog, nor from a 200 that may register (F6)."""
-    return not isinstance(item, Answered) or not (item.in_dialog or grants_nothing(item))
+def _drives_away(case: Case, item: Evidence) -> bool:
+    """Whether a failover surely follows: not from an answer inside a dialog, nor from a 200 that may register (F6), nor
+    from a 503 that is declared to be no failure (F3)."""
+    if not isinstance(item, Answered):
+        return True
+    stays = item.status == 503 and case.profile.settings.number("failoverOn503Response") == 0
+    return not (item.in_dialog or grants_nothing(item) or stays)
 
 
 def _began(item: Evidence) -> float:
@@ -127,27 +133,35 @@ def before_renewal(case: Case) -> Ground:
 def _was_due(case: Case, binding: Binding, arrived: float) -> bool:
     """Whether a renewal has fallen due since the move: from then on the primary is first, wherever that REGISTER went
     (R0, R1: it may have gone to either server)."""
-    if case.regime in (Regime.R0, Regime.R1) and _registered_since(case, arrived):
+    if case.regime in (Regime.R0, Regime.R1) and (_renewed_by_the_move(case) or any(
+        one.since is not None and one.since.time > arrived for one in case.line.bindings
+    )):
         return True
     granted, since = binding.granted, binding.since
-    if granted is None or since is None or granted is since:
+    if granted is None or since is None or granted is since or granted.time <= arrived:
         return False
-    first = since.time + _first_renewal(case, NO_EXPIRY if since.granted is None else since.granted)
+    if grants_nothing(since):
+        return True  # it may have been no registration at all (F6)
+    said = since.asked if since.granted is None else since.granted
+    first = since.time + _first_renewal(case, NO_EXPIRY if said is None else said)
     return (granted.time if granted.sent is None else granted.sent) >= first - case.profile.tolerances.timer
+
+
+def _renewed_by_the_move(case: Case) -> bool:
+    """Whether the REGISTER that ended the move may have been a renewal that was due: another packet had begun the move,
+    or the line was registered there already."""
+    stay, there = case.stay, case.line.binding(case.stay.server)
+    first, arrived = stay.first, stay.arrived
+    if first is None or arrived.method != "REGISTER":
+        return False
+    renewed = there is not None and there.granted is arrived and there.refreshes > 0
+    later = arrived.sent is not None and arrived.sent > first.time + TRY_LASTS
+    return renewed or later or first.method != "REGISTER"
 
 
 def _first_renewal(case: Case, expires: float) -> float:
     """Seconds from a 200 to the earliest renewal that any firmware knows."""
     return min(renewal(expires, case.profile.settings.number("expires.overlap")), expires / 2)
-def _registered_since(case: Case, moved: float) -> bool:
-    """Whether the line has registered since the move, at either server (B3: in R0 and R1 a renewal may go to both); or
-    with the REGISTER that ended the move, because another packet began it or it renewed what the line had there."""
-    stay, grants = case.stay, (binding.granted for binding in case.line.bindings)
-    there = case.line.binding(stay.server)
-    renewed = there is not None and there.granted is stay.arrived and there.refreshes > 0
-    if renewed or (stay.first is not None and stay.first.method != "REGISTER" and stay.arrived.method == "REGISTER"):
-        return True
-    return any(granted is not None and granted.time > moved for granted in grants)
 
 
 def renewals(case: Case, binding: Binding) -> tuple[float, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sipaudit.model.absorb import NOTHING_NEW
+from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.events import Answered, ModelEvent
 from sipaudit.model.profile import Vendor, version
@@ -106,15 +108,37 @@ def no_boot_unserved(case: Case) -> Ground:
 def still_working(case: Case) -> Ground:
     """Read literally, a 2xx inside a dialog, too, makes another server the working one (not in R2, F9); in R0 a busy
     or a not found may."""
-    return works_below(case, case.request.server)
+    return _not_moved_to(case, case.request.server)
+
+
+def _not_moved_to(case: Case, server: str | None) -> Ground:
+    answer = case.stay.aside
+    if answer is None or answer.server != server or _moves_nothing(case, answer):
+        return HOLDS
+    return Ground(negate(taken(Reading.LITERAL)))
 
 
 def works_below(case: Case, higher: str | None) -> Ground:
-    """Whether the line works where its stay is, and not at that higher server."""
-    answer = case.stay.aside
-    if answer is None or answer.server != higher or _moves_nothing(case, answer):
-        return HOLDS
-    return Ground(negate(taken(Reading.LITERAL)))
+    """Whether the line works where its stay is, and not at that higher server: it does in R1-R3 only where it is
+    registered, and a 200 may have registered nothing (F6)."""
+    here = case.line.binding(case.stay.server)
+    if case.regime is not Regime.R0 and (
+        grants_nothing(case.stay.arrived) or here is None or here.granted is None or grants_nothing(here.granted)
+    ):
+        return Ground(reason=Reason.READINGS_DIFFER)
+    return Ground(reason=Reason.READINGS_DIFFER) if _keeps_binding(case, higher) else _not_moved_to(case, higher)
+
+
+def not_back_yet(case: Case) -> Ground:
+    """`works_below` the server that is tried."""
+    return works_below(case, case.request.server)
+
+
+def _keeps_binding(case: Case, server: str | None) -> bool:
+    """Whether the line holds a binding at another server that no failover has invalidated: a REGISTER there is a mere
+    refresh (F7)."""
+    held = None if server is None or case.regime not in (Regime.R2, Regime.R3) else case.line.binding(server)
+    return held is not None and held.left is None and held.until > case.now
 
 
 def _moves_nothing(case: Case, answer: Answered) -> bool:
@@ -122,6 +146,8 @@ def _moves_nothing(case: Case, answer: Answered) -> bool:
     the registration the 200 to an older REGISTER does not restore it (F8)."""
     if answer.in_dialog:
         return case.regime is Regime.R2
+    if answer.method in NOTHING_NEW:
+        return case.regime in (Regime.R2, Regime.R3)  # only a REGISTER brings the line back (B6)
     older = answer.sent is not None and answer.sent <= case.stay.arrived.time
     return older and answer.method == "REGISTER" and case.regime in (Regime.R2, Regime.R3)
 
