@@ -294,8 +294,8 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
 
 def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: Answered, track: Track) -> bool:
     """Whether a REGISTER may have renewed what the line had at that server (F7), although the working server has
-    failed: in R0 and R1 a live binding, when its time has come, else only if what stands against the working server is of
-    other lines, or from before the stay."""
+    failed: in R0 and R1 a live binding, when its time has come, else only if what stands against the working server is
+    of other lines, or from before the stay."""
     binding = line.binding(answer.server)
     if answer.method != "REGISTER" or binding is None or binding.granted is None:
         return False
