@@ -11,7 +11,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.absorb_marks import challenged, mark_answered, mark_sent, mark_set, offered
-from sipaudit.model.absorb_phone import ALIVE, REDIRECTS, success, tells_failure
+from sipaudit.model.absorb_phone import ALIVE, LATE_FROM, REDIRECTS, success, tells_failure
 from sipaudit.model.events import (
     NO_LINE,
     Answered,
@@ -67,7 +67,8 @@ def _line_sent(line: LineState, phone: PhoneState, request: Sent) -> LineState:
             boot = Booted(request.time, request.capture, request.frame, request.phone, request.line, True)
         old = line.binding(request.server) or Binding(request.server)
         bindings = with_binding(bindings, Binding(
-            old.server, request, old.granted, old.since, old.refreshes, old.refused, old.left, None, old.late))
+            old.server, request, old.granted, old.since, old.refreshes, old.refused, old.left, None, old.late,
+            old.removed))
     failed = mark_sent(line.failed, request) if line.failed else ()
     if stays is line.stays and bindings is line.bindings and failed == line.failed:
         return line
@@ -282,22 +283,24 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     if stay is None:
         return Stay(answer.server, answer, took=took, unsure=_may_not_move(answer))
     failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
+    was_there = stay.origin == answer.server and (stay.unsure or stay.took >= LATE_FROM)
+    unsure = was_there or _may_not_move(answer) or _may_only_refresh(line, phone, stay, answer, track)
     # neither driven away nor back from where it was driven: a dial plan may send single calls elsewhere
     explained = bool(failed) or bool(stay.failed)
     moves = (*stay.moves[-MOVES_KEPT + 1:], answer) if explained else ()
-    unsure = _may_not_move(answer) or _may_only_refresh(line, phone, stay, answer, track)
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
                 moves=moves, took=took, unsure=unsure)
 
 
 def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: Answered, track: Track) -> bool:
     """Whether a REGISTER may have renewed what the line had at that server (F7), although the working server has
-    failed: in R1 a live binding, when its time has come, else only if what stands against the working server is of
-    other lines, or from before the stay."""
+    failed: in R0 and R1 a live binding, when its time has come, else only if what stands against the working server is
+    of other lines, or from before the stay."""
     binding = line.binding(answer.server)
     if answer.method != "REGISTER" or binding is None or binding.granted is None:
         return False
-    if track is Track.REGISTERED and binding.until > answer.time and _may_be_due(binding, binding.granted, answer.time):
+    live = track is not Track.REGAINED and binding.until > answer.time
+    if live and _may_be_due(binding, binding.granted, answer.time):
         return True
     against = _against(phone.reach(stay.server), answer.time, SLOW)
     own = any(item.line in (answer.line, NO_LINE) and item.time > stay.arrived.time for item in against)
@@ -400,8 +403,8 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
                            binding.refused, binding.left, None, binding.late)
         return replace(binding, register=register, refused=answer)
     if answer.asked == 0 or (answer.granted == 0 and answer.own is not False):
-        removed = answer if answer.asked == 0 else None
-        return Binding(binding.server, register, left=binding.left, removed=removed)
+        held = answer.asked == 0 or binding.granted is not None or binding.removed is not None
+        return Binding(binding.server, register, left=binding.left, removed=answer if held else None)
     # sent before the server was left, the 200 restores nothing (F8)
     stale = binding.left is not None and answer.sent is not None and answer.sent <= binding.left
     left = binding.left if stale else None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import LATE_FROM, success
-from sipaudit.model.events import NO_LINE, Answered, Received, Sent
+from sipaudit.model.events import NO_LINE, Answered, Failed, Received, Sent
 from sipaudit.model.state import FailedMark, LineState, PhoneState, Stay
 
 CHALLENGES_KEPT = 4
 OFFERS_KEPT = 8
+MOVERS = frozenset({"REGISTER", "INVITE", "SUBSCRIBE", "REFER"})   # by which a phone notices that a server has failed
 AGAIN = frozenset({401, 407, 422, 423})   # the phone asks again: the try is not over
 Marks = tuple[FailedMark, ...]
 
@@ -20,17 +21,19 @@ def mark_set(marks: Marks, before: Stay | None, after: Stay | None, phone: Phone
     if before is None or after is None or before.server == after.server:
         return marks
     if after.failed:
-        sure = _fails_over(before, after, phone)
-        return (FailedMark(before.server, after.arrived, after.failed, _turned(after), sure=sure),)
-    return tuple(replace(mark, again=True, sure=mark.sure and not before.driven) for mark in marks
-                 if mark.server != after.server)
+        unsure = not _fails_over(before, after, phone)
+        return (FailedMark(before.server, after.arrived, after.failed, _turned(after), unsure),)
+    return tuple(replace(mark, again=True, unsure=mark.unsure or before.driven)
+                 for mark in marks if mark.server != after.server)
 
 
 def _fails_over(before: Stay, after: Stay, phone: PhoneState) -> bool:
-    """Whether the line surely worked at the server it leaves, and what stands against that is its own: what its phone
-    learned on other lines it need not share, and what was answered late it need not have given up."""
+    """Whether the line surely worked at the server it leaves, and what stands against that is its own and of the stay:
+    what its phone learned on other lines it need not share, what was answered late it need not have given up, and
+    what becomes of messages and keepalives moves no line."""
     late = {request.transaction for request, _ in phone.reach(before.server).late}
-    own = any(item.line in (after.arrived.line, NO_LINE) and getattr(item, "transaction", None) not in late
+    own = any(item.line in (after.arrived.line, NO_LINE) and item.time >= before.arrived.time
+              and (isinstance(item, Failed) or (item.method in MOVERS and item.transaction not in late))
               for item in after.failed)
     return own and not before.unsure and before.took < LATE_FROM
 

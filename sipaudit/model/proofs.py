@@ -18,6 +18,7 @@ SKEW = 1.0               # seconds by which the clocks of two captures may diffe
 AGAIN = frozenset({401, 407, 422, 423})
 WORKS_WITHIN = 64.0      # seconds in which a failover ends: what is on its way runs out, and the next server answers
 LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
+LOGS_IN = 20.0           # seconds in which no user has logged in again
 DROPPED = 1.0            # seconds after a log-out in which a request may still be retransmitted
 GOES_ON = 96.0           # seconds in which a try goes on, or a line that was not logged out
 LOGS_IN = 20.0           # seconds in which no user has logged in again

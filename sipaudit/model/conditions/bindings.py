@@ -29,12 +29,12 @@ def no_binding_there(case: Case) -> Ground:
     binding = case.line.binding(case.request.server)
     if binding is None:
         return _unseen_binding(case)
-    if binding.granted is not None:
-        if binding.until > case.now:
-            # of an earlier stay: right in R1 (F7), told by no source in R2 and R3
-            return FAILS if case.regime is Regime.R1 else Ground(reason=Reason.READINGS_DIFFER)
-        if case.regime is Regime.R1 and higher_server(case) is HOLDS:
-            return FAILS  # F7: failback without REGISTER is right after the binding lapsed, too
+    if binding.granted is not None and binding.until > case.now:
+        # of an earlier stay: right in R1 (F7), told by no source in R2 and R3
+        return FAILS if case.regime is Regime.R1 else Ground(reason=Reason.READINGS_DIFFER)
+    held = binding.granted is not None or binding.removed is not None
+    if held and case.regime is Regime.R1 and higher_server(case) is HOLDS:
+        return FAILS  # F7: failback without REGISTER is right after the binding lapsed, too
     if binding.register is not None:
         return _pending_binding(case, binding, binding.register)
     return _unseen_binding(case) if binding.granted is None else _lapsed_binding(case, binding.granted)

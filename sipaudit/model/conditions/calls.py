@@ -98,7 +98,7 @@ def _removed_at(binding: Binding) -> float:
     """When the phone last asked a server to end a binding, or was told that it is ended."""
     if binding.register is not None and binding.register.expires == 0:
         return binding.register.time
-    return LONG_AGO if binding.removed is None else binding.removed.time
+    return binding.removed.time if binding.removed is not None and binding.removed.asked == 0 else LONG_AGO
 
 
 def after_a_failed_try(case: Case) -> Ground:

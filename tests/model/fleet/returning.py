@@ -114,6 +114,8 @@ class Returning(Moving):
                     return target
             else:
                 return target
+        if self.habits.regime == "R1" and self.habits.registers and not self.live(self.working):
+            yield from self.register(self.working)
         return self.working
 
     def _try_failed(self) -> None:
