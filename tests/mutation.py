@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from queue import Queue
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = Path("sipaudit") / "model"
 FOLDER = ROOT / "tests" / "model" / "scenarios"
+LATELY = 40        # scenarios
 PATIENCE = 120.0   # seconds: a mutant that runs longer is dead
 OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -101,30 +102,37 @@ def _drops(tree: ast.Module) -> Iterator[Change]:
 
 # -- on trial --------------------------------------------------------------------------------------------------------
 
-def judge() -> int:
-    """In a process of its own, with the mutant in place: 0 when every scenario comes out as it says."""
+def judge(first: Sequence[str]) -> str | None:
+    """In a process of its own, with the mutant in place: what notices it, `first` asked first."""
     from sipaudit.model.scenario import parse
     from sipaudit.rulebook.checking import check
     from sipaudit.rulebook.pack import load_pack
     from sipaudit.rulebook.trial import judge_scenario
 
     rules = load_pack().rules
-    for path in sorted(FOLDER.glob("*.scenario")):
-        scenario = parse(path.read_text())
+    for name in dict.fromkeys([*first, *sorted(path.name for path in FOLDER.glob("*.scenario"))]):
+        scenario = parse((FOLDER / name).read_text())
         if judge_scenario(scenario, rules)[0] != list(scenario.expected):
-            return 1
-    return int(any(file.failures for file in check([str(ROOT / "rules")])))
+            return name
+    return next((file.file for file in check([str(ROOT / "rules")]) if file.failures), None)
 
 
-def dies(mutant: Mutant, overlay: Path) -> bool:
-    """Whether anything notices the mutant; `overlay` holds a copy of the package."""
+def dies(mutant: Mutant, overlay: Path, killers: list[str]) -> bool:
+    """Whether anything notices the mutant; `overlay` holds a copy of the package.
+
+    `killers` are the scenarios that noticed a mutant lately, the last one first: mutants of one function mostly die by
+    the same ones.
+    """
     target = overlay / mutant.file
     whole = target.read_text()
     target.write_text(mutant.source)
     try:
-        done = subprocess.run([sys.executable, "-m", "tests.mutation", "--judge"], cwd=ROOT, timeout=PATIENCE,
+        done = subprocess.run([sys.executable, "-m", "tests.mutation", "--judge", *killers[:LATELY]], cwd=ROOT,
                               env={**os.environ, "PYTHONPATH": f"{overlay}{os.pathsep}{ROOT}", "PYTHONSAFEPATH": "1"},
-                              capture_output=True, check=False)
+                              capture_output=True, check=False, text=True, timeout=PATIENCE)
+        killer = done.stdout.strip()
+        if killer.endswith(".scenario"):
+            killers[:] = [killer, *(one for one in killers if one != killer)]
         return done.returncode != 0
     except subprocess.TimeoutExpired:
         return True
@@ -132,9 +140,10 @@ def dies(mutant: Mutant, overlay: Path) -> bool:
         target.write_text(whole)
 
 
-def campaign(chosen: list[Mutant], jobs: int) -> list[Mutant]:
-    """The mutants that survive."""
+def campaign(chosen: list[Mutant], jobs: int) -> Iterator[Mutant]:
+    """The mutants that survive, as they are found."""
     overlays: Queue[Path] = Queue()
+    killers: list[str] = []
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         for number in range(jobs):
             overlay = Path(folder) / str(number)
@@ -145,25 +154,28 @@ def campaign(chosen: list[Mutant], jobs: int) -> list[Mutant]:
         def tried(mutant: Mutant) -> Mutant | None:
             overlay = overlays.get()
             try:
-                return None if dies(mutant, overlay) else mutant
+                return None if dies(mutant, overlay, killers) else mutant
             finally:
                 overlays.put(overlay)
 
-        return [one for one in pool.map(tried, chosen) if one is not None]
+        yield from (one for one in pool.map(tried, chosen) if one is not None)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="a part of a file's name")
-    parser.add_argument("--judge", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--judge", nargs="*", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    if chosen.judge:
-        return judge()
+    if chosen.judge is not None:
+        killer = judge(chosen.judge)
+        print(killer or "")
+        return int(killer is not None)
     wanted = [mutant for mutant in mutants() if chosen.only in str(mutant.file)]
-    survivors = campaign(wanted, chosen.jobs)
-    for mutant in survivors:
-        print(f"{mutant.file}:{mutant.line}: {mutant.kind}: {mutant.what}")
+    survivors = []
+    for mutant in campaign(wanted, chosen.jobs):
+        survivors.append(mutant)
+        print(f"{mutant.file}:{mutant.line}: {mutant.kind}: {mutant.what}", flush=True)
     for kind in ("comparison", "window", "condition"):
         total, alive = (sum(one.kind == kind for one in some) for some in (wanted, survivors))
         print(f"{kind}: {total - alive} of {total} die")
