@@ -57,7 +57,7 @@ class Transcript:
                 return f"! {self.name(event.server)} {event.kind}"
             case Contacted():
                 return f"~ {self.name(event.server)} {event.kind}"
-            case _:
+            case Booted() | Lost() | CallChanged() | EntryChanged():
                 return f"* {self._note(event)}"
 
     def _follows(self, event: Sent) -> str:
@@ -83,7 +83,7 @@ class Transcript:
         call = _call(event) if event.sent is None else ""  # else its request says so
         return f"< {self.name(event.server)} {event.status} {event.method}{self._tag(event)}{expires}{own}{retry}{call}"
 
-    def _note(self, event: ModelEvent) -> str:
+    def _note(self, event: Booted | Lost | CallChanged | EntryChanged) -> str:
         match event:
             case Booted():
                 return "boot" if event.possible else "boot seen"
@@ -96,7 +96,6 @@ class Transcript:
                 until = event.until - self.origin
                 changed = _flag(event.reordered, "reordered")
                 return f"dns ttl={event.ttl_low:g}..{event.ttl_high:g} until={until:.3f}{changed}"
-        raise TypeError(f"no line is written for {type(event).__name__}")
 
     def _open(self, event: Sent | Received) -> None:
         """Count a new transaction as the reader will; the oldest are forgotten."""
