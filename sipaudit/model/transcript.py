@@ -57,7 +57,7 @@ class Transcript:
                 return f"! {self.name(event.server)} {event.kind}"
             case Contacted():
                 return f"~ {self.name(event.server)} {event.kind}"
-            case Booted() | Lost() | CallChanged() | EntryChanged():
+            case _:
                 return f"* {self._note(event)}"
 
     def _follows(self, event: Sent) -> str:
@@ -92,7 +92,7 @@ class Transcript:
                 return f"lost {event.why}{since}"
             case CallChanged():
                 return f"call {self.name(event.server)} {event.state} #{event.call}"
-            case EntryChanged():
+            case _:
                 until = event.until - self.origin
                 changed = _flag(event.reordered, "reordered")
                 return f"dns ttl={event.ttl_low:g}..{event.ttl_high:g} until={until:.3f}{changed}"

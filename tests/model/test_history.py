@@ -36,5 +36,6 @@ def test_a_line_that_moves_without_end_fills_no_memory(monkeypatch: pytest.Monke
         state = step.after
     assert [subject.server(move.target) for move in seen.moves] == ["S", "P", "S"]
     assert len(seen.tries) == len(seen.ended) == KEPT
-    assert state.stays[0] is not None
-    assert subject.server(state.stays[0].server) == "P"
+    here = state.stays[subject.track]
+    assert here is not None
+    assert subject.server(here.server) == "P"

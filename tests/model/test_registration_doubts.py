@@ -86,3 +86,16 @@ def test_a_move_to_a_server_of_no_list_is_no_failover(story: str) -> None:
 def test_what_rests_on_a_missing_packet_needs_a_capture_that_has_nearly_all(story: str) -> None:
     said = judged(story, lambda profile: replace(profile, lossy=True))
     assert said == {f"? {STORIES[story]} loss-nearby"}
+
+
+def test_where_packets_are_missing_the_registration_before_a_return_may_be_one_of_them() -> None:
+    assert judged("noreg-r2", lossy) == {"? failback-without-registration loss-nearby"}
+
+
+def test_what_the_server_refused_itself_is_not_missing() -> None:
+    assert judged("noreg-refused", lossy) == judged("noreg-refused")
+    assert "failback-without-registration P certain" in judged("noreg-refused")
+
+
+def lossy(profile: Profile) -> Profile:
+    return replace(profile, lossy=True)
