@@ -3,34 +3,48 @@
 Every comparison of the conditions and of the proofs is turned into its opposite, every window (a number of seconds, or
 of times) is halved and made half as long again, and every condition of every row of both tables is dropped.  A mutant
 dies when one of the scenarios, or a case of a rule, comes out otherwise.  Run by hand (docs/testing.md holds the last
-table): it takes some minutes on two processors.
+table): it takes some minutes.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import copy
+import importlib
+import io
 import os
-import shutil
-import subprocess
+import signal
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
+from random import Random
+from types import FunctionType
+
+import pytest
+
+from sipaudit.model import expectations
+from sipaudit.model.scenario import Scenario, parse
+from sipaudit.rulebook.checking import check
+from sipaudit.rulebook.pack import load_pack
+from sipaudit.rulebook.rules import Rule
+from sipaudit.rulebook.trial import judge_scenario
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = Path("sipaudit") / "model"
 FOLDER = ROOT / "tests" / "model" / "scenarios"
-PATIENCE = 120.0   # seconds: a mutant that runs longer is dead
+DOUBTS = sorted((ROOT / "tests" / "model").glob("test_*doubts.py"))
+LATELY = 40        # scenarios
+PATIENCE = 120     # seconds: a mutant that runs longer is dead
 OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
 }
 FACTORS = (0.5, 1.5)
+ALIVE = "alive"
 
 
 @dataclass(frozen=True)
@@ -42,6 +56,7 @@ class Mutant:
     kind: str
     what: str
     source: str
+    function: str   # its name; empty where the change concerns more than one
 
 
 def mutants() -> Iterator[Mutant]:
@@ -65,7 +80,9 @@ def _changed(path: Path, tree: ast.Module, changes: Iterator[Change]) -> Iterato
         setattr(node, field, value)
         source = ast.unparse(ast.fix_missing_locations(copy.deepcopy(tree)))
         setattr(node, field, before)
-        yield Mutant(path.relative_to(ROOT), line, kind, what, source)
+        function = next((one.name for one in tree.body if isinstance(one, ast.FunctionDef)
+                         and one.lineno <= line <= (one.end_lineno or 0)), "")
+        yield Mutant(path.relative_to(ROOT), line, kind, what, source, function)
 
 
 def _flips(tree: ast.Module) -> Iterator[Change]:
@@ -101,69 +118,112 @@ def _drops(tree: ast.Module) -> Iterator[Change]:
 
 # -- on trial --------------------------------------------------------------------------------------------------------
 
-def judge() -> int:
-    """In a process of its own, with the mutant in place: 0 when every scenario comes out as it says."""
-    from sipaudit.model.scenario import parse
-    from sipaudit.rulebook.checking import check
-    from sipaudit.rulebook.pack import load_pack
-    from sipaudit.rulebook.trial import judge_scenario
+class Court:
+    """All scenarios and the rules that judge them, read once; `calls` are the functions that each comes to."""
 
-    rules = load_pack().rules
-    for path in sorted(FOLDER.glob("*.scenario")):
-        scenario = parse(path.read_text())
-        if judge_scenario(scenario, rules)[0] != list(scenario.expected):
-            return 1
-    return int(any(file.failures for file in check([str(ROOT / "rules")])))
+    def __init__(self) -> None:
+        self.rules: tuple[Rule, ...] = tuple(load_pack().rules)
+        paths = sorted(FOLDER.glob("*.scenario"))
+        Random(0).shuffle(paths)   # neighbours tell the same story: the next one tells another
+        self.scenarios: dict[str, Scenario] = {path.name: parse(path.read_text()) for path in paths}
+        self.calls = {name: self._calls_of(name) for name in self.scenarios}
+        if not all(map(self.comes_out, self.scenarios)) or self.otherwise() is not None:
+            raise SystemExit("something comes out otherwise than it says even without a mutant")
+
+    def _calls_of(self, name: str) -> set[tuple[str, str]]:
+        calls: set[tuple[str, str]] = set()
+        sys.setprofile(lambda frame, event, _: calls.add((frame.f_code.co_filename, frame.f_code.co_name)))
+        try:
+            self.comes_out(name)
+        finally:
+            sys.setprofile(None)
+        return calls
+
+    def comes_out(self, name: str) -> bool:
+        """Whether the scenario is judged as it says."""
+        scenario = self.scenarios[name]
+        return judge_scenario(scenario, self.rules)[0] == list(scenario.expected)
+
+    def otherwise(self) -> str | None:
+        """What beside the scenarios comes out otherwise than it says: cases of the rules, and what a scenario cannot
+        say of its line's profile, which stories in Python do."""
+        failed = next((file.file for file in check([str(ROOT / "rules")]) if file.failures), None)
+        return failed or _in_doubt()
+
+    def notices(self, mutant: Mutant, first: Sequence[str]) -> str | None:
+        """What notices the mutant, `first` asked first; None when nothing does."""
+        place = str(ROOT / mutant.file), mutant.function
+        able = [name for name in dict.fromkeys([*first, *self.scenarios])
+                if not mutant.function or place in self.calls[name]]
+        return next((name for name in able if not self.comes_out(name)), None) or self.otherwise()
 
 
-def dies(mutant: Mutant, overlay: Path) -> bool:
-    """Whether anything notices the mutant; `overlay` holds a copy of the package."""
-    target = overlay / mutant.file
-    whole = target.read_text()
-    target.write_text(mutant.source)
-    try:
-        done = subprocess.run([sys.executable, "-m", "tests.mutation", "--judge"], cwd=ROOT, timeout=PATIENCE,
-                              env={**os.environ, "PYTHONPATH": f"{overlay}{os.pathsep}{ROOT}", "PYTHONSAFEPATH": "1"},
-                              capture_output=True, check=False)
-        return done.returncode != 0
-    except subprocess.TimeoutExpired:
-        return True
-    finally:
-        target.write_text(whole)
+def _in_doubt() -> str | None:
+    quiet = ["-qx", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        return "doubts" if pytest.main([*quiet, *(str(path) for path in DOUBTS)]) else None
 
 
-def campaign(chosen: list[Mutant], jobs: int) -> list[Mutant]:
-    """The mutants that survive."""
-    overlays: Queue[Path] = Queue()
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
-        for number in range(jobs):
-            overlay = Path(folder) / str(number)
-            shutil.copytree(ROOT / "sipaudit", overlay / "sipaudit", ignore=shutil.ignore_patterns("__pycache__"))
-            (overlay / "rules").symlink_to(ROOT / "rules")
-            overlays.put(overlay)
+def put_in_place(mutant: Mutant) -> None:
+    """Make the mutant's functions and numbers those of the running program, wherever they have been imported."""
+    name = ".".join(mutant.file.with_suffix("").parts)
+    module = importlib.import_module(name)
+    tree = ast.parse(mutant.source)
+    tree.body = [node for node in tree.body if not isinstance(node, ast.ClassDef)]   # the types stay what they are
+    before, after = dict(vars(module)), dict(vars(module))
+    exec(compile(tree, str(mutant.file), "exec"), after)
+    for key, old in before.items():
+        new = after[key]
+        if isinstance(old, FunctionType) and old.__module__ == name and isinstance(new, FunctionType):
+            old.__code__ = new.__code__
+        elif isinstance(old, int | float) and new != old:
+            for other in [one for one in sys.modules.values() if vars(one).get(key) is old]:
+                setattr(other, key, new)
+    if module is expectations:
+        expectations.BY_TRIGGER.update(after["BY_TRIGGER"])
 
-        def tried(mutant: Mutant) -> Mutant | None:
-            overlay = overlays.get()
-            try:
-                return None if dies(mutant, overlay) else mutant
-            finally:
-                overlays.put(overlay)
 
-        return [one for one in pool.map(tried, chosen) if one is not None]
+def dies(mutant: Mutant, court: Court, killers: list[str]) -> bool:
+    """Whether anything notices the mutant, in a process of its own.
+
+    `killers` are the scenarios that noticed a mutant lately, the last one first: mutants of one function mostly die by
+    the same ones.
+    """
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):   # a mutant that breaks down is dead
+            signal.alarm(PATIENCE)
+            put_in_place(mutant)
+            os.write(writes, (court.notices(mutant, killers[:LATELY]) or ALIVE).encode())
+        os._exit(0)
+    os.close(writes)
+    with os.fdopen(reads) as pipe:
+        killer = pipe.read()
+    os.waitpid(child, 0)
+    if killer in court.scenarios:
+        killers[:] = [killer, *(one for one in killers if one != killer)]
+    return killer != ALIVE
+
+
+def campaign(chosen: list[Mutant], jobs: int) -> Iterator[Mutant]:
+    """The mutants that survive, as they are found."""
+    court, killers = Court(), list[str]()
+    with ThreadPoolExecutor(jobs) as pool:
+        died = pool.map(lambda mutant: dies(mutant, court, killers), chosen)
+        yield from (mutant for mutant, dead in zip(chosen, died, strict=True) if not dead)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="a part of a file's name")
-    parser.add_argument("--judge", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    if chosen.judge:
-        return judge()
     wanted = [mutant for mutant in mutants() if chosen.only in str(mutant.file)]
-    survivors = campaign(wanted, chosen.jobs)
-    for mutant in survivors:
-        print(f"{mutant.file}:{mutant.line}: {mutant.kind}: {mutant.what}")
+    survivors = []
+    for mutant in campaign(wanted, chosen.jobs):
+        survivors.append(mutant)
+        print(f"{mutant.file}:{mutant.line}: {mutant.kind}: {mutant.what}", flush=True)
     for kind in ("comparison", "window", "condition"):
         total, alive = (sum(one.kind == kind for one in some) for some in (wanted, survivors))
         print(f"{kind}: {total - alive} of {total} die")

@@ -83,7 +83,7 @@ class Transcript:
         call = _call(event) if event.sent is None else ""  # else its request says so
         return f"< {self.name(event.server)} {event.status} {event.method}{self._tag(event)}{expires}{own}{retry}{call}"
 
-    def _note(self, event: ModelEvent) -> str:
+    def _note(self, event: Booted | Lost | CallChanged | EntryChanged) -> str:
         match event:
             case Booted():
                 return "boot" if event.possible else "boot seen"
@@ -92,11 +92,10 @@ class Transcript:
                 return f"lost {event.why}{since}"
             case CallChanged():
                 return f"call {self.name(event.server)} {event.state} #{event.call}"
-            case EntryChanged():
+            case _:
                 until = event.until - self.origin
                 changed = _flag(event.reordered, "reordered")
                 return f"dns ttl={event.ttl_low:g}..{event.ttl_high:g} until={until:.3f}{changed}"
-        raise TypeError(f"no line is written for {type(event).__name__}")
 
     def _open(self, event: Sent | Received) -> None:
         """Count a new transaction as the reader will; the oldest are forgotten."""

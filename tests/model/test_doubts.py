@@ -102,3 +102,10 @@ def test_a_clock_that_was_set_ahead_makes_nothing_overdue(story: str) -> None:
 def test_a_phone_that_nobody_vouches_for_is_likely_at_fault(story: str) -> None:
     said = judged(story, lambda profile: replace(profile, vouched=False))
     assert all(line.split()[2:] == ["likely", "firmware-obeys"] for line in said)
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_phone_that_shows_servers_outside_its_list_is_likely_at_fault(story: str) -> None:
+    said = judged(story, lambda profile: replace(profile, list_in_doubt=True))
+    assert said
+    assert all(line.split()[2:] == ["likely", "list-as-resolved"] for line in said)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from sipaudit.model.events import Answered
 from sipaudit.model.profile import Profile, Vendor
 from sipaudit.model.scenario import Scenario, parse
 from sipaudit.model.settings import EntryServer, ServerEntry
@@ -93,7 +94,28 @@ def test_how_long_another_makers_phone_waits_is_not_known() -> None:
 
 
 def test_a_server_of_another_list_is_no_failover() -> None:
-    assert story(BY_ANYONE[0], entry((P[:-5], 1), (T[:-5], 2))) == []
+    elsewhere = entry((P[:-5], 1), (T[:-5], 2))
+    assert story(BY_ANYONE[0], elsewhere) == []
+    assert story("credentials-to-wrong-server", elsewhere) == []
+    assert story("flapping", elsewhere) == []
+
+
+def test_a_clock_that_was_set_back_makes_no_line_impatient() -> None:
+    """The wait looks shorter than it was."""
+    impatient = "fwf-too-soon-answered-later"
+    assert any("?" not in said for said in story(BY_ANYONE[0], name=impatient))
+    back = story(BY_ANYONE[0], lambda profile: replace(profile, steps=((0, 4, -60.0),)), impatient)
+    assert back == []
+
+
+def test_two_captures_of_which_one_clock_is_behind_prove_no_impatience() -> None:
+    """P's answer was seen by another tap, whose clock may differ by as much as the wait that it shows."""
+    scenario = parse((FOLDER / "fwf-too-soon-answered-later.scenario").read_text())
+    other_tap = tuple(replace(event, capture=1, time=303.9) if isinstance(event, Answered) and event.time > 303
+                      else event for event in scenario.events)
+    lines, findings = judge_scenario(Scenario(scenario.profile, other_tap, (), scenario.names), load_pack().rules)
+    assert not findings
+    assert any("? failover-without-failure" in line for line in lines)
 
 
 def test_servers_of_one_priority_share_the_load() -> None:

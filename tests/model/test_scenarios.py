@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from sipaudit.model.events import Sent
 from sipaudit.model.scenario import RULE, ScenarioError, parse
-from sipaudit.model.transcript import Transcript
+from sipaudit.model.transcript import NUMBERS_KEPT, Transcript
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.trial import judge_scenario
 
@@ -38,6 +41,25 @@ def test_scenario_written_out_reads_as_the_same_events(path: Path) -> None:
     assert first == second
 
 
-def test_a_line_that_cannot_be_read_is_named() -> None:
-    with pytest.raises(ScenarioError, match="300 > Q INVITE"):
-        parse("entry: P S\n300 > Q INVITE\n")
+@pytest.mark.parametrize("line", [
+    "300 > Q INVITE",           # a server that the entry does not list
+    "300 >> P INVITE",          # nothing was sent before
+    "300 * reboot",             # no such note
+    "300 ! P silence",          # no such failure
+])
+def test_a_line_that_cannot_be_read_is_named(line: str) -> None:
+    with pytest.raises(ScenarioError, match=re.escape(line)):
+        parse(f"entry: P S\n{line}\n")
+
+
+def test_what_is_written_out_is_bounded() -> None:
+    """The numbers of old transactions are forgotten: an answer that comes that late is written without its request."""
+    scenario = parse("entry: P S\n0 > P OPTIONS\n2 > P OPTIONS\n3 < P 200 OPTIONS #1\n")
+    first, other, answer = scenario.events
+    assert isinstance(other, Sent)
+    transcript = Transcript(scenario.names, 0.0)
+    assert transcript.line(first).endswith("> P OPTIONS")
+    for number in range(2, NUMBERS_KEPT + 3):
+        transcript.line(replace(other, transaction=number))
+    assert len(transcript.numbers) == NUMBERS_KEPT
+    assert transcript.line(answer).endswith("< P 200 OPTIONS #0")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import waited
@@ -79,12 +77,9 @@ def _left_unseen(case: Case) -> bool:
 
 def not_registered_since_left(case: Case) -> Ground:
     """B6, F8: the server was left by a failover, and has answered no REGISTER of the line with 200 since."""
-    server = case.request.server
-    binding, mark = case.line.binding(server), case.line.mark(server)
-    if binding is None and mark is None:
-        return Ground(reason=Reason.STARTED_LATER) if case.stay.first is None else FAILS
+    binding = case.line.binding(case.request.server)
     if binding is None:
-        return replace(_unseen_binding(case), facts={"registered": "invalidated"}, assumptions=())
+        return Ground(reason=Reason.STARTED_LATER) if case.stay.first is None else FAILS
     if binding.left is None:
         started = case.stay.first is None and binding.granted is None
         return Ground(reason=Reason.STARTED_LATER) if started else FAILS
