@@ -36,12 +36,15 @@ REASON_OF = {
 
 
 class Scene(NamedTuple):
-    """What an event is judged by: the states before it, and what is known of the line."""
+    """What an event is judged by: the states before it, what is known of the line, and which regimes and modes that
+    leaves possible."""
 
     line: LineState
     phone: PhoneState
     event: ModelEvent
     profile: Profile
+    regimes: tuple[Regime, ...]
+    modes: tuple[Mode, ...]
 
 
 class Trial(Struct, frozen=True):
@@ -66,7 +69,9 @@ NOT_REACHED = Trial(None, NEVER)
 def judge(line: LineState, phone: PhoneState, event: ModelEvent, trigger: Trigger, profile: Profile
           ) -> tuple[Observation, ...]:
     """What an event means for the expectations that its trigger brings into play."""
-    found = (_observe(rows, Scene(line, phone, event, profile.under(expectation)))
+    regimes = tuple(sorted(possible_regimes(profile.settings)))
+    modes = tuple(sorted(possible_modes(profile.settings)))
+    found = (_observe(rows, Scene(line, phone, event, profile.under(expectation), regimes, modes))
              for expectation, rows in BY_TRIGGER[trigger].items())
     return tuple(observation for observation in found if observation is not None)
 
@@ -107,15 +112,14 @@ def _observe(rows: tuple[Row, ...], scene: Scene) -> Observation | None:
 
 def _observation(trial: Trial, row: Row, scene: Scene, verdict: Verdict, reason: Reason | None,
                  doubts: tuple[Assumption, ...], awaited: Awaited | None = None) -> Observation:
-    facts = {**trial.facts, "regime": _only(possible_regimes(scene.profile.settings)),
-             "mode": _only(possible_modes(scene.profile.settings))}
+    facts = {**trial.facts, "regime": _only(scene.regimes), "mode": _only(scene.modes)}
     at = _deadline(trial, scene, row.timed) if row.timed else None
     return Observation(row.expectation, row.clause, verdict, scene.event, _about(row, trial, scene), reason, facts,
                        doubts, trial.proof, None if awaited is None else row.verdict, awaited, at)
 
 
-def _only(possible: frozenset[Regime] | frozenset[Mode]) -> str | None:
-    return str(next(iter(possible))) if len(possible) == 1 else None
+def _only(possible: tuple[Regime, ...] | tuple[Mode, ...]) -> str | None:
+    return str(possible[0]) if len(possible) == 1 else None
 
 
 def _about(row: Row, trial: Trial, scene: Scene) -> str:
@@ -136,12 +140,11 @@ def _deadline(trial: Trial, scene: Scene, ago: str) -> float | None:
 
 def _trials(rows: tuple[Row, ...], scene: Scene) -> Iterator[Trial]:
     """One trial for each regime and mode that stays possible: of the first row that the event reaches."""
-    settings = scene.profile.settings
-    modes = sorted(possible_modes(settings))
-    for regime in sorted(possible_regimes(settings)):
-        stay = scene.line.stay(regime) or UNSEEN
+    line, phone, event, profile, regimes, modes = scene
+    for regime in regimes:
+        stay = line.stay(regime) or UNSEEN
         for mode in modes:
-            case = Case(*scene, regime, mode, stay)
+            case = Case(line, phone, event, profile, regime, mode, stay)
             tried = (_try(row, case) for row in rows
                      if regime in row.regimes and mode in row.modes and _is_there(row.place, case))
             yield next((trial for trial in tried if trial.row is not None), NOT_REACHED)
