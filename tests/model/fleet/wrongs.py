@@ -49,7 +49,7 @@ WRONGS = (
     Wrong("premature-failback", "comes back before its time", modes=LATER,
           also=("overdue-failback",), found=0.85),
     Wrong("overdue-failback", "never comes back", modes=LATER, found=0.6),
-    Wrong("failback-during-call", "comes back while a call is up", ("R2", "R3"), TIMED),
+    Wrong("failback-during-call", "comes back while a call is up", ("R2", "R3"), TIMED, found=0.9),
     Wrong("failback-without-registration", "calls through the primary before it registered there", ("R2", "R3"),
           also=("overdue-failback", "failback-during-call")),
     Wrong("failback-probe-registration", "probes the primary by a REGISTER", ("R1",), ("newRequests", *TIMED),
