@@ -19,10 +19,8 @@ AGAIN = frozenset({401, 407, 422, 423})
 WORKS_WITHIN = 64.0      # seconds in which a failover ends: what is on its way runs out, and the next server answers
 LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
 LOGS_IN = 20.0           # seconds in which no user has logged in again
-DROPPED = 1.0            # seconds after a log-out in which a request may still be retransmitted
 GOES_ON = 96.0           # seconds in which a try goes on, or a line that was not logged out
 LOGS_IN = 20.0           # seconds in which no user has logged in again
-AT_ONCE = 1.0            # seconds from the beginning of a try in which its phone does what belongs to it
 OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "SUBSCRIBE"})
 WAITING_KEPT = 8         # observations of one line that may wait
 
@@ -176,18 +174,16 @@ def _registers_after(awaited: Awaited, register: Sent) -> Told:
     return replace(awaited, seen=True)
 
 
-def _registers(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
-    """The try goes on: it is retransmitted, or answers its challenge. A REGISTER that begins anew may be a log-in, but
-    for one that was removed with the beginning of the try: that is no user's chance."""
+def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+    """The line goes on: it calls, answers the challenge of its try, or registers before a user could have logged it in
+    again. That the try is sent again shows nothing: a REGISTER cannot be cancelled."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
     if isinstance(event, Sent) and event.method == "INVITE" and not (event.in_dialog or event.emergency):
         return Outcome.CONDEMNED  # who has logged out calls no one
-    if not isinstance(event, Sent | Resent) or event.method != "REGISTER":
+    if not isinstance(event, Sent) or event.method != "REGISTER":
         return None
     elsewhere = event.server != awaited.server
-    if isinstance(event, Resent):
-        return _or_waits(awaited, event.time) if elsewhere and event.time >= awaited.since + DROPPED else None
     if event.expires == 0:
         # the re-send with credentials is no second one; elsewhere, and soon, it is a log-out
         return Outcome.ACQUITTED if elsewhere and event.time <= awaited.since + LOG_OUT else None
@@ -195,13 +191,7 @@ def _registers(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
         return _or_waits(awaited, event.time) if elsewhere else None
     if event.fresh or awaited.seen:
         return None
-    return _or_waits(awaited, event.time) if event.time <= _goes_on_until(one, awaited) else Outcome.ACQUITTED
-
-
-def _goes_on_until(one: Observation, awaited: Awaited) -> float:
-    """Until when a REGISTER that begins anew shows that the line went on."""
-    elapsed = one.facts.get("elapsed")
-    return awaited.since + (LOGS_IN if isinstance(elapsed, float) and elapsed <= AT_ONCE else 0.0)
+    return _or_waits(awaited, event.time) if event.time <= awaited.since + LOGS_IN else Outcome.ACQUITTED
 
 
 def _or_waits(awaited: Awaited, now: float) -> Told:
