@@ -293,11 +293,15 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
 
 
 def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: Answered, track: Track) -> bool:
-    """Whether a REGISTER may have renewed what the line had at that server (F7), although the working server has
-    failed: in R0 and R1 a live binding, when its time has come, else only if what stands against the working server is
-    of other lines, or from before the stay."""
+    """Whether a REGISTER may have renewed what the line had, although the working server has failed: in R0 whatever
+    server granted it (F5); there (F7) in R0 and R1 a live binding, when its time has come, else only if what stands
+    against the working server is of other lines, or from before the stay."""
+    if answer.method != "REGISTER":
+        return False
+    if track is Track.ANSWERED and any(one.granted is not None for one in line.bindings):
+        return True
     binding = line.binding(answer.server)
-    if answer.method != "REGISTER" or binding is None or binding.granted is None:
+    if binding is None or binding.granted is None:
         return False
     live = track is not Track.REGAINED and binding.until > answer.time
     if live and _may_be_due(binding, binding.granted, answer.time):
@@ -345,12 +349,12 @@ def _is_late(line: LineState, phone: PhoneState, stay: Stay, answer: Answered) -
 
 
 def _regains(line: LineState, answer: Answered, track: Track) -> bool:
-    """Whether a REGISTER renews a binding that had run out, or that the phone need not know of, or in R2 and R3 one of
-    an earlier stay: whether the line returns with that, or keeps the binding only (F7), nobody tells."""
+    """Whether a REGISTER renews a binding that had run out, or that the phone need not know of, or in R0, R2 and
+    R3 any: whether the line returns with that, or keeps the binding only (F7), nobody tells."""
     binding = line.binding(answer.server)
     if answer.method != "REGISTER" or answer.asked == 0 or binding is None or binding.granted is None:
         return False
-    return track is Track.REGAINED or binding.late or binding.until <= (answer.sent or answer.time)
+    return track is not Track.REGISTERED or binding.late or binding.until <= (answer.sent or answer.time)
 
 
 def _moves(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> bool:
@@ -406,7 +410,7 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
         held = answer.asked == 0 or binding.granted is not None or binding.removed is not None
         return Binding(binding.server, register, left=binding.left, removed=answer if held else None)
     # sent before the server was left, the 200 restores nothing (F8)
-    stale = binding.left is not None and answer.sent is not None and answer.sent <= binding.left
+    stale = binding.left is not None and answer.sent is not None and answer.sent < binding.left
     left = binding.left if stale else None
     if binding.granted is not None and binding.until > (answer.sent or answer.time) and binding.left is None:
         return Binding(binding.server, register, answer, binding.since, binding.refreshes + 1, None, left)

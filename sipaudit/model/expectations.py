@@ -185,7 +185,7 @@ MUST_NOT = (
     # -- registration
     Row("signal-before-registration", "F6", FORBIDDEN, REQUEST, AWAY, GATED, ANY_MODE,
         reach=(gated_request, registration_required, same_entry, after_a_failure),
-        when=(no_binding_there, no_boot_since, judgeable)),
+        when=(no_binding_there, order_unchanged, no_boot_since, judgeable)),
     Row("valid-expiry", "F6", UNEXPECTED, Trigger.ANSWER, ANYWHERE, ALL, ANY_MODE,
         reach=(granted_nothing,), when=(modelled,)),
     Row("signal-without-binding", "F6", FORBIDDEN, REQUEST, HERE, INVALIDATING, ANY_MODE,

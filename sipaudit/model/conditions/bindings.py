@@ -85,7 +85,7 @@ def not_registered_since_left(case: Case) -> Ground:
         return Ground(reason=Reason.STARTED_LATER) if started else FAILS
     if not case.stay.failed:
         return Ground(reason=Reason.READINGS_DIFFER)  # nothing had failed: was it a failover that left the server?
-    if binding.register is not None and binding.register.time > binding.left and binding.register.expires != 0:
+    if binding.register is not None and binding.register.time >= binding.left and binding.register.expires != 0:
         return _pending_binding(case, binding, binding.register)
     if case.profile.lossy and binding.refused is None:
         return Ground(reason=Reason.LOSS_NEARBY)
