@@ -175,8 +175,7 @@ def _made_good(answer: Answered, request: Sent, until: float) -> bool:
 def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tuple[Sent, float], ...]:
     """What may have run out all the same: the request, if its answer is late; others that one begun later has settled,
     if they should be sent again.  An answer to the same method, begun after that, disproves it."""
-    kept = [(request, answer.time if request.transaction == answer.transaction else until)
-            for request, until in reach.late if not _made_good(answer, request, until)]
+    kept = [(request, until) for request, until in reach.late if not _made_good(answer, request, until)]
     for request in reach.waiting:
         if request.transaction == answer.transaction:
             if _is_late(answer) and request.transaction not in reach.ringing:
