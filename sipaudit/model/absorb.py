@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from sipaudit.model.absorb_marks import challenged, mark_answered, mark_sent, mark_set, offered
 from sipaudit.model.absorb_phone import ALIVE, REDIRECTS, success, tells_failure
 from sipaudit.model.events import (
+    NO_LINE,
     Answered,
     Booted,
     EntryChanged,
@@ -30,6 +31,8 @@ TRIES_KEPT = 6         # failback tries kept for one stay: the first, and the la
 MOVES_KEPT = 4         # moves kept for one line
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)
+OVERLAP_MAX = 120.0    # seconds of expires.overlap, which few sites set beyond its default of 60
+RENEWAL_SLACK = 5.0    # seconds by which a timer may run early
 KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
 NOTHING_NEW = KEEPALIVES | {"CANCEL"}   # whose 2xx does not make a server the working one
 DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
@@ -92,8 +95,13 @@ def _all_touched(line: LineState, phone: PhoneState, packet: Sent) -> Stays:
 
 
 def _opened(stay: Stay | None, packet: Sent) -> Stay | None:
-    """The stay after a dialog-initiating request to its server: the first that is not the one diverted by the move."""
-    if stay is None or stay.opened is not None or packet.follows is not None:
+    """The stay after a dialog-initiating request to its server: the first that is not the one diverted by the move. A
+    call there shows that a REGISTER was no mere refresh."""
+    if stay is None or packet.follows is not None:
+        return stay
+    if stay.unsure and packet.method == "INVITE" and not packet.emergency and not _may_not_move(stay.arrived):
+        stay = replace(stay, unsure=False)
+    if stay.opened is not None:
         return stay
     diverted = any(isinstance(item, Sent) and same_call(item, packet) for item in stay.failed)
     return stay if diverted else replace(stay, opened=packet)
@@ -238,7 +246,8 @@ def _served(stay: Stay, answer: Answered) -> Stay:
         stay = replace(stay, away=None, aside=None, driven=False)
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
     if asked_since and not _may_not_move(answer) and (stay.took or stay.unsure):
-        stay = replace(stay, took=0.0, unsure=False)
+        refreshes = answer.method == "REGISTER" and not _may_not_move(stay.arrived)
+        stay = replace(stay, took=0.0, unsure=stay.unsure and refreshes)
     return stay
 
 
@@ -276,19 +285,40 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     # neither driven away nor back from where it was driven: a dial plan may send single calls elsewhere
     explained = bool(failed) or bool(stay.failed)
     moves = (*stay.moves[-MOVES_KEPT + 1:], answer) if explained else ()
+    unsure = _may_not_move(answer) or _may_only_refresh(line, phone, stay, answer, track)
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
-                moves=moves, took=took, unsure=_may_not_move(answer))
+                moves=moves, took=took, unsure=unsure)
+
+
+def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: Answered, track: Track) -> bool:
+    """Whether a REGISTER may have renewed what the line had at that server (F7), although the working server has
+    failed: in R1 a live binding, when its time has come, else only if what stands against the working server is of
+    other lines, or from before the stay."""
+    binding = line.binding(answer.server)
+    if answer.method != "REGISTER" or binding is None or binding.granted is None:
+        return False
+    if track is Track.REGISTERED and binding.until > answer.time and _may_be_due(binding, binding.granted, answer.time):
+        return True
+    against = _against(phone.reach(stay.server), answer.time, SLOW)
+    own = any(item.line in (answer.line, NO_LINE) and item.time > stay.arrived.time for item in against)
+    return bool(against) and not own
+
+
+def _may_be_due(binding: Binding, granted: Answered, now: float) -> bool:
+    """Whether the binding may be at its renewal: no firmware comes before half of its life, unless the overlap is more
+    than that."""
+    return binding.expires <= 2 * OVERLAP_MAX or now - granted.time >= binding.expires / 2 - RENEWAL_SLACK
 
 
 def _against(reach: Reach, now: float, earliest: float) -> tuple[Evidence, ...]:
-    """What speaks against a server at `now` so that a line leaves it: no redirection, no silence inside a dialog or
-    after a provisional answer, nor any that ended soon."""
+    """What speaks against a server at `now` so that a line leaves it: no redirection, nothing inside a dialog, no
+    silence after a provisional answer, nor any that ended soon."""
     return tuple(item for item in evidence(reach, now, earliest) if _drives_away(item, reach))
 
 
 def _drives_away(item: Evidence, reach: Reach) -> bool:
     if not isinstance(item, Sent):
-        return not redirects(item)
+        return not redirects(item) and not (isinstance(item, Answered) and item.in_dialog)
     soon = any(request is item and until - request.time < SLOW for request, until in reach.late)
     return not (item.in_dialog or item.transaction in reach.ringing or soon)
 
@@ -352,7 +382,7 @@ def _registered(
     bindings = with_binding(line.bindings, binding)
     before, after = line.stays[Track.REGAINED], stays[Track.REGAINED]
     bindings = _left(bindings, before, after)
-    failed = mark_set(line.failed, before, after)
+    failed = mark_set(line.failed, before, after, phone)
     if failed:
         failed = mark_answered(failed, answer)
     return LineState(stays, bindings, line.boot, line.answers, line.reordered, served, failed, line.challenges,
@@ -370,7 +400,8 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
                            binding.refused, binding.left, None, binding.late)
         return replace(binding, register=register, refused=answer)
     if answer.asked == 0 or (answer.granted == 0 and answer.own is not False):
-        return Binding(binding.server, register, left=binding.left)
+        removed = answer if answer.asked == 0 else None
+        return Binding(binding.server, register, left=binding.left, removed=removed)
     # sent before the server was left, the 200 restores nothing (F8)
     stale = binding.left is not None and answer.sent is not None and answer.sent <= binding.left
     left = binding.left if stale else None

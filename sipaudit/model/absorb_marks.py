@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from sipaudit.model.absorb_phone import success
-from sipaudit.model.events import Answered, Received, Sent
-from sipaudit.model.state import FailedMark, LineState, Stay
+from sipaudit.model.absorb_phone import LATE_FROM, success
+from sipaudit.model.events import NO_LINE, Answered, Received, Sent
+from sipaudit.model.state import FailedMark, LineState, PhoneState, Stay
 
 CHALLENGES_KEPT = 4
 OFFERS_KEPT = 8
@@ -14,14 +14,25 @@ AGAIN = frozenset({401, 407, 422, 423})   # the phone asks again: the try is not
 Marks = tuple[FailedMark, ...]
 
 
-def mark_set(marks: Marks, before: Stay | None, after: Stay | None) -> Marks:
+def mark_set(marks: Marks, before: Stay | None, after: Stay | None, phone: PhoneState) -> Marks:
     """A failover marks the server it leaves, and ends all earlier marks; a return without a failure ends the mark of
-    the server returned to."""
+    the server returned to. What may have been either leaves marks that are not sure."""
     if before is None or after is None or before.server == after.server:
         return marks
     if after.failed:
-        return (FailedMark(before.server, after.arrived, after.failed, _turned(after), before.unsure),)
-    return tuple(replace(mark, again=True) for mark in marks if mark.server != after.server)
+        sure = _fails_over(before, after, phone)
+        return (FailedMark(before.server, after.arrived, after.failed, _turned(after), sure=sure),)
+    return tuple(replace(mark, again=True, sure=mark.sure and not before.driven) for mark in marks
+                 if mark.server != after.server)
+
+
+def _fails_over(before: Stay, after: Stay, phone: PhoneState) -> bool:
+    """Whether the line surely worked at the server it leaves, and what stands against that is its own: what its phone
+    learned on other lines it need not share, and what was answered late it need not have given up."""
+    late = {request.transaction for request, _ in phone.reach(before.server).late}
+    own = any(item.line in (after.arrived.line, NO_LINE) and getattr(item, "transaction", None) not in late
+              for item in after.failed)
+    return own and not before.unsure and before.took < LATE_FROM
 
 
 def _turned(stay: Stay) -> float:

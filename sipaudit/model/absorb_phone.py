@@ -23,7 +23,7 @@ WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
 EVIDENCE_KEPT = 8
 REACHES_KEPT = 32      # servers kept for one phone
 CALLS_KEPT = 32        # calls kept for one phone that are not over
-LATE_KEPT = 4          # requests kept that may have run out although they were answered
+LATE_KEPT = 8          # requests kept that may have run out although they were answered
 LATE_FROM = T1         # seconds: no phone gives up sooner, but with settings that no one has
 ALIVE = frozenset({401, 407, 423})
 REDIRECTS = range(300, 400)
@@ -150,7 +150,8 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
     if hard and not doubt:
         hard = tuple(failure for failure in hard if not _disproves(answer, failure.sent))
     if doubtful and not doubt:
-        doubtful = tuple(old for old in doubtful if old.method != answer.method or not _disproves(answer, old.time))
+        doubtful = tuple(old for old in doubtful if old.line != answer.line or old.method != answer.method
+                         or not _disproves(answer, old.time))
     if doubt:
         doubtful = (*doubtful[:EVIDENCE_KEPT - 1], answer)
     ringing = tuple(number for number in reach.ringing if number != answer.transaction) if reach.ringing else ()
@@ -167,6 +168,8 @@ def _is_late(answer: Answered) -> bool:
 
 def _made_good(answer: Answered, request: Sent, until: float) -> bool:
     """Whether the server has proved since that it answers; one that others overtook may run out all the same."""
+    if request.line != answer.line:
+        return False  # what other lines hear it need not (reference-model.md 1, *failure*)
     if until == request.time:
         return answer.time - request.time > RUNS
     return (request.in_dialog or request.method == answer.method) and _disproves(answer, until)
@@ -180,8 +183,9 @@ def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tu
         if request.transaction == answer.transaction:
             if _is_late(answer) and request.transaction not in reach.ringing:
                 kept.append((request, answer.time))
-        elif answer.status >= 200 and request not in waiting and not request.in_dialog:
-            kept.append((request, request.time))
+        elif answer.status >= 200 and request not in waiting and not request.in_dialog \
+                and (request.call is None or request.call != answer.call):
+            kept.append((request, request.time if request.line == answer.line else answer.time))
     return tuple(kept[-LATE_KEPT:])
 
 

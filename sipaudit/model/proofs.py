@@ -8,7 +8,7 @@ from enum import Enum
 
 from msgspec.structs import replace
 
-from sipaudit.model.absorb import DIALOG_INITIATING, KEEPALIVES, same_call
+from sipaudit.model.absorb import DIALOG_INITIATING, NOTHING_NEW, same_call
 from sipaudit.model.absorb_phone import success, tells_failure
 from sipaudit.model.events import Answered, Booted, ModelEvent, Replied, Resent, Sent
 from sipaudit.model.observations import Awaited, Observation, Proof, Verdict
@@ -19,7 +19,8 @@ AGAIN = frozenset({401, 407, 422, 423})
 WORKS_WITHIN = 64.0      # seconds in which a failover ends: what is on its way runs out, and the next server answers
 LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
 DROPPED = 1.0            # seconds after a log-out in which a request may still be retransmitted
-GOES_ON = 96.0           # seconds in which a line registers again: a request runs out (64*T1), and a wait of 60
+GOES_ON = 96.0           # seconds in which a try goes on, or a line that was not logged out
+LOGS_IN = 20.0           # seconds in which no user has logged in again
 AT_ONCE = 1.0            # seconds from the beginning of a try in which its phone does what belongs to it
 OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "SUBSCRIBE"})
 WAITING_KEPT = 8         # observations of one line that may wait
@@ -160,19 +161,18 @@ def _works_on(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     if not success(event.status) or event.server == awaited.server or event.time > awaited.since + WORKS_WITHIN:
         return None
     asked = event.sent is not None and event.sent > awaited.since
-    works = asked and not event.in_dialog and event.method not in KEEPALIVES
+    works = asked and not event.in_dialog and event.method not in NOTHING_NEW
     return Outcome.CONDEMNED if works else None
 
 
 def _registers_after(awaited: Awaited, register: Sent) -> Told:
-    """Another removal elsewhere is a log-out, and a REGISTER at the server that was left a log-in; after a while only a
-    renewal elsewhere, under the same Call-ID, shows that the line was never logged out."""
+    """Another removal elsewhere is a log-out, and a REGISTER at the server that was left a log-in; so may be the first
+    one elsewhere, unless it comes soon."""
     if register.server == awaited.server:
         return None if register.expires == 0 else Outcome.ACQUITTED
-    if register.expires == 0:
+    if register.expires == 0 or (register.time > awaited.since + LOGS_IN and not awaited.seen):
         return Outcome.ACQUITTED
-    renews = register.time > awaited.since + WORKS_WITHIN and not register.fresh
-    return Outcome.CONDEMNED if renews else None
+    return replace(awaited, seen=True)
 
 
 def _registers(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
@@ -180,6 +180,8 @@ def _registers(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     for one that was removed with the beginning of the try: that is no user's chance."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
+    if isinstance(event, Sent) and event.method == "INVITE" and not (event.in_dialog or event.emergency):
+        return Outcome.CONDEMNED  # who has logged out calls no one
     if not isinstance(event, Sent | Resent) or event.method != "REGISTER":
         return None
     elsewhere = event.server != awaited.server
@@ -198,7 +200,7 @@ def _registers(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
 def _goes_on_until(one: Observation, awaited: Awaited) -> float:
     """Until when a REGISTER that begins anew shows that the line went on."""
     elapsed = one.facts.get("elapsed")
-    return awaited.since + (GOES_ON if isinstance(elapsed, float) and elapsed <= AT_ONCE else 0.0)
+    return awaited.since + (LOGS_IN if isinstance(elapsed, float) and elapsed <= AT_ONCE else 0.0)
 
 
 def _or_waits(awaited: Awaited, now: float) -> Told:

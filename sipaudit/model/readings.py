@@ -22,7 +22,7 @@ class Reading(IntEnum):
     LITERAL = 4        # an in-dialog 2xx, too, makes a server the working one
     PHONE_WIDE = 5     # a failed server is failed for the phone: any line's REGISTER there ends it for all
     GAVE_UP = 6        # a request answered after F2's earliest had been given up
-    UNMOVED = 7        # an answer that need not have made its server the working one has not
+    UNMOVED = 7        # an answer that need not have made its server the working one, after a failover, has not
 
 
 WORLDS = 1 << len(Reading)

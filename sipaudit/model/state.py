@@ -83,7 +83,7 @@ class Binding(Struct, frozen=True, gc=False):
     `register` is the REGISTER in progress (challenged or not) and `resent` its last retransmission, `granted` the 200
     in force, `since` the 200 that began the row, `refused` a final refusal after it; `left` is
     the time of a failover away, after which R2 and R3 hold the binding invalid (F8); `late` says that the phone may
-    have given up the REGISTER that was granted.
+    have given up the REGISTER that was granted, `removed` is the 200 that ended the binding at the phone's wish.
     """
 
     server: str
@@ -95,6 +95,7 @@ class Binding(Struct, frozen=True, gc=False):
     left: float | None = None
     resent: float | None = None
     late: bool = False
+    removed: Answered | None = None
 
     @property
     def expires(self) -> float:
@@ -157,20 +158,20 @@ class Call(Struct, frozen=True, gc=False):
 class FailedMark(Struct, frozen=True, gc=False):
     """A server that is *failed* for the line (F9): since the answer that made another the working one, until `tried`,
     a REGISTER there that asks for more than 0 (the last of them); `refused` is when that try had failed by an answer.
+    Not `sure` is one whose failover, or that of a later move, may have been none.
 
     `against` is what stood against the server when the line left it, `moved` when the line turned to the other.
-    `unsure` says that the line need not have worked there (F6), `again` that it has moved since for no failure that
-    was seen: if there was one, it ended the mark.
+    `again` says that the line has moved since for no failure that was seen: if there was one, it ended the mark.
     """
 
     server: str
     since: Answered
     against: tuple[Evidence, ...] = ()
     moved: float = LONG_AGO
-    unsure: bool = False
     again: bool = False
     tried: Sent | None = None
     refused: float | None = None
+    sure: bool = True
 
 
 Evidence = Sent | Failed | Answered

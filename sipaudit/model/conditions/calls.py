@@ -10,7 +10,7 @@ from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Awaited, Proof
 from sipaudit.model.proofs import LOG_OUT
 from sipaudit.model.settings import Mode, Regime
-from sipaudit.model.state import evidence, speaks_against
+from sipaudit.model.state import LONG_AGO, Binding, evidence, speaks_against
 from sipaudit.model.timers import UNDECLARED_EARLIEST, earliest_silence
 from sipaudit.model.values import Reason
 
@@ -85,9 +85,20 @@ def try_is_open(case: Case) -> Ground:
 
 
 def registers_on(case: Case) -> Ground:
-    """The line goes on registering, which shows that its user had not logged it out."""
+    """The line goes on registering, which shows that its user had not logged it out: a log-out removes its other
+    bindings, too."""
+    if any(case.now - _removed_at(binding) <= LOG_OUT for binding in case.line.bindings
+           if binding.server != case.request.server):
+        return FAILS
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Proof.REGISTERS, since=case.now, until=case.now + LOG_OUT, server=case.request.server))
+
+
+def _removed_at(binding: Binding) -> float:
+    """When the phone last asked a server to end a binding, or was told that it is ended."""
+    if binding.register is not None and binding.register.expires == 0:
+        return binding.register.time
+    return LONG_AGO if binding.removed is None else binding.removed.time
 
 
 def after_a_failed_try(case: Case) -> Ground:

@@ -51,7 +51,7 @@ def _failed_in(case: Case, mark: FailedMark) -> int:
             holds |= sends_away(item, case)
         elif mark.moved - item.time >= silent:
             holds = ALWAYS
-    if mark.unsure:
+    if not mark.sure:
         holds &= negate(taken(Reading.UNMOVED))
     registering = case.phone.reach(mark.server).registering
     elsewhere = registering is not None and registering.line != case.event.line \

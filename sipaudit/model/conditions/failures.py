@@ -12,9 +12,8 @@ from sipaudit.model.observations import Awaited, Fact, Proof
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
-from sipaudit.model.state import Evidence, Reach, evidence, repeated_since, speaks_against
+from sipaudit.model.state import RUNS, Evidence, Reach, evidence, repeated_since, speaks_against
 from sipaudit.model.timers import (
-    NO_EXPIRY,
     SILENCE_MAX,
     T1,
     UNDECLARED_EARLIEST,
@@ -47,11 +46,14 @@ def after_a_failure(case: Case) -> Ground:
 
 
 def sends_away(item: Evidence, case: Case) -> int:
-    """The worlds in which this evidence makes a line move on; after a 503 every firmware may (F3)."""
+    """The worlds in which this evidence makes a line move on; after a 503 every firmware may (F3), but not for sure
+    where it belongs to a dialog."""
     if isinstance(item, Failed):
         return ALWAYS
     if isinstance(item, Sent):
         return _silence(item, case.phone.reach(item.server))
+    if item.in_dialog:
+        return taken(Reading.OPEN_CODE)
     if item.status == 503:
         stays = case.profile.settings.number("failoverOn503Response") == 0
         return taken(Reading.UNAVAILABLE) if stays else ALWAYS
@@ -75,6 +77,8 @@ def working_server_alive(case: Case) -> Ground:
     holds = ALWAYS
     for item in standing(case):
         holds &= negate(_failure(item, reach, case.stay.arrived.time))
+    if _may_run_out(case, reach):
+        holds &= negate(taken(Reading.GAVE_UP))
     fresh = [request for request in reach.waiting if request.line == case.event.line and not request.in_dialog
              and request.transaction not in reach.ringing
              and case.now - request.time < earliest_silence(case.profile.settings)]
@@ -82,6 +86,12 @@ def working_server_alive(case: Case) -> Ground:
         return Ground(holds)
     # it was asked just now, and the capture may lack what told the phone that it had failed
     return Ground(holds, Reason.LOSS_NEARBY, waited(fresh[-1], None))
+
+
+def _may_run_out(case: Case, reach: Reach) -> bool:
+    """Whether a request that was overtaken, because a later one like it was answered, may have run out all the same."""
+    least = earliest_silence(case.profile.settings)
+    return any(until == request.time and least <= case.now - request.time <= RUNS for request, until in reach.late)
 
 
 def waited(request: Sent, resent: float | None) -> Awaited:
@@ -159,16 +169,12 @@ def _first_open(case: Case) -> Sent | None:
 
 
 def works_on(case: Case) -> Ground:
-    """The line works on elsewhere, which shows that its user had not logged it out: it is served there soon, or renews
-    in its time the binding that it has there. An answer to the request that seemed lost shows that there was no
-    failure."""
+    """The line works on elsewhere, which shows that its user had not logged it out: it is served there before anyone
+    could have logged it in again. An answer to the request that seemed lost shows that there was no failure."""
     first = _first_open(case)
-    rests_on = 0 if first is None else first.transaction
-    until, there = case.now + WORKS_WITHIN, case.line.binding(case.stay.server)
-    if case.stay.server != case.request.server and there is not None and there.expires != NO_EXPIRY:
-        until = max(until, there.until + CONTACT_WAIT)
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
-        Proof.WORKS_ON, rests_on, since=case.now, until=until, server=case.request.server))
+        Proof.WORKS_ON, 0 if first is None else first.transaction, since=case.now, until=case.now + WORKS_WITHIN,
+        server=case.request.server))
 
 
 def not_logged_out(case: Case) -> Ground:

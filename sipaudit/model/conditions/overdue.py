@@ -14,13 +14,14 @@ from sipaudit.model.events import FailureKind
 from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, taken
 from sipaudit.model.settings import Mode, Regime
-from sipaudit.model.state import LONG_AGO, evidence
+from sipaudit.model.state import LONG_AGO, Call, evidence
 from sipaudit.model.timers import NO_EXPIRY, earliest_silence
 from sipaudit.model.values import Assumption, Reason
 
 TRY_LASTS = 32.0      # seconds that a try may take (64*T1)
 DIALLING = 15.0       # seconds off the hook before an INVITE: eleven digits, and the wait for a twelfth
-LONG_CALL = 3600.0    # seconds that a call from before the capture may last
+LONG_CALL = 3600.0    # seconds that a call may last of which nothing shows that it does
+LONG_RING = 600.0     # seconds that a phone may ring, or let ring
 IDLE_RULE = (Regime.R2, Regime.R3)   # B5: only the try by REGISTER waits for the phone to be idle
 
 
@@ -39,7 +40,8 @@ def past_due(case: Case) -> Ground:
     began, allowed = case.stay.began, case.profile.tolerances
     if began is None:
         return Ground(reason=Reason.STARTED_LATER)
-    if case.phone.calls or case.now <= began[1] + allowed.overdue:
+    ghosts = [_ends_at_last(call, case) for call in case.phone.calls]
+    if NO_EXPIRY in ghosts or case.now <= began[1] + allowed.overdue:
         return FAILS  # B5: busy, it waits by right; and no delay is shorter than nothing
     due = _due(case, began)
     if isinstance(due, Reason):
@@ -47,9 +49,23 @@ def past_due(case: Case) -> Ground:
     late = max(due.latest, case.phone.quiet + allowed.idle_retry) + allowed.overdue
     if case.now <= late:
         return FAILS
+    if any(case.now <= end + allowed.idle_retry + allowed.overdue for end in ghosts):
+        return Ground(reason=Reason.BUSY_UNPROVEN)
     untouched = _untouched_since(case, due.earliest - allowed.timer)
     return Ground(untouched.holds, untouched.reason or _busy_unseen(case, late), assumptions=due.doubts,
                   facts={**due.facts, "due": late - began[0], "overdue": case.now - late})
+
+
+def _ends_at_last(call: Call, case: Case) -> float:
+    """When a call is over at the latest, without end where nothing says that it may be. One through a server that the
+    line has left may have ended unseen: R2 ends it without a word (F9), and an INVITE rings there no longer."""
+    left = {case.stay.origin, *(binding.server for binding in case.line.bindings if binding.left is not None)}
+    moved = case.stay.arrived.time
+    if call.server not in left or call.server == case.stay.server or call.began > moved:
+        return NO_EXPIRY
+    if call.up is None:
+        return moved + LONG_RING
+    return moved + LONG_CALL if case.regime is Regime.R2 else NO_EXPIRY
 
 
 def _due(case: Case, began: tuple[float, float]) -> Due | Reason:

@@ -25,7 +25,7 @@ def timer_known(case: Case) -> Ground:
     stay = case.stay
     if stay.first is None or stay.first.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
-    if not any(_drives_away(item) and _began(item) >= (stay.origin_since or 0.0) for item in stay.failed):
+    if not any(_drives_away(case, item) and _began(item) >= (stay.origin_since or 0.0) for item in stay.failed):
         return Ground(reason=Reason.READINGS_DIFFER)  # no failover: what else would start the timer is not said
     if clock_was_set(case, stay.first, ahead=False):
         return Ground(reason=Reason.LOSS_NEARBY)
@@ -34,9 +34,13 @@ def timer_known(case: Case) -> Ground:
     return Ground(facts={"elapsed": elapsed, "working": stay.server}, proof=proof)
 
 
-def _drives_away(item: Evidence) -> bool:
-    """Whether a failover surely follows: not from an answer inside a dialog, nor from a 200 that may register (F6)."""
-    return not isinstance(item, Answered) or not (item.in_dialog or grants_nothing(item))
+def _drives_away(case: Case, item: Evidence) -> bool:
+    """Whether a failover surely follows: not from an answer inside a dialog, nor from a 200 that may register (F6), nor
+    from a 503 that is declared to be no failure (F3)."""
+    if not isinstance(item, Answered):
+        return True
+    stays = item.status == 503 and case.profile.settings.number("failoverOn503Response") == 0
+    return not (item.in_dialog or grants_nothing(item) or stays)
 
 
 def _began(item: Evidence) -> float:

@@ -128,6 +128,8 @@ class Line(Returning):
         if outcome.good:
             if target == primary and not was_live:
                 self._move(target, self.now, failover=False)
+            elif server in self.bindings and self.bindings[server].renew_at <= self.now:
+                self.bindings[server].renew_at = self.now + self.phone.chance.uniform(30, 60)
         else:
             self.bindings.pop(target, None)
             yield from self._register_or_move(self.working)
@@ -140,8 +142,8 @@ class Line(Returning):
         for _ in range(len(self.phone.order)):
             if target is None:
                 break
-            if target != server and not self.habits.direct:
-                return  # registered there by the failover itself
+            if self.off or (target != server and not self.habits.direct):
+                return  # logged out meanwhile, or registered there by the failover itself
             mistake = self._mistake(target)
             self._note(target, "REGISTER")
             outcome = yield from self.register(target, wrong_target=mistake)

@@ -64,6 +64,7 @@ class Moving(Registering):
             outcome = yield from self.register(target)
             if outcome.good:
                 self.phone.wronged("unexpected-re-registration", self.number, self.first_sent)
+                self._move(target, self.first_sent, failover=True)
         return target
 
     def _register_next(self, left: str, tried: set[str]) -> Task:

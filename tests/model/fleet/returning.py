@@ -146,7 +146,7 @@ class Returning(Moving):
                 yield 1.0
                 continue
             before = self.due_at
-            if habits.breaks("premature-failback") and not failures and self.now < due + 10 < self.due_at:
+            if habits.breaks("premature-failback") and not failures and self.now < self.due_at - 5.0:
                 self.phone.wronged("premature-failback", self.number)
             if (yield from self._try_back(ready)):
                 return
