@@ -104,3 +104,14 @@ def test_where_packets_are_missing_the_registration_before_a_return_may_be_one_o
 ])
 def test_what_the_server_refused_itself_is_not_missing(story: str, rule: str, server: str) -> None:
     assert judged(story, lossy, rule) == {f"{rule} {server} likely capture-complete"}
+
+
+@pytest.mark.parametrize(("seconds", "crossed"), [(0.9, True), (1.2, False)])
+def test_where_two_captures_show_them_a_bye_and_the_200_may_have_crossed_by_their_clocks(
+    seconds: float, crossed: bool
+) -> None:
+    scenario = parse((FOLDER / "tofailed-r2.scenario").read_text())
+    *before, bye = scenario.events
+    bye = replace(bye, capture=1, time=before[-1].time + seconds)
+    lines, _ = judge_scenario(replace(scenario, events=(*before, bye)), [RULES["signalling-to-failed-server"]])
+    assert bool(lines) is not crossed
