@@ -175,7 +175,7 @@ def put_in_place(mutant: Mutant) -> None:
     for key, old in before.items():
         new = after[key]
         if isinstance(old, FunctionType) and old.__module__ == name and isinstance(new, FunctionType):
-            old.__code__ = new.__code__
+            old.__code__, old.__defaults__ = new.__code__, new.__defaults__
         elif isinstance(old, int | float) and new != old:
             for other in [one for one in sys.modules.values() if vars(one).get(key) is old]:
                 setattr(other, key, new)

@@ -257,7 +257,7 @@ MUST = (
         reach=(registers, below_primary, past_due), when=(*OVERDUE, served_later)),
     Row("failback-due", "B3", MISSING, REQUEST, HERE, INVALIDATING, RENEWAL, about=About.PRIMARY,
         reach=(registers, below_primary, renews_only_here),
-        when=(first_try, timer_known, no_boot_since, list_unchanged, still_below, nothing_missing, judgeable,
+        when=(timer_known, no_boot_since, list_unchanged, still_below, nothing_missing, judgeable,
               served_later)),
     Row("failback-due", "B2", Verdict.LATE, Trigger.ANSWER, HERE, INVALIDATING, DNSTTL, about=About.PRIMARY,
         timed="overdue", reach=(asked_before_due, below_primary, past_due), when=OVERDUE),

@@ -35,10 +35,11 @@ OF_AN_ENTRY = [name for name in STORIES if not name.startswith(("noexpiry", "lap
 BETWEEN_SERVERS = [name for name in OF_AN_ENTRY if name.startswith(("unregistered", "tofailed", "fromfailed"))]
 
 
-def judged(story: str, change: Callable[[Profile], Profile] = lambda profile: profile) -> set[str]:
+def judged(story: str, change: Callable[[Profile], Profile] = lambda profile: profile,
+           rule: str = "") -> set[str]:
     """What the story's rule says of it where the line is known as `change` has it, without the times."""
     scenario = parse((FOLDER / f"{story}.scenario").read_text())
-    lines, _ = judge_scenario(replace(scenario, profile=change(scenario.profile)), [RULES[STORIES[story]]])
+    lines, _ = judge_scenario(replace(scenario, profile=change(scenario.profile)), [RULES[STORIES.get(story, rule)]])
     return {line.partition(" ")[2] for line in lines}
 
 
@@ -88,14 +89,29 @@ def test_what_rests_on_a_missing_packet_needs_a_capture_that_has_nearly_all(stor
     assert said == {f"? {STORIES[story]} loss-nearby"}
 
 
-def test_where_packets_are_missing_the_registration_before_a_return_may_be_one_of_them() -> None:
-    assert judged("noreg-r2", lossy) == {"? failback-without-registration loss-nearby"}
-
-
-def test_what_the_server_refused_itself_is_not_missing() -> None:
-    assert judged("noreg-refused", lossy) == judged("noreg-refused")
-    assert "failback-without-registration P certain" in judged("noreg-refused")
-
-
 def lossy(profile: Profile) -> Profile:
     return replace(profile, lossy=True)
+
+
+def test_where_packets_are_missing_the_registration_before_a_return_may_be_one_of_them() -> None:
+    rule = "failback-without-registration"
+    assert judged("noreg-r2", lossy, rule) == {f"? {rule} loss-nearby"}
+
+
+@pytest.mark.parametrize(("story", "rule", "server"), [
+    ("noreg-refused", "failback-without-registration", "P"),
+    ("unregistered-refused", "signalling-to-unregistered-server", "S"),
+])
+def test_what_the_server_refused_itself_is_not_missing(story: str, rule: str, server: str) -> None:
+    assert judged(story, lossy, rule) == {f"{rule} {server} likely capture-complete"}
+
+
+@pytest.mark.parametrize(("seconds", "crossed"), [(0.9, True), (1.2, False)])
+def test_where_two_captures_show_them_a_bye_and_the_200_may_have_crossed_by_their_clocks(
+    seconds: float, crossed: bool
+) -> None:
+    scenario = parse((FOLDER / "tofailed-r2.scenario").read_text())
+    *before, bye = scenario.events
+    bye = replace(bye, capture=1, time=before[-1].time + seconds)
+    lines, _ = judge_scenario(replace(scenario, events=(*before, bye)), [RULES["signalling-to-failed-server"]])
+    assert bool(lines) is not crossed

@@ -111,14 +111,14 @@ def granted_nothing(case: Case) -> Ground:
 
 def no_binding_anywhere(case: Case) -> Ground:
     """EA, *Registrar*: the line's last live binding ended more than 32 s ago, and no REGISTER is open."""
-    held = [binding for binding in case.line.bindings if binding.granted is not None]
-    if not held or any(binding.granted is not None and binding.granted.own is False for binding in held):
+    held = [(binding, binding.granted) for binding in case.line.bindings if binding.granted is not None]
+    if not held or any(granted.own is False for _, granted in held):
         return FAILS
-    until = max(min(binding.until, binding.left or NO_EXPIRY) for binding in held)
+    until = max(min(binding.until, binding.left or NO_EXPIRY) for binding, _ in held)
     if case.now - until <= LAPSED:
         return FAILS
-    last = max(held, key=lambda binding: binding.until)
-    if case.profile.lossy or (last.granted is not None and clock_was_set(case, last.granted, ahead=True)):
+    _, granted = max(held, key=lambda one: one[0].until)
+    if case.profile.lossy or clock_was_set(case, granted, ahead=True):
         return Ground(reason=Reason.LOSS_NEARBY)
     if case.profile.fallback:
         return Ground(reason=Reason.FALLBACK)  # the line may hold one at another entry's server
@@ -126,8 +126,7 @@ def no_binding_anywhere(case: Case) -> Ground:
     if opened.holds != ALWAYS or opened.reason is not None:
         return opened
     hidden = case.now - case.profile.covered_from < longest_expiry(case)
-    proof = () if last.granted is None else (last.granted,)
-    return Ground(facts={"elapsed": case.now - until}, proof=proof,
+    return Ground(facts={"elapsed": case.now - until}, proof=(granted,),
                   assumptions=(Assumption.NO_EARLIER_STAY,) if hidden else ())
 
 

@@ -137,7 +137,7 @@ def not_back_yet(case: Case) -> Ground:
 def _keeps_binding(case: Case, server: str | None) -> bool:
     """Whether the line holds a binding at another server that no failover has invalidated: a REGISTER there is a mere
     refresh (F7)."""
-    held = None if server is None or case.regime not in (Regime.R2, Regime.R3) else case.line.binding(server)
+    held = case.line.binding(server or "") if case.regime in (Regime.R2, Regime.R3) else None
     return held is not None and held.left is None and held.until > case.now
 
 
