@@ -96,13 +96,8 @@ def _all_touched(line: LineState, phone: PhoneState, packet: Sent) -> Stays:
 
 
 def _opened(stay: Stay | None, packet: Sent) -> Stay | None:
-    """The stay after a dialog-initiating request to its server: the first that is not the one diverted by the move. A
-    call there shows that a REGISTER was no mere refresh."""
-    if stay is None or packet.follows is not None:
-        return stay
-    if stay.unsure and packet.method == "INVITE" and not packet.emergency and not _may_not_move(stay.arrived):
-        stay = replace(stay, unsure=False)
-    if stay.opened is not None:
+    """The stay after a dialog-initiating request to its server: the first that is not the one diverted by the move."""
+    if stay is None or packet.follows is not None or stay.opened is not None:
         return stay
     diverted = any(isinstance(item, Sent) and same_call(item, packet) for item in stay.failed)
     return stay if diverted else replace(stay, opened=packet)
