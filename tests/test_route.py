@@ -21,6 +21,8 @@ NOT_ON_THE_WIRE = {
     "credentials-r0-unknown": "a settings block declares what it leaves out, too",
     "credentials-near-loss": "in so short a capture one lost packet is more than 0.5 %",
     "fwf-near-loss": "in so short a capture one lost packet is more than 0.5 %",
+    "premature-loss-beyond-64-seconds": "in so short a capture one lost packet is more than 0.5 %",
+    "overdue-renewal-possible-boot": "a phone that may have started has registered at P, which is a contact",
     "skipped-near-loss": "in so short a capture one lost packet is more than 0.5 %",
     "overdue-r2-mode-unknown": "a settings block declares what it leaves out, too",
     "overdue-r2-near-loss": "one packet of so few is more than half a percent, and evidence by absence ends there",
