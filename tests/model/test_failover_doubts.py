@@ -63,6 +63,11 @@ def test_what_rests_on_a_missing_packet_needs_a_capture_that_has_nearly_all(rule
     assert story(rule, lambda profile: replace(profile, lossy=True)) == [f"? {rule} loss-nearby"]
 
 
+def test_a_line_that_passes_its_server_after_a_try_needs_an_entry_too() -> None:
+    said = story("secondary-abandoned", lambda profile: replace(profile, entry=None), "abandoned-passed-r2")
+    assert said == ["? secondary-abandoned entry-unknown"]
+
+
 def test_a_line_that_passes_its_server_after_a_try_needs_it_too() -> None:
     said = story("secondary-abandoned", lambda profile: replace(profile, lossy=True), "abandoned-passed-r2")
     assert said == ["? secondary-abandoned loss-nearby"]
