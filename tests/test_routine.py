@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from msgspec import json
 
+from sipaudit.model.routine import Way, goes_on
+from sipaudit.model.scenario import parse
 from sipaudit.run import auditor
 from tests.model.fleet.story import plain
 from tests.stories import Court
@@ -38,3 +40,15 @@ def test_so_are_lives_with_many_renewals(tmp_path: Path, monkeypatch: pytest.Mon
     at_once = json.encode(Court(tmp_path).report(story, site))
     monkeypatch.setattr(auditor, "begins", lambda *_: False)
     assert json.encode(Court(tmp_path).report(story, site)) == at_once
+
+
+def test_an_answer_to_another_request_ends_the_renewal() -> None:
+    """A late answer of the one before: what follows is looked at one by one."""
+    _, register, late, answer = parse("""entry: P S
+0    > P REGISTER #1
+10   > P REGISTER #2
+10.1 < P 200 REGISTER #1
+10.2 < P 200 REGISTER #2
+""").events
+    assert goes_on([register], answer) is Way.DONE
+    assert goes_on([register], late) is Way.OFF

@@ -98,6 +98,14 @@ def test_a_clock_that_was_set_ahead_makes_nothing_overdue(story: str) -> None:
     assert set(said) == {"? overdue-failback loss-nearby"}
 
 
+@pytest.mark.parametrize("step", [(0, 1, 3600.0), (0, 99, 3600.0), (1, 6, 3600.0)])
+def test_a_clock_set_before_the_move_or_after_the_call_or_elsewhere_excuses_nothing(
+    step: tuple[int, int, float]
+) -> None:
+    assert judged("overdue-r2-call", lambda profile: replace(profile, steps=(step,))) == judged(
+        "overdue-r2-call", lambda profile: profile)
+
+
 @pytest.mark.parametrize("story", STORIES)
 def test_a_phone_that_nobody_vouches_for_is_likely_at_fault(story: str) -> None:
     said = judged(story, lambda profile: replace(profile, vouched=False))

@@ -63,6 +63,11 @@ def test_what_rests_on_a_missing_packet_needs_a_capture_that_has_nearly_all(rule
     assert story(rule, lambda profile: replace(profile, lossy=True)) == [f"? {rule} loss-nearby"]
 
 
+def test_a_line_that_passes_its_server_after_a_try_needs_an_entry_too() -> None:
+    said = story("secondary-abandoned", lambda profile: replace(profile, entry=None), "abandoned-passed-r2")
+    assert said == ["? secondary-abandoned entry-unknown"]
+
+
 def test_a_line_that_passes_its_server_after_a_try_needs_it_too() -> None:
     said = story("secondary-abandoned", lambda profile: replace(profile, lossy=True), "abandoned-passed-r2")
     assert said == ["? secondary-abandoned loss-nearby"]
@@ -174,3 +179,22 @@ settings: reRegisterOn=0 failBack.mode=duration failBack.timeout=60
 """)
     _, findings = judge_scenario(scenario, [one for one in load_pack().rules if one.id == BY_ANYONE[0]])
     assert [(finding.time, finding.severity) for finding in findings] == [(300.0, "info"), (500.0, "warning")]
+
+
+OUT = "{0} > P INVITE\n{0}.5 >> P INVITE\n{1} > S INVITE\n{1}.1 < S 200 INVITE\n"
+BACK = "{0} > P INVITE\n{0}.1 < P 200 INVITE\n"
+
+
+@pytest.mark.parametrize(("moves", "kind"), [
+    (OUT.format(300, 304) + BACK.format(400) + OUT.format(500, 504), "servers"),
+    (OUT.format(300, 304) + BACK.format(1000) + OUT.format(1100, 1104) + BACK.format(1200), "mode"),
+])
+def test_the_cause_of_flapping_is_what_made_the_last_move(moves: str, kind: str) -> None:
+    """A failure, or the return that mode newRequests makes of every call."""
+    text = """entry: P S
+settings: reRegisterOn=0 failBack.mode=newRequests retryTimeOut=0 retryMaxCount=3
+0    > P REGISTER
+0.1  < P 200 REGISTER expires=3600
+"""
+    _, findings = judge_scenario(parse(text + moves), load_pack().rules)
+    assert [finding.facts["kind"] for finding in findings if finding.rule == "flapping"] == [kind]

@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from sipaudit.model.absorb_phone import absorb_phone
+from sipaudit.model.events import Sent
+from sipaudit.model.observations import Verdict
 from sipaudit.model.profile import Profile, Vendor
+from sipaudit.model.replay import step
 from sipaudit.model.scenario import parse
 from sipaudit.model.settings import EntryServer, ServerEntry
+from sipaudit.model.state import LineState, PhoneState
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.trial import judge_scenario
 
@@ -115,3 +120,21 @@ def test_where_two_captures_show_them_a_bye_and_the_200_may_have_crossed_by_thei
     bye = replace(bye, capture=1, time=before[-1].time + seconds)
     lines, _ = judge_scenario(replace(scenario, events=(*before, bye)), [RULES["signalling-to-failed-server"]])
     assert bool(lines) is not crossed
+
+
+@pytest.mark.parametrize(("seconds", "verdict"), [(303.55, Verdict.FORBIDDEN), (310.0, Verdict.INCONCLUSIVE)])
+def test_another_line_that_registers_there_since_may_have_ended_it_for_all(seconds: float, verdict: Verdict) -> None:
+    """Whether a server is failed for the line or for the phone no source says (reference-model.md 4)."""
+    scenario = parse((FOLDER / "tofailed-r2.scenario").read_text())
+    line, phone = LineState(), PhoneState()
+    register, *_, bye = scenario.events
+    assert isinstance(register, Sent)
+    other = replace(register, line=1, time=seconds, transaction=99)
+    for event in sorted((*scenario.events[:-1], other), key=lambda event: event.time):
+        if event is other:
+            phone = absorb_phone(phone, other)
+            continue
+        taken = step(line, phone, event, lambda: scenario.profile)
+        line, phone = taken.after, taken.phone
+    said = step(line, phone, bye, lambda: scenario.profile).observations
+    assert [one.verdict for one in said if one.expectation == "silence-to-failed"] == [verdict]
