@@ -344,12 +344,12 @@ def _is_late(line: LineState, phone: PhoneState, stay: Stay, answer: Answered) -
 
 
 def _regains(line: LineState, answer: Answered, track: Track) -> bool:
-    """Whether a REGISTER renews a binding that had run out, or that the phone need not know of, or in R0, R2 and
-    R3 any: whether the line returns with that, or keeps the binding only (F7), nobody tells."""
+    """Whether a REGISTER renews a binding that had run out, or that the phone need not know of, or in R2 and R3 one of
+    an earlier stay: whether the line returns with that, or keeps the binding only (F7), nobody tells."""
     binding = line.binding(answer.server)
     if answer.method != "REGISTER" or answer.asked == 0 or binding is None or binding.granted is None:
         return False
-    return track is not Track.REGISTERED or binding.late or binding.until <= (answer.sent or answer.time)
+    return track is Track.REGAINED or binding.late or binding.until <= (answer.sent or answer.time)
 
 
 def _moves(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> bool:
