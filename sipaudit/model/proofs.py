@@ -8,10 +8,10 @@ from enum import Enum
 
 from msgspec.structs import replace
 
-from sipaudit.model.absorb import DIALOG_INITIATING, NOTHING_NEW, same_call
 from sipaudit.model.absorb_phone import success, tells_failure
 from sipaudit.model.events import Answered, Booted, ModelEvent, Replied, Resent, Sent
 from sipaudit.model.observations import Awaited, Observation, Proof, Verdict
+from sipaudit.model.packets import DIALOG_INITIATING, NOTHING_NEW, same_call
 from sipaudit.model.state import PhoneState, repeated_since
 
 SKEW = 1.0               # seconds by which the clocks of two captures may differ

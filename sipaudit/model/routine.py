@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from sipaudit.model.absorb import is_plain, with_binding
+from sipaudit.model.absorb import with_binding
 from sipaudit.model.absorb_marks import CHALLENGES_KEPT
+from sipaudit.model.absorb_moves import is_plain
 from sipaudit.model.absorb_phone import LATE_FROM, with_reach
 from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from math import inf
 
-from sipaudit.model.absorb import SAME_NUMBER, redirects, same_call
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import diverted, retry_after
 from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.events import FailureKind, Sent
+from sipaudit.model.packets import SAME_NUMBER, redirects, same_call
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import LONG_AGO, evidence
 from sipaudit.model.timers import earliest_silence, latest_silence

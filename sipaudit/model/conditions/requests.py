@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sipaudit.model.absorb import DIALOG_INITIATING, KEEPALIVES
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
+from sipaudit.model.packets import DIALOG_INITIATING, KEEPALIVES
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.values import Reason
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sipaudit.model.absorb import NOTHING_NEW
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.events import Answered, ModelEvent
+from sipaudit.model.packets import NOTHING_NEW
 from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
 from sipaudit.model.settings import Mode, Regime

@@ -1,0 +1,178 @@
+"""How an answer moves a line to another server, or confirms the one it works with.  Descriptive and total, as `absorb`.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from sipaudit.model.absorb_phone import LATE_FROM
+from sipaudit.model.absorb_stays import Stays
+from sipaudit.model.events import NO_LINE, Answered, Sent
+from sipaudit.model.packets import NOTHING_NEW, holds, redirects
+from sipaudit.model.state import Binding, Evidence, LineState, PhoneState, Reach, Stay, Track, evidence
+from sipaudit.model.timers import UNDECLARED_EARLIEST
+
+MOVES_KEPT = 4         # moves kept for one line
+SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
+OVERLAP_MAX = 120.0    # seconds of expires.overlap, which few sites set beyond its default of 60
+RENEWAL_SLACK = 5.0    # seconds by which a timer may run early
+
+
+def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stays:
+    """The stays after a 2xx, on every track."""
+    answered, registered, regained = line.stays
+    server = answer.server
+    if (
+        answered is not None and answered.server == server and registered is not None and registered.server == server
+        and regained is not None and regained.server == server
+    ):
+        if is_plain(answered) and is_plain(registered) and is_plain(regained):
+            return line.stays
+        return _served(answered, answer), _served(registered, answer), _served(regained, answer)
+    if answer.in_dialog or answer.method in NOTHING_NEW or _was_emergency(phone, answer):
+        return noted(answered, answer), noted(registered, answer), noted(regained, answer)
+    return (_moved(line, phone, answered, answer, Track.ANSWERED),
+            _moved(line, phone, registered, answer, Track.REGISTERED),
+            _moved(line, phone, regained, answer, Track.REGAINED))
+
+
+def is_plain(stay: Stay) -> bool:
+    """Whether another answer of the working server tells nothing new."""
+    return stay.aside is None and stay.took == 0.0 and not stay.unsure
+
+
+def _served(stay: Stay, answer: Answered) -> Stay:
+    """The stay after another answer of its server: a call through it shows that what another server answered before has
+    not moved the line, and whatever was asked after the arrival shows that the arrival had."""
+    if answer.in_dialog or answer.method in NOTHING_NEW:
+        return stay
+    if stay.aside is not None and answer.method == "INVITE":
+        stay = replace(stay, away=None, aside=None, driven=False)
+    asked_since = answer.sent is not None and answer.sent > stay.arrived.time
+    if asked_since and not _may_not_move(answer) and (stay.took or stay.unsure):
+        refreshes = answer.method == "REGISTER" and not _may_not_move(stay.arrived)
+        stay = replace(stay, took=0.0, unsure=stay.unsure and refreshes)
+    return stay
+
+
+def _may_not_move(answer: Answered) -> bool:
+    """Whether a 2xx to REGISTER leaves it open if the phone is registered: its Contact is not listed (F6)."""
+    return answer.method == "REGISTER" and answer.own is not True
+
+
+def _was_emergency(phone: PhoneState, answer: Answered) -> bool:
+    """Whether an emergency call is answered: it goes wherever it can, and the line stays where it is."""
+    return answer.method == "INVITE" and any(
+        request.transaction == answer.transaction and request.emergency
+        for request in phone.reach(answer.server).waiting
+    )
+
+
+def noted(stay: Stay | None, answer: Answered) -> Stay | None:
+    """A 2xx inside a dialog, to a keepalive or an emergency call, or to a request from before the stay moves nothing,
+    nor does another answer in R0; but it might (reference-model.md 1, *working server*)."""
+    return stay if stay is None or stay.server == answer.server else replace(stay, aside=answer)
+
+
+def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> Stay | None:
+    """The stay after a 2xx to a request out of any dialog: the same, another, or the same with a doubt noted."""
+    if stay is not None and stay.server == answer.server:
+        return _served(stay, answer)
+    if stay is not None and is_late(line, phone, stay, answer):
+        return noted(stay, answer)
+    if not _moves(line, phone, stay, answer, track):
+        return noted(stay, answer) if _regains(line, answer, track) else stay
+    ringing = answer.transaction in phone.reach(answer.server).ringing
+    took = 0.0 if answer.sent is None or ringing else answer.time - answer.sent
+    if stay is None:
+        return Stay(answer.server, answer, took=took, unsure=_may_not_move(answer))
+    failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
+    was_there = stay.origin == answer.server and (stay.unsure or stay.took >= LATE_FROM)
+    unsure = was_there or _may_not_move(answer) or _may_only_refresh(line, phone, stay, answer, track)
+    # neither driven away nor back from where it was driven: a dial plan may send single calls elsewhere
+    explained = bool(failed) or bool(stay.failed)
+    moves = (*stay.moves[-MOVES_KEPT + 1:], answer) if explained else ()
+    return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
+                moves=moves, took=took, unsure=unsure)
+
+
+def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: Answered, track: Track) -> bool:
+    """Whether a REGISTER may have renewed what the line had, although the working server has failed: in R0 whatever
+    server granted it (F5); there (F7) in R0 and R1 a live binding, when its time has come, else only if what stands
+    against the working server is of other lines, or from before the stay."""
+    if answer.method != "REGISTER":
+        return False
+    if track is Track.ANSWERED and any(one.granted is not None for one in line.bindings):
+        return True
+    binding = line.binding(answer.server)
+    if binding is None or binding.granted is None:
+        return False
+    live = track is not Track.REGAINED and binding.until > answer.time
+    if live and _may_be_due(binding, binding.granted, answer.time):
+        return True
+    against = _against(phone.reach(stay.server), answer.time, SLOW)
+    own = any(item.line in (answer.line, NO_LINE) and item.time > stay.arrived.time for item in against)
+    return bool(against) and not own
+
+
+def _may_be_due(binding: Binding, granted: Answered, now: float) -> bool:
+    """Whether the binding may be at its renewal: no firmware comes before half of its life, unless the overlap is more
+    than that."""
+    return binding.expires <= 2 * OVERLAP_MAX or now - granted.time >= binding.expires / 2 - RENEWAL_SLACK
+
+
+def _against(reach: Reach, now: float, earliest: float) -> tuple[Evidence, ...]:
+    """What speaks against a server at `now` so that a line leaves it: no redirection, nothing inside a dialog, no
+    silence after a provisional answer, nor any that ended soon."""
+    return tuple(item for item in evidence(reach, now, earliest) if _drives_away(item, reach))
+
+
+def _drives_away(item: Evidence, reach: Reach) -> bool:
+    if not isinstance(item, Sent):
+        return not redirects(item) and not (isinstance(item, Answered) and item.in_dialog)
+    soon = any(request is item and until - request.time < SLOW for request, until in reach.late)
+    return not (item.in_dialog or item.transaction in reach.ringing or soon)
+
+
+def is_late(line: LineState, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
+    """Whether the phone may have given up what is answered here: its working server, not failed, has served the line
+    since it was asked, or much time has passed."""
+    if answer.sent is None:
+        return False
+    served = line.served
+    since = served.sent if served is not None and served.server == stay.server else None
+    if answer.sent < stay.arrived.time or (since is not None and answer.sent < since):
+        return True
+    slow = answer.time - answer.sent > SLOW and answer.transaction not in phone.reach(answer.server).ringing
+    return slow and not _against(phone.reach(stay.server), answer.time, SLOW)
+
+
+def _regains(line: LineState, answer: Answered, track: Track) -> bool:
+    """Whether a REGISTER renews a binding that had run out, or that the phone need not know of, or in R2 and R3 one of
+    an earlier stay: whether the line returns with that, or keeps the binding only (F7), nobody tells."""
+    binding = line.binding(answer.server)
+    if answer.method != "REGISTER" or answer.asked == 0 or binding is None or binding.granted is None:
+        return False
+    return track is Track.REGAINED or binding.late or binding.until <= (answer.sent or answer.time)
+
+
+def _moves(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> bool:
+    """Whether this 2xx to an out-of-dialog request makes its server the working one, on this track."""
+    binding = line.binding(answer.server)
+    if answer.method != "REGISTER":
+        if track is Track.ANSWERED:
+            return True
+        if track is Track.REGISTERED:
+            return binding is not None and binding.granted is not None
+        return binding is not None and holds(binding, answer.time, track)
+    if answer.asked == 0 or (answer.granted == 0 and track is not Track.ANSWERED):
+        return False  # a de-registration moves nothing, and an explicit 0 keeps the gate shut (F6)
+    if stay is None or binding is None or binding.granted is None:
+        return True
+    if track is Track.REGAINED and not holds(binding, answer.sent or answer.time, track):
+        return True
+    # F7: the refresh of a binding elsewhere moves nothing, unless the working server had failed, or had
+    # ended the line's registration there
+    left = line.binding(stay.server)
+    turned_away = left is not None and left.granted is None
+    return turned_away or bool(_against(phone.reach(stay.server), answer.time, SLOW))

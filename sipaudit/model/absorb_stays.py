@@ -1,0 +1,92 @@
+"""How a line's stay at its working server follows what the phone sends: turned away, tried, back again.  Descriptive
+and total, as `absorb`."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from sipaudit.model.events import Sent
+from sipaudit.model.packets import DIALOG_INITIATING, KEEPALIVES, holds, same_call
+from sipaudit.model.state import LineState, PhoneState, Stay, Track, speaks_against
+from sipaudit.model.timers import UNDECLARED_EARLIEST
+
+TRIES_KEPT = 6         # failback tries kept for one stay: the first, and the last of the others
+
+Stays = tuple[Stay | None, Stay | None, Stay | None]
+
+
+def all_touched(line: LineState, phone: PhoneState, packet: Sent) -> Stays:
+    """Stays after a send: where the packet went elsewhere than to the working server, or back to it."""
+    answered, registered, regained = line.stays
+    if _is_at(answered, packet) and _is_at(registered, packet) and _is_at(regained, packet):
+        if packet.method not in DIALOG_INITIATING or packet.in_dialog:
+            return line.stays  # the usual case, and the only one that must be cheap
+        return _opened(answered, packet), _opened(registered, packet), _opened(regained, packet)
+    return (_touched(line, phone, answered, packet, Track.ANSWERED),
+            _touched(line, phone, registered, packet, Track.REGISTERED),
+            _touched(line, phone, regained, packet, Track.REGAINED))
+
+
+def _opened(stay: Stay | None, packet: Sent) -> Stay | None:
+    """The stay after a dialog-initiating request to its server: the first that is not the one diverted by the move."""
+    if stay is None or packet.follows is not None or stay.opened is not None:
+        return stay
+    diverted = any(isinstance(item, Sent) and same_call(item, packet) for item in stay.failed)
+    return stay if diverted else replace(stay, opened=packet)
+
+
+def _is_at(stay: Stay | None, packet: Sent) -> bool:
+    """Whether the packet goes to the working server, as the one before it did."""
+    return stay is None or (stay.server == packet.server and stay.away is None)
+
+
+def _opens(packet: Sent, track: Track) -> bool:
+    """Whether a packet may open a failback: dialog-initiating, or in R2 and R3 a REGISTER that asks for more than 0."""
+    if packet.in_dialog or packet.follows is not None or packet.emergency:
+        return False
+    if packet.method == "REGISTER":
+        return track is Track.REGAINED and packet.expires != 0
+    return packet.method in DIALOG_INITIATING
+
+
+def _touched(line: LineState, phone: PhoneState, stay: Stay | None, packet: Sent, track: Track) -> Stay | None:
+    if stay is None:
+        return None
+    if packet.server == stay.server:
+        # what belongs to old calls, and keepalives, may go there at any time, while the line is moving too
+        aside = packet.in_dialog or packet.method == "CANCEL" or packet.method in KEEPALIVES
+        if packet.method in DIALOG_INITIATING and not packet.in_dialog:
+            stay = _opened(stay, packet) or stay
+        return stay if stay.away is None or aside or _may_have_moved(stay) else replace(stay, away=None, driven=False)
+    if stay.away is None:
+        stay = replace(stay, away=packet)
+    if not stay.driven and _goes_elsewhere(packet) and speaks_against(
+            phone.reach(stay.server), packet.time, UNDECLARED_EARLIEST):
+        stay = replace(stay, driven=True)
+    if _opens(packet, track) and not _refreshes(line, packet, track):
+        tries = stay.tries
+        stay = replace(stay, tries=(*tries[:1], *tries[1:][-TRIES_KEPT + 2:], packet))
+    return stay
+
+
+def _goes_elsewhere(packet: Sent) -> bool:
+    """Whether a line that leaves its server sends such a packet to the next."""
+    return not packet.in_dialog and not packet.emergency and packet.method in DIALOG_INITIATING | {"REGISTER"}
+
+
+def _may_have_moved(stay: Stay) -> bool:
+    """Whether another server gave a final answer that may have made it the working one: a 2xx, or in R0 any
+    (reference-model.md 1, *working server*)."""
+    aside, away = stay.aside, stay.away
+    return (
+        aside is not None and away is not None and aside.server == away.server and not aside.in_dialog
+        and aside.method not in KEEPALIVES and aside.sent is not None and aside.sent >= away.time
+    )
+
+
+def _refreshes(line: LineState, packet: Sent, track: Track) -> bool:
+    """Whether a REGISTER renews a binding that the line still holds at that server (F7)."""
+    if packet.method != "REGISTER":
+        return False
+    binding = line.binding(packet.server)
+    return binding is not None and holds(binding, packet.time, track)

@@ -1,0 +1,31 @@
+"""Words about packets that the state and the conditions share."""
+
+from __future__ import annotations
+
+from sipaudit.model.absorb_phone import REDIRECTS
+from sipaudit.model.events import Answered, Sent
+from sipaudit.model.state import Binding, Evidence, Track
+
+SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)
+KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
+NOTHING_NEW = KEEPALIVES | {"CANCEL"}   # whose 2xx does not make a server the working one
+DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
+
+
+def same_call(one: Sent, other: Sent) -> bool:
+    """Whether two INVITEs are sendings of one call: by Call-ID, or by whom they call (RFC 3263 4.3 allows either)."""
+    if one.method != "INVITE" or other.method != "INVITE":
+        return False
+    if one.call_id == other.call_id and one.call_id != "":
+        return True
+    return one.target == other.target and one.target != "" and abs(one.time - other.time) <= SAME_NUMBER
+
+
+def holds(binding: Binding, now: float, track: Track) -> bool:
+    """Whether the line holds the binding at `now` on this track: by the clock, and not left by a failover (F8)."""
+    return binding.until > now and not (track is Track.REGAINED and binding.left is not None)
+
+
+def redirects(item: Evidence) -> bool:
+    """Whether the server sent the phone elsewhere, which is no failure (F4)."""
+    return isinstance(item, Answered) and item.status in REDIRECTS
