@@ -8,15 +8,17 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from io import BufferedReader
+from io import BufferedReader, FileIO, RawIOBase
 from pathlib import Path
-from typing import IO, Protocol, cast
+from select import select
+from typing import IO, Any, Protocol, cast
 
 from sipaudit.capture.formats import GZIP, HEAD, LZ4, MAGIC, ZSTD, compression
 from sipaudit.errors import InputError
 
 CHUNK = 1 << 20  # bytes of a capture at a time
 STDIN = "-"
+SIGNALS_HEARD = 0.5  # seconds: how soon a signal is heard that came just before a read
 
 
 class DamagedStreamError(Exception):
@@ -50,11 +52,28 @@ class _Stored:
     read = read1  # what decompressors call
 
 
+class _Interruptible(RawIOBase):
+    """Standard input, read so that Ctrl-C is heard: a signal that comes just before a read would else wait until there
+    is something to read, and no one may ever write again."""
+
+    def __init__(self, stream: FileIO) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        while not select([self._stream], [], [], SIGNALS_HEARD)[0]:
+            pass
+        return self._stream.readinto(buffer)
+
+
 @contextmanager
 def opened(path: str) -> Iterator[BufferedReader]:
     """A file, or standard input for `-` (which stays open). Raises InputError when it cannot be opened."""
     if path == STDIN:
-        yield cast(BufferedReader, sys.stdin.buffer)
+        raw = getattr(sys.stdin.buffer, "raw", None)
+        yield BufferedReader(_Interruptible(raw)) if isinstance(raw, FileIO) else cast(BufferedReader, sys.stdin.buffer)
         return
     try:
         stream = Path(path).open("rb")  # noqa: SIM115 - closed below; only the opening may raise InputError
