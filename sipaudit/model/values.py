@@ -1,7 +1,7 @@
 """The report as values: what `report.json` holds, field by field, in the order of its schema.
 
 Times are seconds since the epoch rounded to the microsecond, durations to the
-millisecond (`moment`, `duration`); None is knowledge that is absent.
+millisecond; None is knowledge that is absent.
 """
 
 from __future__ import annotations
@@ -18,11 +18,6 @@ SCHEMA = "sipaudit.report/1"
 def moment(time: float) -> float:
     """A time as the report writes it: 6 decimals."""
     return round(time, 6)
-
-
-def duration(seconds: float) -> float:
-    """A duration as the report writes it: 3 decimals."""
-    return round(seconds, 3)
 
 
 class Severity(StrEnum):
