@@ -1,0 +1,57 @@
+"""`python -m bench.model [--write]`: what model and rules cost a message, alone and beside the stage before them.
+
+The events of a capture are gathered first; then the same process replays them through the model, and through a replay
+that only takes them in, so that what is left is the model's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+from bench.captures import SITE, WORKLOADS, ensure
+from bench.readme import put
+from sipaudit.model.events import ModelEvent
+from sipaudit.pipeline import Job
+from sipaudit.run.run import Run, parsed_ahead, rare_collections
+
+RUNS = 5
+
+
+def spent(take: Callable[[ModelEvent], object], events: Sequence[ModelEvent]) -> float:
+    """Processor time in seconds."""
+    with rare_collections():
+        before = time.process_time()
+        for event in events:
+            take(event)
+        return time.process_time() - before
+
+
+def once(capture: str) -> tuple[float, int]:
+    """Microseconds an event, and how many there were: a fresh route each time, whose lines the events belong to."""
+    route = Run(Job((capture,), site=str(SITE)), print)
+    events = [event for item, message in parsed_ahead(route.captures)
+              for event in route.reconstruction.feed(item, message)]
+    seen: list[ModelEvent] = []
+    idle = spent(seen.append, events)
+    return (spent(route.auditor.take, events) - idle) / len(events) * 1e6, len(events)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.model", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the figure into bench/README.md")
+    chosen = parser.parse_args()
+    workload = WORKLOADS["sip"]
+    runs = [once(str(ensure(workload))) for _ in range(RUNS)]
+    costs = sorted(cost for cost, _ in runs)
+    text = (f"{statistics.median(costs):.1f} µs a message ({costs[0]:.1f}-{costs[-1]:.1f}, {RUNS} runs of "
+            f"{runs[0][1]:,} events; aim: at most 4).")
+    print(text)
+    if chosen.write:
+        put("model", text)
+
+
+if __name__ == "__main__":
+    main()
