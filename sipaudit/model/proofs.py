@@ -53,11 +53,14 @@ def settle(waiting: Waiting, event: ModelEvent, phone: PhoneState) -> tuple[Wait
 
 def pass_time(waiting: Waiting, now: float, phone: PhoneState) -> tuple[Waiting, Waiting]:
     """What the passing of time until `now` settles; `phone` is the phone's state then. Asked again, nothing changes."""
-    return _release(tuple(
-        _with(one, DEADLINES[one.awaited.proof](one, one.awaited, phone))
-        if one.awaited is not None and one.awaited.until < now else one
-        for one in waiting
-    ))
+    return _release(tuple(_passed(one, now, phone) for one in waiting))
+
+
+def _passed(one: Observation, now: float, phone: PhoneState) -> Observation:
+    """One that waits, after all of its deadlines until `now`: some have a second behind the first."""
+    while one.awaited is not None and one.awaited.until < now:
+        one = _with(one, DEADLINES[one.awaited.proof](one, one.awaited, phone))
+    return one
 
 
 def next_deadline(waiting: Waiting) -> float:
