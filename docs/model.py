@@ -145,7 +145,7 @@ HAPPENINGS: dict[str, Callable[[World], None]] = {
 
 def _state(world: World, machine: str) -> str:
     if machine == "failed":
-        return str(machines.failed(world.line.mark(P), world.now))
+        return str(machines.failed_server(world.line.mark(P), world.now))
     return str(machines.registration(world.line.binding(P), world.now, invalidates=machine == "R2, R3"))
 
 

@@ -6,12 +6,11 @@ from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import LATE_FROM, success
 from sipaudit.model.events import NO_LINE, Answered, Failed, Received, Sent
+from sipaudit.model.packets import AGAIN, MOVERS
 from sipaudit.model.state import FailedMark, LineState, PhoneState, Stay
 
 CHALLENGES_KEPT = 4
 OFFERS_KEPT = 8
-MOVERS = frozenset({"REGISTER", "INVITE", "SUBSCRIBE", "REFER"})   # by which a phone notices that a server has failed
-AGAIN = frozenset({401, 407, 422, 423})   # the phone asks again: the try is not over
 Marks = tuple[FailedMark, ...]
 
 
@@ -49,7 +48,7 @@ def _turned(stay: Stay) -> float:
 def mark_sent(marks: Marks, request: Sent) -> Marks:
     """A REGISTER that asks for more than 0 is a try, and ends the silence (F9); a request that opens a dialog ends the
     mark: right or wrong, the line has gone back."""
-    if request.in_dialog or request.expires == 0 or request.method not in ("REGISTER", "INVITE", "SUBSCRIBE", "REFER"):
+    if request.in_dialog or request.expires == 0 or request.method not in MOVERS:
         return marks
     if request.method != "REGISTER":
         return tuple(mark for mark in marks if mark.server != request.server)

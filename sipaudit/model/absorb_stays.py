@@ -6,7 +6,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.events import Sent
-from sipaudit.model.packets import DIALOG_INITIATING, KEEPALIVES, holds, same_call
+from sipaudit.model.packets import DIALOG_INITIATING, KEEPALIVES, MOVERS, holds, same_call
 from sipaudit.model.state import LineState, PhoneState, Stay, Track, speaks_against
 from sipaudit.model.timers import UNDECLARED_EARLIEST
 
@@ -71,7 +71,7 @@ def _touched(line: LineState, phone: PhoneState, stay: Stay | None, packet: Sent
 
 def _goes_elsewhere(packet: Sent) -> bool:
     """Whether a line that leaves its server sends such a packet to the next."""
-    return not packet.in_dialog and not packet.emergency and packet.method in DIALOG_INITIATING | {"REGISTER"}
+    return not packet.in_dialog and not packet.emergency and packet.method in MOVERS
 
 
 def _may_have_moved(stay: Stay) -> bool:

@@ -34,6 +34,11 @@ class Case(Struct, frozen=True):
         return self.event.time
 
     @property
+    def server(self) -> str:
+        """The other end of the packet on trial, empty for what is no packet."""
+        return getattr(self.event, "server", "")
+
+    @property
     def request(self) -> Sent:
         """The request on trial: of rows that are triggered by one."""
         assert isinstance(self.event, Sent)

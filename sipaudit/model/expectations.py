@@ -125,7 +125,7 @@ class Trigger(StrEnum):
     MOVE = "move"                 # an answer has changed its working server
 
 
-class Place(StrEnum):
+class Where(StrEnum):
     """Where the packet's server stands to the line's working server."""
 
     HERE = "here"
@@ -149,7 +149,7 @@ class Row(Struct, frozen=True):
     clause: str
     verdict: Verdict
     trigger: Trigger
-    place: Place
+    place: Where
     regimes: frozenset[Regime]
     modes: frozenset[Mode]
     reach: tuple[Condition, ...]
@@ -178,7 +178,7 @@ OVERDUE_CALL = (*OVERDUE, not_for_the_challenger, served_later)
 OF_ITS_OWN = (refreshes_nothing, registers_at_one, not_either_way, no_call_there, not_the_challenger, order_unchanged,
               stay_was_seen, no_boot_unserved, still_working, nothing_missing, judgeable_by_anyone)
 
-REQUEST, HERE, AWAY, ANYWHERE = Trigger.REQUEST, Place.HERE, Place.AWAY, Place.ANYWHERE
+REQUEST, HERE, AWAY, ANYWHERE = Trigger.REQUEST, Where.HERE, Where.AWAY, Where.ANYWHERE
 FORBIDDEN, EARLY, MISSING, UNEXPECTED = Verdict.FORBIDDEN, Verdict.EARLY, Verdict.MISSING, Verdict.UNEXPECTED
 
 MUST_NOT = (

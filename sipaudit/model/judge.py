@@ -14,7 +14,7 @@ from msgspec import Struct
 from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.case import HOLDS, UNSEEN, Case, Ground
 from sipaudit.model.events import ModelEvent
-from sipaudit.model.expectations import BY_TRIGGER, About, Place, Row, Trigger
+from sipaudit.model.expectations import BY_TRIGGER, About, Row, Trigger, Where
 from sipaudit.model.observations import Awaited, Fact, Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, deciding, negate, taken
@@ -150,10 +150,10 @@ def _trials(rows: tuple[Row, ...], scene: Scene) -> Iterator[Trial]:
             yield next((trial for trial in tried if trial.row is not None), NOT_REACHED)
 
 
-def _is_there(place: Place, case: Case) -> bool:
-    if place is Place.ANYWHERE:
+def _is_there(place: Where, case: Case) -> bool:
+    if place is Where.ANYWHERE:
         return True
-    return case.stay is not UNSEEN and (case.stay.server == getattr(case.event, "server", "")) is (place is Place.HERE)
+    return case.stay is not UNSEEN and (case.stay.server == case.server) is (place is Where.HERE)
 
 
 def _try(row: Row, case: Case) -> Trial:
@@ -173,7 +173,7 @@ def _try(row: Row, case: Case) -> Trial:
 def _moved_for_sure(row: Row, case: Case) -> Ground:
     """What is said of a line at its working server holds if that is the working server: an answer that came late, or
     that did not list the phone's Contact, need not have moved the line (F2, F6)."""
-    if row.place is Place.ANYWHERE and row.trigger is not Trigger.MOVE:
+    if row.place is Where.ANYWHERE and row.trigger is not Trigger.MOVE:
         return HOLDS
     holds = ALWAYS
     if case.stay.took >= max(earliest_silence(case.profile.settings), LATE_FROM):

@@ -9,8 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from sipaudit.model.state import Binding, FailedMark
-
-TRY_LASTS = 32.0    # seconds after which a try without answer has failed (64*T1)
+from sipaudit.model.timers import TRY_LASTS
 
 
 class Registration(StrEnum):
@@ -25,7 +24,7 @@ class Registration(StrEnum):
     INVALIDATED = "invalidated"
 
 
-class Failed(StrEnum):
+class FailedServer(StrEnum):
     """What a server is to the line under R2 (F9)."""
 
     NO = "not failed"
@@ -47,11 +46,11 @@ def registration(binding: Binding | None, now: float, *, invalidates: bool) -> R
     return Registration.VALID if binding.until > now else Registration.EXPIRED
 
 
-def failed(mark: FailedMark | None, now: float) -> Failed:
+def failed_server(mark: FailedMark | None, now: float) -> FailedServer:
     """What the server is for the line at `now` (seconds since the epoch)."""
     if mark is None:
-        return Failed.NO
+        return FailedServer.NO
     if mark.tried is None:
-        return Failed.FAILED
+        return FailedServer.FAILED
     over = mark.refused is not None or now - mark.tried.time > TRY_LASTS
-    return Failed.OPEN if over else Failed.TRIED
+    return FailedServer.OPEN if over else FailedServer.TRIED

@@ -30,7 +30,7 @@ class Verdict(StrEnum):
         return self not in (Verdict.CONFORMED, Verdict.INCONCLUSIVE)
 
 
-class Proof(StrEnum):
+class Sign(StrEnum):
     """What a verdict may wait for; `proofs` says what settles each."""
 
     WAITED = "waited"         # the phone had no final answer yet when it sent the request on trial
@@ -44,7 +44,7 @@ class Proof(StrEnum):
 
 
 class Awaited(Struct, frozen=True, gc=False):
-    """What would prove the case: see `Proof`.
+    """What would prove the case: see `Sign`.
 
     `since` is from when something counts and `until` when the waiting ends (seconds since the epoch); `transaction`,
     `server` and `calls` say whose packets count, `others` which servers are meant by elsewhere (none: all); `seen` is
@@ -52,7 +52,7 @@ class Awaited(Struct, frozen=True, gc=False):
     last, at the earliest.
     """
 
-    proof: Proof
+    sign: Sign
     transaction: int = 0
     since: float = -inf
     until: float = inf

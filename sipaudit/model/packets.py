@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from sipaudit.model.absorb_phone import REDIRECTS
-from sipaudit.model.events import Answered, Sent
+from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.state import Binding, Evidence, Track
 
 SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)
 KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
 NOTHING_NEW = KEEPALIVES | {"CANCEL"}   # whose 2xx does not make a server the working one
 DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
+MOVERS = DIALOG_INITIATING | {"REGISTER"}   # by which a phone notices that a server has failed
+OF_SUBSCRIPTIONS = frozenset({"SUBSCRIBE", "NOTIFY"})
+AGAIN = frozenset({401, 407, 422, 423})   # the phone asks again: the try is not over
 
 
 def same_call(one: Sent, other: Sent) -> bool:
@@ -29,3 +32,8 @@ def holds(binding: Binding, now: float, track: Track) -> bool:
 def redirects(item: Evidence) -> bool:
     """Whether the server sent the phone elsewhere, which is no failure (F4)."""
     return isinstance(item, Answered) and item.status in REDIRECTS
+
+
+def asked_at(item: Evidence) -> float:
+    """When what failed was asked (seconds since the epoch)."""
+    return item.sent if isinstance(item, Failed) else item.time

@@ -10,18 +10,15 @@ from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import success, tells_failure
 from sipaudit.model.events import Answered, Booted, ModelEvent, Replied, Resent, Sent
-from sipaudit.model.observations import Awaited, Observation, Proof, Verdict
-from sipaudit.model.packets import DIALOG_INITIATING, NOTHING_NEW, same_call
+from sipaudit.model.observations import Awaited, Observation, Sign, Verdict
+from sipaudit.model.packets import AGAIN, DIALOG_INITIATING, NOTHING_NEW, OF_SUBSCRIPTIONS, same_call
 from sipaudit.model.state import PhoneState, repeated_since
 
 SKEW = 1.0               # seconds by which the clocks of two captures may differ
-AGAIN = frozenset({401, 407, 422, 423})
 WORKS_WITHIN = 64.0      # seconds in which a failover ends: what is on its way runs out, and the next server answers
 LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
 LOGS_IN = 20.0           # seconds in which no user has logged in again
 GOES_ON = 96.0           # seconds in which a try goes on, or a line that was not logged out
-LOGS_IN = 20.0           # seconds in which no user has logged in again
-OF_SUBSCRIPTIONS = frozenset({"NOTIFY", "SUBSCRIBE"})
 WAITING_KEPT = 8         # observations of one line that may wait
 
 
@@ -59,7 +56,7 @@ def pass_time(waiting: Waiting, now: float, phone: PhoneState) -> tuple[Waiting,
 def _passed(one: Observation, now: float, phone: PhoneState) -> Observation:
     """One that waits, after all of its deadlines until `now`: some have a second behind the first."""
     while one.awaited is not None and one.awaited.until < now:
-        one = _with(one, DEADLINES[one.awaited.proof](one, one.awaited, phone))
+        one = _with(one, DEADLINES[one.awaited.sign](one, one.awaited, phone))
     return one
 
 
@@ -77,7 +74,7 @@ def _release(waiting: Waiting) -> tuple[Waiting, Waiting]:
 def _told(one: Observation, event: ModelEvent) -> Observation:
     if one.awaited is None:
         return one
-    return _with(one, SETTLES[one.awaited.proof](one, one.awaited, event), event)
+    return _with(one, SETTLES[one.awaited.sign](one, one.awaited, event), event)
 
 
 def _with(one: Observation, told: Told, event: ModelEvent | None = None) -> Observation:
@@ -246,12 +243,12 @@ def _time_of_registers(_one: Observation, awaited: Awaited, _phone: PhoneState) 
     return Outcome.ACQUITTED if awaited.until >= last else replace(awaited, until=last)
 
 
-SETTLES: dict[Proof, Callable[[Observation, Awaited, ModelEvent], Told]] = {
-    Proof.WAITED: _waited, Proof.ANSWERED: _answered, Proof.REFUSED: _refused, Proof.CALL: _call,
-    Proof.SILENCE: _silence, Proof.WORKS_ON: _works_on, Proof.REGISTERS: _registers, Proof.STAYS: _stays,
+SETTLES: dict[Sign, Callable[[Observation, Awaited, ModelEvent], Told]] = {
+    Sign.WAITED: _waited, Sign.ANSWERED: _answered, Sign.REFUSED: _refused, Sign.CALL: _call,
+    Sign.SILENCE: _silence, Sign.WORKS_ON: _works_on, Sign.REGISTERS: _registers, Sign.STAYS: _stays,
 }
-DEADLINES: dict[Proof, Callable[[Observation, Awaited, PhoneState], Told]] = {
-    Proof.WAITED: _time_acquits, Proof.ANSWERED: _time_acquits, Proof.REFUSED: _time_condemns,
-    Proof.CALL: _time_acquits, Proof.SILENCE: _time_of_silence, Proof.WORKS_ON: _time_acquits,
-    Proof.REGISTERS: _time_of_registers, Proof.STAYS: _time_acquits,
+DEADLINES: dict[Sign, Callable[[Observation, Awaited, PhoneState], Told]] = {
+    Sign.WAITED: _time_acquits, Sign.ANSWERED: _time_acquits, Sign.REFUSED: _time_condemns,
+    Sign.CALL: _time_acquits, Sign.SILENCE: _time_of_silence, Sign.WORKS_ON: _time_acquits,
+    Sign.REGISTERS: _time_of_registers, Sign.STAYS: _time_acquits,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sipaudit.model.absorb_phone import success
+from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.events import Answered, ModelEvent, Replied, Sent
 from sipaudit.model.expectations import Trigger
 from sipaudit.model.packets import DIALOG_INITIATING
@@ -52,7 +52,8 @@ def _sent(line: LineState, phone: PhoneState, request: Sent, plain: Plain) -> Tr
 
 
 def _challenged_elsewhere(line: LineState, request: Sent) -> bool:
-    return any(one.transaction == request.follows and one.server != request.server for one in line.challenges)
+    challenge = line.challenge(request.follows)
+    return challenge is not None and challenge.server != request.server
 
 
 def _asks_again(phone: PhoneState, request: Sent) -> bool:
@@ -75,8 +76,7 @@ def _answered(line: LineState, answer: Answered, plain: Plain) -> Trigger | None
     if answer.status < 200:
         return None
     if answer.method == "REGISTER":
-        silent = answer.granted == 0 or (answer.granted is None and answer.own is None)
-        return Trigger.ANSWER if silent and answer.asked and success(answer.status) else None
+        return Trigger.ANSWER if answer.asked and grants_nothing(answer) else None
     stays = [stay for stay in line.stays if stay is not None and stay.server == answer.server]
     if any(stay.first is not None for stay in stays) and not at_home(answer.server, plain):
         return Trigger.ANSWER

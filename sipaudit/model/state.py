@@ -19,6 +19,7 @@ from sipaudit.model.timers import NO_EXPIRY
 RUNS = 64.0   # seconds that a request may run, and be sent elsewhere then
 LONG_AGO = float("-inf")
 
+
 class Track(IntEnum):
     """The three ways to tell the working server (reference-model.md 1, *working server*)."""
 
@@ -221,6 +222,9 @@ class LineState(Struct, frozen=True, gc=False):
 
     def mark(self, server: str) -> FailedMark | None:
         return next((mark for mark in self.failed if mark.server == server), None)
+
+    def challenge(self, transaction: int | None) -> Answered | None:
+        return next((answer for answer in self.challenges if answer.transaction == transaction), None)
 
     def stay(self, regime: Regime) -> Stay | None:
         return self.stays[TRACK_OF[regime]]

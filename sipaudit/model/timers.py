@@ -10,6 +10,7 @@ T2_FIELD = 2.0          # the cap seen in the field (F2, earliest)
 UNDECLARED_EARLIEST = 0.1
 DEFAULT_RETRIES = 3
 SILENCE_MAX = 32.0      # 64*T1, RFC 3261 timers B and F
+TRY_LASTS = SILENCE_MAX   # after which a try without answer has failed
 SLACK_MIN = 0.3
 SLACK_SHARE = 0.1
 DEFAULT_OVERLAP = 60

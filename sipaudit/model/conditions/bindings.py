@@ -6,7 +6,7 @@ from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import waited
 from sipaudit.model.conditions.servers import higher_server
-from sipaudit.model.conditions.trust import DEFAULT_EXPIRES, clock_was_set, longest_expiry
+from sipaudit.model.conditions.trust import DEFAULT_EXPIRES, boot_was_seen, clock_was_set, older_binding_may_live
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Fact
 from sipaudit.model.profile import Vendor
@@ -64,9 +64,8 @@ def _unseen_binding(case: Case) -> Ground:
     binding = case.line.binding(case.request.server)
     if case.profile.lossy and (binding is None or binding.refused is None):
         return Ground(reason=Reason.LOSS_NEARBY)
-    hidden = case.now - case.profile.covered_from < longest_expiry(case) or _left_unseen(case)
-    booted = case.phone.started >= case.profile.covered_from  # that left no binding anywhere
-    assumptions = (Assumption.NO_EARLIER_STAY,) if hidden and not booted else ()
+    hidden = older_binding_may_live(case) or _left_unseen(case)
+    assumptions = (Assumption.NO_EARLIER_STAY,) if hidden and not boot_was_seen(case) else ()
     return Ground(assumptions=assumptions, facts={"registered": "never"})
 
 
@@ -97,7 +96,7 @@ def not_registered_since_left(case: Case) -> Ground:
 def granted_nothing(case: Case) -> Ground:
     """F6: a 200 that says 0, or says no expiry anywhere and lists no Contact, opens nothing; the server's fault."""
     answer = case.answer
-    if answer.method != "REGISTER" or not 200 <= answer.status < 300 or not answer.asked:
+    if not answer.asked or not grants_nothing(answer):
         return FAILS
     if answer.granted == 0:
         # beside others' Contacts the header may speak of theirs (F6, a reading)
@@ -125,7 +124,7 @@ def no_binding_anywhere(case: Case) -> Ground:
     opened = _open_registers(case)
     if opened.holds != ALWAYS or opened.reason is not None:
         return opened
-    hidden = case.now - case.profile.covered_from < longest_expiry(case)
+    hidden = older_binding_may_live(case)
     return Ground(facts={"elapsed": case.now - until}, proof=(granted,),
                   assumptions=(Assumption.NO_EARLIER_STAY,) if hidden else ())
 

@@ -6,15 +6,15 @@ from itertools import pairwise
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
 from sipaudit.model.conditions.primary import primary_untried
+from sipaudit.model.conditions.trust import left_servers
 from sipaudit.model.events import Answered, Sent
-from sipaudit.model.observations import Awaited, Proof
+from sipaudit.model.observations import Awaited, Sign
 from sipaudit.model.proofs import LOG_OUT
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import LONG_AGO, Binding, evidence, speaks_against
-from sipaudit.model.timers import UNDECLARED_EARLIEST, earliest_silence
+from sipaudit.model.timers import TRY_LASTS, UNDECLARED_EARLIEST, earliest_silence
 from sipaudit.model.values import Reason
 
-TRY_LASTS = 32.0        # seconds after which a try without answer has failed (64*T1)
 TOO_OFTEN = 5           # failed tries within one D
 FLAPPING_WITHIN = 600.0
 STAYS_WITHIN = 600.0    # seconds in which the next request shows where the line is
@@ -26,14 +26,14 @@ FLAPPING_MOVES = 3
 def call_is_up(case: Case) -> Ground:
     """B5: a call of the phone has been up for longer than the tolerance; that it was up still, its next message shows.
     A call through a server that this line had left counts as perhaps ended."""
-    left = {case.stay.origin, *(binding.server for binding in case.line.bindings if binding.left is not None)}
+    left = left_servers(case)
     up = [call for call in case.phone.calls if call.up is not None
           and call.up < case.now - case.profile.tolerances.idle_retry and call.server not in left]
     if not up:
         return Ground(reason=Reason.BUSY_UNPROVEN) if case.phone.calls else FAILS
     since = min(call.up for call in up if call.up is not None)
     return Ground(reason=Reason.BUSY_UNPROVEN, facts={"call_up": case.now - since, "calls": len(up)},
-                  awaited=Awaited(Proof.CALL, since=case.now, calls=tuple(sorted(call.number for call in up))))
+                  awaited=Awaited(Sign.CALL, since=case.now, calls=tuple(sorted(call.number for call in up))))
 
 
 def no_call_there(case: Case) -> Ground:
@@ -53,7 +53,7 @@ def no_dial_plan(case: Case) -> Ground:
     if case.mode is Mode.NEW_REQUESTS and primary_untried(case).holds:
         return FAILS
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
-        Proof.STAYS, until=case.now + STAYS_WITHIN, server=case.request.server, others=(case.stay.server,)))
+        Sign.STAYS, until=case.now + STAYS_WITHIN, server=case.request.server, others=(case.stay.server,)))
 
 
 # -- F11 -------------------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def registers_on(case: Case) -> Ground:
            if binding.server != case.request.server):
         return FAILS
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
-        Proof.REGISTERS, since=case.now, until=case.now + LOG_OUT, server=case.request.server))
+        Sign.REGISTERS, since=case.now, until=case.now + LOG_OUT, server=case.request.server))
 
 
 def _removed_at(binding: Binding) -> float:
@@ -152,7 +152,7 @@ def _longest_delay(case: Case) -> float | Reason:
 def try_fails(case: Case) -> Ground:
     """The try has no success, which only its answer or 32 s show."""
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
-        Proof.REFUSED, case.request.transaction, until=case.now + TRY_LASTS, server=case.request.server))
+        Sign.REFUSED, case.request.transaction, until=case.now + TRY_LASTS, server=case.request.server))
 
 
 def moved_often(case: Case) -> Ground:
@@ -165,7 +165,8 @@ def moved_often(case: Case) -> Ground:
         return FAILS
     last = moves[-FLAPPING_MOVES:]
     kind = "mode" if case.mode is Mode.NEW_REQUESTS and not case.stay.failed else "servers"
-    return Ground(_real_moves(case, last).holds, _real_moves(case, last).reason, proof=last[:-1], facts={
+    real = _real_moves(case, last)
+    return Ground(real.holds, real.reason, proof=last[:-1], facts={
         "count": FLAPPING_MOVES, "kind": kind, "elapsed": last[-1].time - last[0].time})
 
 
@@ -191,7 +192,7 @@ def _real_moves(case: Case, moves: tuple[Answered, ...]) -> Ground:
 def challenged_elsewhere(case: Case) -> Ground:
     """F13: the credentials for one server's challenge go to another, and nothing speaks against the challenger."""
     request = case.request
-    challenge = next((one for one in case.line.challenges if one.transaction == request.follows), None)
+    challenge = case.line.challenge(request.follows)
     if challenge is None or challenge.server == request.server or request.emergency:
         return FAILS
     reach = case.phone.reach(challenge.server)
@@ -206,7 +207,7 @@ def of_one_entry(case: Case) -> Ground:
     entry, changed = case.profile.entry, case.line.reordered
     if entry is None:
         return Ground(reason=Reason.ENTRY_UNKNOWN)
-    challenge = next((one for one in case.line.challenges if one.transaction == case.request.follows), None)
+    challenge = case.line.challenge(case.request.follows)
     if challenge is None or (changed is not None and changed.time >= challenge.time):
         return FAILS
     there, here = entry.priority(challenge.server), entry.priority(case.request.server)

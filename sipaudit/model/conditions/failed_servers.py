@@ -6,13 +6,13 @@ from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
 from sipaudit.model.conditions.failures import sends_away
 from sipaudit.model.conditions.requests import of_a_call
 from sipaudit.model.events import Replied, Sent
+from sipaudit.model.machines import FailedServer, failed_server
 from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.state import Call, FailedMark
 from sipaudit.model.timers import earliest_silence
 from sipaudit.model.values import Reason
 
-TRY_LASTS = 32.0    # seconds after which a try without answer has failed (64*T1)
 CROSSING = 0.05     # seconds within which the 200 that ends a failover and what the phone sends may have crossed
 OTHER_CLOCK = 1.0   # the same where two captures show them, whose clocks may differ
 OF_SETUP = frozenset({"BYE", "PRACK"})    # sets up or ends a dialog
@@ -32,8 +32,8 @@ def server_failed(case: Case) -> Ground:
         facts["kind"] = "call" if of_call else "other"
         return Ground(_failed_in(case, mark), facts=facts, proof=proof)
     facts["kind"] = "after-try"
-    over = mark.refused is not None or case.now - mark.tried.time > TRY_LASTS
-    return Ground(_failed_in(case, mark), facts=facts, proof=(*proof, mark.tried)) if over and of_call else FAILS
+    in_vain = failed_server(mark, case.now) is FailedServer.OPEN
+    return Ground(_failed_in(case, mark), facts=facts, proof=(*proof, mark.tried)) if in_vain and of_call else FAILS
 
 
 def _may_have_crossed(case: Case, mark: FailedMark) -> bool:
@@ -113,7 +113,7 @@ def _accepted(case: Case, reply: Replied, kind: str) -> Ground:
 def last_failover(case: Case) -> Ground:
     """The failover that left the server is the line's last: the next ends the mark. In a hole between two captures the
     line may have returned; and a move without a failure that was seen may have been for one."""
-    mark = case.line.mark(getattr(case.event, "server", ""))
+    mark = case.line.mark(case.server)
     if mark is not None and mark.since.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
     return Ground(reason=Reason.READINGS_DIFFER) if mark is not None and mark.again else HOLDS

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.events import Answered, Failed, Sent
-from sipaudit.model.observations import Awaited, Fact, Proof
-from sipaudit.model.packets import redirects, same_call
+from sipaudit.model.observations import Awaited, Fact, Sign
+from sipaudit.model.packets import asked_at, redirects, same_call
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
@@ -41,7 +41,7 @@ def after_a_failure(case: Case) -> Ground:
         holds |= sends_away(item, case)
     if holds == NEVER:
         return FAILS
-    since = min(_began(item) for item in against)
+    since = min(asked_at(item) for item in against)
     return Ground(holds, facts={"silent": case.now - since, "working": case.stay.server}, proof=against[:3])
 
 
@@ -65,10 +65,6 @@ def _silence(request: Sent, reach: Reach) -> int:
     if request.in_dialog or request.transaction in reach.ringing:
         return taken(Reading.OPEN_CODE)
     return taken(Reading.GAVE_UP) if reach.was_late(request.transaction) else ALWAYS
-
-
-def _began(item: Evidence) -> float:
-    return item.sent if isinstance(item, Failed) else item.time
 
 
 def working_server_alive(case: Case) -> Ground:
@@ -96,7 +92,7 @@ def _may_run_out(case: Case, reach: Reach) -> bool:
 
 def waited(request: Sent, resent: float | None) -> Awaited:
     """Whether this request had its answer when another was sent is shown by what the phone does next."""
-    return Awaited(Proof.WAITED, request.transaction, (resent or request.time) + RETRANSMIT_FROM)
+    return Awaited(Sign.WAITED, request.transaction, (resent or request.time) + RETRANSMIT_FROM)
 
 
 def _failure(item: Evidence, reach: Reach, arrived: float) -> int:
@@ -151,7 +147,7 @@ def failed_then_moved(case: Case) -> Ground:
         return _moves_soon(case) if moving is FAILS else moving
     if stay.origin != server or not stay.failed or case.now > stay.arrived.time + CONTACT_WAIT:
         return FAILS
-    since = min(_began(item) for item in stay.failed)
+    since = min(asked_at(item) for item in stay.failed)
     return Ground(facts={"silent": case.now - since, "working": stay.server}, proof=stay.failed[:3])
 
 
@@ -173,7 +169,7 @@ def works_on(case: Case) -> Ground:
     could have logged it in again. An answer to the request that seemed lost shows that there was no failure."""
     first = _first_open(case)
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
-        Proof.WORKS_ON, 0 if first is None else first.transaction, since=case.now, until=case.now + WORKS_WITHIN,
+        Sign.WORKS_ON, 0 if first is None else first.transaction, since=case.now, until=case.now + WORKS_WITHIN,
         server=case.request.server))
 
 
@@ -253,7 +249,7 @@ def no_contact_elsewhere(case: Case) -> Ground:
     until = request.time + (latest or 0.0) + case.profile.tolerances.timer + CONTACT_WAIT
     # a line with further entries may fall back to one of these
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
-        Proof.SILENCE, request.transaction, since=first.time, until=until, server=request.server,
+        Sign.SILENCE, request.transaction, since=first.time, until=until, server=request.server,
         others=() if case.profile.fallback else others,
         repeats=_persists(case, request) if request.method == "INVITE" else request.time))
 
@@ -262,7 +258,7 @@ def served_later(case: Case) -> Ground:
     """The working server answers: the line was not on its way to another failover."""
     request = case.request
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
-        Proof.ANSWERED, request.transaction, until=request.time + CONTACT_WAIT, server=request.server))
+        Sign.ANSWERED, request.transaction, until=request.time + CONTACT_WAIT, server=request.server))
 
 
 def diverted(case: Case) -> bool:

@@ -9,16 +9,15 @@ from sipaudit.model.conditions.failures import not_the_challenger, retry_after
 from sipaudit.model.conditions.primary import not_the_optimized_one
 from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.timing import renewals, ttl_of
-from sipaudit.model.conditions.trust import clock_was_set, works_below
+from sipaudit.model.conditions.trust import clock_was_set, left_servers, works_below
 from sipaudit.model.events import FailureKind
 from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, taken
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import LONG_AGO, Call, evidence
-from sipaudit.model.timers import NO_EXPIRY, earliest_silence
+from sipaudit.model.timers import NO_EXPIRY, TRY_LASTS, earliest_silence
 from sipaudit.model.values import Assumption, Reason
 
-TRY_LASTS = 32.0      # seconds that a try may take (64*T1)
 DIALLING = 15.0       # seconds off the hook before an INVITE: eleven digits, and the wait for a twelfth
 LONG_CALL = 3600.0    # seconds that a call may last of which nothing shows that it does
 LONG_RING = 600.0     # seconds that a phone may ring, or let ring
@@ -59,7 +58,7 @@ def past_due(case: Case) -> Ground:
 def _ends_at_last(call: Call, case: Case) -> float:
     """When a call is over at the latest, without end where nothing says that it may be. One through a server that the
     line has left may have ended unseen: R2 ends it without a word (F9), and an INVITE rings there no longer."""
-    left = {case.stay.origin, *(binding.server for binding in case.line.bindings if binding.left is not None)}
+    left = left_servers(case)
     moved = case.stay.arrived.time
     if call.server not in left or call.server == case.stay.server or call.began > moved:
         return NO_EXPIRY

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
-from sipaudit.model.packets import DIALOG_INITIATING, KEEPALIVES
+from sipaudit.model.packets import DIALOG_INITIATING, KEEPALIVES, OF_SUBSCRIPTIONS
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.values import Reason
 
-OF_SUBSCRIPTIONS = frozenset({"SUBSCRIBE", "NOTIFY"})
 BESIDE_THE_CALL = KEEPALIVES | OF_SUBSCRIPTIONS
 NEVER_GATED = KEEPALIVES | {"REGISTER", "CANCEL"}
 

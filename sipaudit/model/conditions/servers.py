@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
-from sipaudit.model.conditions.trust import longest_expiry
-from sipaudit.model.events import Failed
+from sipaudit.model.conditions.trust import boot_was_seen, older_binding_may_live
 from sipaudit.model.observations import Fact
+from sipaudit.model.packets import asked_at
 from sipaudit.model.settings import EntryServer, ServerEntry
 from sipaudit.model.state import evidence, speaks_against
 from sipaudit.model.values import Reason
@@ -16,7 +16,7 @@ def same_entry(case: Case) -> Ground:
     entry = case.profile.entry
     if entry is None:
         return Ground(reason=Reason.ENTRY_UNKNOWN)
-    here, there = entry.priority(case.stay.server), entry.priority(getattr(case.event, "server", ""))
+    here, there = entry.priority(case.stay.server), entry.priority(case.server)
     if here is None or there is None:
         return FAILS  # a server of nobody's list: not ours to judge
     return Ground(reason=Reason.LOAD_BALANCED) if here == there else HOLDS
@@ -69,7 +69,7 @@ def below_primary(case: Case) -> Ground:
     entry = case.profile.entry
     if entry is None:
         return Ground(reason=Reason.ENTRY_UNKNOWN)
-    there = entry.priority(getattr(case.event, "server", ""))
+    there = entry.priority(case.server)
     if there is None:
         return FAILS
     primary = entry.primary
@@ -122,7 +122,7 @@ def between_untouched(case: Case) -> Ground:
     if ranks is None or entry is None:
         return HOLDS  # which servers there are is not known, as `same_entry` says
     against = evidence(case.phone.reach(case.stay.server), case.now, 0.0)
-    since = min((item.sent if isinstance(item, Failed) else item.time for item in against), default=case.now)
+    since = min((asked_at(item) for item in against), default=case.now)
     skipped = FAILS
     for server in entry.servers:
         # a name that has not been resolved is no server that could be tried
@@ -143,8 +143,6 @@ def _passed_over(case: Case, entry: ServerEntry, server: EntryServer) -> Ground:
     facts: dict[str, Fact] = {"skipped": server.key}
     if sum(other.priority == server.priority for other in entry.servers) > 1:
         return Ground(reason=Reason.LOAD_BALANCED, facts=facts)  # one of several equals, any of which may be tried
-    booted = case.phone.started >= case.profile.covered_from
-    if not booted and server.key not in case.profile.heard \
-            and case.now - case.profile.covered_from < longest_expiry(case):
+    if server.key not in case.profile.heard and older_binding_may_live(case) and not boot_was_seen(case):
         return Ground(reason=Reason.STARTED_LATER, facts=facts)  # it may have failed before the capture began
     return Ground(facts=facts)

@@ -9,15 +9,14 @@ from msgspec import Struct
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, Case, Ground, holds_if
 from sipaudit.model.conditions.trust import clock_was_set
-from sipaudit.model.events import Answered, Failed
+from sipaudit.model.events import Answered
 from sipaudit.model.observations import Fact
+from sipaudit.model.packets import asked_at
 from sipaudit.model.readings import ALWAYS, Reading, negate, taken
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import Binding, Evidence
-from sipaudit.model.timers import NO_EXPIRY, renewal
+from sipaudit.model.timers import NO_EXPIRY, TRY_LASTS, renewal
 from sipaudit.model.values import Assumption, Reason
-
-TRY_LASTS = 32.0    # seconds that a registration may take (64*T1)
 
 
 def timer_known(case: Case) -> Ground:
@@ -25,7 +24,7 @@ def timer_known(case: Case) -> Ground:
     stay = case.stay
     if stay.first is None or stay.first.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
-    if not any(_drives_away(case, item) and _began(item) >= (stay.origin_since or 0.0) for item in stay.failed):
+    if not any(_drives_away(case, item) and asked_at(item) >= (stay.origin_since or 0.0) for item in stay.failed):
         return Ground(reason=Reason.READINGS_DIFFER)  # no failover: what else would start the timer is not said
     if clock_was_set(case, stay.first, ahead=False):
         return Ground(reason=Reason.LOSS_NEARBY)
@@ -41,10 +40,6 @@ def _drives_away(case: Case, item: Evidence) -> bool:
         return True
     stays = item.status == 503 and case.profile.settings.number("failoverOn503Response") == 0
     return not (item.in_dialog or grants_nothing(item) or stays)
-
-
-def _began(item: Evidence) -> float:
-    return item.sent if isinstance(item, Failed) else item.time
 
 
 def first_try(case: Case) -> Ground:

@@ -64,8 +64,8 @@ def stay_was_seen(case: Case) -> Ground:
     stay = case.stay
     if stay.arrived.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
-    booted = case.phone.started >= case.profile.covered_from  # that left no binding anywhere
-    proven = booted or stay.first is not None or stay.opened is not None or stay.arrived.method != "REGISTER"
+    moved = stay.first is not None or stay.opened is not None
+    proven = boot_was_seen(case) or moved or stay.arrived.method != "REGISTER"
     if proven or case.now - case.profile.covered_from >= _earlier_stay(case):
         return HOLDS
     return Ground(reason=Reason.STARTED_LATER)
@@ -86,6 +86,21 @@ def longest_expiry(case: Case) -> float:
     asked = case.profile.settings.number("expires") or DEFAULT_EXPIRES
     seen = [binding.expires for binding in case.line.bindings if binding.expires != NO_EXPIRY]
     return max([asked, *seen])
+
+
+def older_binding_may_live(case: Case) -> bool:
+    """Whether a binding made before the capture may not have run out yet."""
+    return case.now - case.profile.covered_from < longest_expiry(case)
+
+
+def boot_was_seen(case: Case) -> bool:
+    """Whether the phone was seen to start, which left no binding anywhere."""
+    return case.phone.started >= case.profile.covered_from
+
+
+def left_servers(case: Case) -> set[str | None]:
+    """The servers that the line has left, by its last move or by a failover since it last registered there."""
+    return {case.stay.origin, *(binding.server for binding in case.line.bindings if binding.left is not None)}
 
 
 def no_boot_since(case: Case) -> Ground:
