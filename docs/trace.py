@@ -17,8 +17,7 @@ SHOWN = 6     # scenarios named in a cell; the others are counted
 
 
 def _rules() -> list[Rule]:
-    pack = load_pack()
-    return [*pack.rules, *pack.settings]
+    return list(load_pack().of_lines)
 
 
 def _rows(rule: Rule) -> str:

@@ -174,6 +174,9 @@ class ServerEntry(Struct, frozen=True):
         return firsts[0] if len(firsts) == 1 else None
 
 
+MOST_TOLERANCE = 3600.0  # seconds
+
+
 class Tolerances(Struct, frozen=True, gc=False):
     """Seconds. `timer`: how early a failback may come, how late a failover; `idle_retry`: how long a call must have
     been up, and how soon after its end a due try must follow; `overdue`: how late a due failback may come."""

@@ -24,7 +24,7 @@ HEADINGS = {
 def list_text(pack: RulePack, width: int, color: bool) -> str:
     """The table of everything in force."""
     screen = Screen(width, color)
-    rows = [(rule.id, rule.group.value, "/".join(rule.levels), rule.title) for rule in (*pack.rules, *pack.settings)]
+    rows = [(rule.id, rule.group.value, "/".join(rule.levels), rule.title) for rule in pack.of_lines]
     rows += [(kind.id, "incidents", "-", kind.title) for kind in pack.incidents]
     screen.table(("id", "group", "severity", "title"), rows)
     for note in pack.notes:
@@ -37,7 +37,7 @@ def list_json(pack: RulePack) -> bytes:
     rows: list[dict[str, object]] = [
         {"id": rule.id, "group": rule.group, "severity": rule.severity, "severities": list(rule.levels),
          "title": rule.title, "basis": list(rule.basis), "thresholds": None, "file": rule.file}
-        for rule in (*pack.rules, *pack.settings)
+        for rule in pack.of_lines
     ]
     rows += [
         {"id": kind.id, "group": "incidents", "severity": None, "severities": [], "title": kind.title, "basis": [],

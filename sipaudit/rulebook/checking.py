@@ -9,10 +9,11 @@ from msgspec import Struct
 
 from sipaudit.model.scenario import Scenario, parse
 from sipaudit.rulebook.fields import Fields
-from sipaudit.rulebook.pack import TEST_SUFFIX, Loader, Taken, collecting, pack_folder, read_bytes
+from sipaudit.rulebook.pack import TEST_SUFFIX, Loader, Taken, collecting, pack_folder
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.trial import judge_scenario
 from sipaudit.yamlfile import tree
+from sipaudit.yamlfile.files import read_bytes
 from sipaudit.yamlfile.problems import Problems
 
 

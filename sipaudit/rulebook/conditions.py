@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sipaudit.model.observations import Fact
-from sipaudit.rulebook.facts import FACTS
+from sipaudit.yamlfile.wording import hint
 
 SAFE_FUNCTIONS = frozenset({"size", "has", "contains", "startsWith", "endsWith", "matches", "int", "double", "string"})
 
@@ -27,7 +26,7 @@ class Condition:
         self.text = text
         self._compiled: tuple[Any, tuple[str, ...]] | None = None
 
-    def check(self, known: Iterable[str] = FACTS) -> None:
+    def check(self, known: Iterable[str]) -> None:
         """Raise ConditionError unless the expression compiles and names only what is `known`."""
         program, names = self._program()
         _refuse_foreign(names, frozenset(known), "name")
@@ -57,10 +56,4 @@ class Condition:
 def _refuse_foreign(words: Iterable[str], known: frozenset[str], kind: str) -> None:
     for word in words:
         if word not in known:
-            raise ConditionError(f"unknown {kind} {word!r}{nearest(word, known)}")
-
-
-def nearest(word: str, known: frozenset[str]) -> str:
-    """`; did you mean 'x'?` for the nearest known word, else nothing."""
-    close = difflib.get_close_matches(word, sorted(known), 1)
-    return f"; did you mean {str(close[0])!r}?" if close else ""
+            raise ConditionError(f"unknown {kind} {word!r}{hint(word, known)}")

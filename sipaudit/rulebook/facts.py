@@ -38,7 +38,6 @@ FACTS: dict[str, Shown] = {
     "timeout": Shown.SECONDS,
     "ttl": Shown.SECONDS,
     "expires": Shown.SECONDS,
-    "retry_after": Shown.SECONDS,
 }
 SECONDS = frozenset(name for name, shown in FACTS.items() if shown is Shown.SECONDS)
 SERVERS = frozenset(name for name, shown in FACTS.items() if shown is Shown.SERVER)
@@ -53,7 +52,6 @@ SETTINGS = frozenset({
 })
 
 # What an issue of provisioning files offers to its rule: the parameter, its value, and what else there is to say.
-SETTING_FACTS: dict[str, Shown] = dict.fromkeys(
-    ("attribute", "value", "file", "line", "source", "layer", "effective", "other", "nearest", "expected", "reason",
-     "entry", "model", "firmware", "count"), Shown.AS_IT_IS,
-)
+SETTING_FACTS = frozenset({
+    "attribute", "value", "effective", "other", "nearest", "expected", "reason", "entry", "model", "firmware", "count",
+})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from itertools import groupby
 from typing import Protocol
@@ -18,7 +18,7 @@ from sipaudit.model.replay import Step
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import Assumption, Confidence, Finding, Frame, Reason, Severity, moment
 from sipaudit.rulebook.facts import SECONDS, SERVERS
-from sipaudit.rulebook.repetition import Repetitions
+from sipaudit.rulebook.repetition import Party, Repetitions
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.wording import fill
 
@@ -32,15 +32,9 @@ ONE_REQUEST = (
 )
 
 
-class Subject(Protocol):
+class Subject(Party, Protocol):
     """Whose step it is, and how its packets are named in a report."""
 
-    @property
-    def line(self) -> str: ...
-    @property
-    def phone(self) -> str: ...
-    @property
-    def entry(self) -> str | None: ...
     @property
     def settings(self) -> LineSettings: ...
     def server(self, key: str) -> str: ...
@@ -89,15 +83,17 @@ class Faults:
         self.done: list[Fault] = []
         self.of_phone: dict[int, list[Fault]] = {}
         self.open: dict[tuple[str, str], dict[str, Fault]] = {}
-        self.checks: dict[tuple[str, str], Checks] = {}
+        self.checks: defaultdict[tuple[str, str], Checks] = defaultdict(Checks)
         self.left_open: LeftOpen | None = None
         self._repetitions = Repetitions()
 
     def take(self, step: Step, subject: Subject) -> None:
         """Take in what one step of a line observed."""
-        self.judge_all(step.observations, subject)
-        if self.open and rearms(step, subject.settings):
-            self.open.pop((subject.line, subject.phone), None)
+        if step.observations:
+            self.judge_all(step.observations, subject)
+        key = (subject.line, subject.phone)
+        if key in self.open and rearms(step, subject.settings):
+            del self.open[key]
 
     def judge_all(self, observations: Iterable[Observation], subject: Subject) -> None:
         """Take in observations, those of one event together: one request makes one finding."""
@@ -126,7 +122,7 @@ class Faults:
                 self._add(rule, observation, tuple(listed[1:]) if name in listed else (), subject)
 
     def _broken(self, observation: Observation, subject: Subject) -> Iterable[tuple[Rule, Observation]]:
-        checks = self.checks.setdefault((subject.line, subject.phone), Checks())
+        checks = self.checks[subject.line, subject.phone]
         for rule in self.by_expectation.get(observation.expectation, ()):
             checks.reached[rule.id] += 1
             if observation.verdict is Verdict.INCONCLUSIVE and observation.reason is not None:
@@ -137,7 +133,7 @@ class Faults:
                 yield rule, observation
 
     def _add(self, rule: Rule, observation: Observation, also: tuple[str, ...], subject: Subject) -> None:
-        grade = rule.severity_of(_facts(observation)) if rule.severities else rule.severity
+        grade = rule.severity_of(_facts(observation))
         fault = self._fault(rule, observation, grade, also, subject)
         reached = self._repetitions.severity(rule, observation.time, subject)
         fault.severity = max(fault.severity, grade, reached or grade, key=lambda severity: severity.rank)
@@ -174,8 +170,8 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """The findings numbered by (time, line, phone, rule); those without a time come first. A cause that is not among
     them is none."""
     found = sorted(findings, key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
-    ids = {finding.id: f"f-{number:06d}" for number, finding in enumerate(found, 1)}
-    return [replace(finding, id=f"f-{number:06d}", cause=ids.get(finding.cause or "?"))
+    ids: dict[str | None, str] = {finding.id: f"f-{number:06d}" for number, finding in enumerate(found, 1)}
+    return [replace(finding, id=f"f-{number:06d}", cause=ids.get(finding.cause))
             for number, finding in enumerate(found, 1)]
 
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from sipaudit.rulebook.conditions import Condition, ConditionError, nearest
+from sipaudit.rulebook.conditions import Condition, ConditionError
 from sipaudit.yamlfile.problems import Problems
 from sipaudit.yamlfile.tree import Mapping, Node, Scalar, Sequence
-from sipaudit.yamlfile.wording import quoted
+from sipaudit.yamlfile.wording import hint, quoted
 
 NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 Word = TypeVar("Word", bound=str)
@@ -35,8 +35,8 @@ class Fields:
         order = list(known)
         for key in self.node.items:
             if key not in order:
-                hint = nearest(key, frozenset(order))
-                self.problems.add(self.line(key), f"unknown key {quoted(key)}{hint}", f"use one of {', '.join(order)}")
+                near = hint(key, order)
+                self.problems.add(self.line(key), f"unknown key {quoted(key)}{near}", f"use one of {', '.join(order)}")
         for key in order:
             if key not in self.node.items and key not in optional:
                 self.problems.add(self.node.line, f"the key {key!r} is missing", "add it")
@@ -91,8 +91,8 @@ class Fields:
             return None
         if text in valid:
             return kind(text)
-        hint = nearest(text, frozenset(valid))
-        self.problems.add(self.line(key), f"unknown {key} {quoted(text)}{hint}", f"write one of {', '.join(valid)}")
+        near = hint(text, frozenset(valid))
+        self.problems.add(self.line(key), f"unknown {key} {quoted(text)}{near}", f"write one of {', '.join(valid)}")
         return None
 
     def number(self, key: str, low: float, high: float, *, whole: bool = False) -> float | None:

@@ -7,12 +7,11 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from sipaudit.rulebook.conditions import nearest
 from sipaudit.rulebook.fields import Fields
 from sipaudit.rulebook.rule_file import documentation, identity
 from sipaudit.rulebook.rules import IncidentKind
 from sipaudit.rulebook.wording import NAME, in_words, names_in
-from sipaudit.yamlfile.wording import quoted
+from sipaudit.yamlfile.wording import hint, quoted
 
 KEYS = ("id", "title", "thresholds", "text", "documentation")
 A_DAY = 86_400.0
@@ -76,8 +75,8 @@ def read_incident(fields: Fields, file: str) -> IncidentKind:
 
 def _known(name: str, given: Fields) -> bool:
     if name not in THRESHOLDS:
-        hint = nearest(name, frozenset(THRESHOLDS))
-        given.problems.add(given.line(name), f"unknown threshold {quoted(name)}{hint}",
+        near = hint(name, THRESHOLDS)
+        given.problems.add(given.line(name), f"unknown threshold {quoted(name)}{near}",
                            f"use one of {', '.join(THRESHOLDS)}")
     return name in THRESHOLDS
 

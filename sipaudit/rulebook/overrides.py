@@ -7,15 +7,12 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sipaudit.model.settings import Tolerances
+from sipaudit.model.settings import MOST_TOLERANCE, Tolerances
 from sipaudit.model.values import Severity
-from sipaudit.rulebook.conditions import nearest
 from sipaudit.rulebook.fields import Fields
 from sipaudit.rulebook.incident_file import read_thresholds
 from sipaudit.rulebook.rules import REPLAYED, IncidentKind, Rule
-from sipaudit.yamlfile.wording import quoted
-
-MOST_TOLERANCE = 3600.0  # seconds, as in the site file
+from sipaudit.yamlfile.wording import hint, quoted
 
 
 class Override(Struct, frozen=True):
@@ -46,8 +43,8 @@ def read_overrides(root: Fields, rules: Mapping[str, Rule], kinds: Mapping[str, 
     for name in items.node.items:
         rule, kind = rules.get(name), kinds.get(name)
         if rule is None and kind is None:
-            hint = nearest(name, frozenset({*rules, *kinds}))
-            items.problems.add(items.line(name), f"there is no rule or incident kind {quoted(name)}{hint}",
+            near = hint(name, {*rules, *kinds})
+            items.problems.add(items.line(name), f"there is no rule or incident kind {quoted(name)}{near}",
                                "`sipaudit rules list` shows them")
         else:
             read[name] = _read(items.mapping(name), rule, kind, f"{file}:{items.line(name)}")

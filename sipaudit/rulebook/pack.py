@@ -18,6 +18,7 @@ from sipaudit.rulebook.overrides import Override, read_overrides
 from sipaudit.rulebook.rule_file import RuleFile
 from sipaudit.rulebook.rules import REPLAYED, Group, IncidentKind, Rule, RulePack
 from sipaudit.yamlfile import tree
+from sipaudit.yamlfile.files import read_bytes
 from sipaudit.yamlfile.problems import Problems
 from sipaudit.yamlfile.wording import suggestion
 
@@ -202,16 +203,6 @@ def read_file(path: Path, *, check: bool = True) -> Fields:
     return Fields(root, problems, check)
 
 
-def read_bytes(path: Path, what: str) -> bytes:
-    """The content of a file, no more of it than is ever accepted. Raises InputError."""
-    try:
-        with path.open("rb") as file:
-            return file.read(tree.MAX_BYTES + 1)
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise InputError(f"{what} cannot be read: {reason}", fix="check its name", file=str(path)) from None
-
-
 def read_rule(path: Path, fields: Fields, replaced: Mapping[str, Rule] | None = None) -> Rule | IncidentKind:
     """The rule or incident kind of one file; what is wrong with it stands in the problems of its fields.
 
@@ -220,7 +211,8 @@ def read_rule(path: Path, fields: Fields, replaced: Mapping[str, Rule] | None = 
     items = fields.node.items
     if "id" not in items and "override" not in items:
         fields.problems.stop(1, "the file has neither `id` nor `override`", "begin a rule with `id: its-name`")
-    old = (replaced or {}).get(fields.text("id"))
+    named = items.get("id")
+    old = (replaced or {}).get(named.text.strip()) if isinstance(named, tree.Scalar) else None
     group = next((group for group in Group if group == path.parent.name), None)
     if group is None:
         group = Group.INCIDENTS if "thresholds" in items else old.group if old else \

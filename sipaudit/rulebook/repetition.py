@@ -9,8 +9,8 @@ from sipaudit.model.values import Severity
 from sipaudit.rulebook.rules import Escalation, Rule, Series
 
 
-class Place(Protocol):
-    """Where a rule was broken."""
+class Party(Protocol):
+    """Whose rule was broken."""
 
     @property
     def line(self) -> str: ...
@@ -27,17 +27,17 @@ class Repetitions:
         self._recent: dict[tuple[str, Escalation, str, str], dict[object, float]] = {}
         self._numbers = count()
 
-    def severity(self, rule: Rule, time: float, place: Place) -> Severity | None:
+    def severity(self, rule: Rule, time: float, party: Party) -> Severity | None:
         """The worst severity whose count this breach at `time` (seconds) reaches, None when it reaches none."""
-        reached = [step.severity for step in rule.escalate if self._reaches(rule, step, time, place)]
+        reached = [step.severity for step in rule.escalate if self._reaches(rule, step, time, party)]
         return max(reached, key=lambda severity: severity.rank, default=None)
 
-    def _reaches(self, rule: Rule, step: Escalation, time: float, place: Place) -> bool:
-        member: object = (place.line, place.phone)
+    def _reaches(self, rule: Rule, step: Escalation, time: float, party: Party) -> bool:
+        member: object = (party.line, party.phone)
         if step.group_by is Series.LINE:
-            group, member = (place.line, place.phone), next(self._numbers)
-        elif place.entry is not None:
-            group = (place.entry, "")
+            group, member = (party.line, party.phone), next(self._numbers)
+        elif party.entry is not None:
+            group = (party.entry, "")
         else:
             return False  # the lines of an entry that nobody knows cannot be counted
         recent = self._recent.setdefault((rule.id, step, *group), {})

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator
 from sipaudit.model.expectations import EXPECTATIONS
 from sipaudit.model.observations import Verdict
 from sipaudit.model.values import Severity
-from sipaudit.rulebook.conditions import nearest
 from sipaudit.rulebook.facts import FACTS, SETTING_FACTS
 from sipaudit.rulebook.fields import Fields
 from sipaudit.rulebook.rules import Escalation, Grade, Group, Rule, Series, Wording
 from sipaudit.rulebook.wording import unknown_names
-from sipaudit.yamlfile.wording import quoted
+from sipaudit.yamlfile.wording import hint, quoted
 
 KEYS = ("id", "title", "severity", "severities", "escalate", "basis", "on", "when", "consequence_of", "message",
         "documentation")
@@ -72,10 +71,11 @@ class RuleFile:
             item.keys(MESSAGE_KEYS, {"when"})
             if number == len(wordings) and "when" in item.node.items:
                 item.problems.add(item.line("when"), "the last wording has a condition", "let it hold for the rest")
-            for key in ("expected", "observed"):
-                for name in unknown_names(item.text(key), self._facts):
+            texts = {key: item.text(key) for key in ("expected", "observed")}
+            for key, text in texts.items():
+                for name in unknown_names(text, self._facts):
                     item.problems.add(item.line(key), f"no observation has {{{name}}}", "see docs/rules.md")
-            yield Wording(item.text("expected"), item.text("observed"), item.condition("when", self._facts))
+            yield Wording(**texts, when=item.condition("when", self._facts))
 
     def _documentation(self) -> dict[str, str]:
         fields = self._fields.mapping("documentation")
@@ -104,8 +104,8 @@ def _severity(fields: Fields) -> Severity:
 def _expectations(on: Fields) -> Iterator[str]:
     for name in on.texts("expectation", "[failback-before-due]", single=True):
         if name not in EXPECTATIONS:
-            hint = nearest(name, EXPECTATIONS)
-            on.problems.add(on.line("expectation"), f"the model has no expectation {quoted(name)}{hint}",
+            near = hint(name, EXPECTATIONS)
+            on.problems.add(on.line("expectation"), f"the model has no expectation {quoted(name)}{near}",
                             "name one that it has")
         yield name
 
@@ -116,5 +116,5 @@ def _verdicts(on: Fields) -> Iterator[Verdict]:
         if name in known:
             yield Verdict(name)
         else:
-            on.problems.add(on.line("verdict"), f"unknown verdict {quoted(name)}{nearest(name, known)}",
+            on.problems.add(on.line("verdict"), f"unknown verdict {quoted(name)}{hint(name, known)}",
                             "see docs/rules.md")

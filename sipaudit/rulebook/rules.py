@@ -12,7 +12,7 @@ from sipaudit.model.observations import Fact, Verdict
 from sipaudit.model.settings import Tolerances
 from sipaudit.model.values import Severity
 from sipaudit.rulebook.conditions import Condition
-from sipaudit.yamlfile.wording import nearest, quoted
+from sipaudit.yamlfile.wording import quoted, suggestion
 
 
 class Group(StrEnum):
@@ -122,14 +122,18 @@ class RulePack(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     known: frozenset[str] = frozenset()
 
+    @property
+    def of_lines(self) -> tuple[Rule, ...]:
+        """Every rule that makes findings: on what was observed, and on settings."""
+        return (*self.rules, *self.settings)
+
     def find(self, name: str) -> list[Rule | IncidentKind]:
         """What has this id: a rule, an incident kind or both. Raises InputError with the nearest id."""
-        everything: list[Rule | IncidentKind] = [*self.rules, *self.settings, *self.incidents]
+        everything: list[Rule | IncidentKind] = [*self.of_lines, *self.incidents]
         found = [one for one in everything if one.id == name]
         if not found:
-            near = nearest(name, {one.id for one in everything})
-            advice = f"did you mean {near!r}?" if near else "`sipaudit rules list` shows them"
-            raise InputError(f"there is no rule or incident kind {quoted(name)}", fix=advice)
+            raise InputError(f"there is no rule or incident kind {quoted(name)}", fix=suggestion(
+                name, {one.id for one in everything}, otherwise="`sipaudit rules list` shows them"))
         return found
 
     def tolerances_of(self, site: Tolerances) -> dict[str, Tolerances]:

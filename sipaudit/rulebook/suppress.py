@@ -14,13 +14,12 @@ from msgspec.structs import replace
 
 from sipaudit.errors import InputError
 from sipaudit.model.values import Finding
-from sipaudit.rulebook.conditions import nearest
 from sipaudit.rulebook.fields import Fields
-from sipaudit.rulebook.pack import read_bytes
 from sipaudit.times import When, parse_time
 from sipaudit.yamlfile import tree
+from sipaudit.yamlfile.files import read_bytes
 from sipaudit.yamlfile.problems import Problems
-from sipaudit.yamlfile.wording import quoted
+from sipaudit.yamlfile.wording import hint, quoted
 
 KEYS = ("rule", "line", "phone", "server", "from", "to", "expires", "reason")
 OPTIONAL = frozenset(KEYS) - {"rule", "reason"}
@@ -109,7 +108,7 @@ def load_suppressions(path: str | Path, zone: tzinfo, rules: frozenset[str]) -> 
     """
     problems = Problems(str(path))
     root = tree.read_tree(read_bytes(Path(path), "the suppressions"), problems)
-    if root is None or (isinstance(root, tree.Scalar) and root.empty):
+    if root is None or tree.is_empty(root):
         return Suppressions()
     if not isinstance(root, tree.Sequence):
         problems.stop(root.line, "this is a list of suppressions", "write `- {rule: GLOB, reason: TEXT}`")
@@ -140,28 +139,29 @@ class _Item:
         return Suppression(
             rule=self._rule(), reason=fields.text("reason"),
             where=f"{fields.problems.file}:{fields.node.line}", line=self._line(), phone=self._phone(),
-            server=self._glob("server"), start=self._time("from"), end=self._time("to"), expires=self._expires(),
+            server=self._glob("server", fields.text("server")), start=self._time("from"), end=self._time("to"),
+            expires=self._expires(),
         )
 
-    def _glob(self, key: str) -> re.Pattern[str] | None:
-        text = self._fields.text(key)
+    def _glob(self, key: str, text: str) -> re.Pattern[str] | None:
         if len(text) > LONGEST_GLOB:
             self._wrong(key, f"{key} is longer than {LONGEST_GLOB} characters", "use a shorter pattern")
             return None
         return re.compile(fnmatch.translate(text), re.IGNORECASE) if text else None
 
     def _rule(self) -> re.Pattern[str]:
-        pattern, text = self._glob("rule"), self._fields.text("rule")
+        text = self._fields.text("rule")
+        pattern = self._glob("rule", text)
         if pattern is not None and not any(pattern.fullmatch(name) for name in self._rules):
-            hint = "" if _WILD.search(text) else nearest(text, self._rules)
-            self._wrong("rule", f"no rule is called {quoted(text)}{hint}", "`sipaudit rules list` shows them")
+            near = "" if _WILD.search(text) else hint(text, self._rules)
+            self._wrong("rule", f"no rule is called {quoted(text)}{near}", "`sipaudit rules list` shows them")
         return pattern or re.compile("")
 
     def _line(self) -> re.Pattern[str] | None:
         text = self._fields.text("line")
         if text and text[0] not in "*?[" and not text.lower().startswith("sip"):
             self._wrong("line", f"{quoted(text)} matches no line", f"write {quoted('sip:' + text)}, the AOR in reports")
-        return self._glob("line")
+        return self._glob("line", text)
 
     def _phone(self) -> Network | None:
         text = self._fields.text("phone")

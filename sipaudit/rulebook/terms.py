@@ -14,7 +14,7 @@ from sipaudit.errors import InputError
 from sipaudit.rulebook.incident_file import say
 from sipaudit.rulebook.pack import read_file
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
-from sipaudit.yamlfile.wording import nearest, quoted
+from sipaudit.yamlfile.wording import quoted, suggestion
 
 KINDS = {
     "settings": "setting", "requirements": "requirement", "codes": "SIP response", "words": "term",
@@ -60,7 +60,7 @@ def _read(path: Path, kind: str) -> Iterator[Term]:
 
 def pack_terms(pack: RulePack) -> Iterator[Term]:
     """What the rules and incident kinds of a pack say of themselves."""
-    for rule in (*pack.rules, *pack.settings):
+    for rule in pack.of_lines:
         yield _of_rule(rule)
     for kind in pack.incidents:
         yield _of_kind(kind)
@@ -106,9 +106,8 @@ class Glossary:
             return [replace(term, see=tuple(name for name in term.see if _plain(name) in self._by_name))
                     for term in found]
         names = [name for term in self.terms for name in (term.name, *term.also)]
-        near = nearest(" ".join(words), names)
-        raise InputError(f"nothing is known of {quoted(text)}", fix=f"did you mean {near!r}?" if near else
-                         "`sipaudit explain` alone lists what is explained")
+        raise InputError(f"nothing is known of {quoted(text)}", fix=suggestion(
+            " ".join(words), names, otherwise="`sipaudit explain` alone lists what is explained"))
 
     def _of_code(self, word: str) -> list[Term]:
         """A response by its code, whatever follows it; of a code without a term of its own, its class."""

@@ -8,13 +8,13 @@ from msgspec import Struct
 
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import History, track_of
-from sipaudit.model.observations import Observation, Verdict
+from sipaudit.model.observations import Observation
 from sipaudit.model.profile import Profile
 from sipaudit.model.replay import replay
 from sipaudit.model.scenario import Scenario
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.state import LineState, Track
-from sipaudit.model.values import Finding, Frame
+from sipaudit.model.values import Finding, Frame, Reason
 from sipaudit.rulebook.faults import Faults
 from sipaudit.rulebook.rules import Rule
 
@@ -59,26 +59,34 @@ def judge_scenario(scenario: Scenario, rules: Iterable[Rule]) -> tuple[list[str]
     faults, history = Faults(rules), History()
     subject = ScenarioLine(scenario.profile, scenario.names)
     lines: list[str] = []
+    faults.left_open = lambda _subject, time, rule, reason: lines.append(left_open_line(time, rule, reason))
     state, now = LineState(), 0.0
     waiting: tuple[Observation, ...] = ()
     for step in replay(scenario.events, scenario.profile):
         faults.take(step, subject)
         history.take(step, subject)
-        lines += _open_checks(step.observations, faults)
         state, now, waiting = step.after, step.event.time, step.waiting
-    lines += _open_checks(waiting, faults)
+    faults.judge_all(waiting, subject)
     findings = faults.findings()
-    lines += [f"{finding.time:.3f} {finding.rule} {finding.server or '-'} {finding.confidence}"
-              + "".join(f" {doubt}" for doubt in finding.assumptions) for finding in findings]
+    lines += [finding_line(finding, finding.time or 0.0, finding.server or "-") for finding in findings]
     lines += _rows(scenario, history, state, now, subject)
-    return sorted(lines, key=lambda line: (float(line.split()[0]), line)), findings
+    return by_time(lines), findings
 
 
-def _open_checks(observations: Iterable[Observation], faults: Faults) -> Iterator[str]:
-    for observation in observations:
-        if observation.verdict is Verdict.INCONCLUSIVE:
-            for rule in faults.by_expectation.get(observation.expectation, ()):
-                yield f"{observation.time:.3f} ? {rule.id} {observation.reason}"
+def finding_line(finding: Finding, time: float, server: str) -> str:
+    """A finding as a scenario writes it; `time` and `server` as the scenario counts and names them."""
+    doubts = "".join(f" {doubt}" for doubt in finding.assumptions)
+    return f"{time:.3f} {finding.rule} {server} {finding.confidence}{doubts}"
+
+
+def left_open_line(time: float, rule: str, reason: Reason) -> str:
+    """A check that was left open, as a scenario writes it."""
+    return f"{time:.3f} ? {rule} {reason}"
+
+
+def by_time(lines: Iterable[str]) -> list[str]:
+    """The lines below the rule of a scenario in their order."""
+    return sorted(lines, key=lambda line: (float(line.split()[0]), line))
 
 
 def _rows(scenario: Scenario, history: History, state: LineState, now: float,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sipaudit.model.observations import Fact
 from sipaudit.model.settings import LineSettings, Origin, Setting
-from sipaudit.rulebook.facts import FACTS, SECONDS, SETTINGS
+from sipaudit.rulebook.facts import SECONDS, SETTINGS
 
 NAME = re.compile(r"\{([A-Za-z0-9_.]+)\}")
 REGISTERED = {
@@ -20,7 +20,7 @@ def names_in(text: str) -> Iterator[str]:
     return (match[1] for match in NAME.finditer(text))
 
 
-def unknown_names(text: str, known: Iterable[str] = FACTS) -> Iterator[str]:
+def unknown_names(text: str, known: Iterable[str]) -> Iterator[str]:
     """The names in a text that are neither `known` facts nor settings."""
     valid = {*known, *SETTINGS}
     return (name for name in names_in(text) if name not in valid)

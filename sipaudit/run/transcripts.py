@@ -10,6 +10,7 @@ from sipaudit.model.transcript import Transcript
 from sipaudit.model.values import Finding, Reason
 from sipaudit.reconstruct.phones import Line
 from sipaudit.rulebook.faults import Subject
+from sipaudit.rulebook.trial import by_time, finding_line, left_open_line
 from sipaudit.run.run import Run
 from sipaudit.safe_text import safe_text
 
@@ -58,13 +59,12 @@ class Transcripts:
         yield from _headers(names, replays[0].profile() if replays else None, line, origin - run.auditor.began)
         yield from (transcript.line(event) for event in events)
         yield "----"
-        said = [f"{(finding.time or 0.0) - origin:.3f} {finding.rule} "
-                f"{transcript.name((finding.server or '-').partition('/')[0])} {finding.confidence}"
-                + "".join(f" {doubt}" for doubt in finding.assumptions)
+        said = [finding_line(finding, (finding.time or 0.0) - origin,
+                             transcript.name((finding.server or "-").partition("/")[0]))
                 for finding in findings if finding.line == line.aor and finding.phone == line.owner.address]
-        said += [f"{time - origin:.3f} ? {rule} {reason}" for aor, phone, time, rule, reason in self._open
+        said += [left_open_line(time - origin, rule, reason) for aor, phone, time, rule, reason in self._open
                  if (aor, phone) == (line.aor, line.owner.address) and run.span.holds(time)]
-        yield from sorted(said, key=lambda one: (float(one.split()[0]), one))
+        yield from by_time(said)
         yield ""
 
 

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from sipaudit.model.settings import Declaration, LineSettings, Setting
 from sipaudit.settings.catalogue import declared_block, in_force, known_setting, read_setting
 from sipaudit.settings.match import LineMatch, read_match
-from sipaudit.settings.reader import Reader, is_empty
-from sipaudit.yamlfile.tree import Node, Sequence
+from sipaudit.settings.reader import Reader
+from sipaudit.yamlfile.tree import Node, Sequence, is_empty
 from sipaudit.yamlfile.wording import printable, quoted, suggestion
 
 LINE_KEYS = ("match", "entry", "label", "group", "settings", "entry_settings", "config")

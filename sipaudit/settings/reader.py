@@ -13,7 +13,7 @@ from collections.abc import Sequence as Names
 
 from sipaudit.settings.catalogue import WHOLE
 from sipaudit.yamlfile.problems import Problems
-from sipaudit.yamlfile.tree import Mapping, Node, Scalar, Sequence
+from sipaudit.yamlfile.tree import Mapping, Node, Scalar, Sequence, is_empty
 from sipaudit.yamlfile.wording import quoted, suggestion
 
 _KINDS: dict[type, str] = {Scalar: "a single value", Sequence: "a list", Mapping: "a mapping"}
@@ -142,11 +142,6 @@ class Reader:
             self.problems.add(node.line, f"{where}: {quoted(text)} is no host name", "write it as sbc1.example.com")
             return None
         return name
-
-
-def is_empty(node: Node) -> bool:
-    """An empty value is an unset one (C3)."""
-    return isinstance(node, Scalar) and node.empty
 
 
 def _is_address(text: str) -> bool:

@@ -11,8 +11,8 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sipaudit.errors import InputError
 from sipaudit.model.settings import (
+    MOST_TOLERANCE,
     Declaration,
     LineIdentity,
     LineSettings,
@@ -24,13 +24,13 @@ from sipaudit.settings.catalogue import in_force
 from sipaudit.settings.entries import read_entries
 from sipaudit.settings.finder import Finder
 from sipaudit.settings.lines import LineItem, read_lines
-from sipaudit.settings.reader import Reader, is_empty
+from sipaudit.settings.reader import Reader
+from sipaudit.yamlfile.files import read_bytes
 from sipaudit.yamlfile.problems import Problems
-from sipaudit.yamlfile.tree import MAX_BYTES, Mapping, Node, read_tree
+from sipaudit.yamlfile.tree import Mapping, Node, is_empty, read_tree
 
+TOLERANCE_KEYS = Tolerances.__struct_fields__
 SITE_KEYS = ("entries", "lines", "tolerances", "events", "emergency")
-TOLERANCE_KEYS = ("timer", "idle_retry", "overdue")
-MOST_TOLERANCE = 3600.0  # seconds
 
 _SITE_EXAMPLE = "'entries:' and 'lines:' blocks"
 
@@ -84,19 +84,10 @@ class Site(Struct, frozen=True):
 def load_site(path: str | Path) -> Site:
     """Reads a site file. InputErrors holds every error of it, each with file, line and what to do."""
     problems = Problems(str(path))
-    root = read_tree(_read_bytes(Path(path)), problems)
+    root = read_tree(read_bytes(Path(path), "the site file", "check --site"), problems)
     site = Site(path=str(path)) if root is None or is_empty(root) else _read_site(Reader(problems), root, Path(path))
     problems.raise_any()
     return site.override({})
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise InputError(f"the site file cannot be read: {reason}", fix="check --site", file=str(path)) from None
 
 
 def _read_site(reader: Reader, root: Node, path: Path) -> Site:

@@ -57,6 +57,11 @@ class Mapping(Struct, frozen=True):
 Node = Scalar | Sequence | Mapping
 
 
+def is_empty(node: Node) -> bool:
+    """An empty value is an unset one (C3)."""
+    return isinstance(node, Scalar) and node.empty
+
+
 def read_tree(data: bytes, problems: Problems) -> Node | None:
     """The one document of a YAML text, None when it is empty.
 

@@ -20,12 +20,20 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     return by_case[matches[0]] if matches else None
 
 
-def suggestion(word: str, names: Iterable[str]) -> str:
-    """What to do about an unknown name: the nearest valid one, else all of them."""
+def hint(word: str, names: Iterable[str]) -> str:
+    """`; did you mean 'x'?` to go on with after an unknown name, nothing when no valid one is like it."""
+    best = nearest(word, names)
+    return "" if best is None else f"; did you mean '{best}'?"
+
+
+def suggestion(word: str, names: Iterable[str], otherwise: str | None = None) -> str:
+    """What to do about an unknown name: the nearest valid one, else what else is advised, or all of them."""
     valid = list(names)
     best = nearest(word, valid)
     if best is not None:
         return f"did you mean '{best}'?"
+    if otherwise is not None:
+        return otherwise
     return "valid: " + ", ".join(valid) if valid else "none is defined"
 
 

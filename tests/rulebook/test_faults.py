@@ -11,6 +11,7 @@ from sipaudit.model.observations import Verdict
 from sipaudit.model.scenario import parse
 from sipaudit.model.values import Reason
 from sipaudit.rulebook.conditions import Condition
+from sipaudit.rulebook.facts import FACTS
 from sipaudit.rulebook.faults import EVIDENCE_KEPT, Faults
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.rules import Rule
@@ -139,7 +140,7 @@ def test_a_rule_with_a_condition_takes_only_what_it_holds_for(tmp_path: Path) ->
 @pytest.mark.parametrize("text", ["elapsed > 1", "elapsed + 'x' == 'y'", "int(kind) > 1"])
 def test_a_condition_that_cannot_be_worked_out_does_not_hold(text: str) -> None:
     condition = Condition(text)
-    condition.check()
+    condition.check(FACTS)
     assert not condition.holds({"elapsed": None, "kind": "word"})
 
 
