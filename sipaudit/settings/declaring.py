@@ -76,12 +76,11 @@ class Declarations:
     def _declaration(self, item: LineItem, blocks: Sequence[LineBlock]) -> Declaration:
         """The item's declaration over its blocks, the one that counts most last."""
         main = blocks[-1]
-        names = item.entries or self._entries_of(main)
-        keys = list(names) or [server.host.name for server in main.servers if server.host is not None]
+        named = {name: place for place, name in enumerate(item.entries)} or self._entries_of(main)
         settings = {"": self._settings(item, [block.common for block in blocks], "")}
-        for index, key in enumerate(keys):
-            settings.setdefault(key, self._settings(item, [block.settings_at(index) for block in blocks], key))
-        return replace(item.declaration, entries=tuple(names), settings=settings)
+        for key, place in (named or _hosts_of(main)).items():
+            settings[key] = self._settings(item, [block.settings_at(place) for block in blocks], key)
+        return replace(item.declaration, entries=tuple(named), settings=settings)
 
     def _settings(self, item: LineItem, blocks: Sequence[Stated], entry: str) -> LineSettings:
         stated: dict[str, Setting] = {}
@@ -89,10 +88,11 @@ class Declarations:
             stated |= {name: one for name, one in layer.items() if one.origin is not Origin.DEFAULT}
         return in_force(declared_block(stated), [item.per_entry.get(entry, {}), self._overrides])
 
-    def _entries_of(self, block: LineBlock) -> tuple[str, ...]:
-        """The entries of a line's servers; none where the addresses of one are not known: then DNS may tell."""
+    def _entries_of(self, block: LineBlock) -> dict[str, int]:
+        """The entries of a line's servers, each with the place of its first server; none where the addresses of one
+        are not known: then DNS may tell."""
         names = [self._entry(server) for server in block.servers]
-        return tuple(dict.fromkeys(name for name in names if name)) if all(names) else ()
+        return {name: names.index(name) for name in names if name} if all(names) else {}
 
     def _entry(self, server: ServerBlock) -> str | None:
         """The name of a server's entry: the site file's of that name, else its own, told apart from another list that
@@ -115,6 +115,15 @@ class Declarations:
         self._names[entry.name, entry] = name
         self.entries[name] = replace(entry, name=name)
         return name
+
+
+def _hosts_of(block: LineBlock) -> dict[str, int]:
+    """The hosts of a line's servers, each with the place of its first server."""
+    hosts: dict[str, int] = {}
+    for place, server in enumerate(block.servers):
+        if server.host is not None:
+            hosts.setdefault(server.host.name, place)
+    return hosts
 
 
 def _read(site: Site, config: Sequence[str]) -> tuple[Provisioning | None, dict[int | None, Provisioning]]:

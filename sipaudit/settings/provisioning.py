@@ -61,7 +61,6 @@ class Phone(Struct, frozen=True):
 class Found(Struct, frozen=True):
     """What is declared of a line; `pairs` are the readings, one for each model that the phone may be."""
 
-    phone: Phone
     block: LineBlock
     pairs: list[tuple[Variant, LineBlock]]
 
@@ -135,7 +134,7 @@ class Provisioning:
         block = one_of([block for _, block in pairs])
         if block.yealink:
             return None  # whose behaviour is not modelled
-        return Found(phone, block, pairs)
+        return Found(block, pairs)
 
     def issues_of(self, found: Found) -> tuple[SettingIssue, ...]:
         """What is to be said of the files of a line that was found."""
@@ -229,7 +228,7 @@ def _places(path: Path, reader: FileReader) -> list[Folder | _Single]:
 
 def _file(path: Path, reader: FileReader) -> Folder | _Single:
     if _MASTER.fullmatch(path.name) and reader.read(path).is_master:
-        return Folder(path.parent if str(path.parent) else Path(), reader, only=path)
+        return Folder(path.parent, reader, only=path)
     return _Single(path, reader)
 
 

@@ -72,6 +72,17 @@ class TestPrecedence:
 
 
 class TestEntries:
+    @pytest.mark.parametrize("first", [
+        {"reg__1__server__1__address": "10.0.0.1", "reg__1__server__2__address": "10.0.0.1"},
+        {"reg__1__server__1__address": "10.0.0.1", "reg__1__server__1__port": "abc",
+         "reg__1__server__2__address": "10.0.0.2"},
+    ], ids=["a server twice", "a port that is none"])
+    def test_each_has_the_settings_of_its_own_server(self, tmp_path, first):
+        numbers = {f"reg__1__server__{place}__expires": 100 * place for place in (1, 2, 3)}
+        said = declared([config(tmp_path, reg__1__address="1001", reg__1__server__3__address="10.0.0.3", **first,
+                                **numbers)])
+        assert said.at("10.0.0.3").number("expires") == 300
+
     def test_servers_that_the_files_tell_in_full_are_entries(self, tmp_path):
         files = config(tmp_path, reg__1__address="1001", reg__1__server__1__address="10.0.0.1",
                        reg__1__server__2__address="10.0.0.2", reg__1__server__2__register=0)

@@ -38,6 +38,15 @@ class TestMasterFiles:
         lay(tmp_path, **{f"_{MAC}": master("line.cfg")}, line=LINE)
         assert not declare([str(tmp_path)], mac="0004f2000002").declared
 
+    @pytest.mark.parametrize("written", ["phones\\[PHONE_MAC_ADDRESS].cfg", "/phones/[PHONE_MAC_ADDRESS].cfg"])
+    def test_a_name_counts_from_the_directory_however_it_is_written(self, tmp_path, written):
+        lay(tmp_path, _000000000000=master(written), **{f"phones__{MAC}": LINE})
+        assert list(Provisioning([str(tmp_path)]).phones) == [MAC]
+
+    def test_a_name_too_long_for_any_file_is_a_missing_file_and_nothing_else(self, tmp_path):
+        lay(tmp_path, _000000000000=master(f"line.cfg, {'a' * 300}/[PHONE_MAC_ADDRESS].cfg"), line=LINE)
+        assert expiry(tmp_path) == 3600
+
     def test_the_first_file_that_states_a_parameter_counts(self, tmp_path):
         lay(tmp_path, _000000000000=master("line.cfg, a.cfg,b.cfg"), line=LINE, a=expires(60), b=expires(90))
         assert expiry(tmp_path) == 60

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sipaudit.errors import InputErrors
 from sipaudit.settings.polycom import files as files_module
-from sipaudit.settings.polycom import xml
+from sipaudit.settings.polycom import parameters, xml
 from sipaudit.settings.polycom.xml import as_text, read_attributes
 from sipaudit.settings.provisioning import Provisioning
 from sipaudit.yamlfile.problems import Problems
@@ -90,8 +90,9 @@ def test_it_is_refused_with_file_and_reason(tmp_path, text, message):
     assert error.fix
 
 
-def test_utf_16_that_ends_in_half_a_character_is_refused(tmp_path):
-    lay(tmp_path, site=codecs.BOM_UTF16_LE + OLD.encode("utf-16-le") + b"\n")
+@pytest.mark.parametrize(("mark", "encoding"), [(codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")])
+def test_utf_16_that_ends_in_half_a_character_is_refused(tmp_path, mark, encoding):
+    lay(tmp_path, site=mark + OLD.encode(encoding) + b"\n")
     with pytest.raises(InputErrors, match="not well-formed"):
         Provisioning([str(tmp_path / "site.cfg")])
 
@@ -154,3 +155,10 @@ def test_the_first_of_two_statements_in_a_file_counts(tmp_path):
     assert block.servers[0].settings["expires"].value == 60
     blanks = only_line(tmp_path, reg__1__address="1001", voIpProt__server__1__expires=" 90 ")
     assert blanks.common["expires"].value == 90
+
+
+def test_what_was_meant_is_guessed_for_so_many_names_and_no_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(parameters, "MOST_GUESSES", 3)
+    misspelt = {f"voIpProt__server__1__failOver__reRegister{letter}": 1 for letter in "ABCDEFGH"}
+    issues = [issue.rule for issue, _ in Provisioning(one_file(tmp_path, reg__1__address="1001", **misspelt)).issues()]
+    assert issues.count("config-unknown-parameter") == 3

@@ -54,6 +54,21 @@ def test_defaults_are_their_own(tmp_path):
     assert (line.defaults["useOutboundProxy"], line.yealink) == (0, True)
 
 
+def test_what_is_their_default_all_the_same_is_no_failover_at_a_fallback_server(tmp_path):
+    text = DESK.partition("account.1")[0] + """
+account.1.user_name = 1001
+account.1.sip_server.1.address = 10.0.0.1
+account.1.sip_server.2.address = 10.0.0.2
+account.1.sip_server.1.only_signal_with_registered = 0
+"""
+    lay(tmp_path, desk=text)
+    rules = [issue.rule for issue, _ in Provisioning([str(tmp_path / "desk.cfg")]).issues()]
+    assert "config-failover-on-fallback" not in rules
+    lay(tmp_path, desk=text.replace("registered = 0", "registered = 1"))
+    rules = [issue.rule for issue, _ in Provisioning([str(tmp_path / "desk.cfg")]).issues()]
+    assert "config-failover-on-fallback" in rules
+
+
 def test_a_proxy_counts_when_it_is_enabled(tmp_path):
     text = DESK.replace("proxy.2.", "proxy.1.")
     assert block(tmp_path, text).servers[0].host.name == "sbc.example.com"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from sipaudit.model.settings import Mode, Origin, Setting, Value
-from sipaudit.settings.catalogue import DEFAULTS
 from sipaudit.settings.issues import SettingIssue, Statement
 from sipaudit.settings.polycom.choices import SHARED_PROXY, Choice
 from sipaudit.settings.polycom.hosts import is_literal
@@ -133,7 +132,7 @@ def _nowhere_to_go(values: Values, block: LineBlock) -> Iterator[SettingIssue]:
     for server in block.servers:
         for suffix in server.choices:
             statement = _stated(server, suffix)
-            if statement is not None and _value(server, suffix, block.defaults) != DEFAULTS.get(suffix):
+            if statement is not None and _value(server, suffix, block.defaults) != block.defaults.get(suffix):
                 yield SettingIssue("config-failover-on-fallback", (statement,), {"count": str(len(entries))})
 
 

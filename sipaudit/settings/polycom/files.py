@@ -72,6 +72,7 @@ def _polycom(path: str, attributes: list[Attribute], layer: str, problems: Probl
     statements: dict[str, Statement] = {}
     lists: dict[str, Statement] = {}
     issues: list[SettingIssue] = []
+    guessed: set[str] = set()
     for attribute in attributes:
         text, name = attribute.value.strip(), attribute.name
         if LIST_NAMES.fullmatch(name):
@@ -80,7 +81,7 @@ def _polycom(path: str, attributes: list[Attribute], layer: str, problems: Probl
                 problems.stop(attribute.line, f"more than {MOST_LISTS} lists of files", "is this a master file?")
             lists.setdefault(name, Statement(name, text, path, attribute.line, attribute.name))
         elif text:  # an empty attribute is an unset one (C3)
-            _take(Statement(name, text, path, attribute.line, name, layer), statements, issues)
+            _take(Statement(name, text, path, attribute.line, name, layer), statements, issues, guessed)
     return ConfigFile(path, statements, lists, tuple(issues))
 
 
@@ -101,16 +102,19 @@ def bare_model(text: str) -> str:
 def _yealink(path: str, text: str, layer: str, problems: Problems) -> ConfigFile:
     statements: dict[str, Statement] = {}
     issues: list[SettingIssue] = []
+    guessed: set[str] = set()
     for statement in yealink.read_statements(path, text, layer, problems):
-        _take(statement, statements, issues)
+        _take(statement, statements, issues, guessed)
     return ConfigFile(path, statements, {}, tuple(issues), yealink=True)
 
 
-def _take(one: Statement, statements: dict[str, Statement], issues: list[SettingIssue]) -> None:
+def _take(
+    one: Statement, statements: dict[str, Statement], issues: list[SettingIssue], guessed: set[str]
+) -> None:
     """The first statement of a parameter counts; what is wrong with it is wrong for every phone."""
     kind = parameter_type(one.name)
     if kind is None:
-        name = meant(one.name)
+        name = meant(one.name, guessed)
         if name is not None:
             issues.append(SettingIssue("config-unknown-parameter", (one,), {"nearest": name}))
         return

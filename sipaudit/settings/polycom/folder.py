@@ -73,10 +73,13 @@ class Folder:
         """The MACs for which a file of a name like `cfg/[PHONE_MAC_ADDRESS]-reg.cfg` is there."""
         if MAC_WORD not in word or _refused(word) is not None:
             return set()
-        folder, _, name = word.strip("/").rpartition("/")
+        folder, _, name = _plain(word).rpartition("/")
         pattern = re.compile(re.escape(name).replace(re.escape(MAC_WORD), "([0-9a-fA-F]{12})", 1))
         place = self._root / folder
-        names = (entry.name for entry in os.scandir(place)) if place.is_dir() else ()
+        try:
+            names = [entry.name for entry in os.scandir(place)]
+        except (OSError, ValueError):
+            return set()
         return {match[1].lower() for match in map(pattern.fullmatch, names) if match is not None}
 
     def models(self, mac: str | None) -> set[str]:
@@ -128,7 +131,7 @@ class Folder:
         return path, None if path is not None else "there is no such file in the provisioning directory"
 
     def _existing(self, word: str, mac: str | None) -> Path | None:
-        plain = word.replace("\\", "/").lstrip("/")
+        plain = _plain(word)
         if MAC_WORD not in plain:
             if plain not in self._found:
                 self._found[plain] = self._there(plain)
@@ -153,6 +156,11 @@ def _words(statement: Statement) -> Iterator[str]:
     """The names of a list, `statement`, separated by commas."""
     names = (name.strip() for name in statement.text.split(",", MOST_FILES)[:MOST_FILES])
     return (name for name in names if name)
+
+
+def _plain(word: str) -> str:
+    """A name as it counts from the provisioning directory."""
+    return word.replace("\\", "/").lstrip("/")
 
 
 def _refused(word: str) -> str | None:

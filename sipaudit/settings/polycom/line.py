@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sipaudit.model.settings import Origin, ServerEntry, Setting, Value
 from sipaudit.settings.catalogue import DEFAULTS
@@ -116,8 +117,7 @@ def _line(values: Values, number: int, cache: DnsCache, defaults: Mapping[str, V
     servers = [_server(values, place(number, index), cache, defaults) for index in _indices(values, number)]
     kept = tuple(_by_proxy(servers, defaults))
     own = {name: Setting(value, None, Origin.DEFAULT) for name, value in defaults.items() if DEFAULTS[name] != value}
-    blocks = tuple(ServerBlock(one.place, one.host, one.entry, {**own, **one.settings}, one.proxied, one.choices)
-                   for one in kept)
+    blocks = tuple(replace(one, settings={**own, **one.settings}) for one in kept)
     common = agreed([block.settings for block in blocks], defaults)
     return LineBlock(number, values.get(f"reg.{number}.address"), blocks, common, dict(defaults), yealink)
 
@@ -187,9 +187,7 @@ def _by_proxy(servers: Sequence[ServerBlock], defaults: Mapping[str, Value]) -> 
     for server in servers:
         group = seen.pop(server.host, []) if server.host is not None and server.host.proxy else [server]
         if group:
-            first = group[0]
-            settings = agreed([one.settings for one in group], defaults)
-            yield ServerBlock(first.place, first.host, first.entry, settings, first.proxied, first.choices)
+            yield replace(group[0], settings=agreed([one.settings for one in group], defaults))
 
 
 def agreed(blocks: Sequence[Settings], defaults: Mapping[str, Value] = DEFAULTS) -> Settings:
@@ -214,14 +212,14 @@ def one_of(blocks: Sequence[LineBlock]) -> LineBlock:
     servers = tuple(_one_server(servers, first.defaults)
                     for servers in zip(*(block.servers for block in blocks), strict=True)) if alike else ()
     common = agreed([block.common for block in blocks], first.defaults)
-    return LineBlock(first.line, first.address, servers, common, first.defaults, first.yealink)
+    return replace(first, servers=servers, common=common)
 
 
 def _one_server(servers: Sequence[ServerBlock], defaults: Mapping[str, Value]) -> ServerBlock:
     first = servers[0]
     entry = first.entry if all(server.entry == first.entry for server in servers) else None
     settings = agreed([server.settings for server in servers], defaults)
-    return ServerBlock(first.place, first.host, entry, settings, first.proxied, first.choices)
+    return replace(first, entry=entry, settings=settings)
 
 
 def losers(values: Values, server: ServerBlock) -> Iterable[tuple[Statement, Statement]]:

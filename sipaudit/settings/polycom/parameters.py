@@ -27,6 +27,7 @@ OF_LINE = {
 FAMILIES = ("reg", "voipprot", "dns")   # first words of these names, in lower case
 ALIKE = 0.8                             # how like one word of a name must be to that of another to be a misprint of it
 LONGEST = 120
+MOST_GUESSES = 500   # misprints of one file that are looked at: all of a real one
 LISTS = ("CONFIG_FILES", "OVERRIDES_DIRECTORY")  # of a master file; for one model with _SPIP650 behind
 LIST_NAMES = re.compile(rf"(?:{'|'.join(LISTS)})(?:_[A-Za-z0-9_]{{1,32}})?")
 
@@ -63,12 +64,21 @@ def parameter_type(name: str) -> SettingType | None:
     return KNOWN.get(_INDEX.sub("N", name)) if len(name) <= LONGEST else None
 
 
-def meant(name: str) -> str | None:
-    """The parameter that a name which is none was most likely to be, None when it is nothing of ours at all."""
+def meant(name: str, guessed: set[str]) -> str | None:
+    """The parameter that a name which is none was most likely to be, None when it is nothing of ours at all.
+
+    `guessed` are the names of the same file, without their numbers, that were looked at: each costs milliseconds, and
+    a file may hold tens of thousands.
+    """
     if len(name) > LONGEST or name.partition(".")[0].casefold() not in FAMILIES:
         return None
+    shape = _INDEX.sub("N", name)
+    if len(guessed) < MOST_GUESSES:
+        guessed.add(shape)
+    if shape not in guessed:
+        return None
     indices = _INDEX.findall(name)
-    found = _meant(_INDEX.sub("N", name))
+    found = _meant(shape)
     for index in indices if found is not None else ():
         found = re.sub(r"(?<=\.)N(?=\.|$)", index, found or "", count=1)
     return found

@@ -14,7 +14,6 @@ from xml.sax.handler import ContentHandler
 from xml.sax.xmlreader import AttributesImpl
 
 from defusedxml import DefusedXmlException
-from defusedxml.expatreader import create_parser
 from msgspec import Struct
 
 from sipaudit.yamlfile.problems import Problems
@@ -59,7 +58,7 @@ def _decode(data: bytes, encoding: str) -> str:
     try:
         return data.decode(encoding)
     except (UnicodeDecodeError, LookupError):
-        return data.decode("utf-16-le", "replace") if "16" in encoding else data.decode("latin-1")
+        return data.decode(encoding, "replace") if "16" in encoding else data.decode("latin-1")
 
 
 def _lines(text: str) -> str:
@@ -69,6 +68,8 @@ def _lines(text: str) -> str:
 def read_attributes(text: str, problems: Problems) -> list[Attribute]:
     """Every attribute of every element, in the order of the file. Raises InputErrors for what is not well-formed, for
     a document type or entity, and for too much of anything."""
+    from defusedxml.expatreader import create_parser  # urllib comes with it: only where a file is read
+
     parser: Any = create_parser(forbid_dtd=True)
     handler = _Handler(text, problems, parser)
     parser.setContentHandler(handler)
