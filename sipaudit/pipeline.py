@@ -15,7 +15,7 @@ from sipaudit.model.values import Report
 from sipaudit.report.configuration import Checked, ShownLine, checked
 from sipaudit.report.ladder import LadderRow
 from sipaudit.rulebook.pack import load_pack
-from sipaudit.rulebook.suppress import Suppressions, load_suppressions
+from sipaudit.rulebook.suppress import load_suppressions
 from sipaudit.run import provisioning
 from sipaudit.run.job import Job
 from sipaudit.run.rows import LadderRows, finding_named
@@ -76,7 +76,7 @@ def config_check(
 ) -> Checked:
     """What is wrong with provisioning files. Raises InputError or InputErrors for what cannot be read."""
     pack = load_pack(rules)
-    given = Suppressions() if suppress is None else load_suppressions(suppress, parse_zone("utc"), pack.known)
+    given = load_suppressions(suppress, parse_zone("utc"), pack.known)
     files = Provisioning(paths)
     findings, idle = given.mark(provisioning.check(files, pack.settings), 0.0)
     for sentence in idle:

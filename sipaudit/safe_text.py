@@ -13,3 +13,8 @@ def safe_text(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def safe_path(path: str) -> str:
+    """A file name as text: bytes that are no UTF-8 are escaped, so that every output can hold it."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -5,12 +5,7 @@ from __future__ import annotations
 import click
 
 from sipaudit.cli import options, output, terminal
-from sipaudit.cli.manual import Command, Option
-
-FORMAT = click.option(
-    "--format", "form", cls=Option, section=options.WAY, type=click.Choice(["text", "json"]), default="text",
-    show_default=True, help="Text to read, or one JSON document.",
-)
+from sipaudit.cli.manual import Command
 
 
 @click.group("config", short_help="Check provisioning files, explain the settings in them.")
@@ -30,11 +25,8 @@ def command() -> None:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path())
 @options.RULES
 @options.SUPPRESS
-@FORMAT
-@click.option(
-    "--fail-on", cls=Option, section=options.WAY, type=click.Choice(["info", "warning", "error", "never"]),
-    default="error", show_default=True, help="End with exit code 3 when there is a finding at least this severe.",
-)
+@options.TEXT_OR_JSON
+@options.fail_on("error")
 @options.verbosity_options
 def check_command(
     paths: tuple[str, ...], rules: tuple[str, ...], suppress: str | None, form: str, fail_on: str
@@ -68,7 +60,7 @@ def check_command(
 @command.command("show", cls=Command, short_help="Show what each line gets, and what it means.")
 @click.argument("target", metavar="MAC|PATH", type=click.Path())
 @options.CONFIG
-@FORMAT
+@options.TEXT_OR_JSON
 @options.verbosity_options
 def show_command(target: str, config: tuple[str, ...], form: str) -> None:
     """Shows the settings in force for each line: value, file and line it comes from, what it does in plain words; and

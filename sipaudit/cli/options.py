@@ -34,6 +34,14 @@ def _option(*names: str, section: str, **attributes: Any) -> Decorator:
     return click.option(*names, cls=Option, section=section, **attributes)
 
 
+def fail_on(default: str) -> Decorator:
+    """From which severity on a finding is a failure."""
+    return _option(
+        "--fail-on", section=WAY, type=click.Choice(["info", "warning", "error", "never"]), default=default,
+        show_default=True, help="End with exit code 3 when there is a finding at least this severe.",
+    )
+
+
 CAPTURES = click.argument("paths", metavar="CAPTURE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 SITE = _option(
     "--site", section=KNOWN, metavar="FILE", type=click.Path(),
@@ -91,14 +99,15 @@ FORMAT = _option(
     "--format", "form", section=WAY, type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True,
     help="What stdout gets: text to read, one JSON document, or JSON lines.",
 )
+TEXT_OR_JSON = _option(
+    "--format", "form", section=WAY, type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="Text to read, or one JSON document.",
+)
 OUTPUT = _option(
     "-o", "--output", "directory", section=WAY, metavar="DIR", type=click.Path(),
     help="Also write report.json into this directory, which is made if need be. Other files in it stay.",
 )
-FAIL_ON = _option(
-    "--fail-on", section=WAY, type=click.Choice(["info", "warning", "error", "never"]), default="never",
-    show_default=True, help="End with exit code 3 when there is a finding at least this severe.",
-)
+FAIL_ON = fail_on("never")
 PROGRESS = _option(
     "--progress/--no-progress", "show_progress", section=WAY, default=None,
     help="Show on stderr how far the reading is.  [default: when stderr is a terminal]",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from sipaudit.cli import options, output, terminal
-from sipaudit.cli.manual import Command, Option
+from sipaudit.cli.manual import Command
 
 
 @click.group("rules", short_help="List, show and check rules.")
@@ -23,10 +23,7 @@ def command() -> None:
 
 @command.command("list", cls=Command, short_help="The table of rules and incident kinds.")
 @options.RULES
-@click.option(
-    "--format", "form", cls=Option, section=options.WAY, type=click.Choice(["text", "json"]), default="text",
-    show_default=True, help="A table to read, or a JSON array.",
-)
+@options.TEXT_OR_JSON
 @options.verbosity_options
 def list_command(rules: tuple[str, ...], form: str) -> None:
     """Lists every rule and incident kind with its group, its severities, the worst first, and its title.

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from sipaudit import __version__
 from sipaudit.model.values import Finding, Place, Severity
-from sipaudit.report.screen import STYLES, Screen
+from sipaudit.report.screen import STYLES, Screen, count_of
 from sipaudit.safe_text import safe_text
 
 SCHEMA = "sipaudit.config/1"
@@ -74,8 +74,8 @@ def to_json(value: Checked | list[ShownLine]) -> bytes:
 def render_check(found: Checked, width: int, color: bool) -> str:
     """The issues, worst first, each with the place where it stands."""
     screen = Screen(width, color)
-    phones = f" of {_count(found.phones, 'phone')}" if found.phones else ""
-    screen.say(f"{_count(found.lines, 'line')}{phones}. {_verdict(found.findings)}")
+    phones = f" of {count_of(found.phones, 'phone')}" if found.phones else ""
+    screen.say(f"{count_of(found.lines, 'line')}{phones}. {_verdict(found.findings)}")
     worst = sorted(found.findings, key=lambda finding: -finding.severity.rank)
     for finding in worst[:FINDINGS_SHOWN]:
         _issue(screen, finding)
@@ -85,16 +85,12 @@ def render_check(found: Checked, width: int, color: bool) -> str:
 
 
 def _verdict(findings: Sequence[Finding]) -> str:
-    counted = Counter(finding.severity for finding in findings if finding.suppressed is None)
-    if not counted:
+    by_severity = Counter(finding.severity for finding in findings if finding.suppressed is None)
+    if not by_severity:
         return "Nothing to say against them."
-    kinds = [_count(counted[severity], str(severity)) if severity is not Severity.INFO
-             else f"{counted[severity]} info" for severity in reversed(Severity) if counted[severity]]
+    kinds = [count_of(by_severity[severity], str(severity)) if severity is not Severity.INFO
+             else f"{by_severity[severity]} info" for severity in reversed(Severity) if by_severity[severity]]
     return ", ".join(kinds) + "."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _issue(screen: Screen, finding: Finding) -> None:
@@ -132,7 +128,7 @@ def _server(screen: Screen, server: ShownServer) -> None:
     screen.say(f"{kind} {server.name or 'not known'}: {addresses}{ttl}. "
                f"Regime {server.regime or 'not known'}, failback mode {server.mode or 'not known'}.")
     rows = [(one.name, one.value, one.origin, one.meaning or None, one.source) for one in server.settings]
-    screen.table(("setting", "value", "origin", "what it does", "source"), rows)
+    screen.table(("setting", "value", "origin", "what it does", "source"), rows, whole=frozenset({"setting", "origin"}))
     screen.say("If the first server fails:")
     for sentence in server.predictions:
         screen.say(sentence, indent=2)

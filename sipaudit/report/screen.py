@@ -42,15 +42,17 @@ class Screen:
         self._console.print(Text(text, style=style), no_wrap=True, overflow="ignore", crop=False)
 
     def table(
-        self, columns: Sequence[str], rows: Iterable[Iterable[object]], right: frozenset[str] = frozenset()
+        self, columns: Sequence[str], rows: Iterable[Iterable[object]], right: frozenset[str] = frozenset(),
+        whole: frozenset[str] = frozenset(),
     ) -> None:
-        """A plain table; None is drawn as a dash, and a column that is empty throughout is left out."""
+        """A plain table; None is drawn as a dash, and a column that is empty throughout is left out. Those named in
+        `whole` hold short names, which are not broken."""
         cells = [list(row) for row in rows]
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         kept = [index for index, _ in enumerate(columns) if any(row[index] is not None for row in cells)]
         for index in kept:
             side: Literal["left", "right"] = "right" if columns[index] in right else "left"
-            table.add_column(columns[index], justify=side, overflow="fold")
+            table.add_column(columns[index], justify=side, overflow="fold", no_wrap=columns[index] in whole)
         for row in cells:
             table.add_row(*("-" if row[index] is None else Text(safe_text(str(row[index]))) for index in kept))
         self._console.print(table)
@@ -59,6 +61,11 @@ class Screen:
         """What was drawn, without trailing blanks."""
         lines = (line.rstrip() for line in self._out.getvalue().splitlines())
         return "\n".join(lines).strip("\n") + "\n"
+
+
+def count_of(number: int, noun: str) -> str:
+    """`1 phone`, `12 000 phones`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}".replace(",", " ")
 
 
 def brief(place: str) -> str:

@@ -8,7 +8,7 @@ from datetime import tzinfo
 
 from sipaudit.model.values import CaptureSummary, Finding, Frame, LineSummary, Place, Proof, Report, Severity, Undecided
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
-from sipaudit.report.screen import STYLES, Screen, brief
+from sipaudit.report.screen import STYLES, Screen, brief, count_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
 LINES_SHOWN = 40
@@ -43,8 +43,8 @@ def verdict(report: Report) -> list[str]:
     if not messages:
         return [_no_sip(report)]
     phones = len({line.phone for line in report.lines})
-    said = [f"{_count(messages, 'SIP message')} of {_count(phones, 'phone')} with {_count(len(report.lines), 'line')} "
-            f"at {_count(len(report.servers), 'server')}."]
+    said = [f"{count_of(messages, 'SIP message')} of {count_of(phones, 'phone')} with "
+            f"{count_of(len(report.lines), 'line')} at {count_of(len(report.servers), 'server')}."]
     moves = Counter(move.kind for line in report.lines for move in line.moves)
     if moves:
         said.append("Moves between servers: " + ", ".join(f"{count} {kind}" for kind, count in sorted(moves.items()))
@@ -53,10 +53,10 @@ def verdict(report: Report) -> list[str]:
     said += report.notes
     open_checks = sum(row.count for row in report.inconclusive)
     if open_checks:
-        said.append(f"{_count(open_checks, 'check')} could not be decided, see below why.")
+        said.append(f"{count_of(open_checks, 'check')} could not be decided, see below why.")
     cut = sum(capture.snaplen_cut for capture in report.captures)
     if cut:
-        said.append(f"{_count(cut, 'SIP message')} lost the end to the snap length of the capture, so what they said "
+        said.append(f"{count_of(cut, 'SIP message')} lost the end to the snap length of the capture, so what they said "
                     f"is known in part only. See {CAPTURING}.")
     return said
 
@@ -69,7 +69,8 @@ def _no_sip(report: Report) -> str:
         held.update({f"undecoded {kind}": count for kind, count in capture.undecoded.items()})
         held.update({f"encrypted {kind}": count for kind, count in capture.encrypted.items()})
     content = ", ".join(f"{count} {kind}" for kind, count in held.most_common(KINDS_SHOWN)) or "nothing that is known"
-    return f"No SIP in {_count(packets, 'packet')}. They hold: {content}. See {CAPTURING} for where and how to capture."
+    return (f"No SIP in {count_of(packets, 'packet')}. They hold: {content}. "
+            f"See {CAPTURING} for where and how to capture.")
 
 
 def _finding_counts(findings: list[Finding]) -> str:
@@ -77,14 +78,10 @@ def _finding_counts(findings: list[Finding]) -> str:
     suppressed = len(findings) - counted.total()
     if not findings:
         return "No deviation was found."
-    parts = [_count(counted[severity], str(severity) + " finding") for severity in reversed(Severity)
+    parts = [count_of(counted[severity], str(severity) + " finding") for severity in reversed(Severity)
              if counted[severity]]
     besides = f" Suppressed and not counted: {suppressed}." if suppressed else ""
     return "Deviations: " + (", ".join(parts) or "none that counts") + "." + besides
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}".replace(",", " ")
 
 
 def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
@@ -185,7 +182,7 @@ def _undecided(screen: Screen, report: Report) -> None:
         screen.say(_why(row))
     wanted = Counter(name for line in report.lines for name in line.declare)
     if wanted:
-        names = ", ".join(f"{name} ({_count(count, 'line')})" for name, count in sorted(wanted.items()))
+        names = ", ".join(f"{name} ({count_of(count, 'line')})" for name, count in sorted(wanted.items()))
         screen.say(f"To judge more, declare in a site file: {names}.")
 
 
@@ -206,8 +203,8 @@ def health(capture: CaptureSummary, clock: tzinfo) -> list[str]:
     ends = [format_time(end, clock, TimeStyle.FULL) for end in (capture.first, capture.last) if end is not None]
     span = f" from {ends[0]} to {ends[-1]}" if ends else ""
     links = ", ".join(capture.link_types)
-    said = [f"{capture.path}: {_count(capture.packets, 'packet')} ({links}){span}, "
-            f"{_count(capture.sip_messages, 'SIP message')}."]
+    said = [f"{capture.path}: {count_of(capture.packets, 'packet')} ({links}){span}, "
+            f"{count_of(capture.sip_messages, 'SIP message')}."]
     said += [f"  {sentence}" for sentence in _defects(capture)]
     return said
 
@@ -216,21 +213,21 @@ def _defects(capture: CaptureSummary) -> list[str]:
     loss = capture.loss
     facts: list[tuple[bool, str]] = [
         (capture.truncated, f"It ends in the middle of a packet; all before it was used. See {CAPTURING}."),
-        (capture.snaplen_cut > 0, f"{_count(capture.snaplen_cut, 'SIP message')} lost the end to the snap length: "
+        (capture.snaplen_cut > 0, f"{count_of(capture.snaplen_cut, 'SIP message')} lost the end to the snap length: "
                                   f"capture with full length (-s 0), see {CAPTURING}."),
-        (capture.duplicates > 0, f"{_count(capture.duplicates, 'duplicate')} of a mirror port left out."),
+        (capture.duplicates > 0, f"{count_of(capture.duplicates, 'duplicate')} of a mirror port left out."),
         (bool(capture.encrypted), f"Encrypted and not read: {_named(capture.encrypted)}. With --tls-keylog and tshark "
                                   f"installed they can be, see {CAPTURING}."),
         (bool(capture.undecoded), f"Not decoded: {_named(capture.undecoded)}."),
         (bool(THROUGH_TSHARK & set(capture.undecoded)), "SIP over WebSocket and SCTP is read through tshark: install "
                                                         "it (apt install tshark) and leave --engine at auto."),
         (bool(capture.malformed), f"Malformed SIP: {_named(capture.malformed)}."),
-        (bool(capture.clock_steps), f"The clock stepped {_count(len(capture.clock_steps), 'time')}."),
-        (capture.mid_life > 0, f"{_count(capture.mid_life, 'registration or call')} began before the capture."),
-        (capture.one_way > 0, f"Only one direction is seen of {_count(capture.one_way, 'phone')}, see {CAPTURING}."),
+        (bool(capture.clock_steps), f"The clock stepped {count_of(len(capture.clock_steps), 'time')}."),
+        (capture.mid_life > 0, f"{count_of(capture.mid_life, 'registration or call')} began before the capture."),
+        (capture.one_way > 0, f"Only one direction is seen of {count_of(capture.one_way, 'phone')}, see {CAPTURING}."),
         (bool(loss.kernel_drops), f"The capturing machine dropped {loss.kernel_drops} packets."),
-        (loss.tcp_gaps > 0, f"{_count(loss.tcp_gaps, 'gap')} in TCP streams."),
-        (loss.missing_halves > 0, f"{_count(loss.missing_halves, 'message')} without its other half "
+        (loss.tcp_gaps > 0, f"{count_of(loss.tcp_gaps, 'gap')} in TCP streams."),
+        (loss.missing_halves > 0, f"{count_of(loss.missing_halves, 'message')} without its other half "
                                   f"(estimated loss {loss.estimate:.2%}), see {CAPTURING}."),
     ]
     return [sentence for applies, sentence in facts if applies]

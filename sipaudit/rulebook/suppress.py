@@ -101,11 +101,14 @@ class Suppressions:
         return replace(finding, suppressed=live[0].reason) if live else finding
 
 
-def load_suppressions(path: str | Path, zone: tzinfo, rules: frozenset[str]) -> Suppressions:
-    """Read a file of suppressions; times without a zone of their own are in `zone`, `rules` are the known ids.
+def load_suppressions(path: str | Path | None, zone: tzinfo, rules: frozenset[str]) -> Suppressions:
+    """Read a file of suppressions, if there is one; times without a zone of their own are in `zone`, `rules` are the
+    known ids.
 
     Raises InputErrors with everything that is wrong.
     """
+    if path is None:
+        return Suppressions()
     problems = Problems(str(path))
     root = tree.read_tree(read_bytes(Path(path), "the suppressions"), problems)
     if root is None or tree.is_empty(root):

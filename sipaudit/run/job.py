@@ -72,5 +72,5 @@ def understand(job: Job) -> Brief:
         end=None if job.end is None else parse_time(job.end, zone, option=job.end_option),
         events=(*known, *said),
         pack=pack,
-        suppressions=Suppressions() if job.suppress is None else load_suppressions(job.suppress, zone, pack.known),
+        suppressions=load_suppressions(job.suppress, zone, pack.known),
     )

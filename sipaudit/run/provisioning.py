@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 from sipaudit.errors import InputError
 from sipaudit.model.settings import LineSettings
@@ -18,6 +17,7 @@ from sipaudit.settings.catalogue import declared_block, in_force
 from sipaudit.settings.match import bare_mac
 from sipaudit.settings.polycom.line import LineBlock, ServerBlock
 from sipaudit.settings.provisioning import Phone, Provisioning
+from sipaudit.settings.reader import exists
 
 _MAC = re.compile(r"[0-9a-f]{12}")
 
@@ -29,7 +29,7 @@ def check(provisioning: Provisioning, rules: Iterable[Rule]) -> list[Finding]:
 
 def show(target: str, config: Sequence[str]) -> list[ShownLine]:
     """The lines of a file or directory, or of the phone with this MAC in the files of `config`. Raises InputError."""
-    named = _exists(target)
+    named = exists(target)
     phones = Provisioning([target, *config]).all_phones() if named else [_phone(target, config)]
     lines = [line for phone in phones for line in _lines(phone)]
     addressed = [line for line in lines if line.line]
@@ -37,13 +37,6 @@ def show(target: str, config: Sequence[str]) -> list[ShownLine]:
         raise InputError("nothing is said of any line here", fix="name a file with reg.* or voIpProt.* parameters",
                          file=target)
     return addressed or lines
-
-
-def _exists(target: str) -> bool:
-    try:
-        return Path(target).exists()
-    except (OSError, ValueError):  # longer than the file system bears, or with a NUL
-        return False
 
 
 def _phone(target: str, config: Sequence[str]) -> Phone:

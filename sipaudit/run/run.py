@@ -21,7 +21,8 @@ from sipaudit.rulebook.faults import in_order
 from sipaudit.run.auditor import Auditor, Naming
 from sipaudit.run.job import Brief, Job, understand
 from sipaudit.run.provisioned import issue_findings
-from sipaudit.run.summary import Span, build, capture_summary, estimate, printable
+from sipaudit.run.summary import Span, build, capture_summary, estimate
+from sipaudit.safe_text import safe_path
 from sipaudit.settings.declaring import Declarations
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.message import Message
@@ -93,7 +94,7 @@ class Run:
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
         self.reconstruction = Reconstruction(SiteKnowledge(brief.declared), observer=self._observer)
-        self.naming = Naming([printable(file.path) for file in files], self.server, self._frames)
+        self.naming = Naming([safe_path(file.path) for file in files], self.server, self._frames)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances)
         self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
         self.auditor.since, self.auditor.began = self.span.start, first

@@ -30,6 +30,7 @@ from sipaudit.model.values import (
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.run.auditor import Auditor, LineReplay
+from sipaudit.safe_text import safe_path
 
 
 class Span:
@@ -49,7 +50,7 @@ def capture_summary(health: CaptureHealth, traffic: Traffic | None) -> CaptureSu
     halves = traffic.missing_halves if traffic else 0
     encrypted = Counter(health.encrypted) or Counter(traffic.encrypted if traffic else {})
     return CaptureSummary(
-        path=printable(health.path), packets=health.packets, sip_messages=messages, first=_time(health.first),
+        path=safe_path(health.path), packets=health.packets, sip_messages=messages, first=_time(health.first),
         last=_time(health.last), truncated=health.truncated, link_types=list(health.link_types),
         undecoded=_sorted(health.undecoded), duplicates=health.duplicates, snaplen_cut=health.snaplen_cut,
         clock_steps=[ClockStep(frame, moment(time), round(seconds, 6)) for frame, time, seconds in health.clock_steps],
@@ -66,11 +67,6 @@ def estimate(health: CaptureHealth, traffic: Traffic | None) -> float:
     halves = traffic.missing_halves / (messages + traffic.missing_halves) if traffic and traffic.missing_halves else 0.0
     drops = (health.kernel_drops or 0) / (health.packets + (health.kernel_drops or 0)) if health.kernel_drops else 0.0
     return max(halves, drops)
-
-
-def printable(path: str) -> str:
-    """A file name as text: bytes that are no UTF-8 are escaped, so that every output can hold it."""
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _time(seconds: float | None) -> float | None:

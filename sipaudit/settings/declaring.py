@@ -36,7 +36,7 @@ class Declarations:
         self.site = site.override(self._overrides)
         self._common, self._of_item = _read(site, config)
         self.provisioned = self._common is not None or bool(self._of_item)
-        self._names: dict[tuple[str, ServerEntry], str] = {}
+        self._names: dict[ServerEntry, str] = {}
         self.entries: dict[str, ServerEntry] = dict(site.entries)
         for provisioning in {id(one): one for one in (self._common, *self._of_item.values()) if one}.values():
             for _, block in provisioning.lines():
@@ -105,14 +105,14 @@ class Declarations:
         return None if server.entry is None else self._named(server.entry)
 
     def _named(self, entry: ServerEntry) -> str:
-        known = self._names.get((entry.name, entry))
+        known = self._names.get(entry)
         if known is not None:
             return known
         name, number = entry.name, 1
         while name in self.entries:
             number += 1
             name = f"{entry.name} ({number})"
-        self._names[entry.name, entry] = name
+        self._names[entry] = name
         self.entries[name] = replace(entry, name=name)
         return name
 

@@ -11,7 +11,8 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 
 from sipaudit.model.settings import LineIdentity
-from sipaudit.settings.match import Address, LineMatch, bare_mac, parse_address
+from sipaudit.settings.match import LineMatch, bare_mac
+from sipaudit.settings.reader import Address, parse_address
 
 Key = tuple[str, str]
 

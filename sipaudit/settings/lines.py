@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sipaudit.model.settings import Declaration, LineSettings, Setting
 from sipaudit.settings.catalogue import declared_block, in_force, known_setting, read_setting
 from sipaudit.settings.match import LineMatch, read_match
-from sipaudit.settings.reader import Reader
+from sipaudit.settings.reader import Reader, exists
 from sipaudit.yamlfile.tree import Node, Sequence, is_empty
 from sipaudit.yamlfile.wording import printable, quoted, suggestion
 
@@ -145,15 +145,8 @@ def _read_config(reader: Reader, node: Node, where: str, folder: Path) -> str | 
     if text is None:
         return None
     path = folder / text
-    if not _exists(path):
+    if not exists(path):
         fix = "name a provisioning file or directory, counted from the site file's folder"
         reader.problems.add(node.line, f"{where}: {str(path)!r} does not exist", fix)
         return None
     return str(path)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name longer than the file system bears
-        return False

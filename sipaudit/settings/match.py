@@ -9,7 +9,7 @@ import re
 from msgspec import Struct
 
 from sipaudit.model.settings import LineIdentity
-from sipaudit.settings.reader import Reader
+from sipaudit.settings.reader import Address, Reader
 from sipaudit.yamlfile.tree import Node
 from sipaudit.yamlfile.wording import quoted
 
@@ -19,7 +19,6 @@ MATCH_KEYS = ("user", "domain", "aor", "address", "user_agent", "model", "mac")
 LONGEST_GLOB = 255
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _EXAMPLE = '{user: "10??"}, or {} for every line'
 _WILDCARD = re.compile(r"[*?\[]")
@@ -72,14 +71,6 @@ class LineMatch(Struct, frozen=True):
 
     def _holds_address(self, address: Address | None) -> bool:
         return self.network is None or (address is not None and address in self.network)
-
-
-def parse_address(text: str) -> Address | None:
-    """An address as captured, None when it is none."""
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
 
 
 def bare_mac(text: str) -> str:

@@ -23,11 +23,10 @@ from sipaudit.settings.issues import SettingIssue, Statement
 from sipaudit.settings.match import bare_mac
 from sipaudit.settings.polycom.checks import line_issues
 from sipaudit.settings.polycom.files import ConfigFile, FileReader, bare_model
-from sipaudit.settings.polycom.folder import Folder, Layers
+from sipaudit.settings.polycom.folder import MASTER, Folder, Layers
 from sipaudit.settings.polycom.line import LineBlock, losers, merged, one_of, read_lines
 
 _OF_PHONE = re.compile(r"([0-9a-fA-F]{12})(-phone|-web)?[^/]*\.cfg")
-_MASTER = re.compile(r"[0-9a-fA-F]{12}\.cfg")
 
 # Issues of statements that do nothing.
 IDLE = frozenset({"config-no-effect", "config-proxy-unused", "config-failover-on-fallback"})
@@ -227,7 +226,7 @@ def _places(path: Path, reader: FileReader) -> list[Folder | _Single]:
 
 
 def _file(path: Path, reader: FileReader) -> Folder | _Single:
-    if _MASTER.fullmatch(path.name) and reader.read(path).is_master:
+    if MASTER.fullmatch(path.name) and reader.read(path).is_master:
         return Folder(path.parent, reader, only=path)
     return _Single(path, reader)
 
@@ -246,7 +245,7 @@ def _superseded(files: Sequence[ConfigFile], values: dict[str, Statement], lines
 
 
 def _blocks(variants: Iterable[Variant]) -> Iterator[LineBlock]:
-    """The lines of a phone that have an address, those on which its models agree once."""
+    """The lines of a phone, those on which its models agree once."""
     seen: list[LineBlock] = []
     for variant in variants:
         for block in variant.lines:

@@ -10,6 +10,7 @@ import ipaddress
 import math
 import re
 from collections.abc import Sequence as Names
+from pathlib import Path
 
 from sipaudit.settings.catalogue import WHOLE
 from sipaudit.yamlfile.problems import Problems
@@ -18,6 +19,8 @@ from sipaudit.yamlfile.wording import quoted, suggestion
 
 _KINDS: dict[type, str] = {Scalar: "a single value", Sequence: "a list", Mapping: "a mapping"}
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*")
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Reader:
@@ -135,7 +138,7 @@ class Reader:
         if text is None:
             return None
         name = text.removesuffix(".").lower()
-        if _is_address(name):
+        if parse_address(name) is not None:
             self.problems.add(node.line, f"{where}: {quoted(text)} is an address, no name", "write it under 'address'")
             return None
         if not _HOST_NAME.fullmatch(name):
@@ -144,9 +147,17 @@ class Reader:
         return name
 
 
-def _is_address(text: str) -> bool:
+def parse_address(text: str) -> Address | None:
+    """An IP address as written, None when it is none."""
     try:
-        ipaddress.ip_address(text)
+        return ipaddress.ip_address(text)
     except ValueError:
+        return None
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is such a file or directory."""
+    try:
+        return Path(path).exists()
+    except OSError:  # a name longer than the file system bears
         return False
-    return True

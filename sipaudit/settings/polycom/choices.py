@@ -93,14 +93,19 @@ def setting(name: str, choice: Choice, defaults: Mapping[str, Value] = DEFAULTS)
 
 def _read(name: str, statement: Statement | None, defaults: Mapping[str, Value]) -> Setting:
     if statement is None:
-        value = defaults.get(name)
-        return Setting(value, None, Origin.DEFAULT if value is not None else Origin.UNKNOWN)
+        return unset(name, defaults)
     kind = parameter_type(statement.name)
     value = None if kind is None else kind.read(statement.text)
     if value is None:  # what a phone makes of an invalid value is not known (C3)
         return Setting(None, statement.source, Origin.UNKNOWN)
     inherited = statement.name.startswith("voIpProt.") and name not in _OF_PHONE
     return Setting(value, statement.source, Origin.INHERITED if inherited else Origin.EXPLICIT)
+
+
+def unset(name: str, defaults: Mapping[str, Value]) -> Setting:
+    """The setting that nothing is said of: its default, where it has one."""
+    value = defaults.get(name)
+    return Setting(value, None, Origin.DEFAULT if value is not None else Origin.UNKNOWN)
 
 
 _OF_PHONE = frozenset(name for name, (own, _) in OF_LINE.items() if own is None)

@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from sipaudit.errors import InputError, InputErrors
+from sipaudit.safe_text import safe_path
 from sipaudit.settings import yealink
 from sipaudit.settings.issues import SettingIssue, Statement
 from sipaudit.settings.polycom.parameters import LIST_NAMES, LISTS, meant, parameter_type
@@ -53,7 +54,7 @@ class FileReader:
 
 
 def _read(path: Path, layer: str) -> ConfigFile:
-    name = str(path).encode("utf-8", "backslashreplace").decode()  # so that every output can hold it
+    name = safe_path(str(path))
     problems = Problems(name)
     try:
         with path.open("rb") as file:

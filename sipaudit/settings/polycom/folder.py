@@ -21,7 +21,7 @@ MOST_FILES = 255  # named by one list
 OVERRIDES = ("-phone.cfg", "-web.cfg")  # set at the phone comes before set in its web page
 MAC_WORD = "[PHONE_MAC_ADDRESS]"
 
-_MASTER = re.compile(r"([0-9a-fA-F]{12})\.cfg")
+MASTER = re.compile(r"([0-9a-fA-F]{12})\.cfg")
 _OVERRIDE = re.compile(r"([0-9a-fA-F]{12})-(?:phone|web)\.cfg")
 _COMMON_YEALINK = re.compile(r"y0{4,10}[0-9a-fA-F]{1,8}\.cfg")
 _OTHER_WORD = re.compile(r"\[[A-Z_]+\]")
@@ -48,7 +48,7 @@ class Folder:
         self._masters: dict[str, ConfigFile] = {}
         names = sorted(entry.name for entry in os.scandir(root) if entry.is_file())
         for name in [only.name] if only else names:
-            master = _MASTER.fullmatch(name)
+            master = MASTER.fullmatch(name)
             if master is not None:
                 self._masters.setdefault(master[1].lower(), reader.read(root / name))
         self._common = [reader.read(root / name) for name in names if not only and _COMMON_YEALINK.fullmatch(name)]

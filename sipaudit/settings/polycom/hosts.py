@@ -7,7 +7,6 @@ differs.  Several addresses of one name share its priority, as in DNS.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
@@ -15,6 +14,7 @@ from msgspec import Struct
 from sipaudit.model.settings import DEFAULT_PORTS, EntryServer, ServerEntry
 from sipaudit.settings.catalogue import DNS_CACHE, setting_type
 from sipaudit.settings.issues import Statement
+from sipaudit.settings.reader import parse_address
 
 PLACES = 12  # of each kind of record in the static cache
 TRANSPORTS = {"UDPOnly": "udp", "TCPOnly": "tcp", "TCPpreferred": "tcp", "TLS": "tls"}
@@ -42,11 +42,7 @@ class Host(Struct, frozen=True, gc=False):
 
 def is_literal(host: str) -> bool:
     """Whether this is an IP address, which no DNS has a TTL for."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return parse_address(host) is not None
 
 
 class DnsCache:
@@ -71,7 +67,7 @@ class DnsCache:
     def _of_address(self, host: Host, transport: str) -> ServerEntry | None:
         port = host.port or DEFAULT_PORTS[transport]
         if is_literal(host.name):
-            server = EntryServer(str(ipaddress.ip_address(host.name)), port, transport, 1)
+            server = EntryServer(str(parse_address(host.name)), port, transport, 1)
             return ServerEntry(host.label, (server,), host.proxy, None, "provisioning")
         found = self._named("A", host.name)
         servers = [EntryServer(str(record["address"]), port, transport, 1, host.name) for record in found]

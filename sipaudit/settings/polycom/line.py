@@ -22,6 +22,7 @@ from sipaudit.settings.polycom.choices import (
     place,
     setting,
     statements_of,
+    unset,
 )
 from sipaudit.settings.polycom.hosts import DnsCache, Host
 from sipaudit.settings.polycom.parameters import FAILOVER, OF_LINE, OF_SERVER
@@ -195,12 +196,7 @@ def agreed(blocks: Sequence[Settings], defaults: Mapping[str, Value] = DEFAULTS)
     if len(blocks) == 1:
         return blocks[0]
     names = dict.fromkeys(name for block in blocks for name in block)
-    return {name: either([block.get(name) or _unset(name, defaults) for block in blocks]) for name in names}
-
-
-def _unset(name: str, defaults: Mapping[str, Value]) -> Setting:
-    value = defaults.get(name)
-    return Setting(value, None, Origin.DEFAULT if value is not None else Origin.UNKNOWN)
+    return {name: either([block.get(name) or unset(name, defaults) for block in blocks]) for name in names}
 
 
 def one_of(blocks: Sequence[LineBlock]) -> LineBlock:
