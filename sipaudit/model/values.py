@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
 
 from msgspec import Struct, field
 
@@ -234,6 +233,54 @@ class Finding(Struct, frozen=True):
     evidence: Sequence[Proof]
 
 
+class Happening(Struct, frozen=True):
+    """One entry of an incident's timeline."""
+
+    time: float
+    what: str
+
+
+class GroupShare(Struct, frozen=True):
+    """How much of a group an incident reached: "Site A: 40 of 42" lines."""
+
+    group: str
+    lines: int
+    of: int
+
+
+class Incident(Struct, frozen=True):
+    """What an operator reads (reference-model.md 7). `metrics` holds the names of contract.md 3, times in seconds."""
+
+    id: str
+    kind: str
+    server: str | None
+    entry: str | None
+    state: str
+    start: float
+    end: float | None
+    lines: list[str]
+    phones: int
+    groups: list[GroupShare]
+    findings: list[str]
+    metrics: dict[str, int | float | None]
+    evidence: list[Frame]
+    timeline: list[Happening]
+
+
+class ServerMinute(Struct, frozen=True):
+    """What one server was asked and answered in one minute that begins at `time`: requests by method, answers by class
+    (`2xx`), 503s, requests that ran out, and how long answers took (seconds, nearest rank)."""
+
+    time: float
+    server: str
+    requests: dict[str, int]
+    answers: dict[str, int]
+    responses_503: int
+    unanswered: int
+    delay_p50: float | None
+    delay_max: float | None
+
+
 class Report(Struct, frozen=True):
     """The whole report; `events` are the known events of the site file and the command line, `notes` sentences on how
     it was judged (a severity above that of the rules that ship)."""
@@ -246,9 +293,10 @@ class Report(Struct, frozen=True):
     findings: list[Finding]
     inconclusive: list[Undecided]
     reached: list[Reached]
-    incidents: list[dict[str, Any]]
+    incidents: list[Incident]
     events: list[KnownEvent]
     notes: list[str] = []
+    minutes: list[ServerMinute] = []
 
 
 class KnownEvent(Struct, frozen=True):
