@@ -122,7 +122,7 @@ class Outages:
 
     def _opens(self, server: ServerWatch, sent: float) -> Outage | None:
         """An outage, if enough phones that use the server hold it for failed."""
-        since = sent - self._within
+        since = max(sent - self._within, server.restored)
         failing = dict(server.failing_since(since))
         alone = len(server.users) == 1
         if len(failing) < self._phones and not alone:
