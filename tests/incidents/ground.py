@@ -10,13 +10,11 @@ from sipaudit.capture.write import Endpoint
 from sipaudit.model.values import Incident, Report
 from tests.stories import MINUTE, R2, Court, Handset, P, S, Settings, Story, site
 
-WIDE = 200.0   # seconds that a healthy beginning takes
-
 
 def fleet(story: Story, count: int, first: int = 1001, **more: Any) -> list[Handset]:
     """So many phones with one line each."""
-    return [Handset(story, user=str(first + index), place=(f"10.1.{(first + index) // 250}.{(first + index) % 250}", 5060),
-                    **more) for index in range(count)]
+    users = range(first, first + count)
+    return [Handset(story, str(user), (f"10.1.{user // 250}.{user % 250}", 5060), **more) for user in users]
 
 
 def registered(story: Story, count: int, server: Endpoint = P, apart: float = 2.0, **more: Any) -> list[Handset]:
@@ -36,8 +34,8 @@ class Tower:
 
     def see(self, story: Story, settings: Settings | None = None, *servers: Endpoint, rules: Iterable[str] = (),
             events: Iterable[str] = (), only: str = "", **more: Any) -> list[str]:
-        """`server-outage 10.0.0.1 300.000-421.000 2`: kind, server or entry, span, how many lines; those of one kind, or
-        all."""
+        """`server-outage 10.0.0.1 300.000-421.000 2`: kind, server or entry, span, how many lines; all, or those of
+        one kind."""
         job = {name: more.pop(name) for name in ("start", "end") if name in more}
         declared = site({**R2, **MINUTE} if settings is None else settings, *(servers or (P, S)), **more)
         self.report = self._court.report(story, declared, covered=1.0, rules=tuple(rules), events=tuple(events), **job)

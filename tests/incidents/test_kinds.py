@@ -263,8 +263,8 @@ def test_gaps_of_many_lines_are_one_incident(tower: Tower) -> None:
 # -- calls-lost
 
 def test_calls_are_lost_with_the_server_and_cannot_be_made(tower: Tower) -> None:
-    """1001 is in a call that nobody hears of again; 1002 hangs up into silence; 1003 calls 112 in vain; 1004's call comes
-    through S in the end."""
+    """1001 is in a call that nobody hears of again; 1002 hangs up into silence; 1003 calls 112 in vain; 1004's call
+    comes through S in the end."""
     story = Story()
     phones = registered(story, 5)
     phones[0].call(200, seconds=0)
@@ -348,6 +348,8 @@ def subscribed(story: Story, again: float | None, until: float = 1000.0, package
     phone.told(50.1, asked, 202)
     phone.fail_over(300)
     if again is not None:
+        if again > 700:
+            phone.call(700, S, 2.0)
         asked = phone.ask(again, S, "SUBSCRIBE", expires=600, headers=f"Event: {package}\r\n")
         phone.told(again + 0.1, asked, 202)
     phone.call(until, S, 2.0)

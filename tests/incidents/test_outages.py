@@ -187,7 +187,7 @@ def test_detection_counts_from_a_known_stop(tower: Tower) -> None:
     assert incident.metrics["time_to_detect_p50"] == 55.5
     assert incident.metrics["time_to_recover_max"] == pytest.approx(60.511)
     assert [(happening.time - ORIGIN, happening.what) for happening in incident.timeline][1] == (
-        250.0, "known: 10.0.0.1 stopped")
+        250.0, "known stop: 10.0.0.1 stopped")
 
 
 @pytest.mark.parametrize("event", ["+3s 10.0.0.1 upgraded", "+251s 10.0.0.2 stopped", "+350s 10.0.0.1 started"])
