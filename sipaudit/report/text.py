@@ -13,7 +13,7 @@ from sipaudit.report.verdict import sentences, short_names
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
 INCIDENTS_SHOWN = 5
-FINDINGS_SHOWN = 3
+FINDINGS_SHOWN = 6
 EVENTS_SHOWN = 3
 OPEN_SHOWN = 3
 CAPTURES_SHOWN = 3
@@ -69,8 +69,13 @@ def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
         return
     worst = sorted(report.findings, key=lambda finding: (finding.suppressed is not None, -finding.severity.rank))
     screen.title("Findings" if len(worst) <= FINDINGS_SHOWN else "Worst findings")
-    for finding in worst[:FINDINGS_SHOWN]:
+    in_full = 2 if len(worst) == 2 else 1   # with what was expected and observed
+    for finding in worst[:in_full]:
         _finding(screen, finding, clock)
+    if worst[in_full:]:
+        screen.table(("id", "severity", "rule", "time", "line", "incident"),
+                     [_finding_row(finding, clock) for finding in worst[in_full:FINDINGS_SHOWN]],
+                     whole=frozenset({"id", "rule"}))
     rest = Counter(finding.rule for finding in worst[FINDINGS_SHOWN:])
     if rest:
         named = ", ".join(f"{count} {rule}" for rule, count in rest.most_common(OPEN_SHOWN))
@@ -78,7 +83,14 @@ def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
                    "--format json.")
 
 
+def _finding_row(finding: Finding, clock: tzinfo) -> tuple[object, ...]:
+    when = None if finding.time is None else _clock(finding.time, clock)
+    severity = str(finding.severity) if finding.suppressed is None else "suppressed"
+    return finding.id, severity, finding.rule, when, brief(finding.line) or None, finding.incident
+
+
 def _finding(screen: Screen, finding: Finding, clock: tzinfo) -> None:
+    """One finding in full: which, when, whose, and why."""
     mark = "" if finding.suppressed is None else f" (suppressed: {finding.suppressed})"
     under = "" if finding.incident is None else f"  {finding.incident}"
     screen.say(f"{finding.id} {finding.severity}  {finding.rule} ({finding.confidence}){under}{mark}",
