@@ -20,9 +20,10 @@ LEFT_FOR = 120.0       # seconds for which a move away is remembered before ther
 
 class Failing:
     """One phone's standing evidence against one server: `sends` when what failed was sent, the first and the last few;
-    `methods` the last unanswered send of each (None: a transport failure)."""
+    `methods` the last unanswered send of each (None: it was refused, or not delivered); `sure` that not silence alone
+    tells it."""
 
-    __slots__ = ("event", "first", "methods", "sends", "subjects")
+    __slots__ = ("event", "first", "methods", "sends", "subjects", "sure")
 
     def __init__(self, sent: float, event: ModelEvent, subjects: list[Watched]) -> None:
         self.first = sent
@@ -30,6 +31,7 @@ class Failing:
         self.methods: dict[str | None, float] = {}
         self.event = event
         self.subjects = subjects
+        self.sure = False
 
     def note(self, method: str | None, sent: float) -> None:
         self.first = min(self.first, sent)
