@@ -161,6 +161,7 @@ class Outages:
             if move.time >= start:
                 outage.moves.setdefault(subject.number, (subject, move))
                 outage.add([subject])
+        outage.refusals = sum(time >= start for time in server.refusals)
         outage.calls = self._calls.through(server.key)
         for attempt in self._attempts.pop(server.key, ()):
             if attempt.failed is not None and attempt.failed >= start:

@@ -291,7 +291,8 @@ class Watch:
     def _came_to_nothing(self, server: ServerWatch, event: Sent, subject: Watched, *, sure: bool) -> None:
         """A REGISTER or INVITE found no answer, and its phone showed that it heard none: it sent it again, or (`sure`)
         went elsewhere. An answer that the capture lost shows neither."""
-        if not _was_served(subject) or abs(self._lost.get(event.phone, NEVER) - event.time) <= LOSS_REACH:
+        lost = self._lost.get(event.phone, NEVER)
+        if server is self._beyond or not _was_served(subject) or abs(lost - event.time) <= LOSS_REACH:
             return
         if event.method == "INVITE":
             self._attempt_failed(event, subject)
@@ -319,7 +320,7 @@ class Watch:
             if request[0].method == "INVITE":
                 self._attempt_failed(*request)
         there = [subject for subject in subjects if _works_with(subject, event.server)] or list(subjects)
-        if self.outages is not None and there:
+        if self.outages is not None and there and server is not self._beyond:
             self.outages.fails(server, event.phone, None, event.sent, event, there, sure=True)
 
     # -- answers
@@ -366,13 +367,14 @@ class Watch:
         """503 counts against a server (F3)."""
         if self._overloads is not None:
             self._overloads.refused(event, subject)
-        if self.outages is None or event.in_dialog:
+        server.refusals.append(event.time)
+        outage = None if self.outages is None else self.outages.open.get(server.key)
+        if outage is not None:
+            outage.refusals += 1
+        if self.outages is None or event.in_dialog or server is self._beyond:
             return
         sent = event.time if event.sent is None else event.sent
         self.outages.fails(server, event.phone, None, sent, event, [subject], sure=True)
-        outage = self.outages.open.get(server.key)
-        if outage is not None:
-            outage.refusals += 1
 
     def _invite_answered(self, event: Answered, server: ServerWatch) -> None:
         if self.outages is not None and event.status != 503:
@@ -414,7 +416,7 @@ class Watch:
             if isinstance(event, Sent) and event.server == move.source and event.line == subject.number \
                     and not event.in_dialog and event.method in SILENT_METHODS:
                 self._came_to_nothing(server, event, subject, sure=True)
-        if self.outages is not None:
+        if self.outages is not None and server is not self._beyond:
             self.outages.left(server, subject, move)
 
     # -- the end

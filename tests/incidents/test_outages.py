@@ -140,6 +140,18 @@ def test_refused_by_icmp_it_is_known_at_once(tower: Tower) -> None:
     assert tower.of("server-outage").metrics["time_to_detect_p50"] == 0.02
 
 
+def test_a_server_that_answers_503_to_all_is_out_and_overloaded(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 6)
+    for index, phone in enumerate(phones[:5]):
+        phone.told(300.01 + index, phone.ask(300 + index, P, "REGISTER", expires=3600), 503)
+        phone.register(300.02 + index, S)
+    phones[5].register(340)
+    story.murmur(340, 400)
+    assert tower.see(story) == [f"{OUTAGE} 300.000-340.004 5", "overload 10.0.0.1 300.010-304.010 5"]
+    assert tower.of("server-outage").metrics["responses_503"] == 5
+
+
 def test_where_one_direction_is_captured_silence_says_nothing(tower: Tower) -> None:
     story = Story()
     phones = registered(story, 10)
