@@ -130,8 +130,8 @@ class Outages:
         """An outage, if enough phones that use the server hold it for failed."""
         since = max(sent - self._within, server.restored)
         failing = dict(server.failing_since(since))
-        alone = len(server.users) == 1
-        if len(failing) < self._phones and not alone:
+        enough = 1 if len(server.users) == 1 else self._phones
+        if not failing or len(failing) < enough:
             return None
         if len(failing) < self._share * server.users_since(since):
             return None
@@ -144,7 +144,7 @@ class Outages:
             return None
         start = min(unheard)
         failing = {phone: one for phone, one in server.failing.items() if one.methods.get("INVITE", NEVER) >= start}
-        return self._begin(server, failing, start)
+        return self._begin(server, failing, start) if failing else None
 
     def _begin(self, server: ServerWatch, failing: Mapping[int, Failing], start: float) -> Outage:
         one = next(iter(failing.values()))
