@@ -134,7 +134,12 @@ class Outages:
             return None
         if len(failing) < self._share * server.users_since(since):
             return None
-        return self._begin(server, failing, min(one.since(server.answered, since) for one in failing.values()))
+        start = min(one.since(server.answered, since) for one in failing.values())
+        if all(isinstance(one.event, Answered) for one in failing.values()):
+            served = server.first_life_after(start)
+            if served is not None and served < sent:
+                return None   # it refuses some requests with 503 and serves others: it is there
+        return self._begin(server, failing, start)
 
     def _opens_in_part(self, server: ServerWatch) -> Outage | None:
         """An outage of calls alone: two INVITEs run out, of whomever, none is answered, and between them a REGISTER is.

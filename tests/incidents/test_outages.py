@@ -152,6 +152,18 @@ def test_a_server_that_answers_503_to_all_is_out_and_overloaded(tower: Tower) ->
     assert tower.of("server-outage").metrics["responses_503"] == 5
 
 
+@pytest.mark.parametrize(("served", "seen"), [(False, 1), (True, 0)])
+def test_one_that_refuses_some_and_serves_others_is_there(tower: Tower, served: bool, seen: int) -> None:
+    story = Story()
+    phones = registered(story, 3)
+    for phone, time in zip(phones, (300, 320), strict=False):
+        phone.told(time + 0.01, phone.ask(time, P, "INVITE"), 503)
+    if served:
+        phones[2].register(310)
+    phones[2].register(400)
+    assert len(tower.see(story, only="server-outage")) == seen
+
+
 def test_where_one_direction_is_captured_silence_says_nothing(tower: Tower) -> None:
     story = Story()
     phones = registered(story, 10)

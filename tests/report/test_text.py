@@ -81,6 +81,14 @@ def test_phones_shows_where_each_line_was_then() -> None:
     assert works_with(later, "1001") == "10.0.0.1"
 
 
+def test_phones_shows_settings_moves_and_servers() -> None:
+    shown = phones.render(pipeline.phones(job()), "utc", 160, False)
+    assert re.search(r"^1001@pbx.example.com +10.1.0.11 +R2 +duration +Head office$", shown, re.MULTILINE)
+    assert re.search(r"^12:05:17.511 +1001@pbx.example.com +10.1.0.11 +failover +10.0.0.1 → 10.0.0.2 +timeout$", shown,
+                     re.MULTILINE)
+    assert re.search(r"^10.0.0.2:5060/udp +sbc2.example.com +sbc +2 +udp$", shown, re.MULTILINE)
+
+
 def works_with(table: str, user: str) -> str:
     row = next(line for line in table.splitlines() if user in line)
     return re.split(r"\s{2,}", row)[5]
