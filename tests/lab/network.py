@@ -1,0 +1,134 @@
+"""A network of namespaces: phones and servers on a bridge, where the tap writes down what passes.
+
+It lives in process, mount and network namespaces of its own: when the process
+that made it ends, however it ends, the kernel takes all of it away.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from tests.lab.ground import GATEWAY, PHONES, RESOLVER, SERVERS
+
+SIDES = {"core": [*SERVERS.values(), GATEWAY, RESOLVER], "phones": []}
+PROGRAMS = {
+    "unshare": "util-linux", "ip": "iproute2", "nft": "nftables", "tcpdump": "tcpdump", "kamailio": "kamailio",
+    "sipp": "sip-tester", "dnsmasq": "dnsmasq-base", "baresip": "baresip-core",
+}
+SEARCHED = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+ALONE = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+PROBE = "mount -t tmpfs lab /run && ip netns add lab && ip -n lab link add br0 type bridge"
+
+
+def missing() -> str:
+    """Why the lab cannot run here; empty when it can."""
+    absent = [f"{program} ({package})" for program, package in PROGRAMS.items()
+              if shutil.which(program, path=SEARCHED) is None]
+    if absent:
+        return f"not installed: {', '.join(absent)}"
+    if os.geteuid() != 0:
+        return "needs root, to make network namespaces"
+    probe = subprocess.run([*ALONE, "sh", "-c", PROBE], capture_output=True, text=True, check=False, env=environment())
+    return f"no network namespaces here: {probe.stderr.strip()}" if probe.returncode else ""
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PATH": SEARCHED}
+
+
+def run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+
+
+class Network:
+    """The three namespaces. To be made inside namespaces that `ALONE` gives."""
+
+    def __init__(self, folder: Path, phones: Sequence[str]) -> None:
+        self.folder = folder
+        run("mount", "-t", "tmpfs", "lab", "/run")
+        for name in ("tap", *SIDES):
+            run("ip", "netns", "add", name)
+        run("ip", "-n", "tap", "link", "add", "br0", "type", "bridge")
+        run("ip", "-n", "tap", "link", "set", "br0", "addrgenmode", "none", "up")
+        for side, addresses in SIDES.items():
+            self._connect(side, addresses or phones)
+
+    def _connect(self, side: str, addresses: Sequence[str]) -> None:
+        run("ip", "-n", "tap", "link", "add", side, "type", "veth", "peer", "name", "eth0", "netns", side)
+        run("ip", "-n", "tap", "link", "set", side, "addrgenmode", "none", "master", "br0", "up")
+        run("ip", "-n", side, "link", "set", "eth0", "addrgenmode", "none")
+        for address in addresses:
+            run("ip", "-n", side, "addr", "add", f"{address}/8", "dev", "eth0")
+        run("ip", "-n", side, "link", "set", "eth0", "up")
+        run("ip", "-n", side, "link", "set", "lo", "up")
+
+    def start(self, side: str, *command: str, log: str, **more: object) -> subprocess.Popen[bytes]:
+        """A process of this side; what it prints goes to a file of this name."""
+        with (self.folder / f"{log}.log").open("ab") as output:
+            return subprocess.Popen(
+                ["ip", "netns", "exec", side, *command], stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def tap(self, capture: Path) -> Tap:
+        return Tap(capture)
+
+    # -- what befalls it
+
+    def block(self, address: str, how: str, protocol: str = "") -> None:
+        """Nothing reaches this address from outside any more: `drop`, or a `reject with ...`."""
+        self._rules("core", "inet", "input", f"""iifname "eth0" ip daddr {address} {protocol} {how}""")
+
+    def lose(self, percent: int) -> None:
+        """So many of 100 packets are lost before the tap, and as many again behind it."""
+        for hook in ("prerouting", "postrouting"):
+            self._rules("tap", "bridge", hook, f"ether type ip numgen random mod 100 < {percent} drop")
+
+    def lift(self) -> None:
+        """Nothing is blocked or lost any more."""
+        for side in ("core", "tap"):
+            run("ip", "netns", "exec", side, "nft", "flush ruleset")
+
+    def _rules(self, side: str, family: str, hook: str, rule: str) -> None:
+        text = (f"add table {family} lab; "
+                f"add chain {family} lab {hook} {{ type filter hook {hook} priority 0; }}; "
+                f"add rule {family} lab {hook} {rule}")
+        run("ip", "netns", "exec", side, "nft", text)
+
+
+class Tap:
+    """tcpdump on the bridge. Packet by packet and with slots enough: it would write nothing, or lose some, else."""
+
+    def __init__(self, capture: Path) -> None:
+        self.process = subprocess.Popen(
+            ["ip", "netns", "exec", "tap", "tcpdump", "-i", "br0", "-n", "-U", "--immediate-mode", "-s", "1600",
+             "-B", "8192", "-Z", "root", "-w", str(capture), "ip"],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+        self.said = self._until("listening on")
+
+    def _until(self, words: str) -> IO[str]:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            if words in line:
+                return self.process.stderr
+        raise RuntimeError("tcpdump did not start")
+
+    def stop(self) -> None:
+        """Raises RuntimeError when packets were lost."""
+        self.process.terminate()
+        rest = self.said.read()
+        self.process.wait()
+        if "\n0 packets dropped by kernel" not in f"\n{rest}":
+            raise RuntimeError(f"the tap lost packets: {rest}")
+
+
+def phone_address(number: int) -> str:
+    return f"{PHONES}{number}"

@@ -1,0 +1,226 @@
+"""A phone's life as a SIPp scenario: what it sends when and to whom, message by message.
+
+Times are seconds after the scene began, by SIPp's own clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.lab.ground import CALLEE, DOMAIN, GATEWAY, PASSWORD, SERVERS
+
+GIVES_UP = (0.5, 1.0, 2.0)   # seconds from one sending to the next, and to the end: retryMaxCount=2
+TIMER_B = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 1.0)
+VVX = "PolycomVVX-VVX_500-UA/4.0.1.13681"
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A rule that this life breaks, and the message that breaks it: the number of its CSeq, and its method, or status
+    and method.
+
+    `maybe`: saying it or not are both right.
+    """
+
+    rule: str
+    number: int
+    method: str
+    maybe: bool = False
+
+
+@dataclass
+class Call:
+    """A call of the phone that was answered: the how manieth, through which server, and its last CSeq."""
+
+    count: int
+    server: str
+    number: int
+
+
+@dataclass
+class Script:
+    """Writes a scenario, step by step. Server names are P, S and T."""
+
+    user: str
+    address: str
+    challenged: bool = False
+    expires: int = 3600
+    parts: list[str] = field(default_factory=list)
+    breaches: list[Breach] = field(default_factory=list)
+    registers: int = 0
+    calls: int = 0
+    labels: int = 0
+    branches: int = 0
+    sent: tuple[int, str] = (0, "")    # the CSeq of the last new request
+    sent_of_call: int = 0              # the number of the last INVITE's
+    wanted: bool = False               # a call failed at one server and goes to another next
+
+    # -- what phones do
+
+    def at(self, time: float) -> Script:
+        """Wait until this second of the scene; go on at once when it has passed."""
+        late = self._label()
+        self.parts.append(
+            '<nop><action><gettimeofday assign_to="seconds,micros"/>'
+            f'<assign assign_to="left" value="{{{{{time}}}}}"/><subtract assign_to="left" variable="seconds"/>'
+            '<multiply assign_to="left" value="1000"/><divide assign_to="micros" value="1000"/>'
+            '<subtract assign_to="left" variable="micros"/>'
+            '<test assign_to="late" variable="left" compare="less_than" value="1"/></action></nop>'
+            f'<nop next="{late}" test="late"/><pause variable="left"/><label id="{late}"/>'
+        )
+        return self
+
+    def register(self, server: str, *, expires: int | None = None) -> Script:
+        """REGISTER until it is answered with 200, with credentials if the servers ask for them."""
+        if self.challenged:
+            self._ask(server, self._register(expires), (401,))
+        return self._ask(server, self._register(expires, credentials=self.challenged), (200,))
+
+    def send_register(self, server: str, *, expires: int | None = None) -> Script:
+        """One REGISTER, whose answer nobody waits for."""
+        return self._send(server, self._register(expires))
+
+    def answered_elsewhere(self, challenger: str, server: str) -> Script:
+        """REGISTER, challenged by one server; the credentials go to another one, which does not know them."""
+        self._ask(challenger, self._register(None), (401,))
+        return self._ask(server, self._register(None, credentials=True), (401,))
+
+    def unanswered(self, server: str, method: str = "INVITE", *, gaps: Sequence[float] = GIVES_UP) -> Script:
+        """A request that nobody answers, sent again after each of these seconds but the last; then the phone gives up.
+        What it wanted to call it calls elsewhere with the next `call`."""
+        return self._in_vain(server, self._wanted(method), gaps)
+
+    def unreachable(self, server: str, method: str = "INVITE") -> Script:
+        """A request that ICMP refuses; the phone knows it a moment later."""
+        return self._in_vain(server, self._wanted(method), (0.05,))
+
+    def refused(self, server: str, status: int) -> Script:
+        """An INVITE that the server answers with this status."""
+        self._ask(server, self._wanted("INVITE"), (status,))
+        self.branches -= 1   # of the same transaction (RFC 3261 17.1.1.3)
+        message = self._of_call("ACK", self.calls, self.sent[0], tag="[peer_tag_param]")
+        return self._send(server, message)
+
+    def call(self, server: str, seconds: float = 1.0) -> Script:
+        """A call from its INVITE to its BYE."""
+        return self.hang_up(self.dial(server), seconds)
+
+    def dial(self, server: str) -> Call:
+        """A call that is up: INVITE, 100, 180, 200, ACK."""
+        message = self._invite()
+        self.wanted = False
+        call = Call(self.calls, server, self.sent[0])
+        self._ask(server, message, (200,), call)
+        sent = self.sent
+        self._within(call, "ACK")
+        self.sent = sent
+        return call
+
+    def hang_up(self, call: Call, seconds: float = 0.0) -> Script:
+        """BYE after so many seconds, answered."""
+        if seconds:
+            self.parts.append(f'<pause milliseconds="{seconds * 1000:.0f}"/>')
+        call.number += 1
+        return self._within(call, "BYE", (200,))
+
+    def breaks(self, rule: str, *, maybe: bool = False, by: tuple[int, str] | None = None) -> Script:
+        """The request that was sent last breaks this rule, or the message that `by` names."""
+        number, method = by or self.sent
+        self.breaches.append(Breach(rule, number, method, maybe))
+        return self
+
+    # -- messages
+
+    def _wanted(self, method: str) -> str:
+        if method == "REGISTER":
+            return self._register(None)
+        message = self._invite()
+        self.wanted = True
+        return message
+
+    def _register(self, expires: int | None, *, credentials: bool = False) -> str:
+        self.registers += 1
+        headers = [f"Expires: {self.expires if expires is None else expires}"]
+        headers += [f"[authentication username={self.user} password={PASSWORD}]"] if credentials else []
+        return self._request("REGISTER", f"sip:{DOMAIN}", "reg", self.registers, headers, to=self.user)
+
+    def _invite(self) -> str:
+        """A new call, or the one that failed elsewhere once more: the same Call-ID, the next CSeq."""
+        if not self.wanted:
+            self.calls += 1
+        number = self.sent_of_call + 1 if self.wanted else 100 * self.calls
+        self.sent_of_call = number
+        return self._of_call("INVITE", self.calls, number)
+
+    def _of_call(self, method: str, call: int, number: int, target: str = "", headers: Sequence[str] = (),
+                 tag: str = "") -> str:
+        """A request of the phone's how manieth call; each goes to another number."""
+        callee = f"{CALLEE + call}"
+        return self._request(method, target or f"sip:{callee}@{DOMAIN}", f"call{call}", number, headers, to=callee,
+                             tag=tag)
+
+    def _request(self, method: str, target: str, dialog: str, number: int, headers: Sequence[str] = (), *,
+                 to: str, tag: str = "") -> str:
+        self.branches += 1
+        self.sent = number, method
+        return "\n".join([
+            f"{method} {target} SIP/2.0",
+            f"Via: SIP/2.0/UDP {self.address}:5060;branch=z9hG4bK-{self.user}-{self.branches}",
+            f"From: <sip:{self.user}@{DOMAIN}>;tag=near-{dialog}", f"To: <sip:{to}@{DOMAIN}>{tag}",
+            f"Call-ID: {dialog}-{self.user}///[call_id]", f"CSeq: {number} {method}", "Max-Forwards: 70",
+            f"Contact: <sip:{self.user}@{self.address}:5060>", f"User-Agent: {VVX}", *headers, "Content-Length: 0",
+        ])
+
+    def _within(self, call: Call, method: str, answers: Sequence[int] = ()) -> Script:
+        """A request inside a call: to the Contact of its far end, by way of its server (RFC 3261 12.2.1.1)."""
+        route = f"Route: <sip:{SERVERS[call.server]};lr>"
+        message = self._of_call(method, call.count, call.number, f"sip:{GATEWAY}:5060", [route],
+                                f";tag=[$tag{call.count}]")
+        return self._ask(call.server, message, answers) if answers else self._send(call.server, message)
+
+    # -- the scenario
+
+    def _send(self, server: str, message: str, how: str = "") -> Script:
+        self.parts.append(
+            f'<nop><action><setdest host="{SERVERS[server]}" port="5060" protocol="udp"/></action></nop>'
+            f"<send{how}><![CDATA[\n{message}\n\n]]></send>"
+        )
+        return self
+
+    def _ask(self, server: str, message: str, answers: Sequence[int], call: Call | None = None) -> Script:
+        """Send, again and again as RFC 3261 17.1 has it, until one of these answers comes."""
+        self._send(server, message, ' retrans="500"')
+        kept = (f'<action><ereg regexp="tag=([^;]*)" search_in="hdr" header="To:" assign_to="all,tag{call.count}"/>'
+                "</action>") if call else ""
+        self.parts += [f'<recv response="{status}" optional="true"/>' for status in (100, 180)]
+        for status in answers:
+            said = ' optional="true"' if status != answers[-1] else ""
+            said += ' auth="true"' if status == 401 else ""
+            self.parts.append(f'<recv response="{status}"{said}>{kept}</recv>')
+        return self
+
+    def _in_vain(self, server: str, message: str, gaps: Sequence[float]) -> Script:
+        """SIPp's own retransmissions would not end when the phone gives up: these are written out."""
+        for gap in gaps:
+            self._send(server, message)
+            after = self._label()
+            self.parts.append(f'<recv response="200" timeout="{gap * 1000:.0f}" ontimeout="{after}"/>'
+                              f'<label id="{after}"/>')
+        return self
+
+    def _label(self) -> int:
+        self.labels += 1
+        return self.labels
+
+    def xml(self, origin: float) -> str:
+        """The scenario of a scene that begins at `origin` (seconds since the epoch). SIPp reads no more than 65,535
+        bytes of it."""
+        body = re.sub(r"{{([\d.]+)}}", lambda found: f"{origin + float(found[1]):.3f}", "\n".join(self.parts))
+        kept = {"all", *re.findall(r"tag\d+(?=\"/>)", body)}   # SIPp wants each variable used twice
+        reference = f'<Reference variables="{",".join(sorted(kept))}"/>' if "<ereg" in body else ""
+        return (
+            '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<!DOCTYPE scenario SYSTEM "sipp.dtd">\n'
+            f'<scenario name="{self.user}">\n{body}\n<pause milliseconds="1"/>{reference}</scenario>\n'
+        )
