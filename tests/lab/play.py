@@ -1,4 +1,5 @@
-"""Plays a scene: `python -m tests.lab.play NAME FOLDER` writes capture.pcap, site.yaml and truth.json there.
+"""Plays a scene: `python -m tests.lab.play NAME FOLDER` writes capture.pcap, site.yaml and truth.json there, and says
+where sipaudit and the script differ.
 
 The scene is played by a process in namespaces of its own (network.py); what it
 starts ends with it.
@@ -7,7 +8,6 @@ starts ends with it.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -21,6 +21,7 @@ from tests.lab.ground import SERVERS
 from tests.lab.network import ALONE, Network, environment, missing
 from tests.lab.scene import Phone, Scene, aor
 from tests.lab.servers import Registrar, call_phone, start_gateway, start_names, wait_for_sip
+from tests.lab.verdict import analyzed, differences
 from tests.shared import ROOT
 
 ANSWERING = Path(__file__).with_name("answering.xml")
@@ -52,21 +53,20 @@ class Play:
         self.network = Network(self.work, addresses)
         self.registrars = {key: Registrar(self.network, key) for key in scene.servers}
         self.defines = ["WITH_AUTH"] if scene.challenged else []
+        self.errands: list[subprocess.Popen[bytes]] = []   # what events started, and must have done its work
         self.origin = 0.0
 
     def run(self) -> None:
         self._raise_servers()
         tap = self.network.tap(self.folder / "capture.pcap")
         self.origin = time.time() + SETTLED
-        players = [self._start(phone) for phone in self.scene.phones]
+        self.errands = [self._start(phone) for phone in self.scene.phones]
         for softphone in self.scene.softphones:
             softphone.start(self.network)
         self._follow()
         tap.stop()
-        failed = [phone.script.user for phone, player in zip(self.scene.phones, players, strict=True)
-                  if player.poll() != 0]
-        if failed:
-            raise RuntimeError(f"did not play their part to the end: {', '.join(failed)}")
+        if failed := [" ".join(map(str, errand.args)) for errand in self.errands if errand.poll() != 0]:
+            raise RuntimeError("did not play their part to the end:\n" + "\n".join(failed))
         self._write(self._sent())
 
     def _raise_servers(self) -> None:
@@ -92,7 +92,9 @@ class Play:
     def _follow(self) -> None:
         for event in sorted(self.scene.events, key=lambda event: event.time):
             self._wait(event.time)
-            self._doing()[event.what](event.whom)
+            started = self._doing()[event.what](event.whom)
+            if isinstance(started, subprocess.Popen):
+                self.errands.append(started)
         self._wait(self.scene.seconds)
 
     def _wait(self, second: float) -> None:
@@ -162,14 +164,21 @@ def main(arguments: list[str]) -> int:
     if why := missing():
         print(f"the lab cannot run: {why}", file=sys.stderr)
         return 2
-    process = begin(arguments[0], Path(arguments[1]))
+    folder = Path(arguments[1])
+    process = begin(arguments[0], folder)
     try:
-        return process.wait()
+        code = process.wait()
+    except KeyboardInterrupt:
+        return 130
     finally:
         process.kill()
         process.wait()
+    if code:
+        print((folder / "lab.log").read_text(), end="", file=sys.stderr)
+        return 1
+    print("\n".join(differences(analyzed(folder), folder) or ["sipaudit finds what the script did, and nothing else"]))
+    return 0
 
 
 if __name__ == "__main__":
-    os.environ["PATH"] = environment()["PATH"]
     sys.exit(main(sys.argv[1:]))

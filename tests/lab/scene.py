@@ -41,10 +41,12 @@ class Phone:
 
 @dataclass
 class Scene:
-    """A network of its own for some minutes; `kind` says in words what befalls it."""
+    """A network of its own for some minutes; `kind` says in words what befalls it, `cause` (contract.md 3) why its
+    phones first move."""
 
     name: str
     kind: str
+    cause: str
     seconds: float
     settings: Settings
     servers: str = "PS"
@@ -89,6 +91,10 @@ class Scene:
 
     def lines(self) -> int:
         return len(self.phones) + len(self.softphones)
+
+    def breaches(self) -> list[tuple[str, str]]:
+        """AOR and rule of all that is done wrong on purpose."""
+        return [(aor(phone.script.user), breach.rule) for phone in self.phones for breach in phone.script.breaches]
 
 
 def aor(user: str) -> str:

@@ -52,7 +52,8 @@ def dial_wrongly(script: Script, server: str, rule: str, *, maybe: bool = False)
 
 def silent() -> Scene:
     """P hears nothing; what phones do while they move, and who speaks with the server that they left."""
-    scene = Scene("silent", "packets to the first server are dropped; phones return after a minute", 80, MINUTE)
+    scene = Scene("silent", "packets to the first server are dropped; phones return after a minute", "timeout",
+                  80, MINUTE)
     scene.event(8, "drop", "P")
     scene.event(40, "lift", "")
 
@@ -87,7 +88,7 @@ def _old_call(script: Script) -> None:
 def early_and_late() -> Scene:
     """P is away for half a minute; who returns at the wrong time, or in the wrong way."""
     scene = Scene("early-and-late", "packets to the first server are refused by ICMP; phones return after a minute",
-                  100, MINUTE)
+                  "icmp", 100, MINUTE)
     scene.event(8, "reject", "P")
     scene.event(30, "lift", "")
 
@@ -111,7 +112,8 @@ def early_and_late() -> Scene:
 
 def refused() -> Scene:
     """Two of three servers are away, one of them twice; each new request asks P first."""
-    scene = Scene("refused", "packets to two of three servers are refused by ICMP", 60, NEW_REQUESTS, servers="PST")
+    scene = Scene("refused", "packets to two of three servers are refused by ICMP", "icmp", 60, NEW_REQUESTS,
+                  servers="PST")
     scene.event(8, "reject", "P")
     scene.event(8, "reject", "S")
     scene.event(28, "lift", "")
@@ -127,7 +129,8 @@ def refused() -> Scene:
         script.unreachable("P", "REGISTER" if regime in INVALIDATING else "INVITE").call("T")
         go_back(script, regime, 42)
     for regime in ALL:
-        dial_wrongly(moved("does not ask the first server", regime).at(50), "T", "primary-not-tried-first")
+        script = moved("does not ask the first server", regime).at(14).call("T")
+        dial_wrongly(script.at(50), "T", "primary-not-tried-first")
     script = go_back(moved("moves four times", "R0"), "R0", 31)
     script.at(36).unreachable("P")
     dial_wrongly(script, "S", "flapping")
@@ -142,8 +145,8 @@ def refused() -> Scene:
 
 def stopped() -> Scene:
     """The program of P ends and begins anew; phones return with their next registration."""
-    scene = Scene("stopped", "the first server is stopped and started; phones return when they renew", 60, REGISTRATION,
-                  expires=30)
+    scene = Scene("stopped", "the first server is stopped and started; phones return when they renew", "icmp", 60,
+                  REGISTRATION, expires=30)
     scene.event(8, "stop", "P")
     scene.event(18, "start", "P")
 
@@ -167,8 +170,8 @@ def stopped() -> Scene:
 
 def overloaded() -> Scene:
     """P answers 503 for a while; every REGISTER is challenged."""
-    scene = Scene("overloaded", "the first server answers 503; registrations are challenged", 66, NEW_REQUESTS,
-                  challenged=True)
+    scene = Scene("overloaded", "the first server answers 503; registrations are challenged", "503", 66,
+                  NEW_REQUESTS, challenged=True)
     scene.event(8, "overload", "P")
     scene.event(30, "recover", "P")
 
@@ -190,8 +193,8 @@ def overloaded() -> Scene:
 
 def names() -> Scene:
     """P hears nothing for a while; phones return when the time to live of the names is over."""
-    scene = Scene("names", "packets to the first server are dropped; phones return when the names have run out", 62,
-                  DNS_TTL)
+    scene = Scene("names", "packets to the first server are dropped; phones return when the names have run out",
+                  "timeout", 62, DNS_TTL)
     scene.event(8, "drop", "P")
     scene.event(20, "lift", "")
 
@@ -212,7 +215,7 @@ def names() -> Scene:
 
 def gone() -> Scene:
     """P hears nothing and does not come back: tries that fail, and phones that wait for ever."""
-    scene = Scene("gone", "packets to the first server are dropped for good", 121, MINUTE)
+    scene = Scene("gone", "packets to the first server are dropped for good", "timeout", 121, MINUTE)
     scene.event(8, "drop", "P")
 
     def moved(label: str, regime: str) -> Script:
@@ -232,8 +235,8 @@ def gone() -> Scene:
 
 def lossy() -> Scene:
     """Of ten packets one is lost, before the tap or behind it, while P goes away and comes back."""
-    scene = Scene("lossy", "one packet of ten is lost; packets to the first server are dropped for a while", 75,
-                  NEW_REQUESTS)
+    scene = Scene("lossy", "one packet of ten is lost; packets to the first server are dropped for a while",
+                  "timeout", 75, NEW_REQUESTS)
     scene.event(0, "lose", "5")
     scene.event(38, "drop", "P")
     scene.event(52, "lift", "")
@@ -253,8 +256,8 @@ def lossy() -> Scene:
 
 def softphones() -> Scene:
     """A phone that nobody scripted, over UDP and TCP, and the first server away for most of a minute."""
-    scene = Scene("softphones", "baresip over UDP, whose packets are dropped, and over TCP, which is reset", 82,
-                  NEW_REQUESTS)
+    scene = Scene("softphones", "baresip over UDP, whose packets are dropped, and over TCP, which is reset", "timeout",
+                  82, NEW_REQUESTS)
     scene.event(10, "reset", "P")
     scene.event(10, "drop", "P")
     scene.event(56, "lift", "")

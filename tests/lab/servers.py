@@ -11,6 +11,7 @@ from tests.lab.ground import DOMAIN, GATEWAY, NAMES, RESOLVER, SERVERS, TTL
 from tests.lab.network import Network
 
 CONFIGURATION = Path(__file__).with_name("kamailio.cfg")
+CALLING = Path(__file__).with_name("calling.xml")
 SIP_PORT = f"{5060:04X}"
 DNSMASQ = f"""no-resolv
 no-hosts
@@ -70,8 +71,8 @@ def start_gateway(network: Network) -> subprocess.Popen[bytes]:
 def call_phone(network: Network, server: str, user: str) -> subprocess.Popen[bytes]:
     """Somebody calls a phone by way of a server."""
     return network.start(
-        "core", "sipp", "-sn", "uac", SERVERS[server], "-s", user, "-i", GATEWAY, "-p", str(5000 + int(user)), "-m", "1",
-        "-d", "500", "-nostdin", log=f"caller-{user}",
+        "core", "sipp", SERVERS[server], "-sf", str(CALLING), "-s", user, "-i", GATEWAY, "-p", str(7000 + int(user)),
+        "-m", "1", "-nostdin", log=f"caller-{user}",
     )
 
 
