@@ -9,6 +9,7 @@ GATEWAY = "10.0.0.9"      # behind the servers: answers calls to 2xxx, and calls
 RESOLVER = "10.0.0.53"
 PHONES = "10.1.0."
 CALLEE = 2000             # and above: numbers behind the gateway
+BUSY = 3000               # and above: numbers that are busy
 PASSWORD = "secret"
 TTL = 20                  # seconds, of all names
 RETRIES = 2               # retryMaxCount of all phones

@@ -116,6 +116,7 @@ class Play:
             "look up": lambda address: network.start(
                 "phones", sys.executable, "-m", "tests.lab.lookup", address, log=f"lookup-{address}"),
             "call": lambda to: call_phone(network, *to.split()),
+            "call in vain": lambda to: self._ignored(*to.split()),
             "dial": lambda user: softphones[user].command(network, "dial"),
             "hang up": lambda user: softphones[user].command(network, "hangup"),
         }
@@ -123,6 +124,9 @@ class Play:
     def _restart(self, key: str, *defines: str) -> None:
         self.registrars[key].stop()
         self.registrars[key].start(*defines)
+
+    def _ignored(self, server: str, user: str) -> None:
+        call_phone(self.network, server, user)
 
     # -- what is handed over
 

@@ -31,12 +31,13 @@ class Event:
 
 @dataclass
 class Phone:
-    """A phone that SIPp plays. `answers`: it takes calls that come in."""
+    """A phone that SIPp plays. `answers`: it takes calls that come in; `lines`: how many it has."""
 
     label: str
     settings: Settings
     script: Script
     answers: bool = False
+    lines: int = 1
 
 
 @dataclass
@@ -64,6 +65,11 @@ class Scene:
         self.phones.append(Phone(f"{regime}: {label}", chosen, script, answers))
         return script
 
+    def another_line(self, script: Script) -> Script:
+        """The second line of the newest phone."""
+        self.phones[-1].lines += 1
+        return script.another_line(f"{int(script.user) + 500}")
+
     def softphone(self, transport: str = "udp") -> Softphone:
         phone = Softphone(*self._next(), transport)
         self.softphones.append(phone)
@@ -90,7 +96,7 @@ class Scene:
         return {"entries": {"sbc": entry}, "lines": lines}
 
     def lines(self) -> int:
-        return len(self.phones) + len(self.softphones)
+        return sum(phone.lines for phone in self.phones) + len(self.softphones)
 
     def breaches(self) -> list[tuple[str, str]]:
         """AOR and rule of all that is done wrong on purpose."""

@@ -176,7 +176,7 @@ def overloaded() -> Scene:
     scene.event(30, "recover", "P")
 
     def moved(label: str, regime: str) -> Script:
-        return use(settle(scene.phone(label, regime)).at(12).refused("P", 503), regime)
+        return use(settle(scene.phone(label, regime)).at(12).overloaded("P"), regime)
 
     for regime in ALL:
         go_back(moved("asks the first server first", regime), regime, 40)
@@ -268,7 +268,63 @@ def softphones() -> Scene:
     return scene
 
 
+def everyday() -> Scene:
+    """What must not convict (reference-model.md 6), played; nobody does anything wrong."""
+    scene = Scene("everyday", "packets to the first server are dropped for a while; nobody does anything wrong",
+                  "timeout", 68, NEW_REQUESTS)
+    scene.event(15, "drop", "P")
+    scene.event(40, "lift", "")
+
+    def moved(script: Script, regime: str) -> Script:
+        return use(script.at(17).unanswered("P"), regime)
+
+    for regime in ALL:
+        script = settle(scene.phone("calls anew where it goes", regime)).at(17).unanswered("P").forget()
+        go_back(use(script, regime), regime, 56)
+    for regime in ("R0", "R1", "R3"):
+        script = settle(scene.phone("ends an old call where it was", regime))
+        call = script.at(8).dial("P")
+        go_back(moved(script, regime).at(45).hang_up(call), regime, 56)
+    script = settle(scene.phone("lets an old call end unseen, hears nothing from where it was", "R2"))
+    script.at(8).dial("P")
+    scene.event(43, "call in vain", f"P {script.user}")
+    go_back(moved(script, "R2"), "R2", 60)
+    for regime in INVALIDATING:
+        script = settle(scene.phone("speaks when the return falls due", regime, **DNS_TTL))
+        for time in (0, 19):
+            scene.event(time, "look up", script.address)
+        call = moved(script, regime).at(30).dial("S")
+        go_back(script.at(50).hang_up(call), regime, 50.5)
+    _two_lines(scene)
+    script = moved(settle(scene.phone("starts anew", "R2", **MINUTE)), "R2").at(46).boot()
+    go_back(script, "R2", 46)
+    script = settle(scene.phone("asks for options everywhere", "R2")).at(10).ask_options("P").ask_options("S")
+    moved(script, "R2").at(28).ask_options("P").ask_options("S").at(44).ask_options("P")
+    go_back(script, "R2", 56)
+    for regime in ALL:
+        settle(scene.phone("finds somebody busy", regime)).at(8).busy("P").at(46).call("P").busy("P")
+    script = moved(settle(scene.phone("logs out and in", "R2")), "R2").at(25).register("S", expires=0)
+    go_back(script, "R2", 46)
+    script = moved(settle(scene.phone("tries in vain when it renews", "R2", **REGISTRATION, expires=30)).at(14)
+                   .register("P"), "R2")
+    go_back(script.at(35.8).unanswered("P", "REGISTER").register("S"), "R2", 54.7)
+    script = settle(scene.phone("renews elsewhere", "R0", expires=30)).at(16).unanswered("P", "REGISTER").register("S")
+    go_back(script.at(35).register("S"), "R0", 46)
+    return scene
+
+
+def _two_lines(scene: Scene) -> None:
+    """One line finds the server silent, the other one goes where the first went."""
+    one = settle(scene.phone("has two lines", "R2"))
+    two = scene.another_line(one)
+    two.register("P")
+    use(one.at(17).unanswered("P"), "R2")
+    use(two.at(23), "R2")
+    go_back(one, "R2", 46)
+    go_back(two, "R2", 50)
+
+
 SCENES: dict[str, Callable[[], Scene]] = {
     write().name: write
-    for write in (silent, early_and_late, refused, stopped, overloaded, names, gone, lossy, softphones)
+    for write in (silent, early_and_late, refused, stopped, overloaded, names, gone, lossy, softphones, everyday)
 }

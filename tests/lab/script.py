@@ -6,10 +6,11 @@ Times are seconds after the scene began, by SIPp's own clock.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
 
-from tests.lab.ground import CALLEE, DOMAIN, GATEWAY, PASSWORD, SERVERS
+from tests.lab.ground import BUSY, CALLEE, DOMAIN, GATEWAY, PASSWORD, SERVERS
 
 GIVES_UP = (0.5, 1.0, 2.0)   # seconds from one sending to the next, and to the end: retryMaxCount=2
 TIMER_B = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 1.0)
@@ -51,8 +52,10 @@ class Script:
     breaches: list[Breach] = field(default_factory=list)
     registers: int = 0
     calls: int = 0
-    labels: int = 0
+    labels: Iterator[int] = field(default_factory=lambda: count(1))
     branches: int = 0
+    registration: str = "reg"          # Call-ID of its REGISTERs
+    options: int = 0
     sent: tuple[int, str] = (0, "")    # the CSeq of the last new request
     sent_of_call: int = 0              # the number of the last INVITE's
     wanted: bool = False               # a call failed at one server and goes to another next
@@ -61,7 +64,7 @@ class Script:
 
     def at(self, time: float) -> Script:
         """Wait until this second of the scene; go on at once when it has passed."""
-        late = self._label()
+        late = next(self.labels)
         self.parts.append(
             '<nop><action><gettimeofday assign_to="seconds,micros"/>'
             f'<assign assign_to="left" value="{{{{{time}}}}}"/><subtract assign_to="left" variable="seconds"/>'
@@ -96,12 +99,39 @@ class Script:
         """A request that ICMP refuses; the phone knows it a moment later."""
         return self._in_vain(server, self._wanted(method), (0.05,))
 
-    def refused(self, server: str, status: int) -> Script:
-        """An INVITE that the server answers with this status."""
-        self._ask(server, self._wanted("INVITE"), (status,))
+    def overloaded(self, server: str) -> Script:
+        """An INVITE that the server answers with 503."""
+        return self._refused(server, self._wanted("INVITE"), 503)
+
+    def busy(self, server: str) -> Script:
+        """A call to somebody who is busy."""
+        return self._refused(server, self._invite(BUSY), 486)
+
+    def _refused(self, server: str, message: str, status: int) -> Script:
+        self._ask(server, message, (status,))
         self.branches -= 1   # of the same transaction (RFC 3261 17.1.1.3)
-        message = self._of_call("ACK", self.calls, self.sent[0], tag="[peer_tag_param]")
+        callee = BUSY if status == 486 else CALLEE
+        message = self._of_call("ACK", self.calls, self.sent[0], tag="[peer_tag_param]", callees=callee)
         return self._send(server, message)
+
+    def ask_options(self, server: str) -> Script:
+        """OPTIONS, whose answer nobody waits for."""
+        self.options += 1
+        return self._send(server, self._request("OPTIONS", f"sip:{DOMAIN}", "options", self.options, to=self.user))
+
+    def forget(self) -> Script:
+        """The call that failed is over: the next one has a Call-ID of its own."""
+        self.wanted = False
+        return self
+
+    def boot(self) -> Script:
+        """The phone starts anew: it registers under another Call-ID."""
+        self.registration += "-anew"
+        return self
+
+    def another_line(self, user: str) -> Script:
+        """The same phone's line of another user; its steps come in the order in which both are written."""
+        return replace(self, user=user, breaches=[], registers=0, calls=0, branches=0, options=0)
 
     def call(self, server: str, seconds: float = 1.0) -> Script:
         """A call from its INVITE to its BYE."""
@@ -144,20 +174,20 @@ class Script:
         self.registers += 1
         headers = [f"Expires: {self.expires if expires is None else expires}"]
         headers += [f"[authentication username={self.user} password={PASSWORD}]"] if credentials else []
-        return self._request("REGISTER", f"sip:{DOMAIN}", "reg", self.registers, headers, to=self.user)
+        return self._request("REGISTER", f"sip:{DOMAIN}", self.registration, self.registers, headers, to=self.user)
 
-    def _invite(self) -> str:
+    def _invite(self, callees: int = CALLEE) -> str:
         """A new call, or the one that failed elsewhere once more: the same Call-ID, the next CSeq."""
         if not self.wanted:
             self.calls += 1
         number = self.sent_of_call + 1 if self.wanted else 100 * self.calls
         self.sent_of_call = number
-        return self._of_call("INVITE", self.calls, number)
+        return self._of_call("INVITE", self.calls, number, callees=callees)
 
     def _of_call(self, method: str, call: int, number: int, target: str = "", headers: Sequence[str] = (),
-                 tag: str = "") -> str:
+                 tag: str = "", callees: int = CALLEE) -> str:
         """A request of the phone's how manieth call; each goes to another number."""
-        callee = f"{CALLEE + call}"
+        callee = f"{callees + call}"
         return self._request(method, target or f"sip:{callee}@{DOMAIN}", f"call{call}", number, headers, to=callee,
                              tag=tag)
 
@@ -205,14 +235,10 @@ class Script:
         """SIPp's own retransmissions would not end when the phone gives up: these are written out."""
         for gap in gaps:
             self._send(server, message)
-            after = self._label()
+            after = next(self.labels)
             self.parts.append(f'<recv response="200" timeout="{gap * 1000:.0f}" ontimeout="{after}"/>'
                               f'<label id="{after}"/>')
         return self
-
-    def _label(self) -> int:
-        self.labels += 1
-        return self.labels
 
     def xml(self, origin: float) -> str:
         """The scenario of a scene that begins at `origin` (seconds since the epoch). SIPp reads no more than 65,535
