@@ -65,7 +65,7 @@ class Play:
             softphone.start(self.network)
         self._follow()
         tap.stop()
-        if failed := [" ".join(map(str, errand.args)) for errand in self.errands if errand.poll() != 0]:
+        if failed := [str(errand.args) for errand in self.errands if errand.poll() != 0]:
             raise RuntimeError("did not play their part to the end:\n" + "\n".join(failed))
         self._write(self._sent())
 

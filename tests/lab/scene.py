@@ -57,10 +57,11 @@ class Scene:
     softphones: list[Softphone] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
-    def phone(self, label: str, regime: str, *, answers: bool = False, **settings: Any) -> Script:
+    def phone(self, label: str, regime: str, settings: Settings | None = None, *, answers: bool = False) -> Script:
         """A new phone, whose life is to be written into what is returned."""
         user, address = self._next()
-        chosen = {**REGIMES[regime], **self.settings, "retryMaxCount": RETRIES, "expires": self.expires, **settings}
+        of_all = {**self.settings, "retryMaxCount": RETRIES, "expires": self.expires}
+        chosen = {**REGIMES[regime], **of_all, **(settings or {})}
         script = Script(user, address, challenged=self.challenged, expires=chosen["expires"])
         self.phones.append(Phone(f"{regime}: {label}", chosen, script, answers))
         return script

@@ -135,7 +135,7 @@ def refused() -> Scene:
     script.at(36).unreachable("P")
     dial_wrongly(script, "S", "flapping")
     go_back(script, "R0", 42)
-    script = settle(scene.phone("passes over the second server", "R2", expires=30)).at(16).register("P").at(31)
+    script = settle(scene.phone("passes over the second server", "R2", {"expires": 30})).at(16).register("P").at(31)
     script.register("P").at(36).unreachable("P").register("T").breaks("failover-skipped-server").call("T")
     go_back(script, "R2", 42)
     script = settle(scene.phone("moves without a reason", "R2")).at(45).register("S")
@@ -163,8 +163,8 @@ def stopped() -> Scene:
     for regime in GATED:
         go_back_wrongly(moved("returns before it renews", regime), regime, 20, "premature-failback")
     for regime in INVALIDATING:
-        script = use(settle(scene.phone("renews where it is", regime, expires=100)).at(10).unreachable("P"), regime)
-        script.at(50.5).register("S").breaks("overdue-failback")
+        script = settle(scene.phone("renews where it is", regime, {"expires": 100})).at(10).unreachable("P")
+        use(script, regime).at(50.5).register("S").breaks("overdue-failback")
     return scene
 
 
@@ -247,7 +247,7 @@ def lossy() -> Scene:
             script.at(time).register("P").call("P")
         go_back(use(script.at(42).unanswered("P"), regime), regime, 56)
     for regime in INVALIDATING:
-        script = settle(scene.phone("returns when it renews", regime, **{**REGISTRATION, "expires": 30}))
+        script = settle(scene.phone("returns when it renews", regime, {**REGISTRATION, "expires": 30}))
         script.at(16).register("P").at(31).register("P")
         use(script.at(42).unanswered("P"), regime)
         go_back(script, regime, 61)
@@ -290,13 +290,13 @@ def everyday() -> Scene:
     scene.event(43, "call in vain", f"P {script.user}")
     go_back(moved(script, "R2"), "R2", 60)
     for regime in INVALIDATING:
-        script = settle(scene.phone("speaks when the return falls due", regime, **DNS_TTL))
+        script = settle(scene.phone("speaks when the return falls due", regime, DNS_TTL))
         for time in (0, 19):
             scene.event(time, "look up", script.address)
         call = moved(script, regime).at(30).dial("S")
         go_back(script.at(50).hang_up(call), regime, 50.5)
     _two_lines(scene)
-    script = moved(settle(scene.phone("starts anew", "R2", **MINUTE)), "R2").at(46).boot()
+    script = moved(settle(scene.phone("starts anew", "R2", MINUTE)), "R2").at(46).boot()
     go_back(script, "R2", 46)
     script = settle(scene.phone("asks for options everywhere", "R2")).at(10).ask_options("P").ask_options("S")
     moved(script, "R2").at(28).ask_options("P").ask_options("S").at(44).ask_options("P")
@@ -305,11 +305,11 @@ def everyday() -> Scene:
         settle(scene.phone("finds somebody busy", regime)).at(8).busy("P").at(46).call("P").busy("P")
     script = moved(settle(scene.phone("logs out and in", "R2")), "R2").at(25).register("S", expires=0)
     go_back(script, "R2", 46)
-    script = moved(settle(scene.phone("tries in vain when it renews", "R2", **REGISTRATION, expires=30)).at(14)
+    script = moved(settle(scene.phone("tries in vain when it renews", "R2", {**REGISTRATION, "expires": 30})).at(14)
                    .register("P"), "R2")
     go_back(script.at(35.8).unanswered("P", "REGISTER").register("S"), "R2", 54.7)
-    script = settle(scene.phone("renews elsewhere", "R0", expires=30)).at(16).unanswered("P", "REGISTER").register("S")
-    go_back(script.at(35).register("S"), "R0", 46)
+    script = settle(scene.phone("renews elsewhere", "R0", {"expires": 30})).at(16).unanswered("P", "REGISTER")
+    go_back(script.register("S").at(35).register("S"), "R0", 46)
     return scene
 
 
