@@ -80,7 +80,7 @@ class Play:
     def _start(self, phone: Phone) -> subprocess.Popen[bytes]:
         script = phone.script
         file = self.work / f"{script.user}.xml"
-        file.write_text(script.xml(self.origin))
+        file.write_text(script.scenario.xml(self.origin))
         answering = ["-oocsf", str(ANSWERING)] if phone.answers else []
         return self.network.start(
             "phones", "sipp", SERVERS["P"], "-sf", str(file), "-i", script.address, "-p", "5060", "-m", "1", "-nostdin",

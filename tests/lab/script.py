@@ -1,16 +1,15 @@
-"""A phone's life as a SIPp scenario: what it sends when and to whom, message by message.
+"""A phone's life in the phone's own terms: what it sends when and to whom, and which rules it breaks by that.
 
-Times are seconds after the scene began, by SIPp's own clock.
+Times are seconds after the scene began.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 from tests.lab.ground import BUSY, CALLEE, DOMAIN, GATEWAY, PASSWORD, SERVERS
+from tests.lab.scenario import Scenario
 
 GIVES_UP = (0.5, 1.0, 2.0)   # seconds from one sending to the next, and to the end: retryMaxCount=2
 TIMER_B = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 1.0)
@@ -42,17 +41,16 @@ class Call:
 
 @dataclass
 class Script:
-    """Writes a scenario, step by step. Server names are P, S and T."""
+    """Writes a phone's scenario, step by step. Server names are P, S and T."""
 
     user: str
     address: str
     challenged: bool = False
     expires: int = 3600
-    parts: list[str] = field(default_factory=list)
+    scenario: Scenario = field(default_factory=Scenario)
     breaches: list[Breach] = field(default_factory=list)
     registers: int = 0
     calls: int = 0
-    labels: Iterator[int] = field(default_factory=lambda: count(1))
     branches: int = 0
     registration: str = "reg"          # Call-ID of its REGISTERs
     options: int = 0
@@ -64,15 +62,7 @@ class Script:
 
     def at(self, time: float) -> Script:
         """Wait until this second of the scene; go on at once when it has passed."""
-        late = next(self.labels)
-        self.parts.append(
-            '<nop><action><gettimeofday assign_to="seconds,micros"/>'
-            f'<assign assign_to="left" value="{{{{{time}}}}}"/><subtract assign_to="left" variable="seconds"/>'
-            '<multiply assign_to="left" value="1000"/><divide assign_to="micros" value="1000"/>'
-            '<subtract assign_to="left" variable="micros"/>'
-            '<test assign_to="late" variable="left" compare="less_than" value="1"/></action></nop>'
-            f'<nop next="{late}" test="late"/><pause variable="left"/><label id="{late}"/>'
-        )
+        self.scenario.wait_until(time)
         return self
 
     def register(self, server: str, *, expires: int | None = None) -> Script:
@@ -93,11 +83,11 @@ class Script:
     def unanswered(self, server: str, method: str = "INVITE", *, gaps: Sequence[float] = GIVES_UP) -> Script:
         """A request that nobody answers, sent again after each of these seconds but the last; then the phone gives up.
         What it wanted to call it calls elsewhere with the next `call`."""
-        return self._in_vain(server, self._wanted(method), gaps)
+        return self._ask_in_vain(server, self._wanted(method), gaps)
 
     def unreachable(self, server: str, method: str = "INVITE") -> Script:
         """A request that ICMP refuses; the phone knows it a moment later."""
-        return self._in_vain(server, self._wanted(method), (0.05,))
+        return self._ask_in_vain(server, self._wanted(method), (0.05,))
 
     def overloaded(self, server: str) -> Script:
         """An INVITE that the server answers with 503."""
@@ -151,7 +141,7 @@ class Script:
     def hang_up(self, call: Call, seconds: float = 0.0) -> Script:
         """BYE after so many seconds, answered."""
         if seconds:
-            self.parts.append(f'<pause milliseconds="{seconds * 1000:.0f}"/>')
+            self.scenario.wait(seconds)
         call.number += 1
         return self._within(call, "BYE", (200,))
 
@@ -210,43 +200,16 @@ class Script:
                                 f";tag=[$tag{call.count}]")
         return self._ask(call.server, message, answers) if answers else self._send(call.server, message)
 
-    # -- the scenario
+    # -- their sending
 
-    def _send(self, server: str, message: str, how: str = "") -> Script:
-        self.parts.append(
-            f'<nop><action><setdest host="{SERVERS[server]}" port="5060" protocol="udp"/></action></nop>'
-            f"<send{how}><![CDATA[\n{message}\n\n]]></send>"
-        )
+    def _send(self, server: str, message: str) -> Script:
+        self.scenario.send(SERVERS[server], message)
         return self
 
     def _ask(self, server: str, message: str, answers: Sequence[int], call: Call | None = None) -> Script:
-        """Send, again and again as RFC 3261 17.1 has it, until one of these answers comes."""
-        self._send(server, message, ' retrans="500"')
-        kept = (f'<action><ereg regexp="tag=([^;]*)" search_in="hdr" header="To:" assign_to="all,tag{call.count}"/>'
-                "</action>") if call else ""
-        self.parts += [f'<recv response="{status}" optional="true"/>' for status in (100, 180)]
-        for status in answers:
-            said = ' optional="true"' if status != answers[-1] else ""
-            said += ' auth="true"' if status == 401 else ""
-            self.parts.append(f'<recv response="{status}"{said}>{kept}</recv>')
+        self.scenario.ask(SERVERS[server], message, answers, f"tag{call.count}" if call else "")
         return self
 
-    def _in_vain(self, server: str, message: str, gaps: Sequence[float]) -> Script:
-        """SIPp's own retransmissions would not end when the phone gives up: these are written out."""
-        for gap in gaps:
-            self._send(server, message)
-            after = next(self.labels)
-            self.parts.append(f'<recv response="200" timeout="{gap * 1000:.0f}" ontimeout="{after}"/>'
-                              f'<label id="{after}"/>')
+    def _ask_in_vain(self, server: str, message: str, gaps: Sequence[float]) -> Script:
+        self.scenario.ask_in_vain(SERVERS[server], message, gaps)
         return self
-
-    def xml(self, origin: float) -> str:
-        """The scenario of a scene that begins at `origin` (seconds since the epoch). SIPp reads no more than 65,535
-        bytes of it."""
-        body = re.sub(r"{{([\d.]+)}}", lambda found: f"{origin + float(found[1]):.3f}", "\n".join(self.parts))
-        kept = {"all", *re.findall(r"tag\d+(?=\"/>)", body)}   # SIPp wants each variable used twice
-        reference = f'<Reference variables="{",".join(sorted(kept))}"/>' if "<ereg" in body else ""
-        return (
-            '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<!DOCTYPE scenario SYSTEM "sipp.dtd">\n'
-            f'<scenario name="{self.user}">\n{body}\n<pause milliseconds="1"/>{reference}</scenario>\n'
-        )
