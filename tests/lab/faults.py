@@ -170,8 +170,7 @@ def names() -> Scene:
 
     def moved(label: str, regime: str) -> Script:
         script = scene.phone(label, regime)
-        for time in (0, 12):
-            scene.event(time, "look up", script.address)
+        scene.lookups += [(0, script.address), (11, script.address)]
         return use(settle(script).at(10).unanswered("P"), regime)
 
     for regime in ALL:

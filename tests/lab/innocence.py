@@ -65,8 +65,7 @@ def everyday() -> Scene:
     go_back(moved(script, "R2"), "R2", 60)
     for regime in INVALIDATING:
         script = settle(scene.phone("speaks when the return falls due", regime, DNS_TTL))
-        for time in (0, 19):
-            scene.event(time, "look up", script.address)
+        scene.lookups += [(0, script.address), (18, script.address)]
         call = moved(script, regime).at(30).dial("S")
         go_back(script.at(50).hang_up(call), regime, 50.5)
     _two_lines(scene)

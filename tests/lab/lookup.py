@@ -1,12 +1,15 @@
-"""What a phone asks of DNS: `python -m tests.lab.lookup ADDRESS`, inside the phones' namespace."""
+"""What phones ask of DNS: `python -m tests.lab.lookup ORIGIN SECOND:ADDRESS ...`, inside the phones' namespace.
+
+One process for all of a scene: that it has started is then seen to before anybody waits for an answer.
+"""
 
 from __future__ import annotations
 
 import sys
+import time
 
 import dns.message
 import dns.query
-import dns.rdatatype
 
 from tests.lab.ground import DOMAIN, RESOLVER
 
@@ -17,11 +20,12 @@ def ask(source: str, name: str, kind: str) -> list[str]:
     return [str(record) for rrset in answer.answer for record in rrset]
 
 
-def main(source: str) -> None:
-    targets = [record.split()[-1] for record in ask(source, f"_sip._udp.{DOMAIN}", "SRV")]
-    for target in targets:
-        ask(source, target, "A")
+def main(origin: float, lookups: list[str]) -> None:
+    for second, _, address in sorted((lookup.partition(":") for lookup in lookups), key=lambda parts: float(parts[0])):
+        time.sleep(max(0.0, origin + float(second) - time.time()))
+        for record in ask(address, f"_sip._udp.{DOMAIN}", "SRV"):
+            ask(address, record.split()[-1], "A")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(float(sys.argv[1]), sys.argv[2:])

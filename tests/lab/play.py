@@ -26,7 +26,7 @@ from tests.shared import ROOT
 
 ANSWERING = Path(__file__).with_name("answering.xml")
 INSIDE = "--inside"
-SETTLED = 1.5          # seconds from the start of the phones to the scene's second 0
+SETTLED = 3.0          # seconds from the start of the phones to the scene's second 0
 SLACK = 1.0            # seconds by which a finding's time may differ from SIPp's own
 Sent = dict[str, dict[tuple[int, str], float]]
 
@@ -63,6 +63,7 @@ class Play:
         self.errands = [self._start(phone) for phone in self.scene.phones]
         for softphone in self.scene.softphones:
             softphone.start(self.network)
+        self.errands.append(self._start_lookups())
         self._follow()
         tap.stop()
         if failed := [str(errand.args) for errand in self.errands if errand.poll() != 0]:
@@ -89,6 +90,11 @@ class Play:
             *answering, log=script.user,
         )
 
+    def _start_lookups(self) -> subprocess.Popen[bytes]:
+        lookups = [f"{second}:{address}" for second, address in self.scene.lookups]
+        return self.network.start("phones", sys.executable, "-m", "tests.lab.lookup", str(self.origin), *lookups,
+                                  log="lookups")
+
     def _follow(self) -> None:
         for event in sorted(self.scene.events, key=lambda event: event.time):
             self._wait(event.time)
@@ -113,8 +119,6 @@ class Play:
             "start": lambda key: self.registrars[key].start(*self.defines),
             "overload": lambda key: self._restart(key, "WITH_503"),
             "recover": lambda key: self._restart(key, *self.defines),
-            "look up": lambda address: network.start(
-                "phones", sys.executable, "-m", "tests.lab.lookup", address, log=f"lookup-{address}"),
             "call": lambda to: call_phone(network, *to.split()),
             "call in vain": lambda to: self._ignored(*to.split()),
             "dial": lambda user: softphones[user].command(network, "dial"),

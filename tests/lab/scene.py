@@ -56,6 +56,7 @@ class Scene:
     phones: list[Phone] = field(default_factory=list)
     softphones: list[Softphone] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    lookups: list[tuple[float, str]] = field(default_factory=list)   # second, and address of the phone
 
     def phone(self, label: str, regime: str, settings: Settings | None = None, *, answers: bool = False) -> Script:
         """A new phone, whose life is to be written into what is returned."""
