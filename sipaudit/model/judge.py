@@ -20,7 +20,6 @@ from sipaudit.model.profile import Profile
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, deciding, negate, taken
 from sipaudit.model.settings import LineSettings, Mode, Regime
 from sipaudit.model.state import LineState, PhoneState
-from sipaudit.model.timers import earliest_silence
 from sipaudit.model.values import Assumption, Reason
 
 REASON_OF = {
@@ -176,7 +175,7 @@ def _moved_for_sure(row: Row, case: Case) -> Ground:
     if row.place is Where.ANYWHERE and row.trigger is not Trigger.MOVE:
         return HOLDS
     holds = ALWAYS
-    if case.stay.took >= max(earliest_silence(case.profile.settings), LATE_FROM):
+    if case.stay.took >= max(case.profile.earliest_silence, LATE_FROM):
         holds &= negate(taken(Reading.GAVE_UP))
     if case.stay.unsure:
         holds &= negate(taken(Reading.UNMOVED))
