@@ -35,7 +35,7 @@ def printed(*command: str) -> str:
 
 def messages(sample: str) -> Iterator[Request | Response]:
     for item in Captures(resolve([str(ROOT / sample)]).files):
-        if isinstance(item, Datagram):
+        if isinstance(item, Datagram) and item.payload.strip():   # else it keeps a connection alive
             message = parse(item.payload)
             assert not isinstance(message, Malformed)
             yield message
