@@ -8,10 +8,12 @@ starts ends with it.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,17 @@ import yaml
 from tests.lab.ground import SERVERS
 from tests.lab.network import ALONE, Network, environment, missing
 from tests.lab.scene import Phone, Scene, aor
-from tests.lab.servers import Registrar, call_phone, start_gateway, start_names, wait_for_sip
+from tests.lab.servers import Registrar, TooBusy, call_phone, start_gateway, start_names, wait_for_sip
 from tests.lab.verdict import analyzed, differences
 from tests.shared import ROOT
 
 ANSWERING = Path(__file__).with_name("answering.xml")
 INSIDE = "--inside"
 SETTLED = 3.0          # seconds from the start of the phones to the scene's second 0
+NICE = 15
+LATE = 1.0             # seconds that an event may come late
+RESTARTS_WITHIN = 1.5  # seconds
+TOO_BUSY = 75          # exit code of a scene that was not played as it is written, because the machine was too busy
 SLACK = 1.0            # seconds by which a finding's time may differ from SIPp's own
 Sent = dict[str, dict[tuple[int, str], float]]
 
@@ -41,6 +47,15 @@ def begin(name: str, folder: Path) -> subprocess.Popen[bytes]:
         )
 
 
+def go_first() -> None:
+    """The timers are real ones: the rest of the machine shall not make them late. Linux shares the processor between
+    sessions before it looks at the niceness of processes (sched(7), autogroup)."""
+    os.setsid()
+    with suppress(OSError):
+        os.nice(-NICE)
+        Path("/proc/self/autogroup").write_text(str(-NICE))
+
+
 class Play:
     """One scene on its way."""
 
@@ -53,21 +68,21 @@ class Play:
         self.network = Network(self.work, addresses)
         self.registrars = {key: Registrar(self.network, key) for key in scene.servers}
         self.defines = ["WITH_AUTH"] if scene.challenged else []
-        self.errands: list[subprocess.Popen[bytes]] = []   # what events started, and must have done its work
+        self.errands: dict[str, subprocess.Popen[bytes]] = {}   # what must have done its work at the end, by its log
         self.origin = 0.0
 
     def run(self) -> None:
         self._raise_servers()
         tap = self.network.tap(self.folder / "capture.pcap")
         self.origin = time.time() + SETTLED
-        self.errands = [self._start(phone) for phone in self.scene.phones]
+        self.errands = {phone.script.user: self._start(phone) for phone in self.scene.phones}
         for softphone in self.scene.softphones:
             softphone.start(self.network)
-        self.errands.append(self._start_lookups())
+        self.errands["lookups"] = self._start_lookups()
         self._follow()
         tap.stop()
-        if failed := [str(errand.args) for errand in self.errands if errand.poll() != 0]:
-            raise RuntimeError("did not play their part to the end:\n" + "\n".join(failed))
+        if failed := [log for log, errand in self.errands.items() if errand.poll() != 0]:
+            raise RuntimeError(f"did not play their part to the end (see their logs): {', '.join(failed)}")
         self._write(self._sent())
 
     def _raise_servers(self) -> None:
@@ -75,7 +90,7 @@ class Play:
             registrar.start(*self.defines)
         start_gateway(self.network)
         start_names(self.network, self.scene.servers)
-        wait_for_sip(len(self.registrars) + 1)
+        wait_for_sip(len(self.registrars) + 1, 30.0)
         time.sleep(1.0)   # their worker processes
 
     def _start(self, phone: Phone) -> subprocess.Popen[bytes]:
@@ -100,11 +115,14 @@ class Play:
             self._wait(event.time)
             started = self._doing()[event.what](event.whom)
             if isinstance(started, subprocess.Popen):
-                self.errands.append(started)
+                self.errands[f"{event.what} {event.whom}"] = started
         self._wait(self.scene.seconds)
 
     def _wait(self, second: float) -> None:
-        time.sleep(max(0.0, self.origin + second - time.time()))
+        left = self.origin + second - time.time()
+        if left < -LATE:
+            raise TooBusy(f"second {second} came {-left:.1f} s late")
+        time.sleep(max(0.0, left))
 
     def _doing(self) -> dict[str, Callable[[str], Any]]:
         network = self.network
@@ -116,7 +134,7 @@ class Play:
             "lose": lambda percent: network.lose(int(percent)),
             "lift": lambda _: network.lift(),
             "stop": lambda key: self.registrars[key].stop(),
-            "start": lambda key: self.registrars[key].start(*self.defines),
+            "start": lambda key: self._start_again(key, *self.defines),
             "overload": lambda key: self._restart(key, "WITH_503"),
             "recover": lambda key: self._restart(key, *self.defines),
             "call": lambda to: call_phone(network, *to.split()),
@@ -127,7 +145,11 @@ class Play:
 
     def _restart(self, key: str, *defines: str) -> None:
         self.registrars[key].stop()
+        self._start_again(key, *defines)
+
+    def _start_again(self, key: str, *defines: str) -> None:
         self.registrars[key].start(*defines)
+        wait_for_sip(len(self.registrars) + 1, RESTARTS_WITHIN)
 
     def _ignored(self, server: str, user: str) -> None:
         call_phone(self.network, server, user)
@@ -164,7 +186,12 @@ def main(arguments: list[str]) -> int:
     from tests.lab.scenes import SCENES
 
     if arguments[:1] == [INSIDE]:
-        Play(SCENES[arguments[1]](), Path(arguments[2])).run()
+        go_first()
+        try:
+            Play(SCENES[arguments[1]](), Path(arguments[2])).run()
+        except TooBusy as busy:
+            print(f"the machine is too busy: {busy}")
+            return TOO_BUSY
         return 0
     if len(arguments) != 2 or arguments[0] not in SCENES:
         print(f"python -m tests.lab.play NAME FOLDER, where NAME is one of: {', '.join(SCENES)}", file=sys.stderr)
