@@ -7,38 +7,20 @@ that made it ends, however it ends, the kernel takes all of it away.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from tests.lab.ground import GATEWAY, PHONES, RESOLVER, SERVERS
+from tests.lab.ground import GATEWAY, RESOLVER, SERVERS
 
 SIDES = {"core": [*SERVERS.values(), GATEWAY, RESOLVER], "phones": []}
-PROGRAMS = {
-    "unshare": "util-linux", "ip": "iproute2", "nft": "nftables", "tcpdump": "tcpdump", "kamailio": "kamailio",
-    "sipp": "sip-tester", "dnsmasq": "dnsmasq-base", "baresip": "baresip-core",
-}
-SEARCHED = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-ALONE = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-PROBE = "mount -t tmpfs lab /run && ip netns add lab && ip -n lab link add br0 type bridge"
 
 
-def missing() -> str:
-    """Why the lab cannot run here; empty when it can."""
-    absent = [f"{program} ({package})" for program, package in PROGRAMS.items()
-              if shutil.which(program, path=SEARCHED) is None]
-    if absent:
-        return f"not installed: {', '.join(absent)}"
-    if os.geteuid() != 0:
-        return "needs root, to make network namespaces"
-    probe = subprocess.run([*ALONE, "sh", "-c", PROBE], capture_output=True, text=True, check=False, env=environment())
-    return f"no network namespaces here: {probe.stderr.strip()}" if probe.returncode else ""
-
-
-def environment() -> dict[str, str]:
-    return os.environ | {"PATH": SEARCHED}
+def chain(family: str, hook: str) -> str:
+    """What makes nftables' chain for this hook, if it is not there."""
+    return (f"add table {family} lab; "
+            f"add chain {family} lab {hook} {{ type filter hook {hook} priority 0; }}")
 
 
 def run(*command: str) -> None:
@@ -48,9 +30,11 @@ def run(*command: str) -> None:
 
 
 class Network:
-    """The three namespaces. To be made inside namespaces that `ALONE` gives."""
+    """The three namespaces. To be made by the first process of a process namespace (`ability.ALONE`): it covers /run."""
 
     def __init__(self, folder: Path, phones: Sequence[str]) -> None:
+        if os.getpid() != 1:
+            raise RuntimeError("a network is made in namespaces of its own only")
         self.folder = folder
         run("mount", "-t", "tmpfs", "lab", "/run")
         for name in ("tap", *SIDES):
@@ -69,7 +53,7 @@ class Network:
         run("ip", "-n", side, "link", "set", "eth0", "up")
         run("ip", "-n", side, "link", "set", "lo", "up")
 
-    def start(self, side: str, *command: str, log: str, **more: object) -> subprocess.Popen[bytes]:
+    def start(self, side: str, *command: str, log: str) -> subprocess.Popen[bytes]:
         """A process of this side; what it prints goes to a file of this name."""
         with (self.folder / f"{log}.log").open("ab") as output:
             return subprocess.Popen(
@@ -97,10 +81,7 @@ class Network:
             run("ip", "netns", "exec", side, "nft", "flush ruleset")
 
     def _rules(self, side: str, family: str, hook: str, rule: str) -> None:
-        text = (f"add table {family} lab; "
-                f"add chain {family} lab {hook} {{ type filter hook {hook} priority 0; }}; "
-                f"add rule {family} lab {hook} {rule}")
-        run("ip", "netns", "exec", side, "nft", text)
+        run("ip", "netns", "exec", side, "nft", f"{chain(family, hook)}; add rule {family} lab {hook} {rule}")
 
 
 class Tap:
@@ -128,7 +109,3 @@ class Tap:
         self.process.wait()
         if "\n0 packets dropped by kernel" not in f"\n{rest}":
             raise RuntimeError(f"the tap lost packets: {rest}")
-
-
-def phone_address(number: int) -> str:
-    return f"{PHONES}{number}"

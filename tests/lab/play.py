@@ -1,7 +1,7 @@
 """Plays a scene: `python -m tests.lab.play NAME FOLDER` writes capture.pcap, site.yaml and truth.json there, and says
 where sipaudit and the script differ.
 
-The scene is played by a process in namespaces of its own (network.py); what it
+The scene is played by a process in namespaces of its own (ability.py); what it
 starts ends with it.
 """
 
@@ -19,8 +19,9 @@ from typing import Any
 
 import yaml
 
+from tests.lab.ability import ALONE, environment, missing
 from tests.lab.ground import SERVERS
-from tests.lab.network import ALONE, Network, environment, missing
+from tests.lab.network import Network
 from tests.lab.scene import Phone, Scene, aor
 from tests.lab.servers import Registrar, TooBusy, call_phone, start_gateway, start_names, wait_for_sip
 from tests.lab.verdict import analyzed, differences

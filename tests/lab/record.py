@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.lab.network import missing
+from tests.lab.ability import missing
 from tests.lab.play import begin
 from tests.lab.scenes import SCENES
 from tests.lab.verdict import analyzed, differences

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.lab.ground import DOMAIN, NAMES, RETRIES, SERVERS
-from tests.lab.network import phone_address
+from tests.lab.ground import DOMAIN, NAMES, PHONES, RETRIES, SERVERS
 from tests.lab.script import Script
 from tests.lab.softphone import Softphone
 
@@ -79,7 +78,7 @@ class Scene:
 
     def _next(self) -> tuple[str, str]:
         number = len(self.phones) + len(self.softphones) + 1
-        return f"{1000 + number}", phone_address(10 + number)
+        return f"{1000 + number}", f"{PHONES}{10 + number}"
 
     def event(self, time: float, what: str, whom: str) -> None:
         self.events.append(Event(time, what, whom))

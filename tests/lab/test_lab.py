@@ -1,6 +1,6 @@
 """All scenes at once, live: sipaudit finds what the scripts did, and nothing is left behind.
 
-Run where root and the programs are (network.PROGRAMS); two minutes, most of
+Run where root and the programs are (ability.PROGRAMS); two minutes, most of
 them spent waiting for real timers.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.network import missing
+from tests.lab.ability import missing
 from tests.lab.play import TOO_BUSY, begin
 from tests.lab.scenes import SCENES
 from tests.lab.verdict import analyzed, differences, moved_because
