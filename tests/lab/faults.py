@@ -42,6 +42,10 @@ def silent() -> Scene:
         script = finds_silence("logs out at the dead server", regime).send_register("P", expires=0)
         go_back(use(script.breaks("deregistration-at-failover"), regime), regime, 75)
     _old_call(settle(scene.phone("ends an old call by a message", "R2")))
+    script = finds_silence("registers where it need not", "R0").register("S").breaks("unexpected-re-registration")
+    go_back(script.call("S"), "R0", 75)
+    script = use(settle(scene.phone("lets its registration end", "R2", {"expires": 30})).at(10).unanswered("P"), "R2")
+    dial_wrongly(script.at(77), "S", "signalling-after-expiry")
     script = use(finds_silence("takes a call from the server it left", "R2", answers=True), "R2")
     scene.event(50, "call", f"P {script.user}")
     go_back(script.breaks("accepted-from-failed-server", by=(1, "180 INVITE")), "R2", 75)
@@ -73,6 +77,7 @@ def early_and_late() -> Scene:
         dial_wrongly(moved("does not return", regime).at(95), "S", "overdue-failback")
     for regime in INVALIDATING:
         dial_wrongly(moved("returns by a call", regime).at(72), "P", "failback-without-registration")
+    moved("asks by a registration first", "R1").at(72).register("P").breaks("failback-probe-registration").call("P")
     for regime in INVALIDATING:
         script = moved("returns while it speaks", regime).at(68)
         call = script.dial("S")
@@ -184,7 +189,7 @@ def names() -> Scene:
 
 def gone() -> Scene:
     """P hears nothing and does not come back: tries that fail, and phones that wait for ever."""
-    scene = Scene("gone", "packets to the first server are dropped for good", "timeout", 121, MINUTE)
+    scene = Scene("gone", "packets to the first server are dropped for good", "timeout", 123, MINUTE)
     scene.event(8, "drop", "P")
 
     def moved(label: str, regime: str) -> Script:
@@ -193,6 +198,10 @@ def gone() -> Scene:
     for regime in ALL:
         script = moved("tries in vain, stays", regime).at(76)
         script.unanswered("P", "REGISTER" if regime in INVALIDATING else "INVITE").call("S").at(118).call("S")
+    script = moved("tries and tries", "R2")
+    for time in (72, 76, 80, 84, 88):
+        script.at(time).unanswered("P", "REGISTER")
+    script.breaks("failback-retried-too-often").at(121.5).register("S")
     for regime in INVALIDATING:
         script = moved("logs out where it works, to try", regime).at(76).send_register("P")
         script.register("S", expires=0).breaks("secondary-abandoned").at(80).register("S").call("S")

@@ -30,7 +30,8 @@ def run(*command: str) -> None:
 
 
 class Network:
-    """The three namespaces. To be made by the first process of a process namespace (`ability.ALONE`): it covers /run."""
+    """The three namespaces. It covers /run, and so is made only by the first process of a process namespace
+    (`ability.ALONE`)."""
 
     def __init__(self, folder: Path, phones: Sequence[str]) -> None:
         if os.getpid() != 1:
