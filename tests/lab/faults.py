@@ -140,6 +140,8 @@ def stopped() -> Scene:
     for regime in INVALIDATING:
         script = settle(scene.phone("renews where it is", regime, {"expires": 100})).at(10).unreachable("P")
         use(script, regime).at(50.5).register("S").breaks("overdue-failback")
+    settle(scene.phone("is granted nothing", "R1")).at(6).register_for_nothing("P").breaks(
+        "registration-without-expiry")
     return scene
 
 

@@ -71,6 +71,10 @@ class Script:
             self._ask(server, self._register(expires), (401,))
         return self._ask(server, self._register(expires, credentials=self.challenged), (200,))
 
+    def register_for_nothing(self, server: str) -> Script:
+        """REGISTER, to which the server says yes without a Contact or an expiry (kamailio.cfg knows the header)."""
+        return self._ask(server, self._register(None, extra=("X-Lab-Grants-Nothing: 1",)), (200,))
+
     def send_register(self, server: str, *, expires: int | None = None) -> Script:
         """One REGISTER, whose answer nobody waits for."""
         return self._send(server, self._register(expires))
@@ -160,9 +164,9 @@ class Script:
         self.wanted = True
         return message
 
-    def _register(self, expires: int | None, *, credentials: bool = False) -> str:
+    def _register(self, expires: int | None, *, credentials: bool = False, extra: Sequence[str] = ()) -> str:
         self.registers += 1
-        headers = [f"Expires: {self.expires if expires is None else expires}"]
+        headers = [f"Expires: {self.expires if expires is None else expires}", *extra]
         headers += [f"[authentication username={self.user} password={PASSWORD}]"] if credentials else []
         return self._request("REGISTER", f"sip:{DOMAIN}", self.registration, self.registers, headers, to=self.user)
 
