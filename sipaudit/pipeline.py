@@ -18,6 +18,7 @@ from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.suppress import load_suppressions
 from sipaudit.run import provisioning
 from sipaudit.run.job import Job
+from sipaudit.run.output import Output, write_files
 from sipaudit.run.rows import LadderRows, finding_named
 from sipaudit.run.run import Progress, Run, Warn
 from sipaudit.run.transcripts import Transcripts
@@ -30,22 +31,30 @@ from sipaudit.times import parse_zone
 if TYPE_CHECKING:
     from sipaudit.report.dissect import Dissection
 
-__all__ = ["Job", "analyze", "config_check", "config_show", "events", "inspect", "ladder", "phones"]
+__all__ = ["Job", "Output", "analyze", "config_check", "config_show", "events", "inspect", "ladder", "phones"]
 
 
-def analyze(job: Job, *, progress: Progress | None = None, warn: Warn = print) -> Report:
-    """The main job: captures → phones and lines → replay → findings.
+def analyze(
+    job: Job, *, output: Output | None = None, progress: Progress | None = None, warn: Warn = print
+) -> Report:
+    """The main job: captures → phones and lines → replay → findings, and the files of `output`.
 
     Raises InputError or InputErrors for whatever the user can mend, before any output.
     """
-    run = Run(job, warn)
+    run = Run(job, warn, reread=output is not None)
     run.drive(progress)
-    return run.report()
+    report = run.report()
+    if output is not None:
+        write_files(run, report, output, job.zone)
+    return report
 
 
-def phones(job: Job, *, at: str | None = None, progress: Progress | None = None, warn: Warn = print) -> Report:
+def phones(
+    job: Job, *, at: str | None = None, output: Output | None = None, progress: Progress | None = None,
+    warn: Warn = print,
+) -> Report:
     """The report as it stood at the time `at` (a TIME; default: at the end)."""
-    return analyze(job if at is None else job.until(at, "--at"), progress=progress, warn=warn)
+    return analyze(job if at is None else job.until(at, "--at"), output=output, progress=progress, warn=warn)
 
 
 def ladder(

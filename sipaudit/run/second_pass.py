@@ -48,15 +48,14 @@ def messages_in(run: Run, wanted: Collection[Place]) -> Iterator[PlacedMessage]:
 
 
 def messages(run: Run) -> Iterator[PlacedMessage]:
-    """Every SIP message of the run's span, in the order of reading, with the phone, line and server it belongs to."""
+    """Every SIP message, in the order of reading, with the phone, line and server it belongs to; also what was read
+    before `--from` to learn from it."""
     seen: list[SeenMessage] = []
     again = run.reconstructing(seen.append)
     with rare_collections():
         for item, message in parsed_ahead(run.reading()):
             again.feed(item, message)
-            for each in seen:
-                if run.span.holds(each.item.time):
-                    yield _placed(run, each)
+            yield from (_placed(run, each) for each in seen)
             seen.clear()
 
 
