@@ -9,6 +9,7 @@ from datetime import tzinfo
 from sipaudit.model.values import Finding, Frame, Incident, Report
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.exhibits import worst_first
+from sipaudit.report.screen import shortened
 from sipaudit.report.table import proof_text
 from sipaudit.report.text import health, verdict
 from sipaudit.safe_text import safe_text
@@ -102,5 +103,4 @@ def code(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    text = safe_text(text)
-    return text if len(text) <= LENGTH_SHOWN else f"{text[:LENGTH_SHOWN]}…"
+    return shortened(safe_text(text), LENGTH_SHOWN)
