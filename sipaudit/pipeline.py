@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.model.values import Report
+from sipaudit.report import comparison, document
+from sipaudit.report.comparison import Comparison
 from sipaudit.report.configuration import Checked, ShownLine, checked
 from sipaudit.report.ladder import LadderRow
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.suppress import load_suppressions
 from sipaudit.run import provisioning
 from sipaudit.run.job import Job
-from sipaudit.run.output import Output, write_files
+from sipaudit.run.output import Output, write_again, write_files
 from sipaudit.run.rows import LadderRows, finding_named
 from sipaudit.run.run import Progress, Run, Warn
 from sipaudit.run.transcripts import Transcripts
@@ -31,7 +33,8 @@ from sipaudit.times import parse_zone
 if TYPE_CHECKING:
     from sipaudit.report.dissect import Dissection
 
-__all__ = ["Job", "Output", "analyze", "config_check", "config_show", "events", "inspect", "ladder", "phones"]
+__all__ = ["Job", "Output", "analyze", "compare", "config_check", "config_show", "events", "inspect", "ladder",
+           "phones", "read_report", "render_files"]
 
 
 def analyze(
@@ -47,6 +50,21 @@ def analyze(
     if output is not None:
         write_files(run, report, output, job.zone)
     return report
+
+
+def read_report(path: str) -> Report:
+    """The report of an earlier run: its `report.json`, or the directory that holds it. Raises InputError."""
+    return document.read(path)
+
+
+def compare(before: Report, after: Report) -> Comparison:
+    """Which findings of two runs are new, gone and the same."""
+    return comparison.compare(before, after)
+
+
+def render_files(report: Report, directory: str, zone: str, compared: Comparison | None = None) -> str:
+    """Write what of `-o` can be written without captures; says what could not."""
+    return write_again(report, directory, zone, compared)
 
 
 def phones(

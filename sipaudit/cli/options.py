@@ -41,6 +41,15 @@ def _count_or_all(_context: click.Context, _option: click.Parameter, text: str) 
     return int(text)
 
 
+def _checked_directory(_context: click.Context, _option: click.Parameter, directory: str | None) -> str | None:
+    """Refuses a directory that cannot become ours before any work is done. Raises InputError."""
+    if directory is not None:
+        from sipaudit.report import folder
+
+        folder.check(directory)
+    return directory
+
+
 def _option(*names: str, section: str, **attributes: Any) -> Decorator:
     return click.option(*names, cls=Option, section=section, **attributes)
 
@@ -117,9 +126,14 @@ TEXT_OR_JSON = _option(
     help="Text to read, or one JSON document.",
 )
 OUTPUT = _option(
-    "-o", "--output", "directory", section=WAY, metavar="DIR", type=click.Path(),
+    "-o", "--output", "directory", section=WAY, metavar="DIR", type=click.Path(), callback=_checked_directory,
     help="Also write report.json, report.md, findings.csv, messages.parquet and evidence/ into this directory, which "
     "is made if need be. Other files in it stay.",
+)
+REPORT_OUTPUT = _option(
+    "-o", "--output", "directory", section=WAY, metavar="DIR", type=click.Path(), callback=_checked_directory,
+    help="Also write report.json, report.md and findings.csv into this directory (with --compare also "
+    "comparison.json). Other files in it stay.",
 )
 EVIDENCE = _option(
     "--evidence", section=WAY, metavar="N|all", default="1000", show_default=True, callback=_count_or_all,
@@ -185,13 +199,11 @@ def delivery_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _output(directory: str | None, evidence: int | None, embed: int) -> Output | None:
-    """What `-o` wants; a directory that cannot become ours is refused before any work is done."""
+    """What `-o` wants."""
     if directory is None:
         return None
     from sipaudit.pipeline import Output
-    from sipaudit.report import folder
 
-    folder.check(directory)
     return Output(directory, evidence, embed)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from sipaudit.model.values import Report
-from sipaudit.report import document, markdown, table
+from sipaudit.report import comparison, document, markdown, table
+from sipaudit.report.comparison import Comparison
 from sipaudit.report.evidence import Spool, write_evidence
 from sipaudit.report.exhibits import Exhibit, Place, PlacedMessage, frames_of, places_of, worst_first
 from sipaudit.report.folder import EVIDENCE, Folder
@@ -16,6 +18,7 @@ from sipaudit.run.run import Run
 
 EMBEDDED = 500      # findings whose raw text report.html carries, unless said otherwise
 EVIDENCE_FILES = 1_000
+FROM_CAPTURES = ("messages.parquet", EVIDENCE)
 DECRYPTED = frozenset({"tls", "wss"})
 
 
@@ -40,6 +43,21 @@ def write_files(run: Run, report: Report, wanted: Output, zone: str) -> None:
         paths = {finding.id: folder.path(f"{EVIDENCE}/{finding.id}.pcapng") for finding in proven}
         write_evidence(proven, second.spool, second.parts, paths)
         write_rendered(folder, report, zone)
+
+
+def write_again(report: Report, directory: str, zone: str, compared: Comparison | None) -> str:
+    """Write what a report alone allows; gives a sentence on what it lacks.
+
+    Files that need the captures stay where they stand beside this very report, and are removed beside another.
+    """
+    standing = Path(directory) / "report.json"
+    is_same = standing.is_file() and standing.read_bytes() == document.to_json(report)
+    with Folder(directory, kept=FROM_CAPTURES if is_same else ()) as folder:
+        write_rendered(folder, report, zone)
+        if compared is not None:
+            folder.path("comparison.json").write_bytes(comparison.to_json(compared))
+    names = " and ".join(FROM_CAPTURES)
+    return f"{names} are left as they are" if is_same else f"{names} need the captures (sipaudit analyze)"
 
 
 def write_rendered(folder: Folder, report: Report, zone: str) -> None:
