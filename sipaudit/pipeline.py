@@ -15,10 +15,11 @@ from sipaudit.model.values import Report
 from sipaudit.report import comparison, document
 from sipaudit.report.comparison import Comparison
 from sipaudit.report.configuration import Checked, ShownLine, checked
+from sipaudit.report.exhibits import PlacedMessage
 from sipaudit.report.ladder import LadderRow
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.suppress import load_suppressions
-from sipaudit.run import provisioning
+from sipaudit.run import provisioning, second_pass
 from sipaudit.run.job import Job
 from sipaudit.run.output import Output, write_again, write_files
 from sipaudit.run.rows import LadderRows, finding_named
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from sipaudit.report.dissect import Dissection
 
 __all__ = ["Job", "Output", "analyze", "compare", "config_check", "config_show", "events", "inspect", "ladder",
-           "phones", "read_report", "render_files"]
+           "messages", "phones", "read_report", "render_files"]
 
 
 def analyze(
@@ -50,6 +51,14 @@ def analyze(
     if output is not None:
         write_files(run, report, output, job.zone)
     return report
+
+
+def messages(job: Job, *, warn: Warn = print) -> Iterator[PlacedMessage]:
+    """Every SIP message of the job's span with the phone, line and server it belongs to; that is known only when all
+    was read, so the captures are read twice."""
+    run = Run(job, warn, reread=True)
+    run.drive()
+    return (placed for placed in second_pass.messages(run) if run.span.holds(placed.item.time))
 
 
 def read_report(path: str) -> Report:
