@@ -241,6 +241,10 @@ class Auditor:
             for replay in replays:
                 self._say(replay.waiting, replay)
 
+    def server(self, key: str) -> str:
+        """The server as the report names it."""
+        return self._naming.server(key)
+
     def replays(self, line: int) -> list[LineReplay]:
         """The replays of a line: one for each entry it used, in the order of its entries."""
         return sorted(self._replays.get(line, []), key=lambda replay: (replay.index < 0, replay.index))
