@@ -1,0 +1,51 @@
+// Opening the page: the words are there already; lanes and findings come next, the pictures last.
+function setTheme(dark) {
+  document.documentElement.dataset.theme = dark ? 'dark' : 'light';
+  $('theme').setAttribute('aria-pressed', dark);
+  if (box) redraw();
+}
+function setUpTheme() {
+  const system = matchMedia('(prefers-color-scheme: dark)');
+  setTheme(system.matches);
+  system.addEventListener('change', () => setTheme(system.matches));
+  $('theme').addEventListener('click', () => setTheme(document.documentElement.dataset.theme !== 'dark'));
+}
+// On paper it is light, and the lanes are as long as they are.
+function setUpPrint() {
+  let before = null;
+  window.addEventListener('beforeprint', () => {
+    before = document.documentElement.dataset.theme;
+    sight.printing = true;
+    setTheme(false);
+    measure();
+  });
+  window.addEventListener('afterprint', () => {
+    sight.printing = false;
+    setTheme(before === 'dark');
+    measure();
+  });
+}
+async function open() {
+  I = await value('index');
+  document.documentElement.classList.add('on');
+  setUpFilters();
+  setUpSheet();
+  setUpFindings();
+  setUpLanes();
+  setUpWhereabouts();
+  setUpPrint();
+  filter();
+  for (const element of document.querySelectorAll('.swatch[data-server]')) element.style.background = colour(Number(element.dataset.server));
+  for (const button of document.querySelectorAll('.show-incident')) button.addEventListener('click', () => showIncident(button.dataset.incident));
+  if (view.lines.length) await wantLane(view.lines[0]);
+  followLink();
+  document.documentElement.dataset.ready = String(Math.round(performance.now()));
+  await new Promise(resolve => setTimeout(resolve, 30));
+  await drawPictures();
+}
+setUpTheme();
+open().catch(error => {
+  const trouble = $('trouble');
+  trouble.hidden = false;
+  trouble.textContent = `This page could not be opened in full (${error.message}). A browser of 2023 or later is needed; report.json, report.md and findings.csv hold the same.`;
+});
