@@ -6,22 +6,22 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import tzinfo
 
-from sipaudit.model.values import CaptureSummary, Finding, Frame, LineSummary, Place, Proof, Report, Severity, Undecided
+from sipaudit.model.values import CaptureSummary, Finding, Frame, LineSummary, Place, Proof, Report, Undecided
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
+from sipaudit.report.verdict import sentences
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
 LINES_SHOWN = 40
 FINDINGS_SHOWN = 100
 EVIDENCE_SHOWN = 8
-KINDS_SHOWN = 8
 THROUGH_TSHARK = frozenset({"websocket", "sctp"})
 
 
 def render(report: Report, zone: str, width: int, color: bool) -> str:
     """The whole report as text of `width` columns, times in `zone` (as `--tz` names it)."""
     screen, clock = Screen(width, color), parse_zone(zone)
-    _verdict(screen, report)
+    _verdict(screen, report, zone)
     _findings(screen, report, clock)
     _events(screen, report, clock)
     _moves(screen, report, clock)
@@ -32,56 +32,9 @@ def render(report: Report, zone: str, width: int, color: bool) -> str:
     return screen.text()
 
 
-def _verdict(screen: Screen, report: Report) -> None:
-    for sentence in verdict(report):
+def _verdict(screen: Screen, report: Report, zone: str) -> None:
+    for sentence in sentences(report, zone):
         screen.say(sentence)
-
-
-def verdict(report: Report) -> list[str]:
-    """What the report says, in a few sentences."""
-    messages = sum(capture.sip_messages for capture in report.captures)
-    if not messages:
-        return [_no_sip(report)]
-    phones = len({line.phone for line in report.lines})
-    said = [f"{count_of(messages, 'SIP message')} of {count_of(phones, 'phone')} with "
-            f"{count_of(len(report.lines), 'line')} at {count_of(len(report.servers), 'server')}."]
-    moves = Counter(move.kind for line in report.lines for move in line.moves)
-    if moves:
-        said.append("Moves between servers: " + ", ".join(f"{count} {kind}" for kind, count in sorted(moves.items()))
-                    + ".")
-    said.append(_finding_counts(report.findings))
-    said += report.notes
-    open_checks = sum(row.count for row in report.inconclusive)
-    if open_checks:
-        said.append(f"{count_of(open_checks, 'check')} could not be decided, see below why.")
-    cut = sum(capture.snaplen_cut for capture in report.captures)
-    if cut:
-        said.append(f"{count_of(cut, 'SIP message')} lost the end to the snap length of the capture, so what they said "
-                    f"is known in part only. See {CAPTURING}.")
-    return said
-
-
-def _no_sip(report: Report) -> str:
-    packets = sum(capture.packets for capture in report.captures)
-    held: Counter[str] = Counter()
-    for capture in report.captures:
-        held.update(capture.content)
-        held.update({f"undecoded {kind}": count for kind, count in capture.undecoded.items()})
-        held.update({f"encrypted {kind}": count for kind, count in capture.encrypted.items()})
-    content = ", ".join(f"{count} {kind}" for kind, count in held.most_common(KINDS_SHOWN)) or "nothing that is known"
-    return (f"No SIP in {count_of(packets, 'packet')}. They hold: {content}. "
-            f"See {CAPTURING} for where and how to capture.")
-
-
-def _finding_counts(findings: list[Finding]) -> str:
-    counted = Counter(finding.severity for finding in findings if finding.suppressed is None)
-    suppressed = len(findings) - counted.total()
-    if not findings:
-        return "No deviation was found."
-    parts = [count_of(counted[severity], str(severity) + " finding") for severity in reversed(Severity)
-             if counted[severity]]
-    besides = f" Suppressed and not counted: {suppressed}." if suppressed else ""
-    return "Deviations: " + (", ".join(parts) or "none that counts") + "." + besides
 
 
 def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
