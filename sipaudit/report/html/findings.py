@@ -105,6 +105,5 @@ class Findings:
 
 def _frames(finding: Finding) -> Iterable[Key]:
     """The frames of the evidence, in its order, each once."""
-    seen = {(proof.capture, number): None for proof in finding.evidence if isinstance(proof, Frame)
+    return {(proof.capture, number): None for proof in finding.evidence if isinstance(proof, Frame)
             for number in (proof.frame, *(proof.frames or ())) if number is not None}
-    return seen

@@ -17,6 +17,8 @@ from sipaudit.report.html.lanes import Lanes
 from sipaudit.report.html.packing import Block, packed, packed_value, source_hash
 from sipaudit.report.html.pictures import pictures
 from sipaudit.report.html.sections import sections
+from sipaudit.report.screen import brief
+from sipaudit.report.verdict import short_names
 from sipaudit.rulebook.facts import SECONDS
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.rules import RulePack
@@ -52,7 +54,7 @@ def render(
     ]
     page = _environment().get_template("page.html.j2").render(
         policy=_policy(script, plotly), style=_asset("page.css"), script=script, blocks=_as_data(blocks),
-        **sections(index, clock, rules or load_pack()),
+        **sections(index, zone, rules or load_pack()),
     )
     return page.encode("utf-8")
 
@@ -70,12 +72,12 @@ def _as_data(blocks: list[Block]) -> Iterator[dict[str, str]]:
 def _index(index: Index, findings: Findings, lanes: Lanes, zone: tzinfo) -> dict[str, Any]:
     """What the page has unpacked as soon as it is open."""
     report, ms = index.report, index.clock.ms
-    names = {server.server: server.name for server in report.servers}
+    names = short_names(report)
     return {
         "start": round(index.clock.start * 1000), "end": ms(index.clock.end), "offsets": index.clock.offsets(zone),
         "lines": lanes.columns(), "findings": findings.columns(), "rules": list(index.rules),
         "incidentIds": list(index.incidents), "captures": [inert(path, 400) for path in index.captures],
-        "servers": [[inert(server), inert(names.get(server)) or inert(_short(server))] for server in index.servers],
+        "servers": [[inert(server), inert(names.get(server, brief(server)))] for server in index.servers],
         "events": [[ms(event.time), inert(event.what)] for event in report.events],
         "incidents": [
             [incident.kind, index.servers.of(incident.server), ms(incident.start), ms(incident.end),
@@ -84,11 +86,6 @@ def _index(index: Index, findings: Findings, lanes: Lanes, zone: tzinfo) -> dict
         ],
         "bands": INCIDENTS_DRAWN, "seconds": sorted(SECONDS),
     }
-
-
-def _short(server: str) -> str:
-    """`10.0.0.1` for `10.0.0.1:5060/udp`."""
-    return server.partition("/")[0].removesuffix(":5060")
 
 
 @cache

@@ -16,9 +16,10 @@ from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import SENTENCE, inert
 from sipaudit.report.screen import count_of
-from sipaudit.report.text import health, verdict
+from sipaudit.report.text import health
+from sipaudit.report.verdict import sentences
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
-from sipaudit.times import TimeStyle, format_time
+from sipaudit.times import TimeStyle, format_time, parse_zone
 
 INCIDENTS = 100   # written out; the others are counted
 TIMELINE = 60     # entries of one incident
@@ -32,20 +33,20 @@ METRICS = {
 SPREADS = {"time_to_detect": "to find out", "time_to_recover": "to work again"}
 
 
-def sections(index: Index, zone: tzinfo, pack: RulePack) -> dict[str, Any]:
+def sections(index: Index, zone_name: str, pack: RulePack) -> dict[str, Any]:
     """Everything that the template fills in."""
-    report = index.report
+    report, zone = index.report, parse_zone(zone_name)
     counted = [finding for finding in report.findings if finding.suppressed is None]
     return {
         "title": _title(report), "generator": inert(report.generator), "span": _span(index, zone),
-        "verdict": [inert(sentence, SENTENCE) for sentence in verdict(report)],
+        "verdict": [inert(sentence, SENTENCE) for sentence in sentences(report, zone_name)],
         "tiles": list(_tiles(report, counted)),
         "incidents": [_incident(incident, report, zone, pack) for incident in report.incidents[:INCIDENTS]],
         "incidents_left": max(len(report.incidents) - INCIDENTS, 0),
         "events": [{"time": format_time(event.time, zone), "what": inert(event.what)} for event in report.events],
         "rules": list(_rules(report, counted, pack)), "undecided": list(_undecided(report)),
         "declare": _declare(report), "captures": list(_captures(report, zone)),
-        "assumptions": list(_assumptions(counted)), "notes": [inert(note, SENTENCE) for note in report.notes],
+        "assumptions": list(_assumptions(counted)),
         "reached": [{"rule": inert(row.rule), "count": row.count} for row in report.reached],
         "capturing": CAPTURING, "servers": list(_servers(report)),
         "suppressed": len(report.findings) - len(counted),

@@ -24,7 +24,7 @@ function swatch(server) {
   element.style.background = colour(server);
   return element;
 }
-const named = server => make('span', {}, swatch(server), ' ' + serverName(server));
+const named = server => make('span', {class: 'named'}, swatch(server), ' ' + serverName(server));
 const link = (words, run, kind = '') => make('button', {type: 'button', class: 'link ' + kind, on: {click: run}}, words);
 
 function table(heads, rows, kind = '') {
@@ -58,4 +58,5 @@ async function copy(words) {
     return done;
   }
 }
+const breath = () => new Promise(resolve => setTimeout(resolve));
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

@@ -57,7 +57,7 @@ function filter() {
   if (ORDERS[asked.order]) lines.sort(ORDERS[asked.order]);
   view.lines = lines;
   view.findings = findings;
-  $('matches').textContent = `${counted(lines.length, 'line')}, ${counted(findings.length, 'finding')}`;
+  $('fitting').textContent = `${counted(lines.length, 'line')}, ${counted(findings.length, 'finding')}`;
   watchers.forEach(run => run());
 }
 

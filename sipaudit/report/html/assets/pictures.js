@@ -6,11 +6,13 @@ async function drawPictures() {
   const [pictures, library] = await Promise.all([value('pictures'), text('plotly')]);
   document.head.append(make('script', {}, library));  // the policy knows it by its hash
   data = pictures;
-  drawServers();
-  drawRecovery();
-  setUpRates();
+  for (const draw of [drawServers, drawRecovery, ...setUpRates()]) {
+    draw();
+    await breath();  // each takes a moment, in which nobody could do anything
+  }
   document.documentElement.dataset.drawn = 'yes';
 }
+const CLOCKS = [{dtickrange: [null, 999], value: '%H:%M:%S.%L'}, {dtickrange: [1000, 59999], value: '%H:%M:%S'}, {dtickrange: [60000, null], value: '%H:%M'}];
 const when = times => times.map(ms => new Date(wall(ms)).toISOString().slice(0, 23));
 const edge = ms => new Date(wall(ms)).toISOString().slice(0, 23);
 
@@ -37,7 +39,7 @@ function plot(id, traces, layout = {}) {
   }
   host.replaceChildren();
   const base = {margin: {l: 46, r: 10, t: 8, b: 30}, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', hovermode: 'x unified',
-    showlegend: true, legend: {orientation: 'h', y: -0.16, x: 0}, font: {size: 12}, xaxis: {type: 'date', showgrid: false},
+    showlegend: true, legend: {orientation: 'h', y: -0.16, x: 0}, font: {size: 12}, xaxis: {type: 'date', showgrid: false, ...(severalDays() ? {} : {tickformatstops: CLOCKS})},
     yaxis: {rangemode: 'tozero', fixedrange: true, zeroline: false}};
   const {missing, ...given} = layout;
   for (const key of Object.keys(given)) base[key] = typeof given[key] === 'object' && !Array.isArray(given[key]) ? {...base[key], ...given[key]} : given[key];
@@ -58,25 +60,26 @@ function drawRecovery() {
   const bars = (name, y, fill) => ({x: y.map((_, number) => (number + 0.5) * step), y, name, type: 'bar', marker: {color: fill}, hovertemplate: '%{y}'});
   $('c-recovery').textContent = `How long ${counted(count, 'failover')} took, in seconds`;
   plot('p-recovery', [bars('until it asked another server', detected, '#d58a1c'), bars('until it worked again', recovered, '#2f74b5')],
-    {barmode: 'group', bargap: 0.1, xaxis: {type: 'linear', rangemode: 'tozero'}, yaxis: {title: {text: 'failovers'}}, missing: 'No failover was seen.'});
+    {barmode: 'group', bargap: 0.1, xaxis: {type: 'linear', rangemode: 'tozero', tickformatstops: []}, yaxis: {title: {text: 'failovers'}}, missing: 'No failover was seen.'});
 }
 
 // -- requests, answers and delays of one server, or of all
 
+// Gives what is left to draw, a picture each.
 function setUpRates() {
   const servers = Object.keys(data.rates.servers).map(Number), select = $('rates-server');
   if (!servers.length) {
     $('rates-of').hidden = true;
     for (const id of ['p-requests', 'p-answers', 'p-delays', 'p-failures']) $(id).parentElement.hidden = true;
-    return;
+    return [];
   }
   select.replaceChildren(make('option', {value: ''}, 'all servers'), ...servers.map(server => make('option', {value: server}, serverName(server))));
-  select.addEventListener('change', drawRates);
+  select.addEventListener('change', () => drawRates().forEach(draw => draw()));
   const per = data.rates.minutes === 1 ? 'a minute' : `in ${data.rates.minutes} minutes`;
   $('c-requests').textContent = `Requests ${per}`;
   $('c-answers').textContent = `Answers by class ${per}`;
   $('c-failures').textContent = `REGISTERs ${per}, and the share of requests that failed`;
-  drawRates();
+  return drawRates();
 }
 const CLASSES = {'1xx': '#9aa3ad', '2xx': '#27946f', '3xx': '#4fb0d6', '4xx': '#d5a01c', '5xx': '#c9433a', '6xx': '#a8569f'};
 const sum = lists => lists[0].map((_, position) => lists.reduce((total, list) => total + (list[position] || 0), 0));
@@ -103,20 +106,21 @@ function drawRates() {
   const stroke = (name, y, fill, extra = {}) => ({x, y, name: escaped(name), type: 'scatter', mode: x.length < 40 ? 'lines+markers' : 'lines', line: {color: fill, width: 1.6, ...extra}, hovertemplate: '%{y}'});
   const requests = chosen === '' ? servers.map(server => bar(serverName(server), sum(Object.keys(data.rates.servers[server].requests).map(method => joined.of(server, from => from.requests[method]))), colour(server)))
     : names('requests').map((method, number) => bar(method, total(from => from.requests[method]), COLOURS[number]));
-  plot('p-requests', requests, {barmode: 'stack', shapes, missing});
+  const one = () => plot('p-requests', requests, {barmode: 'stack', shapes, missing});
   const answers = names('answers').map(code => bar(code, total(from => from.answers[code]), CLASSES[code] || '#9aa3ad'));
-  plot('p-answers', [...answers, bar('no answer', total(from => from.unanswered), '#3b3f46')], {barmode: 'stack', shapes, missing});
-  plot('p-delays', servers.flatMap(server => [
+  const two = () => plot('p-answers', [...answers, bar('no answer', total(from => from.unanswered), '#3b3f46')], {barmode: 'stack', shapes, missing});
+  const three = () => plot('p-delays', servers.flatMap(server => [
     stroke(`${serverName(server)}, median`, joined.of(server, from => from.p50, null), colour(server)),
     stroke(`${serverName(server)}, longest`, joined.of(server, from => from.max, null), colour(server), {dash: 'dot', width: 1}),
-  ]), {shapes, yaxis: {title: {text: 's'}}, missing: 'No answer was timed.'});
+  ]), {shapes, yaxis: {title: {text: 's'}, type: 'log', rangemode: 'normal', dtick: 1, exponentformat: 'none'}, missing: 'No answer was timed.'});
   const failed = server => {
     const asked = sum([...Object.keys(data.rates.servers[server].requests).map(method => joined.of(server, from => from.requests[method]))]);
     const bad = sum([joined.of(server, from => from.unanswered), joined.of(server, from => from.answers['5xx'])]);
     return asked.map((number, position) => number ? Math.round(bad[position] / number * 1000) / 10 : null);
   };
-  plot('p-failures', servers.flatMap(server => [
+  const four = () => plot('p-failures', servers.flatMap(server => [
     bar(`REGISTER ${serverName(server)}`, joined.of(server, from => from.requests.REGISTER), colour(server)),
     {...stroke(`failed ${serverName(server)}`, failed(server), '#c9433a', {dash: servers.length > 1 ? ['solid', 'dot', 'dash', 'dashdot'][servers.indexOf(server) % 4] : 'solid'}), yaxis: 'y2', hovertemplate: '%{y} %'},
-  ]), {barmode: 'stack', shapes, margin: {l: 46, r: 46, t: 8, b: 30}, yaxis2: {overlaying: 'y', side: 'right', rangemode: 'tozero', showgrid: false, fixedrange: true, ticksuffix: ' %', range: [0, 105]}, missing});
+  ]), {barmode: 'stack', shapes, margin: {l: 46, r: 46, t: 8, b: 30}, yaxis2: {overlaying: 'y', side: 'right', rangemode: 'tozero', showgrid: false, fixedrange: true, range: [0, 104], tickmode: 'array', tickvals: [0, 50, 100], ticktext: ['0 %', '50 %', '100 %']}, missing});
+  return [one, two, three, four];
 }

@@ -1,5 +1,5 @@
-// Tables of any length, fifty rows at a time.
-const ROWS_SHOWN = 50;
+// Tables of any length, a page at a time.
+const ROWS_SHOWN = 25;
 
 class Paged {
   // `rows(from, to)` gives the table rows of a page, now or later; `heads` as for table().
@@ -31,7 +31,7 @@ class Paged {
 let findingTable = null;
 function setUpFindings() {
   if (!I.findings.id.length) return;
-  findingTable = new Paged($('finding-list'), 'Findings', [['Id'], ['Severity'], ['Time'], ['Rule'], ['Line'], ['Observed']],
+  findingTable = new Paged($('finding-list'), 'Table of findings', [['Id'], ['Severity'], ['Time'], ['Rule'], ['Line'], ['Observed']],
     (from, to) => Promise.all(view.findings.slice(from, to).map(findingRow)));
   whenFiltered(() => findingTable.show(view.findings.length));
 }

@@ -41,7 +41,7 @@ async function moveTo(ms) {
   const rows = [...counts].sort(([a], [b]) => (a < 0) - (b < 0) || a - b).map(([server, each]) => row([
     server < 0 ? 'none' : named(server), ...each.map(number => cell('n', number ? String(number) : ''))]));
   $('at-servers').replaceChildren(make('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Lines by server then'},
-    table([['Works with'], ...STATES.map(words => [words, 'n'])], rows)));
+    table([['Works with'], ...STATES.map(words => [words, 'n'])], rows, 'small')));
   atTable.show(view.lines.length);
 }
 // [server, number of the state] of a line.
@@ -58,7 +58,7 @@ async function atRow(line) {
   const content = await laneOf(line), [server, state] = stateAt(content, at), live = liveAt(content, at);
   const call = content.calls.find(([from, up, until]) => (from < 0 ? up : from) <= at && (until < 0 || at < until));
   return row([
-    link(lineName(line), () => openLine(line)), shortPlace(I.lines.phone[line]), server < 0 ? '–' : named(server), STATES[state],
+    link(lineName(line), () => openLine(line)), cell('short', shortPlace(I.lines.phone[line])), server < 0 ? '–' : named(server), cell('short', STATES[state]),
     live.length ? live.map(([place, , until]) => `${serverName(place)} ${until < 0 ? 'no end' : stamp(until, false)}`).join(', ') : '–',
     call ? callTold(...call) : '–',
   ]);
