@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.model.values import Report
+from sipaudit.report import comparison, document
+from sipaudit.report.comparison import Comparison
 from sipaudit.report.configuration import Checked, ShownLine, checked
+from sipaudit.report.exhibits import PlacedMessage
 from sipaudit.report.ladder import LadderRow
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.suppress import load_suppressions
-from sipaudit.run import provisioning
+from sipaudit.run import provisioning, second_pass
 from sipaudit.run.job import Job
+from sipaudit.run.output import Output, write_again, write_files
 from sipaudit.run.rows import LadderRows, finding_named
 from sipaudit.run.run import Progress, Run, Warn
 from sipaudit.run.transcripts import Transcripts
@@ -30,22 +34,54 @@ from sipaudit.times import parse_zone
 if TYPE_CHECKING:
     from sipaudit.report.dissect import Dissection
 
-__all__ = ["Job", "analyze", "config_check", "config_show", "events", "inspect", "ladder", "phones"]
+__all__ = ["Job", "Output", "analyze", "compare", "config_check", "config_show", "events", "inspect", "ladder",
+           "messages", "phones", "read_report", "render_files"]
 
 
-def analyze(job: Job, *, progress: Progress | None = None, warn: Warn = print) -> Report:
-    """The main job: captures → phones and lines → replay → findings.
+def analyze(
+    job: Job, *, output: Output | None = None, progress: Progress | None = None, warn: Warn = print
+) -> Report:
+    """The main job: captures → phones and lines → replay → findings, and the files of `output`.
 
     Raises InputError or InputErrors for whatever the user can mend, before any output.
     """
-    run = Run(job, warn)
+    run = Run(job, warn, reread=output is not None)
     run.drive(progress)
-    return run.report()
+    report = run.report()
+    if output is not None:
+        write_files(run, report, output, job.zone)
+    return report
 
 
-def phones(job: Job, *, at: str | None = None, progress: Progress | None = None, warn: Warn = print) -> Report:
+def messages(job: Job, *, warn: Warn = print) -> Iterator[PlacedMessage]:
+    """Every SIP message of the job's span with the phone, line and server it belongs to; that is known only when all
+    was read, so the captures are read twice."""
+    run = Run(job, warn, reread=True)
+    run.drive()
+    return (placed for placed in second_pass.messages(run) if run.span.holds(placed.item.time))
+
+
+def read_report(path: str) -> Report:
+    """The report of an earlier run: its `report.json`, or the directory that holds it. Raises InputError."""
+    return document.read(path)
+
+
+def compare(before: Report, after: Report) -> Comparison:
+    """Which findings of two runs are new, gone and the same."""
+    return comparison.compare(before, after)
+
+
+def render_files(report: Report, directory: str, zone: str, compared: Comparison | None = None) -> str:
+    """Write what of `-o` can be written without captures; says what could not."""
+    return write_again(report, directory, zone, compared)
+
+
+def phones(
+    job: Job, *, at: str | None = None, output: Output | None = None, progress: Progress | None = None,
+    warn: Warn = print,
+) -> Report:
     """The report as it stood at the time `at` (a TIME; default: at the end)."""
-    return analyze(job if at is None else job.until(at, "--at"), progress=progress, warn=warn)
+    return analyze(job if at is None else job.until(at, "--at"), output=output, progress=progress, warn=warn)
 
 
 def ladder(

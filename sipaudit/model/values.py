@@ -169,7 +169,7 @@ class Registration(Struct, frozen=True):
     server: str
     from_: float = field(name="from")
     until: float | None
-    expires: float | None
+    expires: int | float | None
     refreshes: int
     end: str | None
 

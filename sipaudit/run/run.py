@@ -79,26 +79,35 @@ class Run:
         self._open(resolved.files)
 
     def _open(self, files: list[CaptureFile]) -> None:
-        self._files = files
-        brief, job = self._brief, self.job
+        self.files = files
+        brief = self._brief
         first = self._first = min((file.first for file in files if file.first is not None), default=0.0)
         self.span = Span(None if brief.start is None else brief.start.resolve(first),
                          None if brief.end is None else brief.end.resolve(first))
         self._events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
         self._progress: Progress | None = None
-        self.captures = Captures(
-            files, engine=job.engine, bpf=job.bpf, keylog=job.keylog, progress=self._advance,
-            until=None if brief.end is None else self.span.end,
-            sip_ports={server.port for entry in brief.declared.entries.values() for server in entry.servers},
-        )
+        self.captures = self.reading(self._advance)
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
-        self.reconstruction = Reconstruction(SiteKnowledge(brief.declared), observer=self._observer)
+        self.reconstruction = self.reconstructing(self._observer)
         self.naming = Naming([safe_path(file.path) for file in files], self.server, self._frames)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances)
         self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
         self.auditor.since, self.auditor.began = self.span.start, first
         self.auditor.loss, self.auditor.steps = self._loss, self._steps
+
+    def reading(self, progress: Callable[[int], None] | None = None) -> Captures:
+        """The captures from their beginning; every time they say the same, unless a pipe was not spooled."""
+        brief, job = self._brief, self.job
+        return Captures(
+            self.files, engine=job.engine, bpf=job.bpf, keylog=job.keylog, progress=progress,
+            until=None if brief.end is None else self.span.end,
+            sip_ports={server.port for entry in brief.declared.entries.values() for server in entry.servers},
+        )
+
+    def reconstructing(self, observer: Observer | None) -> Reconstruction:
+        """A reconstruction at its beginning, which numbers phones and lines as every other one of this run does."""
+        return Reconstruction(SiteKnowledge(self._brief.declared), observer=observer)
 
     def _advance(self, count: int) -> None:
         if self._progress is not None:
@@ -108,7 +117,7 @@ class Run:
         """The whole route, packet by packet."""
         self._progress = progress
         if progress is not None:
-            progress.start(sum(file.size for file in self._files))
+            progress.start(sum(file.size for file in self.files))
         with rare_collections():
             self._feed_all()
         self.reconstruction.finish()
