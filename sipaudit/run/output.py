@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sipaudit.model.values import Report
-from sipaudit.report import comparison, document, markdown, table
+from sipaudit.report import comparison, document, html, markdown, table
 from sipaudit.report.comparison import Comparison
 from sipaudit.report.evidence import Spool, write_evidence
 from sipaudit.report.exhibits import Exhibit, Place, PlacedMessage, frames_of, places_of, worst_first
 from sipaudit.report.folder import EVIDENCE, Folder
 from sipaudit.report.messages import write_parquet
 from sipaudit.run import second_pass
+from sipaudit.run.dissections import dissections
 from sipaudit.run.run import Run
 
 EMBEDDED = 500      # findings whose raw text report.html carries, unless said otherwise
 EVIDENCE_FILES = 1_000
 FROM_CAPTURES = ("messages.parquet", EVIDENCE)
+PAGE = "report.html"
 DECRYPTED = frozenset({"tls", "wss"})
 
 
@@ -43,6 +45,11 @@ def write_files(run: Run, report: Report, wanted: Output, zone: str) -> None:
         paths = {finding.id: folder.path(f"{EVIDENCE}/{finding.id}.pcapng") for finding in proven}
         write_evidence(proven, second.spool, second.parts, paths)
         write_rendered(folder, report, zone)
+        frames = [(frame.capture, frame.frame) for finding in worst[:wanted.embed] for frame in frames_of(finding)
+                  if frame.frame is not None]
+        read = dissections(second.spool, dict.fromkeys(frames), run.warn)
+        folder.path(PAGE).write_bytes(html.render(
+            report, zone, second.exhibits, read, wanted.embed, evidence=set(paths), rules=run.pack))
 
 
 def write_again(report: Report, directory: str, zone: str, compared: Comparison | None) -> str:
@@ -52,8 +59,11 @@ def write_again(report: Report, directory: str, zone: str, compared: Comparison 
     """
     standing = Path(directory) / "report.json"
     is_same = standing.is_file() and standing.read_bytes() == document.to_json(report)
-    with Folder(directory, kept=FROM_CAPTURES if is_same else ()) as folder:
+    has_page = is_same and (Path(directory) / PAGE).is_file()  # it has the messages, which a new one would lack
+    with Folder(directory, kept=(*FROM_CAPTURES, PAGE) if is_same else ()) as folder:
         write_rendered(folder, report, zone)
+        if not has_page:
+            folder.path(PAGE).write_bytes(html.render(report, zone, {}, {}, 0, evidence=frozenset()))
         if compared is not None:
             folder.path("comparison.json").write_bytes(comparison.to_json(compared))
     names = " and ".join(FROM_CAPTURES)

@@ -18,6 +18,7 @@ from sipaudit.model.values import Finding, KnownEvent, Report, ServerSummary, mo
 from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
 from sipaudit.reconstruct.servers import Server
 from sipaudit.rulebook.faults import in_order
+from sipaudit.rulebook.rules import RulePack
 from sipaudit.run.auditor import Auditor, Naming
 from sipaudit.run.job import Brief, Job, understand
 from sipaudit.run.provisioned import issue_findings
@@ -69,7 +70,7 @@ class Run:
         self._observer = observer
         self._listener = listener
         self._brief: Brief = understand(job)
-        self._warn = warn
+        self.warn = warn
         timed = any(when is not None for when in (self._brief.start, self._brief.end)) or bool(self._brief.events)
         resolved = resolve(job.paths, reread=reread or timed or job.keylog is not None or job.engine == "tshark")
         for skipped in resolved.skipped:
@@ -112,6 +113,11 @@ class Run:
     def _advance(self, count: int) -> None:
         if self._progress is not None:
             self._progress.advance(count)
+
+    @property
+    def pack(self) -> RulePack:
+        """The rules in force."""
+        return self._brief.pack
 
     def drive(self, progress: Progress | None = None) -> None:
         """The whole route, packet by packet."""
@@ -197,7 +203,7 @@ class Run:
         """The report with what `--rules` and `--suppress` have to say of it."""
         findings, idle = self._brief.suppressions.mark(report.findings, self._first)
         for sentence in idle:
-            self._warn(sentence)
+            self.warn(sentence)
         return replace(report, findings=findings, notes=list(self._brief.pack.notes))
 
 

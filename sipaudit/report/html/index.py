@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sipaudit.model.values import Finding, LineSummary, Report
+from sipaudit.report.exhibits import worst_first
 from sipaudit.report.html.clock import PageClock
 
 NOT_THERE = -1
@@ -36,7 +37,7 @@ class Index:
         self.captures = Numbers(capture.path for capture in report.captures)
         self.rules = Numbers(sorted({finding.rule for finding in report.findings}))
         self.incidents = Numbers(incident.id for incident in report.incidents)
-        self.findings = sorted(report.findings, key=_worst_finding)
+        self.findings = worst_first(report.findings)
         self.weights = _weights(report.findings)
         self.lines = sorted(report.lines, key=self._worst_line)
         self._line_numbers = {(line.line, line.phone): number for number, line in enumerate(self.lines)}
@@ -59,10 +60,6 @@ class Index:
 
     def _worst_line(self, line: LineSummary) -> tuple[list[int], int, str, str]:
         return [-count for count in reversed(self.severities(line))], -len(line.moves), line.line, line.phone
-
-
-def _worst_finding(finding: Finding) -> tuple[bool, int, float, str]:
-    return finding.suppressed is not None, -finding.severity.rank, finding.time or 0.0, finding.id
 
 
 def _weights(findings: Iterable[Finding]) -> dict[tuple[str, str], list[int]]:

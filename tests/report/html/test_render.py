@@ -7,6 +7,8 @@ import gzip
 import hashlib
 import json
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from bench.fleet import DOWN, END, START, UP, Fleet
+from sipaudit import pipeline
 from sipaudit.errors import InputError
 from sipaudit.model.values import Move
 from sipaudit.report.html import render
@@ -153,3 +156,25 @@ def test_a_stranger_cannot_fill_the_page_with_methods() -> None:
     drawn = pictures(Index(replace(report, minutes=[minute])))["rates"]["servers"]["0"]["requests"]
     assert len(drawn) == 9
     assert sum(sum(counts) for counts in drawn.values()) == 500
+
+
+def test_o_writes_the_page_with_messages_evidence_and_dissections(tmp_path: Path) -> None:
+    job = pipeline.Job(paths=(str(pages.SAMPLE / "capture.pcap"),), site=str(pages.SAMPLE / "site.yaml"), zone="utc")
+    pipeline.analyze(job, output=pipeline.Output(str(tmp_path / "out")), warn=lambda _: None)
+    page = (tmp_path / "out" / "report.html").read_bytes()
+    (first, _) = block(page, "messages-0")
+    assert first["messages"][1][6].startswith("INVITE sip:2000@pbx.example.com SIP/2.0\nVia: ")
+    assert [row[-1] for row in block(page, "details-0")] == [True, True]
+    assert (tmp_path / "out" / "evidence" / "f-000001.pcapng").is_file()
+    if shutil.which("tshark"):
+        frame, layers, _ = next(row for row in first["dissections"] if row[1] == 178)[1:]
+        words = dict(layers)
+        assert frame == 178
+        assert "Frame Number: 178" in words["frame"]
+        assert any("INVITE sip:2000@pbx.example.com SIP/2.0" in field for field in words["sip"])
+
+    again = tmp_path / "again"
+    pipeline.render_files(pipeline.read_report(str(tmp_path / "out")), str(again), "utc")
+    assert [row[-1] for row in block((again / "report.html").read_bytes(), "details-0")] == [False, False]
+    pipeline.render_files(pipeline.read_report(str(tmp_path / "out")), str(tmp_path / "out"), "utc")
+    assert (tmp_path / "out" / "report.html").read_bytes() == page  # it has the messages: a new one would lack them

@@ -1,0 +1,56 @@
+"""Wireshark's reading of evidence frames, for the page of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from msgspec.structs import replace
+
+from sipaudit.capture.write import PcapngWriter
+from sipaudit.errors import InputError
+from sipaudit.report.dissect import Dissection, Layer, dissect
+from sipaudit.report.evidence import Spool
+from sipaudit.report.exhibits import Packet, Place
+
+MOST = 400  # frames: each costs some milliseconds, and half a hundred findings are more than anybody reads
+
+
+def dissections(spool: Spool, places: Iterable[Place], warn: Callable[[str], None]) -> dict[Place, Dissection]:
+    """The dissections of the first frames of `places` that the spool holds; none, and a warning, without tshark.
+
+    The frames are written into a capture of their own first: tshark reads a few packets, whatever the size of the
+    captures they are from.
+    """
+    packets = list(islice((packet for place in places if (packet := spool.packet(place)) is not None), MOST))
+    if not packets:
+        return {}
+    with TemporaryDirectory(prefix="sipaudit-") as folder:
+        path = Path(folder) / "frames.pcapng"
+        _write(path, packets)
+        try:
+            read = dissect(str(path), range(1, len(packets) + 1))
+        except InputError as error:
+            warn(f"report.html is without Wireshark's dissection: {error}")
+            return {}
+    return {(packet.capture, packet.frame): _as_captured(dissection, packet)
+            for packet, dissection in zip(packets, read, strict=True)}
+
+
+def _write(path: Path, packets: list[Packet]) -> None:
+    with path.open("wb") as stream:
+        writer, interfaces = PcapngWriter(stream), dict[int, int]()
+        for packet in packets:
+            if packet.link_type not in interfaces:
+                interfaces[packet.link_type] = writer.interface(packet.link_type)
+            writer.write(packet.time, packet.data, packet.wire_length, interface=interfaces[packet.link_type])
+
+
+def _as_captured(dissection: Dissection, packet: Packet) -> Dissection:
+    """With the number that the frame has in its own capture."""
+    layers = tuple(Layer(layer.name, tuple(
+        replace(field, text=f"Frame Number: {packet.frame}", value=str(packet.frame))
+        if field.name == "frame.number" else field for field in layer.fields)) for layer in dissection.layers)
+    return replace(dissection, frame=packet.frame, layers=layers)
