@@ -15,7 +15,7 @@ from sipaudit.report.dissect import Dissection, Layer, dissect
 from sipaudit.report.evidence import Spool
 from sipaudit.report.exhibits import Packet, Place
 
-MOST = 400  # frames: each costs some milliseconds, and half a hundred findings are more than anybody reads
+MOST = 200  # frames: each costs ten milliseconds, and the worst fifty findings are more than anybody reads in full
 
 
 def dissections(spool: Spool, places: Iterable[Place], warn: Callable[[str], None]) -> dict[Place, Dissection]:
