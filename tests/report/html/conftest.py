@@ -19,7 +19,7 @@ CHROMIUM = shutil.which("chromium")
 Open = Callable[..., Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # it runs an event loop in the tests' thread: others shall not meet it
 def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: the page is not opened")

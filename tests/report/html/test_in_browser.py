@@ -228,6 +228,9 @@ def test_it_prints(open_page: Open) -> None:
     assert 2 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 8
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"  # as it was before
     page.emulate_media(media="print")
+    page.set_viewport_size({"width": 688, "height": 900})  # what A4 leaves between its margins
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("document.documentElement.scrollWidth") == 688
     assert not page.is_visible("#filters")
     assert not page.is_visible("nav")
     for part in ("#verdict", "#p-servers", "#lane-canvas", "#finding-list tbody", "#undecided", "#captures"):

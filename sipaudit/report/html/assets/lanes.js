@@ -1,5 +1,5 @@
 // Swimlanes: one canvas as large as the box, on which only the lanes in sight are drawn.
-const LANE = 30, AXIS = 26, PRINTED = 45;
+const LANE = 30, AXIS = 26, PRINTED = 30, PAPER_WIDTH = 684;
 const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5, 36e5,
   72e5, 216e5, 432e5, 864e5, 1728e5, 6048e5, 6048e5 * 4, 31536e6];
 const sight = {from: 0, to: 1, chosen: 0, printing: false};
@@ -25,14 +25,15 @@ function setUpLanes() {
   laneLegend();
 }
 
+const density = () => sight.printing ? 2 : window.devicePixelRatio || 1;
 function measure() {
-  width = box.clientWidth;
+  width = sight.printing ? PAPER_WIDTH : box.clientWidth;
   left = Math.min(190, Math.round(width * 0.3));
   const all = AXIS + view.lines.length * LANE;
   box.style.height = sight.printing ? 'auto' : `${Math.min(520, Math.max(all + 8, 120))}px`;
   height = sight.printing ? AXIS + Math.min(view.lines.length, PRINTED) * LANE : box.clientHeight;
   room.style.height = `${Math.max(all, height)}px`;
-  const dense = window.devicePixelRatio || 1;
+  const dense = density();
   canvas.width = Math.max(1, width * dense); canvas.height = Math.max(1, height * dense);
   canvas.style.width = width + 'px'; canvas.style.height = height + 'px';
   paint();
@@ -64,7 +65,7 @@ function pan(share) {
 
 function paint() {
   if (!width) return;
-  const dense = window.devicePixelRatio || 1;
+  const dense = density();
   const ink = {};
   for (const name of ['ink', 'soft', 'line', 'grid', 'card', 'error', 'warning', 'info', 'band', 'accent', 'paper']) {
     ink[name] = style('--' + name);
@@ -235,7 +236,7 @@ function laneLegend() {
   I.servers.slice(0, 12).forEach((_, server) => item(named(server)));
   item('full: registered there'); item('pale: no registration seen'); item('hatched: looking for another server');
   item('lower bar: call, pale while it rings'); item('▲ error ◆ warning ● info');
-  item('Ctrl + wheel zooms, drag pans');
+  legend.append(make('span', {class: 'item on-screen'}, 'Ctrl + wheel zooms, drag pans'));
 }
 
 // -- what a user does

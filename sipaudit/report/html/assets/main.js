@@ -18,11 +18,13 @@ function setUpPrint() {
     sight.printing = true;
     setTheme(false);
     measure();
+    fitPictures(true);
   });
   window.addEventListener('afterprint', () => {
     sight.printing = false;
     setTheme(before === 'dark');
     measure();
+    fitPictures(false);
   });
 }
 async function open() {

@@ -46,10 +46,19 @@ function plot(id, traces, layout = {}) {
   globalThis.Plotly.newPlot(host, traces, base, QUIET);
 }
 
+// Paper has its own width, and nothing tells plotly of it: an A4 page has room for one wide picture, or two.
+const PAPER = {wide: 655, half: 308};
+function fitPictures(onPaper) {
+  for (const host of document.querySelectorAll('.plot.js-plotly-plot')) {
+    const width = host.classList.contains('tall') ? PAPER.wide : PAPER.half;
+    globalThis.Plotly.relayout(host, onPaper ? {autosize: false, width, height: 205} : {autosize: true, width: null, height: null});
+  }
+}
+
 function drawServers() {
   const {times, series, moving} = data.servers, x = when(times);
   const area = (name, y, fill, extra = {}) => ({x, y, name: escaped(name), type: 'scatter', mode: 'lines', stackgroup: 'lines',
-    line: {width: 0.5, shape: 'hv', color: fill}, fillcolor: fill, hovertemplate: '%{y}', ...extra});
+    line: {width: 0, shape: 'hv', color: fill}, fillcolor: fill, hovertemplate: '%{y}', ...extra});
   const traces = series.map(([server, y]) => area(server < 0 ? 'other servers' : serverName(server), y, colour(server)));
   if (moving) traces.push(area('looking for another', moving, '#c9433a'));
   plot('p-servers', traces, {shapes: marks(), annotations: eventWords(), margin: {t: I.events.length ? 32 : 8}, yaxis: {title: {text: 'lines'}}});

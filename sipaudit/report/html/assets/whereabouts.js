@@ -43,6 +43,7 @@ async function moveTo(ms) {
   $('at-servers').replaceChildren(make('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Lines by server then'},
     table([['Works with'], ...STATES.map(words => [words, 'n'])], rows, 'small')));
   atTable.show(view.lines.length);
+  $('whereabouts').classList.add('filled');
 }
 // [server, number of the state] of a line.
 function stateAt(content, ms) {
