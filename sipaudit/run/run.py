@@ -12,6 +12,9 @@ from msgspec.structs import replace
 
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, resolve
+from sipaudit.incidents.chronicle import Chronicle, beyond_bounds
+from sipaudit.incidents.known import Known, called
+from sipaudit.incidents.minutes import rows
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import vouched
 from sipaudit.model.values import Finding, KnownEvent, Report, ServerSummary, moment
@@ -92,7 +95,8 @@ class Run:
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
         self.reconstruction = self.reconstructing(self._observer)
         self.naming = Naming([safe_path(file.path) for file in files], self.server, self._frames)
-        self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances)
+        self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances,
+                               brief.pack.incidents)
         self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
         self.auditor.since, self.auditor.began = self.span.start, first
         self.auditor.loss, self.auditor.steps = self._loss, self._steps
@@ -190,7 +194,17 @@ class Run:
                            min(self._last(), self.span.end))
         if self._brief.declared.provisioned:
             report = replace(report, findings=in_order([*self._of_settings(), *report.findings]))
-        return self._with_rules_said(report)
+        return self._with_incidents(self._with_rules_said(report))
+
+    def _with_incidents(self, report: Report) -> Report:
+        """The report with its incidents, under which the findings stand that they explain, and with its minutes."""
+        known = Known(self._events, {one.key: called(one.key, one.name) for one in self.reconstruction.servers})
+        chronicle = Chronicle(self.auditor.watch, self.auditor.everyone(), known, self.server, self.span.touches)
+        findings, incidents = chronicle.link(report.findings)
+        notes = [*report.notes, *beyond_bounds(self.auditor.watch)]
+        return replace(report, findings=findings, incidents=incidents, notes=notes, minutes=rows(
+            ((key, minute) for key, server in self.auditor.watch.servers.items()
+             for minute in server.minutes.values() if self.span.touches(minute.time, minute.end)), self.server))
 
     def _of_settings(self) -> list[Finding]:
         """What is to be said of the provisioning files of the lines that were seen."""

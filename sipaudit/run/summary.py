@@ -44,6 +44,10 @@ class Span:
     def holds(self, time: float) -> bool:
         return self.start <= time <= self.end
 
+    def touches(self, start: float, end: float) -> bool:
+        """Whether any moment from `start` to `end` is reported of."""
+        return start <= self.end and end >= self.start
+
 
 def capture_summary(health: CaptureHealth, traffic: Traffic | None) -> CaptureSummary:
     """One capture with its health (contract.md 3)."""
