@@ -143,6 +143,16 @@ EMBED = _option(
     "--embed", section=WAY, metavar="N", type=click.IntRange(min=0), default=500, show_default=True,
     help="With -o: of how many findings the HTML report carries the raw text of the messages, the worst first.",
 )
+REDACT = _option(
+    "--redact", section=WAY, is_flag=True,
+    help="Put pseudonyms for numbers, names, addresses, hosts, files and digest values in everything that is written. "
+    "The same value gets the same pseudonym; addresses of one network stay in one network.",
+)
+REDACT_KEY = _option(
+    "--redact-key", section=WAY, metavar="FILE", type=click.Path(),
+    help="Secret key (16 bytes or more) of the pseudonyms, so that files written with it agree. Without it each run "
+    "has its own.",
+)
 FAIL_ON = fail_on("never")
 PROGRESS = _option(
     "--progress/--no-progress", "show_progress", section=WAY, default=None,
@@ -157,9 +167,9 @@ QUIET = _option(
     help="Say less on stderr: errors only.",
 )
 
-JOB = (CAPTURES, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT, ENGINE, FILTER, KEYLOG, FROM, TO, ZONE)
+JOB = (CAPTURES, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT, ENGINE, FILTER, KEYLOG, FROM, TO, ZONE, REDACT, REDACT_KEY)
 JOB_FIELDS = ("paths", "site", "config", "settings", "engine", "bpf", "keylog", "start", "end", "zone", "events",
-              "rules", "suppress")
+              "rules", "suppress", "redact", "redact_key")
 
 
 def _decorated(function: Callable[..., Any], decorators: tuple[Decorator, ...]) -> Callable[..., Any]:

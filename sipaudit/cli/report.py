@@ -25,9 +25,14 @@ if TYPE_CHECKING:
 @options.ZONE
 @options.FORMAT
 @options.REPORT_OUTPUT
+@options.REDACT
+@options.REDACT_KEY
 @options.FAIL_ON
 @options.verbosity_options
-def command(path: str, other: str | None, zone: str, form: str, directory: str | None, fail_on: str) -> None:
+def command(
+    path: str, other: str | None, zone: str, form: str, directory: str | None, redact: bool, redact_key: str | None,
+    fail_on: str,
+) -> None:
     """Renders the report.json of an earlier run again, or compares it with that of another run. A directory that
     analyze -o wrote stands for the report.json in it.
 
@@ -41,8 +46,8 @@ def command(path: str, other: str | None, zone: str, form: str, directory: str |
     """
     from sipaudit import pipeline
 
-    report = pipeline.read_report(path)
-    comparison = None if other is None else pipeline.compare(pipeline.read_report(other), report)
+    report, *others = pipeline.read_reports([path] if other is None else [path, other], redact, redact_key)
+    comparison = pipeline.compare(others[0], report) if others else None
     if directory is not None:
         lacks = pipeline.render_files(report, directory, zone, comparison)
         terminal.note(f"wrote the report into {directory}; {lacks}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sipaudit.model.absorb_phone import REDIRECTS
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.state import Binding, Evidence, Track
 
@@ -12,6 +11,7 @@ NOTHING_NEW = KEEPALIVES | {"CANCEL"}   # whose 2xx does not make a server the w
 DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 MOVERS = DIALOG_INITIATING | {"REGISTER"}   # by which a phone notices that a server has failed
 OF_SUBSCRIPTIONS = frozenset({"SUBSCRIBE", "NOTIFY"})
+REDIRECTS = range(300, 400)
 AGAIN = frozenset({401, 407, 422, 423})   # the phone asks again: the try is not over
 
 

@@ -36,26 +36,23 @@ class Spool:
 
     def __init__(self) -> None:
         self._file = TemporaryFile(prefix="sipaudit-")  # noqa: SIM115 - lives as long as the spool
-        self._kept: dict[Place, _Kept] = {}
+        self._kept: dict[Place, list[_Kept]] = {}
         self._notes: dict[Place, list[tuple[int, int]]] = {}
 
     def add(self, packet: Packet) -> None:
         start, length = self._lay_down(packet.data)
-        self._kept[packet.capture, packet.frame] = _Kept(
-            packet.frame, packet.time, packet.link_type, packet.wire_length, start, length)
+        self._kept.setdefault((packet.capture, packet.frame), []).append(
+            _Kept(packet.frame, packet.time, packet.link_type, packet.wire_length, start, length))
 
     def note(self, place: Place, text: str) -> None:
         """Comment on a packet, in lines that are made harmless."""
         lines = [safe_text(line)[:COMMENT_SHOWN] for line in text.splitlines()[:LINES_SHOWN]]
         self._notes.setdefault(place, []).append(self._lay_down("\n".join(lines).encode()))
 
-    def packet(self, place: Place) -> Packet | None:
-        """A packet that was added."""
-        kept = self._kept.get(place)
-        if kept is None:
-            return None
-        data = self._read(kept.start, kept.length)
-        return Packet(place[0], kept.frame, kept.time, kept.link_type, data, kept.wire_length)
+    def packets(self, place: Place) -> list[Packet]:
+        """What was added for a place: one packet, or one for each message of a frame that was written anew."""
+        return [Packet(place[0], kept.frame, kept.time, kept.link_type, self._read(kept.start, kept.length),
+                       kept.wire_length) for kept in self._kept.get(place, ())]
 
     def notes(self, place: Place) -> list[str]:
         return [self._read(start, length).decode() for start, length in self._notes.get(place, ())]
@@ -78,7 +75,7 @@ def write_evidence(findings: Iterable[Finding], spool: Spool, parts: Parts, path
     """The file of each finding that has packets, where `path_of` its id says."""
     for finding in findings:
         frames = _frames(finding, parts)
-        packets = [packet for place in frames if (packet := spool.packet(place)) is not None]
+        packets = [packet for place in frames for packet in spool.packets(place)]
         if packets:
             with path_of[finding.id].open("wb") as stream:
                 _write(stream, packets, {place: [*said, *spool.notes(place)] for place, said in frames.items()})

@@ -45,7 +45,7 @@ class Packet(Struct, frozen=True, gc=False):
 
 class PlacedMessage(Struct, frozen=True):
     """A SIP message and whose it is: `phone` and `server` as the report names them, `line` the AOR, all None where it
-    belongs to no phone; `from_phone` says which of them sent it."""
+    belongs to no phone; `from_phone` says which of them sent it; `length` in bytes."""
 
     capture: str
     item: Datagram
@@ -55,6 +55,7 @@ class PlacedMessage(Struct, frozen=True):
     server: str | None
     from_phone: bool | None
     retransmission: bool
+    length: int
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:

@@ -67,7 +67,7 @@ def row(placed: PlacedMessage) -> tuple[Any, ...]:
         round(item.time * 1_000_000), placed.capture, item.frame, item.flow.transport, item.flow.source,
         item.flow.destination, placed.phone, placed.line, placed.server, placed.from_phone,
         *(_UNREADABLE if isinstance(message, Malformed) else _headers(message)), placed.retransmission,
-        len(item.payload), list(message.defects),
+        placed.length, list(message.defects),
     )
 
 

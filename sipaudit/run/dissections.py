@@ -11,19 +11,23 @@ from msgspec.structs import replace
 
 from sipaudit.capture.write import PcapngWriter
 from sipaudit.errors import InputError
+from sipaudit.model.values import Finding
 from sipaudit.report.dissect import Dissection, Layer, dissect
 from sipaudit.report.evidence import Spool
-from sipaudit.report.exhibits import Packet, Place
+from sipaudit.report.exhibits import Packet, Place, frames_of
 
 MOST = 200  # frames: each costs ten milliseconds, and the worst fifty findings are more than anybody reads in full
 
 
-def dissections(spool: Spool, places: Iterable[Place], warn: Callable[[str], None]) -> dict[Place, Dissection]:
-    """The dissections of the first frames of `places` that the spool holds; none, and a warning, without tshark.
+def dissections(spool: Spool, findings: Iterable[Finding], warn: Callable[[str], None]) -> dict[Place, Dissection]:
+    """The dissections of the first frames of these findings' evidence, as far as the spool holds them; none, and a
+    warning, without tshark.
 
     The frames are written into a capture of their own first: tshark reads a few packets, whatever the size of the
     captures they are from.
     """
+    places = dict.fromkeys((frame.capture, frame.frame) for finding in findings for frame in frames_of(finding)
+                           if frame.frame is not None)
     packets = list(islice((packet for place in places if (packet := spool.packet(place)) is not None), MOST))
     if not packets:
         return {}

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sipaudit.errors import InputError
 from sipaudit.model.values import Report
 from sipaudit.report import comparison, document, html, markdown, table
 from sipaudit.report.comparison import Comparison
-from sipaudit.report.evidence import Spool, write_evidence
-from sipaudit.report.exhibits import Exhibit, Place, PlacedMessage, frames_of, places_of, worst_first
+from sipaudit.report.evidence import write_evidence
+from sipaudit.report.exhibits import frames_of, places_of, worst_first
 from sipaudit.report.folder import EVIDENCE, Folder
 from sipaudit.report.messages import write_parquet
-from sipaudit.run import second_pass
+from sipaudit.report.redact import Pseudonyms, read_key
+from sipaudit.report.redact_message import MessageRedaction
+from sipaudit.report.redact_report import Redaction
 from sipaudit.run.dissections import dissections
+from sipaudit.run.gathering import Hidden, Second
 from sipaudit.run.run import Run
 
 EMBEDDED = 500      # findings whose raw text report.html carries, unless said otherwise
 EVIDENCE_FILES = 1_000
 FROM_CAPTURES = ("messages.parquet", EVIDENCE)
 PAGE = "report.html"
-DECRYPTED = frozenset({"tls", "wss"})
 
 
 @dataclass(frozen=True)
@@ -34,22 +36,38 @@ class Output:
     embed: int = EMBEDDED
 
 
-def write_files(run: Run, report: Report, wanted: Output, zone: str) -> None:
-    """Write the files of contract.md 1 for a run that was driven (made with `reread`). All appear at once, or none."""
+def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: MessageRedaction | None = None) -> None:
+    """Write the files of contract.md 1 for a run that was driven (made with `reread`). All appear at once, or none.
+
+    `hiding` replaces what names somebody; it is to know the report already.
+    """
     worst = worst_first(report.findings)
     proven = [finding for finding in worst if any(frames_of(finding))][:wanted.evidence]
-    second = _Second(run, places_of(worst[:wanted.embed]), places_of(proven))
+    embedded, evidence = places_of(worst[:wanted.embed]), places_of(proven)
+    second = Second(run, embedded, evidence) if hiding is None else Hidden(run, embedded, evidence, hiding)
+    if hiding is not None:
+        report = hiding.redaction.report(report)
+        shown = {finding.id: finding for finding in report.findings}
+        proven = [shown[finding.id] for finding in proven]
     with Folder(wanted.directory) as folder:
         write_parquet(second.messages(), folder.path("messages.parquet"))
         second.fetch_packets()
         paths = {finding.id: folder.path(f"{EVIDENCE}/{finding.id}.pcapng") for finding in proven}
         write_evidence(proven, second.spool, second.parts, paths)
         write_rendered(folder, report, zone)
-        frames = [(frame.capture, frame.frame) for finding in worst[:wanted.embed] for frame in frames_of(finding)
-                  if frame.frame is not None]
-        read = dissections(second.spool, dict.fromkeys(frames), run.warn)
+        # Wireshark reads what was captured: where that is to be hidden nothing is dissected
+        read = dissections(second.spool, worst[:wanted.embed], run.warn) if hiding is None else {}
         folder.path(PAGE).write_bytes(html.render(
             report, zone, second.exhibits, read, wanted.embed, evidence=set(paths), rules=run.pack))
+
+
+def hiding_for(redact: bool, key: str | None) -> MessageRedaction | None:
+    """What `--redact` wants, None without it; `key` names a file. Raises InputError for one that cannot be used."""
+    if redact:
+        return MessageRedaction(Redaction(Pseudonyms(read_key(key))))
+    if key is not None:
+        raise InputError("--redact-key says how to redact, but --redact is missing", fix="add --redact")
+    return None
 
 
 def write_again(report: Report, directory: str, zone: str, compared: Comparison | None) -> str:
@@ -76,39 +94,3 @@ def write_rendered(folder: Folder, report: Report, zone: str) -> None:
     folder.path("report.md").write_text(markdown.render(report, zone), encoding="utf-8")
     with folder.path("findings.csv").open("wb") as stream:
         stream.writelines(table.to_csv(report.findings))
-
-
-class _Second:
-    """What the second pass brings: `exhibits` for the findings that are embedded, `parts` and `spool` for evidence."""
-
-    def __init__(self, run: Run, embedded: set[Place], evidence: set[Place]) -> None:
-        self._run = run
-        self._embedded = embedded
-        self._evidence = evidence
-        self.exhibits: dict[Place, list[Exhibit]] = {}
-        self.parts: dict[Place, tuple[int, ...]] = {}
-        self.spool = Spool()
-
-    def messages(self) -> Iterator[PlacedMessage]:
-        """The messages of the run's span; all are looked at on their way, for proof may be older."""
-        for placed in second_pass.messages(self._run):
-            place = placed.capture, placed.item.frame
-            if place in self._embedded:
-                self.exhibits.setdefault(place, []).append(second_pass.exhibit(placed))
-            if place in self._evidence:
-                self._prove(place, placed)
-            if self._run.span.holds(placed.item.time):
-                yield placed
-
-    def _prove(self, place: Place, placed: PlacedMessage) -> None:
-        item = placed.item
-        if item.frames:
-            self.parts[place] = item.frames
-        if item.flow.transport in DECRYPTED:
-            self.spool.note(place, "decrypted:\n" + item.payload.decode("utf-8", "replace"))
-
-    def fetch_packets(self) -> None:
-        """The frames of the evidence; messages of several frames must have been seen before."""
-        wanted = self._evidence | {(path, frame) for (path, _), frames in self.parts.items() for frame in frames}
-        for packet in second_pass.packets(self._run, wanted):
-            self.spool.add(packet)

@@ -6,14 +6,14 @@ The first pass keeps frame numbers and no bytes, so that its memory does not gro
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from sipaudit.capture.chosen import chosen_packets
 from sipaudit.model.values import Report
 from sipaudit.reconstruct.reconstruction import SeenMessage
 from sipaudit.report.exhibits import Exhibit, Exhibits, Packet, Place, PlacedMessage, places_of, worst_first
 from sipaudit.run.run import Run, parsed_ahead, rare_collections
-from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.datagram import Datagram, Item
 
 
 def exhibits(run: Run, report: Report, worst: int) -> Exhibits:
@@ -44,12 +44,13 @@ def messages_in(run: Run, wanted: Collection[Place]) -> Iterator[PlacedMessage]:
     """
     for item, message in parsed_ahead(run.reading()):
         if type(item) is Datagram and message is not None and (run.naming.path(item.capture), item.frame) in wanted:
-            yield PlacedMessage(run.naming.path(item.capture), item, message, None, None, None, None, False)
+            yield PlacedMessage(run.naming.path(item.capture), item, message, None, None, None, None, False,
+                                len(item.payload))
 
 
-def messages(run: Run) -> Iterator[PlacedMessage]:
+def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator[PlacedMessage]:
     """Every SIP message, in the order of reading, with the phone, line and server it belongs to; also what was read
-    before `--from` to learn from it."""
+    before `--from` to learn from it. `beside` is told of what is no message."""
     seen: list[SeenMessage] = []
     again = run.reconstructing(seen.append)
     with rare_collections():
@@ -57,6 +58,8 @@ def messages(run: Run) -> Iterator[PlacedMessage]:
             again.feed(item, message)
             yield from (_placed(run, each) for each in seen)
             seen.clear()
+            if beside is not None and message is None:
+                beside(item)
 
 
 def _placed(run: Run, seen: SeenMessage) -> PlacedMessage:
@@ -67,7 +70,7 @@ def _placed(run: Run, seen: SeenMessage) -> PlacedMessage:
     return PlacedMessage(
         run.naming.path(seen.item.capture), seen.item, seen.message, phone.address if phone else None,
         line.aor if line else None, run.server(seen.server) if phone and seen.server else None,
-        seen.from_phone if phone else None, seen.retransmission,
+        seen.from_phone if phone else None, seen.retransmission, len(seen.item.payload),
     )
 
 

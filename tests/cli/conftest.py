@@ -59,6 +59,8 @@ class Job:
     events: tuple[str, ...]
     rules: tuple[str, ...]
     suppress: str | None
+    redact: bool
+    redact_key: str | None
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,8 @@ def no_binding_there(case: Case) -> Ground:
 def _lapsed_binding(case: Case, granted: Answered) -> Ground:
     if granted.own is False:
         return Ground(reason=Reason.READINGS_DIFFER)  # how long it lived was not said (F6)
+    if case.regime is not Regime.R1 and granted.time > case.stay.arrived.time:
+        return Ground(reason=Reason.READINGS_DIFFER)  # it may have brought the line there
     if case.profile.lossy or clock_was_set(case, granted, ahead=True):
         return Ground(reason=Reason.LOSS_NEARBY)
     hidden = granted.time < case.profile.covered_from
@@ -210,7 +212,14 @@ def not_turned_away(case: Case) -> Ground:
     if binding.granted is None:
         return FAILS
     soon = case.now - binding.granted.time <= WORKS_WITHIN
-    return Ground(reason=Reason.READINGS_DIFFER) if soon else HOLDS
+    return Ground(reason=Reason.READINGS_DIFFER) if soon or _looks_on(case, binding.granted) else HOLDS
+
+
+def _looks_on(case: Case, granted: Answered) -> bool:
+    """Whether the line may still look for a server that registers it. That it has called through this one since shows
+    the contrary where no call goes before it is registered (F6)."""
+    calls = case.regime is not Regime.R0 and case.line.served_since(case.stay.server, granted.time)
+    return case.request.method == "REGISTER" and granted.own is False and not calls
 
 
 def renewal_is_near(case: Case, binding: Binding) -> bool:

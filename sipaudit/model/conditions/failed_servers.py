@@ -45,14 +45,15 @@ def _failed_in(case: Case, mark: FailedMark) -> int:
     """The worlds in which the server is failed for the line: it was the working one, left for a failure (F2-F4), and
     the mark is the line's, or the phone's and no other line's REGISTER there has ended it."""
     silent = earliest_silence(case.profile.settings)
-    holds = NEVER
+    may, must = NEVER, NEVER
     for item in mark.against:
         if not isinstance(item, Sent):
-            holds |= sends_away(item, case)
-        elif mark.moved - item.time >= silent:
-            holds = ALWAYS
-    if mark.unsure:
-        holds &= negate(taken(Reading.UNMOVED))
+            worlds = sends_away(item, case)
+        else:
+            worlds = ALWAYS if mark.moved - item.time >= silent else NEVER
+        may |= worlds
+        must |= worlds if item in mark.sure else NEVER
+    holds = may & (must | negate(taken(Reading.UNMOVED)))
     registering = case.phone.reach(mark.server).registering
     elsewhere = registering is not None and registering.line != case.event.line \
         and registering.time > mark.since.time

@@ -68,7 +68,9 @@ def _silence(request: Sent, reach: Reach) -> int:
 
 
 def working_server_alive(case: Case) -> Ground:
-    """Nothing speaks against the working server since it last answered; else going elsewhere is no failback."""
+    """Nothing speaks against the working server since it last answered; else going elsewhere is no failback. While a
+    Retry-After of the server runs, the line may leave it alone even if it has answered since (F3), and come to the end
+    of its list by that: it begins anew at the primary after the wait for another attempt."""
     reach = case.phone.reach(case.stay.server)
     holds = ALWAYS
     for item in standing(case):
@@ -78,6 +80,8 @@ def working_server_alive(case: Case) -> Ground:
     fresh = [request for request in reach.waiting if request.line == case.event.line and not request.in_dialog
              and request.transaction not in reach.ringing
              and case.now - request.time < earliest_silence(case.profile.settings)]
+    if holds == ALWAYS and reach.later + RETRY_WAIT >= case.now:
+        return Ground(reason=Reason.RETRY_AFTER)
     if holds == NEVER or not fresh:
         return Ground(holds)
     # it was asked just now, and the capture may lack what told the phone that it had failed

@@ -84,6 +84,8 @@ class Registering:
         outcome: Outcome = yield from self.phone.ask(
             self.number, server, "REGISTER", expires=float(self.habits.expires), fresh=fresh, began=self._began,
             call_id=call_id, wrong_target=wrong_target)
+        if outcome.exchange is None:
+            del self.series[server]  # no name, no packet: its Call-ID was not used
         self.registering.fire()
         self.registering = None
         if outcome.good:
