@@ -28,7 +28,7 @@ def dissections(spool: Spool, findings: Iterable[Finding], warn: Callable[[str],
     """
     places = dict.fromkeys((frame.capture, frame.frame) for finding in findings for frame in frames_of(finding)
                            if frame.frame is not None)
-    packets = list(islice((packet for place in places if (packet := spool.packet(place)) is not None), MOST))
+    packets = list(islice((packet for place in places for packet in spool.packets(place)), MOST))
     if not packets:
         return {}
     with TemporaryDirectory(prefix="sipaudit-") as folder:

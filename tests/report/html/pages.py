@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import re
 from functools import cache
 
 from msgspec.structs import replace
@@ -46,6 +49,12 @@ def dissection(text: str = "Request-Line: INVITE sip:2000@pbx.example.com SIP/2.
 def fleet_page(lines: int, findings: int, embed: int = 20) -> bytes:
     fleet = Fleet(lines, findings)
     return render(fleet.report(), "Europe/Berlin", fleet.exhibits(embed), {}, embed)
+
+
+def unpacked(page: bytes) -> dict[str, bytes]:
+    """The data blocks of a page by name, as the browser has them."""
+    blocks = re.findall(rb'<script type="text/plain" id="data-([^"]*)">([^<]*)</script>', page)
+    return {name.decode(): gzip.decompress(base64.b64decode(text)) for name, text in blocks}
 
 
 OWNED = "<script>window.owned=1</script><img src=x onerror=window.owned=1>"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import re
@@ -29,10 +28,8 @@ from tests.report.html import pages
 
 
 def block(page: bytes, name: str) -> Any:
-    """A data block of the page, unpacked as the page does it."""
-    found = re.search(rf'<script type="text/plain" id="data-{name}">([^<]*)</script>'.encode(), page)
-    assert found, name
-    return json.loads(gzip.decompress(base64.b64decode(found[1])))
+    """The value in a data block of the page."""
+    return json.loads(pages.unpacked(page)[name])
 
 
 def test_the_same_report_gives_the_same_bytes() -> None:
@@ -174,7 +171,7 @@ def test_o_writes_the_page_with_messages_evidence_and_dissections(tmp_path: Path
         assert any("INVITE sip:2000@pbx.example.com SIP/2.0" in field for field in words["sip"])
 
     again = tmp_path / "again"
-    pipeline.render_files(pipeline.read_report(str(tmp_path / "out")), str(again), "utc")
+    pipeline.render_files(*pipeline.read_reports([str(tmp_path / "out")]), str(again), "utc")
     assert [row[-1] for row in block((again / "report.html").read_bytes(), "details-0")] == [False, False]
-    pipeline.render_files(pipeline.read_report(str(tmp_path / "out")), str(tmp_path / "out"), "utc")
+    pipeline.render_files(*pipeline.read_reports([str(tmp_path / "out")]), str(tmp_path / "out"), "utc")
     assert (tmp_path / "out" / "report.html").read_bytes() == page  # it has the messages: a new one would lack them
