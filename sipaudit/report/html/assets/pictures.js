@@ -67,7 +67,7 @@ function drawServers() {
 function drawRecovery() {
   const {width: step, count, detected, recovered} = data.recovery;
   const bars = (name, y, fill) => ({x: y.map((_, number) => (number + 0.5) * step), y, name, type: 'bar', marker: {color: fill}, hovertemplate: '%{y}'});
-  $('c-recovery').textContent = `How long ${counted(count, 'failover')} took, in seconds`;
+  $('c-recovery').textContent = `How long ${counted(count, 'failover')} took, in seconds from the first packet without answer`;
   plot('p-recovery', [bars('until it asked another server', detected, '#d58a1c'), bars('until it worked again', recovered, '#2f74b5')],
     {barmode: 'group', bargap: 0.1, xaxis: {type: 'linear', rangemode: 'tozero', tickformatstops: []}, yaxis: {title: {text: 'failovers'}}, missing: 'No failover was seen.'});
 }
@@ -108,7 +108,8 @@ function drawRates() {
   const chosen = $('rates-server').value, all = Object.keys(data.rates.servers).map(Number);
   const servers = chosen === '' ? all : [Number(chosen)];
   const missing = 'No SIP request was counted.';
-  const joined = together(servers), x = when(joined.times), shapes = marks(chosen === '' ? null : Number(chosen));
+  const half = data.rates.minutes * 30_000;  // a bar stands over the minute that it counts
+  const joined = together(servers), x = when(joined.times.map(ms => ms + half)), shapes = marks(chosen === '' ? null : Number(chosen));
   const names = kind => [...new Set(servers.flatMap(server => Object.keys(data.rates.servers[server][kind])))].sort();
   const total = pick => sum(servers.map(server => joined.of(server, pick)));
   const bar = (name, y, fill) => ({x, y, name: escaped(name), type: 'bar', marker: fill ? {color: fill} : {}, hovertemplate: '%{y}'});
@@ -118,10 +119,13 @@ function drawRates() {
   const one = () => plot('p-requests', requests, {barmode: 'stack', shapes, missing});
   const answers = names('answers').map(code => bar(code, total(from => from.answers[code]), CLASSES[code] || '#9aa3ad'));
   const two = () => plot('p-answers', [...answers, bar('no answer', total(from => from.unanswered), '#3b3f46')], {barmode: 'stack', shapes, missing});
+  const delays = (server, pick) => joined.of(server, pick, null).map(seconds => seconds === null ? null : Math.round(seconds * 1e4) / 10);
+  const timed = servers.flatMap(server => [...delays(server, from => from.p50), ...delays(server, from => from.max)]).filter(ms => ms > 0);
+  const wide = timed.length && Math.max(...timed) > 20 * Math.min(...timed);
   const three = () => plot('p-delays', servers.flatMap(server => [
-    stroke(`${serverName(server)}, median`, joined.of(server, from => from.p50, null), colour(server)),
-    stroke(`${serverName(server)}, longest`, joined.of(server, from => from.max, null), colour(server), {dash: 'dot', width: 1}),
-  ]), {shapes, yaxis: {title: {text: 's'}, type: 'log', rangemode: 'normal', dtick: 1, exponentformat: 'none'}, missing: 'No answer was timed.'});
+    stroke(`${serverName(server)}, median`, delays(server, from => from.p50), colour(server)),
+    stroke(`${serverName(server)}, longest`, delays(server, from => from.max), colour(server), {dash: 'dot', width: 1}),
+  ]), {shapes, yaxis: wide ? {title: {text: 'ms'}, type: 'log', rangemode: 'normal', dtick: 1, exponentformat: 'none'} : {title: {text: 'ms'}}, missing: 'No answer was timed.'});
   const failed = server => {
     const asked = sum([...Object.keys(data.rates.servers[server].requests).map(method => joined.of(server, from => from.requests[method]))]);
     const bad = sum([joined.of(server, from => from.unanswered), joined.of(server, from => from.answers['5xx'])]);

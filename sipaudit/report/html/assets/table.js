@@ -43,7 +43,7 @@ async function findingRow(finding) {
     cell('short', severity(all.severity[finding]), all.suppressed[finding] ? make('span', {class: 'badge'}, 'suppressed') : ''),
     cell('short time', all.time[finding] === null ? '–' : stamp(all.time[finding])),
     code(I.rules[all.rule[finding]]),
-    cell('', line < 0 ? details[9] || '–' : lineName(line)),
+    cell('line', line < 0 ? details[9] || '–' : lineName(line)),
     cell('wide', details[1]),
   ], {class: all.suppressed[finding] ? 'suppressed' : false, on: {click: event => event.target.closest('button') || open()}});
 }
