@@ -28,8 +28,8 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 960, "height": 900})
         page.goto((Path(folder) / "report.html").as_uri())
         page.wait_for_selector("html[data-drawn]", state="attached")
-        page.add_style_tag(content=f"{LEFT_OUT} {{ display: none !important }} section {{ padding-top: 1rem !important }}"
-                                   " main { padding-bottom: 12px }")
+        page.add_style_tag(content=f"{LEFT_OUT} {{ display: none !important }} main {{ padding-bottom: 12px }}"
+                                   "section { padding-top: 1rem !important }")
         page.wait_for_timeout(500)
         page.screenshot(path="docs/report.png", full_page=True)
         browser.close()

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+LEVEL = 6  # of gzip: the best one saves 3 % more and takes a third of the time that the page takes
+
 
 class Block(Struct, frozen=True):
     """One block of data: the id of its element, and its text (base64 holds nothing that could end the element)."""
@@ -20,7 +22,7 @@ class Block(Struct, frozen=True):
 
 def packed(name: str, content: bytes) -> Block:
     """The bytes as a block; the same bytes give the same block."""
-    return Block(name, base64.b64encode(gzip.compress(content, 9, mtime=0)).decode("ascii"))
+    return Block(name, base64.b64encode(gzip.compress(content, LEVEL, mtime=0)).decode("ascii"))
 
 
 def packed_value(name: str, value: Any) -> Block:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from sipaudit.report.dissect import Dissection
 
-SCRIPTS = ("values.js", "store.js", "dom.js", "filters.js", "lanes.js", "table.js", "finding.js", "line.js",
-           "whereabouts.js", "pictures.js", "main.js")
+SCRIPTS = ("values.js", "store.js", "dom.js", "filters.js", "lanes.js", "lane_paint.js", "lane_input.js", "telling.js",
+           "table.js", "finding.js", "evidence.js", "line.js", "whereabouts.js", "pictures.js", "rates.js", "main.js")
 INCIDENTS_DRAWN = 200  # bands in the pictures and the lanes
 
 

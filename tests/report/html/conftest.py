@@ -15,6 +15,7 @@ import pytest
 from tests.report.html import pages
 
 CHROMIUM = shutil.which("chromium")
+PATIENCE = 180_000  # ms: a machine that runs other tests besides is slow, and slowness is measured in bench/
 
 Open = Callable[..., Any]
 
@@ -55,6 +56,7 @@ def open_page(browser: Any, written: dict[str, Path]) -> Iterator[Open]:
         context = browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=script,
                                       color_scheme="dark" if dark else "light")
         contexts.append(context)
+        context.set_default_timeout(PATIENCE)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = context.new_page()
         address = written[name].as_uri()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -105,34 +106,27 @@ def test_what_lies_under_the_pointer_is_told_and_a_mark_opens_its_finding(open_p
 
 def test_filters_narrow_lanes_and_findings_together(open_page: Open) -> None:
     page = open_page("fleet")
-    matches = page.locator("#fitting")
-
-    def choose(name: str, label: str) -> str:
-        page.select_option(f"select[name={name}]", label=label)
-        page.wait_for_timeout(200)
-        return str(matches.inner_text())
-
-    everything = matches.inner_text()
-    assert everything == "1\u202f000 lines, 3\u202f000 findings"
-    site = choose("group", "Site A")
+    everything = "1\u202f000 lines, 3\u202f000 findings"
+    assert page.inner_text("#fitting") == everything
+    site = changed(page, lambda: page.select_option("select[name=group]", label="Site A"))
     assert site.startswith("200 lines, ")
-    rule = choose("rule", "premature-failback")
-    worst = choose("severity", "error")
-    assert rule != site
+    worst = changed(page, lambda: page.select_option("select[name=rule]", label="premature-failback"))
     assert {row.split("\t")[3] for row in page.inner_text("#finding-list tbody").split("\n") if row.count("\t") > 3} \
         == {"premature-failback"}
     assert int(worst.split(" lines")[0].replace("\u202f", "")) < 200
-    page.click("text=Clear")
-    page.fill("input[name=text]", "10.1.0.7")
-    page.wait_for_timeout(250)
-    assert matches.inner_text().startswith("11 lines")
-    page.click("text=Clear")
-    page.wait_for_timeout(200)
-    assert matches.inner_text() == everything
-    page.click("text=Show its lines")
-    page.wait_for_timeout(200)
-    assert matches.inner_text() != everything
+    assert changed(page, lambda: page.click("text=Clear")) == everything
+    assert changed(page, lambda: page.fill("input[name=text]", "10.1.0.7")).startswith("11 lines")
+    assert changed(page, lambda: page.click("text=Clear")) == everything
+    changed(page, lambda: page.click("text=Show its lines"))
     assert page.inner_text("#shown-span").startswith("13:2")  # Berlin: the outage began at 13:30
+
+
+def changed(page: Any, act: Callable[[], object]) -> str:
+    """How many lines and findings fit, once it is other than before the act."""
+    before = page.inner_text("#fitting")
+    act()
+    page.wait_for_selector(f"#fitting:not(:text-is('{before}'))")
+    return str(page.inner_text("#fitting"))
 
 
 def test_a_thousand_lines_are_no_thousand_elements(open_page: Open) -> None:
@@ -141,7 +135,6 @@ def test_a_thousand_lines_are_no_thousand_elements(open_page: Open) -> None:
     assert page.evaluate("document.querySelectorAll('#findings tr').length") < 60
     page.locator("#lane-box").focus()
     page.keyboard.press("End")
-    page.wait_for_timeout(300)
     assert page.evaluate("document.getElementById('lane-box').scrollTop") > 28_000
     page.keyboard.press("Enter")
     page.wait_for_selector("#sheet >> text=Registrations")
