@@ -48,10 +48,9 @@ def render(
     clock, index = parse_zone(zone), Index(report)
     findings, lanes = Findings(index, exhibits, dissections, embed, evidence), Lanes(index)
     script, plotly = _script(), _plotly()
-    blocks = [
-        packed_value("index", _index(index, findings, lanes, clock)), *lanes.blocks(), *findings.blocks(),
-        packed_value("pictures", pictures(index)), packed("plotly", plotly.encode()),
-    ]
+    blocks = [*lanes.blocks(), *findings.blocks(), packed_value("pictures", pictures(index)),
+              packed_value("index", _index(index, findings, lanes, clock)),  # when all that it numbers has been seen
+              packed("plotly", plotly.encode())]
     page = _environment().get_template("page.html.j2").render(
         policy=_policy(script, plotly), style=_asset("page.css"), script=script, blocks=_as_data(blocks),
         **sections(index, zone, rules or load_pack()),

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from bench.fleet import Fleet
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
-from sipaudit.model.values import Happening, Incident, KnownEvent, Report
+from sipaudit.model.values import Happening, Incident, KnownEvent, Place, Report
 from sipaudit.report import document
 from sipaudit.report.dissect import Dissection, Field, Layer
 from sipaudit.report.exhibits import Exhibit, Exhibits
@@ -47,8 +47,19 @@ def dissection(text: str = "Request-Line: INVITE sip:2000@pbx.example.com SIP/2.
 
 
 def fleet_page(lines: int, findings: int, embed: int = 20) -> bytes:
+    """A fleet in an outage; its first finding is about a provisioning file, its second is proven in two captures."""
     fleet = Fleet(lines, findings)
-    return render(fleet.report(), "Europe/Berlin", fleet.exhibits(embed), {}, embed)
+    report = fleet.report()
+    first, second, *others = report.findings
+    place = Place("site.cfg", 10, "failBack.timeout", "failBack.timeout=30")
+    first = replace(first, rule="config-timeout-clamped", phone=None, server=None, time=None, wireshark=None,
+                    evidence=[place], facts={"lines": 4})
+    before, after = second.evidence
+    second = replace(second, evidence=[replace(before, capture="first.pcap", frames=[5, 6], frame=6),  # type: ignore
+                                       replace(after, capture="second one.pcap", frame=9)],  # type: ignore
+                     wireshark="frame.number in {9}")
+    report = replace(report, findings=[first, second, *others])
+    return render(report, "Europe/Berlin", fleet.exhibits(embed), {}, embed)
 
 
 def unpacked(page: bytes) -> dict[str, bytes]:

@@ -57,6 +57,20 @@ def test_a_link_to_a_finding_opens_it(open_page: Open) -> None:
     assert not open_page(link="#f-999999").is_visible("#sheet")
 
 
+def test_proof_may_lie_in_a_provisioning_file_or_in_several_captures(open_page: Open) -> None:
+    page = open_page("fleet", "#f-000001")
+    page.wait_for_selector("#sheet >> text=Where it stands")
+    sheet = page.inner_text("#sheet")
+    assert "site.cfg:10" in sheet
+    assert "and 3 more lines" in sheet
+    assert "Wireshark" not in sheet
+    page.evaluate("location.hash = '#f-000002'")
+    page.wait_for_selector("#sheet >> text=In Wireshark")
+    pastes = page.locator("#sheet .paste code").all_inner_texts()
+    assert pastes[:2] == ["frame.number in {5, 6}", "frame.number in {9}"]
+    assert pastes[3:] == ["sipaudit inspect first.pcap 5 6", "sipaudit inspect 'second one.pcap' 9"]
+
+
 def test_lanes_zoom_and_pan(open_page: Open) -> None:
     page = open_page()
     whole = page.inner_text("#shown-span")

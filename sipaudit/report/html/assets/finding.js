@@ -38,7 +38,8 @@ async function openFinding(finding) {
   const lines = [
     make('p', {}, severity(all.severity[finding]), ` ${confidence}`,
       all.time[finding] === null ? '' : make('span', {}, ' at ', make('span', {class: 'time'}, `${day(all.time[finding])} ${clock(all.time[finding])}`)),
-      line < 0 ? ` ${about || ''}` : make('span', {}, ' on ', link(lineName(line), () => openLine(line)), `, phone ${shortPlace(I.lines.phone[line])}`),
+      line < 0 ? ` ${about || ''}` : make('span', {}, ' on ', link(lineName(line), () => openLine(line)),
+        all.time[finding] === null ? others(facts.lines) : `, phone ${shortPlace(I.lines.phone[line])}`),
       all.server[finding] < 0 ? '' : make('span', {}, ', server ', named(all.server[finding])), '.'),
     suppressed === null ? null : make('p', {}, make('span', {class: 'badge'}, 'suppressed'), ` ${suppressed}. It counts nowhere.`),
     make('div', {class: 'against'},
@@ -56,6 +57,9 @@ async function openFinding(finding) {
   ];
   showSheet(make('span', {}, code(id), ' ', rule), [step(-1), step(1)], lines.filter(each => each !== null));
 }
+
+// What provisioning files say may hold for several lines, of which the finding names the first.
+const others = lines => lines > 1 ? ` and ${counted(lines - 1, 'more line')}` : '';
 
 function factList(facts, basis) {
   const rows = Object.entries(facts).filter(([, fact]) => fact !== null);
