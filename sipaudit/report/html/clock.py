@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from sipaudit.model.values import Report
 
 HOUR = 3600.0
+FARTHEST = 2.0**53  # ms: what a browser can count; a broken clock may show more
 LONGEST = 366 * 24 * HOUR  # beyond that a clock is broken, and its last offset will do
 
 
@@ -23,7 +24,7 @@ class PageClock:
         self.start, self.end = min(moments), max(moments)
 
     def ms(self, time: float | None) -> int | None:
-        return None if time is None else round((time - self.start) * 1000)
+        return None if time is None else round(min(max((time - self.start) * 1000, -FARTHEST), FARTHEST))
 
     def within(self, time: float) -> float:
         return min(max(time, self.start), self.end)

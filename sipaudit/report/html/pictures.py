@@ -76,8 +76,8 @@ def _rates(index: Index) -> dict[str, Any]:
     by_server: dict[str, list[ServerMinute]] = defaultdict(list)
     for row in index.report.minutes:
         by_server[row.server].append(row)
-    clock = index.clock
-    minutes = max(1, math.ceil((clock.end - clock.start) / MINUTE / MINUTES))
+    times = [row.time for row in index.report.minutes]
+    minutes = max(1, math.ceil((max(times, default=0.0) - min(times, default=0.0)) / MINUTE / MINUTES))
     busiest = sorted(by_server, key=lambda server: -sum(sum(row.requests.values()) for row in by_server[server]))
     shown = sorted(busiest[:MOST_SERVERS], key=index.servers.of)
     return {"minutes": minutes, "left": len(busiest) - len(shown),

@@ -6,6 +6,7 @@ here.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import tzinfo
@@ -21,6 +22,7 @@ from sipaudit.report.verdict import sentences
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
+ANCHOR = re.compile(r"i-[0-9]{1,9}")  # an id that stands for nothing else in the page
 INCIDENTS = 100   # written out; the others are counted
 TIMELINE = 60     # entries of one incident
 GROUPS = 20
@@ -87,7 +89,8 @@ def _tile(count: int, noun: str, plural: str | None = None) -> dict[str, Any]:
 def _incident(incident: Incident, report: Report, zone: tzinfo, pack: RulePack) -> dict[str, Any]:
     kind = next((kind for kind in pack.incidents if kind.id == incident.kind), None)
     return {
-        "id": inert(incident.id), "kind": inert(incident.kind), "title": kind.title if kind else None,
+        "id": inert(incident.id), "anchor": incident.id if ANCHOR.fullmatch(incident.id) else None,
+        "kind": inert(incident.kind), "title": kind.title if kind else None,
         "server": inert(_named(incident.server, report)), "open": incident.end is None,
         "start": format_time(incident.start, zone), "end": _end(incident, zone),
         "lasted": None if incident.end is None else _seconds(incident.end - incident.start),

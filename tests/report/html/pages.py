@@ -62,6 +62,14 @@ def fleet_page(lines: int, findings: int, embed: int = 20) -> bytes:
     return render(report, "Europe/Berlin", fleet.exhibits(embed), {}, embed)
 
 
+def broken_clock_page() -> bytes:
+    """A capture whose last packet has a time that no calendar holds, as pcapng allows."""
+    report, exhibits = sample()
+    capture = replace(report.captures[0], last=2.0**64)
+    line = replace(report.lines[0], last=2.0**64)
+    return render(replace(report, captures=[capture], lines=[line, *report.lines[1:]]), "utc", exhibits, {}, 500)
+
+
 def unpacked(page: bytes) -> dict[str, bytes]:
     """The data blocks of a page by name, as the browser has them."""
     blocks = re.findall(rb'<script type="text/plain" id="data-([^"]*)">([^<]*)</script>', page)

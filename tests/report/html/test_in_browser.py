@@ -252,6 +252,14 @@ def test_without_a_script_the_words_are_there(open_page: Open) -> None:
     assert not page.is_visible("#lanes")
 
 
+def test_a_broken_clock_breaks_nothing(open_page: Open) -> None:
+    page = open_page("broken clock", drawn=True)
+    assert "to @9" in page.inner_text("#shown-span")  # seconds, where no calendar holds the time
+    page.click("#zoom-in")
+    page.click("#finding-list >> text=f-000001")
+    page.wait_for_selector("#sheet >> text=In Wireshark")
+
+
 def test_hostile_names_stay_text(open_page: Open) -> None:
     page = open_page("hostile", drawn=True)
     scripts = page.locator("script:not([type])").count()

@@ -50,7 +50,7 @@ function stroke(x1, y1, x2, y2) {
 
 function paintAxis(ink) {
   const room = Math.max((width - left) / 96, 2);
-  const step = STEPS.find(each => (sight.to - sight.from) / each <= room) || STEPS.at(-1);
+  const step = STEPS.find(each => (sight.to - sight.from) / each <= room) || (sight.to - sight.from) / room;
   brush.strokeStyle = ink.line;
   stroke(0, AXIS - 1, width, AXIS - 1);
   brush.fillStyle = ink.soft;
@@ -147,11 +147,12 @@ function paintCalls(content, top, ink) {
   }
 }
 function paintFindings(line, top, ink) {
+  const marks = new Map();  // by kind and pixel: many findings may lie on one
   for (const finding of findingsOf(line)) {
-    const time = I.findings.time[finding];
-    if (time === null || time < sight.from || time > sight.to) continue;
-    paintMark(x(time), top + 6, I.findings.severity[finding], ink, I.findings.suppressed[finding]);
+    const time = I.findings.time[finding], rank = I.findings.severity[finding], hollow = I.findings.suppressed[finding];
+    if (time !== null && time >= sight.from && time <= sight.to) marks.set(`${rank} ${hollow} ${Math.round(x(time))}`, [x(time), rank, hollow]);
   }
+  for (const [at, rank, hollow] of [...marks.values()].reverse()) paintMark(at, top + 6, rank, ink, hollow);  // the worst on top
 }
 // The severity by shape and by colour: triangle, diamond, circle; hollow when suppressed.
 function paintMark(atX, atY, rank, ink, hollow) {

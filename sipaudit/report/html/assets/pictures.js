@@ -13,8 +13,11 @@ async function drawPictures() {
   document.documentElement.dataset.drawn = String(Math.round(performance.now()));
 }
 const CLOCKS = [{dtickrange: [null, 999], value: '%H:%M:%S.%L'}, {dtickrange: [1000, 59999], value: '%H:%M:%S'}, {dtickrange: [60000, null], value: '%H:%M'}];
-const when = times => times.map(ms => new Date(wall(ms)).toISOString().slice(0, 23));
-const edge = ms => new Date(wall(ms)).toISOString().slice(0, 23);
+const edge = ms => {
+  const date = new Date(wall(ms));
+  return isNaN(date) ? null : date.toISOString().slice(0, 23);  // a broken clock shows times that no calendar has
+};
+const when = times => times.map(edge);
 
 // Outages shaded, known events as lines: behind every picture over time.
 function marks(server = null) {
