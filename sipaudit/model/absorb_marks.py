@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from sipaudit.model.absorb_phone import LATE_FROM, success
 from sipaudit.model.events import Answered, Failed, Received, Sent
 from sipaudit.model.packets import AGAIN, MOVERS
-from sipaudit.model.state import Evidence, FailedMark, LineState, PhoneState, Stay
+from sipaudit.model.state import RUNS, Evidence, FailedMark, LineState, PhoneState, Stay
 
 CHALLENGES_KEPT = 4
 OFFERS_KEPT = 8
@@ -31,7 +31,8 @@ def mark_set(line: LineState, before: Stay | None, after: Stay | None, phone: Ph
 def _left_for(line: LineState, before: Stay, after: Stay, phone: PhoneState) -> tuple[Evidence, ...]:
     """What the line surely left the server for, nothing unless it surely worked there, and surely works at the other
     now: what is its own and of the stay. What its phone learned on other lines it need not share, what was answered
-    late it need not have given up, and what becomes of messages and keepalives moves no line."""
+    late it need not have given up, what was answered since or lies long back (a caller may have given it up, F4) is
+    no cause, and what becomes of messages and keepalives moves no line."""
     between = before.aside is not None and before.aside.method == "REGISTER" and before.aside.server != after.server
     if before.unsure or after.unsure or between or before.took >= LATE_FROM or _began_anew(line, before):
         return ()
@@ -40,7 +41,8 @@ def _left_for(line: LineState, before: Stay, after: Stay, phone: PhoneState) -> 
     own = tuple(request for request in reach.waiting if request.line == after.arrived.line)
     return tuple(item for item in after.failed if item.time >= before.arrived.time and (
         _is_own(item, own, after) if isinstance(item, Failed)
-        else item.line == after.arrived.line and item.method in MOVERS and item.transaction not in late))
+        else item.line == after.arrived.line and item.method in MOVERS and item.transaction not in late
+        and _first(after) - item.time <= RUNS and not line.served_since(before.server, item.time)))
 
 
 def _is_own(failure: Failed, own: tuple[Sent, ...], after: Stay) -> bool:
@@ -49,7 +51,7 @@ def _is_own(failure: Failed, own: tuple[Sent, ...], after: Stay) -> bool:
     if failure.transaction is not None:
         return any(request.transaction == failure.transaction for request in own)
     waited = any(request.time <= failure.time for request in own)
-    return waited or 0 <= _turned(after) - failure.time <= AT_ONCE
+    return waited or 0 <= _first(after) - failure.time <= AT_ONCE
 
 
 def _began_anew(line: LineState, before: Stay) -> bool:
@@ -57,6 +59,11 @@ def _began_anew(line: LineState, before: Stay) -> bool:
     served the line since: then that may have moved the line."""
     boot = line.boot
     return boot is not None and boot.time >= before.arrived.time and not line.served_since(before.server, boot.time)
+
+
+def _first(stay: Stay) -> float:
+    """When the line first turned away from the server it left."""
+    return _turned(stay) if stay.first is None else stay.first.time
 
 
 def _turned(stay: Stay) -> float:

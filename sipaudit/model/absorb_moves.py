@@ -26,7 +26,7 @@ def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stay
         answered is not None and answered.server == server and registered is not None and registered.server == server
         and regained is not None and regained.server == server
     ):
-        if is_plain(answered) and is_plain(registered) and is_plain(regained):
+        if (is_plain(answered) and is_plain(registered) and is_plain(regained)) or _was_emergency(phone, answer):
             return line.stays
         return _served(answered, answer), _served(registered, answer), _served(regained, answer)
     if answer.in_dialog or answer.method in NOTHING_NEW or _was_emergency(phone, answer):

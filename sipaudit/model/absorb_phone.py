@@ -18,7 +18,7 @@ from sipaudit.model.events import (
 )
 from sipaudit.model.packets import MOVERS, REDIRECTS
 from sipaudit.model.state import RUNS, Call, PhoneState, Reach
-from sipaudit.model.timers import T1
+from sipaudit.model.timers import SILENCE_MAX, T1
 
 WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
 EVIDENCE_KEPT = 8
@@ -188,7 +188,8 @@ def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tu
                 kept.append((request, answer.time))
         elif answer.status >= 200 and request not in waiting and not request.in_dialog \
                 and (request.call is None or request.call != answer.call):
-            kept.append((request, request.time if request.line == answer.line else answer.time))
+            # what another line is told does not end the wait
+            kept.append((request, request.time + (0.0 if request.line == answer.line else SILENCE_MAX)))
     return tuple(kept[-LATE_KEPT:])
 
 

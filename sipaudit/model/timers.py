@@ -11,6 +11,7 @@ UNDECLARED_EARLIEST = 0.1
 DEFAULT_RETRIES = 3
 SILENCE_MAX = 32.0      # 64*T1, RFC 3261 timers B and F
 TRY_LASTS = SILENCE_MAX   # after which a try without answer has failed
+BY_CONNECTION = ("TCPOnly", "TLS")   # values of the setting `transport`
 SLACK_MIN = 0.3
 SLACK_SHARE = 0.1
 DEFAULT_OVERLAP = 60
@@ -31,7 +32,7 @@ def earliest_silence(settings: LineSettings) -> float:
 def latest_silence(settings: LineSettings) -> float | None:
     """The longest silence before a phone must count the server as failed (F2, *latest*), without tolerance; None where
     a setting that decides it is not known."""
-    if settings.number("tcpFastFailover") == 0 and settings.get("transport").value in ("TCPOnly", "TLS"):
+    if settings.number("tcpFastFailover") == 0 and settings.get("transport").value in BY_CONNECTION:
         return SILENCE_MAX
     interval = settings.number("retryTimeOut")
     retries = settings.number("retryMaxCount")

@@ -272,6 +272,7 @@ class Auditor:
         for replays in self._replays.values():
             for replay in replays:
                 self._say(replay.waiting, replay)
+        self.faults.finish(lossy=self.loss() > LOSS_ALLOWED)
         self.watch.finish(now)
 
     def _siblings(self, line: int) -> list[LineReplay]:

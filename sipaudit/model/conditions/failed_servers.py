@@ -10,7 +10,6 @@ from sipaudit.model.machines import FailedServer, failed_server
 from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.state import Call, FailedMark
-from sipaudit.model.timers import earliest_silence
 from sipaudit.model.values import Reason
 
 CROSSING = 0.05     # seconds within which the 200 that ends a failover and what the phone sends may have crossed
@@ -44,7 +43,7 @@ def _may_have_crossed(case: Case, mark: FailedMark) -> bool:
 def _failed_in(case: Case, mark: FailedMark) -> int:
     """The worlds in which the server is failed for the line: it was the working one, left for a failure (F2-F4), and
     the mark is the line's, or the phone's and no other line's REGISTER there has ended it."""
-    silent = earliest_silence(case.profile.settings)
+    silent = case.profile.earliest_silence
     may, must = NEVER, NEVER
     for item in mark.against:
         if not isinstance(item, Sent):

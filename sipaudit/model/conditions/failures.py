@@ -17,7 +17,6 @@ from sipaudit.model.timers import (
     SILENCE_MAX,
     T1,
     UNDECLARED_EARLIEST,
-    earliest_silence,
     latest_silence,
 )
 from sipaudit.model.values import Reason
@@ -30,7 +29,7 @@ RETRY_WAIT = 60.0       # seconds that a phone may wait before it registers anew
 def standing(case: Case) -> tuple[Evidence, ...]:
     """What stands against the working server now."""
     reach = case.phone.reach(case.stay.server)
-    return tuple(evidence(reach, case.now, earliest_silence(case.profile.settings)))
+    return tuple(evidence(reach, case.now, case.profile.earliest_silence))
 
 
 def after_a_failure(case: Case) -> Ground:
@@ -79,7 +78,7 @@ def working_server_alive(case: Case) -> Ground:
         holds &= negate(taken(Reading.GAVE_UP))
     fresh = [request for request in reach.waiting if request.line == case.event.line and not request.in_dialog
              and request.transaction not in reach.ringing
-             and case.now - request.time < earliest_silence(case.profile.settings)]
+             and case.now - request.time < case.profile.earliest_silence]
     if holds == ALWAYS and reach.later + RETRY_WAIT >= case.now:
         return Ground(reason=Reason.RETRY_AFTER)
     if holds == NEVER or not fresh:
@@ -90,7 +89,7 @@ def working_server_alive(case: Case) -> Ground:
 
 def _may_run_out(case: Case, reach: Reach) -> bool:
     """Whether a request that was overtaken, because a later one like it was answered, may have run out all the same."""
-    least = earliest_silence(case.profile.settings)
+    least = case.profile.earliest_silence
     return any(until == request.time and least <= case.now - request.time <= RUNS for request, until in reach.late)
 
 
@@ -131,7 +130,7 @@ def _patience(case: Case) -> float:
     """F2's earliest; of phones of other makers nobody knows how long they wait."""
     if case.profile.vendor is Vendor.UNMODELLED:
         return UNDECLARED_EARLIEST
-    return earliest_silence(case.profile.settings)
+    return case.profile.earliest_silence
 
 
 def _contact_is_open(case: Case, reach: Reach) -> bool:
@@ -214,7 +213,7 @@ def _run_out(case: Case) -> Sent | None:
     """The last of them that ran out: a REGISTER is not sent anew before that (RFC 3261 10.2), a call may be."""
     settings = case.profile.settings
     latest = (latest_silence(settings) or SILENCE_MAX) + case.profile.tolerances.timer
-    least = earliest_silence(settings) if case.request.method == "REGISTER" else latest
+    least = case.profile.earliest_silence if case.request.method == "REGISTER" else latest
     ran_out = [one for one in _silent_before(case)
                if case.now - one.time >= least and not clock_was_set(case, one, ahead=True)]
     return ran_out[-1] if ran_out else None
@@ -236,7 +235,7 @@ def _persists(case: Case, request: Sent) -> float:
     """When the last retransmission before F2's earliest is due, at the latest: a phone that is not seen to send it has
     given up its INVITE, or speaks over a connection, where nothing shows that it has not."""
     interval = (case.profile.settings.number("retryTimeOut") or 0) / 1000
-    earliest = earliest_silence(case.profile.settings)
+    earliest = case.profile.earliest_silence
     return request.time + max(earliest - interval if interval else (earliest - T1) / 2, 0.0)
 
 
