@@ -18,6 +18,7 @@ from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Inciden
 
 HAPPENINGS_KEPT = 100    # of one incident's timeline
 LOST_CALLS = "calls-lost"
+STOP = "known stop"      # how a timeline calls the known event from which times to detect and recover count
 CAUSES = (OUTAGE, "partial-outage")   # the moves away from such a server explain what a line does next
 ROOTS = (*CAUSES, "overload", "stuck-on-secondary", "ghost-calls", "registration-gap", "split-brain")
 
@@ -64,6 +65,7 @@ class Chronicle:
         """Put in what only the end of the captures tells."""
         if isinstance(draft, Outage):
             stop = self._known.stop(draft.server, draft.last_answer, draft.start)
+            draft.stop = stop
             draft.metrics = of_outage(draft, stop, self._everyone, self._watch.gaps.spells())
             self._tell(draft)
         elif draft.kind == "register-storm":
@@ -134,8 +136,9 @@ class Chronicle:
 
     def _timeline(self, draft: Draft) -> list[Happening]:
         end = self._watch.timers.now if draft.end is None else draft.end
-        known = [(event.time, f"known: {event.what}")
-                 for event in self._known.around(draft.server, draft.start, end)]
+        stop = draft.stop if isinstance(draft, Outage) else None
+        known = [(event.time, f"{STOP if event.time == stop else 'known'}: {event.what}")
+                 for event in self._known.around(draft.server, draft.start if stop is None else stop, end)]
         told = sorted(dict.fromkeys([*known, *draft.happenings[:HAPPENINGS_KEPT]]), key=lambda entry: entry[0])
         return [Happening(moment(time), what) for time, what in told]
 

@@ -24,11 +24,10 @@ class Watched(Protocol):
 
     state: LineState
     history: History
+    number: int
+    owner: int
+    silence: float
 
-    @property
-    def number(self) -> int: ...
-    @property
-    def owner(self) -> int: ...
     @property
     def line(self) -> str: ...
     @property
@@ -39,8 +38,6 @@ class Watched(Protocol):
     def group(self) -> str | None: ...
     @property
     def fallback(self) -> bool: ...
-    @property
-    def silence(self) -> float: ...
     @property
     def track(self) -> Track: ...
     def profile(self) -> Profile: ...
@@ -71,7 +68,8 @@ class Draft:
         for subject in subjects:
             self.lines.setdefault(subject.number, subject)
             if event is not None and len(self.evidence) < EVIDENCE_KEPT:
-                self.evidence.append((event, subject))
+                if all(known is not event for known, _ in self.evidence):
+                    self.evidence.append((event, subject))
                 event = None
 
     def happened(self, time: float, what: str) -> None:

@@ -9,6 +9,7 @@ from sipaudit.model.values import ServerMinute
 
 MINUTE = 60.0
 MINUTES_KEPT = 50_000   # of all servers together
+SLOWEST = 40_000        # milliseconds: all that took longer is counted as this
 METHODS_KEPT = 16       # methods of one server and minute told apart; others are `other`
 
 
@@ -57,7 +58,7 @@ def milliseconds(seconds: float) -> int:
     step = int(seconds * 1000 + 0.5)
     if step < 1000:
         return max(step, 0)
-    return min(step // 100 * 100, 10_000_000)
+    return min(step // 100 * 100, SLOWEST)
 
 
 class Minutes:

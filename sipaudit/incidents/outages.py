@@ -22,7 +22,8 @@ UNHEARD_KEPT = 16       # INVITEs to one server that ran out, beside the first
 class Outage(Draft):
     """A server that is out. `first` is when each phone first asked in vain, `last` the last such request of all;
     `answer` the first answer after that, `last_answer` the one before the start (-inf: none was seen; None: others were
-    answered all the time); `methods` of what ran out (None: transport failures); `moves` the lines that left."""
+    answered all the time), `stop` when it really stopped, if somebody said so; `methods` of what ran out (None:
+    transport failures); `moves` the lines that left."""
 
     def __init__(self, start: float, server: str, entry: str | None) -> None:
         super().__init__(OUTAGE, start, server, entry)
@@ -36,6 +37,7 @@ class Outage(Draft):
         self.calls: list[CallSeen] = []
         self.attempts: list[Attempt] = []
         self.refusals = 0
+        self.stop: float | None = None
 
     def failed(self, attempt: Attempt) -> None:
         if len(self.attempts) < ATTEMPTS_KEPT:
@@ -122,7 +124,7 @@ class Outages:
 
     def _opens(self, server: ServerWatch, sent: float) -> Outage | None:
         """An outage, if enough phones that use the server hold it for failed."""
-        since = sent - self._within
+        since = max(sent - self._within, server.restored)
         failing = dict(server.failing_since(since))
         alone = len(server.users) == 1
         if len(failing) < self._phones and not alone:

@@ -17,7 +17,7 @@ from sipaudit.model.timers import renewal
 IDLE_FOR = 5.0         # seconds after a call in which no return is missed (B5)
 LISTED_KEPT = 32       # servers remembered that an entry once listed
 LINES_KEPT = 100_000
-TOGETHER = 600.0       # seconds between two tries at an address that make one incident
+TOGETHER = 600.0       # seconds between two happenings at a server that make one incident
 
 
 class Stuck:
@@ -32,9 +32,9 @@ class Stuck:
         self._open: dict[str, tuple[Draft, set[int]]] = {}
 
     def sent(self, request: Sent, subject: Watched, phone: PhoneState) -> None:
-        """A request of a line that is not where it belongs, maybe; `phone` before it."""
+        """A request of a line to its working server, which may not be where it belongs; `phone` before it."""
         stay = subject.state.stays[subject.track]
-        if stay is None or stay.first is None or not stay.failed:
+        if stay is None or stay.server != request.server or stay.first is None or not stay.failed:
             return
         entry = subject.profile().entry
         primary = entry.primary if entry is not None else None
@@ -56,8 +56,8 @@ class Stuck:
     def _is_stuck(self, primary: str, subject: Watched, limit: float, request: Sent) -> None:
         draft, numbers = self._open.get(primary, (None, set[int]()))
         if draft is None:
-            draft = Draft("stuck-on-secondary", limit, primary, subject.entry)
-            self._drafts.open(draft)
+            draft = self._drafts.series("stuck-on-secondary", primary, subject.entry, limit, TOGETHER)
+            draft.end = None
             self._open[primary] = draft, numbers
         if subject.number not in numbers:
             numbers.add(subject.number)

@@ -80,7 +80,12 @@ class Subscriptions:
             own[request.call_id] = Subscription(request, subject, until)
 
     def sent(self, request: Sent, subject: Watched) -> None:
-        """A SUBSCRIBE: what it renews, or replaces at another server, is not dead."""
+        """A request: the phone is there. What a SUBSCRIBE renews, or replaces at another server, is not dead."""
+        if request.method == "SUBSCRIBE":
+            self._subscribes(request, subject)
+        self._seen(subject)
+
+    def _subscribes(self, request: Sent, subject: Watched) -> None:
         own = self.of.get(subject.number)
         if not own or request.follows is not None:
             return

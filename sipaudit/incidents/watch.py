@@ -152,8 +152,9 @@ class Watch:
 
     def follow(self, step: Step, subject: Watched, phone: PhoneState) -> None:
         """One event followed step by step; `phone` is its phone's state before it."""
-        event = step.event
-        self.pass_time(event.time)
+        event, timers = step.event, self.timers
+        if event.time > timers.now:
+            self.pass_time(event.time)
         kind = type(event)
         if kind is Sent:
             self._sent(event, subject, step, phone)  # type: ignore[arg-type]
@@ -209,9 +210,13 @@ class Watch:
 
     def _sent(self, event: Sent, subject: Watched, step: Step, phone: PhoneState) -> None:
         time, method = event.time, event.method
-        server = self._server(event.server, time)
-        self._minute(server, time).asked(method)
-        server.used(event.phone, time)
+        server = self.servers.get(event.server) or self._server(event.server, time)
+        minute = server.minute
+        if not minute.time <= time < minute.end:
+            minute = self._minute(server, time)
+        minute.asked(method)
+        server.users.add(event.phone)
+        server.asking[event.phone] = time
         if method == "REGISTER":
             server.seconds[int(time)] += 1
         if method != "CANCEL" and len(self._open) < OPEN_KEPT:
@@ -299,15 +304,18 @@ class Watch:
     # -- answers
 
     def _answered(self, event: Answered, subject: Watched, step: Step) -> None:
-        server = self._server(event.server, event.time)
-        minute = self._minute(server, event.time)
+        server = self.servers.get(event.server) or self._server(event.server, event.time)
+        minute = server.minute
+        if not minute.time <= event.time < minute.end:
+            minute = self._minute(server, event.time)
         minute.answered(event.status)
         waited = self._open.pop(event.transaction, None)
         if waited is not None and event.time - waited[0].time > subject.silence:
             self._ran_out(*waited)
         if event.sent is not None and (waited is not None if event.method == "INVITE" else event.status >= 200):
             minute.took(event.time - event.sent)
-        self.calls.message(event)
+        if event.call is not None:
+            self.calls.message(event)
         if event.method == "INVITE" and not event.in_dialog:
             self._invite_answered(event, server)
         if event.status == 503:

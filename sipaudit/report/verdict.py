@@ -12,7 +12,9 @@ from sipaudit.report.screen import brief, count_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
 KINDS_SHOWN = 8
-INCIDENTS_SAID = 6
+INCIDENTS_SAID = 4
+RULES_SAID = 5
+STOP = "known stop"
 NOTHING = "No deviation was found."
 # What so many phones did, by rule: "3 phones signalled ...".
 DID = {
@@ -150,7 +152,9 @@ def _reaction(words: Words, incident: Incident) -> Iterator[str]:
     moved, stayed = metrics.get("lines_moved") or 0, metrics.get("lines_stayed") or 0
     if moved or stayed:
         median = metrics.get("time_to_recover_p50")
-        within = f" in {median:.1f} s (median)" if moved and median is not None else ""
+        stop = next((entry for entry in incident.timeline if entry.what.startswith(STOP)), None)
+        since = "" if stop is None else f" after the known stop at {words.time(stop.time)}"
+        within = f" in {median:.1f} s (median){since}" if moved and median is not None else ""
         yield f"{moved} of {words.lines(int(moved + stayed))} moved{within}."
     if metrics.get("registrations_lost"):
         yield f"{words.lines(int(metrics['registrations_lost'] or 0))} lost every registration."
@@ -229,7 +233,11 @@ def _deviations(findings: list[Finding]) -> list[str]:
     if not findings:
         return [NOTHING]
     counted = [finding for finding in findings if finding.suppressed is None]
-    said = [_did(rule, phones) for rule, phones in _phones_by_rule(counted)]
+    broken = _phones_by_rule(counted)
+    said = [_did(rule, phones) for rule, phones in broken[:RULES_SAID]]
+    if len(broken) > RULES_SAID:
+        more = len(broken) - RULES_SAID
+        said.append(f"{count_of(more, 'more rule')} {'was' if more == 1 else 'were'} broken.")
     flaws = Counter(finding.rule for finding in counted
                     if finding.phone is None and finding.severity is not Severity.INFO)
     if flaws:

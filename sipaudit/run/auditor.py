@@ -63,11 +63,13 @@ def _summary(event: ModelEvent, phone: str) -> str:
 class LineReplay:
     """One line at one of its entries, being replayed. Also the subject that its findings name.
 
-    `full` gives its profile with what grows while the capture is read.
+    `full` gives its profile with what grows while the capture is read. `number` is the line's, `owner` its phone's,
+    `silence` the seconds without an answer after which the phone may hold a server for failed.
     """
 
     def __init__(self, line: Line, index: int, naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
         self.record = line
+        self.number, self.owner = line.number, line.phone
         self.full = partial(full, self)
         self.index = index
         self.state = LineState()
@@ -77,7 +79,7 @@ class LineReplay:
         self._known: tuple[object, int, object, object] = (None, 0, None, None)
         self._plain = Profile(LineSettings())
         self._track = track_of(self._plain)
-        self._silence = DEFAULT_SILENCE
+        self.silence = DEFAULT_SILENCE
         self._keys: frozenset[str] = frozenset()
 
     @property
@@ -89,15 +91,6 @@ class LineReplay:
         return self.record.owner.address
 
     @property
-    def number(self) -> int:
-        return self.record.number
-
-    @property
-    def owner(self) -> int:
-        """The number of its phone."""
-        return self.record.phone
-
-    @property
     def group(self) -> str | None:
         return self.record.declaration.group
 
@@ -105,12 +98,6 @@ class LineReplay:
     def fallback(self) -> bool:
         """Whether the line has other entries beside this one."""
         return len(self.record.entries) > 1
-
-    @property
-    def silence(self) -> float:
-        """Seconds without an answer after which the phone may hold a server for failed."""
-        self.profile()
-        return self._silence
 
     @property
     def entry(self) -> str | None:
@@ -148,7 +135,7 @@ class LineReplay:
         settings = record.declaration.at(entry.name if entry else None)
         self._plain = Profile(settings, entry, record.owner.vendor, firmware, vouched(model, firmware))
         self._track = track_of(self._plain)
-        self._silence = silence_of(settings)
+        self.silence = silence_of(settings)
         self._keys = frozenset(server.key for server in entry.servers) if entry else frozenset()
 
     @property
