@@ -97,6 +97,7 @@ def test_messages_that_nobody_can_place_have_a_row_all_the_same(tmp_path: Path) 
 
 def test_the_table_is_written_in_pieces(made: tuple[Report, Path, Path], monkeypatch, tmp_path: Path) -> None:
     _, _, capture = made
+    monkeypatch.setattr(message_table, "PIECE", 5)
     monkeypatch.setattr(message_table, "ROW_GROUP", 10)
     _, out = judged(tmp_path, capture)
     file = pq.ParquetFile(out / "messages.parquet")

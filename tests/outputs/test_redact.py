@@ -22,6 +22,8 @@ from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.capture.write import TCP_ACK, TCP_RST, PcapWriter, tcp_packet
 from sipaudit.errors import InputError
+from sipaudit.model.values import GroupShare, Happening, Incident, Place
+from sipaudit.report.document import from_json, to_json
 from sipaudit.report.redact import Pseudonyms, read_key
 from sipaudit.report.redact_message import MessageRedaction
 from sipaudit.report.redact_packets import anew
@@ -240,6 +242,31 @@ def test_evidence_is_written_anew_a_message_a_packet(place: Path) -> None:
     pcapng = next((place / "hidden" / "evidence").iterdir()).read_bytes()
     frames = [proof["frame"] for proof in document(place, "hidden")["findings"][0]["evidence"]]
     assert all(f"written anew: frame {frame} of f".encode() in pcapng for frame in frames)
+
+
+def test_sentences_lose_what_the_report_names(place: Path) -> None:
+    report = from_json((place / "plain" / "report.json").read_bytes())
+    incident = Incident(
+        "i-0001", "server-outage", "10.77.44.33:5060/udp", "geheim entry", "closed", 1.0, None,
+        [f"sip:{USER}@{DOMAIN}"], 1, [GroupShare(GROUP, 1, 2)], [], {}, [],
+        [Happening(1.0, f"{HAPPENED}: {GROUP} ({LABEL}) lost {DOMAIN}, [fd00:77::1]:5060 and {MAC} for 300 s")])
+    declared = replace(report.findings[0], line="", phone=None, server=None, time=None,
+                       expected="reg.1.address is set.",
+                       observed=f"It is {USER} in geheim.cfg, and line.geheim is geheim dir/x.cfg:3.",
+                       facts={"attribute": "reg.1.address", "value": USER, "other": "geheim dir/x.cfg:3"},
+                       evidence=[Place("geheim dir/x.cfg", 3, "reg.1.address", f"reg.1.address={USER}")])
+    plain = replace(declared, facts={"attribute": "reg.1.server.1.failOver.failBack.timeout", "value": "30"},
+                    observed="It is 30, which acts as 60.", evidence=[])
+    hidden = Redaction(Pseudonyms(bytes(32))).report(replace(
+        report, incidents=[incident], findings=[declared, plain],
+        notes=["error by /home/geheim/rules.yaml:12; warning"]))
+    (told,) = hidden.incidents
+    assert told.timeline[0].what.endswith("for 300 s")
+    assert hidden.findings[1].observed == plain.observed
+    assert hidden.findings[1].facts == plain.facts
+    assert hidden.notes[0].endswith(".yaml:12; warning")
+    text = to_json(hidden).decode().replace("line.geheim", "").lower()
+    assert not [original for original in (*ORIGINALS, "fd00:77") if original in text]
 
 
 def test_every_header_is_hidden_and_the_message_stays_one() -> None:

@@ -115,6 +115,14 @@ def test_a_message_in_fragments_brings_all_its_frames(tmp_path: Path) -> None:
     assert evidence_messages(out) == expected_messages(report, capture)
 
 
+def test_frames_that_the_first_pass_forgot_are_found_again(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("sipaudit.run.run.FRAMES_KEPT", 1)
+    capture = written(early_return(story=Story(mtu=200)), tmp_path / "a.pcap")
+    report, out = judged(tmp_path, capture)
+    assert not all(frame.frames for frame in asked(report))
+    assert evidence_messages(out) == expected_messages(report, capture)
+
+
 def test_compressed_and_piped_captures_give_the_same_files(tmp_path: Path) -> None:
     capture = written(early_return(), tmp_path / "a.pcap")
     packed = tmp_path / "a.pcap.gz"
