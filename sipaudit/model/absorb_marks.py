@@ -6,12 +6,11 @@ from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import LATE_FROM, success
 from sipaudit.model.events import Answered, Failed, Received, Sent
-from sipaudit.model.packets import AGAIN, MOVERS
+from sipaudit.model.packets import AGAIN, MOVERS, is_own
 from sipaudit.model.state import RUNS, Evidence, FailedMark, LineState, PhoneState, Stay
 
 CHALLENGES_KEPT = 4
 OFFERS_KEPT = 8
-AT_ONCE = 2.0          # seconds from a connection's failure to the line's first packet elsewhere
 Marks = tuple[FailedMark, ...]
 
 
@@ -23,7 +22,8 @@ def mark_set(line: LineState, before: Stay | None, after: Stay | None, phone: Ph
         return marks
     if after.failed:
         sure = _left_for(line, before, after, phone)
-        return (FailedMark(before.server, after.arrived, after.failed, _turned(after), sure),)
+        return (FailedMark(before.server, after.arrived, after.failed, _turned(after), sure,
+                           began=before.arrived.time if before.first is None else before.first.time),)
     return tuple(replace(mark, again=True, sure=() if before.driven else mark.sure)
                  for mark in marks if mark.server != after.server)
 
@@ -38,20 +38,10 @@ def _left_for(line: LineState, before: Stay, after: Stay, phone: PhoneState) -> 
         return ()
     reach = phone.reach(before.server)
     late = {request.transaction for request, _ in reach.late}
-    own = tuple(request for request in reach.waiting if request.line == after.arrived.line)
     return tuple(item for item in after.failed if item.time >= before.arrived.time and (
-        _is_own(item, own, after) if isinstance(item, Failed)
+        is_own(item, reach, after.arrived.line, _first(after)) if isinstance(item, Failed)
         else item.line == after.arrived.line and item.method in MOVERS and item.transaction not in late
         and _first(after) - item.time <= RUNS and not line.served_since(before.server, item.time)))
-
-
-def _is_own(failure: Failed, own: tuple[Sent, ...], after: Stay) -> bool:
-    """Whether a failure of the phone is one of the line: it tells of one of its `own` requests, or came while one
-    waited, or sent the line elsewhere at once."""
-    if failure.transaction is not None:
-        return any(request.transaction == failure.transaction for request in own)
-    waited = any(request.time <= failure.time for request in own)
-    return waited or 0 <= _first(after) - failure.time <= AT_ONCE
 
 
 def _began_anew(line: LineState, before: Stay) -> bool:

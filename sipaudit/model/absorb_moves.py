@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.absorb_stays import Stays
-from sipaudit.model.events import NO_LINE, Answered, Sent
-from sipaudit.model.packets import NOTHING_NEW, holds, redirects
+from sipaudit.model.events import NO_LINE, Answered, Failed, Sent
+from sipaudit.model.packets import MOVERS, NOTHING_NEW, holds, is_own, redirects
 from sipaudit.model.state import Binding, Evidence, LineState, PhoneState, Reach, Stay, Track, evidence
 from sipaudit.model.timers import UNDECLARED_EARLIEST
 
@@ -130,15 +130,21 @@ def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: An
     against = _against(phone.reach(stay.server), answer.time, SLOW)
     if keeps and binding.until > answer.time:
         due = [one.server for one in line.bindings if one.granted and _may_be_due(one, one.granted, answer.time)]
-        if answer.server in due or (due and all(_is_open(item) for item in against)):
+        drives = [item for item in against if _surely_drives(item, phone, stay, answer)]
+        if answer.server in due or (due and not drives):
             return True
     own = any(item.line in (answer.line, NO_LINE) and item.time > stay.arrived.time for item in against)
     return bool(against) and not own
 
 
-def _is_open(item: Evidence) -> bool:
-    """Whether nobody knows what a phone makes of this answer (F4)."""
-    return isinstance(item, Answered) and item.status != 503
+def _surely_drives(item: Evidence, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
+    """Whether it is known what the line makes of it: not of an open code (F4), nor of what it did not meet itself."""
+    if isinstance(item, Failed):
+        turned = answer.sent if stay.away is None else stay.away.time
+        return is_own(item, phone.reach(stay.server), answer.line, turned or answer.time)
+    if isinstance(item, Sent):
+        return item.method in MOVERS and item.line == answer.line
+    return item.status == 503
 
 
 def _may_be_due(binding: Binding, granted: Answered, now: float) -> bool:

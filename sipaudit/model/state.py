@@ -163,8 +163,9 @@ class FailedMark(Struct, frozen=True, gc=False):
     a REGISTER there that asks for more than 0 (the last of them); `refused` is when that try had failed by an answer.
 
     `against` is what stood against the server when the line left it, `sure` what of it the line surely left it for:
-    empty where the failover, or that of a later move, may have been none. `moved` is when the line turned to the other;
-    `again` says that the line has moved since for no failure that was seen: if there was one, it ended the mark.
+    empty where the failover, or that of a later move, may have been none. `began` is when the line had turned to this
+    server and `moved` when it turned to the other; `again` says that the line has moved since for no failure that was
+    seen: if there was one, it ended the mark.
     """
 
     server: str
@@ -172,6 +173,7 @@ class FailedMark(Struct, frozen=True, gc=False):
     against: tuple[Evidence, ...] = ()
     moved: float = LONG_AGO
     sure: tuple[Evidence, ...] = ()
+    began: float = LONG_AGO
     again: bool = False
     tried: Sent | None = None
     refused: float | None = None

@@ -42,6 +42,11 @@ def latest_silence(settings: LineSettings) -> float | None:
     return max(SILENCE_MAX, count * interval / 1000 if interval else _doubling(count, T2_RFC))
 
 
+def last_resend(retries: int) -> float:
+    """Seconds after which an INVITE is sent for the last time at intervals that double (RFC 3261 17.1.1.2)."""
+    return min(T1 * (2.0 ** min(retries, 10) - 1), SILENCE_MAX - T1)
+
+
 def _doubling(count: int, cap: float = T2_FIELD) -> float:
     """The first `count` terms of 0.5, 1, 2 ... summed, none above `cap`."""
     return sum(min(T1 * 2.0 ** step, cap) for step in range(count))

@@ -16,6 +16,7 @@ from sipaudit.model.values import Confidence, Frame, Report, Severity
 from sipaudit.pipeline import Job
 from sipaudit.report.exhibits import frames_of, places_of, worst_first
 from sipaudit.run import second_pass
+from sipaudit.run.gathering import Second
 from sipaudit.run.run import Run
 from sipaudit.sip.datagram import Datagram
 from tests.capture.sessions import Connection, Tls, answer, certificate, register
@@ -179,3 +180,12 @@ def test_decrypted_messages_come_as_text(tmp_path: Path) -> None:
     assert {one.transport for found in shown.values() for one in found} == {"tls"}
     assert [placed.message for placed in second_pass.messages(run)] == [
         placed.message for placed in second_pass.messages_in(run, wanted)]
+    second = Second(run, set(), wanted)
+    assert len(list(second.messages())) == 2
+    second.fetch_packets()
+    frames = {frame: data for _, frame, _, data, _ in packets(capture)}
+    for item in read:
+        place = str(capture), item.frame
+        (note,) = second.spool.notes(place)
+        assert note == "\n".join(["decrypted:", *item.payload.decode().splitlines()])
+        assert [packet.data for packet in second.spool.packets(place)] == [frames[item.frame]]

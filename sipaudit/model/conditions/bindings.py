@@ -27,6 +27,8 @@ def no_binding_there(case: Case) -> Ground:
     binding = case.line.binding(case.request.server)
     if binding is None:
         return _unseen_binding(case)
+    if _may_work_there(case, binding):
+        return Ground(reason=Reason.READINGS_DIFFER)
     if binding.granted is not None and binding.until > case.now:
         # of an earlier stay: right in R1 (F7), told by no source in R2 and R3
         return FAILS if case.regime is Regime.R1 else Ground(reason=Reason.READINGS_DIFFER)
@@ -38,11 +40,17 @@ def no_binding_there(case: Case) -> Ground:
     return _unseen_binding(case) if binding.granted is None else _lapsed_binding(case, binding.granted)
 
 
+def _may_work_there(case: Case, binding: Binding) -> bool:
+    """Whether a 200 to REGISTER may have brought the line there since it arrived at its working server (F7, F8): then
+    no gate is before it."""
+    granted, aside, since = binding.granted, case.stay.aside, case.stay.arrived.time
+    there = aside is not None and aside.server == binding.server and aside.method == "REGISTER" and aside.granted != 0
+    return case.regime is not Regime.R1 and ((granted is not None and granted.time > since) or there)
+
+
 def _lapsed_binding(case: Case, granted: Answered) -> Ground:
     if granted.own is False:
         return Ground(reason=Reason.READINGS_DIFFER)  # how long it lived was not said (F6)
-    if case.regime is not Regime.R1 and granted.time > case.stay.arrived.time:
-        return Ground(reason=Reason.READINGS_DIFFER)  # it may have brought the line there
     if case.profile.lossy or clock_was_set(case, granted, ahead=True):
         return Ground(reason=Reason.LOSS_NEARBY)
     hidden = granted.time < case.profile.covered_from
@@ -222,11 +230,11 @@ def _looks_on(case: Case, granted: Answered) -> bool:
     return case.request.method == "REGISTER" and granted.own is False and not calls
 
 
-def renewal_is_near(case: Case, binding: Binding) -> bool:
-    """Whether the binding's renewal is due about now, on any firmware: at half its life, or from a tenth before its
-    renewal to its end."""
+def renewal_is_near(case: Case, binding: Binding, at: float | None = None) -> bool:
+    """Whether the binding's renewal is due about then (now), on any firmware: at half its life, or from a tenth before
+    its renewal to its end."""
     assert binding.granted is not None
-    age, expires = case.now - binding.granted.time, binding.expires
+    age, expires = (case.now if at is None else at) - binding.granted.time, binding.expires
     due = renewal(expires, case.profile.settings.number("expires.overlap"))
     slack = max(DUE_SHARE * expires, case.profile.tolerances.timer)
     return age >= due - slack or abs(age - expires / 2) <= slack

@@ -14,9 +14,12 @@ from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.state import RUNS, Evidence, Reach, evidence, repeated_since, speaks_against
 from sipaudit.model.timers import (
+    DEFAULT_RETRIES,
     SILENCE_MAX,
+    SLACK_SHARE,
     T1,
     UNDECLARED_EARLIEST,
+    last_resend,
     latest_silence,
 )
 from sipaudit.model.values import Reason
@@ -233,10 +236,15 @@ def _shown_unanswered(case: Case, before: Sent) -> bool:
 
 def _persists(case: Case, request: Sent) -> float:
     """When the last retransmission before F2's earliest is due, at the latest: a phone that is not seen to send it has
-    given up its INVITE, or speaks over a connection, where nothing shows that it has not."""
-    interval = (case.profile.settings.number("retryTimeOut") or 0) / 1000
-    earliest = case.profile.earliest_silence
-    return request.time + max(earliest - interval if interval else (earliest - T1) / 2, 0.0)
+    given up its INVITE, or speaks over a connection, where nothing shows that it has not. Of many retries, whose
+    intervals may double, the last of all counts: a caller does not wait so long."""
+    settings, earliest = case.profile.settings, case.profile.earliest_silence
+    interval, retries = (settings.number("retryTimeOut") or 0) / 1000, settings.number("retryMaxCount") or 0
+    if interval:
+        return request.time + max(earliest - interval, 0.0)
+    if retries > DEFAULT_RETRIES:
+        return request.time + last_resend(retries) * (1 - SLACK_SHARE)
+    return request.time + max((earliest - T1) / 2, 0.0)
 
 
 def no_contact_elsewhere(case: Case) -> Ground:
