@@ -23,7 +23,7 @@ class Outage(Draft):
     """A server that is out. `first` is when each phone first asked in vain, `last` the last such request of all;
     `answer` the first answer after that, `last_answer` the one before the start (-inf: none was seen; None: others were
     answered all the time), `stop` when it really stopped, if somebody said so; `methods` of what ran out (None:
-    transport failures); `moves` the lines that left."""
+    refused, or not delivered); `sure` whether more than silence tells it; `moves` the lines that left."""
 
     def __init__(self, start: float, server: str, entry: str | None) -> None:
         super().__init__(OUTAGE, start, server, entry)
@@ -38,6 +38,7 @@ class Outage(Draft):
         self.attempts: list[Attempt] = []
         self.refusals = 0
         self.stop: float | None = None
+        self.sure = False
 
     def failed(self, attempt: Attempt) -> None:
         if len(self.attempts) < ATTEMPTS_KEPT:
@@ -68,11 +69,13 @@ class Outages:
     # -- evidence
 
     def fails(self, server: ServerWatch, phone: int, method: str | None, sent: float, event: ModelEvent,
-              subjects: list[Watched]) -> None:
-        """A request of this method (None: a transport failure) that the phone sent then came to nothing."""
+              subjects: list[Watched], *, sure: bool) -> None:
+        """A request of this method (None: it was refused, or could not be delivered) that the phone sent then came to
+        nothing; `sure`: that is seen, and not told from an answer's absence alone."""
         failing = server.failing.pop(phone, None) or Failing(sent, event, subjects)
         server.failing[phone] = failing
         failing.note(method, sent)
+        failing.sure = failing.sure or sure
         outage = self.open.get(server.key)
         if outage is not None and self._is_over(server, outage, sent):
             outage = None
@@ -81,15 +84,15 @@ class Outages:
                 self._note_unheard(server, sent)
             outage = self._opens(server, sent) or self._opens_in_part(server)
         if outage is not None:
-            self._join(server, outage, phone, method, sent, event, subjects)
+            self._join(server, outage, phone, failing, method, sent, event, subjects)
 
     def _note_unheard(self, server: ServerWatch, sent: float) -> None:
         unheard = self._unheard.setdefault(server.key, [])
         unheard.append(sent)
         del unheard[1:-UNHEARD_KEPT]
 
-    def _join(self, server: ServerWatch, outage: Outage, phone: int, method: str | None, sent: float,
-              event: ModelEvent, subjects: list[Watched]) -> None:
+    def _join(self, server: ServerWatch, outage: Outage, phone: int, failing: Failing, method: str | None,
+              sent: float, event: ModelEvent, subjects: list[Watched]) -> None:
         first = outage.first.get(phone)
         if first is None or sent < first:
             outage.first[phone] = sent
@@ -98,6 +101,7 @@ class Outages:
         if outage.answer is not None and sent > outage.answer:
             outage.answer = None
         outage.methods.add(method)
+        outage.sure = outage.sure or failing.sure
         outage.registers = outage.registers or _registered_between(server, outage.start, sent)
         outage.settle_kind()
         outage.add(subjects, event)
@@ -126,8 +130,8 @@ class Outages:
         """An outage, if enough phones that use the server hold it for failed."""
         since = max(sent - self._within, server.restored)
         failing = dict(server.failing_since(since))
-        alone = len(server.users) == 1
-        if len(failing) < self._phones and not alone:
+        enough = 1 if len(server.users) == 1 else self._phones
+        if not failing or len(failing) < enough:
             return None
         if len(failing) < self._share * server.users_since(since):
             return None
@@ -140,7 +144,7 @@ class Outages:
             return None
         start = min(unheard)
         failing = {phone: one for phone, one in server.failing.items() if one.methods.get("INVITE", NEVER) >= start}
-        return self._begin(server, failing, start)
+        return self._begin(server, failing, start) if failing else None
 
     def _begin(self, server: ServerWatch, failing: Mapping[int, Failing], start: float) -> Outage:
         one = next(iter(failing.values()))
@@ -157,6 +161,7 @@ class Outages:
             if move.time >= start:
                 outage.moves.setdefault(subject.number, (subject, move))
                 outage.add([subject])
+        outage.refusals = sum(time >= start for time in server.refusals)
         outage.calls = self._calls.through(server.key)
         for attempt in self._attempts.pop(server.key, ()):
             if attempt.failed is not None and attempt.failed >= start:

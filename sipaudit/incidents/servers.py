@@ -15,14 +15,16 @@ LIVES_KEPT = 64        # seconds in which the server answered that are remembere
 SENDS_KEPT = 16        # unanswered sends of one phone
 APART = 1.0            # seconds between two answers remembered
 MINUTES_ASKED = 4      # minutes of which it is remembered who asked
+REFUSALS_KEPT = 256    # responses 503 of one server
 LEFT_FOR = 120.0       # seconds for which a move away is remembered before there is an outage
 
 
 class Failing:
     """One phone's standing evidence against one server: `sends` when what failed was sent, the first and the last few;
-    `methods` the last unanswered send of each (None: a transport failure)."""
+    `methods` the last unanswered send of each (None: it was refused, or not delivered); `sure` that not silence alone
+    tells it."""
 
-    __slots__ = ("event", "first", "methods", "sends", "subjects")
+    __slots__ = ("event", "first", "methods", "sends", "subjects", "sure")
 
     def __init__(self, sent: float, event: ModelEvent, subjects: list[Watched]) -> None:
         self.first = sent
@@ -30,6 +32,7 @@ class Failing:
         self.methods: dict[str | None, float] = {}
         self.event = event
         self.subjects = subjects
+        self.sure = False
 
     def note(self, method: str | None, sent: float) -> None:
         self.first = min(self.first, sent)
@@ -56,10 +59,11 @@ class ServerWatch:
     `asked` the same of the last minutes; `lives` times of final answers outside of dialogs, `registered` those to
     REGISTER and OPTIONS as (sent, answered), at most one a second, and `noted` when the last of these was sent;
     `failing` phones with evidence against it, the latest last; `left` the last failover of each line away from it;
-    `seconds` how many REGISTERs it got in each second; `restored` when its last outage ended."""
+    `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each second; `restored` when its last
+    outage ended."""
 
     __slots__ = ("answered", "asked", "asking", "failing", "key", "left", "lives", "minute", "minutes", "noted",
-                 "registered", "restored", "seconds", "users")
+                 "refusals", "registered", "restored", "seconds", "users")
 
     def __init__(self, key: str, minute: Minute) -> None:
         self.key = key
@@ -76,6 +80,7 @@ class ServerWatch:
         self.left: dict[int, tuple[Watched, MoveSeen]] = {}
         self.seconds: defaultdict[int, int] = defaultdict(int)
         self.restored = NEVER
+        self.refusals: deque[float] = deque(maxlen=REFUSALS_KEPT)
 
     def used(self, phone: int, time: float) -> None:
         """A phone sends it a request."""

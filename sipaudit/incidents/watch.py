@@ -13,23 +13,26 @@ from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.incidents.gaps import Gaps
 from sipaudit.incidents.minutes import Minute, Minutes
 from sipaudit.incidents.moves import Flapping, SplitBrain
-from sipaudit.incidents.outages import Outages
+from sipaudit.incidents.outages import Outage, Outages
 from sipaudit.incidents.overload import Overloads
-from sipaudit.incidents.servers import APART, ServerWatch
+from sipaudit.incidents.servers import APART, NEVER, ServerWatch
 from sipaudit.incidents.storms import Storms, prune
 from sipaudit.incidents.stuck import StaleNames, Stuck
 from sipaudit.incidents.subscriptions import Subscriptions
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
+from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import (
     Answered,
     Booted,
     CallChanged,
     EntryChanged,
     Failed,
+    Lost,
     ModelEvent,
     Received,
     Replied,
+    Resent,
     Sent,
 )
 from sipaudit.model.history import MoveKind, MoveSeen
@@ -58,13 +61,14 @@ def silence_of(settings: LineSettings) -> float:
 
 
 class Watch:
-    """All detectors, and what they share. `siblings` gives the replays of a line at all its entries.
+    """All detectors, and what they share. `siblings` gives the replays of a line at all its entries, `lossy` says
+    whether the captures lack more packets than evidence by absence allows.
 
     A kind that is not among `kinds` is not looked for; without server-outage there are neither partial outages nor lost
     calls.
     """
 
-    def __init__(self, kinds: Iterable[IncidentKind], siblings: Siblings) -> None:
+    def __init__(self, kinds: Iterable[IncidentKind], siblings: Siblings, lossy: Callable[[], bool]) -> None:
         thresholds = {kind.id: kind.thresholds for kind in kinds}
         self.kinds = frozenset(thresholds)
         self.siblings = siblings
@@ -74,8 +78,11 @@ class Watch:
         self.timers = Timers()
         self.began = float("inf")
         self._open: dict[int, tuple[Sent, Watched]] = {}
+        self._repeated: set[int] = set()
+        self._lost: dict[int, float] = {}
         self._looking = False
         self._beyond = ServerWatch("", Minute(float("-inf")))
+        self._lossy = lossy
         self._build(thresholds)
 
     def _build(self, thresholds: Mapping[str, Mapping[str, float]]) -> None:
@@ -160,6 +167,9 @@ class Watch:
             self._sent(event, subject, step, phone)  # type: ignore[arg-type]
         elif kind is Answered:
             self._answered(event, subject, step)  # type: ignore[arg-type]
+        elif isinstance(event, Resent):
+            if event.transaction in self._open:
+                self._repeated.add(event.transaction)
         elif isinstance(event, Received | Replied):
             self.calls.message(event)
         elif isinstance(event, CallChanged):
@@ -174,6 +184,8 @@ class Watch:
         self.pass_time(event.time)
         if isinstance(event, Failed):
             self._failed(event, subjects)
+        elif isinstance(event, Lost):
+            self._lost[event.phone] = event.time
         elif isinstance(event, Booted) and not event.possible:
             for server in self.servers.values():
                 server.failing.pop(event.phone, None)
@@ -270,12 +282,22 @@ class Watch:
         """A request was not answered for as long as phones wait."""
         server = self._server(event.server, event.time)
         self._minute_then(server, event.time).unanswered += 1
-        if event.in_dialog or event.method not in SILENT_METHODS or not _was_served(subject):
+        repeated = event.transaction in self._repeated
+        self._repeated.discard(event.transaction)
+        if event.in_dialog or event.method not in SILENT_METHODS or not repeated:
+            return
+        self._came_to_nothing(server, event, subject, sure=False)
+
+    def _came_to_nothing(self, server: ServerWatch, event: Sent, subject: Watched, *, sure: bool) -> None:
+        """A REGISTER or INVITE found no answer, and its phone showed that it heard none: it sent it again, or (`sure`)
+        went elsewhere. An answer that the capture lost shows neither."""
+        lost = self._lost.get(event.phone, NEVER)
+        if server is self._beyond or not _was_served(subject) or abs(lost - event.time) <= LOSS_REACH:
             return
         if event.method == "INVITE":
             self._attempt_failed(event, subject)
         if self.outages is not None:
-            self.outages.fails(server, event.phone, event.method, event.time, event, [subject])
+            self.outages.fails(server, event.phone, event.method, event.time, event, [subject], sure=sure)
 
     def _minute_then(self, server: ServerWatch, time: float) -> Minute:
         """The minute of a time that may be past."""
@@ -298,8 +320,8 @@ class Watch:
             if request[0].method == "INVITE":
                 self._attempt_failed(*request)
         there = [subject for subject in subjects if _works_with(subject, event.server)] or list(subjects)
-        if self.outages is not None and there:
-            self.outages.fails(server, event.phone, None, event.sent, event, there)
+        if self.outages is not None and there and server is not self._beyond:
+            self.outages.fails(server, event.phone, None, event.sent, event, there, sure=True)
 
     # -- answers
 
@@ -310,6 +332,8 @@ class Watch:
             minute = self._minute(server, event.time)
         minute.answered(event.status)
         waited = self._open.pop(event.transaction, None)
+        if waited is not None and self._repeated and event.time - waited[0].time <= subject.silence:
+            self._repeated.discard(event.transaction)
         if waited is not None and event.time - waited[0].time > subject.silence:
             self._ran_out(*waited)
         if event.sent is not None and (waited is not None if event.method == "INVITE" else event.status >= 200):
@@ -343,13 +367,14 @@ class Watch:
         """503 counts against a server (F3)."""
         if self._overloads is not None:
             self._overloads.refused(event, subject)
-        if self.outages is None or event.in_dialog:
-            return
-        sent = event.time if event.sent is None else event.sent
-        self.outages.fails(server, event.phone, None, sent, event, [subject])
-        outage = self.outages.open.get(server.key)
+        server.refusals.append(event.time)
+        outage = None if self.outages is None else self.outages.open.get(server.key)
         if outage is not None:
             outage.refusals += 1
+        if self.outages is None or event.in_dialog or server is self._beyond:
+            return
+        sent = event.time if event.sent is None else event.sent
+        self.outages.fails(server, event.phone, None, sent, event, [subject], sure=True)
 
     def _invite_answered(self, event: Answered, server: ServerWatch) -> None:
         if self.outages is not None and event.status != 503:
@@ -386,14 +411,20 @@ class Watch:
         self.calls.moved(subject, move, phone)
         if self._subscriptions is not None:
             self._subscriptions.moved(subject, move)
-        if self.outages is not None:
-            self.outages.left(self._server(move.source, move.time), subject, move)
+        server = self._server(move.source, move.time)
+        for event in move.evidence:   # over TCP nothing is sent again: that the line left shows that it heard nothing
+            if isinstance(event, Sent) and event.server == move.source and event.line == subject.number \
+                    and not event.in_dialog and event.method in SILENT_METHODS:
+                self._came_to_nothing(server, event, subject, sure=True)
+        if self.outages is not None and server is not self._beyond:
+            self.outages.left(server, subject, move)
 
     # -- the end
 
     def finish(self, now: float) -> None:
         """The captures have ended at `now`."""
         self.pass_time(now)
+        self._look_for_silence(0)
         if self.outages is not None:
             self.outages.finish(now, self.servers)
         if self._overloads is not None:
@@ -407,7 +438,11 @@ class Watch:
         if self._storms is not None:
             for server in self.servers.values():
                 found += self._storms.of(server, self.began, self.timers.now)
-        return [draft for draft in found if draft.kind in self.kinds]
+        return [draft for draft in found if draft.kind in self.kinds and not self._is_doubtful(draft)]
+
+    def _is_doubtful(self, draft: Draft) -> bool:
+        """Whether an outage rests on what one phone was not seen to be answered, and the captures lack packets."""
+        return isinstance(draft, Outage) and len(draft.first) < 2 and not draft.sure and self._lossy()
 
 
 def _was_served(subject: Watched) -> bool:

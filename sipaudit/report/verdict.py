@@ -15,6 +15,7 @@ KINDS_SHOWN = 8
 INCIDENTS_SAID = 4
 RULES_SAID = 5
 STOP = "known stop"
+UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 NOTHING = "No deviation was found."
 # What so many phones did, by rule: "3 phones signalled ...".
 DID = {
@@ -134,9 +135,17 @@ def short_names(report: Report) -> dict[str, str]:
 # -- each kind --------------------------------------------------------------------------------------------------------
 
 def _outage(words: Words, incident: Incident) -> Iterator[str]:
-    yield f"{words.server(incident.server)} did not answer {words.span(incident)}."
+    yield f"{words.server(incident.server)} {_failed(incident)} {words.span(incident)}."
     yield from _reaction(words, incident)
     yield from words.groups(incident)
+
+
+def _failed(incident: Incident) -> str:
+    """How the server failed, as far as the first packets that show it agree."""
+    shown = {frame.summary.partition(" ")[0] for frame in incident.evidence}
+    if shown == {"503"}:
+        return "answered nothing but 503"
+    return "could not be reached" if shown and shown <= UNREACHED else "did not answer"
 
 
 def _partial(words: Words, incident: Incident) -> Iterator[str]:

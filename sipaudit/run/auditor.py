@@ -156,7 +156,7 @@ class Auditor:
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances,
                  kinds: Iterable[IncidentKind] = ()) -> None:
         self.faults = Faults(rules)
-        self.watch = Watch(kinds, self._siblings)
+        self.watch = Watch(kinds, self._siblings, lambda: self.loss() > LOSS_ALLOWED)
         self.since = float("-inf")
         self.began = 0.0
         self.loss: Callable[[], float] = lambda: 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipaudit.incidents import draft, minutes, servers, watch
+from sipaudit.incidents import draft, metrics, minutes, servers, watch
 from tests.incidents.ground import Tower, registered
 from tests.stories import S, Story
 
@@ -53,12 +53,19 @@ def test_a_flood_of_requests_is_one_incident(tower: Tower, method: str) -> None:
     story = Story()
     phone, other = registered(story, 2)
     for index in range(2000):
-        phone.ask(100 + index / 1000, S, method, expires=3600)
+        phone.again(102.5 + index / 1000, phone.ask(100 + index / 1000, S, method, expires=3600))
     other.register(200)
     story.murmur(200, 260)
     found = tower.see(story, only="server-outage")
     assert found == ["server-outage 10.0.0.2 100.000- 1"]
     assert len(tower.of("server-outage").evidence) == draft.EVIDENCE_KEPT
+
+
+@pytest.mark.parametrize(("percent", "value"), [(50, 10), (95, 19), (100, 20)])
+def test_percentiles_are_nearest_rank(percent: int, value: int) -> None:
+    assert metrics.percentile([float(number) for number in range(20, 0, -1)], percent) == value
+    assert metrics.percentile([7.0], percent) == 7.0
+    assert metrics.percentile([], percent) is None
 
 
 def test_what_is_kept_of_one_server_does_not_grow_with_what_it_is_asked() -> None:

@@ -82,6 +82,7 @@ def test_silence_is_what_phones_take_for_it(tower: Tower, waits: float, seen: in
     story = Story()
     for phone in registered(story, 3)[:2]:
         asked = phone.ask(300, P, "REGISTER", expires=3600)
+        phone.again(300.5, asked)
         phone.told(300 + waits, asked, 401, headers=CHALLENGE)
         phone.register(301 + waits)
     assert len(tower.see(story)) == seen
@@ -139,12 +140,44 @@ def test_refused_by_icmp_it_is_known_at_once(tower: Tower) -> None:
     assert tower.of("server-outage").metrics["time_to_detect_p50"] == 0.02
 
 
+def test_a_server_that_answers_503_to_all_is_out_and_overloaded(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 6)
+    for index, phone in enumerate(phones[:5]):
+        phone.told(300.01 + index, phone.ask(300 + index, P, "REGISTER", expires=3600), 503)
+        phone.register(300.02 + index, S)
+    phones[5].register(340)
+    story.murmur(340, 400)
+    assert tower.see(story) == [f"{OUTAGE} 300.000-340.004 5", "overload 10.0.0.1 300.010-304.010 5"]
+    assert tower.of("server-outage").metrics["responses_503"] == 5
+
+
 def test_where_one_direction_is_captured_silence_says_nothing(tower: Tower) -> None:
     story = Story()
     phones = registered(story, 10)
     dies(story, phones)
     heard = story.without(lambda packet: packet.source in (P, S))
     assert tower.see(heard) == []
+
+
+def test_an_answer_that_the_capture_lost_is_no_silence(tower: Tower) -> None:
+    """The phone heard it: it does not send the request again."""
+    story = Story()
+    for phone in registered(story, 3):
+        phone.ask(300, P, "REGISTER", expires=3600)
+        phone.register(330)
+    assert tower.see(story) == []
+
+
+def test_over_tcp_where_nothing_is_sent_again_the_move_shows_it(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 3, transport="tcp")
+    for phone in phones[:2]:
+        phone.ask(300, P, "REGISTER", expires=3600)
+        phone.register(305, S)
+    phones[2].register(340)
+    story.murmur(340, 360)
+    assert tower.see(story) == [f"{OUTAGE} 300.000-340.004 2"]
 
 
 def test_a_call_that_rings_for_long_is_no_silence(tower: Tower) -> None:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from sipaudit import pipeline
-from sipaudit.model.values import Confidence, Finding, Incident, Report, Severity
+from sipaudit.model.values import Confidence, Finding, Frame, Incident, Report, Severity
 from sipaudit.report import text
 from sipaudit.report.verdict import DID, SAID, sentences
 from sipaudit.rulebook.pack import load_pack
@@ -52,6 +52,17 @@ def test_times_are_in_the_zone_wanted_with_the_day_where_there_are_several(repor
 def test_one_that_lasts_is_told_so(report: Report) -> None:
     lasting = replace(report, incidents=[incident("server-outage", end=None)])
     assert sentences(lasting, "utc")[0] == "sbc1 did not answer since 12:05:12."
+
+
+@pytest.mark.parametrize(("summaries", "said"), [
+    (["503 REGISTER 10.0.0.1 → 10.1.0.5"], "sbc1 answered nothing but 503 from"),
+    (["icmp 10.0.0.1", "refused 10.0.0.1"], "sbc1 could not be reached from"),
+    (["icmp 10.0.0.1", "INVITE 10.1.0.5 → 10.0.0.1"], "sbc1 did not answer from"),
+])
+def test_how_a_server_failed(report: Report, summaries: list[str], said: str) -> None:
+    evidence = [Frame("a.pcap", 1, 0.0, summary) for summary in summaries]
+    shown = sentences(replace(report, incidents=[incident("server-outage", evidence=evidence)]), "utc")
+    assert shown[0].startswith(said)
 
 
 def test_every_kind_of_incident_and_every_rule_has_its_words() -> None:
