@@ -8,6 +8,7 @@ without a window, on the cores that the machine has.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import statistics
 import sys
@@ -113,7 +114,7 @@ def table(measured: list[tuple[Page, list[Opened]]]) -> str:
     page, runs = measured[-1]
     interactive = statistics.median(run.interactive for run in runs)
     reached = page.size <= MOST_MEGABYTES and interactive <= MOST_SECONDS
-    return "\n".join([f"{machine()}; median of {len(runs)} openings.", "", *rows, "",
+    return "\n".join([f"{machine()}; median of {len(runs)} openings, load {os.getloadavg()[0]:.0f}.", "", *rows, "",
                       f"The mark, {page.lines:,} lines and {page.findings:,} findings in at most "
                       f"{MOST_MEGABYTES:g} MB and interactive within {MOST_SECONDS:g} s: "
                       f"{'reached' if reached else 'missed'}."])

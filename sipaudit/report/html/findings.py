@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sipaudit.model.values import Finding, Frame, Place, Proof
 from sipaudit.report.exhibits import Exhibit, Exhibits
 from sipaudit.report.html.index import Index
-from sipaudit.report.html.inert import FIELD, SENTENCE, inert, inert_lines
+from sipaudit.report.html.inert import FIELD, MESSAGE, SENTENCE, inert, inert_lines
 from sipaudit.report.html.packing import Block, packed_value
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ SHOWN = 20           # findings in a block of messages
 EVIDENCE = 12        # frames of a finding that are listed where their messages are not embedded
 MESSAGES = 40        # messages drawn of one finding
 FIELDS = 400         # lines of one frame's dissection
+ROOM = 6_000_000     # characters of all messages and dissections: beyond that only the head of each is shown
+HEAD = 600
 
 Key = tuple[str, int]
 
@@ -36,6 +38,7 @@ class Findings:
         self._exhibits = exhibits
         self._dissections = dissections
         self._shown = index.findings[:max(embed, 0)]
+        self._room = ROOM
         self._with_evidence = with_evidence if with_evidence is not None else {one.id for one in self._shown}
 
     def columns(self) -> dict[str, Any]:
@@ -91,14 +94,20 @@ class Findings:
 
     def _message(self, message: Exhibit) -> list[Any]:
         return [self._index.captures.of(message.capture), message.frame, self._index.clock.ms(message.time),
-                message.transport, inert(message.source), inert(message.destination), inert_lines(message.text)]
+                message.transport, inert(message.source), inert(message.destination), self._text(message)]
+
+    def _text(self, message: Exhibit) -> str:
+        text = inert_lines(message.text, MESSAGE if self._room > 0 else HEAD)
+        self._room -= len(text)
+        return text
 
     def _dissection(self, key: Key) -> list[Any]:
         dissection = self._dissections[key]
-        layers, room = [], FIELDS
+        layers, room = [], FIELDS if self._room > 0 else 0
         for layer in dissection.layers:
             fields = [inert(field.text, FIELD) for field in layer.fields[:room]]
             room -= len(fields)
+            self._room -= sum(map(len, fields))
             layers.append([inert(layer.name), fields])
         return [self._index.captures.of(key[0]), key[1], layers, [inert(each, FIELD) for each in dissection.experts]]
 

@@ -11,7 +11,7 @@ from typing import overload
 from sipaudit.safe_text import safe_text
 
 NAME = 200        # characters of a name: a line, a phone, a label, a User-Agent
-SENTENCE = 4_000  # of a sentence that may hold several names
+SENTENCE = 1_500  # of a sentence that may hold several names
 MESSAGE = 16_000  # of one SIP message
 FIELD = 500       # of one line of a dissection
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import random
 import re
 import shutil
 from pathlib import Path
@@ -175,3 +176,18 @@ def test_o_writes_the_page_with_messages_evidence_and_dissections(tmp_path: Path
     assert [row[-1] for row in block((again / "report.html").read_bytes(), "details-0")] == [False, False]
     pipeline.render_files(*pipeline.read_reports([str(tmp_path / "out")]), str(tmp_path / "out"), "utc")
     assert (tmp_path / "out" / "report.html").read_bytes() == page  # it has the messages: a new one would lack them
+
+
+def test_messages_cannot_blow_up_the_page() -> None:
+    fleet = Fleet(30, 500)
+    chance = random.Random(1)
+    noise = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=60_000))
+    exhibits = {place: [replace(message, text=f"INVITE\r\n{place[1]}{noise}") for message in several]
+                for place, several in fleet.exhibits(500).items()}
+    page = render(fleet.report(), "utc", exhibits, {}, 500)
+    texts = [message[6] for name, content in pages.unpacked(page).items() if name.startswith("messages-")
+             for each in json.loads(content) for message in each["messages"]]
+    assert len(texts) == 1_000
+    assert len(texts[0]) > 16_000 > 700 > len(texts[-1])  # whole enough, then the head alone
+    assert sum(map(len, texts)) < 8_000_000
+    assert texts[-1].startswith("INVITE\n")
