@@ -19,11 +19,11 @@ const edge = ms => {
 };
 const when = times => times.map(edge);
 
-// Outages shaded, known events as lines: behind every picture over time.
-function marks(server = null) {
+// Outages shaded, known events as lines, in every picture over time: behind bars and lines, above what fills it.
+function marks(server = null, layer = 'below') {
   const shapes = I.incidents.slice(0, I.bands).filter(([, at]) => at >= 0 && (server === null || at === server)).map(([, , start, end]) => ({
-    type: 'rect', xref: 'x', yref: 'paper', x0: edge(start), x1: edge(end ?? I.end), y0: 0, y1: 1, line: {width: 0},
-    fillcolor: 'rgba(214, 69, 58, 0.16)', layer: 'below'}));
+    type: 'rect', xref: 'x', yref: 'paper', x0: edge(start), x1: edge(end ?? I.end), y0: 0, y1: 1, line: layer === 'below' ? {width: 0} : {width: 1, color: '#b3261e'},
+    fillcolor: 'rgba(214, 69, 58, 0.16)', layer}));
   const lines = I.events.slice(0, 60).map(([ms]) => ({type: 'line', xref: 'x', yref: 'paper', x0: edge(ms), x1: edge(ms), y0: 0, y1: 1,
     line: {width: 1.5, dash: 'dash', color: '#8a8f98'}}));
   return [...shapes, ...lines];
@@ -64,7 +64,7 @@ function drawServers() {
     line: {width: 0, shape: 'hv', color: fill}, fillcolor: fill, hovertemplate: '%{y}', ...extra});
   const traces = series.map(([server, y]) => area(server < 0 ? 'other servers' : serverName(server), y, colour(server)));
   if (moving) traces.push(area('looking for another', moving, '#c9433a'));
-  plot('p-servers', traces, {shapes: marks(), annotations: eventWords(), margin: {t: I.events.length ? 32 : 8}, yaxis: {title: {text: 'lines'}}});
+  plot('p-servers', traces, {shapes: marks(null, 'above'), annotations: eventWords(), margin: {t: I.events.length ? 32 : 8}, yaxis: {title: {text: 'lines'}}});
 }
 
 function drawRecovery() {
