@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
+import sipaudit
 from bench.fleet import DOWN, END, START, UP, Fleet
 from sipaudit import pipeline
 from sipaudit.errors import InputError
@@ -191,3 +192,9 @@ def test_messages_cannot_blow_up_the_page() -> None:
     assert len(texts[0]) > 16_000 > 700 > len(texts[-1])  # whole enough, then the head alone
     assert sum(map(len, texts)) < 8_000_000
     assert texts[-1].startswith("INVITE\n")
+
+
+def test_the_page_from_python() -> None:
+    page = sipaudit.analyze(pages.SAMPLE / "capture.pcap").to_html("utc")
+    assert page.startswith("<!doctype html>")
+    assert "2026-11-22 12:00:00 to 12:07:12" in page
