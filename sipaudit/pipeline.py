@@ -59,7 +59,7 @@ def messages(job: Job, *, warn: Warn = print) -> Iterator[PlacedMessage]:
     """Every SIP message of the job's span with the phone, line and server it belongs to; that is known only when all
     was read, so the captures are read twice."""
     run = Run(job, warn, reread=True)
-    run.drive()
+    second_pass.find_out_who(run)
     return (placed for placed in second_pass.messages(run) if run.span.holds(placed.item.time))
 
 

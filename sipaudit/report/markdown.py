@@ -65,7 +65,7 @@ def _findings(report: Report, clock: tzinfo) -> Iterator[str]:
 
 
 def _finding(finding: Finding, clock: tzinfo) -> Iterator[str]:
-    yield f"### {finding.id} {prose(finding.rule)} ({finding.severity}, {finding.confidence})"
+    yield f"### {prose(finding.id)} {prose(finding.rule)} ({finding.severity}, {finding.confidence})"
     yield ""
     if finding.suppressed is not None:
         yield f"- suppressed: {prose(finding.suppressed)}"

@@ -48,6 +48,13 @@ def messages_in(run: Run, wanted: Collection[Place]) -> Iterator[PlacedMessage]:
                                 len(item.payload))
 
 
+def find_out_who(run: Run) -> None:
+    """A first pass that judges nothing: who is a phone and which lines it has."""
+    with rare_collections():
+        for item, message in parsed_ahead(run.captures):
+            run.reconstruction.feed(item, message)
+
+
 def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator[PlacedMessage]:
     """Every SIP message, in the order of reading, with the phone, line and server it belongs to; also what was read
     before `--from` to learn from it. `beside` is told of what is no message."""
