@@ -27,6 +27,22 @@ function setUpPrint() {
     fitPictures(false);
   });
 }
+// When nobody does anything: starting plotly takes a second or more, in which the page would not answer.
+function quietMoment() {
+  const signs = ['pointerdown', 'keydown', 'wheel', 'input'];
+  return new Promise(resolve => {
+    const done = () => {
+      for (const sign of signs) removeEventListener(sign, wait);
+      resolve();
+    };
+    let timer = setTimeout(done, 100);
+    const wait = () => {
+      clearTimeout(timer);
+      timer = setTimeout(done, 1500);
+    };
+    for (const sign of signs) addEventListener(sign, wait, {passive: true});
+  });
+}
 async function open() {
   I = await value('index');
   document.documentElement.classList.add('on');
@@ -42,7 +58,7 @@ async function open() {
   if (view.lines.length) await wantLane(view.lines[0]);
   followLink();
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
-  await new Promise(resolve => setTimeout(resolve, 30));
+  await quietMoment();
   await drawPictures();
 }
 setUpTheme();
