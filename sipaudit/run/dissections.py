@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from msgspec.structs import replace
 
 from sipaudit.capture.write import PcapngWriter
-from sipaudit.errors import InputError
 from sipaudit.model.values import Finding
 from sipaudit.report.dissect import Dissection, Layer, dissect
 from sipaudit.report.evidence import Spool
@@ -21,7 +20,7 @@ MOST = 200  # frames: each costs ten milliseconds, and the worst fifty findings 
 
 def dissections(spool: Spool, findings: Iterable[Finding], warn: Callable[[str], None]) -> dict[Place, Dissection]:
     """The dissections of the first frames of these findings' evidence, as far as the spool holds them; none, and a
-    warning, without tshark.
+    warning, without tshark, or where it fails.
 
     The frames are written into a capture of their own first: tshark reads a few packets, whatever the size of the
     captures they are from.
@@ -36,11 +35,12 @@ def dissections(spool: Spool, findings: Iterable[Finding], warn: Callable[[str],
         _write(path, packets)
         try:
             read = dissect(str(path), range(1, len(packets) + 1))
-        except InputError as error:
+        except Exception as error:  # pyshark and tshark read hostile bytes: what they raise must not cost the report
             warn(f"report.html is without Wireshark's dissection: {error}")
             return {}
-    return {(packet.capture, packet.frame): _as_captured(dissection, packet)
-            for packet, dissection in zip(packets, read, strict=True)}
+    by_number = {dissection.frame: dissection for dissection in read}
+    return {(packet.capture, packet.frame): _as_captured(by_number[number], packet)
+            for number, packet in enumerate(packets, 1) if number in by_number}
 
 
 def _write(path: Path, packets: list[Packet]) -> None:

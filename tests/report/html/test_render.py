@@ -20,6 +20,7 @@ from bench.fleet import DOWN, END, START, UP, Fleet
 from sipaudit import pipeline
 from sipaudit.errors import InputError
 from sipaudit.model.values import Move
+from sipaudit.report.dissect import Dissection
 from sipaudit.report.html import render
 from sipaudit.report.html.clock import PageClock
 from sipaudit.report.html.index import Index
@@ -198,3 +199,17 @@ def test_the_page_from_python() -> None:
     page = sipaudit.analyze(pages.SAMPLE / "capture.pcap").to_html("utc")
     assert page.startswith("<!doctype html>")
     assert "2026-11-22 12:00:00 to 12:07:12" in page
+
+
+def test_a_dissection_that_fails_costs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> list[Dissection]:
+        raise ValueError("bytes that no XML can hold")
+
+    monkeypatch.setattr("sipaudit.run.dissections.dissect", fails)
+    warnings: list[str] = []
+    job = pipeline.Job(paths=(str(pages.SAMPLE / "capture.pcap"),), site=str(pages.SAMPLE / "site.yaml"), zone="utc")
+    pipeline.analyze(job, output=pipeline.Output(str(tmp_path / "out")), warn=warnings.append)
+    assert warnings == ["report.html is without Wireshark's dissection: bytes that no XML can hold"]
+    (first, _) = block((tmp_path / "out" / "report.html").read_bytes(), "messages-0")
+    assert len(first["messages"]) == 2
+    assert first["dissections"] == []
