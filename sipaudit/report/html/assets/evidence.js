@@ -14,7 +14,7 @@ function evidencePart(id, finding, evidence, proofs, filterText, hasFile, wire) 
   if (wire && wire.messages.length) parts.push(part('On the wire', ladder(wire.messages, told)));
   parts.push(part('Evidence', table([['Frame', 'n'], ['Time'], ['What']], frames.map(([capture, frame, since, words, pieces]) => row([
     cell('n', frame === null ? '–' : `#${(pieces || [frame]).join(' #')}`), cell('short time', stamp(base + since)),
-    several ? `${words} (${I.captures[capture]})` : words]))),
+    several ? `${words} (${I.captures[capture]})` : words])), 'small'),
     proofs > evidence.length ? make('p', {class: 'note'}, `${proofs - evidence.length} more frames: see report.json.`) : null));
   const numbers = framesByCapture(frames);
   const main = (frames.find(each => each[2] === 0) || frames.at(-1))[0];  // where the packet is that the finding is told by
@@ -25,7 +25,7 @@ function evidencePart(id, finding, evidence, proofs, filterText, hasFile, wire) 
     make('p', {class: 'note'}, 'In a terminal, the first with the --site, --config and --set of this run:'),
     paste(`sipaudit ladder ${I.captures.map(quoted).join(' ')} --finding ${id}`),
     ...[...numbers].map(([capture, known]) => paste(`sipaudit inspect ${quoted(I.captures[capture])} ${known.join(' ')}`))));
-  if (wire) parts.push(...rawPart(wire));
+  if (wire) parts.push(...rawPart(wire, told));
   else parts.push(make('p', {class: 'note'}, 'The messages of this finding are not in this page (--embed names how many findings bring theirs): the filter, the file and the commands show them.'));
   return parts;
 }
@@ -37,13 +37,14 @@ function framesByCapture(frames) {
   }
   return found;
 }
-function rawPart({messages, dissections}) {
+function rawPart({messages, dissections}, told) {
+  const first = messages.findIndex(([capture, frame]) => told.has(`${capture} ${frame}`));
   const parts = [];
   if (messages.length) {
     parts.push(part('Messages', ...messages.map(([capture, frame, ms, transport, source, destination, words], number) =>
-      make('details', {open: number === messages.length - 1 && messages.length < 9},
+      make('details', {open: number === first},
         make('summary', {}, `#${frame} ${stamp(ms)} ${shortPlace(source)} → ${shortPlace(destination)} ${transport}: ${words.split('\n')[0].slice(0, 90)}`),
-        make('pre', {}, words)))));
+        make('pre', {}, words.trimEnd())))));
   }
   if (dissections.length) {
     parts.push(part('As Wireshark reads it', ...dissections.map(([, frame, layers, experts]) =>

@@ -80,7 +80,7 @@ function settingList(line, wantedNames) {
   const names = wantedNames || Object.keys(set).sort();
   const rows = names.filter(name => name in set).map(name => {
     const [given, source, origin] = set[name];
-    return row([cell('short', code(name)), given === null ? '–' : String(given), cell('short', origin), source === null ? '–' : code(source)]);
+    return row([cell('short', code(name)), cell('short', given === null ? '–' : clip(String(given), 40)), cell('short', origin), source === null ? '–' : code(source)]);
   });
   if (!rows.length) return make('p', {class: 'note'}, 'No setting of this line is declared: see “What could not be judged”.');
   return part('Settings in force', make('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Settings'},
