@@ -11,7 +11,7 @@ help:  ## this list
 
 demo: .venv/runtime.stamp  ## analyse a sample capture of an outage; writes out/first-outage/
 	$(BIN)/sipaudit analyze $(DEMO)/capture.pcap --site $(DEMO)/site.yaml -o out/first-outage
-	@echo "All files: out/first-outage/"
+	@echo "All files: out/first-outage/; open report.html of it in a browser"
 
 test: .venv/dev.stamp tools lint  ## all checks and tests
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from sipaudit import pipeline
 from sipaudit.errors import InputError
 from sipaudit.model import values
-from sipaudit.report import document, frames
+from sipaudit.report import document, frames, html
 from sipaudit.report.exhibits import worst_first
-from sipaudit.report.text import verdict
+from sipaudit.report.verdict import sentences
 from sipaudit.safe_text import safe_text
 
 if TYPE_CHECKING:
@@ -69,13 +69,17 @@ class Report:
         """The document that `--format json` prints."""
         return document.to_json(self.document).decode()
 
+    def to_html(self, zone: str = "local") -> str:
+        """The page that `-o` writes, without the messages behind the findings, times in `zone` (as `--tz` names it)."""
+        return html.render(self.document, zone, {}, {}, 0, evidence=frozenset()).decode()
+
     def __repr__(self) -> str:
-        return " ".join(["sipaudit.Report:", *map(safe_text, verdict(self.document))])
+        return " ".join(["sipaudit.Report:", *map(safe_text, sentences(self.document, "local"))])
 
     def _repr_html_(self) -> str:
         """The verdict and the worst findings, for notebooks; what comes from the wire is escaped."""
         worst = worst_first(self.document.findings)
-        said = "".join(f"<p>{_html(sentence)}</p>" for sentence in verdict(self.document))
+        said = "".join(f"<p>{_html(sentence)}</p>" for sentence in sentences(self.document, "local"))
         more = len(worst) - FINDINGS_SHOWN
         rest = f"<p>{more} more in <code>.findings</code></p>" if more > 0 else ""
         return f"<div>{said}{_table(worst[:FINDINGS_SHOWN]) if worst else ''}{rest}</div>"

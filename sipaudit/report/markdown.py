@@ -11,7 +11,8 @@ from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.exhibits import worst_first
 from sipaudit.report.screen import shortened
 from sipaudit.report.table import proof_text
-from sipaudit.report.text import health, verdict
+from sipaudit.report.text import health
+from sipaudit.report.verdict import sentences
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
@@ -27,7 +28,7 @@ _CODE = re.compile(r"[^`<>&|]+")
 def render(report: Report, zone: str) -> str:
     """The report in Markdown, times in `zone` (as `--tz` names it); the worst findings, and how many there are."""
     clock = parse_zone(zone)
-    lines = ["# SIP failover audit", "", *map(prose, verdict(report)), ""]
+    lines = ["# SIP failover audit", "", *map(prose, sentences(report, zone)), ""]
     lines += _section("Incidents", _incidents(report, clock))
     lines += _section("Findings", _findings(report, clock))
     lines += _section("Not decided", (f"- {code(row.rule)}, {row.count} × {row.reason}: {prose(ADVICE[row.reason])}"

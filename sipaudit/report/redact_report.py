@@ -153,6 +153,7 @@ class Redaction:
             moves=[self._move(move) for move in line.moves],
             tries=[replace(row, server=names.endpoint(row.server)) for row in line.tries],
             registrations=[replace(row, server=names.endpoint(row.server)) for row in line.registrations],
+            call_spans=[replace(row, server=names.endpoint(row.server)) for row in line.call_spans],
         )
 
     def _setting(self, name: str, setting: SettingValue) -> SettingValue:

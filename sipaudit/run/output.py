@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sipaudit.errors import InputError
 from sipaudit.model.values import Report
-from sipaudit.report import comparison, document, markdown, table
+from sipaudit.report import comparison, document, html, markdown, table
 from sipaudit.report.comparison import Comparison
 from sipaudit.report.evidence import write_evidence
 from sipaudit.report.exhibits import frames_of, places_of, worst_first
@@ -16,12 +16,14 @@ from sipaudit.report.messages import write_parquet
 from sipaudit.report.redact import Pseudonyms, read_key
 from sipaudit.report.redact_message import MessageRedaction
 from sipaudit.report.redact_report import Redaction
+from sipaudit.run.dissections import dissections
 from sipaudit.run.gathering import Hidden, Second
 from sipaudit.run.run import Run
 
 EMBEDDED = 500      # findings whose raw text report.html carries, unless said otherwise
 EVIDENCE_FILES = 1_000
 FROM_CAPTURES = ("messages.parquet", EVIDENCE)
+PAGE = "report.html"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,10 @@ def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: Mes
         paths = {finding.id: folder.path(f"{EVIDENCE}/{finding.id}.pcapng") for finding in proven}
         write_evidence(proven, second.spool, second.parts, paths)
         write_rendered(folder, report, zone)
+        # Wireshark reads what was captured: where that is to be hidden nothing is dissected
+        read = dissections(second.spool, worst[:wanted.embed], run.warn) if hiding is None else {}
+        folder.path(PAGE).write_bytes(html.render(
+            report, zone, second.exhibits, read, wanted.embed, evidence=set(paths), rules=run.pack))
 
 
 def hiding_for(redact: bool, key: str | None) -> MessageRedaction | None:
@@ -71,8 +77,11 @@ def write_again(report: Report, directory: str, zone: str, compared: Comparison 
     """
     standing = Path(directory) / "report.json"
     is_same = standing.is_file() and standing.read_bytes() == document.to_json(report)
-    with Folder(directory, kept=FROM_CAPTURES if is_same else ()) as folder:
+    has_page = is_same and (Path(directory) / PAGE).is_file()  # it has the messages, which a new one would lack
+    with Folder(directory, kept=(*FROM_CAPTURES, PAGE) if is_same else ()) as folder:
         write_rendered(folder, report, zone)
+        if not has_page:
+            folder.path(PAGE).write_bytes(html.render(report, zone, {}, {}, 0, evidence=frozenset()))
         if compared is not None:
             folder.path("comparison.json").write_bytes(comparison.to_json(compared))
     names = " and ".join(FROM_CAPTURES)

@@ -39,8 +39,8 @@ def table(out: Path) -> list[dict[str, Any]]:
 
 def test_the_names_are_those_of_the_contract(made: tuple[Report, Path, Path]) -> None:
     report, out, _ = made
-    assert {path.name for path in out.iterdir()} >= {
-        "report.json", "report.md", "findings.csv", "messages.parquet", "evidence"}
+    assert {path.name for path in out.iterdir()} == {
+        "report.html", "report.json", "report.md", "findings.csv", "messages.parquet", "evidence"}
     assert [path.stem for path in sorted((out / "evidence").iterdir())] == [one.id for one in report.findings]
 
 

@@ -32,6 +32,7 @@ from sipaudit.sip.datagram import ErrorKind, TransportError
 from sipaudit.sip.message import Request, Response
 from sipaudit.sip.parse import parse
 from tests.outputs.desk import messages, packets, written
+from tests.report.html import pages
 from tests.stories import MINUTE, R2, Handset, Story, site
 
 PHONE, P, S = ("10.77.66.55", 5060), ("10.77.44.33", 5060), ("10.77.44.34", 5060)
@@ -109,6 +110,8 @@ def hidden_outputs(place: Path) -> dict[str, bytes]:
     """Every output but the packed table, as bytes."""
     files = {str(path): path.read_bytes() for path in (place / "hidden").rglob("*")
              if path.is_file() and path.suffix != ".parquet"}
+    page = pages.unpacked((place / "hidden" / "report.html").read_bytes())
+    files |= {f"report.html, {name}": content for name, content in page.items() if name != "plotly"}
     hide = ("--redact", "--redact-key", "key")
     for form in ("text", "json", "jsonl", "csv", "junit"):
         files[form] = run(place, "--format", form, *hide).encode()
@@ -135,7 +138,7 @@ KEPT = {"id", "rule", "severity", "confidence", "basis", "assumptions", "also", 
         "kind", "result", "method", "end", "reason", "origin", "regime", "mode", "model", "firmware", "schema",
         "generator", "link_types", "transports", "state", "declare"}
 HIDDEN = {"path", "capture", "server", "name", "entry", "entries", "line", "phone", "contact", "mac", "user_agent",
-          "label", "group", "working", "from", "to", "source", "what"}
+          "label", "group", "working", "from", "to", "source"}
 
 
 class Fields:

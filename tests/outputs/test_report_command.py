@@ -55,13 +55,15 @@ def test_text_is_rendered_again_in_another_zone(runs, sipaudit_command) -> None:
 def test_o_writes_what_the_report_allows_and_says_what_it_lacks(runs, sipaudit_command, tmp_path: Path) -> None:
     before, after = runs
     result = sipaudit_command("report", str(before), "-o", str(tmp_path / "new"))
-    assert {path.name for path in (tmp_path / "new").iterdir()} == {"report.json", "report.md", "findings.csv"}
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {
+        "report.html", "report.json", "report.md", "findings.csv"}
     assert "messages.parquet and evidence need the captures" in result.err
     shutil.copytree(before, tmp_path / "same")
     assert "left as they are" in sipaudit_command("report", str(tmp_path / "same"), "-o", str(tmp_path / "same")).err
     assert {path.name for path in (tmp_path / "same").iterdir()} == {path.name for path in before.iterdir()}
     sipaudit_command("report", str(after), "-o", str(tmp_path / "same"))  # the messages there are of another run
-    assert {path.name for path in (tmp_path / "same").iterdir()} == {"report.json", "report.md", "findings.csv"}
+    assert {path.name for path in (tmp_path / "same").iterdir()} == {
+        "report.html", "report.json", "report.md", "findings.csv"}
 
 
 def test_new_gone_and_same(runs, sipaudit_command) -> None:
