@@ -269,6 +269,10 @@ class Auditor:
         """Every replay of the lines that belong to phones."""
         return [replay for number in self._lines for replay in self._replays.get(number, ())]
 
+    def server(self, key: str) -> str:
+        """The server as the report names it."""
+        return self._naming.server(key)
+
     def replays(self, line: int) -> list[LineReplay]:
         """The replays of a line: one for each entry it used, in the order of its entries."""
         return sorted(self._replays.get(line, []), key=lambda replay: (replay.index < 0, replay.index))

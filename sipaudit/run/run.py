@@ -21,6 +21,7 @@ from sipaudit.model.values import Finding, KnownEvent, Report, ServerSummary, mo
 from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
 from sipaudit.reconstruct.servers import Server
 from sipaudit.rulebook.faults import in_order
+from sipaudit.rulebook.rules import RulePack
 from sipaudit.run.auditor import Auditor, Naming
 from sipaudit.run.job import Brief, Job, understand
 from sipaudit.run.provisioned import issue_findings
@@ -72,7 +73,7 @@ class Run:
         self._observer = observer
         self._listener = listener
         self._brief: Brief = understand(job)
-        self._warn = warn
+        self.warn = warn
         timed = any(when is not None for when in (self._brief.start, self._brief.end)) or bool(self._brief.events)
         resolved = resolve(job.paths, reread=reread or timed or job.keylog is not None or job.engine == "tshark")
         for skipped in resolved.skipped:
@@ -82,21 +83,17 @@ class Run:
         self._open(resolved.files)
 
     def _open(self, files: list[CaptureFile]) -> None:
-        self._files = files
-        brief, job = self._brief, self.job
+        self.files = files
+        brief = self._brief
         first = self._first = min((file.first for file in files if file.first is not None), default=0.0)
         self.span = Span(None if brief.start is None else brief.start.resolve(first),
                          None if brief.end is None else brief.end.resolve(first))
         self._events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
         self._progress: Progress | None = None
-        self.captures = Captures(
-            files, engine=job.engine, bpf=job.bpf, keylog=job.keylog, progress=self._advance,
-            until=None if brief.end is None else self.span.end,
-            sip_ports={server.port for entry in brief.declared.entries.values() for server in entry.servers},
-        )
+        self.captures = self.reading(self._advance)
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
-        self.reconstruction = Reconstruction(SiteKnowledge(brief.declared), observer=self._observer)
+        self.reconstruction = self.reconstructing(self._observer)
         self.naming = Naming([safe_path(file.path) for file in files], self.server, self._frames)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances,
                                brief.pack.incidents)
@@ -104,15 +101,33 @@ class Run:
         self.auditor.since, self.auditor.began = self.span.start, first
         self.auditor.loss, self.auditor.steps = self._loss, self._steps
 
+    def reading(self, progress: Callable[[int], None] | None = None) -> Captures:
+        """The captures from their beginning; every time they say the same, unless a pipe was not spooled."""
+        brief, job = self._brief, self.job
+        return Captures(
+            self.files, engine=job.engine, bpf=job.bpf, keylog=job.keylog, progress=progress,
+            until=None if brief.end is None else self.span.end,
+            sip_ports={server.port for entry in brief.declared.entries.values() for server in entry.servers},
+        )
+
+    def reconstructing(self, observer: Observer | None) -> Reconstruction:
+        """A reconstruction at its beginning, which numbers phones and lines as every other one of this run does."""
+        return Reconstruction(SiteKnowledge(self._brief.declared), observer=observer)
+
     def _advance(self, count: int) -> None:
         if self._progress is not None:
             self._progress.advance(count)
+
+    @property
+    def pack(self) -> RulePack:
+        """The rules in force."""
+        return self._brief.pack
 
     def drive(self, progress: Progress | None = None) -> None:
         """The whole route, packet by packet."""
         self._progress = progress
         if progress is not None:
-            progress.start(sum(file.size for file in self._files))
+            progress.start(sum(file.size for file in self.files))
         with rare_collections():
             self._feed_all()
         self.reconstruction.finish()
@@ -202,7 +217,7 @@ class Run:
         """The report with what `--rules` and `--suppress` have to say of it."""
         findings, idle = self._brief.suppressions.mark(report.findings, self._first)
         for sentence in idle:
-            self._warn(sentence)
+            self.warn(sentence)
         return replace(report, findings=findings, notes=list(self._brief.pack.notes))
 
 
