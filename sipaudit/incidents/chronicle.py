@@ -84,8 +84,9 @@ class Chronicle:
             outage.happened(time, f"first line turns to another server: {subject.line}")
         if moves:
             outage.happened(moves[-1][1].time, f"the last of {len(moves)} lines has moved: {moves[-1][0].line}")
-        if outage.end is not None:
-            outage.happened(outage.end, f"{server} answers again")
+        again = outage.answer if outage.end is None else outage.end
+        if again is not None:   # without an end the capture does not show that it stays so
+            outage.happened(again, f"{server} answers again")
 
     def _registered_in(self, storm: Draft) -> None:
         """The lines of a storm: those that the server granted a registration then, as far as that is still known."""

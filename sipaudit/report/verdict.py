@@ -14,7 +14,8 @@ from sipaudit.times import TimeStyle, format_time, parse_zone
 KINDS_SHOWN = 8
 INCIDENTS_SAID = 4
 RULES_SAID = 5
-STOP = "known stop"
+STOP = "known stop"          # how timelines call the event from which times count, and the end of an outage
+AGAIN = " answers again"
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 NOTHING = "No deviation was found."
 # What so many phones did, by rule: "3 phones signalled ...".
@@ -135,7 +136,9 @@ def short_names(report: Report) -> dict[str, str]:
 # -- each kind --------------------------------------------------------------------------------------------------------
 
 def _outage(words: Words, incident: Incident) -> Iterator[str]:
-    yield f"{words.server(incident.server)} {_failed(incident)} {words.span(incident)}."
+    again = next((entry for entry in incident.timeline if entry.what.endswith(AGAIN)), None)
+    last = f"; it answered again at {words.time(again.time)}" if again is not None and incident.end is None else ""
+    yield f"{words.server(incident.server)} {_failed(incident)} {words.span(incident)}{last}."
     yield from _reaction(words, incident)
     yield from words.groups(incident)
 

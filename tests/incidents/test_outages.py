@@ -123,6 +123,7 @@ def test_nor_is_it_over_before_ten_seconds_have_shown_it(tower: Tower) -> None:
     phones[2].register(390)
     story.murmur(390, 398)
     assert tower.see(story) == [f"{OUTAGE} 300.000- 2"]
+    assert tower.of("server-outage").timeline[-1].what == "10.0.0.1:5060/udp answers again"
     story.murmur(398, 402)
     assert tower.see(story) == [f"{OUTAGE} 300.000-390.004 2"]
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from sipaudit import pipeline
-from sipaudit.model.values import Confidence, Finding, Frame, Incident, Report, Severity
+from sipaudit.model.values import Confidence, Finding, Frame, Happening, Incident, Report, Severity
 from sipaudit.report import text
 from sipaudit.report.verdict import DID, SAID, sentences
 from sipaudit.rulebook.pack import load_pack
@@ -52,6 +52,9 @@ def test_times_are_in_the_zone_wanted_with_the_day_where_there_are_several(repor
 def test_one_that_lasts_is_told_so(report: Report) -> None:
     lasting = replace(report, incidents=[incident("server-outage", end=None)])
     assert sentences(lasting, "utc")[0] == "sbc1 did not answer since 12:05:12."
+    again = incident("server-outage", end=None, timeline=[Happening(1795349178.0, "10.0.0.1:5060/udp answers again")])
+    assert sentences(replace(report, incidents=[again]), "utc")[0] == (
+        "sbc1 did not answer since 12:05:12; it answered again at 12:06:18.")
 
 
 @pytest.mark.parametrize(("summaries", "said"), [
