@@ -4,7 +4,7 @@ DEMO := samples/first-outage
 COVERAGE := 85
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench tools clean
+.PHONY: help demo test lint bench lab tools clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -23,6 +23,9 @@ lint: .venv/dev.stamp  ## style, types, direction of imports
 
 bench: .venv/dev.stamp tools  ## speed and memory, beside the neighbours that are installed
 	$(BIN)/python -m bench
+
+lab: .venv/dev.stamp tools  ## play the lab and record it anew in samples/lab (as root; two minutes)
+	$(BIN)/python -m tests.lab.record
 
 tools:  ## the Debian programs that some tests start (installed when root, else named)
 	@.ci/tools
