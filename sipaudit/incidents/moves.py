@@ -39,7 +39,7 @@ class Flapping:
         times.append(move.time)
         key = subject.entry or " ".join(sorted((move.source, move.target)))
         often = self._often.setdefault(key, {})
-        if len(times) == self._moves and move.time - times[0] <= self._within:
+        if len(times) == self._moves:
             often[subject.number] = times[0], subject, move.evidence[-1]
         draft = self._open.get(key)
         if draft is not None and move.time - (draft.end or 0.0) <= self._quiet:

@@ -14,7 +14,6 @@ from sipaudit.model.history import MoveSeen
 OUTAGE, PARTIAL = "server-outage", "partial-outage"
 LOOK_EVERY = 5.0        # seconds between two looks whether a server answers again
 LATE = 35.0             # seconds by which evidence may come after the request that it is of (64*T1, and some)
-INVITES = 2             # "INVITEs run out": one may have been lost
 ATTEMPTS_KEPT = 20_000  # of one outage
 UNHEARD_KEPT = 16       # INVITEs to one server that ran out, beside the first
 
@@ -138,9 +137,10 @@ class Outages:
         return self._begin(server, failing, min(one.since(server.answered, since) for one in failing.values()))
 
     def _opens_in_part(self, server: ServerWatch) -> Outage | None:
-        """An outage of calls alone: INVITEs run out, of whomever, none is answered, and REGISTERs are."""
-        unheard = self._unheard.get(server.key, ())
-        if len(unheard) < INVITES or not _registered_between(server, min(unheard), max(unheard)):
+        """An outage of calls alone: two INVITEs run out, of whomever, none is answered, and between them a REGISTER is.
+        """
+        unheard = self._unheard.get(server.key)
+        if not unheard or not _registered_between(server, min(unheard), max(unheard)):
             return None
         start = min(unheard)
         failing = {phone: one for phone, one in server.failing.items() if one.methods.get("INVITE", NEVER) >= start}

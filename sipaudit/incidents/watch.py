@@ -80,7 +80,7 @@ class Watch:
         self._open: dict[int, tuple[Sent, Watched]] = {}
         self._repeated: set[int] = set()
         self._lost: dict[int, float] = {}
-        self._looking = False
+        self._next_look = NEVER
         self._beyond = ServerWatch("", Minute(float("-inf")))
         self._lossy = lossy
         self._build(thresholds)
@@ -196,6 +196,8 @@ class Watch:
         timers = self.timers
         if now > timers.now:
             timers.now = now
+            if now >= self._next_look:
+                self._look_for_silence(now)
             if now >= timers.next:
                 timers.pass_time(now)
 
@@ -233,8 +235,6 @@ class Watch:
             server.seconds[int(time)] += 1
         if method != "CANCEL" and len(self._open) < OPEN_KEPT:
             self._open[event.transaction] = event, subject
-            if not self._looking:
-                self._look_later()
         if event.call is not None:
             self.calls.message(event)
             if method == "INVITE" and not event.in_dialog:
@@ -259,9 +259,10 @@ class Watch:
                      for binding in one.state.bindings)
         self.gaps.sent(event, subject, (*step.before.bindings, *elsewhere), phone)
 
-    def _look_for_silence(self, _: int) -> None:
+    def _look_for_silence(self, now: float) -> None:
         """Which requests have not been answered for as long as their phones wait."""
-        now, due = self.timers.now, []
+        self._next_look = now + LOOK_EVERY
+        due = []
         for event, subject in self._open.values():
             if event.time + SHORTEST > now:
                 break
@@ -270,13 +271,6 @@ class Watch:
         for event, subject in due:
             del self._open[event.transaction]
             self._ran_out(event, subject)
-        self._looking = False
-        if self._open:
-            self._look_later()
-
-    def _look_later(self) -> None:
-        self._looking = True
-        self.timers.at(self.timers.now + LOOK_EVERY, self._look_for_silence, 0)
 
     def _ran_out(self, event: Sent, subject: Watched) -> None:
         """A request was not answered for as long as phones wait."""
@@ -424,7 +418,7 @@ class Watch:
     def finish(self, now: float) -> None:
         """The captures have ended at `now`."""
         self.pass_time(now)
-        self._look_for_silence(0)
+        self._look_for_silence(now)
         if self.outages is not None:
             self.outages.finish(now, self.servers)
         if self._overloads is not None:

@@ -251,6 +251,17 @@ def test_nor_has_a_line_that_logged_out(tower: Tower) -> None:
     assert tower.see(story, only="registration-gap") == []
 
 
+def test_nor_when_its_registration_elsewhere_runs_out_later(tower: Tower) -> None:
+    """It logs out at S, where it had moved; what it had at P, from before, ends by itself."""
+    story = Story()
+    (phone,) = registered(story, 1, granted=300, asks=300)
+    phone.fail_over(100)
+    phone.register(120, S, expires=0)
+    for time in range(130, 900, 30):
+        phone.told(time + 0.01, phone.ask(time, S, "OPTIONS"), 200)
+    assert tower.see(story, only="registration-gap") == []
+
+
 def test_gaps_of_many_lines_are_one_incident(tower: Tower) -> None:
     story = Story()
     for phone in registered(story, 6, granted=300, asks=300):
@@ -304,7 +315,7 @@ def ghost(story: Story, status: int | None, *, speaks: bool = False) -> None:
     phone.acknowledge(201.1, asked)
     phone.fail_over(300)
     if speaks:
-        phone.hang_up(320, asked)
+        phone.told(320.01, phone.ask(320, P, "INFO", call_id=asked.call_id, tag="far"), 200)
     bye = asked.text.replace("INVITE sip:2000@pbx.example.com", "BYE sip:1001@10.1.4.1", 1)
     lines = [line for line in bye.split("\r\n") if not line.startswith(("From:", "To:", "CSeq:", "Via:", "Contact:"))]
     near = next(line for line in bye.split("\r\n") if line.startswith("From:"))[6:]

@@ -157,7 +157,19 @@ def test_where_one_direction_is_captured_silence_says_nothing(tower: Tower) -> N
     phones = registered(story, 10)
     dies(story, phones)
     heard = story.without(lambda packet: packet.source in (P, S))
-    assert tower.see(heard) == []
+    assert tower.see(heard, match={"address": "10.1.0.0/16"}) == []   # declared: else these are no phones
+    assert len(tower.report.lines) == 10
+
+
+def test_near_a_packet_that_the_capture_lacks_silence_says_nothing(tower: Tower) -> None:
+    """A slow answer, for which the phone did not wait in silence, and which is not in the capture: its ACK is."""
+    story = Story()
+    for index, phone in enumerate(registered(story, 3)[:2]):
+        asked = phone.ask(300 + index, P, "INVITE")
+        phone.again(300.5 + index, asked)
+        phone.acknowledge(301.5 + index, asked)
+    story.murmur(302, 340)
+    assert tower.see(story) == []
 
 
 def test_an_answer_that_the_capture_lost_is_no_silence(tower: Tower) -> None:
