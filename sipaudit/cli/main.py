@@ -18,7 +18,7 @@ FAILED = 1
 UNUSABLE_INPUT = 2
 INTERRUPTED = 130
 
-COMMANDS = ("analyze", "phones", "ladder", "inspect", "events", "config", "rules", "explain", "completion")
+COMMANDS = ("analyze", "phones", "ladder", "inspect", "events", "config", "rules", "explain", "simulate", "completion")
 
 
 class Root(LazyGroup):

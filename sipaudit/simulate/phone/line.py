@@ -1,0 +1,186 @@
+"""A line: which server it works with, where it is registered, and when it may go home."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from sipaudit.simulate.clock import NEVER, Inbox, Lock
+from sipaudit.simulate.message import Endpoint, Message
+from sipaudit.simulate.phone.device import Answer, Phone
+from sipaudit.simulate.plan.values import Settings
+
+HEAD = 0  # the place of the primary in the list
+
+
+class Binding(Struct, gc=False):
+    """A registration at one server: granted at `since`, alive until `until`, renewed at `renew`."""
+
+    since: float
+    until: float
+    renew: float
+
+
+class Line:
+    """The state of one registration of a phone (reference-model.md 1: all state is per line)."""
+
+    def __init__(self, phone: Phone, user: str, domain: str, servers: list[Endpoint], names: list[str], ttl: float
+                 ) -> None:
+        self.phone = phone
+        self.user = user
+        self.domain = domain
+        self.aor = f"sip:{user}@{domain}"
+        self.servers = servers
+        self.names = names
+        self.ttl = ttl
+        self.settings: Settings = phone.group.settings
+        self.regime = self.settings.regime
+        self.wrongs: set[str] = set(phone.group.deviates)
+        self.lock = Lock(phone.clock)
+        self.forget()
+
+    def forget(self) -> None:
+        """What a start leaves of it: nothing."""
+        clock = self.phone.clock
+        self.working = HEAD
+        self.home = HEAD
+        self.bindings: dict[int, Binding] = {}
+        self.shunned: set[int] = set()
+        self.nonces: dict[int, str] = {}
+        self.due = NEVER
+        self.moved_at = 0.0
+        self.renew_at = NEVER
+        self.failed_tries = 0
+        self.wake = Inbox(clock)
+        self.lock = Lock(clock)
+        self.call_id = self.phone.name("reg") + "@" + self.phone.place[0]
+        self.cseqs: dict[str, int] = {}
+
+    # -- what it is like
+
+    @property
+    def gated(self) -> bool:
+        """Registers at a server before it signals there (F6)."""
+        return self.regime != "R0"
+
+    @property
+    def invalidates(self) -> bool:
+        """Gives up the registration at a server that it leaves (F8)."""
+        return self.regime in ("R2", "R3")
+
+    @property
+    def mode(self) -> str:
+        return self.settings.failBack_mode
+
+    @property
+    def away(self) -> bool:
+        return self.working != HEAD
+
+    @property
+    def delay(self) -> float:
+        """Seconds from a move until the primary may be tried again; in mode registration the renewal says when."""
+        return {"duration": self.settings.timeout, "DNSTTL": self.ttl}.get(self.mode, NEVER)
+
+    def primary_first(self) -> bool:
+        """Whether a new call tries the primary first (B1 to B4)."""
+        return self.away and (self.mode == "newRequests" or self.phone.clock.now >= self.due)
+
+    def shuns(self, index: int) -> bool:
+        """R2: nothing goes to this server, and nothing is taken from it (F9)."""
+        return self.regime == "R2" and index in self.shunned
+
+    def live(self, index: int) -> bool:
+        """Whether the line holds a binding at this server."""
+        binding = self.bindings.get(index)
+        return binding is not None and binding.until > self.phone.clock.now
+
+    def following(self, index: int) -> list[int]:
+        """The servers after this one, and then those before it (F1)."""
+        count = len(self.servers)
+        return [(index + step) % count for step in range(1, count)]
+
+    def place_of(self, server: Endpoint) -> int | None:
+        """Which of the line's servers this is, by address (reference-model.md 1)."""
+        for index, place in enumerate(self.servers):
+            if place[0] == server[0]:
+                return index
+        return None
+
+    # -- what becomes of it
+
+    def moved(self, old: int, new: int) -> None:
+        """A failover from `old` to `new` is complete (F8, and T0 of B2 to B4)."""
+        now = self.phone.clock.now
+        if self.invalidates:
+            self.bindings.pop(old, None)
+            self.shunned = {old}
+        self._tell("failover", self.working, new)
+        self.working = new
+        self.moved_at = now
+        self.failed_tries = 0
+        self.due = now + self.delay if new != HEAD else NEVER
+        self.woken()
+
+    def returned(self) -> None:
+        """The primary is the working server again; nothing is invalidated by that (F8)."""
+        self._tell("failback", self.working, HEAD)
+        self.working = HEAD
+        self.shunned.discard(HEAD)
+        self.due = NEVER
+        self.woken()
+
+    def try_failed(self) -> None:
+        """The timer starts again (research/polycom.md 3.5)."""
+        self.failed_tries += 1
+        self.due = self.phone.clock.now + self.delay
+
+    def woken(self) -> None:
+        """Whoever attends the line counts its times anew."""
+        self.wake.put(True)
+
+    def _tell(self, kind: str, old: int, new: int) -> None:
+        if old != new:
+            self.phone.truth.move(self.aor, kind, self._server(old), self._server(new), self.phone.clock.now)
+
+    def _server(self, index: int) -> str:
+        address, port = self.servers[index]
+        host = f"[{address}]" if ":" in address else address
+        return f"{host}:{port}/{self.phone.group.transport}"
+
+    def fails(self, answer: Answer) -> bool:
+        """Whether the answer is a failure of the server (F2 to F4)."""
+        if answer.cause:
+            return answer.cause != "abandoned"
+        return answer.status == 503 and self.phone.habits.on_503 == "moves" \
+            and self.settings.failoverOn503Response != 0
+
+    # -- deviations
+
+    def wrong(self, rule: str) -> bool:
+        """Whether this deviation is still to be committed."""
+        return rule in self.wrongs
+
+    def commit(self, rule: str, *, slack: float = 1.0, times: int = 1) -> None:
+        """The deviation happens now."""
+        if times == 1:
+            self.wrongs.discard(rule)
+        self.truth(rule, slack=slack)
+
+    def truth(self, rule: str, *, slack: float = 1.0, maybe: bool = False, time: float | None = None) -> None:
+        when = self.phone.clock.now if time is None else time
+        self.phone.truth.wrong(self.aor, rule, when, slack, maybe)
+
+    # -- what it says
+
+    @property
+    def contact(self) -> str:
+        return f"<sip:{self.user}@{self.phone.via}>"
+
+    def request(self, method: str, call_id: str, cseq: int, uri: str, callee: str, from_tag: str, **more: object
+                ) -> Message:
+        """A request of this line with a branch of its own."""
+        headers = f"User-Agent: {self.phone.group.agent}\r\n{more.pop('headers', '')}"
+        return Message(
+            method, call_id, cseq, self.phone.branch(), self.phone.via, self.aor, callee, from_tag,
+            uri=uri, contact=self.contact, headers=headers, transport=self.phone.group.transport.upper(),
+            **more,  # type: ignore[arg-type]
+        )

@@ -1,0 +1,38 @@
+"""What is true of a simulated capture: the deviations that were committed, and the moves of the lines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sipaudit.simulate.plan.values import Plan
+
+
+class Truth:
+    """Gathers while the plan is played; `document` is truth.json (contract.md 5)."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._wrongs: list[dict[str, Any]] = []
+        self._moves: list[dict[str, Any]] = []
+        self.lines = 0
+
+    def wrong(self, line: str, rule: str, time: float, slack: float = 1.0, maybe: bool = False) -> None:
+        """`line` broke `rule` at `time`; a finding within `slack` seconds names it, `maybe`: it need not be found."""
+        self._wrongs.append({
+            "line": line, "rule": rule, "time": self._epoch(time), "slack": slack, "maybe": maybe,
+        })
+
+    def move(self, line: str, kind: str, source: str, target: str, time: float) -> None:
+        self._moves.append({
+            "line": line, "time": self._epoch(time), "kind": kind, "from": source, "to": target,
+        })
+
+    def document(self) -> bytes:
+        ordered = sorted(self._wrongs, key=lambda entry: (entry["time"], entry["line"], entry["rule"]))
+        moves = sorted(self._moves, key=lambda entry: (entry["time"], entry["line"]))
+        whole = {"plan": self._plan.name, "lines": self.lines, "truth": ordered, "moves": moves}
+        return (json.dumps(whole, indent=1) + "\n").encode()
+
+    def _epoch(self, time: float) -> float:
+        return round(self._plan.start + time, 6)
