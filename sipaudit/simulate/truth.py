@@ -7,6 +7,8 @@ from typing import Any
 
 from sipaudit.simulate.plan.values import Plan
 
+FLAPPING, FLAPPING_MOVES = 600.0, 3
+
 
 class Truth:
     """Gathers while the plan is played; `document` is truth.json (contract.md 5)."""
@@ -15,6 +17,8 @@ class Truth:
         self._plan = plan
         self._wrongs: list[dict[str, Any]] = []
         self._moves: list[dict[str, Any]] = []
+        self._recent: dict[str, list[float]] = {}
+        self._flapped: set[str] = set()
         self.lines = 0
 
     def wrong(self, line: str, rule: str, time: float, slack: float = 1.0, maybe: bool = False) -> None:
@@ -24,6 +28,13 @@ class Truth:
         })
 
     def move(self, line: str, kind: str, source: str, target: str, time: float) -> None:
+        """A change of the working server; the third within ten minutes is flapping (reference-model.md 5)."""
+        moves = [moment for moment in self._recent.get(line, []) if moment > time - FLAPPING]
+        moves.append(time)
+        self._recent[line] = moves
+        if len(moves) >= FLAPPING_MOVES:
+            self.wrong(line, "flapping", time, maybe=line in self._flapped)
+            self._flapped.add(line)
         self._moves.append({
             "line": line, "time": self._epoch(time), "kind": kind, "from": source, "to": target,
         })

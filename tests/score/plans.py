@@ -96,3 +96,78 @@ def _group(chance: random.Random, number: int, count: int) -> dict[str, Any]:
     if chance.random() < 0.1:
         group["log-out"] = chance.randrange(300, DURATION)
     return group
+
+
+Scene = dict[str, Any]
+GATED = ("R1", "R2", "R3")
+INVALIDATES = ("R2", "R3")
+TIMED = ("DNSTTL", "duration")
+
+SCENES: dict[str, Scene] = {
+    "signalling-to-unregistered-server": {"regimes": GATED},
+    "signalling-after-expiry": {"regimes": INVALIDATES, "outage": None, "expires": (120, 300)},
+    "deregistration-at-failover": {"regimes": GATED},
+    "unexpected-re-registration": {"regimes": ("R0",), "expires": (3600,)},
+    "signalling-to-failed-server": {"regimes": ("R2",), "modes": ("duration",), "delays": (600,),
+                                    "calls": ((110, 150), (40, 5))},
+    "accepted-from-failed-server": {"regimes": ("R2",), "modes": ("duration",), "delays": (600,), "outage": 60,
+                                    "incoming": 60, "expires": (3600,)},
+    "failover-without-failure": {"regimes": GATED, "outage": None, "expires": (600, 3600)},
+    "failover-skipped-server": {"servers": 3},
+    "failover-missing": {"calls": (), "expires": (120,), "outage": 500},
+    "premature-failback": {"modes": (*TIMED, "registration"), "delays": (300,), "calls": ((20, 4),),
+                           "expires": (300, 600)},
+    "overdue-failback": {"modes": TIMED, "delays": (60, 120), "calls": ((90, 5),)},
+    "failback-during-call": {"regimes": INVALIDATES, "modes": TIMED, "delays": (60, 120), "calls": ((50, 45),)},
+    "failback-without-registration": {"regimes": INVALIDATES, "modes": ("newRequests", *TIMED), "delays": (60, 120),
+                                      "calls": ((50, 5),)},
+    "failback-probe-registration": {"regimes": ("R1",), "modes": ("newRequests", *TIMED), "expires": (3600,)},
+    "failback-retried-too-often": {"regimes": INVALIDATES, "modes": TIMED, "delays": (300,), "outage": 900,
+                                   "calls": (), "expires": (120, 300)},
+    "primary-not-tried-first": {"modes": ("newRequests",), "calls": ((100, 5),)},
+    "secondary-abandoned": {"regimes": INVALIDATES, "delays": (60, 120)},
+    "credentials-to-wrong-server": {"regimes": GATED, "outage": None, "nonce-life": 100, "expires": (120, 300)},
+    "registration-without-expiry": {"fault": "grants-nothing", "expires": (120, 300)},
+    "flapping": {"modes": ("newRequests",), "fault": "flapping", "calls": ((30, 5),)},
+}
+
+
+def deviant(seed: int, phones: int = 20) -> dict[str, Any]:
+    """A plan of scenes, each with its own servers, in which phones commit one deviation each."""
+    chance = random.Random(f"deviant {seed}")
+    order = list(SCENES)
+    rules = [order[(seed * GROUPS + place) % len(order)] for place in range(GROUPS)]
+    plan: dict[str, Any] = {"seed": seed, "duration": DURATION, "servers": {}, "entries": {}, "phones": []}
+    for place, rule in enumerate(rules):
+        _scene(plan, chance, place, rule, phones // GROUPS)
+    return plan
+
+
+def _scene(plan: dict[str, Any], chance: random.Random, place: int, rule: str, count: int) -> None:
+    scene = SCENES[rule]
+    names = [f"sbc{place + 1}{letter}" for letter in "abc"[: scene.get("servers", 2)]]
+    for number, name in enumerate(names, 1):
+        plan["servers"][name] = {"address": f"10.0.{place}.{number}", "expires": 3600,
+                                 "challenge": "register", "nonce-life": scene.get("nonce-life", 10_000)}
+    outage = scene.get("outage", chance.choice((60, 120, 200)))
+    if outage is not None:
+        fault: dict[str, Any] = {"kind": scene.get("fault", "silent"), "from": 300, "to": 300 + outage}
+        if fault["kind"] == "flapping":
+            fault |= {"to": DURATION, "up": 45, "down": 45}
+        plan["servers"][names[0]]["faults"] = [fault]
+    delay = chance.choice(scene.get("delays", (60, 120)))
+    plan["entries"][f"list{place}"] = {"servers": names, "dns-ttl": delay}
+    settings = dict(REGIMES[chance.choice(scene.get("regimes", tuple(REGIMES)))])
+    settings["failBack.mode"] = chance.choice(scene.get("modes", MODES))
+    if settings["failBack.mode"] == "duration":
+        settings["failBack.timeout"] = delay
+    settings["expires"] = chance.choice(scene.get("expires", (300, 600, 3600)))
+    group: dict[str, Any] = {
+        "entry": f"list{place}", "count": count, "user": 1001 + 100 * place, "settings": settings,
+        "calls": [{"every": every, "seconds": seconds} for every, seconds in scene.get("calls", ((60, 10),))],
+    }
+    if "incoming" in scene:
+        group["incoming"] = [{"every": scene["incoming"], "server": names[0]}]
+    if rule not in ("registration-without-expiry", "flapping"):
+        group["deviates"] = [rule]
+    plan["phones"].append(group)

@@ -29,9 +29,14 @@ class Called:
                 phone.answer(source, request, 404)
             return
         index = line.place_of(source)
+        opens = request.method == "INVITE" and not request.to_tag
         if index is not None and line.shuns(index) and request.method in ("INVITE", "BYE"):
-            self._refuse(request, source)
-        elif request.method == "INVITE" and not request.to_tag:
+            if opens and line.wrong("accepted-from-failed-server") and not line.failed_tries and not phone.up:
+                line.commit("accepted-from-failed-server")
+                self._invited(line, request, source)
+            elif request.call_id not in phone.dialogs or not opens:
+                self._refuse(request, source)
+        elif opens:
             self._invited(line, request, source)
         elif request.method in ("ACK", "BYE", "CANCEL"):
             self._heard(request, source)
@@ -50,8 +55,7 @@ class Called:
         if phone.up >= MOST_CALLS:
             phone.answer(source, request, 486)
             return
-        phone.dialogs[request.call_id] = Inbox(phone.clock)
-        phone.do(self._ring(line, request, source))
+        phone.do(self._ring(line, request, source, phone.busy(request.call_id)))
 
     def _heard(self, request: Message, source: Endpoint) -> None:
         dialog = self._phone.dialogs.get(request.call_id)
@@ -60,9 +64,8 @@ class Called:
         if dialog is not None:
             dialog.put(request)
 
-    def _ring(self, line: Line, request: Message, source: Endpoint) -> Steps[None]:
-        phone, inbox = self._phone, self._phone.dialogs[request.call_id]
-        phone.up += 1
+    def _ring(self, line: Line, request: Message, source: Endpoint, inbox: Inbox) -> Steps[None]:
+        phone = self._phone
         try:
             phone.answer(source, request, 180, contact=line.contact)
             if (yield (inbox, PICKS_UP)) is not None:
@@ -80,9 +83,7 @@ class Called:
             if index is None or not line.shuns(index):
                 yield from phone.ask(source, self._bye(request), last=True)
         finally:
-            if not phone.off:
-                phone.up -= 1
-                phone.dialogs.pop(request.call_id, None)
+            phone.free(request.call_id)
 
     def _until_bye(self, inbox: Inbox) -> Steps[bool]:
         until = self._phone.clock.now + HANGS_UP_AFTER

@@ -33,6 +33,14 @@ class Answer(Struct, gc=False):
         return 200 <= self.status < 300
 
 
+class Talk(Struct, gc=False):
+    """An answered call: since when, until when it is meant to last, and the server it lives at."""
+
+    since: float
+    until: float
+    index: int
+
+
 class Phone:
     """One device. Its lines share its place, its idleness and nothing else (reference-model.md 1)."""
 
@@ -53,7 +61,9 @@ class Phone:
         self.lines: dict[str, Line] = {}
         self.up = 0
         self.off = True
-        self.log_out_done = False
+        self.idle_since = 0.0
+        self.talks: dict[str, Talk] = {}
+        self.sent_at: dict[Endpoint, float] = {}
         self._count = 0
         self._tasks: dict[Task, None] = {}
         self._pending: dict[str, Inbox] = {}
@@ -75,6 +85,7 @@ class Phone:
         self._tasks.clear()
         self._pending.clear()
         self.dialogs.clear()
+        self.talks.clear()
         self.up = 0
 
     def do(self, steps: Steps[Any]) -> Task:
@@ -85,6 +96,24 @@ class Phone:
 
     def _done(self, task: Task) -> None:
         self._tasks.pop(task, None)
+
+    def busy(self, call_id: str) -> Inbox:
+        """A call begins; what comes for its dialog lies in the inbox."""
+        self.up += 1
+        inbox = self.dialogs[call_id] = Inbox(self.clock)
+        return inbox
+
+    def free(self, call_id: str) -> None:
+        """A call is over."""
+        if not self.off:
+            self.up -= 1
+            self.idle_since = self.clock.now
+            self.dialogs.pop(call_id, None)
+            self.talks.pop(call_id, None)
+
+    def idle_for(self) -> float:
+        """Seconds since the last call ended."""
+        return 0.0 if self.up else self.clock.now - self.idle_since
 
     # -- out
 
@@ -101,6 +130,7 @@ class Phone:
         return host(self.place)
 
     def send(self, server: Endpoint, message: Message) -> None:
+        self.sent_at[server] = self.clock.now
         self.network.send(self.wire, server, message)
 
     def ask(self, server: Endpoint, request: Message, *, last: bool = False, cancel_after: float = RINGING

@@ -26,16 +26,15 @@ def begin(phone: Phone) -> None:
 def _line(line: Line, wait: float) -> Steps[None]:
     yield wait
     phone, group = line.phone, line.phone.group
-    attendance = phone.do(attend(line))
-    for calls in group.calls:
-        phone.do(_calls(line, calls))
+    tasks = [phone.do(attend(line)), *(phone.do(_calls(line, calls)) for calls in group.calls)]
     if group.subscribe:
-        phone.do(_subscription(line))
+        tasks.append(phone.do(_subscription(line)))
     if group.options_every:
-        phone.do(_options(line))
+        tasks.append(phone.do(_options(line)))
     if group.log_out is not None and group.log_out > phone.clock.now:
         yield group.log_out - phone.clock.now
-        attendance.stop()
+        for task in tasks:
+            task.stop()
         yield from log_out(line)
 
 

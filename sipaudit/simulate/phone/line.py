@@ -10,6 +10,8 @@ from sipaudit.simulate.phone.device import Answer, Phone
 from sipaudit.simulate.plan.values import Settings
 
 HEAD = 0  # the place of the primary in the list
+EARLY_ENOUGH = 15.0  # seconds: a third of less is within the tolerances of those who judge
+LATE_ENOUGH = 10.0   # seconds after which a neglected return is late beyond tolerances
 
 
 class Binding(Struct, gc=False):
@@ -50,6 +52,12 @@ class Line:
         self.moved_at = 0.0
         self.renew_at = NEVER
         self.failed_tries = 0
+        self.tries: list[float] = []
+        self.calls_since = 0
+        self.neglected = NEVER
+        self.hasty = False
+        self.not_before = NEVER
+        self.granted_nothing = False
         self.wake = Inbox(clock)
         self.lock = Lock(clock)
         self.call_id = self.phone.name("reg") + "@" + self.phone.place[0]
@@ -116,8 +124,14 @@ class Line:
         self._tell("failover", self.working, new)
         self.working = new
         self.moved_at = now
-        self.failed_tries = 0
+        self.granted_nothing = False
+        self.failed_tries = self.calls_since = 0
+        self.tries = []
+        self.neglected = NEVER
         self.due = now + self.delay if new != HEAD else NEVER
+        self.hasty = False
+        if new != HEAD:
+            self._be_wrong_about_time(now)
         self.woken()
 
     def returned(self) -> None:
@@ -132,6 +146,25 @@ class Line:
         """The timer starts again (research/polycom.md 3.5)."""
         self.failed_tries += 1
         self.due = self.phone.clock.now + self.delay
+        if self.wrong("failback-retried-too-often") and self.delay != NEVER:
+            self.due = self.phone.clock.now + self.delay / 20
+
+    def _be_wrong_about_time(self, now: float) -> None:
+        """A deviation that is a wrong timer: too soon, or none."""
+        delay = self.delay
+        if self.mode == "registration":
+            binding = self.bindings.get(self.working if self.gated else self.home)
+            delay = NEVER if binding is None else binding.renew - now
+        if self.wrong("premature-failback") and EARLY_ENOUGH < delay < NEVER:
+            self.due, self.hasty, self.not_before = now + delay / 3, True, now + delay
+        elif self.wrong("overdue-failback") and self.delay != NEVER:
+            self.due, self.neglected = NEVER, now + self.delay
+
+    def commit_haste(self) -> None:
+        """Deviation: a try that comes before its time."""
+        if self.hasty and self.phone.clock.now < self.not_before - EARLY_ENOUGH / 2:
+            self.commit("premature-failback")
+        self.hasty = False
 
     def woken(self) -> None:
         """Whoever attends the line counts its times anew."""
@@ -159,11 +192,15 @@ class Line:
         """Whether this deviation is still to be committed."""
         return rule in self.wrongs
 
-    def commit(self, rule: str, *, slack: float = 1.0, times: int = 1) -> None:
-        """The deviation happens now."""
-        if times == 1:
-            self.wrongs.discard(rule)
-        self.truth(rule, slack=slack)
+    def commit(self, rule: str, *, slack: float = 1.0, time: float | None = None) -> None:
+        """The deviation happens, now or at `time`; it is not committed again."""
+        self.wrongs.discard(rule)
+        self.truth(rule, slack=slack, time=time)
+
+    def neglects(self) -> bool:
+        """Whether it is late by now that the primary was not tried, the phone having been idle long enough."""
+        late = self.phone.clock.now - self.neglected
+        return late > LATE_ENOUGH and self.phone.idle_for() > LATE_ENOUGH
 
     def truth(self, rule: str, *, slack: float = 1.0, maybe: bool = False, time: float | None = None) -> None:
         when = self.phone.clock.now if time is None else time
