@@ -113,7 +113,7 @@ SCENES: dict[str, Scene] = {
     "accepted-from-failed-server": {"regimes": ("R2",), "modes": ("duration",), "delays": (600,), "outage": 60,
                                     "incoming": 60, "expires": (3600,)},
     "failover-without-failure": {"regimes": GATED, "outage": None, "expires": (600, 3600)},
-    "failover-skipped-server": {"servers": 3},
+    "failover-skipped-server": {"servers": 3, "expires": (120,)},
     "failover-missing": {"calls": (), "expires": (120,), "outage": 500},
     "premature-failback": {"modes": (*TIMED, "registration"), "delays": (300,), "calls": ((20, 4),),
                            "expires": (300, 600)},

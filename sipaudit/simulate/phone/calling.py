@@ -25,7 +25,7 @@ class Call:
         self.line = line
         self.plan = plan
         number = {"busy": BUSY, "cancel": RINGS_ON, "far-end": f"26{min(999, int(plan.seconds)):03d}"}.get(
-            plan.kind, plan.number)
+            plan.kind, plan.number or str(2000 + line.phone.chance.randrange(400)))
         self.callee = f"sip:{number}@{line.domain}"
         self.call_id = line.phone.name("call") + "@" + line.phone.place[0]
         self.tag = line.phone.name("t")
@@ -46,6 +46,8 @@ class Call:
 def place_call(line: Line, plan: Calls) -> Steps[None]:
     """A call from its first INVITE to its end; the phone is busy all the while."""
     phone = line.phone
+    if line.hesitates():
+        return
     forgot = line.wrong("signalling-after-expiry") and _long_expired(line)
     if line.invalidates and not line.live(line.working) and not forgot:
         return  # no call while the line is registered nowhere
@@ -153,7 +155,7 @@ def _home_by_register(call: Call) -> Steps[Answer | None]:
     line = call.line
     if line.wrong("failback-without-registration"):
         line.commit("failback-without-registration")
-        return (yield from _home_by_call(call))
+        return (yield from _home_without_register(call))
     if line.mode != "newRequests":
         return None
     yield from line.lock.acquire()
@@ -168,7 +170,20 @@ def _home_by_register(call: Call) -> Steps[Answer | None]:
 def _home_by_call(call: Call) -> Steps[Answer | None]:
     """R0 and R1: the call itself is the try (F7, B1 to B4)."""
     line = call.line
+    if line.gated and HEAD not in line.bindings:  # never registered there, or refused: R1 registers first (F6)
+        yield from line.lock.acquire()
+        try:
+            yield from try_primary(line)
+        finally:
+            line.lock.release()
+        return None
     line.commit_haste()
+    return (yield from _home_without_register(call))
+
+
+def _home_without_register(call: Call) -> Steps[Answer | None]:
+    """The call to the primary, with no REGISTER before it."""
+    line = call.line
     if line.wrong("failback-probe-registration") and line.regime == "R1" and _far_from_renewal(line, HEAD):
         line.commit("failback-probe-registration")
         yield from register(line, HEAD)

@@ -11,7 +11,7 @@ from sipaudit.simulate.plan.values import Settings
 
 HEAD = 0  # the place of the primary in the list
 EARLY_ENOUGH = 15.0  # seconds: a third of less is within the tolerances of those who judge
-LATE_ENOUGH = 10.0   # seconds after which a neglected return is late beyond tolerances
+LATE_ENOUGH = 25.0   # seconds after which a neglected return is late beyond tolerances and the time to dial
 
 
 class Binding(Struct, gc=False):
@@ -200,7 +200,12 @@ class Line:
     def neglects(self) -> bool:
         """Whether it is late by now that the primary was not tried, the phone having been idle long enough."""
         late = self.phone.clock.now - self.neglected
-        return late > LATE_ENOUGH and self.phone.idle_for() > LATE_ENOUGH
+        asked = self.phone.sent_at.get(self.servers[HEAD], 0.0) > self.neglected - LATE_ENOUGH
+        return late > LATE_ENOUGH and self.phone.idle_for() > LATE_ENOUGH and not asked
+
+    def hesitates(self) -> bool:
+        """Whether a call now would be neither in time nor late beyond doubt; it is then not made."""
+        return self.neglected != NEVER and self.phone.clock.now > self.neglected and not self.neglects()
 
     def truth(self, rule: str, *, slack: float = 1.0, maybe: bool = False, time: float | None = None) -> None:
         when = self.phone.clock.now if time is None else time

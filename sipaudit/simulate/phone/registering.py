@@ -11,7 +11,7 @@ from sipaudit.simulate.phone.line import HEAD, Binding, Line
 MOST_CHALLENGES = 3
 TOO_OFTEN = 5
 SURELY_UP = 4.0  # seconds
-SETTLED = 90.0  # seconds after which a deviation that needs no fault of a server may be committed
+SETTLED = 150.0  # seconds after which a deviation that needs no fault of a server may be committed
 STAYS = 42.0    # seconds: longer than any F2 lets a request run
 IDLE_CHECK = 1.0  # seconds: the EA has a busy phone look again every second (B5)
 
@@ -38,6 +38,7 @@ def register(line: Line, index: int, expires: int | None = None) -> Steps[Answer
         if not granted:
             line.truth("registration-without-expiry", maybe=line.granted_nothing)
             line.granted_nothing = True  # one fault until it is registered anew
+            line.bindings.pop(index, None)
             return Answer(answer.status, answer.message, "refused")
         _note(line, index, granted)
     return answer

@@ -98,7 +98,7 @@ class Calls(Struct, frozen=True):
     end: float = FOREVER
     seconds: float = 20.0
     kind: str = "talk"
-    number: str = "2000"
+    number: str | None = None
     rtp: bool = False
 
 
