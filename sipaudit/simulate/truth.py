@@ -27,13 +27,14 @@ class Truth:
             "line": line, "rule": rule, "time": self._epoch(time), "slack": slack, "maybe": maybe,
         })
 
-    def move(self, line: str, kind: str, source: str, target: str, time: float) -> None:
-        """A change of the working server; the third within ten minutes is flapping (reference-model.md 5)."""
+    def move(self, line: str, kind: str, source: str, target: str, time: float, doubtful: bool = False) -> None:
+        """A change of the working server; the third within ten minutes is flapping (reference-model.md 5), unless it
+        is doubtful whether this is one."""
         moves = [moment for moment in self._recent.get(line, []) if moment > time - FLAPPING]
         moves.append(time)
         self._recent[line] = moves
         if len(moves) >= FLAPPING_MOVES:
-            self.wrong(line, "flapping", time, maybe=line in self._flapped)
+            self.wrong(line, "flapping", time, maybe=doubtful or line in self._flapped)
             self._flapped.add(line)
         self._moves.append({
             "line": line, "time": self._epoch(time), "kind": kind, "from": source, "to": target,

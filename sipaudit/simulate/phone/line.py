@@ -172,7 +172,8 @@ class Line:
 
     def _tell(self, kind: str, old: int, new: int) -> None:
         if old != new:
-            self.phone.truth.move(self.aor, kind, self._server(old), self._server(new), self.phone.clock.now)
+            self.phone.truth.move(self.aor, kind, self._server(old), self._server(new), self.phone.clock.now,
+                                  self.granted_nothing)
 
     def _server(self, index: int) -> str:
         address, port = self.servers[index]
@@ -201,6 +202,8 @@ class Line:
         """Whether it is late by now that the primary was not tried, the phone having been idle long enough."""
         late = self.phone.clock.now - self.neglected
         asked = self.phone.sent_at.get(self.servers[HEAD], 0.0) > self.neglected - LATE_ENOUGH
+        if self.regime == "R1" and not self.calls_since:
+            return False  # the first call after a failover may go to who challenged last (F13)
         return late > LATE_ENOUGH and self.phone.idle_for() > LATE_ENOUGH and not asked
 
     def hesitates(self) -> bool:

@@ -198,6 +198,8 @@ def try_primary(line: Line) -> Steps[bool]:
         _keep_time(line)
         return True
     line.try_failed()
+    if line.working != HEAD and line.working not in line.bindings:
+        yield from register(line, line.working)
     return False
 
 
