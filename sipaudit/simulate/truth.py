@@ -17,7 +17,7 @@ class Truth:
         self._plan = plan
         self._wrongs: list[dict[str, Any]] = []
         self._moves: list[dict[str, Any]] = []
-        self._recent: dict[str, list[float]] = {}
+        self._recent: dict[str, list[tuple[float, bool]]] = {}
         self._flapped: set[str] = set()
         self.lines = 0
 
@@ -30,11 +30,12 @@ class Truth:
     def move(self, line: str, kind: str, source: str, target: str, time: float, doubtful: bool = False) -> None:
         """A change of the working server; the third within ten minutes is flapping (reference-model.md 5), unless it
         is doubtful whether this is one."""
-        moves = [moment for moment in self._recent.get(line, []) if moment > time - FLAPPING]
-        moves.append(time)
+        moves = [move for move in self._recent.get(line, []) if move[0] > time - FLAPPING]
+        moves.append((time, doubtful))
         self._recent[line] = moves
         if len(moves) >= FLAPPING_MOVES:
-            self.wrong(line, "flapping", time, maybe=doubtful or line in self._flapped)
+            unsure = any(doubt for _, doubt in moves)
+            self.wrong(line, "flapping", time, maybe=unsure or line in self._flapped)
             self._flapped.add(line)
         self._moves.append({
             "line": line, "time": self._epoch(time), "kind": kind, "from": source, "to": target,

@@ -37,6 +37,7 @@ class Line:
         self.settings: Settings = phone.group.settings
         self.regime = self.settings.regime
         self.wrongs: set[str] = set(phone.group.deviates)
+        self.served = HEAD     # by which server the line was served last; a restart does not change that
         self.lock = Lock(phone.clock)
         self.forget()
 
@@ -58,6 +59,7 @@ class Line:
         self.hasty = False
         self.not_before = NEVER
         self.granted_nothing = False
+        self.restarted = True  # since the last move
         self.wake = Inbox(clock)
         self.lock = Lock(clock)
         self.call_id = self.phone.name("reg") + "@" + self.phone.place[0]
@@ -115,13 +117,13 @@ class Line:
 
     # -- what becomes of it
 
-    def moved(self, old: int, new: int) -> None:
+    def moved(self, old: int, new: int, *, by_call: bool = False) -> None:
         """A failover from `old` to `new` is complete (F8, and T0 of B2 to B4)."""
         now = self.phone.clock.now
         if self.invalidates:
             self.bindings.pop(old, None)
             self.shunned = {old}
-        self._tell("failover", self.working, new)
+        self._tell("failover", new, sure=by_call or self.gated)
         self.working = new
         self.moved_at = now
         self.granted_nothing = False
@@ -134,9 +136,9 @@ class Line:
             self._be_wrong_about_time(now)
         self.woken()
 
-    def returned(self) -> None:
+    def returned(self, *, by_call: bool = False) -> None:
         """The primary is the working server again; nothing is invalidated by that (F8)."""
-        self._tell("failback", self.working, HEAD)
+        self._tell("failback", HEAD, sure=by_call or self.invalidates)
         self.working = HEAD
         self.shunned.discard(HEAD)
         self.due = NEVER
@@ -170,10 +172,16 @@ class Line:
         """Whoever attends the line counts its times anew."""
         self.wake.put(True)
 
-    def _tell(self, kind: str, old: int, new: int) -> None:
-        if old != new:
-            self.phone.truth.move(self.aor, kind, self._server(old), self._server(new), self.phone.clock.now,
-                                  self.granted_nothing)
+    def began(self) -> None:
+        """The line is registered at the primary after a start."""
+        self._tell("unknown", HEAD, sure=False)
+
+    def _tell(self, kind: str, new: int, sure: bool) -> None:
+        if self.served != new:
+            doubtful = not sure or self.restarted or self.granted_nothing
+            self.phone.truth.move(self.aor, kind, self._server(self.served), self._server(new), self.phone.clock.now,
+                                  doubtful)
+        self.served, self.restarted = new, False
 
     def _server(self, index: int) -> str:
         address, port = self.servers[index]

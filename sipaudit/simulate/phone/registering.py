@@ -27,7 +27,8 @@ def register(line: Line, index: int, expires: int | None = None) -> Steps[Answer
         response = answer.message
         if answer.status in (401, 407) and response is not None:
             line.nonces[index] = nonce_of(response.headers) or ""
-            if line.wrong("credentials-to-wrong-server") and phone.clock.now > SETTLED and index == line.working:
+            if line.wrong("credentials-to-wrong-server") and phone.clock.now > SETTLED and index == line.working \
+                    and not phone.up:
                 yield from _credentials_astray(line, index, asked)
         elif answer.status == 423 and response is not None:
             asked = int(response.headers.partition("Min-Expires:")[2].split()[0])
@@ -155,6 +156,7 @@ def _begin(line: Line) -> Steps[None]:
         try:
             answer = yield from register(line, HEAD)
             if answer.ok and not answer.cause:
+                line.began()
                 return
             if line.fails(answer) and (yield from fail_over(line, HEAD)):
                 return
