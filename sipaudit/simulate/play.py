@@ -13,6 +13,7 @@ from sipaudit.simulate.phone.device import Phone
 from sipaudit.simulate.phone.habitual import OFF, begin
 from sipaudit.simulate.phone.line import Line
 from sipaudit.simulate.plan.values import Group, Incoming, Plan
+from sipaudit.simulate.resolver import Lookup
 from sipaudit.simulate.server import Server
 from sipaudit.simulate.truth import Truth
 from sipaudit.simulate.wire.sink import Sink
@@ -21,7 +22,7 @@ from sipaudit.simulate.wire.tap import Tap
 FLUSHED_EVERY = 1.0   # seconds of simulated time between writings
 FIRST_HOST = 11
 NAT_PORT = 20_000
-RESOLVER = "10.0.0.53"
+PLAIN = ("silent", "flapping", "unreachable")
 
 
 class Play:
@@ -77,11 +78,13 @@ class Play:
         phone.on_request = Called(phone).take
         entry = self.plan.entries[group.entry]
         servers = [self.servers[name] for name in entry.servers]
-        ttl = float(entry.ttl) if entry.name else NEVER if entry.dns_ttl is None else float(entry.dns_ttl)
+        if entry.name is not None:
+            phone.look_up = Lookup(self.plan, entry, group.transport)
+        plain = all(fault.kind in PLAIN for server in servers for fault in server.plan.faults)
         for place_ in range(group.lines):
             user = str(group.user + number * group.lines + place_)
             line = Line(phone, user, self.plan.domain, [server.place for server in servers],
-                        [server.name for server in servers], ttl)
+                        entry.life, plain)
             phone.lines[user] = line
             self.truth.lines += 1
             for incoming in group.incoming:

@@ -82,7 +82,7 @@ class Server:
         if self.plan.faults:
             if self.fault(*MUTE):
                 return
-            if self.fault("unreachable"):
+            if self.fault("unreachable") and message.transport == "UDP":
                 self.network.refuse(self.place, source, packet, message)
                 return
         if message.status:
@@ -106,6 +106,14 @@ class Server:
 
     def unreachable(self, message: Message) -> None:
         """A phone is gone: its calls run out by themselves."""
+
+    def hears(self) -> bool:
+        return not (self.plan.faults and self.fault(*MUTE))
+
+    def refuses(self) -> str:
+        if self.fault("reset", "unreachable"):
+            return "reset"
+        return "alert" if self.fault("tls-alert") else ""
 
     def _send(self, place: Endpoint, message: Message) -> None:
         if not (self.plan.faults and self.fault(*MUTE, "unreachable")):

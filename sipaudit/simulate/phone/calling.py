@@ -246,6 +246,7 @@ def invite(call: Call, index: int) -> Steps[Answer]:
     call.index = index
     headers = ""
     answer = Answer(cause="timeout")
+    yield from phone.resolve()
     patience = CANCELS_AFTER if call.plan.kind == "cancel" else 45.0
     for _ in range(2):
         request = call.invite = call.request("INVITE", sdp(phone.place), headers)

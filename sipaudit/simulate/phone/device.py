@@ -18,6 +18,9 @@ from sipaudit.simulate.truth import Truth
 if TYPE_CHECKING:
     from sipaudit.simulate.phone.line import Line
 
+FIRST_PORT, LAST_PORT = 40_000, 60_000
+LOOKED_UP_AFTER = 0.02
+ROUTER_MAC = "0200000000fe"  # of the router in front of phones behind a NAT
 RINGING = 45.0  # seconds after which a caller gives up who hears nothing more than a first answer
 
 
@@ -64,17 +67,22 @@ class Phone:
         self.idle_since = 0.0
         self.talks: dict[str, Talk] = {}
         self.sent_at: dict[Endpoint, float] = {}
+        self._port = FIRST_PORT
+        self._ports: dict[Endpoint, int] = {}
+        self._on_connection: dict[Endpoint, list[Inbox]] = {}
         self._count = 0
         self._tasks: dict[Task, None] = {}
         self._pending: dict[str, Inbox] = {}
         self.dialogs: dict[str, Inbox] = {}
+        self.look_up: Callable[[Phone], float] | None = None
+        self._known_until = 0.0
         self.on_request: Callable[[Message, Endpoint], None] | None = None
 
     # -- being there
 
     def attach(self) -> None:
         self.off = False
-        self.network.attach(self.wire, self, self.mac)
+        self.network.attach(self.wire, self, ROUTER_MAC if self.group.nat else self.mac)
 
     def vanish(self) -> None:
         """Power off: everything under way ends where it stands."""
@@ -86,6 +94,9 @@ class Phone:
         self._pending.clear()
         self.dialogs.clear()
         self.talks.clear()
+        self._known_until = 0.0
+        self._ports.clear()
+        self._on_connection.clear()
         self.up = 0
 
     def do(self, steps: Steps[Any]) -> Task:
@@ -115,6 +126,12 @@ class Phone:
         """Seconds since the last call ended."""
         return 0.0 if self.up else self.clock.now - self.idle_since
 
+    def resolve(self) -> Steps[None]:
+        """The servers' name is looked up where its answer has run out (or was never asked for)."""
+        if self.look_up is not None and self.clock.now >= self._known_until:
+            self._known_until = self.clock.now + self.look_up(self)
+            yield LOOKED_UP_AFTER
+
     # -- out
 
     def name(self, kind: str) -> str:
@@ -131,7 +148,35 @@ class Phone:
 
     def send(self, server: Endpoint, message: Message) -> None:
         self.sent_at[server] = self.clock.now
-        self.network.send(self.wire, server, message)
+        if self.group.transport == "udp":
+            self.network.send(self.wire, server, message)
+            return
+        port = self._ports.get(server)
+        if port is None:
+            self._port = self._port + 1 if self._port < LAST_PORT else FIRST_PORT
+            port = self._ports[server] = self._port
+        place = (self.wire[0], port)
+        connection = self.network.connection(place, server, self, lambda: self._broken(server),
+                                             self.group.transport == "tls")
+        connection.send(message, 0)
+
+    def _broken(self, server: Endpoint) -> None:
+        """A connection was refused or reset: what waits for an answer there fails at once (F2)."""
+        self._ports.pop(server, None)
+        for inbox in self._on_connection.pop(server, []):
+            inbox.put(Answer(cause="reset"))
+
+    def _hang_up_on(self, server: Endpoint) -> None:
+        """A connection on which nothing is answered is given up; the next request opens another."""
+        port = self._ports.pop(server, None)
+        if port is not None:
+            self.network.connection((self.wire[0], port), server, self, lambda: None, False).close()
+
+    def hears(self) -> bool:
+        return not self.off
+
+    def refuses(self) -> str:
+        return ""
 
     def ask(self, server: Endpoint, request: Message, *, last: bool = False, cancel_after: float = RINGING
             ) -> Steps[Answer]:
@@ -143,7 +188,11 @@ class Phone:
         invite = request.method == "INVITE"
         waits = patience(settings.retryTimeOut, settings.retryMaxCount, self.habits.retries or "capped",
                          last, invite).waits
+        reliable = self.group.transport != "udp"
         inbox = self._pending[request.branch] = Inbox(self.clock)
+        if reliable:
+            waits = (sum(waits),)  # the transport repeats, not the transaction (RFC 3261 17.1.1.2)
+            self._on_connection.setdefault(server, []).append(inbox)
         try:
             began = self.clock.now
             for wait in waits:
@@ -156,9 +205,13 @@ class Phone:
                     return heard
                 if heard is not None:
                     return (yield from self._rings(server, request, inbox, began + cancel_after))
+            if reliable:
+                self._hang_up_on(server)
             return Answer(cause="timeout")
         finally:
             self._pending.pop(request.branch, None)
+            if inbox in self._on_connection.get(server, ()):
+                self._on_connection[server].remove(inbox)
 
     def _rings(self, server: Endpoint, request: Message, inbox: Inbox, until: float) -> Steps[Answer]:
         """After a first answer to an INVITE: the final one, or CANCEL when the caller's patience ends."""

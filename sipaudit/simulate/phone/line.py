@@ -25,15 +25,14 @@ class Binding(Struct, gc=False):
 class Line:
     """The state of one registration of a phone (reference-model.md 1: all state is per line)."""
 
-    def __init__(self, phone: Phone, user: str, domain: str, servers: list[Endpoint], names: list[str], ttl: float
-                 ) -> None:
+    def __init__(self, phone: Phone, user: str, domain: str, servers: list[Endpoint], ttl: float, plain: bool) -> None:
         self.phone = phone
         self.user = user
         self.domain = domain
         self.aor = f"sip:{user}@{domain}"
         self.servers = servers
-        self.names = names
         self.ttl = ttl
+        self.plain = plain     # its servers fail in ways that leave no doubt whether they did
         self.settings: Settings = phone.group.settings
         self.regime = self.settings.regime
         self.wrongs: set[str] = set(phone.group.deviates)
@@ -178,7 +177,7 @@ class Line:
 
     def _tell(self, kind: str, new: int, sure: bool) -> None:
         if self.served != new:
-            doubtful = not sure or self.restarted or self.granted_nothing
+            doubtful = not sure or not self.plain or self.restarted or self.granted_nothing
             self.phone.truth.move(self.aor, kind, self._server(self.served), self._server(new), self.phone.clock.now,
                                   doubtful)
         self.served, self.restarted = new, False

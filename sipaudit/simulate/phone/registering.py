@@ -21,6 +21,7 @@ def register(line: Line, index: int, expires: int | None = None) -> Steps[Answer
     phone, server = line.phone, line.servers[index]
     asked = line.settings.expires if expires is None else expires
     answer = Answer(cause="timeout")
+    yield from phone.resolve()
     for _ in range(MOST_CHALLENGES):
         request = _register_request(line, index, asked)
         answer = yield from phone.ask(server, request, last=index == len(line.servers) - 1)

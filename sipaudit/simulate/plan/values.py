@@ -44,6 +44,13 @@ class EntryPlan(Struct, frozen=True):
     dns_ttl: int | None = None
     line: int = 0
 
+    @property
+    def life(self) -> float:
+        """Seconds after which the name may be looked up again, endless where there is none."""
+        if self.name is not None:
+            return float(self.ttl)
+        return FOREVER if self.dns_ttl is None else float(self.dns_ttl)
+
 
 class Settings(Struct, frozen=True):
     """The failover settings of a phone, with the vendor's defaults."""
