@@ -192,7 +192,7 @@ def _home_without_register(call: Call) -> Steps[Answer | None]:
         line.try_failed()
         return None if line.fails(answer) else answer
     if line.away:
-        line.returned(by_call=True)
+        line.returned(by_call=answer.ok)
         binding = line.bindings.get(HEAD)
         if line.gated:
             now = line.phone.clock.now
@@ -225,7 +225,7 @@ def _divert(call: Call, server: int, answer: Answer) -> Steps[Answer]:
             line.commit("failover-skipped-server", time=began)
         if not line.fails(answer) and not answer.cause:
             if line.working == server:
-                line.moved(server, index, by_call=True)
+                line.moved(server, index, sure=answer.ok)
             return answer
     return answer
 

@@ -116,13 +116,14 @@ class Line:
 
     # -- what becomes of it
 
-    def moved(self, old: int, new: int, *, by_call: bool = False) -> None:
-        """A failover from `old` to `new` is complete (F8, and T0 of B2 to B4)."""
+    def moved(self, old: int, new: int, *, sure: bool = True) -> None:
+        """A failover from `old` to `new` is complete (F8, and T0 of B2 to B4). `sure`: whether what brought it moves a
+        line beyond doubt, a call by its 2xx, a registration where none was left of an earlier stay."""
         now = self.phone.clock.now
         if self.invalidates:
             self.bindings.pop(old, None)
             self.shunned = {old}
-        self._tell("failover", new, sure=by_call or self.gated)
+        self._tell("failover", new, sure=sure)
         self.working = new
         self.moved_at = now
         self.granted_nothing = False
@@ -135,9 +136,9 @@ class Line:
             self._be_wrong_about_time(now)
         self.woken()
 
-    def returned(self, *, by_call: bool = False) -> None:
+    def returned(self, *, by_call: bool | None = None) -> None:
         """The primary is the working server again; nothing is invalidated by that (F8)."""
-        self._tell("failback", HEAD, sure=by_call or self.invalidates)
+        self._tell("failback", HEAD, sure=self.invalidates if by_call is None else by_call)
         self.working = HEAD
         self.shunned.discard(HEAD)
         self.due = NEVER

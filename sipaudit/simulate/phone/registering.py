@@ -107,7 +107,7 @@ def fail_over(line: Line, old: int) -> Steps[bool]:
         line.phone.do(register(line, old, expires=0))
         yield 0.01
     for index in order:
-        began = line.phone.clock.now
+        began, sure = line.phone.clock.now, line.gated and not line.live(index)
         answer = yield from register(line, index)
         if answer.ok and not answer.cause:
             if old == line.working or line.gated:
@@ -115,7 +115,7 @@ def fail_over(line: Line, old: int) -> Steps[bool]:
                     line.commit("failover-skipped-server", time=began)
                 if removes:
                     line.commit("deregistration-at-failover", time=removed_at)
-                line.moved(old, index)
+                line.moved(old, index, sure=sure)
                 _keep_time(line)
             return True
     return False
