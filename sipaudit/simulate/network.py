@@ -42,6 +42,10 @@ class Network:
         if mac is not None:
             self._macs[place[0]] = mac
 
+    def know(self, address: str, mac: str) -> None:
+        """A host on the phones' side of the tap."""
+        self._macs[address] = mac
+
     def detach(self, place: Endpoint) -> None:
         self._nodes.pop(place, None)
 

@@ -8,6 +8,7 @@ from sipaudit.simulate.phone.device import Phone
 from sipaudit.simulate.phone.line import Line
 from sipaudit.simulate.phone.registering import attend, log_out
 from sipaudit.simulate.plan.values import Calls
+from sipaudit.simulate.wire.start import start
 
 BETWEEN_LINES = 0.1
 OFF = (25.0, 40.0)  # seconds that a restart takes
@@ -15,10 +16,13 @@ OFF = (25.0, 40.0)  # seconds that a restart takes
 
 def begin(phone: Phone) -> None:
     """Power on: every line registers, and does by the clock what the plan says."""
-    phone.attach()
     group = phone.group
+    wait = 0.0
+    if group.boot_traffic:
+        wait = start(phone.network, phone.wire, phone.mac, group.agent, phone.number)
+    phone.attach()
     for number, line in enumerate(phone.lines.values()):
-        phone.do(_line(line, number * BETWEEN_LINES))
+        phone.do(_line(line, wait + number * BETWEEN_LINES))
     if group.keepalive_every:
         phone.do(_keepalive(phone))
 

@@ -94,7 +94,7 @@ _GROUP_FIELDS: dict[str, Kind] = {
     "network": network, "agent": text, "transport": word("udp", "tcp", "tls"), "declared": flag, "habits": _HABITS,
     "boot": listing(_SECONDS), "calls": listing(_CALLS), "incoming": listing(_INCOMING), "subscribe": flag,
     "subscribe-expires": whole(10, 86_400), "options-every": number(1.0), "keepalive-every": number(1.0),
-    "reboot": listing(_SECONDS), "new-address": flag, "log-out": _SECONDS, "nat": address,
+    "reboot": listing(_SECONDS), "new-address": flag, "boot-traffic": flag, "log-out": _SECONDS, "nat": address,
     "deviates": listing(word(*WRONGS)),
 }
 _NETWORK = block(Network, {

@@ -143,6 +143,7 @@ class Group(Struct, frozen=True):
     keepalive_every: float | None = None
     reboot: tuple[float, ...] = ()
     new_address: bool = False
+    boot_traffic: bool = False
     log_out: float | None = None
     nat: str | None = None
     deviates: tuple[str, ...] = ()
