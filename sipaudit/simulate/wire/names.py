@@ -19,7 +19,8 @@ def query(name: str, kind: str) -> bytes:
 def answer(name: str, kind: str, ttl: int, values: tuple[str, ...]) -> bytes:
     """The resolver's answer to it."""
     response = dns.message.make_response(dns.message.make_query(name, kind, id=0), recursion_available=True)
-    response.answer.append(dns.rrset.from_text(name, ttl, "IN", kind, *values))
+    # each record as a set of its own: the library shuffles the records of one
+    response.answer.extend(dns.rrset.from_text(name, ttl, "IN", kind, value) for value in values)
     return response.to_wire()
 
 
