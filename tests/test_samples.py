@@ -38,7 +38,8 @@ def test_the_moves_of_a_sample_are_those_of_its_truth(sample: Path) -> None:
         pytest.skip("the capture begins after the moves")
     report = json.loads((sample / "report.json").read_text())
     truth = json.loads((sample / "truth.json").read_text())
-    told = [(line["line"], move["time"], move["from"], move["to"]) for line in report["lines"] for move in line["moves"]]
+    told = [(line["line"], move["time"], move["from"], move["to"])
+            for line in report["lines"] for move in line["moves"]]
     true = [(move["line"], move["time"], move["from"], move["to"]) for move in truth["moves"]]
     assert [(*each[:1], *each[2:]) for each in sorted(told)] == [(*each[:1], *each[2:]) for each in sorted(true)]
     assert all(abs(one[1] - other[1]) < 0.01 for one, other in zip(sorted(told), sorted(true), strict=True))
