@@ -124,11 +124,11 @@ SCENES: dict[str, Scene] = {
     "failback-probe-registration": {"regimes": ("R1",), "modes": ("newRequests", *TIMED), "expires": (3600,)},
     "failback-retried-too-often": {"regimes": INVALIDATES, "modes": TIMED, "delays": (300,), "outage": 900,
                                    "calls": (), "expires": (120, 300)},
-    "primary-not-tried-first": {"modes": ("newRequests",), "calls": ((100, 5),)},
+    "primary-not-tried-first": {"modes": ("newRequests",), "calls": ((100, 5),), "outage": 300},
     "secondary-abandoned": {"regimes": INVALIDATES, "delays": (60, 120)},
     "credentials-to-wrong-server": {"regimes": GATED, "outage": None, "nonce-life": 100, "expires": (120, 300)},
-    "registration-without-expiry": {"fault": "grants-nothing", "expires": (120, 300)},
-    "flapping": {"modes": ("newRequests",), "fault": "flapping", "calls": ((30, 5),)},
+    "registration-without-expiry": {"fault": "grants-nothing", "expires": (120, 300), "outage": 250},
+    "flapping": {"regimes": ("R0",), "modes": ("newRequests",), "fault": "flapping", "calls": ((30, 5),)},
 }
 
 
@@ -140,6 +140,13 @@ def deviant(seed: int, phones: int = 20) -> dict[str, Any]:
     plan: dict[str, Any] = {"seed": seed, "duration": DURATION, "servers": {}, "entries": {}, "phones": []}
     for place, rule in enumerate(rules):
         _scene(plan, chance, place, rule, phones // GROUPS)
+    return plan
+
+
+def scene(rule: str, chance: random.Random) -> dict[str, Any]:
+    """A plan in which four phones commit one deviation."""
+    plan: dict[str, Any] = {"seed": 1, "duration": DURATION, "servers": {}, "entries": {}, "phones": []}
+    _scene(plan, chance, 0, rule, 4)
     return plan
 
 

@@ -110,8 +110,10 @@ def _reach(call: Call) -> Steps[Answer]:
 
 def _passes_over_primary(line: Line) -> bool:
     """Deviation: mode newRequests, and the call goes to the working server at once."""
-    if not line.wrong("primary-not-tried-first") or line.mode != "newRequests" or line.calls_since < 2:
+    if not line.wrong("primary-not-tried-first") or line.mode != "newRequests":
         return False
+    if line.gated and line.calls_since < 2:
+        return False  # the first new request may go to who challenged last (F13)
     silent_for = line.phone.clock.now - line.phone.sent_at.get(line.servers[HEAD], 0.0)
     if silent_for < CONTACT_COUNTS:
         return False

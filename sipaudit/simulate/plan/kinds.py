@@ -166,7 +166,7 @@ def block(make: Callable[..., Any], fields: Table[str, Kind], needed: Names[str]
         missing = [key for key in needed if key not in values]
         for key in missing:
             problems.add(node.line, f"{where} has no '{key}'", f"add '{key}:'")
-        if missing:
+        if missing or any(values[key] is None for key in needed):
             return None
         given = {_attribute(key): value for key, value in values.items() if value is not None}
         return make(**given, line=node.line) if line else make(**given)
