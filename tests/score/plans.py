@@ -98,6 +98,31 @@ def _group(chance: random.Random, number: int, count: int) -> dict[str, Any]:
     return group
 
 
+def wild(seed: int, phones: int = 20) -> dict[str, Any]:
+    """Obedient phones in less tidy circumstances: other transports, NAT, a bad network, taps of all kinds."""
+    chance = random.Random(f"wild {seed}")
+    plan = obedient(seed, phones)
+    transport = chance.choice(("udp", "udp", "tcp"))
+    for group in plan["phones"]:
+        group["transport"] = transport
+        group["boot-traffic"] = chance.random() < 0.4
+        group["boot"] = chance.choice(([0, 5], [0, 200]))
+        if chance.random() < 0.15:
+            group["nat"] = f"198.51.100.{len(plan['phones'][0]) + group['user'] // 100}"
+        if chance.random() < 0.1:
+            group["declared"] = False
+    if chance.random() < 0.2:
+        for number, server in enumerate(plan["servers"].values(), 1):
+            server["address"] = f"2001:db8::{number}"
+        for group in plan["phones"]:
+            group.pop("nat", None)
+    plan["network"] = chance.choice(({}, {"loss": 0.01}, {"loss": 0.05}, {"jitter": 0.2}, {"reorder": 0.2},
+                                     {"duplicate": 0.1}))
+    plan["tap"] = chance.choice(({}, {"loss": 0.01}, {"loss": 0.1}, {"from": chance.randrange(1000)}, {"mtu": 576},
+                                 {"doubles": 0.3}, {"sees": "from-phones"}, {"sees": "to-phones"}, {"tunnel": "gre"}))
+    return plan
+
+
 Scene = dict[str, Any]
 GATED = ("R1", "R2", "R3")
 INVALIDATES = ("R2", "R3")
