@@ -58,7 +58,8 @@ def row(name: str, text: str, mark: int, folder: Path) -> str:
         copied = f"{seconds / max(0.01, median([run(copy, folder / 'out') for _ in range(RUNS)])):.0f}x"
     peak = max(cost.peak for cost in ours) >> 20
     reached = "reached" if count / seconds >= mark else "missed"
-    cells = (name, f"{count:,}", f"{seconds:.2f}", f"{count / seconds:,.0f}", f"{mark:,}", reached, copied, f"{peak} MB")
+    speed = f"{count / seconds:,.0f}"
+    cells = (name, f"{count:,}", f"{seconds:.2f}", speed, f"{mark:,}", reached, copied, f"{peak} MB")
     return f"| {' | '.join(cells)} |"
 
 
