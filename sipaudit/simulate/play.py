@@ -78,11 +78,13 @@ class Play:
         phone.on_request = Called(phone).take
         entry = self.plan.entries[group.entry]
         servers = [self.servers[name] for name in entry.servers]
+        if entry.balanced:
+            self._chance.shuffle(servers)  # each phone has its own first server (RFC 2782)
         if entry.name is not None:
             phone.look_up = Lookup(self.plan, entry, group.transport)
         plain = all(fault.kind in PLAIN for server in servers for fault in server.plan.faults)
         for place_ in range(group.lines):
-            user = str(group.user + number * group.lines + place_)
+            user = str(group.user + (0 if group.shared else number * group.lines) + place_)
             line = Line(phone, user, self.plan.domain, [server.place for server in servers],
                         entry.life, plain)
             phone.lines[user] = line

@@ -19,7 +19,7 @@ class Lookup:
         self._ttl = entry.ttl
         self._steps = [
             (query(owner, kind), answer(owner, kind, entry.ttl, values))
-            for owner, kind, values in chain(entry.name or "", transport, hosts)
+            for owner, kind, values in chain(entry.name or "", transport, hosts, entry.balanced)
         ]
         self._asked = 0
 

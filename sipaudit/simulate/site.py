@@ -31,11 +31,12 @@ def _entry(plan: Plan, name: str, entry: EntryPlan) -> list[str]:
         lines.append(f"    dns_ttl: {entry.dns_ttl}")
     lines.append("    servers:")
     transport = next((group.transport for group in plan.phones if group.entry == name), "udp")
+    rank = ", priority: 1" if entry.balanced else ""
     for server in entry.servers:
         place = plan.servers[server]
         port = f", port: {place.port}" if place.port != 5060 or transport == "tls" else ""
         how = f", transport: {transport}" if transport != "udp" else ""
-        lines.append(f"      - {{name: {server}.{plan.domain}, address: {json.dumps(place.address)}{port}{how}}}")
+        lines.append(f"      - {{name: {server}.{plan.domain}, address: {json.dumps(place.address)}{port}{how}{rank}}}")
     return lines
 
 

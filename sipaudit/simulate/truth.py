@@ -21,11 +21,12 @@ class Truth:
         self._flapped: set[str] = set()
         self.lines = 0
 
-    def wrong(self, line: str, rule: str, time: float, slack: float = 1.0, maybe: bool = False) -> None:
-        """`line` broke `rule` at `time`; a finding within `slack` seconds names it, `maybe`: it need not be found."""
-        self._wrongs.append({
-            "line": line, "rule": rule, "time": self._epoch(time), "slack": slack, "maybe": maybe,
-        })
+    def wrong(self, line: str, rule: str, time: float, slack: float = 1.0, maybe: bool = False,
+              phone: str | None = None) -> None:
+        """`line` broke `rule` at `time`; a finding within `slack` seconds names it, `maybe`: it need not be found.
+        `phone` where several share the line."""
+        entry = {"line": line, "rule": rule, "time": self._epoch(time), "slack": slack, "maybe": maybe}
+        self._wrongs.append(entry if phone is None else {**entry, "phone": phone})
 
     def move(self, line: str, kind: str, source: str, target: str, time: float, doubtful: bool = False) -> None:
         """A change of the working server; the third within ten minutes is flapping (reference-model.md 5), unless it

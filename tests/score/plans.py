@@ -13,6 +13,11 @@ REGIMES: dict[str, dict[str, Any]] = {
 }
 MODES = ("newRequests", "DNSTTL", "registration", "duration")
 DURATION = 1500
+AGENTS = (
+    "PolycomSoundPointIP-SPIP_335-UA/3.2.5.0495", "PolycomSoundPointIP-SPIP_335-UA/3.2.4.0267",
+    "Yealink SIP-T46S 66.83.0.35", "Polycom/5.5.0.20556 PolycomVVX-VVX_500-UA/5.5.0.20556", "unknown",
+    "snomD785/10.1.33.33",
+)
 GROUPS = 5
 
 
@@ -111,6 +116,12 @@ def wild(seed: int, phones: int = 20) -> dict[str, Any]:
             group["nat"] = f"198.51.100.{len(plan['phones'][0]) + group['user'] // 100}"
         if chance.random() < 0.1:
             group["declared"] = False
+        if chance.random() < 0.1:
+            group["shared"] = True
+        if chance.random() < 0.2:
+            group["agent"] = chance.choice(AGENTS)
+            group["habits"] = {"half-renewal": chance.random() < 0.5}
+    plan["entries"]["sbc"]["balanced"] = chance.random() < 0.1
     if chance.random() < 0.2:
         for number, server in enumerate(plan["servers"].values(), 1):
             server["address"] = f"2001:db8::{number}"

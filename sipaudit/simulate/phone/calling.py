@@ -46,7 +46,7 @@ class Call:
 def place_call(line: Line, plan: Calls) -> Steps[None]:
     """A call from its first INVITE to its end; the phone is busy all the while."""
     phone = line.phone
-    if line.hesitates():
+    if line.hesitates() or line.out:
         return
     forgot = line.wrong("signalling-after-expiry") and _long_expired(line)
     if line.invalidates and not line.live(line.working) and not forgot:
@@ -78,6 +78,7 @@ def _commit_by_calling(line: Line, forgot: bool) -> None:
     if line.away and line.mode != "registration" and line.neglects():
         line.commit("overdue-failback")
         line.due, line.neglected = line.phone.clock.now + 30.0, NEVER
+        line.woken()
 
 
 def _reach(call: Call) -> Steps[Answer]:

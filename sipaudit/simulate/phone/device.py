@@ -274,7 +274,7 @@ def _drawn(habits: Habits, chance: random.Random) -> Habits:
     }
     values = {name: chance.choice(choices) for name, choices in draws.items()}
     given = {name: getattr(habits, name) for name in draws if getattr(habits, name) is not None}
-    return Habits(**(values | given))
+    return Habits(**(values | given), half_renewal=habits.half_renewal)
 
 
 __all__ = ["NEVER", "Answer", "Phone"]

@@ -11,6 +11,7 @@ from sipaudit.simulate.plan.values import Settings
 
 HEAD = 0  # the place of the primary in the list
 EARLY_ENOUGH = 15.0  # seconds: a third of less is within the tolerances of those who judge
+SAME_FAULT = 60.0    # seconds for which what follows a deviation still shows it
 LATE_ENOUGH = 25.0   # seconds after which a neglected return is late beyond tolerances and the time to dial
 
 
@@ -59,6 +60,7 @@ class Line:
         self.not_before = NEVER
         self.granted_nothing = False
         self.restarted = True  # since the last move
+        self.out = False       # the user has logged out
         self.wake = Inbox(clock)
         self.lock = Lock(clock)
         self.call_id = self.phone.name("reg") + "@" + self.phone.place[0]
@@ -165,7 +167,11 @@ class Line:
     def commit_haste(self) -> None:
         """Deviation: a try that comes before its time."""
         if self.hasty and self.phone.clock.now < self.not_before - EARLY_ENOUGH / 2:
-            self.commit("premature-failback")
+            if self.phone.sent_at.get(self.servers[HEAD], 0.0) > self.moved_at:
+                self.truth("premature-failback", maybe=True)  # a call of before may count as a try that failed
+                self.wrongs.discard("premature-failback")
+            else:
+                self.commit("premature-failback")
         self.hasty = False
 
     def woken(self) -> None:
@@ -203,8 +209,12 @@ class Line:
 
     def commit(self, rule: str, *, slack: float = 1.0, time: float | None = None) -> None:
         """The deviation happens, now or at `time`; it is not committed again."""
+        again = rule not in self.wrongs  # two calls at once
         self.wrongs.discard(rule)
-        self.truth(rule, slack=slack, time=time)
+        self.truth(rule, slack=slack, time=time, maybe=again)
+        # where the packet that condemns is not captured, one of those that follow it may
+        when = self.phone.clock.now if time is None else time
+        self.truth(rule, slack=SAME_FAULT / 2, time=when + SAME_FAULT / 2, maybe=True)
 
     def neglects(self) -> bool:
         """Whether it is late by now that the primary was not tried, the phone having been idle long enough."""
@@ -220,7 +230,8 @@ class Line:
 
     def truth(self, rule: str, *, slack: float = 1.0, maybe: bool = False, time: float | None = None) -> None:
         when = self.phone.clock.now if time is None else time
-        self.phone.truth.wrong(self.aor, rule, when, slack, maybe)
+        phone = f"{self.phone.wire[0]}:{self.phone.wire[1]}" if self.phone.group.shared else None
+        self.phone.truth.wrong(self.aor, rule, when, slack, maybe, phone)
 
     # -- what it says
 

@@ -19,6 +19,8 @@ IDLE_CHECK = 1.0  # seconds: the EA has a busy phone look again every second (B5
 def register(line: Line, index: int, expires: int | None = None) -> Steps[Answer]:
     """A REGISTER to a server of the list, challenged as often as it takes. `ok` only when it is granted some time."""
     phone, server = line.phone, line.servers[index]
+    if line.out and expires != 0:
+        return Answer(cause="abandoned")
     asked = line.settings.expires if expires is None else expires
     answer = Answer(cause="timeout")
     yield from phone.resolve()
@@ -28,8 +30,7 @@ def register(line: Line, index: int, expires: int | None = None) -> Steps[Answer
         response = answer.message
         if answer.status in (401, 407) and response is not None:
             line.nonces[index] = nonce_of(response.headers) or ""
-            if line.wrong("credentials-to-wrong-server") and phone.clock.now > SETTLED and index == line.working \
-                    and not phone.up:
+            if line.wrong("credentials-to-wrong-server") and phone.clock.now > SETTLED and index == line.working:
                 yield from _credentials_astray(line, index, asked)
         elif answer.status == 423 and response is not None:
             asked = int(response.headers.partition("Min-Expires:")[2].split()[0])
@@ -74,7 +75,7 @@ def _granted(line: Line, response: Message, asked: int) -> int:
 
 def _note(line: Line, index: int, granted: int) -> None:
     now, overlap = line.phone.clock.now, line.settings.expires_overlap
-    renewal = _renewal(granted, overlap)
+    renewal = granted / 2 if line.phone.habits.half_renewal else _renewal(granted, overlap)
     line.granted_nothing = line.granted_nothing and line.live(index)
     line.bindings[index] = Binding(now, now + granted, now + renewal)
     line.home = index
@@ -249,11 +250,12 @@ def _renew(line: Line) -> Steps[None]:
         index = line.working
         if not line.gated and line.phone.habits.renews == "home" and line.live(line.home):
             index = line.home
+        asked = line.phone.clock.now
         answer = yield from register(line, index)
         if answer.ok and not answer.cause:
             return
         if answer.cause == "timeout" and line.wrong("failover-missing"):
-            yield from _stay(line, index)
+            yield from _stay(line, index, asked)
             return
         if line.fails(answer) and (yield from fail_over(line, index)):
             return
@@ -262,8 +264,9 @@ def _renew(line: Line) -> Steps[None]:
         line.lock.release()
 
 
-def _stay(line: Line, index: int) -> Steps[None]:
-    """Deviation: after silence the same server is asked again, and no other one; the failover comes much later."""
+def _stay(line: Line, index: int, first: float) -> Steps[None]:
+    """Deviation: after silence, to a request of the time `first`, the same server is asked again, and no other one; the
+    failover comes much later."""
     yield STAYS
     began = line.phone.clock.now
     answer = yield from register(line, index)
@@ -272,6 +275,7 @@ def _stay(line: Line, index: int) -> Steps[None]:
         return
     yield began + STAYS * 2 - line.phone.clock.now
     line.commit("failover-missing", time=began)
+    line.truth("failover-missing", time=first, maybe=True)  # where the answer to the one before it is not captured
     if not (yield from fail_over(line, index)):
         line.renew_at = line.phone.clock.now + retry(line)
 
@@ -303,6 +307,11 @@ def _refresh_old(line: Line) -> Steps[None]:
 
 
 def log_out(line: Line) -> Steps[None]:
-    """The user logs out: the binding at the working server is removed."""
-    line.renew_at = line.due = NEVER
-    yield from register(line, line.working, expires=0)
+    """The user logs out: the binding at the working server is removed; what was under way is awaited."""
+    yield from line.lock.acquire()
+    try:
+        line.out = True
+        line.renew_at = line.due = NEVER
+        yield from register(line, line.working, expires=0)
+    finally:
+        line.lock.release()

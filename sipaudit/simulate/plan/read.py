@@ -76,6 +76,7 @@ _SERVER = block(ServerPlan, {
 }, needed=("address",))
 _ENTRY = block(EntryPlan, {
     "servers": listing(word()), "name": word(), "ttl": whole(0, 2147483647), "dns-ttl": whole(0, 2147483647),
+    "balanced": flag,
 }, needed=("servers",), line=True)
 _CALLS = block(Calls, {
     "at": listing(_SECONDS), "every": number(1.0), "from": _SECONDS, "to": _SECONDS, "seconds": number(0.5),
@@ -87,10 +88,10 @@ _INCOMING = block(Incoming, {
 })
 _HABITS = block(Habits, {
     "retries": word("capped", "rfc", "short"), "on-503": word("moves", "stays"), "renews": word("home", "working"),
-    "keeps-old": flag, "refuses": word("answer", "silence"), "new-call-id": flag,
+    "keeps-old": flag, "refuses": word("answer", "silence"), "new-call-id": flag, "half-renewal": flag,
 })
 _GROUP_FIELDS: dict[str, Kind] = {
-    "entry": word(), "count": whole(1, MOST_PHONES), "user": whole(1, 9_999_999), "lines": whole(1, 10),
+    "entry": word(), "count": whole(1, MOST_PHONES), "user": whole(1, 9_999_999), "lines": whole(1, 10), "shared": flag,
     "network": network, "agent": text, "transport": word("udp", "tcp", "tls"), "declared": flag, "habits": _HABITS,
     "boot": listing(_SECONDS), "calls": listing(_CALLS), "incoming": listing(_INCOMING), "subscribe": flag,
     "subscribe-expires": whole(10, 86_400), "options-every": number(1.0), "keepalive-every": number(1.0),
@@ -170,7 +171,7 @@ def _check(problems: Problems, plan: Plan) -> None:
         where = f"phones[{place}]"
         total += group.count
         _check_group(problems, plan, group, where)
-        taken = range(group.user, group.user + group.count * group.lines)
+        taken = range(group.user, group.user + (1 if group.shared else group.count) * group.lines)
         for first, size in users.items():
             if taken.start < first + size and first < taken.stop:
                 problems.add(group.line, f"{where}: users {taken.start} to {taken.stop - 1} overlap another group's",

@@ -42,6 +42,7 @@ class EntryPlan(Struct, frozen=True):
     name: str | None = None
     ttl: int = 3600
     dns_ttl: int | None = None
+    balanced: bool = False
     line: int = 0
 
     @property
@@ -93,6 +94,7 @@ class Habits(Struct, frozen=True):
     renews: str | None = None
     keeps_old: bool | None = None
     refuses: str | None = None
+    half_renewal: bool = False
     new_call_id: bool | None = None
 
 
@@ -127,6 +129,7 @@ class Group(Struct, frozen=True):
     count: int = 1
     user: int = 1001
     lines: int = 1
+    shared: bool = False
     network: str | None = None
     agent: str = "PolycomVVX-VVX_500-UA/4.0.1.13681"
     transport: str = "udp"

@@ -29,11 +29,13 @@ def numbered(wire: bytes, number: int) -> bytes:
     return struct.pack("!H", number & 0xFFFF) + wire[2:]
 
 
-def chain(name: str, transport: str, servers: list[tuple[str, str, int]]) -> list[tuple[str, str, tuple[str, ...]]]:
+def chain(name: str, transport: str, servers: list[tuple[str, str, int]], balanced: bool = False
+          ) -> list[tuple[str, str, tuple[str, ...]]]:
     """The questions that lead from a name to its servers (host, address, port), with their answers: SRV, then A or
-    AAAA of each target (RFC 3263 4)."""
+    AAAA of each target (RFC 3263 4). `balanced`: all targets have one priority."""
     service = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}[transport]
-    found = tuple(f"{10 * place} 1 {port} {host}." for place, (host, _, port) in enumerate(servers, 1))
+    found = tuple(f"{10 if balanced else 10 * place} 1 {port} {host}."
+                  for place, (host, _, port) in enumerate(servers, 1))
     steps: list[tuple[str, str, tuple[str, ...]]] = [(f"{service}.{name}.", "SRV", found)]
     for host, address, _ in servers:
         steps.append((f"{host}.", "AAAA" if ":" in address else "A", (address,)))
