@@ -31,6 +31,11 @@ NOT_ON_THE_WIRE = {
     "during-mode-unknown": "a settings block declares what it leaves out, too",
     "primary-r0-timers-unknown": "a settings block declares what it leaves out, too",
     "primary-mode-unknown": "a settings block declares what it leaves out, too",
+    "accepted-a-reset-of-another-line": "it was a request of another line that broke the connection",
+    "groundless-a-busy-elsewhere-may-have-moved-it": "an answer to nothing that was seen is no packet of the line",
+    "groundless-driven-away-and-renewed": "an answer to nothing that was seen is no packet of the line",
+    "groundless-looks-on-for-a-server": "an answer to nothing that was seen is no packet of the line",
+    "premature-an-overtaken-call-is-late": "an answer to nothing that was seen is no packet of the line",
     "primary-r0-optimized-unknown": "a settings block declares what it leaves out, too",
 }
 

@@ -113,7 +113,7 @@ def _registered(
     bindings = with_binding(line.bindings, binding)
     before, after = line.stays[Track.REGAINED], stays[Track.REGAINED]
     bindings = _left(bindings, before, after)
-    failed = mark_set(line.failed, before, after, phone)
+    failed = mark_set(line, before, after, phone)
     if failed:
         failed = mark_answered(failed, answer)
     return LineState(stays, bindings, line.boot, line.answers, line.reordered, served, failed, line.challenges,
@@ -128,11 +128,12 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
             if register is None and binding.register is not None and binding.register.follows is None:
                 register = binding.register  # challenged: another will follow
             return Binding(binding.server, register, binding.granted, binding.since, binding.refreshes,
-                           binding.refused, binding.left, None, binding.late)
+                           binding.refused, binding.left, None, binding.late, binding.removed)
         return replace(binding, register=register, refused=answer)
     if answer.asked == 0 or (answer.granted == 0 and answer.own is not False):
         held = answer.asked == 0 or binding.granted is not None or binding.removed is not None
-        return Binding(binding.server, register, left=binding.left, removed=answer if held else None)
+        return Binding(binding.server, register, refused=answer if answer.asked else None, left=binding.left,
+                       removed=answer if held else None)
     # sent before the server was left, the 200 restores nothing (F8)
     stale = binding.left is not None and answer.sent is not None and answer.sent < binding.left
     left = binding.left if stale else None

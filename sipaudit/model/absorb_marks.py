@@ -5,36 +5,55 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import LATE_FROM, success
-from sipaudit.model.events import NO_LINE, Answered, Failed, Received, Sent
-from sipaudit.model.packets import AGAIN, MOVERS
-from sipaudit.model.state import FailedMark, LineState, PhoneState, Stay
+from sipaudit.model.events import Answered, Failed, Received, Sent
+from sipaudit.model.packets import AGAIN, MOVERS, is_own
+from sipaudit.model.state import RUNS, Evidence, FailedMark, LineState, PhoneState, Stay
 
 CHALLENGES_KEPT = 4
 OFFERS_KEPT = 8
 Marks = tuple[FailedMark, ...]
 
 
-def mark_set(marks: Marks, before: Stay | None, after: Stay | None, phone: PhoneState) -> Marks:
+def mark_set(line: LineState, before: Stay | None, after: Stay | None, phone: PhoneState) -> Marks:
     """A failover marks the server it leaves, and ends all earlier marks; a return without a failure ends the mark of
     the server returned to. What may have been either leaves marks that are not sure."""
+    marks = line.failed
     if before is None or after is None or before.server == after.server:
         return marks
     if after.failed:
-        unsure = not _fails_over(before, after, phone)
-        return (FailedMark(before.server, after.arrived, after.failed, _turned(after), unsure),)
-    return tuple(replace(mark, again=True, unsure=mark.unsure or before.driven)
+        sure = _left_for(line, before, after, phone)
+        return (FailedMark(before.server, after.arrived, after.failed, _turned(after), sure,
+                           began=before.arrived.time if before.first is None else before.first.time),)
+    return tuple(replace(mark, again=True, sure=() if before.driven else mark.sure)
                  for mark in marks if mark.server != after.server)
 
 
-def _fails_over(before: Stay, after: Stay, phone: PhoneState) -> bool:
-    """Whether the line surely worked at the server it leaves, and what stands against that is its own and of the stay:
-    what its phone learned on other lines it need not share, what was answered late it need not have given up, and
-    what becomes of messages and keepalives moves no line."""
-    late = {request.transaction for request, _ in phone.reach(before.server).late}
-    own = any(item.line in (after.arrived.line, NO_LINE) and item.time >= before.arrived.time
-              and (isinstance(item, Failed) or (item.method in MOVERS and item.transaction not in late))
-              for item in after.failed)
-    return own and not before.unsure and before.took < LATE_FROM
+def _left_for(line: LineState, before: Stay, after: Stay, phone: PhoneState) -> tuple[Evidence, ...]:
+    """What the line surely left the server for, nothing unless it surely worked there, and surely works at the other
+    now: what is its own and of the stay. What its phone learned on other lines it need not share, what was answered
+    late it need not have given up, what was answered since or lies long back (a caller may have given it up, F4) is
+    no cause, and what becomes of messages and keepalives moves no line."""
+    between = before.aside is not None and before.aside.method == "REGISTER" and before.aside.server != after.server
+    if before.unsure or after.unsure or between or before.took >= LATE_FROM or _began_anew(line, before):
+        return ()
+    reach = phone.reach(before.server)
+    late = {request.transaction for request, _ in reach.late}
+    return tuple(item for item in after.failed if item.time >= before.arrived.time and (
+        is_own(item, reach, after.arrived.line, _first(after)) if isinstance(item, Failed)
+        else item.line == after.arrived.line and item.method in MOVERS and item.transaction not in late
+        and _first(after) - item.time <= RUNS and not line.served_since(before.server, item.time)))
+
+
+def _began_anew(line: LineState, before: Stay) -> bool:
+    """Whether the phone may have started, or its user have logged out, since the stay began, and the server has not
+    served the line since: then that may have moved the line."""
+    boot = line.boot
+    return boot is not None and boot.time >= before.arrived.time and not line.served_since(before.server, boot.time)
+
+
+def _first(stay: Stay) -> float:
+    """When the line first turned away from the server it left."""
+    return _turned(stay) if stay.first is None else stay.first.time
 
 
 def _turned(stay: Stay) -> float:

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.absorb_stays import Stays
-from sipaudit.model.events import NO_LINE, Answered, Sent
-from sipaudit.model.packets import NOTHING_NEW, holds, redirects
+from sipaudit.model.events import NO_LINE, Answered, Failed, Sent
+from sipaudit.model.packets import MOVERS, NOTHING_NEW, holds, is_own, redirects
 from sipaudit.model.state import Binding, Evidence, LineState, PhoneState, Reach, Stay, Track, evidence
 from sipaudit.model.timers import UNDECLARED_EARLIEST
 
@@ -26,7 +26,7 @@ def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stay
         answered is not None and answered.server == server and registered is not None and registered.server == server
         and regained is not None and regained.server == server
     ):
-        if is_plain(answered) and is_plain(registered) and is_plain(regained):
+        if (is_plain(answered) and is_plain(registered) and is_plain(regained)) or _was_emergency(phone, answer):
             return line.stays
         return _served(answered, answer), _served(registered, answer), _served(regained, answer)
     if answer.in_dialog or answer.method in NOTHING_NEW or _was_emergency(phone, answer):
@@ -42,11 +42,11 @@ def is_plain(stay: Stay) -> bool:
 
 
 def _served(stay: Stay, answer: Answered) -> Stay:
-    """The stay after another answer of its server: a call through it shows that what another server answered before has
-    not moved the line, and whatever was asked after the arrival shows that the arrival had."""
-    if answer.in_dialog or answer.method in NOTHING_NEW:
+    """The stay after another answer of its server: a call through it shows that what another server answered before it
+    was made has not moved the line, and whatever was asked after the arrival shows that the arrival had."""
+    if not _is_weighty(answer):
         return stay
-    if stay.aside is not None and answer.method == "INVITE":
+    if stay.aside is not None and answer.method == "INVITE" and (answer.sent or answer.time) >= stay.aside.time:
         stay = replace(stay, away=None, aside=None, driven=False)
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
     if asked_since and not _may_not_move(answer) and (stay.took or stay.unsure):
@@ -56,8 +56,8 @@ def _served(stay: Stay, answer: Answered) -> Stay:
 
 
 def _may_not_move(answer: Answered) -> bool:
-    """Whether a 2xx to REGISTER leaves it open if the phone is registered: its Contact is not listed (F6)."""
-    return answer.method == "REGISTER" and answer.own is not True
+    """Whether a 2xx to REGISTER leaves it open if the phone is registered: its Contact is not listed, or ends (F6)."""
+    return answer.method == "REGISTER" and (answer.own is not True or answer.granted == 0)
 
 
 def _was_emergency(phone: PhoneState, answer: Answered) -> bool:
@@ -71,7 +71,16 @@ def _was_emergency(phone: PhoneState, answer: Answered) -> bool:
 def noted(stay: Stay | None, answer: Answered) -> Stay | None:
     """A 2xx inside a dialog, to a keepalive or an emergency call, or to a request from before the stay moves nothing,
     nor does another answer in R0; but it might (reference-model.md 1, *working server*)."""
-    return stay if stay is None or stay.server == answer.server else replace(stay, aside=answer)
+    if stay is None or stay.server == answer.server:
+        return stay
+    if stay.aside is not None and _is_weighty(stay.aside) and not _is_weighty(answer):
+        return stay
+    return replace(stay, aside=answer)
+
+
+def _is_weighty(answer: Answered) -> bool:
+    """Whether it is an answer of the kind by which a working server is told."""
+    return not (answer.in_dialog or answer.method in NOTHING_NEW)
 
 
 def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> Stay | None:
@@ -81,7 +90,8 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     if stay is not None and is_late(line, phone, stay, answer):
         return noted(stay, answer)
     if not _moves(line, phone, stay, answer, track):
-        return noted(stay, answer) if _regains(line, answer, track) else stay
+        driven = stay is not None and stay.driven and answer.method == "REGISTER"
+        return noted(stay, answer) if driven or _regains(line, answer, track) else stay
     ringing = answer.transaction in phone.reach(answer.server).ringing
     took = 0.0 if answer.sent is None or ringing else answer.time - answer.sent
     if stay is None:
@@ -93,26 +103,48 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     explained = bool(failed) or bool(stay.failed)
     moves = (*stay.moves[-MOVES_KEPT + 1:], answer) if explained else ()
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
-                moves=moves, took=took, unsure=unsure)
+                moves=moves, took=took, unsure=unsure, older=was_there or _may_have_moved_before(stay, answer))
+
+
+def _may_have_moved_before(stay: Stay, answer: Answered) -> bool:
+    """Whether an earlier answer of the same server may have moved the line there, which then went back and forth."""
+    aside, away = stay.aside, stay.away
+    earlier = aside is not None and aside.server == answer.server and _is_weighty(aside)
+    return earlier and (away is None or aside is None or away.time > aside.time)
 
 
 def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: Answered, track: Track) -> bool:
     """Whether a REGISTER may have renewed what the line had, although the working server has failed: in R0 whatever
-    server granted it (F5); there (F7) in R0 and R1 a live binding, when its time has come, else only if what stands
-    against the working server is of other lines, or from before the stay."""
+    server granted it (F5); there (F7) in R0 and R1 a live binding, when its time has come, or that of another (B3: a
+    renewal goes to either) and no failure drives the line away for sure; else only if what stands against the working
+    server is of other lines, or from before the stay; in R1 one that a 200 has ended."""
     if answer.method != "REGISTER":
         return False
     if track is Track.ANSWERED and any(one.granted is not None for one in line.bindings):
         return True
     binding = line.binding(answer.server)
+    keeps = track is not Track.REGAINED
     if binding is None or binding.granted is None:
-        return False
-    live = track is not Track.REGAINED and binding.until > answer.time
-    if live and _may_be_due(binding, binding.granted, answer.time):
-        return True
+        ended = binding is not None and binding.removed is not None and binding.removed.asked != 0
+        return keeps and ended  # the server said 0: the phone may hold on to it (F6), and renew it in its time
     against = _against(phone.reach(stay.server), answer.time, SLOW)
+    if keeps and binding.until > answer.time:
+        due = [one.server for one in line.bindings if one.granted and _may_be_due(one, one.granted, answer.time)]
+        drives = [item for item in against if _surely_drives(item, phone, stay, answer)]
+        if answer.server in due or (due and not drives):
+            return True
     own = any(item.line in (answer.line, NO_LINE) and item.time > stay.arrived.time for item in against)
     return bool(against) and not own
+
+
+def _surely_drives(item: Evidence, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
+    """Whether it is known what the line makes of it: not of an open code (F4), nor of what it did not meet itself."""
+    if isinstance(item, Failed):
+        turned = answer.sent if stay.away is None else stay.away.time
+        return is_own(item, phone.reach(stay.server), answer.line, turned or answer.time)
+    if isinstance(item, Sent):
+        return item.method in MOVERS and item.line == answer.line
+    return item.status == 503
 
 
 def _may_be_due(binding: Binding, granted: Answered, now: float) -> bool:

@@ -16,8 +16,9 @@ from sipaudit.model.events import (
     Resent,
     Sent,
 )
+from sipaudit.model.packets import MOVERS, REDIRECTS
 from sipaudit.model.state import RUNS, Call, PhoneState, Reach
-from sipaudit.model.timers import T1
+from sipaudit.model.timers import SILENCE_MAX, T1
 
 WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
 EVIDENCE_KEPT = 8
@@ -26,7 +27,6 @@ CALLS_KEPT = 32        # calls kept for one phone that are not over
 LATE_KEPT = 8          # requests kept that may have run out although they were answered
 LATE_FROM = T1         # seconds: no phone gives up sooner, but with settings that no one has
 ALIVE = frozenset({401, 407, 423})
-REDIRECTS = range(300, 400)
 
 
 def success(status: int) -> bool:
@@ -148,7 +148,7 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
     if late or len(reach.waiting) > len(waiting) + 1 or _is_late(answer):
         late = _late(reach, answer, waiting)
     if hard and not doubt:
-        hard = tuple(failure for failure in hard if not _disproves(answer, failure.sent))
+        hard = tuple(failure for failure in hard if answer.method not in MOVERS or not _disproves(answer, failure.sent))
     if doubtful and not doubt:
         doubtful = tuple(old for old in doubtful if old.line != answer.line or old.method != answer.method
                          or not _disproves(answer, old.time))
@@ -178,8 +178,9 @@ def _made_good(answer: Answered, request: Sent, until: float) -> bool:
 def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tuple[Sent, float], ...]:
     """What may have run out all the same: the request, if its answer is late; others that one begun later has settled,
     if they should be sent again.  An answer to the same method, begun after that, disproves it; what other lines hear
-    need not (reference-model.md 1, *failure*)."""
-    kept = [(request, answer.time if request.transaction == answer.transaction else until)
+    need not (reference-model.md 1, *failure*). One that rings has been answered already (F4)."""
+    waited = None if answer.transaction in reach.ringing else answer.transaction
+    kept = [(request, answer.time if request.transaction == waited else until)
             for request, until in reach.late if not _made_good(answer, request, until)]
     for request in reach.waiting:
         if request.transaction == answer.transaction:
@@ -187,7 +188,8 @@ def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tu
                 kept.append((request, answer.time))
         elif answer.status >= 200 and request not in waiting and not request.in_dialog \
                 and (request.call is None or request.call != answer.call):
-            kept.append((request, request.time if request.line == answer.line else answer.time))
+            # what another line is told does not end the wait
+            kept.append((request, request.time + (0.0 if request.line == answer.line else SILENCE_MAX)))
     return tuple(kept[-LATE_KEPT:])
 
 

@@ -79,7 +79,7 @@ def _may_have_moved(stay: Stay) -> bool:
     (reference-model.md 1, *working server*)."""
     aside, away = stay.aside, stay.away
     return (
-        aside is not None and away is not None and aside.server == away.server and not aside.in_dialog
+        aside is not None and away is not None and not aside.in_dialog
         and aside.method not in KEEPALIVES and aside.sent is not None and aside.sent >= away.time
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.case import HOLDS, UNSEEN, Case, Ground
@@ -20,7 +21,6 @@ from sipaudit.model.profile import Profile
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, deciding, negate, taken
 from sipaudit.model.settings import LineSettings, Mode, Regime
 from sipaudit.model.state import LineState, PhoneState
-from sipaudit.model.timers import earliest_silence
 from sipaudit.model.values import Assumption, Reason
 
 REASON_OF = {
@@ -98,7 +98,8 @@ def _observe(rows: tuple[Row, ...], scene: Scene) -> Observation | None:
     if first is None or first.row is None:
         return None
     if all(trial.condemned for trial in trials):
-        return _observation(first, first.row, scene, first.row.verdict, None, _all_doubts(trials))
+        found = _observation(first, first.row, scene, first.row.verdict, None, _all_doubts(trials))
+        return _weighed(found, rows, scene)
     reason = _why_open(trials)
     if reason is Reason.SETTINGS_UNKNOWN and scene.profile.settings.ambiguous:
         reason = Reason.SETTINGS_AMBIGUOUS
@@ -107,7 +108,17 @@ def _observe(rows: tuple[Row, ...], scene: Scene) -> Observation | None:
     awaited = {trial.awaited for trial in trials if not trial.condemned}
     waits = len(awaited) == 1 and all(trial.holds == ALWAYS for trial in trials)
     one = awaited.pop() if waits else None
-    return _observation(first, first.row, scene, Verdict.INCONCLUSIVE, reason, _all_doubts(trials), one)
+    found = _observation(first, first.row, scene, Verdict.INCONCLUSIVE, reason, _all_doubts(trials), one)
+    return found if one is None else _weighed(found, rows, scene)
+
+
+def _weighed(found: Observation, rows: tuple[Row, ...], scene: Scene) -> Observation:
+    """What condemns, or may yet, and whether it would in a capture that is known to lack packets."""
+    if scene.profile.lossy:
+        return found
+    lossy = _trials(rows, scene._replace(profile=replace(scene.profile, lossy=True)))
+    open_ = any(trial.reason is Reason.LOSS_NEARBY and trial.awaited is None for trial in lossy)
+    return replace(found, absent=True) if open_ else found
 
 
 def _observation(trial: Trial, row: Row, scene: Scene, verdict: Verdict, reason: Reason | None,
@@ -176,7 +187,7 @@ def _moved_for_sure(row: Row, case: Case) -> Ground:
     if row.place is Where.ANYWHERE and row.trigger is not Trigger.MOVE:
         return HOLDS
     holds = ALWAYS
-    if case.stay.took >= max(earliest_silence(case.profile.settings), LATE_FROM):
+    if case.stay.took >= max(case.profile.earliest_silence, LATE_FROM):
         holds &= negate(taken(Reading.GAVE_UP))
     if case.stay.unsure:
         holds &= negate(taken(Reading.UNMOVED))

@@ -73,7 +73,8 @@ class Observation(Struct, frozen=True):
     events that show it, in order.  `unless` is the verdict that an INCONCLUSIVE
     one becomes when what is `awaited` is seen.  `at` is the time of what the
     event only shows (a deadline that passed), None for its own.  `server` is empty where the
-    deviation is of no one server.
+    deviation is of no one server.  `absent`: it rests on packets that are not there, and would be undecided were the
+    capture known to lack some.
     """
 
     expectation: str
@@ -88,6 +89,7 @@ class Observation(Struct, frozen=True):
     unless: Verdict | None = None
     awaited: Awaited | None = None
     at: float | None = None
+    absent: bool = False
 
     @property
     def time(self) -> float:

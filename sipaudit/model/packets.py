@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from sipaudit.model.absorb_phone import REDIRECTS
 from sipaudit.model.events import Answered, Failed, Sent
-from sipaudit.model.state import Binding, Evidence, Track
+from sipaudit.model.state import Binding, Evidence, Reach, Track
 
+AT_ONCE = 2.0          # seconds from a connection's failure to the line's first packet elsewhere
 SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)
 KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
 NOTHING_NEW = KEEPALIVES | {"CANCEL"}   # whose 2xx does not make a server the working one
 DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 MOVERS = DIALOG_INITIATING | {"REGISTER"}   # by which a phone notices that a server has failed
 OF_SUBSCRIPTIONS = frozenset({"SUBSCRIBE", "NOTIFY"})
+REDIRECTS = range(300, 400)
 AGAIN = frozenset({401, 407, 422, 423})   # the phone asks again: the try is not over
 
 
@@ -32,6 +33,16 @@ def holds(binding: Binding, now: float, track: Track) -> bool:
 def redirects(item: Evidence) -> bool:
     """Whether the server sent the phone elsewhere, which is no failure (F4)."""
     return isinstance(item, Answered) and item.status in REDIRECTS
+
+
+def is_own(failure: Failed, reach: Reach, line: int, turned: float) -> bool:
+    """Whether a failure of the phone is one of the line, which turned away at `turned`: it tells of a request of the
+    line, or came while one waited, or sent the line elsewhere at once. What a keepalive or a dialog meets moves none.
+    """
+    own = [one for one in reach.waiting if one.line == line and one.method in MOVERS and not one.in_dialog]
+    if failure.transaction is not None:
+        return any(one.transaction == failure.transaction for one in own)
+    return any(one.time <= failure.time for one in own) or 0 <= turned - failure.time <= AT_ONCE
 
 
 def asked_at(item: Evidence) -> float:

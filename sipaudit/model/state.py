@@ -49,7 +49,8 @@ class Stay(Struct, frozen=True, gc=False):
     one's last, since one that no failure explains, and `opened` is the first dialog-initiating request sent here
     since that did not belong to the move (of a stay found in progress: the first of all).
     `took` are the seconds that the arrival's answer took (0: a provisional came before it, or the server has served
-    the line since), `unsure` says that the answer need not have moved the line (F6, F7).
+    the line since), `unsure` says that the answer need not have moved the line (F6, F7), `older` that the line may
+    have been here before, and never have left.
     """
 
     server: str
@@ -66,6 +67,7 @@ class Stay(Struct, frozen=True, gc=False):
     driven: bool = False
     took: float = 0.0
     unsure: bool = False
+    older: bool = False
 
     @property
     def began(self) -> tuple[float, float] | None:
@@ -160,16 +162,18 @@ class FailedMark(Struct, frozen=True, gc=False):
     """A server that is *failed* for the line (F9): since the answer that made another the working one, until `tried`,
     a REGISTER there that asks for more than 0 (the last of them); `refused` is when that try had failed by an answer.
 
-    `against` is what stood against the server when the line left it, `moved` when the line turned to the other.
-    `unsure` says that its failover, or that of a later move, may have been none, `again` that the line has moved since
-    for no failure that was seen: if there was one, it ended the mark.
+    `against` is what stood against the server when the line left it, `sure` what of it the line surely left it for:
+    empty where the failover, or that of a later move, may have been none. `began` is when the line had turned to this
+    server and `moved` when it turned to the other; `again` says that the line has moved since for no failure that was
+    seen: if there was one, it ended the mark.
     """
 
     server: str
     since: Answered
     against: tuple[Evidence, ...] = ()
     moved: float = LONG_AGO
-    unsure: bool = False
+    sure: tuple[Evidence, ...] = ()
+    began: float = LONG_AGO
     again: bool = False
     tried: Sent | None = None
     refused: float | None = None
@@ -225,6 +229,12 @@ class LineState(Struct, frozen=True, gc=False):
 
     def challenge(self, transaction: int | None) -> Answered | None:
         return next((answer for answer in self.challenges if answer.transaction == transaction), None)
+
+    def served_since(self, server: str, time: float) -> bool:
+        """Whether that server has served the line, as its working one, what was asked at `time` or later."""
+        served = self.served
+        return served is not None and served.server == server and served.asked != 0 \
+            and served.sent is not None and served.sent >= time
 
     def stay(self, regime: Regime) -> Stay | None:
         return self.stays[TRACK_OF[regime]]

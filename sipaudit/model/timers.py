@@ -11,6 +11,7 @@ UNDECLARED_EARLIEST = 0.1
 DEFAULT_RETRIES = 3
 SILENCE_MAX = 32.0      # 64*T1, RFC 3261 timers B and F
 TRY_LASTS = SILENCE_MAX   # after which a try without answer has failed
+BY_CONNECTION = ("TCPOnly", "TLS")   # values of the setting `transport`
 SLACK_MIN = 0.3
 SLACK_SHARE = 0.1
 DEFAULT_OVERLAP = 60
@@ -31,7 +32,7 @@ def earliest_silence(settings: LineSettings) -> float:
 def latest_silence(settings: LineSettings) -> float | None:
     """The longest silence before a phone must count the server as failed (F2, *latest*), without tolerance; None where
     a setting that decides it is not known."""
-    if settings.number("tcpFastFailover") == 0 and settings.get("transport").value in ("TCPOnly", "TLS"):
+    if settings.number("tcpFastFailover") == 0 and settings.get("transport").value in BY_CONNECTION:
         return SILENCE_MAX
     interval = settings.number("retryTimeOut")
     retries = settings.number("retryMaxCount")
@@ -39,6 +40,11 @@ def latest_silence(settings: LineSettings) -> float | None:
         return None
     count = (retries or DEFAULT_RETRIES) + 1
     return max(SILENCE_MAX, count * interval / 1000 if interval else _doubling(count, T2_RFC))
+
+
+def last_resend(retries: int) -> float:
+    """Seconds after which an INVITE is sent for the last time at intervals that double (RFC 3261 17.1.1.2)."""
+    return min(T1 * (2.0 ** min(retries, 10) - 1), SILENCE_MAX - T1)
 
 
 def _doubling(count: int, cap: float = T2_FIELD) -> float:

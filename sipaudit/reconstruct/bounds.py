@@ -22,6 +22,8 @@ START_TAKES = 600.0       # seconds from one sign of a start to the next, and to
 STARTS_KEPT = 8_192       # devices, and hosts, whose signs are remembered
 MID_LIFE = 32.0           # seconds from a phone's first packet in which what has no beginning is no loss
 
+UNRESOLVED = 32.0         # seconds after a name failed in which a phone that starts may pass its server over
+
 LINES_UNPROVEN = 16       # lines of a phone shown before they got a 2xx, and of a candidate for a phone
 KEPT_CALL_IDS = 2         # former REGISTER Call-IDs remembered for a phone, and one more a line
 AGAIN_KEPT = 64           # challenged requests of one phone waiting to be sent again

@@ -163,11 +163,11 @@ class Memory:
         if item.time - phone.first < MID_LIFE:
             self.traffic.mid_life += 1
             return
-        self.traffic.missing_halves += 1
         self.lose(phone, item, why)
 
     def lose(self, phone: Phone, item: Item, why: str, since: float | None = None) -> None:
         """The capture lacks a packet of this phone, one that passed after `since` if that is known."""
+        self.traffic.missing_halves += 1
         self.registry.emit(phone, None, Lost(item.time, item.capture, item.frame, phone.number, NO_LINE, why, since))
 
 

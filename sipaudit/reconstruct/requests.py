@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import inf
 
 from sipaudit.model.events import NO_LINE, Booted, Received, Resent, Sent
-from sipaudit.reconstruct.bounds import BOOT_SILENCE, KEPT_CALL_IDS, SOURCE_LINES
+from sipaudit.reconstruct.bounds import BOOT_SILENCE, KEPT_CALL_IDS, SOURCE_LINES, UNRESOLVED
 from sipaudit.reconstruct.dialogs import CALL_METHODS, DIALOG_METHODS, CallState, Leg
 from sipaudit.reconstruct.memory import FIRST, Memory
 from sipaudit.reconstruct.phones import Line, Phone
@@ -132,7 +132,9 @@ class Requests:
             if line.proven:
                 devices.here(line)
         seen = heads(line) and self._memory.starts.ends(phone, line, item.time)
-        if seen or moved or (phone.last > -inf and heads(line)):
+        # the head of the list may not have resolved
+        heads_it = heads(line) or item.time - phone.unresolved <= UNRESOLVED
+        if seen or moved or (phone.last > -inf and heads_it):
             self._memory.registry.emit(phone, None, Booted(
                 item.time, item.capture, item.frame, phone.number, NO_LINE, not seen))
 

@@ -12,9 +12,9 @@ OTHER = "other"
 class Traffic:
     """Counters of one capture.
 
-    `malformed` by defect; `missing_halves` responses without their request and ACKs without their final response, of
-    phones that had been seen for a while; `mid_life` what began before the capture; `one_way` phones of which one
-    direction only was seen; `encrypted` unreadable connections by transport.
+    `malformed` by defect; `missing_halves` responses without their request, ACKs without their final response, of
+    phones that had been seen for a while, and jumps of CSeq; `mid_life` what began before the capture; `one_way` phones
+    of which one direction only was seen; `encrypted` unreadable connections by transport.
     """
 
     __slots__ = ("encrypted", "malformed", "methods", "mid_life", "missing_halves", "one_way", "statuses")

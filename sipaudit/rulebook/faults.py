@@ -85,6 +85,7 @@ class Faults:
         self.open: dict[tuple[str, str], dict[str, Fault]] = {}
         self.checks: defaultdict[tuple[str, str], Checks] = defaultdict(Checks)
         self.left_open: LeftOpen | None = None
+        self.undecided: set[int] = set()
         self._repetitions = Repetitions()
 
     def take(self, step: Step, subject: Subject) -> None:
@@ -161,9 +162,20 @@ class Faults:
             of_phone.append(fault)
         return fault
 
+    def finish(self, *, lossy: bool) -> None:
+        """All has been read. What rests on packets that are not there stays undecided where some turn out to lack, of
+        the phone about then or too many of all (reference-model.md 4)."""
+        undecided = [fault for fault in self.done if fault.told.absent
+                     and (lossy or Assumption.CAPTURE_COMPLETE in fault.told.assumptions)]
+        for fault in undecided:
+            key = fault.subject.line, fault.subject.phone
+            self.checks[key].open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
+        self.undecided = {fault.number for fault in undecided}
+
     def findings(self, wanted: Callable[[ModelEvent], bool] = lambda _: True) -> list[Finding]:
         """The findings whose condemning event is `wanted`, numbered by (time, line, phone, rule)."""
-        return in_order(_finding(fault) for fault in self.done if wanted(fault.told.event))
+        return in_order(_finding(fault) for fault in self.done
+                        if wanted(fault.told.event) and fault.number not in self.undecided)
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

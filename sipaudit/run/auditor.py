@@ -240,6 +240,7 @@ class Auditor:
         for replays in self._replays.values():
             for replay in replays:
                 self._say(replay.waiting, replay)
+        self.faults.finish(lossy=self.loss() > LOSS_ALLOWED)
 
     def replays(self, line: int) -> list[LineReplay]:
         """The replays of a line: one for each entry it used, in the order of its entries."""

@@ -27,6 +27,8 @@ def no_binding_there(case: Case) -> Ground:
     binding = case.line.binding(case.request.server)
     if binding is None:
         return _unseen_binding(case)
+    if _may_work_there(case, binding):
+        return Ground(reason=Reason.READINGS_DIFFER)
     if binding.granted is not None and binding.until > case.now:
         # of an earlier stay: right in R1 (F7), told by no source in R2 and R3
         return FAILS if case.regime is Regime.R1 else Ground(reason=Reason.READINGS_DIFFER)
@@ -36,6 +38,14 @@ def no_binding_there(case: Case) -> Ground:
     if binding.register is not None:
         return _pending_binding(case, binding, binding.register)
     return _unseen_binding(case) if binding.granted is None else _lapsed_binding(case, binding.granted)
+
+
+def _may_work_there(case: Case, binding: Binding) -> bool:
+    """Whether a 200 to REGISTER may have brought the line there since it arrived at its working server (F7, F8): then
+    no gate is before it."""
+    granted, aside, since = binding.granted, case.stay.aside, case.stay.arrived.time
+    there = aside is not None and aside.server == binding.server and aside.method == "REGISTER" and aside.granted != 0
+    return case.regime is not Regime.R1 and ((granted is not None and granted.time > since) or there)
 
 
 def _lapsed_binding(case: Case, granted: Answered) -> Ground:
@@ -210,14 +220,21 @@ def not_turned_away(case: Case) -> Ground:
     if binding.granted is None:
         return FAILS
     soon = case.now - binding.granted.time <= WORKS_WITHIN
-    return Ground(reason=Reason.READINGS_DIFFER) if soon else HOLDS
+    return Ground(reason=Reason.READINGS_DIFFER) if soon or _looks_on(case, binding.granted) else HOLDS
 
 
-def renewal_is_near(case: Case, binding: Binding) -> bool:
-    """Whether the binding's renewal is due about now, on any firmware: at half its life, or from a tenth before its
-    renewal to its end."""
+def _looks_on(case: Case, granted: Answered) -> bool:
+    """Whether the line may still look for a server that registers it. That it has called through this one since shows
+    the contrary where no call goes before it is registered (F6)."""
+    calls = case.regime is not Regime.R0 and case.line.served_since(case.stay.server, granted.time)
+    return case.request.method == "REGISTER" and granted.own is False and not calls
+
+
+def renewal_is_near(case: Case, binding: Binding, at: float | None = None) -> bool:
+    """Whether the binding's renewal is due about then (now), on any firmware: at half its life, or from a tenth before
+    its renewal to its end."""
     assert binding.granted is not None
-    age, expires = case.now - binding.granted.time, binding.expires
+    age, expires = (case.now if at is None else at) - binding.granted.time, binding.expires
     due = renewal(expires, case.profile.settings.number("expires.overlap"))
     slack = max(DUE_SHARE * expires, case.profile.tolerances.timer)
     return age >= due - slack or abs(age - expires / 2) <= slack

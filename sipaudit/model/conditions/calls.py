@@ -12,7 +12,7 @@ from sipaudit.model.observations import Awaited, Sign
 from sipaudit.model.proofs import LOG_OUT
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import LONG_AGO, Binding, evidence, speaks_against
-from sipaudit.model.timers import TRY_LASTS, UNDECLARED_EARLIEST, earliest_silence
+from sipaudit.model.timers import TRY_LASTS, UNDECLARED_EARLIEST
 from sipaudit.model.values import Reason
 
 TOO_OFTEN = 5           # failed tries within one D
@@ -108,7 +108,7 @@ def after_a_failed_try(case: Case) -> Ground:
         return FAILS
     if served is not None and served.server == stay.server and (served.sent or served.time) > last.time:
         return FAILS
-    silent = earliest_silence(case.profile.settings)
+    silent = case.profile.earliest_silence
     failed = any(evidence(case.phone.reach(last.server), case.now, silent))
     return Ground(facts={"kind": "passed", "working": stay.server}, proof=(last,)) if failed else FAILS
 
@@ -196,7 +196,7 @@ def challenged_elsewhere(case: Case) -> Ground:
     if challenge is None or challenge.server == request.server or request.emergency:
         return FAILS
     reach = case.phone.reach(challenge.server)
-    if reach.touched > challenge.time or speaks_against(reach, case.now, earliest_silence(case.profile.settings)):
+    if reach.touched > challenge.time or speaks_against(reach, case.now, case.profile.earliest_silence):
         return FAILS
     return Ground(facts={"challenger": challenge.server, "status": challenge.status}, proof=(challenge,))
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
+from sipaudit.model.conditions.bindings import renewal_is_near
 from sipaudit.model.conditions.failures import sends_away
 from sipaudit.model.conditions.requests import of_a_call
 from sipaudit.model.events import Replied, Sent
 from sipaudit.model.machines import FailedServer, failed_server
 from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
+from sipaudit.model.settings import Mode
 from sipaudit.model.state import Call, FailedMark
-from sipaudit.model.timers import earliest_silence
 from sipaudit.model.values import Reason
 
 CROSSING = 0.05     # seconds within which the 200 that ends a failover and what the phone sends may have crossed
@@ -44,19 +45,41 @@ def _may_have_crossed(case: Case, mark: FailedMark) -> bool:
 def _failed_in(case: Case, mark: FailedMark) -> int:
     """The worlds in which the server is failed for the line: it was the working one, left for a failure (F2-F4), and
     the mark is the line's, or the phone's and no other line's REGISTER there has ended it."""
-    silent = earliest_silence(case.profile.settings)
-    holds = NEVER
+    silent = case.profile.earliest_silence
+    may, must = NEVER, NEVER
     for item in mark.against:
         if not isinstance(item, Sent):
-            holds |= sends_away(item, case)
-        elif mark.moved - item.time >= silent:
-            holds = ALWAYS
-    if mark.unsure:
-        holds &= negate(taken(Reading.UNMOVED))
+            worlds = sends_away(item, case)
+        else:
+            worlds = ALWAYS if mark.moved - item.time >= silent else NEVER
+        may |= worlds
+        must |= worlds if item in mark.sure else NEVER
+    if _may_have_returned(case, mark):
+        must = NEVER
+    holds = may & (must | negate(taken(Reading.UNMOVED)))
     registering = case.phone.reach(mark.server).registering
     elsewhere = registering is not None and registering.line != case.event.line \
         and registering.time > mark.since.time
     return holds & negate(taken(Reading.PHONE_WIDE)) if elsewhere else holds
+
+
+def _may_have_returned(case: Case, mark: FailedMark) -> bool:
+    """Whether the move may have been a failback that was due, which leaves no server failed (F8): it went upward."""
+    entry, mode, settings = case.profile.entry, case.mode, case.profile.settings
+    left, to = (entry.priority(mark.server), entry.priority(mark.since.server)) if entry else (None, None)
+    if left is None or to is None or to >= left:
+        return False
+    stayed = mark.moved - mark.began + case.profile.tolerances.timer
+    if mode is Mode.DURATION:
+        timeout = settings.failback_timeout
+        return timeout is None or (timeout > 0 and stayed >= timeout)
+    if mode is Mode.REGISTRATION:
+        binding = case.line.binding(mark.server)
+        return binding is None or binding.granted is None or renewal_is_near(case, binding, mark.moved)
+    if mode is Mode.DNSTTL:
+        declared = [] if entry is None or entry.dns_ttl is None else [float(entry.dns_ttl)]
+        return stayed >= min([*declared, *(answer.ttl_low for answer in case.line.answers)], default=0.0)
+    return True
 
 
 def call_lives_there(case: Case) -> Ground:

@@ -14,10 +14,12 @@ from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.state import RUNS, Evidence, Reach, evidence, repeated_since, speaks_against
 from sipaudit.model.timers import (
+    DEFAULT_RETRIES,
     SILENCE_MAX,
+    SLACK_SHARE,
     T1,
     UNDECLARED_EARLIEST,
-    earliest_silence,
+    last_resend,
     latest_silence,
 )
 from sipaudit.model.values import Reason
@@ -30,7 +32,7 @@ RETRY_WAIT = 60.0       # seconds that a phone may wait before it registers anew
 def standing(case: Case) -> tuple[Evidence, ...]:
     """What stands against the working server now."""
     reach = case.phone.reach(case.stay.server)
-    return tuple(evidence(reach, case.now, earliest_silence(case.profile.settings)))
+    return tuple(evidence(reach, case.now, case.profile.earliest_silence))
 
 
 def after_a_failure(case: Case) -> Ground:
@@ -68,7 +70,9 @@ def _silence(request: Sent, reach: Reach) -> int:
 
 
 def working_server_alive(case: Case) -> Ground:
-    """Nothing speaks against the working server since it last answered; else going elsewhere is no failback."""
+    """Nothing speaks against the working server since it last answered; else going elsewhere is no failback. While a
+    Retry-After of the server runs, the line may leave it alone even if it has answered since (F3), and come to the end
+    of its list by that: it begins anew at the primary after the wait for another attempt."""
     reach = case.phone.reach(case.stay.server)
     holds = ALWAYS
     for item in standing(case):
@@ -77,7 +81,9 @@ def working_server_alive(case: Case) -> Ground:
         holds &= negate(taken(Reading.GAVE_UP))
     fresh = [request for request in reach.waiting if request.line == case.event.line and not request.in_dialog
              and request.transaction not in reach.ringing
-             and case.now - request.time < earliest_silence(case.profile.settings)]
+             and case.now - request.time < case.profile.earliest_silence]
+    if holds == ALWAYS and reach.later + RETRY_WAIT >= case.now:
+        return Ground(reason=Reason.RETRY_AFTER)
     if holds == NEVER or not fresh:
         return Ground(holds)
     # it was asked just now, and the capture may lack what told the phone that it had failed
@@ -86,7 +92,7 @@ def working_server_alive(case: Case) -> Ground:
 
 def _may_run_out(case: Case, reach: Reach) -> bool:
     """Whether a request that was overtaken, because a later one like it was answered, may have run out all the same."""
-    least = earliest_silence(case.profile.settings)
+    least = case.profile.earliest_silence
     return any(until == request.time and least <= case.now - request.time <= RUNS for request, until in reach.late)
 
 
@@ -127,7 +133,7 @@ def _patience(case: Case) -> float:
     """F2's earliest; of phones of other makers nobody knows how long they wait."""
     if case.profile.vendor is Vendor.UNMODELLED:
         return UNDECLARED_EARLIEST
-    return earliest_silence(case.profile.settings)
+    return case.profile.earliest_silence
 
 
 def _contact_is_open(case: Case, reach: Reach) -> bool:
@@ -210,7 +216,7 @@ def _run_out(case: Case) -> Sent | None:
     """The last of them that ran out: a REGISTER is not sent anew before that (RFC 3261 10.2), a call may be."""
     settings = case.profile.settings
     latest = (latest_silence(settings) or SILENCE_MAX) + case.profile.tolerances.timer
-    least = earliest_silence(settings) if case.request.method == "REGISTER" else latest
+    least = case.profile.earliest_silence if case.request.method == "REGISTER" else latest
     ran_out = [one for one in _silent_before(case)
                if case.now - one.time >= least and not clock_was_set(case, one, ahead=True)]
     return ran_out[-1] if ran_out else None
@@ -230,10 +236,15 @@ def _shown_unanswered(case: Case, before: Sent) -> bool:
 
 def _persists(case: Case, request: Sent) -> float:
     """When the last retransmission before F2's earliest is due, at the latest: a phone that is not seen to send it has
-    given up its INVITE, or speaks over a connection, where nothing shows that it has not."""
-    interval = (case.profile.settings.number("retryTimeOut") or 0) / 1000
-    earliest = earliest_silence(case.profile.settings)
-    return request.time + max(earliest - interval if interval else (earliest - T1) / 2, 0.0)
+    given up its INVITE, or speaks over a connection, where nothing shows that it has not. Of many retries, whose
+    intervals may double, the last of all counts: a caller does not wait so long."""
+    settings, earliest = case.profile.settings, case.profile.earliest_silence
+    interval, retries = (settings.number("retryTimeOut") or 0) / 1000, settings.number("retryMaxCount") or 0
+    if interval:
+        return request.time + max(earliest - interval, 0.0)
+    if retries > DEFAULT_RETRIES:
+        return request.time + last_resend(retries) * (1 - SLACK_SHARE)
+    return request.time + max((earliest - T1) / 2, 0.0)
 
 
 def no_contact_elsewhere(case: Case) -> Ground:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.conditions.failures import not_the_challenger, retry_after
+from sipaudit.model.conditions.failures import RETRY_WAIT, not_the_challenger, retry_after
 from sipaudit.model.conditions.primary import not_the_optimized_one
 from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.timing import renewals, ttl_of
 from sipaudit.model.conditions.trust import clock_was_set, left_servers, works_below
-from sipaudit.model.events import FailureKind
+from sipaudit.model.events import Failed, FailureKind
 from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, taken
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import LONG_AGO, Call, evidence
-from sipaudit.model.timers import NO_EXPIRY, TRY_LASTS, earliest_silence
+from sipaudit.model.timers import NO_EXPIRY, TRY_LASTS
 from sipaudit.model.values import Assumption, Reason
 
 DIALLING = 15.0       # seconds off the hook before an INVITE: eleven digits, and the wait for a twelfth
@@ -118,7 +118,7 @@ def _untouched_since(case: Case, since: float) -> Ground:
 def _failed_again(case: Case, primary: str) -> bool:
     """Whether the primary was asked since the move, by whatever line and for whatever reason, and failed: the timer may
     have started again with that, as it does after a failed try."""
-    first, silent = case.stay.first, earliest_silence(case.profile.settings)
+    first, silent = case.stay.first, case.profile.earliest_silence
     return first is not None and any(
         item.time > first.time for item in evidence(case.phone.reach(primary), case.now, silent)
     )
@@ -136,10 +136,22 @@ def renews_only_here(case: Case) -> Ground:
     granted = binding.granted
     untouched = _untouched_since(case, min(granted.time if granted.sent is None else granted.sent, now - TRY_LASTS))
     # whether a call holds up this try, too, no source says
-    reason = untouched.reason or (Reason.READINGS_DIFFER if case.phone.calls else None)
+    reason = untouched.reason or (Reason.READINGS_DIFFER if case.phone.calls or _returns_from_a_try(case) else None)
     return Ground(due & untouched.holds, reason, facts={
         "expires": binding.expires, "due": newer - (stay.began or (newer, 0.0))[0], "overdue": max(now - newer, 0.0),
     }, proof=(granted,))
+
+
+def _returns_from_a_try(case: Case) -> bool:
+    """Whether this may be the REGISTER that follows a failed try of the primary, after the wait for another attempt
+    (B3): one from the stay before, which ended by the failure of a server between."""
+    primary = primary_key(case)
+    if primary is None or primary == case.stay.origin:
+        return False
+    reach, since = case.phone.reach(primary), case.now - TRY_LASTS - RETRY_WAIT
+    failed = any(item.method == "REGISTER" and item.line == case.event.line
+                 for item in evidence(reach, case.now, case.profile.earliest_silence) if not isinstance(item, Failed))
+    return reach.touched >= since and failed
 
 
 def _renews(case: Case, older: float, newer: float) -> int:

@@ -11,7 +11,7 @@ from sipaudit.model.events import FailureKind, Sent
 from sipaudit.model.packets import SAME_NUMBER, redirects, same_call
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import LONG_AGO, evidence
-from sipaudit.model.timers import earliest_silence, latest_silence
+from sipaudit.model.timers import latest_silence
 from sipaudit.model.values import Reason
 
 CONTACT_FOR_IT = 32.0   # seconds within which a contact with the primary counts as made for the request (B1)
@@ -48,7 +48,7 @@ def _try_lasts(case: Case) -> float:
 
 
 def _known_bad(case: Case, primary: str) -> bool:
-    silent = earliest_silence(case.profile.settings)
+    silent = case.profile.earliest_silence
     return any(not redirects(item) for item in evidence(case.phone.reach(primary), case.now, silent))
 
 

@@ -24,6 +24,8 @@ def timer_known(case: Case) -> Ground:
     stay = case.stay
     if stay.first is None or stay.first.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
+    if stay.older:
+        return Ground(reason=Reason.READINGS_DIFFER)  # the line may have been here since an earlier failover
     if not any(_drives_away(case, item) and asked_at(item) >= (stay.origin_since or 0.0) for item in stay.failed):
         return Ground(reason=Reason.READINGS_DIFFER)  # no failover: what else would start the timer is not said
     if clock_was_set(case, stay.first, ahead=False):

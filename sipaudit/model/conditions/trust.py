@@ -9,11 +9,13 @@ from sipaudit.model.packets import NOTHING_NEW
 from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
 from sipaudit.model.settings import Mode, Regime
+from sipaudit.model.state import Binding
 from sipaudit.model.timers import NO_EXPIRY
 from sipaudit.model.values import Assumption, Reason
 
 DEFAULT_EXPIRES = 3600   # seconds
 LOSS_REACH = 64.0       # seconds: reference-model.md 4, `capture-complete`
+BOOT_TAKES = 20.0       # seconds of silence in which a phone may have started (reference-model.md 1, *boot*)
 WITHOUT_ONLY_SIGNAL = (3, 2, 4)   # C9: this firmware has no onlySignalWithRegistered
 
 
@@ -104,26 +106,30 @@ def left_servers(case: Case) -> set[str | None]:
 
 
 def no_boot_since(case: Case) -> Ground:
-    """A boot forgets timers, marks and dialogs."""
+    """A boot forgets timers, marks and dialogs. One of a phone that does not register is not seen (register=0)."""
     boot, stay = case.line.boot, case.stay
-    if boot is None or boot.time < (stay.arrived.time if stay.first is None else stay.first.time):
+    since = stay.arrived.time if stay.first is None else stay.first.time
+    hidden = case.profile.settings.can_be("register", 0) and case.now - since >= BOOT_TAKES
+    if not hidden and (boot is None or boot.time < since):
         return HOLDS
     return Ground(negate(taken(Reading.BOOT)))
 
 
 def no_boot_unserved(case: Case) -> Ground:
     """The same, where the working server has served the line since: it was found alive."""
-    boot, served = case.line.boot, case.line.served
-    if boot is not None and served is not None and served.server == case.stay.server and served.asked != 0 \
-            and served.sent is not None and served.sent >= boot.time:
+    boot = case.line.boot
+    if boot is not None and case.line.served_since(case.stay.server, boot.time):
         return HOLDS
     return no_boot_since(case)
 
 
 def still_working(case: Case) -> Ground:
     """Read literally, a 2xx inside a dialog, too, makes another server the working one (not in R2, F9); in R0 a busy
-    or a not found may."""
-    return _not_moved_to(case, case.request.server)
+    or a not found may. Whichever it is, the line is then not where the rows place it."""
+    answer, there = case.stay.aside, case.request.server
+    if answer is not None and (answer.server == there or answer.method not in NOTHING_NEW):
+        there = answer.server
+    return _not_moved_to(case, there)
 
 
 def _not_moved_to(case: Case, server: str | None) -> Ground:
@@ -138,10 +144,18 @@ def works_below(case: Case, higher: str | None) -> Ground:
     registered, and a 200 may have registered nothing (F6)."""
     here = case.line.binding(case.stay.server)
     if case.regime is not Regime.R0 and (
-        grants_nothing(case.stay.arrived) or here is None or here.granted is None or grants_nothing(here.granted)
+        grants_nothing(case.stay.arrived) or here is None or here.granted is None
     ):
         return Ground(reason=Reason.READINGS_DIFFER)
+    if here is not None and (refused_by_a_200(here)):
+        return Ground(reason=Reason.READINGS_DIFFER)  # in R0, too, that may be the server's refusal (F4)
     return Ground(reason=Reason.READINGS_DIFFER) if _keeps_binding(case, higher) else _not_moved_to(case, higher)
+
+
+def refused_by_a_200(binding: Binding) -> bool:
+    """Whether the last 200 to the line's REGISTER there may have registered nothing (F6)."""
+    last = binding.granted or binding.refused
+    return last is not None and grants_nothing(last)
 
 
 def not_back_yet(case: Case) -> Ground:

@@ -58,7 +58,8 @@ class Line(Returning):
         session = self.session
         while not self.off and self.session == session:
             at, server = self._next_renewal()
-            if (yield self.kick, max(at - self.now, 0.0)) is None:
+            due = (yield self.kick, max(at - self.now, 0.0)) is None
+            if due and not self.off and self.session == session:
                 yield from self._renew(server)
 
     def _next_renewal(self) -> tuple[float, str]:

@@ -25,7 +25,7 @@ class Moving(Registering):
         after, before = order[index + 1:], order[:max(index, 0)]
         if habits.wraps or self.exhausted:
             after = after + before
-        self.exhausted = not after
+        self.exhausted = not after and bool(tried)  # what others learned uses no list up
         after = [server for server in after if server not in tried]
         if habits.breaks("failover-skipped-server") and len(after) > 1 and left == order[0]:
             after = after[1:]

@@ -93,10 +93,12 @@ class Phone:
     # -- one request
 
     def ask(self, line: int, server: str, method: str, *, hang_up: float | None = None, wrong_target: str | None = None,
-            began: Callable[[Exchange], None] | None = None, **details: object) -> Task:
+            began: Callable[[Exchange], None] | None = None, wanted: Callable[[], bool] = lambda: True,
+            **details: object) -> Task:
         """Ask, with retransmissions, credentials and 423; returns the Outcome. `hang_up`: when the user gives up.
 
-        `wrong_target` is where credentials go by mistake; `began` is told of every transaction.
+        `wrong_target` is where credentials go by mistake; `began` is told of every transaction, and no other follows
+        once it is not `wanted` any more.
         """
         last = server == self.order[-1]
         follows: int | None = None
@@ -120,6 +122,8 @@ class Phone:
                 return outcome
             follows, details["fresh"] = exchange.number, False
             yield 0.002
+            if not wanted():
+                break
             if wrong_target is not None and status in CHALLENGES:
                 server = wrong_target
                 self.wronged("credentials-to-wrong-server", line)

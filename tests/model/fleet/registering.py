@@ -83,7 +83,9 @@ class Registering:
             self.series[server] = call_id
         outcome: Outcome = yield from self.phone.ask(
             self.number, server, "REGISTER", expires=float(self.habits.expires), fresh=fresh, began=self._began,
-            call_id=call_id, wrong_target=wrong_target)
+            call_id=call_id, wrong_target=wrong_target, wanted=lambda: not self.off)
+        if outcome.exchange is None:
+            del self.series[server]  # no name, no packet: its Call-ID was not used
         self.registering.fire()
         self.registering = None
         if outcome.good:

@@ -29,6 +29,7 @@ HARD = {"icmp": FailureKind.ICMP, "refused": FailureKind.REFUSED, "reset": Failu
 CHALLENGES = (401, 407)
 AGAIN = (*CHALLENGES, 422, 423, *range(300, 400))  # the phone asks again under the same Call-ID
 BOOT_SILENCE = 20.0
+UNRESOLVED = 32.0  # a phone that starts may pass over servers whose names have just failed
 FORGOTTEN = 36.0  # an unanswered INVITE is over for an observer after this
 
 
@@ -89,6 +90,7 @@ class Wire:
     events: list[ModelEvent] = field(default_factory=list)
     numbers: int = 0
     spoke: float = -1000.0              # the phone's last packet
+    failed_names: float = -1000.0       # when a server's name last did not resolve
     legs: dict[int, Leg] = field(default_factory=dict)
     registered: dict[tuple[str, int], float] = field(default_factory=dict)  # at the server, until when
     asked_at: dict[int, str] = field(default_factory=dict)  # transaction -> server
@@ -113,6 +115,7 @@ class Wire:
         self.say(Contacted, self._phone_wide(), server, ContactKind.LOOKUP)
 
     def unresolved(self, server: str) -> None:
+        self.failed_names = self.clock.now
         self.say(Failed, self._phone_wide(), server, FailureKind.DNS, self.clock.now)
 
     def resolved(self, low: float, high: float, reordered: bool) -> None:
@@ -124,7 +127,8 @@ class Wire:
     def send(self, line: int, server: str, method: str, head: str, *, fresh: bool = False, target: str = "",
              emergency: bool = False, **details: Any) -> Exchange:
         """The first sending of a request; `head` is the server at the head of the phone's list."""
-        if fresh and method == "REGISTER" and server == head and self.clock.now - self.spoke >= BOOT_SILENCE \
+        heads = server == head or self.clock.now - self.failed_names <= UNRESOLVED
+        if fresh and method == "REGISTER" and heads and self.clock.now - self.spoke >= BOOT_SILENCE \
                 and self.numbers:
             self.booted(possible=True)  # so an observer must think (reference-model.md 1, *boot*)
         exchange = Exchange(self.new_number(), line, server, method, self.clock.now, Mailbox(self.clock), **details)
