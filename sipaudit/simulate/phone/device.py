@@ -47,6 +47,12 @@ class Talk(Struct, gc=False):
 class Phone:
     """One device. Its lines share its place, its idleness and nothing else (reference-model.md 1)."""
 
+    __slots__ = (
+        "_count", "_known_until", "_on_connection", "_pending", "_port", "_ports", "_tasks", "chance", "clock",
+        "dialogs", "group", "habits", "idle_since", "lines", "look_up", "mac", "network", "number", "off",
+        "on_request", "place", "sent_at", "talks", "truth", "up", "wire",
+    )
+
     def __init__(
         self, group: Group, number: int, place: Endpoint, clock: Clock, network: Network, truth: Truth,
         chance: random.Random,

@@ -26,6 +26,13 @@ class Binding(Struct, gc=False):
 class Line:
     """The state of one registration of a phone (reference-model.md 1: all state is per line)."""
 
+    __slots__ = (
+        "aor", "bindings", "call_id", "calls_since", "cseqs", "domain", "due", "failed_tries", "granted_nothing",
+        "hasty", "home", "lock", "moved_at", "neglected", "nonces", "not_before", "out", "phone", "plain",
+        "regime", "renew_at", "restarted", "served", "servers", "settings", "shunned", "tries", "ttl", "user",
+        "wake", "working", "wrongs",
+    )
+
     def __init__(self, phone: Phone, user: str, domain: str, servers: list[Endpoint], ttl: float, plain: bool) -> None:
         self.phone = phone
         self.user = user
@@ -38,7 +45,6 @@ class Line:
         self.regime = self.settings.regime
         self.wrongs: set[str] = set(phone.group.deviates)
         self.served = HEAD     # by which server the line was served last; a restart does not change that
-        self.lock = Lock(phone.clock)
         self.forget()
 
     def forget(self) -> None:
