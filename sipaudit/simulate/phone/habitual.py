@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sipaudit.simulate.clock import Steps
+from sipaudit.simulate.phone.attending import attend, log_out
 from sipaudit.simulate.phone.calling import place_call
 from sipaudit.simulate.phone.device import Phone
 from sipaudit.simulate.phone.line import Line
-from sipaudit.simulate.phone.registering import attend, log_out
 from sipaudit.simulate.plan.values import Calls
 from sipaudit.simulate.wire.start import start
 

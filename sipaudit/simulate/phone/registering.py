@@ -1,19 +1,15 @@
-"""Registrations: at the start, at their renewal, and at another server when one fails."""
+"""Registrations: how one is asked for, what it is worth, and how the next server is found when one fails."""
 
 from __future__ import annotations
 
-from sipaudit.simulate.clock import NEVER, Steps
+from sipaudit.simulate.clock import Steps
 from sipaudit.simulate.digest import credentials, nonce_of
 from sipaudit.simulate.message import Message
 from sipaudit.simulate.phone.device import Answer
 from sipaudit.simulate.phone.line import HEAD, Binding, Line
 
 MOST_CHALLENGES = 3
-TOO_OFTEN = 5
-SURELY_UP = 4.0  # seconds
 SETTLED = 150.0  # seconds after which a deviation that needs no fault of a server may be committed
-STAYS = 42.0    # seconds: longer than any F2 lets a request run
-IDLE_CHECK = 1.0  # seconds: the EA has a busy phone look again every second (B5)
 
 
 def register(line: Line, index: int, expires: int | None = None) -> Steps[Answer]:
@@ -117,201 +113,12 @@ def fail_over(line: Line, old: int) -> Steps[bool]:
                 if removes:
                     line.commit("deregistration-at-failover", time=removed_at)
                 line.moved(old, index, sure=sure)
-                _keep_time(line)
+                keep_time(line)
             return True
     return False
 
 
-def _keep_time(line: Line) -> None:
+def keep_time(line: Line) -> None:
     """The next renewal is that of the working server's binding."""
     binding = line.bindings.get(line.working)
     line.renew_at = line.phone.clock.now if binding is None else binding.renew
-
-
-def attend(line: Line) -> Steps[None]:
-    """The life of a registration: found at the start, renewed, and brought home when the mode says so."""
-    phone = line.phone
-    yield from _begin(line)
-    while True:
-        try_at = _try_at(line)
-        yield from _until(line, min(line.renew_at, try_at, _old_binding(line)))
-        now = phone.clock.now
-        if _try_at(line) <= now and line.away:
-            yield from come_home(line)
-        elif line.renew_at <= now:
-            yield from _renew(line)
-        elif _old_binding(line) <= now:
-            yield from _refresh_old(line)
-
-
-def _until(line: Line, time: float) -> Steps[None]:
-    """Wait for a moment, or until the line's times have changed."""
-    left = time - line.phone.clock.now
-    if left > 0:
-        yield (line.wake, left)
-
-
-def _begin(line: Line) -> Steps[None]:
-    """The first registration, at whichever server lets the line."""
-    while True:
-        yield from line.lock.acquire()
-        try:
-            answer = yield from register(line, HEAD)
-            if answer.ok and not answer.cause:
-                line.began()
-                return
-            if line.fails(answer) and (yield from fail_over(line, HEAD)):
-                return
-        finally:
-            line.lock.release()
-        yield retry(line)
-
-
-def _try_at(line: Line) -> float:
-    """When a try by REGISTER is due; R0 and R1 try with a call instead (B5)."""
-    if not line.invalidates or not (line.mode in ("duration", "DNSTTL") or line.hasty):
-        return NEVER
-    return NEVER if line.wrong("failback-without-registration") else line.due
-
-
-def come_home(line: Line) -> Steps[None]:
-    """A due try at the primary, once the phone is idle (B5, B6)."""
-    phone = line.phone
-    during = False
-    if phone.up:
-        during = line.wrong("failback-during-call") and _talks_on(line)
-        if not during:
-            yield IDLE_CHECK
-            return
-    yield from line.lock.acquire()
-    try:
-        if line.away and _try_at(line) <= phone.clock.now:
-            if during and _talks_on(line):
-                line.commit("failback-during-call")
-            yield from try_primary(line)
-    finally:
-        line.lock.release()
-
-
-def try_primary(line: Line) -> Steps[bool]:
-    """REGISTER to the primary; the caller holds the lock. After a failed try the line goes on where it is (F11)."""
-    _commit_by_trying(line)
-    answer = yield from register(line, HEAD)
-    if answer.ok and not answer.cause:
-        line.returned()
-        _keep_time(line)
-        return True
-    line.try_failed()
-    if line.working != HEAD and line.working not in line.bindings:
-        yield from register(line, line.working)
-    return False
-
-
-def _commit_by_trying(line: Line) -> None:
-    """Deviations that this try is, or brings along."""
-    now = line.phone.clock.now
-    line.commit_haste()
-    line.tries = [*(time for time in line.tries if time > now - line.delay), now]
-    often = line.wrong("failback-retried-too-often") and len(line.tries) >= TOO_OFTEN
-    if often and line.phone.idle_for() > now - line.tries[-TOO_OFTEN]:
-        line.commit("failback-retried-too-often", slack=2.0)
-    if line.wrong("secondary-abandoned") and line.live(line.working):
-        line.phone.do(_abandon(line, line.working))
-
-
-def _abandon(line: Line, index: int) -> Steps[None]:
-    """Deviation: the binding at the working server is removed while the primary is being tried."""
-    yield 0.001
-    line.commit("secondary-abandoned")
-    line.bindings.pop(index, None)
-    yield from register(line, index, expires=0)
-
-
-def _talks_on(line: Line) -> bool:
-    """Whether a call of this phone is up beyond doubt, and will be heard of again at a server it has not left."""
-    now = line.phone.clock.now
-    return any(talk.since < now - SURELY_UP and talk.until > now + SURELY_UP and talk.index == line.working
-               for talk in line.phone.talks.values())
-
-
-def _renew(line: Line) -> Steps[None]:
-    yield from line.lock.acquire()
-    try:
-        if line.renew_at > line.phone.clock.now:
-            return  # a failover has renewed it meanwhile
-        if line.wrong("signalling-after-expiry") and line.invalidates and line.phone.clock.now > SETTLED:
-            line.renew_at = NEVER  # deviation: the renewal is forgotten, until after a call
-            return
-        if line.mode == "registration" and line.away and (yield from _renewed_at_primary(line)):
-            return
-        if line.neglects() and line.invalidates:
-            line.commit("overdue-failback")
-            line.due, line.neglected = line.phone.clock.now + 30.0, NEVER
-        index = line.working
-        if not line.gated and line.phone.habits.renews == "home" and line.live(line.home):
-            index = line.home
-        asked = line.phone.clock.now
-        answer = yield from register(line, index)
-        if answer.ok and not answer.cause:
-            return
-        if answer.cause == "timeout" and line.wrong("failover-missing"):
-            yield from _stay(line, index, asked)
-            return
-        if line.fails(answer) and (yield from fail_over(line, index)):
-            return
-        line.renew_at = line.phone.clock.now + retry(line)
-    finally:
-        line.lock.release()
-
-
-def _stay(line: Line, index: int, first: float) -> Steps[None]:
-    """Deviation: after silence, to a request of the time `first`, the same server is asked again, and no other one; the
-    failover comes much later."""
-    yield STAYS
-    began = line.phone.clock.now
-    answer = yield from register(line, index)
-    if not answer.cause:
-        line.renew_at = line.phone.clock.now + retry(line) if not answer.ok else line.renew_at
-        return
-    yield began + STAYS * 2 - line.phone.clock.now
-    line.commit("failover-missing", time=began)
-    line.truth("failover-missing", time=first, maybe=True)  # where the answer to the one before it is not captured
-    if not (yield from fail_over(line, index)):
-        line.renew_at = line.phone.clock.now + retry(line)
-
-
-def _renewed_at_primary(line: Line) -> Steps[bool]:
-    """Mode registration: the renewal goes to the primary (B3); in R0 and R1 it may as well stay where it is."""
-    if line.wrong("overdue-failback") and line.invalidates:
-        line.commit("overdue-failback")
-        return False
-    if not line.invalidates and line.phone.habits.renews == "working":
-        line.due = line.phone.clock.now
-        return False
-    return (yield from try_primary(line))
-
-
-def _old_binding(line: Line) -> float:
-    """R1: when the binding at the primary is renewed while the line works elsewhere, if the phone does so (F7)."""
-    binding = line.bindings.get(HEAD)
-    if line.regime != "R1" or not line.away or not line.phone.habits.keeps_old or binding is None:
-        return NEVER
-    return binding.renew
-
-
-def _refresh_old(line: Line) -> Steps[None]:
-    line.bindings[HEAD].renew = NEVER
-    renew_at, due = line.renew_at, line.due
-    yield from register(line, HEAD)
-    line.renew_at, line.due = renew_at, due
-
-
-def log_out(line: Line) -> Steps[None]:
-    """The user logs out: the binding at the working server is removed; what was under way is awaited."""
-    yield from line.lock.acquire()
-    try:
-        line.out = True
-        line.renew_at = line.due = NEVER
-        yield from register(line, line.working, expires=0)
-    finally:
-        line.lock.release()
