@@ -111,7 +111,7 @@ class Play:
         if plan.server != "newest":
             self.servers[plan.server].ring(line.user, plan.seconds)
             return
-        known = [(binding.granted, server) for server in servers if (binding := server.newest(line.user))]
+        known = [(binding.granted, server) for server in servers if (binding := server.registrar.newest(line.user))]
         for _, server in sorted(known, key=lambda pair: -pair[0]):
             if server.ring(line.user, plan.seconds):
                 return
