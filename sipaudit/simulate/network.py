@@ -13,6 +13,7 @@ from sipaudit.simulate.plan.values import Network as NetworkPlan
 from sipaudit.simulate.wire.tap import Tap
 from sipaudit.simulate.wire.tcp import Connection, Peer
 
+FIRST_PORT, PORTS = 40_000, 20_000
 MOST_LATE = 0.03  # seconds by which a reordered packet is late
 
 
@@ -34,6 +35,7 @@ class Network:
         self._nodes: dict[Endpoint, Node] = {}
         self._macs: dict[str, str] = {}  # by address; who has one is on the phones' side of the tap
         self._connections: dict[tuple[Endpoint, Endpoint], Connection] = {}
+        self._ports: dict[str, int] = {}
         self._identifications: dict[str, int] = {}
 
     def attach(self, place: Endpoint, node: Node, mac: str | None = None) -> None:
@@ -66,6 +68,11 @@ class Network:
             known = Connection(self, phone, server, (node, self._nodes[server]), broken, tls)
             self._connections[phone, server] = known
         return known
+
+    def port(self, address: str) -> int:
+        """The next port of a host, or of the router that stands for several, for a connection of its own."""
+        port = self._ports[address] = FIRST_PORT + (self._ports.get(address, FIRST_PORT) - FIRST_PORT + 1) % PORTS
+        return port
 
     def forget(self, phone: Endpoint, server: Endpoint) -> None:
         """The connection is closed."""

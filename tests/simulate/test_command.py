@@ -53,6 +53,7 @@ def test_another_seed_is_another_story(tmp_path: Path) -> None:
     ("servers:\n  a: {address: sbc1}\n", "plan.yaml:2: servers.a.address: 'sbc1' is no IP address"),
     ("servers:\n  a:\n    address: 10.0.0.1\n    faults:\n      - {kind: silence}\n",
      "plan.yaml:5: servers.a.faults[0].kind cannot be 'silence' (did you mean 'silent'?)"),
+    ("entries:\n  'a b': {servers: [sbc]}\n", "plan.yaml:2: the plan.entries: 'a b' is no name"),
     ("tap: {loss: 5}\n", "plan.yaml:1: the plan.tap.loss cannot be '5' (write a share from 0 to 1)"),
     ("start: yesterday\n", "plan.yaml:1: the plan.start: 'yesterday' is no moment"),
     ("phones:\n  - entry: sbc\n    settings: {reRegisterOn: 2}\n",
@@ -74,13 +75,15 @@ def test_what_does_not_fit_together_is_said_all_at_once(tmp_path: Path) -> None:
     told = plan({"entry": "sbx", "network": "10.1.0.0/30", "incoming": [{"every": 60, "server": "sbc9"}],
                  "boot": [9, 3]})
     told["entries"]["sbc"]["servers"].append("sbc7")
+    told["servers"]["sbc2"]["address"] = "10.0.0.1"
     told["phones"].append(dict(told["phones"][0]))
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(told, sort_keys=False))
     with pytest.raises(InputErrors) as raised:
         read_plan(str(tmp_path / "plan.yaml"))
     said = "\n".join(str(error) for error in raised.value.errors)
-    for part in ("there is no server 'sbc7'", "there is no entry 'sbx' (did you mean 'sbc'?)", "holds fewer than 3",
-                 "there is no server 'sbc9'", "boot must be one moment", "overlap another group's"):
+    for part in ("there is no server 'sbc7'", "there is no entry 'sbx' (did you mean 'sbc'?)", "is too small for 3",
+                 "there is no server 'sbc9'", "boot must be one moment", "overlap another group's",
+                 "servers.sbc2 has the address and port of 'sbc1'", "phones[1].network overlaps that of phones[0]"):
         assert part in said
 
 

@@ -18,7 +18,6 @@ from sipaudit.simulate.truth import Truth
 if TYPE_CHECKING:
     from sipaudit.simulate.phone.line import Line
 
-FIRST_PORT, LAST_PORT = 40_000, 60_000
 LOOKED_UP_AFTER = 0.02
 ROUTER_MAC = "0200000000fe"  # of the router in front of phones behind a NAT
 RINGING = 45.0  # seconds after which a caller gives up who hears nothing more than a first answer
@@ -48,7 +47,7 @@ class Phone:
     """One device. Its lines share its place, its idleness and nothing else (reference-model.md 1)."""
 
     __slots__ = (
-        "_count", "_known_until", "_on_connection", "_pending", "_port", "_ports", "_tasks", "chance", "clock",
+        "_count", "_known_until", "_on_connection", "_pending", "_ports", "_tasks", "chance", "clock",
         "dialogs", "group", "habits", "idle_since", "lines", "look_up", "mac", "network", "number", "off",
         "on_request", "place", "sent_at", "talks", "truth", "up", "wire",
     )
@@ -73,7 +72,6 @@ class Phone:
         self.idle_since = 0.0
         self.talks: dict[str, Talk] = {}
         self.sent_at: dict[Endpoint, float] = {}
-        self._port = FIRST_PORT
         self._ports: dict[Endpoint, int] = {}
         self._on_connection: dict[Endpoint, list[Inbox]] = {}
         self._count = 0
@@ -159,8 +157,7 @@ class Phone:
             return
         port = self._ports.get(server)
         if port is None:
-            self._port = self._port + 1 if self._port < LAST_PORT else FIRST_PORT
-            port = self._ports[server] = self._port
+            port = self._ports[server] = self.network.port(self.wire[0])
         place = (self.wire[0], port)
         connection = self.network.connection(place, server, self, lambda: self._broken(server),
                                              self.group.transport == "tls")

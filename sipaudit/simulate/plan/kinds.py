@@ -12,7 +12,7 @@ from typing import Any
 
 from sipaudit.yamlfile.problems import Problems
 from sipaudit.yamlfile.tree import Mapping, Node, Scalar, Sequence, is_empty
-from sipaudit.yamlfile.wording import quoted, suggestion
+from sipaudit.yamlfile.wording import printable, quoted, suggestion
 
 Kind = Callable[[Problems, Node, str], Any]
 """Reads the node that stands at a place (`phones[0].boot`); None when it cannot be used, which it has then said."""
@@ -144,7 +144,11 @@ def named(kind: Kind) -> Kind:
         if not isinstance(node, Mapping):
             problems.add(node.line, f"{where} must be a mapping", "write NAME: and what belongs to it")
             return None
-        values = {key: kind(problems, value, f"{where}.{key}") for key, value in node.items.items()}
+        for key in node.items:
+            if not _WORD.fullmatch(key):
+                fix = "use letters, digits, dots and hyphens, at most 64"
+                problems.add(node.key_lines[key], f"{where}: {quoted(key)} is no name", fix)
+        values = {key: kind(problems, value, f"{where}.{printable(key)}") for key, value in node.items.items()}
         return {key: value for key, value in values.items() if value is not None}
 
     return read

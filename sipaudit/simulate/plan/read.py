@@ -43,6 +43,7 @@ from sipaudit.yamlfile.tree import Mapping, Node, Scalar, read_tree
 from sipaudit.yamlfile.wording import printable, suggestion
 
 MOST_PHONES = 50_000
+MOST_NETWORKS = 250  # groups that get one without asking
 FAULTS = (
     "silent", "unavailable", "unreachable", "reset", "no-calls", "slow", "flapping", "grants-nothing", "forbids",
     "no-contact", "tls-alert",
@@ -73,7 +74,7 @@ _SERVER = block(ServerPlan, {
     "address": address, "port": whole(1, 65535), "challenge": word("none", "register", "all"),
     "nonce-life": number(1.0), "expires": whole(0, 2147483647), "contacts": whole(0, 10), "answer": number(0, 30),
     "options-every": number(1.0), "faults": listing(_FAULT),
-}, needed=("address",))
+}, needed=("address",), line=True)
 _ENTRY = block(EntryPlan, {
     "servers": listing(word()), "name": word(), "ttl": whole(0, 2147483647), "dns-ttl": whole(0, 2147483647),
     "balanced": flag,
@@ -153,7 +154,7 @@ def _placed(plan: Plan) -> Plan:
     for place, group in enumerate(plan.phones):
         servers = plan.entries[group.entry].servers if group.entry in plan.entries else ()
         six = any(":" in plan.servers[name].address for name in servers if name in plan.servers)
-        own = f"2001:db8:{place + 1:x}::/64" if six else f"10.{place + 1}.0.0/16"
+        own = f"2001:db8:{place + 1:x}::/64" if six else f"10.{place + 1}.0.0/16" if place < MOST_NETWORKS else None
         groups.append(replace(group, network=group.network or own))
     return replace(plan, phones=tuple(groups))
 
@@ -165,6 +166,7 @@ def _check(problems: Problems, plan: Plan) -> None:
                 where = f"entries.{printable(name)}.servers"
                 problems.add(entry.line, f"{where}: there is no server '{printable(server)}'",
                              suggestion(server, plan.servers))
+    _check_places(problems, plan)
     total = 0
     users: dict[int, int] = {}
     for place, group in enumerate(plan.phones):
@@ -182,13 +184,33 @@ def _check(problems: Problems, plan: Plan) -> None:
         problems.add(plan.phones[0].line, f"{total} phones are too many", f"at most {MOST_PHONES} in all")
 
 
+def _check_places(problems: Problems, plan: Plan) -> None:
+    """Everybody has a place of his own."""
+    places: dict[tuple[str, int], str] = {}
+    for name, server in plan.servers.items():
+        first = places.setdefault((server.address, server.port), name)
+        if first != name:
+            problems.add(server.line, f"servers.{name} has the address and port of '{first}'", "give it another")
+    taken: list[tuple[int, ipaddress.IPv4Network | ipaddress.IPv6Network]] = []
+    for place, group in enumerate(plan.phones):
+        if group.network is None:
+            problems.add(group.line, f"phones[{place}] has no network left", "name one: 'network: 172.16.0.0/16'")
+            continue
+        network = ipaddress.ip_network(group.network)
+        for other, known in taken:
+            if network.version == known.version and network.overlaps(known):
+                problems.add(group.line, f"phones[{place}].network overlaps that of phones[{other}]", "name another")
+                break
+        taken.append((place, network))
+
+
 def _check_group(problems: Problems, plan: Plan, group: Group, where: str) -> None:
     if group.entry not in plan.entries:
         problems.add(group.line, f"{where}.entry: there is no entry '{printable(group.entry)}'",
                      suggestion(group.entry, plan.entries))
     room = ipaddress.ip_network(group.network or "0.0.0.0/0").num_addresses - 12
-    if group.count > room:
-        problems.add(group.line, f"{where}.network holds fewer than {group.count} phones", "name a larger network")
+    if group.count * (1 + len(group.reboot) * group.new_address) > room:
+        problems.add(group.line, f"{where}.network is too small for {group.count} phones", "name a larger network")
     for incoming in group.incoming:
         if incoming.server != "newest" and incoming.server not in plan.servers:
             problems.add(group.line, f"{where}.incoming: there is no server '{printable(incoming.server)}'",

@@ -33,6 +33,7 @@ class ServerPlan(Struct, frozen=True):
     answer: float = 0.004
     options_every: float | None = None
     faults: tuple[Fault, ...] = ()
+    line: int = 0
 
 
 class EntryPlan(Struct, frozen=True):
