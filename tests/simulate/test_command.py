@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tracemalloc
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sipaudit.cli.main import root
 from sipaudit.errors import InputError, InputErrors
@@ -118,3 +121,17 @@ def test_memory_does_not_grow_with_the_length_of_a_plan(tmp_path: Path) -> None:
 
     short, long = peak(120), peak(480)
     assert long < short * 1.3
+
+
+@given(edits=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 40), st.text("{}[]:-,.#'\"\n 09azé", max_size=6)),
+                      min_size=1, max_size=4))
+@settings(max_examples=150, deadline=None)
+def test_a_damaged_plan_is_read_or_refused_and_nothing_else(tmp_path_factory: pytest.TempPathFactory,
+                                                            edits: list[tuple[int, int, str]]) -> None:
+    text = yaml.safe_dump(plan({"incoming": [{"every": 60}], "habits": {"retries": "rfc"}, "deviates": []}))
+    for place, length, put in edits:
+        text = text[:place] + put + text[place + length:]
+    written = tmp_path_factory.getbasetemp() / "damaged.yaml"
+    written.write_text(text)
+    with contextlib.suppress(InputError):
+        assert isinstance(read_plan(str(written)), Plan)
