@@ -45,8 +45,19 @@ class Truth:
     def document(self) -> bytes:
         ordered = sorted(self._wrongs, key=lambda entry: (entry["time"], entry["line"], entry["rule"]))
         moves = sorted(self._moves, key=lambda entry: (entry["time"], entry["line"]))
-        whole = {"plan": self._plan.name, "lines": self.lines, "truth": ordered, "moves": moves}
+        whole = {"plan": self._plan.name, "lines": self.lines, "truth": ordered, "moves": moves, "faults": self._faults()}
         return (json.dumps(whole, indent=1) + "\n").encode()
+
+    def _faults(self) -> list[dict[str, Any]]:
+        """What was wrong with the servers, and when (`end`: null when it did not end)."""
+        told = []
+        for server in self._plan.servers.values():
+            place = f"[{server.address}]" if ":" in server.address else server.address
+            for fault in server.faults:
+                end = self._epoch(fault.end) if fault.end <= self._plan.duration else None
+                told.append({"server": f"{place}:{server.port}", "kind": fault.kind, "start": self._epoch(fault.start),
+                             "end": end})
+        return sorted(told, key=lambda fault: (fault["start"], fault["server"]))
 
     def _epoch(self, time: float) -> float:
         return round(self._plan.start + time, 6)
