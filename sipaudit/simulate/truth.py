@@ -45,7 +45,8 @@ class Truth:
     def document(self) -> bytes:
         ordered = sorted(self._wrongs, key=lambda entry: (entry["time"], entry["line"], entry["rule"]))
         moves = sorted(self._moves, key=lambda entry: (entry["time"], entry["line"]))
-        whole = {"plan": self._plan.name, "lines": self.lines, "truth": ordered, "moves": moves, "faults": self._faults()}
+        whole = {"plan": self._plan.name, "lines": self.lines, "truth": ordered, "moves": moves,
+                 "faults": self._faults()}
         return (json.dumps(whole, indent=1) + "\n").encode()
 
     def _faults(self) -> list[dict[str, Any]]:
