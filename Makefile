@@ -4,14 +4,14 @@ DEMO := samples/first-outage
 COVERAGE := 85
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench samples score tools clean
+.PHONY: help demo test lint bench lab samples score tools clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
 
 demo: .venv/runtime.stamp  ## analyse a sample capture of an outage; writes out/first-outage/
 	$(BIN)/sipaudit analyze $(DEMO)/capture.pcap --site $(DEMO)/site.yaml -o out/first-outage
-	@echo "The same as JSON: out/first-outage/report.json"
+	@echo "All files: out/first-outage/; open report.html of it in a browser"
 
 test: .venv/dev.stamp tools lint  ## all checks and tests
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
@@ -23,6 +23,9 @@ lint: .venv/dev.stamp  ## style, types, direction of imports
 
 bench: .venv/dev.stamp tools  ## speed and memory, beside the neighbours that are installed
 	$(BIN)/python -m bench
+
+lab: .venv/dev.stamp tools  ## play the lab and record it anew in samples/lab (as root; two minutes)
+	$(BIN)/python -m tests.lab.record
 
 samples: .venv/dev.stamp  ## the samples made again from their plans
 	$(BIN)/python samples/make.py

@@ -15,15 +15,16 @@ from bench.measure import run
 from bench.readme import put
 from sipaudit.pipeline import Job
 from sipaudit.report import document
+from sipaudit.run.output import Output, write_files
 from sipaudit.run.run import Run, parsed_ahead
 
-STAGES = ("start", "capture", "parse", "reconstruct", "model", "report")
+STAGES = ("start", "capture", "parse", "reconstruct", "model", "report", "files")
 RUNS = 3
 
 
 def go(capture: str, stage: str) -> None:
     """The route on a capture, up to and with a stage."""
-    route = Run(Job((capture,), site=str(SITE)), print)
+    route = Run(Job((capture,), site=str(SITE)), print, reread=stage == "files")
     if stage == "capture":
         deque(route.captures, maxlen=0)
     elif stage == "parse":
@@ -31,10 +32,12 @@ def go(capture: str, stage: str) -> None:
     elif stage == "reconstruct":
         for item, message in parsed_ahead(route.captures):
             route.reconstruction.feed(item, message)
-    elif stage in ("model", "report"):
+    elif stage in ("model", "report", "files"):
         route.drive()
     if stage == "report":
         sys.stdout.buffer.write(document.to_json(route.report()))
+    elif stage == "files":
+        write_files(route, route.report(), Output(str(DATA / "files")), "utc")
 
 
 def processor(capture: str, stage: str) -> float:

@@ -7,17 +7,22 @@ in what they take from the same run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.model.values import Report
+from sipaudit.report import comparison, document
+from sipaudit.report.comparison import Comparison
 from sipaudit.report.configuration import Checked, ShownLine, checked
+from sipaudit.report.exhibits import PlacedMessage
 from sipaudit.report.ladder import LadderRow
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.suppress import load_suppressions
-from sipaudit.run import provisioning
+from sipaudit.run import provisioning, second_pass
 from sipaudit.run.job import Job
+from sipaudit.run.output import Output, hiding_for, write_again, write_files
 from sipaudit.run.rows import LadderRows, finding_named
 from sipaudit.run.run import Progress, Run, Warn
 from sipaudit.run.transcripts import Transcripts
@@ -30,22 +35,58 @@ from sipaudit.times import parse_zone
 if TYPE_CHECKING:
     from sipaudit.report.dissect import Dissection
 
-__all__ = ["Job", "analyze", "config_check", "config_show", "events", "inspect", "ladder", "phones"]
+__all__ = ["Job", "Output", "analyze", "compare", "config_check", "config_show", "events", "inspect", "ladder",
+           "messages", "phones", "read_reports", "render_files"]
 
 
-def analyze(job: Job, *, progress: Progress | None = None, warn: Warn = print) -> Report:
-    """The main job: captures → phones and lines → replay → findings.
+def analyze(
+    job: Job, *, output: Output | None = None, progress: Progress | None = None, warn: Warn = print
+) -> Report:
+    """The main job: captures → phones and lines → replay → findings, and the files of `output`.
 
     Raises InputError or InputErrors for whatever the user can mend, before any output.
     """
-    run = Run(job, warn)
+    hiding = hiding_for(job.redact, job.redact_key)
+    run = Run(job, warn, reread=output is not None)
     run.drive(progress)
-    return run.report()
+    report = run.report()
+    if output is not None:
+        write_files(run, report, output, job.zone, hiding)
+    return report if hiding is None else hiding.redaction.report(report)
 
 
-def phones(job: Job, *, at: str | None = None, progress: Progress | None = None, warn: Warn = print) -> Report:
+def messages(job: Job, *, warn: Warn = print) -> Iterator[PlacedMessage]:
+    """Every SIP message of the job's span with the phone, line and server it belongs to; that is known only when all
+    was read, so the captures are read twice."""
+    run = Run(job, warn, reread=True)
+    second_pass.find_out_who(run)
+    return (placed for placed in second_pass.messages(run) if run.span.holds(placed.item.time))
+
+
+def read_reports(paths: Sequence[str], redact: bool = False, redact_key: str | None = None) -> list[Report]:
+    """The reports of earlier runs: each a `report.json`, or the directory that holds it; all under the same pseudonyms
+    when they are to be redacted. Raises InputError."""
+    hiding = hiding_for(redact, redact_key)
+    reports = map(document.read, paths)
+    return list(reports if hiding is None else map(hiding.redaction.report, reports))
+
+
+def compare(before: Report, after: Report) -> Comparison:
+    """Which findings of two runs are new, gone and the same."""
+    return comparison.compare(before, after)
+
+
+def render_files(report: Report, directory: str, zone: str, compared: Comparison | None = None) -> str:
+    """Write what of `-o` can be written without captures; says what could not."""
+    return write_again(report, directory, zone, compared)
+
+
+def phones(
+    job: Job, *, at: str | None = None, output: Output | None = None, progress: Progress | None = None,
+    warn: Warn = print,
+) -> Report:
     """The report as it stood at the time `at` (a TIME; default: at the end)."""
-    return analyze(job if at is None else job.until(at, "--at"), progress=progress, warn=warn)
+    return analyze(job if at is None else job.until(at, "--at"), output=output, progress=progress, warn=warn)
 
 
 def ladder(
@@ -54,21 +95,29 @@ def ladder(
 ) -> list[LadderRow]:
     """The messages of a line, a call, or around a finding's evidence, in order. Raises InputError for a finding that
     the analysis does not have."""
-    chosen = None if finding is None else finding_named(analyze(job, warn=warn), finding)
+    hiding = hiding_for(job.redact, job.redact_key)
+    plain = replace(job, redact=False, redact_key=None)
+    chosen = None if finding is None else finding_named(analyze(plain, warn=warn), finding)
     rows = LadderRows(line=line, call_id=call_id, finding=chosen)
     run = Run(job, warn, observer=rows.see)
     run.drive(progress)
-    return rows.done(run, warn)
+    drawn = rows.done(run, warn)
+    return drawn if hiding is None else list(map(hiding.row, drawn))
 
 
 def events(job: Job, *, line: str | None = None, progress: Progress | None = None, warn: Warn = print
            ) -> Iterator[str]:
     """The capture in the scenario language, line by line of text; each phone's line begins with its headers."""
+    hiding = hiding_for(job.redact, job.redact_key)
     transcripts = Transcripts()
     run = Run(job, warn, listener=transcripts.take)
     run.auditor.faults.left_open = transcripts.left_open
     run.drive(progress)
-    return transcripts.text(run, line, warn)
+    told = transcripts.text(run, line, warn)
+    if hiding is None:
+        return told
+    hiding.redaction.learn(run.report())
+    return map(hiding.redaction.transcript, told)
 
 
 def config_check(

@@ -64,3 +64,9 @@ def test_the_installed_command_finds_its_rules(installed: Path) -> None:
     site = ROOT / "samples/first-outage/site.yaml"
     shown = run(installed / "bin/sipaudit", "analyze", capture, "--site", site, "--format", "json", cwd=installed)
     assert '"reached"' in shown
+
+
+def test_the_page_needs_no_checkout(installed: Path, tmp_path: Path) -> None:
+    sample = ROOT / "samples" / "first-outage"
+    run(installed / "bin/sipaudit", "analyze", sample / "capture.pcap", "-o", tmp_path / "out", cwd=installed)
+    assert "<h2 id=\"h-findings\">Findings</h2>" in (tmp_path / "out" / "report.html").read_text()

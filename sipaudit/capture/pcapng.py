@@ -70,7 +70,6 @@ class PcapngRecords(Records):
         self._sections = 0
         self._drops: dict[tuple[int, int], int] = {}
         self._secrets_held = 0
-        self._order = "<"
         self._packet = struct.Struct("<6I")
         self._rows: list[int] = []
         self._rows_link = 0

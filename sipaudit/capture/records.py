@@ -15,6 +15,7 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Batch
 
 MAX_CAPTURED = 262_144  # bytes of a packet; libpcap's and Wireshark's own limit
+MAX_ON_THE_WIRE = 1 << 24  # bytes; a longer packet is none, whatever its record says
 LINK_TYPES_KEPT = 32
 
 _PCAP_HEADER = 24
@@ -50,6 +51,8 @@ class Records:
         self._held = 0
         self._need = 1
         self._batches: list[Batch] = []
+        self._order = "<"
+        self._length_before = 4
 
     def feed(self, data: bytes) -> list[Batch]:
         """The packets that these bytes complete, in the order of the file."""
@@ -63,6 +66,12 @@ class Records:
         rest = buffer[self._walk(buffer) :]
         self._pieces, self._held = [rest], len(rest)
         return self._batches
+
+    def wire_length(self, buffer: bytes, start: int, captured: int) -> int:
+        """How long the packet at `start` of a batch that this reader just gave was on the wire, in bytes; never less
+        than was `captured`.  All formats have it at a fixed place before the packet's bytes."""
+        (length,) = struct.unpack_from(self._order + "I", buffer, start - self._length_before)
+        return int(length) if captured <= length <= MAX_ON_THE_WIRE else captured
 
     @property
     def incomplete(self) -> bool:
@@ -123,6 +132,7 @@ class PcapRecords(Records):
         (network,) = struct.unpack_from(order + "I", buffer, 20)
         self._link_type = self._link(network & 0xFFFF)  # the upper half tells of a frame check sequence
         self._nanoseconds = magic == _NANOSECONDS
+        self._order, self._length_before = order, 12 if magic == _LONG_RECORDS else 4
         return struct.Struct(order + ("III12x" if magic == _LONG_RECORDS else "III4x"))
 
     def _walk_records(self, buffer: bytes, position: int, record: struct.Struct) -> int:

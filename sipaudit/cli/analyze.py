@@ -44,5 +44,5 @@ def command(job: Job, delivery: output.Delivery, show_progress: bool | None) -> 
     from sipaudit.report import text
 
     with progress(show_progress) as display:
-        report = pipeline.analyze(job, progress=display, warn=terminal.warn)
+        report = pipeline.analyze(job, output=delivery.output, progress=display, warn=terminal.warn)
     output.deliver(report, text.render, job.zone, delivery)

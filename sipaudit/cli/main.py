@@ -18,7 +18,10 @@ FAILED = 1
 UNUSABLE_INPUT = 2
 INTERRUPTED = 130
 
-COMMANDS = ("analyze", "phones", "ladder", "inspect", "events", "config", "rules", "explain", "simulate", "completion")
+COMMANDS = (
+    "analyze", "phones", "ladder", "inspect", "events", "config", "report", "rules", "explain", "simulate",
+    "completion",
+)
 
 
 class Root(LazyGroup):
@@ -82,7 +85,7 @@ def root() -> None:
       sipaudit analyze outage.pcap                       what they did
       sipaudit analyze outage.pcap --site site.yaml      whether they should have
       sipaudit analyze outage.pcap --site site.yaml -o out
-                                                         the same, and out/report.json
+                                                         the same, and all files into out/
 
     \b
     Where to read on:

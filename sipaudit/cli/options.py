@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sipaudit.cli.manual import GENERAL, Option
 from sipaudit.cli.output import Delivery
 from sipaudit.cli.terminal import VERBOSITY
+
+if TYPE_CHECKING:
+    from sipaudit.pipeline import Output
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -28,6 +31,23 @@ def _set_quiet(context: click.Context, _option: click.Parameter, quiet: bool) ->
 def _set_verbose(context: click.Context, _option: click.Parameter, times: int) -> None:
     if times:
         context.meta[VERBOSITY] = times
+
+
+def _count_or_all(_context: click.Context, _option: click.Parameter, text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise click.BadParameter(f"{text!r} is neither a number nor 'all'")
+    return int(text)
+
+
+def _checked_directory(_context: click.Context, _option: click.Parameter, directory: str | None) -> str | None:
+    """Refuses a directory that cannot become ours before any work is done. Raises InputError."""
+    if directory is not None:
+        from sipaudit.report import folder
+
+        folder.check(directory)
+    return directory
 
 
 def _option(*names: str, section: str, **attributes: Any) -> Decorator:
@@ -96,16 +116,42 @@ LINE = _option(
     "--line", section=REPORTED, metavar="AOR", help="Only this line: sip:1001@pbx.example.com.",
 )
 FORMAT = _option(
-    "--format", "form", section=WAY, type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True,
-    help="What stdout gets: text to read, one JSON document, or JSON lines.",
+    "--format", "form", section=WAY, type=click.Choice(["text", "json", "jsonl", "csv", "junit"]), default="text",
+    show_default=True,
+    help="What stdout gets: text to read, one JSON document, JSON lines, the findings as CSV, or JUnit XML for a build "
+    "server.",
 )
 TEXT_OR_JSON = _option(
     "--format", "form", section=WAY, type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="Text to read, or one JSON document.",
 )
 OUTPUT = _option(
-    "-o", "--output", "directory", section=WAY, metavar="DIR", type=click.Path(),
-    help="Also write report.json into this directory, which is made if need be. Other files in it stay.",
+    "-o", "--output", "directory", section=WAY, metavar="DIR", type=click.Path(), callback=_checked_directory,
+    help="Also write report.json, report.md, findings.csv, messages.parquet and evidence/ into this directory, which "
+    "is made if need be. Other files in it stay.",
+)
+REPORT_OUTPUT = _option(
+    "-o", "--output", "directory", section=WAY, metavar="DIR", type=click.Path(), callback=_checked_directory,
+    help="Also write report.json, report.md and findings.csv into this directory (with --compare also "
+    "comparison.json). Other files in it stay.",
+)
+EVIDENCE = _option(
+    "--evidence", section=WAY, metavar="N|all", default="1000", show_default=True, callback=_count_or_all,
+    help="With -o: how many findings get a capture of their own with the packets that prove them, the worst first.",
+)
+EMBED = _option(
+    "--embed", section=WAY, metavar="N", type=click.IntRange(min=0), default=500, show_default=True,
+    help="With -o: of how many findings the HTML report carries the raw text of the messages, the worst first.",
+)
+REDACT = _option(
+    "--redact", section=WAY, is_flag=True,
+    help="Put pseudonyms for numbers, names, addresses, hosts, files and digest values in everything that is written. "
+    "The same value gets the same pseudonym; addresses of one network stay in one network.",
+)
+REDACT_KEY = _option(
+    "--redact-key", section=WAY, metavar="FILE", type=click.Path(),
+    help="Secret key (16 bytes or more) of the pseudonyms, so that files written with it agree. Without it each run "
+    "has its own.",
 )
 FAIL_ON = fail_on("never")
 PROGRESS = _option(
@@ -121,9 +167,9 @@ QUIET = _option(
     help="Say less on stderr: errors only.",
 )
 
-JOB = (CAPTURES, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT, ENGINE, FILTER, KEYLOG, FROM, TO, ZONE)
+JOB = (CAPTURES, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT, ENGINE, FILTER, KEYLOG, FROM, TO, ZONE, REDACT, REDACT_KEY)
 JOB_FIELDS = ("paths", "site", "config", "settings", "engine", "bpf", "keylog", "start", "end", "zone", "events",
-              "rules", "suppress")
+              "rules", "suppress", "redact", "redact_key")
 
 
 def _decorated(function: Callable[..., Any], decorators: tuple[Decorator, ...]) -> Callable[..., Any]:
@@ -153,12 +199,22 @@ def delivery_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """How the report is wanted; the command gets one `delivery`, checked."""
 
     @functools.wraps(command)
-    def with_delivery(form: str, directory: str | None, fail_on: str, **values: Any) -> Any:
-        delivery = Delivery(form, directory, fail_on)
-        delivery.check()
+    def with_delivery(
+        form: str, directory: str | None, evidence: int | None, embed: int, fail_on: str, **values: Any
+    ) -> Any:
+        delivery = Delivery(form, fail_on, _output(directory, evidence, embed))
         return command(delivery=delivery, **values)
 
-    return _decorated(with_delivery, (FORMAT, OUTPUT, FAIL_ON))
+    return _decorated(with_delivery, (FORMAT, OUTPUT, EVIDENCE, EMBED, FAIL_ON))
+
+
+def _output(directory: str | None, evidence: int | None, embed: int) -> Output | None:
+    """What `-o` wants."""
+    if directory is None:
+        return None
+    from sipaudit.pipeline import Output
+
+    return Output(directory, evidence, embed)
 
 
 def progress_option(command: Callable[..., Any]) -> Callable[..., Any]:

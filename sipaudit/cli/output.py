@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sipaudit.cli import terminal
-from sipaudit.errors import InputError
 
 if TYPE_CHECKING:
     from sipaudit.model.values import Finding, Report
+    from sipaudit.pipeline import Output
 
     Render = Callable[[Report, str, int, bool], str]  # report, zone, columns, colour
 
@@ -23,47 +21,33 @@ FINDINGS = 3  # exit code: findings at or above --fail-on
 
 @dataclass(frozen=True)
 class Delivery:
-    """How a report is wanted: `--format`, `--output`, `--fail-on`."""
+    """How a report is wanted: `--format` and `--fail-on`; `output` is what `-o` wants, None without it."""
 
     form: str
-    directory: str | None
     fail_on: str
-
-    def check(self) -> None:
-        """Refuses a directory that cannot become ours, before any work is done; InputError."""
-        if self.directory is None:
-            return
-        place = Path(self.directory)
-        if place.exists() and not place.is_dir():
-            raise InputError("is a file, --output needs a directory", fix="name another one", file=self.directory)
-        standing = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
-        if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
-            raise InputError("cannot be written", fix="name another directory", file=self.directory)
+    output: Output | None = None
 
 
 def deliver(report: Report, render: Render, zone: str, wanted: Delivery) -> None:
-    """The report into the directory, then to stdout; then exit code 3 if it holds what `--fail-on` names."""
-    from sipaudit.report import document
-
-    if wanted.directory is not None:
-        replace_file(Path(wanted.directory), "report.json", document.to_json(report))
+    """The report to stdout; then exit code 3 if it holds what `--fail-on` names."""
+    if wanted.output is not None:
+        terminal.note(f"wrote the report into {wanted.output.directory}")
     if wanted.form == "text":
         terminal.emit_text(render(report, zone, terminal.width(), terminal.has_color()))
     else:
-        terminal.emit([document.to_json(report)] if wanted.form == "json" else document.to_jsonl(report))
+        terminal.emit(in_form(report, wanted.form))
     fail_on(report.findings, wanted.fail_on)
 
 
-def replace_file(directory: Path, name: str, content: bytes) -> None:
-    """`content` as the file `name`, made aside and then renamed: a reader sees the old file or the new one."""
-    directory.mkdir(parents=True, exist_ok=True)
-    aside = directory / f".{name}.{os.getpid()}"
-    try:
-        aside.write_bytes(content)
-        aside.replace(directory / name)
-    finally:
-        aside.unlink(missing_ok=True)
-    terminal.note(f"wrote {directory / name}")
+def in_form(report: Report, form: str) -> Iterable[bytes]:
+    """The report as json, jsonl, csv or junit."""
+    from sipaudit.report import document, junit, table
+
+    if form == "csv":
+        return table.to_csv(report.findings)
+    if form == "junit":
+        return [junit.to_junit(report)]
+    return document.to_jsonl(report) if form == "jsonl" else [document.to_json(report)]
 
 
 def fail_on(findings: Iterable[Finding], least: str) -> None:

@@ -28,7 +28,8 @@ def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stay
     ):
         if (is_plain(answered) and is_plain(registered) and is_plain(regained)) or _was_emergency(phone, answer):
             return line.stays
-        return _served(answered, answer), _served(registered, answer), _served(regained, answer)
+        slow = _takes(phone, answer) >= LATE_FROM
+        return _served(answered, answer, slow), _served(registered, answer, slow), _served(regained, answer, slow)
     if answer.in_dialog or answer.method in NOTHING_NEW or _was_emergency(phone, answer):
         return noted(answered, answer), noted(registered, answer), noted(regained, answer)
     return (_moved(line, phone, answered, answer, Track.ANSWERED),
@@ -41,15 +42,22 @@ def is_plain(stay: Stay) -> bool:
     return stay.aside is None and stay.took == 0.0 and not stay.unsure
 
 
-def _served(stay: Stay, answer: Answered) -> Stay:
+def _takes(phone: PhoneState, answer: Answered) -> float:
+    """Seconds that an answer took, 0 where the request had a provisional response before."""
+    ringing = answer.transaction in phone.reach(answer.server).ringing
+    return 0.0 if answer.sent is None or ringing else answer.time - answer.sent
+
+
+def _served(stay: Stay, answer: Answered, slow: bool) -> Stay:
     """The stay after another answer of its server: a call through it shows that what another server answered before it
-    was made has not moved the line, and whatever was asked after the arrival shows that the arrival had."""
+    was made has not moved the line; what was asked after the arrival shows that the arrival had, unless the phone may
+    have given it up before (`slow`)."""
     if not _is_weighty(answer):
         return stay
     if stay.aside is not None and answer.method == "INVITE" and (answer.sent or answer.time) >= stay.aside.time:
         stay = replace(stay, away=None, aside=None, driven=False)
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
-    if asked_since and not _may_not_move(answer) and (stay.took or stay.unsure):
+    if asked_since and not slow and not _may_not_move(answer) and (stay.took or stay.unsure):
         refreshes = answer.method == "REGISTER" and not _may_not_move(stay.arrived)
         stay = replace(stay, took=0.0, unsure=stay.unsure and refreshes)
     return stay
@@ -86,14 +94,13 @@ def _is_weighty(answer: Answered) -> bool:
 def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> Stay | None:
     """The stay after a 2xx to a request out of any dialog: the same, another, or the same with a doubt noted."""
     if stay is not None and stay.server == answer.server:
-        return _served(stay, answer)
+        return _served(stay, answer, _takes(phone, answer) >= LATE_FROM)
     if stay is not None and is_late(line, phone, stay, answer):
         return noted(stay, answer)
     if not _moves(line, phone, stay, answer, track):
         driven = stay is not None and stay.driven and answer.method == "REGISTER"
         return noted(stay, answer) if driven or _regains(line, answer, track) else stay
-    ringing = answer.transaction in phone.reach(answer.server).ringing
-    took = 0.0 if answer.sent is None or ringing else answer.time - answer.sent
+    took = _takes(phone, answer)
     if stay is None:
         return Stay(answer.server, answer, took=took, unsure=_may_not_move(answer))
     failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)

@@ -105,7 +105,7 @@ def _cancelled(reach: Reach, cancel: Sent) -> Reach:
 def _resent(reach: Reach, packet: Resent) -> Reach:
     late = reach.late
     if late:  # still sent again although a later request was answered: it runs on
-        late = tuple((request, packet.time if request.transaction == packet.transaction else until)
+        late = tuple((request, request.time + SILENCE_MAX if request.transaction == packet.transaction else until)
                      for request, until in late)
     open_ = {request.transaction for request in reach.waiting} - {packet.transaction}
     repeated = (*(one for one in reach.repeated if one[0] in open_), (packet.transaction, packet.time))

@@ -44,7 +44,8 @@ class Sent(Event, frozen=True, gc=False):
     `emergency`: the number called is one of the site's emergency numbers.
     `call`: number of the dialog-forming call (INVITE transactions and in-dialog requests of one Call-ID share it);
     None in a subscription's dialog.
-    `call_id`: the Call-ID, compared only.  `target`: INVITE only: To and Request-URI as one text, compared only.
+    `call_id`: the Call-ID, compared only.  `target`: what opens a dialog only, as one text that is compared only: of an
+    INVITE To and Request-URI, of a SUBSCRIBE To and event package.
     `proves`: it carries credentials with the nonce of the 401/407 that it `follows`.
     """
 

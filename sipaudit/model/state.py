@@ -71,8 +71,12 @@ class Stay(Struct, frozen=True, gc=False):
 
     @property
     def began(self) -> tuple[float, float] | None:
-        """T0 as an interval, None when the arrival was not seen."""
-        return None if self.first is None else (self.first.time, self.arrived.time)
+        """T0 as an interval, None when the arrival was not seen. What is answered may have been on its way when another
+        request still went to the server left."""
+        if self.first is None:
+            return None
+        asked = self.first.time if self.arrived.sent is None else min(self.arrived.sent, self.first.time)
+        return asked, self.arrived.time
 
     @property
     def tried(self) -> Sent | None:

@@ -169,9 +169,21 @@ class Registration(Struct, frozen=True):
     server: str
     from_: float = field(name="from")
     until: float | None
-    expires: float | None
+    expires: int | float | None
     refreshes: int
     end: str | None
+
+
+class CallSpan(Struct, frozen=True):
+    """A call of the line: from its first INVITE to its end (None: it was going on when the capture ended); `up` is its
+    2xx, `server` the last that its INVITE went to, `tries` to how many in turn. A call that began before the capture
+    has no `from`."""
+
+    from_: float | None = field(name="from")
+    up: float | None
+    until: float | None
+    server: str
+    tries: int
 
 
 class Undecided(Struct, frozen=True):
@@ -209,6 +221,7 @@ class LineSummary(Struct, frozen=True):
     registrations: list[Registration]
     inconclusive: list[Undecided]
     declare: list[str]
+    call_spans: list[CallSpan] = []
 
 
 class Finding(Struct, frozen=True):

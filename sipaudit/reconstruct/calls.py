@@ -5,7 +5,7 @@ from __future__ import annotations
 from sipaudit.model.events import NO_LINE, CallChanged
 from sipaudit.reconstruct.bounds import CALL_LIFE, DIALOG_LIFE, RINGING_LIFE, Bounds
 from sipaudit.reconstruct.dialogs import CALL_METHODS, CallState, Fork, Leg, LegKey, Legs
-from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.reconstruct.phones import CallSeen, Line, Phone
 from sipaudit.reconstruct.registry import Registry
 from sipaudit.reconstruct.transactions import AGAIN, Transaction
 from sipaudit.sip.datagram import Item
@@ -104,6 +104,8 @@ class Calls:
             if leg.state is CallState.NONE and leg.line is not None:
                 leg.line.calls += 1
             self._change(leg, CallState.RINGING, item)
+        if leg.shown is not None:
+            leg.shown.turn(invite.server)
 
     def _invite_answered(self, leg: Leg, invite: Transaction, status: int, tag: str | None, item: Item) -> None:
         """A response to an INVITE of the leg; `tag` is the far end's."""
@@ -125,7 +127,20 @@ class Calls:
         leg.life = LIVES.get(state, DIALOG_LIFE)
         if leg.number is None:
             return
+        if leg.line is not None:
+            _show(leg, leg.line, state, item.time)
         number = NO_LINE if leg.line is None else leg.line.number
         self._registry.emit(leg.phone, leg.line, CallChanged(
             item.time, item.capture, item.frame, leg.phone.number, number, leg.server, leg.number, state.value,
         ))
+
+
+def _show(leg: Leg, line: Line, state: CallState, time: float) -> None:
+    """What has become of the call, for the report; one that is tried again after its end is still one call."""
+    call = leg.shown
+    if call is None:
+        call = leg.shown = CallSeen(time if state is CallState.RINGING else None, leg.server)
+        line.note_call(call)
+    call.over = time if state is CallState.OVER else None
+    if state is CallState.UP:
+        call.up = time

@@ -11,7 +11,7 @@ from collections import deque
 from enum import StrEnum
 
 from sipaudit.reconstruct.bounds import DIALOG_CHECK, FORKS, SUBSCRIPTION_LIFE
-from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.reconstruct.phones import CallSeen, Line, Phone
 
 CALL_METHODS = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "PRACK"})  # in a dialog they tell that it is a call's
 DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})            # out of one they may begin one
@@ -39,10 +39,10 @@ class Fork(StrEnum):
 class Leg:
     """One phone's side of a Call-ID. `number` is the call's, None for a subscription; `forks` its dialogs by
     remote tag; `invite` the number of the INVITE transaction that counts; `endpoint` the phone's host:port
-    and `far_host` the server's host."""
+    and `far_host` the server's host; `shown` the call as the report will show it."""
 
     __slots__ = ("check", "cseq_in", "cseq_out", "endpoint", "far_host", "forks", "invite", "key", "life", "line",
-                 "number", "phone", "seen", "server", "state")
+                 "number", "phone", "seen", "server", "shown", "state")
 
     def __init__(self, key: LegKey, phone: Phone, line: Line | None, server: str, endpoint: str,
                  far_host: str, clock: float) -> None:
@@ -56,6 +56,7 @@ class Leg:
         self.state = CallState.NONE
         self.forks: dict[str | None, Fork] = {}
         self.invite = -1
+        self.shown: CallSeen | None = None
         self.cseq_out = -1
         self.cseq_in = -1
         self.life = SUBSCRIPTION_LIFE

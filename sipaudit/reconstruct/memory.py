@@ -166,8 +166,10 @@ class Memory:
         self.lose(phone, item, why)
 
     def lose(self, phone: Phone, item: Item, why: str, since: float | None = None) -> None:
-        """The capture lacks a packet of this phone, one that passed after `since` if that is known."""
-        self.traffic.missing_halves += 1
+        """The capture lacks a packet of this phone, one that passed after `since` if that is known: maybe before the
+        capture began."""
+        if since is None or since >= self.traffic.first:
+            self.traffic.missing_halves += 1
         self.registry.emit(phone, None, Lost(item.time, item.capture, item.frame, phone.number, NO_LINE, why, since))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from math import inf
 from typing import Protocol
@@ -18,6 +19,27 @@ from sipaudit.sip.message import Address, Challenge, Uri
 Guise = tuple[str | None, int]  # User-Agent, Contact port: what a phone looks like
 
 FEW = 8  # lines of a source that are searched one by one
+CALLS_KEPT = 200  # of one line, the last ones: what a report shows as bars
+
+
+class CallSeen:
+    """A call of a line as a report shows it: `began` None when that was before the capture, `up` and `over` None before
+    they come; `server` the key of the last server that its INVITE went to, `tries` to how many in turn."""
+
+    __slots__ = ("began", "over", "server", "tries", "up")
+
+    def __init__(self, began: float | None, server: str) -> None:
+        self.began = began
+        self.server = server
+        self.tries = 1
+        self.up: float | None = None
+        self.over: float | None = None
+
+    def turn(self, server: str) -> None:
+        """The INVITE of the call goes to a server, again or for the first time."""
+        if server != self.server:
+            self.server = server
+            self.tries += 1
 
 
 class Knowledge(Protocol):
@@ -38,15 +60,15 @@ class Line:
 
     `phone` is the phone's number and `owner` the phone; `heard` the keys of the servers that ever sent to it; `first`
     and `last` when it was seen (seconds as captured), `since` the time before which it may have been elsewhere;
-    `calls` how many it had.  The rest below `strayed` is reconstruction's own: when it last sent a REGISTER (`asked`),
-    where it sends to (`flow`, `server` since `turned`, `routes`), the view it has of its entries, and `held`, the list
-    its events wait in while it is not known to be a phone's.
+    `calls` how many it had, `spans` the last of them.  The rest below `strayed` is reconstruction's own: when it last
+    sent a REGISTER (`asked`), where it sends to (`flow`, `server` since `turned`, `routes`), the view it has of its
+    entries, and `held`, the list its events wait in while it is not known to be a phone's.
     """
 
     __slots__ = ("address", "aor", "asked", "call_id", "calls", "contact", "contact_host", "contact_port",
                  "contact_user", "cseq", "declaration", "device", "first", "flow", "heard", "held", "identity", "last",
-                 "number", "owner", "phone", "proven", "registered", "revision", "routes", "server", "since", "strayed",
-                 "turned", "uri", "user_agent", "view")
+                 "number", "owner", "phone", "proven", "registered", "revision", "routes", "server", "since", "spans",
+                 "strayed", "turned", "uri", "user_agent", "view")
 
     def __init__(self, number: int, owner: Phone, aor: str, identity: LineIdentity, time: float) -> None:
         self.number = number
@@ -64,6 +86,7 @@ class Line:
         self.first = time
         self.last = time
         self.calls = 0
+        self.spans: deque[CallSeen] | None = None
         self.call_id: str | None = None
         self.cseq = -1
         self.heard: tuple[str, ...] = ()
@@ -85,6 +108,12 @@ class Line:
     def looks(self, uri: Uri, contact: Address | None, user_agent: str | None) -> bool:
         """Whether a request looks just as the line's last one did."""
         return self.uri == uri and self.address == contact and self.user_agent == user_agent
+
+    def note_call(self, call: CallSeen) -> None:
+        """One more call; the oldest is forgotten where there are too many."""
+        if self.spans is None:
+            self.spans = deque(maxlen=CALLS_KEPT)
+        self.spans.append(call)
 
     @property
     def instance(self) -> str | None:

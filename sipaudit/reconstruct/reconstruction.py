@@ -88,7 +88,7 @@ class Reconstruction:
         memory.registry.out = out
         if item.capture != self._capture:
             self._capture = item.capture
-            memory.traffic = self.traffic.setdefault(item.capture, Traffic())
+            memory.traffic = self.traffic.setdefault(item.capture, Traffic(item.time))
         time = item.time
         if time > self._newest:  # our own clock: it never goes back, and one packet cannot make it leap
             passed = time - self._newest

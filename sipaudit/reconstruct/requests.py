@@ -327,12 +327,15 @@ class Requests:
 
 def _target(request: Request) -> str:
     """Who an INVITE that opens a dialog is for, as one text to compare: alike in all that a phone sends for one call.
+    Of a SUBSCRIBE that opens one: whose state, and which event package.
 
     The host of the Request-URI is left out: it may be the server's own, which differs when the INVITE is diverted.
     """
-    if request.method != "INVITE" or request.to.tag is not None:
+    if request.to.tag is not None or request.method not in ("INVITE", "SUBSCRIBE"):
         return ""
     to = request.to.uri
+    if request.method == "SUBSCRIBE":
+        return f"{to.user or ''}@{to.host} {(request.event or '').partition(';')[0].strip().lower()}"
     return f"{to.user or ''}@{to.host} {request.uri.user or ''}"
 
 

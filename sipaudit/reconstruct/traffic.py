@@ -14,12 +14,14 @@ class Traffic:
 
     `malformed` by defect; `missing_halves` responses without their request, ACKs without their final response, of
     phones that had been seen for a while, and jumps of CSeq; `mid_life` what began before the capture; `one_way` phones
-    of which one direction only was seen; `encrypted` unreadable connections by transport.
+    of which one direction only was seen; `encrypted` unreadable connections by transport. `first` is the time of its
+    first packet.
     """
 
-    __slots__ = ("encrypted", "malformed", "methods", "mid_life", "missing_halves", "one_way", "statuses")
+    __slots__ = ("encrypted", "first", "malformed", "methods", "mid_life", "missing_halves", "one_way", "statuses")
 
-    def __init__(self) -> None:
+    def __init__(self, first: float = float("-inf")) -> None:
+        self.first = first
         self.methods: dict[str, int] = {}
         self.statuses: dict[int, int] = {}
         self.malformed: dict[str, int] = {}

@@ -13,6 +13,7 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from msgspec import Struct
@@ -62,11 +63,21 @@ def dissect(path: str, frames: Sequence[int], *, keylog: str | None = None) -> l
         return []
     if wanted[0] < 1 or len(wanted) > MAX_FRAMES:
         raise InputError(f"frame numbers start at 1, and at most {MAX_FRAMES} frames are shown at once", file=path)
-    found = _fetch(path, wanted, keylog)
+    found = _apart(path, wanted, keylog)
     if missing := sorted(set(wanted) - {each.frame for each in found}):
         names = ", ".join(map(str, missing[:10]))
         raise InputError(f"no such frame: {names}", fix="frames are numbered from 1, as in Wireshark", file=path)
     return found
+
+
+def _apart(path: str, frames: list[int], keylog: str | None) -> list[Dissection]:
+    """In a thread of its own where this one runs an event loop already, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _fetch(path, frames, keylog)
+    with ThreadPoolExecutor(1) as aside:
+        return aside.submit(_fetch, path, frames, keylog).result()
 
 
 def _fetch(path: str, frames: list[int], keylog: str | None) -> list[Dissection]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from sipaudit.errors import InputError
-from sipaudit.model.values import Frame, Place, Proof, Report
+from sipaudit.model.values import SCHEMA, Frame, Place, Proof, Report
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -24,6 +25,26 @@ def from_json(data: bytes) -> Report:
         return msgspec.json.decode(data, type=Report, dec_hook=_read_proof)
     except msgspec.MsgspecError as error:
         raise InputError(f"not a sipaudit report: {error}", fix="name a report.json that sipaudit wrote") from None
+
+
+def read(path: str) -> Report:
+    """The report in a file, or in the `report.json` of a directory. Raises InputError."""
+    place = Path(path)
+    if place.is_dir():
+        place /= "report.json"
+    try:
+        data = place.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", fix="name a report.json that sipaudit wrote",
+                         file=str(place)) from error
+    try:
+        report = from_json(data)
+    except InputError as error:
+        raise InputError(error.message, fix=error.fix, file=str(place)) from None
+    if report.schema != SCHEMA:
+        raise InputError(f"is a report of the schema {report.schema!r}, and this version reads {SCHEMA}",
+                         fix="analyze the captures again", file=str(place))
+    return report
 
 
 def to_jsonl(report: Report) -> Iterator[bytes]:

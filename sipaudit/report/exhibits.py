@@ -1,10 +1,14 @@
-"""What a second pass over the captures brings to a report: the messages behind the evidence, as text."""
+"""What a second pass over the captures brings to a report: packets and messages, and which of them prove a finding."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
+
+from sipaudit.model.values import Confidence, Finding, Frame
+from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.message import Message
 
 
 class Exhibit(Struct, frozen=True):
@@ -20,5 +24,54 @@ class Exhibit(Struct, frozen=True):
     text: str
 
 
-Exhibits = Mapping[tuple[str, int], list[Exhibit]]
-"""By capture (the path as the report names it) and frame: a frame may complete several messages."""
+Place = tuple[str, int]
+"""A capture (the path as the report names it) and a frame in it, as Wireshark counts."""
+
+Exhibits = Mapping[Place, list[Exhibit]]
+"""By capture and frame: a frame may complete several messages."""
+
+
+class Packet(Struct, frozen=True, gc=False):
+    """A packet as it was captured. `link_type` is the LINKTYPE of capture files, `wire_length` its length in bytes
+    before the snap length cut it."""
+
+    capture: str
+    frame: int
+    time: float
+    link_type: int
+    data: bytes
+    wire_length: int
+
+
+class PlacedMessage(Struct, frozen=True):
+    """A SIP message and whose it is: `phone` and `server` as the report names them, `line` the AOR, all None where it
+    belongs to no phone; `from_phone` says which of them sent it; `length` in bytes."""
+
+    capture: str
+    item: Datagram
+    message: Message
+    phone: str | None
+    line: str | None
+    server: str | None
+    from_phone: bool | None
+    retransmission: bool
+    length: int
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings by what they weigh: those that count before suppressed ones, then by severity, certain before
+    likely, and by time."""
+    return sorted(findings, key=lambda finding: (
+        finding.suppressed is not None, -finding.severity.rank, finding.confidence is not Confidence.CERTAIN,
+        finding.time or 0.0, finding.id))
+
+
+def frames_of(finding: Finding) -> Iterator[Frame]:
+    """The packets that prove a finding; provisioning files do not count."""
+    return (proof for proof in finding.evidence if isinstance(proof, Frame))
+
+
+def places_of(findings: Sequence[Finding]) -> set[Place]:
+    """Where the evidence of these findings stands: every frame of every packet of it."""
+    return {(frame.capture, number) for finding in findings for frame in frames_of(finding)
+            for number in (*(frame.frames or ()), frame.frame) if number is not None}

@@ -1,12 +1,14 @@
-"""The table of `sipaudit phones`: phones, their lines, where each works and what it has registered."""
+"""The tables of `sipaudit phones`: phones and lines, where each works, its settings, registrations and moves."""
 
 from __future__ import annotations
 
 from datetime import tzinfo
 
 from sipaudit.model.values import LineSummary, Registration, Report
-from sipaudit.report.screen import Screen, brief
+from sipaudit.report.screen import Screen, brief, count_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
+
+MOVES_SHOWN = 200
 
 
 def render(report: Report, zone: str, width: int, color: bool) -> str:
@@ -20,7 +22,41 @@ def render(report: Report, zone: str, width: int, color: bool) -> str:
     columns = ("phone", "line", "model", "firmware", "entry", "works with", "registered until", "calls", "moves",
                "last seen")
     screen.table(columns, [_row(line, clock) for line in report.lines], right=frozenset({"calls", "moves"}))
+    _settings(screen, report)
+    _moves(screen, report, clock)
+    _servers(screen, report)
     return screen.text()
+
+
+def _settings(screen: Screen, report: Report) -> None:
+    """What each line is set to, where anything is known of it."""
+    known = [line for line in report.lines if line.regime or line.mode or line.group or line.label]
+    if known:
+        screen.title("Settings")
+        screen.table(("line", "phone", "regime", "mode", "group", "label"),
+                     [(brief(line.line), brief(line.phone), line.regime, line.mode, line.group, line.label)
+                      for line in known])
+
+
+def _moves(screen: Screen, report: Report, clock: tzinfo) -> None:
+    moves = sorted(((move, line) for line in report.lines for move in line.moves), key=lambda pair: pair[0].time)
+    if not moves:
+        return
+    screen.title("Moves")
+    screen.table(("time", "line", "phone", "kind", "servers", "cause"), [
+        (format_time(move.time, clock, TimeStyle.CLOCK), brief(line.line), brief(line.phone), move.kind,
+         f"{brief(move.from_)} → {brief(move.to)}", move.cause) for move, line in moves[:MOVES_SHOWN]])
+    if len(moves) > MOVES_SHOWN:
+        screen.say(f"{count_of(len(moves) - MOVES_SHOWN, 'more move')}: see --format json.")
+
+
+def _servers(screen: Screen, report: Report) -> None:
+    if report.servers:
+        screen.title("Servers")
+        screen.table(
+            ("server", "name", "entry", "priority", "transports"),
+            [(server.server, server.name, server.entry, server.priority, " ".join(server.transports))
+             for server in report.servers], right=frozenset({"priority"}))
 
 
 def _row(line: LineSummary, clock: tzinfo) -> tuple[object, ...]:

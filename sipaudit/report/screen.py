@@ -13,6 +13,8 @@ from rich.text import Text
 from sipaudit.safe_text import safe_text
 
 DEFAULT_PORT = ":5060"
+CELL_SHOWN = 120        # characters of a value in a table: a name on the wire can have thousands
+PARAGRAPH_SHOWN = 1_000
 STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 
@@ -32,7 +34,8 @@ class Screen:
 
     def say(self, text: str, style: str = "", indent: int = 0) -> None:
         """One paragraph, wrapped at the width and indented as a block."""
-        wrapped = Text(safe_text(text), style=style).wrap(self._console, max(self._console.width - indent, 20))
+        shown = Text(shortened(safe_text(text), PARAGRAPH_SHOWN), style=style)
+        wrapped = shown.wrap(self._console, max(self._console.width - indent, 20))
         for line in wrapped:
             line.rstrip()
             self._console.print(Text(" " * indent).append_text(line), no_wrap=True, overflow="ignore", crop=False)
@@ -54,13 +57,22 @@ class Screen:
             side: Literal["left", "right"] = "right" if columns[index] in right else "left"
             table.add_column(columns[index], justify=side, overflow="fold", no_wrap=columns[index] in whole)
         for row in cells:
-            table.add_row(*("-" if row[index] is None else Text(safe_text(str(row[index]))) for index in kept))
+            table.add_row(*(_cell(row[index]) for index in kept))
         self._console.print(table)
 
     def text(self) -> str:
         """What was drawn, without trailing blanks."""
         lines = (line.rstrip() for line in self._out.getvalue().splitlines())
         return "\n".join(lines).strip("\n") + "\n"
+
+
+def _cell(value: object) -> str | Text:
+    return "-" if value is None else Text(shortened(safe_text(str(value)), CELL_SHOWN))
+
+
+def shortened(text: str, length: int) -> str:
+    """The text, its end replaced by an ellipsis where it is longer than `length` characters."""
+    return text if len(text) <= length else f"{text[:length - 1]}…"
 
 
 def count_of(number: int, noun: str) -> str:

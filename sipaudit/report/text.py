@@ -1,106 +1,102 @@
-"""The report for a person at a terminal: the verdict first, then findings, then what they rest on."""
+"""The report for a person at a terminal: what fits a screen. All of it is in the report's files, and in `phones`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
-from sipaudit.model.values import CaptureSummary, Finding, Frame, LineSummary, Place, Proof, Report, Severity, Undecided
+from sipaudit.model.values import CaptureSummary, Finding, Frame, Incident, Place, Proof, Report, Undecided
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
+from sipaudit.report.verdict import sentences, short_names
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
-LINES_SHOWN = 40
-FINDINGS_SHOWN = 100
-EVIDENCE_SHOWN = 8
-KINDS_SHOWN = 8
+INCIDENTS_SHOWN = 5
+FINDINGS_SHOWN = 6
+EVENTS_SHOWN = 3
+OPEN_SHOWN = 3
+CAPTURES_SHOWN = 3
+EVIDENCE_SHOWN = 4
 THROUGH_TSHARK = frozenset({"websocket", "sctp"})
 
 
 def render(report: Report, zone: str, width: int, color: bool) -> str:
-    """The whole report as text of `width` columns, times in `zone` (as `--tz` names it)."""
+    """The summary as text of `width` columns, times in `zone` (as `--tz` names it)."""
     screen, clock = Screen(width, color), parse_zone(zone)
-    _verdict(screen, report)
+    for sentence in sentences(report, zone):
+        screen.say(sentence)
+    _incidents(screen, report, clock)
     _findings(screen, report, clock)
     _events(screen, report, clock)
-    _moves(screen, report, clock)
-    _lines(screen, report)
-    _servers(screen, report)
     _undecided(screen, report)
     _captures(screen, report, clock)
+    _next(screen, report)
     return screen.text()
 
 
-def _verdict(screen: Screen, report: Report) -> None:
-    for sentence in verdict(report):
-        screen.say(sentence)
+def _incidents(screen: Screen, report: Report, clock: tzinfo) -> None:
+    if not report.incidents:
+        return
+    screen.title("Incidents")
+    names = short_names(report)
+    longest = sorted(report.incidents, key=lambda incident: (-len(incident.lines), incident.start))[:INCIDENTS_SHOWN]
+    shown = sorted(longest, key=lambda incident: incident.id)
+    screen.table(("id", "kind", "where", "from", "to", "lines", "findings"),
+                 [_incident_row(incident, names, clock) for incident in shown],
+                 right=frozenset({"lines", "findings"}), whole=frozenset({"id", "kind"}))
+    _more(screen, len(report.incidents) - len(shown), "incident")
 
 
-def verdict(report: Report) -> list[str]:
-    """What the report says, in a few sentences."""
-    messages = sum(capture.sip_messages for capture in report.captures)
-    if not messages:
-        return [_no_sip(report)]
-    phones = len({line.phone for line in report.lines})
-    said = [f"{count_of(messages, 'SIP message')} of {count_of(phones, 'phone')} with "
-            f"{count_of(len(report.lines), 'line')} at {count_of(len(report.servers), 'server')}."]
-    moves = Counter(move.kind for line in report.lines for move in line.moves)
-    if moves:
-        said.append("Moves between servers: " + ", ".join(f"{count} {kind}" for kind, count in sorted(moves.items()))
-                    + ".")
-    said.append(_finding_counts(report.findings))
-    said += report.notes
-    open_checks = sum(row.count for row in report.inconclusive)
-    if open_checks:
-        said.append(f"{count_of(open_checks, 'check')} could not be decided, see below why.")
-    cut = sum(capture.snaplen_cut for capture in report.captures)
-    if cut:
-        said.append(f"{count_of(cut, 'SIP message')} lost the end to the snap length of the capture, so what they said "
-                    f"is known in part only. See {CAPTURING}.")
-    return said
+def _incident_row(incident: Incident, names: dict[str, str], clock: tzinfo) -> tuple[object, ...]:
+    where = incident.entry if incident.server is None else names.get(incident.server, brief(incident.server))
+    end = "lasts" if incident.end is None else _clock(incident.end, clock)
+    return (incident.id, incident.kind, where, _clock(incident.start, clock), end, len(incident.lines),
+            len(incident.findings))
 
 
-def _no_sip(report: Report) -> str:
-    packets = sum(capture.packets for capture in report.captures)
-    held: Counter[str] = Counter()
-    for capture in report.captures:
-        held.update(capture.content)
-        held.update({f"undecoded {kind}": count for kind, count in capture.undecoded.items()})
-        held.update({f"encrypted {kind}": count for kind, count in capture.encrypted.items()})
-    content = ", ".join(f"{count} {kind}" for kind, count in held.most_common(KINDS_SHOWN)) or "nothing that is known"
-    return (f"No SIP in {count_of(packets, 'packet')}. They hold: {content}. "
-            f"See {CAPTURING} for where and how to capture.")
+def _clock(time: float, clock: tzinfo) -> str:
+    return format_time(time, clock, TimeStyle.CLOCK)
 
 
-def _finding_counts(findings: list[Finding]) -> str:
-    counted = Counter(finding.severity for finding in findings if finding.suppressed is None)
-    suppressed = len(findings) - counted.total()
-    if not findings:
-        return "No deviation was found."
-    parts = [count_of(counted[severity], str(severity) + " finding") for severity in reversed(Severity)
-             if counted[severity]]
-    besides = f" Suppressed and not counted: {suppressed}." if suppressed else ""
-    return "Deviations: " + (", ".join(parts) or "none that counts") + "." + besides
+def _more(screen: Screen, count: int, noun: str) -> None:
+    if count > 0:
+        screen.say(f"{count_of(count, f'more {noun}')}: see -o DIR or --format json.")
 
 
 def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
     if not report.findings:
         return
-    screen.title("Findings")
     worst = sorted(report.findings, key=lambda finding: (finding.suppressed is not None, -finding.severity.rank))
-    for finding in worst[:FINDINGS_SHOWN]:
+    screen.title("Findings" if len(worst) <= FINDINGS_SHOWN else "Worst findings")
+    in_full = 2 if len(worst) == 2 else 1   # with what was expected and observed
+    for finding in worst[:in_full]:
         _finding(screen, finding, clock)
-    if len(worst) > FINDINGS_SHOWN:
-        screen.say(f"{len(worst) - FINDINGS_SHOWN} more: see --format json or -o DIR.")
+    if worst[in_full:]:
+        screen.table(("id", "severity", "rule", "time", "line", "incident"),
+                     [_finding_row(finding, clock) for finding in worst[in_full:FINDINGS_SHOWN]],
+                     whole=frozenset({"id", "rule"}))
+    rest = Counter(finding.rule for finding in worst[FINDINGS_SHOWN:])
+    if rest:
+        named = ", ".join(f"{count} {rule}" for rule, count in rest.most_common(OPEN_SHOWN))
+        screen.say(f"{rest.total()} more ({named}{', ...' if len(rest) > OPEN_SHOWN else ''}): see -o DIR or "
+                   "--format json.")
+
+
+def _finding_row(finding: Finding, clock: tzinfo) -> tuple[object, ...]:
+    when = None if finding.time is None else _clock(finding.time, clock)
+    severity = str(finding.severity) if finding.suppressed is None else "suppressed"
+    return finding.id, severity, finding.rule, when, brief(finding.line) or None, finding.incident
 
 
 def _finding(screen: Screen, finding: Finding, clock: tzinfo) -> None:
-    when = "" if finding.time is None else format_time(finding.time, clock, TimeStyle.FULL) + "  "
+    """One finding in full: which, when, whose, and why."""
     mark = "" if finding.suppressed is None else f" (suppressed: {finding.suppressed})"
-    screen.say(f"{finding.id} {finding.severity}  {finding.rule} ({finding.confidence}){mark}",
+    under = "" if finding.incident is None else f"  {finding.incident}"
+    screen.say(f"{finding.id} {finding.severity}  {finding.rule} ({finding.confidence}){under}{mark}",
                style=STYLES[finding.severity])
     if finding.line:
+        when = "" if finding.time is None else format_time(finding.time, clock, TimeStyle.FULL) + "  "
         whose = "" if finding.phone is None else f"  phone {finding.phone}"
         screen.say(f"{when}{finding.line}{whose}", indent=4)
     screen.say(f"expected: {finding.expected}", indent=4)
@@ -108,94 +104,89 @@ def _finding(screen: Screen, finding: Finding, clock: tzinfo) -> None:
     if finding.assumptions:
         said = [f"{ASSUMED[doubt]} ({doubt})" for doubt in finding.assumptions]
         screen.say("assumes:  " + "; ".join(said), indent=4)
-    screen.say("evidence: " + "; ".join(_proofs(finding.evidence)), indent=4)
+    _proof(screen, finding)
+
+
+def _proof(screen: Screen, finding: Finding) -> None:
+    """The display filter says it all where there is but one capture."""
+    captures = {proof.capture for proof in finding.evidence if isinstance(proof, Frame)}
+    if len(captures) != 1 or finding.wireshark is None:
+        screen.say("evidence: " + "; ".join(_proofs(finding.evidence)), indent=4)
     if finding.wireshark:
         screen.say(f"wireshark: {finding.wireshark}", indent=4)
 
 
-def _proofs(evidence: Sequence[Proof]) -> list[str]:
-    """`#158 INVITE a → b`, the capture named where there are several; `site.cfg:12 voIpProt.server.1.expires=60`."""
-    several = len({proof.capture for proof in evidence if isinstance(proof, Frame)}) > 1
-    said = []
+def _proofs(evidence: Sequence[Proof]) -> Iterator[str]:
+    """`a.pcap#158 INVITE a → b`; `site.cfg:12 voIpProt.server.1.expires=60`."""
     for proof in evidence[:EVIDENCE_SHOWN]:
         if isinstance(proof, Frame):
-            said.append(f"{proof.capture if several else ''}#{proof.frame} {proof.summary}")
+            yield f"{proof.capture}#{proof.frame} {proof.summary}"
         elif isinstance(proof, Place):
-            said.append(f"{proof.file}:{proof.line} {proof.summary}")
-    return said
+            yield f"{proof.file}:{proof.line} {proof.summary}"
 
 
 def _events(screen: Screen, report: Report, clock: tzinfo) -> None:
     if report.events:
         screen.title("Known events")
         events = sorted(report.events, key=lambda event: event.time)
-        screen.table(("time", "what"), [(format_time(event.time, clock, TimeStyle.CLOCK), event.what)
-                                        for event in events])
-
-
-def _moves(screen: Screen, report: Report, clock: tzinfo) -> None:
-    moves = sorted(((move, line) for line in report.lines for move in line.moves), key=lambda pair: pair[0].time)
-    if not moves:
-        return
-    screen.title("Moves")
-    rows = [(format_time(move.time, clock, TimeStyle.CLOCK), brief(line.line), brief(line.phone), move.kind,
-             f"{brief(move.from_)} → {brief(move.to)}", move.cause) for move, line in moves[:LINES_SHOWN]]
-    screen.table(("time", "line", "phone", "kind", "servers", "cause"), rows)
-    _more(screen, len(moves))
-
-
-def _lines(screen: Screen, report: Report) -> None:
-    if not report.lines:
-        return
-    screen.title("Lines")
-    screen.table(
-        ("line", "phone", "entry", "regime", "mode", "works with", "calls", "moves", "group", "label"),
-        [_line_row(line) for line in report.lines[:LINES_SHOWN]], right=frozenset({"calls", "moves"}),
-    )
-    _more(screen, len(report.lines))
-
-
-def _line_row(line: LineSummary) -> tuple[object, ...]:
-    return (brief(line.line), brief(line.phone), line.entry, line.regime, line.mode,
-            line.working and brief(line.working), line.calls, len(line.moves), line.group, line.label)
-
-
-def _servers(screen: Screen, report: Report) -> None:
-    if not report.servers:
-        return
-    screen.title("Servers")
-    rows = [(server.server, server.name, server.entry, server.priority, " ".join(server.transports))
-            for server in report.servers[:LINES_SHOWN]]
-    screen.table(("server", "name", "entry", "priority", "transports"), rows, right=frozenset({"priority"}))
-    _more(screen, len(report.servers))
-
-
-def _more(screen: Screen, count: int) -> None:
-    if count > LINES_SHOWN:
-        screen.say(f"{count - LINES_SHOWN} more: see --format json.")
+        screen.table(("time", "what"), [(_clock(event.time, clock), event.what) for event in events[:EVENTS_SHOWN]])
+        _more(screen, len(events) - EVENTS_SHOWN, "event")
 
 
 def _undecided(screen: Screen, report: Report) -> None:
-    if report.inconclusive:
-        screen.title("Not decided")
-    for row in report.inconclusive:
+    """What could not be judged: the most frequent reasons, each with what would decide it."""
+    if not report.inconclusive:
+        return
+    screen.title("Not decided")
+    ordered = sorted(report.inconclusive, key=lambda row: -row.count)
+    for row in ordered[:OPEN_SHOWN]:
         screen.say(_why(row))
-    wanted = Counter(name for line in report.lines for name in line.declare)
-    if wanted:
-        names = ", ".join(f"{name} ({count_of(count, 'line')})" for name, count in sorted(wanted.items()))
-        screen.say(f"To judge more, declare in a site file: {names}.")
+    rest = sum(row.count for row in ordered[OPEN_SHOWN:])
+    if rest:
+        screen.say(f"{count_of(rest, 'more check')} of {count_of(len(ordered) - OPEN_SHOWN, 'kind')}: see -o DIR or "
+                   "--format json.")
 
 
 def _why(row: Undecided) -> str:
     times = "once" if row.count == 1 else f"{row.count} times"
-    return f"{row.rule}: {times} {row.reason}. {ADVICE[row.reason]} See {CAPTURING}."
+    return f"{row.rule}: {times} {row.reason}. {ADVICE[row.reason]}"
+
+
+def _next(screen: Screen, report: Report) -> None:
+    """What to do next, the most useful first."""
+    steps = list(_steps(report))
+    if steps:
+        screen.title("What next")
+    for step in steps:
+        screen.say(f"- {step}")
+
+
+def _steps(report: Report) -> Iterator[str]:
+    wanted = Counter(name for line in report.lines for name in line.declare)
+    if wanted:
+        names = ", ".join(f"{name} ({count_of(count, 'line')})" for name, count in sorted(wanted.items()))
+        yield f"To judge more, declare in a site file: {names}."
+    if report.inconclusive:
+        yield f"What to capture so that more can be decided: {CAPTURING}."
+    counted = [finding for finding in report.findings if finding.suppressed is None]
+    packets = [finding for finding in counted if finding.time is not None]
+    if packets:
+        worst = max(packets, key=lambda finding: finding.severity.rank)
+        yield f"See what led to a finding: sipaudit ladder CAPTURE ... --finding {worst.id}"
+    words = [*dict.fromkeys(incident.kind for incident in report.incidents),
+             *dict.fromkeys(finding.rule for finding in counted)]
+    if words:
+        yield f"What a word means, and what to do: sipaudit explain {words[0]}"
+    if report.lines:
+        yield "Every line with its settings, registrations and moves: sipaudit phones CAPTURE ..."
 
 
 def _captures(screen: Screen, report: Report, clock: tzinfo) -> None:
     screen.title("Captures")
-    for capture in report.captures:
+    for capture in report.captures[:CAPTURES_SHOWN]:
         for sentence in health(capture, clock):
             screen.say(sentence)
+    _more(screen, len(report.captures) - CAPTURES_SHOWN, "capture")
 
 
 def health(capture: CaptureSummary, clock: tzinfo) -> list[str]:

@@ -12,6 +12,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
+from sipaudit.incidents.watch import DEFAULT_SILENCE, Watch, silence_of
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent
@@ -26,7 +27,7 @@ from sipaudit.model.state import LineState, PhoneState, Track
 from sipaudit.model.values import Frame
 from sipaudit.reconstruct.phones import Line
 from sipaudit.rulebook.faults import Faults
-from sipaudit.rulebook.rules import Rule
+from sipaudit.rulebook.rules import IncidentKind, Rule
 
 NOBODYS = -1       # index of the replay for servers outside of all entries of the line
 LOSS_ALLOWED = 0.005
@@ -62,11 +63,13 @@ def _summary(event: ModelEvent, phone: str) -> str:
 class LineReplay:
     """One line at one of its entries, being replayed. Also the subject that its findings name.
 
-    `full` gives its profile with what grows while the capture is read.
+    `full` gives its profile with what grows while the capture is read. `number` is the line's, `owner` its phone's,
+    `silence` the seconds without an answer after which the phone may hold a server for failed.
     """
 
     def __init__(self, line: Line, index: int, naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
         self.record = line
+        self.number, self.owner = line.number, line.phone
         self.full = partial(full, self)
         self.index = index
         self.state = LineState()
@@ -76,6 +79,7 @@ class LineReplay:
         self._known: tuple[object, int, object, object] = (None, 0, None, None)
         self._plain = Profile(LineSettings())
         self._track = track_of(self._plain)
+        self.silence = DEFAULT_SILENCE
         self._keys: frozenset[str] = frozenset()
 
     @property
@@ -85,6 +89,15 @@ class LineReplay:
     @property
     def phone(self) -> str:
         return self.record.owner.address
+
+    @property
+    def group(self) -> str | None:
+        return self.record.declaration.group
+
+    @property
+    def fallback(self) -> bool:
+        """Whether the line has other entries beside this one."""
+        return len(self.record.entries) > 1
 
     @property
     def entry(self) -> str | None:
@@ -122,6 +135,7 @@ class LineReplay:
         settings = record.declaration.at(entry.name if entry else None)
         self._plain = Profile(settings, entry, record.owner.vendor, firmware, vouched(model, firmware))
         self._track = track_of(self._plain)
+        self.silence = silence_of(settings)
         self._keys = frozenset(server.key for server in entry.servers) if entry else frozenset()
 
     @property
@@ -134,12 +148,15 @@ class LineReplay:
 class Auditor:
     """Replays every line. `lines` are reconstruction's records, `since` the time before which nothing is reported.
 
+    `kinds` are the incidents to look for.
     `began` is since when the captures show all, `loss` the share of packets they lack, `steps` where a clock was set,
     `tolerances_of` those of single expectations, where they differ from `tolerances`.
     """
 
-    def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances) -> None:
+    def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances,
+                 kinds: Iterable[IncidentKind] = ()) -> None:
         self.faults = Faults(rules)
+        self.watch = Watch(kinds, self._siblings, lambda: self.loss() > LOSS_ALLOWED)
         self.since = float("-inf")
         self.began = 0.0
         self.loss: Callable[[], float] = lambda: 0.0
@@ -187,6 +204,7 @@ class Auditor:
                 self._follow(one)
             return False
         assert isinstance(event, Answered)
+        self.watch.renewed(events, event)
         replay.state, self._phones[event.phone] = renewed(replay.state, self._phones[event.phone], events, event)
         return True
 
@@ -206,6 +224,7 @@ class Auditor:
         self._phones[event.phone] = taken.phone
         if taken.before is not taken.after:
             replay.history.take(taken, replay)
+        self.watch.follow(taken, replay, phone)
         if event.time >= self.since and (taken.observations or self.faults.open):
             self.faults.take(taken, replay)
 
@@ -241,6 +260,18 @@ class Auditor:
             for replay in replays:
                 self._say(replay.waiting, replay)
         self.faults.finish(lossy=self.loss() > LOSS_ALLOWED)
+        self.watch.finish(now)
+
+    def _siblings(self, line: int) -> list[LineReplay]:
+        return self._replays.get(line, [])
+
+    def everyone(self) -> list[LineReplay]:
+        """Every replay of the lines that belong to phones."""
+        return [replay for number in self._lines for replay in self._replays.get(number, ())]
+
+    def server(self, key: str) -> str:
+        """The server as the report names it."""
+        return self._naming.server(key)
 
     def replays(self, line: int) -> list[LineReplay]:
         """The replays of a line: one for each entry it used, in the order of its entries."""
@@ -248,6 +279,8 @@ class Auditor:
 
     def _take_phone(self, event: ModelEvent) -> None:
         self._phones[event.phone] = absorb_phone(self._phones.get(event.phone, PhoneState()), event)
+        self.watch.of_phone(event, [replay for number in self._lines_of.get(event.phone, ())
+                                    for replay in self._replays[number]])
         if isinstance(event, Lost):
             self.faults.doubt(event)
         if not isinstance(event, Booted):

@@ -31,6 +31,8 @@ class Job:
     events: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     suppress: str | None = None
+    redact: bool = False
+    redact_key: str | None = None
     end_option: str = "--to"
 
     def until(self, time: str, option: str) -> Job:

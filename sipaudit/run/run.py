@@ -12,12 +12,16 @@ from msgspec.structs import replace
 
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, resolve
+from sipaudit.incidents.chronicle import Chronicle, beyond_bounds
+from sipaudit.incidents.known import Known, called
+from sipaudit.incidents.minutes import rows
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import vouched
 from sipaudit.model.values import Finding, KnownEvent, Report, ServerSummary, moment
 from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
 from sipaudit.reconstruct.servers import Server
 from sipaudit.rulebook.faults import in_order
+from sipaudit.rulebook.rules import RulePack
 from sipaudit.run.auditor import Auditor, Naming
 from sipaudit.run.job import Brief, Job, understand
 from sipaudit.run.provisioned import issue_findings
@@ -69,7 +73,7 @@ class Run:
         self._observer = observer
         self._listener = listener
         self._brief: Brief = understand(job)
-        self._warn = warn
+        self.warn = warn
         timed = any(when is not None for when in (self._brief.start, self._brief.end)) or bool(self._brief.events)
         resolved = resolve(job.paths, reread=reread or timed or job.keylog is not None or job.engine == "tshark")
         for skipped in resolved.skipped:
@@ -79,36 +83,51 @@ class Run:
         self._open(resolved.files)
 
     def _open(self, files: list[CaptureFile]) -> None:
-        self._files = files
-        brief, job = self._brief, self.job
+        self.files = files
+        brief = self._brief
         first = self._first = min((file.first for file in files if file.first is not None), default=0.0)
         self.span = Span(None if brief.start is None else brief.start.resolve(first),
                          None if brief.end is None else brief.end.resolve(first))
         self._events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
         self._progress: Progress | None = None
-        self.captures = Captures(
-            files, engine=job.engine, bpf=job.bpf, keylog=job.keylog, progress=self._advance,
-            until=None if brief.end is None else self.span.end,
-            sip_ports={server.port for entry in brief.declared.entries.values() for server in entry.servers},
-        )
+        self.captures = self.reading(self._advance)
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
-        self.reconstruction = Reconstruction(SiteKnowledge(brief.declared), observer=self._observer)
+        self.reconstruction = self.reconstructing(self._observer)
         self.naming = Naming([safe_path(file.path) for file in files], self.server, self._frames)
-        self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances)
+        self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances,
+                               brief.pack.incidents)
         self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
         self.auditor.since, self.auditor.began = self.span.start, first
         self.auditor.loss, self.auditor.steps = self._loss, self._steps
+
+    def reading(self, progress: Callable[[int], None] | None = None) -> Captures:
+        """The captures from their beginning; every time they say the same, unless a pipe was not spooled."""
+        brief, job = self._brief, self.job
+        return Captures(
+            self.files, engine=job.engine, bpf=job.bpf, keylog=job.keylog, progress=progress,
+            until=None if brief.end is None else self.span.end,
+            sip_ports={server.port for entry in brief.declared.entries.values() for server in entry.servers},
+        )
+
+    def reconstructing(self, observer: Observer | None) -> Reconstruction:
+        """A reconstruction at its beginning, which numbers phones and lines as every other one of this run does."""
+        return Reconstruction(SiteKnowledge(self._brief.declared), observer=observer)
 
     def _advance(self, count: int) -> None:
         if self._progress is not None:
             self._progress.advance(count)
 
+    @property
+    def pack(self) -> RulePack:
+        """The rules in force."""
+        return self._brief.pack
+
     def drive(self, progress: Progress | None = None) -> None:
         """The whole route, packet by packet."""
         self._progress = progress
         if progress is not None:
-            progress.start(sum(file.size for file in self._files))
+            progress.start(sum(file.size for file in self.files))
         with rare_collections():
             self._feed_all()
         self.reconstruction.finish()
@@ -175,7 +194,17 @@ class Run:
                            min(self._last(), self.span.end))
         if self._brief.declared.provisioned:
             report = replace(report, findings=in_order([*self._of_settings(), *report.findings]))
-        return self._with_rules_said(report)
+        return self._with_incidents(self._with_rules_said(report))
+
+    def _with_incidents(self, report: Report) -> Report:
+        """The report with its incidents, under which the findings stand that they explain, and with its minutes."""
+        known = Known(self._events, {one.key: called(one.key, one.name) for one in self.reconstruction.servers})
+        chronicle = Chronicle(self.auditor.watch, self.auditor.everyone(), known, self.server, self.span.touches)
+        findings, incidents = chronicle.link(report.findings)
+        notes = [*report.notes, *beyond_bounds(self.auditor.watch)]
+        return replace(report, findings=findings, incidents=incidents, notes=notes, minutes=rows(
+            ((key, minute) for key, server in self.auditor.watch.servers.items()
+             for minute in server.minutes.values() if self.span.touches(minute.time, minute.end)), self.server))
 
     def _of_settings(self) -> list[Finding]:
         """What is to be said of the provisioning files of the lines that were seen."""
@@ -188,7 +217,7 @@ class Run:
         """The report with what `--rules` and `--suppress` have to say of it."""
         findings, idle = self._brief.suppressions.mark(report.findings, self._first)
         for sentence in idle:
-            self._warn(sentence)
+            self.warn(sentence)
         return replace(report, findings=findings, notes=list(self._brief.pack.notes))
 
 

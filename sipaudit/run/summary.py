@@ -11,6 +11,7 @@ from sipaudit.model.history import MoveSeen, RegistrationSeen, TrySeen
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import (
     SCHEMA,
+    CallSpan,
     CaptureSummary,
     ClockStep,
     KnownEvent,
@@ -27,7 +28,7 @@ from sipaudit.model.values import (
     Undecided,
     moment,
 )
-from sipaudit.reconstruct.phones import Line
+from sipaudit.reconstruct.phones import CallSeen, Line
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.run.auditor import Auditor, LineReplay
 from sipaudit.safe_text import safe_path
@@ -42,6 +43,10 @@ class Span:
 
     def holds(self, time: float) -> bool:
         return self.start <= time <= self.end
+
+    def touches(self, start: float, end: float) -> bool:
+        """Whether any moment from `start` to `end` is reported of."""
+        return start <= self.end and end >= self.start
 
 
 def capture_summary(health: CaptureHealth, traffic: Traffic | None) -> CaptureSummary:
@@ -125,6 +130,7 @@ def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
                        for row in replay.history.registrations(replay.state, now, replay.track)
                        if row.since <= span.end and (row.until is None or row.until >= span.start)],
         inconclusive=_undecided(undecided), declare=_wanted(undecided, known=bool(line.entries)),
+        call_spans=[_call(call, auditor) for call in line.spans or () if _within(call, span)],
     )
 
 
@@ -155,6 +161,17 @@ def _registration(row: RegistrationSeen, replay: LineReplay) -> Registration:
         server=replay.server(row.server), from_=moment(row.since), until=_time(row.until),
         expires=None if row.expires is None else round(row.expires, 3), refreshes=row.refreshes, end=row.end,
     )
+
+
+def _call(call: CallSeen, auditor: Auditor) -> CallSpan:
+    return CallSpan(from_=_time(call.began), up=_time(call.up), until=_time(call.over),
+                    server=auditor.server(call.server), tries=call.tries)
+
+
+def _within(call: CallSeen, span: Span) -> bool:
+    """Whether any of the call lies in what is reported of."""
+    began = call.began if call.began is not None else call.up
+    return (began is None or began <= span.end) and (call.over is None or call.over >= span.start)
 
 
 DECLARE = {

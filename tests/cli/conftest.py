@@ -59,6 +59,15 @@ class Job:
     events: tuple[str, ...]
     rules: tuple[str, ...]
     suppress: str | None
+    redact: bool
+    redact_key: str | None
+
+
+@dataclass(frozen=True)
+class Output:
+    directory: str
+    evidence: int | None
+    embed: int
 
 
 def _replace(monkeypatch: pytest.MonkeyPatch, package: ModuleType, name: str, **contents: Any) -> None:
@@ -72,8 +81,8 @@ def _replace(monkeypatch: pytest.MonkeyPatch, package: ModuleType, name: str, **
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Fake:
     """The pipeline's functions, all the same fake; renderers that print what they were given."""
     fake = Fake()
-    _replace(monkeypatch, sipaudit, "pipeline", Job=Job, analyze=fake, phones=fake, ladder=fake, events=fake,
-             inspect=lambda capture, frames, **asked: fake(capture, frames=frames, **asked))
+    _replace(monkeypatch, sipaudit, "pipeline", Job=Job, Output=Output, analyze=fake, phones=fake, ladder=fake,
+             events=fake, inspect=lambda capture, frames, **asked: fake(capture, frames=frames, **asked))
 
     def render(result: Any, zone: str, width: int, color: bool) -> str:
         return f"rendered {type(result).__name__} in {zone}, colour {color}\n"

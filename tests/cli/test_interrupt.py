@@ -6,7 +6,11 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+from sipaudit.capture.write import PcapWriter, udp_frame
+from tests.capture.packets import REGISTER
 
 MORE_THAN_A_PIPE_HOLDS = 2_000_000  # bytes: writing them ends only when the command is reading
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
@@ -34,3 +38,27 @@ def test_ctrl_c_while_reading_ends_with_130_and_writes_nothing(tmp_path: Path) -
         assert command.stdout.read() == b""
         assert command.stderr.read() == b"sipaudit: interrupted\n"
     assert not out.exists()
+
+
+def test_ctrl_c_while_files_are_made_leaves_the_directory_as_it_was(tmp_path: Path) -> None:
+    capture, out = tmp_path / "a.pcap", tmp_path / "out"
+    with capture.open("wb") as stream:
+        writer = PcapWriter(stream)
+        frame = udp_frame(("10.1.0.5", 5060), ("10.0.0.1", 5060), REGISTER)
+        for second in range(30_000):
+            writer.write(1_700_000_000 + second, frame)
+    (out / "evidence").mkdir(parents=True)
+    (out / "evidence" / "f-000001.pcapng").write_text("old")
+    (out / "report.json").write_text("old")
+    with subprocess.Popen(
+        [sys.executable, "-m", "sipaudit.cli.main", "analyze", capture, "-o", out],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_hears_ctrl_c,
+    ) as command:
+        while command.poll() is None and not list(out.glob(".sipaudit-*")):
+            time.sleep(0.002)
+        command.send_signal(signal.SIGINT)
+        said, _ = command.communicate(timeout=60)
+    assert (command.returncode, said) == (130, b"")
+    left = {str(path.relative_to(out)): path.read_text() for path in out.rglob("*") if path.is_file()}
+    assert left == {"report.json": "old", "evidence/f-000001.pcapng": "old"}
+    assert sorted(path.name for path in out.iterdir()) == ["evidence", "report.json"]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sipaudit.cli import output, terminal
+from sipaudit.cli import terminal
 from sipaudit.model.values import Severity
-from tests.cli.conftest import finding, report
+from tests.cli.conftest import Output, finding, report
 
 
 def test_without_o_nothing_is_written(pipeline, sipaudit_command, tmp_path: Path, monkeypatch) -> None:
@@ -22,32 +22,19 @@ def test_without_o_nothing_is_written(pipeline, sipaudit_command, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_o_makes_the_directory_and_replaces_our_names_whole(pipeline, sipaudit_command, tmp_path: Path) -> None:
-    out = tmp_path / "deep" / "out"
-    out.mkdir(parents=True)
-    (out / "report.json").write_text("an older and much longer report " * 1000)
-    (out / "notes.txt").write_text("mine")
-    pipeline.answer = report(finding(Severity.INFO))
-    result = sipaudit_command("analyze", "a.pcap", "-o", str(out), "--format", "json")
+def test_o_is_handed_on_with_its_numbers(pipeline, sipaudit_command, tmp_path: Path) -> None:
+    result = sipaudit_command("analyze", "a.pcap", "-o", str(tmp_path), "--evidence", "all", "--embed", "7")
     assert result.code == 0
-    assert (out / "report.json").read_text() == result.out
-    assert json.loads(result.out)["findings"][0]["id"] == "f-000001"
-    assert (out / "notes.txt").read_text() == "mine"
-    assert sorted(path.name for path in out.iterdir()) == ["notes.txt", "report.json"]
+    assert pipeline.asked["output"] == Output(str(tmp_path), None, 7)
+    assert f"wrote the report into {tmp_path}" in result.err
+    sipaudit_command("phones", "a.pcap", "-o", str(tmp_path))
+    assert pipeline.asked["output"] == Output(str(tmp_path), 1000, 500)
 
 
-def test_a_reader_never_sees_half_a_file(tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "report.json").write_text("old")
-
-    def interrupted(self: Path, content: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(content[:3])
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "write_bytes", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        output.replace_file(tmp_path, "report.json", b"new and whole")
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"report.json": "old"}
+@pytest.mark.parametrize("number", ["-1", "few", "", "9999999999"])
+def test_evidence_is_a_number_or_all(pipeline, sipaudit_command, tmp_path: Path, number: str) -> None:
+    assert sipaudit_command("analyze", "a.pcap", "-o", str(tmp_path), f"--evidence={number}").code == 2
+    assert pipeline.job is None
 
 
 def test_o_that_is_a_file_is_refused_before_any_work(pipeline, sipaudit_command, tmp_path: Path) -> None:

@@ -316,3 +316,19 @@ def test_a_server_taken_for_a_phone_is_withdrawn() -> None:
     before = len(desk.events)
     desk.send(30.2, PHONE, P, response(603, invite, to_tag="other"))  # for what was a line
     assert len(desk.events) == before
+
+
+def test_a_line_remembers_its_calls_as_spans() -> None:
+    desk, phone = registered(entries={"sbc": entry(P, S)})
+    answered = phone.invite(10)
+    phone.hear(12, P, response(200, answered))
+    phone.send(30, P, in_dialog(phone, "BYE", 2))
+
+    phone.invite(100, call_id="call-2", branch="z9hG4bK-p")
+    diverted = phone.invite(105, S, call_id="call-2", branch="z9hG4bK-s")
+    phone.hear(105.1, S, response(403, diverted))
+
+    assert desk.line.spans is not None
+    spans = [(call.began, call.up, call.over, call.server, call.tries) for call in desk.line.spans]
+    start = 1_700_000_000.0
+    assert spans == [(start + 10, start + 12, start + 30, P, 1), (start + 100, None, start + 105.1, S, 2)]

@@ -58,7 +58,7 @@ CALLED = """
 13.1    < P 200 BYE
 """
 SUBSCRIBED = """
-10      > P SUBSCRIBE expires=600 id=SUBSCRIBE-3@10.1.0.5
+10      > P SUBSCRIBE expires=600 id=SUBSCRIBE-3@10.1.0.5 to=2000@pbx.example.compresence
 10.1    < P 200 SUBSCRIBE
 10.2    < P NOTIFY dialog
 10.3    > P 200 NOTIFY dialog
@@ -156,5 +156,14 @@ def test_inside_a_dialog_and_for_other_methods_there_is_no_target() -> None:
     phone = Handset(desk)
     phone.register(0)
     phone.send(10, P, phone.compose("INVITE", "sip:2002@pbx.example.com", call_id="c", cseq=7, to_tag="far"))
-    phone.send(20, P, phone.compose("SUBSCRIBE", "sip:2002@pbx.example.com", call_id="s", cseq=1))
+    phone.send(20, P, phone.compose("MESSAGE", "sip:2002@pbx.example.com", call_id="s", cseq=1))
     assert [event.target for event in desk.of(Sent)] == ["", "", ""]
+
+
+def test_the_target_of_a_subscription_is_whose_state_and_which_events() -> None:
+    desk = Desk()
+    phone = Handset(desk)
+    phone.register(0)
+    ask = phone.compose("SUBSCRIBE", "sip:2002@pbx.example.com", call_id="s", cseq=1, headers=("Event: Dialog;sla",))
+    phone.send(10, P, ask)
+    assert desk.of(Sent)[-1].target == "2002@pbx.example.com dialog"

@@ -42,7 +42,7 @@ def test_what_is_no_report_is_refused() -> None:
 def test_json_lines_say_one_thing_each_in_the_order_of_the_contract(report: Report) -> None:
     lines = [json.loads(line) for line in document.to_jsonl(report)]
     kinds = list(dict.fromkeys(line["type"] for line in lines))
-    assert kinds == ["capture", "server", "line", "move", "finding", "inconclusive", "reached"]
+    assert kinds == ["capture", "server", "line", "move", "finding", "incident", "inconclusive", "reached"]
     assert all(set(line) >= {"type", line["type"]} for line in lines)
 
 

@@ -325,3 +325,12 @@ def test_the_width_is_kept(width: int) -> None:
     text = render(sip(Call_ID="x" * 300, From="y" * 50_000), parsed(register(1)), width=width)
     assert max(len(line) for line in text.splitlines()) <= max(width, 40)
     assert "(50006" in text  # characters, it says
+
+
+@needs_tshark
+def test_frames_are_dissected_also_where_an_event_loop_runs() -> None:
+    """A notebook runs one."""
+    async def in_a_notebook() -> list[Dissection]:
+        return dissect(str(ROOT / "samples" / "first-outage" / "capture.pcap"), [178])
+
+    assert [dissection.frame for dissection in asyncio.run(in_a_notebook())] == [178]

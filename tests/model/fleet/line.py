@@ -34,7 +34,7 @@ class Line(Returning):
                 break
             tried.add(server)
             if trying:
-                trying, server = False, (yield from self._return(server))
+                trying, server = False, (yield from self._return(server, since))
             else:
                 self._note_stay(outcome)
                 server = yield from self._fail_over(server, method, tried)
@@ -45,6 +45,7 @@ class Line(Returning):
 
     def _served(self, server: str, outcome: Outcome, since: float, trying: bool) -> None:
         """A server answered: it is the working one now (section 1)."""
+        self.exhausted = self.exhausted and not outcome.good
         answered = outcome.good or (self.habits.other_finals_move and outcome.status >= 400
                                     and not outcome.abandoned and outcome.status not in (403, 404, 408, 480)
                                     and not 500 <= outcome.status < 600)

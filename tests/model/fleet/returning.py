@@ -100,9 +100,9 @@ class Returning(Moving):
             return self.phone.chance.choice(between)
         return order[0]
 
-    def _return(self, tried: str) -> Task:
+    def _return(self, tried: str, began: float) -> Task:
         """After a failed try: the working server, or one between (F11)."""
-        self._try_failed()
+        self._try_failed(began)
         order = self.phone.order
         between = order[order.index(tried) + 1:order.index(self.working)] if tried != self.working else []
         if between and self.draw(self.habits.between):
@@ -118,9 +118,11 @@ class Returning(Moving):
             yield from self.register(self.working)
         return self.working
 
-    def _try_failed(self) -> None:
-        """The timer starts again from an unspecified moment."""
+    def _try_failed(self, began: float = math.inf) -> None:
+        """The timer starts again from an unspecified moment; a failover since the try `began` has started it anew."""
         habits = self.habits
+        if began < self.moved_at:
+            return
         if habits.mode in ("DNSTTL", "duration"):
             again = (self.habits.ttl or (60, 60))[1] if habits.mode == "DNSTTL" else habits.delay or math.inf
             self.first_try = False

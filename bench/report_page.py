@@ -1,0 +1,141 @@
+"""`python -m bench.report_page [--write]`: how large report.html is, and how soon a browser can use it.
+
+The reports are made without captures (`bench.fleet`). Interactive means: lanes, filters and findings answer; drawn:
+the pictures stand, too, and nothing more is to come. Times are counted from opening the file, in Debian's chromium
+without a window, on the cores that the machine has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from bench.fleet import Fleet
+from bench.readme import put
+from bench.results import machine
+from sipaudit.report import document
+from sipaudit.report.html import render
+
+FLEETS = ((100, 100), (1_000, 10_000), (10_000, 100_000))  # lines, findings
+EMBED = 500
+RUNS = 3
+MOST_MEGABYTES, MOST_SECONDS = 15.0, 4.0
+FINDING = "f-000777"
+
+
+class Page(Struct, frozen=True):
+    """One page: its fleet, how long rendering took (seconds), and its size beside the report's JSON (megabytes)."""
+
+    lines: int
+    findings: int
+    path: Path
+    rendered: float
+    size: float
+    document: float
+
+
+class Opened(Struct, frozen=True):
+    """One opening, in seconds: until it is interactive, until it is drawn, until a filter and a finding answer."""
+
+    interactive: float
+    drawn: float
+    filtered: float
+    finding: float
+    memory: float
+
+
+def make(lines: int, findings: int, folder: Path) -> Page:
+    fleet = Fleet(lines, findings)
+    report, exhibits = fleet.report(), fleet.exhibits(EMBED)
+    began = time.perf_counter()
+    content = render(report, "utc", exhibits, {}, EMBED)
+    rendered = time.perf_counter() - began
+    path = folder / f"{lines}-{findings}.html"
+    path.write_bytes(content)
+    return Page(lines, findings, path, rendered, len(content) / 1e6, len(document.to_json(report)) / 1e6)
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    where = shutil.which("chromium")
+    if where is None:
+        raise SystemExit("chromium is not installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=where, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def opened(browser: Any, page: Page) -> Opened:
+    """Opens the page in a context of its own, so that nothing is known of it."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    shown = context.new_page()
+    shown.goto(page.path.as_uri())
+    shown.wait_for_selector("html[data-drawn]", state="attached", timeout=60_000)
+    marks = shown.evaluate("({...document.documentElement.dataset})")
+    began = time.perf_counter()
+    before = shown.inner_text("#fitting")
+    shown.fill("input[name=text]", "1042")
+    while shown.inner_text("#fitting") == before:
+        time.sleep(0.005)
+    filtered = time.perf_counter() - began
+    began = time.perf_counter()
+    shown.evaluate(f"location.hash = '#{FINDING if page.findings > 777 else 'f-000001'}'")
+    shown.wait_for_selector("#sheet >> text=In Wireshark")
+    finding = time.perf_counter() - began
+    memory = shown.evaluate("performance.memory.usedJSHeapSize") / 1e6
+    context.close()
+    return Opened(int(marks["ready"]) / 1000, int(marks["drawn"]) / 1000, filtered, finding, memory)
+
+
+def table(measured: list[tuple[Page, list[Opened]]]) -> str:
+    """A row a page, medians."""
+    rows = ["| lines | findings | report.json | report.html | rendered | interactive | with pictures | a filter | "
+            "a finding | memory |", "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"]
+    for page, runs in measured:
+        cells = [f"{statistics.median(getattr(run, name) for run in runs):.2f} s"
+                 for name in ("interactive", "drawn", "filtered", "finding")]
+        memory = statistics.median(run.memory for run in runs)
+        rows.append(f"| {page.lines:,} | {page.findings:,} | {page.document:.1f} MB | {page.size:.1f} MB | "
+                    f"{page.rendered:.1f} s | {' | '.join(cells)} | {memory:.0f} MB |")
+    page, runs = measured[-1]
+    interactive = statistics.median(run.interactive for run in runs)
+    reached = page.size <= MOST_MEGABYTES and interactive <= MOST_SECONDS
+    return "\n".join([f"{machine()}; median of {len(runs)} openings, load {os.getloadavg()[0]:.0f}.", "", *rows, "",
+                      f"The mark, {page.lines:,} lines and {page.findings:,} findings in at most "
+                      f"{MOST_MEGABYTES:g} MB and interactive within {MOST_SECONDS:g} s: "
+                      f"{'reached' if reached else 'missed'}."])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.report_page", description=__doc__)
+    parser.add_argument("--runs", type=int, default=RUNS, metavar="N", help=f"openings of each page (default {RUNS})")
+    parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="sipaudit-") as folder, chromium() as browser:
+        measured = []
+        for lines, findings in FLEETS:
+            page = make(lines, findings, Path(folder))
+            print(f"{lines} lines, {findings} findings: {page.size:.1f} MB", file=sys.stderr, flush=True)
+            measured.append((page, [opened(browser, page) for _ in range(chosen.runs)]))
+    text = table(measured)
+    print(text)
+    if chosen.write:
+        put("page", text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Draws docs/report.png: the top of the sample's page, its first picture and its lanes, as chromium shows them.
+
+Run it after a change to the page. Incidents and the smaller pictures, which stand between, are left out of the image.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from sipaudit import pipeline
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = "samples/first-outage"
+LEFT_OUT = "#incidents, #rates-of, #pictures .grid, .top, #findings, #whereabouts, #undecided, #captures, footer"
+
+
+def main() -> None:
+    os.chdir(ROOT)
+    job = pipeline.Job(paths=(f"{SAMPLE}/capture.pcap",), site=f"{SAMPLE}/site.yaml", zone="utc")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        pipeline.analyze(job, output=pipeline.Output(folder))
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 960, "height": 900})
+        page.goto((Path(folder) / "report.html").as_uri())
+        page.wait_for_selector("html[data-drawn]", state="attached")
+        page.add_style_tag(content=f"{LEFT_OUT} {{ display: none !important }} main {{ padding-bottom: 12px }}"
+                                   "section { padding-top: 1rem !important }")
+        page.wait_for_timeout(500)
+        page.screenshot(path="docs/report.png", full_page=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

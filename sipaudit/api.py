@@ -1,0 +1,154 @@
+"""The Python interface: captures in, pandas DataFrames out (docs/api.md).
+
+`import sipaudit` loads none of this: `sipaudit.analyze`, `sipaudit.read_messages` and `sipaudit.Report` are fetched
+from here when they are first asked for.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from html import escape
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
+
+from sipaudit import pipeline
+from sipaudit.errors import InputError
+from sipaudit.model import values
+from sipaudit.report import document, frames, html
+from sipaudit.report.exhibits import worst_first
+from sipaudit.report.verdict import sentences
+from sipaudit.safe_text import safe_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Report", "analyze", "read_messages"]
+
+PathName = str | PathLike[str]
+
+ENGINES = ("auto", "libpcap", "tshark")
+FINDINGS_SHOWN = 20      # rows of a notebook's view
+VALUE_SHOWN = 300        # characters of one value there
+
+
+class Report:
+    """What `analyze` found. The tables are made when they are first asked for; `document` is the report as values,
+    field by field that of `report.json`."""
+
+    def __init__(self, found: values.Report) -> None:
+        self.document = found
+
+    @cached_property
+    def findings(self) -> pd.DataFrame:
+        """A row a deviation, in the order of their ids."""
+        return frames.findings(self.document)
+
+    @cached_property
+    def lines(self) -> pd.DataFrame:
+        """A row a line of a phone."""
+        return frames.lines(self.document)
+
+    @cached_property
+    def moves(self) -> pd.DataFrame:
+        """A row a move of a line from one server to another."""
+        return frames.moves(self.document)
+
+    @cached_property
+    def registrations(self) -> pd.DataFrame:
+        """A row a registration of a line at a server, refreshes included."""
+        return frames.registrations(self.document)
+
+    @cached_property
+    def incidents(self) -> pd.DataFrame:
+        """A row an incident, its metrics as columns."""
+        return frames.incidents(self.document)
+
+    def to_json(self) -> str:
+        """The document that `--format json` prints."""
+        return document.to_json(self.document).decode()
+
+    def to_html(self, zone: str = "local") -> str:
+        """The page that `-o` writes, without the messages behind the findings, times in `zone` (as `--tz` names it)."""
+        return html.render(self.document, zone, {}, {}, 0, evidence=frozenset()).decode()
+
+    def __repr__(self) -> str:
+        return " ".join(["sipaudit.Report:", *map(safe_text, sentences(self.document, "local"))])
+
+    def _repr_html_(self) -> str:
+        """The verdict and the worst findings, for notebooks; what comes from the wire is escaped."""
+        worst = worst_first(self.document.findings)
+        said = "".join(f"<p>{_html(sentence)}</p>" for sentence in sentences(self.document, "local"))
+        more = len(worst) - FINDINGS_SHOWN
+        rest = f"<p>{more} more in <code>.findings</code></p>" if more > 0 else ""
+        return f"<div>{said}{_table(worst[:FINDINGS_SHOWN]) if worst else ''}{rest}</div>"
+
+
+def _table(findings: Sequence[values.Finding]) -> str:
+    names = ("id", "severity", "rule", "line", "phone", "server", "observed")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    rows = ("".join(f"<td>{_html(str(getattr(finding, name) or ''))}</td>" for name in names) for finding in findings)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(f'<tr>{row}</tr>' for row in rows)}</tbody></table>"
+
+
+def _html(text: str) -> str:
+    return escape(safe_text(text)[:VALUE_SHOWN])
+
+
+def analyze(
+    paths: PathName | Iterable[PathName], *, site: PathName | None = None,
+    config: PathName | Iterable[PathName] = (), settings: Mapping[str, object] | None = None,
+    rules: PathName | Iterable[PathName] = (), suppress: PathName | None = None, engine: str = "auto",
+    jobs: int | None = None,
+) -> Report:
+    """What `sipaudit analyze` finds in captures: files, patterns or directories.
+
+    `site`, `config`, `rules` and `suppress` are paths as of the options of those names, `settings` what `--set`
+    declares (`{"failBack.mode": "duration"}`), `engine` auto, libpcap or tshark.  `jobs` is how many processes may
+    work; the result does not depend on it.
+
+    Raises sipaudit.InputError for whatever the caller can mend: a path that cannot be read, a fault in a site file.
+    Warnings come as UserWarning.
+    """
+    job = _job(paths, site=site, config=config, settings=settings, rules=rules, suppress=suppress, engine=engine)
+    if jobs is not None and jobs < 1:
+        raise InputError(f"jobs={jobs}: at least one process has to work", fix="leave it out to use all cores")
+    return Report(pipeline.analyze(job, warn=_warn))
+
+
+def read_messages(
+    paths: PathName | Iterable[PathName], *, site: PathName | None = None,
+    config: PathName | Iterable[PathName] = (), settings: Mapping[str, object] | None = None, engine: str = "auto",
+) -> pd.DataFrame:
+    """All SIP messages of captures, a row each: the table of `messages.parquet` (docs/outputs.md). The whole table is
+    held in memory.
+
+    Parameters and errors are those of `analyze`.
+    """
+    job = _job(paths, site=site, config=config, settings=settings, engine=engine)
+    return frames.messages(pipeline.messages(job, warn=_warn))
+
+
+def _job(
+    paths: PathName | Iterable[PathName], *, site: PathName | None = None, config: PathName | Iterable[PathName] = (),
+    settings: Mapping[str, object] | None = None, rules: PathName | Iterable[PathName] = (),
+    suppress: PathName | None = None, engine: str = "auto",
+) -> pipeline.Job:
+    if engine not in ENGINES:
+        raise InputError(f"engine={engine!r} is unknown", fix=f"use one of {', '.join(ENGINES)}")
+    return pipeline.Job(
+        paths=_names(paths), site=None if site is None else fspath(site), config=_names(config),
+        settings=tuple(f"{name}={value}" for name, value in (settings or {}).items()), engine=engine,
+        rules=_names(rules), suppress=None if suppress is None else fspath(suppress),
+    )
+
+
+def _names(paths: PathName | Iterable[PathName]) -> tuple[str, ...]:
+    """One path, or several."""
+    return (fspath(paths),) if isinstance(paths, str | PathLike) else tuple(fspath(path) for path in paths)
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=4)
+

@@ -1,0 +1,87 @@
+"""`sipaudit report`: a report rendered again, or compared with another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from sipaudit.cli import options, output, terminal
+from sipaudit.cli.manual import Command, Option
+
+if TYPE_CHECKING:
+    from sipaudit.model.values import Report
+    from sipaudit.report.comparison import Comparison
+
+
+@click.command("report", cls=Command, short_help="Render a report again, or compare two runs.")
+@click.argument("path", metavar="REPORT.json", type=click.Path())
+@click.option(
+    "--compare", "other", cls=Option, section=options.READ, metavar="OTHER.json", type=click.Path(),
+    help="An earlier report: which findings are new since, which are gone, which are the same. With --fail-on only a "
+    "new finding counts.",
+)
+@options.ZONE
+@options.FORMAT
+@options.REPORT_OUTPUT
+@options.REDACT
+@options.REDACT_KEY
+@options.FAIL_ON
+@options.verbosity_options
+def command(
+    path: str, other: str | None, zone: str, form: str, directory: str | None, redact: bool, redact_key: str | None,
+    fail_on: str,
+) -> None:
+    """Renders the report.json of an earlier run again, or compares it with that of another run. A directory that
+    analyze -o wrote stands for the report.json in it.
+
+    What needs the captures is not made anew: messages.parquet and the evidence.
+
+    \b
+    Examples:
+      sipaudit report out/report.json
+      sipaudit report out/report.json --format csv
+      sipaudit report after/report.json --compare before/report.json --fail-on warning
+    """
+    from sipaudit import pipeline
+
+    report, *others = pipeline.read_reports([path] if other is None else [path, other], redact, redact_key)
+    comparison = pipeline.compare(others[0], report) if others else None
+    if directory is not None:
+        lacks = pipeline.render_files(report, directory, zone, comparison)
+        terminal.note(f"wrote the report into {directory}; {lacks}")
+    if comparison is None:
+        _show(report, zone, form)
+    else:
+        _show_comparison(comparison, report, form)
+    output.fail_on(report.findings if comparison is None else comparison.new, fail_on)
+
+
+def _show(report: Report, zone: str, form: str) -> None:
+    from sipaudit.report import text
+
+    if form == "text":
+        terminal.emit_text(text.render(report, zone, terminal.width(), terminal.has_color()))
+    else:
+        terminal.emit(output.in_form(report, form))
+
+
+def _show_comparison(comparison: Comparison, report: Report, form: str) -> None:
+    from sipaudit.report import comparison as compared
+
+    if form == "text":
+        terminal.emit_text(compared.render(comparison, terminal.width(), terminal.has_color()))
+    else:
+        terminal.emit(_comparison_in_form(comparison, report, form))
+
+
+def _comparison_in_form(comparison: Comparison, report: Report, form: str) -> Iterable[bytes]:
+    from sipaudit.report import comparison as compared
+    from sipaudit.report import junit
+
+    if form == "csv":
+        return compared.to_csv(comparison, report)
+    if form == "junit":
+        return [junit.to_junit(report, compared.known(comparison))]
+    return compared.to_jsonl(comparison) if form == "jsonl" else [compared.to_json(comparison)]

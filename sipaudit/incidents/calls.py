@@ -1,0 +1,166 @@
+"""Calls and attempts to call, as incidents need them: what an outage took, and what one end has forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipaudit.incidents.draft import Drafts, Watched
+from sipaudit.incidents.timers import Timers
+from sipaudit.model.absorb_phone import success
+from sipaudit.model.events import Answered, CallChanged, Received, Replied, Sent
+from sipaudit.model.history import MoveSeen
+from sipaudit.model.packets import SAME_NUMBER
+from sipaudit.model.settings import Regime
+from sipaudit.model.state import PhoneState
+
+CALLS_KEPT = 100_000
+ATTEMPTS_KEPT = 20_000
+OFFERS_KEPT = 16        # requests of the far end in one call that wait for the phone's answer
+IGNORED_AFTER = 32.0    # seconds without an answer to the far end (64*T1)
+TOGETHER = 600.0        # seconds between ghosts of one server that make one incident
+REFUSED = frozenset({403, 408})   # beside 5xx: the service failed, not who was called
+
+
+class CallSeen:
+    """A call that is up: `last` its last message, `left` when its line left its server, with nothing from the phone
+    since; `offers` requests of the far end that the phone has not answered by then."""
+
+    __slots__ = ("last", "left", "number", "offers", "server", "subject", "up")
+
+    def __init__(self, number: int, subject: Watched, server: str, up: float) -> None:
+        self.number = number
+        self.subject = subject
+        self.server = server
+        self.up = up
+        self.last = up
+        self.left: float | None = None
+        self.offers: dict[int, Received] = {}
+
+
+class Attempt:
+    """A call that somebody tried to make: `failed` when the request that ran out or was refused was sent, `made`
+    whether it came through after all, by whatever server."""
+
+    __slots__ = ("event", "failed", "made", "subject")
+
+    def __init__(self, event: Sent, subject: Watched) -> None:
+        self.event = event
+        self.subject = subject
+        self.failed: float | None = None
+        self.made = False
+
+
+class Calls:
+    """Follows calls and attempts. `ghosts` says whether ghost calls are wanted."""
+
+    def __init__(self, drafts: Drafts, timers: Timers, *, ghosts: bool) -> None:
+        self._drafts = drafts
+        self._timers = timers
+        self._wanted = ghosts
+        self._up: dict[int, CallSeen] = {}
+        self._offered: dict[int, CallSeen] = {}
+        self._attempts: dict[tuple[int, str], Attempt] = {}
+        self._by_call: dict[int, Attempt] = {}
+
+    # -- calls that are up
+
+    def changed(self, event: CallChanged, subject: Watched) -> None:
+        """A call is up, or over."""
+        if event.state == "over":
+            self._up.pop(event.call, None)
+        elif event.state == "up" and event.call not in self._up:
+            if len(self._up) >= CALLS_KEPT:
+                del self._up[next(iter(self._up))]
+            self._up[event.call] = CallSeen(event.call, subject, event.server, event.time)
+
+    def through(self, server: str) -> list[CallSeen]:
+        """The calls that are up through this server."""
+        return [call for call in self._up.values() if call.server == server]
+
+    def message(self, event: Sent | Answered | Received | Replied) -> None:
+        """A message of a call."""
+        call = self._up.get(event.call or 0)
+        if call is None:
+            return
+        call.last = event.time
+        if call.left is not None and event.time > call.left:
+            self._after_the_move(call, event)
+
+    # -- ghosts
+
+    def moved(self, subject: Watched, move: MoveSeen, phone: PhoneState) -> None:
+        """The line left a server: in R2 its calls there end without a word (F9)."""
+        if not self._wanted or subject.profile().settings.regime is not Regime.R2:
+            return
+        for known in phone.calls:
+            call = self._up.get(known.number)
+            if call is not None and call.subject.number == subject.number and call.server == move.source:
+                call.left = move.time
+
+    def _after_the_move(self, call: CallSeen, event: Sent | Answered | Received | Replied) -> None:
+        """What the phone says in the call shows that it remembers it; a refusal shows that it does not."""
+        if isinstance(event, Received):
+            if len(call.offers) < OFFERS_KEPT and event.method != "CANCEL":
+                call.offers[event.transaction] = event
+                self._offered[event.transaction] = call
+                self._timers.at(event.time + IGNORED_AFTER, self._ignored, event.transaction)
+        elif isinstance(event, Replied) and event.status >= 300:
+            offer = call.offers.pop(event.transaction, None)
+            self._offered.pop(event.transaction, None)
+            if offer is not None:
+                self._ghost(call, offer, event)
+        elif isinstance(event, Sent) or (isinstance(event, Replied) and success(event.status)):
+            call.left = None
+            for transaction in call.offers:
+                self._offered.pop(transaction, None)
+            call.offers.clear()
+
+    def _ignored(self, transaction: int) -> None:
+        call = self._offered.pop(transaction, None)
+        offer = None if call is None else call.offers.pop(transaction, None)
+        if call is not None and offer is not None:
+            self._ghost(call, offer, None)
+
+    def _ghost(self, call: CallSeen, offer: Received, refusal: Replied | None) -> None:
+        draft = self._drafts.series("ghost-calls", call.server, call.subject.entry, offer.time, TOGETHER)
+        draft.add([call.subject], offer)
+        if refusal is not None:
+            draft.end = max(draft.end or refusal.time, refusal.time)
+            draft.add([call.subject], refusal)
+        did = "was ignored" if refusal is None else f"was refused with {refusal.status}"
+        draft.happened(offer.time, f"{offer.method} in a call that {call.subject.line} had given up {did}")
+
+    # -- attempts
+
+    def tried(self, event: Sent, subject: Watched) -> None:
+        """An INVITE that opens a dialog: a new call, or the same once more (RFC 3263 4.3 allows another Call-ID)."""
+        key = (subject.number, event.target or event.call_id)
+        attempt = self._attempts.get(key)
+        if attempt is None or event.time - attempt.event.time > SAME_NUMBER:
+            attempt = Attempt(event, subject)
+            self._attempts.pop(key, None)
+            if len(self._attempts) >= ATTEMPTS_KEPT:
+                del self._attempts[next(iter(self._attempts))]
+            self._attempts[key] = attempt
+        if len(self._by_call) >= ATTEMPTS_KEPT:
+            del self._by_call[next(iter(self._by_call))]
+        self._by_call[event.call or 0] = attempt
+
+    def attempt(self, event: Sent, subject: Watched) -> Attempt | None:
+        return self._attempts.get((subject.number, event.target or event.call_id))
+
+    def answered(self, event: Answered) -> Attempt | None:
+        """A response to an INVITE that opens a dialog; returned is an attempt that the answer made fail."""
+        attempt = self._by_call.get(event.call or 0)
+        if attempt is None or event.status in (100, 401, 407, 422) or 300 <= event.status < 400:
+            return None
+        if event.status in REFUSED or 500 <= event.status < 600:
+            attempt.failed = attempt.event.time if event.sent is None else event.sent
+            return attempt
+        attempt.made = True
+        return None
+
+
+def lost(calls: list[CallSeen], start: float) -> Iterator[CallSeen]:
+    """Of calls that were up through a server that failed at `start`, those of which nothing was seen since."""
+    return (call for call in calls if call.last < start)

@@ -1,0 +1,220 @@
+"""From drafts to the incidents of a report, and to each finding the incident that it belongs to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec.structs import replace
+
+from sipaudit.incidents.calls import lost
+from sipaudit.incidents.draft import EVIDENCE_KEPT, Draft, Watched
+from sipaudit.incidents.known import Known
+from sipaudit.incidents.metrics import NAMES, failed_attempts, moved_in, of_outage
+from sipaudit.incidents.outages import OUTAGE, Outage
+from sipaudit.incidents.watch import Watch
+from sipaudit.model.history import MoveKind
+from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Incident, moment
+
+HAPPENINGS_KEPT = 100    # of one incident's timeline
+LOST_CALLS = "calls-lost"
+STOP = "known stop"      # how a timeline calls the known event from which times to detect and recover count
+CAUSES = (OUTAGE, "partial-outage")   # the moves away from such a server explain what a line does next
+ROOTS = (*CAUSES, "overload", "stuck-on-secondary", "ghost-calls", "registration-gap", "split-brain")
+
+Whose = tuple[str, str | None]   # line and phone
+Named = tuple[Draft, Incident]
+
+
+class Chronicle:
+    """All incidents of a run. `everyone` are the lines that count, `name` says how a server is called, `holds` whether
+    a time span is reported."""
+
+    def __init__(self, watch: Watch, everyone: Sequence[Watched], known: Known, name: Callable[[str], str],
+                 holds: Callable[[float, float], bool]) -> None:
+        self._watch = watch
+        self._everyone = everyone
+        self._numbers = {subject.number for subject in everyone}
+        self._known = known
+        self._name = name
+        self._groups = Counter(
+            group for group in {one.number: one.group for one in everyone}.values() if group is not None)
+        drafts = [draft for draft in self._drafts() if holds(draft.start, draft.end or float("inf"))]
+        drafts.sort(key=lambda draft: (draft.start, self._server(draft) or "", draft.kind, draft.entry or ""))
+        self._all: list[Named] = [(draft, self._incident(draft, f"i-{number:04d}"))
+                                  for number, draft in enumerate(drafts, 1)]
+
+    # -- drafts
+
+    def _drafts(self) -> list[Draft]:
+        found = self._watch.all()
+        for draft in found:
+            self._settle(draft)
+        found += [self._lost_calls(draft) for draft in found
+                  if isinstance(draft, Outage) and LOST_CALLS in self._watch.kinds and _took_calls(draft)]
+        return [draft for draft in found if self._counts(draft)]
+
+    def _counts(self, draft: Draft) -> bool:
+        """Whether any of its lines is a phone's: a server that was taken for one counts for nothing."""
+        before = len(draft.lines)
+        for number in draft.lines.keys() - self._numbers:
+            del draft.lines[number]
+        return bool(draft.lines) or not before
+
+    def _settle(self, draft: Draft) -> None:
+        """Put in what only the end of the captures tells."""
+        if isinstance(draft, Outage):
+            stop = self._known.stop(draft.server, draft.last_answer, draft.start)
+            draft.stop = stop
+            draft.metrics = of_outage(draft, stop, self._everyone, self._watch.gaps.spells())
+            self._tell(draft)
+        elif draft.kind == "register-storm":
+            self._registered_in(draft)
+
+    def _tell(self, outage: Outage) -> None:
+        """The timeline of an outage."""
+        server = self._server(outage) or ""
+        if outage.last_answer is not None and outage.last_answer != float("-inf"):
+            outage.happened(outage.last_answer, f"last answer from {server}")
+        outage.happened(outage.start, "first request without answer")
+        moves = moved_in(outage)
+        first = [(move.first_packet, subject) for subject, move in moves if move.first_packet is not None]
+        if first:
+            time, subject = min(first, key=lambda pair: pair[0])
+            outage.happened(time, f"first line turns to another server: {subject.line}")
+        if moves:
+            outage.happened(moves[-1][1].time, f"the last of {len(moves)} lines has moved: {moves[-1][0].line}")
+        if outage.end is not None:
+            outage.happened(outage.end, f"{server} answers again")
+
+    def _registered_in(self, storm: Draft) -> None:
+        """The lines of a storm: those that the server granted a registration then, as far as that is still known."""
+        end = float("inf") if storm.end is None else storm.end + 1
+        for subject in self._everyone:
+            binding = subject.state.binding(storm.server or "")
+            for grant in (binding.since, binding.granted) if binding is not None else ():
+                if grant is not None and storm.start <= grant.time <= end:
+                    storm.add([subject], grant)
+                    storm.entry = storm.entry or subject.entry
+                    break
+
+    def _lost_calls(self, outage: Outage) -> Draft:
+        """What the outage took of the calls."""
+        calls, attempts = list(lost(outage.calls, outage.start)), failed_attempts(outage)
+        start = min([*(outage.start for _ in calls[:1]), *(attempt.event.time for attempt in attempts)])
+        draft = Draft(LOST_CALLS, start, outage.server, outage.entry)
+        draft.end = outage.end
+        draft.metrics = {name: outage.metrics.get(name) for name in ("calls_lost", "calls_failed", "emergency_failed")}
+        for attempt in attempts:
+            draft.add([attempt.subject], attempt.event)
+            whom = "an emergency call" if attempt.event.emergency else "a call"
+            draft.happened(attempt.event.time, f"{attempt.subject.line} could not make {whom}")
+        for call in calls:
+            draft.add([call.subject])
+            draft.happened(call.last, f"last message of a call of {call.subject.line}")
+        return draft
+
+    # -- incidents
+
+    def _server(self, draft: Draft) -> str | None:
+        return None if draft.server is None else self._name(draft.server)
+
+    def _incident(self, draft: Draft, name: str) -> Incident:
+        subjects = list(draft.lines.values())
+        return Incident(
+            id=name, kind=draft.kind, server=self._server(draft), entry=draft.entry,
+            state="open" if draft.end is None else "closed", start=moment(draft.start),
+            end=None if draft.end is None else moment(draft.end), lines=sorted({one.line for one in subjects}),
+            phones=len({one.owner for one in subjects}), groups=self._shares(subjects), findings=[],
+            metrics={metric: _number(draft.metrics.get(metric)) for metric in NAMES}, evidence=_frames(draft),
+            timeline=self._timeline(draft),
+        )
+
+    def _shares(self, subjects: Iterable[Watched]) -> list[GroupShare]:
+        reached = Counter(one.group for one in subjects if one.group is not None)
+        return [GroupShare(group, reached[group], self._groups[group]) for group in sorted(reached)]
+
+    def _timeline(self, draft: Draft) -> list[Happening]:
+        end = self._watch.timers.now if draft.end is None else draft.end
+        stop = draft.stop if isinstance(draft, Outage) else None
+        known = [(event.time, f"{STOP if event.time == stop else 'known'}: {event.what}")
+                 for event in self._known.around(draft.server, draft.start if stop is None else stop, end)]
+        told = sorted(dict.fromkeys([*known, *draft.happenings[:HAPPENINGS_KEPT]]), key=lambda entry: entry[0])
+        return [Happening(moment(time), what) for time, what in told]
+
+    def incidents(self) -> list[Incident]:
+        return [incident for _, incident in self._all]
+
+    def link(self, findings: Sequence[Finding]) -> tuple[list[Finding], list[Incident]]:
+        """The findings with their incidents, and these with their findings."""
+        whose: dict[Whose, list[Watched]] = {}
+        for subject in self._everyone:
+            whose.setdefault((subject.line, subject.phone), []).append(subject)
+        of_line: dict[Whose, list[Named]] = {}
+        for pair in self._all:
+            for named in {(one.line, one.phone) for one in pair[0].lines.values()}:
+                of_line.setdefault(named, []).append(pair)
+        listed: dict[str, list[str]] = {incident.id: [] for incident in self.incidents()}
+        linked = []
+        for finding in findings:
+            key = (finding.line, finding.phone)
+            incident = _cause(finding, of_line.get(key, []), whose.get(key, []))
+            if incident is not None:
+                listed[incident].append(finding.id)
+            linked.append(finding if incident is None else replace(finding, incident=incident))
+        return linked, [replace(incident, findings=listed[incident.id]) for incident in self.incidents()]
+
+
+def beyond_bounds(watch: Watch) -> list[str]:
+    """What was not kept, in sentences for the report."""
+    said = []
+    if watch.drafts.dropped:
+        said.append(f"{watch.drafts.dropped} incidents beyond the first {len(watch.drafts.all)} are not reported.")
+    if watch.minutes.dropped:
+        said.append("The minutes of servers are counted in part only: there were too many servers and minutes.")
+    return said
+
+
+def _cause(finding: Finding, candidates: list[Named], subjects: list[Watched]) -> str | None:
+    """The incident that a finding belongs to: of its own kind; else the failure of the server that the line has left
+    and not returned to; else what the line was in at that time, the gravest first."""
+    time = finding.time
+    if time is None or not candidates:
+        return None
+    during = [pair for pair in candidates if pair[0].start <= time <= (pair[0].end or float("inf"))]
+    for draft, incident in during:
+        if draft.kind == finding.rule:
+            return incident.id
+    for draft, incident in reversed(candidates):
+        if isinstance(draft, Outage) and any(_moved_by(draft, subject, time) for subject in subjects):
+            return incident.id
+    ranked = sorted((pair for pair in during if pair[0].kind in ROOTS),
+                    key=lambda pair: (ROOTS.index(pair[0].kind), -pair[0].start))
+    return ranked[0][1].id if ranked else None
+
+
+def _moved_by(outage: Outage, subject: Watched, time: float) -> bool:
+    """Whether the line's last move before `time` was the one that this outage made it do."""
+    known = outage.moves.get(subject.number)
+    if known is None:
+        return False
+    moved = [move for move in subject.history.moves
+             if (move.first_packet if move.kind is MoveKind.FAILOVER and move.first_packet is not None
+                 else move.time) <= time]
+    return bool(moved) and moved[-1] is known[1]
+
+
+def _took_calls(outage: Outage) -> bool:
+    return any(True for _ in lost(outage.calls, outage.start)) or bool(failed_attempts(outage))
+
+
+def _number(value: float | None) -> int | float | None:
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
+
+
+def _frames(draft: Draft) -> list[Frame]:
+    frames: dict[tuple[str, int | None], Frame] = {}
+    for event, subject in draft.evidence[:EVIDENCE_KEPT]:
+        frame = subject.frame(event)
+        frames.setdefault((frame.capture, frame.frame), frame)
+    return sorted(frames.values(), key=lambda frame: (frame.time, frame.frame or 0))

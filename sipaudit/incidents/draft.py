@@ -1,0 +1,104 @@
+"""Incidents in the making, and whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from sipaudit.model.events import ModelEvent
+from sipaudit.model.history import History
+from sipaudit.model.profile import Profile
+from sipaudit.model.state import LineState, Track
+from sipaudit.model.values import Frame
+
+EVIDENCE_KEPT = 20
+DRAFTS_KEPT = 2_000    # incidents of a run
+
+
+class Watched(Protocol):
+    """One line at one of its server entries, and how it is named in a report.
+
+    `number` is the line's, `owner` its phone's, `fallback` whether the line has other entries beside this one,
+    `silence` the seconds without an answer after which its phone may hold a server for failed (F2).
+    """
+
+    state: LineState
+    history: History
+    number: int
+    owner: int
+    silence: float
+
+    @property
+    def line(self) -> str: ...
+    @property
+    def phone(self) -> str: ...
+    @property
+    def entry(self) -> str | None: ...
+    @property
+    def group(self) -> str | None: ...
+    @property
+    def fallback(self) -> bool: ...
+    @property
+    def track(self) -> Track: ...
+    def profile(self) -> Profile: ...
+    def server(self, key: str) -> str: ...
+    def frame(self, event: ModelEvent) -> Frame: ...
+
+
+class Draft:
+    """An incident as far as it is known. Times in seconds since the epoch; `end` None while it lasts.
+
+    `server` is a key (`host:port`) or None, `lines` those it reached by number, `evidence` the first packets that show
+    it and whose they are, `happenings` the entries of its timeline, `metrics` by the names of contract.md 3.
+    """
+
+    def __init__(self, kind: str, start: float, server: str | None = None, entry: str | None = None) -> None:
+        self.kind = kind
+        self.start = start
+        self.end: float | None = None
+        self.server = server
+        self.entry = entry
+        self.lines: dict[int, Watched] = {}
+        self.evidence: list[tuple[ModelEvent, Watched]] = []
+        self.happenings: list[tuple[float, str]] = []
+        self.metrics: dict[str, float | None] = {}
+
+    def add(self, subjects: Iterable[Watched], event: ModelEvent | None = None) -> None:
+        """Lines that it reached, and a packet that shows it."""
+        for subject in subjects:
+            self.lines.setdefault(subject.number, subject)
+            if event is not None and len(self.evidence) < EVIDENCE_KEPT:
+                if all(known is not event for known, _ in self.evidence):
+                    self.evidence.append((event, subject))
+                event = None
+
+    def happened(self, time: float, what: str) -> None:
+        self.happenings.append((time, what))
+
+
+class Drafts:
+    """All incidents of a run; `dropped` counts those beyond what is kept."""
+
+    def __init__(self) -> None:
+        self.all: list[Draft] = []
+        self.dropped = 0
+
+    def open(self, draft: Draft) -> None:
+        if len(self.all) < DRAFTS_KEPT:
+            self.all.append(draft)
+        else:
+            self.dropped += 1
+
+    def series(self, kind: str, server: str | None, entry: str | None, time: float, gap: float) -> Draft:
+        """The incident of this kind there that a happening at `time` belongs to: the last one, if it was not longer
+        than `gap` seconds ago, else a new one. It ends, for now, with this happening."""
+        for draft in reversed(self.all[-64:]):
+            if draft.kind == kind and draft.server == server and draft.entry == entry:
+                if draft.end is not None and time - draft.end <= gap:
+                    draft.end = max(draft.end, time)
+                    return draft
+                break
+        draft = Draft(kind, time, server, entry)
+        draft.end = time
+        self.open(draft)
+        return draft

@@ -1,0 +1,118 @@
+"""registration-gap: lines that no server knows where to find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from math import inf
+
+from sipaudit.incidents.draft import Draft, Watched
+from sipaudit.model.events import ModelEvent, Sent
+from sipaudit.model.state import Binding, PhoneState
+
+AWAY = 120.0          # seconds of silence after which a phone may have been off: a retry comes within a minute (B3)
+SPELLS_KEPT = 100_000
+OPEN_KEPT = 100_000
+
+
+class Spell:
+    """A time without any live binding, of one line: from `start`, when the last binding ended or the phone was first
+    seen after that, to the 200 that ended it. `seen` is the last request of the line in it."""
+
+    __slots__ = ("end", "event", "seen", "start", "subject")
+
+    def __init__(self, start: float, subject: Watched, event: ModelEvent) -> None:
+        self.start = start
+        self.end: float | None = None
+        self.subject = subject
+        self.event = event
+        self.seen = event.time
+
+
+class Gaps:
+    """Follows which lines have no registration. Spells shorter than `lasting` are kept, too: an outage counts them."""
+
+    def __init__(self, lasting: float) -> None:
+        self._lasting = lasting
+        self.open: dict[int, Spell] = {}
+        self._over: list[Spell] = []
+
+    def sent(self, request: Sent, subject: Watched, bindings: Iterable[Binding], phone: PhoneState) -> None:
+        """A request of a line; its bindings at all servers, and its phone's state, before it."""
+        number, now = subject.number, request.time
+        spell = self.open.get(number)
+        if spell is not None:
+            if request.expires == 0 and request.method == "REGISTER":
+                self._end(spell, now)
+            elif now - spell.seen > AWAY:
+                self._end(spell, spell.seen)
+                self._begin(Spell(now, subject, request))
+            else:
+                spell.seen = now
+            return
+        ended = _ended(bindings)
+        if ended is not None and ended < now and not (request.expires == 0 and request.method == "REGISTER"):
+            spoke = max((reach.touched for reach in phone.reaches), default=-inf)
+            self._begin(Spell(ended if now - spoke <= AWAY else now, subject, request))
+
+    def granted(self, subject: Watched, time: float) -> None:
+        """A REGISTER of the line was granted."""
+        spell = self.open.get(subject.number)
+        if spell is not None:
+            self._end(spell, time)
+
+    def gone(self, number: int) -> None:
+        """The phone has started anew: its line had nothing to lose."""
+        self.open.pop(number, None)
+
+    def _begin(self, spell: Spell) -> None:
+        if len(self.open) < OPEN_KEPT:
+            self.open[spell.subject.number] = spell
+
+    def _end(self, spell: Spell, time: float) -> None:
+        del self.open[spell.subject.number]
+        spell.end = time
+        if len(self._over) < SPELLS_KEPT and time > spell.start:
+            self._over.append(spell)
+
+    def spells(self) -> Iterator[Spell]:
+        """All spells, those that last included."""
+        yield from self._over
+        yield from self.open.values()
+
+    def drafts(self) -> list[Draft]:
+        """The incidents: spells of one entry that overlap are one."""
+        long = sorted((spell for spell in self.spells() if self._is_long(spell)),
+                      key=lambda spell: (spell.start, spell.subject.number))
+        last: dict[str | None, Draft] = {}
+        made: list[Draft] = []
+        for spell in long:
+            entry = spell.subject.entry
+            draft = last.get(entry)
+            if draft is None or (draft.end is not None and draft.end < spell.start):
+                draft = last[entry] = Draft("registration-gap", spell.start, None, entry)
+                draft.end = spell.end
+                made.append(draft)
+            draft.end = None if draft.end is None or spell.end is None else max(draft.end, spell.end)
+            draft.add([spell.subject], spell.event)
+        return made
+
+    def _is_long(self, spell: Spell) -> bool:
+        return (spell.seen if spell.end is None else spell.end) - spell.start > self._lasting
+
+
+def lapsed(spells: Iterable[Spell], lines: Mapping[int, object], start: float, end: float) -> int:
+    """How many of these lines lost their last binding between `start` and `end`."""
+    return len({spell.subject.number for spell in spells
+                if spell.subject.number in lines and start <= spell.start <= end})
+
+
+def _ended(bindings: Iterable[Binding]) -> float | None:
+    """When the last of a line's bindings ran out by the clock; None when it has none, or has logged out since."""
+    until, granted, removed = -inf, -inf, -inf
+    for binding in bindings:
+        if binding.granted is not None:
+            until = max(until, binding.until)
+            granted = max(granted, binding.granted.time)
+        elif binding.removed is not None and binding.removed.asked == 0:
+            removed = max(removed, binding.removed.time)
+    return None if granted == -inf or removed > granted or until == inf else until

@@ -1,0 +1,93 @@
+"""What each server was asked and answered in each minute."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from sipaudit.model.values import ServerMinute
+
+MINUTE = 60.0
+MINUTES_KEPT = 50_000   # of all servers together
+SLOWEST = 40_000        # milliseconds: all that took longer is counted as this
+METHODS_KEPT = 16       # methods of one server and minute told apart; others are `other`
+
+
+class Minute:
+    """One server in the minute that begins at `time`. `answers` by class of status, `delays` how many answers took so
+    many milliseconds, `longest` seconds."""
+
+    __slots__ = ("answers", "delays", "end", "longest", "requests", "responses_503", "time", "unanswered")
+
+    def __init__(self, time: float) -> None:
+        self.time = time
+        self.end = time + MINUTE
+        self.requests: defaultdict[str, int] = defaultdict(int)
+        self.answers: defaultdict[int, int] = defaultdict(int)
+        self.delays: defaultdict[int, int] = defaultdict(int)
+        self.longest = 0.0
+        self.responses_503 = 0
+        self.unanswered = 0
+
+    def asked(self, method: str, count: int = 1) -> None:
+        if method not in self.requests and len(self.requests) >= METHODS_KEPT:
+            method = "other"
+        self.requests[method] += count
+
+    def answered(self, status: int) -> None:
+        self.answers[status // 100] += 1
+        self.responses_503 += status == 503
+
+    def took(self, seconds: float) -> None:
+        """An answer took so long: to the millisecond below a second, coarser above, so that few counters are enough."""
+        self.delays[milliseconds(seconds)] += 1
+        if seconds > self.longest:
+            self.longest = seconds
+
+    def median(self) -> float | None:
+        """The median delay in seconds (nearest rank), None when nothing was answered."""
+        rank = (sum(self.delays.values()) + 1) // 2
+        for step in sorted(self.delays):
+            rank -= self.delays[step]
+            if rank <= 0:
+                return step / 1000
+        return None
+
+
+def milliseconds(seconds: float) -> int:
+    step = int(seconds * 1000 + 0.5)
+    if step < 1000:
+        return max(step, 0)
+    return min(step // 100 * 100, SLOWEST)
+
+
+class Minutes:
+    """The minutes of all servers, within bounds; `dropped` says that there were more."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self.dropped = False
+        self._beyond = Minute(float("-inf"))
+
+    def at(self, of_server: dict[float, Minute], time: float) -> Minute:
+        """The minute of a server that holds `time`."""
+        start = time // MINUTE * MINUTE
+        minute = of_server.get(start)
+        if minute is None:
+            if self._count >= MINUTES_KEPT:
+                self.dropped = True
+                return self._beyond
+            self._count += 1
+            minute = of_server[start] = Minute(start)
+        return minute
+
+
+def rows(minutes: Iterable[tuple[str, Minute]], name: Callable[[str], str]) -> list[ServerMinute]:
+    """The minutes as the report has them, by time and server; `name` says how a server is called."""
+    made = [ServerMinute(
+        time=minute.time, server=name(server), requests=dict(sorted(minute.requests.items())),
+        answers={f"{kind}xx": minute.answers[kind] for kind in sorted(minute.answers)},
+        responses_503=minute.responses_503, unanswered=minute.unanswered, delay_p50=minute.median(),
+        delay_max=round(minute.longest, 3) if minute.delays else None,
+    ) for server, minute in minutes]
+    return sorted(made, key=lambda row: (row.time, row.server))

@@ -1,0 +1,187 @@
+"""flapping and split-brain: what the moves of an entry's lines come to."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+
+from sipaudit.incidents.draft import Draft, Drafts, Watched
+from sipaudit.incidents.outages import Outage
+from sipaudit.incidents.servers import NEVER, ServerWatch
+from sipaudit.incidents.timers import Timers
+from sipaudit.model.events import ModelEvent
+from sipaudit.model.history import MoveSeen
+from sipaudit.model.settings import Regime
+
+LINES_KEPT = 100_000
+
+
+class Flapping:
+    """Lines that move again and again, by server entry (or by pair of servers where no entry is known)."""
+
+    def __init__(self, thresholds: Mapping[str, float], drafts: Drafts) -> None:
+        self._lines = int(thresholds["lines"])
+        self._moves = int(thresholds["moves"])
+        self._within = thresholds["within"]
+        self._quiet = thresholds["quiet"]
+        self._drafts = drafts
+        self._times: dict[int, deque[float]] = {}
+        self._often: dict[str, dict[int, tuple[float, Watched, ModelEvent]]] = {}
+        self._open: dict[str, Draft] = {}
+
+    def moved(self, subject: Watched, move: MoveSeen) -> None:
+        """A line moved."""
+        times = self._times.get(subject.number)
+        if times is None:
+            if len(self._times) >= LINES_KEPT:
+                return
+            times = self._times[subject.number] = deque(maxlen=self._moves)
+        times.append(move.time)
+        key = subject.entry or " ".join(sorted((move.source, move.target)))
+        often = self._often.setdefault(key, {})
+        if len(times) == self._moves:
+            often[subject.number] = times[0], subject, move.evidence[-1]
+        draft = self._open.get(key)
+        if draft is not None and move.time - (draft.end or 0.0) <= self._quiet:
+            if subject.number in draft.lines or often.get(subject.number, (NEVER,))[0] >= draft.start:
+                draft.end = move.time
+                draft.add([subject], move.evidence[-1])
+            return
+        self._may_open(key, subject, move)
+
+    def _may_open(self, key: str, subject: Watched, move: MoveSeen) -> None:
+        """Whether enough lines have moved often enough, all within one span."""
+        often = self._often[key]
+        for number in [number for number, (first, _, _) in often.items() if move.time - first > self._within]:
+            del often[number]
+        if len(often) < self._lines:
+            return
+        self._open[key] = draft = Draft("flapping", min(first for first, _, _ in often.values()), None, subject.entry)
+        draft.end = move.time
+        self._drafts.open(draft)
+        for _, one, event in often.values():
+            draft.add([one], event)
+
+    def finish(self, now: float) -> None:
+        """Whether the quiet after the last move was seen."""
+        for draft in self._open.values():
+            if draft.end is not None and now - draft.end < self._quiet:
+                draft.end = None
+
+
+class Spread:
+    """How the lines of one entry are spread: `where` each works, `counts` how many at each server, `since` when two
+    servers have had enough of them, `draft` the incident that says so."""
+
+    __slots__ = ("counts", "draft", "since", "where")
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.where: dict[int, tuple[str, Watched]] = {}
+        self.since: float | None = None
+        self.draft: Draft | None = None
+
+
+class SplitBrain:
+    """Entries whose lines work with two servers at once."""
+
+    def __init__(self, thresholds: Mapping[str, float], drafts: Drafts, timers: Timers,
+                 outages: Mapping[str, Outage], servers: Mapping[str, ServerWatch]) -> None:
+        self._share = thresholds["share"]
+        self._lasting = thresholds["lasting"]
+        self._drafts = drafts
+        self._timers = timers
+        self._outages = outages
+        self._servers = servers
+        self._entries: dict[str, Spread] = {}
+        self._named: list[str] = []
+        self._count = 0
+
+    def works(self, subject: Watched, server: str, time: float) -> None:
+        """A line works with a server now, one that it did not work with before."""
+        entry = subject.entry
+        if entry is None or not _counts(subject):
+            return
+        spread = self._entries.get(entry)
+        if spread is None:
+            spread = self._entries[entry] = Spread()
+            self._named.append(entry)
+        known = spread.where.get(subject.number)
+        if known is not None:
+            spread.counts[known[0]] -= 1
+        elif self._count >= LINES_KEPT:
+            return
+        else:
+            self._count += 1
+        spread.counts[server] += 1
+        spread.where[subject.number] = server, subject
+        self._look(entry, spread, time)
+
+    def _look(self, entry: str, spread: Spread, time: float) -> None:
+        """Whether the lines are spread over two servers."""
+        enough = self._share * len(spread.where)
+        if sum(count >= enough and count > 0 for count in spread.counts.values()) < 2:
+            spread.since = None
+            if spread.draft is not None:
+                spread.draft.end = time
+                spread.draft = None
+        elif spread.since is None:
+            spread.since = time
+            self._timers.at(time + self._lasting, self._lasted, self._named.index(entry))
+
+    def _two(self, spread: Spread, now: float) -> dict[str, list[Watched]]:
+        """The servers of unequal priority that have enough of the entry's lines, and these lines; only of those that
+        are registered at `now`."""
+        lines = [(server, subject) for server, subject in spread.where.values() if _is_registered(subject, server, now)]
+        counts = Counter(server for server, _ in lines)
+        most = {server for server, count in counts.items() if count >= self._share * len(lines)}
+        ranks = {_priority(subject, server) for server, subject in lines if server in most}
+        if len(most) < 2 or len(ranks) < 2:
+            return {}
+        return {server: [subject for there, subject in lines if there == server] for server in sorted(most)}
+
+    def _lasted(self, index: int) -> None:
+        """Time has passed since the lines began to be spread: it counts outside of outages."""
+        entry = self._named[index]
+        spread, now = self._entries[entry], self._timers.now
+        if spread.since is None or spread.draft is not None:
+            return
+        servers = {server for server, _ in spread.where.values()}
+        out = any(server in self._outages for server in servers)
+        ended = max((self._servers[server].restored for server in servers if server in self._servers), default=NEVER)
+        since = now if out else max(spread.since, ended)
+        if now < since + self._lasting or now <= spread.since:
+            self._timers.at(max(since, now) + self._lasting if out else since + self._lasting, self._lasted, index)
+            return
+        two = self._two(spread, now)
+        if len(two) < 2:
+            self._timers.at(now + self._lasting, self._lasted, index)
+            return
+        spread.draft = draft = Draft("split-brain", since, None, entry)
+        self._drafts.open(draft)
+        for server, subjects in two.items():
+            draft.add(subjects)
+            stay = subjects[0].state.stays[subjects[0].track]
+            if stay is not None:
+                draft.evidence.append((stay.arrived, subjects[0]))
+            draft.happened(since, f"{len(subjects)} lines work with {subjects[0].server(server)}")
+
+
+def _counts(subject: Watched) -> bool:
+    """Whether a line says something about where it belongs: not in R1, where old registrations are used by right, nor
+    where that or fallback may be, nor when it registers with all servers at once."""
+    settings = subject.profile().settings
+    several = settings.can_be("concurrentRegistration", 1)
+    return settings.regime in (Regime.R0, Regime.R2, Regime.R3) and not subject.fallback and not several
+
+
+def _is_registered(subject: Watched, server: str, now: float) -> bool:
+    """Whether the line is there still: what was unplugged long ago is spread over nothing."""
+    held = [binding for binding in subject.state.bindings if binding.until > now]
+    return any(binding.server == server for binding in held) or \
+        (subject.profile().settings.regime is Regime.R0 and bool(held))
+
+
+def _priority(subject: Watched, server: str) -> int | None:
+    entry = subject.profile().entry
+    return None if entry is None else entry.priority(server)

@@ -1,0 +1,238 @@
+"""server-outage and partial-outage: from what single phones hold against a server to one incident of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sipaudit.incidents.calls import Attempt, Calls, CallSeen
+from sipaudit.incidents.draft import Draft, Drafts, Watched
+from sipaudit.incidents.servers import NEVER, Failing, ServerWatch
+from sipaudit.incidents.timers import Timers
+from sipaudit.model.events import Answered, ModelEvent
+from sipaudit.model.history import MoveSeen
+
+OUTAGE, PARTIAL = "server-outage", "partial-outage"
+LOOK_EVERY = 5.0        # seconds between two looks whether a server answers again
+LATE = 35.0             # seconds by which evidence may come after the request that it is of (64*T1, and some)
+ATTEMPTS_KEPT = 20_000  # of one outage
+UNHEARD_KEPT = 16       # INVITEs to one server that ran out, beside the first
+
+
+class Outage(Draft):
+    """A server that is out. `first` is when each phone first asked in vain, `last` the last such request of all;
+    `answer` the first answer after that, `last_answer` the one before the start (-inf: none was seen; None: others were
+    answered all the time), `stop` when it really stopped, if somebody said so; `methods` of what ran out (None:
+    refused, or not delivered); `sure` whether more than silence tells it; `moves` the lines that left."""
+
+    def __init__(self, start: float, server: str, entry: str | None) -> None:
+        super().__init__(OUTAGE, start, server, entry)
+        self.first: dict[int, float] = {}
+        self.last = start
+        self.answer: float | None = None
+        self.last_answer: float | None = None
+        self.methods: set[str | None] = set()
+        self.registers = False
+        self.moves: dict[int, tuple[Watched, MoveSeen]] = {}
+        self.calls: list[CallSeen] = []
+        self.attempts: list[Attempt] = []
+        self.refusals = 0
+        self.stop: float | None = None
+        self.sure = False
+
+    def failed(self, attempt: Attempt) -> None:
+        if len(self.attempts) < ATTEMPTS_KEPT:
+            self.attempts.append(attempt)
+
+    def settle_kind(self) -> None:
+        """A server that registers all the while and lets only calls run out is a part of one."""
+        self.kind = PARTIAL if self.registers and self.methods == {"INVITE"} else OUTAGE
+
+
+class Outages:
+    """Opens and closes outages, by server."""
+
+    def __init__(self, thresholds: Mapping[str, float], drafts: Drafts, timers: Timers, calls: Calls) -> None:
+        self._phones = thresholds["phones"]
+        self._share = thresholds["share"]
+        self._within = thresholds["within"]
+        self._quiet = thresholds["quiet"]
+        self._drafts = drafts
+        self._timers = timers
+        self._calls = calls
+        self._polls: dict[int, tuple[ServerWatch, Outage]] = {}
+        self._numbers = 0
+        self.open: dict[str, Outage] = {}
+        self._unheard: dict[str, list[float]] = {}
+        self._attempts: dict[str, list[Attempt]] = {}
+
+    # -- evidence
+
+    def fails(self, server: ServerWatch, phone: int, method: str | None, sent: float, event: ModelEvent,
+              subjects: list[Watched], *, sure: bool) -> None:
+        """A request of this method (None: it was refused, or could not be delivered) that the phone sent then came to
+        nothing; `sure`: that is seen, and not told from an answer's absence alone."""
+        failing = server.failing.pop(phone, None) or Failing(sent, event, subjects)
+        server.failing[phone] = failing
+        failing.note(method, sent)
+        failing.sure = failing.sure or sure
+        outage = self.open.get(server.key)
+        if outage is not None and self._is_over(server, outage, sent):
+            outage = None
+        if outage is None:
+            if method == "INVITE":
+                self._note_unheard(server, sent)
+            outage = self._opens(server, sent) or self._opens_in_part(server)
+        if outage is not None:
+            self._join(server, outage, phone, failing, method, sent, event, subjects)
+
+    def _note_unheard(self, server: ServerWatch, sent: float) -> None:
+        unheard = self._unheard.setdefault(server.key, [])
+        unheard.append(sent)
+        del unheard[1:-UNHEARD_KEPT]
+
+    def _join(self, server: ServerWatch, outage: Outage, phone: int, failing: Failing, method: str | None,
+              sent: float, event: ModelEvent, subjects: list[Watched]) -> None:
+        first = outage.first.get(phone)
+        if first is None or sent < first:
+            outage.first[phone] = sent
+        outage.start = min(outage.start, sent)
+        outage.last = max(outage.last, sent)
+        if outage.answer is not None and sent > outage.answer:
+            outage.answer = None
+        outage.methods.add(method)
+        outage.sure = outage.sure or failing.sure
+        outage.registers = outage.registers or _registered_between(server, outage.start, sent)
+        outage.settle_kind()
+        outage.add(subjects, event)
+
+    def failed_attempt(self, server: str, attempt: Attempt) -> None:
+        """A call could not be made through this server."""
+        outage = self.open.get(server)
+        if outage is not None:
+            outage.failed(attempt)
+        else:
+            kept = self._attempts.setdefault(server, [])
+            kept.append(attempt)
+            del kept[:-64]
+
+    def left(self, server: ServerWatch, subject: Watched, move: MoveSeen) -> None:
+        """A line moved away after a failure."""
+        outage = self.open.get(server.key)
+        server.was_left(subject, move, keep=False)
+        if outage is not None:
+            outage.moves.setdefault(subject.number, (subject, move))
+            outage.add([subject])
+
+    # -- the start
+
+    def _opens(self, server: ServerWatch, sent: float) -> Outage | None:
+        """An outage, if enough phones that use the server hold it for failed."""
+        since = max(sent - self._within, server.restored)
+        failing = dict(server.failing_since(since))
+        enough = 1 if len(server.users) == 1 else self._phones
+        if not failing or len(failing) < enough:
+            return None
+        if len(failing) < self._share * server.users_since(since):
+            return None
+        return self._begin(server, failing, min(one.since(server.answered, since) for one in failing.values()))
+
+    def _opens_in_part(self, server: ServerWatch) -> Outage | None:
+        """An outage of calls alone: two INVITEs run out, of whomever, none is answered, and between them a REGISTER is.
+        """
+        unheard = self._unheard.get(server.key)
+        if not unheard or not _registered_between(server, min(unheard), max(unheard)):
+            return None
+        start = min(unheard)
+        failing = {phone: one for phone, one in server.failing.items() if one.methods.get("INVITE", NEVER) >= start}
+        return self._begin(server, failing, start) if failing else None
+
+    def _begin(self, server: ServerWatch, failing: Mapping[int, Failing], start: float) -> Outage:
+        one = next(iter(failing.values()))
+        outage = Outage(start, server.key, next((subject.entry for subject in one.subjects), None))
+        outage.last_answer = server.answered if server.answered < start else None
+        for phone, each in failing.items():
+            outage.first[phone] = max(each.since(start - 0.001, start), start)
+            outage.last = max(outage.last, each.sends[-1])
+            outage.methods.update(each.methods)
+            outage.add(each.subjects, each.event)
+        outage.registers = _registered_between(server, start, outage.last)
+        outage.settle_kind()
+        for subject, move in server.left.values():
+            if move.time >= start:
+                outage.moves.setdefault(subject.number, (subject, move))
+                outage.add([subject])
+        outage.refusals = sum(time >= start for time in server.refusals)
+        outage.calls = self._calls.through(server.key)
+        for attempt in self._attempts.pop(server.key, ()):
+            if attempt.failed is not None and attempt.failed >= start:
+                outage.failed(attempt)
+        self._unheard.pop(server.key, None)
+        self.open[server.key] = outage
+        self._drafts.open(outage)
+        self._look_later(server, outage)
+        return outage
+
+    # -- the end
+
+    def answered(self, server: ServerWatch, phone: int, answer: Answered) -> None:
+        """A final answer outside of dialogs that is no failure: what it disproves (reference-model.md 1, *failure*)."""
+        failing = server.failing.get(phone)
+        if failing is not None and answer.sent is not None and failing.disproved(answer.method, answer.sent):
+            del server.failing[phone]
+
+    def invite_answered(self, server: ServerWatch, answer: Answered) -> None:
+        """Any response to an INVITE that opens a dialog: calls are no longer left to run out."""
+        self._unheard.pop(server.key, None)
+        outage = self.open.get(server.key)
+        if outage is not None and outage.kind == PARTIAL and answer.sent is not None and answer.sent > outage.start:
+            self._close(server, outage, answer.time)
+
+    def _is_over(self, server: ServerWatch, outage: Outage, sent: float) -> bool:
+        """Whether the outage had ended before this request was sent in vain."""
+        if outage.kind == PARTIAL:
+            return False
+        answer = self._answer(server, outage)
+        if answer is None or sent <= answer + self._quiet:
+            return False
+        self._close(server, outage, answer)
+        return True
+
+    def _answer(self, server: ServerWatch, outage: Outage) -> float | None:
+        """The first answer since the last request that came to nothing."""
+        if outage.answer is None:
+            outage.answer = server.first_life_after(outage.last)
+        return outage.answer
+
+    def _look_later(self, server: ServerWatch, outage: Outage) -> None:
+        self._numbers += 1
+        self._polls[self._numbers] = server, outage
+        self._timers.at(self._timers.now + LOOK_EVERY, self._look, self._numbers)
+
+    def _look(self, number: int) -> None:
+        """Whether the server has been answering for long enough."""
+        server, outage = self._polls.pop(number)
+        if outage.end is not None:
+            return
+        answer = self._answer(server, outage)
+        if outage.kind == OUTAGE and answer is not None and self._timers.now >= answer + self._quiet + LATE:
+            self._close(server, outage, answer)
+        else:
+            self._look_later(server, outage)
+
+    def _close(self, server: ServerWatch, outage: Outage, end: float) -> None:
+        outage.end = end
+        server.restored = max(server.restored, end)
+        self.open.pop(server.key, None)
+        server.left.clear()
+
+    def finish(self, now: float, servers: Mapping[str, ServerWatch]) -> None:
+        """The captures have ended: what answered for long enough is over."""
+        for key, outage in list(self.open.items()):
+            answer = self._answer(servers[key], outage) if outage.kind == OUTAGE else None
+            if answer is not None and now >= answer + self._quiet:
+                self._close(servers[key], outage, answer)
+
+
+def _registered_between(server: ServerWatch, start: float, end: float) -> bool:
+    """Whether a REGISTER or OPTIONS sent after `start` and before `end` was answered."""
+    return any(start < sent < end for sent, _ in server.registered)

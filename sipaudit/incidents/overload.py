@@ -1,0 +1,52 @@
+"""overload: a server that refuses work with 503."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from sipaudit.incidents.draft import Draft, Drafts, Watched
+from sipaudit.model.events import Answered
+
+Refusal = tuple[float, Watched, Answered]
+
+
+class Overloads:
+    """Counts responses 503, by server."""
+
+    def __init__(self, thresholds: Mapping[str, float], drafts: Drafts) -> None:
+        self._responses = int(thresholds["responses"])
+        self._within = thresholds["within"]
+        self._quiet = thresholds["quiet"]
+        self._drafts = drafts
+        self._recent: dict[str, deque[Refusal]] = {}
+        self._open: dict[str, Draft] = {}
+
+    def refused(self, answer: Answered, subject: Watched) -> None:
+        """A server answered 503."""
+        key, time = answer.server, answer.time
+        draft = self._open.get(key)
+        if draft is not None and time - (draft.end or 0.0) <= self._quiet:
+            self._grow(draft, (time, subject, answer))
+            return
+        recent = self._recent.setdefault(key, deque(maxlen=self._responses))
+        recent.append((time, subject, answer))
+        if len(recent) == self._responses and time - recent[0][0] <= self._within:
+            self._open[key] = draft = Draft("overload", recent[0][0], key, subject.entry)
+            self._drafts.open(draft)
+            for refusal in recent:
+                self._grow(draft, refusal)
+            recent.clear()
+
+    def _grow(self, draft: Draft, refusal: Refusal) -> None:
+        """The draft's end is its last 503 until `finish` says whether that was the last indeed."""
+        time, subject, answer = refusal
+        draft.end = max(draft.end or time, time)
+        draft.add([subject], answer)
+        draft.metrics["responses_503"] = (draft.metrics.get("responses_503") or 0) + 1
+
+    def finish(self, now: float) -> None:
+        """Whether the quiet after the last 503 was seen."""
+        for draft in self._open.values():
+            if draft.end is not None and now - draft.end < self._quiet:
+                draft.end = None

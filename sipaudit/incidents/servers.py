@@ -1,0 +1,135 @@
+"""What is remembered of one server: who uses it, when it answered, and which phones hold it for failed."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterator
+
+from sipaudit.incidents.draft import Watched
+from sipaudit.incidents.minutes import Minute
+from sipaudit.model.events import ModelEvent
+from sipaudit.model.history import MoveSeen
+
+NEVER = float("-inf")
+LIVES_KEPT = 64        # seconds in which the server answered that are remembered
+SENDS_KEPT = 16        # unanswered sends of one phone
+APART = 1.0            # seconds between two answers remembered
+MINUTES_ASKED = 4      # minutes of which it is remembered who asked
+REFUSALS_KEPT = 256    # responses 503 of one server
+LEFT_FOR = 120.0       # seconds for which a move away is remembered before there is an outage
+
+
+class Failing:
+    """One phone's standing evidence against one server: `sends` when what failed was sent, the first and the last few;
+    `methods` the last unanswered send of each (None: it was refused, or not delivered); `sure` that not silence alone
+    tells it."""
+
+    __slots__ = ("event", "first", "methods", "sends", "subjects", "sure")
+
+    def __init__(self, sent: float, event: ModelEvent, subjects: list[Watched]) -> None:
+        self.first = sent
+        self.sends: deque[float] = deque(maxlen=SENDS_KEPT)
+        self.methods: dict[str | None, float] = {}
+        self.event = event
+        self.subjects = subjects
+        self.sure = False
+
+    def note(self, method: str | None, sent: float) -> None:
+        self.first = min(self.first, sent)
+        self.sends.append(sent)
+        self.methods[method] = max(sent, self.methods.get(method, NEVER))
+
+    def disproved(self, method: str, sent: float) -> bool:
+        """Take in a final answer to a request of this method that was sent then; whether nothing stands any more."""
+        for known in (method, None):
+            if self.methods.get(known, sent) < sent:
+                del self.methods[known]
+        return not self.methods
+
+    def since(self, answered: float, earliest: float) -> float:
+        """The first unanswered send that belongs together with the last: after the server's last answer to anybody, or
+        else not before `earliest`."""
+        if self.first > answered:
+            return self.first
+        return min((sent for sent in self.sends if sent >= earliest), default=self.first)
+
+
+class ServerWatch:
+    """One server. `users` are all its phones, `asking` those of this minute with the time of their last request,
+    `asked` the same of the last minutes; `lives` times of final answers outside of dialogs, `registered` those to
+    REGISTER and OPTIONS as (sent, answered), at most one a second, and `noted` when the last of these was sent;
+    `failing` phones with evidence against it, the latest last; `left` the last failover of each line away from it;
+    `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each second; `restored` when its last
+    outage ended."""
+
+    __slots__ = ("answered", "asked", "asking", "failing", "key", "left", "lives", "minute", "minutes", "noted",
+                 "refusals", "registered", "restored", "seconds", "users")
+
+    def __init__(self, key: str, minute: Minute) -> None:
+        self.key = key
+        self.minute = minute
+        self.minutes: dict[float, Minute] = {}
+        self.users: set[int] = set()
+        self.asking: dict[int, float] = {}
+        self.asked: deque[dict[int, float]] = deque([self.asking], maxlen=MINUTES_ASKED)
+        self.noted = NEVER
+        self.lives: deque[float] = deque(maxlen=LIVES_KEPT)
+        self.registered: deque[tuple[float, float]] = deque(maxlen=LIVES_KEPT)
+        self.answered = NEVER
+        self.failing: dict[int, Failing] = {}
+        self.left: dict[int, tuple[Watched, MoveSeen]] = {}
+        self.seconds: defaultdict[int, int] = defaultdict(int)
+        self.restored = NEVER
+        self.refusals: deque[float] = deque(maxlen=REFUSALS_KEPT)
+
+    def used(self, phone: int, time: float) -> None:
+        """A phone sends it a request."""
+        self.users.add(phone)
+        self.asking[phone] = time
+
+    def turn(self, minute: Minute) -> None:
+        """Another minute begins."""
+        self.minute = minute
+        self.asking = {}
+        self.asked.append(self.asking)
+
+    def lived(self, time: float) -> None:
+        """It gave a final answer outside of dialogs that is no failure."""
+        if time > self.answered:
+            self.answered = time
+        if not self.lives or time - self.lives[-1] >= APART:
+            self.lives.append(time)
+
+    def lived_registering(self, sent: float, time: float) -> None:
+        """The same to a REGISTER, or an OPTIONS, sent then."""
+        if time > self.answered:
+            self.answered = time
+        if sent - self.noted >= APART:
+            self.noted = sent
+            self.registered.append((sent, time))
+
+    def first_life_after(self, time: float) -> float | None:
+        """The first answer after this time that is remembered."""
+        times = [life for life in self.lives if life > time]
+        times += [answered for _, answered in self.registered if answered > time]
+        return min(times, default=None)
+
+    def users_since(self, time: float) -> int:
+        """How many phones sent it a request since then, some two minutes ago at the most."""
+        return len({phone for asked in self.asked for phone, last in asked.items() if last >= time})
+
+    def failing_since(self, time: float) -> Iterator[tuple[int, Failing]]:
+        """Phones whose last unanswered send was then or later."""
+        for phone, failing in reversed(self.failing.items()):
+            if failing.sends[-1] < time:
+                break
+            yield phone, failing
+
+    def was_left(self, subject: Watched, move: MoveSeen, *, keep: bool) -> None:
+        """A line moved away after a failure; all moves are kept while there is an outage."""
+        while not keep and self.left:
+            oldest = next(iter(self.left))
+            if move.time - self.left[oldest][1].time <= LEFT_FOR:
+                break
+            del self.left[oldest]
+        self.left.setdefault(subject.number, (subject, move))

@@ -1,0 +1,91 @@
+"""register-storm: far more REGISTERs at a server than usual.
+
+Counted by whole seconds, since nothing else is kept of them: the rate at a second is what the server got in it and in
+the seconds before, `within` of them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import inf
+
+from sipaudit.incidents.draft import Draft
+from sipaudit.incidents.servers import ServerWatch
+
+SECONDS_KEPT = 200_000   # of one server, in which it got a REGISTER
+
+
+class Storm(Draft):
+    """A storm, or a rush that may be one: rates are REGISTERs a second."""
+
+    def __init__(self, start: float, server: str, peak: float) -> None:
+        super().__init__("register-storm", start, server)
+        self.metrics["register_rate_peak"] = peak
+
+
+class Storms:
+    """Looks for storms in what a server got, once all of it is known: only then is it known what is usual."""
+
+    def __init__(self, thresholds: Mapping[str, float]) -> None:
+        self._factor = thresholds["factor"]
+        self._requests = thresholds["requests"]
+        self._within = int(thresholds["within"])
+        self._back = thresholds["back"]
+
+    def of(self, server: ServerWatch, began: float, ended: float) -> Iterator[Storm]:
+        """The storms at a server, of which all was seen from `began` to `ended` (seconds since the epoch)."""
+        if not self._may_have(server.seconds):
+            return
+        rates = self._rates(server.seconds)
+        usual = max(_median(list(rates.values()), int(ended) - int(began) + 1), 1)
+        enough = max(self._requests, self._factor * usual)
+        storm: Storm | None = None
+        last = inf
+        for second in sorted(rates):
+            rate = rates[second]
+            if storm is not None and (rate < self._back * usual or second > last + 1):
+                storm.end = float(last + 1)
+                yield storm
+                storm = None
+            if storm is None and rate >= enough:
+                storm = Storm(float(self._first_of(server.seconds, second)), server.key, 0.0)
+                storm.metrics["register_rate_median"] = round(usual / self._within, 3)
+            if storm is not None:
+                peak = max(storm.metrics["register_rate_peak"] or 0.0, rate / self._within)
+                storm.metrics["register_rate_peak"] = round(peak, 3)
+            last = second
+        if storm is not None:
+            storm.end = None if ended < last + 1 else float(last + 1)
+            yield storm
+
+    def _may_have(self, seconds: Mapping[int, int]) -> bool:
+        """Whether there are ever as many as a storm has: a quick look that says no to nearly all."""
+        most = max(seconds.values(), default=0)
+        if most * self._within < self._requests:
+            return False
+        return any(sum(seconds.get(second - back, 0) for back in range(self._within)) >= self._requests
+                   for second, count in seconds.items() if count * self._within >= self._requests)
+
+    def _rates(self, seconds: Mapping[int, int]) -> dict[int, int]:
+        """By second how many came in it and the ones before; seconds at which none had come are left out."""
+        rates: dict[int, int] = {}
+        for second, count in seconds.items():
+            for later in range(second, second + self._within):
+                rates[later] = rates.get(later, 0) + count
+        return rates
+
+    def _first_of(self, seconds: Mapping[int, int], second: int) -> int:
+        return min(one for one in range(second - self._within + 1, second + 1) if one in seconds)
+
+
+def _median(rates: list[int], seconds: int) -> int:
+    """The median rate over so many seconds (nearest rank), those without any REGISTER included."""
+    rank = (max(seconds, len(rates)) + 1) // 2 - max(seconds - len(rates), 0)
+    return 0 if rank <= 0 else sorted(rates)[rank - 1]
+
+
+def prune(seconds: dict[int, int]) -> None:
+    """Forget the older half of a server's seconds when there are too many."""
+    if len(seconds) > SECONDS_KEPT:
+        for second in sorted(seconds)[: len(seconds) // 2]:
+            del seconds[second]

@@ -1,0 +1,132 @@
+"""stuck-on-secondary and stale-dns: lines at a server that they should have left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+
+from sipaudit.incidents.draft import Draft, Drafts, Watched
+from sipaudit.incidents.outages import Outage
+from sipaudit.incidents.servers import ServerWatch
+from sipaudit.model.events import EntryChanged, Sent
+from sipaudit.model.packets import MOVERS
+from sipaudit.model.settings import Mode, ServerEntry
+from sipaudit.model.state import PhoneState, Stay
+from sipaudit.model.timers import renewal
+
+IDLE_FOR = 5.0         # seconds after a call in which no return is missed (B5)
+LISTED_KEPT = 32       # servers remembered that an entry once listed
+LINES_KEPT = 100_000
+TOGETHER = 600.0       # seconds between two happenings at a server that make one incident
+
+
+class Stuck:
+    """Lines that do not return, by the primary that they do not return to."""
+
+    def __init__(self, thresholds: Mapping[str, float], drafts: Drafts, outages: Mapping[str, Outage],
+                 servers: Mapping[str, ServerWatch]) -> None:
+        self._factor = thresholds["factor"]
+        self._drafts = drafts
+        self._outages = outages
+        self._servers = servers
+        self._open: dict[str, tuple[Draft, set[int]]] = {}
+
+    def sent(self, request: Sent, subject: Watched, phone: PhoneState) -> None:
+        """A request of a line to its working server, which may not be where it belongs; `phone` before it."""
+        stay = subject.state.stays[subject.track]
+        if stay is None or stay.server != request.server or stay.first is None or not stay.failed:
+            return
+        entry = subject.profile().entry
+        primary = entry.primary if entry is not None else None
+        if entry is None or primary is None or primary.key == stay.server or subject.fallback:
+            return
+        limit = self._limit(primary.key, entry, subject, stay)
+        if request.time > limit and not phone.calls and request.time > phone.quiet + IDLE_FOR:
+            self._is_stuck(primary.key, subject, limit, request)
+
+    def _limit(self, primary: str, entry: ServerEntry, subject: Watched, stay: Stay) -> float:
+        """When the line should have been back, several times over; never, while nothing shows that it could."""
+        server, delay = self._servers.get(primary), _delay(entry, subject, stay)
+        if server is None or delay is None or primary in self._outages:
+            return inf
+        back = max(server.restored, stay.arrived.time)
+        serves_others = server.answered > back + delay and len(server.users) > 1
+        return back + self._factor * delay if serves_others else inf
+
+    def _is_stuck(self, primary: str, subject: Watched, limit: float, request: Sent) -> None:
+        draft, numbers = self._open.get(primary, (None, set[int]()))
+        if draft is None:
+            draft = self._drafts.series("stuck-on-secondary", primary, subject.entry, limit, TOGETHER)
+            draft.end = None
+            self._open[primary] = draft, numbers
+        if subject.number not in numbers:
+            numbers.add(subject.number)
+            draft.start = min(draft.start, limit)
+            draft.add([subject], request)
+
+    def works(self, subject: Watched, server: str, time: float) -> None:
+        """A line works with this server now."""
+        known = self._open.get(server)
+        if known is None:
+            return
+        draft, numbers = known
+        numbers.discard(subject.number)
+        if not numbers:
+            draft.end = time
+            del self._open[server]
+
+
+def _delay(entry: ServerEntry, subject: Watched, stay: Stay) -> float | None:
+    """The failback delay of a line (reference-model.md 3, D), None where it is not known or has no end."""
+    settings = subject.profile().settings
+    if settings.mode is Mode.DURATION:
+        return settings.failback_timeout or None
+    if settings.mode is Mode.DNSTTL:
+        ttls = [answer.ttl_high for answer in subject.state.answers[-1:]]
+        ttls += [] if entry.dns_ttl is None else [float(entry.dns_ttl)]
+        return max(ttls, default=None) or None
+    if settings.mode is Mode.REGISTRATION:
+        binding = subject.state.binding(stay.server)
+        if binding is None or binding.granted is None or binding.expires == inf:
+            return None
+        return renewal(binding.expires, settings.number("expires.overlap")) or None
+    return None
+
+
+class StaleNames:
+    """Tries at addresses that a newer DNS answer no longer lists, once the older one has run out."""
+
+    def __init__(self, drafts: Drafts) -> None:
+        self._drafts = drafts
+        self._listed: dict[int, dict[str, None]] = {}
+        self.gone: dict[int, dict[str, float]] = {}
+
+    def changed(self, event: EntryChanged, subject: Watched) -> None:
+        """An entry of the line has another list, or another end of life."""
+        entry = subject.profile().entry
+        if entry is None or (subject.number not in self._listed and len(self._listed) >= LINES_KEPT):
+            return
+        listed = self._listed.setdefault(subject.number, {})
+        now = {server.key for server in entry.servers}
+        if event.reordered:
+            self._vanished(event, subject, [key for key in listed if key not in now])
+        for key in now:
+            self.gone.get(subject.number, {}).pop(key, None)
+            if len(listed) < LISTED_KEPT:
+                listed[key] = None
+
+    def _vanished(self, event: EntryChanged, subject: Watched, keys: list[str]) -> None:
+        """These are listed no more: until the answer before has run out a phone may use them."""
+        before = [answer.until for answer in subject.state.answers if answer is not event]
+        gone = self.gone.setdefault(subject.number, {})
+        for key in keys:
+            gone.setdefault(key, max([*before[-1:], event.time]))
+
+    def sent(self, request: Sent, subject: Watched) -> None:
+        """A request of a line."""
+        since = self.gone.get(subject.number, {}).get(request.server)
+        if since is None or request.time <= since or request.in_dialog or request.expires == 0 \
+                or request.method not in MOVERS:
+            return
+        draft = self._drafts.series("stale-dns", request.server, subject.entry, request.time, TOGETHER)
+        draft.add([subject], request)

@@ -1,0 +1,139 @@
+"""dead-subscriptions: what a line had subscribed to at a server that failed, and not again since."""
+
+from __future__ import annotations
+
+from sipaudit.incidents.draft import Draft, Drafts, Watched
+from sipaudit.incidents.timers import Timers
+from sipaudit.model.absorb_phone import success
+from sipaudit.model.events import Answered, Sent
+from sipaudit.model.history import MoveKind, MoveSeen
+
+SUBSCRIPTIONS_KEPT = 50_000
+OF_ONE_LINE = 32
+LASTS = 3600.0      # seconds where neither side says how long (the default of the event packages that phones use)
+GRACE = 5.0         # seconds after the refresh time
+TOGETHER = 600.0    # seconds between two that make one incident
+
+
+class Lapse(Draft):
+    """Subscriptions that ran out at one server. `latest` is when the last one did."""
+
+    latest = 0.0
+    _waiting = 0
+
+    def lapsed(self, one: Subscription) -> None:
+        """One more ran out; the incident lasts until it has been replaced."""
+        self._waiting += 1
+        self.latest = max(self.latest, one.until)
+        self.start = min(self.start, one.until)
+        self.end = None
+        self.add([one.subject], one.event)
+
+    def replaced(self, time: float) -> None:
+        self._waiting -= 1
+        if not self._waiting:
+            self.end = time
+
+
+class Subscription:
+    """One dialog of SUBSCRIBE: `until` when it runs out, `left` whether its line has gone to another server since,
+    `dead` that its time is over, `draft` the incident that says so."""
+
+    __slots__ = ("call_id", "dead", "draft", "event", "left", "server", "subject", "topic", "until")
+
+    def __init__(self, event: Sent, subject: Watched, until: float) -> None:
+        self.event = event
+        self.subject = subject
+        self.server = event.server
+        self.call_id = event.call_id
+        self.topic = event.target
+        self.until = until
+        self.left = False
+        self.dead = False
+        self.draft: Lapse | None = None
+
+
+class Subscriptions:
+    """The subscriptions of all lines, within bounds."""
+
+    def __init__(self, drafts: Drafts, timers: Timers) -> None:
+        self._drafts = drafts
+        self._timers = timers
+        self._count = 0
+        self._numbers = 0
+        self.of: dict[int, dict[str, Subscription]] = {}
+        self._due: dict[int, Subscription] = {}
+
+    def answered(self, answer: Answered, request: Sent, subject: Watched) -> None:
+        """A final answer to a SUBSCRIBE."""
+        own = self.of.setdefault(subject.number, {})
+        known = own.get(request.call_id)
+        if not success(answer.status) or request.expires == 0:
+            if known is not None and (request.expires == 0 or answer.status == 481):
+                self._forget(own, known)
+            return
+        until = answer.time + (LASTS if request.expires is None else request.expires)
+        if known is not None:
+            known.until, known.server = until, request.server
+        elif len(own) < OF_ONE_LINE and self._count < SUBSCRIPTIONS_KEPT:
+            self._count += 1
+            own[request.call_id] = Subscription(request, subject, until)
+
+    def sent(self, request: Sent, subject: Watched) -> None:
+        """A request: the phone is there. What a SUBSCRIBE renews, or replaces at another server, is not dead."""
+        if request.method == "SUBSCRIBE":
+            self._subscribes(request, subject)
+        self._seen(subject)
+
+    def _subscribes(self, request: Sent, subject: Watched) -> None:
+        own = self.of.get(subject.number)
+        if not own or request.follows is not None:
+            return
+        same = own.get(request.call_id)
+        replaced = same or next((one for one in own.values() if one.left and _replaces(request, one)), None)
+        if replaced is not None and replaced.left:
+            self._forget(own, replaced)
+            if replaced.draft is not None:
+                replaced.draft.replaced(request.time)
+
+    def moved(self, subject: Watched, move: MoveSeen) -> None:
+        """The line left a server after a failure: what it has subscribed to there will run out."""
+        if move.kind is not MoveKind.FAILOVER:
+            return
+        for one in self.of.get(subject.number, {}).values():
+            if one.server == move.source and not one.left and one.until > move.time:
+                one.left = True
+                self._numbers += 1
+                self._due[self._numbers] = one
+                self._timers.at(one.until + GRACE, self._ran_out, self._numbers)
+
+    def _ran_out(self, number: int) -> None:
+        one = self._due.pop(number)
+        own = self.of.get(one.subject.number, {})
+        if own.get(one.call_id) is one and one.left:
+            one.dead = True
+
+    def _seen(self, subject: Watched) -> None:
+        """The phone speaks: it is there, and could have subscribed anew."""
+        for one in self.of.get(subject.number, {}).values():
+            if one.dead and one.draft is None:
+                one.draft = self._draft(one)
+                one.draft.lapsed(one)
+
+    def _draft(self, one: Subscription) -> Lapse:
+        for draft in reversed(self._drafts.all[-64:]):
+            if isinstance(draft, Lapse) and draft.server == one.server and one.until - draft.latest <= TOGETHER:
+                return draft
+        made = Lapse("dead-subscriptions", one.until, one.server, one.subject.entry)
+        self._drafts.open(made)
+        return made
+
+    def _forget(self, own: dict[str, Subscription], one: Subscription) -> None:
+        if own.get(one.call_id) is one:
+            del own[one.call_id]
+            self._count -= 1
+
+
+def _replaces(request: Sent, one: Subscription) -> bool:
+    """Whether a SUBSCRIBE that opens a dialog elsewhere is for the same events."""
+    return not request.in_dialog and request.server != one.server and request.target == one.topic

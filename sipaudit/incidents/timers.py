@@ -1,0 +1,34 @@
+"""What waits for time to pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from math import inf
+
+TIMERS_KEPT = 200_000
+
+
+class Timers:
+    """Things to be done at a time of the captures: `now` the newest that was seen, `next` when the first is due.
+    Beyond a bound none is taken."""
+
+    def __init__(self) -> None:
+        self.now = -inf
+        self.next = inf
+        self._count = 0
+        self._waiting: list[tuple[float, int, Callable[[int], None], int]] = []
+
+    def at(self, time: float, act: Callable[[int], None], what: int) -> None:
+        """At `time` (seconds since the epoch) call `act(what)`."""
+        if len(self._waiting) < TIMERS_KEPT:
+            self._count += 1
+            heappush(self._waiting, (time, self._count, act, what))
+            self.next = self._waiting[0][0]
+
+    def pass_time(self, now: float) -> None:
+        """Do what is due."""
+        while self._waiting and self._waiting[0][0] <= now:
+            _, _, act, what = heappop(self._waiting)
+            act(what)
+        self.next = self._waiting[0][0] if self._waiting else inf

@@ -1,0 +1,449 @@
+"""What the route feeds: every event of every line, once, in the order in which it is followed.
+
+Nine events of ten are mere renewals, which the model takes in one go; they are counted in one go here, too
+(`renewed`), and must come to the same as one by one (`follow`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from sipaudit.incidents.calls import Calls
+from sipaudit.incidents.draft import Draft, Drafts, Watched
+from sipaudit.incidents.gaps import Gaps
+from sipaudit.incidents.minutes import Minute, Minutes
+from sipaudit.incidents.moves import Flapping, SplitBrain
+from sipaudit.incidents.outages import Outage, Outages
+from sipaudit.incidents.overload import Overloads
+from sipaudit.incidents.servers import APART, NEVER, ServerWatch
+from sipaudit.incidents.storms import Storms, prune
+from sipaudit.incidents.stuck import StaleNames, Stuck
+from sipaudit.incidents.subscriptions import Subscriptions
+from sipaudit.incidents.timers import Timers
+from sipaudit.model.absorb_phone import success
+from sipaudit.model.conditions.trust import LOSS_REACH
+from sipaudit.model.events import (
+    Answered,
+    Booted,
+    CallChanged,
+    EntryChanged,
+    Failed,
+    Lost,
+    ModelEvent,
+    Received,
+    Replied,
+    Resent,
+    Sent,
+)
+from sipaudit.model.history import MoveKind, MoveSeen
+from sipaudit.model.replay import Step
+from sipaudit.model.settings import LineSettings
+from sipaudit.model.state import PhoneState, Stay
+from sipaudit.model.timers import earliest_silence
+from sipaudit.rulebook.rules import IncidentKind
+
+SERVERS_KEPT = 4_096
+OPEN_KEPT = 200_000           # requests that wait for an answer
+SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
+KEEPS_REGISTERING = frozenset({"REGISTER", "OPTIONS"})
+LOOK_EVERY = 0.5              # seconds between two looks at what waits for an answer
+SHORTEST = 0.1                # seconds: no phone gives up sooner
+DEFAULT_SILENCE = 3.15        # F2 with the phones' default timers: 3.5 s less 10 %
+
+Siblings = Callable[[int], Sequence[Watched]]
+
+
+def silence_of(settings: LineSettings) -> float:
+    """Seconds without an answer after which a phone with these settings may hold a server for failed: F2's earliest,
+    of the default timers where none are declared."""
+    known = settings.number("retryTimeOut") is not None and settings.number("retryMaxCount") is not None
+    return earliest_silence(settings) if known else DEFAULT_SILENCE
+
+
+class Watch:
+    """All detectors, and what they share. `siblings` gives the replays of a line at all its entries, `lossy` says
+    whether the captures lack more packets than evidence by absence allows.
+
+    A kind that is not among `kinds` is not looked for; without server-outage there are neither partial outages nor lost
+    calls.
+    """
+
+    def __init__(self, kinds: Iterable[IncidentKind], siblings: Siblings, lossy: Callable[[], bool]) -> None:
+        thresholds = {kind.id: kind.thresholds for kind in kinds}
+        self.kinds = frozenset(thresholds)
+        self.siblings = siblings
+        self.servers: dict[str, ServerWatch] = {}
+        self.minutes = Minutes()
+        self.drafts = Drafts()
+        self.timers = Timers()
+        self.began = float("inf")
+        self._open: dict[int, tuple[Sent, Watched]] = {}
+        self._repeated: set[int] = set()
+        self._lost: dict[int, float] = {}
+        self._next_look = NEVER
+        self._beyond = ServerWatch("", Minute(float("-inf")))
+        self._lossy = lossy
+        self._build(thresholds)
+
+    def _build(self, thresholds: Mapping[str, Mapping[str, float]]) -> None:
+        drafts, timers = self.drafts, self.timers
+
+        def wanted(kind: str) -> Mapping[str, float] | None:
+            return thresholds.get(kind)
+
+        self.calls = Calls(drafts, timers, ghosts="ghost-calls" in thresholds)
+        outage, overload, storm = wanted("server-outage"), wanted("overload"), wanted("register-storm")
+        self.outages = None if outage is None else Outages(outage, drafts, timers, self.calls)
+        out = {} if self.outages is None else self.outages.open
+        self._overloads = None if overload is None else Overloads(overload, drafts)
+        self._storms = None if storm is None else Storms(storm)
+        flapping, split, stuck = wanted("flapping"), wanted("split-brain"), wanted("stuck-on-secondary")
+        self._flapping = None if flapping is None else Flapping(flapping, drafts)
+        self._split = None if split is None else SplitBrain(split, drafts, timers, out, self.servers)
+        self._stuck = None if stuck is None else Stuck(stuck, drafts, out, self.servers)
+        gap = wanted("registration-gap")
+        self.gaps = Gaps(float("inf") if gap is None else gap["lasting"])
+        self._subscriptions = None if wanted("dead-subscriptions") is None else Subscriptions(drafts, timers)
+        self._names = None if wanted("stale-dns") is None else StaleNames(drafts)
+
+    # -- the two roads
+
+    def renewed(self, held: Sequence[ModelEvent], answer: Answered) -> None:
+        """A mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200."""
+        first, last = held[0], held[-1]
+        assert type(first) is Sent
+        assert type(last) is Sent
+        time, timers = answer.time, self.timers
+        if time > timers.now:
+            timers.now = time
+            if time >= timers.next:
+                timers.pass_time(time)
+        server = self.servers.get(answer.server) or self._server(answer.server, first.time)
+        minute, sent, asked = server.minute, first.time, last.time
+        if minute.time <= sent and time < minute.end:   # nearly always; what `_count` does, without a call
+            delays, answers, seconds = minute.delays, minute.answers, server.seconds
+            delay = time - asked
+            if delay > minute.longest:
+                minute.longest = delay
+            delays[int(delay * 1000 + 0.5)] += 1        # less than half a second: else it is no mere renewal
+            answers[2] += 1
+            seconds[int(asked)] += 1
+            if last is first:
+                minute.requests["REGISTER"] += 1
+            else:
+                delay = held[1].time - sent
+                if delay > minute.longest:
+                    minute.longest = delay
+                delays[int(delay * 1000 + 0.5)] += 1
+                answers[4] += 1
+                seconds[int(sent)] += 1
+                minute.requests["REGISTER"] += 2
+        else:
+            for event in (*held, answer):
+                self._count(server, event)
+        server.asking[answer.phone] = asked
+        if time > server.answered:
+            server.answered = time
+        if asked - server.noted >= APART:
+            server.lived_registering(asked, time)
+
+    def _count(self, server: ServerWatch, event: ModelEvent) -> None:
+        """An event of a renewal that reaches over the end of a minute."""
+        minute = self._minute(server, event.time)
+        if isinstance(event, Sent):
+            minute.asked("REGISTER")
+            server.seconds[int(event.time)] += 1
+        elif isinstance(event, Answered):
+            minute.answered(event.status)
+            minute.took(event.time - (event.sent or event.time))
+
+    def follow(self, step: Step, subject: Watched, phone: PhoneState) -> None:
+        """One event followed step by step; `phone` is its phone's state before it."""
+        event, timers = step.event, self.timers
+        if event.time > timers.now:
+            self.pass_time(event.time)
+        kind = type(event)
+        if kind is Sent:
+            self._sent(event, subject, step, phone)  # type: ignore[arg-type]
+        elif kind is Answered:
+            self._answered(event, subject, step)  # type: ignore[arg-type]
+        elif isinstance(event, Resent):
+            if event.transaction in self._open:
+                self._repeated.add(event.transaction)
+        elif isinstance(event, Received | Replied):
+            self.calls.message(event)
+        elif isinstance(event, CallChanged):
+            self.calls.changed(event, subject)
+        elif isinstance(event, EntryChanged) and self._names is not None:
+            self._names.changed(event, subject)
+        if step.before.stays is not step.after.stays:
+            self._stayed(step, subject, phone)
+
+    def of_phone(self, event: ModelEvent, subjects: Sequence[Watched]) -> None:
+        """What concerns a whole phone; `subjects` are its lines."""
+        self.pass_time(event.time)
+        if isinstance(event, Failed):
+            self._failed(event, subjects)
+        elif isinstance(event, Lost):
+            self._lost[event.phone] = event.time
+        elif isinstance(event, Booted) and not event.possible:
+            for server in self.servers.values():
+                server.failing.pop(event.phone, None)
+            for subject in subjects:
+                self.gaps.gone(subject.number)
+
+    def pass_time(self, now: float) -> None:
+        timers = self.timers
+        if now > timers.now:
+            timers.now = now
+            if now >= self._next_look:
+                self._look_for_silence(now)
+            if now >= timers.next:
+                timers.pass_time(now)
+
+    # -- servers and minutes
+
+    def _server(self, key: str, time: float) -> ServerWatch:
+        server = self.servers.get(key)
+        if server is None:
+            if len(self.servers) >= SERVERS_KEPT:
+                return self._beyond
+            server = self.servers[key] = ServerWatch(key, Minute(float("-inf")))
+            self.began = min(self.began, time)
+        return server
+
+    def _minute(self, server: ServerWatch, time: float) -> Minute:
+        minute = server.minute
+        if not minute.time <= time < minute.end:
+            minute = self.minutes.at(server.minutes, time)
+            server.turn(minute)
+            prune(server.seconds)
+        return minute
+
+    # -- requests
+
+    def _sent(self, event: Sent, subject: Watched, step: Step, phone: PhoneState) -> None:
+        time, method = event.time, event.method
+        server = self.servers.get(event.server) or self._server(event.server, time)
+        minute = server.minute
+        if not minute.time <= time < minute.end:
+            minute = self._minute(server, time)
+        minute.asked(method)
+        server.users.add(event.phone)
+        server.asking[event.phone] = time
+        if method == "REGISTER":
+            server.seconds[int(time)] += 1
+        if method != "CANCEL" and len(self._open) < OPEN_KEPT:
+            self._open[event.transaction] = event, subject
+        if event.call is not None:
+            self.calls.message(event)
+            if method == "INVITE" and not event.in_dialog:
+                self.calls.tried(event, subject)
+        number = subject.number
+        until = 0.0
+        for binding in step.before.bindings:
+            until = max(until, binding.until)
+        if 0.0 < until <= time or number in self.gaps.open:
+            self._unbound(event, subject, step, phone)
+        stay = step.before.stays[0] or step.before.stays[1]
+        if stay is not None and stay.first is not None and self._stuck is not None:
+            self._stuck.sent(event, subject, phone)
+        if self._names is not None and number in self._names.gone:
+            self._names.sent(event, subject)
+        if self._subscriptions is not None and number in self._subscriptions.of:
+            self._subscriptions.sent(event, subject)
+
+    def _unbound(self, event: Sent, subject: Watched, step: Step, phone: PhoneState) -> None:
+        """A request of a line that may be registered nowhere."""
+        elsewhere = (binding for one in self.siblings(subject.number) if one is not subject
+                     for binding in one.state.bindings)
+        self.gaps.sent(event, subject, (*step.before.bindings, *elsewhere), phone)
+
+    def _look_for_silence(self, now: float) -> None:
+        """Which requests have not been answered for as long as their phones wait."""
+        self._next_look = now + LOOK_EVERY
+        due = []
+        for event, subject in self._open.values():
+            if event.time + SHORTEST > now:
+                break
+            if event.time + subject.silence <= now:
+                due.append((event, subject))
+        for event, subject in due:
+            del self._open[event.transaction]
+            self._ran_out(event, subject)
+
+    def _ran_out(self, event: Sent, subject: Watched) -> None:
+        """A request was not answered for as long as phones wait."""
+        server = self._server(event.server, event.time)
+        self._minute_then(server, event.time).unanswered += 1
+        repeated = event.transaction in self._repeated
+        self._repeated.discard(event.transaction)
+        if event.in_dialog or event.method not in SILENT_METHODS or not repeated:
+            return
+        self._came_to_nothing(server, event, subject, sure=False)
+
+    def _came_to_nothing(self, server: ServerWatch, event: Sent, subject: Watched, *, sure: bool) -> None:
+        """A REGISTER or INVITE found no answer, and its phone showed that it heard none: it sent it again, or (`sure`)
+        went elsewhere. An answer that the capture lost shows neither."""
+        lost = self._lost.get(event.phone, NEVER)
+        if server is self._beyond or not _was_served(subject) or abs(lost - event.time) <= LOSS_REACH:
+            return
+        if event.method == "INVITE":
+            self._attempt_failed(event, subject)
+        if self.outages is not None:
+            self.outages.fails(server, event.phone, event.method, event.time, event, [subject], sure=sure)
+
+    def _minute_then(self, server: ServerWatch, time: float) -> Minute:
+        """The minute of a time that may be past."""
+        minute = server.minute
+        return minute if minute.time <= time < minute.end else self.minutes.at(server.minutes, time)
+
+    def _attempt_failed(self, event: Sent, subject: Watched) -> None:
+        attempt = self.calls.attempt(event, subject)
+        if attempt is not None and self.outages is not None:
+            attempt.failed = event.time
+            self.outages.failed_attempt(event.server, attempt)
+
+    def _failed(self, event: Failed, subjects: Sequence[Watched]) -> None:
+        """A transport failure: of the lines that work with that server, or else of all lines of the phone."""
+        server = self._server(event.server, event.sent)
+        server.used(event.phone, event.sent)
+        request = self._open.pop(event.transaction, None) if event.transaction is not None else None
+        if request is not None:
+            self._minute_then(server, request[0].time).unanswered += 1
+            if request[0].method == "INVITE":
+                self._attempt_failed(*request)
+        there = [subject for subject in subjects if _works_with(subject, event.server)] or list(subjects)
+        if self.outages is not None and there and server is not self._beyond:
+            self.outages.fails(server, event.phone, None, event.sent, event, there, sure=True)
+
+    # -- answers
+
+    def _answered(self, event: Answered, subject: Watched, step: Step) -> None:
+        server = self.servers.get(event.server) or self._server(event.server, event.time)
+        minute = server.minute
+        if not minute.time <= event.time < minute.end:
+            minute = self._minute(server, event.time)
+        minute.answered(event.status)
+        waited = self._open.pop(event.transaction, None)
+        if waited is not None and self._repeated and event.time - waited[0].time <= subject.silence:
+            self._repeated.discard(event.transaction)
+        if waited is not None and event.time - waited[0].time > subject.silence:
+            self._ran_out(*waited)
+        if event.sent is not None and (waited is not None if event.method == "INVITE" else event.status >= 200):
+            minute.took(event.time - event.sent)
+        if event.call is not None:
+            self.calls.message(event)
+        if event.method == "INVITE" and not event.in_dialog:
+            self._invite_answered(event, server)
+        if event.status == 503:
+            self._refused(event, server, subject)
+        elif event.status >= 200 and not event.in_dialog:
+            self._lives(event, server)
+        if event.method == "REGISTER" and success(event.status) and step.before.bindings is not step.after.bindings:
+            binding = step.after.binding(event.server)
+            if binding is not None and binding.granted is event:
+                self.gaps.granted(subject, event.time)
+        elif event.method == "SUBSCRIBE" and event.status >= 200 and waited is not None \
+                and self._subscriptions is not None:
+            self._subscriptions.answered(event, waited[0], subject)
+
+    def _lives(self, event: Answered, server: ServerWatch) -> None:
+        """A final answer outside of dialogs: the server is there."""
+        if event.method in KEEPS_REGISTERING and event.sent is not None:
+            server.lived_registering(event.sent, event.time)
+        else:
+            server.lived(event.time)
+        if self.outages is not None:
+            self.outages.answered(server, event.phone, event)
+
+    def _refused(self, event: Answered, server: ServerWatch, subject: Watched) -> None:
+        """503 counts against a server (F3)."""
+        if self._overloads is not None:
+            self._overloads.refused(event, subject)
+        server.refusals.append(event.time)
+        outage = None if self.outages is None else self.outages.open.get(server.key)
+        if outage is not None:
+            outage.refusals += 1
+        if self.outages is None or event.in_dialog or server is self._beyond:
+            return
+        sent = event.time if event.sent is None else event.sent
+        self.outages.fails(server, event.phone, None, sent, event, [subject], sure=True)
+
+    def _invite_answered(self, event: Answered, server: ServerWatch) -> None:
+        if self.outages is not None and event.status != 503:
+            self.outages.invite_answered(server, event)
+        attempt = self.calls.answered(event)
+        if attempt is not None and self.outages is not None:
+            self.outages.failed_attempt(event.server, attempt)
+
+    # -- where lines work
+
+    def _stayed(self, step: Step, subject: Watched, phone: PhoneState) -> None:
+        track = subject.track
+        before, after = step.before.stays[track], step.after.stays[track]
+        if after is None or after is before or (before is not None and before.server == after.server):
+            return
+        if self._split is not None:
+            self._split.works(subject, after.server, after.arrived.time)
+        if self._stuck is not None:
+            self._stuck.works(subject, after.server, after.arrived.time)
+        if before is not None:
+            self._moved(subject, after, phone)
+
+    def _moved(self, subject: Watched, stay: Stay, phone: PhoneState) -> None:
+        move = next(iter(subject.history.moves[-1:]), None)
+        if move is None or move.time != stay.arrived.time:
+            return  # beyond what a history keeps
+        if self._flapping is not None:
+            self._flapping.moved(subject, move)
+        if move.kind is not MoveKind.FAILOVER:
+            return
+        self._fails_over(subject, move, phone)
+
+    def _fails_over(self, subject: Watched, move: MoveSeen, phone: PhoneState) -> None:
+        self.calls.moved(subject, move, phone)
+        if self._subscriptions is not None:
+            self._subscriptions.moved(subject, move)
+        server = self._server(move.source, move.time)
+        for event in move.evidence:   # over TCP nothing is sent again: that the line left shows that it heard nothing
+            if isinstance(event, Sent) and event.server == move.source and event.line == subject.number \
+                    and not event.in_dialog and event.method in SILENT_METHODS:
+                self._came_to_nothing(server, event, subject, sure=True)
+        if self.outages is not None and server is not self._beyond:
+            self.outages.left(server, subject, move)
+
+    # -- the end
+
+    def finish(self, now: float) -> None:
+        """The captures have ended at `now`."""
+        self.pass_time(now)
+        self._look_for_silence(now)
+        if self.outages is not None:
+            self.outages.finish(now, self.servers)
+        if self._overloads is not None:
+            self._overloads.finish(now)
+        if self._flapping is not None:
+            self._flapping.finish(now)
+
+    def all(self) -> list[Draft]:
+        """Every incident that was found by now, of the kinds that are wanted but for lost calls."""
+        found = [*self.drafts.all, *self.gaps.drafts()]
+        if self._storms is not None:
+            for server in self.servers.values():
+                found += self._storms.of(server, self.began, self.timers.now)
+        return [draft for draft in found if draft.kind in self.kinds and not self._is_doubtful(draft)]
+
+    def _is_doubtful(self, draft: Draft) -> bool:
+        """Whether an outage rests on what one phone was not seen to be answered, and the captures lack packets."""
+        return isinstance(draft, Outage) and len(draft.first) < 2 and not draft.sure and self._lossy()
+
+
+def _was_served(subject: Watched) -> bool:
+    """Whether anything was ever seen answering the line: where only one direction is captured, silence says nothing."""
+    return any(stay is not None for stay in subject.state.stays)
+
+
+def _works_with(subject: Watched, server: str) -> bool:
+    stay = subject.state.stays[subject.track]
+    return stay is not None and stay.server == server

@@ -1,0 +1,163 @@
+"""Two runs side by side, before and after a change: findings that are new, gone, or the same.
+
+A finding has no name of its own that would outlast its run: ids number, frames and times differ, and so do measured
+facts.  What lasts is what is wrong with whom: rule, line, server, the variant of the rule (`kind`), of a provisioning
+file the parameter.  The phone decides only among equals, because its address may be another one next week.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+
+import msgspec
+from msgspec import Struct
+
+from sipaudit import __version__
+from sipaudit.model.values import Finding, Report, Severity
+from sipaudit.report import table
+from sipaudit.report.exhibits import worst_first
+from sipaudit.report.screen import STYLES, Screen, brief, count_of
+
+SCHEMA = "sipaudit.comparison/1"
+LASTING = ("kind", "attribute")  # facts that say what is wrong, not how much
+FINDINGS_SHOWN = 100
+
+Key = Callable[[Finding], Hashable]
+
+
+class Run(Struct, frozen=True):
+    """What was compared: the captures of a report, and how many findings it has."""
+
+    generator: str
+    captures: list[str]
+    findings: int
+
+
+class Same(Struct, frozen=True):
+    """A finding of both runs, by its id in each; its severity may have changed."""
+
+    before: str
+    after: str
+    rule: str
+    line: str
+    server: str | None
+    severity_before: Severity
+    severity_after: Severity
+
+
+class Comparison(Struct, frozen=True):
+    """`new` findings are of the later report, `gone` ones of the earlier."""
+
+    schema: str
+    generator: str
+    before: Run
+    after: Run
+    new: list[Finding]
+    gone: list[Finding]
+    same: list[Same]
+
+
+def compare(before: Report, after: Report) -> Comparison:
+    """What changed from one report to the other."""
+    pairs = _pairs(before.findings, after.findings)
+    known_before, known_after = {old.id for old, _ in pairs}, {new.id for _, new in pairs}
+    return Comparison(
+        SCHEMA, f"sipaudit {__version__}", _run(before), _run(after),
+        [finding for finding in after.findings if finding.id not in known_after],
+        [finding for finding in before.findings if finding.id not in known_before],
+        [Same(old.id, new.id, new.rule, new.line, new.server, old.severity, new.severity)
+         for old, new in sorted(pairs, key=lambda pair: pair[1].id)],
+    )
+
+
+def _run(report: Report) -> Run:
+    return Run(report.generator, [capture.path for capture in report.captures], len(report.findings))
+
+
+def _pairs(before: Iterable[Finding], after: Iterable[Finding]) -> list[tuple[Finding, Finding]]:
+    """Findings of the same phone first; then those whose phone has another address, each with one of the other run."""
+    pairs: list[tuple[Finding, Finding]] = []
+    for key in (_with_phone, identity):
+        taken = ({old.id for old, _ in pairs}, {new.id for _, new in pairs})
+        pairs += _matched((one for one in before if one.id not in taken[0]),
+                          (one for one in after if one.id not in taken[1]), key)
+    return pairs
+
+
+def _matched(before: Iterable[Finding], after: Iterable[Finding], key: Key) -> Iterator[tuple[Finding, Finding]]:
+    """Equal ones in their order: of three before and two after, one is gone."""
+    waiting: defaultdict[Hashable, list[Finding]] = defaultdict(list)
+    for finding in before:
+        waiting[key(finding)].append(finding)
+    for finding in after:
+        if waiting[key(finding)]:
+            yield waiting[key(finding)].pop(0), finding
+
+
+def identity(finding: Finding) -> Hashable:
+    """What a finding is about, whatever the run."""
+    return finding.rule, finding.line, finding.server, *(finding.facts.get(name) for name in LASTING)
+
+
+def _with_phone(finding: Finding) -> Hashable:
+    return identity(finding), (finding.phone or "").rpartition(":")[0]
+
+
+def to_json(comparison: Comparison) -> bytes:
+    """One indented JSON document."""
+    return msgspec.json.format(msgspec.json.encode(comparison), indent=1) + b"\n"
+
+
+def to_jsonl(comparison: Comparison) -> Iterator[bytes]:
+    """One object a line: `{"type": "new", "finding": {...}}`, `gone`, and `same` with both ids."""
+    for kind, findings in (("new", comparison.new), ("gone", comparison.gone)):
+        for finding in findings:
+            yield msgspec.json.encode({"type": kind, "finding": finding}) + b"\n"
+    for same in comparison.same:
+        yield msgspec.json.encode({"type": "same", "same": same}) + b"\n"
+
+
+def to_csv(comparison: Comparison, after: Report) -> Iterator[bytes]:
+    """`findings.csv` with the column `change` before the others: new and same of the later run, gone of the earlier."""
+    yield table.row(("change", *table.COLUMNS))
+    new = {finding.id for finding in comparison.new}
+    for finding in after.findings:
+        yield table.row(("new" if finding.id in new else "same", *table.cells(finding)))
+    for finding in comparison.gone:
+        yield table.row(("gone", *table.cells(finding)))
+
+
+def known(comparison: Comparison) -> list[str]:
+    """The ids of the later run's findings that are not new."""
+    return [same.after for same in comparison.same]
+
+
+def render(comparison: Comparison, width: int, color: bool) -> str:
+    """The comparison as text of `width` columns."""
+    screen = Screen(width, color)
+    for name, run in (("before", comparison.before), ("after", comparison.after)):
+        screen.say(f"{name}: {count_of(run.findings, 'finding')} in {', '.join(run.captures)}")
+    screen.say(f"{len(comparison.new)} new, {len(comparison.gone)} gone, {len(comparison.same)} the same.")
+    _findings(screen, "New", comparison.new)
+    _findings(screen, "Gone", comparison.gone)
+    changed = [same for same in comparison.same if same.severity_before is not same.severity_after]
+    if changed:
+        screen.title("The same, of another severity")
+        screen.table(("id", "before", "after", "rule", "line"),
+                     [(one.after, one.severity_before, one.severity_after, one.rule, brief(one.line))
+                      for one in changed[:FINDINGS_SHOWN]])
+    return screen.text()
+
+
+def _findings(screen: Screen, title: str, findings: list[Finding]) -> None:
+    if not findings:
+        return
+    screen.title(title)
+    for finding in worst_first(findings)[:FINDINGS_SHOWN]:
+        mark = "" if finding.suppressed is None else f" (suppressed: {finding.suppressed})"
+        screen.say(f"{finding.id} {finding.severity}  {finding.rule}  {finding.line}{mark}",
+                   style=STYLES[finding.severity])
+        screen.say(f"observed: {finding.observed}", indent=4)
+    if len(findings) > FINDINGS_SHOWN:
+        screen.say(f"{len(findings) - FINDINGS_SHOWN} more: see --format json.")

@@ -1,0 +1,104 @@
+"""The directory of `-o`: our files are made aside and put in their places together, all others stay."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+
+from sipaudit.errors import InputError
+
+FILES = ("report.html", "report.json", "report.md", "findings.csv", "messages.parquet", "comparison.json")
+EVIDENCE = "evidence"
+EVIDENCE_FILE = re.compile(r"f-\d{6,}\.pcapng")
+
+
+class Folder:
+    """An output directory while it is written; as a context it ends with everything in place, or nothing changed.
+
+    What of our names was not made this time is removed when the context ends, since it tells of another run; names
+    in `kept` are left as they are.
+    """
+
+    def __init__(self, directory: str, kept: tuple[str, ...] = ()) -> None:
+        self.place = Path(directory)
+        self._kept = kept
+        self._aside = self.place / f".sipaudit-{os.getpid()}"
+        self._made: list[Path] = []
+
+    def path(self, name: str) -> Path:
+        """Where to write the file `name` (as `evidence/f-000001.pcapng`) for now."""
+        path = self._aside / name
+        path.parent.mkdir(exist_ok=True)
+        return path
+
+    def __enter__(self) -> Folder:
+        self._made = [folder for folder in (self.place, *self.place.parents) if not folder.exists()]
+        self.place.mkdir(parents=True, exist_ok=True)
+        self._aside.mkdir(exist_ok=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+                 ) -> None:
+        if kind is None:
+            with _undisturbed():
+                self._put_in_place()
+        shutil.rmtree(self._aside, ignore_errors=True)
+        if kind is not None:
+            with suppress(OSError):  # somebody else has put something there
+                for folder in self._made:
+                    folder.rmdir()
+
+    def _put_in_place(self) -> None:
+        for name in FILES:
+            self._replace(name)
+        if EVIDENCE in self._kept:
+            return
+        made, standing = self._aside / EVIDENCE, self.place / EVIDENCE
+        names = [path.name for folder in (made, standing) if folder.is_dir() for path in folder.iterdir()]
+        if made.is_dir():
+            standing.mkdir(exist_ok=True)
+        for name in filter(EVIDENCE_FILE.fullmatch, dict.fromkeys(names)):
+            self._replace(f"{EVIDENCE}/{name}")
+        if standing.is_dir() and not any(standing.iterdir()):
+            standing.rmdir()
+
+    def _replace(self, name: str) -> None:
+        made, standing = self._aside / name, self.place / name
+        if made.exists():
+            made.replace(standing)
+        elif name not in self._kept:
+            standing.unlink(missing_ok=True)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C comes too late now: half of the files would be of this run and half of another."""
+    if threading.current_thread() is not threading.main_thread():  # where Python hears no signal
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def check(directory: str) -> None:
+    """Refuses a directory that cannot become ours, before any work is done. Raises InputError."""
+    place = Path(directory)
+    if place.exists() and not place.is_dir():
+        raise InputError("is a file, --output needs a directory", fix="name another one", file=directory)
+    standing = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
+    if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
+        raise InputError("cannot be written", fix="name another directory", file=directory)
+    for name in (*FILES, EVIDENCE):
+        if (place / name).exists() and (place / name).is_dir() is not (name == EVIDENCE):
+            what = "a file" if name == EVIDENCE else "a directory"
+            raise InputError(f"is {what}, but sipaudit writes that name", fix="move it away", file=str(place / name))

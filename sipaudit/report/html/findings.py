@@ -1,0 +1,118 @@
+"""The findings of the page: columns to filter by, details in blocks, and for the worst of them what was on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import TYPE_CHECKING, Any
+
+from sipaudit.model.values import Finding, Frame, Place, Proof
+from sipaudit.report.exhibits import Exhibit, Exhibits
+from sipaudit.report.html.index import Index
+from sipaudit.report.html.inert import FIELD, MESSAGE, SENTENCE, inert, inert_lines
+from sipaudit.report.html.packing import Block, packed_value
+
+if TYPE_CHECKING:
+    from sipaudit.report.dissect import Dissection
+
+    Dissections = Mapping[tuple[str, int], Dissection]
+
+DETAILS = 500        # findings in a block of details
+SHOWN = 20           # findings in a block of messages
+EVIDENCE = 12        # frames of a finding that are listed where their messages are not embedded
+MESSAGES = 40        # messages drawn of one finding
+FIELDS = 400         # lines of one frame's dissection
+ROOM = 6_000_000     # characters of all messages and dissections: beyond that only the head of each is shown
+HEAD = 600
+
+Key = tuple[str, int]
+
+
+class Findings:
+    """Makes the columns of all findings, and the blocks. The worst `embed` bring their messages along.
+
+    `with_evidence` are the ids of findings that have a file evidence/<id>.pcapng; those embedded where it is None."""
+
+    def __init__(self, index: Index, exhibits: Exhibits, dissections: Dissections, embed: int,
+                 with_evidence: Set[str] | None) -> None:
+        self._index = index
+        self._exhibits = exhibits
+        self._dissections = dissections
+        self._shown = index.findings[:max(embed, 0)]
+        self._room = ROOM
+        self._with_evidence = with_evidence if with_evidence is not None else {one.id for one in self._shown}
+
+    def columns(self) -> dict[str, Any]:
+        """One list for each thing that filters or sorts the findings, the worst first."""
+        index, findings = self._index, self._index.findings
+        return {
+            "id": [finding.id for finding in findings],
+            "time": [index.clock.ms(finding.time) for finding in findings],
+            "severity": [finding.severity.rank for finding in findings],
+            "rule": [index.rules.of(finding.rule) for finding in findings],
+            "line": [index.line(finding) for finding in findings],
+            "server": [index.servers.of(finding.server) for finding in findings],
+            "incident": [index.incidents.of(finding.incident) for finding in findings],
+            "suppressed": [int(finding.suppressed is not None) for finding in findings],
+            "shown": len(self._shown), "details": DETAILS, "messages": SHOWN,
+        }
+
+    def blocks(self) -> Iterator[Block]:
+        findings = self._index.findings
+        for number, start in enumerate(range(0, len(findings), DETAILS)):
+            several = findings[start:start + DETAILS]
+            yield packed_value(f"details-{number}", [self._details(finding) for finding in several])
+        for number, start in enumerate(range(0, len(self._shown), SHOWN)):
+            several = self._shown[start:start + SHOWN]
+            yield packed_value(f"messages-{number}", [self._messages(finding) for finding in several])
+
+    def _details(self, finding: Finding) -> list[Any]:
+        evidence = list(finding.evidence)
+        return [
+            inert(finding.expected, SENTENCE), inert(finding.observed, SENTENCE), finding.basis,
+            {name: inert(value, SENTENCE) if isinstance(value, str) else value
+             for name, value in finding.facts.items()},
+            finding.confidence, finding.assumptions, finding.also, finding.cause, inert(finding.suppressed, SENTENCE),
+            inert(finding.line) if self._index.line(finding) < 0 else None, inert(finding.wireshark, SENTENCE),
+            [self._proof(proof, finding) for proof in evidence[:EVIDENCE]], len(evidence),
+            finding.id in self._with_evidence,
+        ]
+
+    def _proof(self, proof: Proof, finding: Finding) -> list[Any]:
+        if isinstance(proof, Place):
+            return [inert(proof.file, 400), proof.line, inert(proof.attribute), inert(proof.summary, FIELD)]
+        assert isinstance(proof, Frame)
+        since = round((proof.time - (finding.time or 0.0)) * 1000)
+        capture = self._index.captures.of(proof.capture)
+        row: list[Any] = [capture, proof.frame, since, inert(proof.summary)]
+        return [*row, proof.frames] if proof.frames else row
+
+    def _messages(self, finding: Finding) -> dict[str, Any]:
+        keys = list(_frames(finding))[:MESSAGES]
+        rows = [self._message(message) for key in keys for message in self._exhibits.get(key, ())]
+        dissected = [self._dissection(key) for key in keys if key in self._dissections]
+        return {"messages": rows[:MESSAGES], "dissections": dissected}
+
+    def _message(self, message: Exhibit) -> list[Any]:
+        return [self._index.captures.of(message.capture), message.frame, self._index.clock.ms(message.time),
+                message.transport, inert(message.source), inert(message.destination), self._text(message)]
+
+    def _text(self, message: Exhibit) -> str:
+        text = inert_lines(message.text, MESSAGE if self._room > 0 else HEAD)
+        self._room -= len(text)
+        return text
+
+    def _dissection(self, key: Key) -> list[Any]:
+        dissection = self._dissections[key]
+        layers, room = [], FIELDS if self._room > 0 else 0
+        for layer in dissection.layers:
+            fields = [inert(field.text, FIELD) for field in layer.fields[:room]]
+            room -= len(fields)
+            self._room -= sum(map(len, fields))
+            layers.append([inert(layer.name), fields])
+        return [self._index.captures.of(key[0]), key[1], layers, [inert(each, FIELD) for each in dissection.experts]]
+
+
+def _frames(finding: Finding) -> Iterable[Key]:
+    """The frames of the evidence, in its order, each once."""
+    return {(proof.capture, number): None for proof in finding.evidence if isinstance(proof, Frame)
+            for number in (proof.frame, *(proof.frames or ())) if number is not None}

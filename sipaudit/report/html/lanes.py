@@ -1,0 +1,128 @@
+"""The lines of the page: what filters need of all of them at once, and their lanes in blocks that are drawn on demand.
+
+Times are milliseconds of the page's clock, servers their numbers, and -1 is what is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from sipaudit.model.values import LineSummary, Move
+from sipaudit.report.html.index import NOT_THERE, Index, Numbers
+from sipaudit.report.html.inert import inert
+from sipaudit.report.html.packing import Block, packed_value
+
+LANES = 200         # lines in a block: what two or three screens show
+ROWS = 500          # of each kind that a lane shows; the report's JSON holds all
+
+
+class Stay(msgspec.Struct, frozen=True):
+    """A line worked with a server: seconds since the epoch. `leaving` is when it began to look elsewhere."""
+
+    server: str
+    since: float
+    until: float
+    leaving: float | None
+
+
+def stays(line: LineSummary, end: float) -> Iterator[Stay]:
+    """Where the line worked, one after the other; the last stay lasts until the capture's end at `end`, or until
+    nothing of the line was seen or registered any more."""
+    since, server = line.first, line.moves[0].from_ if line.moves else line.working
+    for move in line.moves:
+        if server is not None:
+            yield Stay(server, since, move.time, max(since, min(_turned(move), move.time)))
+        since, server = move.time, move.to
+    if server is not None:
+        yield Stay(server, since, max(since, _seen_until(line, end)), None)
+
+
+def _turned(move: Move) -> float:
+    """When the line began to move: its first unanswered packet, else the first one sent elsewhere."""
+    first = move.time if move.first_packet is None else move.first_packet
+    return min([first, *(frame.time for frame in move.evidence)])
+
+
+def _seen_until(line: LineSummary, end: float) -> float:
+    registered = [end if row.until is None else row.until for row in line.registrations if row.end is None]
+    return min(max([line.last, *registered]), end)
+
+
+class Lanes:
+    """Makes the columns of all lines, and the blocks with what is drawn of each."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._groups, self._entries, self._kinds = Numbers(), Numbers(), Numbers()
+        self._settings = Numbers()
+
+    def columns(self) -> dict[str, Any]:
+        """One list for each thing that filters, sorts or labels the lines, in the order of the page."""
+        lines, server = self._index.lines, self._index.servers.of
+        columns: dict[str, Any] = {
+            "line": [inert(line.line) for line in lines], "phone": [inert(line.phone) for line in lines],
+            "label": [inert(line.label) for line in lines], "group": [self._groups.of(line.group) for line in lines],
+            "entry": [self._entries.of(line.entry) for line in lines],
+            "kind": [self._kinds.of(_kind(line)) for line in lines],
+            "working": [server(line.working) for line in lines], "calls": [line.calls for line in lines],
+            "moves": [len(line.moves) for line in lines],
+            "severities": [self._index.severities(line) for line in lines],
+            "used": [sorted({server(stay.server) for stay in stays(line, self._index.clock.end)}) for line in lines],
+            "settings": [self._settings.of(_settings(line)) for line in lines],
+        }
+        columns |= {"groups": _all(self._groups), "entries": _all(self._entries), "kinds": _all(self._kinds),
+                    "settingSets": [msgspec.json.decode(each) for each in self._settings], "lanes": LANES}
+        return columns
+
+    def blocks(self) -> Iterator[Block]:
+        lines = self._index.lines
+        for number, start in enumerate(range(0, len(lines), LANES)):
+            yield packed_value(f"lanes-{number}", [self._lane(line) for line in lines[start:start + LANES]])
+
+    def _lane(self, line: LineSummary) -> dict[str, Any]:
+        ms, server, clock = self._index.clock.ms, self._index.servers.of, self._index.clock
+        return {
+            "stays": [[server(stay.server), ms(stay.since), ms(stay.until), ms(stay.leaving)]
+                      for stay in _last(stays(line, clock.end))],
+            "registrations": [[server(row.server), ms(row.from_), _or(ms(row.until)), row.expires, row.refreshes,
+                               row.end] for row in _last(line.registrations)],
+            "moves": [[ms(move.time), _or(ms(move.first_packet)), move.kind, server(move.from_), server(move.to),
+                       move.cause] for move in _last(line.moves)],
+            "tries": [[ms(each.time), server(each.server), each.method, each.result] for each in _last(line.tries)],
+            "calls": [[_or(ms(call.from_)), _or(ms(call.up)), _or(ms(call.until)), server(call.server), call.tries]
+                      for call in _last(line.call_spans)],
+            "seen": [ms(line.first), ms(line.last)], "contact": inert(line.contact),
+            "agent": inert(line.user_agent), "mac": inert(line.mac), "firmware": inert(line.firmware),
+            "open": [[row.rule, row.reason, row.count] for row in line.inconclusive], "declare": line.declare,
+        }
+
+
+def _last(rows: Any) -> list[Any]:
+    return list(rows)[-ROWS:]
+
+
+def _or(time: int | None) -> int:
+    return NOT_THERE if time is None else time
+
+
+def _all(numbers: Numbers) -> list[str]:
+    return [inert(value) for value in numbers]
+
+
+def _kind(line: LineSummary) -> str | None:
+    """The model, regime and mode as one text: `VVX_500 · R2 · duration`."""
+    parts = [part for part in (line.model, line.regime, line.mode) if part is not None]
+    return " · ".join(parts) or None
+
+
+def _settings(line: LineSummary) -> str:
+    """The settings as JSON: most lines share theirs with others, so each set stands in the page once."""
+    rows = {name: [_shown(each.value), inert(each.source, 400), each.origin] for name, each in line.settings.items()}
+    return msgspec.json.encode(rows).decode()
+
+
+def _shown(value: int | str | None) -> int | str | None:
+    return inert(value) if isinstance(value, str) else value

@@ -1,0 +1,116 @@
+"""The page put together: what a reader needs first as HTML, the rest as packed data, one script, one style."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from datetime import tzinfo
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from sipaudit.model.values import Report
+from sipaudit.report.exhibits import Exhibits
+from sipaudit.report.html.findings import Findings
+from sipaudit.report.html.index import Index
+from sipaudit.report.html.inert import inert
+from sipaudit.report.html.lanes import Lanes
+from sipaudit.report.html.packing import Block, packed, packed_value, source_hash
+from sipaudit.report.html.pictures import pictures
+from sipaudit.report.html.sections import sections
+from sipaudit.report.screen import brief
+from sipaudit.report.verdict import short_names
+from sipaudit.rulebook.facts import SECONDS
+from sipaudit.rulebook.pack import load_pack
+from sipaudit.rulebook.rules import RulePack
+from sipaudit.times import parse_zone
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from sipaudit.report.dissect import Dissection
+
+SCRIPTS = ("values.js", "store.js", "dom.js", "filters.js", "lanes.js", "lane_paint.js", "lane_input.js", "telling.js",
+           "table.js", "finding.js", "evidence.js", "line.js", "whereabouts.js", "pictures.js", "rates.js", "main.js")
+INCIDENTS_DRAWN = 200  # bands in the pictures and the lanes
+
+
+def render(
+    report: Report, zone: str, exhibits: Exhibits, dissections: Mapping[tuple[str, int], Dissection], embed: int, *,
+    evidence: Set[str] | None = None, rules: RulePack | None = None,
+) -> bytes:
+    """The report as one HTML file, times in `zone` (as `--tz` names it).
+
+    `exhibits` are the messages behind the evidence and `dissections` Wireshark's reading of its frames, by capture
+    and frame; those of the worst `embed` findings go into the page.  `evidence` are the ids of the findings that have
+    a file `evidence/<id>.pcapng` beside it (None: the embedded ones), `rules` the rule pack in force (None: the one
+    that ships).  The same arguments give the same bytes.  Raises InputError for a zone that does not exist.
+    """
+    clock, index = parse_zone(zone), Index(report)
+    findings, lanes = Findings(index, exhibits, dissections, embed, evidence), Lanes(index)
+    script, plotly = _script(), _plotly()
+    blocks = [*lanes.blocks(), *findings.blocks(), packed_value("pictures", pictures(index)),
+              packed_value("index", _index(index, findings, lanes, clock)),  # when all that it numbers has been seen
+              packed("plotly", plotly.encode())]
+    page = _environment().get_template("page.html.j2").render(
+        policy=_policy(script, plotly), style=_asset("page.css"), script=script, blocks=_as_data(blocks),
+        **sections(index, zone, rules or load_pack()),
+    )
+    return page.encode("utf-8")
+
+
+def _policy(script: str, plotly: str) -> str:
+    """Nothing is loaded and nothing runs but our script and plotly's, named by their hashes; plotly writes styles."""
+    return (f"default-src 'none'; script-src {source_hash(script)} {source_hash(plotly)}; "
+            "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'")
+
+
+def _as_data(blocks: list[Block]) -> Iterator[dict[str, str]]:
+    return ({"name": block.name, "text": block.text} for block in blocks)
+
+
+def _index(index: Index, findings: Findings, lanes: Lanes, zone: tzinfo) -> dict[str, Any]:
+    """What the page has unpacked as soon as it is open."""
+    report, ms = index.report, index.clock.ms
+    names = short_names(report)
+    return {
+        "start": round(index.clock.start * 1000), "end": ms(index.clock.end), "offsets": index.clock.offsets(zone),
+        "lines": lanes.columns(), "findings": findings.columns(), "rules": list(index.rules),
+        "incidentIds": list(index.incidents), "captures": [inert(path, 400) for path in index.captures],
+        "servers": [[inert(server), inert(names.get(server, brief(server)))] for server in index.servers],
+        "events": [[ms(event.time), inert(event.what)] for event in report.events],
+        "incidents": [
+            [incident.kind, index.servers.of(incident.server), ms(incident.start), ms(incident.end),
+             sorted({number for aor in incident.lines for number in index.by_aor(aor)})]
+            for incident in report.incidents
+        ],
+        "bands": INCIDENTS_DRAWN, "seconds": sorted(SECONDS),
+    }
+
+
+@cache
+def _script() -> str:
+    """Our script, one file behind the other, in a scope of its own."""
+    parts = "\n".join(_asset(name) for name in SCRIPTS)
+    return f"(() => {{\n'use strict';\n{parts}\n}})();\n"
+
+
+@cache
+def _plotly() -> str:
+    """plotly.js as the plotly package brings it; read as a file, since importing plotly takes long."""
+    return (resources.files("plotly") / "package_data" / "plotly.min.js").read_text("utf-8")
+
+
+@cache
+def _asset(name: str) -> str:
+    return (resources.files("sipaudit.report.html") / "assets" / name).read_text("utf-8")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2  # deferred: only the page needs it
+
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: (resources.files("sipaudit.report.html") / "templates" / name
+                                                   ).read_text("utf-8")),
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )

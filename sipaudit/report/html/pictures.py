@@ -1,0 +1,161 @@
+"""The series of the page's pictures, small whatever the size of the report: the page draws them with plotly.
+
+Times are milliseconds of the page's clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
+from typing import Any
+
+from sipaudit.model.values import LineSummary, Move, Report, ServerMinute
+from sipaudit.report.html.index import Index
+from sipaudit.report.html.inert import inert
+from sipaudit.report.html.lanes import stays
+
+STEPS = 480        # points of the stacked area
+MINUTES = 720      # points of a server's rates: longer captures have several minutes in one
+BARS = 40          # of the distribution
+MOST_SERVERS = 12  # that have a series of their own
+METHODS = 8        # of a server's requests, the rest is counted together
+MINUTE = 60.0
+OTHERS = "other"
+
+
+def pictures(index: Index) -> dict[str, Any]:
+    """Everything that is drawn, by picture."""
+    report = index.report
+    return {"servers": _lines_per_server(index), "rates": _rates(index), "recovery": _recovery(report)}
+
+
+# -- lines per server over time
+
+def _lines_per_server(index: Index) -> dict[str, Any]:
+    """How many lines worked with each server, looked for another, at evenly spaced moments."""
+    clock = index.clock
+    width = max((clock.end - clock.start) / STEPS, 0.001)
+    changes: dict[str, list[int]] = defaultdict(lambda: [0] * (STEPS + 2))
+    for line in index.lines:
+        for what, since, until in _whereabouts(line, clock.end):
+            for time, change in ((since, 1), (until, -1)):
+                step = STEPS + 1 if time > clock.end else math.ceil((time - clock.start) / width)
+                changes[what][min(max(step, 0), STEPS + 1)] += change
+    times = [clock.ms(clock.start + width * step) for step in range(STEPS + 1)]
+    series = {what: list(accumulate(steps[:STEPS + 1])) for what, steps in changes.items()}
+    moving = series.pop("", None)
+    return {"times": times, "series": _biggest(index, series), "moving": moving}
+
+
+def _whereabouts(line: LineSummary, end: float) -> Iterable[tuple[str, float, float]]:
+    """`(server, from, until)`; the server is empty while the line looks for another one."""
+    for stay in stays(line, end):
+        if stay.leaving is None:
+            yield stay.server, stay.since, math.inf if stay.until >= end else stay.until
+        else:
+            yield stay.server, stay.since, stay.leaving
+            yield "", stay.leaving, stay.until
+
+
+def _biggest(index: Index, series: dict[str, list[int]]) -> list[list[Any]]:
+    """`[server's number, counts]` in the order of the servers; those that do not fit are added up under -1."""
+    order = sorted(series, key=lambda server: -sum(series[server]))
+    kept = sorted(order[:MOST_SERVERS], key=index.servers.of)
+    rows: list[list[Any]] = [[index.servers.of(server), series[server]] for server in kept]
+    if rest := order[MOST_SERVERS:]:
+        rows.append([-1, [sum(counts) for counts in zip(*(series[server] for server in rest), strict=True)]])
+    return rows
+
+
+# -- requests, answers and delays per server and minute
+
+def _rates(index: Index) -> dict[str, Any]:
+    """By server's number the columns of its minutes; `minutes` is how many are counted together."""
+    by_server: dict[str, list[ServerMinute]] = defaultdict(list)
+    for row in index.report.minutes:
+        by_server[row.server].append(row)
+    times = [row.time for row in index.report.minutes]
+    minutes = max(1, math.ceil((max(times, default=0.0) - min(times, default=0.0)) / MINUTE / MINUTES))
+    busiest = sorted(by_server, key=lambda server: -sum(sum(row.requests.values()) for row in by_server[server]))
+    shown = sorted(busiest[:MOST_SERVERS], key=index.servers.of)
+    return {"minutes": minutes, "left": len(busiest) - len(shown),
+            "servers": {str(index.servers.of(server)): _columns(by_server[server], minutes, index) for server in shown}}
+
+
+def _columns(rows: list[ServerMinute], minutes: int, index: Index) -> dict[str, Any]:
+    width = minutes * MINUTE
+    gathered: dict[float, list[ServerMinute]] = defaultdict(list)
+    for row in rows:
+        gathered[math.floor(row.time / width) * width].append(row)
+    first, last = min(gathered), max(gathered)
+    times = [first + width * step for step in range(round((last - first) / width) + 1)]
+    cells = [gathered.get(time, []) for time in times]
+    requests = [_added(row.requests for row in cell) for cell in cells]
+    answers = [_added(row.answers for row in cell) for cell in cells]
+    silent = [sum(row.unanswered for row in cell) for cell in cells]
+    return {
+        "times": [index.clock.ms(time) for time in times],
+        "requests": _series(requests), "answers": _series(answers),
+        "unanswered": silent, "busy": [sum(row.responses_503 for row in cell) for cell in cells],
+        "p50": [_most(row.delay_p50 for row in cell) for cell in cells],
+        "max": [_most(row.delay_max for row in cell) for cell in cells],
+    }
+
+
+def _added(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return total
+
+
+def _series(cells: list[Counter[str]]) -> dict[str, list[int]]:
+    """One series for each of the names that count most, one for the rest: a method is what a stranger wrote."""
+    total = _added(cells)
+    kept = sorted(total, key=lambda name: (-total[name], name))[:METHODS]
+    series = {inert(name, 20): [cell[name] for cell in cells] for name in sorted(kept)}
+    if len(total) > len(kept):
+        series[OTHERS] = [sum(cell.values()) - sum(cell[name] for name in kept) for cell in cells]
+    return series
+
+
+def _most(delays: Iterable[float | None]) -> float | None:
+    return max((delay for delay in delays if delay is not None), default=None)
+
+
+# -- how long it took to find another server
+
+def _recovery(report: Report) -> dict[str, Any]:
+    """A histogram of the seconds from the first unanswered packet to the first packet elsewhere, and to the answer
+    that ended the failover, over all failovers."""
+    moves = [move for line in report.lines for move in line.moves if move.kind == "failover" and move.evidence]
+    recovered = [max(move.time - _noticed(move), 0.0) for move in moves]
+    detected = [max(move.first_packet - _noticed(move), 0.0) for move in moves if move.first_packet is not None]
+    width = _nice(_usual([*recovered, *detected]) / BARS)
+    return {"width": width, "count": len(moves), "detected": _bars(detected, width),
+            "recovered": _bars(recovered, width)}
+
+
+def _noticed(move: Move) -> float:
+    return min(frame.time for frame in move.evidence)
+
+
+def _usual(seconds: list[float]) -> float:
+    """What all but the longest twentieth stay below: one phone that slept for an hour must not flatten the rest."""
+    return sorted(seconds)[math.ceil(len(seconds) * 0.95) - 1] if seconds else 0.0
+
+
+def _bars(seconds: list[float], width: float) -> list[int]:
+    """How many fall into each width; the last bar has what is longer, too."""
+    counted = Counter(min(int(value / width), BARS) for value in seconds)
+    return [counted[bar] for bar in range(max(counted, default=-1) + 1)]
+
+
+def _nice(width: float) -> float:
+    """The next of 0.01, 0.02, 0.05, 0.1 ... seconds."""
+    if width <= 0.01:
+        return 0.01
+    magnitude = 10.0 ** math.floor(math.log10(width))
+    return next(step * magnitude for step in (1, 2, 5, 10) if step * magnitude >= width)

@@ -1,0 +1,200 @@
+"""What of the page is plain HTML: the verdict, the incidents, what was and was not judged, the captures.
+
+It reads without the script, too. Every text goes through the template's autoescape; what does not print is escaped
+here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import tzinfo
+from typing import Any
+
+from sipaudit.model.values import Finding, Incident, Report, Severity
+from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
+from sipaudit.report.html.index import Index
+from sipaudit.report.html.inert import SENTENCE, inert
+from sipaudit.report.screen import count_of
+from sipaudit.report.text import health
+from sipaudit.report.verdict import sentences
+from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
+from sipaudit.times import TimeStyle, format_time, parse_zone
+
+ANCHOR = re.compile(r"i-[0-9]{1,9}")  # an id that stands for nothing else in the page
+INCIDENTS = 100   # written out; the others are counted
+TIMELINE = 60     # entries of one incident
+GROUPS = 20
+METRICS = {
+    "lines_moved": "lines moved", "lines_stayed": "lines stayed", "registrations_lost": "registrations lost",
+    "calls_lost": "calls lost", "calls_failed": "calls failed", "emergency_failed": "emergency calls failed",
+    "register_rate_median": "REGISTERs a second, usually", "register_rate_peak": "REGISTERs a second, at most",
+    "responses_503": "503 answers",
+}
+SPREADS = {"time_to_detect": "to find out", "time_to_recover": "to work again"}
+
+
+def sections(index: Index, zone_name: str, pack: RulePack) -> dict[str, Any]:
+    """Everything that the template fills in."""
+    report, zone = index.report, parse_zone(zone_name)
+    counted = [finding for finding in report.findings if finding.suppressed is None]
+    return {
+        "title": _title(report), "generator": inert(report.generator), "span": _span(index, zone),
+        "verdict": [inert(sentence, SENTENCE) for sentence in sentences(report, zone_name)],
+        "tiles": list(_tiles(report, counted)),
+        "incidents": [_incident(incident, report, zone, pack) for incident in report.incidents[:INCIDENTS]],
+        "incidents_left": max(len(report.incidents) - INCIDENTS, 0),
+        "events": [{"time": format_time(event.time, zone), "what": inert(event.what)} for event in report.events],
+        "rules": list(_rules(report, counted, pack)), "undecided": list(_undecided(report)),
+        "declare": _declare(report), "captures": list(_captures(report, zone)),
+        "assumptions": list(_assumptions(counted)),
+        "reached": [{"rule": inert(row.rule), "count": row.count} for row in report.reached],
+        "capturing": CAPTURING, "servers": list(_servers(report)),
+        "suppressed": len(report.findings) - len(counted),
+    }
+
+
+def _title(report: Report) -> str:
+    names = [inert(capture.path.rpartition("/")[2], 80) for capture in report.captures]
+    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+
+
+def _span(index: Index, zone: tzinfo) -> str:
+    """`2026-11-22 12:00:00 to 12:07:14`, the second day named when it is another."""
+    first, last = (format_time(time, zone, TimeStyle.FULL).rpartition(".")[0] or format_time(time, zone)
+                   for time in (index.clock.start, index.clock.end))
+    return f"{first} to {last.partition(' ')[2] if first[:10] == last[:10] else last}"
+
+
+def _tiles(report: Report, counted: list[Finding]) -> Iterator[dict[str, Any]]:
+    severities = Counter(finding.severity for finding in counted)
+    yield _tile(len({line.phone for line in report.lines}), "phone")
+    yield _tile(len(report.lines), "line")
+    yield _tile(len(report.servers), "server")
+    yield _tile(len(report.incidents), "incident")
+    for severity in reversed(Severity):
+        word = "info" if severity is Severity.INFO else str(severity)
+        yield {**_tile(severities[severity], word, plural="info" if word == "info" else None), "severity": word}
+    yield _tile(sum(row.count for row in report.inconclusive), "not decided", plural="not decided")
+
+
+def _tile(count: int, noun: str, plural: str | None = None) -> dict[str, Any]:
+    return {"count": f"{count:,}".replace(",", "\u202f"), "noun": noun if count == 1 else plural or f"{noun}s",
+            "severity": None, "zero": count == 0}
+
+
+# -- incidents
+
+def _incident(incident: Incident, report: Report, zone: tzinfo, pack: RulePack) -> dict[str, Any]:
+    kind = next((kind for kind in pack.incidents if kind.id == incident.kind), None)
+    return {
+        "id": inert(incident.id), "anchor": incident.id if ANCHOR.fullmatch(incident.id) else None,
+        "kind": inert(incident.kind), "title": kind.title if kind else None,
+        "server": inert(_named(incident.server, report)), "open": incident.end is None,
+        "start": format_time(incident.start, zone), "end": _end(incident, zone),
+        "lasted": None if incident.end is None else _seconds(incident.end - incident.start),
+        "lines": count_of(len(incident.lines), "line"), "phones": count_of(incident.phones, "phone"),
+        "groups": [{"name": inert(share.group), "lines": share.lines, "of": share.of}
+                   for share in incident.groups[:GROUPS]],
+        "groups_left": max(len(incident.groups) - GROUPS, 0),
+        "findings": [inert(finding) for finding in incident.findings[:12]], "finding_count": len(incident.findings),
+        "metrics": list(_metrics(incident)), "spreads": list(_spreads(incident)),
+        "timeline": [{"time": format_time(entry.time, zone, TimeStyle.CLOCK), "what": inert(entry.what, SENTENCE)}
+                     for entry in incident.timeline[:TIMELINE]],
+        "timeline_left": max(len(incident.timeline) - TIMELINE, 0),
+        "documentation": list(_documentation(kind)), "unfolded": incident is report.incidents[0],
+    }
+
+
+def _end(incident: Incident, zone: tzinfo) -> str | None:
+    if incident.end is None:
+        return None
+    start, end = format_time(incident.start, zone), format_time(incident.end, zone)
+    return end.partition(" ")[2] or end if start[:10] == end[:10] else end
+
+
+def _named(server: str | None, report: Report) -> str | None:
+    """`sbc1.example.com (10.0.0.1:5060/udp)`, the address alone where there is no name."""
+    name = next((row.name for row in report.servers if row.server == server), None)
+    return server if name is None else f"{name} ({server})"
+
+
+def _metrics(incident: Incident) -> Iterator[dict[str, Any]]:
+    for name, words in METRICS.items():
+        value = incident.metrics.get(name)
+        if value is not None:
+            yield {"name": words, "value": f"{value:g}" if isinstance(value, float) else f"{value:,}"}
+
+
+def _spreads(incident: Incident) -> Iterator[dict[str, Any]]:
+    for name, words in SPREADS.items():
+        values = [incident.metrics.get(f"{name}_{part}") for part in ("p50", "p95", "max")]
+        if any(value is not None for value in values):
+            yield {"name": words, "values": ["–" if value is None else _seconds(value) for value in values]}
+
+
+def _seconds(seconds: float) -> str:
+    """`3.6 s`, `6 min 04 s`, `2 h 05 min`."""
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+# -- rules, and what was not judged
+
+def _rules(report: Report, counted: list[Finding], pack: RulePack) -> Iterator[dict[str, Any]]:
+    """The rules that were broken, the worst first, with what each means."""
+    texts = {rule.id: rule for rule in pack.of_lines}
+    by_rule: dict[str, list[Finding]] = {}
+    for finding in report.findings:
+        by_rule.setdefault(finding.rule, []).append(finding)
+    count = Counter(finding.rule for finding in counted)
+    for rule in sorted(by_rule, key=lambda rule: (-max(one.severity.rank for one in by_rule[rule]), -count[rule])):
+        broken = by_rule[rule]
+        worst = max((finding.severity for finding in broken), key=lambda severity: severity.rank)
+        yield {"id": inert(rule), "title": texts[rule].title if rule in texts else None, "severity": str(worst),
+               "count": count[rule], "suppressed": len(broken) - count[rule],
+               "lines": len({(finding.line, finding.phone) for finding in broken}),
+               "documentation": list(_documentation(texts.get(rule)))}
+
+
+def _documentation(described: Rule | IncidentKind | None) -> Iterator[dict[str, str]]:
+    if described is not None:
+        for heading, key in (("What it says", "what"), ("Why it matters", "why"), ("What to do", "fix"),
+                             ("When it may be wrong", "false_positives")):
+            if described.documentation.get(key):
+                yield {"heading": heading, "text": described.documentation[key]}
+
+
+def _undecided(report: Report) -> Iterator[dict[str, Any]]:
+    for row in sorted(report.inconclusive, key=lambda row: -row.count):
+        yield {"rule": inert(row.rule), "reason": str(row.reason), "count": row.count, "advice": ADVICE[row.reason]}
+
+
+def _declare(report: Report) -> list[str]:
+    wanted = Counter(name for line in report.lines for name in line.declare)
+    return [f"{inert(name)} ({count_of(count, 'line')})" for name, count in sorted(wanted.items())]
+
+
+def _assumptions(counted: Iterable[Finding]) -> Iterator[dict[str, Any]]:
+    used = Counter(doubt for finding in counted for doubt in finding.assumptions)
+    for doubt, count in used.most_common():
+        yield {"name": str(doubt), "text": ASSUMED[doubt], "findings": count_of(count, "finding")}
+
+
+# -- captures and servers
+
+def _captures(report: Report, zone: tzinfo) -> Iterator[dict[str, Any]]:
+    for capture in report.captures:
+        first, *rest = health(capture, zone)
+        yield {"text": inert(first, SENTENCE), "defects": [inert(defect.strip(), SENTENCE) for defect in rest]}
+
+
+def _servers(report: Report) -> Iterator[dict[str, Any]]:
+    now = Counter(line.working for line in report.lines)
+    for number, server in enumerate(report.servers):
+        yield {"number": number, "server": inert(server.server), "name": inert(server.name),
+               "entry": inert(server.entry), "priority": server.priority, "lines": now[server.server],
+               "transports": ", ".join(map(inert, server.transports))}

@@ -1,0 +1,80 @@
+"""The findings as JUnit XML, as build servers show it: a test case a rule, a failure a finding."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from xml.etree import ElementTree as ET
+
+from sipaudit.model.values import Finding, Report, Severity
+from sipaudit.report.table import proof_text
+from sipaudit.safe_text import safe_text
+
+SUITE = "sipaudit"
+NAME_SHOWN = 200  # characters of what a case is called
+
+
+def to_junit(report: Report, known: Sequence[str] = ()) -> bytes:
+    """The report as one suite.
+
+    A rule that was reached without a finding has passed, one that was only reached where nothing could be decided is
+    skipped.  An unsuppressed finding of at least warning is a failure, unless its id is among `known` (it was there in
+    the run compared with): then it is skipped, as a suppressed one is.
+    """
+    cases = [*_failures(report.findings, frozenset(known)), *_rules(report)]
+    suite = ET.Element(
+        "testsuite", name=SUITE, tests=str(len(cases)), errors="0",
+        failures=str(sum(case.find("failure") is not None for case in cases)),
+        skipped=str(sum(case.find("skipped") is not None for case in cases)),
+    )
+    suite.extend(cases)
+    whole = ET.Element("testsuites")
+    whole.append(suite)
+    ET.indent(whole)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(whole, encoding="unicode")}\n'.encode()
+
+
+def _failures(findings: Iterable[Finding], known: frozenset[str]) -> Iterator[ET.Element]:
+    for finding in findings:
+        if finding.severity.rank < Severity.WARNING.rank:
+            continue
+        case = _case(finding.rule, f"{finding.id} {finding.line} {finding.phone or ''}".rstrip())
+        if finding.suppressed is not None:
+            ET.SubElement(case, "skipped", message=safe_text(f"suppressed: {finding.suppressed}"))
+        elif finding.id in known:
+            ET.SubElement(case, "skipped", message=safe_text(f"not new: {finding.observed}"))
+        else:
+            failure = ET.SubElement(case, "failure", message=safe_text(finding.observed), type=str(finding.severity))
+            failure.text = "\n".join(map(safe_text, _told(finding)))
+        yield case
+
+
+def _told(finding: Finding) -> Iterator[str]:
+    yield f"expected: {finding.expected}"
+    yield f"observed: {finding.observed}"
+    yield f"confidence: {finding.confidence}"
+    yield "evidence: " + "; ".join(map(proof_text, finding.evidence))
+    if finding.wireshark:
+        yield f"wireshark: {finding.wireshark}"
+
+
+def _rules(report: Report) -> Iterator[ET.Element]:
+    """The cases of rules that no finding stands for. An info does not fail its rule; it is told of in the output."""
+    undecided: Counter[str] = Counter()
+    for row in report.inconclusive:
+        undecided[row.rule] += row.count
+    found = {finding.rule for finding in report.findings if finding.severity.rank >= Severity.WARNING.rank}
+    infos = [finding for finding in report.findings if finding.severity is Severity.INFO]
+    for rule, reached in sorted((row.rule, row.count) for row in report.reached if row.rule not in found):
+        case = _case(rule, rule)
+        told = [f"{finding.id} {finding.line}: {finding.observed}" for finding in infos if finding.rule == rule]
+        if told:
+            ET.SubElement(case, "system-out").text = "\n".join(map(safe_text, told))
+        elif undecided[rule] >= reached:
+            why = ", ".join(f"{row.count} {row.reason}" for row in report.inconclusive if row.rule == rule)
+            ET.SubElement(case, "skipped", message=f"could not be decided: {why}")
+        yield case
+
+
+def _case(rule: str, name: str) -> ET.Element:
+    return ET.Element("testcase", classname=f"{SUITE}.{safe_text(rule)}", name=safe_text(name)[:NAME_SHOWN])

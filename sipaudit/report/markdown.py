@@ -1,0 +1,107 @@
+"""The report for a ticket: Markdown that reads well as it stands, with what comes from the wire kept inert."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import tzinfo
+
+from sipaudit.model.values import Finding, Frame, Incident, Report
+from sipaudit.report.advice import ADVICE, ASSUMED
+from sipaudit.report.exhibits import worst_first
+from sipaudit.report.screen import shortened
+from sipaudit.report.table import proof_text
+from sipaudit.report.text import health
+from sipaudit.report.verdict import sentences
+from sipaudit.safe_text import safe_text
+from sipaudit.times import TimeStyle, format_time, parse_zone
+
+FINDINGS_SHOWN = 50
+INCIDENTS_SHOWN = 20
+LENGTH_SHOWN = 300   # characters of one value: a name can have thousands
+
+_MARKS = re.compile(r"([\\`*_{}\[\]#|~$]|(?<=:)/(?=/)|(?<=www)\.)", re.IGNORECASE)
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_CODE = re.compile(r"[^`<>&|]+")
+
+
+def render(report: Report, zone: str) -> str:
+    """The report in Markdown, times in `zone` (as `--tz` names it); the worst findings, and how many there are."""
+    clock = parse_zone(zone)
+    lines = ["# SIP failover audit", "", *map(prose, sentences(report, zone)), ""]
+    lines += _section("Incidents", _incidents(report, clock))
+    lines += _section("Findings", _findings(report, clock))
+    lines += _section("Not decided", (f"- {code(row.rule)}, {row.count} × {row.reason}: {prose(ADVICE[row.reason])}"
+                                      for row in report.inconclusive))
+    lines += _section("Captures", (f"- {prose(sentence.strip())}" for capture in report.captures
+                                   for sentence in health(capture, clock)))
+    return "\n".join([*lines, f"Written by {prose(report.generator)}.", ""])
+
+
+def _section(title: str, body: Iterator[str]) -> list[str]:
+    lines = list(body)
+    return [f"## {title}", "", *lines, ""] if lines else []
+
+
+def _incidents(report: Report, clock: tzinfo) -> Iterator[str]:
+    for incident in report.incidents[:INCIDENTS_SHOWN]:
+        yield f"- {code(incident.id)} **{prose(incident.kind)}** {_of_incident(incident, clock)}"
+    if len(report.incidents) > INCIDENTS_SHOWN:
+        yield f"- and {len(report.incidents) - INCIDENTS_SHOWN} more, see report.json"
+
+
+def _of_incident(incident: Incident, clock: tzinfo) -> str:
+    at = "" if incident.server is None else f"at {code(incident.server)} "
+    end = "" if incident.end is None else f" to {_time(incident.end, clock)}"
+    return f"{at}from {_time(incident.start, clock)}{end}: {len(incident.lines)} lines, {incident.phones} phones"
+
+
+def _findings(report: Report, clock: tzinfo) -> Iterator[str]:
+    worst = worst_first(report.findings)
+    for finding in worst[:FINDINGS_SHOWN]:
+        yield from _finding(finding, clock)
+    if len(worst) > FINDINGS_SHOWN:
+        yield f"{len(worst) - FINDINGS_SHOWN} more are in findings.csv."
+
+
+def _finding(finding: Finding, clock: tzinfo) -> Iterator[str]:
+    yield f"### {prose(finding.id)} {prose(finding.rule)} ({finding.severity}, {finding.confidence})"
+    yield ""
+    if finding.suppressed is not None:
+        yield f"- suppressed: {prose(finding.suppressed)}"
+    if finding.line:
+        yield "- line: " + code(finding.line) + ("" if finding.phone is None else f", phone {code(finding.phone)}")
+    if finding.server:
+        yield f"- server: {code(finding.server)}"
+    if finding.time is not None:
+        yield f"- time: {_time(finding.time, clock)}"
+    yield f"- expected: {prose(finding.expected)}"
+    yield f"- observed: {prose(finding.observed)}"
+    for doubt in finding.assumptions:
+        yield f"- assumes: {prose(ASSUMED[doubt])}"
+    for proof in finding.evidence:
+        said = getattr(proof, "summary", "")
+        when = f" {_time(proof.time, clock)}" if isinstance(proof, Frame) else ""
+        yield f"- evidence: {code(proof_text(proof))}{when} {prose(said)}"
+    if finding.wireshark:
+        yield f"- Wireshark: {code(finding.wireshark)}"
+    yield ""
+
+
+def _time(time: float, clock: tzinfo) -> str:
+    return prose(format_time(time, clock, TimeStyle.FULL))
+
+
+def prose(text: str) -> str:
+    """Text that stands for itself: no markup, no HTML, no link begins in it, wherever the ticket shows it."""
+    return _MARKS.sub(r"\\\1", _shown(text)).translate(_ENTITIES)
+
+
+def code(text: str) -> str:
+    """A value between backquotes, where Markdown reads nothing; as prose when it has what could end that."""
+    shown = _shown(text).strip()
+    return f"`{shown}`" if _CODE.fullmatch(shown) else prose(text)
+
+
+def _shown(text: str) -> str:
+    return shortened(safe_text(text), LENGTH_SHOWN)

@@ -1,0 +1,267 @@
+"""A report in which pseudonyms stand for what names somebody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from msgspec.structs import replace
+
+from sipaudit.model.values import (
+    CaptureSummary,
+    Finding,
+    Frame,
+    Happening,
+    Incident,
+    KnownEvent,
+    LineSummary,
+    Move,
+    Place,
+    Proof,
+    Report,
+    ServerSummary,
+    SettingValue,
+)
+from sipaudit.report.redact import Pseudonyms, is_address
+
+ADDRESSES = frozenset({"address", "outboundProxy.address"})  # settings whose value is a host
+PLAIN_SETTINGS = frozenset({
+    "reRegisterOn", "failRegistrationOn", "onlySignalWithRegistered", "mode", "timeout", "port", "transport", "expires",
+    "overlap", "register", "retryTimeOut", "retryMaxCount", "baseTimeOut", "maxTimeOut", "tcpFastFailover",
+    "useOutboundProxy", "authOptimizedInFailover", "failoverOn503Response", "concurrentRegistration", "specialInterop",
+})
+"""Last words of parameters whose values are numbers and choices."""
+NAMES_OF_OURS = frozenset({"method", "regime", "mode", "kind", "registered", "attribute", "nearest", "expected",
+                           "model", "firmware", "count"})
+"""Facts that are words of ours or of the model."""
+
+Values = dict[str, int | float | str | list[float] | None]
+
+_SOURCE = re.compile(r"(.+?)(:[0-9]+(?: .*)?)")
+_NAMED = re.compile(
+    r"(?P<uri>\b(?:sips?|tel):[^\s<>,;\"')]+)"
+    r"|(?P<address>\[[0-9A-Fa-f:.]{2,}\]|(?<![\w.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w.]*[0-9]\.)\b"
+    r"|(?<![\w:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:]))"
+    r"|(?P<mac>(?<!\w)[0-9A-Fa-f]{12}(?!\w)|(?<!\w)(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?!\w))"
+    r"|(?P<path>[^\s(),]*\.(?:pcap|pcapng|cap|gz|zst|lz4|ya?ml|cfg|xml)\b)"
+)
+_STARTS = re.compile(r"(?<![\w-])\S")
+_GOES_ON = re.compile(r"[\w-]")
+_VERSIONED = re.compile(r"/(?:udp|tcp|tls|wss?|sctp)\b")
+
+
+class Redaction:
+    """Replaces, in reports, in sentences and in rows, with the pseudonyms of one key.
+
+    Sentences are searched for whatever looks like an address, a URI, a MAC or a file, and for the hosts, paths and
+    names that the report itself has in fields of their own.
+    """
+
+    def __init__(self, pseudonyms: Pseudonyms) -> None:
+        self.names = pseudonyms
+        self._known: dict[str, str] = {}
+        self._lengths: dict[str, list[int]] = {}
+
+    def learn(self, report: Report) -> None:
+        """Take the report's names, so that they are found in sentences."""
+        names = self.names
+        known = {**{word: names.word(word) for word in _words_in(report)},
+                 **{host: names.host(host) for host in _hosts_in(report)},
+                 **{path: names.path(path) for path in _paths_in(report)}}
+        self._known = {text: name for text, name in known.items() if len(text) > 2 and not is_address(text)}
+        self._lengths = {}
+        for start, length in sorted({(text[:3], len(text)) for text in self._known}, reverse=True):
+            self._lengths.setdefault(start, []).append(length)
+
+    def report(self, report: Report) -> Report:
+        """The report under pseudonyms; ids, times, frames and counts stay."""
+        self.learn(report)
+        return replace(
+            report,
+            captures=[self._capture(each) for each in report.captures],
+            servers=[self._server(each) for each in report.servers],
+            lines=[self._line(each) for each in report.lines],
+            findings=[self._finding(each) for each in report.findings],
+            incidents=[self._incident(each) for each in report.incidents],
+            events=[KnownEvent(event.time, self.names.word(event.what)) for event in report.events],
+            notes=[self.sentence(note) for note in report.notes],
+            minutes=[replace(minute, server=self.names.endpoint(minute.server)) for minute in report.minutes],
+        )
+
+    def sentence(self, text: str) -> str:
+        """A sentence of ours: what it names of the wire and of files is replaced."""
+        pieces, at = [], 0
+        for begin, end in self._known_in(text):
+            pieces += [_NAMED.sub(self._found, text[at:begin]), self._known[text[begin:end]]]
+            at = end
+        return "".join([*pieces, _NAMED.sub(self._found, text[at:])])
+
+    def transcript(self, line: str) -> str:
+        """A line of the scenario language: Call-IDs and targets stand behind `id=` and `to=`."""
+        if line.startswith("agent:"):
+            return line
+        return "".join(self._told(piece) for piece in re.split(r"( (?:id|to)=\S+)", line))
+
+    def _told(self, piece: str) -> str:
+        if piece.startswith((" id=", " to=")):
+            return piece[:4] + self.names.token(piece[4:])
+        return self.sentence(piece)
+
+    def _known_in(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where a known name stands, whole: of several that begin at one place the longest. There may be as many as
+        phones, so they are looked up by how they begin and how long they are."""
+        behind = 0
+        for start in _STARTS.finditer(text):
+            begin = start.start()
+            if begin < behind:
+                continue
+            for length in self._lengths.get(text[begin:begin + 3], ()):
+                behind = begin + length
+                if text[begin:behind] in self._known and not _GOES_ON.match(text, behind):
+                    yield begin, behind
+                    break
+            else:
+                behind = begin
+
+    def _found(self, match: re.Match[str]) -> str:
+        kind, text = match.lastgroup, match[0]
+        if kind == "uri":
+            return self.names.uri(text)
+        if kind == "path":
+            return self.names.path(text)
+        return text if not is_address(text.strip("[]")) and kind == "address" else self.names.host(text)
+
+    def _capture(self, capture: CaptureSummary) -> CaptureSummary:
+        return replace(capture, path=self.names.path(capture.path))
+
+    def _server(self, server: ServerSummary) -> ServerSummary:
+        return replace(server, server=self.names.endpoint(server.server), name=self._maybe(server.name),
+                       entry=self._maybe(server.entry))
+
+    def _maybe(self, name: str | None) -> str | None:
+        return None if name is None else self.names.word(name)
+
+    def _line(self, line: LineSummary) -> LineSummary:
+        names = self.names
+        return replace(
+            line, line=names.uri(line.line), phone=names.endpoint(line.phone),
+            contact=None if line.contact is None else names.uri(line.contact), mac=self._maybe(line.mac),
+            user_agent=None if line.user_agent is None else names.agent(line.user_agent), label=self._maybe(line.label),
+            group=self._maybe(line.group), entry=self._maybe(line.entry), entries=list(map(names.word, line.entries)),
+            working=None if line.working is None else names.endpoint(line.working),
+            settings={name: self._setting(name, value) for name, value in line.settings.items()},
+            moves=[self._move(move) for move in line.moves],
+            tries=[replace(row, server=names.endpoint(row.server)) for row in line.tries],
+            registrations=[replace(row, server=names.endpoint(row.server)) for row in line.registrations],
+            call_spans=[replace(row, server=names.endpoint(row.server)) for row in line.call_spans],
+        )
+
+    def _setting(self, name: str, setting: SettingValue) -> SettingValue:
+        value = self.names.host(setting.value) if name in ADDRESSES and isinstance(setting.value, str) else (
+            setting.value)
+        return SettingValue(value, None if setting.source is None else self.source(setting.source), setting.origin)
+
+    def source(self, text: str) -> str:
+        """Where a setting stands: `site.yaml:12 lines[0].settings`."""
+        found = _SOURCE.fullmatch(text)
+        return self.names.path(found[1]) + found[2] if found else self.sentence(text)
+
+    def _move(self, move: Move) -> Move:
+        return replace(move, from_=self.names.endpoint(move.from_), to=self.names.endpoint(move.to),
+                       evidence=[self._frame(frame) for frame in move.evidence])
+
+    def _frame(self, frame: Frame) -> Frame:
+        return replace(frame, capture=self.names.path(frame.capture), summary=self.sentence(frame.summary))
+
+    def _proof(self, proof: Proof, own: dict[str, str]) -> Proof:
+        if isinstance(proof, Frame):
+            return self._frame(proof)
+        assert isinstance(proof, Place)
+        value = proof.summary.removeprefix(f"{proof.attribute}=")
+        shown = value if _is_plain(proof.attribute) else own.get(value) or self.names.word(value)
+        return replace(proof, file=self.names.path(proof.file), summary=f"{proof.attribute}={shown}")
+
+    def _finding(self, finding: Finding) -> Finding:
+        facts = self._facts(finding.facts)
+        own = {str(was): str(facts[name]) for name, was in finding.facts.items()
+               if isinstance(was, str) and was and (facts[name] != was or name == "firmware")}
+        return replace(
+            finding, line=self.names.uri(finding.line) if finding.line else "",
+            phone=None if finding.phone is None else self.names.endpoint(finding.phone),
+            server=None if finding.server is None else self.names.endpoint(finding.server),
+            expected=self._filled(finding.expected, own), observed=self._filled(finding.observed, own), facts=facts,
+            suppressed=self._maybe(finding.suppressed),
+            evidence=[self._proof(proof, own) for proof in finding.evidence],
+        )
+
+    def _filled(self, sentence: str, own: dict[str, str]) -> str:
+        """A sentence in which the finding's own facts stand: theirs first, as they are, then what else it names."""
+        if not own:
+            return self.sentence(sentence)
+        alternatives = "|".join(map(re.escape, sorted(own, key=lambda word: -len(word))))
+        pieces = re.split(rf"(?<!\w)({alternatives})(?!\w)", sentence)
+        return "".join(own[piece] if index % 2 else self.sentence(piece) for index, piece in enumerate(pieces))
+
+    def _facts(self, facts: Values) -> Values:
+        attribute = str(facts.get("attribute", ""))
+        return {name: self._fact(name, value, attribute) for name, value in facts.items()}
+
+    def _fact(self, name: str, value: int | float | str | list[float] | None, attribute: str
+              ) -> int | float | str | list[float] | None:
+        if not isinstance(value, str) or name in NAMES_OF_OURS:
+            return value
+        if name in ("value", "effective"):
+            return value if _is_plain(attribute) else self.names.word(value)
+        if name == "entry":
+            return self.names.word(value)
+        return ", ".join(self.names.endpoint(one) if _VERSIONED.search(one) else self.sentence(one)
+                         for one in value.split(", "))
+
+    def _incident(self, incident: Incident) -> Incident:
+        names = self.names
+        return replace(
+            incident, server=None if incident.server is None else names.endpoint(incident.server),
+            entry=self._maybe(incident.entry), lines=list(map(names.uri, incident.lines)),
+            groups=[replace(share, group=names.word(share.group)) for share in incident.groups],
+            evidence=[self._frame(frame) for frame in incident.evidence],
+            timeline=[Happening(entry.time, self.sentence(entry.what)) for entry in incident.timeline],
+        )
+
+
+def _is_plain(attribute: str) -> bool:
+    return attribute.rpartition(".")[2] in PLAIN_SETTINGS
+
+
+def _words_in(report: Report) -> Iterator[str]:
+    """Names that people gave, and what they said had happened."""
+    for server in report.servers:
+        yield from filter(None, (server.name, server.entry))
+    for line in report.lines:
+        yield from filter(None, (line.label, line.group, *line.entries))
+    yield from (event.what for event in report.events)
+
+
+def _hosts_in(report: Report) -> Iterator[str]:
+    """Hosts that sentences may name."""
+    for line in report.lines:
+        for text in (line.line, line.contact or ""):
+            yield text.partition("@")[2].partition(";")[0].partition(":")[0]
+        for name in ADDRESSES & line.settings.keys():
+            yield str(line.settings[name].value or "")
+
+
+def _paths_in(report: Report) -> Iterator[str]:
+    """Files that sentences may name."""
+    for capture in report.captures:
+        yield capture.path
+    for line in report.lines:
+        yield from _sources(setting.source for setting in line.settings.values())
+    for finding in report.findings:
+        yield from (proof.file for proof in finding.evidence if isinstance(proof, Place))
+
+
+def _sources(texts: Iterable[str | None]) -> Iterator[str]:
+    for text in texts:
+        found = _SOURCE.fullmatch(text) if text else None
+        if found:
+            yield found[1]

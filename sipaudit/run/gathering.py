@@ -1,0 +1,95 @@
+"""What a second pass gathers for the files of `-o`, as it was captured or under pseudonyms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipaudit.report.evidence import Spool
+from sipaudit.report.exhibits import Exhibit, Place, PlacedMessage
+from sipaudit.report.redact_message import MessageRedaction
+from sipaudit.report.redact_packets import anew
+from sipaudit.run import second_pass
+from sipaudit.run.run import Run
+from sipaudit.sip.datagram import Item
+
+DECRYPTED = frozenset({"tls", "wss"})
+
+
+class Second:
+    """`exhibits` are the messages of the findings that are embedded; `spool` has the packets of the evidence, `parts`
+    the frames of its messages. `embedded` and `evidence` are the places of both in the captures.
+
+    First `messages` is run through, then `fetch_packets` called.
+    """
+
+    def __init__(self, run: Run, embedded: set[Place], evidence: set[Place]) -> None:
+        self._run = run
+        self._embedded = embedded
+        self._evidence = evidence
+        self.exhibits: dict[Place, list[Exhibit]] = {}
+        self.parts: dict[Place, tuple[int, ...]] = {}
+        self.spool = Spool()
+
+    def messages(self) -> Iterator[PlacedMessage]:
+        """The messages of the run's span; all are looked at on their way, for proof may be older."""
+        for placed in second_pass.messages(self._run, self._see_beside):
+            place = placed.capture, placed.item.frame
+            if place in self._embedded or place in self._evidence:
+                self._see(place, placed)
+            if self._run.span.holds(placed.item.time):
+                yield self._row(placed)
+
+    def fetch_packets(self) -> None:
+        """The frames of the evidence; messages of several frames must have been seen before."""
+        wanted = self._evidence | {(path, frame) for (path, _), frames in self.parts.items() for frame in frames}
+        for packet in second_pass.packets(self._run, wanted):
+            self.spool.add(packet)
+
+    def _row(self, placed: PlacedMessage) -> PlacedMessage:
+        return placed
+
+    def _see_beside(self, item: Item) -> None:
+        """What is no message proves by its frame alone."""
+
+    def _see(self, place: Place, placed: PlacedMessage) -> None:
+        item = placed.item
+        if place in self._embedded:
+            self.exhibits.setdefault(place, []).append(second_pass.exhibit(placed))
+        if place not in self._evidence:
+            return
+        if item.frames:
+            self.parts[place] = item.frames
+        if item.flow.transport in DECRYPTED:
+            self.spool.note(place, "decrypted:\n" + item.payload.decode("utf-8", "replace"))
+
+
+class Hidden(Second):
+    """The same under pseudonyms: packets are written anew, a message each, and places have the captures' new names."""
+
+    def __init__(self, run: Run, embedded: set[Place], evidence: set[Place], hiding: MessageRedaction) -> None:
+        super().__init__(run, embedded, evidence)
+        self._hiding = hiding
+        self._names = hiding.redaction.names
+
+    def fetch_packets(self) -> None:
+        """They were written anew on the way."""
+
+    def _row(self, placed: PlacedMessage) -> PlacedMessage:
+        return self._hiding.placed(placed)
+
+    def _see_beside(self, item: Item) -> None:
+        place = self._run.naming.path(item.capture), item.frame
+        packet = anew(item, place[0], self._names) if place in self._evidence else None
+        if packet is not None:
+            self.spool.add(packet)
+            self.spool.note((packet.capture, packet.frame), "written anew")
+
+    def _see(self, place: Place, placed: PlacedMessage) -> None:
+        text = self._hiding.text(placed.item.payload)
+        shown = self._names.path(place[0]), place[1]
+        if place in self._embedded:
+            self.exhibits.setdefault(shown, []).append(second_pass.exhibit(self._hiding.placed(placed, text)))
+        packet = anew(placed.item, place[0], self._names, text) if place in self._evidence else None
+        if packet is not None:
+            self.spool.add(packet)
+            self.spool.note(shown, f"written anew: frame {place[1]} of {shown[0]}, over {placed.item.flow.transport}")

@@ -1,0 +1,96 @@
+"""All files of `-o`: what was found, and from a second pass over the captures what proves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sipaudit.errors import InputError
+from sipaudit.model.values import Report
+from sipaudit.report import comparison, document, html, markdown, table
+from sipaudit.report.comparison import Comparison
+from sipaudit.report.evidence import write_evidence
+from sipaudit.report.exhibits import frames_of, places_of, worst_first
+from sipaudit.report.folder import EVIDENCE, Folder
+from sipaudit.report.messages import write_parquet
+from sipaudit.report.redact import Pseudonyms, read_key
+from sipaudit.report.redact_message import MessageRedaction
+from sipaudit.report.redact_report import Redaction
+from sipaudit.run.dissections import dissections
+from sipaudit.run.gathering import Hidden, Second
+from sipaudit.run.run import Run
+
+EMBEDDED = 500      # findings whose raw text report.html carries, unless said otherwise
+EVIDENCE_FILES = 1_000
+FROM_CAPTURES = ("messages.parquet", EVIDENCE)
+PAGE = "report.html"
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is wanted in a directory: the `evidence` worst findings as captures of their own (None: all of them), the
+    raw text of the `embed` worst in the HTML."""
+
+    directory: str
+    evidence: int | None = EVIDENCE_FILES
+    embed: int = EMBEDDED
+
+
+def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: MessageRedaction | None = None) -> None:
+    """Write the files of contract.md 1 for a run that was driven (made with `reread`). All appear at once, or none.
+
+    `hiding` replaces what names somebody; it is to know the report already.
+    """
+    worst = worst_first(report.findings)
+    proven = [finding for finding in worst if any(frames_of(finding))][:wanted.evidence]
+    embedded, evidence = places_of(worst[:wanted.embed]), places_of(proven)
+    second = Second(run, embedded, evidence) if hiding is None else Hidden(run, embedded, evidence, hiding)
+    if hiding is not None:
+        report = hiding.redaction.report(report)
+        shown = {finding.id: finding for finding in report.findings}
+        proven = [shown[finding.id] for finding in proven]
+    with Folder(wanted.directory) as folder:
+        write_parquet(second.messages(), folder.path("messages.parquet"))
+        second.fetch_packets()
+        paths = {finding.id: folder.path(f"{EVIDENCE}/{finding.id}.pcapng") for finding in proven}
+        write_evidence(proven, second.spool, second.parts, paths)
+        write_rendered(folder, report, zone)
+        # Wireshark reads what was captured: where that is to be hidden nothing is dissected
+        read = dissections(second.spool, worst[:wanted.embed], run.warn) if hiding is None else {}
+        folder.path(PAGE).write_bytes(html.render(
+            report, zone, second.exhibits, read, wanted.embed, evidence=set(paths), rules=run.pack))
+
+
+def hiding_for(redact: bool, key: str | None) -> MessageRedaction | None:
+    """What `--redact` wants, None without it; `key` names a file. Raises InputError for one that cannot be used."""
+    if redact:
+        return MessageRedaction(Redaction(Pseudonyms(read_key(key))))
+    if key is not None:
+        raise InputError("--redact-key says how to redact, but --redact is missing", fix="add --redact")
+    return None
+
+
+def write_again(report: Report, directory: str, zone: str, compared: Comparison | None) -> str:
+    """Write what a report alone allows; gives a sentence on what it lacks.
+
+    Files that need the captures stay where they stand beside this very report, and are removed beside another.
+    """
+    standing = Path(directory) / "report.json"
+    is_same = standing.is_file() and standing.read_bytes() == document.to_json(report)
+    has_page = is_same and (Path(directory) / PAGE).is_file()  # it has the messages, which a new one would lack
+    with Folder(directory, kept=(*FROM_CAPTURES, PAGE) if is_same else ()) as folder:
+        write_rendered(folder, report, zone)
+        if not has_page:
+            folder.path(PAGE).write_bytes(html.render(report, zone, {}, {}, 0, evidence=frozenset()))
+        if compared is not None:
+            folder.path("comparison.json").write_bytes(comparison.to_json(compared))
+    names = " and ".join(FROM_CAPTURES)
+    return f"{names} are left as they are" if is_same else f"{names} need the captures (sipaudit analyze)"
+
+
+def write_rendered(folder: Folder, report: Report, zone: str) -> None:
+    """The files for which the report is enough."""
+    folder.path("report.json").write_bytes(document.to_json(report))
+    folder.path("report.md").write_text(markdown.render(report, zone), encoding="utf-8")
+    with folder.path("findings.csv").open("wb") as stream:
+        stream.writelines(table.to_csv(report.findings))

@@ -1,0 +1,92 @@
+"""The captures of a run read once more, when it is known what was found: bytes and texts of the evidence, all messages.
+
+The first pass keeps frame numbers and no bytes, so that its memory does not grow with the capture.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+from sipaudit.capture.chosen import chosen_packets
+from sipaudit.model.values import Report
+from sipaudit.reconstruct.reconstruction import SeenMessage
+from sipaudit.report.exhibits import Exhibit, Exhibits, Packet, Place, PlacedMessage, places_of, worst_first
+from sipaudit.run.run import Run, parsed_ahead, rare_collections
+from sipaudit.sip.datagram import Datagram, Item
+
+
+def exhibits(run: Run, report: Report, worst: int) -> Exhibits:
+    """The messages behind the evidence of the `worst` findings of a run that was driven (made with `reread`)."""
+    wanted = places_of(worst_first(report.findings)[:worst])
+    return gather(messages_in(run, wanted), wanted) if wanted else {}
+
+
+def gather(messages: Iterable[PlacedMessage], wanted: Collection[Place]) -> Exhibits:
+    """Of these messages those that a wanted frame completes or is part of, as exhibits."""
+    found: defaultdict[Place, list[Exhibit]] = defaultdict(list)
+    for placed in messages:
+        place = placed.capture, placed.item.frame
+        if place in wanted:
+            found[place].append(exhibit(placed))
+    return dict(found)
+
+
+def exhibit(placed: PlacedMessage) -> Exhibit:
+    """A message as it is shown."""
+    item = placed.item
+    return Exhibit(placed.capture, item.frame, item.time, item.flow.transport, item.flow.source,
+                   item.flow.destination, item.payload.decode("utf-8", "replace"))
+
+
+def messages_in(run: Run, wanted: Collection[Place]) -> Iterator[PlacedMessage]:
+    """The messages that wanted frames complete, without what they belong to: finding that out costs more than reading.
+    """
+    for item, message in parsed_ahead(run.reading()):
+        if type(item) is Datagram and message is not None and (run.naming.path(item.capture), item.frame) in wanted:
+            yield PlacedMessage(run.naming.path(item.capture), item, message, None, None, None, None, False,
+                                len(item.payload))
+
+
+def find_out_who(run: Run) -> None:
+    """A first pass that judges nothing: who is a phone and which lines it has."""
+    with rare_collections():
+        for item, message in parsed_ahead(run.captures):
+            run.reconstruction.feed(item, message)
+
+
+def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator[PlacedMessage]:
+    """Every SIP message, in the order of reading, with the phone, line and server it belongs to; also what was read
+    before `--from` to learn from it. `beside` is told of what is no message."""
+    seen: list[SeenMessage] = []
+    again = run.reconstructing(seen.append)
+    with rare_collections():
+        for item, message in parsed_ahead(run.reading()):
+            again.feed(item, message)
+            yield from (_placed(run, each) for each in seen)
+            seen.clear()
+            if beside is not None and message is None:
+                beside(item)
+
+
+def _placed(run: Run, seen: SeenMessage) -> PlacedMessage:
+    """A candidate that proved to be no phone in the first pass is none here."""
+    known = run.reconstruction
+    phone = None if seen.phone is None else known.phones.get(seen.phone)
+    line = None if seen.line is None else known.lines.get(seen.line)
+    return PlacedMessage(
+        run.naming.path(seen.item.capture), seen.item, seen.message, phone.address if phone else None,
+        line.aor if line else None, run.server(seen.server) if phone and seen.server else None,
+        seen.from_phone if phone else None, seen.retransmission, len(seen.item.payload),
+    )
+
+
+def packets(run: Run, wanted: Collection[Place]) -> Iterator[Packet]:
+    """The wanted frames as they were captured, capture by capture."""
+    by_path: defaultdict[str, set[int]] = defaultdict(set)
+    for path, frame in wanted:
+        by_path[path].add(frame)
+    for index, file in enumerate(run.files):
+        path = run.naming.path(index)
+        for time, frame, link_type, data, wire_length in chosen_packets(file, by_path.get(path, ())):
+            yield Packet(path, frame, time, link_type, data, wire_length)

@@ -1,0 +1,55 @@
+"""Where incidents are told: several phones of one site in one story, and its incidents as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sipaudit.capture.write import Endpoint
+from sipaudit.model.values import Incident, Report
+from tests.stories import MINUTE, R2, Court, Handset, P, S, Settings, Story, site
+
+
+def fleet(story: Story, count: int, first: int = 1001, **more: Any) -> list[Handset]:
+    """So many phones with one line each."""
+    users = range(first, first + count)
+    return [Handset(story, str(user), (f"10.1.{user // 250}.{user % 250}", 5060), **more) for user in users]
+
+
+def registered(story: Story, count: int, server: Endpoint = P, apart: float = 2.0, **more: Any) -> list[Handset]:
+    """A fleet that registers, one phone after the other."""
+    phones = fleet(story, count, **more)
+    for index, phone in enumerate(phones):
+        phone.register(index * apart, server)
+    return phones
+
+
+class Tower:
+    """Looks at stories and tells their incidents."""
+
+    def __init__(self, folder: Path) -> None:
+        self._court = Court(folder)
+        self.report: Report
+
+    def see(self, story: Story, settings: Settings | None = None, *servers: Endpoint, rules: Iterable[str] = (),
+            events: Iterable[str] = (), only: str = "", **more: Any) -> list[str]:
+        """`server-outage 10.0.0.1 300.000-421.000 2`: kind, server or entry, span, how many lines; all, or those of
+        one kind."""
+        job = {name: more.pop(name) for name in ("start", "end") if name in more}
+        declared = site({**R2, **MINUTE} if settings is None else settings, *(servers or (P, S)), **more)
+        self.report = self._court.report(story, declared, covered=1.0, rules=tuple(rules), events=tuple(events), **job)
+        return [told(incident) for incident in self.report.incidents if only in ("", incident.kind)]
+
+    def of(self, kind: str) -> Incident:
+        """The only incident of a kind."""
+        (found,) = [incident for incident in self.report.incidents if incident.kind == kind]
+        return found
+
+
+def told(incident: Incident) -> str:
+    from tests.wire import ORIGIN
+
+    where = incident.entry if incident.server is None else incident.server.rpartition(":")[0]
+    end = "" if incident.end is None else f"{incident.end - ORIGIN:.3f}"
+    return f"{incident.kind} {where} {incident.start - ORIGIN:.3f}-{end} {len(incident.lines)}"

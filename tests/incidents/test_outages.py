@@ -1,0 +1,365 @@
+"""server-outage and partial-outage: what makes one, when it starts and ends, what it counts, what it explains."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.incidents.ground import Tower, fleet, registered
+from tests.stories import CHALLENGE, MINUTE, R2, Handset, P, S, Story
+from tests.wire import ORIGIN
+
+OUTAGE = "server-outage 10.0.0.1"
+
+
+def dies(story: Story, phones: list[Handset], at: float = 300.0, apart: float = 5.0) -> None:
+    """P falls silent: one phone after the other calls into it and moves to S."""
+    for index, phone in enumerate(phones):
+        phone.fail_over(at + apart * index)
+
+
+def test_an_outage_of_one_server_seen_by_many_phones_is_one_incident(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 40)
+    dies(story, phones[:30])
+    for index, phone in enumerate(phones[30:]):
+        phone.register(520 + index)
+    story.murmur(530, 540)
+    assert tower.see(story) == [f"{OUTAGE} 300.000-520.004 30"]
+    incident = tower.of("server-outage")
+    assert incident.phones == 30
+    assert (incident.metrics["lines_moved"], incident.metrics["lines_stayed"]) == (30, 10)
+    assert incident.metrics["time_to_detect_p50"] == 5.5
+    assert incident.metrics["time_to_recover_max"] == pytest.approx(5.511)
+    assert [happening.what for happening in incident.timeline] == [
+        "last answer from 10.0.0.1:5060/udp", "first request without answer",
+        "first line turns to another server: sip:1001@pbx.example.com",
+        "the last of 30 lines has moved: sip:1030@pbx.example.com", "10.0.0.1:5060/udp answers again"]
+    assert incident.evidence[0].summary == "INVITE 10.1.4.1 → 10.0.0.1"
+
+
+@pytest.mark.parametrize(("failing", "asking", "seen"), [
+    (1, 5, []),            # one phone has a problem of its own
+    (2, 5, [OUTAGE]),
+    (2, 18, [OUTAGE]),     # 2 of 20 are 10 %
+    (2, 19, []),           # 2 of 21 are less
+])
+def test_two_phones_and_a_tenth_of_those_that_ask(
+    tower: Tower, failing: int, asking: int, seen: list[str]
+) -> None:
+    story = Story()
+    phones = registered(story, failing + asking)
+    for phone in phones[failing:]:
+        phone.register(290)
+    for phone in phones[:failing]:
+        phone.silence(300)
+    for phone in phones[failing:]:
+        phone.register(340)
+    assert [line[:len(OUTAGE)] for line in tower.see(story, only="server-outage")] == seen
+
+
+@pytest.mark.parametrize(("apart", "seen"), [(59.0, 1), (61.0, 0)])
+def test_both_within_a_minute(tower: Tower, apart: float, seen: int) -> None:
+    story = Story()
+    phones = registered(story, 4)
+    phones[0].silence(300)
+    phones[1].silence(300 + apart)
+    phones[2].register(400)
+    assert len(tower.see(story, only="server-outage")) == seen
+
+
+def test_one_phone_is_enough_where_only_one_uses_the_server(tower: Tower) -> None:
+    story = Story()
+    (phone,) = registered(story, 1)
+    phone.silence(300, method="REGISTER")
+    phone.register(320)
+    phone.register(340)
+    assert tower.see(story) == [f"{OUTAGE} 300.000-320.004 1"]
+
+
+@pytest.mark.parametrize(("waits", "seen"), [(3.0, 0), (3.3, 1)])
+def test_silence_is_what_phones_take_for_it(tower: Tower, waits: float, seen: int) -> None:
+    """3.5 s less a tenth, with the timers of the defaults (F2); an answer after that came too late for the phone."""
+    story = Story()
+    for phone in registered(story, 3)[:2]:
+        asked = phone.ask(300, P, "REGISTER", expires=3600)
+        phone.again(300.5, asked)
+        phone.told(300 + waits, asked, 401, headers=CHALLENGE)
+        phone.register(301 + waits)
+    assert len(tower.see(story)) == seen
+
+
+@pytest.mark.parametrize(("again", "spans"), [
+    (9.0, ["300.000-340.004"]),                       # within 10 s of the answer: it goes on, to the next answer
+    (11.0, ["300.000-320.004", "331.004-340.004"]),   # after 10 s it had ended
+])
+def test_it_ends_with_an_answer_that_is_followed_by_ten_quiet_seconds(
+    tower: Tower, again: float, spans: list[str]
+) -> None:
+    story = Story()
+    phones = registered(story, 4)
+    phones[0].silence(300, method="REGISTER")
+    phones[1].silence(301, method="REGISTER")
+    phones[2].register(320)
+    for phone in phones[:2]:
+        phone.silence(320.004 + again, method="REGISTER")
+    phones[3].register(340)
+    story.murmur(340, 360)
+    assert [line.split()[2] for line in tower.see(story)] == spans
+
+
+def test_an_outage_that_the_capture_does_not_see_end_is_open(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 3)
+    dies(story, phones[:2])
+    story.murmur(320, 400)
+    assert tower.see(story) == [f"{OUTAGE} 300.000- 2"]
+    assert tower.of("server-outage").state == "open"
+
+
+def test_nor_is_it_over_before_ten_seconds_have_shown_it(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 3)
+    dies(story, phones[:2])
+    phones[2].register(390)
+    story.murmur(390, 398)
+    assert tower.see(story) == [f"{OUTAGE} 300.000- 2"]
+    story.murmur(398, 402)
+    assert tower.see(story) == [f"{OUTAGE} 300.000-390.004 2"]
+
+
+def test_refused_by_icmp_it_is_known_at_once(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 3)
+    for index, phone in enumerate(phones[:2]):
+        asked = phone.ask(300 + index, P, "INVITE")
+        story.unreachable(300.01 + index, asked.packet, P, phone.place)
+        phone.call(phone.register(300.02 + index, S), S)
+    phones[2].register(340)
+    story.murmur(340, 360)
+    assert tower.see(story) == [f"{OUTAGE} 300.000-340.004 2"]
+    assert tower.of("server-outage").metrics["time_to_detect_p50"] == 0.02
+
+
+def test_a_server_that_answers_503_to_all_is_out_and_overloaded(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 6)
+    for index, phone in enumerate(phones[:5]):
+        phone.told(300.01 + index, phone.ask(300 + index, P, "REGISTER", expires=3600), 503)
+        phone.register(300.02 + index, S)
+    phones[5].register(340)
+    story.murmur(340, 400)
+    assert tower.see(story) == [f"{OUTAGE} 300.000-340.004 5", "overload 10.0.0.1 300.010-304.010 5"]
+    assert tower.of("server-outage").metrics["responses_503"] == 5
+
+
+def test_where_one_direction_is_captured_silence_says_nothing(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 10)
+    dies(story, phones)
+    heard = story.without(lambda packet: packet.source in (P, S))
+    assert tower.see(heard, match={"address": "10.1.0.0/16"}) == []   # declared: else these are no phones
+    assert len(tower.report.lines) == 10
+
+
+def test_near_a_packet_that_the_capture_lacks_silence_says_nothing(tower: Tower) -> None:
+    """A slow answer, for which the phone did not wait in silence, and which is not in the capture: its ACK is."""
+    story = Story()
+    for index, phone in enumerate(registered(story, 3)[:2]):
+        asked = phone.ask(300 + index, P, "INVITE")
+        phone.again(300.5 + index, asked)
+        phone.acknowledge(301.5 + index, asked)
+    story.murmur(302, 340)
+    assert tower.see(story) == []
+
+
+def test_an_answer_that_the_capture_lost_is_no_silence(tower: Tower) -> None:
+    """The phone heard it: it does not send the request again."""
+    story = Story()
+    for phone in registered(story, 3):
+        phone.ask(300, P, "REGISTER", expires=3600)
+        phone.register(330)
+    assert tower.see(story) == []
+
+
+def test_over_tcp_where_nothing_is_sent_again_the_move_shows_it(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 3, transport="tcp")
+    for phone in phones[:2]:
+        phone.ask(300, P, "REGISTER", expires=3600)
+        phone.register(305, S)
+    phones[2].register(340)
+    story.murmur(340, 360)
+    assert tower.see(story) == [f"{OUTAGE} 300.000-340.004 2"]
+
+
+def test_a_call_that_rings_for_long_is_no_silence(tower: Tower) -> None:
+    story = Story()
+    for phone in registered(story, 3):
+        asked = phone.ask(300, P, "INVITE")
+        phone.told(300.1, asked, 180)
+        phone.told(340, asked, 487)
+    assert tower.see(story) == []
+
+
+def test_thresholds_are_the_packs(tower: Tower, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    story = Story()
+    phones = registered(story, 5)
+    dies(story, phones[:3])
+    phones[4].register(400)
+    story.murmur(400, 420)
+    rules = tmp_path / "mine.yaml"
+    rules.write_text("override: {server-outage: {phones: 4}}\n")
+    assert tower.see(story, rules=[str(rules)]) == []
+    rules.write_text("override: {server-outage: {phones: 3}}\n")
+    assert len(tower.see(story, rules=[str(rules)])) == 1
+    rules.write_text("override: {server-outage: {enabled: false}}\n")
+    assert tower.see(story, rules=[str(rules)]) == []
+
+
+# -- the real stop
+
+def test_detection_counts_from_a_known_stop(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 4)
+    dies(story, phones[:2])
+    phones[3].register(400)
+    story.murmur(400, 420)
+    tower.see(story, events=["+100s sbc1 stopped"])   # names nothing that is known here
+    assert tower.of("server-outage").metrics["time_to_detect_p50"] == 5.5
+    tower.see(story, events=["+251s 10.0.0.1 stopped"])   # the capture begins a second before the story
+    incident = tower.of("server-outage")
+    assert incident.start == ORIGIN + 300
+    assert incident.metrics["time_to_detect_p50"] == 55.5
+    assert incident.metrics["time_to_recover_max"] == pytest.approx(60.511)
+    assert [(happening.time - ORIGIN, happening.what) for happening in incident.timeline][1] == (
+        250.0, "known stop: 10.0.0.1 stopped")
+
+
+@pytest.mark.parametrize("event", ["+3s 10.0.0.1 upgraded", "+251s 10.0.0.2 stopped", "+350s 10.0.0.1 started"])
+def test_an_event_that_cannot_be_the_stop_is_none(tower: Tower, event: str) -> None:
+    """After it the server still answered; it names another; it came later."""
+    story = Story()
+    phones = registered(story, 4)
+    dies(story, phones[:2])
+    phones[3].register(400)
+    tower.see(story, events=[event])
+    assert tower.of("server-outage").metrics["time_to_detect_p50"] == 5.5
+
+
+# -- what it explains
+
+def test_findings_stand_under_the_outage_that_made_the_line_move(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 4)
+    dies(story, phones[:2])
+    phones[3].register(320)
+    early = phones[0]
+    early.register(335.0)   # back after 30 s of 60: premature, and the outage is over by then
+    tower.see(story, {**R2, **MINUTE})
+    (finding,) = tower.report.findings
+    assert finding.rule == "premature-failback"
+    assert finding.incident == tower.of("server-outage").id
+    assert tower.of("server-outage").findings == [finding.id]
+
+
+def test_groups_say_how_much_of_them_it_reached(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 5)
+    dies(story, phones[:3])
+    declared = [
+        {"match": {"user": "100[12]"}, "entry": "sbc", "group": "Site A", "settings": R2},
+        {"match": {}, "entry": "sbc", "group": "Site B", "settings": R2}]
+    tower.see(story, lines=declared)
+    assert [(share.group, share.lines, share.of) for share in tower.of("server-outage").groups] == [
+        ("Site A", 2, 2), ("Site B", 1, 3)]
+
+
+def test_what_is_reported_is_chosen_by_from_and_to(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 4)
+    dies(story, phones[:2])
+    phones[2].register(400)
+    phones[2].register(500)
+    assert len(tower.see(story, start="+390s")) == 1   # it lasted until then
+    assert tower.see(story, start="+420s") == []
+    assert tower.see(story, end="+250s") == []
+    assert tower.see(story, end="+340s") == [f"{OUTAGE} 300.000- 2"]
+
+
+# -- calls only
+
+def calls_run_out(story: Story, phones: list[Handset], *, registers: bool = True) -> None:
+    phones[0].silence(300)
+    if registers:
+        phones[2].register(310)
+    phones[1].silence(320)
+
+
+def test_a_server_that_registers_and_lets_calls_run_out_is_out_in_part(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 3)
+    calls_run_out(story, phones)
+    phones[2].call(400)
+    assert tower.see(story) == ["calls-lost 10.0.0.1 300.000-400.003 2", "partial-outage 10.0.0.1 300.000-400.003 2"]
+
+
+@pytest.mark.parametrize("registers", [False, True])
+def test_it_takes_a_registration_between_two_calls(tower: Tower, registers: bool) -> None:
+    story = Story()
+    phones = registered(story, 3)
+    calls_run_out(story, phones, registers=registers)
+    phones[2].call(400)
+    kinds = [line.split()[0] for line in tower.see(story)]
+    assert ("partial-outage" in kinds) is registers
+    assert ("server-outage" in kinds) is not registers
+
+
+def test_it_takes_two_calls_and_none_that_is_answered(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 30)
+    phones[0].silence(300)
+    phones[2].register(310)
+    phones[3].call(315)
+    phones[0].silence(320)
+    phones[2].register(330)
+    assert tower.see(story) == []
+
+
+# -- a healthy site
+
+def test_a_healthy_capture_has_no_incident(tower: Tower) -> None:
+    """Forty phones for half an hour: renewals, calls, keepalives, subscriptions, a busy callee, a log-out."""
+    story = Story()
+    phones = fleet(story, 40, granted=300, asks=300)
+    for index, phone in enumerate(phones):
+        for time in range(0, 1800, 240):
+            phone.register(time + index * 1.5)
+        phone.call(100 + index * 7, seconds=30 + index)
+        for time in range(20, 1800, 60):
+            phone.told(time + index / 10 + 0.01, phone.ask(time + index / 10, P, "OPTIONS"), 200)
+        asked = phone.ask(70 + index, P, "SUBSCRIBE", expires=600, headers="Event: message-summary\r\n")
+        phone.told(70.1 + index, asked, 200)
+    busy = phones[7].ask(700, P, "INVITE")
+    phones[7].told(700.1, busy, 100)
+    phones[7].told(700.5, busy, 486)
+    phones[8].register(1795, expires=0)
+    assert tower.see(story) == []
+
+
+def test_each_minute_tells_what_a_server_was_asked_and_answered(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 4, apart=1.0)
+    phones[0].silence(60)
+    asked = phones[1].ask(70, P, "INVITE")
+    phones[1].told(70.5, asked, 503)
+    phones[2].register(80)
+    tower.see(story)
+    rows = {row.time - ORIGIN: row for row in tower.report.minutes}
+    assert set(rows) == {0.0, 60.0}
+    assert (rows[0.0].requests, rows[0.0].answers) == ({"REGISTER": 8}, {"2xx": 4, "4xx": 4})
+    second = rows[60.0]
+    assert second.server == "10.0.0.1:5060/udp"
+    assert second.requests == {"INVITE": 2, "REGISTER": 2}
+    assert second.answers == {"2xx": 1, "4xx": 1, "5xx": 1}
+    assert (second.responses_503, second.unanswered) == (1, 1)
+    assert (second.delay_p50, second.delay_max) == (0.004, 0.5)

@@ -1,0 +1,108 @@
+"""What a scene of the lab is: phones with their settings and lives, and what befalls the servers meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.lab.ground import DOMAIN, NAMES, PHONES, RETRIES, SERVERS
+from tests.lab.script import Script
+from tests.lab.softphone import Softphone
+
+Settings = dict[str, Any]
+
+REGIMES: dict[str, Settings] = {
+    "R0": {"reRegisterOn": 0},
+    "R1": {"reRegisterOn": 1, "failRegistrationOn": 0},
+    "R2": {"reRegisterOn": 1, "failRegistrationOn": 1, "onlySignalWithRegistered": 1},
+    "R3": {"reRegisterOn": 1, "failRegistrationOn": 1, "onlySignalWithRegistered": 0},
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """At this second: what is done, and to which server, phone, or how much."""
+
+    time: float
+    what: str
+    whom: str
+
+
+@dataclass
+class Phone:
+    """A phone that SIPp plays. `answers`: it takes calls that come in; `lines`: how many it has."""
+
+    label: str
+    settings: Settings
+    script: Script
+    answers: bool = False
+    lines: int = 1
+
+
+@dataclass
+class Scene:
+    """A network of its own for some minutes; `kind` says in words what befalls it, `cause` (contract.md 3) why its
+    phones first move."""
+
+    name: str
+    kind: str
+    cause: str
+    seconds: float
+    settings: Settings
+    servers: str = "PS"
+    challenged: bool = False
+    expires: int = 3600
+    phones: list[Phone] = field(default_factory=list)
+    softphones: list[Softphone] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    lookups: list[tuple[float, str]] = field(default_factory=list)   # second, and address of the phone
+
+    def phone(self, label: str, regime: str, settings: Settings | None = None, *, answers: bool = False) -> Script:
+        """A new phone, whose life is to be written into what is returned."""
+        user, address = self._next()
+        of_all = {**self.settings, "retryMaxCount": RETRIES, "expires": self.expires}
+        chosen = {**REGIMES[regime], **of_all, **(settings or {})}
+        script = Script(user, address, challenged=self.challenged, expires=chosen["expires"])
+        self.phones.append(Phone(f"{regime}: {label}", chosen, script, answers))
+        return script
+
+    def another_line(self, script: Script) -> Script:
+        """The second line of the newest phone."""
+        self.phones[-1].lines += 1
+        return script.another_line(f"{int(script.user) + 500}")
+
+    def softphone(self, transport: str = "udp") -> Softphone:
+        phone = Softphone(*self._next(), transport)
+        self.softphones.append(phone)
+        return phone
+
+    def _next(self) -> tuple[str, str]:
+        number = len(self.phones) + len(self.softphones) + 1
+        return f"{1000 + number}", f"{PHONES}{10 + number}"
+
+    def event(self, time: float, what: str, whom: str) -> None:
+        self.events.append(Event(time, what, whom))
+
+    def site(self) -> dict[str, Any]:
+        """What an administrator would declare of it."""
+        entry = [{"name": NAMES[key], "address": SERVERS[key]} for key in self.servers]
+        lines = [
+            {"match": {"address": phone.script.address}, "entry": "sbc", "label": phone.label,
+             "settings": phone.settings} for phone in self.phones
+        ]
+        lines += [
+            {"match": {"address": phone.address}, "entry": "sbc", "label": f"baresip over {phone.transport}",
+             "settings": {"reRegisterOn": 0, "expires": phone.interval}} for phone in self.softphones
+        ]
+        return {"entries": {"sbc": entry}, "lines": lines}
+
+    def lines(self) -> int:
+        return sum(phone.lines for phone in self.phones) + len(self.softphones)
+
+    def breaches(self) -> list[tuple[str, str]]:
+        """AOR and rule of all that is done wrong on purpose."""
+        return [(aor(phone.script.user), breach.rule) for phone in self.phones for breach in phone.script.breaches]
+
+
+def aor(user: str) -> str:
+    return f"sip:{user}@{DOMAIN}"

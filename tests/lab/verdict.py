@@ -1,0 +1,39 @@
+"""What sipaudit says of a scene, beside what its script did."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sipaudit import pipeline
+from sipaudit.model.values import Finding, Report
+
+
+def analyzed(folder: Path) -> Report:
+    return pipeline.analyze(pipeline.Job(paths=(str(folder / "capture.pcap"),), site=str(folder / "site.yaml")))
+
+
+def differences(report: Report, folder: Path) -> list[str]:
+    """Findings, of any severity, that nobody meant, and breaches that were not found; one sentence each."""
+    left = list(report.findings)
+    said: list[str] = []
+    for entry in json.loads((folder / "truth.json").read_text())["truth"]:
+        hit = [finding for finding in left if _tells(finding, entry)]
+        for finding in hit:
+            left.remove(finding)
+        if not hit and not entry["maybe"]:
+            said.append(f"not found: {entry['rule']} of {entry['line']} at {entry['time']:.3f}")
+    said += [f"accused: {finding.severity} {finding.rule} of {finding.line} at {finding.time}: {finding.observed}"
+             for finding in left]
+    return said
+
+
+def _tells(finding: Finding, entry: dict[str, Any]) -> bool:
+    near = finding.time is not None and abs(finding.time - entry["time"]) <= entry["slack"]
+    return near and (finding.line, finding.rule) == (entry["line"], entry["rule"])
+
+
+def moved_because(report: Report) -> set[str]:
+    """Why lines failed over first; empty for those that never did."""
+    return {next((move.cause for move in line.moves if move.kind == "failover"), "") for line in report.lines}

@@ -1,0 +1,169 @@
+"""The Python interface: what a notebook asks, and what it costs to import."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from msgspec.structs import replace
+
+import sipaudit
+from sipaudit import pipeline
+from sipaudit.errors import InputErrors
+from sipaudit.model.values import GroupShare, Happening, Incident
+from sipaudit.report import frames
+from tests.outputs.desk import early_return, judged, site_file, written
+from tests.shared import ROOT
+from tests.stories import Story
+
+SAMPLE = ROOT / "samples" / "first-outage"
+TIME, TEXT = "datetime64[us, UTC]", "string"
+
+
+@pytest.fixture(scope="module")
+def report() -> sipaudit.Report:
+    return sipaudit.analyze(SAMPLE / "capture.pcap", site=SAMPLE / "site.yaml")
+
+
+def test_importing_it_costs_next_to_nothing() -> None:
+    code = "import sipaudit, sys; print(*{name.partition('.')[0] for name in sys.modules}); sipaudit.analyze"
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not {"pandas", "numpy", "pyarrow", "msgspec", "yaml", "pcapy"} & set(ran.stdout.split())
+
+
+def test_its_names_are_there_and_no_others() -> None:
+    assert {"analyze", "read_messages", "Report", "InputError"} <= set(dir(sipaudit))
+    with pytest.raises(AttributeError, match="analyse"):
+        _ = sipaudit.analyse
+
+
+def test_findings_are_those_of_the_report(report: sipaudit.Report) -> None:
+    told = json.loads(report.to_json())["findings"]
+    assert list(report.findings["id"]) == [one["id"] for one in told]
+    assert list(report.findings["facts"]) == [one["facts"] for one in told]
+    assert [time.timestamp() for time in report.findings["time"]] == [one["time"] for one in told]
+    assert (report.findings["severity"] >= "warning").all()
+    assert report.findings["evidence"][0][0]["frame"] == told[0]["evidence"][0]["frame"]
+    assert report.findings["suppressed"].isna().all()
+
+
+def test_lines_moves_and_registrations_are_told_by_line(report: sipaudit.Report) -> None:
+    told = json.loads(report.to_json())["lines"]
+    assert list(report.lines["line"]) == [one["line"] for one in told]
+    assert len(report.moves) == sum(len(one["moves"]) for one in told)
+    first = next(one for one in told if one["moves"])
+    move = report.moves[report.moves["line"] == first["line"]].iloc[0]
+    assert (move["kind"], move["from"], move["to"]) == tuple(first["moves"][0][key] for key in ("kind", "from", "to"))
+    assert len(report.registrations) == sum(len(one["registrations"]) for one in told)
+    assert set(report.registrations["expires"]) == {300.0}
+
+
+def test_incidents_have_their_metrics_as_columns(report: sipaudit.Report) -> None:
+    incident = Incident(
+        "i-0001", "server-outage", "10.0.0.1:5060/udp", None, "closed", 1.0, None, ["sip:1@x"], 1,
+        [GroupShare("A", 1, 2)], ["f-000001"], {"time_to_detect_p50": 3.6, "lines_moved": 2}, [],
+        [Happening(1.0, "last answer")])
+    row = frames.incidents(replace(report.document, incidents=[incident])).iloc[0]
+    assert (row["time_to_detect_p50"], row["lines_moved"], row["groups"]) == (
+        3.6, 2.0, [{"group": "A", "lines": 1, "of": 2}])
+    assert pd.isna(row["end"])
+    assert pd.isna(row["calls_lost"])
+
+
+def test_columns_have_their_types_with_and_without_rows(report: sipaudit.Report) -> None:
+    empty = sipaudit.Report(replace(report.document, findings=[], lines=[], incidents=[]))
+    for name in ("findings", "lines", "moves", "registrations", "incidents"):
+        assert len(getattr(empty, name)) == 0
+        assert dict(getattr(empty, name).dtypes) == dict(getattr(report, name).dtypes), name
+    types = {name: str(kind) for name, kind in report.findings.dtypes.items()}
+    assert (types["time"], types["line"], types["facts"], types["severity"]) == (TIME, TEXT, "object", "category")
+
+
+def test_documented_columns_are_the_columns(report: sipaudit.Report) -> None:
+    page = (ROOT / "docs" / "api.md").read_text()
+    for name in ("findings", "lines", "moves", "registrations", "incidents"):
+        part = page.partition(f"`.{name}`, a row")[2].partition("\n\n`.")[0]
+        described = set(re.findall(r"`([a-z_0-9]+)`", part))
+        columns = set(getattr(report, name).columns) - {
+            f"time_to_{what}_{which}" for what in ("detect", "recover") for which in ("p95", "max")}
+        assert columns <= described, (name, columns - described)
+
+
+def test_messages_are_those_of_the_parquet_file(tmp_path: Path) -> None:
+    capture = written(early_return(), tmp_path / "a.pcap")
+    _, out = judged(tmp_path, capture)
+    table = sipaudit.read_messages([capture], site=site_file(tmp_path))
+    filed = pq.read_table(out / "messages.parquet").to_pylist()
+    assert list(table.columns) == list(filed[0])
+    for name in table.columns:
+        if name not in ("time", "defects"):
+            told = [None if pd.isna(value) else value for value in table[name]]
+            assert told == [row[name] for row in filed], name
+    assert [time.to_pydatetime() for time in table["time"]] == [row["time"] for row in filed]
+    assert {name: str(kind) for name, kind in table.dtypes.items() if str(kind) != TEXT} == {
+        "time": TIME, "frame": "UInt64", "from_phone": "boolean", "status": "Int16", "cseq": "UInt32",
+        "expires": "float64", "retransmission": "boolean", "length": "UInt32", "defects": "object"}
+
+
+def test_parameters_are_those_of_the_command_line(tmp_path: Path) -> None:
+    capture = written(early_return(), tmp_path / "a.pcap")
+    plain = pipeline.analyze(pipeline.Job((str(capture),), site=site_file(tmp_path), zone="utc"))
+    assert sipaudit.analyze(str(capture), site=site_file(tmp_path), jobs=1).document == plain
+    longer = sipaudit.analyze(capture, site=site_file(tmp_path), settings={"failBack.timeout": 90})
+    assert [facts["timeout"] for facts in longer.findings["facts"]] == [90]
+    hushed = tmp_path / "known.yaml"
+    hushed.write_text("[{rule: '*', reason: known}]")
+    found = sipaudit.analyze([capture], site=site_file(tmp_path), suppress=hushed, engine="libpcap").findings
+    assert list(found["suppressed"]) == ["known"]
+
+
+def test_what_the_caller_can_mend_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(sipaudit.InputError) as caught:
+        sipaudit.analyze(tmp_path / "none.pcap")
+    assert caught.value.file == str(tmp_path / "none.pcap")
+    (tmp_path / "bad.yaml").write_text("lines: 3\nentries: 4\n")
+    with pytest.raises(InputErrors):
+        sipaudit.analyze(SAMPLE / "capture.pcap", site=tmp_path / "bad.yaml")
+    for wrong in ({"engine": "scapy"}, {"jobs": 0}, {"settings": {"failBack.mod": 1}}):
+        with pytest.raises(sipaudit.InputError):
+            sipaudit.analyze(SAMPLE / "capture.pcap", **wrong)
+    with pytest.raises(sipaudit.InputError):
+        sipaudit.read_messages([])
+
+
+def test_warnings_are_warnings(tmp_path: Path) -> None:
+    written(early_return(), tmp_path / "a.pcap")
+    (tmp_path / "notes.txt").write_text("no capture")
+    with pytest.warns(UserWarning, match=r"notes\.txt"):
+        sipaudit.analyze(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sipaudit.analyze(tmp_path / "a.pcap")
+
+
+def test_a_notebook_shows_it_escaped(tmp_path: Path) -> None:
+    capture = written(early_return(story=Story(), user="<script src=x\x1b[1m"), tmp_path / "a.pcap")
+    report = sipaudit.analyze(capture, site=site_file(tmp_path))
+    page = report._repr_html_()
+    assert "&lt;script src=x\\x1b[1m@" in page
+    assert set(re.findall(r"<(\w+)", page)) <= {"div", "p", "table", "thead", "tbody", "tr", "th", "td"}
+    assert "1 error finding" in repr(report)
+
+
+def examples() -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_examples_run() -> None:
+    assert len(examples()) == 2
+    command = [sys.executable, "-W", "error", "-c", "\n".join(examples())]
+    ran = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert "premature-failback" in ran.stdout
+    assert "no-such.pcap does not exist" in ran.stdout

@@ -1,0 +1,191 @@
+"""The second pass finds the bytes and texts behind the evidence, however the capture was given."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from sipaudit.model.values import Confidence, Frame, Report, Severity
+from sipaudit.pipeline import Job
+from sipaudit.report.exhibits import frames_of, places_of, worst_first
+from sipaudit.run import second_pass
+from sipaudit.run.gathering import Second
+from sipaudit.run.run import Run
+from sipaudit.sip.datagram import Datagram
+from tests.capture.sessions import Connection, Tls, answer, certificate, register
+from tests.outputs.desk import EARLY, early_return, judged, messages, packets, site_file, written
+from tests.stories import Story
+
+needs_tls = pytest.mark.skipif(
+    shutil.which("openssl") is None or shutil.which("tshark") is None, reason="openssl or tshark is not installed"
+)
+
+
+def driven(folder: Path, *captures: Path, **job: str) -> tuple[Run, Report]:
+    run = Run(Job(tuple(map(str, captures)), site=site_file(folder), zone="utc", **job), print, reread=True)
+    run.drive()
+    return run, run.report()
+
+
+def asked(report: Report) -> list[Frame]:
+    """The evidence of the early return."""
+    (finding,) = (one for one in report.findings if one.rule == EARLY)
+    return list(frames_of(finding))
+
+
+def test_each_message_of_the_evidence_comes_with_its_text(tmp_path: Path) -> None:
+    run, report = driven(tmp_path, written(early_return(), tmp_path / "a.pcap"))
+    shown = second_pass.exhibits(run, report, 10)
+    assert shown.keys() == places_of(report.findings)
+    for frame in asked(report):
+        (exhibit,) = shown[frame.capture, frame.frame or 0]
+        method, _, way = frame.summary.partition(" ")
+        assert (exhibit.time, exhibit.transport) == (frame.time, "udp")
+        assert method in exhibit.text.splitlines()[0]
+        assert way.endswith(exhibit.destination.partition(":")[0])
+    assert second_pass.exhibits(run, report, 0) == {}
+
+
+def test_the_worst_come_first(tmp_path: Path) -> None:
+    _, report = driven(tmp_path, written(early_return(), tmp_path / "a.pcap"))
+    (error,) = report.findings
+    findings = [replace(error, id=name, **known) for name, known in {
+        "hushed": {"suppressed": "known"}, "info": {"severity": Severity.INFO}, "late": {"time": 2e9},
+        "likely": {"confidence": Confidence.LIKELY}, "first": {}}.items()]
+    assert [one.id for one in worst_first(findings)] == ["first", "late", "likely", "info", "hushed"]
+
+
+def test_packets_are_those_of_the_file_with_their_length_on_the_wire(tmp_path: Path) -> None:
+    capture = written(early_return(), tmp_path / "a.pcap", snaplen=200)
+    whole = packets(written(early_return(), tmp_path / "whole.pcap"))
+    run, _ = driven(tmp_path, capture)
+    wanted = {(str(capture), frame) for frame in (2, 7, 31)}
+    found = list(second_pass.packets(run, wanted))
+    assert [(packet.frame, packet.time, packet.data) for packet in found] == [
+        (frame, time, data[:200]) for time, frame, _, data, _ in whole if frame in (2, 7, 31)]
+    assert [packet.wire_length for packet in found] == [len(whole[packet.frame - 1][3]) for packet in found]
+    assert max(packet.wire_length for packet in found) > 200
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_pcapng_has_lengths_too(tmp_path: Path, order: str) -> None:
+    from sipaudit.capture.write import PcapngWriter
+
+    plain = packets(written(early_return(), tmp_path / "a.pcap"))
+    capture = tmp_path / "b.pcapng"
+    with capture.open("wb") as stream:
+        writer = PcapngWriter(stream, order=order)
+        writer.interface()
+        for time, _, _, data, _ in plain:
+            writer.write(time, data[:100], len(data))
+    run, _ = driven(tmp_path, capture)
+    found = list(second_pass.packets(run, {(str(capture), 5), (str(capture), 6)}))
+    assert [(packet.data, packet.wire_length) for packet in found] == [
+        (data[:100], len(data)) for _, _, _, data, _ in plain[4:6]]
+
+
+def evidence_messages(out: Path) -> list[bytes]:
+    """What the messages of the evidence files are, by our own reading of them."""
+    return [item.payload for path in sorted((out / "evidence").iterdir()) for item in messages(path)]
+
+
+def expected_messages(report: Report, capture: Path) -> list[bytes]:
+    at = {item.frame: item.payload for item in messages(capture)}
+    return [at[frame.frame] for finding in report.findings for frame in frames_of(finding) if frame.frame in at]
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_evidence_can_be_read_as_the_capture_can(tmp_path: Path, transport: str) -> None:
+    capture = written(early_return(transport), tmp_path / "a.pcap")
+    report, out = judged(tmp_path, capture)
+    assert EARLY in {finding.rule for finding in report.findings}
+    assert evidence_messages(out) == expected_messages(report, capture)
+
+
+def test_a_message_in_fragments_brings_all_its_frames(tmp_path: Path) -> None:
+    capture = written(early_return(story=Story(mtu=200)), tmp_path / "a.pcap")
+    report, out = judged(tmp_path, capture)
+    assert all(frame.frames for frame in asked(report))
+    assert evidence_messages(out) == expected_messages(report, capture)
+
+
+def test_frames_that_the_first_pass_forgot_are_found_again(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("sipaudit.run.run.FRAMES_KEPT", 1)
+    capture = written(early_return(story=Story(mtu=200)), tmp_path / "a.pcap")
+    report, out = judged(tmp_path, capture)
+    assert not all(frame.frames for frame in asked(report))
+    assert evidence_messages(out) == expected_messages(report, capture)
+
+
+def test_compressed_and_piped_captures_give_the_same_files(tmp_path: Path) -> None:
+    capture = written(early_return(), tmp_path / "a.pcap")
+    packed = tmp_path / "a.pcap.gz"
+    packed.write_bytes(gzip.compress(capture.read_bytes()))
+    _, plain = judged(tmp_path, capture)
+    command = [sys.executable, "-m", "sipaudit.cli.main", "analyze", "--site", site_file(tmp_path)]
+    for name, source in ((str(packed), b""), ("-", capture.read_bytes())):
+        out = tmp_path / "other"
+        subprocess.run([*command, name, "-o", out], input=source, check=True, capture_output=True)
+        assert evidence_messages(out) == evidence_messages(plain)
+        assert (out / "messages.parquet").stat().st_size > 1000
+        shutil.rmtree(out)
+
+
+def test_of_two_taps_each_frame_is_fetched_from_its_own_capture(tmp_path: Path) -> None:
+    story = early_return()
+    sides = [written(story.without(lambda packet, way=way: (packet.source == ("10.1.0.5", 5060)) is way),
+                     tmp_path / f"{way}.pcap") for way in (True, False)]
+    report, out = judged(tmp_path, *sides)
+    assert len({frame.capture for frame in asked(report)}) == 2
+    whole = written(story, tmp_path / "whole.pcap")
+    one, alone = judged(tmp_path, whole)
+    assert [len(list(frames_of(finding))) for finding in one.findings] == [
+        len(list(frames_of(finding))) for finding in report.findings]
+    assert evidence_messages(out) == evidence_messages(alone)
+
+
+def test_evidence_before_from_is_fetched_as_well(tmp_path: Path) -> None:
+    capture = written(early_return(), tmp_path / "a.pcap")
+    report, out = judged(tmp_path, capture, job={"start": "+7530s"})
+    assert any(frame.time < (one.time or 0) - 10 for one in report.findings for frame in frames_of(one))
+    assert evidence_messages(out) == expected_messages(report, capture)
+
+
+@needs_tls
+def test_decrypted_messages_come_as_text(tmp_path: Path) -> None:
+    connection = Connection(5061)
+    tls = Tls(connection, certificate(tmp_path), tmp_path / "keys.log", ssl.TLSVersion.TLSv1_2)
+    tls.send(True, register(1))
+    tls.send(False, answer(1))
+    capture = tmp_path / "tls.pcap"
+    from sipaudit.capture.write import PcapWriter
+
+    with capture.open("wb") as stream:
+        writer = PcapWriter(stream)
+        for time, frame in connection.packets:
+            writer.write(time, frame)
+    run = Run(Job((str(capture),), keylog=str(tmp_path / "keys.log")), print, reread=True)
+    run.drive()
+    read = [item for item in run.reading() if isinstance(item, Datagram)]
+    wanted = {(str(capture), item.frame) for item in read}
+    shown = second_pass.gather(second_pass.messages_in(run, wanted), wanted)
+    assert [one.text.encode() for place in sorted(shown) for one in shown[place]] == [register(1), answer(1)]
+    assert {one.transport for found in shown.values() for one in found} == {"tls"}
+    assert [placed.message for placed in second_pass.messages(run)] == [
+        placed.message for placed in second_pass.messages_in(run, wanted)]
+    second = Second(run, set(), wanted)
+    assert len(list(second.messages())) == 2
+    second.fetch_packets()
+    frames = {frame: data for _, frame, _, data, _ in packets(capture)}
+    for item in read:
+        place = str(capture), item.frame
+        (note,) = second.spool.notes(place)
+        assert note == "\n".join(["decrypted:", *item.payload.decode().splitlines()])
+        assert [packet.data for packet in second.spool.packets(place)] == [frames[item.frame]]

@@ -1,0 +1,126 @@
+"""The verdict in words: what every output says first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from sipaudit import pipeline
+from sipaudit.model.values import Confidence, Finding, Frame, Incident, Report, Severity
+from sipaudit.report import text
+from sipaudit.report.verdict import DID, SAID, sentences
+from sipaudit.rulebook.pack import load_pack
+from tests.shared import ROOT
+
+SAMPLE = ROOT / "samples" / "first-outage"
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return pipeline.analyze(pipeline.Job((str(SAMPLE / "capture.pcap"),), site=str(SAMPLE / "site.yaml"), zone="utc"))
+
+
+def incident(kind: str, **more: object) -> Incident:
+    values: dict[str, object] = {
+        "id": "i-0001", "kind": kind, "server": "10.0.0.1:5060/udp", "entry": "sbc", "state": "closed",
+        "start": 1795349112.0, "end": 1795349178.0, "lines": ["sip:1001@pbx.example.com"], "phones": 1, "groups": [],
+        "findings": [], "metrics": {}, "evidence": [], "timeline": []}
+    return Incident(**{**values, **more})  # type: ignore[arg-type]
+
+
+def finding(rule: str, phone: str, severity: Severity = Severity.ERROR, suppressed: str | None = None) -> Finding:
+    return Finding("f-000001", rule, severity, Confidence.CERTAIN, "sip:1001@pbx.example.com", phone, None, 0.0, "", "",
+                   [], {}, [], [], None, None, suppressed, None, [])
+
+
+def test_an_outage_is_told_with_what_the_phones_did(report: Report) -> None:
+    said = sentences(report, "utc")
+    assert said[0] == ("sbc1 did not answer from 12:05:12 to 12:06:18. 3 of 4 phones moved in 36.0 s (median) after "
+                       "the known stop at 12:05:00. Head office: 3 of 4.")
+    assert said[1:4] == ["1 phone returned before the failback was due.",
+                         "1 phone signalled with a server before registering there.", "Deviations: 2 error findings."]
+
+
+def test_times_are_in_the_zone_wanted_with_the_day_where_there_are_several(report: Report) -> None:
+    assert sentences(report, "Europe/Berlin")[0].startswith("sbc1 did not answer from 13:05:12 to 13:06:18.")
+    later = replace(report, captures=[replace(report.captures[0], last=(report.captures[0].first or 0) + 90_000)])
+    assert sentences(later, "utc")[0].startswith("sbc1 did not answer from 2026-11-22 12:05:12 to 2026-11-22 12:06:18.")
+
+
+def test_one_that_lasts_is_told_so(report: Report) -> None:
+    lasting = replace(report, incidents=[incident("server-outage", end=None)])
+    assert sentences(lasting, "utc")[0] == "sbc1 did not answer since 12:05:12."
+
+
+@pytest.mark.parametrize(("summaries", "said"), [
+    (["503 REGISTER 10.0.0.1 → 10.1.0.5"], "sbc1 answered nothing but 503 from"),
+    (["icmp 10.0.0.1", "refused 10.0.0.1"], "sbc1 could not be reached from"),
+    (["icmp 10.0.0.1", "INVITE 10.1.0.5 → 10.0.0.1"], "sbc1 did not answer from"),
+])
+def test_how_a_server_failed(report: Report, summaries: list[str], said: str) -> None:
+    evidence = [Frame("a.pcap", 1, 0.0, summary) for summary in summaries]
+    shown = sentences(replace(report, incidents=[incident("server-outage", evidence=evidence)]), "utc")
+    assert shown[0].startswith(said)
+
+
+def test_every_kind_of_incident_and_every_rule_has_its_words() -> None:
+    pack = load_pack()
+    assert set(SAID) == {kind.id for kind in pack.incidents}
+    assert set(DID) == {rule.id for rule in pack.rules}
+
+
+@pytest.mark.parametrize(("kind", "metrics", "said"), [
+    ("overload", {"responses_503": 7}, "sbc1 refused work with 7 responses 503 from 12:05:12 to 12:06:18, of 1 phone."),
+    ("register-storm", {"register_rate_peak": 8.2, "register_rate_median": 0.2},
+     "sbc1 was hit by 8.2 REGISTERs a second (usual: 0.2) from 12:05:12 to 12:06:18, of 1 phone."),
+    ("calls-lost", {"calls_lost": 2, "calls_failed": 3, "emergency_failed": 1},
+     "1 emergency call failed at sbc1. 3 calls could not be made at sbc1 from 12:05:12 to 12:06:18. 2 calls that went "
+     "through it had no later message."),
+    ("stale-dns", {}, "1 phone went on using sbc1, which DNS no longer lists, from 12:05:12 to 12:06:18."),
+])
+def test_how_kinds_are_said(report: Report, kind: str, metrics: dict[str, float], said: str) -> None:
+    assert sentences(replace(report, incidents=[incident(kind, metrics=metrics)]), "utc")[0] == said
+
+
+def test_without_incidents_and_findings_it_says_so(report: Report) -> None:
+    said = sentences(replace(report, incidents=[], findings=[]), "utc")
+    assert said[:2] == ["No outage or other incident was seen.", "No deviation was found."]
+
+
+def test_the_gravest_come_first_and_the_rest_is_counted(report: Report) -> None:
+    many = [incident("flapping"), *(incident("overload") for _ in range(6)), incident("server-outage")]
+    said = sentences(replace(report, incidents=many), "utc")
+    assert said[0].startswith("sbc1 did not answer")
+    assert said[4] == "4 more incidents: 3 overload, 1 flapping."
+
+
+def test_phones_are_counted_once_by_rule_and_what_is_suppressed_or_weak_is_not(report: Report) -> None:
+    found = [finding("flapping", "a", Severity.INFO), finding("failover-missing", "a", Severity.WARNING),
+             finding("failover-missing", "a", Severity.WARNING), finding("failover-missing", "b", Severity.WARNING),
+             finding("premature-failback", "c", suppressed="known")]
+    said = sentences(replace(report, findings=found, incidents=[]), "utc")
+    assert said[1:3] == ["2 phones kept asking a silent server and turned to no other.",
+                         "Deviations: 3 warning findings, 1 info finding. Suppressed and not counted: 1."]
+
+
+def test_hostile_names_are_harmless_on_the_screen(report: Report) -> None:
+    """The words hold what was seen; the screen shows it as escapes."""
+    servers = [replace(row, name="sbc\x1b[2J\u202e") for row in report.servers[:1]]
+    shown = text.render(replace(report, servers=servers), "utc", 100, False)
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+
+
+def test_the_summary_fits_a_screen_however_much_there_is(report: Report) -> None:
+    many = replace(report, findings=report.findings * 500, incidents=report.incidents * 100,
+                   inconclusive=report.inconclusive * 50, captures=report.captures * 30, events=report.events * 30)
+    assert len(text.render(many, "utc", 100, False).splitlines()) < 75
+    assert len(text.render(report, "utc", 100, False).splitlines()) < 50
+
+
+def test_it_says_what_to_do_next(report: Report, tmp_path: Path) -> None:
+    shown = text.render(report, "utc", 120, False)
+    assert "sipaudit ladder CAPTURE ... --finding f-000001" in shown
+    assert "sipaudit explain server-outage" in shown
