@@ -213,11 +213,17 @@ class Line:
         """Whether this deviation is still to be committed."""
         return rule in self.wrongs
 
+    def begin(self, rule: str) -> bool:
+        """Whether this deviation begins with what the line does next; no second one begins meanwhile."""
+        if rule in self.wrongs:
+            self.wrongs.discard(rule)
+            return True
+        return False
+
     def commit(self, rule: str, *, slack: float = 1.0, time: float | None = None) -> None:
         """The deviation happens, now or at `time`; it is not committed again."""
-        again = rule not in self.wrongs  # two calls at once
         self.wrongs.discard(rule)
-        self.truth(rule, slack=slack, time=time, maybe=again)
+        self.truth(rule, slack=slack, time=time)
         # where the packet that condemns is not captured, one of those that follow it may
         when = self.phone.clock.now if time is None else time
         self.truth(rule, slack=SAME_FAULT / 2, time=when + SAME_FAULT / 2, maybe=True)

@@ -146,7 +146,7 @@ def _divert(call: Call, server: int, answer: Answer) -> Steps[Answer]:
     """R0: the same call at the next servers, with no registration first (F5)."""
     line = call.line
     order = line.following(server)
-    skipped = line.wrong("failover-skipped-server") and len(order) > 1 and server == HEAD
+    skipped = len(order) > 1 and server == HEAD and line.begin("failover-skipped-server")
     if skipped:
         order = [order[1], order[0], *order[2:]]
     if line.wrong("unexpected-re-registration") and far_from_renewal(line, line.home) and line.home != order[0]:
