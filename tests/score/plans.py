@@ -120,7 +120,8 @@ def wild(seed: int, phones: int = 20) -> dict[str, Any]:
             group["shared"] = True
         if chance.random() < 0.2:
             group["agent"] = chance.choice(AGENTS)
-            group["habits"] = {"half-renewal": chance.random() < 0.5}
+            # half of what was granted: right of firmware of which it is not known that it is newer
+            group["habits"] = {"half-renewal": group["agent"] == "unknown" and chance.random() < 0.5}
     plan["entries"]["sbc"]["balanced"] = chance.random() < 0.1
     if chance.random() < 0.2:
         for number, server in enumerate(plan["servers"].values(), 1):
