@@ -4,7 +4,7 @@ DEMO := samples/first-outage
 COVERAGE := 85
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lab tools clean
+.PHONY: help demo test lint bench lab samples score tools clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -26,6 +26,12 @@ bench: .venv/dev.stamp tools  ## speed and memory, beside the neighbours that ar
 
 lab: .venv/dev.stamp tools  ## play the lab and record it anew in samples/lab (as root; two minutes)
 	$(BIN)/python -m tests.lab.record
+
+samples: .venv/dev.stamp  ## the samples made again from their plans
+	$(BIN)/python samples/make.py
+
+score: .venv/dev.stamp  ## recall and precision over 200 generated plans and all samples, also with losses
+	$(BIN)/python -m tests.score
 
 tools:  ## the Debian programs that some tests start (installed when root, else named)
 	@.ci/tools

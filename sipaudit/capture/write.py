@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import BinaryIO
 
 ETHERNET = 1
@@ -109,8 +110,8 @@ def ethernet_frame(
 ) -> bytes:
     """An IP packet in an Ethernet frame, with VLAN tags (outermost first) where given; MACs as 12 hex digits."""
     tags = b"".join(struct.pack("!HH", 0x8100, vlan) for vlan in vlans)
-    kind = 0x86DD if packet[0] >> 4 == 6 else 0x0800
-    return bytes.fromhex(destination_mac + source_mac) + tags + struct.pack("!H", kind) + packet
+    kind = b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\x00"
+    return _macs(destination_mac + source_mac) + tags + kind + packet
 
 
 def ip_packet(
@@ -172,10 +173,12 @@ def checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
     if len(data) % 2:
         data += b"\0"
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
+    number = int.from_bytes(data, "big")  # adding with the carry brought round is counting modulo 2^16 - 1
+    total = number % 0xFFFF or (0xFFFF if number else 0)
     return ~total & 0xFFFF
+
+
+_macs = lru_cache(maxsize=4096)(bytes.fromhex)
 
 
 def _pseudo_header(source: Endpoint, destination: Endpoint, protocol: int, length: int) -> bytes:
@@ -185,6 +188,7 @@ def _pseudo_header(source: Endpoint, destination: Endpoint, protocol: int, lengt
     return addresses + struct.pack(layout, *values)
 
 
+@lru_cache(maxsize=4096)
 def _address(text: str) -> bytes:
     return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
 

@@ -18,7 +18,10 @@ FAILED = 1
 UNUSABLE_INPUT = 2
 INTERRUPTED = 130
 
-COMMANDS = ("analyze", "phones", "ladder", "inspect", "events", "config", "report", "rules", "explain", "completion")
+COMMANDS = (
+    "analyze", "phones", "ladder", "inspect", "events", "config", "report", "rules", "explain", "simulate",
+    "completion",
+)
 
 
 class Root(LazyGroup):

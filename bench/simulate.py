@@ -1,0 +1,81 @@
+"""`python -m bench.simulate [--write]`: how fast the simulator writes, in packets a second of processor time.
+
+Two plans: phones that register and call, and calls whose media is in the capture. Beside each stands what tcpdump takes
+to copy the same file, as a measure of the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+
+from bench.measure import Cost, run
+from bench.programs import SIPAUDIT
+from bench.readme import put
+
+RUNS = 3
+SERVERS = """
+servers:
+  sbc1: {address: 10.0.0.1, expires: 600}
+  sbc2: {address: 10.0.0.2, expires: 600}
+entries:
+  sbc: {servers: [sbc1, sbc2]}
+phones:
+"""
+PLANS = {
+    "SIP": ("duration: 1800" + SERVERS + "  - {entry: sbc, count: 2000, boot: [0, 300], settings: {expires: 600}, "
+            "calls: [{every: 300, seconds: 20}]}\n", 20_000),
+    "RTP": ("duration: 120" + SERVERS + "  - {entry: sbc, count: 100, boot: [0, 5], "
+            "calls: [{at: [10], seconds: 100, rtp: true}]}\n", 300_000),
+}
+
+
+def packets(capture: Path) -> int:
+    """How many records a capture of ours holds."""
+    data, place, count = capture.read_bytes(), 24, 0
+    while place < len(data):
+        place += 16 + int.from_bytes(data[place + 8 : place + 12], "little")
+        count += 1
+    return count
+
+
+def median(costs: list[Cost]) -> float:
+    return statistics.median(cost.processor for cost in costs)
+
+
+def row(name: str, text: str, mark: int, folder: Path) -> str:
+    """One row of the table: the plan's packets, what each run took, and the mark."""
+    plan, capture = folder / f"{name}.yaml", folder / f"{name}.pcap"
+    plan.write_text(text)
+    ours = [run([SIPAUDIT, "-q", "simulate", str(plan), "-o", str(capture)], folder / "out") for _ in range(RUNS)]
+    count, seconds = packets(capture), median(ours)
+    copied = "-"
+    if shutil.which("tcpdump") is not None:
+        copy = ["tcpdump", "-Z", "root", "-r", str(capture), "-w", str(folder / "copy.pcap")]
+        copied = f"{seconds / max(0.01, median([run(copy, folder / 'out') for _ in range(RUNS)])):.0f}x"
+    peak = max(cost.peak for cost in ours) >> 20
+    reached = "reached" if count / seconds >= mark else "missed"
+    speed = f"{count / seconds:,.0f}"
+    cells = (name, f"{count:,}", f"{seconds:.2f}", speed, f"{mark:,}", reached, copied, f"{peak} MB")
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.simulate", description=__doc__.partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [row(name, text, mark, Path(folder)) for name, (text, mark) in PLANS.items()]
+    head = ["| mostly | packets | processor s | packets a second | mark | | of tcpdump's copy | memory |",
+            "|---|--:|--:|--:|--:|---|--:|--:|"]
+    table = "\n".join([*head, *rows])
+    print(table)
+    if chosen.write:
+        put("simulate", table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""`sipaudit simulate`: a plan in, a capture with known ground truth out."""
+
+from __future__ import annotations
+
+import click
+
+from sipaudit.cli import options, terminal
+from sipaudit.cli.manual import Command, Option
+
+
+@click.command("simulate", cls=Command, short_help="Write a capture whose truth is known.")
+@click.argument("plan", metavar="PLAN.yaml", type=click.Path())
+@click.option(
+    "-o", "--output", "capture", cls=Option, section=options.WAY, metavar="OUT.pcap", required=True,
+    type=click.Path(), help="The capture to write; OUT.site.yaml and OUT.truth.json are written beside it.",
+)
+@options.verbosity_options
+def command(plan: str, capture: str) -> None:
+    """Plays a plan of phones, servers, faults and network, and writes what a tap would have captured: OUT.pcap, with
+    OUT.site.yaml (what an administrator would declare) and OUT.truth.json (the deviations that were committed).
+
+    The phones are written from the specification, apart from the model that judges them. The same plan gives the same
+    bytes each time; its seed draws what it leaves open.
+
+    \b
+    Examples:
+      sipaudit simulate plan.yaml -o outage.pcap
+      sipaudit analyze outage.pcap --site outage.site.yaml
+
+    The plan's language is described in docs/simulate.md.
+    """
+    from sipaudit.simulate.simulate import simulate
+
+    for path in simulate(plan, capture):
+        terminal.note(f"wrote {path}")

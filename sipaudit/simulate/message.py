@@ -1,0 +1,83 @@
+"""SIP messages as the simulator passes them about; bytes are made once, when a message is sent."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+Endpoint = tuple[str, int]
+
+REASONS = {
+    100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 202: "Accepted", 302: "Moved Temporarily",
+    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 407: "Proxy Authentication Required",
+    408: "Request Timeout", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist", 486: "Busy Here", 487: "Request Terminated", 500: "Server Internal Error",
+    503: "Service Unavailable", 603: "Decline",
+}
+
+
+class Message(Struct, gc=False):
+    """A request (`status` 0) or the response to one; `sender` and `callee` are the values of From and To without tag.
+
+    `via` is sent-by, `user` the callee's user part or the line's, `headers` whole lines with their line ends.
+    """
+
+    method: str
+    call_id: str
+    cseq: int
+    branch: str
+    via: str
+    sender: str
+    callee: str
+    from_tag: str = ""
+    to_tag: str = ""
+    status: int = 0
+    uri: str = ""
+    contact: str = ""
+    expires: int | None = None
+    headers: str = ""
+    body: str = ""
+    transport: str = "UDP"
+
+    @property
+    def user(self) -> str:
+        """The user part of the Request-URI."""
+        return self.uri.partition(":")[2].partition("@")[0]
+
+    @property
+    def what(self) -> str:
+        """`INVITE` or `200 INVITE`."""
+        return f"{self.status} {self.method}" if self.status else self.method
+
+
+def reply(request: Message, status: int, *, tag: str = "", contact: str = "", headers: str = "", body: str = "",
+          expires: int | None = None) -> Message:
+    """The response to a request; a tag is added where the request has none (RFC 3261 8.2.6.2)."""
+    to_tag = request.to_tag or ("" if status == 100 else tag)
+    return Message(
+        request.method, request.call_id, request.cseq, request.branch, request.via, request.sender, request.callee,
+        request.from_tag, to_tag, status, "", contact, expires, headers, body, request.transport,
+    )
+
+
+def render(message: Message) -> bytes:
+    """The message as it goes on the wire."""
+    status = message.status
+    first = f"SIP/2.0 {status} {REASONS[status]}" if status else f"{message.method} {message.uri} SIP/2.0"
+    to_tag = f";tag={message.to_tag}" if message.to_tag else ""
+    contact = f"Contact: {message.contact}\r\n" if message.contact else ""
+    expires = "" if message.expires is None else f"Expires: {message.expires}\r\n"
+    hops = "" if status else "Max-Forwards: 70\r\n"
+    kind = "Content-Type: application/sdp\r\n" if message.body.startswith("v=0") else ""
+    cseq = f"{message.cseq} {message.method}"
+    return (
+        f"{first}\r\nVia: SIP/2.0/{message.transport} {message.via};branch={message.branch}\r\n"
+        f"From: <{message.sender}>;tag={message.from_tag}\r\nTo: <{message.callee}>{to_tag}\r\n"
+        f"Call-ID: {message.call_id}\r\nCSeq: {cseq}\r\n{hops}{contact}{expires}{message.headers}{kind}"
+        f"Content-Length: {len(message.body)}\r\n\r\n{message.body}"
+    ).encode()
+
+
+def host(place: Endpoint) -> str:
+    """`host:port` as a URI has it; the usual port is left out."""
+    address = f"[{place[0]}]" if ":" in place[0] else place[0]
+    return address if place[1] == 5060 else f"{address}:{place[1]}"

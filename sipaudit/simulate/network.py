@@ -1,0 +1,127 @@
+"""The way between phones and servers: delay, loss, and the tap on the phones' side of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+from sipaudit.capture.write import icmp_unreachable_packet, udp_packet
+from sipaudit.simulate.clock import Clock
+from sipaudit.simulate.message import Endpoint, Message, render
+from sipaudit.simulate.plan.values import Network as NetworkPlan
+from sipaudit.simulate.wire.tap import Tap
+from sipaudit.simulate.wire.tcp import Connection, Peer
+
+FIRST_PORT, PORTS = 40_000, 20_000
+MOST_LATE = 0.03  # seconds by which a reordered packet is late
+
+
+class Node(Peer, Protocol):
+    """Who is reached at an address and port."""
+
+    def unreachable(self, message: Message) -> None:
+        """A message that was sent from here came back as undeliverable."""
+
+
+class Network:
+    """Carries what phones and servers send, and shows it to the tap where it passes there."""
+
+    def __init__(self, clock: Clock, plan: NetworkPlan, tap: Tap, seed: int) -> None:
+        self.clock = clock
+        self.tap = tap
+        self._plan = plan
+        self._chance = random.Random(f"network {seed}").random
+        self._nodes: dict[Endpoint, Node] = {}
+        self._macs: dict[str, str] = {}  # by address; who has one is on the phones' side of the tap
+        self._connections: dict[tuple[Endpoint, Endpoint], Connection] = {}
+        self._ports: dict[str, int] = {}
+        self._identifications: dict[str, int] = {}
+
+    def attach(self, place: Endpoint, node: Node, mac: str | None = None) -> None:
+        """`node` is at `place` from now on; a phone has its MAC."""
+        self._nodes[place] = node
+        if mac is not None:
+            self._macs[place[0]] = mac
+
+    def know(self, address: str, mac: str) -> None:
+        """A host on the phones' side of the tap."""
+        self._macs[address] = mac
+
+    def detach(self, place: Endpoint) -> None:
+        self._nodes.pop(place, None)
+
+    def identification(self, address: str) -> int:
+        """The next IP identification of a host."""
+        value = self._identifications[address] = (self._identifications.get(address, 0) + 1) & 0xFFFF
+        return value
+
+    # -- connections
+
+    def connection(self, phone: Endpoint, server: Endpoint, node: Node, broken: Callable[[], None], tls: bool
+                   ) -> Connection:
+        """The phone's connection from this place to a server, which is opened if there is none."""
+        known = self._connections.get((phone, server))
+        if known is None:
+            if server not in self._nodes:
+                raise LookupError(server)
+            known = Connection(self, phone, server, (node, self._nodes[server]), broken, tls)
+            self._connections[phone, server] = known
+        return known
+
+    def port(self, address: str) -> int:
+        """The next port of a host, or of the router that stands for several, for a connection of its own."""
+        port = self._ports[address] = FIRST_PORT + (self._ports.get(address, FIRST_PORT) - FIRST_PORT + 1) % PORTS
+        return port
+
+    def forget(self, phone: Endpoint, server: Endpoint) -> None:
+        """The connection is closed."""
+        self._connections.pop((phone, server), None)
+
+    # -- messages
+
+    def send(self, source: Endpoint, destination: Endpoint, message: Message) -> None:
+        """A message from a server on the phone's connection, or from anybody in a UDP datagram of its own."""
+        if message.transport != "UDP":
+            connection = self._connections.get((destination, source))
+            if connection is not None:
+                connection.send(message, 1)
+            return
+        packet = udp_packet(source, destination, render(message), identification=self.identification(source[0]))
+        arrival = self.carry(source, destination, packet)
+        if arrival is not None:
+            self.clock.at(arrival, self._deliver, message, source, destination, packet)
+            if self._plan.duplicate and self._chance() < self._plan.duplicate:
+                again = self.carry(source, destination, packet)
+                self.clock.at(again or arrival, self._deliver, message, source, destination, packet)
+
+    def send_raw(self, source: Endpoint, destination: Endpoint, payload: bytes, later: float = 0.0) -> None:
+        """A UDP datagram that nobody here reads: keepalives, DNS, DHCP."""
+        packet = udp_packet(source, destination, payload, identification=self.identification(source[0]))
+        self.carry(source, destination, packet, later)
+
+    def carry(self, source: Endpoint, destination: Endpoint, packet: bytes, later: float = 0.0) -> float | None:
+        """When an IP packet that leaves in `later` seconds arrives, None when it is lost; the tap sees it."""
+        plan, now = self._plan, self.clock.now + later
+        mac = self._macs.get(source[0])
+        lost = bool(plan.loss) and self._chance() < plan.loss
+        arrival = now + plan.delay + plan.jitter * self._chance()
+        if plan.reorder and self._chance() < plan.reorder:
+            arrival += MOST_LATE * self._chance()
+        if mac is not None:
+            self.tap.see(now, packet, True, mac)
+        elif not lost:
+            self.tap.see(arrival, packet, False, self._macs.get(destination[0], "020000000002"))
+        return None if lost else arrival
+
+    def refuse(self, server: Endpoint, phone: Endpoint, packet: bytes, message: Message) -> None:
+        """ICMP port unreachable from the server's host, quoting the packet that brought the message (RFC 792)."""
+        arrival = self.carry(server, phone, icmp_unreachable_packet(server[0], packet))
+        node = self._nodes.get(phone)
+        if arrival is not None and node is not None:
+            self.clock.at(arrival, node.unreachable, message)
+
+    def _deliver(self, message: Message, source: Endpoint, destination: Endpoint, packet: bytes) -> None:
+        node = self._nodes.get(destination)
+        if node is not None:
+            node.receive(message, source, packet)

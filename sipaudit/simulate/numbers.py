@@ -1,0 +1,14 @@
+"""Numbers that the far end behind every server answers in a way of their own; all others are a normal answer."""
+
+from __future__ import annotations
+
+BUSY = "2486"
+RINGS_ON = "2487"
+HANGS_UP = "26"  # 26 and three digits: the far end ends the call after so many seconds
+
+
+def hangs_up_after(number: str) -> float | None:
+    """Seconds after which the far end of this number ends an answered call."""
+    if len(number) == 5 and number.startswith(HANGS_UP) and number.isdigit():
+        return float(number[2:])
+    return None

@@ -1,0 +1,131 @@
+"""The life of a registration: found at a start, renewed in time, given up at a log-out."""
+
+from __future__ import annotations
+
+from sipaudit.simulate.clock import NEVER, Steps
+from sipaudit.simulate.phone.line import HEAD, Line
+from sipaudit.simulate.phone.registering import SETTLED, fail_over, register, retry
+from sipaudit.simulate.phone.returning import come_home, try_at, try_primary
+
+STAYS = 42.0  # seconds: longer than any F2 lets a request run
+
+
+def attend(line: Line) -> Steps[None]:
+    """The life of a registration: found at the start, renewed, and brought home when the mode says so."""
+    phone = line.phone
+    yield from _begin(line)
+    while True:
+        yield from _until(line, min(line.renew_at, try_at(line), _old_binding(line)))
+        now = phone.clock.now
+        if try_at(line) <= now and line.away:
+            yield from come_home(line)
+        elif line.renew_at <= now:
+            yield from _renew(line)
+        elif _old_binding(line) <= now:
+            yield from _refresh_old(line)
+
+
+def _until(line: Line, time: float) -> Steps[None]:
+    """Wait for a moment, or until the line's times have changed."""
+    left = time - line.phone.clock.now
+    if left > 0:
+        yield (line.wake, left)
+
+
+def _begin(line: Line) -> Steps[None]:
+    """The first registration, at whichever server lets the line."""
+    while True:
+        yield from line.lock.acquire()
+        try:
+            answer = yield from register(line, HEAD)
+            if answer.ok and not answer.cause:
+                line.began()
+                return
+            if line.fails(answer) and (yield from fail_over(line, HEAD)):
+                return
+        finally:
+            line.lock.release()
+        yield retry(line)
+
+
+def _renew(line: Line) -> Steps[None]:
+    yield from line.lock.acquire()
+    try:
+        if line.renew_at > line.phone.clock.now:
+            return  # a failover has renewed it meanwhile
+        if line.wrong("signalling-after-expiry") and line.invalidates and line.phone.clock.now > SETTLED:
+            line.renew_at = NEVER  # deviation: the renewal is forgotten, until after a call
+            return
+        if line.mode == "registration" and line.away and (yield from _renewed_at_primary(line)):
+            return
+        if line.neglects() and line.invalidates:
+            line.commit("overdue-failback")
+            line.due, line.neglected = line.phone.clock.now + 30.0, NEVER
+        index = line.working
+        if not line.gated and line.phone.habits.renews == "home" and line.live(line.home):
+            index = line.home
+        asked = line.phone.clock.now
+        answer = yield from register(line, index)
+        if answer.ok and not answer.cause:
+            return
+        if answer.cause == "timeout" and line.wrong("failover-missing"):
+            yield from _stay(line, index, asked)
+            return
+        if line.fails(answer) and (yield from fail_over(line, index)):
+            return
+        line.renew_at = line.phone.clock.now + retry(line)
+    finally:
+        line.lock.release()
+
+
+def _stay(line: Line, index: int, first: float) -> Steps[None]:
+    """Deviation: after silence, to a request of the time `first`, the same server is asked again, and no other one; the
+    failover comes much later."""
+    yield STAYS
+    began = line.phone.clock.now
+    answer = yield from register(line, index)
+    if not answer.cause:
+        line.renew_at = line.phone.clock.now + retry(line) if not answer.ok else line.renew_at
+        return
+    yield began + STAYS * 2 - line.phone.clock.now
+    line.commit("failover-missing", time=began)
+    line.truth("failover-missing", time=first, maybe=True)  # where the answer to the one before it is not captured
+    if not (yield from fail_over(line, index)):
+        line.renew_at = line.phone.clock.now + retry(line)
+
+
+def _renewed_at_primary(line: Line) -> Steps[bool]:
+    """Mode registration: the renewal goes to the primary (B3); in R0 and R1 it may as well stay where it is."""
+    if line.wrong("overdue-failback") and line.invalidates:
+        line.commit("overdue-failback")
+        return False
+    if not line.invalidates and line.phone.habits.renews == "working":
+        line.due = line.phone.clock.now
+        return False
+    return (yield from try_primary(line))
+
+
+def _old_binding(line: Line) -> float:
+    """R1: when the binding at the primary is renewed while the line works elsewhere, if the phone does so (F7)."""
+    binding = line.bindings.get(HEAD)
+    if line.regime != "R1" or not line.away or not line.phone.habits.keeps_old or binding is None:
+        return NEVER
+    return binding.renew
+
+
+def _refresh_old(line: Line) -> Steps[None]:
+    line.bindings[HEAD].renew = NEVER
+    renew_at, due = line.renew_at, line.due
+    yield from register(line, HEAD)
+    line.renew_at, line.due = renew_at, due
+
+
+def log_out(line: Line) -> Steps[None]:
+    """The user logs out: the binding at the working server is removed; what was under way is awaited."""
+    yield from line.lock.acquire()
+    try:
+        line.out = True
+        line.renew_at = line.due = NEVER
+        yield from register(line, line.working, expires=0)
+    finally:
+        line.lock.release()

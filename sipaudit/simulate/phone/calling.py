@@ -1,0 +1,126 @@
+"""A call from the phone: whether it is made, and what becomes of its dialog."""
+
+from __future__ import annotations
+
+from sipaudit.simulate.clock import NEVER, Steps
+from sipaudit.simulate.message import Message
+from sipaudit.simulate.phone.call import Call
+from sipaudit.simulate.phone.device import Talk
+from sipaudit.simulate.phone.line import Line
+from sipaudit.simulate.phone.reaching import reach
+from sipaudit.simulate.plan.values import Calls
+from sipaudit.simulate.wire.media import Stream, sdp
+
+LONG_EXPIRED = 40.0  # seconds after the end of the last binding; a judge allows 32
+LONG_BEFORE = 45.0   # seconds before a move that a call must have been up to have no grace
+
+
+def place_call(line: Line, plan: Calls) -> Steps[None]:
+    """A call from its first INVITE to its end; the phone is busy all the while."""
+    phone = line.phone
+    if line.hesitates() or line.out:
+        return
+    forgot = line.wrong("signalling-after-expiry") and _long_expired(line)
+    if line.invalidates and not line.live(line.working) and not forgot:
+        return  # no call while the line is registered nowhere
+    _commit_by_calling(line, forgot)
+    call = Call(line, plan)
+    try:
+        answer = yield from reach(call)
+        if answer.ok and answer.message is not None:
+            yield from talk(call, answer.message)
+    finally:
+        phone.free(call.call_id)
+        if forgot:
+            line.renew_at = phone.clock.now
+            line.woken()
+
+
+def _long_expired(line: Line) -> bool:
+    """Whether the line's last binding ended long ago, and nothing is done about it."""
+    now = line.phone.clock.now
+    return line.renew_at == NEVER and bool(line.bindings) and all(
+        binding.until < now - LONG_EXPIRED for binding in line.bindings.values())
+
+
+def _commit_by_calling(line: Line, forgot: bool) -> None:
+    """Deviations that lie in where this call is going to."""
+    if forgot:
+        line.commit("signalling-after-expiry")
+    if line.away and line.mode != "registration" and line.neglects():
+        line.commit("overdue-failback")
+        line.due, line.neglected = line.phone.clock.now + 30.0, NEVER
+        line.woken()
+
+
+def talk(call: Call, response: Message) -> Steps[None]:
+    """An answered call until somebody hangs up."""
+    line, plan = call.line, call.plan
+    phone = line.phone
+    phone.talks[call.call_id] = Talk(phone.clock.now, phone.clock.now + plan.seconds, call.index)
+    call.to_tag = response.to_tag
+    call.target = response.contact.strip("<>")
+    media = _media(call) if plan.rtp else None
+    try:
+        thirds = 3 if plan.kind in ("hold", "transfer") else 1
+        for part in range(thirds):
+            if (yield from _listen(call, plan.seconds / thirds)):
+                return
+            if part < thirds - 1 and not (yield from _change(call, part)):
+                return
+        if line.shuns(call.index) and not _speaks_to_failed(call):
+            return  # R2: the call ends with no message (F9)
+        yield from phone.ask(line.servers[call.index], call.request("BYE"), last=True)
+    finally:
+        if media is not None:
+            media.running = False
+
+
+def _speaks_to_failed(call: Call) -> bool:
+    """Deviation: the call that lives at a failed server is ended there by BYE."""
+    line = call.line
+    if not line.wrong("signalling-to-failed-server") or line.failed_tries:
+        return False
+    if line.phone.talks[call.call_id].since > line.moved_at - LONG_BEFORE:
+        return False  # by right, for a while: the call was being set up when the line moved
+    line.commit("signalling-to-failed-server")
+    return True
+
+
+def _media(call: Call) -> Stream:
+    phone = call.line.phone
+    server = call.line.servers[call.index]
+    stream = Stream(phone.clock, phone.network.tap, phone.wire, server, phone.mac, phone.number)
+    phone.do(stream.play())
+    return stream
+
+
+def _listen(call: Call, seconds: float) -> Steps[bool]:
+    """Wait; whether the far end has hung up meanwhile. A 200 that comes again is acknowledged again."""
+    phone = call.line.phone
+    until = phone.clock.now + seconds
+    while True:
+        heard = yield (call.inbox, max(0.0, until - phone.clock.now))
+        if heard is None:
+            return False
+        if heard.status and call.invite is not None:
+            phone.acknowledge(call.line.servers[call.index], call.invite, heard)
+        elif heard.method == "BYE":
+            return True
+
+
+def _change(call: Call, part: int) -> Steps[bool]:
+    """Hold and resume, or a transfer; False when the call is over by that."""
+    line = call.line
+    phone, server = line.phone, line.servers[call.index]
+    if line.shuns(call.index):
+        return False  # the call ends at the phone, and no message is sent (F9)
+    if call.plan.kind == "transfer":
+        refer = call.request("REFER", headers=f"Refer-To: <sip:2001@{line.domain}>\r\n")
+        yield from phone.ask(server, refer, last=True)
+        return True
+    request = call.invite = call.request("INVITE", sdp(phone.place, "sendonly" if part == 0 else "sendrecv"))
+    answer = yield from phone.ask(server, request, last=True)
+    if answer.message is not None:
+        phone.acknowledge(server, request, answer.message)
+    return True

@@ -1,0 +1,283 @@
+"""A phone: its place on the network, its transactions, and what comes in."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from sipaudit.simulate.clock import NEVER, Clock, Inbox, Steps, Task
+from sipaudit.simulate.message import Endpoint, Message, host, reply
+from sipaudit.simulate.network import Network
+from sipaudit.simulate.phone.patience import FULL, patience
+from sipaudit.simulate.plan.values import Group, Habits
+from sipaudit.simulate.truth import Truth
+
+if TYPE_CHECKING:
+    from sipaudit.simulate.phone.line import Line
+
+LOOKED_UP_AFTER = 0.02
+ROUTER_MAC = "0200000000fe"  # of the router in front of phones behind a NAT
+RINGING = 45.0  # seconds after which a caller gives up who hears nothing more than a first answer
+
+
+class Answer(Struct, gc=False):
+    """How a request ended: a final response, or `cause` when none came (`timeout`, `icmp`, `reset`, `abandoned`)."""
+
+    status: int = 0
+    message: Message | None = None
+    cause: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class Talk(Struct, gc=False):
+    """An answered call: since when, until when it is meant to last, and the server it lives at."""
+
+    since: float
+    until: float
+    index: int
+
+
+class Phone:
+    """One device. Its lines share its place, its idleness and nothing else (reference-model.md 1)."""
+
+    __slots__ = (
+        "_count", "_known_until", "_on_connection", "_pending", "_ports", "_tasks", "chance", "clock",
+        "dialogs", "group", "habits", "idle_since", "lines", "look_up", "mac", "network", "number", "off",
+        "on_request", "place", "sent_at", "talks", "truth", "up", "wire",
+    )
+
+    def __init__(
+        self, group: Group, number: int, place: Endpoint, clock: Clock, network: Network, truth: Truth,
+        chance: random.Random,
+    ) -> None:
+        self.group = group
+        self.number = number
+        self.clock = clock
+        self.network = network
+        self.truth = truth
+        self.chance = chance
+        self.habits = _drawn(group.habits, chance)
+        self.mac = f"0004f2{number:06x}"
+        self.place = place
+        self.wire = place
+        self.lines: dict[str, Line] = {}
+        self.up = 0
+        self.off = True
+        self.idle_since = 0.0
+        self.talks: dict[str, Talk] = {}
+        self.sent_at: dict[Endpoint, float] = {}
+        self._ports: dict[Endpoint, int] = {}
+        self._on_connection: dict[Endpoint, list[Inbox]] = {}
+        self._count = 0
+        self._tasks: dict[Task, None] = {}
+        self._pending: dict[str, Inbox] = {}
+        self.dialogs: dict[str, Inbox] = {}
+        self.look_up: Callable[[Phone], float] | None = None
+        self._known_until = 0.0
+        self.on_request: Callable[[Message, Endpoint], None] | None = None
+
+    # -- being there
+
+    def attach(self) -> None:
+        self.off = False
+        self.network.attach(self.wire, self, ROUTER_MAC if self.group.nat else self.mac)
+
+    def vanish(self) -> None:
+        """Power off: everything under way ends where it stands."""
+        self.off = True
+        self.network.detach(self.wire)
+        for task in list(self._tasks):
+            task.stop()
+        self._tasks.clear()
+        self._pending.clear()
+        self.dialogs.clear()
+        self.talks.clear()
+        self._known_until = 0.0
+        self._ports.clear()
+        self._on_connection.clear()
+        self.up = 0
+
+    def do(self, steps: Steps[Any]) -> Task:
+        """Start something that ends with the phone."""
+        task = self.clock.begin(steps, self._done)
+        self._tasks[task] = None
+        return task
+
+    def _done(self, task: Task) -> None:
+        self._tasks.pop(task, None)
+
+    def busy(self, call_id: str) -> Inbox:
+        """A call begins; what comes for its dialog lies in the inbox."""
+        self.up += 1
+        inbox = self.dialogs[call_id] = Inbox(self.clock)
+        return inbox
+
+    def free(self, call_id: str) -> None:
+        """A call is over."""
+        if not self.off:
+            self.up -= 1
+            self.idle_since = self.clock.now
+            self.dialogs.pop(call_id, None)
+            self.talks.pop(call_id, None)
+
+    def idle_for(self) -> float:
+        """Seconds since the last call ended."""
+        return 0.0 if self.up else self.clock.now - self.idle_since
+
+    def resolve(self) -> Steps[None]:
+        """The servers' name is looked up where its answer has run out (or was never asked for)."""
+        if self.look_up is not None and self.clock.now >= self._known_until:
+            self._known_until = self.clock.now + self.look_up(self)
+            yield LOOKED_UP_AFTER
+
+    # -- out
+
+    def name(self, kind: str) -> str:
+        """A word not used before by this phone."""
+        self._count += 1
+        return f"{kind}{self.number:x}x{self._count:x}"
+
+    def branch(self) -> str:
+        return "z9hG4bK" + self.name("b")
+
+    @property
+    def via(self) -> str:
+        return host(self.place)
+
+    def send(self, server: Endpoint, message: Message) -> None:
+        self.sent_at[server] = self.clock.now
+        if self.group.transport == "udp":
+            self.network.send(self.wire, server, message)
+            return
+        port = self._ports.get(server)
+        if port is None:
+            port = self._ports[server] = self.network.port(self.wire[0])
+        place = (self.wire[0], port)
+        connection = self.network.connection(place, server, self, lambda: self._broken(server),
+                                             self.group.transport == "tls")
+        connection.send(message, 0)
+
+    def _broken(self, server: Endpoint) -> None:
+        """A connection was refused or reset: what waits for an answer there fails at once (F2)."""
+        self._ports.pop(server, None)
+        for inbox in self._on_connection.pop(server, []):
+            inbox.put(Answer(cause="reset"))
+
+    def _hang_up_on(self, server: Endpoint) -> None:
+        """A connection on which nothing is answered is given up; the next request opens another."""
+        port = self._ports.pop(server, None)
+        if port is not None:
+            self.network.connection((self.wire[0], port), server, self, lambda: None, False).close()
+
+    def hears(self) -> bool:
+        return not self.off
+
+    def refuses(self) -> str:
+        return ""
+
+    def ask(self, server: Endpoint, request: Message, *, last: bool = False, cancel_after: float = RINGING
+            ) -> Steps[Answer]:
+        """Send a request as often as it takes; its final response, or why there is none.
+
+        An INVITE with a first answer is waited for until the caller gives up, and is then cancelled.
+        """
+        settings = self.group.settings
+        invite = request.method == "INVITE"
+        waits = patience(settings.retryTimeOut, settings.retryMaxCount, self.habits.retries or "capped",
+                         last, invite).waits
+        reliable = self.group.transport != "udp"
+        inbox = self._pending[request.branch] = Inbox(self.clock)
+        if reliable:
+            waits = (sum(waits),)  # the transport repeats, not the transaction (RFC 3261 17.1.1.2)
+            self._on_connection.setdefault(server, []).append(inbox)
+        try:
+            began = self.clock.now
+            for wait in waits:
+                self.send(server, request)
+                until = self.clock.now + wait
+                heard = yield (inbox, wait)
+                while heard is not None and not isinstance(heard, Answer) and not invite:
+                    heard = yield (inbox, max(0.0, until - self.clock.now))  # a 1xx does not end the wait (F4)
+                if isinstance(heard, Answer):
+                    return heard
+                if heard is not None:
+                    return (yield from self._rings(server, request, inbox, began + cancel_after))
+            if reliable:
+                self._hang_up_on(server)
+            return Answer(cause="timeout")
+        finally:
+            self._pending.pop(request.branch, None)
+            if inbox in self._on_connection.get(server, ()):
+                self._on_connection[server].remove(inbox)
+
+    def _rings(self, server: Endpoint, request: Message, inbox: Inbox, until: float) -> Steps[Answer]:
+        """After a first answer to an INVITE: the final one, or CANCEL when the caller's patience ends."""
+        for deadline in (until, until + FULL):
+            heard = True
+            while heard is not None:
+                heard = yield (inbox, max(0.0, deadline - self.clock.now))
+                if isinstance(heard, Answer):
+                    return heard
+            if deadline == until:
+                cancel = Message("CANCEL", request.call_id, request.cseq, request.branch, request.via,
+                                 request.sender, request.callee, request.from_tag, uri=request.uri,
+                                 transport=request.transport)
+                self.send(server, cancel)
+        return Answer(cause="abandoned")
+
+    def acknowledge(self, server: Endpoint, request: Message, response: Message) -> None:
+        """The ACK of a final response to an INVITE: in its transaction unless it is a 2xx (RFC 3261 13.2.2.4)."""
+        taken = response.status < 300
+        uri = response.contact.strip("<>") if taken and response.contact else request.uri
+        self.send(server, Message(
+            "ACK", request.call_id, request.cseq, self.branch() if taken else request.branch, request.via,
+            request.sender, request.callee, request.from_tag, response.to_tag, uri=uri, transport=request.transport,
+        ))
+
+    def answer(self, server: Endpoint, request: Message, status: int, **more: Any) -> None:
+        self.send(server, reply(request, status, tag=f"p{self.number:x}", **more))
+
+    # -- in
+
+    def receive(self, message: Message, source: Endpoint, _packet: bytes) -> None:
+        if message.status:
+            self._response(message)
+        elif self.on_request is not None:
+            self.on_request(message, source)
+
+    def _response(self, message: Message) -> None:
+        inbox = self._pending.get(message.branch)
+        if message.method == "CANCEL":
+            return
+        if inbox is not None:
+            inbox.put(message if message.status < 200 else Answer(message.status, message))
+        elif message.method == "INVITE" and 200 <= message.status < 300:
+            dialog = self.dialogs.get(message.call_id)
+            if dialog is not None:
+                dialog.put(message)
+
+    def unreachable(self, message: Message) -> None:
+        """ICMP about something this phone sent (F2: at once)."""
+        inbox = self._pending.get(message.branch)
+        if inbox is not None and message.method != "ACK":
+            inbox.put(Answer(cause="icmp"))
+
+
+def _drawn(habits: Habits, chance: random.Random) -> Habits:
+    """The habits that the plan leaves open, drawn."""
+    draws = {
+        "retries": ("capped", "rfc", "short"), "on_503": ("moves", "stays"), "renews": ("home", "working"),
+        "keeps_old": (False, True), "refuses": ("answer", "silence"), "new_call_id": (False, True),
+    }
+    values = {name: chance.choice(choices) for name, choices in draws.items()}
+    given = {name: getattr(habits, name) for name in draws if getattr(habits, name) is not None}
+    return Habits(**(values | given), half_renewal=habits.half_renewal)
+
+
+__all__ = ["NEVER", "Answer", "Phone"]

@@ -1,0 +1,1 @@
+"""The plan: what is to be simulated, as a user writes it."""

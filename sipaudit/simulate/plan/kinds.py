@@ -1,0 +1,189 @@
+"""What a value of a plan may be: each kind reads a node or says what is wrong with it, and where."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from collections.abc import Mapping as Table
+from collections.abc import Sequence as Names
+from datetime import datetime
+from typing import Any
+
+from sipaudit.yamlfile.problems import Problems
+from sipaudit.yamlfile.tree import Mapping, Node, Scalar, Sequence, is_empty
+from sipaudit.yamlfile.wording import printable, quoted, suggestion
+
+Kind = Callable[[Problems, Node, str], Any]
+"""Reads the node that stands at a place (`phones[0].boot`); None when it cannot be used, which it has then said."""
+
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_WHOLE = re.compile(r"[0-9]{1,10}")
+_WORD = re.compile(r"[A-Za-z0-9._+-]{1,64}")
+
+
+def number(low: float = 0.0, high: float = 1e9, unit: str = "seconds") -> Kind:
+    """A decimal number within its bounds."""
+
+    def read(problems: Problems, node: Node, where: str) -> float | None:
+        text = _text(problems, node, where, f"{low:g}")
+        if text is None:
+            return None
+        if _NUMBER.fullmatch(text) and low <= float(text) <= high:
+            return float(text)
+        problems.add(node.line, f"{where} cannot be {quoted(text)}", f"write {unit} from {low:g} to {high:g}")
+        return None
+
+    return read
+
+
+def whole(low: int, high: int) -> Kind:
+    """A whole number within its bounds."""
+
+    def read(problems: Problems, node: Node, where: str) -> int | None:
+        text = _text(problems, node, where, str(low))
+        if text is None:
+            return None
+        if _WHOLE.fullmatch(text) and low <= int(text) <= high:
+            return int(text)
+        problems.add(node.line, f"{where} cannot be {quoted(text)}", f"write a whole number from {low} to {high}")
+        return None
+
+    return read
+
+
+def share(problems: Problems, node: Node, where: str) -> float | None:
+    """A share of all packets, 0 to 1."""
+    read: float | None = number(0.0, 1.0, "a share")(problems, node, where)
+    return read
+
+
+def word(*words: str) -> Kind:
+    """One of these words; without any, a short word of letters, digits, dots and hyphens."""
+
+    def read(problems: Problems, node: Node, where: str) -> str | None:
+        text = _text(problems, node, where, words[0] if words else "name")
+        if text is None or (text in words if words else _WORD.fullmatch(text)):
+            return text
+        fix = suggestion(text, words) if words else "use letters, digits, dots and hyphens, at most 64"
+        problems.add(node.line, f"{where} cannot be {quoted(text)}", fix)
+        return None
+
+    return read
+
+
+def text(problems: Problems, node: Node, where: str) -> str | None:
+    """One line of printable text."""
+    read = _text(problems, node, where, "text")
+    if read is not None and not (read.isascii() and read.isprintable() and len(read) <= 200):
+        problems.add(node.line, f"{where} cannot be {quoted(read)}", "write at most 200 printable ASCII characters")
+        return None
+    return read
+
+
+def flag(problems: Problems, node: Node, where: str) -> bool | None:
+    """true or false."""
+    if isinstance(node, Scalar) and node.plain and node.text.lower() in ("true", "false"):
+        return node.text.lower() == "true"
+    problems.add(node.line, f"{where} must be true or false", "write true or false, without quotes")
+    return None
+
+
+def address(problems: Problems, node: Node, where: str) -> str | None:
+    """An IP address in its shortest form."""
+    written = _text(problems, node, where, "10.0.0.1")
+    try:
+        return None if written is None else str(ipaddress.ip_address(written))
+    except ValueError:
+        problems.add(node.line, f"{where}: {quoted(written or '')} is no IP address", "write it as 10.0.0.1")
+        return None
+
+
+def network(problems: Problems, node: Node, where: str) -> str | None:
+    """A network as CIDR."""
+    written = _text(problems, node, where, "10.1.0.0/16")
+    try:
+        return None if written is None else str(ipaddress.ip_network(written))
+    except ValueError:
+        problems.add(node.line, f"{where}: {quoted(written or '')} is no network", "write it as 10.1.0.0/16")
+        return None
+
+
+def moment(problems: Problems, node: Node, where: str) -> float | None:
+    """A moment in UTC, in seconds since the epoch."""
+    written = _text(problems, node, where, "2026-11-22T12:00:00Z")
+    try:
+        when = None if written is None else datetime.fromisoformat(written)
+    except ValueError:
+        when = None
+    if when is not None and when.tzinfo is not None and when.year >= 1970:
+        return when.timestamp()
+    if written is not None:
+        problems.add(node.line, f"{where}: {quoted(written)} is no moment", "write it as 2026-11-22T12:00:00Z")
+    return None
+
+
+def listing(kind: Kind) -> Kind:
+    """A list of one kind; a single value counts as a list of one."""
+
+    def read(problems: Problems, node: Node, where: str) -> tuple[Any, ...]:
+        if not isinstance(node, Sequence):
+            nodes: tuple[Node, ...] = (node,)
+        else:
+            nodes = node.items
+        values = [kind(problems, item, f"{where}[{index}]") for index, item in enumerate(nodes)]
+        return tuple(value for value in values if value is not None)
+
+    return read
+
+
+def named(kind: Kind) -> Kind:
+    """A mapping from names to one kind, in file order."""
+
+    def read(problems: Problems, node: Node, where: str) -> dict[str, Any] | None:
+        if not isinstance(node, Mapping):
+            problems.add(node.line, f"{where} must be a mapping", "write NAME: and what belongs to it")
+            return None
+        for key in node.items:
+            if not _WORD.fullmatch(key):
+                fix = "use letters, digits, dots and hyphens, at most 64"
+                problems.add(node.key_lines[key], f"{where}: {quoted(key)} is no name", fix)
+        values = {key: kind(problems, value, f"{where}.{printable(key)}") for key, value in node.items.items()}
+        return {key: value for key, value in values.items() if value is not None}
+
+    return read
+
+
+def block(make: Callable[..., Any], fields: Table[str, Kind], needed: Names[str] = (), line: bool = False) -> Kind:
+    """A mapping with these keys, made into a value by `make`; hyphens and dots of keys become underscores."""
+
+    def read(problems: Problems, node: Node, where: str) -> Any:
+        if not isinstance(node, Mapping):
+            problems.add(node.line, f"{where} must be a mapping", "write its keys: " + ", ".join(fields))
+            return None
+        for key in node.items.keys() - fields.keys():
+            problems.add(node.key_lines[key], f"{where}: unknown key {quoted(key)}", suggestion(key, list(fields)))
+        values = {
+            key: kind(problems, node.items[key], f"{where}.{key}")
+            for key, kind in fields.items() if key in node.items and not is_empty(node.items[key])
+        }
+        missing = [key for key in needed if key not in values]
+        for key in missing:
+            problems.add(node.line, f"{where} has no '{key}'", f"add '{key}:'")
+        if missing or any(values[key] is None for key in needed):
+            return None
+        given = {_attribute(key): value for key, value in values.items() if value is not None}
+        return make(**given, line=node.line) if line else make(**given)
+
+    return read
+
+
+def _attribute(key: str) -> str:
+    return {"from": "start", "to": "end"}.get(key, key.replace("-", "_").replace(".", "_"))
+
+
+def _text(problems: Problems, node: Node, where: str, example: str) -> str | None:
+    if isinstance(node, Scalar) and not node.empty:
+        return node.text
+    problems.add(node.line, f"{where} must be a single value", f"write it as {example}")
+    return None

@@ -1,0 +1,129 @@
+"""Plays a plan: everything in it is set up, and simulated time runs to its end."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+
+from sipaudit.simulate.clock import NEVER, Clock, Steps
+from sipaudit.simulate.message import Endpoint
+from sipaudit.simulate.network import Network
+from sipaudit.simulate.phone.called import Called
+from sipaudit.simulate.phone.device import Phone
+from sipaudit.simulate.phone.habitual import OFF, begin
+from sipaudit.simulate.phone.line import Line
+from sipaudit.simulate.plan.values import Group, Incoming, Plan
+from sipaudit.simulate.resolver import Lookup
+from sipaudit.simulate.server import Server
+from sipaudit.simulate.truth import Truth
+from sipaudit.simulate.wire.sink import Sink
+from sipaudit.simulate.wire.tap import Tap
+
+FLUSHED_EVERY = 1.0   # seconds of simulated time between writings
+FIRST_HOST = 11
+NAT_PORT = 20_000
+PLAIN = ("silent", "flapping", "unreachable")
+
+
+class Play:
+    """One run of a plan. `run` writes all packets into the sink."""
+
+    def __init__(self, plan: Plan, sink: Sink) -> None:
+        self.plan = plan
+        self.sink = sink
+        self.clock = Clock()
+        self.truth = Truth(plan)
+        self.network = Network(self.clock, plan.network, Tap(plan.tap, sink, plan.seed), plan.seed)
+        self.servers = {
+            name: Server(name, server, self.clock, self.network, plan.seed, plan.domain)
+            for name, server in plan.servers.items()
+        }
+        self._chance = random.Random(f"phones {plan.seed}")
+        self._numbers = 0
+
+    def run(self) -> Truth:
+        for server in self.servers.values():
+            self.network.attach(server.place, server)
+            if server.plan.options_every:
+                self.clock.begin(server.ping())
+        for group in self.plan.phones:
+            self._group(group)
+        end, time = self.plan.duration, 0.0
+        while time < end:
+            time = min(end, time + FLUSHED_EVERY)
+            self.clock.run(time)
+            self.sink.flush(time)
+        self.sink.flush(NEVER)
+        return self.truth
+
+    def _group(self, group: Group) -> None:
+        first = ipaddress.ip_network(group.network or "10.1.0.0/16").network_address + FIRST_HOST
+        span = (group.boot[0], group.boot[-1])
+        for number in range(group.count):
+            place = (str(first + number), 5060)
+            phone = self._phone(group, number, place)
+            if group.count == 1 or span[0] == span[1]:
+                start = span[0]
+            else:
+                start = span[0] + (span[1] - span[0]) * self._chance.random()
+            self.clock.at(start, begin, phone)
+            for time in group.reboot:
+                self.clock.at(time, self._restart, phone)
+
+    def _phone(self, group: Group, number: int, place: Endpoint) -> Phone:
+        self._numbers += 1
+        phone = Phone(group, self._numbers, place, self.clock, self.network, self.truth, self._chance)
+        if group.nat is not None:
+            phone.wire = (group.nat, NAT_PORT + number)
+        phone.on_request = Called(phone).take
+        entry = self.plan.entries[group.entry]
+        servers = [self.servers[name] for name in entry.servers]
+        if entry.balanced:
+            self._chance.shuffle(servers)  # each phone has its own first server (RFC 2782)
+        if entry.name is not None:
+            phone.look_up = Lookup(self.plan, entry, group.transport)
+        plain = all(fault.kind in PLAIN for server in servers for fault in server.plan.faults)
+        for place_ in range(group.lines):
+            user = str(group.user + (0 if group.shared else number * group.lines) + place_)
+            line = Line(phone, user, self.plan.domain, [server.place for server in servers],
+                        entry.life, plain)
+            phone.lines[user] = line
+            self.truth.lines += 1
+            for incoming in group.incoming:
+                self.clock.begin(self._incoming(line, servers, incoming))
+        return phone
+
+    def _incoming(self, line: Line, servers: list[Server], plan: Incoming) -> Steps[None]:
+        for time in sorted(plan.at):
+            yield max(0.0, time - self.clock.now)
+            self._ring(line, servers, plan)
+        if plan.every is None:
+            return
+        yield max(0.0, plan.start - self.clock.now)
+        while True:
+            yield plan.every * (0.5 + self._chance.random())
+            if self.clock.now >= plan.end:
+                return
+            self._ring(line, servers, plan)
+
+    def _ring(self, line: Line, servers: list[Server], plan: Incoming) -> None:
+        """The call comes in by the server the plan names, or by the one where the line registered last."""
+        if plan.server != "newest":
+            self.servers[plan.server].ring(line.user, plan.seconds)
+            return
+        known = [(binding.granted, server) for server in servers if (binding := server.registrar.newest(line.user))]
+        for _, server in sorted(known, key=lambda pair: -pair[0]):
+            if server.ring(line.user, plan.seconds):
+                return
+
+    def _restart(self, phone: Phone) -> None:
+        phone.vanish()
+        self.clock.after(OFF[0] + (OFF[1] - OFF[0]) * self._chance.random(), self._again, phone)
+
+    def _again(self, phone: Phone) -> None:
+        if phone.group.new_address:
+            address = ipaddress.ip_address(phone.place[0]) + phone.group.count + 1
+            phone.wire = phone.place = (str(address), 5060)
+        for line in phone.lines.values():
+            line.forget()
+        begin(phone)

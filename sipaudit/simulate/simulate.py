@@ -1,0 +1,55 @@
+"""`simulate`: from a plan's file to a capture, its site file and its truth."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sipaudit.capture.write import PcapWriter
+from sipaudit.errors import InputError
+from sipaudit.simulate.plan.read import read_plan
+from sipaudit.simulate.plan.values import Plan
+from sipaudit.simulate.play import Play
+from sipaudit.simulate.site import site_text
+from sipaudit.simulate.truth import Truth
+from sipaudit.simulate.wire.sink import Sink
+
+
+def simulate(plan_path: str, capture: str) -> list[Path]:
+    """Writes CAPTURE and beside it the site file and the truth; gives their paths.
+
+    Each file appears once it is whole. Raises InputError or InputErrors for a plan that cannot be played and for a
+    place where nothing can be written.
+    """
+    target = Path(capture)
+    check_place(target)
+    plan = read_plan(plan_path)
+    base = target.with_suffix("") if target.suffix in (".pcap", ".cap") else target
+    site, truth = Path(f"{base}.site.yaml"), Path(f"{base}.truth.json")
+    aside = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in (target, site, truth)}
+    try:
+        known = write(plan, aside[target])
+        aside[site].write_text(site_text(plan))
+        aside[truth].write_bytes(known.document())
+        for path, unfinished in aside.items():
+            unfinished.replace(path)
+    finally:
+        for unfinished in aside.values():
+            unfinished.unlink(missing_ok=True)
+    return list(aside)
+
+
+def check_place(target: Path) -> None:
+    """Refuses a file that cannot be made; InputError."""
+    folder = target.parent
+    if target.is_dir():
+        raise InputError("is a directory, -o needs a file", fix="name a file: OUT.pcap", file=str(target))
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError("cannot be written", fix="name a file in a folder that exists", file=str(target))
+
+
+def write(plan: Plan, path: Path) -> Truth:
+    """The capture of a plan; gives what is true of it."""
+    with path.open("wb", buffering=1 << 20) as stream:
+        sink = Sink(PcapWriter(stream), plan.start)
+        return Play(plan, sink).run()

@@ -1,0 +1,1 @@
+"""What passes the tap, as bytes: frames, connections, media, and the capture they end in."""

@@ -1,0 +1,178 @@
+"""TCP connections between a phone and a server, and TLS records inside them, as far as a tap sees them."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from sipaudit.capture.write import TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, tcp_packet
+from sipaudit.simulate.message import Endpoint, Message, render
+
+if TYPE_CHECKING:
+    from sipaudit.simulate.network import Network
+
+MSS = 1400
+RTO = 0.4          # seconds before a segment is sent again, doubled each time (RFC 6298, rounded)
+MOST_SENDINGS = 7
+HANDSHAKE, APPLICATION, ALERT = 22, 23, 21
+
+
+class Peer(Protocol):
+    """An end of a connection."""
+
+    def hears(self) -> bool:
+        """Whether anything that arrives here is taken in."""
+
+    def refuses(self) -> str:
+        """`reset` when connections are refused, `alert` when the TLS handshake is, else nothing."""
+
+    def receive(self, message: Message, source: Endpoint, packet: bytes, /) -> None:
+        """A message arrived."""
+
+
+class Connection:
+    """One connection, opened by the phone with its first message. `broken` is told when the server resets it."""
+
+    def __init__(self, network: Network, phone: Endpoint, server: Endpoint, peers: tuple[Peer, Peer],
+                 broken: Callable[[], None], tls: bool) -> None:
+        self._network = network
+        self._places = (phone, server)
+        self._peers = peers
+        self._broken = broken
+        self._tls = random.Random(f"{phone}{server}") if tls else None
+        self._next = [1_000, 5_000]  # sequence numbers of phone and server
+        self._queue: list[Message] = []
+        self._open = False
+        self.closed = False
+        self._segment(0, TCP_SYN, b"", self._syn_arrived)
+
+    # -- what the ends do
+
+    def send(self, message: Message, side: int) -> None:
+        """A message from the phone (0) or the server (1)."""
+        if self.closed:
+            return
+        if not self._open:
+            if side == 0:
+                self._queue.append(message)
+            return
+        payload = self._sealed(render(message))
+        pieces = [payload[start : start + MSS] for start in range(0, len(payload), MSS)]
+        for piece in pieces[:-1]:
+            self._segment(side, TCP_ACK, piece, None)
+        self._segment(side, TCP_ACK | TCP_PSH, pieces[-1], lambda: self._deliver(message, side))
+
+    def close(self, side: int = 0) -> None:
+        """One end is done with it."""
+        if not self.closed:
+            self._packet(side, TCP_FIN | TCP_ACK, b"", self._next[side])
+            self.closed = True
+            self._network.forget(*self._places)
+
+    # -- segments
+
+    def _segment(self, side: int, flags: int, payload: bytes, arrived: Callable[[], None] | None) -> None:
+        sequence = self._next[side]
+        self._next[side] += len(payload) + (1 if flags & TCP_SYN else 0)
+        self._try(side, flags, payload, sequence, arrived, 0)
+
+    def _try(self, side: int, flags: int, payload: bytes, sequence: int, arrived: Callable[[], None] | None,
+             times: int) -> None:
+        """Send a segment, again and again until the other end hears it."""
+        if self.closed or (side == 1 and not self._peers[1].hears()):
+            return
+        arrival = self._packet(side, flags, payload, sequence)
+        clock = self._network.clock
+        if arrival is not None:
+            clock.at(arrival, self._arrive, side, flags, payload, sequence, arrived, times)
+        elif times < MOST_SENDINGS:
+            clock.after(RTO * 2**times, self._try, side, flags, payload, sequence, arrived, times + 1)
+
+    def _arrive(self, side: int, flags: int, payload: bytes, sequence: int, arrived: Callable[[], None] | None,
+                times: int) -> None:
+        if self.closed:
+            return
+        other = self._peers[1 - side]
+        if side == 0 and other.hears() and other.refuses() == "reset":
+            self._reset()
+        elif other.hears():
+            if payload:
+                self._packet(1 - side, TCP_ACK, b"", self._next[1 - side])
+            if arrived is not None:
+                arrived()
+        elif times < MOST_SENDINGS:
+            self._network.clock.after(RTO * 2**times, self._try, side, flags, payload, sequence, arrived, times + 1)
+
+    def _packet(self, side: int, flags: int, payload: bytes, sequence: int) -> float | None:
+        source, destination = self._places[side], self._places[1 - side]
+        acknowledgement = 0 if flags == TCP_SYN else self._next[1 - side]
+        packet = tcp_packet(source, destination, payload, sequence=sequence, acknowledgement=acknowledgement,
+                            flags=flags, identification=self._network.identification(source[0]))
+        return self._network.carry(source, destination, packet)
+
+    def _reset(self) -> None:
+        arrival = self._packet(1, TCP_RST | TCP_ACK, b"", 0 if not self._open else self._next[1])
+        self.closed = True
+        self._network.forget(*self._places)
+        if arrival is not None:
+            self._network.clock.at(arrival, self._broken)
+
+    # -- opening
+
+    def _syn_arrived(self) -> None:
+        self._segment(1, TCP_SYN | TCP_ACK, b"", self._established)
+
+    def _established(self) -> None:
+        if self._open:
+            return
+        self._packet(0, TCP_ACK, b"", self._next[0])
+        if self._tls is None:
+            self._begin()
+        else:
+            self._segment(0, TCP_ACK | TCP_PSH, _record(HANDSHAKE, _client_hello(self._tls)), self._hello_arrived)
+
+    def _hello_arrived(self) -> None:
+        assert self._tls is not None
+        if self._peers[1].refuses() == "alert":
+            self._segment(1, TCP_ACK | TCP_PSH, _record(ALERT, b"\x02\x28"), self._alerted)
+            return
+        hello = _record(HANDSHAKE, _handshake(2, b"\x03\x03" + self._tls.randbytes(32) + b"\0\xc0\x2f\0"))
+        rest = _record(HANDSHAKE, _handshake(11, self._tls.randbytes(900)) + _handshake(14, b""))
+        self._segment(1, TCP_ACK | TCP_PSH, hello + rest, self._finished)
+
+    def _alerted(self) -> None:
+        self.close()
+        self._broken()
+
+    def _finished(self) -> None:
+        assert self._tls is not None
+        keys = _record(HANDSHAKE, _handshake(16, self._tls.randbytes(66))) + b"\x14\x03\x03\0\x01\x01"
+        self._segment(0, TCP_ACK | TCP_PSH, keys + _record(HANDSHAKE, self._tls.randbytes(40)), self._begin)
+
+    def _begin(self) -> None:
+        self._open = True
+        for message in self._queue:
+            self.send(message, 0)
+        self._queue.clear()
+
+    def _sealed(self, payload: bytes) -> bytes:
+        """Under TLS nothing but its length is left of a message."""
+        return payload if self._tls is None else _record(APPLICATION, self._tls.randbytes(len(payload) + 24))
+
+    def _deliver(self, message: Message, side: int) -> None:
+        self._peers[1 - side].receive(message, self._places[side], b"")
+
+
+def _record(kind: int, content: bytes) -> bytes:
+    return struct.pack("!BHH", kind, 0x0303, len(content)) + content
+
+
+def _handshake(kind: int, content: bytes) -> bytes:
+    return bytes([kind]) + len(content).to_bytes(3, "big") + content
+
+
+def _client_hello(chance: random.Random) -> bytes:
+    """A ClientHello of TLS 1.2 with one cipher suite and no extension (RFC 5246 7.4.1.2)."""
+    return _handshake(1, b"\x03\x03" + chance.randbytes(32) + b"\0\0\x02\xc0\x2f\x01\0")

@@ -1,0 +1,1 @@
+"""How well the analysis does on captures whose truth is known: recall, precision, what was left open."""

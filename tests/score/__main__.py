@@ -1,0 +1,90 @@
+"""`python -m tests.score`: recall and precision over generated plans and over all samples, also with losses.
+
+Plans are simulated and analysed again at each loss: the same story, and a tap that loses packets. What was missed at no
+loss, and what was said falsely at any, is listed below the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from sipaudit import pipeline
+from tests.score import plans, runs
+from tests.score.compare import Verdict, compare
+from tests.score.table import table
+from tests.shared import ROOT
+
+LOSSES = (0.0, 0.001, 0.01, 0.05)
+README = ROOT / "README.md"
+BEGIN, END = "<!-- begin score -->\n", "<!-- end score -->"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.score", description=__doc__.partition("\n")[0])
+    parser.add_argument("--deviant", type=int, default=140, metavar="N", help="plans with deviations (default 140)")
+    parser.add_argument("--obedient", type=int, default=60, metavar="N", help="plans without (default 60)")
+    parser.add_argument("--first", type=int, default=1000, metavar="SEED", help="the first seed (default 1000)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    return parser.parse_args()
+
+
+def one(kind: str, seed: int, loss: float) -> Verdict:
+    """One plan at one loss."""
+    plan = {"deviant": plans.deviant, "obedient": plans.obedient}[kind](seed)
+    if loss:
+        plan["tap"] = {"loss": loss}
+    with tempfile.TemporaryDirectory() as folder:
+        return runs.judged(plan, Path(folder), f"{kind}-{seed}")[2]
+
+
+def samples() -> Verdict:
+    """All samples, and what was recorded in the lab."""
+    total = Verdict()
+    for known in sorted((ROOT / "samples").glob("**/truth.json")):
+        folder = known.parent
+        report = pipeline.analyze(pipeline.Job(paths=(str(folder / "capture.pcap"),), site=str(folder / "site.yaml")))
+        total.add(compare(report.findings, json.loads(known.read_text())["truth"], report.inconclusive, folder.name))
+    return total
+
+
+def main() -> int:
+    chosen = arguments()
+    seeds = [("deviant", chosen.first + number) for number in range(chosen.deviant)]
+    seeds += [("obedient", chosen.first + number) for number in range(chosen.obedient)]
+    verdicts = {loss: Verdict() for loss in LOSSES}
+    verdicts[0.0].add(samples())
+    with ProcessPoolExecutor(chosen.jobs) as pool:
+        for loss in LOSSES:
+            work = [pool.submit(one, kind, seed, loss) for kind, seed in seeds]
+            for done in work:
+                verdicts[loss].add(done.result())
+            print(f"{len(work)} plans at {loss:.1%} loss", file=sys.stderr, flush=True)
+    text = (f"{chosen.deviant + chosen.obedient} generated plans of 20 phones, and all samples (at no loss).\n\n"
+            f"{table(verdicts)}")
+    print(text)
+    for loss, verdict in verdicts.items():
+        for line in (verdict.false if loss else [*verdict.false, *verdict.missed]):
+            print(f"{loss:.1%} {line}")
+    if chosen.write:
+        put(text)
+    return 1 if verdicts[0.0].missed or verdicts[0.0].false else 0
+
+
+def put(text: str) -> None:
+    """The table into the README."""
+    head, found, rest = README.read_text().partition(BEGIN)
+    _, closed, tail = rest.partition(END)
+    if not found or not closed:
+        raise SystemExit(f"{README}: the place of the score is missing")
+    README.write_text(f"{head}{BEGIN}{text}\n{END}{tail}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
