@@ -189,9 +189,9 @@ def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
         return Outcome.ACQUITTED if elsewhere and event.time <= awaited.since + LOG_OUT else None
     if event.follows is not None:
         return _or_waits(awaited, event.time) if elsewhere else None
-    if event.fresh or awaited.seen:
-        return None
-    return _or_waits(awaited, event.time) if event.time <= awaited.since + LOGS_IN else Outcome.ACQUITTED
+    if not awaited.seen and event.time > awaited.since + LOGS_IN:
+        return Outcome.ACQUITTED  # whoever logged out may be back
+    return None if event.fresh or awaited.seen else _or_waits(awaited, event.time)
 
 
 def _or_waits(awaited: Awaited, now: float) -> Told:

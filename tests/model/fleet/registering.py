@@ -73,6 +73,8 @@ class Registering:
         """One REGISTER, one at a time (RFC 3261 10.2), if it is `still` wanted; the Outcome, None if not sent."""
         while self.registering is not None:
             yield self.registering
+        if self.off:
+            return Outcome(None, failure="logged out")
         if not still():
             return None
         self.registering = Signal(self.phone.clock)
