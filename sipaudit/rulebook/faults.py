@@ -23,6 +23,8 @@ from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.wording import fill
 
 EVIDENCE_KEPT = 20
+LOSS_ALLOWED = 0.005   # share of packets that a capture may lack without doubt (reference-model.md 4)
+LOSS_BEYOND = 0.007    # beyond which a whole exchange may lack in a flow that shows no gap (5 % lost measure as 0.6-2.5 %)
 CAUSED_WITHIN = 600.0   # seconds between a cause and its consequence
 # Of several rules that one request breaks, the first here is the finding; the others stand in its `also`.
 ONE_REQUEST = (
@@ -108,8 +110,7 @@ class Faults:
         for fault in reversed(self.of_phone.get(lost.phone, ())):
             if since - fault.told.event.time > LOSS_REACH:
                 return
-            doubts = {*fault.told.assumptions, Assumption.CAPTURE_COMPLETE}
-            fault.told = replace(fault.told, assumptions=tuple(doubt for doubt in Assumption if doubt in doubts))
+            fault.told = _in_doubt(fault.told)
 
     def judge(self, observations: Iterable[Observation], subject: Subject) -> None:
         """Take in observations of one event: of the rules of one request the first is the finding, others stand beside.
@@ -162,20 +163,29 @@ class Faults:
             of_phone.append(fault)
         return fault
 
-    def finish(self, *, lossy: bool) -> None:
-        """All has been read. What rests on packets that are not there stays undecided where some turn out to lack, of
-        the phone about then or too many of all (reference-model.md 4)."""
-        undecided = [fault for fault in self.done if fault.told.absent
-                     and (lossy or Assumption.CAPTURE_COMPLETE in fault.told.assumptions)]
-        for fault in undecided:
-            key = fault.subject.line, fault.subject.phone
-            self.checks[key].open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
-        self.undecided = {fault.number for fault in undecided}
+    def finish(self, loss: float) -> None:
+        """All has been read, and `loss` is the share of packets that turned out to lack. What rests on packets that are
+        not there needs a gap-free flow of the phone about then, and stays undecided where even that proves nothing; the
+        rest is likely only (reference-model.md 4)."""
+        for fault in self.done:
+            gaps = Assumption.CAPTURE_COMPLETE in fault.told.assumptions
+            if fault.told.absent and (gaps or loss > LOSS_BEYOND):
+                key = fault.subject.line, fault.subject.phone
+                self.checks[key].open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
+                self.undecided.add(fault.number)
+            elif loss > LOSS_ALLOWED:
+                fault.told = _in_doubt(fault.told)
 
     def findings(self, wanted: Callable[[ModelEvent], bool] = lambda _: True) -> list[Finding]:
         """The findings whose condemning event is `wanted`, numbered by (time, line, phone, rule)."""
         return in_order(_finding(fault) for fault in self.done
                         if wanted(fault.told.event) and fault.number not in self.undecided)
+
+
+def _in_doubt(told: Observation) -> Observation:
+    """The observation with the assumption that the capture is complete."""
+    doubts = {*told.assumptions, Assumption.CAPTURE_COMPLETE}
+    return replace(told, assumptions=tuple(doubt for doubt in Assumption if doubt in doubts))
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

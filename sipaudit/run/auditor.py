@@ -26,11 +26,10 @@ from sipaudit.model.settings import LineSettings, Tolerances
 from sipaudit.model.state import LineState, PhoneState, Track
 from sipaudit.model.values import Frame
 from sipaudit.reconstruct.phones import Line
-from sipaudit.rulebook.faults import Faults
+from sipaudit.rulebook.faults import LOSS_ALLOWED, Faults
 from sipaudit.rulebook.rules import IncidentKind, Rule
 
 NOBODYS = -1       # index of the replay for servers outside of all entries of the line
-LOSS_ALLOWED = 0.005
 
 
 class Naming:
@@ -259,7 +258,7 @@ class Auditor:
         for replays in self._replays.values():
             for replay in replays:
                 self._say(replay.waiting, replay)
-        self.faults.finish(lossy=self.loss() > LOSS_ALLOWED)
+        self.faults.finish(self.loss())
         self.watch.finish(now)
 
     def _siblings(self, line: int) -> list[LineReplay]:
@@ -327,7 +326,7 @@ class Auditor:
         plain, record = replay.profile(), replay.record
         return replace(
             plain, identity_unsure=record.owner.identity_unsure, encrypted=record.owner.encrypted,
-            list_in_doubt=record.list_in_doubt, lossy=self.loss() > LOSS_ALLOWED,
+            list_in_doubt=record.list_in_doubt,
             covered_from=max(self.began, record.since),
             steps=self.steps(), heard=frozenset(record.heard), tolerances=self._tolerances,
             tolerances_of=self.tolerances_of,
