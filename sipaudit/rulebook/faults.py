@@ -24,7 +24,7 @@ from sipaudit.rulebook.wording import fill
 
 EVIDENCE_KEPT = 20
 LOSS_ALLOWED = 0.005   # share of packets that a capture may lack without doubt (reference-model.md 4)
-LOSS_BEYOND = 0.007    # beyond which a whole exchange may lack in a flow that shows no gap (5 % lost measure as 0.6-2.5 %)
+LOSS_BEYOND = 0.007    # beyond which a whole exchange may lack in a flow without a gap (5 % lost measure as 0.6-2.5 %)
 CAUSED_WITHIN = 600.0   # seconds between a cause and its consequence
 # Of several rules that one request breaks, the first here is the finding; the others stand in its `also`.
 ONE_REQUEST = (
