@@ -5,18 +5,12 @@ from __future__ import annotations
 import json
 import runpy
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from sipaudit import pipeline
-from sipaudit.capture.captures import Captures
-from sipaudit.capture.files import resolve
 from sipaudit.report import document
-from sipaudit.sip.datagram import Datagram
-from sipaudit.sip.message import Request, Response
-from sipaudit.sip.parse import parse
 from tests.score.compare import compare
 from tests.shared import ROOT
 
@@ -71,28 +65,3 @@ def test_a_sample_is_made_again_byte_by_byte(sample: Path, tmp_path: Path) -> No
     runpy.run_path(str(copy / "make.py"), run_name="__main__")
     assert (copy / "capture.pcap").read_bytes() == (sample / "capture.pcap").read_bytes()
     assert (copy / "truth.json").read_bytes() == (sample / "truth.json").read_bytes()
-
-
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed: nobody to compare with")
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
-def test_wireshark_counts_the_same_messages_and_calls(sample: Path) -> None:
-    fields = ["-T", "fields", "-e", "sip.Call-ID", "-E", "occurrence=a", "-E", "aggregator=|"]
-    ran = subprocess.run(["tshark", "-n", "-r", sample / "capture.pcap", "-Y", "sip", *fields],
-                         capture_output=True, text=True, check=True)
-    theirs = [call_id for line in ran.stdout.splitlines() for call_id in line.split("|")]
-    captures = Captures(resolve((str(sample / "capture.pcap"),), reread=True).files, engine="libpcap")
-    messages = [parse(item.payload) for item in captures if isinstance(item, Datagram)]
-    ours = [message.call_id for message in messages if isinstance(message, Request | Response)]
-    assert set(ours) == set(theirs)
-    assert len(ours) + captures.health[0].duplicates == len(theirs)
-
-
-@pytest.mark.skipif(shutil.which("sngrep") is None, reason="sngrep is not installed: nobody to compare with")
-@pytest.mark.parametrize("name", ["clean-outage", "register-storm", "flapping"])
-def test_sngrep_keeps_every_message(name: str, tmp_path: Path) -> None:
-    sample = ROOT / "samples" / name
-    subprocess.run(["sngrep", "-N", "-q", "-l", "100000", "-I", sample / "capture.pcap", "-O", tmp_path / "kept.pcap"],
-                   check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-    report = json.loads((sample / "report.json").read_text())
-    kept = list(Captures(resolve((str(tmp_path / "kept.pcap"),), reread=True).files))
-    assert sum(isinstance(item, Datagram) for item in kept) == report["captures"][0]["sip_messages"]

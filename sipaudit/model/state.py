@@ -268,15 +268,17 @@ def evidence(reach: Reach, now: float, earliest: float) -> Iterator[Evidence]:
             yield request
 
 
-def speaks_against(reach: Reach, now: float, earliest: float) -> bool:
+def speaks_against(reach: Reach, now: float, earliest: float, *, rings: float = 0.0) -> bool:
     """Whether anything may be held against the server at `now`, be it never so little: what F2-F4 leave open, a
-    connection that ended, a call that waits for its answer, or was overtaken by others.
+    connection that ended, a call that has rung for `rings` seconds, or was overtaken by others.
     """
     since = LONG_AGO if reach.answered is None else reach.answered.time
     closed = LONG_AGO < reach.closed >= since
-    rings = any(request.transaction in reach.ringing for request in reach.waiting)
+    rung = any(request.transaction in reach.ringing and now - request.time >= rings for request in reach.waiting)
     overtaken = any(until == request.time and now - request.time <= RUNS for request, until in reach.late)
-    return closed or rings or overtaken or reach.later >= now or any(True for _ in evidence(reach, now, earliest))
+    silent = any(not isinstance(item, Sent) or item.transaction not in reach.ringing
+                 for item in evidence(reach, now, earliest))
+    return closed or rung or overtaken or reach.later >= now or silent
 
 
 def repeated_since(reach: Reach, transaction: int, since: float) -> bool:

@@ -15,6 +15,7 @@ from sipaudit.model.state import LONG_AGO, Binding, evidence, speaks_against
 from sipaudit.model.timers import TRY_LASTS, UNDECLARED_EARLIEST
 from sipaudit.model.values import Reason
 
+RINGS_WELL = 20.0       # seconds that a call may ring before anyone could take that for a failure (F4)
 TOO_OFTEN = 5           # failed tries within one D
 FLAPPING_WITHIN = 600.0
 STAYS_WITHIN = 600.0    # seconds in which the next request shows where the line is
@@ -72,7 +73,7 @@ def try_is_open(case: Case) -> Ground:
     stay, last = case.stay, _last_try(case)
     if last is None or last.server == case.request.server:
         return FAILS
-    if speaks_against(case.phone.reach(stay.server), case.now, UNDECLARED_EARLIEST):
+    if speaks_against(case.phone.reach(stay.server), case.now, UNDECLARED_EARLIEST, rings=RINGS_WELL):
         return FAILS  # it leaves a server that has failed
     if stay.away is None or stay.away.time > last.time:
         return FAILS  # the line has been back since
@@ -196,7 +197,8 @@ def challenged_elsewhere(case: Case) -> Ground:
     if challenge is None or challenge.server == request.server or request.emergency:
         return FAILS
     reach = case.phone.reach(challenge.server)
-    if reach.touched > challenge.time or speaks_against(reach, case.now, case.profile.earliest_silence):
+    if reach.touched > challenge.time or speaks_against(
+            reach, case.now, case.profile.earliest_silence, rings=RINGS_WELL):
         return FAILS
     return Ground(facts={"challenger": challenge.server, "status": challenge.status}, proof=(challenge,))
 
