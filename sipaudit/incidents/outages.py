@@ -62,6 +62,7 @@ class Outages:
         self._polls: dict[int, tuple[ServerWatch, Outage]] = {}
         self._numbers = 0
         self.open: dict[str, Outage] = {}
+        self._closed: dict[str, Outage] = {}   # the last one of each server
         self._unheard: dict[str, list[float]] = {}
         self._attempts: dict[str, list[Attempt]] = {}
 
@@ -81,7 +82,8 @@ class Outages:
         if outage is None:
             if method == "INVITE":
                 self._note_unheard(server, sent)
-            outage = self._opens(server, sent) or self._opens_in_part(server)
+            # what was sent before the last one ended tells of that
+            outage = (self._opens(server, sent) if sent > server.restored else None) or self._opens_in_part(server)
         if outage is not None:
             self._join(server, outage, phone, failing, method, sent, event, subjects)
 
@@ -148,8 +150,21 @@ class Outages:
         if not unheard or not _registered_between(server, min(unheard), max(unheard)):
             return None
         start = min(unheard)
+        last = self._closed.get(server.key)
+        if last is not None and last.methods == {"INVITE"} and (last.end or start) >= start:
+            return self._reopen(server, last)
         failing = {phone: one for phone, one in server.failing.items() if one.methods.get("INVITE", NEVER) >= start}
         return self._begin(server, failing, start) if failing else None
+
+    def _reopen(self, server: ServerWatch, outage: Outage) -> Outage:
+        """The outage was none of the whole server: it registers, and goes on to let calls run out."""
+        outage.end, outage.answer, outage.registers = None, None, True
+        outage.settle_kind()
+        self._unheard.pop(server.key, None)
+        self._closed.pop(server.key)
+        self.open[server.key] = outage
+        self._look_later(server, outage)
+        return outage
 
     def _begin(self, server: ServerWatch, failing: Mapping[int, Failing], start: float) -> Outage:
         one = next(iter(failing.values()))
@@ -226,6 +241,7 @@ class Outages:
 
     def _close(self, server: ServerWatch, outage: Outage, end: float) -> None:
         outage.end = end
+        self._closed[server.key] = outage
         server.restored = max(server.restored, end)
         self.open.pop(server.key, None)
         server.left.clear()
