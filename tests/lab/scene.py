@@ -57,6 +57,15 @@ class Scene:
     events: list[Event] = field(default_factory=list)
     lookups: list[tuple[float, str]] = field(default_factory=list)   # second, and address of the phone
 
+    @property
+    def loses(self) -> bool:
+        """Whether packets are lost at random: then a phone may drop out of its script by chance."""
+        return any(event.what == "lose" for event in self.events)
+
+    def fewest(self, whole: int) -> int:
+        """How many of `whole` phones must get through."""
+        return whole - whole // 3 if self.loses else whole
+
     def phone(self, label: str, regime: str, settings: Settings | None = None, *, answers: bool = False) -> Script:
         """A new phone, whose life is to be written into what is returned."""
         user, address = self._next()
