@@ -7,7 +7,7 @@ import pytest
 from sipaudit.model.events import Booted
 from sipaudit.reconstruct.bounds import STARTS_KEPT
 from sipaudit.sip.datagram import Start, StartKind
-from tests.factories import START
+from tests.factories import START, dns_answer
 from tests.reconstruct.desk import Desk, Handset, Knowledge, P, S, entry
 
 HOST, MAC, OTHER_MAC = "10.1.0.5", "0004f2aabbcc", "0004f2000009"
@@ -169,3 +169,13 @@ def test_a_phone_at_another_address_may_have_started() -> None:
     assert boots(desk) == ["possible", "possible"]
     Handset(desk, call_id="again", user_agent=AGENT).register(500, S)
     assert boots(desk) == ["possible", "possible"]
+
+
+@pytest.mark.parametrize(("silence", "said"), [(1, ["possible"]), (40, [])])
+def test_the_head_of_the_list_may_not_resolve(silence: int, said: list[str]) -> None:
+    """A phone that starts then goes to the next; a name that failed long before explains nothing."""
+    desk = Desk(Knowledge(entries={"sbc": entry(P, S, names=("sbc1.example.com",))}))
+    Handset(desk, call_id="old").register(0, P)
+    desk.feed(dns_answer(200, HOST, "sbc1.example.com", "A", rcode=3))
+    Handset(desk, call_id="new").register(200 + silence, S)
+    assert boots(desk) == said
