@@ -75,8 +75,7 @@ def test_a_perfect_phone_seen_with_gaps(court: Court, share: float) -> None:
 
 @pytest.mark.parametrize("share", SHARES)
 def test_a_faulty_phone_seen_with_gaps(court: Court, share: float) -> None:
-    """No fault is certain that the whole capture does not have; most of those it has are still found, and at 5 % a
-    third: there what rests on absence stays undecided."""
+    """No fault is certain that the whole capture does not have; at least half of those it has are still found."""
     wrong: Counter[str] = Counter()
     known = found = 0
     for run in range(RUNS):
@@ -88,7 +87,7 @@ def test_a_faulty_phone_seen_with_gaps(court: Court, share: float) -> None:
         known, found = known + len(truth), found + len(truth.keys() & seen.keys())
     print(f"{share:.1%} lost: {found} of {known} found, beside them {dict(wrong)}")
     assert wrong["certain"] == 0
-    assert found > known / (2 if share < 0.05 else 3)
+    assert found >= known / 2
 
 
 @pytest.mark.parametrize("share", SHARES)

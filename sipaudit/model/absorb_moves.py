@@ -116,8 +116,9 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
 def _may_have_moved_before(stay: Stay, answer: Answered) -> bool:
     """Whether an earlier answer of the same server may have moved the line there, which then went back and forth."""
     aside, away = stay.aside, stay.away
-    earlier = aside is not None and aside.server == answer.server and _is_weighty(aside)
-    return earlier and (away is None or aside is None or away.time > aside.time)
+    if aside is None or aside.server != answer.server or not _is_weighty(aside):
+        return False
+    return away is None or away.time > aside.time
 
 
 def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: Answered, track: Track) -> bool:

@@ -276,9 +276,8 @@ def speaks_against(reach: Reach, now: float, earliest: float, *, rings: float = 
     closed = LONG_AGO < reach.closed >= since
     rung = any(request.transaction in reach.ringing and now - request.time >= rings for request in reach.waiting)
     overtaken = any(until == request.time and now - request.time <= RUNS for request, until in reach.late)
-    silent = any(not isinstance(item, Sent) or item.transaction not in reach.ringing
-                 for item in evidence(reach, now, earliest))
-    return closed or rung or overtaken or reach.later >= now or silent
+    return closed or rung or overtaken or reach.later >= now or any(
+        not isinstance(item, Sent) or item.transaction not in reach.ringing for item in evidence(reach, now, earliest))
 
 
 def repeated_since(reach: Reach, transaction: int, since: float) -> bool:

@@ -17,7 +17,6 @@ SUBSCRIPTION_LIFE = 3600.0  # and never less than twice what was asked for
 LEAP = 16.0               # seconds that one packet can make pass: a leaping clock must not make everything forgotten
 SET_BACK = 60.0           # packets older than this against the newest: the clock was set back
 
-BOOT_SILENCE = 20.0       # reference-model.md 1, *boot*
 START_TAKES = 600.0       # seconds from one sign of a start to the next, and to the first REGISTER
 STARTS_KEPT = 8_192       # devices, and hosts, whose signs are remembered
 MID_LIFE = 32.0           # seconds from a phone's first packet in which what has no beginning is no loss

@@ -152,30 +152,9 @@ class Phone:
     known to be a phone.
     """
 
-    __slots__ = (
-        "address",
-        "again",
-        "agent_mac",
-        "call_ids",
-        "capture",
-        "declared",
-        "encrypted",
-        "first",
-        "guises",
-        "heard",
-        "held",
-        "host",
-        "instance",
-        "last",
-        "lines",
-        "mac",
-        "number",
-        "source",
-        "unresolved",
-        "unsure",
-        "user_agent",
-        "vendor",
-    )
+    __slots__ = ("address", "again", "agent_mac", "call_ids", "capture", "declared", "encrypted", "first", "guises",
+                 "heard", "held", "host", "instance", "last", "lines", "mac", "number", "source", "unresolved",
+                 "unsure", "user_agent", "vendor")
 
     def __init__(self, number: int, source: Source, address: str, item: Datagram) -> None:
         self.number = number

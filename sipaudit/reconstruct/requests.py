@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from math import inf
 
 from sipaudit.model.events import NO_LINE, Booted, Received, Resent, Sent
-from sipaudit.reconstruct.bounds import BOOT_SILENCE, KEPT_CALL_IDS, SOURCE_LINES, UNRESOLVED
+from sipaudit.model.timers import BOOT_SILENCE
+from sipaudit.reconstruct.bounds import KEPT_CALL_IDS, SOURCE_LINES, UNRESOLVED
 from sipaudit.reconstruct.dialogs import CALL_METHODS, DIALOG_METHODS, CallState, Leg
 from sipaudit.reconstruct.memory import FIRST, Memory
 from sipaudit.reconstruct.phones import Line, Phone

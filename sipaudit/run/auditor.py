@@ -326,8 +326,7 @@ class Auditor:
         plain, record = replay.profile(), replay.record
         return replace(
             plain, identity_unsure=record.owner.identity_unsure, encrypted=record.owner.encrypted,
-            list_in_doubt=record.list_in_doubt,
-            covered_from=max(self.began, record.since),
+            list_in_doubt=record.list_in_doubt, covered_from=max(self.began, record.since),
             steps=self.steps(), heard=frozenset(record.heard), tolerances=self._tolerances,
             tolerances_of=self.tolerances_of,
             fallback=len(record.entries) > 1,

@@ -6,6 +6,7 @@ from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
 from sipaudit.model.conditions.bindings import renewal_is_near
 from sipaudit.model.conditions.failures import sends_away
 from sipaudit.model.conditions.requests import of_a_call
+from sipaudit.model.conditions.timing import declared_ttl
 from sipaudit.model.events import Replied, Sent
 from sipaudit.model.machines import FailedServer, failed_server
 from sipaudit.model.observations import Fact
@@ -77,8 +78,7 @@ def _may_have_returned(case: Case, mark: FailedMark) -> bool:
         binding = case.line.binding(mark.server)
         return binding is None or binding.granted is None or renewal_is_near(case, binding, mark.moved)
     if mode is Mode.DNSTTL:
-        declared = [] if entry is None or entry.dns_ttl is None else [float(entry.dns_ttl)]
-        return stayed >= min([*declared, *(answer.ttl_low for answer in case.line.answers)], default=0.0)
+        return stayed >= min([*declared_ttl(case), *(answer.ttl_low for answer in case.line.answers)], default=0.0)
     return True
 
 

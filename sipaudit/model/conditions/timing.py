@@ -80,10 +80,15 @@ class Ttl(Struct, frozen=True):
     until: float | None
 
 
+def declared_ttl(case: Case) -> list[float]:
+    """The TTL that the line's entry declares, if it does."""
+    entry = case.profile.entry
+    return [] if entry is None or entry.dns_ttl is None else [float(entry.dns_ttl)]
+
+
 def ttl_of(case: Case) -> Ttl | None:
     """The TTLs that may count: of the last answer before T0 and all since, and the declared one (B2)."""
-    entry, began = case.profile.entry, case.stay.began
-    declared = [] if entry is None or entry.dns_ttl is None else [float(entry.dns_ttl)]
+    began, declared = case.stay.began, declared_ttl(case)
     before = [answer for answer in case.line.answers if began is not None and answer.time <= began[0]]
     seen = case.line.answers[max(len(before) - 1, 0):]
     lows = [*(answer.ttl_low for answer in seen), *declared]

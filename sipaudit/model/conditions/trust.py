@@ -10,12 +10,11 @@ from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import Binding
-from sipaudit.model.timers import NO_EXPIRY
+from sipaudit.model.timers import BOOT_SILENCE, NO_EXPIRY
 from sipaudit.model.values import Assumption, Reason
 
 DEFAULT_EXPIRES = 3600   # seconds
 LOSS_REACH = 64.0       # seconds: reference-model.md 4, `capture-complete`
-BOOT_TAKES = 20.0       # seconds of silence in which a phone may have started (reference-model.md 1, *boot*)
 WITHOUT_ONLY_SIGNAL = (3, 2, 4)   # C9: this firmware has no onlySignalWithRegistered
 
 
@@ -109,7 +108,7 @@ def no_boot_since(case: Case) -> Ground:
     """A boot forgets timers, marks and dialogs. One of a phone that does not register is not seen (register=0)."""
     boot, stay = case.line.boot, case.stay
     since = stay.arrived.time if stay.first is None else stay.first.time
-    hidden = case.profile.settings.can_be("register", 0) and case.now - since >= BOOT_TAKES
+    hidden = case.profile.settings.can_be("register", 0) and case.now - since >= BOOT_SILENCE
     if not hidden and (boot is None or boot.time < since):
         return HOLDS
     return Ground(negate(taken(Reading.BOOT)))
@@ -143,16 +142,15 @@ def works_below(case: Case, higher: str | None) -> Ground:
     """Whether the line works where its stay is, and not at that higher server: it does in R1-R3 only where it is
     registered, and a 200 may have registered nothing (F6)."""
     here = case.line.binding(case.stay.server)
-    if case.regime is not Regime.R0 and (
-        grants_nothing(case.stay.arrived) or here is None or here.granted is None
-    ):
+    granted = here is not None and here.granted is not None
+    if case.regime is not Regime.R0 and (grants_nothing(case.stay.arrived) or not granted):
         return Ground(reason=Reason.READINGS_DIFFER)
-    if here is not None and (refused_by_a_200(here)):
+    if here is not None and _refused_by_a_200(here):
         return Ground(reason=Reason.READINGS_DIFFER)  # in R0, too, that may be the server's refusal (F4)
     return Ground(reason=Reason.READINGS_DIFFER) if _keeps_binding(case, higher) else _not_moved_to(case, higher)
 
 
-def refused_by_a_200(binding: Binding) -> bool:
+def _refused_by_a_200(binding: Binding) -> bool:
     """Whether the last 200 to the line's REGISTER there may have registered nothing (F6)."""
     last = binding.granted or binding.refused
     return last is not None and grants_nothing(last)
