@@ -9,8 +9,8 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sipaudit.model.settings import LineSettings, Origin, ServerEntry, Tolerances
-from sipaudit.model.timers import BY_CONNECTION, SILENCE_MAX, SLACK_SHARE, earliest_silence
+from sipaudit.model.settings import LineSettings, ServerEntry, Tolerances
+from sipaudit.model.timers import earliest_silence
 
 SOUNDPOINT = frozenset({"320", "321", "330", "331", "335", "430", "450", "550", "560", "650", "670"})
 EARLY_VVX = frozenset({"500", "1500"})
@@ -55,17 +55,9 @@ class Profile(Struct, frozen=True):
 
     @property
     def earliest_silence(self) -> float:
-        """F2's earliest: seconds after which a phone may count a silent server as failed. Over a connection it waits
-        out the whole of timer B where tcpFastFailover is stated to be 0."""
-        stated = self.settings.get("tcpFastFailover").origin is not Origin.DEFAULT
-        if stated and self.settings.number("tcpFastFailover") == 0 and self._connects():
-            return SILENCE_MAX * (1 - SLACK_SHARE)
-        return earliest_silence(self.settings)
-
-    def _connects(self) -> bool:
-        """Whether the line signals over connections only."""
-        listed = self.entry is not None and all(server.transport != "udp" for server in self.entry.servers)
-        return listed or self.settings.get("transport").value in BY_CONNECTION
+        """F2's earliest: seconds after which the phone may count a silent server as failed."""
+        connects = self.entry is not None and all(server.transport != "udp" for server in self.entry.servers)
+        return earliest_silence(self.settings, connects=connects)
 
     def under(self, expectation: str) -> Profile:
         """The profile with the tolerances of one expectation."""

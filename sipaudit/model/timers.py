@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipaudit.model.settings import LineSettings
+from sipaudit.model.settings import LineSettings, Origin
 
 T1 = 0.5                # RFC 3261 17.1.2.2: the first retransmission
 T2_RFC = 4.0            # the cap of the RFC (F2, latest)
@@ -19,8 +19,13 @@ DEFAULT_OVERLAP = 60
 NO_EXPIRY = float("inf")
 
 
-def earliest_silence(settings: LineSettings) -> float:
-    """The shortest silence after which a phone may count the server as failed (F2, *earliest*)."""
+def earliest_silence(settings: LineSettings, *, connects: bool = False) -> float:
+    """The shortest silence after which a phone may count the server as failed (F2, *earliest*). Over a connection
+    (`connects`: that is how its servers are listed) it waits out timer B where tcpFastFailover is stated to be 0."""
+    fast = settings.get("tcpFastFailover")
+    if (connects or settings.get("transport").value in BY_CONNECTION) and fast.value == 0 \
+            and fast.origin is not Origin.DEFAULT:
+        return SILENCE_MAX * (1 - SLACK_SHARE)
     interval = settings.number("retryTimeOut")
     retries = settings.number("retryMaxCount")
     if interval is None or retries is None:

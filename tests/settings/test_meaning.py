@@ -63,6 +63,7 @@ def test_every_setting_has_a_meaning():
 
 PREDICTED = [
     ({"retryTimeOut": 1000, "retryMaxCount": 40}, 0, "Silence is noticed 36.0-41 s after"),
+    ({"transport": "TCPOnly", "tcpFastFailover": 0}, 0, "Silence is noticed 28.8-32 s after"),
     ({"retryTimeOut": UNKNOWN}, 0, "How long a silence it takes until the next server is tried cannot be told."),
     ({"register": 0}, 1, "An idle phone does not notice a dead server"),
     ({"expires": UNKNOWN}, 1, "When an idle phone notices a dead server cannot be told"),
