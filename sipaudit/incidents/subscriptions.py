@@ -60,9 +60,7 @@ class Subscriptions:
         self._drafts = drafts
         self._timers = timers
         self._count = 0
-        self._numbers = 0
         self.of: dict[int, dict[str, Subscription]] = {}
-        self._due: dict[int, Subscription] = {}
 
     def answered(self, answer: Answered, request: Sent, subject: Watched) -> None:
         """A final answer to a SUBSCRIBE."""
@@ -103,12 +101,9 @@ class Subscriptions:
         for one in self.of.get(subject.number, {}).values():
             if one.server == move.source and not one.left and one.until > move.time:
                 one.left = True
-                self._numbers += 1
-                self._due[self._numbers] = one
-                self._timers.at(one.until + GRACE, self._ran_out, self._numbers)
+                self._timers.at(one.until + GRACE, self._ran_out, one)
 
-    def _ran_out(self, number: int) -> None:
-        one = self._due.pop(number)
+    def _ran_out(self, one: Subscription) -> None:
         own = self.of.get(one.subject.number, {})
         if own.get(one.call_id) is one and one.left:
             one.dead = True
