@@ -118,7 +118,7 @@ class Outages:
     def left(self, server: ServerWatch, subject: Watched, move: MoveSeen) -> None:
         """A line moved away after a failure."""
         outage = self.open.get(server.key)
-        server.was_left(subject, move, keep=False)
+        server.was_left(subject, move)
         if outage is not None:
             outage.moves.setdefault(subject.number, (subject, move))
             outage.add([subject])

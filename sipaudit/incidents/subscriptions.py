@@ -6,7 +6,7 @@ from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Sent
-from sipaudit.model.history import MoveKind, MoveSeen
+from sipaudit.model.history import MoveSeen
 
 SUBSCRIPTIONS_KEPT = 50_000
 OF_ONE_LINE = 32
@@ -96,8 +96,6 @@ class Subscriptions:
 
     def moved(self, subject: Watched, move: MoveSeen) -> None:
         """The line left a server after a failure: what it has subscribed to there will run out."""
-        if move.kind is not MoveKind.FAILOVER:
-            return
         for one in self.of.get(subject.number, {}).values():
             if one.server == move.source and not one.left and one.until > move.time:
                 one.left = True
