@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import tzinfo
 
+from sipaudit.incidents.chronicle import AGAIN, STOP
 from sipaudit.model.values import Finding, Incident, Report, Severity
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.screen import brief, count_of
@@ -14,8 +15,6 @@ from sipaudit.times import TimeStyle, format_time, parse_zone
 KINDS_SHOWN = 8
 INCIDENTS_SAID = 4
 RULES_SAID = 5
-STOP = "known stop"          # how timelines call the event from which times count, and the end of an outage
-AGAIN = " answers again"
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 # What so many phones did, by rule: "3 phones signalled ...".
 DID = {
