@@ -75,6 +75,11 @@ class Draft:
     def happened(self, time: float, what: str) -> None:
         self.happenings.append((time, what))
 
+    def stays_open(self, now: float, quiet: float) -> None:
+        """The captures end at `now`: it is over only if so many seconds without anything more of it were seen."""
+        if self.end is not None and now - self.end < quiet:
+            self.end = None
+
 
 class Drafts:
     """All incidents of a run; `dropped` counts those beyond what is kept."""
