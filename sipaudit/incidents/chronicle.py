@@ -207,7 +207,7 @@ def _moved_by(outage: Outage, subject: Watched, time: float) -> bool:
 
 
 def _took_calls(outage: Outage) -> bool:
-    return any(True for _ in lost(outage.calls, outage.start)) or bool(failed_attempts(outage))
+    return bool(outage.metrics["calls_lost"] or outage.metrics["calls_failed"])
 
 
 def _number(value: float | None) -> int | float | None:
