@@ -60,6 +60,17 @@ def silence_of(settings: LineSettings) -> float:
     return earliest_silence(settings) if known else DEFAULT_SILENCE
 
 
+class Waiting:
+    """A request that waits for an answer; `repeated` that its phone sent it again."""
+
+    __slots__ = ("repeated", "request", "subject")
+
+    def __init__(self, request: Sent, subject: Watched) -> None:
+        self.request = request
+        self.subject = subject
+        self.repeated = False
+
+
 class Watch:
     """All detectors, and what they share. `siblings` gives the replays of a line at all its entries, `lossy` says
     whether the captures lack more packets than evidence by absence allows.
@@ -77,8 +88,7 @@ class Watch:
         self.drafts = Drafts()
         self.timers = Timers()
         self.began = float("inf")
-        self._open: dict[int, tuple[Sent, Watched]] = {}
-        self._repeated: set[int] = set()
+        self._open: dict[int, Waiting] = {}
         self._lost: dict[int, float] = {}
         self._next_look = NEVER
         self._beyond = ServerWatch("", Minute(float("-inf")))
@@ -87,10 +97,7 @@ class Watch:
 
     def _build(self, thresholds: Mapping[str, Mapping[str, float]]) -> None:
         drafts, timers = self.drafts, self.timers
-
-        def wanted(kind: str) -> Mapping[str, float] | None:
-            return thresholds.get(kind)
-
+        wanted = thresholds.get
         self.calls = Calls(drafts, timers, ghosts="ghost-calls" in thresholds)
         outage, overload, storm = wanted("server-outage"), wanted("overload"), wanted("register-storm")
         self.outages = None if outage is None else Outages(outage, drafts, timers, self.calls)
@@ -168,8 +175,9 @@ class Watch:
         elif kind is Answered:
             self._answered(event, subject, step)  # type: ignore[arg-type]
         elif isinstance(event, Resent):
-            if event.transaction in self._open:
-                self._repeated.add(event.transaction)
+            waiting = self._open.get(event.transaction)
+            if waiting is not None:
+                waiting.repeated = True
         elif isinstance(event, Received | Replied):
             self.calls.message(event)
         elif isinstance(event, CallChanged):
@@ -234,7 +242,7 @@ class Watch:
         if method == "REGISTER":
             server.seconds[int(time)] += 1
         if method != "CANCEL" and len(self._open) < OPEN_KEPT:
-            self._open[event.transaction] = event, subject
+            self._open[event.transaction] = Waiting(event, subject)
         if event.call is not None:
             self.calls.message(event)
             if method == "INVITE" and not event.in_dialog:
@@ -263,24 +271,23 @@ class Watch:
         """Which requests have not been answered for as long as their phones wait."""
         self._next_look = now + LOOK_EVERY
         due = []
-        for event, subject in self._open.values():
-            if event.time + SHORTEST > now:
+        for waiting in self._open.values():
+            sent = waiting.request.time
+            if sent + SHORTEST > now:
                 break
-            if event.time + subject.silence <= now:
-                due.append((event, subject))
-        for event, subject in due:
-            del self._open[event.transaction]
-            self._ran_out(event, subject)
+            if sent + waiting.subject.silence <= now:
+                due.append(waiting)
+        for waiting in due:
+            del self._open[waiting.request.transaction]
+            self._ran_out(waiting)
 
-    def _ran_out(self, event: Sent, subject: Watched) -> None:
+    def _ran_out(self, waiting: Waiting) -> None:
         """A request was not answered for as long as phones wait."""
+        event = waiting.request
         server = self._server(event.server, event.time)
         self._minute_then(server, event.time).unanswered += 1
-        repeated = event.transaction in self._repeated
-        self._repeated.discard(event.transaction)
-        if event.in_dialog or event.method not in SILENT_METHODS or not repeated:
-            return
-        self._came_to_nothing(server, event, subject, sure=False)
+        if waiting.repeated and not event.in_dialog and event.method in SILENT_METHODS:
+            self._came_to_nothing(server, event, waiting.subject, sure=False)
 
     def _came_to_nothing(self, server: ServerWatch, event: Sent, subject: Watched, *, sure: bool) -> None:
         """A REGISTER or INVITE found no answer, and its phone showed that it heard none: it sent it again, or (`sure`)
@@ -308,11 +315,11 @@ class Watch:
         """A transport failure: of the lines that work with that server, or else of all lines of the phone."""
         server = self._server(event.server, event.sent)
         server.used(event.phone, event.sent)
-        request = self._open.pop(event.transaction, None) if event.transaction is not None else None
-        if request is not None:
-            self._minute_then(server, request[0].time).unanswered += 1
-            if request[0].method == "INVITE":
-                self._attempt_failed(*request)
+        waiting = self._open.pop(event.transaction, None) if event.transaction is not None else None
+        if waiting is not None:
+            self._minute_then(server, waiting.request.time).unanswered += 1
+            if waiting.request.method == "INVITE":
+                self._attempt_failed(waiting.request, waiting.subject)
         there = [subject for subject in subjects if _works_with(subject, event.server)] or list(subjects)
         if self.outages is not None and there and server is not self._beyond:
             self.outages.fails(server, event.phone, None, event.sent, event, there, sure=True)
@@ -326,10 +333,8 @@ class Watch:
             minute = self._minute(server, event.time)
         minute.answered(event.status)
         waited = self._open.pop(event.transaction, None)
-        if waited is not None and self._repeated and event.time - waited[0].time <= subject.silence:
-            self._repeated.discard(event.transaction)
-        if waited is not None and event.time - waited[0].time > subject.silence:
-            self._ran_out(*waited)
+        if waited is not None and event.time - waited.request.time > subject.silence:
+            self._ran_out(waited)
         if event.sent is not None and (waited is not None if event.method == "INVITE" else event.status >= 200):
             minute.took(event.time - event.sent)
         if event.call is not None:
@@ -346,7 +351,7 @@ class Watch:
                 self.gaps.granted(subject, event.time)
         elif event.method == "SUBSCRIBE" and event.status >= 200 and waited is not None \
                 and self._subscriptions is not None:
-            self._subscriptions.answered(event, waited[0], subject)
+            self._subscriptions.answered(event, waited.request, subject)
 
     def _lives(self, event: Answered, server: ServerWatch) -> None:
         """A final answer outside of dialogs: the server is there."""
