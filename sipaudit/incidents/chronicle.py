@@ -172,7 +172,7 @@ def beyond_bounds(watch: Watch) -> list[str]:
     said = []
     if watch.drafts.dropped:
         said.append(f"{watch.drafts.dropped} incidents beyond the first {len(watch.drafts.all)} are not reported.")
-    if watch.minutes.dropped:
+    if watch.tally.minutes.dropped:
         said.append("The minutes of servers are counted in part only: there were too many servers and minutes.")
     return said
 
