@@ -58,7 +58,6 @@ class Calls:
         self._timers = timers
         self._wanted = ghosts
         self._up: dict[int, CallSeen] = {}
-        self._offered: dict[int, CallSeen] = {}
         self._attempts: dict[tuple[int, str], Attempt] = {}
         self._by_call: dict[int, Attempt] = {}
 
@@ -102,23 +101,19 @@ class Calls:
         if isinstance(event, Received):
             if len(call.offers) < OFFERS_KEPT and event.method != "CANCEL":
                 call.offers[event.transaction] = event
-                self._offered[event.transaction] = call
-                self._timers.at(event.time + IGNORED_AFTER, self._ignored, event.transaction)
+                self._timers.at(event.time + IGNORED_AFTER, self._ignored, (call, event.transaction))
         elif isinstance(event, Replied) and event.status >= 300:
             offer = call.offers.pop(event.transaction, None)
-            self._offered.pop(event.transaction, None)
             if offer is not None:
                 self._ghost(call, offer, event)
         elif isinstance(event, Sent) or (isinstance(event, Replied) and success(event.status)):
             call.left = None
-            for transaction in call.offers:
-                self._offered.pop(transaction, None)
             call.offers.clear()
 
-    def _ignored(self, transaction: int) -> None:
-        call = self._offered.pop(transaction, None)
-        offer = None if call is None else call.offers.pop(transaction, None)
-        if call is not None and offer is not None:
+    def _ignored(self, offered: tuple[CallSeen, int]) -> None:
+        call, transaction = offered
+        offer = call.offers.pop(transaction, None)
+        if offer is not None:
             self._ghost(call, offer, None)
 
     def _ghost(self, call: CallSeen, offer: Received, refusal: Replied | None) -> None:

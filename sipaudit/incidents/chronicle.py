@@ -19,6 +19,7 @@ from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Inciden
 HAPPENINGS_KEPT = 100    # of one incident's timeline
 LOST_CALLS = "calls-lost"
 STOP = "known stop"      # how a timeline calls the known event from which times to detect and recover count
+AGAIN = " answers again"   # and the end of an outage, after the server's name
 CAUSES = (OUTAGE, "partial-outage")   # the moves away from such a server explain what a line does next
 ROOTS = (*CAUSES, "overload", "stuck-on-secondary", "ghost-calls", "registration-gap", "split-brain")
 
@@ -86,7 +87,7 @@ class Chronicle:
             outage.happened(moves[-1][1].time, f"the last of {len(moves)} lines has moved: {moves[-1][0].line}")
         again = outage.answer if outage.end is None else outage.end
         if again is not None:   # without an end the capture does not show that it stays so
-            outage.happened(again, f"{server} answers again")
+            outage.happened(again, f"{server}{AGAIN}")
 
     def _registered_in(self, storm: Draft) -> None:
         """The lines of a storm: those that the server granted a registration then, as far as that is still known."""
@@ -171,7 +172,7 @@ def beyond_bounds(watch: Watch) -> list[str]:
     said = []
     if watch.drafts.dropped:
         said.append(f"{watch.drafts.dropped} incidents beyond the first {len(watch.drafts.all)} are not reported.")
-    if watch.minutes.dropped:
+    if watch.tally.minutes.dropped:
         said.append("The minutes of servers are counted in part only: there were too many servers and minutes.")
     return said
 
@@ -206,7 +207,7 @@ def _moved_by(outage: Outage, subject: Watched, time: float) -> bool:
 
 
 def _took_calls(outage: Outage) -> bool:
-    return any(True for _ in lost(outage.calls, outage.start)) or bool(failed_attempts(outage))
+    return bool(outage.metrics["calls_lost"] or outage.metrics["calls_failed"])
 
 
 def _number(value: float | None) -> int | float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from sipaudit.model.events import ModelEvent
@@ -13,6 +13,7 @@ from sipaudit.model.values import Frame
 
 EVIDENCE_KEPT = 20
 DRAFTS_KEPT = 2_000    # incidents of a run
+LATEST = 64            # of these, those that may go on
 
 
 class Watched(Protocol):
@@ -75,6 +76,11 @@ class Draft:
     def happened(self, time: float, what: str) -> None:
         self.happenings.append((time, what))
 
+    def stays_open(self, now: float, quiet: float) -> None:
+        """The captures end at `now`: it is over only if so many seconds without anything more of it were seen."""
+        if self.end is not None and now - self.end < quiet:
+            self.end = None
+
 
 class Drafts:
     """All incidents of a run; `dropped` counts those beyond what is kept."""
@@ -89,10 +95,14 @@ class Drafts:
         else:
             self.dropped += 1
 
+    def latest(self) -> Iterator[Draft]:
+        """Those that something new may belong to, the last one first."""
+        return reversed(self.all[-LATEST:])
+
     def series(self, kind: str, server: str | None, entry: str | None, time: float, gap: float) -> Draft:
         """The incident of this kind there that a happening at `time` belongs to: the last one, if it was not longer
         than `gap` seconds ago, else a new one. It ends, for now, with this happening."""
-        for draft in reversed(self.all[-64:]):
+        for draft in self.latest():
             if draft.kind == kind and draft.server == server and draft.entry == entry:
                 if draft.end is not None and time - draft.end <= gap:
                     draft.end = max(draft.end, time)

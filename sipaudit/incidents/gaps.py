@@ -39,9 +39,10 @@ class Gaps:
     def sent(self, request: Sent, subject: Watched, bindings: Iterable[Binding], phone: PhoneState) -> None:
         """A request of a line; its bindings at all servers, and its phone's state, before it."""
         number, now = subject.number, request.time
+        logs_out = request.expires == 0 and request.method == "REGISTER"
         spell = self.open.get(number)
         if spell is not None:
-            if request.expires == 0 and request.method == "REGISTER":
+            if logs_out:
                 self._end(spell, now)
             elif now - spell.seen > AWAY:
                 self._end(spell, spell.seen)
@@ -50,7 +51,7 @@ class Gaps:
                 spell.seen = now
             return
         ended = _ended(bindings)
-        if ended is not None and ended < now and not (request.expires == 0 and request.method == "REGISTER"):
+        if ended is not None and ended < now and not logs_out:
             spoke = max((reach.touched for reach in phone.reaches), default=-inf)
             self._begin(Spell(ended if now - spoke <= AWAY else now, subject, request))
 

@@ -21,6 +21,7 @@ class Known:
     def __init__(self, events: Iterable[KnownEvent] = (), names: Mapping[str, Iterable[str]] | None = None) -> None:
         self._events = [(event, frozenset(_words(event.what))) for event in events]
         self._names = {key: {name.lower() for name in called} for key, called in (names or {}).items()}
+        self._every = frozenset().union(*self._names.values())   # names of any server
 
     def of(self, server: str | None) -> Iterator[KnownEvent]:
         """The events that name this server."""
@@ -39,10 +40,10 @@ class Known:
     def around(self, server: str | None, start: float, end: float) -> Iterator[KnownEvent]:
         """What belongs to the timeline of an incident there: events that name its server, or none, at about that time.
         """
-        every = set().union(*self._names.values()) if self._names else set()
         of_server = set(self.of(server))
         for event, words in self._events:
-            if start - DRAWN_BEFORE <= event.time <= end + DRAWN_AFTER and (event in of_server or not words & every):
+            if start - DRAWN_BEFORE <= event.time <= end + DRAWN_AFTER \
+                    and (event in of_server or not words & self._every):
                 yield event
 
 

@@ -65,8 +65,7 @@ class Flapping:
     def finish(self, now: float) -> None:
         """Whether the quiet after the last move was seen."""
         for draft in self._open.values():
-            if draft.end is not None and now - draft.end < self._quiet:
-                draft.end = None
+            draft.stays_open(now, self._quiet)
 
 
 class Spread:
@@ -94,7 +93,6 @@ class SplitBrain:
         self._outages = outages
         self._servers = servers
         self._entries: dict[str, Spread] = {}
-        self._named: list[str] = []
         self._count = 0
 
     def works(self, subject: Watched, server: str, time: float) -> None:
@@ -105,7 +103,6 @@ class SplitBrain:
         spread = self._entries.get(entry)
         if spread is None:
             spread = self._entries[entry] = Spread()
-            self._named.append(entry)
         known = spread.where.get(subject.number)
         if known is not None:
             spread.counts[known[0]] -= 1
@@ -127,7 +124,7 @@ class SplitBrain:
                 spread.draft = None
         elif spread.since is None:
             spread.since = time
-            self._timers.at(time + self._lasting, self._lasted, self._named.index(entry))
+            self._timers.at(time + self._lasting, self._lasted, entry)
 
     def _two(self, spread: Spread, now: float) -> dict[str, list[Watched]]:
         """The servers of unequal priority that have enough of the entry's lines, and these lines; only of those that
@@ -140,9 +137,8 @@ class SplitBrain:
             return {}
         return {server: [subject for there, subject in lines if there == server] for server in sorted(most)}
 
-    def _lasted(self, index: int) -> None:
+    def _lasted(self, entry: str) -> None:
         """Time has passed since the lines began to be spread: it counts outside of outages."""
-        entry = self._named[index]
         spread, now = self._entries[entry], self._timers.now
         if spread.since is None or spread.draft is not None:
             return
@@ -151,11 +147,11 @@ class SplitBrain:
         ended = max((self._servers[server].restored for server in servers if server in self._servers), default=NEVER)
         since = now if out else max(spread.since, ended)
         if now < since + self._lasting or now <= spread.since:
-            self._timers.at(max(since, now) + self._lasting if out else since + self._lasting, self._lasted, index)
+            self._timers.at(max(since, now) + self._lasting if out else since + self._lasting, self._lasted, entry)
             return
         two = self._two(spread, now)
         if len(two) < 2:
-            self._timers.at(now + self._lasting, self._lasted, index)
+            self._timers.at(now + self._lasting, self._lasted, entry)
             return
         spread.draft = draft = Draft("split-brain", since, None, entry)
         self._drafts.open(draft)

@@ -59,8 +59,6 @@ class Outages:
         self._drafts = drafts
         self._timers = timers
         self._calls = calls
-        self._polls: dict[int, tuple[ServerWatch, Outage]] = {}
-        self._numbers = 0
         self.open: dict[str, Outage] = {}
         self._closed: dict[str, Outage] = {}   # the last one of each server
         self._unheard: dict[str, list[float]] = {}
@@ -120,7 +118,7 @@ class Outages:
     def left(self, server: ServerWatch, subject: Watched, move: MoveSeen) -> None:
         """A line moved away after a failure."""
         outage = self.open.get(server.key)
-        server.was_left(subject, move, keep=False)
+        server.was_left(subject, move)
         if outage is not None:
             outage.moves.setdefault(subject.number, (subject, move))
             outage.add([subject])
@@ -224,13 +222,11 @@ class Outages:
         return outage.answer
 
     def _look_later(self, server: ServerWatch, outage: Outage) -> None:
-        self._numbers += 1
-        self._polls[self._numbers] = server, outage
-        self._timers.at(self._timers.now + LOOK_EVERY, self._look, self._numbers)
+        self._timers.at(self._timers.now + LOOK_EVERY, self._look, (server, outage))
 
-    def _look(self, number: int) -> None:
+    def _look(self, looked_at: tuple[ServerWatch, Outage]) -> None:
         """Whether the server has been answering for long enough."""
-        server, outage = self._polls.pop(number)
+        server, outage = looked_at
         if outage.end is not None:
             return
         answer = self._answer(server, outage)

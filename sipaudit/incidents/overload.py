@@ -48,5 +48,4 @@ class Overloads:
     def finish(self, now: float) -> None:
         """Whether the quiet after the last 503 was seen."""
         for draft in self._open.values():
-            if draft.end is not None and now - draft.end < self._quiet:
-                draft.end = None
+            draft.stays_open(now, self._quiet)

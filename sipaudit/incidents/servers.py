@@ -125,9 +125,9 @@ class ServerWatch:
                 break
             yield phone, failing
 
-    def was_left(self, subject: Watched, move: MoveSeen, *, keep: bool) -> None:
-        """A line moved away after a failure; all moves are kept while there is an outage."""
-        while not keep and self.left:
+    def was_left(self, subject: Watched, move: MoveSeen) -> None:
+        """A line moved away after a failure."""
+        while self.left:
             oldest = next(iter(self.left))
             if move.time - self.left[oldest][1].time <= LEFT_FOR:
                 break

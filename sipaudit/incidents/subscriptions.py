@@ -6,7 +6,7 @@ from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Sent
-from sipaudit.model.history import MoveKind, MoveSeen
+from sipaudit.model.history import MoveSeen
 
 SUBSCRIPTIONS_KEPT = 50_000
 OF_ONE_LINE = 32
@@ -36,17 +36,15 @@ class Lapse(Draft):
 
 
 class Subscription:
-    """One dialog of SUBSCRIBE: `until` when it runs out, `left` whether its line has gone to another server since,
-    `dead` that its time is over, `draft` the incident that says so."""
+    """One dialog of SUBSCRIBE, which `event` opened: `until` when it runs out, `left` whether its line has gone to
+    another server since, `dead` that its time is over, `draft` the incident that says so."""
 
-    __slots__ = ("call_id", "dead", "draft", "event", "left", "server", "subject", "topic", "until")
+    __slots__ = ("dead", "draft", "event", "left", "server", "subject", "until")
 
     def __init__(self, event: Sent, subject: Watched, until: float) -> None:
         self.event = event
         self.subject = subject
         self.server = event.server
-        self.call_id = event.call_id
-        self.topic = event.target
         self.until = until
         self.left = False
         self.dead = False
@@ -60,9 +58,7 @@ class Subscriptions:
         self._drafts = drafts
         self._timers = timers
         self._count = 0
-        self._numbers = 0
         self.of: dict[int, dict[str, Subscription]] = {}
-        self._due: dict[int, Subscription] = {}
 
     def answered(self, answer: Answered, request: Sent, subject: Watched) -> None:
         """A final answer to a SUBSCRIBE."""
@@ -98,19 +94,14 @@ class Subscriptions:
 
     def moved(self, subject: Watched, move: MoveSeen) -> None:
         """The line left a server after a failure: what it has subscribed to there will run out."""
-        if move.kind is not MoveKind.FAILOVER:
-            return
         for one in self.of.get(subject.number, {}).values():
             if one.server == move.source and not one.left and one.until > move.time:
                 one.left = True
-                self._numbers += 1
-                self._due[self._numbers] = one
-                self._timers.at(one.until + GRACE, self._ran_out, self._numbers)
+                self._timers.at(one.until + GRACE, self._ran_out, one)
 
-    def _ran_out(self, number: int) -> None:
-        one = self._due.pop(number)
+    def _ran_out(self, one: Subscription) -> None:
         own = self.of.get(one.subject.number, {})
-        if own.get(one.call_id) is one and one.left:
+        if own.get(one.event.call_id) is one and one.left:
             one.dead = True
 
     def _seen(self, subject: Watched) -> None:
@@ -121,7 +112,7 @@ class Subscriptions:
                 one.draft.lapsed(one)
 
     def _draft(self, one: Subscription) -> Lapse:
-        for draft in reversed(self._drafts.all[-64:]):
+        for draft in self._drafts.latest():
             if isinstance(draft, Lapse) and draft.server == one.server and one.until - draft.latest <= TOGETHER:
                 return draft
         made = Lapse("dead-subscriptions", one.until, one.server, one.subject.entry)
@@ -129,11 +120,11 @@ class Subscriptions:
         return made
 
     def _forget(self, own: dict[str, Subscription], one: Subscription) -> None:
-        if own.get(one.call_id) is one:
-            del own[one.call_id]
+        if own.get(one.event.call_id) is one:
+            del own[one.event.call_id]
             self._count -= 1
 
 
 def _replaces(request: Sent, one: Subscription) -> bool:
     """Whether a SUBSCRIBE that opens a dialog elsewhere is for the same events."""
-    return not request.in_dialog and request.server != one.server and request.target == one.topic
+    return not request.in_dialog and request.server != one.server and request.target == one.event.target

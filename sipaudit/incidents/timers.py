@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import heappop, heappush
 from math import inf
+from typing import Any, TypeVar
 
 TIMERS_KEPT = 200_000
+
+What = TypeVar("What")
 
 
 class Timers:
@@ -17,9 +20,9 @@ class Timers:
         self.now = -inf
         self.next = inf
         self._count = 0
-        self._waiting: list[tuple[float, int, Callable[[int], None], int]] = []
+        self._waiting: list[tuple[float, int, Callable[[Any], None], Any]] = []
 
-    def at(self, time: float, act: Callable[[int], None], what: int) -> None:
+    def at(self, time: float, act: Callable[[What], None], what: What) -> None:
         """At `time` (seconds since the epoch) call `act(what)`."""
         if len(self._waiting) < TIMERS_KEPT:
             self._count += 1

@@ -1,8 +1,4 @@
-"""What the route feeds: every event of every line, once, in the order in which it is followed.
-
-Nine events of ten are mere renewals, which the model takes in one go; they are counted in one go here, too
-(`renewed`), and must come to the same as one by one (`follow`).
-"""
+"""What the route feeds: every event of every line, once, in the order in which it is followed."""
 
 from __future__ import annotations
 
@@ -11,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from sipaudit.incidents.calls import Calls
 from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.incidents.gaps import Gaps
-from sipaudit.incidents.minutes import Minute, Minutes
 from sipaudit.incidents.moves import Flapping, SplitBrain
 from sipaudit.incidents.outages import Outage, Outages
 from sipaudit.incidents.overload import Overloads
-from sipaudit.incidents.servers import APART, NEVER, ServerWatch
-from sipaudit.incidents.storms import Storms, prune
+from sipaudit.incidents.servers import NEVER, ServerWatch
+from sipaudit.incidents.storms import Storms
 from sipaudit.incidents.stuck import StaleNames, Stuck
 from sipaudit.incidents.subscriptions import Subscriptions
+from sipaudit.incidents.tally import Tally
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.conditions.trust import LOSS_REACH
@@ -42,7 +38,6 @@ from sipaudit.model.state import PhoneState, Stay
 from sipaudit.model.timers import earliest_silence
 from sipaudit.rulebook.rules import IncidentKind
 
-SERVERS_KEPT = 4_096
 OPEN_KEPT = 200_000           # requests that wait for an answer
 SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
 KEEPS_REGISTERING = frozenset({"REGISTER", "OPTIONS"})
@@ -60,6 +55,17 @@ def silence_of(settings: LineSettings) -> float:
     return earliest_silence(settings) if known else DEFAULT_SILENCE
 
 
+class Waiting:
+    """A request that waits for an answer; `repeated` that its phone sent it again."""
+
+    __slots__ = ("repeated", "request", "subject")
+
+    def __init__(self, request: Sent, subject: Watched) -> None:
+        self.request = request
+        self.subject = subject
+        self.repeated = False
+
+
 class Watch:
     """All detectors, and what they share. `siblings` gives the replays of a line at all its entries, `lossy` says
     whether the captures lack more packets than evidence by absence allows.
@@ -72,25 +78,18 @@ class Watch:
         thresholds = {kind.id: kind.thresholds for kind in kinds}
         self.kinds = frozenset(thresholds)
         self.siblings = siblings
-        self.servers: dict[str, ServerWatch] = {}
-        self.minutes = Minutes()
+        self.tally = Tally()
         self.drafts = Drafts()
         self.timers = Timers()
-        self.began = float("inf")
-        self._open: dict[int, tuple[Sent, Watched]] = {}
-        self._repeated: set[int] = set()
+        self._open: dict[int, Waiting] = {}
         self._lost: dict[int, float] = {}
         self._next_look = NEVER
-        self._beyond = ServerWatch("", Minute(float("-inf")))
         self._lossy = lossy
         self._build(thresholds)
 
     def _build(self, thresholds: Mapping[str, Mapping[str, float]]) -> None:
         drafts, timers = self.drafts, self.timers
-
-        def wanted(kind: str) -> Mapping[str, float] | None:
-            return thresholds.get(kind)
-
+        wanted = thresholds.get
         self.calls = Calls(drafts, timers, ghosts="ghost-calls" in thresholds)
         outage, overload, storm = wanted("server-outage"), wanted("overload"), wanted("register-storm")
         self.outages = None if outage is None else Outages(outage, drafts, timers, self.calls)
@@ -99,8 +98,8 @@ class Watch:
         self._storms = None if storm is None else Storms(storm)
         flapping, split, stuck = wanted("flapping"), wanted("split-brain"), wanted("stuck-on-secondary")
         self._flapping = None if flapping is None else Flapping(flapping, drafts)
-        self._split = None if split is None else SplitBrain(split, drafts, timers, out, self.servers)
-        self._stuck = None if stuck is None else Stuck(stuck, drafts, out, self.servers)
+        self._split = None if split is None else SplitBrain(split, drafts, timers, out, self.tally.servers)
+        self._stuck = None if stuck is None else Stuck(stuck, drafts, out, self.tally.servers)
         gap = wanted("registration-gap")
         self.gaps = Gaps(float("inf") if gap is None else gap["lasting"])
         self._subscriptions = None if wanted("dead-subscriptions") is None else Subscriptions(drafts, timers)
@@ -109,53 +108,13 @@ class Watch:
     # -- the two roads
 
     def renewed(self, held: Sequence[ModelEvent], answer: Answered) -> None:
-        """A mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200."""
-        first, last = held[0], held[-1]
-        assert type(first) is Sent
-        assert type(last) is Sent
+        """A mere renewal, from its REGISTER to the 200: it comes to the same as `follow` with each of its events."""
         time, timers = answer.time, self.timers
         if time > timers.now:
             timers.now = time
             if time >= timers.next:
                 timers.pass_time(time)
-        server = self.servers.get(answer.server) or self._server(answer.server, first.time)
-        minute, sent, asked = server.minute, first.time, last.time
-        if minute.time <= sent and time < minute.end:   # nearly always; what `_count` does, without a call
-            delays, answers, seconds = minute.delays, minute.answers, server.seconds
-            delay = time - asked
-            if delay > minute.longest:
-                minute.longest = delay
-            delays[int(delay * 1000 + 0.5)] += 1        # less than half a second: else it is no mere renewal
-            answers[2] += 1
-            seconds[int(asked)] += 1
-            if last is first:
-                minute.requests["REGISTER"] += 1
-            else:
-                delay = held[1].time - sent
-                if delay > minute.longest:
-                    minute.longest = delay
-                delays[int(delay * 1000 + 0.5)] += 1
-                answers[4] += 1
-                seconds[int(sent)] += 1
-                minute.requests["REGISTER"] += 2
-        else:
-            for event in (*held, answer):
-                self._count(server, event)
-        server.asking[answer.phone] = asked
-        if time > server.answered:
-            server.answered = time
-        if asked - server.noted >= APART:
-            server.lived_registering(asked, time)
-
-    def _count(self, server: ServerWatch, event: ModelEvent) -> None:
-        """An event of a renewal that reaches over the end of a minute."""
-        minute = self._minute(server, event.time)
-        if isinstance(event, Sent):
-            minute.asked("REGISTER")
-            server.seconds[int(event.time)] += 1
-        elif isinstance(event, Answered):
-            minute.answered(event.status)
-            minute.took(event.time - (event.sent or event.time))
+        self.tally.renewed(held, answer)
 
     def follow(self, step: Step, subject: Watched, phone: PhoneState) -> None:
         """One event followed step by step; `phone` is its phone's state before it."""
@@ -168,8 +127,9 @@ class Watch:
         elif kind is Answered:
             self._answered(event, subject, step)  # type: ignore[arg-type]
         elif isinstance(event, Resent):
-            if event.transaction in self._open:
-                self._repeated.add(event.transaction)
+            waiting = self._open.get(event.transaction)
+            if waiting is not None:
+                waiting.repeated = True
         elif isinstance(event, Received | Replied):
             self.calls.message(event)
         elif isinstance(event, CallChanged):
@@ -187,7 +147,7 @@ class Watch:
         elif isinstance(event, Lost):
             self._lost[event.phone] = event.time
         elif isinstance(event, Booted) and not event.possible:
-            for server in self.servers.values():
+            for server in self.tally.servers.values():
                 server.failing.pop(event.phone, None)
             for subject in subjects:
                 self.gaps.gone(subject.number)
@@ -201,40 +161,13 @@ class Watch:
             if now >= timers.next:
                 timers.pass_time(now)
 
-    # -- servers and minutes
-
-    def _server(self, key: str, time: float) -> ServerWatch:
-        server = self.servers.get(key)
-        if server is None:
-            if len(self.servers) >= SERVERS_KEPT:
-                return self._beyond
-            server = self.servers[key] = ServerWatch(key, Minute(float("-inf")))
-            self.began = min(self.began, time)
-        return server
-
-    def _minute(self, server: ServerWatch, time: float) -> Minute:
-        minute = server.minute
-        if not minute.time <= time < minute.end:
-            minute = self.minutes.at(server.minutes, time)
-            server.turn(minute)
-            prune(server.seconds)
-        return minute
-
     # -- requests
 
     def _sent(self, event: Sent, subject: Watched, step: Step, phone: PhoneState) -> None:
         time, method = event.time, event.method
-        server = self.servers.get(event.server) or self._server(event.server, time)
-        minute = server.minute
-        if not minute.time <= time < minute.end:
-            minute = self._minute(server, time)
-        minute.asked(method)
-        server.users.add(event.phone)
-        server.asking[event.phone] = time
-        if method == "REGISTER":
-            server.seconds[int(time)] += 1
+        self.tally.asked(event)
         if method != "CANCEL" and len(self._open) < OPEN_KEPT:
-            self._open[event.transaction] = event, subject
+            self._open[event.transaction] = Waiting(event, subject)
         if event.call is not None:
             self.calls.message(event)
             if method == "INVITE" and not event.in_dialog:
@@ -263,40 +196,34 @@ class Watch:
         """Which requests have not been answered for as long as their phones wait."""
         self._next_look = now + LOOK_EVERY
         due = []
-        for event, subject in self._open.values():
-            if event.time + SHORTEST > now:
+        for waiting in self._open.values():
+            sent = waiting.request.time
+            if sent + SHORTEST > now:
                 break
-            if event.time + subject.silence <= now:
-                due.append((event, subject))
-        for event, subject in due:
-            del self._open[event.transaction]
-            self._ran_out(event, subject)
+            if sent + waiting.subject.silence <= now:
+                due.append(waiting)
+        for waiting in due:
+            del self._open[waiting.request.transaction]
+            self._ran_out(waiting)
 
-    def _ran_out(self, event: Sent, subject: Watched) -> None:
+    def _ran_out(self, waiting: Waiting) -> None:
         """A request was not answered for as long as phones wait."""
-        server = self._server(event.server, event.time)
-        self._minute_then(server, event.time).unanswered += 1
-        repeated = event.transaction in self._repeated
-        self._repeated.discard(event.transaction)
-        if event.in_dialog or event.method not in SILENT_METHODS or not repeated:
-            return
-        self._came_to_nothing(server, event, subject, sure=False)
+        event = waiting.request
+        server = self.tally.server(event.server, event.time)
+        self.tally.minute_then(server, event.time).unanswered += 1
+        if waiting.repeated and not event.in_dialog and event.method in SILENT_METHODS:
+            self._came_to_nothing(server, event, waiting.subject, sure=False)
 
     def _came_to_nothing(self, server: ServerWatch, event: Sent, subject: Watched, *, sure: bool) -> None:
         """A REGISTER or INVITE found no answer, and its phone showed that it heard none: it sent it again, or (`sure`)
         went elsewhere. An answer that the capture lost shows neither."""
         lost = self._lost.get(event.phone, NEVER)
-        if server is self._beyond or not _was_served(subject) or abs(lost - event.time) <= LOSS_REACH:
+        if server is self.tally.beyond or not _was_served(subject) or abs(lost - event.time) <= LOSS_REACH:
             return
         if event.method == "INVITE":
             self._attempt_failed(event, subject)
         if self.outages is not None:
             self.outages.fails(server, event.phone, event.method, event.time, event, [subject], sure=sure)
-
-    def _minute_then(self, server: ServerWatch, time: float) -> Minute:
-        """The minute of a time that may be past."""
-        minute = server.minute
-        return minute if minute.time <= time < minute.end else self.minutes.at(server.minutes, time)
 
     def _attempt_failed(self, event: Sent, subject: Watched) -> None:
         attempt = self.calls.attempt(event, subject)
@@ -306,30 +233,26 @@ class Watch:
 
     def _failed(self, event: Failed, subjects: Sequence[Watched]) -> None:
         """A transport failure: of the lines that work with that server, or else of all lines of the phone."""
-        server = self._server(event.server, event.sent)
+        server = self.tally.server(event.server, event.sent)
         server.used(event.phone, event.sent)
-        request = self._open.pop(event.transaction, None) if event.transaction is not None else None
-        if request is not None:
-            self._minute_then(server, request[0].time).unanswered += 1
-            if request[0].method == "INVITE":
-                self._attempt_failed(*request)
+        waiting = self._open.pop(event.transaction, None) if event.transaction is not None else None
+        if waiting is not None:
+            self.tally.minute_then(server, waiting.request.time).unanswered += 1
+            if waiting.request.method == "INVITE":
+                self._attempt_failed(waiting.request, waiting.subject)
         there = [subject for subject in subjects if _works_with(subject, event.server)] or list(subjects)
-        if self.outages is not None and there and server is not self._beyond:
+        if self.outages is not None and there and server is not self.tally.beyond:
             self.outages.fails(server, event.phone, None, event.sent, event, there, sure=True)
 
     # -- answers
 
     def _answered(self, event: Answered, subject: Watched, step: Step) -> None:
-        server = self.servers.get(event.server) or self._server(event.server, event.time)
-        minute = server.minute
-        if not minute.time <= event.time < minute.end:
-            minute = self._minute(server, event.time)
+        server = self.tally.server(event.server, event.time)
+        minute = self.tally.minute(server, event.time)
         minute.answered(event.status)
         waited = self._open.pop(event.transaction, None)
-        if waited is not None and self._repeated and event.time - waited[0].time <= subject.silence:
-            self._repeated.discard(event.transaction)
-        if waited is not None and event.time - waited[0].time > subject.silence:
-            self._ran_out(*waited)
+        if waited is not None and event.time - waited.request.time > subject.silence:
+            self._ran_out(waited)
         if event.sent is not None and (waited is not None if event.method == "INVITE" else event.status >= 200):
             minute.took(event.time - event.sent)
         if event.call is not None:
@@ -346,7 +269,7 @@ class Watch:
                 self.gaps.granted(subject, event.time)
         elif event.method == "SUBSCRIBE" and event.status >= 200 and waited is not None \
                 and self._subscriptions is not None:
-            self._subscriptions.answered(event, waited[0], subject)
+            self._subscriptions.answered(event, waited.request, subject)
 
     def _lives(self, event: Answered, server: ServerWatch) -> None:
         """A final answer outside of dialogs: the server is there."""
@@ -365,7 +288,7 @@ class Watch:
         outage = None if self.outages is None else self.outages.open.get(server.key)
         if outage is not None:
             outage.refusals += 1
-        if self.outages is None or event.in_dialog or server is self._beyond:
+        if self.outages is None or event.in_dialog or server is self.tally.beyond:
             return
         sent = event.time if event.sent is None else event.sent
         self.outages.fails(server, event.phone, None, sent, event, [subject], sure=True)
@@ -405,12 +328,12 @@ class Watch:
         self.calls.moved(subject, move, phone)
         if self._subscriptions is not None:
             self._subscriptions.moved(subject, move)
-        server = self._server(move.source, move.time)
+        server = self.tally.server(move.source, move.time)
         for event in move.evidence:   # over TCP nothing is sent again: that the line left shows that it heard nothing
             if isinstance(event, Sent) and event.server == move.source and event.line == subject.number \
                     and not event.in_dialog and event.method in SILENT_METHODS:
                 self._came_to_nothing(server, event, subject, sure=True)
-        if self.outages is not None and server is not self._beyond:
+        if self.outages is not None and server is not self.tally.beyond:
             self.outages.left(server, subject, move)
 
     # -- the end
@@ -420,7 +343,7 @@ class Watch:
         self.pass_time(now)
         self._look_for_silence(now)
         if self.outages is not None:
-            self.outages.finish(now, self.servers)
+            self.outages.finish(now, self.tally.servers)
         if self._overloads is not None:
             self._overloads.finish(now)
         if self._flapping is not None:
@@ -430,8 +353,8 @@ class Watch:
         """Every incident that was found by now, of the kinds that are wanted but for lost calls."""
         found = [*self.drafts.all, *self.gaps.drafts()]
         if self._storms is not None:
-            for server in self.servers.values():
-                found += self._storms.of(server, self.began, self.timers.now)
+            for server in self.tally.servers.values():
+                found += self._storms.of(server, self.tally.began, self.timers.now)
         return [draft for draft in found if draft.kind in self.kinds and not self._is_doubtful(draft)]
 
     def _is_doubtful(self, draft: Draft) -> bool:

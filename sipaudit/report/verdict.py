@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import tzinfo
 
+from sipaudit.incidents.chronicle import AGAIN, STOP
 from sipaudit.model.values import Finding, Incident, Report, Severity
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.screen import brief, count_of
@@ -14,10 +15,7 @@ from sipaudit.times import TimeStyle, format_time, parse_zone
 KINDS_SHOWN = 8
 INCIDENTS_SAID = 4
 RULES_SAID = 5
-STOP = "known stop"          # how timelines call the event from which times count, and the end of an outage
-AGAIN = " answers again"
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
-NOTHING = "No deviation was found."
 # What so many phones did, by rule: "3 phones signalled ...".
 DID = {
     "signalling-to-unregistered-server": "signalled with a server before registering there",
@@ -243,7 +241,7 @@ SAID: dict[str, Saying] = {   # the gravest first
 
 def _deviations(findings: list[Finding]) -> list[str]:
     if not findings:
-        return [NOTHING]
+        return ["No deviation was found."]
     counted = [finding for finding in findings if finding.suppressed is None]
     broken = _phones_by_rule(counted)
     said = [_did(rule, phones) for rule, phones in broken[:RULES_SAID]]
@@ -254,7 +252,7 @@ def _deviations(findings: list[Finding]) -> list[str]:
                     if finding.phone is None and finding.severity is not Severity.INFO)
     if flaws:
         said.append("Wrong in the provisioning: " + ", ".join(f"{count} {rule}" for rule, count in flaws.items()) + ".")
-    return [*said, finding_counts(findings)]
+    return [*said, _counts(findings)]
 
 
 def _phones_by_rule(findings: list[Finding]) -> list[tuple[str, int]]:
@@ -273,10 +271,8 @@ def _did(rule: str, phones: int) -> str:
     return f"{count_of(phones, 'phone')} {DID.get(rule, f'broke the rule {rule}')}."
 
 
-def finding_counts(findings: list[Finding]) -> str:
+def _counts(findings: list[Finding]) -> str:
     """`Deviations: 2 error findings.`"""
-    if not findings:
-        return NOTHING
     counted = Counter(finding.severity for finding in findings if finding.suppressed is None)
     suppressed = len(findings) - counted.total()
     parts = [count_of(counted[severity], str(severity) + " finding") for severity in reversed(Severity)

@@ -278,19 +278,18 @@ class Auditor:
 
     def _take_phone(self, event: ModelEvent) -> None:
         self._phones[event.phone] = absorb_phone(self._phones.get(event.phone, PhoneState()), event)
-        self.watch.of_phone(event, [replay for number in self._lines_of.get(event.phone, ())
-                                    for replay in self._replays[number]])
+        replays = [replay for number in self._lines_of.get(event.phone, ()) for replay in self._replays[number]]
+        self.watch.of_phone(event, replays)
         if isinstance(event, Lost):
             self.faults.doubt(event)
         if not isinstance(event, Booted):
             return
-        for number in self._lines_of.get(event.phone, ()):
-            for replay in self._replays[number]:
-                said, waiting = settle(replay.waiting, event, self._phones[event.phone])
-                self._time(event.phone, replay, waiting)
-                self._say(said, replay)
-                replay.waiting = waiting
-                replay.state = absorb_line(replay.state, self._phones[event.phone], event)
+        for replay in replays:
+            said, waiting = settle(replay.waiting, event, self._phones[event.phone])
+            self._time(event.phone, replay, waiting)
+            self._say(said, replay)
+            replay.waiting = waiting
+            replay.state = absorb_line(replay.state, self._phones[event.phone], event)
 
     def _replay(self, event: ModelEvent) -> LineReplay:
         replays = self._replays.get(event.line)
@@ -329,5 +328,5 @@ class Auditor:
             list_in_doubt=record.list_in_doubt, covered_from=max(self.began, record.since),
             steps=self.steps(), heard=frozenset(record.heard), tolerances=self._tolerances,
             tolerances_of=self.tolerances_of,
-            fallback=len(record.entries) > 1,
+            fallback=replay.fallback,
         )

@@ -203,7 +203,7 @@ class Run:
         findings, incidents = chronicle.link(report.findings)
         notes = [*report.notes, *beyond_bounds(self.auditor.watch)]
         return replace(report, findings=findings, incidents=incidents, notes=notes, minutes=rows(
-            ((key, minute) for key, server in self.auditor.watch.servers.items()
+            ((key, minute) for key, server in self.auditor.watch.tally.servers.items()
              for minute in server.minutes.values() if self.span.touches(minute.time, minute.end)), self.server))
 
     def _of_settings(self) -> list[Finding]:

@@ -6,30 +6,13 @@ The first pass keeps frame numbers and no bytes, so that its memory does not gro
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from sipaudit.capture.chosen import chosen_packets
-from sipaudit.model.values import Report
 from sipaudit.reconstruct.reconstruction import SeenMessage
-from sipaudit.report.exhibits import Exhibit, Exhibits, Packet, Place, PlacedMessage, places_of, worst_first
+from sipaudit.report.exhibits import Exhibit, Packet, Place, PlacedMessage
 from sipaudit.run.run import Run, parsed_ahead, rare_collections
-from sipaudit.sip.datagram import Datagram, Item
-
-
-def exhibits(run: Run, report: Report, worst: int) -> Exhibits:
-    """The messages behind the evidence of the `worst` findings of a run that was driven (made with `reread`)."""
-    wanted = places_of(worst_first(report.findings)[:worst])
-    return gather(messages_in(run, wanted), wanted) if wanted else {}
-
-
-def gather(messages: Iterable[PlacedMessage], wanted: Collection[Place]) -> Exhibits:
-    """Of these messages those that a wanted frame completes or is part of, as exhibits."""
-    found: defaultdict[Place, list[Exhibit]] = defaultdict(list)
-    for placed in messages:
-        place = placed.capture, placed.item.frame
-        if place in wanted:
-            found[place].append(exhibit(placed))
-    return dict(found)
+from sipaudit.sip.datagram import Item
 
 
 def exhibit(placed: PlacedMessage) -> Exhibit:
@@ -37,15 +20,6 @@ def exhibit(placed: PlacedMessage) -> Exhibit:
     item = placed.item
     return Exhibit(placed.capture, item.frame, item.time, item.flow.transport, item.flow.source,
                    item.flow.destination, item.payload.decode("utf-8", "replace"))
-
-
-def messages_in(run: Run, wanted: Collection[Place]) -> Iterator[PlacedMessage]:
-    """The messages that wanted frames complete, without what they belong to: finding that out costs more than reading.
-    """
-    for item, message in parsed_ahead(run.reading()):
-        if type(item) is Datagram and message is not None and (run.naming.path(item.capture), item.frame) in wanted:
-            yield PlacedMessage(run.naming.path(item.capture), item, message, None, None, None, None, False,
-                                len(item.payload))
 
 
 def find_out_who(run: Run) -> None:

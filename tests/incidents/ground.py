@@ -9,6 +9,7 @@ from typing import Any
 from sipaudit.capture.write import Endpoint
 from sipaudit.model.values import Incident, Report
 from tests.stories import MINUTE, R2, Court, Handset, P, S, Settings, Story, site
+from tests.wire import ORIGIN
 
 
 def fleet(story: Story, count: int, first: int = 1001, **more: Any) -> list[Handset]:
@@ -48,8 +49,6 @@ class Tower:
 
 
 def told(incident: Incident) -> str:
-    from tests.wire import ORIGIN
-
     where = incident.entry if incident.server is None else incident.server.rpartition(":")[0]
     end = "" if incident.end is None else f"{incident.end - ORIGIN:.3f}"
     return f"{incident.kind} {where} {incident.start - ORIGIN:.3f}-{end} {len(incident.lines)}"

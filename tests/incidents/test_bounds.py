@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipaudit.incidents import draft, metrics, minutes, servers, watch
+from sipaudit.incidents import draft, metrics, minutes, servers, tally
 from tests.incidents.ground import Tower, registered
 from tests.stories import S, Story
 
@@ -38,7 +38,7 @@ def test_so_are_minutes(tower: Tower, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_phone_that_asks_everybody_makes_no_more_servers_than_are_kept(
     tower: Tower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "SERVERS_KEPT", 5)
+    monkeypatch.setattr(tally, "SERVERS_KEPT", 5)
     story = Story()
     (phone,) = registered(story, 1)
     for index in range(100):

@@ -8,15 +8,9 @@ from typing import Any
 from tests.lab.ground import DOMAIN, NAMES, PHONES, RETRIES, SERVERS
 from tests.lab.script import Script
 from tests.lab.softphone import Softphone
+from tests.stories import R0, R1, R2, R3, Settings
 
-Settings = dict[str, Any]
-
-REGIMES: dict[str, Settings] = {
-    "R0": {"reRegisterOn": 0},
-    "R1": {"reRegisterOn": 1, "failRegistrationOn": 0},
-    "R2": {"reRegisterOn": 1, "failRegistrationOn": 1, "onlySignalWithRegistered": 1},
-    "R3": {"reRegisterOn": 1, "failRegistrationOn": 1, "onlySignalWithRegistered": 0},
-}
+REGIMES = {"R0": R0, "R1": R1, "R2": R2, "R3": R3}
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from sipaudit import pipeline
-from sipaudit.model.values import Finding, Report
+from sipaudit.model.values import Report
+from tests.score.compare import hits
 
 
 def analyzed(folder: Path) -> Report:
@@ -19,7 +19,7 @@ def differences(report: Report, folder: Path) -> list[str]:
     left = list(report.findings)
     said: list[str] = []
     for entry in json.loads((folder / "truth.json").read_text())["truth"]:
-        hit = [finding for finding in left if _tells(finding, entry)]
+        hit = [finding for finding in left if hits(finding, entry)]
         for finding in hit:
             left.remove(finding)
         if not hit and not entry["maybe"]:
@@ -27,11 +27,6 @@ def differences(report: Report, folder: Path) -> list[str]:
     said += [f"accused: {finding.severity} {finding.rule} of {finding.line} at {finding.time}: {finding.observed}"
              for finding in left]
     return said
-
-
-def _tells(finding: Finding, entry: dict[str, Any]) -> bool:
-    near = finding.time is not None and abs(finding.time - entry["time"]) <= entry["slack"]
-    return near and (finding.line, finding.rule) == (entry["line"], entry["rule"])
 
 
 def moved_because(report: Report) -> set[str]:

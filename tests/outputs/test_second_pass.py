@@ -14,11 +14,12 @@ from msgspec.structs import replace
 
 from sipaudit.model.values import Confidence, Frame, Report, Severity
 from sipaudit.pipeline import Job
-from sipaudit.report.exhibits import frames_of, places_of, worst_first
+from sipaudit.report.exhibits import Exhibits, frames_of, places_of, worst_first
 from sipaudit.run import second_pass
 from sipaudit.run.gathering import Second
 from sipaudit.run.run import Run
 from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.parse import parse
 from tests.capture.sessions import Connection, Tls, answer, certificate, register
 from tests.outputs.desk import EARLY, early_return, judged, messages, packets, site_file, written
 from tests.stories import Story
@@ -40,9 +41,16 @@ def asked(report: Report) -> list[Frame]:
     return list(frames_of(finding))
 
 
+def exhibits(run: Run, report: Report, worst: int) -> Exhibits:
+    """The messages behind the evidence of the `worst` findings."""
+    second = Second(run, places_of(worst_first(report.findings)[:worst]), set())
+    assert list(second.messages())
+    return second.exhibits
+
+
 def test_each_message_of_the_evidence_comes_with_its_text(tmp_path: Path) -> None:
     run, report = driven(tmp_path, written(early_return(), tmp_path / "a.pcap"))
-    shown = second_pass.exhibits(run, report, 10)
+    shown = exhibits(run, report, 10)
     assert shown.keys() == places_of(report.findings)
     for frame in asked(report):
         (exhibit,) = shown[frame.capture, frame.frame or 0]
@@ -50,7 +58,7 @@ def test_each_message_of_the_evidence_comes_with_its_text(tmp_path: Path) -> Non
         assert (exhibit.time, exhibit.transport) == (frame.time, "udp")
         assert method in exhibit.text.splitlines()[0]
         assert way.endswith(exhibit.destination.partition(":")[0])
-    assert second_pass.exhibits(run, report, 0) == {}
+    assert exhibits(run, report, 0) == {}
 
 
 def test_the_worst_come_first(tmp_path: Path) -> None:
@@ -175,13 +183,13 @@ def test_decrypted_messages_come_as_text(tmp_path: Path) -> None:
     run.drive()
     read = [item for item in run.reading() if isinstance(item, Datagram)]
     wanted = {(str(capture), item.frame) for item in read}
-    shown = second_pass.gather(second_pass.messages_in(run, wanted), wanted)
+    second = Second(run, wanted, wanted)
+    assert len(list(second.messages())) == 2
+    shown = second.exhibits
     assert [one.text.encode() for place in sorted(shown) for one in shown[place]] == [register(1), answer(1)]
     assert {one.transport for found in shown.values() for one in found} == {"tls"}
     assert [placed.message for placed in second_pass.messages(run)] == [
-        placed.message for placed in second_pass.messages_in(run, wanted)]
-    second = Second(run, set(), wanted)
-    assert len(list(second.messages())) == 2
+        parse(item.payload) for item in read]
     second.fetch_packets()
     frames = {frame: data for _, frame, _, data, _ in packets(capture)}
     for item in read:

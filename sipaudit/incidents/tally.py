@@ -1,0 +1,104 @@
+"""All servers, within bounds, and what each was asked and answered in each minute.
+
+Nine events of ten are mere renewals, which the model takes in one go; they are
+counted in one go here, too (`renewed`), and must come to the same as one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sipaudit.incidents.minutes import Minute, Minutes
+from sipaudit.incidents.servers import APART, ServerWatch
+from sipaudit.incidents.storms import prune
+from sipaudit.model.events import Answered, ModelEvent, Sent
+
+SERVERS_KEPT = 4_096
+
+
+class Tally:
+    """`servers` by key, `began` when the first of them was asked; `beyond` stands for all servers that are not kept."""
+
+    def __init__(self) -> None:
+        self.servers: dict[str, ServerWatch] = {}
+        self.minutes = Minutes()
+        self.began = float("inf")
+        self.beyond = ServerWatch("", Minute(float("-inf")))
+
+    def server(self, key: str, time: float) -> ServerWatch:
+        """The server of this key; one that is new was first asked at `time`."""
+        server = self.servers.get(key)
+        if server is None:
+            if len(self.servers) >= SERVERS_KEPT:
+                return self.beyond
+            server = self.servers[key] = ServerWatch(key, Minute(float("-inf")))
+            self.began = min(self.began, time)
+        return server
+
+    def minute(self, server: ServerWatch, time: float) -> Minute:
+        """The server's minute at `time`, which is now."""
+        minute = server.minute
+        if not minute.time <= time < minute.end:
+            minute = self.minutes.at(server.minutes, time)
+            server.turn(minute)
+            prune(server.seconds)
+        return minute
+
+    def minute_then(self, server: ServerWatch, time: float) -> Minute:
+        """The minute of a time that may be past."""
+        minute = server.minute
+        return minute if minute.time <= time < minute.end else self.minutes.at(server.minutes, time)
+
+    def asked(self, request: Sent) -> None:
+        """A request that begins."""
+        time = request.time
+        server = self.server(request.server, time)
+        self.minute(server, time).asked(request.method)
+        server.used(request.phone, time)
+        if request.method == "REGISTER":
+            server.seconds[int(time)] += 1
+
+    def renewed(self, held: Sequence[ModelEvent], answer: Answered) -> None:
+        """A mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200."""
+        first, last = held[0], held[-1]
+        assert type(first) is Sent
+        assert type(last) is Sent
+        time = answer.time
+        server = self.servers.get(answer.server) or self.server(answer.server, first.time)
+        minute, sent, asked = server.minute, first.time, last.time
+        if minute.time <= sent and time < minute.end:   # nearly always; what `_count` does, without a call
+            delays, answers, seconds = minute.delays, minute.answers, server.seconds
+            delay = time - asked
+            if delay > minute.longest:
+                minute.longest = delay
+            delays[int(delay * 1000 + 0.5)] += 1        # less than half a second: else it is no mere renewal
+            answers[2] += 1
+            seconds[int(asked)] += 1
+            if last is first:
+                minute.requests["REGISTER"] += 1
+            else:
+                delay = held[1].time - sent
+                if delay > minute.longest:
+                    minute.longest = delay
+                delays[int(delay * 1000 + 0.5)] += 1
+                answers[4] += 1
+                seconds[int(sent)] += 1
+                minute.requests["REGISTER"] += 2
+        else:
+            for event in (*held, answer):
+                self._count(server, event)
+        server.asking[answer.phone] = asked
+        if time > server.answered:
+            server.answered = time
+        if asked - server.noted >= APART:
+            server.lived_registering(asked, time)
+
+    def _count(self, server: ServerWatch, event: ModelEvent) -> None:
+        """An event of a renewal that reaches over the end of a minute."""
+        minute = self.minute(server, event.time)
+        if isinstance(event, Sent):
+            minute.asked("REGISTER")
+            server.seconds[int(event.time)] += 1
+        elif isinstance(event, Answered):
+            minute.answered(event.status)
+            minute.took(event.time - (event.sent or event.time))
