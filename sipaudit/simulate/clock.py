@@ -39,9 +39,6 @@ class Inbox:
     def take(self) -> Any:
         return self._items.pop(0) if self._items else None
 
-    def clear(self) -> None:
-        self._items.clear()
-
     def read_by(self, task: Task, turn: int) -> None:
         self._reader, self._turn = task, turn
 

@@ -7,11 +7,9 @@ from msgspec import Struct
 Endpoint = tuple[str, int]
 
 REASONS = {
-    100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 202: "Accepted", 302: "Moved Temporarily",
-    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 407: "Proxy Authentication Required",
-    408: "Request Timeout", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist", 486: "Busy Here", 487: "Request Terminated", 500: "Server Internal Error",
-    503: "Service Unavailable", 603: "Decline",
+    100: "Trying", 180: "Ringing", 200: "OK", 202: "Accepted", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+    407: "Proxy Authentication Required", 480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist",
+    486: "Busy Here", 487: "Request Terminated", 503: "Service Unavailable",
 }
 
 
@@ -42,11 +40,6 @@ class Message(Struct, gc=False):
     def user(self) -> str:
         """The user part of the Request-URI."""
         return self.uri.partition(":")[2].partition("@")[0]
-
-    @property
-    def what(self) -> str:
-        """`INVITE` or `200 INVITE`."""
-        return f"{self.status} {self.method}" if self.status else self.method
 
 
 def reply(request: Message, status: int, *, tag: str = "", contact: str = "", headers: str = "", body: str = "",

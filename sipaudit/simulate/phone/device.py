@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from sipaudit.simulate.clock import NEVER, Clock, Inbox, Steps, Task
+from sipaudit.simulate.clock import Clock, Inbox, Steps, Task
 from sipaudit.simulate.message import Endpoint, Message, host, reply
 from sipaudit.simulate.network import Network
 from sipaudit.simulate.phone.patience import FULL, patience
@@ -189,8 +189,7 @@ class Phone:
         """
         settings = self.group.settings
         invite = request.method == "INVITE"
-        waits = patience(settings.retryTimeOut, settings.retryMaxCount, self.habits.retries or "capped",
-                         last, invite).waits
+        waits = patience(settings.retryTimeOut, settings.retryMaxCount, self.habits.retries or "capped", last, invite)
         reliable = self.group.transport != "udp"
         inbox = self._pending[request.branch] = Inbox(self.clock)
         if reliable:
@@ -278,6 +277,3 @@ def _drawn(habits: Habits, chance: random.Random) -> Habits:
     values = {name: chance.choice(choices) for name, choices in draws.items()}
     given = {name: getattr(habits, name) for name in draws if getattr(habits, name) is not None}
     return Habits(**(values | given), half_renewal=habits.half_renewal)
-
-
-__all__ = ["NEVER", "Answer", "Phone"]

@@ -6,7 +6,6 @@ from msgspec import Struct
 
 START = 1_795_348_800.0  # 2026-11-22 12:00:00 UTC
 FOREVER = float("inf")
-NO_SPAN = (0.0, 0.0)
 
 
 class Fault(Struct, frozen=True):

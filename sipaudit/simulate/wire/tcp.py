@@ -64,10 +64,10 @@ class Connection:
             self._segment(side, TCP_ACK, piece, None)
         self._segment(side, TCP_ACK | TCP_PSH, pieces[-1], lambda: self._deliver(message, side))
 
-    def close(self, side: int = 0) -> None:
-        """One end is done with it."""
+    def close(self) -> None:
+        """The phone is done with it."""
         if not self.closed:
-            self._packet(side, TCP_FIN | TCP_ACK, b"", self._next[side])
+            self._packet(0, TCP_FIN | TCP_ACK, b"", self._next[0])
             self.closed = True
             self._network.forget(*self._places)
 
