@@ -71,7 +71,7 @@ _FAULT = block(Fault, {
     "up": number(0.1), "down": number(0.1),
 }, needed=("kind",))
 _SERVER = block(ServerPlan, {
-    "address": address, "port": whole(1, 65535), "challenge": word("none", "register", "all"),
+    "address": address(), "port": whole(1, 65535), "challenge": word("none", "register", "all"),
     "nonce-life": number(1.0), "expires": whole(0, 2147483647), "contacts": whole(0, 10), "answer": number(0, 30),
     "options-every": number(1.0), "faults": listing(_FAULT),
 }, needed=("address",), line=True)
@@ -93,10 +93,10 @@ _HABITS = block(Habits, {
 })
 _GROUP_FIELDS: dict[str, Kind] = {
     "entry": word(), "count": whole(1, MOST_PHONES), "user": whole(1, 9_999_999), "lines": whole(1, 10), "shared": flag,
-    "network": network, "agent": text, "transport": word("udp", "tcp", "tls"), "declared": flag, "habits": _HABITS,
+    "network": network(), "agent": text, "transport": word("udp", "tcp", "tls"), "declared": flag, "habits": _HABITS,
     "boot": listing(_SECONDS), "calls": listing(_CALLS), "incoming": listing(_INCOMING), "subscribe": flag,
     "subscribe-expires": whole(10, 86_400), "options-every": number(1.0), "keepalive-every": number(1.0),
-    "reboot": listing(_SECONDS), "new-address": flag, "boot-traffic": flag, "log-out": _SECONDS, "nat": address,
+    "reboot": listing(_SECONDS), "new-address": flag, "boot-traffic": flag, "log-out": _SECONDS, "nat": address(),
     "deviates": listing(word(*WRONGS)),
 }
 _NETWORK = block(Network, {
@@ -128,7 +128,7 @@ def _group(problems: Problems, node: Node, where: str) -> Group | None:
 
 
 _PLAN = block(Plan, {
-    "seed": whole(0, 2147483647), "start": moment, "duration": number(1.0, 1e8), "domain": word(),
+    "seed": whole(0, 2147483647), "start": moment(), "duration": number(1.0, 1e8), "domain": word(),
     "servers": named(_SERVER), "entries": named(_ENTRY), "phones": listing(_group), "network": _NETWORK, "tap": _TAP,
 }, needed=("servers", "entries", "phones"))
 
