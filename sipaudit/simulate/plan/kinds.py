@@ -52,12 +52,6 @@ def whole(low: int, high: int) -> Kind:
     return read
 
 
-def share(problems: Problems, node: Node, where: str) -> float | None:
-    """A share of all packets, 0 to 1."""
-    read: float | None = number(0.0, 1.0, "a share")(problems, node, where)
-    return read
-
-
 def word(*words: str) -> Kind:
     """One of these words; without any, a short word of letters, digits, dots and hyphens."""
 
