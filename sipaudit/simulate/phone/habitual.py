@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sipaudit.simulate.clock import Steps
+from sipaudit.simulate.moments import at_moments
 from sipaudit.simulate.phone.attending import attend, log_out
 from sipaudit.simulate.phone.calling import place_call
 from sipaudit.simulate.phone.device import Phone
@@ -44,18 +45,7 @@ def _line(line: Line, wait: float) -> Steps[None]:
 
 def _calls(line: Line, plan: Calls) -> Steps[None]:
     phone = line.phone
-    for time in sorted(plan.at):
-        if time >= phone.clock.now:
-            yield time - phone.clock.now
-            phone.do(place_call(line, plan))
-    if plan.every is None:
-        return
-    yield max(0.0, plan.start - phone.clock.now)
-    while True:
-        yield plan.every * (0.5 + phone.chance.random())
-        if phone.clock.now >= plan.end:
-            return
-        phone.do(place_call(line, plan))
+    return at_moments(plan, phone.clock, phone.chance, lambda: phone.do(place_call(line, plan)))
 
 
 def _subscription(line: Line) -> Steps[None]:

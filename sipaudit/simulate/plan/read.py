@@ -78,14 +78,11 @@ _ENTRY = block(EntryPlan, {
     "servers": listing(word()), "name": word(), "ttl": whole(0, 2147483647), "dns-ttl": whole(0, 2147483647),
     "balanced": flag,
 }, needed=("servers",), line=True)
-_CALLS = block(Calls, {
+_MOMENTS = {
     "at": listing(_SECONDS), "every": number(1.0), "from": _SECONDS, "to": _SECONDS, "seconds": number(0.5),
-    "kind": word(*CALL_KINDS), "number": word(), "rtp": flag,
-})
-_INCOMING = block(Incoming, {
-    "at": listing(_SECONDS), "every": number(1.0), "from": _SECONDS, "to": _SECONDS, "seconds": number(0.5),
-    "server": word(),
-})
+}
+_CALLS = block(Calls, {**_MOMENTS, "kind": word(*CALL_KINDS), "number": word(), "rtp": flag})
+_INCOMING = block(Incoming, {**_MOMENTS, "server": word()})
 _HABITS = block(Habits, {
     "retries": word("capped", "rfc", "short"), "on-503": word("moves", "stays"), "renews": word("home", "working"),
     "keeps-old": flag, "refuses": word("answer", "silence"), "new-call-id": flag, "half-renewal": flag,
