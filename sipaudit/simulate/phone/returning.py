@@ -27,14 +27,11 @@ def come_home(line: Line) -> Steps[None]:
         if not during:
             yield IDLE_CHECK
             return
-    yield from line.lock.acquire()
-    try:
+    with (yield from line.lock.acquire()):
         if line.away and try_at(line) <= phone.clock.now:
             if during and _talks_on(line):
                 line.commit("failback-during-call")
             yield from try_primary(line)
-    finally:
-        line.lock.release()
 
 
 def try_primary(line: Line) -> Steps[bool]:
