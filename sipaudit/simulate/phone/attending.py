@@ -37,7 +37,7 @@ def _begin(line: Line) -> Steps[None]:
     while True:
         with (yield from line.lock.acquire()):
             answer = yield from register(line, HEAD)
-            if answer.ok and not answer.cause:
+            if answer.ok:
                 line.began()
                 return
             if line.fails(answer) and (yield from fail_over(line, HEAD)):
@@ -62,7 +62,7 @@ def _renew(line: Line) -> Steps[None]:
             index = line.home
         asked = line.phone.clock.now
         answer = yield from register(line, index)
-        if answer.ok and not answer.cause:
+        if answer.ok:
             return
         if answer.cause == "timeout" and line.wrong("failover-missing"):
             yield from _stay(line, index, asked)

@@ -24,7 +24,8 @@ RINGING = 45.0  # seconds after which a caller gives up who hears nothing more t
 
 
 class Answer(Struct, gc=False):
-    """How a request ended: a final response, or `cause` when none came (`timeout`, `icmp`, `reset`, `abandoned`)."""
+    """How a request ended: a final response, or `cause` when none came (`timeout`, `icmp`, `reset`, `abandoned`) or its
+    2xx is worth nothing (`refused`)."""
 
     status: int = 0
     message: Message | None = None
@@ -32,7 +33,7 @@ class Answer(Struct, gc=False):
 
     @property
     def ok(self) -> bool:
-        return 200 <= self.status < 300
+        return 200 <= self.status < 300 and not self.cause
 
 
 class Talk(Struct, gc=False):

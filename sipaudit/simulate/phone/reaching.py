@@ -66,7 +66,7 @@ def _leave_for_no_reason(call: Call) -> Steps[None]:
         index = line.following(line.working)[0]
         began = line.phone.clock.now
         answer = yield from register(line, index)
-        if answer.ok and not answer.cause:
+        if answer.ok:
             line.commit("failover-without-failure", time=began)
             line.moved(line.working, index)
 

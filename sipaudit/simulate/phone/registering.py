@@ -103,7 +103,7 @@ def fail_over(line: Line, old: int) -> Steps[bool]:
     for index in order:
         began, sure = line.phone.clock.now, line.gated and not line.live(index)
         answer = yield from register(line, index)
-        if answer.ok and not answer.cause:
+        if answer.ok:
             if old == line.working or line.gated:
                 if skipped and index == order[0]:
                     line.commit("failover-skipped-server", time=began)

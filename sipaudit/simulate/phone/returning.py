@@ -38,7 +38,7 @@ def try_primary(line: Line) -> Steps[bool]:
     """REGISTER to the primary; the caller holds the lock. After a failed try the line goes on where it is (F11)."""
     _commit_by_trying(line)
     answer = yield from register(line, HEAD)
-    if answer.ok and not answer.cause:
+    if answer.ok:
         line.returned()
         keep_time(line)
         return True
