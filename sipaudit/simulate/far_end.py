@@ -9,12 +9,12 @@ from sipaudit.simulate.clock import Inbox, Steps
 from sipaudit.simulate.message import Endpoint, Message, host, reply
 from sipaudit.simulate.numbers import BUSY, RINGS_ON, hangs_up_after
 from sipaudit.simulate.registrar import Binding
+from sipaudit.simulate.repeating import until_heard
 from sipaudit.simulate.wire.media import sdp
 
 if TYPE_CHECKING:
     from sipaudit.simulate.server import Server
 
-RESENT = (0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0)  # waits between sendings, to 32 s
 LONGEST_CALL = 7200.0  # seconds
 
 
@@ -87,11 +87,8 @@ class FarEnd:
             if (yield (dialog.inbox, patience)) is not None:
                 server.answer(request, place, 487)
                 return
-            for wait in RESENT:
-                server.answer(request, place, 200, contact=self._contact(request.user), body=sdp(server.place))
-                heard = yield (dialog.inbox, wait)
-                if heard is not None:
-                    break
+            heard = yield from until_heard(lambda: server.answer(
+                request, place, 200, contact=self._contact(request.user), body=sdp(server.place)), dialog.inbox)
             if heard is not None and heard.method == "ACK":
                 yield from self._talk(dialog)
         finally:
