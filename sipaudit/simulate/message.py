@@ -41,6 +41,11 @@ class Message(Struct, gc=False):
         """The user part of the Request-URI."""
         return self.uri.partition(":")[2].partition("@")[0]
 
+    @property
+    def target(self) -> str:
+        """The URI of the Contact: where requests of the dialog go."""
+        return self.contact.strip("<>")
+
 
 def reply(request: Message, status: int, *, tag: str = "", contact: str = "", headers: str = "", body: str = "",
           expires: int | None = None) -> Message:

@@ -187,5 +187,5 @@ class Server:
                     self.clock.begin(self.ask(binding.place, Message(
                         "OPTIONS", f"o{number}@{self.place[0]}", 1, self.branch(), host(self.place),
                         f"sip:ping@{self.domain}", f"sip:{user}@{self.domain}", f"o{number}",
-                        uri=binding.contact.strip("<>"), transport=binding.transport,
+                        uri=binding.target, transport=binding.transport,
                     )))

@@ -93,6 +93,6 @@ class Called:
         phone = self._phone
         return Message(
             "BYE", request.call_id, 1, phone.branch(), phone.via, request.callee, request.sender,
-            f"p{phone.number:x}", request.from_tag, uri=request.contact.strip("<>"),
+            f"p{phone.number:x}", request.from_tag, uri=request.target,
             headers=f"User-Agent: {phone.group.agent}\r\n", transport=request.transport,
         )

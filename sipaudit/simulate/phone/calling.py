@@ -59,7 +59,7 @@ def talk(call: Call, response: Message) -> Steps[None]:
     phone = line.phone
     phone.talks[call.call_id] = Talk(phone.clock.now, phone.clock.now + plan.seconds, call.index)
     call.to_tag = response.to_tag
-    call.target = response.contact.strip("<>")
+    call.target = response.target
     media = _media(call) if plan.rtp else None
     try:
         thirds = 3 if plan.kind in ("hold", "transfer") else 1

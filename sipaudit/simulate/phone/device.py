@@ -234,7 +234,7 @@ class Phone:
     def acknowledge(self, server: Endpoint, request: Message, response: Message) -> None:
         """The ACK of a final response to an INVITE: in its transaction unless it is a 2xx (RFC 3261 13.2.2.4)."""
         taken = response.status < 300
-        uri = response.contact.strip("<>") if taken and response.contact else request.uri
+        uri = response.target if taken and response.contact else request.uri
         self.send(server, Message(
             "ACK", request.call_id, request.cseq, self.branch() if taken else request.branch, request.via,
             request.sender, request.callee, request.from_tag, response.to_tag, uri=uri, transport=request.transport,

@@ -65,7 +65,7 @@ def _subscription(line: Line) -> Steps[None]:
             answer = yield from phone.ask(line.servers[index], request, last=True)
             if not answer.ok or answer.message is None:
                 break
-            to_tag, target = answer.message.to_tag, answer.message.contact.strip("<>")
+            to_tag, target = answer.message.to_tag, answer.message.target
             yield max(5.0, (answer.message.expires or 60) - 30.0)
         yield 30.0 + 30.0 * phone.chance.random()
 
