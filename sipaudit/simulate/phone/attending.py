@@ -55,8 +55,7 @@ def _renew(line: Line) -> Steps[None]:
         if line.mode == "registration" and line.away and (yield from _renewed_at_primary(line)):
             return
         if line.neglects() and line.invalidates:
-            line.commit("overdue-failback")
-            line.due, line.neglected = line.phone.clock.now + 30.0, NEVER
+            line.commit_neglect()
         index = line.working
         if not line.gated and line.phone.habits.renews == "home" and line.live(line.home):
             index = line.home

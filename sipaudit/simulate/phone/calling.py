@@ -48,8 +48,7 @@ def _commit_by_calling(line: Line, forgot: bool) -> None:
     if forgot:
         line.commit("signalling-after-expiry")
     if line.away and line.mode != "registration" and line.neglects():
-        line.commit("overdue-failback")
-        line.due, line.neglected = line.phone.clock.now + 30.0, NEVER
+        line.commit_neglect()
         line.woken()
 
 

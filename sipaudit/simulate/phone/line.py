@@ -13,6 +13,7 @@ HEAD = 0  # the place of the primary in the list
 EARLY_ENOUGH = 15.0  # seconds: a third of less is within the tolerances of those who judge
 SAME_FAULT = 60.0    # seconds for which what follows a deviation still shows it
 LATE_ENOUGH = 25.0   # seconds after which a neglected return is late beyond tolerances and the time to dial
+AFTER_ALL = 30.0     # seconds from there to the try
 
 
 class Binding(Struct, gc=False):
@@ -179,6 +180,11 @@ class Line:
             else:
                 self.commit("premature-failback")
         self.hasty = False
+
+    def commit_neglect(self) -> None:
+        """Deviation: what happens now shows that no try was made; soon there is one after all."""
+        self.commit("overdue-failback")
+        self.due, self.neglected = self.phone.clock.now + AFTER_ALL, NEVER
 
     def woken(self) -> None:
         """Whoever attends the line counts its times anew."""
