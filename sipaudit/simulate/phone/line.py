@@ -257,12 +257,12 @@ class Line:
     def contact(self) -> str:
         return f"<sip:{self.user}@{self.phone.via}>"
 
-    def request(self, method: str, call_id: str, cseq: int, uri: str, callee: str, from_tag: str, **more: object
-                ) -> Message:
+    def request(self, method: str, call_id: str, cseq: int, uri: str, callee: str, from_tag: str, *, to_tag: str = "",
+                expires: int | None = None, headers: str = "", body: str = "") -> Message:
         """A request of this line with a branch of its own."""
-        headers = f"User-Agent: {self.phone.group.agent}\r\n{more.pop('headers', '')}"
+        group = self.phone.group
         return Message(
-            method, call_id, cseq, self.phone.branch(), self.phone.via, self.aor, callee, from_tag,
-            uri=uri, contact=self.contact, headers=headers, transport=self.phone.group.transport.upper(),
-            **more,  # type: ignore[arg-type]
+            method, call_id, cseq, self.phone.branch(), self.phone.via, self.aor, callee, from_tag, to_tag,
+            uri=uri, contact=self.contact, expires=expires, headers=f"User-Agent: {group.agent}\r\n{headers}",
+            body=body, transport=group.transport.upper(),
         )
