@@ -144,6 +144,9 @@ class Phone:
         self._count += 1
         return f"{kind}{self.number:x}x{self._count:x}"
 
+    def call_id(self, kind: str) -> str:
+        return f"{self.name(kind)}@{self.place[0]}"
+
     def branch(self) -> str:
         return "z9hG4bK" + self.name("b")
 

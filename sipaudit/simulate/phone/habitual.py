@@ -54,7 +54,7 @@ def _subscription(line: Line) -> Steps[None]:
     while True:
         while not line.live(line.working):
             yield 1.0
-        index, tag, call_id = line.working, line.phone.name("s"), line.phone.name("sub") + "@" + phone.place[0]
+        index, tag, call_id = line.working, phone.name("s"), phone.call_id("sub")
         cseq, to_tag, target = 0, "", line.aor
         while not line.shuns(index):
             cseq += 1
@@ -75,8 +75,7 @@ def _options(line: Line) -> Steps[None]:
     phone = line.phone
     while True:
         yield phone.group.options_every
-        request = line.request("OPTIONS", phone.name("opt") + "@" + phone.place[0], 1, f"sip:{line.domain}", line.aor,
-                               phone.name("o"))
+        request = line.request("OPTIONS", phone.call_id("opt"), 1, f"sip:{line.domain}", line.aor, phone.name("o"))
         yield from phone.ask(line.servers[line.working], request, last=True)
 
 

@@ -70,7 +70,7 @@ class Line:
         self.out = False       # the user has logged out
         self.wake = Inbox(clock)
         self.lock = Lock(clock)
-        self.call_id = self.phone.name("reg") + "@" + self.phone.place[0]
+        self.call_id = self.phone.call_id("reg")
         self.cseqs: dict[str, int] = {}
 
     # -- what it is like
