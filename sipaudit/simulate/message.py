@@ -75,7 +75,11 @@ def render(message: Message) -> bytes:
     ).encode()
 
 
+def host_port(place: Endpoint) -> str:
+    """`host:port`, an IPv6 address in brackets."""
+    return f"[{place[0]}]:{place[1]}" if ":" in place[0] else f"{place[0]}:{place[1]}"
+
+
 def host(place: Endpoint) -> str:
     """`host:port` as a URI has it; the usual port is left out."""
-    address = f"[{place[0]}]" if ":" in place[0] else place[0]
-    return address if place[1] == 5060 else f"{address}:{place[1]}"
+    return host_port(place).removesuffix(":5060")

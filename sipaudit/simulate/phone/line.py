@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from sipaudit.simulate.clock import NEVER, Inbox, Lock
-from sipaudit.simulate.message import Endpoint, Message
+from sipaudit.simulate.message import Endpoint, Message, host_port
 from sipaudit.simulate.phone.device import Answer, Phone
 from sipaudit.simulate.plan.values import Settings
 
@@ -202,9 +202,7 @@ class Line:
         self.served, self.restarted = new, False
 
     def _server(self, index: int) -> str:
-        address, port = self.servers[index]
-        host = f"[{address}]" if ":" in address else address
-        return f"{host}:{port}/{self.phone.group.transport}"
+        return f"{host_port(self.servers[index])}/{self.phone.group.transport}"
 
     def fails(self, answer: Answer) -> bool:
         """Whether the answer is a failure of the server (F2 to F4)."""
