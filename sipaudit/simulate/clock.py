@@ -39,9 +39,6 @@ class Inbox:
     def take(self) -> Any:
         return self._items.pop(0) if self._items else None
 
-    def clear(self) -> None:
-        self._items.clear()
-
     def read_by(self, task: Task, turn: int) -> None:
         self._reader, self._turn = task, turn
 
@@ -127,17 +124,18 @@ class Clock:
 
 
 class Lock:
-    """One task at a time: `yield from lock.acquire()`, and `release()` in a `finally`."""
+    """One task at a time: `with (yield from lock.acquire()):`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._held = False
         self._waiting: list[Inbox] = []
 
-    def acquire(self) -> Steps[None]:
+    def acquire(self) -> Steps[Lock]:
+        """Wait for one's turn; what is given back lets the next one in when it is left."""
         if not self._held:
             self._held = True
-            return
+            return self
         turn = Inbox(self._clock)
         self._waiting.append(turn)
         try:
@@ -146,10 +144,17 @@ class Lock:
             if turn in self._waiting:
                 self._waiting.remove(turn)
             else:
-                self.release()
+                self._release()
             raise
+        return self
 
-    def release(self) -> None:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._release()
+
+    def _release(self) -> None:
         if self._waiting:
             self._waiting.pop(0).put(True)
         else:

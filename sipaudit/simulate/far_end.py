@@ -5,36 +5,35 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from sipaudit.simulate.clock import Inbox, Steps
 from sipaudit.simulate.message import Endpoint, Message, host, reply
 from sipaudit.simulate.numbers import BUSY, RINGS_ON, hangs_up_after
 from sipaudit.simulate.registrar import Binding
+from sipaudit.simulate.repeating import until_heard
 from sipaudit.simulate.wire.media import sdp
 
 if TYPE_CHECKING:
     from sipaudit.simulate.server import Server
 
-RESENT = (0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0)  # waits between sendings, to 32 s
 LONGEST_CALL = 7200.0  # seconds
 
 
-class FarDialog:
+class FarDialog(Struct):
     """A call as the far end has it; `inbox` gets what comes for it, `ours` when it calls."""
 
-    __slots__ = ("cseq", "inbox", "invite", "ours", "place", "tag")
-
-    def __init__(self, invite: Message, place: Endpoint, tag: str, inbox: Inbox, ours: bool) -> None:
-        self.invite = invite
-        self.place = place
-        self.tag = tag
-        self.inbox = inbox
-        self.ours = ours
-        self.cseq = 1
+    invite: Message
+    place: Endpoint
+    tag: str
+    inbox: Inbox
+    ours: bool
+    cseq: int = 1
 
     @property
     def uri(self) -> str:
         """Where requests of the dialog go."""
-        return self.invite.uri if self.ours else self.invite.contact.strip("<>")
+        return self.invite.uri if self.ours else self.invite.target
 
 
 class FarEnd:
@@ -87,11 +86,8 @@ class FarEnd:
             if (yield (dialog.inbox, patience)) is not None:
                 server.answer(request, place, 487)
                 return
-            for wait in RESENT:
-                server.answer(request, place, 200, contact=self._contact(request.user), body=sdp(server.place))
-                heard = yield (dialog.inbox, wait)
-                if heard is not None:
-                    break
+            heard = yield from until_heard(lambda: server.answer(
+                request, place, 200, contact=self._contact(request.user), body=sdp(server.place)), dialog.inbox)
             if heard is not None and heard.method == "ACK":
                 yield from self._talk(dialog)
         finally:
@@ -128,7 +124,7 @@ class FarEnd:
         caller = f"sip:2000@{server.domain}"
         invite = Message(
             "INVITE", f"in{number}-{user}@{server.place[0]}", 1, server.branch(), host(server.place), caller,
-            f"sip:{user}@{server.domain}", f"c{number}", uri=binding.contact.strip("<>"),
+            f"sip:{user}@{server.domain}", f"c{number}", uri=binding.target,
             contact=self._contact("2000"), body=sdp(server.place), transport=binding.transport,
         )
         response = yield from server.ask(binding.place, invite)
@@ -159,7 +155,7 @@ class FarEnd:
         yield from server.ask(source, Message(
             "NOTIFY", request.call_id, request.cseq + 1000, server.branch(), host(server.place), request.callee,
             request.sender, request.to_tag or server.tag(request), request.from_tag,
-            uri=request.contact.strip("<>"), contact=self._contact(request.user),
+            uri=request.target, contact=self._contact(request.user),
             headers=f"Event: message-summary\r\nSubscription-State: active;expires={seconds}\r\n",
             transport=request.transport,
         ))

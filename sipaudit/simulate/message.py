@@ -7,11 +7,9 @@ from msgspec import Struct
 Endpoint = tuple[str, int]
 
 REASONS = {
-    100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 202: "Accepted", 302: "Moved Temporarily",
-    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 407: "Proxy Authentication Required",
-    408: "Request Timeout", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist", 486: "Busy Here", 487: "Request Terminated", 500: "Server Internal Error",
-    503: "Service Unavailable", 603: "Decline",
+    100: "Trying", 180: "Ringing", 200: "OK", 202: "Accepted", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+    407: "Proxy Authentication Required", 480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist",
+    486: "Busy Here", 487: "Request Terminated", 503: "Service Unavailable",
 }
 
 
@@ -44,9 +42,9 @@ class Message(Struct, gc=False):
         return self.uri.partition(":")[2].partition("@")[0]
 
     @property
-    def what(self) -> str:
-        """`INVITE` or `200 INVITE`."""
-        return f"{self.status} {self.method}" if self.status else self.method
+    def target(self) -> str:
+        """The URI of the Contact: where requests of the dialog go."""
+        return self.contact.strip("<>")
 
 
 def reply(request: Message, status: int, *, tag: str = "", contact: str = "", headers: str = "", body: str = "",
@@ -77,7 +75,11 @@ def render(message: Message) -> bytes:
     ).encode()
 
 
+def host_port(place: Endpoint) -> str:
+    """`host:port`, an IPv6 address in brackets."""
+    return f"[{place[0]}]:{place[1]}" if ":" in place[0] else f"{place[0]}:{place[1]}"
+
+
 def host(place: Endpoint) -> str:
     """`host:port` as a URI has it; the usual port is left out."""
-    address = f"[{place[0]}]" if ":" in place[0] else place[0]
-    return address if place[1] == 5060 else f"{address}:{place[1]}"
+    return host_port(place).removesuffix(":5060")

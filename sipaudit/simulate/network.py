@@ -63,8 +63,6 @@ class Network:
         """The phone's connection from this place to a server, which is opened if there is none."""
         known = self._connections.get((phone, server))
         if known is None:
-            if server not in self._nodes:
-                raise LookupError(server)
             known = Connection(self, phone, server, (node, self._nodes[server]), broken, tls)
             self._connections[phone, server] = known
         return known

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import random
+from functools import partial
 
-from sipaudit.simulate.clock import NEVER, Clock, Steps
+from sipaudit.simulate.clock import NEVER, Clock
 from sipaudit.simulate.message import Endpoint
+from sipaudit.simulate.moments import at_moments
 from sipaudit.simulate.network import Network
 from sipaudit.simulate.phone.called import Called
 from sipaudit.simulate.phone.device import Phone
@@ -90,21 +92,9 @@ class Play:
             phone.lines[user] = line
             self.truth.lines += 1
             for incoming in group.incoming:
-                self.clock.begin(self._incoming(line, servers, incoming))
+                ring = partial(self._ring, line, servers, incoming)
+                self.clock.begin(at_moments(incoming, self.clock, self._chance, ring))
         return phone
-
-    def _incoming(self, line: Line, servers: list[Server], plan: Incoming) -> Steps[None]:
-        for time in sorted(plan.at):
-            yield max(0.0, time - self.clock.now)
-            self._ring(line, servers, plan)
-        if plan.every is None:
-            return
-        yield max(0.0, plan.start - self.clock.now)
-        while True:
-            yield plan.every * (0.5 + self._chance.random())
-            if self.clock.now >= plan.end:
-                return
-            self._ring(line, servers, plan)
 
     def _ring(self, line: Line, servers: list[Server], plan: Incoming) -> None:
         """The call comes in by the server the plan names, or by the one where the line registered last."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from sipaudit.simulate.clock import NEVER
 from sipaudit.simulate.digest import challenge, nonce_of
 from sipaudit.simulate.message import Endpoint, Message
@@ -14,17 +16,14 @@ if TYPE_CHECKING:
 ASKED = {"none": (), "register": ("REGISTER",), "all": ("REGISTER", "INVITE", "SUBSCRIBE")}
 
 
-class Binding:
-    """Where a Contact is reached, and until when."""
+class Binding(Struct, gc=False):
+    """Where a Contact is reached: its URI and place; since when and until when."""
 
-    __slots__ = ("contact", "granted", "place", "transport", "until")
-
-    def __init__(self, contact: str, place: Endpoint, transport: str, granted: float, until: float) -> None:
-        self.contact = contact
-        self.place = place
-        self.transport = transport
-        self.granted = granted
-        self.until = until
+    target: str
+    place: Endpoint
+    transport: str
+    granted: float
+    until: float
 
 
 class Registrar:
@@ -70,7 +69,7 @@ class Registrar:
     def _bind(self, user: str, request: Message, source: Endpoint, granted: int) -> None:
         bindings, now = self._bindings.setdefault(user, {}), self._server.clock.now
         if granted:
-            bindings[request.contact] = Binding(request.contact, source, request.transport, now, now + granted)
+            bindings[request.contact] = Binding(request.target, source, request.transport, now, now + granted)
         else:
             bindings.pop(request.contact, None)
         for gone in [contact for contact, binding in bindings.items() if binding.until <= now]:

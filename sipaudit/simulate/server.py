@@ -7,11 +7,12 @@ from collections import deque
 from typing import Any
 
 from sipaudit.simulate.clock import Clock, Inbox, Steps
-from sipaudit.simulate.far_end import RESENT, FarEnd
+from sipaudit.simulate.far_end import FarEnd
 from sipaudit.simulate.message import Endpoint, Message, host, reply
 from sipaudit.simulate.network import Network
 from sipaudit.simulate.plan.values import Fault, ServerPlan
 from sipaudit.simulate.registrar import Registrar
+from sipaudit.simulate.repeating import RESENT
 
 REMEMBERED = 40.0  # seconds for which an answer is given again to a retransmission (RFC 3261 17.2: 64*T1 and some)
 MUTE = ("silent", "flapping")
@@ -186,5 +187,5 @@ class Server:
                     self.clock.begin(self.ask(binding.place, Message(
                         "OPTIONS", f"o{number}@{self.place[0]}", 1, self.branch(), host(self.place),
                         f"sip:ping@{self.domain}", f"sip:{user}@{self.domain}", f"o{number}",
-                        uri=binding.contact.strip("<>"), transport=binding.transport,
+                        uri=binding.target, transport=binding.transport,
                     )))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sipaudit.simulate.message import host_port
 from sipaudit.simulate.plan.values import Plan
 
 FLAPPING, FLAPPING_MOVES = 600.0, 3
@@ -53,11 +54,10 @@ class Truth:
         """What was wrong with the servers, and when (`end`: null when it did not end)."""
         told = []
         for server in self._plan.servers.values():
-            place = f"[{server.address}]" if ":" in server.address else server.address
+            place = host_port((server.address, server.port))
             for fault in server.faults:
                 end = self._epoch(fault.end) if fault.end <= self._plan.duration else None
-                told.append({"server": f"{place}:{server.port}", "kind": fault.kind, "start": self._epoch(fault.start),
-                             "end": end})
+                told.append({"server": place, "kind": fault.kind, "start": self._epoch(fault.start), "end": end})
         return sorted(told, key=lambda fault: (fault["start"], fault["server"]))
 
     def _epoch(self, time: float) -> float:

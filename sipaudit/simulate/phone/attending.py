@@ -35,22 +35,18 @@ def _until(line: Line, time: float) -> Steps[None]:
 def _begin(line: Line) -> Steps[None]:
     """The first registration, at whichever server lets the line."""
     while True:
-        yield from line.lock.acquire()
-        try:
+        with (yield from line.lock.acquire()):
             answer = yield from register(line, HEAD)
-            if answer.ok and not answer.cause:
+            if answer.ok:
                 line.began()
                 return
             if line.fails(answer) and (yield from fail_over(line, HEAD)):
                 return
-        finally:
-            line.lock.release()
         yield retry(line)
 
 
 def _renew(line: Line) -> Steps[None]:
-    yield from line.lock.acquire()
-    try:
+    with (yield from line.lock.acquire()):
         if line.renew_at > line.phone.clock.now:
             return  # a failover has renewed it meanwhile
         if line.wrong("signalling-after-expiry") and line.invalidates and line.phone.clock.now > SETTLED:
@@ -59,14 +55,13 @@ def _renew(line: Line) -> Steps[None]:
         if line.mode == "registration" and line.away and (yield from _renewed_at_primary(line)):
             return
         if line.neglects() and line.invalidates:
-            line.commit("overdue-failback")
-            line.due, line.neglected = line.phone.clock.now + 30.0, NEVER
+            line.commit_neglect()
         index = line.working
         if not line.gated and line.phone.habits.renews == "home" and line.live(line.home):
             index = line.home
         asked = line.phone.clock.now
         answer = yield from register(line, index)
-        if answer.ok and not answer.cause:
+        if answer.ok:
             return
         if answer.cause == "timeout" and line.wrong("failover-missing"):
             yield from _stay(line, index, asked)
@@ -74,8 +69,6 @@ def _renew(line: Line) -> Steps[None]:
         if line.fails(answer) and (yield from fail_over(line, index)):
             return
         line.renew_at = line.phone.clock.now + retry(line)
-    finally:
-        line.lock.release()
 
 
 def _stay(line: Line, index: int, first: float) -> Steps[None]:
@@ -122,10 +115,7 @@ def _refresh_old(line: Line) -> Steps[None]:
 
 def log_out(line: Line) -> Steps[None]:
     """The user logs out: the binding at the working server is removed; what was under way is awaited."""
-    yield from line.lock.acquire()
-    try:
+    with (yield from line.lock.acquire()):
         line.out = True
         line.renew_at = line.due = NEVER
         yield from register(line, line.working, expires=0)
-    finally:
-        line.lock.release()

@@ -23,7 +23,7 @@ class Call:
         number = {"busy": BUSY, "cancel": RINGS_ON, "far-end": f"26{min(999, int(plan.seconds)):03d}"}.get(
             plan.kind, plan.number or str(2000 + line.phone.chance.randrange(400)))
         self.callee = f"sip:{number}@{line.domain}"
-        self.call_id = line.phone.name("call") + "@" + line.phone.place[0]
+        self.call_id = line.phone.call_id("call")
         self.tag = line.phone.name("t")
         self.cseq = 0
         self.to_tag = ""

@@ -6,11 +6,11 @@ from sipaudit.simulate.clock import Inbox, Steps
 from sipaudit.simulate.message import Endpoint, Message
 from sipaudit.simulate.phone.device import Phone
 from sipaudit.simulate.phone.line import Line
+from sipaudit.simulate.repeating import until_heard
 from sipaudit.simulate.wire.media import sdp
 
 MOST_CALLS = 2
 PICKS_UP = 2.0
-RESENT = (0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0)
 HANGS_UP_AFTER = 60.0  # seconds: a caller who does not end the call is left
 
 
@@ -71,12 +71,8 @@ class Called:
             if (yield (inbox, PICKS_UP)) is not None:
                 phone.answer(source, request, 487)
                 return
-            heard = None
-            for wait in RESENT:
-                phone.answer(source, request, 200, contact=line.contact, body=sdp(phone.place))
-                heard = yield (inbox, wait)
-                if heard is not None:
-                    break
+            heard = yield from until_heard(
+                lambda: phone.answer(source, request, 200, contact=line.contact, body=sdp(phone.place)), inbox)
             if heard is None or heard.method == "BYE" or (yield from self._until_bye(inbox)):
                 return
             index = line.place_of(source)
@@ -97,6 +93,6 @@ class Called:
         phone = self._phone
         return Message(
             "BYE", request.call_id, 1, phone.branch(), phone.via, request.callee, request.sender,
-            f"p{phone.number:x}", request.from_tag, uri=request.contact.strip("<>"),
+            f"p{phone.number:x}", request.from_tag, uri=request.target,
             headers=f"User-Agent: {phone.group.agent}\r\n", transport=request.transport,
         )

@@ -48,8 +48,7 @@ def _commit_by_calling(line: Line, forgot: bool) -> None:
     if forgot:
         line.commit("signalling-after-expiry")
     if line.away and line.mode != "registration" and line.neglects():
-        line.commit("overdue-failback")
-        line.due, line.neglected = line.phone.clock.now + 30.0, NEVER
+        line.commit_neglect()
         line.woken()
 
 
@@ -59,7 +58,7 @@ def talk(call: Call, response: Message) -> Steps[None]:
     phone = line.phone
     phone.talks[call.call_id] = Talk(phone.clock.now, phone.clock.now + plan.seconds, call.index)
     call.to_tag = response.to_tag
-    call.target = response.contact.strip("<>")
+    call.target = response.target
     media = _media(call) if plan.rtp else None
     try:
         thirds = 3 if plan.kind in ("hold", "transfer") else 1

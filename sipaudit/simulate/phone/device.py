@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from sipaudit.simulate.clock import NEVER, Clock, Inbox, Steps, Task
+from sipaudit.simulate.clock import Clock, Inbox, Steps, Task
 from sipaudit.simulate.message import Endpoint, Message, host, reply
 from sipaudit.simulate.network import Network
 from sipaudit.simulate.phone.patience import FULL, patience
@@ -24,7 +24,8 @@ RINGING = 45.0  # seconds after which a caller gives up who hears nothing more t
 
 
 class Answer(Struct, gc=False):
-    """How a request ended: a final response, or `cause` when none came (`timeout`, `icmp`, `reset`, `abandoned`)."""
+    """How a request ended: a final response, or `cause` when none came (`timeout`, `icmp`, `reset`, `abandoned`) or its
+    2xx is worth nothing (`refused`)."""
 
     status: int = 0
     message: Message | None = None
@@ -32,7 +33,7 @@ class Answer(Struct, gc=False):
 
     @property
     def ok(self) -> bool:
-        return 200 <= self.status < 300
+        return 200 <= self.status < 300 and not self.cause
 
 
 class Talk(Struct, gc=False):
@@ -143,6 +144,9 @@ class Phone:
         self._count += 1
         return f"{kind}{self.number:x}x{self._count:x}"
 
+    def call_id(self, kind: str) -> str:
+        return f"{self.name(kind)}@{self.place[0]}"
+
     def branch(self) -> str:
         return "z9hG4bK" + self.name("b")
 
@@ -189,8 +193,7 @@ class Phone:
         """
         settings = self.group.settings
         invite = request.method == "INVITE"
-        waits = patience(settings.retryTimeOut, settings.retryMaxCount, self.habits.retries or "capped",
-                         last, invite).waits
+        waits = patience(settings.retryTimeOut, settings.retryMaxCount, self.habits.retries or "capped", last, invite)
         reliable = self.group.transport != "udp"
         inbox = self._pending[request.branch] = Inbox(self.clock)
         if reliable:
@@ -234,7 +237,7 @@ class Phone:
     def acknowledge(self, server: Endpoint, request: Message, response: Message) -> None:
         """The ACK of a final response to an INVITE: in its transaction unless it is a 2xx (RFC 3261 13.2.2.4)."""
         taken = response.status < 300
-        uri = response.contact.strip("<>") if taken and response.contact else request.uri
+        uri = response.target if taken and response.contact else request.uri
         self.send(server, Message(
             "ACK", request.call_id, request.cseq, self.branch() if taken else request.branch, request.via,
             request.sender, request.callee, request.from_tag, response.to_tag, uri=uri, transport=request.transport,
@@ -278,6 +281,3 @@ def _drawn(habits: Habits, chance: random.Random) -> Habits:
     values = {name: chance.choice(choices) for name, choices in draws.items()}
     given = {name: getattr(habits, name) for name in draws if getattr(habits, name) is not None}
     return Habits(**(values | given), half_renewal=habits.half_renewal)
-
-
-__all__ = ["NEVER", "Answer", "Phone"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sipaudit.simulate.clock import Steps
+from sipaudit.simulate.moments import at_moments
 from sipaudit.simulate.phone.attending import attend, log_out
 from sipaudit.simulate.phone.calling import place_call
 from sipaudit.simulate.phone.device import Phone
@@ -44,18 +45,7 @@ def _line(line: Line, wait: float) -> Steps[None]:
 
 def _calls(line: Line, plan: Calls) -> Steps[None]:
     phone = line.phone
-    for time in sorted(plan.at):
-        if time >= phone.clock.now:
-            yield time - phone.clock.now
-            phone.do(place_call(line, plan))
-    if plan.every is None:
-        return
-    yield max(0.0, plan.start - phone.clock.now)
-    while True:
-        yield plan.every * (0.5 + phone.chance.random())
-        if phone.clock.now >= plan.end:
-            return
-        phone.do(place_call(line, plan))
+    return at_moments(plan, phone.clock, phone.chance, lambda: phone.do(place_call(line, plan)))
 
 
 def _subscription(line: Line) -> Steps[None]:
@@ -64,7 +54,7 @@ def _subscription(line: Line) -> Steps[None]:
     while True:
         while not line.live(line.working):
             yield 1.0
-        index, tag, call_id = line.working, line.phone.name("s"), line.phone.name("sub") + "@" + phone.place[0]
+        index, tag, call_id = line.working, phone.name("s"), phone.call_id("sub")
         cseq, to_tag, target = 0, "", line.aor
         while not line.shuns(index):
             cseq += 1
@@ -75,7 +65,7 @@ def _subscription(line: Line) -> Steps[None]:
             answer = yield from phone.ask(line.servers[index], request, last=True)
             if not answer.ok or answer.message is None:
                 break
-            to_tag, target = answer.message.to_tag, answer.message.contact.strip("<>")
+            to_tag, target = answer.message.to_tag, answer.message.target
             yield max(5.0, (answer.message.expires or 60) - 30.0)
         yield 30.0 + 30.0 * phone.chance.random()
 
@@ -85,8 +75,7 @@ def _options(line: Line) -> Steps[None]:
     phone = line.phone
     while True:
         yield phone.group.options_every
-        request = line.request("OPTIONS", phone.name("opt") + "@" + phone.place[0], 1, f"sip:{line.domain}", line.aor,
-                               phone.name("o"))
+        request = line.request("OPTIONS", phone.call_id("opt"), 1, f"sip:{line.domain}", line.aor, phone.name("o"))
         yield from phone.ask(line.servers[line.working], request, last=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from sipaudit.simulate.clock import NEVER, Inbox, Lock
-from sipaudit.simulate.message import Endpoint, Message
+from sipaudit.simulate.message import Endpoint, Message, host_port
 from sipaudit.simulate.phone.device import Answer, Phone
 from sipaudit.simulate.plan.values import Settings
 
@@ -13,6 +13,7 @@ HEAD = 0  # the place of the primary in the list
 EARLY_ENOUGH = 15.0  # seconds: a third of less is within the tolerances of those who judge
 SAME_FAULT = 60.0    # seconds for which what follows a deviation still shows it
 LATE_ENOUGH = 25.0   # seconds after which a neglected return is late beyond tolerances and the time to dial
+AFTER_ALL = 30.0     # seconds from there to the try
 
 
 class Binding(Struct, gc=False):
@@ -69,7 +70,7 @@ class Line:
         self.out = False       # the user has logged out
         self.wake = Inbox(clock)
         self.lock = Lock(clock)
-        self.call_id = self.phone.name("reg") + "@" + self.phone.place[0]
+        self.call_id = self.phone.call_id("reg")
         self.cseqs: dict[str, int] = {}
 
     # -- what it is like
@@ -180,6 +181,11 @@ class Line:
                 self.commit("premature-failback")
         self.hasty = False
 
+    def commit_neglect(self) -> None:
+        """Deviation: what happens now shows that no try was made; soon there is one after all."""
+        self.commit("overdue-failback")
+        self.due, self.neglected = self.phone.clock.now + AFTER_ALL, NEVER
+
     def woken(self) -> None:
         """Whoever attends the line counts its times anew."""
         self.wake.put(True)
@@ -196,9 +202,7 @@ class Line:
         self.served, self.restarted = new, False
 
     def _server(self, index: int) -> str:
-        address, port = self.servers[index]
-        host = f"[{address}]" if ":" in address else address
-        return f"{host}:{port}/{self.phone.group.transport}"
+        return f"{host_port(self.servers[index])}/{self.phone.group.transport}"
 
     def fails(self, answer: Answer) -> bool:
         """Whether the answer is a failure of the server (F2 to F4)."""
@@ -251,12 +255,12 @@ class Line:
     def contact(self) -> str:
         return f"<sip:{self.user}@{self.phone.via}>"
 
-    def request(self, method: str, call_id: str, cseq: int, uri: str, callee: str, from_tag: str, **more: object
-                ) -> Message:
+    def request(self, method: str, call_id: str, cseq: int, uri: str, callee: str, from_tag: str, *, to_tag: str = "",
+                expires: int | None = None, headers: str = "", body: str = "") -> Message:
         """A request of this line with a branch of its own."""
-        headers = f"User-Agent: {self.phone.group.agent}\r\n{more.pop('headers', '')}"
+        group = self.phone.group
         return Message(
-            method, call_id, cseq, self.phone.branch(), self.phone.via, self.aor, callee, from_tag,
-            uri=uri, contact=self.contact, headers=headers, transport=self.phone.group.transport.upper(),
-            **more,  # type: ignore[arg-type]
+            method, call_id, cseq, self.phone.branch(), self.phone.via, self.aor, callee, from_tag, to_tag,
+            uri=uri, contact=self.contact, expires=expires, headers=f"User-Agent: {group.agent}\r\n{headers}",
+            body=body, transport=group.transport.upper(),
         )

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from msgspec import Struct
-
 T1, T2 = 0.5, 4.0
 FULL = 32.0  # 64*T1, RFC 3261 17.1
 CAP = 2.0    # the longest wait between sendings that a field test measured with retryTimeOut 0
 
 
-class Patience(Struct, frozen=True):
-    """Waits after each sending; together they are the seconds until the phone gives up."""
-
-    waits: tuple[float, ...]
-
-    @property
-    def seconds(self) -> float:
-        return sum(self.waits)
-
-
 @lru_cache(maxsize=1024)
-def patience(retry_ms: int, count: int, habit: str, last: bool, invite: bool) -> Patience:
-    """The waits of a request. `habit`: `capped` doubles to 2 s and sends once more than it retries, `rfc` doubles to
-    T2, `short` counts sendings, not repetitions. The `last` server of the list is waited for in full."""
+def patience(retry_ms: int, count: int, habit: str, last: bool, invite: bool) -> tuple[float, ...]:
+    """The waits after each sending of a request; together they are the seconds until the phone gives up.
+
+    `habit`: `capped` doubles to 2 s and sends once more than it retries, `rfc` doubles to T2, `short` counts sendings,
+    not repetitions. The `last` server of the list is waited for in full.
+    """
     if last:
-        return Patience(_to_the_end(invite))
+        return _to_the_end(invite)
     times = (count or 3) + (0 if habit == "short" else 1)
     if retry_ms:
-        return Patience((retry_ms / 1000,) * times)
+        return (retry_ms / 1000,) * times
     cap = T2 if habit == "rfc" else CAP
-    return Patience(tuple(min(T1 * 2**step, cap) for step in range(times)))
+    return tuple(min(T1 * 2**step, cap) for step in range(times))
 
 
 def _to_the_end(invite: bool) -> tuple[float, ...]:

@@ -62,16 +62,13 @@ def _all_is_well(line: Line) -> bool:
 def _leave_for_no_reason(call: Call) -> Steps[None]:
     """Deviation: the line moves although its server is well."""
     line = call.line
-    yield from line.lock.acquire()
-    try:
+    with (yield from line.lock.acquire()):
         index = line.following(line.working)[0]
         began = line.phone.clock.now
         answer = yield from register(line, index)
-        if answer.ok and not answer.cause:
+        if answer.ok:
             line.commit("failover-without-failure", time=began)
             line.moved(line.working, index)
-    finally:
-        line.lock.release()
 
 
 def _before_registering(call: Call, index: int) -> Steps[Answer | None]:
@@ -92,12 +89,9 @@ def _home_by_register(call: Call) -> Steps[Answer | None]:
         return (yield from _home_without_register(call))
     if line.mode != "newRequests":
         return None
-    yield from line.lock.acquire()
-    try:
+    with (yield from line.lock.acquire()):
         if line.away:
             yield from try_primary(line)
-    finally:
-        line.lock.release()
     return None
 
 
@@ -105,11 +99,8 @@ def _home_by_call(call: Call) -> Steps[Answer | None]:
     """R0 and R1: the call itself is the try (F7, B1 to B4)."""
     line = call.line
     if line.gated and HEAD not in line.bindings:  # never registered there, or refused: R1 registers first (F6)
-        yield from line.lock.acquire()
-        try:
+        with (yield from line.lock.acquire()):
             yield from try_primary(line)
-        finally:
-            line.lock.release()
         return None
     line.commit_haste()
     return (yield from _home_without_register(call))
@@ -166,8 +157,5 @@ def _divert(call: Call, server: int, answer: Answer) -> Steps[Answer]:
 
 def _moved_on(line: Line, server: int) -> Steps[bool]:
     """Whether the line works elsewhere than at this server, after a failover if need be."""
-    yield from line.lock.acquire()
-    try:
+    with (yield from line.lock.acquire()):
         return line.working != server or (yield from fail_over(line, server))
-    finally:
-        line.lock.release()

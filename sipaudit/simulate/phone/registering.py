@@ -24,14 +24,11 @@ def register(line: Line, index: int, expires: int | None = None) -> Steps[Answer
         request = _register_request(line, index, asked)
         answer = yield from phone.ask(server, request, last=index == len(line.servers) - 1)
         response = answer.message
-        if answer.status in (401, 407) and response is not None:
-            line.nonces[index] = nonce_of(response.headers) or ""
-            if line.wrong("credentials-to-wrong-server") and phone.clock.now > SETTLED and index == line.working:
-                yield from _credentials_astray(line, index, asked)
-        elif answer.status == 423 and response is not None:
-            asked = int(response.headers.partition("Min-Expires:")[2].split()[0])
-        else:
+        if answer.status not in (401, 407) or response is None:
             break
+        line.nonces[index] = nonce_of(response.headers) or ""
+        if line.wrong("credentials-to-wrong-server") and phone.clock.now > SETTLED and index == line.working:
+            yield from _credentials_astray(line, index, asked)
     if answer.ok and answer.message is not None and asked:
         granted = _granted(line, answer.message, asked)
         if not granted:
@@ -106,7 +103,7 @@ def fail_over(line: Line, old: int) -> Steps[bool]:
     for index in order:
         began, sure = line.phone.clock.now, line.gated and not line.live(index)
         answer = yield from register(line, index)
-        if answer.ok and not answer.cause:
+        if answer.ok:
             if old == line.working or line.gated:
                 if skipped and index == order[0]:
                     line.commit("failover-skipped-server", time=began)

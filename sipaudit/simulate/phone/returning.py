@@ -27,21 +27,18 @@ def come_home(line: Line) -> Steps[None]:
         if not during:
             yield IDLE_CHECK
             return
-    yield from line.lock.acquire()
-    try:
+    with (yield from line.lock.acquire()):
         if line.away and try_at(line) <= phone.clock.now:
             if during and _talks_on(line):
                 line.commit("failback-during-call")
             yield from try_primary(line)
-    finally:
-        line.lock.release()
 
 
 def try_primary(line: Line) -> Steps[bool]:
     """REGISTER to the primary; the caller holds the lock. After a failed try the line goes on where it is (F11)."""
     _commit_by_trying(line)
     answer = yield from register(line, HEAD)
-    if answer.ok and not answer.cause:
+    if answer.ok:
         line.returned()
         keep_time(line)
         return True

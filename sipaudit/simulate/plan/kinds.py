@@ -52,12 +52,6 @@ def whole(low: int, high: int) -> Kind:
     return read
 
 
-def share(problems: Problems, node: Node, where: str) -> float | None:
-    """A share of all packets, 0 to 1."""
-    read: float | None = number(0.0, 1.0, "a share")(problems, node, where)
-    return read
-
-
 def word(*words: str) -> Kind:
     """One of these words; without any, a short word of letters, digits, dots and hyphens."""
 
@@ -89,38 +83,19 @@ def flag(problems: Problems, node: Node, where: str) -> bool | None:
     return None
 
 
-def address(problems: Problems, node: Node, where: str) -> str | None:
+def address() -> Kind:
     """An IP address in its shortest form."""
-    written = _text(problems, node, where, "10.0.0.1")
-    try:
-        return None if written is None else str(ipaddress.ip_address(written))
-    except ValueError:
-        problems.add(node.line, f"{where}: {quoted(written or '')} is no IP address", "write it as 10.0.0.1")
-        return None
+    return _written("IP address", "10.0.0.1", lambda written: str(ipaddress.ip_address(written)))
 
 
-def network(problems: Problems, node: Node, where: str) -> str | None:
+def network() -> Kind:
     """A network as CIDR."""
-    written = _text(problems, node, where, "10.1.0.0/16")
-    try:
-        return None if written is None else str(ipaddress.ip_network(written))
-    except ValueError:
-        problems.add(node.line, f"{where}: {quoted(written or '')} is no network", "write it as 10.1.0.0/16")
-        return None
+    return _written("network", "10.1.0.0/16", lambda written: str(ipaddress.ip_network(written)))
 
 
-def moment(problems: Problems, node: Node, where: str) -> float | None:
+def moment() -> Kind:
     """A moment in UTC, in seconds since the epoch."""
-    written = _text(problems, node, where, "2026-11-22T12:00:00Z")
-    try:
-        when = None if written is None else datetime.fromisoformat(written)
-    except ValueError:
-        when = None
-    if when is not None and when.tzinfo is not None and when.year >= 1970:
-        return when.timestamp()
-    if written is not None:
-        problems.add(node.line, f"{where}: {quoted(written)} is no moment", "write it as 2026-11-22T12:00:00Z")
-    return None
+    return _written("moment", "2026-11-22T12:00:00Z", _since_the_epoch)
 
 
 def listing(kind: Kind) -> Kind:
@@ -180,6 +155,29 @@ def block(make: Callable[..., Any], fields: Table[str, Kind], needed: Names[str]
 
 def _attribute(key: str) -> str:
     return {"from": "start", "to": "end"}.get(key, key.replace("-", "_").replace(".", "_"))
+
+
+def _written(what: str, example: str, parse: Callable[[str], Any]) -> Kind:
+    """What `parse` makes of a single value; it raises ValueError for one that is none."""
+
+    def read(problems: Problems, node: Node, where: str) -> Any:
+        written = _text(problems, node, where, example)
+        if written is None:
+            return None
+        try:
+            return parse(written)
+        except ValueError:
+            problems.add(node.line, f"{where}: {quoted(written)} is no {what}", f"write it as {example}")
+            return None
+
+    return read
+
+
+def _since_the_epoch(written: str) -> float:
+    when = datetime.fromisoformat(written)
+    if when.tzinfo is None or when.year < 1970:
+        raise ValueError(written)
+    return when.timestamp()
 
 
 def _text(problems: Problems, node: Node, where: str, example: str) -> str | None:

@@ -9,7 +9,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from sipaudit.simulate.plan.kinds import (
-    Kind,
     address,
     block,
     flag,
@@ -18,7 +17,6 @@ from sipaudit.simulate.plan.kinds import (
     named,
     network,
     number,
-    share,
     text,
     whole,
     word,
@@ -51,8 +49,9 @@ FAULTS = (
 CALL_KINDS = ("talk", "hold", "transfer", "cancel", "busy", "far-end")
 
 _SECONDS = number()
+_SHARE = number(0.0, 1.0, "a share")  # of all packets
 _MODES = ("newRequests", "DNSTTL", "registration", "duration")
-_SETTINGS: dict[str, Kind] = {
+_SETTINGS = block(Settings, {
     "reRegisterOn": whole(0, 1),
     "failRegistrationOn": whole(0, 1),
     "onlySignalWithRegistered": whole(0, 1),
@@ -65,13 +64,13 @@ _SETTINGS: dict[str, Kind] = {
     "failoverOn503Response": whole(0, 1),
     "registerRetry.baseTimeOut": whole(10, 120),
     "registerRetry.maxTimeOut": whole(60, 1800),
-}
+})
 _FAULT = block(Fault, {
     "kind": word(*FAULTS), "from": _SECONDS, "to": _SECONDS, "retry-after": whole(0, 65535), "delay": _SECONDS,
     "up": number(0.1), "down": number(0.1),
 }, needed=("kind",))
 _SERVER = block(ServerPlan, {
-    "address": address, "port": whole(1, 65535), "challenge": word("none", "register", "all"),
+    "address": address(), "port": whole(1, 65535), "challenge": word("none", "register", "all"),
     "nonce-life": number(1.0), "expires": whole(0, 2147483647), "contacts": whole(0, 10), "answer": number(0, 30),
     "options-every": number(1.0), "faults": listing(_FAULT),
 }, needed=("address",), line=True)
@@ -79,57 +78,49 @@ _ENTRY = block(EntryPlan, {
     "servers": listing(word()), "name": word(), "ttl": whole(0, 2147483647), "dns-ttl": whole(0, 2147483647),
     "balanced": flag,
 }, needed=("servers",), line=True)
-_CALLS = block(Calls, {
+_MOMENTS = {
     "at": listing(_SECONDS), "every": number(1.0), "from": _SECONDS, "to": _SECONDS, "seconds": number(0.5),
-    "kind": word(*CALL_KINDS), "number": word(), "rtp": flag,
-})
-_INCOMING = block(Incoming, {
-    "at": listing(_SECONDS), "every": number(1.0), "from": _SECONDS, "to": _SECONDS, "seconds": number(0.5),
-    "server": word(),
-})
+}
+_CALLS = block(Calls, {**_MOMENTS, "kind": word(*CALL_KINDS), "number": word(), "rtp": flag})
+_INCOMING = block(Incoming, {**_MOMENTS, "server": word()})
 _HABITS = block(Habits, {
     "retries": word("capped", "rfc", "short"), "on-503": word("moves", "stays"), "renews": word("home", "working"),
     "keeps-old": flag, "refuses": word("answer", "silence"), "new-call-id": flag, "half-renewal": flag,
 })
-_GROUP_FIELDS: dict[str, Kind] = {
-    "entry": word(), "count": whole(1, MOST_PHONES), "user": whole(1, 9_999_999), "lines": whole(1, 10), "shared": flag,
-    "network": network, "agent": text, "transport": word("udp", "tcp", "tls"), "declared": flag, "habits": _HABITS,
-    "boot": listing(_SECONDS), "calls": listing(_CALLS), "incoming": listing(_INCOMING), "subscribe": flag,
-    "subscribe-expires": whole(10, 86_400), "options-every": number(1.0), "keepalive-every": number(1.0),
-    "reboot": listing(_SECONDS), "new-address": flag, "boot-traffic": flag, "log-out": _SECONDS, "nat": address,
-    "deviates": listing(word(*WRONGS)),
-}
 _NETWORK = block(Network, {
-    "delay": number(0, 5), "jitter": number(0, 5), "loss": share, "duplicate": share, "reorder": share,
+    "delay": number(0, 5), "jitter": number(0, 5), "loss": _SHARE, "duplicate": _SHARE, "reorder": _SHARE,
 })
 _TAP = block(Tap, {
-    "loss": share, "from": _SECONDS, "sees": word("both", "from-phones", "to-phones"), "doubles": share,
+    "loss": _SHARE, "from": _SECONDS, "sees": word("both", "from-phones", "to-phones"), "doubles": _SHARE,
     "vlans": listing(whole(1, 4094)), "tunnel": word("none", "gre", "ipip", "vxlan"), "mtu": whole(68, 65535),
 })
 
 
 def _settings(problems: Problems, node: Node, where: str) -> tuple[Settings, dict[str, str]] | None:
     """The settings with their defaults, and as they were written."""
-    made: Settings | None = block(Settings, _SETTINGS)(problems, node, where)
+    made: Settings | None = _SETTINGS(problems, node, where)
     if made is None or not isinstance(node, Mapping):
         return None
     return made, {key: value.text for key, value in node.items.items() if isinstance(value, Scalar)}
 
 
-def _group(problems: Problems, node: Node, where: str) -> Group | None:
-    def make(settings: tuple[Settings, dict[str, str]] | None = None, **given: Any) -> Group:
-        if settings is None:
-            return Group(**given)
-        return Group(**given, settings=settings[0], stated=settings[1])
-
-    read: Group | None = block(make, {**_GROUP_FIELDS, "settings": _settings}, needed=("entry",), line=True)(
-        problems, node, where)
-    return read
+def _made_group(settings: tuple[Settings, dict[str, str]] | None = None, **given: Any) -> Group:
+    if settings is None:
+        return Group(**given)
+    return Group(**given, settings=settings[0], stated=settings[1])
 
 
+_GROUP = block(_made_group, {
+    "entry": word(), "count": whole(1, MOST_PHONES), "user": whole(1, 9_999_999), "lines": whole(1, 10), "shared": flag,
+    "network": network(), "agent": text, "transport": word("udp", "tcp", "tls"), "declared": flag, "habits": _HABITS,
+    "boot": listing(_SECONDS), "calls": listing(_CALLS), "incoming": listing(_INCOMING), "subscribe": flag,
+    "subscribe-expires": whole(10, 86_400), "options-every": number(1.0), "keepalive-every": number(1.0),
+    "reboot": listing(_SECONDS), "new-address": flag, "boot-traffic": flag, "log-out": _SECONDS, "nat": address(),
+    "deviates": listing(word(*WRONGS)), "settings": _settings,
+}, needed=("entry",), line=True)
 _PLAN = block(Plan, {
-    "seed": whole(0, 2147483647), "start": moment, "duration": number(1.0, 1e8), "domain": word(),
-    "servers": named(_SERVER), "entries": named(_ENTRY), "phones": listing(_group), "network": _NETWORK, "tap": _TAP,
+    "seed": whole(0, 2147483647), "start": moment(), "duration": number(1.0, 1e8), "domain": word(),
+    "servers": named(_SERVER), "entries": named(_ENTRY), "phones": listing(_GROUP), "network": _NETWORK, "tap": _TAP,
 }, needed=("servers", "entries", "phones"))
 
 

@@ -6,7 +6,6 @@ from msgspec import Struct
 
 START = 1_795_348_800.0  # 2026-11-22 12:00:00 UTC
 FOREVER = float("inf")
-NO_SPAN = (0.0, 0.0)
 
 
 class Fault(Struct, frozen=True):
@@ -99,27 +98,28 @@ class Habits(Struct, frozen=True):
     new_call_id: bool | None = None
 
 
-class Calls(Struct, frozen=True):
-    """Calls of each line: at these moments, or every so many seconds (drawn about it)."""
+class Moments(Struct, frozen=True):
+    """When calls are made: at these moments, and every so many seconds (drawn about it) from `start` to `end`; each
+    lasts `seconds`."""
 
     at: tuple[float, ...] = ()
     every: float | None = None
     start: float = 0.0
     end: float = FOREVER
     seconds: float = 20.0
+
+
+class Calls(Moments, frozen=True):
+    """Calls of each line."""
+
     kind: str = "talk"
     number: str | None = None
     rtp: bool = False
 
 
-class Incoming(Struct, frozen=True):
+class Incoming(Moments, frozen=True):
     """Calls to each line. `server`: by which server, `newest` (where it registered last) or a name."""
 
-    at: tuple[float, ...] = ()
-    every: float | None = None
-    start: float = 0.0
-    end: float = FOREVER
-    seconds: float = 20.0
     server: str = "newest"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from sipaudit.capture.write import TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, tcp_packet
 from sipaudit.simulate.message import Endpoint, Message, render
@@ -30,6 +30,16 @@ class Peer(Protocol):
 
     def receive(self, message: Message, source: Endpoint, packet: bytes, /) -> None:
         """A message arrived."""
+
+
+class Segment(NamedTuple):
+    """What the phone (side 0) or the server (1) sends at once; `arrived` is called when the other end takes it in."""
+
+    side: int
+    flags: int
+    payload: bytes
+    sequence: int
+    arrived: Callable[[], None] | None
 
 
 class Connection:
@@ -64,10 +74,10 @@ class Connection:
             self._segment(side, TCP_ACK, piece, None)
         self._segment(side, TCP_ACK | TCP_PSH, pieces[-1], lambda: self._deliver(message, side))
 
-    def close(self, side: int = 0) -> None:
-        """One end is done with it."""
+    def close(self) -> None:
+        """The phone is done with it."""
         if not self.closed:
-            self._packet(side, TCP_FIN | TCP_ACK, b"", self._next[side])
+            self._packet(0, TCP_FIN | TCP_ACK, b"", self._next[0])
             self.closed = True
             self._network.forget(*self._places)
 
@@ -76,34 +86,36 @@ class Connection:
     def _segment(self, side: int, flags: int, payload: bytes, arrived: Callable[[], None] | None) -> None:
         sequence = self._next[side]
         self._next[side] += len(payload) + (1 if flags & TCP_SYN else 0)
-        self._try(side, flags, payload, sequence, arrived, 0)
+        self._try(Segment(side, flags, payload, sequence, arrived), 0)
 
-    def _try(self, side: int, flags: int, payload: bytes, sequence: int, arrived: Callable[[], None] | None,
-             times: int) -> None:
+    def _try(self, segment: Segment, times: int) -> None:
         """Send a segment, again and again until the other end hears it."""
-        if self.closed or (side == 1 and not self._peers[1].hears()):
+        if self.closed or (segment.side == 1 and not self._peers[1].hears()):
             return
-        arrival = self._packet(side, flags, payload, sequence)
-        clock = self._network.clock
+        arrival = self._packet(segment.side, segment.flags, segment.payload, segment.sequence)
         if arrival is not None:
-            clock.at(arrival, self._arrive, side, flags, payload, sequence, arrived, times)
-        elif times < MOST_SENDINGS:
-            clock.after(RTO * 2**times, self._try, side, flags, payload, sequence, arrived, times + 1)
+            self._network.clock.at(arrival, self._arrive, segment, times)
+        else:
+            self._try_later(segment, times)
 
-    def _arrive(self, side: int, flags: int, payload: bytes, sequence: int, arrived: Callable[[], None] | None,
-                times: int) -> None:
+    def _try_later(self, segment: Segment, times: int) -> None:
+        if times < MOST_SENDINGS:
+            self._network.clock.after(RTO * 2**times, self._try, segment, times + 1)
+
+    def _arrive(self, segment: Segment, times: int) -> None:
         if self.closed:
             return
+        side = segment.side
         other = self._peers[1 - side]
-        if side == 0 and other.hears() and other.refuses() == "reset":
+        if not other.hears():
+            self._try_later(segment, times)
+        elif side == 0 and other.refuses() == "reset":
             self._reset()
-        elif other.hears():
-            if payload:
+        else:
+            if segment.payload:
                 self._packet(1 - side, TCP_ACK, b"", self._next[1 - side])
-            if arrived is not None:
-                arrived()
-        elif times < MOST_SENDINGS:
-            self._network.clock.after(RTO * 2**times, self._try, side, flags, payload, sequence, arrived, times + 1)
+            if segment.arrived is not None:
+                segment.arrived()
 
     def _packet(self, side: int, flags: int, payload: bytes, sequence: int) -> float | None:
         source, destination = self._places[side], self._places[1 - side]
