@@ -12,7 +12,7 @@ async function openLine(line) {
     findings.length ? part('Findings', table([['Id'], ['Severity'], ['Time'], ['Rule']], findings.slice(0, 200).map(finding => row([
       make('a', {href: findingLink(I.findings.id[finding])}, I.findings.id[finding]), severity(I.findings.severity[finding]),
       I.findings.time[finding] === null ? '–' : stamp(I.findings.time[finding]), code(I.rules[I.findings.rule[finding]])])))) : null,
-    listing('Moves', [['Time'], ['Kind'], ['From'], ['To'], ['Cause']], content.moves.map(([time, , kind, from, to, cause]) =>
+    listing('Moves', [['Time'], ['Kind'], ['From'], ['To'], ['Cause']], content.moves.map(([time, kind, from, to, cause]) =>
       row([stamp(time), kind, named(from), named(to), cause]))),
     listing('Tries', [['Time'], ['Server'], ['By'], ['Result']], content.tries.map(([time, server, method, result]) =>
       row([stamp(time), named(server), method, result]))),
