@@ -32,14 +32,19 @@ def deliver(report: Report, render: Render, zone: str, wanted: Delivery) -> None
     """The report to stdout; then exit code 3 if it holds what `--fail-on` names."""
     if wanted.output is not None:
         terminal.note(f"wrote the report into {wanted.output.directory}")
-    if wanted.form == "text":
-        terminal.emit_text(render(report, zone, terminal.width(), terminal.has_color()))
-    else:
-        terminal.emit(in_form(report, wanted.form))
+    show(report, render, zone, wanted.form)
     fail_on(report.findings, wanted.fail_on)
 
 
-def in_form(report: Report, form: str) -> Iterable[bytes]:
+def show(report: Report, render: Render, zone: str, form: str) -> None:
+    """The report to stdout, as `--format` names it."""
+    if form == "text":
+        terminal.emit_text(render(report, zone, terminal.width(), terminal.has_color()))
+    else:
+        terminal.emit(_in_form(report, form))
+
+
+def _in_form(report: Report, form: str) -> Iterable[bytes]:
     """The report as json, jsonl, csv or junit."""
     from sipaudit.report import document, junit, table
 

@@ -45,6 +45,7 @@ def command(
       sipaudit report after/report.json --compare before/report.json --fail-on warning
     """
     from sipaudit import pipeline
+    from sipaudit.report import text
 
     report, *others = pipeline.read_reports([path] if other is None else [path, other], redact, redact_key)
     comparison = pipeline.compare(others[0], report) if others else None
@@ -52,19 +53,10 @@ def command(
         lacks = pipeline.render_files(report, directory, zone, comparison)
         terminal.note(f"wrote the report into {directory}; {lacks}")
     if comparison is None:
-        _show(report, zone, form)
+        output.show(report, text.render, zone, form)
     else:
         _show_comparison(comparison, report, form)
     output.fail_on(report.findings if comparison is None else comparison.new, fail_on)
-
-
-def _show(report: Report, zone: str, form: str) -> None:
-    from sipaudit.report import text
-
-    if form == "text":
-        terminal.emit_text(text.render(report, zone, terminal.width(), terminal.has_color()))
-    else:
-        terminal.emit(output.in_form(report, form))
 
 
 def _show_comparison(comparison: Comparison, report: Report, form: str) -> None:

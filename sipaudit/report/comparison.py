@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
-import msgspec
 from msgspec import Struct
 
 from sipaudit import __version__
 from sipaudit.model.values import Finding, Report, Severity
-from sipaudit.report import table
+from sipaudit.report import document, table
 from sipaudit.report.exhibits import worst_first
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
 
@@ -106,16 +105,16 @@ def _with_phone(finding: Finding) -> Hashable:
 
 def to_json(comparison: Comparison) -> bytes:
     """One indented JSON document."""
-    return msgspec.json.format(msgspec.json.encode(comparison), indent=1) + b"\n"
+    return document.indented(comparison)
 
 
 def to_jsonl(comparison: Comparison) -> Iterator[bytes]:
     """One object a line: `{"type": "new", "finding": {...}}`, `gone`, and `same` with both ids."""
     for kind, findings in (("new", comparison.new), ("gone", comparison.gone)):
         for finding in findings:
-            yield msgspec.json.encode({"type": kind, "finding": finding}) + b"\n"
+            yield document.line_of({"type": kind, "finding": finding})
     for same in comparison.same:
-        yield msgspec.json.encode({"type": "same", "same": same}) + b"\n"
+        yield document.line_of({"type": "same", "same": same})
 
 
 def to_csv(comparison: Comparison, after: Report) -> Iterator[bytes]:

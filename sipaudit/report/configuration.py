@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
-import msgspec
 from msgspec import Struct
 
 from sipaudit import __version__
 from sipaudit.model.values import Finding, Place, Severity
+from sipaudit.report import document
 from sipaudit.report.screen import STYLES, Screen, count_of
 from sipaudit.safe_text import safe_text
 
@@ -68,7 +68,7 @@ def to_json(value: Checked | list[ShownLine]) -> bytes:
     """One indented JSON document."""
     shown = value if isinstance(value, Checked) else {
         "schema": SCHEMA, "generator": f"sipaudit {__version__}", "lines": value}
-    return msgspec.json.format(msgspec.json.encode(shown), indent=1) + b"\n"
+    return document.indented(shown)
 
 
 def render_check(found: Checked, width: int, color: bool) -> str:

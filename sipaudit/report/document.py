@@ -16,7 +16,12 @@ _ENCODER = msgspec.json.Encoder()
 
 def to_json(report: Report) -> bytes:
     """The report as one indented JSON document (`sipaudit/report.schema.json`), keys in the schema's order."""
-    return msgspec.json.format(_ENCODER.encode(report), indent=1) + b"\n"
+    return indented(report)
+
+
+def indented(value: Any) -> bytes:
+    """A value as one indented JSON document."""
+    return msgspec.json.format(_ENCODER.encode(value), indent=1) + b"\n"
 
 
 def from_json(data: bytes) -> Report:
@@ -54,7 +59,7 @@ def to_jsonl(report: Report) -> Iterator[bytes]:
     yield from _lines("line", report.lines)
     for line in report.lines:
         for move in line.moves:
-            yield _line({"type": "move", "line": line.line, "phone": line.phone, "move": move})
+            yield line_of({"type": "move", "line": line.line, "phone": line.phone, "move": move})
     yield from _lines("finding", report.findings)
     yield from _lines("incident", report.incidents)
     yield from _lines("inconclusive", report.inconclusive)
@@ -62,10 +67,11 @@ def to_jsonl(report: Report) -> Iterator[bytes]:
 
 
 def _lines(kind: str, items: Iterable[Any]) -> Iterator[bytes]:
-    return (_line({"type": kind, kind: item}) for item in items)
+    return (line_of({"type": kind, kind: item}) for item in items)
 
 
-def _line(value: dict[str, Any]) -> bytes:
+def line_of(value: dict[str, Any]) -> bytes:
+    """One line of JSON lines."""
     return _ENCODER.encode(value) + b"\n"
 
 

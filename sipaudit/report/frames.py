@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sipaudit.model.values import Finding, Incident, LineSummary, Report
+from sipaudit.incidents import metrics
+from sipaudit.model.values import Finding, Incident, LineSummary, Report, Severity
 from sipaudit.report.exhibits import PlacedMessage
 from sipaudit.report.messages import batches, schema
 
@@ -34,17 +35,12 @@ REGISTRATIONS = {
     "line": TEXT, "phone": TEXT, "server": TEXT, "from": TIME, "until": TIME, "expires": SECONDS, "refreshes": COUNT,
     "end": TEXT,
 }
-METRICS = (
-    *(f"time_to_{what}_{which}" for what in ("detect", "recover") for which in ("p50", "p95", "max")),
-    "lines_moved", "lines_stayed", "registrations_lost", "calls_lost", "calls_failed", "emergency_failed",
-    "register_rate_median", "register_rate_peak", "responses_503",
-)
 INCIDENTS = {
     "id": TEXT, "kind": TEXT, "server": TEXT, "entry": TEXT, "state": TEXT, "start": TIME, "end": TIME,
-    "lines": OBJECT, "phones": COUNT, "groups": OBJECT, "findings": OBJECT, **dict.fromkeys(METRICS, SECONDS),
+    "lines": OBJECT, "phones": COUNT, "groups": OBJECT, "findings": OBJECT, **dict.fromkeys(metrics.NAMES, SECONDS),
     "evidence": OBJECT, "timeline": OBJECT,
 }
-SEVERITIES = ("info", "warning", "error")
+SEVERITIES = tuple(map(str, Severity))
 
 
 def findings(report: Report) -> pd.DataFrame:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-import msgspec
-
+from sipaudit.report import document
 from sipaudit.report.screen import Screen
 from sipaudit.rulebook.checking import Checked
 from sipaudit.rulebook.incident_file import THRESHOLDS, in_unit, say
@@ -43,7 +42,7 @@ def list_json(pack: RulePack) -> bytes:
         {"id": kind.id, "group": "incidents", "severity": None, "severities": [], "title": kind.title, "basis": [],
          "thresholds": kind.thresholds, "file": kind.file} for kind in pack.incidents
     ]
-    return msgspec.json.format(msgspec.json.encode(rows), indent=1) + b"\n"
+    return document.indented(rows)
 
 
 def show(found: Sequence[Rule | IncidentKind], width: int, color: bool) -> str:

@@ -89,8 +89,8 @@ class Lanes:
                       for stay in _last(stays(line, clock.end))],
             "registrations": [[server(row.server), ms(row.from_), _or(ms(row.until)), row.expires, row.refreshes,
                                row.end] for row in _last(line.registrations)],
-            "moves": [[ms(move.time), _or(ms(move.first_packet)), move.kind, server(move.from_), server(move.to),
-                       move.cause] for move in _last(line.moves)],
+            "moves": [[ms(move.time), move.kind, server(move.from_), server(move.to), move.cause]
+                      for move in _last(line.moves)],
             "tries": [[ms(each.time), server(each.server), each.method, each.result] for each in _last(line.tries)],
             "calls": [[_or(ms(call.from_)), _or(ms(call.up)), _or(ms(call.until)), server(call.server), call.tries]
                       for call in _last(line.call_spans)],

@@ -110,7 +110,6 @@ def _environment() -> jinja2.Environment:
     import jinja2  # deferred: only the page needs it
 
     return jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: (resources.files("sipaudit.report.html") / "templates" / name
-                                                   ).read_text("utf-8")),
+        loader=jinja2.PackageLoader("sipaudit.report.html"),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )

@@ -94,11 +94,10 @@ def _columns(rows: list[ServerMinute], minutes: int, index: Index) -> dict[str, 
     cells = [gathered.get(time, []) for time in times]
     requests = [_added(row.requests for row in cell) for cell in cells]
     answers = [_added(row.answers for row in cell) for cell in cells]
-    silent = [sum(row.unanswered for row in cell) for cell in cells]
     return {
         "times": [index.clock.ms(time) for time in times],
         "requests": _series(requests), "answers": _series(answers),
-        "unanswered": silent, "busy": [sum(row.responses_503 for row in cell) for cell in cells],
+        "unanswered": [sum(row.unanswered for row in cell) for cell in cells],
         "p50": [_most(row.delay_p50 for row in cell) for cell in cells],
         "max": [_most(row.delay_max for row in cell) for cell in cells],
     }

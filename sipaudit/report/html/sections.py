@@ -91,7 +91,7 @@ def _incident(incident: Incident, report: Report, zone: tzinfo, pack: RulePack) 
     return {
         "id": inert(incident.id), "anchor": incident.id if ANCHOR.fullmatch(incident.id) else None,
         "kind": inert(incident.kind), "title": kind.title if kind else None,
-        "server": inert(_named(incident.server, report)), "open": incident.end is None,
+        "server": inert(_named(incident.server, report)),
         "start": format_time(incident.start, zone), "end": _end(incident, zone),
         "lasted": None if incident.end is None else _seconds(incident.end - incident.start),
         "lines": count_of(len(incident.lines), "line"), "phones": count_of(incident.phones, "phone"),

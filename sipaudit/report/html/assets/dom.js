@@ -33,6 +33,10 @@ function table(heads, rows, kind = '') {
 }
 const row = (cells, attributes = {}) => make('tr', attributes, ...cells.map(cell =>
   cell instanceof HTMLElement && cell.tagName === 'TD' ? cell : make('td', {}, cell ?? '–')));
+// What may be wider than the page: it scrolls by itself, with the keyboard too.
+const scrolling = (label, content, kind = 'scroll') =>
+  make('div', {class: kind, tabindex: '0', role: 'region', 'aria-label': label}, content);
+const fact = (name, words) => make('div', {}, make('dt', {}, name), make('dd', {}, words));
 const cell = (kind, ...content) => make('td', {class: kind}, ...content);
 
 // Something to paste elsewhere, with a button that copies it.

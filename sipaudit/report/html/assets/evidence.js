@@ -79,7 +79,7 @@ function ladder(messages, told) {
       draw('path', {class: 'arrow', d: `M${from} ${y}H${end - ahead * 7}`}),
       draw('path', {class: 'head', d: `M${end} ${y}l${-8 * ahead} -4v8z`})));
   });
-  return make('div', {class: 'ladder', tabindex: '0', role: 'region', 'aria-label': 'Ladder'}, picture);
+  return scrolling('Ladder', picture, 'ladder');
 }
 const clip = (words, most) => words.length > most ? words.slice(0, most - 1) + '…' : words;
 // An address of the ladder: the server's name where it is one.

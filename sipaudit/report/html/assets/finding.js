@@ -55,17 +55,17 @@ async function openFinding(finding) {
     line < 0 ? null : settingList(line, JUDGED),
     ...evidencePart(id, finding, evidence, proofs, filterText, hasFile, wire),
   ];
-  showSheet(make('span', {}, code(id), ' ', rule), [step(-1), step(1)], lines.filter(each => each !== null));
+  showSheet(make('span', {}, code(id), ' ', rule), [step(-1), step(1)], lines);
 }
 
 // What provisioning files say may hold for several lines, of which the finding names the first.
 const others = lines => lines > 1 ? ` and ${counted(lines - 1, 'more line')}` : '';
 
 function factList(facts, basis) {
-  const rows = Object.entries(facts).filter(([, fact]) => fact !== null);
-  const shown = (name, fact) => (Array.isArray(fact) ? fact.join(' to ') : String(fact)) + (I.seconds.includes(name) && typeof fact !== 'string' ? ' s' : '');
-  return make('dl', {}, ...rows.map(([name, fact]) => make('div', {}, make('dt', {}, name), make('dd', {}, shown(name, fact)))),
-    basis.length ? make('div', {}, make('dt', {}, 'basis'), make('dd', {}, basis.join(', '))) : null);
+  const rows = Object.entries(facts).filter(([, value]) => value !== null);
+  const shown = (name, value) => (Array.isArray(value) ? value.join(' to ') : String(value)) + (I.seconds.includes(name) && typeof value !== 'string' ? ' s' : '');
+  return make('dl', {}, ...rows.map(([name, value]) => fact(name, shown(name, value))),
+    basis.length ? fact('basis', basis.join(', ')) : null);
 }
 // What the rule says stands in the page already, beside its count.
 function ruleText(rule) {
@@ -83,6 +83,5 @@ function settingList(line, wantedNames) {
     return row([cell('short', code(name)), cell('short', given === null ? '–' : clip(String(given), 40)), cell('short', origin), source === null ? '–' : code(source)]);
   });
   if (!rows.length) return make('p', {class: 'note'}, 'No setting of this line is declared: see “What could not be judged”.');
-  return part('Settings in force', make('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Settings'},
-    table([['Setting'], ['Value'], ['Origin'], ['From']], rows)));
+  return part('Settings in force', scrolling('Settings', table([['Setting'], ['Value'], ['Origin'], ['From']], rows)));
 }

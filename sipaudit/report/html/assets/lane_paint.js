@@ -123,19 +123,16 @@ function block(from, to, top, high, fill, alpha) {
 function hatch(from, to, top, high, ink) {
   const start = Math.max(x(from), left), end = Math.min(Math.max(x(to), x(from) + 2), width);
   if (end <= start) return;
-  brush.save();
-  brush.beginPath();
-  brush.rect(start, top, end - start, high);
-  brush.clip();
-  brush.strokeStyle = ink.error;
-  brush.strokeRect(start + 0.5, top + 0.5, end - start - 1, high - 1);
-  brush.beginPath();
-  for (let at = start - high; at < end; at += 5) {
-    brush.moveTo(at, top + high);
-    brush.lineTo(at + high, top);
-  }
-  brush.stroke();
-  brush.restore();
+  clipped(start, top, end - start, high, () => {
+    brush.strokeStyle = ink.error;
+    brush.strokeRect(start + 0.5, top + 0.5, end - start - 1, high - 1);
+    brush.beginPath();
+    for (let at = start - high; at < end; at += 5) {
+      brush.moveTo(at, top + high);
+      brush.lineTo(at + high, top);
+    }
+    brush.stroke();
+  });
 }
 // A call: pale while it rings, full from its answer on.
 function paintCalls(content, top, ink) {

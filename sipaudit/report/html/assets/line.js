@@ -7,12 +7,11 @@ async function openLine(line) {
     ['contact', content.contact], ['MAC', content.mac], ['User-Agent', content.agent], ['calls', all.calls[line]],
     ['seen', `${stamp(content.seen[0])} to ${stamp(content.seen[1])}`]];
   const lines = [
-    make('dl', {}, ...facts.filter(([, fact]) => fact !== null && fact !== undefined).map(([name, fact]) =>
-      make('div', {}, make('dt', {}, name), make('dd', {}, String(fact))))),
+    make('dl', {}, ...facts.filter(([, given]) => given !== null && given !== undefined).map(([name, given]) => fact(name, String(given)))),
     findings.length ? part('Findings', table([['Id'], ['Severity'], ['Time'], ['Rule']], findings.slice(0, 200).map(finding => row([
       make('a', {href: findingLink(I.findings.id[finding])}, I.findings.id[finding]), severity(I.findings.severity[finding]),
       I.findings.time[finding] === null ? '–' : stamp(I.findings.time[finding]), code(I.rules[I.findings.rule[finding]])])))) : null,
-    listing('Moves', [['Time'], ['Kind'], ['From'], ['To'], ['Cause']], content.moves.map(([time, , kind, from, to, cause]) =>
+    listing('Moves', [['Time'], ['Kind'], ['From'], ['To'], ['Cause']], content.moves.map(([time, kind, from, to, cause]) =>
       row([stamp(time), kind, named(from), named(to), cause]))),
     listing('Tries', [['Time'], ['Server'], ['By'], ['Result']], content.tries.map(([time, server, method, result]) =>
       row([stamp(time), named(server), method, result]))),
@@ -27,10 +26,10 @@ async function openLine(line) {
     settingList(line, null),
   ];
   showSheet(all.label[line] ? `${all.label[line]} (${shortLine(all.line[line])})` : shortLine(all.line[line]),
-    [make('button', {type: 'button', on: {click: () => only(line)}}, 'Show its lane alone')], lines.filter(each => each !== null));
+    [make('button', {type: 'button', on: {click: () => only(line)}}, 'Show its lane alone')], lines);
 }
 const listing = (words, heads, rows) => rows.length
-  ? part(words, make('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': words}, table(heads, rows.slice(-200)))) : null;
+  ? part(words, scrolling(words, table(heads, rows.slice(-200)))) : null;
 
 function only(line) {
   sheet.close();

@@ -23,12 +23,12 @@ const sum = lists => lists[0].map((_, position) => lists.reduce((total, list) =>
 function together(servers) {
   const times = [...new Set(servers.flatMap(server => data.rates.servers[server].times))].sort((a, b) => a - b);
   const place = new Map(times.map((ms, number) => [ms, number]));
-  const spread = (from, list, none) => {
-    const row = new Array(times.length).fill(none);
-    from.times.forEach((ms, number) => { row[place.get(ms)] = list[number]; });
+  const of = (server, pick, none = 0) => {
+    const from = data.rates.servers[server], list = pick(from) || [], row = new Array(times.length).fill(none);
+    from.times.forEach((ms, number) => { row[place.get(ms)] = list[number] ?? none; });
     return row;
   };
-  return {times, of: (server, pick, none = 0) => { const from = data.rates.servers[server]; const list = pick(from); return list ? spread(from, list, none) : new Array(times.length).fill(none); }};
+  return {times, of};
 }
 function drawRates() {
   const chosen = $('rates-server').value, all = Object.keys(data.rates.servers).map(Number);
@@ -40,7 +40,8 @@ function drawRates() {
   const total = pick => sum(servers.map(server => joined.of(server, pick)));
   const bar = (name, y, fill) => ({x, y, name: escaped(name), type: 'bar', marker: fill ? {color: fill} : {}, hovertemplate: '%{y}'});
   const stroke = (name, y, fill, extra = {}) => ({x, y, name: escaped(name), type: 'scatter', mode: x.length < 40 ? 'lines+markers' : 'lines', line: {color: fill, width: 1.6, ...extra}, hovertemplate: '%{y}'});
-  const requests = chosen === '' ? servers.map(server => bar(serverName(server), sum(Object.keys(data.rates.servers[server].requests).map(method => joined.of(server, from => from.requests[method]))), colour(server)))
+  const asked = server => sum(Object.keys(data.rates.servers[server].requests).map(method => joined.of(server, from => from.requests[method])));
+  const requests = chosen === '' ? servers.map(server => bar(serverName(server), asked(server), colour(server)))
     : names('requests').map((method, number) => bar(method, total(from => from.requests[method]), COLOURS[number]));
   const one = () => plot('p-requests', requests, {barmode: 'stack', shapes, missing});
   const answers = names('answers').map(code => bar(code, total(from => from.answers[code]), CLASSES[code] || '#9aa3ad'));
@@ -53,9 +54,8 @@ function drawRates() {
     stroke(`${serverName(server)}, longest`, delays(server, from => from.max), colour(server), {dash: 'dot', width: 1}),
   ]), {shapes, yaxis: wide ? {title: {text: 'ms'}, type: 'log', rangemode: 'normal', dtick: 1, exponentformat: 'none'} : {title: {text: 'ms'}}, missing: 'No answer was timed.'});
   const failed = server => {
-    const asked = sum([...Object.keys(data.rates.servers[server].requests).map(method => joined.of(server, from => from.requests[method]))]);
     const bad = sum([joined.of(server, from => from.unanswered), joined.of(server, from => from.answers['5xx'])]);
-    return asked.map((number, position) => number ? Math.round(bad[position] / number * 1000) / 10 : null);
+    return asked(server).map((number, position) => number ? Math.round(bad[position] / number * 1000) / 10 : null);
   };
   const four = () => plot('p-failures', servers.flatMap(server => [
     bar(`REGISTER ${serverName(server)}`, joined.of(server, from => from.requests.REGISTER), colour(server)),

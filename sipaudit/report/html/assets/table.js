@@ -5,7 +5,7 @@ class Paged {
   // `rows(from, to)` gives the table rows of a page, now or later; `heads` as for table().
   constructor(host, what, heads, rows) {
     Object.assign(this, {host, what, heads, rows, page: 0, count: 0, turn: 0});
-    this.body = make('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': what});
+    this.body = scrolling(what);
     this.place = make('span', {'aria-live': 'polite'});
     this.back = make('button', {type: 'button', on: {click: () => this.go(this.page - 1)}}, '← Before');
     this.on = make('button', {type: 'button', on: {click: () => this.go(this.page + 1)}}, 'Next →');
@@ -21,7 +21,7 @@ class Paged {
     const rows = await this.rows(from, to);
     if (turn !== this.turn) return;  // another page was asked for meanwhile
     this.body.replaceChildren(rows.length ? table(this.heads, rows, 'rows') : make('p', {}, 'None fits these filters.'));
-    this.place.textContent = this.count ? `${from + 1}–${to} of ${this.count.toLocaleString('en').replaceAll(',', '\u202f')}` : '';
+    this.place.textContent = this.count ? `${from + 1}–${to} of ${grouped(this.count)}` : '';
     this.back.disabled = page === 0;
     this.on.disabled = to >= this.count;
     this.back.parentElement.hidden = this.count <= ROWS_SHOWN;

@@ -21,7 +21,7 @@ function happening(content, time) {
   for (const [server, from, until, , , end] of content.registrations) {
     if (from <= time && (until < 0 || time <= until)) said.push(`registered at ${serverName(server)} until ${until < 0 ? 'no end' : stamp(until, false)}${end ? ' (' + end + ')' : ''}`);
   }
-  for (const [at, , kind, from, to, cause] of content.moves) {
+  for (const [at, kind, from, to, cause] of content.moves) {
     if (Math.abs(at - time) <= slack) said.push(`${stamp(at)} ${kind} ${serverName(from)} → ${serverName(to)} (${cause})`);
   }
   for (const [at, server, method, result] of content.tries) {

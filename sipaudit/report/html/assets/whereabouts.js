@@ -40,7 +40,7 @@ async function moveTo(ms) {
   }
   const rows = [...counts].sort(([a], [b]) => (a < 0) - (b < 0) || a - b).map(([server, each]) => row([
     server < 0 ? 'none' : named(server), ...each.map(number => cell('n', number ? String(number) : ''))]));
-  $('at-servers').replaceChildren(make('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Lines by server then'},
+  $('at-servers').replaceChildren(scrolling('Lines by server then',
     table([['Works with'], ...STATES.map(words => [words, 'n'])], rows, 'small')));
   atTable.show(view.lines.length);
   $('whereabouts').classList.add('filled');
