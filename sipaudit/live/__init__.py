@@ -1,0 +1,1 @@
+"""The same route for weeks, on live traffic: sources in, sayings out."""

@@ -1,0 +1,51 @@
+"""The two ends of a live run: where items come from, and where sayings go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.model.sayings import Saying
+from sipaudit.sip.datagram import Item
+
+
+class Source(Protocol):
+    """Something live: an interface, a HEP listener, a directory into which a capture is rotated.
+
+    `capture` is its index in the health that the run shows, and that of its items; `framed` says whether its frames
+    have numbers of their own.  What comes from outside never raises: it is counted in `health`.
+    """
+
+    capture: int
+    framed: bool
+    health: CaptureHealth
+
+    def descriptors(self) -> Sequence[int]:
+        """The files to wait for; asked anew before every wait. A source without any is looked at ten times a second.
+        """
+        ...
+
+    def read(self) -> Sequence[Item]:
+        """What has come, in order; some thousand packets at most, and never a wait."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Sink(Protocol):
+    """Somewhere to say things: a file, a screen, a store, metrics, a notification.
+
+    None of these methods waits for anything outside, and none raises because something outside is away: what cannot be
+    said now is kept within bounds, counted, and said later.
+    """
+
+    def take(self, saying: Saying) -> None: ...
+
+    def turn(self, now: float) -> None:
+        """Called about once a second; `now` is the clock's, seconds since the epoch."""
+        ...
+
+    def close(self) -> None:
+        """The run ends: what is kept goes out, as far as that takes seconds only."""
+        ...

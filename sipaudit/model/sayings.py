@@ -1,0 +1,104 @@
+"""What a probe says while it listens, in the order in which it finds out.
+
+Each saying is a line of JSON (contract.md 3: `{"type": "finding", "time": ..., "finding": {...}}`), and what the
+store, the metrics, the console and the notifications are fed with.  An incident is said again as it grows, a finding
+when more is known of it, a line and a registration when they changed, each time whole and under the same name.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from sipaudit.model.values import (
+    CaptureSummary,
+    Finding,
+    Incident,
+    LineSummary,
+    Move,
+    Reached,
+    Registration,
+    ServerSummary,
+    Undecided,
+)
+
+
+class Saying(Struct, frozen=True, tag_field="type"):
+    """`time` of saying, in seconds since the epoch: that of the packets, by the clock where the port is silent."""
+
+    time: float
+
+
+class CaptureSaid(Saying, frozen=True, tag="capture"):
+    """What one source saw since the probe began."""
+
+    capture: CaptureSummary
+
+
+class ServerSaid(Saying, frozen=True, tag="server"):
+    server: ServerSummary
+
+
+class LineSaid(Saying, frozen=True, tag="line"):
+    """A line as it is known now, without its moves, tries, registrations and calls: those are said one by one."""
+
+    line: LineSummary
+
+
+class MoveSaid(Saying, frozen=True, tag="move"):
+    line: str
+    phone: str
+    move: Move
+
+
+class RegistrationSaid(Saying, frozen=True, tag="registration"):
+    """A registration of (line, phone) that began, was refreshed, or ended; (line, phone, server, from) name it."""
+
+    line: str
+    phone: str
+    registration: Registration
+
+
+class FindingSaid(Saying, frozen=True, tag="finding"):
+    finding: Finding
+
+
+class IncidentSaid(Saying, frozen=True, tag="incident"):
+    incident: Incident
+
+
+class Withdrawn(Saying, frozen=True, tag="withdrawn"):
+    """The finding or incident `id` does not stand: a packet that came late, or a loss seen later, explains it."""
+
+    id: str
+    reason: str
+
+
+class UndecidedSaid(Saying, frozen=True, tag="inconclusive"):
+    """How often a rule could not be decided, and why: counts since the probe began."""
+
+    inconclusive: Undecided
+
+
+class ReachedSaid(Saying, frozen=True, tag="reached"):
+    reached: Reached
+
+
+class Health(Struct, frozen=True):
+    """How the probe is: rates over the last ten seconds, drops since it began (None: the source cannot tell), `lag_s`
+    seconds from a packet's capture to its being judged, `evicted` and `undecoded` counts by kind."""
+
+    packets_per_s: float
+    sip_per_s: float
+    kernel_drops: int | None
+    interface_drops: int | None
+    lag_s: float
+    memory_bytes: int
+    lines: int
+    dialogs: int
+    transactions: int
+    evicted: dict[str, int]
+    undecoded: dict[str, int]
+
+
+class HealthSaid(Saying, frozen=True, tag="health"):
+    health: Health

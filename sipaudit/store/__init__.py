@@ -1,0 +1,1 @@
+"""What was found, kept in a database: any period of it can be reported again."""
