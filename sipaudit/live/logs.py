@@ -1,8 +1,7 @@
 """What the service logs on stderr: plain lines, or one JSON object a line (`--log-format`).
 
 Writing is done by a thread, so that a full pipe does not hold up the capture.
-Only our own loggers are heard: what libraries log may hold passwords of
-notification URLs.
+Only our own loggers are heard.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from sipaudit.live.writer import Writer
 from sipaudit.safe_text import safe_text
 
 RECENT = 4        # lines that the console view shows
-FOREIGN = ("apprise", "urllib3", "requests", "asyncio")
 PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
 
@@ -105,9 +103,6 @@ class Logs:
         self._logger = logging.getLogger("sipaudit")
         self._logger.setLevel(_LEVELS[max(-1, min(verbosity, 1))])
         self._logger.propagate = False
-        for name in FOREIGN:
-            other = logging.getLogger(name)
-            other.propagate, other.handlers = False, [logging.NullHandler()]
         self._handlers: list[logging.Handler] = [self.recent]
         self._writer: Writer | None = None
         if stream is not None:

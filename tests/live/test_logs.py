@@ -65,11 +65,6 @@ def test_an_exception_is_told_by_type_and_place_without_its_words(
     assert "geheim" not in line
 
 
-def test_libraries_are_not_heard(logged: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]) -> None:
-    assert logged(lambda: logging.getLogger("apprise").error("json://user:geheim@host"), verbosity=1) == []
-    assert "geheim" not in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(("verbosity", "heard"), [(-1, 1), (0, 3), (1, 4)])
 def test_verbosity_chooses_what_is_heard(
     verbosity: int, heard: int, logged: Callable[..., list[str]]
