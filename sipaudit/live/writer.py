@@ -23,6 +23,11 @@ class Writer:
         self._thread = Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """How many texts wait behind the one that is being written."""
+        return self._queue.qsize()
+
     def put(self, text: str) -> bool:
         """Whether it will be written."""
         try:
@@ -32,9 +37,10 @@ class Writer:
             return False
         return True
 
-    def close(self, patience: float = PATIENCE) -> None:
-        """Waits until all is written, but not for a stream that takes nothing."""
+    def close(self, patience: float = PATIENCE, last: str = "") -> None:
+        """Waits until all is written, `last` at the end, but not for a stream that takes nothing."""
         try:
+            self._queue.put(last, timeout=patience)
             self._queue.put(None, timeout=patience)
         except queue.Full:
             return
