@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 
 from sipaudit.live.labels import Labels
 from sipaudit.model.sayings import (
-    BlindSaid,
     FindingSaid,
     IncidentSaid,
     MoveSaid,
@@ -40,11 +39,10 @@ class Counts:
         self.incidents: Counter[Key] = Counter()
         self.moves: Counter[Key] = Counter()
         self.withdrawn: Counter[Key] = Counter()
-        self.blind: dict[Key, float] = {}   # seconds
         self.reached: dict[str, float] = {}
         self.rules, self.captures = Labels(RULES), Labels(CAPTURES)
         self.tables, self.undecoded = Labels(KINDS), Labels(KINDS)
-        self._kinds, self._moves, self._causes, self._reasons, self._blindness = (Labels(KINDS) for _ in range(5))
+        self._kinds, self._moves, self._causes, self._reasons = (Labels(KINDS) for _ in range(4))
         self._declared, self._servers = Labels(DECLARED), Labels(SERVERS)
         self._of_site: set[str] = set()
         self._undecided: dict[tuple[str, str], int] = {}
@@ -70,9 +68,6 @@ class Counts:
             case ReachedSaid(reached=reached):
                 if reached.rule in self.reached or len(self.reached) < PAIRS:
                     self.reached[reached.rule] = reached.count
-            case BlindSaid():
-                reason = (self._blindness.name(saying.reason),)
-                self.blind[reason] = self.blind.get(reason, 0.0) + max(saying.until - saying.since, 0.0)
             case ServerSaid(server=server):
                 if server.entry is not None and len(self._of_site) < DECLARED:
                     self._of_site.add(server.server)

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from sipaudit.live.standing import Standing
 from sipaudit.live.writer import Writer
-from sipaudit.model.sayings import BlindSaid, FindingSaid, IncidentSaid, MoveSaid, Saying, Withdrawn
+from sipaudit.model.sayings import FindingSaid, IncidentSaid, MoveSaid, Saying, Withdrawn
 from sipaudit.model.values import Incident
 from sipaudit.report.screen import count_of, shortened
 from sipaudit.report.verdict import short_names
@@ -65,9 +65,6 @@ class Lines:
                 return f"move {move.kind} {line} {self._server(move.from_)} -> {self._server(move.to)} ({move.cause})"
             case Withdrawn(id=name, reason=reason):
                 return f"withdrawn {name}: {reason}"
-            case BlindSaid():
-                where = "" if saying.capture is None else f" at {saying.capture}"
-                return f"blind{where} for {saying.until - saying.since:.1f} s ({saying.reason})"
         return None
 
     def _incident(self, incident: Incident) -> str | None:
@@ -94,4 +91,5 @@ class Lines:
             drops = "not known" if health.kernel_drops is None else str(health.kernel_drops)
             parts += [f"{health.packets_per_s:.0f} packets/s", f"{health.sip_per_s:.0f} SIP/s",
                       f"lag {health.lag_s:.1f} s", f"drops {drops}"]
+            parts += [f"blind {health.blind_s:.0f} s"] if health.blind_s else []
         return "state " + "; ".join(parts)

@@ -85,7 +85,6 @@ class Metrics(Collector):
                      _alone(self._turned))
         notices: Mapping[str, float] = {} if self._notices is None else self._notices()
         yield _counter("notifications", "Notifications by what became of them.", ("result",), _keyed(notices))
-        yield _counter("blind_seconds", "Time in which nothing was seen, by reason.", ("reason",), self._counts.blind)
 
     def _seen(self) -> Iterator[Metric]:
         counts, standing = self._counts, self._standing
@@ -125,6 +124,8 @@ class Metrics(Collector):
             ("interface_drops", "Packets that the interface dropped."),
         ):
             yield _counter(name, text, (), _alone(getattr(health, name, None)))
+        yield _counter("blind_seconds", "Time in which a source could not see.", (),
+                       _alone(getattr(health, "blind_s", None)))
         yield _counter("evicted", "What tables let go of because they were full.", ("table",),
                        _keyed(self._counts.tables.fold({} if health is None else health.evicted)))
         yield _counter("undecoded", "Frames and payloads that were not decoded.", ("kind",),

@@ -27,6 +27,7 @@ GROWN_LATE = 3600.0   # seconds until one that has grown at all is told again
 BELONGING = 30.0      # seconds that a finding has to be claimed by an incident
 FINDINGS_TOLD = 10    # of a notice, each in words
 RULES_TOLD = 5
+RESUMING = 10.0       # seconds from the beginning in which a probe says what it knew before
 INCIDENTS = 2_000     # that are followed at a time
 FINDINGS = 20_000     # of which it is known whether they were told
 SERVERS = 1_000
@@ -83,7 +84,7 @@ class Notices:
         self.untold = 0   # findings that did not fit into what is remembered
         self._least = least
         self._clock = clock
-        self._now = now
+        self._began = self._now = now
         self._servers: dict[str, ServerSummary] = {}
         self._incidents: dict[str, _Followed] = {}
         self._findings: dict[str, _Known] = {}
@@ -104,9 +105,9 @@ class Notices:
             case _:
                 pass
 
-    def turn(self, now: float) -> Iterator[Notice]:
-        """What is to be told now; `now` in seconds since the epoch."""
-        self._now = now
+    def turn(self, now: float, *, is_last: bool = False) -> Iterator[Notice]:
+        """What is to be told now; `now` in seconds since the epoch. Nothing waits any longer when it `is_last`."""
+        self._now = float("inf") if is_last else now
         yield from self._of_incidents()
         yield from self._of_findings()
         if self._taken_back:
@@ -135,9 +136,14 @@ class Notices:
         followed = self._incidents.get(incident.id)
         if followed is None:
             self._make_room()
-            self._incidents[incident.id] = _Followed(incident, self._now, self._now)
+            self._incidents[incident.id] = _Followed(incident, self._now, self._now, told_closed=self._is_old(incident))
         elif followed.incident != incident:
             followed.incident, followed.changed = incident, self._now
+
+    def _is_old(self, incident: Incident) -> bool:
+        """Whether it was over before this began: a probe that was started again says what it knew."""
+        return (self._now - self._began < RESUMING and incident.state == "closed"
+                and incident.end is not None and incident.end < self._began)
 
     def _make_room(self) -> None:
         """The oldest whose end was told goes first."""
@@ -164,12 +170,12 @@ class Notices:
                 yield self._about(followed.incident, how)
 
     def _due(self, followed: _Followed) -> str | None:
-        """How it is to be told now: `opened`, `over`, `open again`, `grown`; None: not now."""
+        """How it is to be told now: `opened`, `going on`, `over`, `open again`, `grown`; None: not now."""
         closed, told_at = followed.incident.state == "closed", followed.told_at
         if closed and not followed.told_closed:
             return "over" if self._now - followed.changed >= OVER else None
         if told_at is None:
-            return "opened" if self._now - followed.first >= SETTLING else None
+            return self._how_it_begins(followed) if not closed and self._now - followed.first >= SETTLING else None
         since, size = self._now - told_at, _size(followed.incident)
         if since < GROWN_SOON:
             return None
@@ -177,6 +183,11 @@ class Notices:
             return "open again"
         grown = size >= 2 * followed.told_size or (size > followed.told_size and since >= GROWN_LATE)
         return "grown" if grown else None
+
+    def _how_it_begins(self, followed: _Followed) -> str:
+        """Of what has been open since before this began a probe that was started again says so."""
+        resumed = followed.first - self._began < RESUMING and followed.incident.start < self._began - RESUMING
+        return "going on" if resumed else "opened"
 
     def _severity(self, incident: Incident) -> Severity:
         """That of its kind, or of its worst finding."""

@@ -34,14 +34,15 @@ PACE, PATIENCE = Pace(), Patience()
 
 class Notifier:
     """A Sink that notifies. `urls` as `--notify` gives them: Apprise URLs, or `@FILE` with one a line (so that no
-    password stands in the process list). InputError for what is no URL, before anything is sent."""
+    password stands in the process list). InputError for what is no URL, before anything is sent. `began`: when the
+    probe did, now if it is not said."""
 
     def __init__(
         self, urls: Sequence[str], clock: tzinfo, least: Severity = Severity.WARNING, pace: Pace = PACE,
-        patience: Patience = PATIENCE,
+        patience: Patience = PATIENCE, began: float | None = None,
     ) -> None:
         senders = list(_senders(urls))
-        self._notices = Notices(least, clock, time.time())
+        self._notices = Notices(least, clock, time.time() if began is None else began)
         self._gate = _Gate(pace)
         self._at_end = patience.at_end
         self._channels = [Channel(name, send, patience) for name, send in senders]
@@ -55,8 +56,9 @@ class Notifier:
                 channel.put(notice)
 
     def close(self) -> None:
-        """What the rate limit holds goes out as a summary; all places at once have a few seconds for what waits."""
-        for notice in self._gate.rest():
+        """What was waited with is told now, in short where the rate limit holds it back; all places at once have a few
+        seconds for what waits."""
+        for notice in self._gate.last(list(self._notices.turn(time.time(), is_last=True))):
             for channel in self._channels:
                 channel.put(notice)
         deadline = time.monotonic() + self._at_end
@@ -97,7 +99,9 @@ class _Gate:
             else:
                 self._hold(notice)
 
-    def rest(self) -> Iterator[Notice]:
+    def last(self, notices: list[Notice]) -> Iterator[Notice]:
+        """Those that pass, and one for all the others."""
+        yield from self.pass_through(notices, self._at or 0.0)
         if self._kept:
             yield self._summary()
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from sipaudit import __version__
 from sipaudit.live.standing import Standing
-from sipaudit.model.sayings import BlindSaid, FindingSaid, Health, Saying, Withdrawn
+from sipaudit.model.sayings import FindingSaid, Health, Saying, Withdrawn
 from sipaudit.model.values import CaptureSummary, Finding, Incident
 from sipaudit.report.screen import STYLES, brief, count_of, shortened
 from sipaudit.report.verdict import short_names
@@ -35,7 +35,6 @@ class View:
         self._title = title
         self._clock = clock
         self._findings: deque[Finding] = deque(maxlen=FINDINGS)
-        self._blind = 0.0
         self._found = 0
 
     def take(self, saying: Saying) -> None:
@@ -45,8 +44,6 @@ class View:
                 self._finding(finding)
             case Withdrawn(id=name):
                 self._forget(name)
-            case BlindSaid():
-                self._blind += max(saying.until - saying.since, 0.0)
             case _:
                 pass
 
@@ -86,7 +83,7 @@ class View:
                      Text(format_time(now, self._clock, TimeStyle.FULL).rpartition(".")[0]))
         yield line
         yield _rates(self.standing.health)
-        yield _losses(self.standing.health, self.standing.captures.values(), self._blind)
+        yield _losses(self.standing.health, self.standing.captures.values())
 
     def _in_order(self) -> list[str]:
         """Servers with lines, the most first; then those of the site file that have none."""
@@ -155,7 +152,7 @@ def _rates(health: Health | None) -> Text:
         f"memory {health.memory_bytes / 1_000_000:,.0f} MB".replace(",", " "), no_wrap=True, overflow="ellipsis")
 
 
-def _losses(health: Health | None, captures: Iterable[CaptureSummary], blind: float) -> Text:
+def _losses(health: Health | None, captures: Iterable[CaptureSummary]) -> Text:
     """What was not seen, or not in time; red where it is not nothing."""
     said = Text(no_wrap=True, overflow="ellipsis")
     if health is not None:
@@ -165,8 +162,8 @@ def _losses(health: Health | None, captures: Iterable[CaptureSummary], blind: fl
         said.append(f"lag {health.lag_s:.1f} s  ", style="bold red" if health.lag_s > 5 else "")
         said.append(f"undecoded {sum(health.undecoded.values())}  ")
     said.append(f"malformed {sum(sum(capture.malformed.values()) for capture in captures)}")
-    if blind:
-        said.append(f"  blind {_lasting(blind)}", style="bold red")
+    if health is not None and health.blind_s:
+        said.append(f"  blind {_lasting(health.blind_s)}", style="bold red")
     return said
 
 

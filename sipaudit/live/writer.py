@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import select
 from threading import Thread
 from typing import TextIO
 
@@ -19,6 +21,7 @@ class Writer:
         self.gone = False
         self._stream = stream
         self._encoding = stream.encoding or "utf-8"
+        self._file = _descriptor(stream)
         self._queue: queue.Queue[str | None] = queue.Queue(waiting)
         self._thread = Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
@@ -53,8 +56,31 @@ class Writer:
 
     def _write(self, text: str) -> None:
         """Characters that the stream's encoding lacks are written as escapes."""
+        data = text.encode(self._encoding, "backslashreplace")
         try:
-            self._stream.write(text.encode(self._encoding, "backslashreplace").decode(self._encoding))
-            self._stream.flush()
+            if self._file is None:
+                self._stream.write(data.decode(self._encoding))
+            else:
+                _write_all(self._file, data)
         except (OSError, ValueError):
             self.gone = True
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    """The file to write to; None for a stream that has none (a test's)."""
+    try:
+        return stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _write_all(file: int, data: bytes) -> None:
+    """Also to a file that others have set to non-blocking: stdout and stderr of a terminal are one."""
+    left = memoryview(data)
+    while left:
+        try:
+            left = left[os.write(file, left):]
+        except BlockingIOError:
+            poll = select.poll()
+            poll.register(file, select.POLLOUT)
+            poll.poll()

@@ -104,14 +104,3 @@ class Health(Struct, frozen=True):
 
 class HealthSaid(Saying, frozen=True, tag="health"):
     health: Health
-
-
-class BlindSaid(Saying, frozen=True, tag="blind"):
-    """From `since` until `until` nothing was seen (a restart, an interface that was down): what happened then is not
-    known, and nobody is accused of it. `capture` is the source that was blind, None the probe as a whole; `reason` one
-    of a few fixed words (`restart`, `interface-down`)."""
-
-    since: float
-    until: float
-    reason: str
-    capture: str | None = None

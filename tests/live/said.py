@@ -7,7 +7,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from sipaudit.model.sayings import (
-    BlindSaid,
     CaptureSaid,
     FindingSaid,
     Health,
@@ -51,7 +50,7 @@ LINE = LineSummary(
     AOR.format(1001), "10.1.0.5:5060", None, None, None, None, None, None, None, "sbc", ["sbc"], "R2", "duration",
     PRIMARY, NOW, NOW, 0, {}, [], [], [], [], [],
 )
-HEALTH = Health(1200.0, 340.5, 7, 2, 0.25, 120_000_000, 240, 12, 30, {"lines": 3}, {"ethertype-0x88cc": 4})
+HEALTH = Health(1200.0, 340.5, 7, 2, 0.25, 120_000_000, 240, 12, 30, {"lines": 3}, {"ethertype-0x88cc": 4}, 90.0)
 CAPTURE = CaptureSummary(
     "eth1", 120_000, 34_000, NOW, NOW + 60, False, ["EN10MB"], {}, 0, 0, [], {"head": 2}, 0, 0, {},
     Loss(7, 0, 0, 0.0), {},
@@ -98,14 +97,10 @@ def withdrawn(name: str) -> Withdrawn:
     return Withdrawn(NOW, name, "a packet that came late explains it")
 
 
-def blind(seconds: float, reason: str = "restart") -> BlindSaid:
-    return BlindSaid(NOW, NOW - seconds, NOW, reason)
-
-
 def everything() -> list[Saying]:
     """One of each kind."""
     return [
         capture(), server(), line(1001), move(), finding(), finding("f-000002", suppressed="known"), incident(),
         withdrawn("f-000001"), undecided("premature-failback", Reason.TTL_UNKNOWN, 12), reached("flapping", 40),
-        health(), blind(90.0),
+        health(),
     ]

@@ -67,7 +67,7 @@ def test_the_last_findings_stand_at_the_end_and_withdrawn_ones_go() -> None:
 
 
 def test_rates_drops_and_blindness_stand_on_top() -> None:
-    lines = shown(said.health(), said.capture(), said.blind(3700))
+    lines = shown(said.health(blind_s=3700.0), said.capture())
     assert lines[1] == "1 200 packets/s  340 SIP/s  240 lines  12 dialogs  30 transactions  memory 120 MB"
     assert lines[2] == ("kernel drops 7  interface drops 2  evicted 3  lag 0.2 s  undecoded 4  malformed 2  "
                         "blind 1:01:40")
@@ -89,7 +89,7 @@ def hostile() -> list[Saying]:
         said.server(HOSTILE, HOSTILE, HOSTILE), said.line(HOSTILE, HOSTILE),
         said.incident(HOSTILE, kind=HOSTILE, server=HOSTILE, entry=HOSTILE),
         said.finding(HOSTILE, rule=HOSTILE, line=HOSTILE, server=HOSTILE, incident=HOSTILE, expected=HOSTILE),
-        said.move(HOSTILE, HOSTILE), said.withdrawn(HOSTILE), said.blind(9, HOSTILE), said.capture(HOSTILE),
+        said.move(HOSTILE, HOSTILE), said.withdrawn(HOSTILE), said.capture(HOSTILE),
     ]
 
 
@@ -194,28 +194,27 @@ def logged(*sayings: Saying, turns: tuple[float, ...] = ()) -> list[str]:
 def test_without_a_terminal_there_are_plain_lines() -> None:
     grown = [said.incident(lines=[said.AOR.format(number) for number in range(count)]) for count in (1, 2, 3)]
     assert logged(said.server(), *grown, said.move(), said.finding(incident="i-0001"),
-                  said.incident(state="closed", end=said.NOW + 9.5), said.withdrawn("f-000001"), said.blind(90.0)) == [
+                  said.incident(state="closed", end=said.NOW + 9.5), said.withdrawn("f-000001")) == [
         "2023-11-14 22:13:20.000 incident i-0001 open server-outage sbc1: 1 line, 0 findings",
         "2023-11-14 22:13:20.000 move failover sip:1001@pbx.example.com sbc1 -> 10.0.0.2:5060/udp (timeout)",
         "2023-11-14 22:13:20.000 finding f-000001 error premature-failback sip:1001@pbx.example.com [i-0001]: "
         "expected no REGISTER before 60 s; observed REGISTER after 30 s",
         "2023-11-14 22:13:20.000 incident i-0001 closed server-outage sbc1: 1 line, 0 findings, lasted 9.5 s",
         "2023-11-14 22:13:20.000 withdrawn f-000001: a packet that came late explains it",
-        "2023-11-14 22:13:20.000 blind for 90.0 s (restart)",
     ]
 
 
 def test_how_the_probe_is_stands_there_once_a_minute() -> None:
     assert logged(said.server(), said.line(1001), said.health(), turns=tuple(range(100))) == [
         f"2023-11-14 22:{clock}.000 state lines: sbc1 1; 0 open incidents; "
-        "1200 packets/s; 340 SIP/s; lag 0.2 s; drops 7"
+        "1200 packets/s; 340 SIP/s; lag 0.2 s; drops 7; blind 90 s"
         for clock in ("13:20", "14:20")
     ]
 
 
 def test_hostile_text_stays_on_its_line() -> None:
     lines = logged(*hostile(), turns=(0,))
-    assert len(lines) == 6
+    assert len(lines) == 5
     assert all(line.isprintable() and len(line) < 450 for line in lines)
 
 

@@ -87,14 +87,14 @@ def test_an_incident_is_open_until_it_closes_or_is_withdrawn() -> None:
 def test_what_a_probe_counts_since_it_began_is_shown_as_it_last_said() -> None:
     value = after([
         said.undecided("flapping", Reason.ONE_WAY, 3), said.undecided("flapping", Reason.ONE_WAY, 5),
-        said.reached("flapping", 40), said.health(kernel_drops=None), said.blind(90.0), said.blind(10.0),
+        said.reached("flapping", 40), said.health(kernel_drops=None),
     ])
     assert value("undecided_total", rule="flapping", reason="one-way") == 5
     assert value("checks_total", rule="flapping") == 40
     assert value("lag_seconds") == 0.25
     assert value("kernel_drops_total") is None   # a source that cannot tell is not shown as one without drops
     assert value("interface_drops_total") == 2
-    assert value("blind_seconds_total", reason="restart") == 100
+    assert value("blind_seconds_total") == 90
 
 
 def test_counters_of_the_rules_in_force_begin_at_zero() -> None:
@@ -105,7 +105,7 @@ def test_counters_of_the_rules_in_force_begin_at_zero() -> None:
 
 def hostile_flood() -> Iterator[Saying]:
     yield said.server()
-    for number in range(5_000):
+    for number in range(1_500):
         name = f"x{number}\n\x1b[2J\"}} {'y' * 500} \ud800"
         yield said.line(number, f"10.9.{number}:5060/udp", name)
         yield said.finding(f"f-{number}", rule=name)
@@ -121,9 +121,9 @@ def test_no_traffic_makes_time_series_without_end() -> None:
     for saying in hostile_flood():
         metrics.take(saying)
     samples = scraped(metrics)
-    assert len(samples) < 1_500
+    assert len(samples) < 1_000
     assert samples["sipaudit_lines_working", (("server", PRIMARY),)] == 1
-    assert samples["sipaudit_lines_working", (("server", OTHER),)] == 4_950
+    assert samples["sipaudit_lines_working", (("server", OTHER),)] == 1_450
     longest = max((value for _, labels in samples for _, value in labels), key=len)
     assert len(longest) <= 120
     assert longest.isprintable()

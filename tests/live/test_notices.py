@@ -160,12 +160,13 @@ def test_what_is_withdrawn_in_time_is_never_told_and_else_taken_back() -> None:
 
 def test_a_flood_is_bounded_and_told_in_one() -> None:
     story = Story()
-    for number in range(30_000):
+    for number in range(21_000):
         story.notices.take(said.finding(f"f-{number:06d}"))
+    for number in range(2_500):
         story.notices.take(said.incident(f"i-{number:04d}", kind="flapping"))
     told = story.wait(BELONGING)
     assert len(told) == 2_001                # the incidents that are followed, and the findings
-    assert story.notices.untold == 10_000
+    assert story.notices.untold == 1_000
 
 
 @pytest.mark.parametrize(("wire", "told"), [
@@ -186,3 +187,19 @@ def test_hostile_values_stay_on_their_line() -> None:
     [told] = story.wait(BELONGING)
     assert len(told.body.splitlines()) == 1
     assert len(told.body) < 1_000
+
+
+def test_what_was_waited_with_is_told_when_the_run_ends() -> None:
+    story = Story()
+    story.say(said.finding("f-000001"), said.incident(), said.incident("i-0002", state="closed", end=said.NOW + 1))
+    told = [notice.title.partition(":")[0] for notice in story.notices.turn(story.now, is_last=True)]
+    assert told == ["opened", "over", "1 finding"]
+
+
+def test_a_probe_that_was_started_again_does_not_tell_old_stories_as_new() -> None:
+    story = Story()
+    story.say(said.incident("i-0001", start=said.NOW - 600),
+              said.incident("i-0002", start=said.NOW - 600, state="closed", end=said.NOW - 300))
+    assert [notice.title.partition(":")[0] for notice in story.wait(200)] == ["going on"]
+    story.say(said.incident("i-0003", start=said.NOW - 600, state="closed", end=said.NOW - 300))  # HEP, with old times
+    assert [notice.title.partition(":")[0] for notice in story.wait(200)] == ["over"]
