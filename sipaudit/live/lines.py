@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from sipaudit.live.standing import Standing
 from sipaudit.live.writer import Writer
 from sipaudit.model.sayings import FindingSaid, IncidentSaid, MoveSaid, Saying, Withdrawn
-from sipaudit.model.values import Incident
+from sipaudit.model.values import Finding, Incident
 from sipaudit.report.screen import count_of, shortened
-from sipaudit.report.verdict import short_names
 from sipaudit.safe_text import safe_text
 from sipaudit.times import format_time
 
 STATE_EVERY = 60.0   # seconds between two lines on how the probe is
 LENGTH = 400         # characters of a line
 INCIDENTS = 2_000    # of which it is known what was written
+FINDINGS = 20_000
+
+T = TypeVar("T")
 
 
 class Lines:
     """A Sink of lines to read or to grep. An incident has one when it opens, one when its state changes; not one for
-    every line that it grows by. Times in `clock`."""
+    every line that it grows by. A finding has one, and a short one when an incident claims it. Times in `clock`."""
 
     def __init__(self, stream: TextIO, clock: tzinfo) -> None:
         self._writer = Writer(stream)
         self._clock = clock
         self._standing = Standing()
         self._states: dict[str, str] = {}
+        self._findings: dict[str, tuple[object, ...]] = {}
         self._stated: float | None = None
         self._lost = 0
 
@@ -55,37 +58,40 @@ class Lines:
     def _in_words(self, saying: Saying) -> str | None:
         match saying:
             case FindingSaid(finding=finding):
-                mark = "" if finding.suppressed is None else f" (suppressed: {finding.suppressed})"
-                under = "" if finding.incident is None else f" [{finding.incident}]"
-                return (f"finding {finding.id} {finding.severity} {finding.rule} {finding.line}{under}{mark}: "
-                        f"expected {finding.expected}; observed {finding.observed}")
+                return self._finding(finding)
             case IncidentSaid(incident=incident):
                 return self._incident(incident)
             case MoveSaid(line=line, move=move):
-                return f"move {move.kind} {line} {self._server(move.from_)} -> {self._server(move.to)} ({move.cause})"
+                name = self._standing.name
+                return f"move {move.kind} {line} {name(move.from_)} -> {name(move.to)} ({move.cause})"
             case Withdrawn(id=name, reason=reason):
                 return f"withdrawn {name}: {reason}"
         return None
 
+    def _finding(self, finding: Finding) -> str | None:
+        under = "" if finding.incident is None else f" [{finding.incident}]"
+        before = self._findings.pop(finding.id, None)
+        now = (finding.severity, finding.suppressed, finding.incident)
+        _remember(self._findings, finding.id, now, FINDINGS)
+        if before is not None and before[:2] == now[:2]:
+            return f"finding {finding.id}{under}" if before != now else None
+        mark = "" if finding.suppressed is None else f" (suppressed: {finding.suppressed})"
+        return (f"finding {finding.id} {finding.severity} {finding.rule} {finding.line}{under}{mark}: "
+                f"expected {finding.expected}; observed {finding.observed}")
+
     def _incident(self, incident: Incident) -> str | None:
-        if self._states.pop(incident.id, None) == incident.state:
-            self._states[incident.id] = incident.state
+        before = self._states.pop(incident.id, None)
+        _remember(self._states, incident.id, incident.state, INCIDENTS)
+        if before == incident.state:
             return None
-        self._states[incident.id] = incident.state
-        if len(self._states) > INCIDENTS:
-            del self._states[next(iter(self._states))]
-        where = incident.entry or "" if incident.server is None else self._server(incident.server)
+        where = incident.entry or "" if incident.server is None else self._standing.name(incident.server)
         lasted = "" if incident.end is None else f", lasted {incident.end - incident.start:.1f} s"
         return (f"incident {incident.id} {incident.state} {incident.kind} {where}: "
                 f"{count_of(len(incident.lines), 'line')}, {count_of(len(incident.findings), 'finding')}{lasted}")
 
-    def _server(self, server: str) -> str:
-        return short_names(self._standing.servers.values()).get(server, server)
-
     def _state(self) -> str:
         standing, health = self._standing, self._standing.health
-        names = short_names(standing.servers.values())
-        held = [f"{names.get(server, server)} {count}" for server, count in standing.lines.by_server.most_common(5)]
+        held = [f"{standing.name(server)} {count}" for server, count in standing.lines.by_server.most_common(5)]
         parts = [f"lines: {', '.join(held) or 'none'}", count_of(len(standing.open), "open incident")]
         if health is not None:
             drops = "not known" if health.kernel_drops is None else str(health.kernel_drops)
@@ -93,3 +99,10 @@ class Lines:
                       f"lag {health.lag_s:.1f} s", f"drops {drops}"]
             parts += [f"blind {health.blind_s:.0f} s"] if health.blind_s else []
         return "state " + "; ".join(parts)
+
+
+def _remember(kept: dict[str, T], name: str, value: T, limit: int) -> None:
+    """As the latest; the oldest goes."""
+    kept[name] = value
+    if len(kept) > limit:
+        del kept[next(iter(kept))]

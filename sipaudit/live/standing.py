@@ -16,6 +16,8 @@ from sipaudit.model.sayings import (
     Withdrawn,
 )
 from sipaudit.model.values import CaptureSummary, Incident, LineSummary, ServerSummary
+from sipaudit.report.screen import brief
+from sipaudit.report.verdict import short_names
 
 T = TypeVar("T")
 
@@ -66,6 +68,18 @@ class Standing:
         self.open: dict[str, Incident] = {}
         self.captures: dict[str, CaptureSummary] = {}
         self.health: Health | None = None
+        self._names: dict[str, str] | None = {}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Servers by their shortest name."""
+        if self._names is None:
+            self._names = short_names(self.servers.values())
+        return self._names
+
+    def name(self, server: str) -> str:
+        """What a server is called where there is little room."""
+        return self.names.get(server) or brief(server)
 
     def take(self, saying: Saying) -> None:
         match saying:
@@ -79,6 +93,7 @@ class Standing:
                 self.open.pop(name, None)
             case ServerSaid(server=server):
                 _keep(self.servers, server.server, server, SERVERS)
+                self._names = None
             case CaptureSaid(capture=capture):
                 _keep(self.captures, capture.path, capture, CAPTURES)
             case _:

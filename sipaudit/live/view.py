@@ -15,7 +15,6 @@ from sipaudit.live.standing import Standing
 from sipaudit.model.sayings import FindingSaid, Health, Saying, Withdrawn
 from sipaudit.model.values import CaptureSummary, Finding, Incident
 from sipaudit.report.screen import STYLES, brief, count_of, shortened
-from sipaudit.report.verdict import short_names
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time
 
@@ -95,11 +94,11 @@ class View:
     def _servers(self, servers: Sequence[str]) -> RenderableType:
         table = _table(("lines", "right"), ("server", "left"), ("address", "left"), ("entry", "left"), ("", "left"))
         lines, known = self.standing.lines.by_server, self.standing.servers
-        names, total = short_names(known.values()), max(len(self.standing.lines), 1)
+        name, total = self.standing.name, max(len(self.standing.lines), 1)
         for server in servers:
             entry = known[server].entry if server in known else None
             bar = "█" * max(round(BAR * lines[server] / total), int(lines[server] > 0))
-            table.add_row(str(lines[server]), _cell(names.get(server, brief(server))), _cell(server),
+            table.add_row(str(lines[server]), _cell(name(server)), _cell(server),
                           _cell(entry or "-"), Text(bar, style="cyan"))
         if not servers:
             table.add_row("0", Text("no line has been seen yet", style="dim"))
@@ -115,10 +114,8 @@ class View:
     def _open(self, incidents: Iterable[Incident], now: float) -> RenderableType:
         table = _table(("id", "left"), ("kind", "left"), ("where", "left"), ("since", "left"), ("lasts", "right"),
                        ("lines", "right"), ("findings", "right"))
-        names = short_names(self.standing.servers.values())
         for incident in incidents:
-            where = incident.entry or "-" if incident.server is None else names.get(incident.server,
-                                                                                    brief(incident.server))
+            where = incident.entry or "-" if incident.server is None else self.standing.name(incident.server)
             table.add_row(_cell(incident.id), _cell(incident.kind, "red"), _cell(where),
                           format_time(incident.start, self._clock, TimeStyle.CLOCK), _lasting(now - incident.start),
                           str(len(incident.lines)), str(len(incident.findings)))
@@ -135,10 +132,9 @@ class View:
             yield table
 
     def _row(self, finding: Finding) -> tuple[RenderableType, ...]:
-        names = short_names(self.standing.servers.values())
         when = "-" if finding.time is None else format_time(finding.time, self._clock, TimeStyle.CLOCK)
         severity = "suppressed" if finding.suppressed is not None else str(finding.severity)
-        server = "-" if finding.server is None else names.get(finding.server, brief(finding.server))
+        server = "-" if finding.server is None else self.standing.name(finding.server)
         return (when, Text(severity, style=STYLES.get(severity, "dim")), _cell(finding.rule),
                 _cell(brief(finding.line)), _cell(server), _cell(finding.incident or "-"))
 

@@ -193,12 +193,13 @@ def logged(*sayings: Saying, turns: tuple[float, ...] = ()) -> list[str]:
 
 def test_without_a_terminal_there_are_plain_lines() -> None:
     grown = [said.incident(lines=[said.AOR.format(number) for number in range(count)]) for count in (1, 2, 3)]
-    assert logged(said.server(), *grown, said.move(), said.finding(incident="i-0001"),
+    assert logged(said.server(), *grown, said.move(), said.finding(), said.finding(), said.finding(incident="i-0001"),
                   said.incident(state="closed", end=said.NOW + 9.5), said.withdrawn("f-000001")) == [
         "2023-11-14 22:13:20.000 incident i-0001 open server-outage sbc1: 1 line, 0 findings",
-        "2023-11-14 22:13:20.000 move failover sip:1001@pbx.example.com sbc1 -> 10.0.0.2:5060/udp (timeout)",
-        "2023-11-14 22:13:20.000 finding f-000001 error premature-failback sip:1001@pbx.example.com [i-0001]: "
+        "2023-11-14 22:13:20.000 move failover sip:1001@pbx.example.com sbc1 -> 10.0.0.2 (timeout)",
+        "2023-11-14 22:13:20.000 finding f-000001 error premature-failback sip:1001@pbx.example.com: "
         "expected no REGISTER before 60 s; observed REGISTER after 30 s",
+        "2023-11-14 22:13:20.000 finding f-000001 [i-0001]",
         "2023-11-14 22:13:20.000 incident i-0001 closed server-outage sbc1: 1 line, 0 findings, lasted 9.5 s",
         "2023-11-14 22:13:20.000 withdrawn f-000001: a packet that came late explains it",
     ]

@@ -295,6 +295,19 @@ def test_prometheus_takes_the_alerts_and_fires_them(tmp_path: Path) -> None:
 
 
 @needs_promtool
+def test_prometheus_understands_every_query_of_the_dashboard(tmp_path: Path) -> None:
+    queries = [query for query in dashboard_queries() if not query.startswith("label_values(")]
+    given = {"$instance": ".*", "$__range": "1h", "$__rate_interval": "5m"}
+    for name, value in given.items():
+        queries = [query.replace(name, value) for query in queries]
+    rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries)]
+    (tmp_path / "queries.yaml").write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    ran = subprocess.run(["promtool", "check", "rules", tmp_path / "queries.yaml"], capture_output=True, text=True,
+                         check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+@needs_promtool
 def test_promtool_finds_nothing_to_say_about_names_and_units() -> None:
     metrics = Metrics(notices=lambda: {"sent": 1})
     for saying in said.everything():

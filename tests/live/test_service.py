@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 
@@ -87,6 +88,25 @@ def test_what_it_is_started_with_is_understood() -> None:
 def test_the_example_of_a_site_file_is_one() -> None:
     site = load_site(str(SERVICE / "site.yaml"))
     assert list(site.entries) == ["sbc"]
+
+
+@pytest.mark.parametrize(("module", "library", "option"), [
+    ("metrics", "prometheus_client", "--metrics"), ("scrape", "prometheus_client", "--metrics"),
+    ("notify", "apprise", "--notify"),
+])
+def test_without_the_library_an_option_says_what_to_install(module: str, library: str, option: str) -> None:
+    script = f"""
+import sys
+sys.modules[{library!r}] = None
+from sipaudit import InputError
+try:
+    import sipaudit.live.{module}
+except InputError as error:
+    print(error)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    package = library.replace("_", "-")
+    assert ran.stdout.startswith(f"{option} needs the library {package} (pip install 'sipaudit[live]'")
 
 
 # -- the container
