@@ -61,11 +61,13 @@ class Channel:
         self._lost = 0
         self._changed = Condition()
         self._ending = False
-        self._thread = Thread(target=self._run, name=f"notify {name}", daemon=True)
-        self._thread.start()
+        self._thread: Thread | None = None   # begins with the first notice, when privileges have been dropped
 
     def put(self, notice: Notice) -> None:
         """Never waits; when too many do, the oldest is dropped."""
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name=f"notify {self.name}", daemon=True)
+            self._thread.start()
         with self._changed:
             if len(self._waiting) >= KEPT:
                 self._waiting.popleft()
@@ -81,7 +83,8 @@ class Channel:
             self._changed.notify()
 
     def join(self, seconds: float) -> None:
-        self._thread.join(seconds)
+        if self._thread is not None:
+            self._thread.join(seconds)
         left = len(self._waiting)
         if left:
             self.counts["dropped"] += left

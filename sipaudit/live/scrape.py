@@ -37,7 +37,7 @@ class Pulse:
     def __init__(self, silence: float = SILENCE, clock: Callable[[], float] = time.monotonic) -> None:
         self._silence = silence
         self._clock = clock
-        self._turned: float | None = None
+        self._turned = clock()
         self._ended = False
 
     def beat(self) -> None:
@@ -50,14 +50,16 @@ class Pulse:
         """What is wrong, None when nothing is."""
         if self._ended:
             return "the probe is stopping"
-        if self._turned is None:
-            return "the probe is starting: its loop has not turned yet"
         age = self._clock() - self._turned
         return None if age <= self._silence else f"the loop last turned {age:.0f} s ago ({self._silence:.0f} s allowed)"
 
 
 class Scrape:
-    """A Sink: `metrics`, served at an address. InputError when the address cannot be listened on."""
+    """A Sink: `metrics`, served at an address. InputError when it cannot be listened on.
+
+    It listens at once and answers from the first turn on, when privileges have been dropped: capabilities are each
+    thread's own.
+    """
 
     def __init__(self, address: str, metrics: Metrics, pulse: Pulse | None = None) -> None:
         host, port = parse_address(address, "--metrics")
@@ -66,8 +68,7 @@ class Scrape:
         self._server = _listening(host, port)
         self._server.set_app(_application(metrics, self._pulse))
         self.port: int = self._server.server_port
-        self._thread = Thread(target=self._server.serve_forever, args=(POLL,), name="metrics", daemon=True)
-        self._thread.start()
+        self._thread: Thread | None = None
 
     def take(self, saying: Saying) -> None:
         self._metrics.take(saying)
@@ -75,12 +76,16 @@ class Scrape:
     def turn(self, now: float) -> None:
         self._pulse.beat()
         self._metrics.turn(now)
+        if self._thread is None:
+            self._thread = Thread(target=self._server.serve_forever, args=(POLL,), name="metrics", daemon=True)
+            self._thread.start()
 
     def close(self) -> None:
         self._pulse.end()
-        self._server.shutdown()
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join(PATIENCE)
         self._server.server_close()
-        self._thread.join(PATIENCE)
 
 
 def _application(metrics: Metrics, pulse: Pulse) -> WSGIApplication:

@@ -13,8 +13,12 @@ PATIENCE = 3.0    # seconds that the last ones have
 
 
 class Writer:
-    """Writes in order, in a thread of its own. `lost` counts texts that found the queue full; `gone` is true once the
-    other side has closed the stream, and then everything is passed over in silence."""
+    """Writes in order, in a thread of its own. It begins with the first text: capabilities are each thread's own, and
+    one that was there before privileges are dropped would keep them.
+
+    `lost` counts texts that found the queue full; `gone` is true once the other side has closed the stream, and then
+    everything is passed over in silence.
+    """
 
     def __init__(self, stream: TextIO, waiting: int = WAITING) -> None:
         self.lost = 0
@@ -24,7 +28,7 @@ class Writer:
         self._file = _descriptor(stream)
         self._queue: queue.Queue[str | None] = queue.Queue(waiting)
         self._thread = Thread(target=self._run, name="writer", daemon=True)
-        self._thread.start()
+        self._started = False
 
     @property
     def waiting(self) -> int:
@@ -33,6 +37,7 @@ class Writer:
 
     def put(self, text: str) -> bool:
         """Whether it will be written."""
+        self._start()
         try:
             self._queue.put_nowait(text)
         except queue.Full:
@@ -42,12 +47,18 @@ class Writer:
 
     def close(self, patience: float = PATIENCE, last: str = "") -> None:
         """Waits until all is written, `last` at the end, but not for a stream that takes nothing."""
+        self._start()
         try:
             self._queue.put(last, timeout=patience)
             self._queue.put(None, timeout=patience)
         except queue.Full:
             return
         self._thread.join(patience)
+
+    def _start(self) -> None:
+        if not self._started:
+            self._started = True
+            self._thread.start()
 
     def _run(self) -> None:
         while (text := self._queue.get()) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -9,14 +10,21 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC
 
 import click
 import pytest
 
 from docs import manpage
 from sipaudit.cli.main import root
+from sipaudit.live.console import console
+from sipaudit.live.logs import Logs
+from sipaudit.live.metrics import Metrics
+from sipaudit.live.notify import Notifier
+from sipaudit.live.scrape import Scrape
 from sipaudit.settings.site import load_site
 from tests.shared import ROOT
 from tests.test_docs import all_commands, spellings
@@ -184,3 +192,15 @@ def test_an_option_with_everything_that_roff_acts_upon_is_printed_as_it_is() -> 
     command = click.Command("x", params=[click.Option(["--odd"], help=r".TH 'a' \fB ~^`")])
     assert list(manpage._options(command, {"--help"})) == [
         ".TP", r"\fB\-\-odd TEXT\fR", r"\&.TH \(aqa\(aq \efB \(ti\(ha\(ga"]
+
+
+def test_nothing_that_is_made_before_privileges_are_dropped_has_a_thread() -> None:
+    """Capabilities are each thread's own: one that began as root would stay it."""
+    before = threading.active_count()
+    notifier = Notifier(["json://127.0.0.1:1"], UTC)
+    scrape = Scrape("127.0.0.1:0", Metrics())
+    screen = console(io.StringIO(), "eth1", UTC)
+    logs = Logs(io.StringIO())
+    assert threading.active_count() == before
+    for sink in (notifier, scrape, screen, logs):
+        sink.close()
