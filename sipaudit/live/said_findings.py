@@ -40,14 +40,17 @@ class SaidFindings:
         self._faults: dict[int, Fault] = {}
         self._next = 0
 
-    def turn(self, now: float, faults: Faults, loss: float, incidents: Mapping[int, str]) -> Iterator[Saying]:
-        """What is to be said of faults at `now`; `incidents` are those they belong to, by the number of the fault."""
+    def turn(self, now: float, faults: Faults, loss: float, incidents: Mapping[int, str],
+             *, at_last: bool = False) -> Iterator[Saying]:
+        """What is to be said of faults at `now`; `incidents` are those they belong to, by the number of the fault.
+        `at_last`: nothing will be said later."""
         self._learn(faults)
         for number, fault in self._faults.items():
             told = self._told[number]
             stands = None if number in faults.undecided else standing(fault, loss)
             if stands is not None:
-                yield from self._say(now, told, fault, stands, incidents.get(number))
+                again = at_last or now - told.at >= AGAIN_AFTER
+                yield from self._say(now, told, fault, stands, incidents.get(number), again)
             elif told.said is not None:
                 told.said, told.of = None, ()
                 yield Withdrawn(now, told.id, LATE_PACKET if number in faults.undecided else LOST_SINCE)
@@ -63,10 +66,10 @@ class SaidFindings:
             number = next(iter(self._faults))
             del self._faults[number], self._told[number]
 
-    def _say(self, now: float, told: Told, fault: Fault, stands: Observation, incident: str | None
-             ) -> Iterator[FindingSaid]:
+    def _say(self, now: float, told: Told, fault: Fault, stands: Observation, incident: str | None,
+             again: bool) -> Iterator[FindingSaid]:
         of = (id(stands.event), stands.assumptions, fault.severity, fault.also, incident)
-        if told.of == of and (told.times == fault.times or now - told.at < AGAIN_AFTER):
+        if told.of == of and not (again and told.times != fault.times):
             return
         told.of, told.times, told.at = of, fault.times, now
         cause = None if fault.cause is None else self._told.get(fault.cause)

@@ -46,12 +46,14 @@ class SaidIncidents:
         self.count += 1
         return f"i-{self.count:04d}"
 
-    def turn(self, now: float, named: Sequence[tuple[str, Draft, Incident]], since: float) -> Iterator[Saying]:
-        """What is to be said of the incidents as they stand at `now`; those that ended before `since` are forgotten."""
+    def turn(self, now: float, named: Sequence[tuple[str, Draft, Incident]], since: float,
+             *, at_last: bool = False) -> Iterator[Saying]:
+        """What is to be said of the incidents as they stand at `now`; those that ended before `since` are forgotten.
+        `at_last`: nothing will be said later."""
         for name, draft, incident in named:
             told = self._told.get(name)
             stands = replace(incident, id=name)
-            if told is None or self._differs(now, told, stands):
+            if told is None or self._differs(told, stands, at_last or now - told.at >= AGAIN_AFTER):
                 self._told[name] = Told(draft, stands, now)
                 yield IncidentSaid(now, stands)
             else:
@@ -63,11 +65,9 @@ class SaidIncidents:
         while len(self._told) > FOLLOWED:
             del self._told[next(iter(self._told))]
 
-    def _differs(self, now: float, told: Told, incident: Incident) -> bool:
+    def _differs(self, told: Told, incident: Incident, again: bool) -> bool:
         said = told.said
-        if said == incident:
-            return False
-        return (said.state, said.kind) != (incident.state, incident.kind) or now - told.at >= AGAIN_AFTER
+        return said != incident and (again or (said.state, said.kind) != (incident.state, incident.kind))
 
 
 def _overlap(said: Incident, incident: Incident) -> bool:

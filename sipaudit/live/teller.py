@@ -32,23 +32,26 @@ class Teller:
         self._reached: Counter[str] = Counter()
         self._of_settings: set[tuple[str, str]] = set()
 
-    def turn(self, now: float, *, everything: bool = False) -> Iterator[Saying]:
+    def turn(self, now: float, *, at_last: bool = False) -> Iterator[Saying]:
         """What is new at `now` (seconds since the epoch), in the order of contract.md 3 but for findings, which come
         before the incidents that they are told in."""
-        looks = everything or now >= self._look_after
-        if everything or now >= self._count_after:
+        looks = at_last or now >= self._look_after
+        if at_last or now >= self._count_after:
             self._count_after = now + COUNT_EVERY
             yield from self._of_counts(now)
         if looks:
             self._look_after = now + LOOK_EVERY
             yield from self._lines.turn(now, self._probe)
-        auditor = self._probe.auditor
-        yield from self._findings.turn(now, auditor.faults, self._probe.loss(), self._incident_of)
+        yield from self._of_findings(now, at_last)
         if looks:
-            yield from self._of_incidents(now)
-            yield from self._findings.turn(now, auditor.faults, self._probe.loss(), self._incident_of)
+            yield from self._of_incidents(now, at_last)
+            yield from self._of_findings(now, at_last)
 
-    def _of_incidents(self, now: float) -> Iterator[Saying]:
+    def _of_findings(self, now: float, at_last: bool) -> Iterator[Saying]:
+        faults, loss = self._probe.auditor.faults, self._probe.loss()
+        return self._findings.turn(now, faults, loss, self._incident_of, at_last=at_last)
+
+    def _of_incidents(self, now: float, at_last: bool) -> Iterator[Saying]:
         standing = self._findings.standing()
         chronicle = self._probe.chronicle()
         linked, incidents = chronicle.link([replace(one, incident=None) for one in standing.values()])
@@ -57,7 +60,8 @@ class Teller:
         name_of = {incident.id: name for incident, name in zip(incidents, names, strict=True)}
         self._incident_of = {number: name_of[finding.incident] for number, finding in zip(standing, linked, strict=True)
                              if finding.incident is not None}
-        yield from self._incidents.turn(now, list(zip(names, drafts, incidents, strict=True)), float("-inf"))
+        named = list(zip(names, drafts, incidents, strict=True))
+        yield from self._incidents.turn(now, named, float("-inf"), at_last=at_last)
 
     def _of_counts(self, now: float) -> Iterator[Saying]:
         for summary in self._probe.captures_seen():
