@@ -93,7 +93,7 @@ class _Gate:
             self._free -= 1
             yield self._summary()
         for notice in notices:
-            if self._free >= 1 and not self._kept:
+            if self._free >= 1:
                 self._free -= 1
                 yield notice
             else:

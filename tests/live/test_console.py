@@ -171,9 +171,11 @@ def test_a_terminal_that_is_stopped_holds_nothing_up(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("TERM", "xterm")
     master, slave = pty.openpty()      # nobody reads: as after Ctrl-S
     screen = console(os.fdopen(slave, "w"), "eth1", UTC)
+    assert isinstance(screen, Screen)
     for number in range(200):
         screen.take(said.finding(f"f-{number}"))
         screen.turn(said.NOW + number)
+    assert screen._writer.waiting <= 1    # old drawings are not queued up
     assert os.read(master, 65_536)
 
 

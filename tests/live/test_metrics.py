@@ -20,6 +20,7 @@ from sipaudit.errors import InputError
 from sipaudit.live.labels import OTHER
 from sipaudit.live.metrics import Metrics
 from sipaudit.live.scrape import AT_ONCE, Pulse, Scrape
+from sipaudit.live.standing import WorkingLines
 from sipaudit.model.sayings import Saying
 from sipaudit.model.values import Reason, Severity
 from tests.live import said
@@ -60,6 +61,15 @@ def test_lines_are_counted_by_the_server_they_work_with() -> None:
 def test_a_server_of_the_site_that_all_lines_left_is_shown_at_zero() -> None:
     value = after([said.server(), said.line(1001), said.line(1001, SECONDARY)])
     assert value("lines_working", server=PRIMARY) == 0
+
+
+def test_a_flood_of_made_up_lines_does_not_drive_out_real_ones() -> None:
+    lines = WorkingLines(limit=2)
+    for user in (1001, 1002, 9001, 9002, 9003):
+        lines.take(said.line(user).line)
+    lines.take(said.line(1001, SECONDARY).line)
+    assert lines.by_server == {PRIMARY: 1, SECONDARY: 1}
+    assert lines.untold == 3
 
 
 def test_a_finding_that_is_said_again_counts_once_and_again_when_it_gets_worse() -> None:

@@ -150,6 +150,14 @@ def test_what_is_held_back_is_summed_up_when_the_run_ends(service: Service) -> N
     assert [got["title"] for got in service.got][1:] == ["1 notice in short, held back by the rate limit"]
 
 
+def test_what_still_waited_to_be_claimed_is_told_when_the_run_ends(service: Service) -> None:
+    notifier = Notifier([service.url], UTC)
+    notifier.take(said.finding())
+    notifier.turn(time.time())
+    notifier.close()
+    assert [got["title"] for got in service.got] == ["1 finding: 1 premature-failback"]
+
+
 # -- one channel
 
 NOTICE = Notice("title", "body", Severity.ERROR)
