@@ -11,7 +11,7 @@ from sipaudit.live.probe import Probe
 from sipaudit.live.said_findings import SaidFindings
 from sipaudit.live.said_incidents import SaidIncidents
 from sipaudit.live.said_lines import SaidLines
-from sipaudit.model.sayings import CaptureSaid, ReachedSaid, Saying, UndecidedSaid
+from sipaudit.model.sayings import CaptureSaid, FindingSaid, ReachedSaid, Saying, UndecidedSaid
 from sipaudit.model.values import Finding, Reached, Reason, Undecided
 
 LOOK_EVERY = 2.0      # seconds between two looks at incidents and lines
