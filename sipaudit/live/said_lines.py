@@ -27,9 +27,10 @@ class Told(Struct):
 
 
 class SaidLines:
-    """Follows lines and servers."""
+    """Follows lines and servers. `new` are the lines that were said for the first time, the last time."""
 
     def __init__(self) -> None:
+        self.new: list[Line] = []
         self._told: dict[int, Told] = {}
         self._servers: dict[str, ServerSummary] = {}
         self._looked = float("-inf")
@@ -44,6 +45,7 @@ class SaidLines:
             for number in self._told.keys() - lines.keys():
                 del self._told[number]
             yield from self._of_servers(now, probe)
+        self.new = []
         since = float("-inf") if everything else self._looked
         self._looked = now - 1.0
         for line in tuple(lines.values()):
@@ -57,7 +59,10 @@ class SaidLines:
                 yield ServerSaid(now, server)
 
     def _of_line(self, now: float, line: Line, probe: Probe) -> Iterator[Saying]:
-        told = self._told.setdefault(line.number, Told())
+        told = self._told.get(line.number)
+        if told is None:
+            told = self._told[line.number] = Told()
+            self.new.append(line)
         summary = line_as_it_is(line, probe.auditor)
         steady = replace(summary, last=0.0, calls=0, inconclusive=[])
         if told.line != steady:
