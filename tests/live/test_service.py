@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import io
 import json
 import os
@@ -14,18 +15,21 @@ import threading
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC
+from pathlib import Path
 
 import click
 import pytest
 
 from docs import manpage
 from sipaudit.cli.main import root
+from sipaudit.live import privileges
 from sipaudit.live.console import console
 from sipaudit.live.logs import Logs
 from sipaudit.live.metrics import Metrics
 from sipaudit.live.notify import Notifier
 from sipaudit.live.scrape import Scrape
 from sipaudit.settings.site import load_site
+from tests.live.mirror import READY, wait_until
 from tests.shared import ROOT
 from tests.test_docs import all_commands, spellings
 
@@ -67,6 +71,20 @@ def test_the_unit_can_do_little_besides_its_work() -> None:
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={EXPOSED}", UNIT]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout[-200:]
+
+
+@needs_systemd
+@pytest.mark.skipif(ctypes.util.find_library("seccomp") is None, reason="libseccomp is not installed")
+@pytest.mark.skipif(not privileges.can_capture(), reason="only root can listen to an interface")
+def test_the_program_can_do_its_work_under_the_units_filter(tmp_path: Path) -> None:
+    said = tmp_path / "said.jsonl"
+    command = [sys.executable, "-m", "sipaudit.cli.main", "live", "-i", "lo", "--jsonl", str(said)]
+    with subprocess.Popen([sys.executable, "-m", "tests.live.confined", UNIT, *command], cwd=ROOT,
+                          stderr=subprocess.PIPE, text=True) as running:
+        wait_until(lambda: running.poll() is not None or (said.exists() and said.stat().st_size), "it says something")
+        running.terminate()
+        assert running.wait(READY) == 0, running.stderr.read() if running.stderr else ""
+    assert '"type":"health"' in said.read_text()
 
 
 def test_the_unit_keeps_one_capability() -> None:
