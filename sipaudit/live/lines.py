@@ -64,8 +64,10 @@ class Lines:
             case MoveSaid(line=line, move=move):
                 name = self._standing.name
                 return f"move {move.kind} {line} {name(move.from_)} -> {name(move.to)} ({move.cause})"
-            case Withdrawn(id=name, reason=reason):
-                return f"withdrawn {name}: {reason}"
+            case Withdrawn(id=withdrawn, reason=reason):
+                self._states.pop(withdrawn, None)
+                self._findings.pop(withdrawn, None)
+                return f"withdrawn {withdrawn}: {reason}"
         return None
 
     def _finding(self, finding: Finding) -> str | None:

@@ -190,12 +190,10 @@ class Notices:
         return "going on" if resumed else "opened"
 
     def _severity(self, incident: Incident) -> Severity:
-        """That of its kind, or of its worst finding."""
-        if incident.kind in GRAVE:
-            return Severity.ERROR
+        """Error for a grave kind or a finding that is one, else warning."""
         known = (self._findings.get(name) for name in incident.findings)
-        return max((one.severity for one in known if one is not None), key=lambda one: one.rank,
-                   default=Severity.WARNING)
+        is_error = incident.kind in GRAVE or any(one.severity is Severity.ERROR for one in known if one is not None)
+        return Severity.ERROR if is_error else Severity.WARNING
 
     def _about(self, incident: Incident, how: str) -> Notice:
         words = Words(self._clock, short_names(self._servers.values()), TimeStyle.FULL, alone=False)

@@ -207,6 +207,13 @@ def test_without_a_terminal_there_are_plain_lines() -> None:
     ]
 
 
+def test_what_is_said_again_after_it_was_withdrawn_has_its_line_again() -> None:
+    lines = logged(said.finding(), said.withdrawn("f-000001"), said.finding(),
+                   said.incident(), said.withdrawn("i-0001"), said.incident())
+    assert [line.split()[2] for line in lines] == [*("finding", "withdrawn", "finding"),
+                                                   *("incident", "withdrawn", "incident")]
+
+
 def test_how_the_probe_is_stands_there_once_a_minute() -> None:
     assert logged(said.server(), said.line(1001), said.health(), turns=tuple(range(100))) == [
         f"2023-11-14 22:{clock}.000 state lines: sbc1 1; 0 open incidents; "

@@ -128,6 +128,21 @@ def test_the_threshold_holds_for_findings_and_for_incidents(least: Severity, tol
     assert len(story.wait(SETTLING)) == told
 
 
+def test_an_incident_whose_findings_are_remarks_is_told_all_the_same() -> None:
+    story = Story()
+    story.say(said.finding(severity=Severity.INFO), said.incident(kind="flapping", findings=["f-000001"]))
+    assert [notice.severity for notice in story.wait(200)] == [Severity.WARNING]
+
+
+def test_a_finding_that_lost_its_incident_is_told_by_itself() -> None:
+    story = Story()
+    story.say(said.finding(incident="i-0001"), said.incident(findings=["f-000001"]))
+    assert len(story.wait(200)) == 1
+    story.say(said.withdrawn("i-0001"), said.finding(incident=None))
+    assert [notice.title for notice in story.wait(200)] == [
+        "withdrawn: 1 of what was told", "1 finding: 1 premature-failback"]
+
+
 def test_an_incident_below_the_threshold_is_told_for_its_worst_finding() -> None:
     story = Story(Severity.ERROR)
     story.say(said.incident(kind="flapping"))
