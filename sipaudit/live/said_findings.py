@@ -39,7 +39,17 @@ class SaidFindings:
         self.count = 0
         self.fresh = False   # whether the last look showed any that was not said yet
         self._told: dict[int, Told] = {}
+        self._before: dict[tuple[object, ...], Finding] = {}
         self._next = 0
+
+    def said_before(self, finding: Finding) -> None:
+        """Another run said this, later than what we know of it."""
+        self.count = max(self.count, int(finding.id.rpartition("-")[2]))
+        same = next((told for told in self._told.values() if told.id == finding.id), None)
+        if same is None:
+            self._before[_name(finding)] = finding
+        else:
+            same.said = finding
 
     def next_id(self) -> str:
         """Ids are given in the order of raising (contract.md 3)."""
@@ -71,7 +81,11 @@ class SaidFindings:
         told.of, told.finding = of, None
         if stands is not None:
             cause = None if fault.cause is None else self._told.get(fault.cause)
-            told.finding = self.mark(replace(finding_of(fault, stands), id=told.id, cause=cause.id if cause else None))
+            finding = replace(finding_of(fault, stands), id=told.id, cause=cause.id if cause else None)
+            before = self._before.pop(_name(finding), None)
+            if before is not None:
+                told.id, told.said, told.at = before.id, before, stands.event.time
+            told.finding = self.mark(replace(finding, id=told.id))
 
     def say(self, now: float, faults: Faults, incidents: Mapping[int, str], *, at_last: bool = False
             ) -> Iterator[Saying]:
@@ -94,3 +108,8 @@ class SaidFindings:
                 finding.assumptions):
             return said != finding
         return False
+
+
+def _name(finding: Finding) -> tuple[object, ...]:
+    """What makes a finding the same in another run."""
+    return finding.rule, finding.line, finding.phone, finding.server, finding.time
