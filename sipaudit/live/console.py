@@ -50,6 +50,9 @@ class Screen:
     def take(self, saying: Saying) -> None:
         self._view.take(saying)
 
+    def learn(self, saying: Saying) -> None:
+        self._view.take(saying)
+
     def turn(self, now: float) -> None:
         self._now = now
         if self._writer.waiting:     # the terminal is stopped: what it would show is old by then

@@ -74,6 +74,18 @@ class Counts:
             case _:
                 pass
 
+    def learn(self, saying: Saying) -> None:
+        """What an earlier run has counted."""
+        match saying:
+            case FindingSaid(finding=finding):
+                self._is_news(finding.id, 0 if finding.suppressed is not None else finding.severity.rank)
+            case IncidentSaid(incident=incident):
+                self._is_news(incident.id, 0)
+            case ServerSaid():
+                self.take(saying)
+            case _:
+                pass
+
     def by_server(self, lines: Mapping[str, int]) -> dict[str, float]:
         """Lines by the server's label; a server of the site file has one of its own even in a flood of others."""
         folded: dict[str, float] = {self._declared.name(server): 0 for server in self._of_site}

@@ -40,6 +40,10 @@ class Lines:
         if text is not None:
             self._write(saying.time, text)
 
+    def learn(self, saying: Saying) -> None:
+        self._standing.take(saying)
+        self._in_words(saying)
+
     def turn(self, now: float) -> None:
         if self._stated is None or now - self._stated >= STATE_EVERY:
             self._stated = now

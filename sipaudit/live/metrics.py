@@ -63,6 +63,11 @@ class Metrics(Collector):
             self._standing.take(saying)
             self._counts.take(saying)
 
+    def learn(self, saying: Saying) -> None:
+        with self._lock:
+            self._standing.take(saying)
+            self._counts.learn(saying)
+
     def turn(self, now: float) -> None:
         self._turned = now
 

@@ -27,7 +27,7 @@ GROWN_LATE = 3600.0   # seconds until one that has grown at all is told again
 BELONGING = 30.0      # seconds that a finding has to be claimed by an incident
 FINDINGS_TOLD = 10    # of a notice, each in words
 RULES_TOLD = 5
-RESUMING = 10.0       # seconds from the beginning in which a probe says what it knew before
+RECENT = 60.0         # seconds in which an earlier run may not have come to telling a finding
 INCIDENTS = 2_000     # that are followed at a time
 FINDINGS = 20_000     # of which it is known whether they were told
 SERVERS = 1_000
@@ -49,7 +49,7 @@ class Notice:
 
 @dataclass
 class _Followed:
-    """An incident as last said, and as last told (`told_at` None: never)."""
+    """An incident as last said, and as last told (`told_at` None: never); `resumed`: an earlier run knew it open."""
 
     incident: Incident
     first: float
@@ -57,6 +57,7 @@ class _Followed:
     told_at: float | None = None
     told_size: int = 0
     told_closed: bool = False
+    resumed: bool = False
 
 
 @dataclass
@@ -84,7 +85,7 @@ class Notices:
         self.untold = 0   # findings that did not fit into what is remembered
         self._least = least
         self._clock = clock
-        self._began = self._now = now
+        self._now = now
         self._servers: dict[str, ServerSummary] = {}
         self._incidents: dict[str, _Followed] = {}
         self._findings: dict[str, _Known] = {}
@@ -102,6 +103,21 @@ class Notices:
             case ServerSaid(server=server):
                 if len(self._servers) < SERVERS:
                     self._servers[server.server] = server
+            case _:
+                pass
+
+    def learn(self, saying: Saying) -> None:
+        """What an earlier run said. Incidents that are still open are told again, as going on; what is recent may not
+        have been told, all else was."""
+        self.take(saying)
+        match saying:
+            case IncidentSaid(incident=incident):
+                self._incidents[incident.id].resumed = True
+                self._incidents[incident.id].told_closed = incident.state == "closed"
+            case FindingSaid(finding=finding):
+                if finding.time is None or finding.time < self._now - RECENT:
+                    self._waiting.pop(finding.id, None)
+                    self._findings[finding.id].told = True
             case _:
                 pass
 
@@ -136,14 +152,9 @@ class Notices:
         followed = self._incidents.get(incident.id)
         if followed is None:
             self._make_room()
-            self._incidents[incident.id] = _Followed(incident, self._now, self._now, told_closed=self._is_old(incident))
+            self._incidents[incident.id] = _Followed(incident, self._now, self._now)
         elif followed.incident != incident:
             followed.incident, followed.changed = incident, self._now
-
-    def _is_old(self, incident: Incident) -> bool:
-        """Whether it was over before this began: a probe that was started again says what it knew."""
-        return (self._now - self._began < RESUMING and incident.state == "closed"
-                and incident.end is not None and incident.end < self._began)
 
     def _make_room(self) -> None:
         """The oldest whose end was told goes first."""
@@ -175,7 +186,8 @@ class Notices:
         if closed and not followed.told_closed:
             return "over" if self._now - followed.changed >= OVER else None
         if told_at is None:
-            return self._how_it_begins(followed) if not closed and self._now - followed.first >= SETTLING else None
+            how = "going on" if followed.resumed else "opened"
+            return how if not closed and self._now - followed.first >= SETTLING else None
         since, size = self._now - told_at, _size(followed.incident)
         if since < GROWN_SOON:
             return None
@@ -183,11 +195,6 @@ class Notices:
             return "open again"
         grown = size >= 2 * followed.told_size or (size > followed.told_size and since >= GROWN_LATE)
         return "grown" if grown else None
-
-    def _how_it_begins(self, followed: _Followed) -> str:
-        """Of what has been open since before this began a probe that was started again says so."""
-        resumed = followed.first - self._began < RESUMING and followed.incident.start < self._began - RESUMING
-        return "going on" if resumed else "opened"
 
     def _severity(self, incident: Incident) -> Severity:
         """Error for a grave kind or a finding that is one, else warning."""

@@ -34,21 +34,23 @@ PACE, PATIENCE = Pace(), Patience()
 
 class Notifier:
     """A Sink that notifies. `urls` as `--notify` gives them: Apprise URLs, or `@FILE` with one a line (so that no
-    password stands in the process list). InputError for what is no URL, before anything is sent. `began`: when the
-    probe did, now if it is not said."""
+    password stands in the process list). InputError for what is no URL, before anything is sent."""
 
     def __init__(
         self, urls: Sequence[str], clock: tzinfo, least: Severity = Severity.WARNING, pace: Pace = PACE,
-        patience: Patience = PATIENCE, began: float | None = None,
+        patience: Patience = PATIENCE,
     ) -> None:
         senders = list(_senders(urls))
-        self._notices = Notices(least, clock, time.time() if began is None else began)
+        self._notices = Notices(least, clock, time.time())
         self._gate = _Gate(pace)
         self._at_end = patience.at_end
         self._channels = [Channel(name, send, patience) for name, send in senders]
 
     def take(self, saying: Saying) -> None:
         self._notices.take(saying)
+
+    def learn(self, saying: Saying) -> None:
+        self._notices.learn(saying)
 
     def turn(self, now: float) -> None:
         for notice in self._gate.pass_through(list(self._notices.turn(now)), now):

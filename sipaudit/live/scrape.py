@@ -73,6 +73,9 @@ class Scrape:
     def take(self, saying: Saying) -> None:
         self._metrics.take(saying)
 
+    def learn(self, saying: Saying) -> None:
+        self._metrics.learn(saying)
+
     def turn(self, now: float) -> None:
         self._pulse.beat()
         self._metrics.turn(now)

@@ -50,6 +50,9 @@ class Systemd:
         if self._socket is not None:
             self._standing.take(saying)
 
+    def learn(self, saying: Saying) -> None:
+        self.take(saying)
+
     def turn(self, now: float) -> None:  # noqa: ARG002 - the watchdog counts by the monotonic clock
         """WATCHDOG=1 three times in the time that systemd grants, STATUS every ten seconds."""
         moment = self._clock()

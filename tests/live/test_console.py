@@ -207,6 +207,18 @@ def test_without_a_terminal_there_are_plain_lines() -> None:
     ]
 
 
+def test_what_an_earlier_run_said_has_its_line_already() -> None:
+    stream = io.StringIO()
+    lines = Lines(stream, UTC)
+    for saying in (said.server(), said.incident(), said.finding()):
+        lines.learn(saying)
+    lines.take(said.finding())
+    lines.take(said.incident(state="closed", end=said.NOW + 9.5))
+    lines.close()
+    assert [line.partition(" incident ")[2] for line in stream.getvalue().splitlines()] == [
+        "i-0001 closed server-outage sbc1: 1 line, 0 findings, lasted 9.5 s"]
+
+
 def test_what_is_said_again_after_it_was_withdrawn_has_its_line_again() -> None:
     lines = logged(said.finding(), said.withdrawn("f-000001"), said.finding(),
                    said.incident(), said.withdrawn("i-0001"), said.incident())

@@ -79,6 +79,18 @@ def test_a_finding_that_is_said_again_counts_once_and_again_when_it_gets_worse()
     assert value("findings_total", rule="premature-failback", severity="error") == 1
 
 
+def test_what_an_earlier_run_said_is_known_and_not_counted_again() -> None:
+    metrics = Metrics()
+    for saying in (said.server(), said.line(1001), said.incident(), said.finding()):
+        metrics.learn(saying)
+    metrics.take(said.finding())
+    metrics.take(said.incident(phones=2))
+    samples = scraped(metrics)
+    assert samples["sipaudit_lines_working", (("server", PRIMARY),)] == 1
+    assert samples["sipaudit_incidents_open", (("kind", "server-outage"),)] == 1
+    assert not [name for name, _ in samples if name in ("sipaudit_findings_total", "sipaudit_incidents_total")]
+
+
 def test_suppressed_findings_are_counted_apart() -> None:
     value = after([said.finding(suppressed="known")])
     assert value("findings_total", rule="premature-failback", severity="error") is None

@@ -81,7 +81,7 @@ def outage(notifier: Notifier, name: str = "i-0001", now: float = said.NOW) -> N
 
 
 def test_an_outage_is_told_in_the_words_of_the_report(service: Service) -> None:
-    notifier = Notifier([service.url], UTC, began=said.NOW)
+    notifier = Notifier([service.url], UTC)
     outage(notifier)
     notifier.close()
     [got] = service.got
@@ -121,7 +121,7 @@ def test_one_service_that_is_away_does_not_hold_up_the_other(service: Service) -
 
 
 def test_the_rate_limit_holds_back_and_sums_up(service: Service) -> None:
-    notifier = Notifier([service.url], UTC, began=said.NOW, pace=Pace(burst=2, seconds=600))
+    notifier = Notifier([service.url], UTC, pace=Pace(burst=2, seconds=600))
     now = said.NOW
     notifier.turn(now)
     for number in range(30):
@@ -143,7 +143,7 @@ def test_the_rate_limit_holds_back_and_sums_up(service: Service) -> None:
 
 
 def test_what_is_held_back_is_summed_up_when_the_run_ends(service: Service) -> None:
-    notifier = Notifier([service.url], UTC, began=said.NOW, pace=Pace(burst=1, seconds=600))
+    notifier = Notifier([service.url], UTC, pace=Pace(burst=1, seconds=600))
     outage(notifier, "i-0001")
     outage(notifier, "i-0002", said.NOW + 10)
     notifier.close()
