@@ -54,18 +54,25 @@ class Recording:
     def place(self, frame: int) -> tuple[str, int | None]:
         return "eth1", frame
 
+    def position(self) -> int:
+        return self._given
+
+    def go_on(self, position: int) -> None:
+        self._given = position
+
     def close(self) -> None:
         """Nothing is open."""
 
 
 @dataclass
 class Told:
-    """What came of it; `seen` is the view in mid-outage."""
+    """What came of it; `seen` is the view in mid-outage, `learnt` that of a run that goes on from there."""
 
     lines: list[str]
     notices: list[Notice]
     metrics: Metrics
     seen: str = field(default="", repr=False)
+    learnt: str = field(default="", repr=False)
 
 
 @pytest.fixture(scope="module")
@@ -75,19 +82,24 @@ def told() -> Told:
     began = source.began
     lines, metrics, view = Lines(out, UTC), Metrics(), View("eth1", UTC)
     notices, told = Notices(Severity.WARNING, UTC, began), Told([], [], metrics)
-    for now in replayed(run, source, (lines, metrics), (notices, view)):
+    probe = Probe(run.brief, [source], began)
+    teller = Teller(probe)
+    for now in replayed(probe, teller, source, (lines, metrics), (notices, view)):
         told.notices += notices.turn(now)
         if now == began + DURING:
             told.seen = draw(view.drawing(now, 40, []), 110, plain=True)
+            another = View("eth1", UTC)
+            for saying in teller.stand(now):
+                another.take(saying)
+            told.learnt = draw(another.drawing(now, 40, []), 110, plain=True)
     lines.close()
     told.lines = out.getvalue().splitlines()
     return told
 
 
-def replayed(run: Run, source: Recording, sinks: Sequence[Sink], takers: Sequence[Notices | View]) -> Iterator[float]:
+def replayed(probe: Probe, teller: Teller, source: Recording, sinks: Sequence[Sink], takers: Sequence[Notices | View]
+             ) -> Iterator[float]:
     """Second after second; everything said in it has been taken."""
-    probe = Probe(run.brief, [source], source.began)
-    teller = Teller(probe)
     while source.now < source.items[-1].time + AFTERWARDS:
         probe.read(source.now)
         probe.pass_time(source.now, drained=True)
@@ -137,3 +149,11 @@ def test_the_view_shows_the_outage_while_it_lasts(told: Told) -> None:
     assert "1 open incident" in told.seen
     assert "server-outage" in told.seen
     assert "premature-failback" in told.seen
+
+
+def test_a_run_that_goes_on_from_there_shows_the_same(told: Told) -> None:
+    def told_of(view: str) -> list[str]:
+        return [line for line in view.splitlines() if "10.0.0." in line or "i-0001" in line]
+
+    assert told_of(told.learnt) == told_of(told.seen)
+    assert len(told_of(told.seen)) >= 4
