@@ -6,6 +6,9 @@ import zlib
 
 from msgspec import Struct
 
+from sipaudit.capture.content import is_keepalive
+from sipaudit.capture.layers import Stop, Tally
+
 SIP = 1  # protocol type of chunk 11
 PAYLOAD_BYTES = 1 << 16  # a decompressed payload; SIP over UDP cannot be longer
 TRANSPORTS = {17: "udp", 6: "tcp", 132: "sctp", 22: "tls"}  # 22: what Kamailio writes for TLS, WS and WSS
@@ -50,6 +53,15 @@ def parse_hep(payload: bytes) -> HepPacket | None:
     return None
 
 
+def aside(packet: HepPacket) -> Stop | None:
+    """How a packet is counted that brings no SIP message; None for one that does."""
+    if packet.type != SIP:
+        return Stop(f"hep-type-{packet.type}", Tally.CONTENT)
+    if packet.transport is None:
+        return Stop(f"hep-proto-{packet.protocol}")
+    return Stop("keepalive", Tally.CONTENT) if is_keepalive(packet.payload) else None
+
+
 def _parse_hep3(payload: bytes) -> HepPacket | None:
     """Chunks of vendor 0: vendor (2), type (2), length with this header (2), value (HEP3 specification rev. 12, 3)."""
     if len(payload) < 6:
@@ -64,11 +76,10 @@ def _parse_hep3(payload: bytes) -> HepPacket | None:
         cut = cut or not inflated
     if len(source) not in (4, 16) or len(source) != len(destination) or not message:
         return None
-    seconds, micro = values.get(_SECONDS), _number(values, _MICROSECONDS)
     return HepPacket(
         3, source + destination, _port(values, _SOURCE_PORT) + _port(values, _DESTINATION_PORT),
         _number(values, _PROTOCOL) & 0xFF,
-        None if seconds is None else _number(values, _SECONDS) + micro / 1e6,
+        _time(_number(values, _SECONDS), _number(values, _MICROSECONDS)) if _SECONDS in values else None,
         _number(values, _TYPE) & 0xFF, _number(values, _AGENT), values.get(_KEY, b""), message, cut,
     )
 
@@ -92,6 +103,11 @@ def _chunks(payload: bytes, end: int, total: int) -> tuple[dict[int, bytes], boo
 def _number(values: dict[int, bytes], kind: int) -> int:
     """An unsigned value of at most 4 bytes, 0 when absent."""
     return int.from_bytes(values.get(kind, b"")[:4], "big")
+
+
+def _time(seconds: int, microseconds: int) -> float:
+    """A fraction that is none never makes a second more."""
+    return seconds + min(microseconds, 999_999) / 1e6
 
 
 def _port(values: dict[int, bytes], kind: int) -> bytes:
@@ -121,6 +137,6 @@ def _parse_hep2(payload: bytes) -> HepPacket | None:
     time, agent = None, 0
     if version == 2:
         seconds, micro = (int.from_bytes(payload[at : at + 4], "little") for at in (length, length + 4))
-        time, agent = seconds + micro / 1e6, int.from_bytes(payload[length + 8 : length + 10], "little")
+        time, agent = _time(seconds, micro), int.from_bytes(payload[length + 8 : length + 10], "little")
     addresses = payload[8:length]
     return HepPacket(version, addresses, payload[4:8], payload[3], time, SIP, agent, b"", payload[start:], False)
