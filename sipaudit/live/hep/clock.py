@@ -4,22 +4,27 @@ An agent's time is better than ours, for it does not know the way from the agent
 must not lead everybody's timers years ahead.  So a listener is one of two things, and finds out which:
 
 - *live*, as soon as one message has a time near ours: agents may be late, since they keep what they cannot send, but
-  not ahead.  An agent whose clock is wrong keeps its own steps and is moved to our time as a whole;
+  not ahead.  An agent whose clock is wrong keeps its own steps and is moved to our time as a whole.  Wrong is what lies
+  ahead, what is more than a day late, and what is late by the same for half a minute: a queue that empties is late by
+  less and less;
 - a *replay*, when for two seconds nothing but times far from ours was heard: somebody ships an old capture, and what
   counts are its times.  One message near our time makes the listener live.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sipaudit.capture.health import CaptureHealth
 
 AHEAD = 5.0  # seconds by which an agent's clock may be before ours: what NTP leaves, and more
 BEHIND = 86_400.0  # seconds that a message may be late; also how far a replay may step
-LATE = 5.0  # seconds from which on a late message is counted
+LATE = 5.0  # seconds from which on a message is late
+LATE_ALIKE, LATE_MESSAGES = 30.0, 20  # seconds and messages for which an agent is late by the same (within LATE)
 AGREED = 20  # messages in a row that say that a replay has leapt indeed
 AGENTS = 1024  # agents with wrong clocks that are remembered
+
+Value = TypeVar("Value")
 
 LATE_KIND, CLOCK_KIND = "hep-late", "hep-clock"
 
@@ -29,6 +34,18 @@ class Agent(NamedTuple):
 
     number: int
     host: str
+
+
+class _Lateness(NamedTuple):
+    """By how much an agent has been late, at least and at most, `since` a time of ours and in how many messages."""
+
+    since: float
+    least: float
+    most: float
+    messages: int
+
+    def and_(self, late: float) -> _Lateness:
+        return _Lateness(self.since, min(self.least, late), max(self.most, late), self.messages + 1)
 
 
 class Clock:
@@ -45,6 +62,7 @@ class Clock:
         self._newest: float | None = None  # the latest time given in a replay
         self._beyond, self._in_a_row = 0.0, 0  # a time too far away, and how many said about the same
         self._shifts: dict[Agent, float] = {}  # seconds to add to the time of agents whose clocks are wrong
+        self._late: dict[Agent, _Lateness] = {}
 
     def listen(self, told: float | None, now: float) -> None:
         """A message that tells this time comes at `now`: perhaps it settles the question."""
@@ -63,19 +81,32 @@ class Clock:
         return self._live(agent, told, now, frame) if self.live else self._replayed(told, frame)
 
     def _live(self, agent: Agent, told: float, now: float, frame: int) -> float:
-        if -BEHIND <= told - now <= AHEAD:
-            if now - told > LATE:
-                self._health.content[LATE_KIND] += 1
+        late = now - told
+        if -AHEAD <= late <= LATE:
+            if self._shifts or self._late:
+                self._shifts.pop(agent, None)
+                self._late.pop(agent, None)
+            return told
+        shift = self._shifts.get(agent)
+        if shift is None and LATE < late <= BEHIND and not self._is_behind(agent, late, now):
+            self._health.content[LATE_KIND] += 1
             return told
         self._health.content[CLOCK_KIND] += 1
-        shift = self._shifts.get(agent)
         if shift is None or not -BEHIND <= told + shift - now <= AHEAD:
-            if shift is not None:
-                self._health.clock_step(frame, now, told + shift - now)
-            elif len(self._shifts) >= AGENTS:
-                del self._shifts[next(iter(self._shifts))]
-            shift = self._shifts[agent] = now - told
+            if shift is not None or LATE < late <= BEHIND:
+                self._health.clock_step(frame, now, late - (shift or 0.0))
+            shift = late
+            _keep(self._shifts, agent, shift)
         return told + shift
+
+    def _is_behind(self, agent: Agent, late: float, now: float) -> bool:
+        """Whether an agent is late because its clock is behind."""
+        known = self._late.get(agent)
+        lateness = _Lateness(now, late, late, 1) if known is None else known.and_(late)
+        if lateness.most - lateness.least > LATE:
+            lateness = _Lateness(now, late, late, 1)
+        _keep(self._late, agent, lateness)
+        return lateness.messages >= LATE_MESSAGES and now - lateness.since >= LATE_ALIKE
 
     def _replayed(self, told: float, frame: int) -> float:
         newest = self._newest
@@ -91,3 +122,10 @@ class Clock:
             return told
         self._health.content[CLOCK_KIND] += 1
         return newest
+
+
+def _keep(table: dict[Agent, Value], agent: Agent, value: Value) -> None:
+    """Remember it, and forget another agent's when there are too many."""
+    if agent not in table and len(table) >= AGENTS:
+        del table[next(iter(table))]
+    table[agent] = value
