@@ -23,6 +23,7 @@ from sipaudit.capture.files import resolve
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.write import PcapngWriter, PcapWriter, udp_frame
 from sipaudit.errors import InputError
+from sipaudit.live.follow import directory
 from sipaudit.live.follow.directory import GONE_KEPT, SETTLED
 from sipaudit.live.follow.places import KEPT, Places
 from sipaudit.live.follow.source import FollowSource, follow_source
@@ -259,6 +260,38 @@ def test_an_overwriting_between_look_and_reading_gives_nothing_false(tmp_path: P
     assert reader.numbers() == [30, 31, 32]
 
 
+def test_a_file_cut_while_it_is_written_goes_on_behind_the_hole(tmp_path: Path) -> None:
+    reader, path = Reader(tmp_path), tmp_path / "a"
+    with path.open("wb", buffering=0) as writer:
+        writer.write(capture(1, 2))
+        assert reader.numbers() == [1, 2]
+        os.truncate(path, 0)
+        assert reader.numbers() == []
+        writer.write(capture(3)[24:])
+        assert [(name, frame) for name, frame, _ in reader.read()] == [("a", 3)]
+        os.truncate(path, 0)
+        writer.write(capture(4, 5)[24:])
+        assert reader.numbers() == [4, 5]
+        writer.write(capture(6)[24:])
+        os.truncate(path, 0)  # before that was read
+        writer.write(capture(7)[24:])
+        assert reader.numbers() == []
+    assert reader.source.health.undecoded == {"file-overwritten": 1}
+    path.write_bytes(capture(8))
+    assert reader.numbers() == [8]
+
+
+def test_a_file_cut_to_a_part_is_written_on_from_there(tmp_path: Path) -> None:
+    reader, path = Reader(tmp_path), tmp_path / "a"
+    path.write_bytes(capture(1, 2, 3))
+    assert reader.numbers() == [1, 2, 3]
+    os.truncate(path, len(capture(1)) + 7)
+    assert reader.numbers() == []
+    append(path, capture(8)[31:] + capture(9, 10, 11)[24:])
+    assert [(frame, item.payload[:15]) for _, frame, item in reader.read() if isinstance(item, Datagram)] == [
+        (2, b"OPTIONS sip:8@e"), (3, b"OPTIONS sip:9@e"), (4, b"OPTIONS sip:10@"), (5, b"OPTIONS sip:11@")]
+
+
 def test_a_file_deleted_while_it_is_written_is_read_to_its_end(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     with (tmp_path / "a").open("wb", buffering=0) as writer:
@@ -358,22 +391,55 @@ def test_the_position_is_plain(tmp_path: Path) -> None:
     assert Reader(tmp_path, position).numbers() == []
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_a_file_that_is_brought_again_and_again_longer_gives_what_is_new(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
+    descriptors = open_files() + 1
     for last in range(2, 6):
         (tmp_path / ".a.part").write_bytes(capture(*range(1, last)))
         (tmp_path / ".a.part").rename(tmp_path / "a")  # as rsync does
         assert reader.numbers() == [last - 1]
+        assert open_files() <= descriptors
 
 
 def test_a_copy_of_a_file_counts_once(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     (tmp_path / "a").write_bytes(capture(1, 2))
     assert reader.numbers() == [1, 2]
-    shutil.copy(tmp_path / "a", tmp_path / "b")
-    assert reader.numbers() == []
     append(tmp_path / "a", capture(3)[24:])
-    assert reader.numbers() == [3]
+    shutil.copy(tmp_path / "a", tmp_path / "b")
+    assert [(name, frame) for name, frame, _ in reader.read()] == [("a", 3)]
+    append(tmp_path / "a", capture(4)[24:])
+    assert [(name, frame) for name, frame, _ in reader.read()] == [("a", 4)]
+
+
+def test_after_a_restart_files_that_were_read_are_not_opened_again(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}").write_bytes(capture(number))
+    reader = Reader(tmp_path)
+    assert reader.numbers() == [0, 1, 2]
+    again = Reader(tmp_path, reader.source.position())
+    assert again.source.read() == []
+    assert not any(file.is_open for file in again.source._directory._files.values())
+
+
+def test_a_file_that_only_its_compressed_copy_is_left_of_is_read_from_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "OPEN", 0)
+    for name, first in (("a", 0), ("b", 1000)):
+        (tmp_path / name).write_bytes(capture(*range(first, first + 1000), size=2000))
+    reader = Reader(tmp_path)
+    first = len(reader.source.read())
+    (tmp_path / "b.gz").write_bytes(gzip.compress((tmp_path / "b").read_bytes()))
+    reader.source.read()
+    (tmp_path / "b").unlink()
+    assert (reader.numbers() + reader.numbers())[-1] == 1999
+    assert (reader.source.health.packets, reader.source.health.undecoded) == (2000, {})
+    assert first < 1000
 
 
 def test_drops_are_counted_over_the_files_of_a_capture(tmp_path: Path) -> None:

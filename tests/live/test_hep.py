@@ -180,6 +180,9 @@ def test_a_wild_clock_that_is_set_is_believed_from_then_on() -> None:
     post.bring(shipped(1))
     post.bring(shipped(2, 0.0), NOW, OTHER)
     assert post.bring(shipped(3, NOW + 1), NOW + 1, OTHER)[0].time == NOW + 1
+    post.bring(shipped(4, NOW + 7200), NOW + 2, OTHER)
+    post.bring(shipped(5, NOW + 3), NOW + 3, OTHER)
+    assert post.bring(shipped(6, NOW + 4), NOW + 604, OTHER)[0].time == NOW + 4
 
 
 def test_a_clock_that_stays_behind_is_moved_to_ours_and_a_queue_that_empties_is_not() -> None:
@@ -373,7 +376,13 @@ def test_who_says_nothing_or_dawdles_is_disconnected_and_a_proven_agent_may_be_s
         hours.now += 3000
         agent.sendall(shipped(2, time.time()))
         assert len(heard(source, 1)) == 1
-        agent.sendall(shipped(3, time.time())[:40])
+        hours.now += 3000
+        halves = shipped(3, time.time())
+        agent.sendall(halves[:40])
+        quiet(source)
+        agent.sendall(halves[40:])
+        assert len(heard(source, 1)) == 1
+        agent.sendall(shipped(4, time.time())[:40])
         quiet(source)
         hours.now += 11
         source.read()

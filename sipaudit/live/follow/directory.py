@@ -129,7 +129,8 @@ class Directory:
         """The file of an entry that is new or has changed. Raises InputError when it is no capture."""
         inode = status.st_dev, status.st_ino
         if file is not None:
-            same, own = file.is_same(descriptor), file.inode == inode
+            own = file.inode == inode
+            same = file.is_same(descriptor) or (own and not status.st_size)  # cut: what comes now will tell
             if same and own:
                 file.path = path
                 file.see(status.st_size, now)

@@ -23,6 +23,9 @@ Inode = tuple[int, int]
 """Device and number."""
 
 
+_RECORD = 16  # bytes before a packet in pcap; none of its records, and no block of pcapng, begins with so many zeroes
+
+
 class OverwrittenError(Exception):
     """Under the file's name something else is written now: a ring that came round (`tcpdump -W`)."""
 
@@ -81,6 +84,10 @@ def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
+def _is_hole(data: bytes) -> bool:
+    return not data.strip(b"\0")
+
+
 class Followed:
     """A capture that is read as far as it goes.
 
@@ -108,6 +115,9 @@ class Followed:
         self._source: Gzip | Stored = Gzip() if self.compressed else Stored()
         self._head = b""  # too few bytes to know the format by
         self._ended = False  # nothing behind this can be read
+        self._cut_to: int | None = None  # the file was cut to this size, and then perhaps written again
+        self._hollow = False  # it was cut, and written on behind a hole
+        self._passing = 0  # stored bytes whose packets are known, when it is read again after a cut
 
     def __str__(self) -> str:
         return str(self.path)
@@ -124,7 +134,7 @@ class Followed:
     @property
     def unread(self) -> bool:
         """Whether there are bytes that were not read."""
-        return self.stored < self.size and not self._ended
+        return self.size > (self.stored if self._cut_to is None else self._cut_to) and not self._ended
 
     @property
     def finished(self) -> bool:
@@ -140,8 +150,8 @@ class Followed:
         """It has this size now."""
         if size != self.size:
             self.size, self.grown = size, now
-        if size < self.stored:  # it was cut: what comes is behind what is left
-            self._reset()
+        if size < self.stored and not self.compressed:
+            self._cut_to = size if self._cut_to is None else min(size, self._cut_to)
 
     def see_itself(self, now: float) -> None:
         """The same for a file that is in the directory no more, but still open."""
@@ -162,9 +172,10 @@ class Followed:
         self._ended, self.stored = ended, stored
 
     def is_same(self, descriptor: int) -> bool:
-        """Whether an open file begins as this one does."""
+        """Whether an open file begins as this one does, or did before it was cut."""
         if not self.compressed:
-            return _digest(os.pread(descriptor, self._length, 0)) == self.identity
+            head = os.pread(descriptor, self._length, 0)
+            return _digest(head) == self.identity or (self._reader is not None and _is_hole(head))
         try:
             found = opening(descriptor, str(self.path))
         except InputError:
@@ -177,9 +188,12 @@ class Followed:
         self.open()
         if self._reader is None:
             self.stored = 0  # from the beginning, for only there it says how it is to be read
-        data = os.pread(self._descriptor, min(stored, self._source.stored_piece), self.stored)
-        if not self.compressed and not self.is_same(self._descriptor):  # now, so it was when the bytes were read
-            raise OverwrittenError
+        if self._cut_to is not None:
+            self._go_on_behind(self._cut_to)
+        known = self._passing - self.stored
+        data = os.pread(self._descriptor, min(stored, self._source.stored_piece, known if known > 0 else stored),
+                        self.stored)
+        self._check(data)
         self.stored += len(data)
         if not data:
             self.size = self.stored
@@ -190,6 +204,32 @@ class Followed:
             self._ended = self.health.truncated = True
             self.health.undecoded["damaged-compression"] += 1
 
+    def _go_on_behind(self, cut: int) -> None:
+        """The file was cut to this size, and has more now. Unless it begins with a hole, it was written on from there.
+        """
+        self._cut_to = None
+        if not _is_hole(os.pread(self._descriptor, self._length, 0)):
+            self._reset()
+            self._passing = cut
+
+    def _check(self, data: bytes) -> None:
+        """Raises OverwrittenError unless the bytes just read are those that follow what was read before. The file's
+        beginning is looked at now, so it was the same when they were read.
+
+        A writer that does not know that its file was cut (`: > FILE`) goes on where it was, behind a hole: if that is
+        where we are, nothing is missing.
+        """
+        if self.compressed:
+            return
+        head = os.pread(self._descriptor, self._length, 0)
+        if _digest(head) == self.identity:
+            return
+        within = self._hollow and self.incomplete  # a packet, where zeroes may be true
+        lacks = _is_hole(data[:_RECORD]) and not within
+        if self._reader is None or not _is_hole(head) or lacks:
+            raise OverwrittenError
+        self._hollow = True
+
     def _fed(self, piece: bytes) -> Iterator[Batch]:
         if self._reader is None:
             piece, self._head = self._head + piece, b""
@@ -198,6 +238,8 @@ class Followed:
                 return
             self._reader = formats.records(piece, self.health)
         for batch in self._reader.feed(piece):
+            if self.stored <= self._passing:
+                self.frames = batch.first_frame + batch.length - 1
             new = batch.behind(self.frames)
             if new.length:
                 self.frames = new.first_frame + new.length - 1
