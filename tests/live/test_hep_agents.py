@@ -100,6 +100,7 @@ CONFIGURATION = """#!KAMAILIO
 debug=1
 log_stderror=yes
 children=1
+tcp_children=1
 auto_aliases=no
 dns=no
 rev_dns=no
@@ -110,7 +111,7 @@ loadmodule "textops.so"
 loadmodule "siputils.so"
 loadmodule "auth.so"
 loadmodule "siptrace.so"
-modparam("siptrace", "duplicate_uri", "sip:127.0.0.1:{hep}")
+modparam("siptrace", "duplicate_uri", "sip:127.0.0.1:{hep}{transport}")
 modparam("siptrace", "hep_mode_on", 1)
 modparam("siptrace", "hep_version", 3)
 modparam("siptrace", "hep_capture_id", 101)
@@ -191,11 +192,12 @@ def converse(port: int) -> None:
 
 
 @contextmanager
-def kamailio(port: int, hep: int, folder: Path) -> Iterator[None]:
+def kamailio(port: int, hep: int, folder: Path, transport: str = "udp") -> Iterator[None]:
     """Kamailio on loopback, which ships what passes it to `hep` with the key `secret`."""
     configuration = folder / "kamailio.cfg"
-    configuration.write_text(CONFIGURATION.format(hep=hep, key="secret"))
-    command = ("kamailio", "-DD", "-E", "-f", str(configuration), "-l", f"udp:127.0.0.1:{port}", "-Y", str(folder),
+    configuration.write_text(CONFIGURATION.format(hep=hep, key="secret", transport=f";transport={transport}"))
+    command = ("kamailio", "-DD", "-E", "-f", str(configuration), "-l", f"udp:127.0.0.1:{port}", "-l",
+               f"tcp:127.0.0.1:{port}", "-Y", str(folder),
                "-P", str(folder / "pid"), "-n", "1", "-m", "16", "-M", "4")
     with running(*command, log=folder / "kamailio.log"):
         wait_until(lambda: f":{port:04X} 00000000" in Path("/proc/net/udp").read_text())
@@ -203,12 +205,14 @@ def kamailio(port: int, hep: int, folder: Path) -> Iterator[None]:
 
 
 @needs_kamailio
-def test_what_kamailio_ships_is_what_passed_it(tmp_path: Path) -> None:
-    source, port, path = hep_source("udp://127.0.0.1:0", 0, key="secret"), free_port(), tmp_path / "capture.pcap"
-    with kamailio(port, source.port, tmp_path):
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_what_kamailio_ships_is_what_passed_it(transport: str, tmp_path: Path) -> None:
+    source = hep_source(f"{transport}://127.0.0.1:0", 0, key="secret")
+    port, path = free_port(), tmp_path / "capture.pcap"
+    with kamailio(port, source.port, tmp_path, transport):
         with recorded(path, port, source.port, tmp_path / "tcpdump.log"):
             converse(port)
-        got = quiet(source)
+        got = heard(source, 20)
     expected = captured(path)
     assert len(expected) == 20
     assert shown(got) == shown(expected), (tmp_path / "kamailio.log").read_text()
