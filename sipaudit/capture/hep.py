@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from struct import Struct as Layout
 
 from msgspec import Struct
 
@@ -20,6 +21,7 @@ _SOURCE4, _DESTINATION4, _SOURCE6, _DESTINATION6 = 3, 4, 5, 6
 _SOURCE_PORT, _DESTINATION_PORT, _SECONDS, _MICROSECONDS, _TYPE, _AGENT = 7, 8, 9, 10, 11, 12
 _KEY, _PLAIN, _COMPRESSED = 14, 15, 16
 _PROTOCOL = 2
+_CHUNK = Layout(">HHH").unpack_from  # vendor, type, length with this header
 
 
 class HepPacket(Struct, frozen=True, gc=False):
@@ -91,11 +93,11 @@ def _chunks(payload: bytes, end: int, total: int) -> tuple[dict[int, bytes], boo
     for _ in range(_CHUNKS):
         if at + 6 > end:
             break
-        length = int.from_bytes(payload[at + 4 : at + 6], "big")
+        vendor, kind, length = _CHUNK(payload, at)
         if length < 6:
             break
-        if payload[at : at + 2] == b"\0\0":
-            values.setdefault(int.from_bytes(payload[at + 2 : at + 4], "big"), payload[at + 6 : min(at + length, end)])
+        if not vendor and kind not in values:
+            values[kind] = payload[at + 6 : min(at + length, end)]
         at += length
     return values, total > len(payload)
 
