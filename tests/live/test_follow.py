@@ -76,7 +76,7 @@ class Reader:
         while True:
             for item in self.source.read():
                 place = self.source.place(item.frame)
-                assert place is not None
+                assert place[1] is not None
                 assert item.capture == 2
                 said.append((Path(place[0]).name, place[1], plain(item)))
             if not self.source.descriptors():
@@ -246,6 +246,7 @@ def test_what_is_overwritten_before_it_was_read_is_counted_and_the_new_content_i
     (tmp_path / "a").write_bytes(capture(30, 31, 32))  # longer than what was read
     assert reader.numbers() == [30, 31, 32]
     assert reader.source.health.undecoded == {"file-overwritten": 1}
+    assert reader.source.blind == 29
 
 
 def test_an_overwriting_between_look_and_reading_gives_nothing_false(tmp_path: Path) -> None:
@@ -380,7 +381,7 @@ def test_places_from_before_a_restart_are_still_known(tmp_path: Path) -> None:
     assert [again.source.place(frame) for frame in frames] == [(str(tmp_path / "a"), 1), (str(tmp_path / "a"), 2)]
     append(tmp_path / "a", capture(3)[24:])
     assert [(name, frame) for name, frame, _ in again.read()] == [("a", 3)]
-    assert again.source.place(99) is None
+    assert again.source.place(99) == (str(tmp_path), None)
 
 
 def test_the_position_is_plain(tmp_path: Path) -> None:

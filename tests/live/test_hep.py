@@ -83,7 +83,7 @@ def test_a_datagram_gives_the_agents_message_flow_and_time() -> None:
     assert first.flow.transport == "udp"
     assert (second.flow.source, second.flow.transport) == (f"[{PHONE6}]:5060", "tcp")
     assert first.time == pytest.approx(moment, abs=1e-6)
-    assert (first.capture, first.frame, second.frame, source.framed) == (3, 1, 2, False)
+    assert (first.capture, first.frame, second.frame, source.place(1)) == (3, 1, 2, (source.health.path, None))
     assert (source.health.path, source.health.packets) == (f"hep:{source.port}", 2)
     assert source.health.first == first.time
     source.close()
@@ -343,6 +343,36 @@ def test_a_connection_that_ends_within_a_packet_is_counted() -> None:
         agent.sendall(shipped(1, time.time())[:-1])
     quiet(source)
     assert source.health.undecoded == {"hep-cut": 1}
+    source.close()
+
+
+def test_what_an_agent_saw_while_it_had_no_connection_is_not_known() -> None:
+    source, hours = patient_source()
+    with connect(source.port) as agent:
+        agent.sendall(shipped(1, time.time()))
+        assert len(heard(source, 1)) == 1
+    quiet(source)
+    hours.now += 40
+    assert source.blind == 0
+    with connect(source.port) as agent, connect(source.port) as second:
+        agent.sendall(shipped(2, time.time()))
+        assert len(heard(source, 1)) == 1
+        second.sendall(shipped(3, time.time()))
+        assert len(heard(source, 1)) == 1
+    assert source.blind == 40
+    source.close()
+
+
+def test_who_has_no_key_proves_nothing() -> None:
+    source, hours = tcp_source(key="secret"), Hours()
+    source._monotonic, source._tidied = hours, 0.0
+    with connect(source.port) as stranger:
+        stranger.sendall(shipped(1))
+        quiet(source)
+        hours.now += 11
+        source.read()
+        assert stranger.recv(1) == b""
+    assert (source.health.undecoded, source._gone) == ({"hep-key": 1}, {})
     source.close()
 
 

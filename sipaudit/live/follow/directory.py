@@ -51,6 +51,7 @@ class Directory:
     ) -> None:
         self._path = path
         self._health = health
+        self.losses = 0  # files of which something will never be read
         self._known = dict(known)
         self._warn = warn
         self._seen: dict[Inode, _Seen] = {}
@@ -144,6 +145,7 @@ class Directory:
     def _overwritten(self, file: Followed) -> None:
         if file.unread or file.incomplete:
             self._health.undecoded[OVERWRITTEN] += 1
+            self.losses += 1
         self.lost(file)
 
     def _acquainted(self, found: Opening, path: Path, status: os.stat_result, now: float) -> Followed:
@@ -216,6 +218,7 @@ class Directory:
 
     def _vanished(self, file: Followed) -> None:
         self._health.undecoded[VANISHED] += 1
+        self.losses += 1
         self.lost(file)
 
     def _complain(self, what: str, sentence: str) -> None:

@@ -48,10 +48,9 @@ class FollowSource:
     """Reads the files of a directory in the order of their first packets, the last one as it grows.
 
     Its frames are numbers that run through all files, in the order of reading; `place` tells file and Wireshark's
-    frame.  `health` is that of the directory as a whole.
+    frame.  `health` is that of the directory as a whole, `blind` the time between what was read before and after a file
+    that was deleted or overwritten too early.
     """
-
-    framed = True
 
     def __init__(
         self, path: Path, capture: int, *, position: Mapping[str, Any] | None = None, warn: Warn = lambda _: None,
@@ -59,6 +58,8 @@ class FollowSource:
     ) -> None:
         self.capture = capture
         self.health = CaptureHealth(str(path))
+        self.blind = 0.0
+        self._missed = False  # a file was lost, and nothing was read since
         last, rows, known = _understood(position)
         self._places = Places(last, rows)
         self._directory = Directory(path, self.health, known, warn)
@@ -79,15 +80,21 @@ class FollowSource:
         now = self._clock()
         if self._looked is None or now - self._looked >= self._every:
             self._looked = now
+            lost = self._directory.losses
             self._waiting = self._directory.look(now)
+            self._missed = self._missed or self._directory.losses > lost
         items: list[Item] = []
+        before = self.health.last
         for run in self._intake.runs(self._batches()):
+            if self._missed and before is not None:
+                self._missed = False
+                self.blind += max(run.times[0] - before, 0.001)
             items += self._decoder.run(run, self.capture)
         return items
 
-    def place(self, frame: int) -> tuple[str, int] | None:
-        """The file in which an item's frame is, and its number there; None when that is forgotten."""
-        return self._places.place(frame)
+    def place(self, frame: int) -> tuple[str, int | None]:
+        """The file in which an item's frame is, and its number there; the directory when that is forgotten."""
+        return self._places.place(frame) or (self.health.path, None)
 
     def position(self) -> dict[str, Any]:
         """How far everything was read, in plain values: what `read` gave is behind it, the rest is before."""
@@ -123,13 +130,16 @@ class FollowSource:
                 number = self._places.numbered(file, lambda: str(file.path), batch.first_frame, batch.length)
                 batches.append(batch._replace(first_frame=number))
         except OverwrittenError:
-            self.health.undecoded[OVERWRITTEN] += 1
-            self._directory.lost(file)
+            self._lose(file, OVERWRITTEN)
         except OSError:
-            self.health.undecoded[VANISHED] += 1
-            self._directory.lost(file)
+            self._lose(file, VANISHED)
         self._note(file.health)
         return batches
+
+    def _lose(self, file: Followed, kind: str) -> None:
+        self.health.undecoded[kind] += 1
+        self._directory.lost(file)
+        self._missed = True
 
     def _note(self, health: CaptureHealth) -> None:
         """What a file says of itself is said of the directory.

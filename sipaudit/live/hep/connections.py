@@ -19,6 +19,8 @@ ACCEPTED_AT_ONCE = 16  # a TLS handshake costs a millisecond
 PIECE = 1 << 16  # bytes read of a connection at a time; more than a TLS record has (16 kB), so none is left behind
 PIECES = 16  # read of all connections in one go
 PROVE_WITHIN = 10.0  # seconds from the connection to its first packet, and within which a packet begun must end
+AWAY = 1.0  # seconds without a connection in which messages may be missing
+HOSTS = 1024  # of agents that are away
 IDLE = 3600.0  # seconds without a byte after which an agent is taken for gone
 
 BROKEN, REFUSED, EVICTED, TLS, CUT = "hep-stream", "hep-refused", "hep-evicted", "hep-tls", "hep-cut"
@@ -47,11 +49,10 @@ class _Connection:
 class ConnectionSource:
     """Listens on a TCP socket that is bound and listening already (`live.ends.Source`); with `tls` over TLS.
 
-    Who has not sent a whole packet in time is disconnected, and so is whoever sends what is no HEP3.  When all places
-    are taken, the one that has proven nothing yet makes room, else the newcomer is refused.
+    Who has not sent a packet with the right key in time is disconnected, and so is whoever sends what is no HEP3.  When
+    all places are taken, the one that has proven nothing yet makes room, else the newcomer is refused.  `blind` are the
+    seconds in which an agent that had shipped before had no connection: what it saw then did not come.
     """
-
-    framed = False
 
     def __init__(
         self, listener: socket.socket, name: str, capture: int, key: bytes | None = None,
@@ -60,6 +61,7 @@ class ConnectionSource:
     ) -> None:
         self.capture = capture
         self.health = CaptureHealth(name, link_types=["HEP"])
+        self.blind = 0.0
         self.port = int(listener.getsockname()[1])
         self._listener = listener
         self._tls = tls
@@ -67,6 +69,7 @@ class ConnectionSource:
         self._clock = clock
         self._monotonic = monotonic
         self._connections: dict[int, _Connection] = {}
+        self._gone: dict[str, float] = {}  # when the last connection of a host ended over which an agent had shipped
         self._tidied = monotonic()
         listener.setblocking(False)
         self._poll = select.epoll()
@@ -88,6 +91,10 @@ class ConnectionSource:
         self._intake.pass_time(now)
         items, self._intake.items = self._intake.items, []
         return items
+
+    def place(self, frame: int) -> tuple[str, int | None]:  # noqa: ARG002 - all of them are there
+        """The listener; what an agent ships has no number that anybody could look up (contract.md 3)."""
+        return self.health.path, None
 
     def close(self) -> None:
         for connection in tuple(self._connections.values()):
@@ -142,6 +149,8 @@ class ConnectionSource:
             self.health.undecoded[CUT] += 1
         descriptor = connection.socket.fileno()
         self._connections.pop(descriptor, None)
+        if connection.proven and not self._ships(connection.host) and len(self._gone) < HOSTS:
+            self._gone[connection.host] = self._monotonic()
         with suppress(OSError, ValueError):
             self._poll.unregister(descriptor)
         connection.socket.close()
@@ -186,11 +195,20 @@ class ConnectionSource:
         begun = connection.packets.begun
         packets = connection.packets.feed(data)
         connection.heard = tick
-        connection.proven = connection.proven or bool(packets)
-        if packets or (connection.proven and not begun):
+        admitted = [self._intake.take(packet, connection.host, now) for packet in packets]
+        if any(admitted) and not connection.proven:
+            connection.proven = True
+            self._is_back(connection.host, tick)
+        if connection.proven and (packets or not begun):
             connection.since = tick
-        for packet in packets:
-            self._intake.take(packet, connection.host, now)
         if connection.packets.broken:
             self.health.undecoded[BROKEN] += 1
             self._end(connection)
+
+    def _ships(self, host: str) -> bool:
+        return any(one.proven and one.host == host for one in self._connections.values())
+
+    def _is_back(self, host: str, tick: float) -> None:
+        gone = self._gone.pop(host, tick)
+        if tick - gone >= AWAY:
+            self.blind += tick - gone

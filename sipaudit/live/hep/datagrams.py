@@ -25,14 +25,13 @@ class DatagramSource:
     `health.kernel_drops` are the packets that the socket had no room for; None where the kernel does not tell.
     """
 
-    framed = False
-
     def __init__(
         self, listener: socket.socket, name: str, capture: int, key: bytes | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.capture = capture
         self.health = CaptureHealth(name, link_types=["HEP"])
+        self.blind = 0.0
         self.port = int(listener.getsockname()[1])
         self._socket = listener
         self._intake = Intake(capture, self.health, key)
@@ -52,6 +51,10 @@ class DatagramSource:
         self._count_drops()
         items, self._intake.items = self._intake.items, []
         return items
+
+    def place(self, frame: int) -> tuple[str, int | None]:  # noqa: ARG002 - all of them are there
+        """The listener; what an agent ships has no number that anybody could look up (contract.md 3)."""
+        return self.health.path, None
 
     def close(self) -> None:
         self._socket.close()

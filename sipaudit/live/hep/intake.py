@@ -50,19 +50,24 @@ class Intake:
         """Whether messages are held back until it is known whose time counts: `pass_time` must be called."""
         return bool(self._waiting)
 
-    def take(self, data: bytes, host: str, now: float) -> None:
-        """A packet from `host` that came at `now`, seconds since the epoch. Whatever it holds, nothing raises."""
+    def take(self, data: bytes, host: str, now: float) -> bool:
+        """A packet from `host` that came at `now`, seconds since the epoch; whether an agent sent it that may. Whatever
+        it holds, nothing raises."""
         health = self._health
         health.packets += 1
         packet = parse_hep(data)
         if packet is None or (packet.version < 3 and not looks_like_sip(packet.payload)):
             health.undecoded[UNREADABLE] += 1
-        elif self._key is not None and not compare_digest(packet.key, self._key):
+            return False
+        if self._key is not None and not compare_digest(packet.key, self._key):
             health.undecoded[WRONG_KEY] += 1
-        elif stop := aside(packet):
-            stop.count(health)
-        else:
+            return False
+        stop = aside(packet)
+        if stop is None:
             self._place(_Arrived(packet, Agent(packet.agent, host), now, health.packets))
+        else:
+            stop.count(health)
+        return True
 
     def pass_time(self, now: float) -> None:
         """Time goes on: what was held back long enough is let go."""
