@@ -26,6 +26,7 @@ class Probe(Route):
         self._newest = began
         self._newest_at: float | None = None
         self._blind = 0.0
+        self._begun = False
 
     def _place(self, capture: int, frame: int) -> tuple[str, int | None]:
         return self.sources[capture].place(frame)
@@ -37,6 +38,7 @@ class Probe(Route):
     def read(self, clock: float) -> int:
         """Follow what has come; `clock` is a monotonic one's time, in seconds. How many items that were."""
         read = [source.read() for source in self.sources]
+        self._begin()
         self._look_for_blindness()
         count = 0
         for item, message in parsed_ahead(_in_order(read)):
@@ -46,6 +48,16 @@ class Probe(Route):
         if newest > self._newest or self._newest_at is None:
             self._newest, self._newest_at = max(newest, self._newest), clock
         return count
+
+    def _begin(self) -> None:
+        """The view begins with the first packet, if that is older than we are: files and replays have such."""
+        first = min((health.first for health in self.health if health.first is not None), default=None)
+        if self._begun or first is None:
+            return
+        self._begun = True
+        if first < self._newest:
+            self._newest = self.auditor.began = first
+            self._newest_at = None
 
     def _look_for_blindness(self) -> None:
         """Where a source could not see, phones may have done anything: the view begins anew."""

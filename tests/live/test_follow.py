@@ -29,6 +29,7 @@ from sipaudit.live.follow.places import KEPT, Places
 from sipaudit.live.follow.source import FollowSource, follow_source
 from sipaudit.live.follow.unpack import PIECE
 from sipaudit.sip.datagram import Datagram, Item
+from tests.live.judged import live, offline
 from tests.shared import ROOT
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
@@ -491,6 +492,15 @@ def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:
     assert len(places.rows(2 * KEPT)) <= KEPT
     assert places.place(1) is None
     assert places.place(places.last) == ("a", 10)
+
+
+@pytest.mark.parametrize("sample", ["first-outage", "dns-ttl", "tcp", "stuck-on-secondary", "lab/names"])
+def test_what_is_found_by_following_is_what_analyze_finds(sample: str, tmp_path: Path) -> None:
+    folder = ROOT / "samples" / sample
+    shutil.copy(folder / "capture.pcap", tmp_path / "ring_00001.pcap")
+    source = FollowSource(tmp_path, 0)
+    assert live(source, folder / "site.yaml") == offline(folder / "capture.pcap", folder / "site.yaml")
+    source.close()
 
 
 @pytest.mark.parametrize(

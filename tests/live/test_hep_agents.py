@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,12 +20,17 @@ from sipaudit.live.hep import intake
 from sipaudit.live.hep.listen import hep_source
 from sipaudit.sip.datagram import Datagram
 from tests.live.agents import PATIENCE, heard, quiet
+from tests.live.judged import live, offline
 from tests.shared import ROOT
 
 SAMPLES = sorted(path.parent.relative_to(ROOT / "samples").as_posix()
                  for path in (ROOT / "samples").rglob("capture.pcap"))
 LACKING = {"lossy-tap"}  # sngrep leaves out dialogs whose first request the capture lacks
 OVER_TCP = {"tcp"}       # of streams it ships what it puts together itself
+SIP_ALONE = {"busy-phone", "bye-to-a-dead-server", "first-outage", "flapping", "lab/gone", "lab/overloaded",
+             "lab/silent", "partial-outage", "premature-failback", "signalling-before-registration", "stuck-on-secondary",
+             "three-servers"}
+"""Samples with findings for which SIP over UDP is proof enough."""
 SOON = 0.2  # seconds instead of two, after which what sngrep ships is known for a replay
 needs_sngrep = pytest.mark.skipif(shutil.which("sngrep") is None, reason="sngrep is not installed: no agent")
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
@@ -40,23 +45,29 @@ def shown(messages: list[Datagram]) -> list[tuple[str, str, str, bytes]]:
     return [(item.flow.transport, item.flow.source, item.flow.destination, item.payload) for item in messages]
 
 
-def by_sngrep(path: Path) -> list[Datagram]:
-    """A capture shipped by `sngrep -H`."""
-    source = hep_source("udp://127.0.0.1:0", 0)
+@contextmanager
+def sngrep(path: Path, port: int) -> Iterator[Callable[[], bool]]:
+    """`sngrep -H` ships a capture; whether it is done."""
     agent = subprocess.Popen(
-        ["sngrep", "-N", "-q", "-l", "1000000", "-I", str(path), "-H", f"udp:127.0.0.1:{source.port}"],
+        ["sngrep", "-N", "-q", "-l", "1000000", "-I", str(path), "-H", f"udp:127.0.0.1:{port}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )
-    got: list[Datagram] = []
     end = time.monotonic() + PATIENCE
     try:
-        while agent.poll() is None and time.monotonic() < end:
-            got += heard(source, 1, 0.1)
-        got += heard(source, 1, 2 * SOON) + quiet(source)
+        yield lambda: agent.poll() is not None or time.monotonic() > end
     finally:
         agent.kill()
         agent.wait()
-        source.close()
+
+
+def by_sngrep(path: Path) -> list[Datagram]:
+    """A capture as it arrives."""
+    source, got = hep_source("udp://127.0.0.1:0", 0), list[Datagram]()
+    with sngrep(path, source.port) as is_over:
+        while not is_over():
+            got += heard(source, 1, 0.1)
+        got += heard(source, 1, 2 * SOON) + quiet(source)
+    source.close()
     assert source.health.undecoded == {}
     assert source.health.kernel_drops in (0, None)
     return got
@@ -85,6 +96,21 @@ def test_what_sngrep_leaves_out_of_a_lossy_capture_is_what_it_did_not_see_begin(
     missing = Counter(shown(expected)) - Counter(shown(got))
     assert not Counter(shown(got)) - Counter(shown(expected))
     assert 0 < missing.total() < len(expected) / 20
+
+
+@needs_sngrep
+@pytest.mark.usefixtures("_soon")
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_what_is_found_by_hep_is_what_the_sip_over_udp_of_the_capture_proves(sample: str) -> None:
+    """The agent ships nothing else; what `analyze` finds with the whole capture rests on DNS, ICMP or TCP beside it."""
+    folder = ROOT / "samples" / sample
+    site, source = folder / "site.yaml", hep_source("udp://127.0.0.1:0", 0)
+    with sngrep(folder / "capture.pcap", source.port) as is_over:
+        found = live(source, site, is_over)
+    source.close()
+    assert found == offline(folder / "capture.pcap", site, "udp port 5060")
+    if sample in SIP_ALONE:
+        assert found == offline(folder / "capture.pcap", site)
 
 
 # -- Kamailio
