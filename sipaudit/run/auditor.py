@@ -69,6 +69,10 @@ def _summary(event: ModelEvent, phone: str) -> str:
     return f"{method} {phone} → {server}" if status is None else f"{status} {method} {server} → {phone}"
 
 
+def _nothing_lost() -> float:
+    return 0.0
+
+
 class LineReplay:
     """One line at one of its entries, being replayed. Also the subject that its findings name.
 
@@ -165,11 +169,11 @@ class Auditor:
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances,
                  kinds: Iterable[IncidentKind] = ()) -> None:
         self.faults = Faults(rules)
-        self.watch = Watch(kinds, self._siblings, lambda: self.loss() > LOSS_ALLOWED)
+        self.watch = Watch(kinds, self._siblings, self._is_lossy)
         self.since = float("-inf")
         self.began = 0.0
-        self.loss: Callable[[], float] = lambda: 0.0
-        self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = lambda: ()
+        self.loss: Callable[[], float] = _nothing_lost
+        self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = tuple
         self._lines = lines
         self._naming = naming
         self.tolerances_of: Mapping[str, Tolerances] = {}
@@ -291,6 +295,24 @@ class Auditor:
                 self._say(replay.waiting, replay)
         self.faults.finish(self.loss())
         self.watch.finish(now)
+
+    def _is_lossy(self) -> bool:
+        return self.loss() > LOSS_ALLOWED
+
+    def view_begins(self, now: float) -> None:
+        """Nothing was seen for a while until `now`, and phones may have done anything: what is known of their state
+        begins anew, and what waited for a packet stays undecided."""
+        self._let_go()
+        for replays in self._replays.values():
+            for replay in replays:
+                self._say(replay.waiting, replay)
+                replay.history.view_begins(replay.state, now)
+                replay.waiting, replay.state = (), LineState()
+        self._timed.clear()
+        self._phones.clear()
+        self.faults.open.clear()
+        self.watch.view_begins()
+        self.began = now
 
     def _siblings(self, line: int) -> list[LineReplay]:
         return self._replays.get(line, [])
