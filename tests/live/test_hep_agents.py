@@ -28,8 +28,8 @@ SAMPLES = sorted(path.parent.relative_to(ROOT / "samples").as_posix()
 LACKING = {"lossy-tap"}  # sngrep leaves out dialogs whose first request the capture lacks
 OVER_TCP = {"tcp"}       # of streams it ships what it puts together itself
 SIP_ALONE = {"busy-phone", "bye-to-a-dead-server", "first-outage", "flapping", "lab/gone", "lab/overloaded",
-             "lab/silent", "partial-outage", "premature-failback", "signalling-before-registration", "stuck-on-secondary",
-             "three-servers"}
+             "lab/silent", "partial-outage", "premature-failback", "signalling-before-registration",
+             "stuck-on-secondary", "three-servers"}
 """Samples with findings for which SIP over UDP is proof enough."""
 SOON = 0.2  # seconds instead of two, after which what sngrep ships is known for a replay
 needs_sngrep = pytest.mark.skipif(shutil.which("sngrep") is None, reason="sngrep is not installed: no agent")
