@@ -353,6 +353,25 @@ def test_damage_ends_a_file_and_not_the_following(tmp_path: Path) -> None:
     assert reader.read() == []
 
 
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=st.lists(st.one_of(
+    st.binary(max_size=300), st.sampled_from([PARTS[0][:200], PARTS[0][200:900], PARTS[1][:180], PARTS[1][180:900],
+                                              gzip.compress(PARTS[0])[:300], bytes(40), b"\xff" * 20])), max_size=8),
+       cuts=st.lists(st.integers(0, 900), max_size=4))
+def test_no_content_raises(pieces: list[bytes], cuts: list[int], tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("ring")
+    reader, path = Reader(folder), folder / "a"
+    for number, piece in enumerate(pieces):
+        append(path, piece)
+        reader.read()
+        if number < len(cuts) and path.exists():
+            os.truncate(path, min(cuts[number], path.stat().st_size))
+            reader.read()
+    (folder / "b").write_bytes(capture(1))
+    assert reader.numbers()[-1] == 1
+    reader.source.close()
+
+
 def test_a_gzip_file_that_was_there_first_is_read_as_it_comes(tmp_path: Path) -> None:
     packed = gzip.compress(capture(*range(500))) + gzip.compress(capture(*range(500, 600))[24:])
     reader, got = Reader(tmp_path), list[int]()

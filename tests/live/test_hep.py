@@ -323,6 +323,19 @@ def test_two_agents_over_tcp() -> None:
     source.close()
 
 
+def test_what_several_agents_shipped_meanwhile_is_in_the_order_of_its_times() -> None:
+    source, moment = tcp_source(), time.time()
+    with connect(source.port) as one, connect(source.port) as two:
+        source.read()  # both are accepted
+        for number in range(3):
+            one.sendall(shipped(number, moment + number / 10))
+            two.sendall(shipped(10 + number, moment + number / 10 + 0.05))
+        time.sleep(0.05)
+        got = heard(source, 6)
+    assert [item.time for item in got] == sorted(item.time for item in got)
+    source.close()
+
+
 def test_a_stream_that_is_no_hep_is_ended_and_the_others_go_on() -> None:
     source = tcp_source()
     with connect(source.port) as good, connect(source.port) as bad:
@@ -501,6 +514,15 @@ def test_a_url_that_cannot_be_is_explained(url: str, said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:
         hep_source(url, 0)
     assert caught.value.fix
+
+
+@pytest.mark.skipif(not socket.has_ipv6 or not Path("/proc/net/if_inet6").exists(), reason="no IPv6 here")
+def test_over_ipv6() -> None:
+    source = hep_source("udp://[::1]:0", 0)
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
+        sender.sendto(shipped(1, time.time()), ("::1", source.port))
+    assert len(heard(source, 1)) == 1
+    source.close()
 
 
 def test_a_port_in_use_is_explained() -> None:

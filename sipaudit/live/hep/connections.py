@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from operator import attrgetter
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.live.hep.framing import Packets
@@ -21,12 +22,16 @@ PIECES = 16  # read of all connections in one go
 PROVE_WITHIN = 10.0  # seconds from the connection to its first packet, and within which a packet begun must end
 AWAY = 1.0  # seconds without a connection in which messages may be missing
 HOSTS = 1024  # of agents that are away
+TIDY = 1.0  # seconds between two looks for those who take too long
 IDLE = 3600.0  # seconds without a byte after which an agent is taken for gone
 
 BROKEN, REFUSED, EVICTED, TLS, CUT = "hep-stream", "hep-refused", "hep-evicted", "hep-tls", "hep-cut"
 """Kinds of `health.undecoded`: not HEP3, no room, had to make room, no TLS handshake, ended within a packet."""
 
 _NOTHING_YET = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+_time = attrgetter("time")
 
 
 class _Connection:
@@ -81,15 +86,18 @@ class ConnectionSource:
 
     def read(self) -> Sequence[Item]:
         now, tick = self._clock(), self._monotonic()
-        for descriptor, _ in self._poll.poll(0, PIECES):
+        ready = self._poll.poll(0, PIECES)
+        for descriptor, _ in ready:
             if descriptor == self._listener.fileno():
                 self._accept(tick)
             elif connection := self._connections.get(descriptor):  # else it had to make room a moment ago
                 self._serve(connection, now, tick)
-        if tick - self._tidied >= 1.0:
+        if tick - self._tidied >= TIDY:
             self._tidy(tick)
         self._intake.pass_time(now)
         items, self._intake.items = self._intake.items, []
+        if len(ready) > 1:
+            items.sort(key=_time)  # of several agents, who came one after the other
         return items
 
     def place(self, frame: int) -> tuple[str, int | None]:  # noqa: ARG002 - all of them are there
@@ -140,6 +148,7 @@ class ConnectionSource:
 
     def _tidy(self, tick: float) -> None:
         self._tidied = tick
+        self._gone = {host: gone for host, gone in self._gone.items() if tick - gone < IDLE}
         for connection in tuple(self._connections.values()):
             if connection.overdue(tick):
                 self._end(connection)
