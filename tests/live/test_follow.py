@@ -505,6 +505,13 @@ def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:
         reader.later()
     reader.read()
     assert len(reader.source._directory._files) <= GONE_KEPT + 2
+    position = reader.source.position()
+    assert GONE_KEPT / 2 < len(position["files"]) <= GONE_KEPT + 2
+    for _ in range(2):
+        again = Reader(tmp_path, position)
+        again.read()
+        position = again.source.position()
+    assert len(position["files"]) <= GONE_KEPT
     places = Places()
     for _ in range(KEPT + 10):
         places.numbered(object(), lambda: "a", 1, 10)

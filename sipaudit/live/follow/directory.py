@@ -42,8 +42,8 @@ class _Seen(NamedTuple):
 class Directory:
     """Looks at the directory when it is told to.
 
-    `known` are the files of an earlier run by their identity.
-    `warn` is told, once for each, of files that are no captures or cannot be read.
+    `known` are the files of an earlier run by their identity, `warn` is told, once for each, of files that are no
+    captures or cannot be read.  `losses` counts the files of which something will never be read.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Directory:
     ) -> None:
         self._path = path
         self._health = health
-        self.losses = 0  # files of which something will never be read
+        self.losses = 0
         self._known = dict(known)
         self._warn = warn
         self._seen: dict[Inode, _Seen] = {}
@@ -66,6 +66,7 @@ class Directory:
             seen[key] = self._entry(path, status, self._seen.get(key), now)
         self._seen = seen
         self._note_gone(now)
+        self._known = dict(list(self._known.items())[-GONE_KEPT:])  # those that are not there
         self._finish(now)
         waiting = sorted((file for file in self._files.values() if file.unread and (file.is_open or not file.gone)),
                          key=lambda file: file.order)
