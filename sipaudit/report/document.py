@@ -27,7 +27,7 @@ def indented(value: Any) -> bytes:
 def from_json(data: bytes) -> Report:
     """A report read back. Raises InputError when it is none."""
     try:
-        return msgspec.json.decode(data, type=Report, dec_hook=_read_proof)
+        return msgspec.json.decode(data, type=Report, dec_hook=read_proof)
     except msgspec.MsgspecError as error:
         raise InputError(f"not a sipaudit report: {error}", fix="name a report.json that sipaudit wrote") from None
 
@@ -83,7 +83,7 @@ def schema() -> dict[str, Any]:
             **of_report, "$defs": kinds}
 
 
-def _read_proof(_kind: type, value: Any) -> Proof:
+def read_proof(_kind: type, value: Any) -> Proof:
     """A member of a finding's evidence: a place in a file has the file's name, a packet its capture's."""
     if isinstance(value, dict) and "file" in value:
         return msgspec.convert(value, Place)
