@@ -62,8 +62,6 @@ def parse(text: str) -> Address:
     if url.get_backend_name() == "sqlite":
         _check_sqlite(url)
     probe = ours.pop("probe", None)
-    if probe == "":
-        raise InputError("--store: probe= is empty", fix="write ?probe=NAME, or leave it out")
     return Address(url, probe, dict(DAYS) | {_table(name): _days(name, value) for name, value in ours.items()})
 
 

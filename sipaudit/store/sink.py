@@ -108,6 +108,8 @@ class StoreSink:
     def close(self) -> None:
         """Write what waits, or put it on disk when the store does not take it within seconds."""
         with self._change:
+            if self._ends:
+                return
             self._ends = True
             self._change.notify()
         self._thread.join(PATIENCE)
@@ -147,7 +149,7 @@ class StoreSink:
             self._in_hand = list(islice(self._pending.values(), self._rows))
             for name in list(islice(self._pending, self._rows)):
                 del self._pending[name]
-        is_due = self._away is None or time.monotonic() >= self._next_try
+        is_due = self._away is None or self._ends or time.monotonic() >= self._next_try
         if not (is_due and self._replay() and not len(self._spool) and self._put(self._run, self._in_hand)):
             self._keep(self._in_hand)
         if self._away is None:
