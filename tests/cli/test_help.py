@@ -11,8 +11,8 @@ import pytest
 from sipaudit import __version__
 from sipaudit.cli.main import COMMANDS, root
 
-HEAVY = ("pandas", "plotly", "jinja2", "pyarrow", "sqlalchemy", "alembic", "psycopg", "pyshark", "numpy", "pcapy", "cel",
-         "dns", "rich", "yaml")
+HEAVY = ("pandas", "plotly", "jinja2", "pyarrow", "sqlalchemy", "alembic", "psycopg", "pyshark", "numpy", "pcapy",
+         "cel", "dns", "rich", "yaml")
 
 ASK = """
 import sys
