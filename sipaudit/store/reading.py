@@ -45,6 +45,8 @@ def read(store: Store, period: Callable[[float], Period]) -> Report:
             return Reading(connection, [run for run in runs if chosen.touches(run.began, run.said)], chosen).report()
     except SQLAlchemyError as error:
         raise OSError(f"{store.address.shown} could not be read: {store.trouble(error)}") from None
+    except msgspec.MsgspecError as error:
+        raise OSError(f"{store.address.shown} has a row that this version cannot read: {error}") from None
 
 
 def _runs(connection: Connection, probe: str | None) -> list[Run]:

@@ -131,8 +131,9 @@ class StoreSink:
         while not self._ended():
             try:
                 self._step()
-            except Exception:   # else a mistake of ours would end all writing for weeks
+            except Exception as error:  # else a mistake of ours would end all writing for weeks
                 LOG.exception("writing to the store failed in a way that was not foreseen")
+                self._is_away(error)
                 self._lose(self._in_hand)
             self._in_hand = ()
 

@@ -16,5 +16,13 @@ def is_store(text: str) -> bool:
 
 def default_store(environment: Mapping[str, str]) -> str | None:
     """Where a service keeps its store when nothing is said: in its state directory (systemd's StateDirectory=)."""
-    directory = environment.get("STATE_DIRECTORY", "").partition(":")[0]
-    return f"sqlite:///{Path(directory) / 'sipaudit.db'}" if directory else None
+    return f"sqlite:///{state_directory(environment) / 'sipaudit.db'}" if environment.get("STATE_DIRECTORY") else None
+
+
+def state_directory(environment: Mapping[str, str]) -> Path:
+    """Where what outlives a run is kept: a service's state directory, else the user's (XDG_STATE_HOME)."""
+    service = environment.get("STATE_DIRECTORY", "").partition(":")[0]
+    if service:
+        return Path(service)
+    own = environment.get("XDG_STATE_HOME") or str(Path(environment.get("HOME", "~")).expanduser() / ".local" / "state")
+    return Path(own) / "sipaudit"

@@ -130,3 +130,17 @@ def test_a_password_that_the_server_does_not_take_is_not_said(postgres: Postgres
 def test_without_psycopg_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     assert "pip install 'sipaudit[postgres]'" in refusal("postgresql+psycopg://127.0.0.1/db")
+
+
+def test_what_the_first_release_wrote_is_read_for_ever(tmp_path: Path) -> None:
+    """A row holds a value as JSON: who adds a field to a value gives it a default, or writes a migration."""
+    with sqlite3.connect(tmp_path / "store.db") as old:
+        old.executescript((Path(__file__).parent / "form_0002.sql").read_text())
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    desk, north = known(f"{url}?probe=desk"), known(f"{url}?probe=north")
+    assert [one.rule for one in desk.findings] == ["flapping"] * 3
+    assert (len(desk.lines), len(desk.incidents), len(desk.events), len(desk.minutes)) == (3, 2, 2, 2)
+    assert any(one.registrations and one.call_spans for one in desk.lines)
+    assert [(one.id, one.incident) for one in north.findings] == [("f-000001", "i-0001")]
+    assert [(len(one.moves), len(one.registrations)) for one in north.lines] == [(1, 1)]
+    assert [one.count for one in north.inconclusive] == [3]

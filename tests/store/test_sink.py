@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +17,12 @@ import pytest
 from sqlalchemy import text
 
 from sipaudit.errors import InputError
+from sipaudit.live.storing import store_end
 from sipaudit.model.sayings import Withdrawn
 from sipaudit.store import sink as sinks
 from sipaudit.store.opening import open_for_writing
 from sipaudit.store.sink import StoreSink, open_sink
+from tests.shared import ROOT
 from tests.store.postgres import Postgres
 from tests.store.sayings import (
     START,
@@ -144,6 +149,43 @@ def test_what_waits_at_the_end_is_written_when_a_later_run_finds_the_store(sqlit
     found = known(sqlite_url).findings
     assert [(one.id, one.observed) for one in found] == [
         ("f-000002-r1", "while away"), ("f-000003-r1", ""), ("f-000002-r2", "of another run")]
+
+
+KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+from tests.store.sayings import finding
+from sipaudit.store import opening
+from sipaudit.store.sink import StoreSink
+opening.PATIENCE = 0.05
+sink = StoreSink(opening.open_for_writing(sys.argv[1]), Path(sys.argv[2]), identity="one", every=0.02)
+sink.take(finding(1))
+while sink.standing().written < 1:
+    time.sleep(0.01)
+print("written", flush=True)
+sys.stdin.readline()
+for number in range(2, 40):
+    sink.take(finding(number))
+while sink.standing().spooled < 38:
+    time.sleep(0.01)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_probe_that_was_killed_while_the_store_was_away_has_lost_nothing(sqlite_url: str, spool: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED, sqlite_url, str(spool)], cwd=ROOT, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdin is not None
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == "written\n"
+        with occupied(sqlite_url):
+            killed.stdin.write("go on\n")
+            killed.stdin.flush()
+            assert killed.wait(20) == -signal.SIGKILL
+    assert ids(sqlite_url) == ["f-000001"]
+    with probe(sqlite_url, spool, identity="one") as again:
+        again.take(finding(40))
+    assert ids(sqlite_url) == [f"f-{number:06d}" for number in range(1, 41)]
 
 
 def test_a_run_that_goes_on_with_its_identity_goes_on_with_its_rows(store_url: str, spool: Path) -> None:
@@ -290,6 +332,11 @@ def test_what_is_old_goes_table_by_table_and_only_of_this_probe(store_url: str, 
         with store.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(counted))]
 
+    def runs() -> list[tuple[str, int]]:
+        with store.engine.connect() as connection:
+            counted = text("SELECT probe, count(*) FROM runs GROUP BY probe ORDER BY probe")
+            return [tuple(row) for row in connection.execute(counted)]
+
     with probe(f"{store_url}?probe=north&keep_findings=50", spool, identity="north") as sink:
         sink.take(finding(30))
         eventually(lambda: left("health") == [("south", 30)])
@@ -300,9 +347,29 @@ def test_what_is_old_goes_table_by_table_and_only_of_this_probe(store_url: str, 
     with store.engine.begin() as connection:
         for table in ("findings", "runs"):
             connection.execute(text(f"UPDATE {table} SET written = written - 1000 * 86400"))
-    with probe(f"{store_url}?probe=south", spool):
+    with probe(f"{store_url}?probe=south", spool) as sink:
+        sink.take(finding(1))
         eventually(lambda: left("lines") == [("north", 1)])
-        with store.engine.connect() as connection:
-            eventually(lambda: connection.execute(text("SELECT count(*) FROM runs WHERE probe = 'south'")
-                                                  ).scalar_one() == 0)
+        eventually(lambda: runs() == [("north", 1), ("south", 1)])     # of what is gone, the run goes too
     store.close()
+
+
+def test_a_service_keeps_its_store_in_its_state_directory(tmp_path: Path) -> None:
+    assert store_end(None, None, {"HOME": str(tmp_path)}) is None
+    service = {"STATE_DIRECTORY": str(tmp_path / "state")}
+    (tmp_path / "state").mkdir()
+    sink = store_end(None, None, service)
+    assert sink is not None
+    sink.take(finding(1))
+    sink.close()
+    assert sorted(path.name for path in (tmp_path / "state").iterdir()) == ["sipaudit.db", "store-spool"]
+    assert ids(f"sqlite:///{tmp_path / 'state' / 'sipaudit.db'}") == ["f-000001"]
+
+
+def test_what_waits_is_kept_beside_the_checkpoint(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    for checkpoint, place in ((str(tmp_path / "check" / "point"), "check"), (None, ".local/state/sipaudit")):
+        sink = store_end(url, checkpoint, {"HOME": str(tmp_path)})
+        assert sink is not None
+        sink.close()
+        assert (tmp_path / place / "store-spool" / "lock").exists()
