@@ -73,7 +73,7 @@ def main() -> None:
             f"({costs[0]:.1f}-{costs[-1]:.1f}).")
     print(text)
     if chosen.write:
-        put("store", text)
+        put(f"store {kind}", text)
 
 
 if __name__ == "__main__":
