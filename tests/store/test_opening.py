@@ -121,6 +121,11 @@ def test_a_store_that_cannot_be_reached_is_refused_before_anything_is_read(sipau
         assert "%3A" not in refused.err
 
 
+def test_a_library_that_repeats_the_password_is_not_quoted() -> None:
+    place = address.parse(f"postgresql://me:{SECRET.replace(':', '%3A')}@host/db?sslpassword=other")
+    assert place.without_secrets(f"no {SECRET} for me, nor other") == "no *** for me, nor ***"
+
+
 def test_a_password_that_the_server_does_not_take_is_not_said(postgres: Postgres) -> None:
     said = refusal(f"postgresql+psycopg://nobody:{SECRET.replace(':', '%3A')}@127.0.0.1:{postgres.port}/postgres")
     assert "nobody" in said

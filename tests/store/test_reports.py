@@ -160,6 +160,26 @@ def test_a_period_of_a_long_run_counts_what_happened_in_it(store_url: str, tmp_p
     assert ([one.count for one in part.inconclusive], part.captures[0].packets) == ([2], 1000)
     assert (part.captures[0].loss.kernel_drops, part.captures[0].undecoded) == (10, {"arp": 100})
     assert part.captures[0].loss.estimate == round(10 / 1010, 6)
+    begun = known(store_url, 2 * hour, 3 * hour - 700)      # in the hour of the third count
+    assert ([one.count for one in begun.inconclusive], begun.captures[0].packets) == ([2], 1000)
+
+
+def test_the_counts_of_an_analysis_are_told_with_any_part_of_it(store_url: str) -> None:
+    report = sample()
+    (seen,) = report.captures
+    assert seen.first is not None
+    kept(store_url, replace(report, captures=[replace(seen, last=seen.first + 36_000)]))
+    shown = known(store_url, end=seen.first + 60 - START)
+    assert shown.inconclusive == report.inconclusive != []
+    assert [one.packets for one in shown.captures] == [seen.packets]
+
+
+def test_a_run_reaches_from_the_first_to_the_last_thing_it_said(store_url: str, tmp_path: Path) -> None:
+    for number, after in ((1, 5e5), (2, 9e5), (3, 1e5)):    # a spool may bring what is older last
+        with probe(store_url, tmp_path, "one") as sink:
+            sink.take(finding(number, after=after))
+    for number, after in ((1, 5e5), (2, 9e5), (3, 1e5)):
+        assert [one.id for one in known(store_url, after - 1, after + 1).findings] == [f"f-{number:06d}"]
 
 
 def test_a_line_that_only_renews_is_there_and_where_it_was_then(store_url: str, tmp_path: Path) -> None:
