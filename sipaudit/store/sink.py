@@ -29,6 +29,7 @@ ROWS = 1_000            # sayings written in one transaction at most
 EVERY = 1.0             # seconds that a saying waits for others at most
 WAITING = 20_000        # sayings in memory at most
 AGAIN = 2.0             # seconds until a store that is away is tried again
+HANGS = 10.0            # seconds without an answer of the store, after which what waits behind it goes to disk
 PATIENCE = 8.0          # seconds that the end of the run waits for the last batches
 PRUNED_EVERY = DAY / 24
 PRUNED_AT_ONCE = 5      # deleting transactions after a batch
@@ -65,9 +66,12 @@ class StoreSink:
         self._spool = Spool(spool, self._run) if bound is None else Spool(spool, self._run, bound=bound)
         self._pending: dict[object, Saying] = {}
         self._change = threading.Condition()
+        self._relieving = threading.RLock()     # one at a time moves what is in hand to disk
         self._in_hand: Sequence[Saying] = ()
         self._written = self._dropped = self._refused = self._told = 0
         self._away: float | None = None
+        self._asked: float | None = None        # when the store was asked for what it has not answered yet
+        self._relief: threading.Thread | None = None
         self._next_try = 0.0
         self._ends = False
         self._next_pruning = time.monotonic() + self._every
@@ -93,8 +97,15 @@ class StoreSink:
             if len(self._pending) == self._rows:
                 self._change.notify()
 
-    def turn(self, now: float) -> None:  # noqa: ARG002 - the thread has its own clock
-        """Say what was lost since the last turn."""
+    def turn(self, now: float) -> None:  # noqa: ARG002 - a store hangs by a clock that nobody sets
+        """Look after a store that does not answer, and say what was lost since the last turn."""
+        asked, is_relieved = self._asked, self._relief is not None and self._relief.is_alive()
+        if asked is not None and time.monotonic() - asked > HANGS and not is_relieved and self.standing().waiting:
+            self._relief = threading.Thread(target=self._relieve, name="store relief", daemon=True)
+            self._relief.start()
+        self._say_lost()
+
+    def _say_lost(self) -> None:
         lost = self._dropped + self._spool.dropped
         if lost > self._told:
             LOG.error("the store %s is behind: %d sayings lost so far", self._store.address.shown, lost)
@@ -114,16 +125,22 @@ class StoreSink:
             self._change.notify()
         self._thread.join(PATIENCE)
         if self._thread.is_alive():             # it waits for a store that does not answer
-            with self._change:
-                left = [*self._in_hand, *self._pending.values()]
-                self._pending.clear()
-            self._keep(left)
+            self._relieve()
         else:
             self._store.close()
         if len(self._spool):
             LOG.warning("%d sayings are kept on disk until the store is back", len(self._spool))
         self._spool.close()
-        self.turn(0.0)
+        self._say_lost()
+
+    def _relieve(self) -> None:
+        """What waits for the thread, and what it has in hand, to disk: it may wait for long."""
+        with self._relieving:
+            with self._change:
+                left = [*self._in_hand, *self._pending.values()]
+                self._in_hand = ()
+                self._pending.clear()
+            self._keep(left)
 
     # the thread
 
@@ -135,7 +152,6 @@ class StoreSink:
                 LOG.exception("writing to the store failed in a way that was not foreseen")
                 self._is_away(error)
                 self._lose(self._in_hand)
-            self._in_hand = ()
 
     def _ended(self) -> bool:
         with self._change:
@@ -151,8 +167,11 @@ class StoreSink:
             for name in list(islice(self._pending, self._rows)):
                 del self._pending[name]
         is_due = self._away is None or self._ends or time.monotonic() >= self._next_try
-        if not (is_due and self._replay() and not len(self._spool) and self._put(self._run, self._in_hand)):
-            self._keep(self._in_hand)
+        is_written = is_due and self._replay() and not len(self._spool) and self._put(self._run, self._in_hand)
+        with self._relieving:
+            if not is_written:
+                self._keep(self._in_hand)
+            self._in_hand = ()
         if self._away is None:
             self._prune_some()
 
@@ -191,8 +210,12 @@ class StoreSink:
     def _write(self, run: RunOf, sayings: Sequence[Saying]) -> None:
         if not sayings:
             return
-        with self._store.engine.begin() as connection:
-            count = write(connection, run, sayings, time.time())
+        self._asked = time.monotonic()
+        try:
+            with self._store.engine.begin() as connection:
+                count = write(connection, run, sayings, time.time())
+        finally:
+            self._asked = None
         self._written += count
 
     def _is_away(self, error: Exception) -> bool:

@@ -138,8 +138,9 @@ class Spool:
     def oldest(self) -> tuple[RunOf, Iterator[Any]] | None:
         """The oldest file's run and sayings, None when nothing waits. `remove` it when they are in the store."""
         while self._parts:
-            self._fresh = self._fresh or len(self._parts) == 1  # nothing is put behind what is being read
-            sayings = _lines_of(self._parts[0].path)
+            with self._alone:
+                self._fresh = self._fresh or len(self._parts) == 1  # nothing is put behind what is being read
+                sayings = _lines_of(self._parts[0].path)
             run = _decoded(_RUN, next(sayings, b""))
             if run is not None:
                 return run, self._readable(sayings)

@@ -108,17 +108,15 @@ def test_postgresql_dies_in_mid_stream_and_comes_back(postgres: Postgres, spool:
     """Every saying arrives, and in order: each is said again with the number of its turn, and the last one counts."""
     url = postgres.database()
     sink = sink_of(url, spool, rows=50)
-    slowest, said = 0.0, 0
+    said = 0
     for turn in range(6):
         if turn == 2:
             postgres.stop()
         if turn == 4:
             postgres.start()
         for number in range(1, 101):
-            began = time.perf_counter()
             sink.take(finding(number, observed=f"turn {turn}"))
             sink.take(finding(1000 + said, observed="said once"))
-            slowest = max(slowest, time.perf_counter() - began)
             said += 1
         if turn == 3:
             eventually(lambda: sink.standing().away_since is not None and sink.standing().spooled >= 300)
@@ -130,7 +128,6 @@ def test_postgresql_dies_in_mid_stream_and_comes_back(postgres: Postgres, spool:
     assert len(found) == 100 + said
     assert sink.standing().dropped == sink.standing().refused == 0
     assert [path.name for path in spool.iterdir()] == ["lock"]
-    assert slowest < 1.0    # nobody waited for the database
 
 
 def test_what_waits_at_the_end_is_written_when_a_later_run_finds_the_store(sqlite_url: str, spool: Path) -> None:
@@ -283,20 +280,46 @@ def test_a_saying_that_the_database_refuses_is_lost_alone(
     assert "refuses a saying (HealthSaid)" in caplog.text
 
 
-def test_a_store_that_does_not_answer_holds_nobody_up(
-    sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("sipaudit.store.opening.PATIENCE", 3.0)
-    monkeypatch.setattr(sinks, "PATIENCE", 0.3)
-    sink = sink_of(sqlite_url, spool, identity="one")
+@pytest.fixture
+def silent(sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreSink]:
+    """A sink that waits for a store which does not answer while the test lasts, with one saying in hand."""
+    monkeypatch.setattr("sipaudit.store.opening.PATIENCE", 60.0)
+    sink = sink_of(sqlite_url, spool, identity="one", rows=1)
     with occupied(sqlite_url):
         sink.take(finding(1))
-        eventually(lambda: sink.standing().waiting == 1 and not sink._pending)     # it is being written
-        sink.take(finding(2))
-        sink.close()
-    with probe(sqlite_url, spool, identity="one"):
+        eventually(lambda: sink._asked is not None)
+        yield sink
+
+
+def again(url: str, spool: Path) -> None:
+    with probe(url, spool, identity="one"):
         pass
-    assert ids(sqlite_url) == ["f-000001", "f-000002"]
+
+
+def test_a_store_that_does_not_answer_holds_nobody_up(
+    silent: StoreSink, sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sinks, "PATIENCE", 0.2)
+    silent.take(finding(2))
+    assert silent.standing().waiting == 2       # it was taken, and the store has not answered yet
+    silent.close()
+    assert silent.standing().spooled == 2
+
+
+def test_what_waits_behind_a_store_that_hangs_goes_to_disk(
+    silent: StoreSink, spool: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sinks, "PATIENCE", 0.2)
+    silent.turn(0.0)
+    silent.take(finding(2))
+    assert silent.standing().spooled == 0       # it may still answer
+    monkeypatch.setattr(sinks, "HANGS", 0.0)
+    silent.turn(0.0)
+    eventually(lambda: silent.standing().spooled == 2 and silent.standing().waiting == 0)
+    silent.take(finding(3))
+    silent.turn(0.0)
+    eventually(lambda: silent.standing().spooled == 3)
+    silent.close()
 
 
 def test_the_log_says_when_the_store_goes_and_comes(
