@@ -280,46 +280,45 @@ def test_a_saying_that_the_database_refuses_is_lost_alone(
     assert "refuses a saying (HealthSaid)" in caplog.text
 
 
-@pytest.fixture
-def silent(sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreSink]:
-    """A sink that waits for a store which does not answer while the test lasts, with one saying in hand."""
-    monkeypatch.setattr("sipaudit.store.opening.PATIENCE", 60.0)
-    sink = sink_of(sqlite_url, spool, identity="one", rows=1)
-    with occupied(sqlite_url):
+@contextmanager
+def unanswered(url: str, spool: Path, patched: pytest.MonkeyPatch) -> Iterator[StoreSink]:
+    """A sink with one saying in hand, that waits for a store which does not answer meanwhile."""
+    patched.setattr("sipaudit.store.opening.PATIENCE", 60.0)
+    patched.setattr(sinks, "PATIENCE", 0.2)
+    sink = sink_of(url, spool, identity="one", rows=1)
+    with occupied(url):
         sink.take(finding(1))
         eventually(lambda: sink._asked is not None)
         yield sink
-
-
-def again(url: str, spool: Path) -> None:
+        sink.close()
     with probe(url, spool, identity="one"):
         pass
 
 
 def test_a_store_that_does_not_answer_holds_nobody_up(
-    silent: StoreSink, sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch,
+    sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sinks, "PATIENCE", 0.2)
-    silent.take(finding(2))
-    assert silent.standing().waiting == 2       # it was taken, and the store has not answered yet
-    silent.close()
-    assert silent.standing().spooled == 2
+    with unanswered(sqlite_url, spool, monkeypatch) as sink:
+        sink.take(finding(2))
+        assert sink.standing().waiting == 2     # it was taken, and the store has not answered yet
+        sink.close()
+        assert sink.standing().spooled == 2
+    assert ids(sqlite_url) == ["f-000001", "f-000002"]
 
 
 def test_what_waits_behind_a_store_that_hangs_goes_to_disk(
-    silent: StoreSink, spool: Path, monkeypatch: pytest.MonkeyPatch,
+    sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sinks, "PATIENCE", 0.2)
-    silent.turn(0.0)
-    silent.take(finding(2))
-    assert silent.standing().spooled == 0       # it may still answer
-    monkeypatch.setattr(sinks, "HANGS", 0.0)
-    silent.turn(0.0)
-    eventually(lambda: silent.standing().spooled == 2 and silent.standing().waiting == 0)
-    silent.take(finding(3))
-    silent.turn(0.0)
-    eventually(lambda: silent.standing().spooled == 3)
-    silent.close()
+    with unanswered(sqlite_url, spool, monkeypatch) as sink:
+        sink.take(finding(2))
+        sink.turn(0.0)
+        assert sink.standing().spooled == 0     # it may still answer
+        monkeypatch.setattr(sinks, "HANGS", 0.0)
+        sink.turn(0.0)
+        eventually(lambda: sink.standing().spooled == 2 and sink.standing().waiting == 0)
+        sink.take(finding(3))
+        eventually(lambda: not sink.turn(0.0) and sink.standing().spooled == 3)
+    assert ids(sqlite_url) == ["f-000001", "f-000002", "f-000003"]
 
 
 def test_the_log_says_when_the_store_goes_and_comes(
