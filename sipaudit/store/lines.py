@@ -40,12 +40,12 @@ def lines(rows: Iterable[Row[Any]], parts: Parts, period: Period) -> list[LineSu
     told = []
     for who, each in known.items():
         line = _one(each)
-        held = registrations.get(who, [])
-        if line.first > period.end or (line.last < period.start and not held):
-            continue    # a line that renews is there, though nothing was said of itself
+        held, moved = registrations.get(who, []), moves.get(who, [])
+        if line.first > period.end or (line.last < period.start and not held and not moved):
+            continue    # a line that renews or moves is there, though nothing was said of itself
         after = later.get(who)
         told.append(replace(
-            line, moves=sorted(moves.get(who, []), key=lambda move: move.time), tries=tries.get(who, []),
+            line, moves=sorted(moved, key=lambda move: move.time), tries=tries.get(who, []),
             registrations=held, call_spans=calls.get(who, []), working=after[0].from_ if after else line.working))
     return sorted(told, key=lambda line: (line.line, line.phone, line.contact or ""))
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from sipaudit.errors import InputError
+from sipaudit.safe_text import safe_text
 from sipaudit.store import migration
 from sipaudit.store.address import Address, parse
 
@@ -67,10 +68,10 @@ def _opened(address: Address, *, writing: bool) -> Store:
 
 
 def trouble(address: Address, error: Exception) -> str:
-    """The first line of what went wrong, without secrets."""
+    """The first line of what went wrong, without secrets, and harmless: a database quotes what it was given."""
     said = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     lines = str(said).strip().splitlines() or [type(said).__name__]
-    return address.without_secrets(lines[0])
+    return safe_text(address.without_secrets(lines[0]))
 
 
 def _fix(address: Address) -> str:
@@ -84,7 +85,7 @@ def make_engine(address: Address, *, writing: bool) -> Engine:
     if address.url.get_backend_name() == "sqlite":
         return _sqlite(address, writing=writing)
     return create_engine(address.url, pool_size=1, max_overflow=0, pool_timeout=PATIENCE, pool_pre_ping=True,
-                         connect_args=_postgres_arguments(address, writing=writing))
+                         hide_parameters=True, connect_args=_postgres_arguments(address, writing=writing))
 
 
 def _postgres_arguments(address: Address, *, writing: bool) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def _postgres_arguments(address: Address, *, writing: bool) -> dict[str, Any]:
 def _sqlite(address: Address, *, writing: bool) -> Engine:
     """SQLite with transactions that begin when we say so: a writer asks for the lock at once, and waits for it then."""
     engine = create_engine(address.url, pool_size=1, max_overflow=0, pool_timeout=PATIENCE,
-                           connect_args={"timeout": PATIENCE})
+                           hide_parameters=True, connect_args={"timeout": PATIENCE})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 
 from sipaudit import __version__
 from sipaudit.model.sayings import Saying, Withdrawn
+from sipaudit.safe_text import safe_text
 from sipaudit.store.opening import Store, open_for_writing
 from sipaudit.store.retention import DAY, prune
 from sipaudit.store.rows import name_of
@@ -149,7 +151,8 @@ class StoreSink:
             try:
                 self._step()
             except Exception as error:  # else a mistake of ours would end all writing for weeks
-                LOG.exception("writing to the store failed in a way that was not foreseen")
+                told = safe_text("".join(traceback.format_exception(error)))
+                LOG.error("writing to the store failed in a way that was not foreseen: %s", told)
                 self._is_away(error)
                 self._lose(self._in_hand)
 

@@ -295,6 +295,20 @@ def unanswered(url: str, spool: Path, patched: pytest.MonkeyPatch) -> Iterator[S
         pass
 
 
+def test_a_mistake_of_ours_costs_what_was_in_hand_and_no_more(
+    sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:
+    with probe(sqlite_url, spool) as sink:
+        with monkeypatch.context() as patched:
+            patched.setattr(sink, "_put", lambda *_: {}["\x1b[2J"])
+            sink.take(finding(1))
+            eventually(lambda: sink.standing().dropped == 1)
+        sink.take(finding(2))
+    assert ids(sqlite_url) == ["f-000002"]
+    assert "not foreseen" in caplog.text
+    assert "\x1b" not in caplog.text
+
+
 def test_a_store_that_does_not_answer_holds_nobody_up(
     sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
