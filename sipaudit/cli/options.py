@@ -191,7 +191,12 @@ JSONL = _option(
     "away), or to stdout.",
 )
 
-LIVE = (INTERFACE, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT, FILTER, USER, ZONE, JSONL)
+CHECKPOINT = _option(
+    "--checkpoint", section=WAY, metavar="FILE", type=click.Path(),
+    help="Keep what is known in this file, and go on from it after a restart or a crash.",
+)
+
+LIVE = (INTERFACE, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT, FILTER, USER, ZONE, JSONL, CHECKPOINT)
 LIVE_JOB_FIELDS = ("site", "config", "settings", "bpf", "zone", "events", "rules", "suppress")
 
 

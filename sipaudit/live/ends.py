@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.sayings import Saying
@@ -32,6 +32,14 @@ class Source(Protocol):
 
     def place(self, frame: int) -> tuple[str, int | None]:
         """Where a packet can be found: the name of its capture, and its number there (None: it has none)."""
+        ...
+
+    def position(self) -> Any:
+        """How far it was read: a plain value with which `go_on` of the same source in another run can do something."""
+        ...
+
+    def go_on(self, position: Any) -> None:
+        """Another run had read so far. Called before the first read, if at all."""
         ...
 
     def close(self) -> None: ...

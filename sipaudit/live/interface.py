@@ -106,6 +106,15 @@ class Interface:
         self.blind += time.monotonic() - self._gone_at
         return self._port
 
+    def position(self) -> int:
+        return self._frames if self._port is None else self._port.frames
+
+    def go_on(self, position: int) -> None:
+        """Numbers go on, so that each means one packet."""
+        self._frames = position
+        if self._port is not None:
+            self._port.frames = position
+
     def place(self, frame: int) -> tuple[str, int | None]:
         return self.health.path, frame
 

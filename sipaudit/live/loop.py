@@ -127,9 +127,13 @@ class Loop:
             sink.take(saying)
 
     def finish(self) -> None:
-        """Nothing will come any more: what waits stays undecided; everything is said once more as it stands."""
-        clock = time.monotonic()
+        """Nothing will come any more: what waits stays undecided; everything is said as it stands then."""
         self._probe.finish()
+        self.say_all()
+
+    def say_all(self) -> None:
+        """Everything as it stands."""
+        clock = time.monotonic()
         now = self._probe.now(clock)
         for saying in self._teller.turn(now, at_last=True):
             self._say(saying)

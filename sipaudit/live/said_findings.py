@@ -20,11 +20,11 @@ Mark = Callable[[Finding], Finding]
 
 
 class Told(Struct):
-    """A fault that is followed. `finding` is what it comes to now (None: it does not stand), made `of` these; `said`
+    """A fault that is followed, under an `id` once it has come to a finding. `finding` is what it comes to now (None: it does not stand), made `of` these; `said`
     what was said of it last, at the time `at`, and None while nothing of it stands that was said."""
 
-    id: str
     fault: Fault
+    id: str = ""
     finding: Finding | None = None
     of: tuple[object, ...] = ()
     said: Finding | None = None
@@ -39,7 +39,17 @@ class SaidFindings:
         self.count = 0
         self.fresh = False   # whether the last look showed any that was not said yet
         self._told: dict[int, Told] = {}
+        self._before: dict[tuple[object, ...], Finding] = {}
         self._next = 0
+
+    def said_before(self, finding: Finding) -> None:
+        """Another run said this, later than what we know of it."""
+        self.count = max(self.count, int(finding.id.rpartition("-")[2]))
+        same = next((told for told in self._told.values() if told.id == finding.id), None)
+        if same is None:
+            self._before[_name(finding)] = finding
+        else:
+            same.said = finding
 
     def next_id(self) -> str:
         """Ids are given in the order of raising (contract.md 3)."""
@@ -51,7 +61,7 @@ class SaidFindings:
         that lacks."""
         for fault in faults.since(self._next):
             self._next = fault.number + 1
-            self._told[fault.number] = Told(self.next_id(), fault)
+            self._told[fault.number] = Told(fault)
         while len(self._told) > FOLLOWED:
             del self._told[next(iter(self._told))]
         stand, self.fresh = {}, False
@@ -71,7 +81,18 @@ class SaidFindings:
         told.of, told.finding = of, None
         if stands is not None:
             cause = None if fault.cause is None else self._told.get(fault.cause)
-            told.finding = self.mark(replace(finding_of(fault, stands), id=told.id, cause=cause.id if cause else None))
+            finding = replace(finding_of(fault, stands), cause=cause.id if cause else None)
+            if not told.id:
+                self._begin(told, finding)
+            told.finding = self.mark(replace(finding, id=told.id))
+
+    def _begin(self, told: Told, finding: Finding) -> None:
+        """The fault has come to a finding, which another run may have said already."""
+        before = self._before.pop(_name(finding), None)
+        if before is None:
+            told.id = self.next_id()
+        else:
+            told.id, told.said, told.at = before.id, before, finding.time or 0.0
 
     def say(self, now: float, faults: Faults, incidents: Mapping[int, str], *, at_last: bool = False
             ) -> Iterator[Saying]:
@@ -94,3 +115,8 @@ class SaidFindings:
                 finding.assumptions):
             return said != finding
         return False
+
+
+def _name(finding: Finding) -> tuple[object, ...]:
+    """What makes a finding the same in another run."""
+    return finding.rule, finding.line, finding.phone, finding.server, finding.time

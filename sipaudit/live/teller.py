@@ -11,7 +11,7 @@ from sipaudit.live.probe import Probe
 from sipaudit.live.said_findings import SaidFindings
 from sipaudit.live.said_incidents import SaidIncidents
 from sipaudit.live.said_lines import SaidLines
-from sipaudit.model.sayings import CaptureSaid, FindingSaid, ReachedSaid, Saying, UndecidedSaid
+from sipaudit.model.sayings import CaptureSaid, FindingSaid, IncidentSaid, ReachedSaid, Saying, UndecidedSaid
 from sipaudit.model.values import Finding, Reached, Reason, Undecided
 
 LOOK_EVERY = 2.0      # seconds between two looks at incidents and lines
@@ -74,6 +74,13 @@ class Teller:
             if self._reached[rule] != count:
                 yield ReachedSaid(now, Reached(rule, count))
         self._undecided, self._reached = undecided, reached
+
+    def said_before(self, saying: FindingSaid | IncidentSaid) -> None:
+        """Another run said this, after the checkpoint from which this one goes on."""
+        if isinstance(saying, FindingSaid):
+            self._findings.said_before(saying.finding)
+        else:
+            self._incidents.said_before(saying.incident)
 
     def _of_settings(self, now: float) -> Iterator[Saying]:
         """What is wrong with the provisioning files of lines that were seen since."""

@@ -314,6 +314,22 @@ class Auditor:
         self.watch.view_begins()
         self.began = now
 
+    def begin_anew(self, lines: Iterable[int]) -> None:
+        """What is declared of these lines has changed: they are judged as if first seen now."""
+        self._let_go()
+        for number in lines:
+            for replay in self._replays.pop(number, ()):
+                self._say(replay.waiting, replay)
+                self._time(self._lines[number].phone, replay, ())
+            of_phone = self._lines_of.get(self._lines[number].phone, [])
+            if number in of_phone:
+                of_phone.remove(number)
+
+    def obey(self, rules: Iterable[Rule], tolerances: Tolerances, tolerances_of: Mapping[str, Tolerances]) -> None:
+        """From now on these rules and tolerances are in force."""
+        self.faults.obey(rules)
+        self._tolerances, self.tolerances_of = tolerances, tolerances_of
+
     def _siblings(self, line: int) -> list[LineReplay]:
         return self._replays.get(line, [])
 

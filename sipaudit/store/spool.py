@@ -72,7 +72,7 @@ class Spool:
 
     def _claim(self) -> None:
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)     # ends with this process, whatever copies it has
         except OSError:
             os.close(self._lock)
             raise InputError("another sipaudit keeps here what its store cannot take at once",

@@ -11,10 +11,11 @@ import yaml
 from sipaudit.capture.decode import Decoder
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.linktypes import ETHERNET
+from sipaudit.live.checkpoint import Checkpoint
 from sipaudit.live.probe import Probe
 from sipaudit.live.teller import Teller
 from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, Withdrawn
-from sipaudit.run.job import Job, understand
+from sipaudit.run.job import Brief, Job, understand
 from sipaudit.sip.datagram import Item
 from tests.stories import Packet, Story
 from tests.wire import ORIGIN
@@ -48,6 +49,12 @@ class Wire:
         self._come = []
         return items
 
+    def position(self) -> int:
+        return self.health.packets
+
+    def go_on(self, position: int) -> None:
+        self.health.packets = position
+
     def place(self, frame: int) -> tuple[str, int | None]:
         return "wire", frame
 
@@ -59,12 +66,19 @@ class Ear:
     """A probe with its teller. Its clock shows seconds after ORIGIN, as the packets' times do."""
 
     def __init__(self, folder: Path, declared: dict[str, Any]) -> None:
-        site = folder / "site.yaml"
-        site.write_text(yaml.safe_dump(declared))
+        self._site = folder / "site.yaml"
         self.wire = Wire()
-        self.probe = Probe(understand(Job((), site=str(site), zone="utc")), [self.wire], ORIGIN - 50_000)
+        self.probe = Probe(self._understood(declared), [self.wire], ORIGIN - 50_000)
         self.teller = Teller(self.probe)
         self.said: list[Saying] = []
+
+    def _understood(self, declared: dict[str, Any]) -> Brief:
+        self._site.write_text(yaml.safe_dump(declared))
+        return understand(Job((), site=str(self._site), zone="utc"))
+
+    def obeys(self, declared: dict[str, Any]) -> None:
+        """Another site file is in force."""
+        self.probe.obey(self._understood(declared))
 
     def hears(self, story: Story, since: float = float("-inf"), until: float = float("inf"), clock: float | None = None
               ) -> list[Saying]:
@@ -83,6 +97,20 @@ class Ear:
         said = list(self.teller.turn(self.probe.now(clock)))
         self.said += said
         return said
+
+    def again(self, folder: Path, *, after: float) -> Ear:
+        """Another process that goes on from what this one kept, started so many seconds later; killed or ended makes
+        no difference to what it reads."""
+        said: list[str] = []
+        checkpoint = Checkpoint(str(folder / "state"), said.append)
+        checkpoint.write(self.probe, self.teller)
+        other = Ear(folder, yaml.safe_load((folder / "site.yaml").read_text()))
+        kept = checkpoint.read(other.probe)
+        assert kept is not None, said
+        other.wire.go_on(kept.positions[0])
+        other.probe.go_on(kept.probe, kept.time, kept.time + after, kept.blind)
+        other.teller = kept.teller
+        return other
 
     def finish(self, clock: float) -> list[Saying]:
         self.probe.finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sqlite3
 import subprocess
@@ -239,10 +240,33 @@ def test_half_a_line_and_strange_files_in_the_spool_do_no_harm(sqlite_url: str, 
     assert [path.name for path in spool.iterdir()] == ["lock"]
 
 
-def test_two_probes_do_not_share_a_spool(sqlite_url: str, spool: Path) -> None:
-    with probe(sqlite_url, spool), pytest.raises(InputError) as refused:
-        open_sink(sqlite_url, spool)
-    assert "another sipaudit keeps here" in str(refused.value)
+OCCUPYING = """
+import os, sys, time
+from pathlib import Path
+from sipaudit.store.spool import Spool
+from sipaudit.store.writing import RunOf
+spool = Spool(Path(sys.argv[1]), RunOf("one", "a", "live", "b"))
+copy = os.fork()    # as a checkpoint is written
+if copy:
+    print("here", flush=True)
+time.sleep(60)
+"""
+
+
+def test_two_probes_do_not_share_a_spool_and_the_copy_of_a_dead_one_holds_none(sqlite_url: str, spool: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", OCCUPYING, str(spool)], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+                          start_new_session=True) as other:
+        assert other.stdout is not None
+        try:
+            assert other.stdout.readline() == "here\n"
+            with pytest.raises(InputError) as refused:
+                open_sink(sqlite_url, spool)
+            assert "another sipaudit keeps here" in str(refused.value)
+            other.kill()
+            other.wait(20)
+            open_sink(sqlite_url, spool).close()
+        finally:
+            os.killpg(other.pid, signal.SIGKILL)
 
 
 def test_a_spool_that_cannot_be_made_is_refused(sqlite_url: str, tmp_path: Path) -> None:
