@@ -20,8 +20,9 @@ Mark = Callable[[Finding], Finding]
 
 
 class Told(Struct):
-    """A fault that is followed, under an `id` once it has come to a finding. `finding` is what it comes to now (None: it does not stand), made `of` these; `said`
-    what was said of it last, at the time `at`, and None while nothing of it stands that was said."""
+    """A fault that is followed, under an `id` once it has come to a finding. `finding` is what it comes to now (None:
+    it does not stand), made `of` these; `said` what was said of it last, at the time `at`, and None while nothing of it
+    stands that was said."""
 
     fault: Fault
     id: str = ""
