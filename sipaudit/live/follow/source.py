@@ -60,9 +60,8 @@ class FollowSource:
         self.health = CaptureHealth(str(path))
         self.blind = 0.0
         self._missed = False  # a file was lost, and nothing was read since
-        last, rows, known = _understood(position)
-        self._places = Places(last, rows)
-        self._directory = Directory(path, self.health, known, warn)
+        self._path, self._warn = path, warn
+        self.go_on(position)
         self._intake = Intake(self.health, Prefilter())
         self._decoder = Decoder([self.health] * (capture + 1))
         self._drops = 0  # what the file read last says that was lost since its capture began
@@ -101,6 +100,13 @@ class FollowSource:
         known = {identity: list(one) for identity, one in self._directory.read_so_far().items()}
         return {"last": self._places.last, "files": known,
                 "stretches": [list(row) for row in self._places.rows(STRETCHES_KEPT)]}
+
+    def go_on(self, position: Mapping[str, Any] | None) -> bool:
+        """Nothing is missed: files that are gone meanwhile are told by `blind`."""
+        last, rows, known = _understood(position)
+        self._places = Places(last, rows)
+        self._directory = Directory(self._path, self.health, known, self._warn)
+        return True
 
     def close(self) -> None:
         self._directory.close()

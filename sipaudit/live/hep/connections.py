@@ -104,6 +104,12 @@ class ConnectionSource:
         """The listener; what an agent ships has no number that anybody could look up (contract.md 3)."""
         return self.health.path, None
 
+    def position(self) -> None:
+        """There is none: what was not received is gone."""
+
+    def go_on(self, position: None) -> bool:  # noqa: ARG002 - a source's signature
+        return False
+
     def close(self) -> None:
         for connection in tuple(self._connections.values()):
             self._end(connection)

@@ -56,6 +56,12 @@ class DatagramSource:
         """The listener; what an agent ships has no number that anybody could look up (contract.md 3)."""
         return self.health.path, None
 
+    def position(self) -> None:
+        """There is none: what was not received is gone."""
+
+    def go_on(self, position: None) -> bool:  # noqa: ARG002 - a source's signature
+        return False
+
     def close(self) -> None:
         self._socket.close()
 
