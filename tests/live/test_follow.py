@@ -69,7 +69,9 @@ class Reader:
     def __init__(self, folder: Path, position: Any = None) -> None:
         self.hours = Hours()
         self.warned: list[str] = []
-        self.source = FollowSource(folder, 2, position=position, warn=self.warned.append, every=0.0, clock=self.hours)
+        self.source = FollowSource(folder, 2, self.warned.append, every=0.0, clock=self.hours)
+        if position is not None:
+            self.source.go_on(position)
 
     def read(self) -> list[Said]:
         """All that there is now."""
