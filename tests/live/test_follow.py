@@ -406,6 +406,15 @@ def test_places_from_before_a_restart_are_still_known(tmp_path: Path) -> None:
     assert again.source.place(99) == (str(tmp_path), None)
 
 
+def test_a_name_that_is_no_text_can_be_said(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"a\xff\x1b")).write_bytes(capture(1))
+    reader = Reader(tmp_path)
+    ((name, frame, _),) = reader.read()
+    assert (frame, json.dumps(name).isascii(), name.encode() != b"") == (1, True, True)
+    assert reader.source.position()["stretches"]
+    reader.source.close()
+
+
 def test_the_position_is_plain(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(capture(1, 2))
     reader = Reader(tmp_path)

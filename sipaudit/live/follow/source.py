@@ -18,6 +18,7 @@ from sipaudit.live.follow.directory import OVERWRITTEN, VANISHED, Directory, Kno
 from sipaudit.live.follow.file import Followed, OverwrittenError
 from sipaudit.live.follow.places import Places
 from sipaudit.live.follow.unpack import PIECE
+from sipaudit.safe_text import safe_path
 from sipaudit.sip.datagram import Item
 
 EVERY = 0.5  # seconds between two looks at the directory
@@ -90,7 +91,8 @@ class FollowSource:
 
     def place(self, frame: int) -> tuple[str, int | None]:
         """The file in which an item's frame is, and its number there; the directory when that is forgotten."""
-        return self._places.place(frame) or (self.health.path, None)
+        path, number = self._places.place(frame) or (self.health.path, None)
+        return safe_path(path), number
 
     def position(self) -> dict[str, Any]:
         """How far everything was read, in plain values: what `read` gave is behind it, the rest is before."""
