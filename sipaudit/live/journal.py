@@ -9,7 +9,7 @@ from typing import IO
 import msgspec
 
 from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying
-from sipaudit.report.document import read_proof
+from sipaudit.model.values import read_proof
 
 _DECODER = msgspec.json.Decoder(FindingSaid | IncidentSaid, dec_hook=read_proof)
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from sipaudit.errors import InputError
-from sipaudit.model.values import SCHEMA, Frame, Place, Proof, Report
+from sipaudit.model.values import SCHEMA, Frame, Place, Report, read_proof
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -81,13 +81,6 @@ def schema() -> dict[str, Any]:
         [Report, Frame, Place], schema_hook=_proof_schema, ref_template="#/$defs/{name}")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sipaudit report",
             **of_report, "$defs": kinds}
-
-
-def read_proof(_kind: type, value: Any) -> Proof:
-    """A member of a finding's evidence: a place in a file has the file's name, a packet its capture's."""
-    if isinstance(value, dict) and "file" in value:
-        return msgspec.convert(value, Place)
-    return msgspec.convert(value, Frame)
 
 
 def _proof_schema(_kind: type) -> dict[str, Any]:
