@@ -243,7 +243,8 @@ def test_what_was_heard_is_in_the_store_and_in_the_metrics(port: Mirror) -> None
     port.replay(capture)
     wait_until(lambda: listener.sayings("incident"), "the outage")
     fetch = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics').read().decode())"
-    scraped = subprocess.run(port.inside(sys.executable, "-c", fetch), capture_output=True, text=True, check=True).stdout
+    scraped = subprocess.run(port.inside(sys.executable, "-c", fetch), capture_output=True, text=True,
+                             check=True).stdout
     assert re.search(r'^sipaudit_incidents_open\{kind="server-outage"\} 1', scraped, re.MULTILINE), scraped
     assert listener.end() == 0
     report = json.loads(subprocess.run([str(SIPAUDIT), "report", store, "--format", "json"], capture_output=True,
