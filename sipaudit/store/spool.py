@@ -119,7 +119,8 @@ class Spool:
     def _write(self, part: Part, lines: Sequence[bytes]) -> None:
         data = b"".join(lines)
         try:
-            with part.path.open("ab") as stream:
+            with os.fdopen(os.open(part.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600),
+                           "ab") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())

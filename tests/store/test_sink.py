@@ -186,6 +186,15 @@ def test_a_probe_that_was_killed_while_the_store_was_away_has_lost_nothing(sqlit
     assert ids(sqlite_url) == [f"f-{number:06d}" for number in range(1, 41)]
 
 
+def test_what_is_kept_is_for_its_owner_alone(sqlite_url: str, spool: Path, tmp_path: Path) -> None:
+    with probe(sqlite_url, spool) as sink, occupied(sqlite_url):
+        sink.take(finding(1))
+        eventually(lambda: sink.standing().spooled == 1)
+        files = [*tmp_path.glob("store.db*"), *spool.iterdir()]
+        assert len(files) >= 3
+        assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
 def test_a_run_that_goes_on_with_its_identity_goes_on_with_its_rows(store_url: str, spool: Path) -> None:
     with probe(store_url, spool) as sink:
         sink.take(incident(1))
