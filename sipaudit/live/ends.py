@@ -61,3 +61,11 @@ class Sink(Protocol):
     def close(self) -> None:
         """The run ends: what is kept goes out, as far as that takes seconds only."""
         ...
+
+
+class Follower(Sink, Protocol):
+    """A sink that shows how things stand, and so has to know how they stood when a probe goes on from a checkpoint."""
+
+    def learn(self, saying: Saying) -> None:
+        """As `take`, of what an earlier run has said and what stands: known, and neither counted nor told as new."""
+        ...

@@ -29,6 +29,7 @@ class Probe(Route):
         self.newest = began
         self._at: float | None = None
         self._blind = self._blind_before = 0.0
+        self._begun = False
 
     def _place(self, capture: int, frame: int) -> tuple[str, int | None]:
         return self.sources[capture].place(frame)
@@ -40,6 +41,7 @@ class Probe(Route):
     def read(self, clock: float) -> int:
         """Follow what has come; `clock` is a monotonic one's time, in seconds. How many items that were."""
         read = [source.read() for source in self.sources]
+        self._begin()
         self._look_for_blindness()
         count = 0
         for item, message in parsed_ahead(_in_order(read)):
@@ -49,6 +51,16 @@ class Probe(Route):
         if newest > self.newest or self._at is None:
             self.newest, self._at = max(newest, self.newest), clock
         return count
+
+    def _begin(self) -> None:
+        """The view begins with the first packet, if that is older than we are: files and replays have such."""
+        first = min((health.first for health in self.health if health.first is not None), default=None)
+        if self._begun or first is None:
+            return
+        self._begun = True
+        if first < self.newest:
+            self.newest = self.auditor.began = first
+            self._at = None
 
     def _look_for_blindness(self) -> None:
         """Where a source could not see, phones may have done anything: the view begins anew."""

@@ -110,6 +110,11 @@ class SaidFindings:
                 told.said, told.at = finding, now
                 yield FindingSaid(now, finding)
 
+    def stand(self, now: float) -> Iterator[Saying]:
+        """Findings as they were said last, those of an earlier run among them."""
+        said = [*self._before.values(), *(told.said for told in self._told.values() if told.said is not None)]
+        yield from (FindingSaid(now, finding) for finding in said)
+
     def _differs(self, said: Finding, finding: Finding, again: bool) -> bool:
         if again or (said.severity, said.confidence, said.incident, said.time, said.also, said.assumptions) != (
                 finding.severity, finding.confidence, finding.incident, finding.time, finding.also,

@@ -82,6 +82,11 @@ class SaidIncidents:
         while len(self._told) > FOLLOWED:
             del self._told[next(iter(self._told))]
 
+    def stand(self, now: float) -> Iterator[Saying]:
+        """Incidents as they were said last, those of an earlier run among them."""
+        said = [*self._before.values(), *(told.said for told in self._told.values())]
+        yield from (IncidentSaid(now, incident) for incident in said)
+
     def _give_up(self, now: float) -> Iterator[Saying]:
         """What another run had seen open, and of which nothing more was seen for a while, ended while nobody listened.
         """

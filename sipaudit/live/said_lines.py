@@ -52,6 +52,11 @@ class SaidLines:
             if line.last >= since:
                 yield from self._of_line(now, line, probe)
 
+    def stand(self, now: float) -> Iterator[Saying]:
+        """Servers and lines as they were said last."""
+        yield from (ServerSaid(now, server) for server in self._servers.values())
+        yield from (LineSaid(now, told.line) for told in self._told.values() if told.line is not None)
+
     def _of_servers(self, now: float, probe: Probe) -> Iterator[Saying]:
         for server in probe.servers_seen():
             if self._servers.get(server.server) != server:

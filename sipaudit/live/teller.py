@@ -82,6 +82,11 @@ class Teller:
         else:
             self._incidents.said_before(saying.incident)
 
+    def stand(self, now: float) -> Iterator[Saying]:
+        """What was said and stands: what a sink has to `learn` when a probe goes on from a checkpoint."""
+        for told in (self._lines, self._findings, self._incidents):
+            yield from told.stand(now)
+
     def _of_settings(self, now: float) -> Iterator[Saying]:
         """What is wrong with the provisioning files of lines that were seen since."""
         for line in self._lines.new:
