@@ -77,10 +77,13 @@ class Probe(Route):
         """Go on from what another run had learnt until `last`; until `now` nobody listened. That one had been blind
         for so many seconds before."""
         self.restore(state)
+        self._begun = True
         self._blind_before = blind + max(now - last, 0.0)
         self.newest = max(now, last)
+        if self.newest == last:
+            return
         until = format_time(self.newest, self.brief.zone)
-        self._events.append(KnownEvent(moment(last), f"sipaudit did not listen until {until}"))
+        self.known_events.append(KnownEvent(moment(last), f"sipaudit did not listen until {until}"))
         self.view_begins(self.newest)
 
     @property

@@ -101,7 +101,7 @@ def test_what_was_said_after_the_checkpoint_is_told_by_the_journal(ear: Ear, tmp
     phone.register(0)
     ear.hears(story)
     checkpoint = Checkpoint(str(tmp_path / "state"), print)
-    checkpoint.write(ear.probe, ear.teller)
+    checkpoint.write(ear.probe, ear.teller, "run")
     early_return(phone, 300)
     ear.hears(story, since=200)
     ear.turn(400)
@@ -126,7 +126,7 @@ def test_what_was_said_after_the_checkpoint_is_told_by_the_journal(ear: Ear, tmp
 
 def test_an_incident_that_nobody_saw_end_is_closed_after_a_while(ear: Ear, tmp_path: Path) -> None:
     checkpoint = Checkpoint(str(tmp_path / "state"), print)
-    checkpoint.write(ear.probe, ear.teller)
+    checkpoint.write(ear.probe, ear.teller, "run")
     story = Story()
     outage(story, 300)
     ear.hears(story)
@@ -176,7 +176,7 @@ def test_a_damaged_checkpoint_is_not_gone_on_with(ear: Ear, tmp_path: Path, bad:
 def test_a_checkpoint_that_others_may_write_is_not_read(ear: Ear, tmp_path: Path) -> None:
     said: list[str] = []
     checkpoint = Checkpoint(str(tmp_path / "state"), said.append)
-    checkpoint.write(ear.probe, ear.teller)
+    checkpoint.write(ear.probe, ear.teller, "run")
     checkpoint.path.chmod(0o666)
     assert checkpoint.read(ear.probe) is None
     assert "somebody else" in said[0]

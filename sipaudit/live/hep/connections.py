@@ -104,6 +104,14 @@ class ConnectionSource:
         """The listener; what an agent ships has no number that anybody could look up (contract.md 3)."""
         return self.health.path, None
 
+    def position(self) -> int:
+        return self._intake.frames
+
+    def go_on(self, position: int) -> bool:
+        """Numbers go on, so that each means one packet. What was not received is gone."""
+        self._intake.frames = position
+        return False
+
     def close(self) -> None:
         for connection in tuple(self._connections.values()):
             self._end(connection)
