@@ -23,13 +23,13 @@ from sipaudit.model.sayings import Withdrawn
 from sipaudit.model.values import read_proof
 from sipaudit.store.rows import FORMS
 from sipaudit.store.text import to_json
-from sipaudit.store.writing import RunOf
+from sipaudit.store.writing import RunOf, Stood
 
 BOUND = 256_000_000         # bytes kept at most
 FILE = 1_000_000            # bytes after which a new file is begun
 _NAME = re.compile(r"([0-9]{10})\.jsonl")
 
-AnySaying: Any = Withdrawn
+AnySaying: Any = Withdrawn | Stood
 for _kind in FORMS:
     AnySaying = AnySaying | _kind
 _DECODER = msgspec.json.Decoder(AnySaying, dec_hook=read_proof)
