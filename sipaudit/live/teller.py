@@ -21,6 +21,7 @@ from sipaudit.model.sayings import (
     ReachedSaid,
     Saying,
     UndecidedSaid,
+    Withdrawn,
 )
 from sipaudit.model.values import Finding, KnownEvent, Reached, Reason, Undecided
 
@@ -98,12 +99,15 @@ class Teller:
                 yield ReachedSaid(now, Reached(rule, count))
         self._undecided, self._reached = undecided, reached
 
-    def said_before(self, saying: FindingSaid | IncidentSaid) -> None:
+    def said_before(self, saying: FindingSaid | IncidentSaid | Withdrawn) -> None:
         """Another run said this, after the checkpoint from which this one goes on."""
         if isinstance(saying, FindingSaid):
             self._findings.said_before(saying.finding)
-        else:
+        elif isinstance(saying, IncidentSaid):
             self._incidents.said_before(saying.incident)
+        else:
+            self._findings.withdrawn_before(saying.id)
+            self._incidents.withdrawn_before(saying.id)
 
     def stand(self, now: float) -> Iterator[Saying]:
         """What was said and stands: what a sink has to `learn` when a probe goes on from a checkpoint."""
