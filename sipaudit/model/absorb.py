@@ -134,8 +134,8 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
         return replace(binding, register=register, refused=answer)
     if answer.asked == 0 or (answer.granted == 0 and answer.own is not False):
         held = answer.asked == 0 or binding.granted is not None or binding.removed is not None
-        return Binding(binding.server, register, refused=answer if answer.asked else None, left=binding.left,
-                       removed=answer if held else None)
+        return Binding(binding.server, register, since=binding.since if answer.asked else None,
+                       refused=answer if answer.asked else None, left=binding.left, removed=answer if held else None)
     # sent before the server was left, the 200 restores nothing (F8)
     stale = binding.left is not None and answer.sent is not None and answer.sent < binding.left
     left = binding.left if stale else None
