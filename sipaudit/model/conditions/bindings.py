@@ -41,11 +41,12 @@ def no_binding_there(case: Case) -> Ground:
 
 
 def _may_work_there(case: Case, binding: Binding) -> bool:
-    """Whether a 200 to REGISTER may have brought the line there since it arrived at its working server (F7, F8): then
-    no gate is before it."""
+    """Whether a 200 to REGISTER may have brought the line there since it arrived at its working server: then no gate is
+    before it. In R1 that a binding was renewed shows nothing (F7), unless the line may have left its server then."""
     granted, aside, since = binding.granted, case.stay.aside, case.stay.arrived.time
-    there = aside is not None and aside.server == binding.server and aside.method == "REGISTER" and aside.granted != 0
-    return case.regime is not Regime.R1 and ((granted is not None and granted.time > since) or there)
+    if aside is not None and aside.server == binding.server and aside.method == "REGISTER" and aside.granted != 0:
+        return True
+    return case.regime is not Regime.R1 and granted is not None and granted.time > since
 
 
 def _lapsed_binding(case: Case, granted: Answered) -> Ground:
