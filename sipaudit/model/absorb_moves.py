@@ -104,7 +104,8 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
         return Stay(answer.server, answer, took=took, unsure=_may_not_move(answer))
     failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
     was_there = stay.origin == answer.server and (stay.unsure or stay.took >= LATE_FROM)
-    unsure = was_there or _may_not_move(answer) or _may_only_refresh(line, phone, stay, answer, track)
+    unsure = was_there or _may_not_move(answer) or _may_have_gone_on(stay, answer) \
+        or _may_only_refresh(line, phone, stay, answer, track)
     # neither driven away nor back from where it was driven: a dial plan may send single calls elsewhere
     explained = bool(failed) or bool(stay.failed)
     moves = (*stay.moves[-MOVES_KEPT + 1:], answer) if explained else ()
@@ -119,6 +120,14 @@ def _may_have_left(line: LineState, stay: Stay | None, answer: Answered) -> bool
         return False
     here = line.binding(stay.server)
     return stay.driven or (here is not None and here.granted is not None and grants_nothing(here.granted))
+
+
+def _may_have_gone_on(stay: Stay, answer: Answered) -> bool:
+    """Whether the line may have come to this server before, and have gone on to another since it asked what is answered
+    now: the server just left moves nothing."""
+    aside = stay.aside
+    return aside is not None and aside.server != answer.server and _is_weighty(aside) \
+        and answer.sent is not None and aside.sent is not None and aside.sent > answer.sent
 
 
 def _may_have_moved_before(stay: Stay, answer: Answered) -> bool:
