@@ -15,7 +15,7 @@ from sipaudit.model.absorb_moves import is_late, noted, stays_answered
 from sipaudit.model.absorb_phone import ALIVE, success, tells_failure
 from sipaudit.model.absorb_stays import Stays, all_touched
 from sipaudit.model.events import Answered, Booted, EntryChanged, ModelEvent, Received, Resent, Sent
-from sipaudit.model.packets import KEEPALIVES
+from sipaudit.model.packets import NOTHING_NEW
 from sipaudit.model.state import Binding, LineState, PhoneState, Stay, Track
 
 BINDINGS_KEPT = 16     # servers kept for one line
@@ -97,8 +97,8 @@ def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> Line
 
 
 def _serves(stays: Stays, answer: Answered) -> bool:
-    """Whether a working server answers what the phone sent it for being that."""
-    if answer.in_dialog or answer.method in KEEPALIVES:
+    """Whether a working server answers what the phone sent it for being that: no call that is taken back."""
+    if answer.in_dialog or answer.method in NOTHING_NEW:
         return False
     answered = stays[0]
     return (answered is not None and answered.server == answer.server) or any(

@@ -41,13 +41,13 @@ def no_binding_there(case: Case) -> Ground:
 
 
 def _may_work_there(case: Case, binding: Binding) -> bool:
-    """Whether a 200 to REGISTER may have brought the line there since it arrived at its working server (F7, F8): then
-    no gate is before it. In R1 not one that renewed what the line held there before."""
-    granted, aside, since = binding.granted, case.stay.aside, case.stay.arrived.time
-    if case.regime is Regime.R1:
-        return binding.since is not None and binding.since.time > since
-    there = aside is not None and aside.server == binding.server and aside.method == "REGISTER" and aside.granted != 0
-    return (granted is not None and granted.time > since) or there
+    """Whether a 200 to REGISTER may have brought the line there since it arrived at its working server: then no gate is
+    before it. In R1 that a binding was renewed shows nothing (F7), unless the line may have left its server then."""
+    aside, since = case.stay.aside, case.stay.arrived.time
+    if aside is not None and aside.server == binding.server and aside.method == "REGISTER" and aside.granted != 0:
+        return True
+    granted = binding.since if case.regime is Regime.R1 else binding.granted
+    return granted is not None and granted.time > since
 
 
 def _lapsed_binding(case: Case, granted: Answered) -> Ground:
