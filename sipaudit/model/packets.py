@@ -26,9 +26,10 @@ def same_call(one: Sent, other: Sent) -> bool:
 
 
 def waits_for_call(reach: Reach, request: Sent) -> bool:
-    """Whether a sending of this call waits at a server: there is no limit to how long one may that has rung (F4)."""
+    """Whether a sending of this call waits at a server, overtaken or not: there is no limit to how long one may that
+    has rung (F4)."""
     return any(same_call(one, request) or (one.transaction in reach.ringing and one.target == request.target != "")
-               for one in reach.waiting)
+               for one in (*reach.waiting, *(one for one, _ in reach.late)))
 
 
 def holds(binding: Binding, now: float, track: Track) -> bool:
