@@ -81,7 +81,7 @@ def _in_dialog(line: Line, dialog: Dialog, method: str) -> Task:
             return False
         phone.wronged("signalling-to-failed-server", line.number)
     if method == "BYE":
-        phone.clock.after(0.0, lambda: phone.wire.bye(dialog.call, line.number))
+        phone.clock.after(0.0, lambda: phone.wire.bye(dialog.call, line.number, dialog.server))
     callee = Callee(0.1, 0.1, 200) if method == "INVITE" else None
     outcome = yield from phone.ask(line.number, dialog.server, method, in_dialog=True, call=dialog.call,
                                    call_id=dialog.call_id, callee=callee)
