@@ -90,7 +90,8 @@ def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> Line
         return _registered(line, phone, answer, stays, served)
     if stays is line.stays and served is line.served:
         return line
-    return LineState(stays, line.bindings, line.boot, line.answers, line.reordered, served, line.failed,
+    failed = line.failed and mark_set(line, line.stays[Track.REGAINED], stays[Track.REGAINED], phone)
+    return LineState(stays, line.bindings, line.boot, line.answers, line.reordered, served, failed,
                      line.challenges, line.offered)
 
 
