@@ -90,7 +90,8 @@ def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> Line
         return _registered(line, phone, answer, stays, served)
     if stays is line.stays and served is line.served:
         return line
-    failed = line.failed and mark_set(line, line.stays[Track.REGAINED], stays[Track.REGAINED], phone)
+    # a call may show what the REGISTER before it left open: that the line had gone on
+    failed = mark_set(line, line.stays[Track.REGAINED], stays[Track.REGAINED], phone) if line.failed else ()
     return LineState(stays, line.bindings, line.boot, line.answers, line.reordered, served, failed,
                      line.challenges, line.offered)
 
@@ -133,8 +134,8 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
         return replace(binding, register=register, refused=answer)
     if answer.asked == 0 or (answer.granted == 0 and answer.own is not False):
         held = answer.asked == 0 or binding.granted is not None or binding.removed is not None
-        return Binding(binding.server, register, refused=answer if answer.asked else None, left=binding.left,
-                       removed=answer if held else None)
+        return Binding(binding.server, register, since=binding.since if answer.asked else None,
+                       refused=answer if answer.asked else None, left=binding.left, removed=answer if held else None)
     # sent before the server was left, the 200 restores nothing (F8)
     stale = binding.left is not None and answer.sent is not None and answer.sent < binding.left
     left = binding.left if stale else None

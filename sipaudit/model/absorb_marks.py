@@ -16,29 +16,16 @@ Marks = tuple[FailedMark, ...]
 
 def mark_set(line: LineState, before: Stay | None, after: Stay | None, phone: PhoneState) -> Marks:
     """A failover marks the server it leaves, and ends all earlier marks; a return without a failure ends the mark of
-    the server returned to. What may have been either leaves marks that are not sure: a call that shows where the line
-    has come to, or a REGISTER elsewhere that may have been a mere refresh."""
+    the server returned to. What may have been either leaves marks that are not sure."""
     marks = line.failed
-    if before is None or after is None:
+    if before is None or after is None or before.server == after.server:
         return marks
-    if before.server == after.server:
-        return _doubted(marks) if _may_move_since(before, after) else marks
-    if after.failed and after.arrived.method == "REGISTER":
+    if after.failed:
         sure = _left_for(line, before, after, phone)
         return (FailedMark(before.server, after.arrived, after.failed, _turned(after), sure,
                            began=before.arrived.time if before.first is None else before.first.time),)
     return tuple(replace(mark, again=True, sure=() if before.driven else mark.sure)
                  for mark in marks if mark.server != after.server)
-
-
-def _doubted(marks: Marks) -> Marks:
-    return tuple(replace(mark, again=True) for mark in marks)
-
-
-def _may_move_since(before: Stay, after: Stay) -> bool:
-    """Whether a 200 to REGISTER elsewhere was noted now, which may have moved the line."""
-    noted = after.aside
-    return noted is not None and noted is not before.aside and noted.method == "REGISTER"
 
 
 def _left_for(line: LineState, before: Stay, after: Stay, phone: PhoneState) -> tuple[Evidence, ...]:
@@ -47,7 +34,8 @@ def _left_for(line: LineState, before: Stay, after: Stay, phone: PhoneState) -> 
     late it need not have given up, what was answered since or lies long back (a caller may have given it up, F4) is
     no cause, and what becomes of messages and keepalives moves no line."""
     between = before.aside is not None and before.aside.method == "REGISTER" and before.aside.server != after.server
-    if before.unsure or after.unsure or between or before.took >= LATE_FROM or _began_anew(line, before):
+    single = after.arrived.method != "REGISTER"  # a call through a server that the line may have kept (F7)
+    if before.unsure or after.unsure or between or single or before.took >= LATE_FROM or _began_anew(line, before):
         return ()
     reach = phone.reach(before.server)
     late = {request.transaction for request, _ in reach.late}

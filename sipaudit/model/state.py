@@ -88,7 +88,8 @@ class Binding(Struct, frozen=True, gc=False):
     """A line's registration at one server, a small machine of its own.
 
     `register` is the REGISTER in progress (challenged or not) and `resent` its last retransmission, `granted` the 200
-    in force, `since` the 200 that began the row, `refused` a final refusal after it; `left` is
+    in force, `since` the 200 that began the row (of one that the server has ended, too), `refused` a final refusal
+    after it; `left` is
     the time of a failover away, after which R2 and R3 hold the binding invalid (F8); `late` says that the phone may
     have given up the REGISTER that was granted, `removed` is the 200 that ended the binding.
     """
