@@ -60,7 +60,8 @@ def _served(stay: Stay, answer: Answered, slow: bool) -> Stay:
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
     if asked_since and not slow and not _may_not_move(answer) and (stay.took or stay.unsure):
         refreshes = answer.method == "REGISTER" and not _may_not_move(stay.arrived)
-        stay = replace(stay, took=0.0, unsure=stay.unsure and refreshes)
+        proven = answer.time if stay.unsure or stay.took >= LATE_FROM else stay.proven
+        stay = replace(stay, took=0.0, unsure=stay.unsure and refreshes, proven=proven)
     return stay
 
 

@@ -12,6 +12,7 @@ from sipaudit.model.conditions.timing import renewals, ttl_of
 from sipaudit.model.conditions.trust import clock_was_set, left_servers, works_below
 from sipaudit.model.events import Failed, FailureKind
 from sipaudit.model.observations import Fact
+from sipaudit.model.packets import LONG_RING
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, taken
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import LONG_AGO, Call, evidence
@@ -20,7 +21,6 @@ from sipaudit.model.values import Assumption, Reason
 
 DIALLING = 15.0       # seconds off the hook before an INVITE: eleven digits, and the wait for a twelfth
 LONG_CALL = 3600.0    # seconds that a call may last of which nothing shows that it does
-LONG_RING = 600.0     # seconds that a phone may ring, or let ring
 IDLE_RULE = (Regime.R2, Regime.R3)   # B5: only the try by REGISTER waits for the phone to be idle
 
 
@@ -36,7 +36,7 @@ class Due(NamedTuple):
 def past_due(case: Case) -> Ground:
     """B2, B4: the failback is overdue by more than the tolerance, the phone was not busy, and no server above was
     touched since it may have come (the wide term *contact*)."""
-    began, allowed = case.stay.began, case.profile.tolerances
+    began, allowed = _began(case), case.profile.tolerances
     if began is None:
         return Ground(reason=Reason.STARTED_LATER)
     ghosts = [_ends_at_last(call, case) for call in case.phone.calls]
@@ -53,6 +53,12 @@ def past_due(case: Case) -> Ground:
     untouched = _untouched_since(case, due.earliest - allowed.timer)
     return Ground(untouched.holds, untouched.reason or _busy_unseen(case, late), assumptions=due.doubts,
                   facts={**due.facts, "due": late - began[0], "overdue": case.now - late})
+
+
+def _began(case: Case) -> tuple[float, float] | None:
+    """T0, which may have been later than the arrival where that need not have moved the line (F2, F6)."""
+    began, proven = case.stay.began, case.stay.proven
+    return began if began is None or proven is None else (began[0], proven)
 
 
 def _ends_at_last(call: Call, case: Case) -> float:
