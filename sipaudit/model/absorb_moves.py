@@ -13,6 +13,7 @@ from sipaudit.model.state import Binding, Evidence, LineState, PhoneState, Reach
 from sipaudit.model.timers import UNDECLARED_EARLIEST
 
 MOVES_KEPT = 4         # moves kept for one line
+PERHAPS_KEPT = 8       # servers kept where a line may work instead
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 OVERLAP_MAX = 120.0    # seconds of expires.overlap, which few sites set beyond its default of 60
 RENEWAL_SLACK = 5.0    # seconds by which a timer may run early
@@ -104,14 +105,23 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     if stay is None:
         return Stay(answer.server, answer, took=took, unsure=_may_not_move(answer))
     failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
-    was_there = stay.origin == answer.server and (stay.unsure or stay.took >= LATE_FROM)
+    perhaps = _perhaps(stay)
+    was_there = answer.server in perhaps
     unsure = was_there or _may_not_move(answer) or _may_have_gone_on(stay, answer) \
         or _may_only_refresh(line, phone, stay, answer, track)
     # neither driven away nor back from where it was driven: a dial plan may send single calls elsewhere
     explained = bool(failed) or bool(stay.failed)
     moves = (*stay.moves[-MOVES_KEPT + 1:], answer) if explained else ()
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
-                moves=moves, took=took, unsure=unsure, older=was_there or _may_have_moved_before(stay, answer))
+                moves=moves, took=took, unsure=unsure, older=was_there or _may_have_moved_before(stay, answer),
+                perhaps=perhaps)
+
+
+def _perhaps(stay: Stay) -> tuple[str, ...]:
+    """Where the line may have worked all the while, since it need not have come to the server of its stay."""
+    if stay.origin is None or not (stay.unsure or stay.took >= LATE_FROM):
+        return ()
+    return tuple(dict.fromkeys((stay.origin, *stay.perhaps)))[:PERHAPS_KEPT]
 
 
 def _may_have_left(line: LineState, stay: Stay | None, answer: Answered) -> bool:

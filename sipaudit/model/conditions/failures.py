@@ -8,7 +8,7 @@ from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.observations import Awaited, Fact, Sign
-from sipaudit.model.packets import AT_ONCE, asked_at, redirects, same_call
+from sipaudit.model.packets import AT_ONCE, asked_at, redirects, same_call, waits_for_call
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
@@ -275,8 +275,8 @@ def served_later(case: Case) -> Ground:
 def diverted(case: Case) -> bool:
     """Whether the request is the one that a failure of the working server diverted: at the last move, or just now."""
     stay, request = case.stay, case.request
-    before = (*stay.failed, *case.phone.reach(stay.origin or "").waiting)
-    if any(isinstance(item, Sent) and same_call(item, request) for item in before):
+    failed = any(isinstance(item, Sent) and same_call(item, request) for item in stay.failed)
+    if failed or waits_for_call(case.phone.reach(stay.origin or ""), request):
         return True
     return request.server != stay.server and _fails_now(case)
 
@@ -286,7 +286,7 @@ def _fails_now(case: Case) -> bool:
     request, here = case.request, case.phone.reach(case.stay.server)
     turned_down = any(one.method == "INVITE" and one.line == request.line and case.now - one.time <= AT_ONCE
                       for one in here.doubtful)
-    return turned_down or any(same_call(one, request) for one in here.waiting)
+    return turned_down or waits_for_call(here, request)
 
 
 def retry_after(case: Case, server: str) -> bool:

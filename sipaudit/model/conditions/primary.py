@@ -7,10 +7,10 @@ from math import inf
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import diverted, retry_after
 from sipaudit.model.conditions.servers import primary_key
-from sipaudit.model.events import FailureKind, Sent
-from sipaudit.model.packets import LONG_RING, SAME_NUMBER, redirects, same_call
+from sipaudit.model.events import FailureKind
+from sipaudit.model.packets import SAME_NUMBER, redirects, same_call, waits_for_call
 from sipaudit.model.settings import Regime
-from sipaudit.model.state import LONG_AGO, Reach, evidence
+from sipaudit.model.state import LONG_AGO, evidence
 from sipaudit.model.timers import latest_silence
 from sipaudit.model.values import Reason
 
@@ -27,7 +27,7 @@ def primary_untried(case: Case) -> Ground:
     reach, request = case.phone.reach(primary), case.request
     if case.now - reach.touched <= CONTACT_FOR_IT or diverted(case):
         return FAILS
-    if any(same_call(one, request) for one in case.stay.tries) or _is_tried_there(request, reach):
+    if waits_for_call(reach, request) or any(same_call(one, request) for one in case.stay.tries):
         return FAILS
     if any(one.method in TRIES and not one.in_dialog and one.time >= case.now - _try_lasts(case)
            for one in reach.waiting):
@@ -39,14 +39,6 @@ def primary_untried(case: Case) -> Ground:
     if retry_after(case, primary):
         return Ground(reason=Reason.RETRY_AFTER)
     return Ground(facts={"working": case.stay.server} if case.stay.server else {})
-
-
-def _is_tried_there(request: Sent, reach: Reach) -> bool:
-    """Whether the call went to that server before and has no answer yet, whatever others have had since. One that rang
-    there goes on under another Call-ID when nobody has answered, and the server falls silent (F4)."""
-    open_ = (*reach.waiting, *(one for one, _ in reach.late if one.transaction in reach.ringing))
-    return any(same_call(one, request, LONG_RING if one.transaction in reach.ringing else SAME_NUMBER)
-               for one in open_)
 
 
 def _try_lasts(case: Case) -> float:
