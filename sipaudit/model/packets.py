@@ -7,7 +7,6 @@ from sipaudit.model.state import Binding, Evidence, Reach, Track
 
 AT_ONCE = 2.0          # seconds from a connection's failure to the line's first packet elsewhere
 SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)
-LONG_RING = 600.0      # seconds that a phone may ring, or let ring
 KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
 NOTHING_NEW = KEEPALIVES | {"CANCEL"}   # whose 2xx does not make a server the working one
 DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
@@ -17,22 +16,20 @@ REDIRECTS = range(300, 400)
 AGAIN = frozenset({401, 407, 422, 423})   # the phone asks again: the try is not over
 
 
-def same_call(one: Sent, other: Sent, within: float = SAME_NUMBER) -> bool:
-    """Whether two INVITEs are sendings of one call: by Call-ID, or by whom they call `within` so many seconds (RFC 3263
-    4.3 allows either)."""
+def same_call(one: Sent, other: Sent) -> bool:
+    """Whether two INVITEs are sendings of one call: by Call-ID, or by whom they call (RFC 3263 4.3 allows either)."""
     if one.method != "INVITE" or other.method != "INVITE":
         return False
     if one.call_id == other.call_id and one.call_id != "":
         return True
-    return one.target == other.target and one.target != "" and abs(one.time - other.time) <= within
+    return one.target == other.target and one.target != "" and abs(one.time - other.time) <= SAME_NUMBER
 
 
 def waits_for_call(reach: Reach, request: Sent) -> bool:
-    """Whether the call went to that server before and has no answer yet, whatever others have had since. One that rang
-    there goes on under another Call-ID when nobody has answered, and the server falls silent (F4)."""
-    open_ = (*reach.waiting, *(one for one, _ in reach.late if one.transaction in reach.ringing))
-    return any(same_call(one, request, LONG_RING if one.transaction in reach.ringing else SAME_NUMBER)
-               for one in open_)
+    """Whether a sending of this call waits at a server, overtaken or not: there is no limit to how long one may that
+    has rung (F4)."""
+    return any(same_call(one, request) or (one.transaction in reach.ringing and one.target == request.target != "")
+               for one in (*reach.waiting, *(one for one, _ in reach.late)))
 
 
 def holds(binding: Binding, now: float, track: Track) -> bool:

@@ -51,8 +51,8 @@ class Stay(Struct, frozen=True, gc=False):
     `took` are the seconds that the arrival's answer took (0: a provisional came before it, or the server has served
     the line since), `unsure` says that the answer need not have moved the line (F6, F7), `older` that the line may
     have been here before, and never have left; `perhaps` are the servers where it may have worked all the while at
-    the move. `proven` is when a later answer showed that the line had come, where the
-    arrival's need not have moved it: by then, at the latest, T0 was over.
+    the move. `proven` is when a later answer showed that the line had come, where the arrival's need not have moved it:
+    by then, at the latest, T0 was over.
     """
 
     server: str

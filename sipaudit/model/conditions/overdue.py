@@ -12,7 +12,6 @@ from sipaudit.model.conditions.timing import renewals, ttl_of
 from sipaudit.model.conditions.trust import clock_was_set, left_servers, works_below
 from sipaudit.model.events import Failed, FailureKind
 from sipaudit.model.observations import Fact
-from sipaudit.model.packets import LONG_RING
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, taken
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import LONG_AGO, Call, evidence
@@ -21,6 +20,7 @@ from sipaudit.model.values import Assumption, Reason
 
 DIALLING = 15.0       # seconds off the hook before an INVITE: eleven digits, and the wait for a twelfth
 LONG_CALL = 3600.0    # seconds that a call may last of which nothing shows that it does
+LONG_RING = 600.0     # seconds that a phone may ring, or let ring
 IDLE_RULE = (Regime.R2, Regime.R3)   # B5: only the try by REGISTER waits for the phone to be idle
 
 
