@@ -60,7 +60,9 @@ def _served(stay: Stay, answer: Answered, slow: bool) -> Stay:
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
     if asked_since and not slow and not _may_not_move(answer) and (stay.took or stay.unsure):
         refreshes = answer.method == "REGISTER" and not _may_not_move(stay.arrived)
-        proven = answer.time if stay.unsure or stay.took >= LATE_FROM else stay.proven
+        # (not what may have been a mere refresh: then the line would have asked the server it came from first, F5, F7)
+        doubtful = stay.took >= LATE_FROM or (stay.unsure and _may_not_move(stay.arrived))
+        proven = answer.time if doubtful else stay.proven
         stay = replace(stay, took=0.0, unsure=stay.unsure and refreshes, proven=proven)
     return stay
 
