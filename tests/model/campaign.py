@@ -1,5 +1,7 @@
 """Many histories of phones that obey: `python -m tests.model.campaign --count 200000`.
 
+With `--late` each is seen from a moment in its middle on (`fleet/late.py`).
+
 Prints how many were accused and of what; accusations of weight with their seed and a history in the scenario language.
 """
 
@@ -8,13 +10,14 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 from sipaudit.model.events import NO_LINE, ModelEvent
 from sipaudit.model.values import Finding, Severity
 from tests.model.court import Court, findings, scenario
+from tests.model.fleet.late import late
 from tests.model.fleet.story import History, obedient
 from tests.model.shrink import shrunk
 
@@ -53,14 +56,15 @@ def accusation(history: History, finding: Finding) -> str:
     return "\n".join([
         f"seed {history.seed}: {finding.rule} {finding.severity} {finding.confidence} at {finding.time:.3f}"
         f" {finding.server} {finding.line} also={finding.also}{'' if accused(mine) else alone}",
-        f"  {finding.observed}", scenario(history.habits, least, line), str(history.habits), ""])
+        f"  {finding.observed}", scenario(history.habits, least, line, history.profiles[0][1].covered_from),
+        str(history.habits), ""])
 
 
-def run(first: int, count: int, full: frozenset[str]) -> Tally:
+def run(first: int, count: int, full: frozenset[str], lives: Callable[[int], History] = obedient) -> Tally:
     tally = Tally()
     shown: Counter[str] = Counter()
     for seed in range(first, first + count):
-        history = obedient(seed)
+        history = lives(seed)
         tally.histories += 1
         tally.events += len(history.events)
         for finding in findings(history):
@@ -71,11 +75,12 @@ def run(first: int, count: int, full: frozenset[str]) -> Tally:
     return tally
 
 
-def campaign(first: int, count: int, workers: int, full: frozenset[str]) -> Iterator[Tally]:
+def campaign(first: int, count: int, workers: int, full: frozenset[str], lives: Callable[[int], History]
+             ) -> Iterator[Tally]:
     starts = range(first, first + count, CHUNK)
     with ProcessPoolExecutor(workers) as pool:
         yield from pool.map(run, starts, [min(CHUNK, first + count - start) for start in starts],
-                            [full] * len(starts))
+                            [full] * len(starts), [lives] * len(starts))
 
 
 def main() -> None:
@@ -84,10 +89,12 @@ def main() -> None:
     options.add_argument("--first", type=int, default=0, help="the first seed")
     options.add_argument("--workers", type=int, default=2)
     options.add_argument("--show", type=int, default=3, help="accusations printed of each rule")
+    options.add_argument("--late", action="store_true", help="the observer comes in the middle of each")
     options.add_argument("--info", nargs="*", default=(), help="info rules of which histories are printed, too")
     chosen = options.parse_args()
     began, total = time.monotonic(), Tally()
-    for part in campaign(chosen.first, chosen.count, chosen.workers, frozenset(chosen.info)):
+    lives = late if chosen.late else obedient
+    for part in campaign(chosen.first, chosen.count, chosen.workers, frozenset(chosen.info), lives):
         total.add(part)
     shown: Counter[str] = Counter()
     for rule, text in total.texts:

@@ -22,6 +22,7 @@ from tests.model.fleet.habits import REGIMES, Habits
 from tests.model.fleet.story import History
 
 PACK = load_pack().rules
+LONG_BEFORE = -1e5   # seconds: a view that began then shows all
 RULES = frozenset(rule.id for rule in PACK)
 NAMES = {"P": "10.0.0.1:5060", "S": "10.0.0.2:5060", "T": "10.0.0.3:5060", "U": "10.0.0.4:5060"}
 
@@ -96,8 +97,8 @@ def findings(history: History) -> list[Finding]:
     return court.faults.findings()
 
 
-def scenario(habits: Habits, events: Iterable[ModelEvent], line: int) -> str:
-    """One line of a history in the scenario language, to be judged again by hand."""
+def scenario(habits: Habits, events: Iterable[ModelEvent], line: int, begins: float = LONG_BEFORE) -> str:
+    """One line of a history in the scenario language, to be judged again by hand; the view begins at `begins`."""
     shown = {name: key for name, key in NAMES.items() if key in habits.servers}
     re_register, fail, only = REGIMES[habits.regime]
     settings = {
@@ -115,5 +116,7 @@ def scenario(habits: Habits, events: Iterable[ModelEvent], line: int) -> str:
     head.append(f"agent: VVX_500 {habits.firmware or ''}".rstrip())
     if habits.ttl is not None and not habits.ttl_seen:
         head.append(f"ttl: {habits.ttl[0]}")
+    if begins > LONG_BEFORE:
+        head.append(f"covered: {-begins:.3f}")
     transcript = Transcript(shown, 0.0)
     return "\n".join(head + [transcript.line(event) for event in events if event.line in (line, NO_LINE)])

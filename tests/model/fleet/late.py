@@ -1,0 +1,104 @@
+"""The observer comes late: a capture, or a view that begins anew after a blind interval, in the middle of a life.
+
+The phone does what it did (`story.py`); what is told of it begins at a random moment, and then as reconstruction would
+tell it: a request whose first sending was not seen begins with its next one, an answer to one that was never seen has
+no request, a call from before is up when something is said in it. In a blind interval (`Auditor.view_begins`) the
+requests from before it are remembered, in a capture none are.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import replace
+
+from sipaudit.model.events import Answered, CallChanged, ModelEvent, Received, Resent, Sent
+from sipaudit.model.profile import Profile
+from tests.model.fleet.story import History, obedient
+from tests.model.fleet.wire import AGAIN
+
+BLIND = (3, 20, 100, 600, 2000)   # seconds
+OF_CALLS = frozenset({"INVITE", "UPDATE", "INFO", "PRACK", "BYE"})
+SHOW_CALLS = frozenset({"INVITE", "UPDATE", "INFO"})   # inside a dialog: the call is up
+
+
+def late(seed: int) -> History:
+    """A phone that obeys, seen from a moment in its life on; no event where the view began after its end."""
+    history = obedient(seed)
+    chance = random.Random(f"blind{seed}")
+    if not history.events:
+        return history
+    blind = chance.uniform(history.events[0].time, history.events[-1].time)
+    begins = blind + chance.choice(BLIND)
+    remembered = blind if chance.random() < 0.5 else 0.0
+    return begun(history, begins, remembered)
+
+
+def begun(history: History, begins: float, remembered: float = 0.0) -> History:
+    """The history as it is told by who saw nothing before `begins`, but remembers what was asked before `remembered`
+    (seconds since its beginning)."""
+    events = list(_Late(history.events, begins, remembered).told())
+    return History(history.seed, history.habits, events, _covered(history.profiles, begins))
+
+
+def _covered(profiles: Sequence[tuple[float, Profile]], begins: float) -> list[tuple[float, Profile]]:
+    """What is known of the phone, its settings and its servers, is known; all else begins."""
+    at_first = next(profile for since, profile in reversed(profiles) if since <= begins)
+    since = [(begins, at_first), *((time, profile) for time, profile in profiles if time > begins)]
+    return [(time, replace(profile, covered_from=begins)) for time, profile in since]
+
+
+class _Late:
+    """Tells the events from a moment on."""
+
+    def __init__(self, events: Sequence[ModelEvent], begins: float, remembered: float) -> None:
+        self.events = [event for event in events if event.time > begins]
+        self.asked = {event.transaction: event for event in events if isinstance(event, Sent)}
+        before = [event for event in events if event.time < remembered]
+        self.known = {event.transaction: event for event in before if isinstance(event, Sent)}
+        self.again = {event.transaction for event in before if isinstance(event, Answered) and event.status in AGAIN}
+        self.calls = {event.call for event in before if isinstance(event, CallChanged)}
+        self.lines = {event.line for event in before}
+
+    def told(self) -> Iterator[ModelEvent]:
+        for event in self.events:
+            if isinstance(event, Sent):
+                yield self._sent(event)
+            elif isinstance(event, Resent) and event.transaction not in self.known:
+                yield self._sent(replace(self.asked[event.transaction], time=event.time, frame=event.frame))
+            elif isinstance(event, Answered):
+                yield from self._answered(event)
+            else:
+                yield event
+            if isinstance(event, CallChanged):
+                self.calls.add(event.call)
+            self.lines.add(event.line)
+            yield from self._call(event)
+
+    def _sent(self, request: Sent) -> Sent:
+        if request.follows not in self.again:
+            request = replace(request, follows=None, proves=False)
+        self.known[request.transaction] = request
+        return request
+
+    def _answered(self, answer: Answered) -> Iterator[Answered]:
+        request = self.known.get(answer.transaction)
+        if request is None and answer.line not in self.lines:
+            return  # nobody knows whose it is
+        if answer.status in AGAIN:
+            self.again.add(answer.transaction)
+        if request is None:
+            in_dialog = answer.method in OF_CALLS - {"INVITE"}
+            yield replace(answer, sent=None, asked=None, in_dialog=in_dialog)
+        else:
+            yield replace(answer, sent=request.time)
+
+    def _call(self, event: ModelEvent) -> Iterator[CallChanged]:
+        """A call that began before the view is up as soon as something is said in it."""
+        if not isinstance(event, Sent | Received) or not event.in_dialog or event.method not in SHOW_CALLS \
+                or event.call is None or event.call in self.calls:
+            return
+        self.calls.add(event.call)
+        yield CallChanged(event.time, event.capture, event.frame, event.phone, event.line, event.server, event.call,
+                          "up")
