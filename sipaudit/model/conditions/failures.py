@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import inf
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.conditions.trust import clock_was_set
+from sipaudit.model.conditions.trust import boot_was_seen, clock_was_set
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.observations import Awaited, Fact, Sign
 from sipaudit.model.packets import AT_ONCE, asked_at, redirects, same_call, waits_for_call
@@ -121,6 +121,8 @@ def nothing_against(case: Case) -> Ground:
     stay, reach = case.stay, case.phone.reach(case.stay.server)
     if stay.driven or speaks_against(reach, case.now, _patience(case)) or _contact_is_open(case, reach):
         return FAILS
+    if _just_begun(case):
+        return Ground(reason=Reason.STARTED_LATER)
     young = reach.waiting[-1] if reach.waiting else None
     if young is None:
         return Ground(facts={"working": stay.server}, proof=(reach.answered or stay.arrived,))
@@ -129,6 +131,11 @@ def nothing_against(case: Case) -> Ground:
     # it was asked just now, and the capture may lack what told the phone that it had failed
     return Ground(reason=Reason.LOSS_NEARBY, awaited=waited(young, None), proof=(young,),
                   facts={"working": stay.server, "kind": "impatient", "silent": case.now - young.time})
+
+
+def _just_begun(case: Case) -> bool:
+    """Whether a request from before the capture may have run out at the working server, and be sent elsewhere now."""
+    return case.now - case.profile.covered_from <= RUNS and not boot_was_seen(case)
 
 
 def _patience(case: Case) -> float:
