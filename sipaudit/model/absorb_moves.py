@@ -116,7 +116,12 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     moves = (*stay.moves[-MOVES_KEPT + 1:], answer) if explained else ()
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
                 moves=moves, took=took, unsure=unsure, older=was_there or _may_have_moved_before(stay, answer),
-                perhaps=perhaps)
+                perhaps=perhaps, found=was_found(stay))
+
+
+def was_found(stay: Stay) -> bool:
+    """Whether the stay was found in progress, and nothing but a REGISTER shows that the line works there (F7)."""
+    return stay.first is None and stay.opened is None and stay.arrived.method == "REGISTER"
 
 
 def _perhaps(stay: Stay) -> tuple[str, ...]:

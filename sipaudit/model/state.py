@@ -52,7 +52,8 @@ class Stay(Struct, frozen=True, gc=False):
     the line since), `unsure` says that the answer need not have moved the line (F6, F7), `older` that the line may
     have been here before, and never have left; `perhaps` are the servers where it may have worked all the while at
     the move. `proven` is when a later answer showed that the line had come, where the arrival's need not have moved it:
-    by then, at the latest, T0 was over.
+    by then, at the latest, T0 was over. `found` says that the stay left was found in progress, by no more than a
+    REGISTER: a mere refresh of an old binding, maybe (F7).
     """
 
     server: str
@@ -72,6 +73,7 @@ class Stay(Struct, frozen=True, gc=False):
     older: bool = False
     perhaps: tuple[str, ...] = ()
     proven: float | None = None
+    found: bool = False
 
     @property
     def began(self) -> tuple[float, float] | None:

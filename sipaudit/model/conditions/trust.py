@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sipaudit.model.absorb_moves import was_found
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.events import Answered, ModelEvent
@@ -65,11 +66,13 @@ def stay_was_seen(case: Case) -> Ground:
     stay = case.stay
     if stay.arrived.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
-    moved = stay.first is not None or stay.opened is not None
-    proven = boot_was_seen(case) or moved or stay.arrived.method != "REGISTER"
-    if proven or case.now - case.profile.covered_from >= _earlier_stay(case):
-        return HOLDS
-    return Ground(reason=Reason.STARTED_LATER)
+    return Ground(reason=Reason.STARTED_LATER) if was_found(stay) and may_work_elsewhere(case, case.now) else HOLDS
+
+
+def may_work_elsewhere(case: Case, when: float) -> bool:
+    """Whether a line that was only seen to register may have worked with another server then, to which it had moved
+    before the capture began (F7, B3)."""
+    return when - case.profile.covered_from < _earlier_stay(case) and not boot_was_seen(case)
 
 
 def _earlier_stay(case: Case) -> float:
