@@ -6,7 +6,13 @@ from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import waited
 from sipaudit.model.conditions.servers import higher_server
-from sipaudit.model.conditions.trust import DEFAULT_EXPIRES, boot_was_seen, clock_was_set, older_binding_may_live
+from sipaudit.model.conditions.trust import (
+    DEFAULT_EXPIRES,
+    boot_was_seen,
+    clock_was_set,
+    longest_expiry,
+    older_binding_may_live,
+)
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Fact
 from sipaudit.model.profile import Vendor
@@ -76,14 +82,26 @@ def _unseen_binding(case: Case) -> Ground:
     binding = case.line.binding(case.request.server)
     if case.profile.lossy and (binding is None or binding.refused is None):
         return Ground(reason=Reason.LOSS_NEARBY)
-    hidden = older_binding_may_live(case) or _left_unseen(case)
-    assumptions = (Assumption.NO_EARLIER_STAY,) if hidden and not boot_was_seen(case) else ()
+    if boot_was_seen(case):
+        return Ground(facts={"registered": "never"})
+    older = older_binding_may_live(case)
+    if case.regime is Regime.R1 and (older or _left_before(case)):
+        return Ground(reason=Reason.STARTED_LATER)  # with a binding there, in R1 no REGISTER comes first (F7)
+    assumptions = (Assumption.NO_EARLIER_STAY,) if older or _left_unseen(case) else ()
     return Ground(assumptions=assumptions, facts={"registered": "never"})
 
 
 def _left_unseen(case: Case) -> bool:
-    """Whether this may be a server left before the capture began: in R1 a return there needs no live binding (F7)."""
+    """Whether this may be a server that the line left unseen: in R1 a return there needs no live binding (F7)."""
     return case.regime is Regime.R1 and case.stay.first is None and higher_server(case) is HOLDS
+
+
+def _left_before(case: Case) -> bool:
+    """Whether the line may have left this server before the capture began (F1): it goes upward, and was in the middle
+    of its life then, since no line that lives waits longer to register than a binding lasts."""
+    granted = [binding.since.time for binding in case.line.bindings if binding.since is not None]
+    first = min([case.stay.arrived.time, *granted])
+    return higher_server(case) is HOLDS and first - case.profile.covered_from < longest_expiry(case)
 
 
 def not_registered_since_left(case: Case) -> Ground:
@@ -173,6 +191,8 @@ def refreshes_nothing(case: Case) -> Ground:
     if _diverted_refresh(case):
         return Ground(reason=Reason.READINGS_DIFFER)
     binding = case.line.binding(case.request.server)
+    if _may_hold_unseen(case, binding):
+        return Ground(reason=Reason.STARTED_LATER)
     if binding is None:
         return HOLDS
     if binding.granted is None:  # what was never granted, or was ended there and is asked for again
@@ -182,6 +202,13 @@ def refreshes_nothing(case: Case) -> Ground:
         return HOLDS  # F8: what a failover made invalid is not refreshed
     renews = binding.until > case.now or binding.register is not None
     return FAILS if renews else Ground(reason=Reason.READINGS_DIFFER)
+
+
+def _may_hold_unseen(case: Case, binding: Binding | None) -> bool:
+    """Whether the line may hold a binding there from before the capture, which R0 and R1 keep when they leave (F7)."""
+    seen = binding is not None and (binding.granted is not None or binding.removed is not None)
+    return not seen and case.regime in (Regime.R0, Regime.R1) and older_binding_may_live(case) \
+        and not boot_was_seen(case)
 
 
 def _diverted_refresh(case: Case) -> bool:
