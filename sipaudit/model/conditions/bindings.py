@@ -10,7 +10,7 @@ from sipaudit.model.conditions.trust import (
     DEFAULT_EXPIRES,
     boot_was_seen,
     clock_was_set,
-    longest_expiry,
+    in_mid_life,
     older_binding_may_live,
 )
 from sipaudit.model.events import Answered, Sent
@@ -85,23 +85,11 @@ def _unseen_binding(case: Case) -> Ground:
     if boot_was_seen(case):
         return Ground(facts={"registered": "never"})
     older = older_binding_may_live(case)
-    if case.regime is Regime.R1 and (older or _left_before(case)):
-        return Ground(reason=Reason.STARTED_LATER)  # with a binding there, in R1 no REGISTER comes first (F7)
-    assumptions = (Assumption.NO_EARLIER_STAY,) if older or _left_unseen(case) else ()
+    left = case.regime is Regime.R1 and higher_server(case) is HOLDS
+    if case.regime is Regime.R1 and (older or (left and in_mid_life(case))):
+        return Ground(reason=Reason.STARTED_LATER)  # with a binding there, or after a stay, no REGISTER is due (F7)
+    assumptions = (Assumption.NO_EARLIER_STAY,) if older or (left and case.stay.first is None) else ()
     return Ground(assumptions=assumptions, facts={"registered": "never"})
-
-
-def _left_unseen(case: Case) -> bool:
-    """Whether this may be a server that the line left unseen: in R1 a return there needs no live binding (F7)."""
-    return case.regime is Regime.R1 and case.stay.first is None and higher_server(case) is HOLDS
-
-
-def _left_before(case: Case) -> bool:
-    """Whether the line may have left this server before the capture began (F1): it goes upward, and was in the middle
-    of its life then, since no line that lives waits longer to register than a binding lasts."""
-    granted = [binding.since.time for binding in case.line.bindings if binding.since is not None]
-    first = min([case.stay.arrived.time, *granted])
-    return higher_server(case) is HOLDS and first - case.profile.covered_from < longest_expiry(case)
 
 
 def not_registered_since_left(case: Case) -> Ground:
@@ -277,7 +265,7 @@ def registered_just_now(case: Case) -> Ground:
     granted = binding.granted
     began = _registering_since(case, granted)
     invite = _unanswered_twin(case, began)
-    if invite is None or binding.since is not granted or _register_was_due(case):
+    if invite is None or binding.since is not granted or _register_was_due(case, began):
         return FAILS
     facts: dict[str, Fact] = {"silent": began - invite.time, "working": invite.server, "elapsed": case.now - began}
     return Ground(facts=facts, proof=(invite, granted))
@@ -303,12 +291,18 @@ def _unanswered_twin(case: Case, before: float) -> Sent | None:
     ), None)
 
 
-def _register_was_due(case: Case) -> bool:
-    """Whether the line had another reason to register: a REGISTER unanswered, challenged or refused, or a renewal due.
-    """
-    if any(binding.register is not None for binding in case.line.bindings):
+def _register_was_due(case: Case, began: float) -> bool:
+    """Whether the line had another reason to register: a REGISTER unanswered (until then, if its answer was late),
+    challenged or refused, or a renewal due."""
+    if any(binding.register is not None for binding in case.line.bindings) or _gave_up_register(case, began):
         return True
     others = [binding for binding in case.line.bindings if binding.server != case.request.server]
     return not others or any(
         binding.granted is None or binding.refused is not None or renewal_is_near(case, binding)
         for binding in others)
+
+
+def _gave_up_register(case: Case, by: float) -> bool:
+    """Whether a REGISTER of the line elsewhere may have run out by then, though it was answered later (F2)."""
+    return any(one.method == "REGISTER" and one.line == case.event.line and one.time < by <= until
+               for reach in case.phone.reaches if reach.server != case.request.server for one, until in reach.late)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
-from sipaudit.model.conditions.trust import boot_was_seen, older_binding_may_live
+from sipaudit.model.conditions.trust import in_mid_life
 from sipaudit.model.observations import Fact
 from sipaudit.model.packets import asked_at
 from sipaudit.model.settings import EntryServer, ServerEntry
@@ -143,6 +143,6 @@ def _passed_over(case: Case, entry: ServerEntry, server: EntryServer) -> Ground:
     facts: dict[str, Fact] = {"skipped": server.key}
     if sum(other.priority == server.priority for other in entry.servers) > 1:
         return Ground(reason=Reason.LOAD_BALANCED, facts=facts)  # one of several equals, any of which may be tried
-    if server.key not in case.profile.heard and older_binding_may_live(case) and not boot_was_seen(case):
+    if case.phone.reach(server.key).answered is None and in_mid_life(case):
         return Ground(reason=Reason.STARTED_LATER, facts=facts)  # it may have failed before the capture began
     return Ground(facts=facts)

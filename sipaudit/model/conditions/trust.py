@@ -97,6 +97,14 @@ def older_binding_may_live(case: Case) -> bool:
     return case.now - case.profile.covered_from < longest_expiry(case)
 
 
+def in_mid_life(case: Case) -> bool:
+    """Whether the line lived already when the capture began, as far as its registrations tell: one that lived
+    would have renewed its binding before that ran out."""
+    granted = [binding.since.time for binding in case.line.bindings if binding.since is not None]
+    first = min([case.stay.arrived.time, *granted])
+    return first - case.profile.covered_from < longest_expiry(case) and not boot_was_seen(case)
+
+
 def boot_was_seen(case: Case) -> bool:
     """Whether the phone was seen to start, which left no binding anywhere."""
     return case.phone.started >= case.profile.covered_from
