@@ -92,7 +92,8 @@ def _sent(reach: Reach, request: Sent) -> Reach:
     waiting = reach.waiting if len(reach.waiting) < WAITING_KEPT else reach.waiting[:-1]
     registering = request if request.method == "REGISTER" and request.expires != 0 else reach.registering
     return Reach(reach.server, (*waiting, request), reach.ringing, reach.hard, reach.doubtful, reach.answered,
-                 request.time, reach.closed, registering, reach.later, reach.cancelled, reach.repeated, reach.late)
+                 request.time, reach.closed, registering, reach.later, reach.cancelled, reach.repeated, reach.late,
+                 reach.calls)
 
 
 def _cancelled(reach: Reach, cancel: Sent) -> Reach:
@@ -156,9 +157,10 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
         doubtful = (*doubtful[:EVIDENCE_KEPT - 1], answer)
     ringing = tuple(number for number in reach.ringing if number != answer.transaction) if reach.ringing else ()
     later = _later(reach, answer) if doubt else reach.later
+    calls = reach.calls or (answer.method == "INVITE" and not doubt and not answer.in_dialog)
     return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer, reach.touched,
                  reach.closed, reach.registering, later, reach.cancelled,
-                 reach.repeated, late)
+                 reach.repeated, late, calls)
 
 
 def _is_late(answer: Answered) -> bool:

@@ -137,7 +137,8 @@ class Reach(Struct, frozen=True, gc=False):
     `registering`: the last REGISTER of any line that asked for more than 0.  `later`: until when a Retry-After of the
     server runs.  `cancelled`: numbers of INVITEs that the phone has given up.
     `late`: requests that may have run out although they, or later ones, were answered, and until when they were open.
-    `repeated`: when those that wait were last retransmitted.
+    `repeated`: when those that wait were last retransmitted.  `calls`: whether it has answered an INVITE, out of a
+    dialog, in a way that proves it alive.
     """
 
     server: str
@@ -153,6 +154,7 @@ class Reach(Struct, frozen=True, gc=False):
     cancelled: tuple[int, ...] = ()
     repeated: tuple[tuple[int, float], ...] = ()
     late: tuple[tuple[Sent, float], ...] = ()
+    calls: bool = False
 
     def was_late(self, transaction: int) -> bool:
         """Whether the request may have been given up before it was answered."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import inf
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.conditions.trust import boot_was_seen, clock_was_set
+from sipaudit.model.conditions.trust import RETRY_AFTER, clock_was_set, in_mid_life
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.observations import Awaited, Fact, Sign
 from sipaudit.model.packets import AT_ONCE, asked_at, redirects, same_call, waits_for_call
@@ -121,7 +121,7 @@ def nothing_against(case: Case) -> Ground:
     stay, reach = case.stay, case.phone.reach(case.stay.server)
     if stay.driven or speaks_against(reach, case.now, _patience(case)) or _contact_is_open(case, reach):
         return FAILS
-    if _just_begun(case):
+    if _may_have_failed_before(case, reach):
         return Ground(reason=Reason.STARTED_LATER)
     young = reach.waiting[-1] if reach.waiting else None
     if young is None:
@@ -133,9 +133,12 @@ def nothing_against(case: Case) -> Ground:
                   facts={"working": stay.server, "kind": "impatient", "silent": case.now - young.time})
 
 
-def _just_begun(case: Case) -> bool:
-    """Whether a request from before the capture may have run out at the working server, and be sent elsewhere now."""
-    return case.now - case.profile.covered_from <= RUNS and not boot_was_seen(case)
+def _may_have_failed_before(case: Case, reach: Reach) -> bool:
+    """Whether the working server may have failed before the capture began: a request from then may only now have run
+    out, or its Retry-After run still (F3); and a failure with calls stands until it answers one (reference-model.md 1,
+    *failure*), whatever else it answers."""
+    fresh = case.now - case.profile.covered_from <= RETRY_AFTER
+    return (fresh or not reach.calls) and in_mid_life(case)
 
 
 def _patience(case: Case) -> float:

@@ -7,6 +7,7 @@ from math import inf
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import diverted, retry_after
 from sipaudit.model.conditions.servers import primary_key
+from sipaudit.model.conditions.trust import RETRY_AFTER
 from sipaudit.model.events import FailureKind
 from sipaudit.model.packets import SAME_NUMBER, redirects, same_call, waits_for_call
 from sipaudit.model.settings import Regime
@@ -16,7 +17,6 @@ from sipaudit.model.values import Reason
 
 CONTACT_FOR_IT = 32.0   # seconds within which a contact with the primary counts as made for the request (B1)
 TRIES = frozenset({"INVITE", "REGISTER"})   # what a phone waits for before it goes elsewhere with a call
-RETRY_AFTER = 600.0     # seconds that a Retry-After from before the capture may run
 
 
 def primary_untried(case: Case) -> Ground:

@@ -15,6 +15,7 @@ from sipaudit.model.timers import BOOT_SILENCE, NO_EXPIRY
 from sipaudit.model.values import Assumption, Reason
 
 DEFAULT_EXPIRES = 3600   # seconds
+RETRY_AFTER = 600.0      # seconds that a Retry-After from before the capture may run
 LOSS_REACH = 64.0       # seconds: reference-model.md 4, `capture-complete`
 WITHOUT_ONLY_SIGNAL = (3, 2, 4)   # C9: this firmware has no onlySignalWithRegistered
 
@@ -66,7 +67,17 @@ def stay_was_seen(case: Case) -> Ground:
     stay = case.stay
     if stay.arrived.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
-    return Ground(reason=Reason.STARTED_LATER) if was_found(stay) and may_work_elsewhere(case, case.now) else HOLDS
+    hidden = (was_found(stay) and may_work_elsewhere(case, case.now)) or _refreshed_unseen(case)
+    return Ground(reason=Reason.STARTED_LATER) if hidden else HOLDS
+
+
+def _refreshed_unseen(case: Case) -> bool:
+    """Whether the line may be where it was before, because no failure sent it here, and the REGISTER that seems to
+    have brought it refreshed what it had held since before the capture (F7)."""
+    stay = case.stay
+    found = stay.failed or stay.opened is not None or stay.arrived.method != "REGISTER"
+    young = stay.arrived.time - case.profile.covered_from < longest_expiry(case)
+    return not found and young and case.regime in (Regime.R0, Regime.R1) and not boot_was_seen(case)
 
 
 def may_work_elsewhere(case: Case, when: float) -> bool:
