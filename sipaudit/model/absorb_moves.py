@@ -10,7 +10,7 @@ from sipaudit.model.absorb_stays import Stays
 from sipaudit.model.events import NO_LINE, Answered, Failed, Sent
 from sipaudit.model.packets import MOVERS, NOTHING_NEW, holds, is_own, redirects
 from sipaudit.model.state import Binding, Evidence, LineState, PhoneState, Reach, Stay, Track, evidence
-from sipaudit.model.timers import UNDECLARED_EARLIEST
+from sipaudit.model.timers import SILENCE_MAX, UNDECLARED_EARLIEST
 
 MOVES_KEPT = 4         # moves kept for one line
 PERHAPS_KEPT = 8       # servers kept where a line may work instead
@@ -104,7 +104,8 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     if not _moves(line, phone, stay, answer, track):
         return noted(stay, answer) if _may_have_left(line, stay, answer) or _regains(line, answer, track) else stay
     took = _takes(phone, answer)
-    if stay is None:
+    if stay is None:  # what was asked before the capture began may have been given up, too
+        took = SILENCE_MAX if answer.sent is None else took
         return Stay(answer.server, answer, took=took, unsure=_may_not_move(answer))
     failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
     perhaps = _perhaps(stay)
