@@ -8,7 +8,7 @@ from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import RETRY_WAIT, not_the_challenger, retry_after
 from sipaudit.model.conditions.primary import not_the_optimized_one
 from sipaudit.model.conditions.servers import primary_key
-from sipaudit.model.conditions.timing import renewals, ttl_of
+from sipaudit.model.conditions.timing import ends_unseen, renewals, ttl_of
 from sipaudit.model.conditions.trust import clock_was_set, left_servers, works_below
 from sipaudit.model.events import Failed, FailureKind
 from sipaudit.model.observations import Fact
@@ -87,6 +87,8 @@ def _due(case: Case, began: tuple[float, float]) -> Due | Reason:
     first = began[0] + ttl.low
     if ttl.until is not None:
         first = min(max(ttl.until, began[0]), first)
+    elif ends_unseen(case, ttl):
+        first = began[0]
     # a name that was looked up again since the move lives on from there
     last = max([began[1], *(answer.time for answer in case.line.answers)])
     return Due(first, last + ttl.high, {"ttl": ttl.high}, () if ttl.seen else (Assumption.TTL_FROM_FAILOVER,))

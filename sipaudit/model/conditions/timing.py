@@ -100,12 +100,20 @@ def ttl_of(case: Case) -> Ttl | None:
     return Ttl(min(lows), max(highs), bool(seen), before[-1].until if before else None)
 
 
+def ends_unseen(case: Case, ttl: Ttl) -> bool:
+    """Whether the answer that the phone had at the failover may be from before the capture: its end is not known."""
+    began = case.stay.began
+    return ttl.seen and ttl.until is None and began is not None and began[0] - case.profile.covered_from < ttl.high
+
+
 def before_ttl(case: Case) -> Ground:
     """B2: not before the smallest TTL has run since the move, or the last answer before it has run out."""
     ttl, began = ttl_of(case), case.stay.began
     if ttl is None:
         return Ground(reason=Reason.TTL_UNKNOWN)
     if began is None:
+        return Ground(reason=Reason.STARTED_LATER)
+    if ends_unseen(case, ttl):
         return Ground(reason=Reason.STARTED_LATER)
     due = began[0] + ttl.low
     if ttl.until is not None and began[0] <= ttl.until < due:
