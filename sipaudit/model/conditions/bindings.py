@@ -5,7 +5,7 @@ from __future__ import annotations
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import waited
-from sipaudit.model.conditions.servers import higher_server
+from sipaudit.model.conditions.servers import higher_server, lower_server
 from sipaudit.model.conditions.trust import (
     DEFAULT_EXPIRES,
     boot_was_seen,
@@ -184,12 +184,25 @@ def refreshes_nothing(case: Case) -> Ground:
     if binding is None:
         return HOLDS
     if binding.granted is None:  # what was never granted, or was ended there and is asked for again
-        return HOLDS if binding.register is not None or binding.refused is not None else Ground(
-            reason=Reason.READINGS_DIFFER)
-    if binding.left is not None and case.regime in (Regime.R2, Regime.R3):
+        return HOLDS if _asked_in_vain(case, binding) else Ground(reason=Reason.READINGS_DIFFER)
+    if binding.left is not None and case.regime in (Regime.R2, Regime.R3) and not _left_by_failback(case):
         return HOLDS  # F8: what a failover made invalid is not refreshed
     renews = binding.until > case.now or binding.register is not None
     return FAILS if renews else Ground(reason=Reason.READINGS_DIFFER)
+
+
+def _asked_in_vain(case: Case, binding: Binding) -> bool:
+    """Whether the server has granted nothing of what it was asked. What a 200 has ended the phone may hold on to, and
+    keep alive in R0 and R1 (F6, F7)."""
+    ended = binding.removed is not None and binding.removed.asked != 0
+    if ended and case.regime in (Regime.R0, Regime.R1):
+        return False
+    return binding.register is not None or binding.refused is not None
+
+
+def _left_by_failback(case: Case) -> bool:
+    """Whether the line came up from that server without a failure: a failback makes nothing invalid (F8)."""
+    return case.stay.origin == case.request.server and not case.stay.failed and lower_server(case) is HOLDS
 
 
 def _may_hold_unseen(case: Case, binding: Binding | None) -> bool:
