@@ -9,7 +9,7 @@ from sipaudit.model.conditions.failures import RETRY_WAIT, not_the_challenger, r
 from sipaudit.model.conditions.primary import not_the_optimized_one
 from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.timing import ends_unseen, renewals, ttl_of
-from sipaudit.model.conditions.trust import clock_was_set, left_servers, works_below
+from sipaudit.model.conditions.trust import clock_was_set, in_mid_life, left_servers, works_below
 from sipaudit.model.events import Failed, FailureKind
 from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, taken
@@ -101,7 +101,8 @@ def _busy_unseen(case: Case, late: float) -> Reason | None:
     if getattr(case.event, "method", "") == "INVITE":
         # who makes a call has been off the hook for a while; a call from before would have been put on hold first
         return Reason.BUSY_UNPROVEN if case.now <= late + DIALLING else None
-    unseen = case.phone.quiet == LONG_AGO and late - case.profile.covered_from < LONG_CALL
+    # that another call has ended shows nothing of one from before: it may have been on hold meanwhile
+    unseen = late - case.profile.covered_from < LONG_CALL and (case.phone.quiet == LONG_AGO or in_mid_life(case))
     return Reason.BUSY_UNPROVEN if unseen else None
 
 
