@@ -139,10 +139,17 @@ def _fit(case: Case, key: str, since: float) -> bool:
     return not reach.waiting and reach.touched < since and not speaks_against(reach, case.now, 0.0)
 
 
+def _has_served(case: Case, key: str) -> bool:
+    """Whether the server was seen to serve the line, which disproves what the line held against it (reference-model.md
+    1, *failure*)."""
+    binding, served = case.line.binding(key), case.line.served
+    return (binding is not None and binding.granted is not None) or (served is not None and served.server == key)
+
+
 def _passed_over(case: Case, entry: ServerEntry, server: EntryServer) -> Ground:
     facts: dict[str, Fact] = {"skipped": server.key}
     if sum(other.priority == server.priority for other in entry.servers) > 1:
         return Ground(reason=Reason.LOAD_BALANCED, facts=facts)  # one of several equals, any of which may be tried
-    if case.phone.reach(server.key).answered is None and in_mid_life(case):
+    if not _has_served(case, server.key) and in_mid_life(case):
         return Ground(reason=Reason.STARTED_LATER, facts=facts)  # it may have failed before the capture began
     return Ground(facts=facts)
