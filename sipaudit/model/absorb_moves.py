@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from sipaudit.model.absorb_phone import LATE_FROM, grants_nothing
 from sipaudit.model.absorb_stays import Stays
 from sipaudit.model.events import NO_LINE, Answered, Failed, Sent
-from sipaudit.model.packets import MOVERS, NOTHING_NEW, holds, is_own, redirects
+from sipaudit.model.packets import DIALOG_INITIATING, MOVERS, NOTHING_NEW, holds, is_own, redirects
 from sipaudit.model.state import Binding, Evidence, LineState, PhoneState, Reach, Stay, Track, evidence
 from sipaudit.model.timers import SILENCE_MAX, UNDECLARED_EARLIEST
 
@@ -27,7 +27,9 @@ def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stay
         answered is not None and answered.server == server and registered is not None and registered.server == server
         and regained is not None and regained.server == server
     ):
-        if (is_plain(answered) and is_plain(registered) and is_plain(regained)) or _was_emergency(phone, answer):
+        opens = answer.method in DIALOG_INITIATING and not (answered.called and registered.called and regained.called)
+        plain = is_plain(answered) and is_plain(registered) and is_plain(regained)
+        if (plain and not opens) or _was_emergency(phone, answer):
             return line.stays
         slow = _takes(phone, answer) >= LATE_FROM
         return _served(answered, answer, slow), _served(registered, answer, slow), _served(regained, answer, slow)
@@ -55,6 +57,8 @@ def _served(stay: Stay, answer: Answered, slow: bool) -> Stay:
     have given it up before (`slow`)."""
     if not _is_weighty(answer):
         return stay
+    if answer.method in DIALOG_INITIATING and not stay.called:
+        stay = replace(stay, called=True)
     if stay.aside is not None and answer.method == "INVITE" and (answer.sent or answer.time) >= stay.aside.time:
         stay = replace(stay, away=None, aside=None, driven=False)
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
@@ -117,12 +121,12 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     moves = (*stay.moves[-MOVES_KEPT + 1:], answer) if explained else ()
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
                 moves=moves, took=took, unsure=unsure, older=was_there or _may_have_moved_before(stay, answer),
-                perhaps=perhaps, found=was_found(stay))
+                perhaps=perhaps, found=only_registers(stay))
 
 
-def was_found(stay: Stay) -> bool:
-    """Whether the stay was found in progress, and nothing but a REGISTER shows that the line works there (F7)."""
-    return stay.first is None and stay.opened is None and stay.arrived.method == "REGISTER"
+def only_registers(stay: Stay) -> bool:
+    """Whether the stay was found in progress, and nothing but REGISTERs shows that the line works there (F7)."""
+    return stay.first is None and not stay.called and stay.arrived.method == "REGISTER"
 
 
 def _perhaps(stay: Stay) -> tuple[str, ...]:

@@ -53,7 +53,8 @@ class Stay(Struct, frozen=True, gc=False):
     have been here before, and never have left; `perhaps` are the servers where it may have worked all the while at
     the move. `proven` is when a later answer showed that the line had come, where the arrival's need not have moved it:
     by then, at the latest, T0 was over. `found` says that the stay left was found in progress, by no more than a
-    REGISTER: a mere refresh of an old binding, maybe (F7).
+    REGISTER: a mere refresh of an old binding, maybe (F7). `called` says that the server has answered what opens a
+    dialog with 2xx since the arrival.
     """
 
     server: str
@@ -74,6 +75,7 @@ class Stay(Struct, frozen=True, gc=False):
     perhaps: tuple[str, ...] = ()
     proven: float | None = None
     found: bool = False
+    called: bool = False
 
     @property
     def began(self) -> tuple[float, float] | None:

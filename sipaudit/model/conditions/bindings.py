@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sipaudit.model.absorb_moves import only_registers
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import waited
@@ -86,7 +87,7 @@ def _unseen_binding(case: Case) -> Ground:
         return Ground(facts={"registered": "never"})
     older = older_binding_may_live(case)
     left = case.regime is Regime.R1 and higher_server(case) is HOLDS
-    if case.regime is Regime.R1 and (older or (left and in_mid_life(case))):
+    if case.regime is Regime.R1 and (older or ((left or only_registers(case.stay)) and in_mid_life(case))):
         return Ground(reason=Reason.STARTED_LATER)  # with a binding there, or after a stay, no REGISTER is due (F7)
     assumptions = (Assumption.NO_EARLIER_STAY,) if older or (left and case.stay.first is None) else ()
     return Ground(assumptions=assumptions, facts={"registered": "never"})

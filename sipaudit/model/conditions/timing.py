@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, Case, Ground, holds_if
-from sipaudit.model.conditions.trust import clock_was_set, may_work_elsewhere
+from sipaudit.model.conditions.trust import clock_was_set, in_mid_life, may_work_elsewhere
 from sipaudit.model.events import Answered
 from sipaudit.model.observations import Fact
 from sipaudit.model.packets import asked_at
@@ -24,7 +24,7 @@ def timer_known(case: Case) -> Ground:
     stay = case.stay
     if stay.first is None or stay.first.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
-    if stay.found and may_work_elsewhere(case, stay.first.time):
+    if stay.found and in_mid_life(case) and may_work_elsewhere(case, stay.first.time):
         return Ground(reason=Reason.STARTED_LATER)  # the line may have been here all the while
     if stay.older:
         return Ground(reason=Reason.READINGS_DIFFER)  # the line may have been here since an earlier failover

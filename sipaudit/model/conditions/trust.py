@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sipaudit.model.absorb_moves import was_found
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.events import Answered, ModelEvent
@@ -67,7 +66,8 @@ def stay_was_seen(case: Case) -> Ground:
     stay = case.stay
     if stay.arrived.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
-    hidden = (was_found(stay) and may_work_elsewhere(case, case.now)) or _refreshed_unseen(case)
+    found = stay.first is None and stay.opened is None and stay.arrived.method == "REGISTER"
+    hidden = (found and may_work_elsewhere(case, case.now)) or _refreshed_unseen(case)
     return Ground(reason=Reason.STARTED_LATER) if hidden else HOLDS
 
 
@@ -75,9 +75,10 @@ def _refreshed_unseen(case: Case) -> bool:
     """Whether the line may be where it was before, because no failure sent it here, and the REGISTER that seems to
     have brought it refreshed what it had held since before the capture (F7)."""
     stay = case.stay
-    found = stay.failed or stay.opened is not None or stay.arrived.method != "REGISTER"
+    if stay.first is None or stay.failed or stay.called or stay.arrived.method != "REGISTER":
+        return False
     young = stay.arrived.time - case.profile.covered_from < longest_expiry(case)
-    return not found and young and case.regime in (Regime.R0, Regime.R1) and not boot_was_seen(case)
+    return young and case.regime in (Regime.R0, Regime.R1) and not boot_was_seen(case)
 
 
 def may_work_elsewhere(case: Case, when: float) -> bool:
