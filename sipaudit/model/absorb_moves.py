@@ -121,12 +121,19 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     moves = (*stay.moves[-MOVES_KEPT + 1:], answer) if explained else ()
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
                 moves=moves, took=took, unsure=unsure, older=was_there or _may_have_moved_before(stay, answer),
-                perhaps=perhaps, found=only_registers(stay))
+                perhaps=perhaps, found=only_registers(stay), doubted=_is_doubtful(stay))
 
 
 def only_registers(stay: Stay) -> bool:
-    """Whether the stay was found in progress, and nothing but REGISTERs shows that the line works there (F7)."""
-    return stay.first is None and not stay.called and stay.arrived.method == "REGISTER"
+    """Whether nothing but REGISTERs shows that the line works there: it was found there, or came there without a failure
+    of its own, and may only have refreshed what it held (F7)."""
+    own = any(item.line == stay.arrived.line for item in stay.failed)
+    return not (stay.called or own) and stay.arrived.method == "REGISTER"
+
+
+def _is_doubtful(stay: Stay) -> bool:
+    """Whether the line was found there by an answer that need not have brought it (F2, F6)."""
+    return stay.first is None and (stay.unsure or stay.took >= LATE_FROM)
 
 
 def _perhaps(stay: Stay) -> tuple[str, ...]:

@@ -52,8 +52,9 @@ class Stay(Struct, frozen=True, gc=False):
     the line since), `unsure` says that the answer need not have moved the line (F6, F7), `older` that the line may
     have been here before, and never have left; `perhaps` are the servers where it may have worked all the while at
     the move. `proven` is when a later answer showed that the line had come, where the arrival's need not have moved it:
-    by then, at the latest, T0 was over. `found` says that the stay left was found in progress, by no more than a
-    REGISTER: a mere refresh of an old binding, maybe (F7). `called` says that the server has answered what opens a
+    by then, at the latest, T0 was over. `found` says that nothing but REGISTERs showed the line at the server left:
+    mere refreshes of an old binding, maybe (F7); `doubted` that it was found there by an answer that need not have
+    brought it. `called` says that the server has answered what opens a
     dialog with 2xx since the arrival.
     """
 
@@ -75,6 +76,7 @@ class Stay(Struct, frozen=True, gc=False):
     perhaps: tuple[str, ...] = ()
     proven: float | None = None
     found: bool = False
+    doubted: bool = False
     called: bool = False
 
     @property

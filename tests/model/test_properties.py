@@ -23,12 +23,20 @@ from sipaudit.model.values import Finding, Severity
 from tests.model.campaign import accusation
 from tests.model.court import RULES, Court, findings
 from tests.model.fleet.habits import MODES, REGIMES, Habits, names, profile_of
+from tests.model.fleet.late import late
 from tests.model.fleet.story import History, disobedient, obedient, plain
 from tests.model.fleet.wrongs import WRONGS, Wrong
 from tests.model.strings import histories
 
 CHUNKS, CHUNK = 40, 50     # 2,000 histories of phones that obey
 LIVES = range(3000, 3030)  # seeds of the histories for the other properties
+LATE = 8                   # chunks of histories that are seen from a moment in their middle on
+LATE_SEEDS = (             # of those that were once accused
+    600128, 600740, 600845, 601507, 601896, 602415, 602515, 602739, 602885, 603200, 603354, 605119, 605802,
+    700388, 701154, 701250, 703496, 707352, 724159, 724611,
+    2101799, 2102719, 2104503, 2105477, 2111375, 2111775, 2303291, 2306778, 2311696,
+    2311943,
+)
 PLAIN = 200                # phones that obey among servers that fail in plain ways
 WRONG = 20                 # histories of each way to break a rule
 
@@ -168,6 +176,16 @@ def test_a_phone_that_obeys_is_never_accused(chunk: int) -> None:
     """Every choice that the specification leaves open, among servers that fail in every way."""
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
         history = obedient(seed)
+        accused = [finding for finding in findings(history) if not _by_right(finding)]
+        assert accused == [], accusation(history, accused[0])
+
+
+@pytest.mark.parametrize("seeds", [*(range(chunk * CHUNK, (chunk + 1) * CHUNK) for chunk in range(LATE)), LATE_SEEDS],
+                         ids=lambda seeds: str(seeds[0]))
+def test_a_phone_that_obeys_is_not_accused_by_who_comes_late(seeds: Sequence[int]) -> None:
+    """What happened before the capture, or in a blind interval, is not known."""
+    for seed in seeds:
+        history = late(seed)
         accused = [finding for finding in findings(history) if not _by_right(finding)]
         assert accused == [], accusation(history, accused[0])
 

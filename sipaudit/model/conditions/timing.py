@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, Case, Ground, holds_if
-from sipaudit.model.conditions.trust import clock_was_set, in_mid_life, may_work_elsewhere
+from sipaudit.model.conditions.trust import clock_was_set, in_mid_life, may_have_refreshed, may_work_elsewhere
 from sipaudit.model.events import Answered
 from sipaudit.model.observations import Fact
 from sipaudit.model.packets import asked_at
@@ -24,8 +24,8 @@ def timer_known(case: Case) -> Ground:
     stay = case.stay
     if stay.first is None or stay.first.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
-    if stay.found and in_mid_life(case) and may_work_elsewhere(case, stay.first.time):
-        return Ground(reason=Reason.STARTED_LATER)  # the line may have been here all the while
+    if may_have_been_here(case):
+        return Ground(reason=Reason.STARTED_LATER)
     if stay.older:
         return Ground(reason=Reason.READINGS_DIFFER)  # the line may have been here since an earlier failover
     if not any(_drives_away(case, item) and asked_at(item) >= (stay.origin_since or 0.0) for item in stay.failed):
@@ -35,6 +35,13 @@ def timer_known(case: Case) -> Ground:
     elapsed = case.now - stay.first.time
     proof = (*stay.failed[:2], stay.first, stay.arrived)
     return Ground(facts={"elapsed": elapsed, "working": stay.server}, proof=proof)
+
+
+def may_have_been_here(case: Case) -> bool:
+    """Whether the line may have worked here since before the capture began, and seemed to be elsewhere."""
+    stay = case.stay
+    elsewhere = stay.found and may_work_elsewhere(case, stay.origin_since or stay.arrived.time)
+    return in_mid_life(case) and (stay.doubted or elsewhere or may_have_refreshed(case))
 
 
 def _drives_away(case: Case, item: Evidence) -> bool:

@@ -67,18 +67,19 @@ def stay_was_seen(case: Case) -> Ground:
     if stay.arrived.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
     found = stay.first is None and stay.opened is None and stay.arrived.method == "REGISTER"
-    hidden = (found and may_work_elsewhere(case, case.now)) or _refreshed_unseen(case)
+    hidden = (found and may_work_elsewhere(case, case.now)) or may_have_refreshed(case)
     return Ground(reason=Reason.STARTED_LATER) if hidden else HOLDS
 
 
-def _refreshed_unseen(case: Case) -> bool:
-    """Whether the line may be where it was before, because no failure sent it here, and the REGISTER that seems to
-    have brought it refreshed what it had held since before the capture (F7)."""
+def may_have_refreshed(case: Case) -> bool:
+    """Whether the line may be where it was before, because the REGISTER that seems to have brought it here refreshed
+    what it had held since before the capture: for no failure of its own (F7), in R0 diverted even for one (F5)."""
     stay = case.stay
-    if stay.first is None or stay.failed or stay.called or stay.arrived.method != "REGISTER":
+    if stay.first is None or stay.called or stay.arrived.method != "REGISTER" or boot_was_seen(case):
         return False
     young = stay.arrived.time - case.profile.covered_from < longest_expiry(case)
-    return young and case.regime in (Regime.R0, Regime.R1) and not boot_was_seen(case)
+    own = any(item.line == case.event.line for item in stay.failed)
+    return young and (case.regime is Regime.R0 or (case.regime is Regime.R1 and not own))
 
 
 def may_work_elsewhere(case: Case, when: float) -> bool:
