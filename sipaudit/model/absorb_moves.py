@@ -125,8 +125,8 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
 
 
 def only_registers(stay: Stay) -> bool:
-    """Whether nothing but REGISTERs shows that the line works there: it was found there, or came there without a failure
-    of its own, and may only have refreshed what it held (F7)."""
+    """Whether nothing but REGISTERs shows that the line works there: it was found there, or came without a failure of
+    its own, and may only have refreshed what it held (F7)."""
     own = any(item.line == stay.arrived.line for item in stay.failed)
     return not (stay.called or own) and stay.arrived.method == "REGISTER"
 
