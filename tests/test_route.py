@@ -36,6 +36,7 @@ NOT_ON_THE_WIRE = {
     "groundless-driven-away-and-renewed": "an answer to nothing that was seen is no packet of the line",
     "groundless-looks-on-for-a-server": "an answer to nothing that was seen is no packet of the line",
     "premature-an-overtaken-call-is-late": "an answer to nothing that was seen is no packet of the line",
+    "unregistered-found-by-an-unseen-request": "an answer to nothing that was seen is no packet of the line",
     "primary-r0-optimized-unknown": "a settings block declares what it leaves out, too",
 }
 
