@@ -35,7 +35,7 @@ LATE_SEEDS = (             # of those that were once accused
     600128, 600740, 600845, 601507, 601896, 602415, 602515, 602739, 602885, 603200, 603354, 605119, 605802,
     700388, 701154, 701250, 703496, 707352, 724159, 724611,
     2101799, 2102719, 2104503, 2105477, 2111375, 2111775, 2303291, 2306778, 2311696,
-    2311943,
+    2311943, 2418269,
 )
 PLAIN = 200                # phones that obey among servers that fail in plain ways
 WRONG = 20                 # histories of each way to break a rule

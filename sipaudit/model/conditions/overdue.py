@@ -98,12 +98,13 @@ def _busy_unseen(case: Case, late: float) -> Reason | None:
     """B5: whether the phone may be busy with what the capture does not show."""
     if case.regime not in IDLE_RULE:
         return None  # the try is itself the start of a call
+    young = late - case.profile.covered_from < LONG_CALL
+    # that others are made, and end, shows nothing of a call from before: it may be on hold meanwhile
+    hidden = young and in_mid_life(case)
     if getattr(case.event, "method", "") == "INVITE":
-        # who makes a call has been off the hook for a while; a call from before would have been put on hold first
-        return Reason.BUSY_UNPROVEN if case.now <= late + DIALLING else None
-    # that another call has ended shows nothing of one from before: it may have been on hold meanwhile
-    unseen = late - case.profile.covered_from < LONG_CALL and (case.phone.quiet == LONG_AGO or in_mid_life(case))
-    return Reason.BUSY_UNPROVEN if unseen else None
+        # who makes a call has been off the hook for a while
+        return Reason.BUSY_UNPROVEN if hidden or case.now <= late + DIALLING else None
+    return Reason.BUSY_UNPROVEN if hidden or (young and case.phone.quiet == LONG_AGO) else None
 
 
 def _untouched_since(case: Case, since: float) -> Ground:
