@@ -27,7 +27,7 @@ def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stay
         answered is not None and answered.server == server and registered is not None and registered.server == server
         and regained is not None and regained.server == server
     ):
-        opens = answer.method in DIALOG_INITIATING and not (answered.called and registered.called and regained.called)
+        opens = answer.method in DIALOG_INITIATING and not (answered.served and registered.served and regained.served)
         plain = is_plain(answered) and is_plain(registered) and is_plain(regained)
         if (plain and not opens) or _was_emergency(phone, answer):
             return line.stays
@@ -57,8 +57,8 @@ def _served(stay: Stay, answer: Answered, slow: bool) -> Stay:
     have given it up before (`slow`)."""
     if not _is_weighty(answer):
         return stay
-    if answer.method in DIALOG_INITIATING and not stay.called:
-        stay = replace(stay, called=True)
+    if answer.method in DIALOG_INITIATING and not stay.served:
+        stay = replace(stay, served=True)
     if stay.aside is not None and answer.method == "INVITE" and (answer.sent or answer.time) >= stay.aside.time:
         stay = replace(stay, away=None, aside=None, driven=False)
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
@@ -128,7 +128,7 @@ def only_registers(stay: Stay) -> bool:
     """Whether nothing but REGISTERs shows that the line works there: it was found there, or came without a failure of
     its own, and may only have refreshed what it held (F7)."""
     own = any(item.line == stay.arrived.line for item in stay.failed)
-    return not (stay.called or own) and stay.arrived.method == "REGISTER"
+    return not (stay.served or own) and stay.arrived.method == "REGISTER"
 
 
 def _is_doubtful(stay: Stay) -> bool:

@@ -54,7 +54,7 @@ class Stay(Struct, frozen=True, gc=False):
     the move. `proven` is when a later answer showed that the line had come, where the arrival's need not have moved it:
     by then, at the latest, T0 was over. `found` says that nothing but REGISTERs showed the line at the server left:
     mere refreshes of an old binding, maybe (F7); `doubted` that it was found there by an answer that need not have
-    brought it. `called` says that the server has answered what opens a
+    brought it. `served` says that the server has answered what opens a
     dialog with 2xx since the arrival.
     """
 
@@ -77,7 +77,7 @@ class Stay(Struct, frozen=True, gc=False):
     proven: float | None = None
     found: bool = False
     doubted: bool = False
-    called: bool = False
+    served: bool = False
 
     @property
     def began(self) -> tuple[float, float] | None:
