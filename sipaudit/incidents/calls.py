@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from sipaudit.incidents.draft import Drafts, Watched
 from sipaudit.incidents.timers import Timers
@@ -57,9 +57,21 @@ class Calls:
         self._drafts = drafts
         self._timers = timers
         self._wanted = ghosts
+        self.evicted = 0
         self._up: dict[int, CallSeen] = {}
         self._attempts: dict[tuple[int, str], Attempt] = {}
         self._by_call: dict[int, Attempt] = {}
+
+    def forget(self, before: float) -> None:
+        """Forget the attempts that were made before that time."""
+        self._attempts = {key: one for key, one in self._attempts.items() if one.event.time >= before}
+        self._by_call = {call: one for call, one in self._by_call.items() if one.event.time >= before}
+
+    def release(self, lines: Set[int]) -> None:
+        """These lines were forgotten."""
+        self._up = {number: call for number, call in self._up.items() if call.subject.number not in lines}
+        self._attempts = {key: one for key, one in self._attempts.items() if one.subject.number not in lines}
+        self._by_call = {call: one for call, one in self._by_call.items() if one.subject.number not in lines}
 
     # -- calls that are up
 
@@ -70,6 +82,7 @@ class Calls:
         elif event.state == "up" and event.call not in self._up:
             if len(self._up) >= CALLS_KEPT:
                 del self._up[next(iter(self._up))]
+                self.evicted += 1
             self._up[event.call] = CallSeen(event.call, subject, event.server, event.time)
 
     def through(self, server: str) -> list[CallSeen]:
@@ -136,6 +149,7 @@ class Calls:
             self._attempts.pop(key, None)
             if len(self._attempts) >= ATTEMPTS_KEPT:
                 del self._attempts[next(iter(self._attempts))]
+                self.evicted += 1
             self._attempts[key] = attempt
         if len(self._by_call) >= ATTEMPTS_KEPT:
             del self._by_call[next(iter(self._by_call))]

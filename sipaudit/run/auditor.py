@@ -7,8 +7,9 @@ entry*), so each entry has a replay of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from math import inf
 
 from msgspec.structs import replace
 
@@ -17,15 +18,15 @@ from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent
 from sipaudit.model.history import History, track_of
-from sipaudit.model.observations import Observation
+from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile, vouched
 from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import advance, step
 from sipaudit.model.routine import Way, begins, goes_on, renewed
 from sipaudit.model.settings import LineSettings, Tolerances
 from sipaudit.model.state import LineState, PhoneState, Track
-from sipaudit.model.values import Frame
-from sipaudit.reconstruct.phones import Line
+from sipaudit.model.values import Frame, Reason
+from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.rulebook.faults import LOSS_ALLOWED, Faults
 from sipaudit.rulebook.rules import IncidentKind, Rule
 
@@ -147,15 +148,16 @@ class LineReplay:
 class Auditor:
     """Replays every line. `lines` are reconstruction's records, `since` the time before which nothing is reported.
 
-    `kinds` are the incidents to look for.
+    `kinds` are the incidents to look for, `limit` how many faults are kept. (`rolling`) it runs without an end:
+    `forget` and `release` are called, and a full table makes room for what is new.
     `began` is since when the captures show all, `loss` the share of packets they lack, `steps` where a clock was set,
     `tolerances_of` those of single expectations, where they differ from `tolerances`.
     """
 
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances,
-                 kinds: Iterable[IncidentKind] = ()) -> None:
-        self.faults = Faults(rules)
-        self.watch = Watch(kinds, self._siblings, lambda: self.loss() > LOSS_ALLOWED)
+                 kinds: Iterable[IncidentKind] = (), *, rolling: bool = False, limit: float = inf) -> None:
+        self.faults = Faults(rules, limit)
+        self.watch = Watch(kinds, self._siblings, lambda: self.loss() > LOSS_ALLOWED, rolling=rolling)
         self.since = float("-inf")
         self.began = 0.0
         self.loss: Callable[[], float] = lambda: 0.0
@@ -261,6 +263,54 @@ class Auditor:
         self.faults.finish(self.loss())
         self.watch.finish(now)
 
+    # -- what need not be remembered
+
+    def forget(self, before: float) -> None:
+        """Forget what was over before that time (seconds since the epoch) and was told: faults that nothing can join,
+        incidents, minutes, and of the lines' histories all but what tells where they are."""
+        self.faults.forget(before, {(line.aor, line.owner.address) for line in self._lines.values()})
+        self.watch.forget(before)
+        for replays in self._replays.values():
+            for replay in replays:
+                replay.history.forget(before)
+
+    def release(self, lines: Sequence[Line], phones: Sequence[Phone]) -> None:
+        """Reconstruction has forgotten these lines, and these phones: what still waits to be settled never will be."""
+        for line in lines:
+            for replay in self._replays.pop(line.number, ()):
+                self._say(tuple(map(_evicted, replay.waiting)), replay)
+                if line.phone in self._timed:
+                    self._time(line.phone, replay, ())
+                if self._held.get(line.phone, (None,))[0] is replay:
+                    del self._held[line.phone]
+        numbers = {line.number for line in lines}
+        for phone in {line.phone for line in lines}:
+            self._lines_of[phone] = [number for number in self._lines_of.get(phone, ()) if number not in numbers]
+        gone = {phone.number for phone in phones}
+        for number in gone:
+            for table in (self._phones, self._lines_of, self._timed, self._held):
+                table.pop(number, None)
+        shared = {(line.aor, line.phone) for owner in {line.owner for line in lines} for line in owner.lines
+                  if line.number in self._lines}
+        self.faults.release([(line.aor, line.owner.address) for line in lines
+                             if (line.aor, line.phone) not in shared], gone)
+        self.watch.release(numbers, gone)
+
+    @property
+    def evicted(self) -> dict[str, int]:
+        """What the bounds pushed out, or turned away, by kind."""
+        counts = {"findings": self.faults.evicted, **self.watch.evicted}
+        return {kind: count for kind, count in counts.items() if count}
+
+    @property
+    def open(self) -> dict[str, int]:
+        """How much is remembered now, by kind."""
+        replays = [replay for replays in self._replays.values() for replay in replays]
+        rows = sum(len(one.history.moves) + len(one.history.tries) + len(one.history.ended) for one in replays)
+        return {"replays": len(replays), "phone-states": len(self._phones), "waiting": len(self._timed),
+                "renewals": len(self._held), "findings": len(self.faults.done), "checks": len(self.faults.checks),
+                "history": rows, **self.watch.open}
+
     def _siblings(self, line: int) -> list[LineReplay]:
         return self._replays.get(line, [])
 
@@ -330,3 +380,10 @@ class Auditor:
             tolerances_of=self.tolerances_of,
             fallback=replay.fallback,
         )
+
+
+def _evicted(waiting: Observation) -> Observation:
+    """What waits to be settled never will be; what only waits for others of its event stands."""
+    if waiting.awaited is None:
+        return waiting
+    return replace(waiting, verdict=Verdict.INCONCLUSIVE, reason=Reason.EVICTED, unless=None, awaited=None)
