@@ -53,8 +53,11 @@ class Draft:
     """An incident as far as it is known. Times in seconds since the epoch; `end` None while it lasts.
 
     `server` is a key (`host:port`) or None, `lines` those it reached by number, `evidence` the first packets that show
-    it and whose they are, `happenings` the entries of its timeline, `metrics` by the names of contract.md 3.
+    it and whose they are, `happenings` the entries of its timeline, `metrics` by the names of contract.md 3. `quiet` is
+    for how many seconds nothing more of it must be seen before its end is one.
     """
+
+    quiet = 0.0
 
     def __init__(self, kind: str, start: float, server: str | None = None, entry: str | None = None) -> None:
         self.kind = kind
@@ -85,10 +88,9 @@ class Draft:
         for number in self.lines.keys() & lines:
             del self.lines[number]
 
-    def stays_open(self, now: float, quiet: float) -> None:
-        """The captures end at `now`: it is over only if so many seconds without anything more of it were seen."""
-        if self.end is not None and now - self.end < quiet:
-            self.end = None
+    def over(self, now: float) -> float | None:
+        """When it ended, as far as that is known at `now`."""
+        return None if self.end is None or now - self.end < self.quiet else self.end
 
 
 class Drafts:
@@ -117,7 +119,7 @@ class Drafts:
 
     def forget(self, before: float) -> None:
         """Forget the incidents that were over before that time (seconds since the epoch)."""
-        self._without({draft for draft in self.all if draft.end is not None and draft.end < before})
+        self._without({draft for draft in self.all if draft.end is not None and draft.end + draft.quiet < before})
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten."""

@@ -57,7 +57,7 @@ class Flapping:
         if len(often) < self._lines:
             return
         self._open[key] = draft = Draft("flapping", min(first for first, _, _ in often.values()), None, subject.entry)
-        draft.end = move.time
+        draft.end, draft.quiet = move.time, self._quiet
         self._drafts.open(draft)
         for _, one, event in often.values():
             draft.add([one], event)
@@ -65,7 +65,8 @@ class Flapping:
     def forget(self, before: float) -> None:
         """Forget the moves before that time."""
         self._times = {number: times for number, times in self._times.items() if times[-1] >= before}
-        self._open = {key: draft for key, draft in self._open.items() if (draft.end or 0.0) >= before}
+        self._open = {key: draft for key, draft in self._open.items()
+                      if (draft.end or 0.0) + draft.quiet >= before}
         self._thin(self._times.keys())
 
     def release(self, lines: Set[int]) -> None:
@@ -77,11 +78,6 @@ class Flapping:
         """Of those that move often only these lines are left."""
         self._often = {key: kept for key, often in self._often.items()
                        if (kept := {number: one for number, one in often.items() if number in known})}
-
-    def finish(self, now: float) -> None:
-        """Whether the quiet after the last move was seen."""
-        for draft in self._open.values():
-            draft.stays_open(now, self._quiet)
 
 
 class Spread:

@@ -33,13 +33,14 @@ class Overloads:
         recent.append((time, subject, answer))
         if len(recent) == self._responses and time - recent[0][0] <= self._within:
             self._open[key] = draft = Draft("overload", recent[0][0], key, subject.entry)
+            draft.quiet = self._quiet
             self._drafts.open(draft)
             for refusal in recent:
                 self._grow(draft, refusal)
             recent.clear()
 
     def _grow(self, draft: Draft, refusal: Refusal) -> None:
-        """The draft's end is its last 503 until `finish` says whether that was the last indeed."""
+        """The draft's end is its last 503 so far."""
         time, subject, answer = refusal
         draft.end = max(draft.end or time, time)
         draft.add([subject], answer)
@@ -48,7 +49,8 @@ class Overloads:
     def forget(self, before: float) -> None:
         """Forget what was refused before that time."""
         self._recent = {key: recent for key, recent in self._recent.items() if recent and recent[-1][0] >= before}
-        self._open = {key: draft for key, draft in self._open.items() if (draft.end or 0.0) >= before}
+        self._open = {key: draft for key, draft in self._open.items()
+                      if (draft.end or 0.0) + draft.quiet >= before}
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten."""
@@ -57,8 +59,3 @@ class Overloads:
                 kept = [refusal for refusal in recent if refusal[1].number not in lines]
                 recent.clear()
                 recent.extend(kept)
-
-    def finish(self, now: float) -> None:
-        """Whether the quiet after the last 503 was seen."""
-        for draft in self._open.values():
-            draft.stays_open(now, self._quiet)

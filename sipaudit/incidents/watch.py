@@ -400,10 +400,6 @@ class Watch:
         self._look_for_silence(now)
         if self.outages is not None:
             self.outages.finish(now, self.tally.servers)
-        if self._overloads is not None:
-            self._overloads.finish(now)
-        if self._flapping is not None:
-            self._flapping.finish(now)
 
     def all(self) -> list[Draft]:
         """Every incident that was found by now, of the kinds that are wanted but for lost calls."""
