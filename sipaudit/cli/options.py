@@ -10,7 +10,7 @@ import click
 
 from sipaudit.cli.manual import GENERAL, Option
 from sipaudit.cli.output import Delivery
-from sipaudit.cli.terminal import VERBOSITY
+from sipaudit.cli.terminal import VERBOSITY, note
 
 if TYPE_CHECKING:
     from sipaudit.pipeline import Output
@@ -170,6 +170,38 @@ QUIET = _option(
 JOB = (CAPTURES, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT, ENGINE, FILTER, KEYLOG, FROM, TO, ZONE, REDACT, REDACT_KEY)
 JOB_FIELDS = ("paths", "site", "config", "settings", "engine", "bpf", "keylog", "start", "end", "zone", "events",
               "rules", "suppress", "redact", "redact_key")
+
+
+INTERFACE = _option(
+    "-i", "--interface", "interfaces", section=READ, metavar="IFACE", multiple=True,
+    help="Listen on this interface. May be repeated: a packet seen on two of them counts once.",
+)
+USER = _option(
+    "--user", section=READ, metavar="NAME",
+    help="Become this user once the interfaces are open.",
+)
+JSONL = _option(
+    "--jsonl", section=WAY, metavar="FILE|-", type=click.Path(allow_dash=True),
+    help="Write everything that is said as lines of JSON to this file (appended to; opened again when it was moved "
+    "away), or to stdout.",
+)
+
+LIVE = (INTERFACE, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT, FILTER, USER, ZONE, JSONL)
+LIVE_JOB_FIELDS = ("site", "config", "settings", "bpf", "zone", "events", "rules", "suppress")
+
+
+def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What to listen to and where to say it; the command gets its `orders`."""
+
+    @functools.wraps(command)
+    def with_orders(**values: Any) -> Any:
+        from sipaudit.live.listening import Orders
+        from sipaudit.pipeline import Job
+
+        job = Job((), **{name: values.pop(name) for name in LIVE_JOB_FIELDS})
+        return command(orders=Orders(job, log=note, **values))
+
+    return _decorated(with_orders, LIVE)
 
 
 def _decorated(function: Callable[..., Any], decorators: tuple[Decorator, ...]) -> Callable[..., Any]:

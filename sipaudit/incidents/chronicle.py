@@ -150,6 +150,10 @@ class Chronicle:
         told = sorted(dict.fromkeys([*known, *self._happenings(draft)]), key=lambda entry: entry[0])
         return [Happening(moment(time), what) for time, what in told]
 
+    def drafts(self) -> list[Draft]:
+        """What the incidents were made of, in their order."""
+        return [draft for draft, _ in self._all]
+
     def incidents(self) -> list[Incident]:
         return [incident for _, incident in self._all]
 

@@ -13,13 +13,13 @@ from sipaudit.sip.datagram import Item
 class Source(Protocol):
     """Something live: an interface, a HEP listener, a directory into which a capture is rotated.
 
-    `capture` is its index in the health that the run shows, and that of its items; `framed` says whether its frames
-    have numbers of their own.  What comes from outside never raises: it is counted in `health`.
+    `capture` is its index in the health that the run shows, and that of its items; `blind` are the seconds since its
+    beginning in which it could not see.  What comes from outside never raises: it is counted in `health`.
     """
 
     capture: int
-    framed: bool
     health: CaptureHealth
+    blind: float
 
     def descriptors(self) -> Sequence[int]:
         """The files to wait for; asked anew before every wait. A source without any is looked at ten times a second.
@@ -28,6 +28,10 @@ class Source(Protocol):
 
     def read(self) -> Sequence[Item]:
         """What has come, in order; some thousand packets at most, and never a wait."""
+        ...
+
+    def place(self, frame: int) -> tuple[str, int | None]:
+        """Where a packet can be found: the name of its capture, and its number there (None: it has none)."""
         ...
 
     def close(self) -> None: ...

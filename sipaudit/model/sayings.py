@@ -85,7 +85,8 @@ class ReachedSaid(Saying, frozen=True, tag="reached"):
 
 class Health(Struct, frozen=True):
     """How the probe is: rates over the last ten seconds, drops since it began (None: the source cannot tell), `lag_s`
-    seconds from a packet's capture to its being judged, `evicted` and `undecoded` counts by kind."""
+    seconds from a packet's capture to its being judged, `evicted` and `undecoded` counts by kind, `blind_s` the seconds
+    since the beginning in which a source could not see."""
 
     packets_per_s: float
     sip_per_s: float
@@ -98,6 +99,7 @@ class Health(Struct, frozen=True):
     transactions: int
     evicted: dict[str, int]
     undecoded: dict[str, int]
+    blind_s: float = 0.0
 
 
 class HealthSaid(Saying, frozen=True, tag="health"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Set
 from itertools import groupby
 from math import inf
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -74,11 +75,18 @@ class Checks:
         self.reached: Counter[str] = Counter()
         self.open: Counter[tuple[str, Reason]] = Counter()
 
-
     def add(self, others: Checks) -> None:
         """What was checked of another line as well."""
         self.reached.update(others.reached)
         self.open.update(others.open)
+
+
+class Held(NamedTuple):
+    """What was held against one (line, phone) of a phone at some time, in copies."""
+
+    faults: list[tuple[Fault, Fault]]
+    open: dict[str, Fault]
+    checks: Checks
 
 
 class Faults:
@@ -246,23 +254,60 @@ class Faults:
             if fault.cause in gone:
                 fault.cause = None
 
+    def since(self, number: int) -> list[Fault]:
+        """The faults from that number on, in their order."""
+        return self.done[bisect_left(self.done, number, key=lambda fault: fault.number):]
+
+    def held(self, subject: Subject, phone: int) -> Held:
+        """What is held against a line now, so that what comes next can be taken back."""
+        key = subject.line, subject.phone
+        faults = [(fault, replace(fault, evidence=dict(fault.evidence))) for fault in self.of_phone.get(phone, ())
+                  if (fault.subject.line, fault.subject.phone) == key]
+        checks, now = Checks(), self.checks_of(key)
+        checks.reached, checks.open = now.reached.copy(), now.open.copy()
+        return Held(faults, dict(self.open.get(key, {})), checks)
+
+    def take_back(self, subject: Subject, phone: int, held: Held) -> None:
+        """What was said of the line since does not stand: a packet that came late shows otherwise."""
+        key = subject.line, subject.phone
+        before = {fault.number for fault, _ in held.faults}
+        for fault in self.of_phone.get(phone, []).copy():
+            if (fault.subject.line, fault.subject.phone) == key and fault.number not in before:
+                self.of_phone[phone].remove(fault)
+                self.undecided.add(fault.number)
+        for fault, copy in held.faults:
+            for name in Fault.__struct_fields__:
+                setattr(fault, name, getattr(copy, name))
+        self.open.pop(key, None)
+        if held.open:
+            self.open[key] = dict(held.open)
+        self.checks[key] = held.checks
+
     def finish(self, loss: float) -> None:
         """All has been read, and `loss` is the share of packets that turned out to lack. What rests on packets that are
         not there needs a gap-free flow of the phone about then, and stays undecided where even that proves nothing; the
         rest is likely only (reference-model.md 4)."""
         for fault in self.done:
-            gaps = Assumption.CAPTURE_COMPLETE in fault.told.assumptions
-            if fault.told.absent and (gaps or loss > LOSS_BEYOND):
+            told = standing(fault, loss)
+            if told is None:
                 key = fault.subject.line, fault.subject.phone
                 self.checks_of(key).open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
                 self.undecided.add(fault.number)
-            elif loss > LOSS_ALLOWED:
-                fault.told = _in_doubt(fault.told)
+            else:
+                fault.told = told
 
     def findings(self, wanted: Callable[[ModelEvent], bool] = lambda _: True) -> list[Finding]:
         """The findings whose condemning event is `wanted`, numbered by (time, line, phone, rule)."""
-        return in_order(_finding(fault) for fault in self.done
+        return in_order(finding_of(fault, fault.told) for fault in self.done
                         if wanted(fault.told.event) and fault.number not in self.undecided)
+
+
+def standing(fault: Fault, loss: float) -> Observation | None:
+    """What a fault tells where captures lack this share of packets; None where it stays undecided."""
+    gaps = Assumption.CAPTURE_COMPLETE in fault.told.assumptions
+    if fault.told.absent and (gaps or loss > LOSS_BEYOND):
+        return None
+    return _in_doubt(fault.told) if loss > LOSS_ALLOWED else fault.told
 
 
 def _in_doubt(told: Observation) -> Observation:
@@ -311,8 +356,10 @@ def _facts(observation: Observation) -> dict[str, Fact]:
     return {"clause": observation.clause, "server": observation.server, "method": method, **observation.facts}
 
 
-def _finding(fault: Fault) -> Finding:
-    observation, subject = fault.told, fault.subject
+def finding_of(fault: Fault, observation: Observation) -> Finding:
+    """The finding that a fault makes of what it tells. Its id, and that of its cause, is provisional: `#` and the
+    fault's number."""
+    subject = fault.subject
     facts = _facts(observation)
     shown = {**facts, **{key: _servers(str(facts[key]), subject) for key in SERVERS if facts.get(key)}}
     wording = fault.rule.wording(facts)

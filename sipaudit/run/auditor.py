@@ -29,25 +29,35 @@ from sipaudit.model.values import Frame, Reason
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.rulebook.faults import LOSS_ALLOWED, Faults
 from sipaudit.rulebook.rules import IncidentKind, Rule
+from sipaudit.run.passing import Passing
 
+Place = Callable[[int, int], tuple[str, int | None]]
+
+RENEWS_WITHIN = 1.0   # seconds that what looks like a mere renewal is waited for, when nothing else comes
 NOBODYS = -1       # index of the replay for servers outside of all entries of the line
 
 
 class Naming:
-    """How events and servers are called in a report."""
+    """How events and servers are called in a report. `place` says where a packet (capture, frame) can be found: the
+    name of its capture, and its number there (None: it has none)."""
 
-    def __init__(self, paths: list[str], server: Callable[[str], str], frames: dict[tuple[int, int], tuple[int, ...]]
-                 ) -> None:
+    def __init__(self, paths: list[str], server: Callable[[str], str], frames: dict[tuple[int, int], tuple[int, ...]],
+                 place: Place | None = None) -> None:
         self._paths = paths
         self._frames = frames
         self.server = server
+        self.place = place or self._numbered
 
     def path(self, capture: int) -> str:
         return self._paths[capture]
 
+    def _numbered(self, capture: int, frame: int) -> tuple[str, int | None]:
+        return self._paths[capture], frame
+
     def frame(self, event: ModelEvent, phone: str) -> Frame:
+        path, number = self.place(event.capture, event.frame)
         several = self._frames.get((event.capture, event.frame))
-        return Frame(self._paths[event.capture], event.frame, round(event.time, 6), _summary(event, phone),
+        return Frame(path, number, round(event.time, 6), _summary(event, phone),
                      None if several is None else list(several))
 
 
@@ -171,9 +181,14 @@ class Auditor:
         self._lines_of: dict[int, list[int]] = {}
         self._timed: dict[int, set[LineReplay]] = {}
         self._held: dict[int, tuple[LineReplay, list[ModelEvent]]] = {}
+        self._passing: Passing[LineReplay] = Passing(self.faults)
+        self._passed = False
 
     def take(self, event: ModelEvent) -> None:
         """One event of one line, or of a whole phone."""
+        if self._passed:
+            for replay in self._passing.came(event.phone, event.time):
+                self._time(event.phone, replay, replay.waiting)
         held = self._held.get(event.phone)
         if held is None:
             if self._begins_renewal(event):
@@ -249,12 +264,28 @@ class Auditor:
     def _say(self, observations: tuple[Observation, ...], replay: LineReplay) -> None:
         self.faults.judge_all((one for one in observations if one.event.time >= self.since), replay)
 
+    def pass_time(self, now: float) -> None:
+        """Nothing has come until `now`: what that settles, of every line. What comes late after all takes it back."""
+        self._passed = True
+        self._let_go(now - RENEWS_WITHIN)
+        for phone, replays in tuple(self._timed.items()):
+            for replay in replays:
+                if next_deadline(replay.waiting) < now:
+                    self._passing.note(phone, now, replay, replay.waiting)
+            self._pass_time(phone, now)
+        self.watch.pass_time(now)
+
+    def _let_go(self, before: float = float("inf")) -> None:
+        """Follow the renewals that began before then and were not ended."""
+        for phone, (_, events) in tuple(self._held.items()):
+            if events[0].time < before:
+                del self._held[phone]
+                for event in events:
+                    self._follow(event)
+
     def finish(self, now: float) -> None:
         """The captures have ended at `now`: what still waits to be settled stays undecided."""
-        for _, events in self._held.values():
-            for event in events:
-                self._follow(event)
-        self._held.clear()
+        self._let_go()
         for phone in tuple(self._timed):
             self._pass_time(phone, now)
         for replays in self._replays.values():
@@ -270,6 +301,7 @@ class Auditor:
         incidents, minutes, and of the lines' histories all but what tells where they are."""
         self.faults.forget(before, {(line.aor, line.owner.address) for line in self._lines.values()})
         self.watch.forget(before)
+        self._passing.forget(before)
         for replays in self._replays.values():
             for replay in replays:
                 replay.history.forget(before)
@@ -287,6 +319,7 @@ class Auditor:
         for phone in {line.phone for line in lines}:
             self._lines_of[phone] = [number for number in self._lines_of.get(phone, ()) if number not in numbers]
         gone = {phone.number for phone in phones}
+        self._passing.release({line.phone for line in lines})
         for number in gone:
             for table in (self._phones, self._lines_of, self._timed, self._held):
                 table.pop(number, None)

@@ -21,7 +21,7 @@ from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
 from sipaudit.reconstruct.servers import Server
 from sipaudit.rulebook.faults import in_order
 from sipaudit.rulebook.rules import RulePack
-from sipaudit.run.auditor import Auditor, Naming
+from sipaudit.run.auditor import Auditor, Naming, Place
 from sipaudit.run.job import Brief
 from sipaudit.run.provisioned import issue_findings
 from sipaudit.run.summary import Span, build, capture_summary, estimate
@@ -53,11 +53,12 @@ class Route:
     """Items in; phones, lines and what is held against them out.
 
     `brief` says what is declared and which rules are in force, `health` has one entry for each capture or source,
-    `first` is the time since when they show all; `span` is what is reported of. `observer` sees every message.
+    `first` is the time since when they show all; `span` is what is reported of. `observer` sees every message,
+    `place` says where packets can be found, where that is not by number in their capture.
     """
 
     def __init__(self, brief: Brief, span: Span, first: float, health: Sequence[CaptureHealth], *,
-                 observer: Observer | None = None) -> None:
+                 observer: Observer | None = None, place: Place | None = None) -> None:
         self.brief = brief
         self.span = span
         self.health = health
@@ -66,7 +67,7 @@ class Route:
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
         self.reconstruction = self.reconstructing(observer)
-        self.naming = Naming([safe_path(one.path) for one in health], self.server, self._frames)
+        self.naming = Naming([safe_path(one.path) for one in health], self.server, self._frames, place)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances,
                                brief.pack.incidents)
         self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)

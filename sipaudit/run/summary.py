@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from sipaudit import __version__
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.history import MoveSeen, RegistrationSeen, TrySeen
@@ -109,7 +111,8 @@ def _undecided(counts: Counter[tuple[str, Reason]]) -> list[Undecided]:
     return [Undecided(rule, reason, count) for (rule, reason), count in sorted(counts.items())]
 
 
-def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
+def line_as_it_is(line: Line, auditor: Auditor) -> LineSummary:
+    """A line with what is known of it now, without its moves, tries, registrations and calls."""
     replays = auditor.replays(line.number)
     main = replays[0] if replays else None
     settings = main.settings if main else LineSettings()
@@ -122,14 +125,22 @@ def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
         entry=line.entries[0].name if line.entries else None, entries=[entry.name for entry in line.entries],
         regime=settings.regime, mode=settings.mode, working=main.server(stay.server) if main and stay else None,
         first=moment(line.first), last=moment(line.last), calls=line.calls, settings=_settings(settings),
-        moves=_sorted_rows(_move(move, replay) for replay in replays for move in replay.history.moves
+        moves=[], tries=[], registrations=[], inconclusive=_undecided(undecided),
+        declare=_wanted(undecided, known=bool(line.entries)),
+    )
+
+
+def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
+    replays = auditor.replays(line.number)
+    return replace(
+        line_as_it_is(line, auditor),
+        moves=_sorted_rows(move_of(move, replay) for replay in replays for move in replay.history.moves
                            if span.holds(move.time)),
         tries=[_try(seen, replay) for replay in replays for seen in replay.history.tries
                if span.holds(seen.request.time)],
-        registrations=[_registration(row, replay) for replay in replays
+        registrations=[registration_of(row, replay) for replay in replays
                        for row in replay.history.registrations(replay.state, now, replay.track)
                        if row.since <= span.end and (row.until is None or row.until >= span.start)],
-        inconclusive=_undecided(undecided), declare=_wanted(undecided, known=bool(line.entries)),
         call_spans=[_call(call, auditor) for call in line.spans or () if _within(call, span)],
     )
 
@@ -143,7 +154,8 @@ def _settings(settings: LineSettings) -> dict[str, SettingValue]:
             for name, setting in sorted(settings.values.items())}
 
 
-def _move(move: MoveSeen, replay: LineReplay) -> Move:
+def move_of(move: MoveSeen, replay: LineReplay) -> Move:
+    """A move as reports tell it."""
     return Move(
         time=moment(move.time), first_packet=_time(move.first_packet), kind=move.kind,
         from_=replay.server(move.source), to=replay.server(move.target), cause=move.cause,
@@ -156,7 +168,8 @@ def _try(seen: TrySeen, replay: LineReplay) -> Try:
     return Try(moment(request.time), replay.server(request.server), request.method, seen.result)
 
 
-def _registration(row: RegistrationSeen, replay: LineReplay) -> Registration:
+def registration_of(row: RegistrationSeen, replay: LineReplay) -> Registration:
+    """A stretch of a registration as reports tell it."""
     return Registration(
         server=replay.server(row.server), from_=moment(row.since), until=_time(row.until),
         expires=None if row.expires is None else round(row.expires, 3), refreshes=row.refreshes, end=row.end,

@@ -1,0 +1,79 @@
+"""Lines, their moves and registrations, and the servers, as they are said: at first sight and when they change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sipaudit.live.probe import Probe
+from sipaudit.model.sayings import LineSaid, MoveSaid, RegistrationSaid, Saying, ServerSaid
+from sipaudit.model.values import LineSummary, ServerSummary
+from sipaudit.reconstruct.phones import Line
+from sipaudit.run.auditor import LineReplay
+from sipaudit.run.summary import line_as_it_is, move_of, registration_of
+
+ALL_EVERY = 60.0   # seconds between two looks at lines of which nothing was seen: registrations run out by the clock
+
+
+class Told(Struct):
+    """What was said of a line: `line` without what grows with every packet, `moved` the time of the last move told,
+    `stretches` the registrations that were going on, by replay and server."""
+
+    line: LineSummary | None = None
+    moved: float = float("-inf")
+    stretches: dict[tuple[int, str, float], tuple[int, float | None]] = {}
+
+
+class SaidLines:
+    """Follows lines and servers."""
+
+    def __init__(self) -> None:
+        self._told: dict[int, Told] = {}
+        self._servers: dict[str, ServerSummary] = {}
+        self._looked = float("-inf")
+        self._all_after = float("-inf")
+
+    def turn(self, now: float, probe: Probe) -> Iterator[Saying]:
+        """What is to be said of those that were seen since the last look."""
+        lines = probe.reconstruction.lines
+        everything = now >= self._all_after
+        if everything:
+            self._all_after = now + ALL_EVERY
+            for number in self._told.keys() - lines.keys():
+                del self._told[number]
+            yield from self._of_servers(now, probe)
+        since = float("-inf") if everything else self._looked
+        self._looked = now - 1.0
+        for line in tuple(lines.values()):
+            if line.last >= since:
+                yield from self._of_line(now, line, probe)
+
+    def _of_servers(self, now: float, probe: Probe) -> Iterator[Saying]:
+        for server in probe.servers_seen():
+            if self._servers.get(server.server) != server:
+                self._servers[server.server] = server
+                yield ServerSaid(now, server)
+
+    def _of_line(self, now: float, line: Line, probe: Probe) -> Iterator[Saying]:
+        told = self._told.setdefault(line.number, Told())
+        summary = line_as_it_is(line, probe.auditor)
+        steady = replace(summary, last=0.0, calls=0, inconclusive=[])
+        if told.line != steady:
+            told.line = steady
+            yield LineSaid(now, summary)
+        for replay in probe.auditor.replays(line.number):
+            yield from self._of_replay(now, told, replay)
+
+    def _of_replay(self, now: float, told: Told, replay: LineReplay) -> Iterator[Saying]:
+        for move in replay.history.moves[-16:]:
+            if move.time > told.moved:
+                told.moved = move.time
+                yield MoveSaid(now, replay.line, replay.phone, move_of(move, replay))
+        for row in replay.history.registrations(replay.state, now, replay.track)[-16:]:
+            name = replay.index, row.server, row.since
+            stands = row.refreshes, row.until if row.end else None
+            if told.stretches.get(name) != stands:
+                told.stretches = {**dict(list(told.stretches.items())[-16:]), name: stands}
+                yield RegistrationSaid(now, replay.line, replay.phone, registration_of(row, replay))
