@@ -117,6 +117,12 @@ class Drafts:
         self._without(set(least))
         self.dropped += len(least)
 
+    def tighten(self, limit: int) -> None:
+        """Another bound from now on."""
+        self.limit = limit
+        if len(self.all) > limit:
+            self._shed()
+
     def forget(self, before: float) -> None:
         """Forget the incidents that were over before that time (seconds since the epoch)."""
         self._without({draft for draft in self.all if draft.end is not None and draft.end + draft.quiet < before})

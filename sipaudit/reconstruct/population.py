@@ -178,9 +178,7 @@ class Population:
             del self.phones[phone.number]
             self._devices.gone_phone(phone)
             phone.held = []
-            for line in phone.lines:
-                self.hidden.pop(line.number, None)
-                _blank(line, phone.held)
+            self._leave(phone)
         for source in dict.fromkeys(phone.source for phone in phones):
             source.phones = [phone for phone in source.phones if phone not in gone]
             if all(phone.held is not None for phone in source.phones):
@@ -193,16 +191,15 @@ class Population:
     def _drop_candidate(self, source: Source) -> None:
         del self.candidates[source.host]
         for phone in source.phones:
-            for line in phone.lines:
-                self.hidden.pop(line.number, None)
+            self._leave(phone)
+        source.phones, source.by_user = [], None
         self._count_candidate()
 
     def _drop_candidates_phone(self, phone: Phone) -> None:
         source = phone.source
         source.phones.remove(phone)
         source.by_user = None
-        for line in phone.lines:
-            self.hidden.pop(line.number, None)
+        self._leave(phone)
         if not source.phones:
             self.candidates.pop(source.host, None)
         self._count_candidate()
@@ -220,6 +217,13 @@ class Population:
             self._drop_hidden(line)
         else:
             self._drop_candidates_phone(line.owner)
+
+    def _leave(self, phone: Phone) -> None:
+        """The phone is left by its hidden lines; what still holds one of both does not hold the other as well."""
+        for line in phone.lines:
+            self.hidden.pop(line.number, None)
+            _blank(line, phone.held or [])
+        phone.lines = []
 
     def _count_candidate(self) -> None:
         self.evicted["candidates"] += 1

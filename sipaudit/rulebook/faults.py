@@ -97,7 +97,7 @@ class Faults:
     checked of lines that are kept no longer is summed up in `gone`.
     """
 
-    def __init__(self, rules: Iterable[Rule], limit: float = inf) -> None:
+    def __init__(self, rules: Iterable[Rule]) -> None:
         self.by_expectation: dict[str, list[Rule]] = {}
         for rule in rules:
             for expectation in sorted(rule.expectations):
@@ -107,7 +107,7 @@ class Faults:
         self.open: dict[Whose, dict[str, Fault]] = {}
         self.checks: dict[Whose, Checks] = {}
         self.gone = Checks()
-        self.limit = limit
+        self.limit = inf
         self.evicted = 0
         self._made = 0
         self.left_open: LeftOpen | None = None
@@ -213,6 +213,14 @@ class Faults:
         self._repetitions.forget(before)
         open_ = self._joinable()
         self._without({fault.number for fault in self.done if fault.told.time < before and fault.number not in open_})
+
+    def tighten(self, limit: float) -> None:
+        """Another bound from now on."""
+        self.limit = limit
+        while len(self.done) > limit:
+            self._shed()
+        while len(self.checks) > limit:
+            self.gone.add(self.checks.pop(next(iter(self.checks))))
 
     def release(self, whose: Collection[Whose], phones: Iterable[int]) -> None:
         """These lines and phones were forgotten."""

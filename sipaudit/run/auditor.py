@@ -8,8 +8,6 @@ entry*), so each entry has a replay of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from math import inf
 
 from msgspec.structs import replace
 
@@ -73,14 +71,14 @@ def _summary(event: ModelEvent, phone: str) -> str:
 class LineReplay:
     """One line at one of its entries, being replayed. Also the subject that its findings name.
 
-    `full` gives its profile with what grows while the capture is read. `number` is the line's, `owner` its phone's,
+    `number` is the line's, `owner` its phone's,
     `silence` the seconds without an answer after which the phone may hold a server for failed.
     """
 
     def __init__(self, line: Line, index: int, naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
         self.record = line
         self.number, self.owner = line.number, line.phone
-        self.full = partial(full, self)
+        self._full = full
         self.index = index
         self.state = LineState()
         self.history = History()
@@ -117,6 +115,10 @@ class LineReplay:
     @property
     def settings(self) -> LineSettings:
         return self.profile().settings
+
+    def full(self) -> Profile:
+        """The profile with what grows while the capture is read."""
+        return self._full(self)
 
     def server(self, key: str) -> str:
         return self._naming.server(key)
@@ -158,15 +160,15 @@ class LineReplay:
 class Auditor:
     """Replays every line. `lines` are reconstruction's records, `since` the time before which nothing is reported.
 
-    `kinds` are the incidents to look for, `limit` how many faults are kept. (`rolling`) it runs without an end:
-    `forget` and `release` are called, and a full table makes room for what is new.
+    `kinds` are the incidents to look for. (`rolling`) it runs without an end: `forget` and `release` are called, and a
+    full table makes room for what is new.
     `began` is since when the captures show all, `loss` the share of packets they lack, `steps` where a clock was set,
     `tolerances_of` those of single expectations, where they differ from `tolerances`.
     """
 
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances,
-                 kinds: Iterable[IncidentKind] = (), *, rolling: bool = False, limit: float = inf) -> None:
-        self.faults = Faults(rules, limit)
+                 kinds: Iterable[IncidentKind] = (), *, rolling: bool = False) -> None:
+        self.faults = Faults(rules)
         self.watch = Watch(kinds, self._siblings, lambda: self.loss() > LOSS_ALLOWED, rolling=rolling)
         self.since = float("-inf")
         self.began = 0.0
@@ -328,6 +330,11 @@ class Auditor:
         self.faults.release([(line.aor, line.owner.address) for line in lines
                              if (line.aor, line.phone) not in shared], gone)
         self.watch.release(numbers, gone)
+
+    def tighten(self, findings: float, incidents: int) -> None:
+        """Other bounds from now on, for faults and for incidents."""
+        self.faults.tighten(findings)
+        self.watch.drafts.tighten(incidents)
 
     @property
     def evicted(self) -> dict[str, int]:

@@ -17,11 +17,12 @@ from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import vouched
 from sipaudit.model.values import CaptureSummary, Finding, KnownEvent, Report, ServerSummary, moment
 from sipaudit.reconstruct.phones import Line
-from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
+from sipaudit.reconstruct.reconstruction import NO_BOUNDS, Reconstruction, SeenMessage
 from sipaudit.reconstruct.servers import Server
 from sipaudit.rulebook.faults import in_order
 from sipaudit.rulebook.rules import RulePack
 from sipaudit.run.auditor import Auditor, Naming, Place
+from sipaudit.run.budget import Budget
 from sipaudit.run.job import Brief
 from sipaudit.run.provisioned import issue_findings
 from sipaudit.run.summary import Span, build, capture_summary, estimate
@@ -54,11 +55,12 @@ class Route:
 
     `brief` says what is declared and which rules are in force, `health` has one entry for each capture or source,
     `first` is the time since when they show all; `span` is what is reported of. `observer` sees every message,
-    `place` says where packets can be found, where that is not by number in their capture.
+    `place` says where packets can be found, where that is not by number in their capture. With `budget` the route has
+    no end: what is over can be forgotten (`forget`), and a full table makes room for what is new.
     """
 
     def __init__(self, brief: Brief, span: Span, first: float, health: Sequence[CaptureHealth], *,
-                 observer: Observer | None = None, place: Place | None = None) -> None:
+                 observer: Observer | None = None, place: Place | None = None, budget: Budget | None = None) -> None:
         self.brief = brief
         self.span = span
         self.health = health
@@ -66,10 +68,14 @@ class Route:
         self._events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
-        self.reconstruction = self.reconstructing(observer)
+        self.reconstruction = Reconstruction(SiteKnowledge(brief.declared), observer=observer,
+                                             bounds=NO_BOUNDS if budget is None else budget.reconstruct)
         self.naming = Naming([safe_path(one.path) for one in health], self.server, self._frames, place)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances,
-                               brief.pack.incidents)
+                               brief.pack.incidents, rolling=budget is not None)
+        if budget is not None:
+            self.reconstruction.when_dropped(self.auditor.release)
+            self.tighten(budget)
         self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
         self.auditor.since, self.auditor.began = span.start, first
         self.auditor.loss, self.auditor.steps = self.loss, self._steps
@@ -91,6 +97,27 @@ class Route:
         for event in events:
             self.auditor.take(event)
         return events
+
+    def forget(self, before: float, unheard: float | None = None) -> None:
+        """Forget what was over before that time and was told, and the lines of which nothing was seen since `unheard`
+        (both seconds since the epoch)."""
+        self.reconstruction.forget(before, unheard)
+        self.auditor.forget(before)
+
+    def tighten(self, budget: Budget) -> None:
+        """Other bounds from now on: what is beyond them is forgotten at once."""
+        self.reconstruction.tighten(budget.reconstruct)
+        self.auditor.tighten(budget.findings, budget.incidents)
+
+    @property
+    def evicted(self) -> dict[str, int]:
+        """What the bounds pushed out, or turned away, by kind."""
+        return {**self.reconstruction.evicted, **self.auditor.evicted}
+
+    @property
+    def open(self) -> dict[str, int]:
+        """How much is remembered now, by kind."""
+        return {**self.reconstruction.open, **self.auditor.open}
 
     def _steps(self) -> tuple[tuple[int, int, float], ...]:
         """Capture, frame and seconds of each step of a clock."""
