@@ -93,8 +93,8 @@ class Faults:
     """Gathers faults of many lines, and by (line, phone) what was checked of each. `left_open` is told of every check
     that could not be decided.
 
-    No more than `limit` faults, and lines with checks, are kept; `evicted` counts the faults that had to go. What was
-    checked of lines that are kept no longer is summed up in `gone`.
+    No more than `limit` faults, and lines with checks, are kept; `made` counts the faults there ever were, `evicted`
+    those that had to go. What was checked of lines that are kept no longer is summed up in `gone`.
     """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
@@ -109,7 +109,7 @@ class Faults:
         self.gone = Checks()
         self.limit = inf
         self.evicted = 0
-        self._made = 0
+        self.made = 0
         self.left_open: LeftOpen | None = None
         self.undecided: set[int] = set()
         self._repetitions = Repetitions()
@@ -178,8 +178,8 @@ class Faults:
         fault = of_line.get(rule.id)
         if fault is None:
             cause = _cause(rule, observation.time, subject, of_phone)
-            fault = of_line[rule.id] = Fault(rule, subject, observation, grade, grade, also, {}, self._made, cause)
-            self._made += 1
+            fault = of_line[rule.id] = Fault(rule, subject, observation, grade, grade, also, {}, self.made, cause)
+            self.made += 1
             if len(self.done) >= self.limit:
                 self._shed()
             self.done.append(fault)

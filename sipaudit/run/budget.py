@@ -56,7 +56,8 @@ class Budget(Struct, frozen=True):
 
 
 def budget(size: float) -> Budget:
-    """Bounds with which the tables take no more than `size` bytes. No table gets more than it has for files."""
+    """Bounds with which the tables take no more than `size` bytes (infinite: all that a site may need). No table gets
+    more than it has for files."""
     files, captures = Bounds(), CaptureBounds()
 
     def count(name: str, most: float) -> int:
