@@ -42,19 +42,19 @@ servers:
 entries:
   sbc: {{servers: [sbc1, sbc2]}}
 phones:
-  - {{entry: sbc, count: {obedient}, boot: [0, 1800], calls: [{{every: 3600, seconds: 60}}], settings: {settings}}}
-  - {{entry: sbc, count: {wayward}, boot: [0, 1800], network: 10.2.0.0/16, user: 50001, settings: {settings},
+  - {{entry: sbc, count: {obedient}, boot: [0, 600], calls: [{{every: 1800, seconds: 60}}], settings: {settings}}}
+  - {{entry: sbc, count: {wayward}, boot: [0, 600], network: 10.2.0.0/16, user: 50001, settings: {settings},
      deviates: [premature-failback], calls: [{{every: 1800, seconds: 60}}]}}
 """
 SETTINGS = "{reRegisterOn: 1, failRegistrationOn: 1, failBack.mode: duration, failBack.timeout: 300, expires: 3600}"
 
 
-def plan(phones: int, hours: int) -> str:
-    """A site in which the first server is out for ten minutes every third hour, and one phone in twenty returns to it
-    too soon."""
-    outages = ", ".join(f"{{kind: silent, from: {start}, to: {start + 600}}}"
-                        for start in range(2400, int(hours * HOUR), 3 * int(HOUR)))
-    return PLAN.format(seconds=int(hours * HOUR), obedient=phones - phones // 20, wayward=phones // 20, faults=outages,
+def plan(phones: int, hours: int, *, outages: bool = False) -> str:
+    """A site at work; every line registers in the first ten minutes, and calls each half an hour. (`outages`) the first
+    server is out ten minutes of every hour, and one phone in twenty returns to it too soon."""
+    faults = ", ".join(f"{{kind: silent, from: {start}, to: {start + 600}}}"
+                       for start in range(1200, int(hours * HOUR), int(HOUR))) if outages else ""
+    return PLAN.format(seconds=int(hours * HOUR), obedient=phones - phones // 20, wayward=phones // 20, faults=faults,
                        settings=SETTINGS)
 
 
@@ -120,10 +120,10 @@ def _tell(listener: Listener, hour: int) -> None:
                       "findings made": listener.route.auditor.faults.made, **listener.open}), flush=True)
 
 
-def live(phones: int, hours: int, folder: Path) -> list[dict[str, Any]]:
+def live(phones: int, hours: int, folder: Path, *, outages: bool = False) -> list[dict[str, Any]]:
     """Let a site live for so long; what its probe held after each hour."""
     written = folder / "plan.yaml"
-    written.write_text(plan(phones, hours))
+    written.write_text(plan(phones, hours, outages=outages))
     played = read_plan(str(written))
     site = folder / "site.yaml"
     site.write_text(site_text(played))
@@ -155,6 +155,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.weeks", description=__doc__.partition("\n")[0])
     parser.add_argument("--phones", type=int, default=2000, metavar="N")
     parser.add_argument("--hours", type=int, default=24, metavar="N")
+    parser.add_argument("--outages", action="store_true", help="let a server fail every hour")
     parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
     parser.add_argument("--listen", metavar="SITE", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -162,10 +163,10 @@ def main() -> None:
         listen(chosen.listen)
         return
     with TemporaryDirectory() as folder:
-        text = table(live(chosen.phones, chosen.hours, Path(folder)))
+        text = table(live(chosen.phones, chosen.hours, Path(folder), outages=chosen.outages))
     print(text)
     if chosen.write:
-        put("weeks", text)
+        put("weeks outages" if chosen.outages else "weeks", text)
 
 
 if __name__ == "__main__":
