@@ -49,12 +49,13 @@ phones:
 SETTINGS = "{reRegisterOn: 1, failRegistrationOn: 1, failBack.mode: duration, failBack.timeout: 300, expires: 3600}"
 
 
-def plan(phones: int, hours: int, *, outages: bool = False) -> str:
+def plan(phones: int, hours: int, *, outages: bool = False, wayward: int | None = None) -> str:
     """A site at work; every line registers in the first ten minutes, and calls each half an hour. (`outages`) the first
-    server is out ten minutes of every hour, and one phone in twenty returns to it too soon."""
+    server is out ten minutes of every hour, and `wayward` phones (one in twenty) return to it too soon."""
+    early = phones // 20 if wayward is None else wayward
     faults = ", ".join(f"{{kind: silent, from: {start}, to: {start + 600}}}"
                        for start in range(1200, int(hours * HOUR), int(HOUR))) if outages else ""
-    return PLAN.format(seconds=int(hours * HOUR), obedient=phones - phones // 20, wayward=phones // 20, faults=faults,
+    return PLAN.format(seconds=int(hours * HOUR), obedient=phones - early, wayward=early, faults=faults,
                        settings=SETTINGS)
 
 

@@ -58,9 +58,20 @@ class Calls:
         self._timers = timers
         self._wanted = ghosts
         self.evicted = 0
+        self._limit = CALLS_KEPT
+        self._attempts_limit = ATTEMPTS_KEPT
         self._up: dict[int, CallSeen] = {}
         self._attempts: dict[tuple[int, str], Attempt] = {}
         self._by_call: dict[int, Attempt] = {}
+
+    def tighten(self, limit: int) -> None:
+        """Other bounds from now on: so many calls, and so many attempts."""
+        self._limit, self._attempts_limit = min(limit, CALLS_KEPT), min(limit, ATTEMPTS_KEPT)
+        for table, most in ((self._up, self._limit), (self._attempts, self._attempts_limit),
+                            (self._by_call, self._attempts_limit)):
+            while len(table) > most:
+                del table[next(iter(table))]
+                self.evicted += 1
 
     def forget(self, before: float) -> None:
         """Forget the attempts that were made before that time."""
@@ -80,7 +91,7 @@ class Calls:
         if event.state == "over":
             self._up.pop(event.call, None)
         elif event.state == "up" and event.call not in self._up:
-            if len(self._up) >= CALLS_KEPT:
+            if len(self._up) >= self._limit:
                 del self._up[next(iter(self._up))]
                 self.evicted += 1
             self._up[event.call] = CallSeen(event.call, subject, event.server, event.time)
@@ -147,11 +158,11 @@ class Calls:
         if attempt is None or event.time - attempt.event.time > SAME_NUMBER:
             attempt = Attempt(event, subject)
             self._attempts.pop(key, None)
-            if len(self._attempts) >= ATTEMPTS_KEPT:
+            if len(self._attempts) >= self._attempts_limit:
                 del self._attempts[next(iter(self._attempts))]
                 self.evicted += 1
             self._attempts[key] = attempt
-        if len(self._by_call) >= ATTEMPTS_KEPT:
+        if len(self._by_call) >= self._attempts_limit:
             del self._by_call[next(iter(self._by_call))]
         self._by_call[event.call or 0] = attempt
 

@@ -25,6 +25,7 @@ class Tally:
 
     def __init__(self, *, rolling: bool = False) -> None:
         self._rolling = rolling
+        self.limit = SERVERS_KEPT
         self.evicted = 0
         self.gone: Callable[[ServerWatch], None] = lambda _: None
         self.servers: dict[str, ServerWatch] = {}
@@ -36,13 +37,19 @@ class Tally:
         """The server of this key; one that is new was first asked at `time`."""
         server = self.servers.get(key)
         if server is None:
-            if len(self.servers) >= SERVERS_KEPT:
+            if len(self.servers) >= self.limit:
                 if not self._rolling:
                     return self.beyond
                 self._shed(None)
             server = self.servers[key] = ServerWatch(key, Minute(float("-inf")))
             self.began = min(self.began, time)
         return server
+
+    def tighten(self, limit: int) -> None:
+        """Another bound from now on."""
+        self.limit = min(limit, SERVERS_KEPT)
+        while len(self.servers) > self.limit:
+            self._shed(None)
 
     def _shed(self, spared: ServerWatch | None) -> None:
         others = (one for one in self.servers.values() if one is not spared)

@@ -80,6 +80,7 @@ class Watch:
         self.kinds = frozenset(thresholds)
         self.siblings = siblings
         self._rolling = rolling
+        self._limit = OPEN_KEPT
         self._evicted = 0
         self.tally = Tally(rolling=rolling)
         self.drafts = Drafts(rolling=rolling)
@@ -124,6 +125,16 @@ class Watch:
         for each in (self.outages, self._overloads, self._flapping, self._subscriptions):
             if each is not None:
                 each.forget(before)
+
+    def tighten(self, incidents: int, servers: int, requests: int) -> None:
+        """Other bounds from now on: so many incidents and servers, and so many requests, calls, and attempts to call.
+        """
+        self.drafts.tighten(incidents)
+        self.tally.tighten(servers)
+        self._limit = min(requests, OPEN_KEPT)
+        while len(self._open) > self._limit:
+            self._has_room()
+        self.calls.tighten(requests)
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
         """These lines and phones were forgotten, by their numbers: nothing holds them any longer."""
@@ -222,7 +233,7 @@ class Watch:
     def _sent(self, event: Sent, subject: Watched, step: Step, phone: PhoneState) -> None:
         time, method = event.time, event.method
         self.tally.asked(event)
-        if method != "CANCEL" and (len(self._open) < OPEN_KEPT or self._has_room()):
+        if method != "CANCEL" and (len(self._open) < self._limit or self._has_room()):
             self._open[event.transaction] = Waiting(event, subject)
         if event.call is not None:
             self.calls.message(event)

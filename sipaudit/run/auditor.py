@@ -331,10 +331,10 @@ class Auditor:
                              if (line.aor, line.phone) not in shared], gone)
         self.watch.release(numbers, gone)
 
-    def tighten(self, findings: float, incidents: int) -> None:
-        """Other bounds from now on, for faults and for incidents."""
+    def tighten(self, findings: float, incidents: int, servers: int, requests: int) -> None:
+        """Other bounds from now on: for faults, and for what incidents know of servers and of requests and calls."""
         self.faults.tighten(findings)
-        self.watch.drafts.tighten(incidents)
+        self.watch.tighten(incidents, servers, requests)
 
     @property
     def evicted(self) -> dict[str, int]:

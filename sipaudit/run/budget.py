@@ -26,7 +26,7 @@ class Share(NamedTuple):
 
 
 SHARES = {
-    "lines": Share(32, 12_000),        # a phone with one line, its replays, and what incidents know of it
+    "lines": Share(28, 12_000),        # a phone with one line, its replays, and what incidents know of it
     "hidden": Share(8, 9_000),         # a line of a candidate, with its phone, its source, and the events held for it
     "transactions": Share(15, 1_500),
     "strange": Share(5, 1_500),        # transactions of strangers
@@ -39,20 +39,24 @@ SHARES = {
     "devices": Share(2, 200),
     "streams": Share(6, 5_000),
     "flows": Share(4, 1_200),          # of two generations
-    "findings": Share(6, 9_000),
-    "incidents": Share(3, 30_000),
+    "findings": Share(5, 9_000),
+    "incidents": Share(2, 30_000),
+    "watched-servers": Share(3, 6_000),
+    "watched-requests": Share(3, 1_500),  # one, and a call, and an attempt to call
     "stream-bytes": Share(4, 2),       # a byte may lie in the room of two
     "fragment-bytes": Share(1, 2),
 }
 
 
 class Budget(Struct, frozen=True):
-    """The bounds of all tables; `findings` and `incidents` as the auditor keeps them."""
+    """The bounds of all tables; those of the auditor are `findings` and what follows."""
 
     reconstruct: Bounds
     capture: CaptureBounds
     findings: int
     incidents: int
+    watched_servers: int
+    watched_requests: int
 
 
 def budget(size: float) -> Budget:
@@ -80,4 +84,5 @@ def budget(size: float) -> Budget:
             fragment_bytes=count("fragment-bytes", captures.fragment_bytes),
         ),
         findings=count("findings", 100_000), incidents=count("incidents", 2_000),
+        watched_servers=count("watched-servers", 4_096), watched_requests=count("watched-requests", 200_000),
     )

@@ -107,7 +107,7 @@ class Route:
     def tighten(self, budget: Budget) -> None:
         """Other bounds from now on: what is beyond them is forgotten at once."""
         self.reconstruction.tighten(budget.reconstruct)
-        self.auditor.tighten(budget.findings, budget.incidents)
+        self.auditor.tighten(budget.findings, budget.incidents, budget.watched_servers, budget.watched_requests)
 
     @property
     def evicted(self) -> dict[str, int]:

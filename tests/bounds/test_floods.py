@@ -26,7 +26,9 @@ def bounds_of(budget: Budget) -> dict[str, int]:
         "transactions": own.transactions + own.strange_transactions, "dialogs": own.legs + own.strange_legs,
         "phones": own.lines, "lines": own.lines, "replays": 2 * own.lines, "phone-states": own.lines + own.lines // 8,
         "candidates": own.candidates, "hidden": own.strange_lines, "sights": own.sights, "servers": own.servers,
-        "names": own.names, "findings": budget.findings, "checks": budget.findings, "incidents": budget.incidents,
+        "names": own.names, "watched-servers": budget.watched_servers,
+        "watched-requests": budget.watched_requests,
+        "findings": budget.findings, "checks": budget.findings, "incidents": budget.incidents,
         "streams": capture.streams, "stream-bytes": capture.stream_bytes, "fragments": capture.fragments,
         "flows": 2 * capture.flows,
     }
