@@ -36,6 +36,7 @@ HOUR = 3600.0
 TURN = 1.0   # seconds
 PLAN = """
 duration: {seconds}
+tap: {{from: 3600}}
 servers:
   sbc1: {{address: 10.0.0.1, expires: 3600, faults: [{faults}]}}
   sbc2: {{address: 10.0.0.2, expires: 3600}}
@@ -50,12 +51,13 @@ SETTINGS = "{reRegisterOn: 1, failRegistrationOn: 1, failBack.mode: duration, fa
 
 
 def plan(phones: int, hours: int, *, outages: bool = False, wayward: int | None = None) -> str:
-    """A site at work; every line registers in the first ten minutes, and calls each half an hour. (`outages`) the first
-    server is out ten minutes of every hour, and `wayward` phones (one in twenty) return to it too soon."""
+    """A site that has been at work for an hour when the probe begins to listen; each line calls every half an hour.
+    (`outages`) the first server is out ten minutes of every hour, and `wayward` phones (one in twenty) return to it too
+    soon."""
     early = phones // 20 if wayward is None else wayward
     faults = ", ".join(f"{{kind: silent, from: {start}, to: {start + 600}}}"
-                       for start in range(1200, int(hours * HOUR), int(HOUR))) if outages else ""
-    return PLAN.format(seconds=int(hours * HOUR), obedient=phones - early, wayward=early, faults=faults,
+                       for start in range(4800, int((hours + 1) * HOUR), int(HOUR))) if outages else ""
+    return PLAN.format(seconds=int((hours + 1) * HOUR), obedient=phones - early, wayward=early, faults=faults,
                        settings=SETTINGS)
 
 

@@ -11,6 +11,7 @@ import yaml
 from bench.weeks import Listener
 from sipaudit.capture.write import ethernet_frame
 from sipaudit.live.limits import Limits
+from sipaudit.run.budget import budget
 from tests.stories import COVERED, MINUTE, R2, Handset, P, S, Story, site
 from tests.wire import ORIGIN
 
@@ -18,9 +19,11 @@ BEGINS, ENDS = 380.0, 500.0   # of a flood
 Heard = tuple[float, bytes]
 
 
-def small(size: int = 9 << 20) -> Limits:
-    """Limits with which tables are full soon; `size` in bytes, of which the tables get about half."""
-    return Limits(size << 3, base=int((size << 3) * 0.9) - size * 10 // 6 - (32 << 20), measure=lambda: 0)
+def small(size: int = 5 << 20) -> Limits:
+    """Limits with which tables are full soon: all of them together take `size` bytes."""
+    limits = Limits(None)
+    limits.budget = budget(size)
+    return limits
 
 
 def site_life() -> Story:
