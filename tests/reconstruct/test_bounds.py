@@ -121,6 +121,8 @@ def test_a_call_of_a_phone_that_has_been_there_rings_through_a_flood_of_granted_
     phone.hear(401.1, P, response(180, invite))
     for index in range(600):
         granted(desk, index, 402 + index / 100)
+        source = f"198.51.{index % 250}.{index // 250}:5060"
+        desk.send(402 + index / 100, source, P, strange(index, "OPTIONS", source))
     assert desk.rec.evicted["transactions"] > 300
     phone.hear(409, P, response(200, invite))
     assert [event.state for event in desk.of(CallChanged)] == ["ringing", "up"]
