@@ -153,6 +153,11 @@ REDACT_KEY = _option(
     help="Secret key (16 bytes or more) of the pseudonyms, so that files written with it agree. Without it each run "
     "has its own.",
 )
+STORE = _option(
+    "--store", section=WAY, metavar="URL",
+    help="Also keep the report in this store: sqlite:///sipaudit.db, or postgresql+psycopg://user@host/database, which "
+    "several may share. `sipaudit report URL` shows it again. The same captures analysed again replace what was kept.",
+)
 FAIL_ON = fail_on("never")
 PROGRESS = _option(
     "--progress/--no-progress", "show_progress", section=WAY, default=None,
@@ -186,7 +191,12 @@ JSONL = _option(
     "away), or to stdout.",
 )
 
-LIVE = (INTERFACE, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT, FILTER, USER, ZONE, JSONL)
+CHECKPOINT = _option(
+    "--checkpoint", section=WAY, metavar="FILE", type=click.Path(),
+    help="Keep what is known in this file, and go on from it after a restart or a crash.",
+)
+
+LIVE = (INTERFACE, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT, FILTER, USER, ZONE, JSONL, CHECKPOINT)
 LIVE_JOB_FIELDS = ("site", "config", "settings", "bpf", "zone", "events", "rules", "suppress")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
+from typing import Any
 
 from sipaudit.incidents.draft import Drafts, Watched
 from sipaudit.incidents.timers import Timers
@@ -67,11 +68,8 @@ class Calls:
     def tighten(self, limit: int) -> None:
         """Other bounds from now on: so many calls, and so many attempts."""
         self._limit, self._attempts_limit = min(limit, CALLS_KEPT), min(limit, ATTEMPTS_KEPT)
-        for table, most in ((self._up, self._limit), (self._attempts, self._attempts_limit),
-                            (self._by_call, self._attempts_limit)):
-            while len(table) > most:
-                del table[next(iter(table))]
-                self.evicted += 1
+        self.evicted += _cut(self._up, self._limit) + _cut(self._attempts, self._attempts_limit)
+        _cut(self._by_call, self._attempts_limit)
 
     def forget(self, before: float) -> None:
         """Forget the attempts that were made before that time."""
@@ -184,3 +182,11 @@ class Calls:
 def lost(calls: list[CallSeen], start: float) -> Iterator[CallSeen]:
     """Of calls that were up through a server that failed at `start`, those of which nothing was seen since."""
     return (call for call in calls if call.last < start)
+
+
+def _cut(table: dict[Any, Any], most: int) -> int:
+    """Forget the oldest beyond so many; how many those were."""
+    gone = list(table)[: max(len(table) - most, 0)]
+    for key in gone:
+        del table[key]
+    return len(gone)

@@ -75,6 +75,11 @@ class Gaps:
             del self.open[number]
         self._over = [spell for spell in self._over if spell.subject.number not in lines]
 
+    def view_begins(self) -> None:
+        """Nothing was seen for a while: those without a registration may have found one at once."""
+        for spell in tuple(self.open.values()):
+            self._end(spell, spell.seen)
+
     def _begin(self, spell: Spell) -> None:
         if len(self.open) < OPEN_KEPT:
             self.open[spell.subject.number] = spell

@@ -27,7 +27,7 @@ class Tally:
         self._rolling = rolling
         self.limit = SERVERS_KEPT
         self.evicted = 0
-        self.gone: Callable[[ServerWatch], None] = lambda _: None
+        self.gone: Callable[[ServerWatch], None] = _nothing
         self.servers: dict[str, ServerWatch] = {}
         self.minutes = Minutes()
         self.began = float("inf")
@@ -148,3 +148,7 @@ class Tally:
         elif isinstance(event, Answered):
             minute.answered(event.status)
             minute.took(event.time - (event.sent or event.time))
+
+
+def _nothing(_: ServerWatch) -> None:
+    """Nobody is told of servers that are forgotten."""

@@ -403,6 +403,15 @@ class Watch:
         if self.outages is not None and server is not self.tally.beyond:
             self.outages.left(server, subject, move)
 
+    def view_begins(self) -> None:
+        """Nothing was seen for a while: what was asked before may have been answered, and who held a server for failed
+        may have found it."""
+        self._open.clear()
+        self._lost.clear()
+        self.gaps.view_begins()
+        for server in self.tally.servers.values():
+            server.failing.clear()
+
     # -- the end
 
     def finish(self, now: float) -> None:

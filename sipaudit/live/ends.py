@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.sayings import Saying
@@ -34,6 +34,14 @@ class Source(Protocol):
         """Where a packet can be found: the name of its capture, and its number there (None: it has none)."""
         ...
 
+    def position(self) -> Any:
+        """How far it was read: a plain value with which `go_on` of the same source in another run can do something."""
+        ...
+
+    def go_on(self, position: Any) -> None:
+        """Another run had read so far. Called before the first read, if at all."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -52,4 +60,12 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """The run ends: what is kept goes out, as far as that takes seconds only."""
+        ...
+
+
+class Follower(Sink, Protocol):
+    """A sink that shows how things stand, and so has to know how they stood when a probe goes on from a checkpoint."""
+
+    def learn(self, saying: Saying) -> None:
+        """As `take`, of what an earlier run has said and what stands: known, and neither counted nor told as new."""
         ...

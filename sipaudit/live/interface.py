@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from fcntl import ioctl
 
 from sipaudit.capture.decode import Decoder
 from sipaudit.capture.health import CaptureHealth
@@ -20,8 +22,8 @@ from sipaudit.sip.datagram import Item
 READ_AT_MOST = 8       # batches of one read
 AGAIN_AFTER = 1.0      # seconds between two tries to open a port that has gone
 
-_INTERFACES = Path("/sys/class/net")
-_UP = 1   # IFF_UP, netdevice(7)
+ANY = "any"            # libpcap's name for all of them
+_SIOCGIFFLAGS, _UP = 0x8913, 1   # netdevice(7)
 
 
 class Interface:
@@ -104,6 +106,15 @@ class Interface:
         self.blind += time.monotonic() - self._gone_at
         return self._port
 
+    def position(self) -> int:
+        return self._frames if self._port is None else self._port.frames
+
+    def go_on(self, position: int) -> None:
+        """Numbers go on, so that each means one packet."""
+        self._frames = position
+        if self._port is not None:
+            self._port.frames = position
+
     def place(self, frame: int) -> tuple[str, int | None]:
         return self.health.path, frame
 
@@ -114,16 +125,20 @@ class Interface:
 
 
 def _is_up(name: str) -> bool:
-    """Whether the port is there and up; `any` always is."""
+    """Whether the port is there and up."""
+    if name == ANY:
+        return True
     try:
-        return bool(int((_INTERFACES / name / "flags").read_text(), 16) & _UP)
-    except (OSError, ValueError):
-        return name == "any"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+            answer = ioctl(asked, _SIOCGIFFLAGS, struct.pack("16sH14x", name.encode()[:15], 0))
+    except OSError:
+        return False
+    return bool(struct.unpack("16sH14x", answer)[1] & _UP)
 
 
 def _cannot(name: str, why: str) -> InputError:
-    known = sorted(path.name for path in _INTERFACES.iterdir())
-    if name != "any" and name not in known:
+    known = sorted(there for _, there in socket.if_nameindex())
+    if name != ANY and name not in known:
         return InputError(f"-i {name}: there is no such interface", fix=f"name one of {', '.join(known)}")
     if not privileges.can_capture():
         return InputError(f"-i {name}: this process may not capture ({why})", fix=privileges.how_to_be_allowed())

@@ -19,6 +19,7 @@ from sipaudit.run.route import rare_collections
 
 TURN = 0.5        # seconds between two turns in which something may be said
 LOOK_AGAIN = 0.1  # seconds between two looks at a source that cannot be waited for
+HELD_BACK = 0.3   # seconds, more than the kernel waits for a block to fill
 ENDS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -88,6 +89,13 @@ class Loop:
                     self._turn(clock, drained=not count)
                 if not count:
                     self._wait(turn_at - time.monotonic())
+            self._read_the_rest()
+
+    def _read_the_rest(self) -> None:
+        """What had come before the end was asked for; the kernel may hold it back for a moment."""
+        end = time.monotonic() + HELD_BACK
+        while self._probe.read(time.monotonic()) or time.monotonic() < end:
+            time.sleep(0.01)
 
     def _wait(self, seconds: float) -> None:
         """Until something comes, or the next turn."""
@@ -119,10 +127,14 @@ class Loop:
             sink.take(saying)
 
     def finish(self) -> None:
-        """Nothing will come any more: what waits stays undecided; everything is said once more as it stands."""
-        clock = time.monotonic()
+        """Nothing will come any more: what waits stays undecided; everything is said as it stands then."""
         self._probe.finish()
+        self.say_all()
+
+    def say_all(self) -> None:
+        """Everything as it stands."""
+        clock = time.monotonic()
         now = self._probe.now(clock)
-        for saying in self._teller.turn(now, everything=True):
+        for saying in self._teller.turn(now, at_last=True):
             self._say(saying)
         self._say(self._vitals.look(now, clock))

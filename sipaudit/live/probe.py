@@ -5,27 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from heapq import merge
 from operator import attrgetter
+from typing import Any
 
 from sipaudit.live.ends import Source
 from sipaudit.live.loss import RecentLoss
+from sipaudit.model.values import KnownEvent, moment
+from sipaudit.run.budget import AMPLE, Budget
 from sipaudit.run.job import Brief
 from sipaudit.run.route import Route, parsed_ahead
 from sipaudit.run.summary import Span
 from sipaudit.sip.datagram import Item
+from sipaudit.times import format_time
 
 SLACK = 2.0   # seconds by which packets of different sources may come out of order
 
 
 class Probe(Route):
-    """`sources` are in the order of their `capture`; `began` is when it first listened (seconds since the epoch)."""
+    """`sources` are in the order of their `capture`; `began` is when it first listened (seconds since the epoch);
+    `budget` says how much its tables hold, by default what a large site may need."""
 
-    def __init__(self, brief: Brief, sources: Sequence[Source], began: float) -> None:
+    def __init__(self, brief: Brief, sources: Sequence[Source], began: float, budget: Budget = AMPLE) -> None:
         self.sources = sources
         self.recent = RecentLoss()
-        super().__init__(brief, Span(None, None), began, [source.health for source in sources], place=self._place)
-        self._newest = began
-        self._newest_at: float | None = None
-        self._blind = 0.0
+        super().__init__(brief, Span(None, None), began, [source.health for source in sources], place=self._place,
+                         budget=budget)
+        self.newest = began
+        self._at: float | None = None
+        self._blind = self._blind_before = 0.0
+        self._begun = False
 
     def _place(self, capture: int, frame: int) -> tuple[str, int | None]:
         return self.sources[capture].place(frame)
@@ -37,46 +44,67 @@ class Probe(Route):
     def read(self, clock: float) -> int:
         """Follow what has come; `clock` is a monotonic one's time, in seconds. How many items that were."""
         read = [source.read() for source in self.sources]
+        self._begin()
         self._look_for_blindness()
         count = 0
         for item, message in parsed_ahead(_in_order(read)):
             self.follow(item, message)
             count += 1
-        newest = max((health.last for health in self.health if health.last is not None), default=self._newest)
-        if newest > self._newest or self._newest_at is None:
-            self._newest, self._newest_at = max(newest, self._newest), clock
+        newest = max((health.last for health in self.health if health.last is not None), default=self.newest)
+        if newest > self.newest or self._at is None:
+            self.newest, self._at = max(newest, self.newest), clock
         return count
+
+    def _begin(self) -> None:
+        """The view begins with the first packet, if that is older than we are: files and replays have such."""
+        first = min((health.first for health in self.health if health.first is not None), default=None)
+        if self._begun or first is None:
+            return
+        self._begun = True
+        if first < self.newest:
+            self.newest = self.auditor.began = first
+            self._at = None
 
     def _look_for_blindness(self) -> None:
         """Where a source could not see, phones may have done anything: the view begins anew."""
-        blind = self.blind
+        blind = sum(source.blind for source in self.sources)
         if blind > self._blind:
             self._blind = blind
-            self.view_begins(self._newest)
+            self.view_begins(self.newest)
 
     def view_begins(self, time: float) -> None:
-        """All is seen since `time` only."""
-        self.auditor.began = max(self.auditor.began, time)
+        """Nothing was seen before `time` for a while."""
+        self.auditor.view_begins(time)
+
+    def go_on(self, state: dict[str, Any], last: float, now: float, blind: float) -> None:
+        """Go on from what another run had learnt until `last`; until `now` nobody listened. That one had been blind
+        for so many seconds before."""
+        self.restore(state)
+        self._blind_before = blind + max(now - last, 0.0)
+        self.newest = max(now, last)
+        until = format_time(self.newest, self.brief.zone)
+        self._events.append(KnownEvent(moment(last), f"sipaudit did not listen until {until}"))
+        self.view_begins(self.newest)
 
     @property
     def blind(self) -> float:
         """Seconds since the beginning in which a source could not see."""
-        return sum(source.blind for source in self.sources)
+        return self._blind_before + sum(source.blind for source in self.sources)
 
     def now(self, clock: float) -> float:
         """The time of the packets, which goes on by the clock where none come."""
-        since = 0.0 if self._newest_at is None else clock - self._newest_at
-        return self._newest + since
+        since = 0.0 if self._at is None else clock - self._at
+        return self.newest + since
 
     def pass_time(self, clock: float, *, drained: bool) -> None:
         """Say what time has settled; `drained` whether all that had come was read, so that silence is silence."""
         self.recent.mark(clock, self.health, self.reconstruction.traffic)
-        self.auditor.pass_time((self.now(clock) if drained else self._newest) - SLACK)
+        self.auditor.pass_time((self.now(clock) if drained else self.newest) - SLACK)
 
     def finish(self) -> None:
         """Nothing will come any more: what still waits stays undecided."""
         self.reconstruction.finish()
-        self.auditor.finish(self._newest)
+        self.auditor.finish(self.newest)
 
 
 def _in_order(read: list[Sequence[Item]]) -> Sequence[Item]:

@@ -13,6 +13,7 @@ from sipaudit.model.values import Incident
 
 AGAIN_AFTER = 10.0   # seconds between two sayings of an incident that merely grew
 FOLLOWED = 2_000     # the latest incidents of which more may be said
+WAITED_FOR = 600.0   # seconds that an incident of an earlier run may take to show that it goes on
 EXPLAINED = "explained-since"
 
 
@@ -30,6 +31,17 @@ class SaidIncidents:
     def __init__(self) -> None:
         self.count = 0
         self._told: dict[str, Told] = {}
+        self._before: dict[str, Incident] = {}
+        self._given_up_at: float | None = None
+
+    def said_before(self, incident: Incident) -> None:
+        """Another run said this, later than what we know of it."""
+        self.count = max(self.count, int(incident.id.rpartition("-")[2]))
+        told = self._told.get(incident.id)
+        if told is None:
+            self._before[incident.id] = incident
+        else:
+            told.said = incident
 
     def name(self, incidents: Sequence[tuple[Draft, Incident]]) -> list[str]:
         """The names under which these were said before, or new ones."""
@@ -43,15 +55,21 @@ class SaidIncidents:
             if _overlap(told.said, incident):
                 del rest[name]
                 return name
+        for name, said in self._before.items():
+            if _overlap(said, incident):
+                del self._before[name]
+                return name
         self.count += 1
         return f"i-{self.count:04d}"
 
-    def turn(self, now: float, named: Sequence[tuple[str, Draft, Incident]], since: float) -> Iterator[Saying]:
-        """What is to be said of the incidents as they stand at `now`; those that ended before `since` are forgotten."""
+    def turn(self, now: float, named: Sequence[tuple[str, Draft, Incident]], since: float,
+             *, at_last: bool = False) -> Iterator[Saying]:
+        """What is to be said of the incidents as they stand at `now`; those that ended before `since` are forgotten.
+        `at_last`: nothing will be said later."""
         for name, draft, incident in named:
             told = self._told.get(name)
             stands = replace(incident, id=name)
-            if told is None or self._differs(now, told, stands):
+            if told is None or self._differs(told, stands, at_last or now - told.at >= AGAIN_AFTER):
                 self._told[name] = Told(draft, stands, now)
                 yield IncidentSaid(now, stands)
             else:
@@ -60,14 +78,32 @@ class SaidIncidents:
             end = self._told.pop(name).said.end
             if end is None or end >= since:
                 yield Withdrawn(now, name, EXPLAINED)
+        yield from self._give_up(now)
         while len(self._told) > FOLLOWED:
             del self._told[next(iter(self._told))]
 
-    def _differs(self, now: float, told: Told, incident: Incident) -> bool:
+    def stand(self, now: float) -> Iterator[Saying]:
+        """Incidents as they were said last, those of an earlier run among them."""
+        said = [*self._before.values(), *(told.said for told in self._told.values())]
+        yield from (IncidentSaid(now, incident) for incident in said)
+
+    def _give_up(self, now: float) -> Iterator[Saying]:
+        """What another run had seen open, and of which nothing more was seen for a while, ended while nobody listened.
+        """
+        if not self._before:
+            return
+        if self._given_up_at is None:
+            self._given_up_at = now + WAITED_FOR
+        elif now >= self._given_up_at:
+            for incident in self._before.values():
+                if incident.end is None:
+                    last = max((one.time for one in incident.timeline), default=incident.start)
+                    yield IncidentSaid(now, replace(incident, state="closed", end=last))
+            self._before.clear()
+
+    def _differs(self, told: Told, incident: Incident, again: bool) -> bool:
         said = told.said
-        if said == incident:
-            return False
-        return (said.state, said.kind) != (incident.state, incident.kind) or now - told.at >= AGAIN_AFTER
+        return said != incident and (again or (said.state, said.kind) != (incident.state, incident.kind))
 
 
 def _overlap(said: Incident, incident: Incident) -> bool:

@@ -27,9 +27,10 @@ class Told(Struct):
 
 
 class SaidLines:
-    """Follows lines and servers."""
+    """Follows lines and servers. `new` are the lines that were said for the first time, the last time."""
 
     def __init__(self) -> None:
+        self.new: list[Line] = []
         self._told: dict[int, Told] = {}
         self._servers: dict[str, ServerSummary] = {}
         self._looked = float("-inf")
@@ -44,20 +45,32 @@ class SaidLines:
             for number in self._told.keys() - lines.keys():
                 del self._told[number]
             yield from self._of_servers(now, probe)
+        self.new = []
         since = float("-inf") if everything else self._looked
         self._looked = now - 1.0
         for line in tuple(lines.values()):
             if line.last >= since:
                 yield from self._of_line(now, line, probe)
 
+    def stand(self, now: float) -> Iterator[Saying]:
+        """Servers and lines as they were said last."""
+        yield from (ServerSaid(now, server) for server in self._servers.values())
+        yield from (LineSaid(now, told.line) for told in self._told.values() if told.line is not None)
+
     def _of_servers(self, now: float, probe: Probe) -> Iterator[Saying]:
-        for server in probe.servers_seen():
+        seen = probe.servers_seen()
+        for gone in self._servers.keys() - {server.server for server in seen}:
+            del self._servers[gone]
+        for server in seen:
             if self._servers.get(server.server) != server:
                 self._servers[server.server] = server
                 yield ServerSaid(now, server)
 
     def _of_line(self, now: float, line: Line, probe: Probe) -> Iterator[Saying]:
-        told = self._told.setdefault(line.number, Told())
+        told = self._told.get(line.number)
+        if told is None:
+            told = self._told[line.number] = Told()
+            self.new.append(line)
         summary = line_as_it_is(line, probe.auditor)
         steady = replace(summary, last=0.0, calls=0, inconclusive=[])
         if told.line != steady:

@@ -11,7 +11,7 @@ from sipaudit.live.probe import Probe
 from sipaudit.live.said_findings import SaidFindings
 from sipaudit.live.said_incidents import SaidIncidents
 from sipaudit.live.said_lines import SaidLines
-from sipaudit.model.sayings import CaptureSaid, ReachedSaid, Saying, UndecidedSaid
+from sipaudit.model.sayings import CaptureSaid, FindingSaid, IncidentSaid, ReachedSaid, Saying, UndecidedSaid
 from sipaudit.model.values import Finding, Reached, Reason, Undecided
 
 LOOK_EVERY = 2.0      # seconds between two looks at incidents and lines
@@ -27,44 +27,46 @@ class Teller:
         self._incidents = SaidIncidents()
         self._lines = SaidLines()
         self._incident_of: dict[int, str] = {}
+        self._forgotten = float("-inf")
         self._look_after = self._count_after = float("-inf")
         self._undecided: Counter[tuple[str, Reason]] = Counter()
         self._reached: Counter[str] = Counter()
-        self._of_settings: set[tuple[str, str]] = set()
+        self._settled: set[tuple[str, str, str]] = set()
 
-    def turn(self, now: float, *, everything: bool = False) -> Iterator[Saying]:
-        """What is new at `now` (seconds since the epoch), in the order of contract.md 3 but for findings, which come
-        before the incidents that they are told in."""
-        looks = everything or now >= self._look_after
-        if everything or now >= self._count_after:
+    def turn(self, now: float, *, at_last: bool = False) -> Iterator[Saying]:
+        """What is new at `now` (seconds since the epoch), what counts first, then in the order of contract.md 3.
+        `at_last`: nothing will be said later."""
+        looks = at_last or now >= self._look_after
+        if at_last or now >= self._count_after:
             self._count_after = now + COUNT_EVERY
             yield from self._of_counts(now)
         if looks:
             self._look_after = now + LOOK_EVERY
             yield from self._lines.turn(now, self._probe)
-        auditor = self._probe.auditor
-        yield from self._findings.turn(now, auditor.faults, self._probe.loss(), self._incident_of)
-        if looks:
-            yield from self._of_incidents(now)
-            yield from self._findings.turn(now, auditor.faults, self._probe.loss(), self._incident_of)
+            yield from self._of_settings(now)
+        faults = self._probe.auditor.faults
+        stand = self._findings.look(faults, self._probe.loss())
+        incidents = list(self._of_incidents(now, stand, at_last)) if looks or self._findings.fresh else []
+        yield from self._findings.say(now, faults, self._incident_of, at_last=at_last)
+        yield from incidents
 
-    def _of_incidents(self, now: float) -> Iterator[Saying]:
-        standing = self._findings.standing()
+    def _of_incidents(self, now: float, stand: dict[int, Finding], at_last: bool) -> Iterator[Saying]:
+        """What is to be said of incidents; which of the findings that stand belong to which is noted."""
         chronicle = self._probe.chronicle()
-        linked, incidents = chronicle.link([replace(one, incident=None) for one in standing.values()])
+        linked, incidents = chronicle.link(list(stand.values()))
         drafts = chronicle.drafts()
         names = self._incidents.name(list(zip(drafts, incidents, strict=True)))
         name_of = {incident.id: name for incident, name in zip(incidents, names, strict=True)}
-        self._incident_of = {number: name_of[finding.incident] for number, finding in zip(standing, linked, strict=True)
+        self._incident_of = {number: name_of[finding.incident] for number, finding in zip(stand, linked, strict=True)
                              if finding.incident is not None}
-        yield from self._incidents.turn(now, list(zip(names, drafts, incidents, strict=True)), float("-inf"))
+        named = list(zip(names, drafts, incidents, strict=True))
+        yield from self._incidents.turn(now, named, self._forgotten, at_last=at_last)
 
     def _of_counts(self, now: float) -> Iterator[Saying]:
         for summary in self._probe.captures_seen():
             yield CaptureSaid(now, summary)
-        checks = self._probe.auditor.faults.checks.values()
-        undecided = sum((one.open for one in checks), Counter[tuple[str, Reason]]())
-        reached = sum((one.reached for one in checks), Counter[str]())
+        checks = self._probe.auditor.faults.totals()
+        undecided, reached = checks.open, checks.reached
         for (rule, reason), count in sorted(undecided.items()):
             if self._undecided[rule, reason] != count:
                 yield UndecidedSaid(now, Undecided(rule, reason, count))
@@ -72,6 +74,32 @@ class Teller:
             if self._reached[rule] != count:
                 yield ReachedSaid(now, Reached(rule, count))
         self._undecided, self._reached = undecided, reached
+
+    def forget(self, before: float) -> None:
+        """The route has forgotten what was over before that time (seconds since the epoch)."""
+        self._forgotten = before
+        self._findings.forget({fault.number for fault in self._probe.auditor.faults.done})
+
+    def said_before(self, saying: FindingSaid | IncidentSaid) -> None:
+        """Another run said this, after the checkpoint from which this one goes on."""
+        if isinstance(saying, FindingSaid):
+            self._findings.said_before(saying.finding)
+        else:
+            self._incidents.said_before(saying.incident)
+
+    def stand(self, now: float) -> Iterator[Saying]:
+        """What was said and stands: what a sink has to `learn` when a probe goes on from a checkpoint."""
+        for told in (self._lines, self._findings, self._incidents):
+            yield from told.stand(now)
+
+    def _of_settings(self, now: float) -> Iterator[Saying]:
+        """What is wrong with the provisioning files of lines that were seen since."""
+        for line in self._lines.new:
+            for finding in self._probe.of_settings([line]):
+                key = finding.rule, finding.line, finding.observed
+                if key not in self._settled:
+                    self._settled.add(key)
+                    yield FindingSaid(now, self._marked(replace(finding, id=self._findings.next_id())))
 
     def _marked(self, finding: Finding) -> Finding:
         """The finding with what `--suppress` says of it."""

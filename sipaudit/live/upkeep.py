@@ -9,7 +9,7 @@ from sipaudit.live.limits import Limits
 from sipaudit.run.budget import Budget
 from sipaudit.run.route import Route
 
-KEPT = 3600.0          # seconds for which what is over, and was said, is remembered: more than any rule looks back
+KEPT = 1800.0          # seconds for which what is over, and was said, is remembered: three times what rules look back
 UNHEARD = 7 * 86_400.0  # seconds after which a line of which nothing was seen is forgotten
 FORGET_EVERY = 60.0    # seconds
 CHECK_EVERY = 1.0

@@ -7,17 +7,21 @@ when more is known of it, a line and a registration when they changed, each time
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from sipaudit.model.values import (
+    CallSpan,
     CaptureSummary,
     Finding,
     Incident,
+    KnownEvent,
     LineSummary,
     Move,
     Reached,
     Registration,
+    ServerMinute,
     ServerSummary,
+    Try,
     Undecided,
 )
 
@@ -58,6 +62,22 @@ class RegistrationSaid(Saying, frozen=True, tag="registration"):
     registration: Registration
 
 
+class TrySaid(Saying, frozen=True, tag="try"):
+    """A try of (line, phone) to get back, once its result is known."""
+
+    line: str
+    phone: str
+    try_: Try = field(name="try")
+
+
+class CallSaid(Saying, frozen=True, tag="call"):
+    """A call of (line, phone), which its beginning (of one that began unseen: its 2xx, or its end) names."""
+
+    line: str
+    phone: str
+    call: CallSpan
+
+
 class FindingSaid(Saying, frozen=True, tag="finding"):
     finding: Finding
 
@@ -81,6 +101,24 @@ class UndecidedSaid(Saying, frozen=True, tag="inconclusive"):
 
 class ReachedSaid(Saying, frozen=True, tag="reached"):
     reached: Reached
+
+
+class MinuteSaid(Saying, frozen=True, tag="minute"):
+    """What a server was asked and answered in a minute that is over; (server, time of the minute) name it."""
+
+    minute: ServerMinute
+
+
+class EventSaid(Saying, frozen=True, tag="event"):
+    """Something the user knows to have happened."""
+
+    event: KnownEvent
+
+
+class NoteSaid(Saying, frozen=True, tag="note"):
+    """A sentence on how it was judged."""
+
+    note: str
 
 
 class Health(Struct, frozen=True):

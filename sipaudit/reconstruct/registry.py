@@ -33,7 +33,7 @@ class Registry:
         self._knowledge = knowledge
         self._entries = entries
         self.devices = Devices(knowledge, bounds.devices)
-        self.population = Population(bounds, self.devices, lambda: self.out)
+        self.population = Population(bounds, self.devices, self._taking)
         self._sources = self.population.sources
         self._numbers = 0
         self.phones = self.population.phones
@@ -42,6 +42,9 @@ class Registry:
         self.out: list[ModelEvent] = []
 
     # -- events --------------------------------------------------------------------------------------------------
+
+    def _taking(self) -> list[ModelEvent]:
+        return self.out
 
     def emit(self, phone: Phone, line: Line | None, event: ModelEvent) -> None:
         """Hand an event on, or hold it while the phone (or the line) is a candidate."""
@@ -237,6 +240,20 @@ class Registry:
         line.identity = LineIdentity(uri.user or "", uri.host, aor, line.owner.host, line.user_agent, line.model,
                                      line.mac)
         self._declare(line)
+
+    def declare(self, knowledge: Knowledge) -> list[int]:
+        """Another site file is in force. The numbers of the lines of which it declares something else."""
+        self._knowledge = knowledge
+        self.devices.obey(knowledge)
+        changed = []
+        for phone in self.phones.values():
+            phone.declared = phone.declared or knowledge.declares_phone(phone.host, phone.mac)
+            for line in phone.lines:
+                before = line.declaration, line.entries
+                self._declare(line)
+                if line.number in self.lines and (line.declaration, line.entries) != before:
+                    changed.append(line.number)
+        return changed
 
     def _declare(self, line: Line) -> None:
         line.declaration = self._knowledge.declare(line.identity)

@@ -99,9 +99,7 @@ class Faults:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.by_expectation: dict[str, list[Rule]] = {}
-        for rule in rules:
-            for expectation in sorted(rule.expectations):
-                self.by_expectation.setdefault(expectation, []).append(rule)
+        self.obey(rules)
         self.done: list[Fault] = []
         self.of_phone: dict[int, list[Fault]] = {}
         self.open: dict[Whose, dict[str, Fault]] = {}
@@ -113,6 +111,13 @@ class Faults:
         self.left_open: LeftOpen | None = None
         self.undecided: set[int] = set()
         self._repetitions = Repetitions()
+
+    def obey(self, rules: Iterable[Rule]) -> None:
+        """These rules are in force; what was found by others stays found."""
+        self.by_expectation.clear()
+        for rule in rules:
+            for expectation in sorted(rule.expectations):
+                self.by_expectation.setdefault(expectation, []).append(rule)
 
     def take(self, step: Step, subject: Subject) -> None:
         """Take in what one step of a line observed."""

@@ -68,6 +68,10 @@ def _summary(event: ModelEvent, phone: str) -> str:
     return f"{method} {phone} → {server}" if status is None else f"{status} {method} {server} → {phone}"
 
 
+def _nothing_lost() -> float:
+    return 0.0
+
+
 class LineReplay:
     """One line at one of its entries, being replayed. Also the subject that its findings name.
 
@@ -169,11 +173,11 @@ class Auditor:
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances,
                  kinds: Iterable[IncidentKind] = (), *, rolling: bool = False) -> None:
         self.faults = Faults(rules)
-        self.watch = Watch(kinds, self._siblings, lambda: self.loss() > LOSS_ALLOWED, rolling=rolling)
+        self.watch = Watch(kinds, self._siblings, self._is_lossy, rolling=rolling)
         self.since = float("-inf")
         self.began = 0.0
-        self.loss: Callable[[], float] = lambda: 0.0
-        self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = lambda: ()
+        self.loss: Callable[[], float] = _nothing_lost
+        self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = tuple
         self._lines = lines
         self._naming = naming
         self.tolerances_of: Mapping[str, Tolerances] = {}
@@ -295,6 +299,40 @@ class Auditor:
                 self._say(replay.waiting, replay)
         self.faults.finish(self.loss())
         self.watch.finish(now)
+
+    def _is_lossy(self) -> bool:
+        return self.loss() > LOSS_ALLOWED
+
+    def view_begins(self, now: float) -> None:
+        """Nothing was seen for a while until `now`, and phones may have done anything: what is known of their state
+        begins anew, and what waited for a packet stays undecided."""
+        self._let_go()
+        for replays in self._replays.values():
+            for replay in replays:
+                self._say(replay.waiting, replay)
+                replay.history.view_begins(replay.state, now)
+                replay.waiting, replay.state = (), LineState()
+        self._timed.clear()
+        self._phones.clear()
+        self.faults.open.clear()
+        self.watch.view_begins()
+        self.began = now
+
+    def begin_anew(self, lines: Iterable[int]) -> None:
+        """What is declared of these lines has changed: they are judged as if first seen now."""
+        self._let_go()
+        for number in lines:
+            for replay in self._replays.pop(number, ()):
+                self._say(replay.waiting, replay)
+                self._time(self._lines[number].phone, replay, ())
+            of_phone = self._lines_of.get(self._lines[number].phone, [])
+            if number in of_phone:
+                of_phone.remove(number)
+
+    def obey(self, rules: Iterable[Rule], tolerances: Tolerances, tolerances_of: Mapping[str, Tolerances]) -> None:
+        """From now on these rules and tolerances are in force."""
+        self.faults.obey(rules)
+        self._tolerances, self.tolerances_of = tolerances, tolerances_of
 
     # -- what need not be remembered
 

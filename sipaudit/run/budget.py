@@ -86,3 +86,6 @@ def budget(size: float) -> Budget:
         findings=count("findings", 100_000), incidents=count("incidents", 2_000),
         watched_servers=count("watched-servers", 4_096), watched_requests=count("watched-requests", 200_000),
     )
+
+
+AMPLE = budget(float("inf"))

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -35,6 +36,7 @@ from sipaudit.sip.parse import parse
 COLLECT_AFTER = (200_000, 20, 100)  # allocations, and how often the older generations are looked at
 AHEAD = 256             # items parsed in one go
 FRAMES_KEPT = 50_000    # messages of several frames whose frames are remembered
+LEARNT = ("reconstruction", "auditor", "naming", "_frames", "_first")   # what of a route outlives it
 
 Observer = Callable[[SeenMessage], None]
 Listener = Callable[[ModelEvent], None]
@@ -62,6 +64,8 @@ class Route:
     def __init__(self, brief: Brief, span: Span, first: float, health: Sequence[CaptureHealth], *,
                  observer: Observer | None = None, place: Place | None = None, budget: Budget | None = None) -> None:
         self.brief = brief
+        self.knowledge = SiteKnowledge(brief.declared)
+        self._budget = budget
         self.span = span
         self.health = health
         self._first = first
@@ -82,7 +86,7 @@ class Route:
 
     def reconstructing(self, observer: Observer | None) -> Reconstruction:
         """A reconstruction at its beginning, which numbers phones and lines as every other one of this route does."""
-        return Reconstruction(SiteKnowledge(self.brief.declared), observer=observer)
+        return Reconstruction(self.knowledge, observer=observer)
 
     @property
     def pack(self) -> RulePack:
@@ -106,6 +110,7 @@ class Route:
 
     def tighten(self, budget: Budget) -> None:
         """Other bounds from now on: what is beyond them is forgotten at once."""
+        self._budget = budget
         self.reconstruction.tighten(budget.reconstruct)
         self.auditor.tighten(budget.findings, budget.incidents, budget.watched_servers, budget.watched_requests)
 
@@ -118,6 +123,27 @@ class Route:
     def open(self) -> dict[str, int]:
         """How much is remembered now, by kind."""
         return {**self.reconstruction.open, **self.auditor.open}
+
+    def obey(self, brief: Brief) -> None:
+        """From now on another site file, other rules and suppressions are in force. Lines of which something else is
+        declared begin anew: what they did was by what was in force then."""
+        self.brief, self.knowledge = brief, SiteKnowledge(brief.declared)
+        self._named.clear()
+        self._events = [KnownEvent(moment(when.resolve(self._first)), what) for when, what in brief.events]
+        self.auditor.obey(brief.pack.rules, brief.site.tolerances, brief.pack.tolerances_of(brief.site.tolerances))
+        self.auditor.begin_anew(self.reconstruction.declare(self.knowledge))
+
+    def state(self) -> dict[str, Any]:
+        """All that was learnt, as one graph."""
+        return {name: getattr(self, name) for name in LEARNT}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what was learnt by another route of the same captures."""
+        for name in LEARNT:
+            setattr(self, name, state[name])
+        if self._budget is not None:
+            self.tighten(self._budget)
+        self.obey(self.brief)
 
     def _steps(self) -> tuple[tuple[int, int, float], ...]:
         """Capture, frame and seconds of each step of a clock."""

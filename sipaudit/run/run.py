@@ -100,7 +100,7 @@ class Run(Route):
         before = max((health[index].last or 0.0 for index in begun), default=None)
         first = health[capture].first
         if before is not None and first is not None and first - before > HOLE:
-            self.auditor.began = first
+            self.auditor.view_begins(first)
 
     def report(self) -> Report:
         """What was found, once the route has been driven."""

@@ -28,6 +28,7 @@ from sipaudit.model.values import (
     SettingValue,
     Try,
     Undecided,
+    lost_share,
     moment,
 )
 from sipaudit.reconstruct.phones import CallSeen, Line
@@ -69,11 +70,9 @@ def capture_summary(health: CaptureHealth, traffic: Traffic | None) -> CaptureSu
 
 
 def estimate(health: CaptureHealth, traffic: Traffic | None) -> float:
-    """The share of packets that the capture lacks, as far as it can be measured: the larger of drops and halves."""
-    messages = traffic.sip_messages if traffic else 0
-    halves = traffic.missing_halves / (messages + traffic.missing_halves) if traffic and traffic.missing_halves else 0.0
-    drops = (health.kernel_drops or 0) / (health.packets + (health.kernel_drops or 0)) if health.kernel_drops else 0.0
-    return max(halves, drops)
+    """The share of packets that the capture lacks, as far as it can be measured."""
+    return lost_share(health.packets, traffic.sip_messages if traffic else 0, health.kernel_drops or 0,
+                      traffic.missing_halves if traffic else 0)
 
 
 def _time(seconds: float | None) -> float | None:

@@ -83,14 +83,14 @@ def test_a_phone_that_was_forgotten_is_not_taken_for_new(tmp_path: Path) -> None
     reconstruction.tighten(Bounds(lines=1))
     assert len(reconstruction.lines) <= 1
     later = Story()
-    phone = Handset(later, "1002", ("10.1.0.6", 5060))
+    phone = Handset(later, "1003", ("10.1.0.7", 5060))
     phone.numbers = {phone.registration: 40}
     phone.call(600, S)
     phone.register(605, S)
     phone.call(610, S)
     heard(post, later)
-    assert [line.since for line in reconstruction.lines.values() if "1002" in line.aor] == [ORIGIN + 600]
-    assert post.found([1002]) == []
+    assert [line.since for line in reconstruction.lines.values() if "1003" in line.aor] == [ORIGIN + 600]
+    assert post.found([1003]) == []
 
 
 def test_faults_keep_their_numbers_and_lose_a_cause_that_is_forgotten(tmp_path: Path) -> None:
