@@ -26,30 +26,32 @@ class Share(NamedTuple):
 
 
 SHARES = {
-    "lines": Share(28, 12_000),        # a phone with one line, its replays, and what incidents know of it
-    "hidden": Share(8, 9_000),         # a line of a candidate, with its phone, its source, and the events held for it
-    "transactions": Share(15, 1_500),
+    "lines": Share(24, 12_000),        # a phone with one line, its replays, and what incidents know of it
+    "hidden": Share(7, 9_000),         # a line of a candidate, with its phone, its source, and the events held for it
+    "transactions": Share(13, 1_500),
     "strange": Share(5, 1_500),        # transactions of strangers
-    "legs": Share(8, 2_500),
+    "legs": Share(7, 2_500),
     "strange-legs": Share(2, 2_500),
     "sights": Share(2, 400),
     "servers": Share(1, 1_000),
     "names": Share(3, 2_000),
     "chains": Share(1, 6_000),
     "devices": Share(2, 200),
-    "streams": Share(6, 5_000),
+    "streams": Share(5, 5_000),
     "flows": Share(4, 1_200),          # of two generations
     "findings": Share(5, 9_000),
     "incidents": Share(2, 30_000),
     "watched-servers": Share(3, 6_000),
     "watched-requests": Share(3, 1_500),  # one, and a call, and an attempt to call
+    "lines-read": Share(6, 1),         # bytes of the parser's memory of header lines
     "stream-bytes": Share(4, 2),       # a byte may lie in the room of two
     "fragment-bytes": Share(1, 2),
 }
 
 
 class Budget(Struct, frozen=True):
-    """The bounds of all tables; those of the auditor are `findings` and what follows."""
+    """The bounds of all tables; those of the auditor are `findings` to `watched_requests`, and `lines_read` the bytes
+    of header lines that the parser remembers."""
 
     reconstruct: Bounds
     capture: CaptureBounds
@@ -57,6 +59,7 @@ class Budget(Struct, frozen=True):
     incidents: int
     watched_servers: int
     watched_requests: int
+    lines_read: int
 
 
 def budget(size: float) -> Budget:
@@ -85,6 +88,7 @@ def budget(size: float) -> Budget:
         ),
         findings=count("findings", 100_000), incidents=count("incidents", 2_000),
         watched_servers=count("watched-servers", 4_096), watched_requests=count("watched-requests", 200_000),
+        lines_read=count("lines-read", 64 << 20),
     )
 
 

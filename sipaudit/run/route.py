@@ -32,6 +32,7 @@ from sipaudit.settings.declaring import Declarations
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.message import Message
 from sipaudit.sip.parse import parse
+from sipaudit.sip.parse import tighten as tighten_parser
 
 COLLECT_AFTER = (200_000, 20, 100)  # allocations, and how often the older generations are looked at
 AHEAD = 256             # items parsed in one go
@@ -111,6 +112,7 @@ class Route:
     def tighten(self, budget: Budget) -> None:
         """Other bounds from now on: what is beyond them is forgotten at once."""
         self._budget = budget
+        tighten_parser(budget.lines_read)
         self.reconstruction.tighten(budget.reconstruct)
         self.auditor.tighten(budget.findings, budget.incidents, budget.watched_servers, budget.watched_requests)
 
