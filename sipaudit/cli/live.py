@@ -10,7 +10,7 @@ from sipaudit.cli import options
 from sipaudit.cli.manual import Command
 
 if TYPE_CHECKING:
-    from sipaudit.live.listening import Orders
+    from sipaudit.live.orders import Orders
 
 
 @click.command("live", cls=Command, short_help="Judge phones as they go, on a mirror port.")

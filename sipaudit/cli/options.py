@@ -10,7 +10,7 @@ import click
 
 from sipaudit.cli.manual import GENERAL, Option
 from sipaudit.cli.output import Delivery
-from sipaudit.cli.terminal import VERBOSITY, note
+from sipaudit.cli.terminal import VERBOSITY, verbosity
 
 if TYPE_CHECKING:
     from sipaudit.pipeline import Output
@@ -191,12 +191,47 @@ JSONL = _option(
     "away), or to stdout.",
 )
 
+HEP = _option(
+    "--hep", section=READ, metavar="URL", multiple=True,
+    help="Receive what capture agents send (HEP): udp://0.0.0.0:9060, tcp://..., tls://... May be repeated.",
+)
+HEP_KEY = _option(
+    "--hep-key", section=READ, metavar="KEY", envvar="SIPAUDIT_HEP_KEY", show_envvar=True,
+    help="Password that agents must send; what comes without it is dropped.",
+)
+HEP_CERT = _option("--hep-cert", section=READ, metavar="FILE", type=click.Path(), help="Certificate (PEM) for tls.")
+HEP_KEYFILE = _option(
+    "--hep-keyfile", section=READ, metavar="FILE", type=click.Path(),
+    help="Private key (PEM) of the certificate, if it is not in the same file.",
+)
+FOLLOW = _option(
+    "--follow", section=READ, metavar="DIR", multiple=True, type=click.Path(),
+    help="Read the files that a rotating capture (dumpcap -b, tcpdump -C) writes into this directory, as they come. "
+    "May be repeated.",
+)
+METRICS = _option(
+    "--metrics", section=WAY, metavar="HOST:PORT",
+    help="Serve Prometheus metrics at /metrics, and /healthz (docs/metrics.md).",
+)
+NOTIFY = _option(
+    "--notify", section=WAY, metavar="URL|@FILE", multiple=True,
+    help="Notify by this Apprise URL, or by those in a file, a line each. May be repeated.",
+)
+NOTIFY_SEVERITY = _option(
+    "--notify-severity", section=WAY, type=click.Choice(["info", "warning", "error"]), default="warning",
+    show_default=True, help="From which severity on notifications are sent.",
+)
 CHECKPOINT = _option(
     "--checkpoint", section=WAY, metavar="FILE", type=click.Path(),
     help="Keep what is known in this file, and go on from it after a restart or a crash.",
 )
+LOG_FORMAT = _option(
+    "--log-format", section=WAY, type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="How the log on stderr is written: lines of text, or a JSON object a line.",
+)
 
-LIVE = (INTERFACE, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT, FILTER, USER, ZONE, JSONL, CHECKPOINT)
+LIVE = (INTERFACE, HEP, HEP_KEY, HEP_CERT, HEP_KEYFILE, FOLLOW, FILTER, USER, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT,
+        ZONE, STORE, JSONL, METRICS, NOTIFY, NOTIFY_SEVERITY, CHECKPOINT, LOG_FORMAT)
 LIVE_JOB_FIELDS = ("site", "config", "settings", "bpf", "zone", "events", "rules", "suppress")
 
 
@@ -205,11 +240,11 @@ def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_orders(**values: Any) -> Any:
-        from sipaudit.live.listening import Orders
+        from sipaudit.live.orders import Orders
         from sipaudit.pipeline import Job
 
         job = Job((), **{name: values.pop(name) for name in LIVE_JOB_FIELDS})
-        return command(orders=Orders(job, log=note, **values))
+        return command(orders=Orders(job, verbosity=verbosity(), **values))
 
     return _decorated(with_orders, LIVE)
 

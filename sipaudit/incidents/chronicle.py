@@ -225,8 +225,8 @@ def _number(value: float | None) -> int | float | None:
 
 
 def _frames(draft: Draft) -> list[Frame]:
-    frames: dict[tuple[str, int | None], Frame] = {}
+    frames: dict[tuple[str, int | float], Frame] = {}
     for event, subject in draft.evidence[:EVIDENCE_KEPT]:
         frame = subject.frame(event)
-        frames.setdefault((frame.capture, frame.frame), frame)
+        frames.setdefault((frame.capture, frame.frame or frame.time), frame)
     return sorted(frames.values(), key=lambda frame: (frame.time, frame.frame or 0))

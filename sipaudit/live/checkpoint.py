@@ -34,15 +34,18 @@ _PROBE, _KNOWLEDGE, _RULE = "probe", "knowledge", "rule"
 _OTHERS = frozenset(f"{module}.{name}" for module, names in {
     "builtins": ("set", "frozenset", "getattr", "list", "dict", "tuple", "int", "object"),
     "collections": ("Counter", "deque", "defaultdict", "OrderedDict"),
+    "ipaddress": ("IPv4Network", "IPv6Network", "IPv4Address", "IPv6Address"), "re": ("_compile",),
     "functools": ("partial",), "itertools": ("count",), "copyreg": ("_reconstructor",),
 }.items() for name in names)
 
 
 class Kept(Struct):
-    """What a checkpoint holds. `sources` are their names: the captures that numbers in it mean, `positions` how far
-    each was read; `time` and `blind` are until when (seconds since the epoch) and how long in it nothing was seen."""
+    """What a checkpoint holds. `identity` is the run's, within which ids are unique; `sources` are their names: the
+    captures that numbers in it mean, `positions` how far each was read; `time` is until when (seconds since the epoch),
+    `blind` for how many seconds nothing was seen in it."""
 
     version: str
+    identity: str
     sources: list[str]
     time: float
     blind: float
@@ -69,7 +72,7 @@ class Checkpoint:
         self._child: int | None = None
         self._due = 0.0
 
-    def turn(self, clock: float, probe: Probe, teller: Teller) -> None:
+    def turn(self, clock: float, probe: Probe, teller: Teller, identity: str) -> None:
         """Write one now and then; `clock` is a monotonic one's time, in seconds."""
         if self._child is not None:
             self._ended(*os.waitpid(self._child, os.WNOHANG))
@@ -78,7 +81,7 @@ class Checkpoint:
             self.journal.turned()
             self._child = os.fork()
             if not self._child:
-                self._write_and_end(probe, teller)
+                self._write_and_end(probe, teller, identity)
 
     def _ended(self, child: int, status: int) -> None:
         if not child:
@@ -89,28 +92,28 @@ class Checkpoint:
         else:
             self.journal.cut()
 
-    def _write_and_end(self, probe: Probe, teller: Teller) -> None:
+    def _write_and_end(self, probe: Probe, teller: Teller, identity: str) -> None:
         """In the copy of the process: nothing of it may go on."""
         code = 1
         try:
-            self._write(probe, teller)
+            self._write(probe, teller, identity)
             code = 0
         finally:
             os._exit(code)
 
-    def write(self, probe: Probe, teller: Teller) -> None:
+    def write(self, probe: Probe, teller: Teller, identity: str) -> None:
         """Write one before the process ends."""
         if self._child is not None:
             self._ended(*os.waitpid(self._child, 0))
         self.journal.turned()
         try:
-            self._write(probe, teller)
+            self._write(probe, teller, identity)
             self.journal.cut()
         except OSError as error:
             self._log(f"the checkpoint {self.path} cannot be written: {error.strerror}")
 
-    def _write(self, probe: Probe, teller: Teller) -> None:
-        kept = Kept(__version__, [one.path for one in probe.health], probe.newest, probe.blind, probe.state(),
+    def _write(self, probe: Probe, teller: Teller, identity: str) -> None:
+        kept = Kept(__version__, identity, [one.path for one in probe.health], probe.newest, probe.blind, probe.state(),
                     teller, [source.position() for source in probe.sources])
         beside = self.path.with_name(self.path.name + ".new")
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -127,13 +130,15 @@ class Checkpoint:
             for saying in self.journal.read():
                 kept.teller.said_before(saying)
         except FileNotFoundError:
-            return None
+            kept = None
         except UnusableError as error:
             self._log(f"starting anew: the checkpoint {self.path} {error}")
-            return None
+            kept = None
         except Exception as error:
             self._log(f"starting anew: the checkpoint {self.path} is damaged ({type(error).__name__})")
-            return None
+            kept = None
+        if kept is None:
+            self.journal.clear()
         return kept
 
     def _read(self, probe: Probe) -> Kept:

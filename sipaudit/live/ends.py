@@ -21,6 +21,11 @@ class Source(Protocol):
     health: CaptureHealth
     blind: float
 
+    @property
+    def away(self) -> bool:
+        """Whether it cannot see now, so that its silence says nothing."""
+        ...
+
     def descriptors(self) -> Sequence[int]:
         """The files to wait for; asked anew before every wait. A source without any is looked at ten times a second.
         """
@@ -38,8 +43,9 @@ class Source(Protocol):
         """How far it was read: a plain value with which `go_on` of the same source in another run can do something."""
         ...
 
-    def go_on(self, position: Any) -> None:
-        """Another run had read so far. Called before the first read, if at all."""
+    def go_on(self, position: Any) -> bool:
+        """Another run had read so far; whether everything since then will be read. Called before the first read, if at
+        all."""
         ...
 
     def close(self) -> None: ...

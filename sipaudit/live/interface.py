@@ -56,6 +56,10 @@ class Interface:
         note_link_type(self.health, port.link_type)
         return port
 
+    @property
+    def away(self) -> bool:
+        return self._port is None
+
     def descriptors(self) -> Sequence[int]:
         return () if self._port is None else (self._port.fileno(),)
 
@@ -109,11 +113,12 @@ class Interface:
     def position(self) -> int:
         return self._frames if self._port is None else self._port.frames
 
-    def go_on(self, position: int) -> None:
-        """Numbers go on, so that each means one packet."""
+    def go_on(self, position: int) -> bool:
+        """Numbers go on, so that each means one packet. What passed meanwhile was not seen."""
         self._frames = position
         if self._port is not None:
             self._port.frames = position
+        return False
 
     def place(self, frame: int) -> tuple[str, int | None]:
         return self.health.path, frame

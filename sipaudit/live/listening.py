@@ -1,35 +1,28 @@
-"""A live run as it is asked for: its sources opened, privileges dropped, its sinks made, and driven to its end."""
+"""A live run as it is ordered: its sources opened, privileges dropped, its sinks made, and driven to its end."""
 
 from __future__ import annotations
 
+import logging
+import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import uuid
 
-from sipaudit.capture.decode import Decoder
-from sipaudit.capture.health import CaptureHealth
 from sipaudit.errors import InputError, InputErrors
 from sipaudit.live import privileges
-from sipaudit.live.checkpoint import Checkpoint
-from sipaudit.live.ends import Sink, Source
-from sipaudit.live.interface import Interface
-from sipaudit.live.json_lines import JsonLines
+from sipaudit.live.checkpoint import Checkpoint, Kept
+from sipaudit.live.console import is_terminal
+from sipaudit.live.ends import Sink
+from sipaudit.live.inputs import open_sources
+from sipaudit.live.logs import LogFormat, Logs
 from sipaudit.live.loop import Loop, Signals
+from sipaudit.live.orders import Orders
+from sipaudit.live.outputs import outputs, outputs_opened_early, screen_of
 from sipaudit.live.probe import Probe
+from sipaudit.live.systemd import Systemd
 from sipaudit.live.teller import Teller
-from sipaudit.run.job import Job, understand
+from sipaudit.run.job import understand
 
-
-@dataclass(frozen=True)
-class Orders:
-    """What `sipaudit live` was told (contract.md 1)."""
-
-    job: Job
-    interfaces: tuple[str, ...] = ()
-    user: str | None = None
-    jsonl: str | None = None
-    checkpoint: str | None = None
-    log: Callable[[str], None] = field(default=print)
+log = logging.getLogger(__name__)
 
 
 def listen(orders: Orders) -> None:
@@ -37,31 +30,51 @@ def listen(orders: Orders) -> None:
 
     Raises InputError or InputErrors for whatever the user can mend, before anything is read.
     """
-    brief = understand(orders.job)
-    if not orders.interfaces:
-        raise InputError("nothing to listen to", fix="name an interface: -i eth0")
-    sources = _open_sources(orders)
-    privileges.drop(orders.user)
-    Listening(orders, Probe(brief, sources, time.time())).run()
+    logs = _logs(orders)
+    try:
+        brief = understand(orders.job)
+        early = outputs_opened_early(orders, brief.pack, brief.zone)
+        probe = Probe(brief, open_sources(orders), time.time())
+        privileges.drop(orders.user)
+        for sentence in brief.site.warnings:
+            log.warning("%s", sentence)
+        Listening(orders, probe, early, logs).run()
+    finally:
+        logs.close()
+
+
+def _logs(orders: Orders) -> Logs:
+    """On stderr, unless the console view has that terminal."""
+    shared = is_terminal(screen_of(orders)) and sys.stderr.isatty()
+    return Logs(None if shared else sys.stderr, LogFormat(orders.log_format), orders.verbosity)
 
 
 class Listening:
-    """A live run whose sources are open."""
+    """A live run whose sources are open; `early` are the sinks that had to be made before."""
 
-    def __init__(self, orders: Orders, probe: Probe) -> None:
+    def __init__(self, orders: Orders, probe: Probe, early: list[Sink], logs: Logs) -> None:
         self._orders = orders
         self._probe = probe
         self._teller = Teller(probe)
-        self._checkpoint = None if orders.checkpoint is None else Checkpoint(orders.checkpoint, orders.log)
-        self._sinks = _make_sinks(orders, self._checkpoint)
+        self._identity = uuid.uuid4().hex
+        self._checkpoint = None if orders.checkpoint is None else Checkpoint(orders.checkpoint, log.warning)
+        goes_on = self._go_on()
+        self._systemd = Systemd()
+        title = ", ".join(one.path for one in probe.health)
+        self._sinks = [*early, *outputs(orders, title, probe.brief.zone, logs.recent.lines, self._identity),
+                       self._systemd]
+        if self._checkpoint is not None:
+            self._sinks.append(self._checkpoint.journal)
+        if goes_on:
+            self._teach()
         self._signals = Signals()
 
     def run(self) -> None:
         """Until a signal ends it."""
-        self._go_on()
         loop = Loop(self._probe, self._teller, self._sinks, self._signals, self._each_turn)
         with self._signals.heard():
-            self._orders.log(f"listening on {', '.join(one.path for one in self._probe.health)}")
+            log.info("listening on %s", ", ".join(one.path for one in self._probe.health))
+            self._systemd.ready()
             try:
                 loop.run()
                 self._end(loop)
@@ -71,23 +84,39 @@ class Listening:
                 for sink in self._sinks:
                     sink.close()
 
-    def _go_on(self) -> None:
+    def _go_on(self) -> bool:
         """From the checkpoint, if there is one."""
         kept = None if self._checkpoint is None else self._checkpoint.read(self._probe)
         if kept is None:
-            return
-        for source, position in zip(self._probe.sources, kept.positions, strict=True):
-            source.go_on(position)
-        self._probe.go_on(kept.probe, kept.time, time.time(), kept.blind)
+            return False
+        self._take_over(kept)
+        log.info("going on from %s", self._orders.checkpoint)
+        return True
+
+    def _take_over(self, kept: Kept) -> None:
+        seamless = [source.go_on(position) for source, position
+                    in zip(self._probe.sources, kept.positions, strict=True)]
+        now = kept.time if all(seamless) else time.time()
+        self._probe.go_on(kept.probe, kept.time, now, kept.blind)
         self._teller = kept.teller
-        self._orders.log(f"going on from {self._orders.checkpoint}")
+        self._identity = kept.identity
+
+    def _teach(self) -> None:
+        """What shows how things stand has to know how they stood."""
+        for saying in self._teller.stand(self._probe.newest):
+            for sink in self._sinks:
+                learn = getattr(sink, "learn", None)
+                if learn is not None:
+                    learn(saying)
 
     def _each_turn(self, clock: float) -> None:
         if self._signals.reload:
             self._signals.reload = False
+            self._systemd.reloading()
             self._reload()
+            self._systemd.ready()
         if self._checkpoint is not None:
-            self._checkpoint.turn(clock, self._probe, self._teller)
+            self._checkpoint.turn(clock, self._probe, self._teller, self._identity)
 
     def _reload(self) -> None:
         """Read the site file, rules and suppressions again; where they cannot be read, the old ones stay."""
@@ -95,9 +124,9 @@ class Listening:
             self._probe.obey(understand(self._orders.job))
         except InputError as error:
             for one in error.errors if isinstance(error, InputErrors) else [error]:
-                self._orders.log(f"not reloaded, the old ones stay in force: {one}")
+                log.warning("not reloaded, the old ones stay in force: %s", one)
         else:
-            self._orders.log("site file, rules and suppressions were read again")
+            log.info("site file, rules and suppressions were read again")
 
     def _end(self, loop: Loop) -> None:
         """With a checkpoint the next run goes on; without one what waits stays undecided."""
@@ -105,18 +134,6 @@ class Listening:
             loop.finish()
         else:
             loop.say_all()
-            self._checkpoint.write(self._probe, self._teller)
+            self._checkpoint.write(self._probe, self._teller, self._identity)
 
 
-def _open_sources(orders: Orders) -> list[Source]:
-    healths = [CaptureHealth(name) for name in orders.interfaces]
-    decoder = Decoder(healths)
-    return [Interface(name, index, decoder, health, orders.job.bpf)
-            for index, (name, health) in enumerate(zip(orders.interfaces, healths, strict=True))]
-
-
-def _make_sinks(orders: Orders, checkpoint: Checkpoint | None) -> list[Sink]:
-    sinks: list[Sink] = [] if checkpoint is None else [checkpoint.journal]
-    if orders.jsonl is not None:
-        sinks.append(JsonLines(orders.jsonl))
-    return sinks

@@ -80,10 +80,13 @@ class Probe(Route):
         """Go on from what another run had learnt until `last`; until `now` nobody listened. That one had been blind
         for so many seconds before."""
         self.restore(state)
+        self._begun = True
         self._blind_before = blind + max(now - last, 0.0)
         self.newest = max(now, last)
+        if self.newest == last:
+            return
         until = format_time(self.newest, self.brief.zone)
-        self._events.append(KnownEvent(moment(last), f"sipaudit did not listen until {until}"))
+        self.known_events.append(KnownEvent(moment(last), f"sipaudit did not listen until {until}"))
         self.view_begins(self.newest)
 
     @property
@@ -99,7 +102,8 @@ class Probe(Route):
     def pass_time(self, clock: float, *, drained: bool) -> None:
         """Say what time has settled; `drained` whether all that had come was read, so that silence is silence."""
         self.recent.mark(clock, self.health, self.reconstruction.traffic)
-        self.auditor.pass_time((self.now(clock) if drained else self.newest) - SLACK)
+        silent = drained and not any(source.away for source in self.sources)
+        self.auditor.pass_time((self.now(clock) if silent else self.newest) - SLACK)
 
     def finish(self) -> None:
         """Nothing will come any more: what still waits stays undecided."""

@@ -52,6 +52,14 @@ class SaidFindings:
         else:
             same.said = finding
 
+    def withdrawn_before(self, name: str) -> None:
+        """Another run took this back."""
+        for key in [key for key, finding in self._before.items() if finding.id == name]:
+            del self._before[key]
+        for told in self._told.values():
+            if told.id == name:
+                told.said = None
+
     def next_id(self) -> str:
         """Ids are given in the order of raising (contract.md 3)."""
         self.count += 1

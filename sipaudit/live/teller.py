@@ -11,10 +11,22 @@ from sipaudit.live.probe import Probe
 from sipaudit.live.said_findings import SaidFindings
 from sipaudit.live.said_incidents import SaidIncidents
 from sipaudit.live.said_lines import SaidLines
-from sipaudit.model.sayings import CaptureSaid, FindingSaid, IncidentSaid, ReachedSaid, Saying, UndecidedSaid
-from sipaudit.model.values import Finding, Reached, Reason, Undecided
+from sipaudit.model.sayings import (
+    CaptureSaid,
+    EventSaid,
+    FindingSaid,
+    IncidentSaid,
+    MinuteSaid,
+    NoteSaid,
+    ReachedSaid,
+    Saying,
+    UndecidedSaid,
+    Withdrawn,
+)
+from sipaudit.model.values import Finding, KnownEvent, Reached, Reason, Undecided
 
 LOOK_EVERY = 2.0      # seconds between two looks at incidents and lines
+MINUTE_SETTLES = 45.0  # seconds after a minute in which what was asked in it may still turn out to have run out
 COUNT_EVERY = 60.0    # seconds between two sayings of what only counts
 
 
@@ -32,6 +44,9 @@ class Teller:
         self._undecided: Counter[tuple[str, Reason]] = Counter()
         self._reached: Counter[str] = Counter()
         self._settled: set[tuple[str, str, str]] = set()
+        self._events: list[KnownEvent] = []
+        self._notes: list[str] = []
+        self._minutes_until = float("-inf")
 
     def turn(self, now: float, *, at_last: bool = False) -> Iterator[Saying]:
         """What is new at `now` (seconds since the epoch), what counts first, then in the order of contract.md 3.
@@ -39,10 +54,10 @@ class Teller:
         looks = at_last or now >= self._look_after
         if at_last or now >= self._count_after:
             self._count_after = now + COUNT_EVERY
-            yield from self._of_counts(now)
+            yield from self._of_counts(now, at_last)
         if looks:
             self._look_after = now + LOOK_EVERY
-            yield from self._lines.turn(now, self._probe)
+            yield from self._lines.turn(now, self._probe, at_last=at_last)
             yield from self._of_settings(now)
         faults = self._probe.auditor.faults
         stand = self._findings.look(faults, self._probe.loss())
@@ -62,9 +77,18 @@ class Teller:
         named = list(zip(names, drafts, incidents, strict=True))
         yield from self._incidents.turn(now, named, self._forgotten, at_last=at_last)
 
-    def _of_counts(self, now: float) -> Iterator[Saying]:
+    def _of_counts(self, now: float, at_last: bool) -> Iterator[Saying]:
         for summary in self._probe.captures_seen():
             yield CaptureSaid(now, summary)
+        yield from self._of_minutes(now, at_last)
+        for event in self._probe.known_events:
+            if event not in self._events:
+                self._events.append(event)
+                yield EventSaid(now, event)
+        for note in self._probe.pack.notes:
+            if note not in self._notes:
+                self._notes.append(note)
+                yield NoteSaid(now, note)
         checks = self._probe.auditor.faults.totals()
         undecided, reached = checks.open, checks.reached
         for (rule, reason), count in sorted(undecided.items()):
@@ -80,12 +104,15 @@ class Teller:
         self._forgotten = before
         self._findings.forget({fault.number for fault in self._probe.auditor.faults.done})
 
-    def said_before(self, saying: FindingSaid | IncidentSaid) -> None:
+    def said_before(self, saying: FindingSaid | IncidentSaid | Withdrawn) -> None:
         """Another run said this, after the checkpoint from which this one goes on."""
         if isinstance(saying, FindingSaid):
             self._findings.said_before(saying.finding)
-        else:
+        elif isinstance(saying, IncidentSaid):
             self._incidents.said_before(saying.incident)
+        else:
+            self._findings.withdrawn_before(saying.id)
+            self._incidents.withdrawn_before(saying.id)
 
     def stand(self, now: float) -> Iterator[Saying]:
         """What was said and stands: what a sink has to `learn` when a probe goes on from a checkpoint."""
@@ -100,6 +127,12 @@ class Teller:
                 if key not in self._settled:
                     self._settled.add(key)
                     yield FindingSaid(now, self._marked(replace(finding, id=self._findings.next_id())))
+
+    def _of_minutes(self, now: float, at_last: bool) -> Iterator[Saying]:
+        """The minutes of servers that are over, and of which nothing will be counted any more."""
+        since, until = self._minutes_until, float("inf") if at_last else now - MINUTE_SETTLES
+        yield from (MinuteSaid(now, row) for row in self._probe.minutes(lambda minute: since < minute.end <= until))
+        self._minutes_until = until
 
     def _marked(self, finding: Finding) -> Finding:
         """The finding with what `--suppress` says of it."""

@@ -62,7 +62,7 @@ class Fault(Struct):
     grade: Severity
     severity: Severity
     also: tuple[str, ...]
-    evidence: dict[tuple[str, int | None], Frame]
+    evidence: dict[tuple[str, int | float], Frame]
     number: int = 0
     cause: int | None = None
     times: int = 0
@@ -172,7 +172,7 @@ class Faults:
         for event in (*observation.proof, observation.event):
             if len(fault.evidence) < EVIDENCE_KEPT:
                 frame = subject.frame(event)
-                fault.evidence.setdefault((frame.capture, frame.frame), frame)
+                fault.evidence.setdefault((frame.capture, frame.frame or frame.time), frame)
 
     def _fault(self, rule: Rule, observation: Observation, grade: Severity, also: tuple[str, ...],
                subject: Subject) -> Fault:

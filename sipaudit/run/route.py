@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.incidents.chronicle import Chronicle, beyond_bounds
 from sipaudit.incidents.known import Known, called
-from sipaudit.incidents.minutes import rows
+from sipaudit.incidents.minutes import Minute, rows
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import vouched
-from sipaudit.model.values import CaptureSummary, Finding, KnownEvent, Report, ServerSummary, moment
+from sipaudit.model.values import CaptureSummary, Finding, KnownEvent, Report, ServerMinute, ServerSummary, moment
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.reconstruction import NO_BOUNDS, Reconstruction, SeenMessage
 from sipaudit.reconstruct.servers import Server
@@ -70,7 +70,7 @@ class Route:
         self.span = span
         self.health = health
         self._first = first
-        self._events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
+        self.known_events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
         self.reconstruction = Reconstruction(SiteKnowledge(brief.declared), observer=observer,
@@ -131,7 +131,7 @@ class Route:
         declared begin anew: what they did was by what was in force then."""
         self.brief, self.knowledge = brief, SiteKnowledge(brief.declared)
         self._named.clear()
-        self._events = [KnownEvent(moment(when.resolve(self._first)), what) for when, what in brief.events]
+        self.known_events = [KnownEvent(moment(when.resolve(self._first)), what) for when, what in brief.events]
         self.auditor.obey(brief.pack.rules, brief.site.tolerances, brief.pack.tolerances_of(brief.site.tolerances))
         self.auditor.begin_anew(self.reconstruction.declare(self.knowledge))
 
@@ -187,7 +187,7 @@ class Route:
 
     def chronicle(self) -> Chronicle:
         """All incidents as they stand."""
-        known = Known(self._events, {one.key: called(one.key, one.name) for one in self.reconstruction.servers})
+        known = Known(self.known_events, {one.key: called(one.key, one.name) for one in self.reconstruction.servers})
         return Chronicle(self.auditor.watch, self.auditor.everyone(), known, self.server, self.span.touches)
 
     def of_settings(self, lines: Iterable[Line]) -> list[Finding]:
@@ -202,7 +202,7 @@ class Route:
         """What was found, once the route has been gone to its end, at `last`."""
         with rare_collections():
             report = build(self.auditor, self.reconstruction.lines, self.captures_seen(), self.servers_seen(),
-                           self._events, self.span, min(last, self.span.end))
+                           self.known_events, self.span, min(last, self.span.end))
         of_settings = self.of_settings(self.lines_shown())
         if of_settings:
             report = replace(report, findings=in_order([*of_settings, *report.findings]))
@@ -212,9 +212,13 @@ class Route:
         """The report with its incidents, under which the findings stand that they explain, and with its minutes."""
         findings, incidents = self.chronicle().link(report.findings)
         notes = [*report.notes, *beyond_bounds(self.auditor.watch)]
-        return replace(report, findings=findings, incidents=incidents, notes=notes, minutes=rows(
-            ((key, minute) for key, server in self.auditor.watch.tally.servers.items()
-             for minute in server.minutes.values() if self.span.touches(minute.time, minute.end)), self.server))
+        return replace(report, findings=findings, incidents=incidents, notes=notes,
+                       minutes=self.minutes(lambda minute: self.span.touches(minute.time, minute.end)))
+
+    def minutes(self, wanted: Callable[[Minute], bool]) -> list[ServerMinute]:
+        """What servers were asked and answered in the minutes that are wanted."""
+        return rows(((key, minute) for key, server in self.auditor.watch.tally.servers.items()
+                     for minute in server.minutes.values() if wanted(minute)), self.server)
 
     def _with_rules_said(self, report: Report, warn: Callable[[str], None]) -> Report:
         """The report with what `--rules` and `--suppress` have to say of it."""

@@ -135,12 +135,12 @@ def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
         line_as_it_is(line, auditor),
         moves=_sorted_rows(move_of(move, replay) for replay in replays for move in replay.history.moves
                            if span.holds(move.time)),
-        tries=[_try(seen, replay) for replay in replays for seen in replay.history.tries
+        tries=[try_of(seen, replay) for replay in replays for seen in replay.history.tries
                if span.holds(seen.request.time)],
         registrations=[registration_of(row, replay) for replay in replays
                        for row in replay.history.registrations(replay.state, now, replay.track)
                        if row.since <= span.end and (row.until is None or row.until >= span.start)],
-        call_spans=[_call(call, auditor) for call in line.spans or () if _within(call, span)],
+        call_spans=[call_of(call, auditor) for call in line.spans or () if _within(call, span)],
     )
 
 
@@ -162,7 +162,8 @@ def move_of(move: MoveSeen, replay: LineReplay) -> Move:
     )
 
 
-def _try(seen: TrySeen, replay: LineReplay) -> Try:
+def try_of(seen: TrySeen, replay: LineReplay) -> Try:
+    """A try to return as reports tell it."""
     request = seen.request
     return Try(moment(request.time), replay.server(request.server), request.method, seen.result)
 
@@ -175,7 +176,8 @@ def registration_of(row: RegistrationSeen, replay: LineReplay) -> Registration:
     )
 
 
-def _call(call: CallSeen, auditor: Auditor) -> CallSpan:
+def call_of(call: CallSeen, auditor: Auditor) -> CallSpan:
+    """A call as reports tell it."""
     return CallSpan(from_=_time(call.began), up=_time(call.up), until=_time(call.over),
                     server=auditor.server(call.server), tries=call.tries)
 

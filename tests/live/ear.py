@@ -26,6 +26,7 @@ class Wire:
 
     capture = 0
     blind = 0.0
+    away = False
 
     def __init__(self) -> None:
         self.health = CaptureHealth("wire")
@@ -52,8 +53,9 @@ class Wire:
     def position(self) -> int:
         return self.health.packets
 
-    def go_on(self, position: int) -> None:
+    def go_on(self, position: int) -> bool:
         self.health.packets = position
+        return False
 
     def place(self, frame: int) -> tuple[str, int | None]:
         return "wire", frame
@@ -103,7 +105,7 @@ class Ear:
         no difference to what it reads."""
         said: list[str] = []
         checkpoint = Checkpoint(str(folder / "state"), said.append)
-        checkpoint.write(self.probe, self.teller)
+        checkpoint.write(self.probe, self.teller, "run")
         other = Ear(folder, yaml.safe_load((folder / "site.yaml").read_text()))
         kept = checkpoint.read(other.probe)
         assert kept is not None, said

@@ -69,7 +69,9 @@ class Reader:
     def __init__(self, folder: Path, position: Any = None) -> None:
         self.hours = Hours()
         self.warned: list[str] = []
-        self.source = FollowSource(folder, 2, position=position, warn=self.warned.append, every=0.0, clock=self.hours)
+        self.source = FollowSource(folder, 2, self.warned.append, every=0.0, clock=self.hours)
+        if position is not None:
+            self.source.go_on(position)
 
     def read(self) -> list[Said]:
         """All that there is now."""
@@ -402,6 +404,15 @@ def test_places_from_before_a_restart_are_still_known(tmp_path: Path) -> None:
     append(tmp_path / "a", capture(3)[24:])
     assert [(name, frame) for name, frame, _ in again.read()] == [("a", 3)]
     assert again.source.place(99) == (str(tmp_path), None)
+
+
+def test_a_name_that_is_no_text_can_be_said(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"a\xff\x1b")).write_bytes(capture(1))
+    reader = Reader(tmp_path)
+    ((name, frame, _),) = reader.read()
+    assert (frame, json.dumps(name).isascii(), name.encode() != b"") == (1, True, True)
+    assert reader.source.position()["stretches"]
+    reader.source.close()
 
 
 def test_the_position_is_plain(tmp_path: Path) -> None:

@@ -89,6 +89,15 @@ def test_a_datagram_gives_the_agents_message_flow_and_time() -> None:
     source.close()
 
 
+def test_numbers_go_on_after_a_restart() -> None:
+    source = udp_source()
+    source.go_on(41)
+    ship(source.port, shipped(1, time.time()))
+    assert [item.frame for item in heard(source, 1)] == [42]
+    assert (source.position(), source.health.packets) == (42, 1)
+    source.close()
+
+
 def test_what_is_no_hep_is_counted_and_dropped() -> None:
     post = Post()
     unknown = b"HEP3\xff\xff" + b"\0" * 50, b"\x01\x10\x02\x11" + b"x" * 40, REGISTER
@@ -278,7 +287,9 @@ def test_few_messages_are_remembered() -> None:
     post = Post()
     for number in range(20_000):
         post.bring(shipped(number))
-    assert len(post.intake._copies._recent) + len(post.intake._copies._older) <= 8192
+    remembered = [*post.intake._copies._recent, *post.intake._copies._older]
+    assert len(remembered) <= 8192
+    assert max(map(len, remembered)) == 16
 
 
 # -- over TCP

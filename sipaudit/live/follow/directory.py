@@ -42,21 +42,23 @@ class _Seen(NamedTuple):
 class Directory:
     """Looks at the directory when it is told to.
 
-    `known` are the files of an earlier run by their identity, `warn` is told, once for each, of files that are no
-    captures or cannot be read.  `losses` counts the files of which something will never be read.
+    `warn` is told, once for each, of files that are no captures or cannot be read.  `losses` counts the files of which
+    something will never be read.
     """
 
-    def __init__(
-        self, path: Path, health: CaptureHealth, known: Mapping[str, Known], warn: Callable[[str], None]
-    ) -> None:
+    def __init__(self, path: Path, health: CaptureHealth, warn: Callable[[str], None]) -> None:
         self._path = path
         self._health = health
         self.losses = 0
-        self._known = dict(known)
+        self._known: dict[str, Known] = {}
         self._warn = warn
         self._seen: dict[Inode, _Seen] = {}
         self._files: dict[str, Followed] = {}
         self._warned: set[str] = set()
+
+    def know(self, files: Mapping[str, Known]) -> None:
+        """What an earlier run read of the files, by their identity."""
+        self._known = dict(files)
 
     def look(self, now: float) -> list[Followed]:
         """The files with bytes that were not read, in the order in which to read them. `now` by our monotonic clock."""

@@ -18,6 +18,7 @@ from sipaudit.live.follow.directory import OVERWRITTEN, VANISHED, Directory, Kno
 from sipaudit.live.follow.file import Followed, OverwrittenError
 from sipaudit.live.follow.places import Places
 from sipaudit.live.follow.unpack import PIECE
+from sipaudit.safe_text import safe_path
 from sipaudit.sip.datagram import Item
 
 EVERY = 0.5  # seconds between two looks at the directory
@@ -26,13 +27,10 @@ STRETCHES_KEPT = 1000  # whose numbers are told by `position`
 Warn = Callable[[str], None]
 
 
-def follow_source(
-    path: str, capture: int, *, position: Mapping[str, Any] | None = None, warn: Warn = lambda _: None
-) -> FollowSource:
-    """The directory `path`, whose items have the index `capture`.
+def follow_source(path: str, capture: int, warn: Warn = lambda _: None) -> FollowSource:
+    """The directory `path`, whose items have the index `capture`. `warn` is told of files that are passed over.
 
-    `position` is what an earlier source of this directory told of itself: it goes on from there. `warn` is told of
-    files that are passed over.  Raises InputError when there is no such directory, or it may not be looked at.
+    Raises InputError when there is no such directory, or it may not be looked at.
     """
     directory = Path(path)
     if not directory.exists():
@@ -41,7 +39,7 @@ def follow_source(
         raise InputError("--follow: is no directory", fix="name the directory in which the files appear", file=path)
     if not os.access(directory, os.R_OK | os.X_OK):
         raise InputError("--follow: the directory may not be looked at", fix="check its permissions", file=path)
-    return FollowSource(directory, capture, position=position, warn=warn)
+    return FollowSource(directory, capture, warn)
 
 
 class FollowSource:
@@ -53,16 +51,15 @@ class FollowSource:
     """
 
     def __init__(
-        self, path: Path, capture: int, *, position: Mapping[str, Any] | None = None, warn: Warn = lambda _: None,
-        every: float = EVERY, clock: Callable[[], float] = time.monotonic,
+        self, path: Path, capture: int, warn: Warn = lambda _: None, every: float = EVERY,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.capture = capture
         self.health = CaptureHealth(str(path))
         self.blind = 0.0
         self._missed = False  # a file was lost, and nothing was read since
-        last, rows, known = _understood(position)
-        self._places = Places(last, rows)
-        self._directory = Directory(path, self.health, known, warn)
+        self._places = Places()
+        self._directory = Directory(path, self.health, warn)
         self._intake = Intake(self.health, Prefilter())
         self._decoder = Decoder([self.health] * (capture + 1))
         self._drops = 0  # what the file read last says that was lost since its capture began
@@ -71,6 +68,10 @@ class FollowSource:
         self._waiting: list[Followed] = []
         self._always, self._writing = os.pipe()  # readable for ever: what to wait for while there is more to read
         os.write(self._writing, b"\0")
+
+    @property
+    def away(self) -> bool:
+        return False
 
     def descriptors(self) -> Sequence[int]:
         """None when all that is there was read: then it is time to look again that brings more."""
@@ -94,13 +95,21 @@ class FollowSource:
 
     def place(self, frame: int) -> tuple[str, int | None]:
         """The file in which an item's frame is, and its number there; the directory when that is forgotten."""
-        return self._places.place(frame) or (self.health.path, None)
+        path, number = self._places.place(frame) or (self.health.path, None)
+        return safe_path(path), number
 
     def position(self) -> dict[str, Any]:
         """How far everything was read, in plain values: what `read` gave is behind it, the rest is before."""
         known = {identity: list(one) for identity, one in self._directory.read_so_far().items()}
         return {"last": self._places.last, "files": known,
                 "stretches": [list(row) for row in self._places.rows(STRETCHES_KEPT)]}
+
+    def go_on(self, position: Mapping[str, Any]) -> bool:
+        """Nothing that another run had read of the directory is read again, and nothing is missed: files that are gone
+        meanwhile are told by `blind`."""
+        self._places = Places(position["last"], [(begin, shift, path) for begin, shift, path in position["stretches"]])
+        self._directory.know({identity: Known(*one) for identity, one in position["files"].items()})
+        return True
 
     def close(self) -> None:
         self._directory.close()
@@ -156,14 +165,3 @@ class FollowSource:
             self.health.kernel_drops = (self.health.kernel_drops or 0) + more
             self._drops, health.kernel_drops = drops, None
 
-
-def _understood(
-    position: Mapping[str, Any] | None
-) -> tuple[int, list[tuple[int, int, str]], dict[str, Known]]:
-    """What `position` told: the last number, the stretches, and what was read of which file."""
-    if position is None:
-        return 0, [], {}
-    rows = [(int(begin), int(shift), str(path)) for begin, shift, path in position["stretches"]]
-    known = {str(identity): Known(int(frames), int(stored), bool(finished))
-             for identity, (frames, stored, finished) in position["files"].items()}
-    return int(position["last"]), rows, known

@@ -80,6 +80,11 @@ class ConnectionSource:
         self._poll = select.epoll()
         self._poll.register(listener.fileno(), select.EPOLLIN)
 
+    @property
+    def away(self) -> bool:
+        """An agent whose connection ended may come back."""
+        return bool(self._gone)
+
     def descriptors(self) -> Sequence[int]:
         """One for all connections; none while messages are held back, for then time brings them."""
         return () if self._intake.waits else (self._poll.fileno(),)
@@ -103,6 +108,14 @@ class ConnectionSource:
     def place(self, frame: int) -> tuple[str, int | None]:  # noqa: ARG002 - all of them are there
         """The listener; what an agent ships has no number that anybody could look up (contract.md 3)."""
         return self.health.path, None
+
+    def position(self) -> int:
+        return self._intake.frames
+
+    def go_on(self, position: int) -> bool:
+        """Numbers go on, so that each means one packet. What was not received is gone."""
+        self._intake.frames = position
+        return False
 
     def close(self) -> None:
         for connection in tuple(self._connections.values()):

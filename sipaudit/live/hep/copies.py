@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import NamedTuple
 
 from sipaudit.capture.duplicates import WINDOW
@@ -32,12 +33,13 @@ class Copies:
 
     def seen(self, message: bytes, sighting: Sighting) -> bool:
         """Whether this message (its addresses, ports, protocol and payload) is a copy of one that was seen."""
-        known = self._recent.get(message) or self._older.get(message)
+        key = blake2b(message, digest_size=16).digest()  # messages may be long, and floods of them come
+        known = self._recent.get(key) or self._older.get(key)
         if known is not None and _is_copy(known, sighting):
             return True
         if len(self._recent) >= BOUND:
             self._older, self._recent = self._recent, {}
-        self._recent[message] = sighting
+        self._recent[key] = sighting
         return False
 
 

@@ -40,6 +40,10 @@ class DatagramSource:
         _enlarge(listener)
         self._dropped_before = _drops(listener) or 0
 
+    @property
+    def away(self) -> bool:
+        return False
+
     def descriptors(self) -> Sequence[int]:
         """None while messages are held back: then the passing of time brings them, not a packet."""
         return () if self._intake.waits else (self._socket.fileno(),)
@@ -55,6 +59,14 @@ class DatagramSource:
     def place(self, frame: int) -> tuple[str, int | None]:  # noqa: ARG002 - all of them are there
         """The listener; what an agent ships has no number that anybody could look up (contract.md 3)."""
         return self.health.path, None
+
+    def position(self) -> int:
+        return self._intake.frames
+
+    def go_on(self, position: int) -> bool:
+        """Numbers go on, so that each means one packet. What was not received is gone."""
+        self._intake.frames = position
+        return False
 
     def close(self) -> None:
         self._socket.close()

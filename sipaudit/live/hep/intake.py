@@ -30,8 +30,8 @@ class _Arrived(NamedTuple):
 class Intake:
     """Takes packets in the order of their coming; `items` are those ready to be taken away.
 
-    Every packet is counted, and its number is the frame of its message.  With a `key` only packets that carry it
-    (chunk 14) are read; versions 1 and 2 cannot.
+    Every packet is counted, and its number is the frame of its message; `frames` is the last one.  With a `key` only
+    packets that carry it (chunk 14) are read; versions 1 and 2 cannot.
     """
 
     def __init__(self, capture: int, health: CaptureHealth, key: bytes | None) -> None:
@@ -44,6 +44,7 @@ class Intake:
         self._waiting: list[_Arrived] = []
         self._waiting_bytes = 0
         self.items: list[Item] = []
+        self.frames = 0
 
     @property
     def waits(self) -> bool:
@@ -55,6 +56,7 @@ class Intake:
         it holds, nothing raises."""
         health = self._health
         health.packets += 1
+        self.frames += 1
         packet = parse_hep(data)
         if packet is None or (packet.version < 3 and not looks_like_sip(packet.payload)):
             health.undecoded[UNREADABLE] += 1
@@ -64,7 +66,7 @@ class Intake:
             return False
         stop = aside(packet)
         if stop is None:
-            self._place(_Arrived(packet, Agent(packet.agent, host), now, health.packets))
+            self._place(_Arrived(packet, Agent(packet.agent, host), now, self.frames))
         else:
             stop.count(health)
         return True
