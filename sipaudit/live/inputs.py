@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 
 
 def open_sources(orders: Orders, bounds: CaptureBounds = FOR_FILES) -> list[Source]:
-    """Interfaces first, then HEP listeners and directories; `bounds` are those of interfaces. Raises InputError for what
-    cannot be opened, and when there is nothing."""
+    """Interfaces first, then HEP listeners and directories; `bounds` are those of interfaces. Raises InputError for
+    what cannot be opened, and when there is nothing."""
     sources: list[Source] = [*_interfaces(orders, bounds)]
     if orders.hep:
         from sipaudit.live.hep.listen import hep_source  # deferred: brings ssl
