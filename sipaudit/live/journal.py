@@ -15,8 +15,8 @@ _DECODER = msgspec.json.Decoder(FindingSaid | IncidentSaid | Withdrawn, dec_hook
 
 
 class Journal:
-    """A sink beside the checkpoint `path`: findings and incidents, and what was withdrawn of them, a line each. `turned`
-    before a checkpoint is begun, `cut` when it is there. `log` is told once when it cannot be written."""
+    """A sink beside the checkpoint `path`: findings and incidents, and what was withdrawn of them, a line each.
+    `turned` before a checkpoint is begun, `cut` when it is there. `log` is told once when it cannot be written."""
 
     def __init__(self, path: Path, log: Callable[[str], None]) -> None:
         self._new, self._old = path.with_name(path.name + ".said"), path.with_name(path.name + ".said.old")

@@ -105,9 +105,10 @@ class History:
         """Note the stretches that this answer ended: at most those of its server."""
         server = getattr(step.event, "server", "")
         before, after = step.before.binding(server), step.after.binding(server)
-        if before is None or before.granted is None or (after is not None and after.since is before.since):
+        if before is None or before.granted is None:
             return
-        if len(self.ended) < ROWS_KEPT:
+        lives_on = after is not None and after.granted is not None and after.since is before.since
+        if not lives_on and len(self.ended) < ROWS_KEPT:
             self.ended.append(_ended(before, after, step, known.track is Track.REGAINED))
 
     def forget(self, before: float) -> None:

@@ -25,6 +25,13 @@ def same_call(one: Sent, other: Sent) -> bool:
     return one.target == other.target and one.target != "" and abs(one.time - other.time) <= SAME_NUMBER
 
 
+def waits_for_call(reach: Reach, request: Sent) -> bool:
+    """Whether a sending of this call waits at a server, overtaken or not: there is no limit to how long one may that
+    has rung (F4)."""
+    return any(same_call(one, request) or (one.transaction in reach.ringing and one.target == request.target != "")
+               for one in (*reach.waiting, *(one for one, _ in reach.late)))
+
+
 def holds(binding: Binding, now: float, track: Track) -> bool:
     """Whether the line holds the binding at `now` on this track: by the clock, and not left by a failover (F8)."""
     return binding.until > now and not (track is Track.REGAINED and binding.left is not None)
