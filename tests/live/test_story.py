@@ -32,7 +32,7 @@ DURING = 401.0       # seconds after the first packet: the outage is 80 s old
 class Recording:
     """A source that gives the packets of a capture as their time comes."""
 
-    capture, blind = 0, 0.0
+    capture, blind, away = 0, 0.0, False
 
     def __init__(self, run: Run) -> None:
         self.items: list[Item] = list(run.reading())
