@@ -33,6 +33,7 @@ class Probe(Route):
         self._at: float | None = None
         self._blind = self._blind_before = 0.0
         self._begun = False
+        self._unheard: list[KnownEvent] = []
 
     def _place(self, capture: int, frame: int) -> tuple[str, int | None]:
         return self.sources[capture].place(frame)
@@ -86,8 +87,14 @@ class Probe(Route):
         if self.newest == last:
             return
         until = format_time(self.newest, self.brief.zone)
-        self.known_events.append(KnownEvent(moment(last), f"sipaudit did not listen until {until}"))
+        self._unheard.append(KnownEvent(moment(last), f"sipaudit did not listen until {until}"))
+        self.known_events += self._unheard
         self.view_begins(self.newest)
+
+    def obey(self, brief: Brief) -> None:
+        """Another site file is in force; what was not heard stays known."""
+        super().obey(brief)
+        self.known_events += self._unheard
 
     @property
     def blind(self) -> float:

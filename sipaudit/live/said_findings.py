@@ -49,6 +49,8 @@ class SaidFindings:
         same = next((told for told in self._told.values() if told.id == finding.id), None)
         if same is None:
             self._before[_name(finding)] = finding
+            if len(self._before) > FOLLOWED:
+                del self._before[next(iter(self._before))]
         else:
             same.said = finding
 

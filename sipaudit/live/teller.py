@@ -27,6 +27,7 @@ from sipaudit.model.values import Finding, KnownEvent, Reached, Reason, Undecide
 
 LOOK_EVERY = 2.0      # seconds between two looks at incidents and lines
 MINUTE_SETTLES = 45.0  # seconds after a minute in which what was asked in it may still turn out to have run out
+SETTLED_KEPT = 20_000  # findings of provisioning files that are known to have been said
 COUNT_EVERY = 60.0    # seconds between two sayings of what only counts
 
 
@@ -43,7 +44,7 @@ class Teller:
         self._look_after = self._count_after = float("-inf")
         self._undecided: Counter[tuple[str, Reason]] = Counter()
         self._reached: Counter[str] = Counter()
-        self._settled: set[tuple[str, str, str]] = set()
+        self._settled: dict[tuple[str, str, str], None] = {}
         self._events: list[KnownEvent] = []
         self._notes: list[str] = []
         self._minutes_until = float("-inf")
@@ -125,7 +126,9 @@ class Teller:
             for finding in self._probe.of_settings([line]):
                 key = finding.rule, finding.line, finding.observed
                 if key not in self._settled:
-                    self._settled.add(key)
+                    self._settled[key] = None
+                    if len(self._settled) > SETTLED_KEPT:
+                        del self._settled[next(iter(self._settled))]
                     yield FindingSaid(now, self._marked(replace(finding, id=self._findings.next_id())))
 
     def _of_minutes(self, now: float, at_last: bool) -> Iterator[Saying]:
