@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipaudit.model.events import Answered, Failed, Sent
-from sipaudit.model.state import Binding, Evidence, Reach, Track
+from sipaudit.model.state import Binding, Evidence, Reach, Stay, Track
 
 AT_ONCE = 2.0          # seconds from a connection's failure to the line's first packet elsewhere
 SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)
@@ -23,6 +23,12 @@ def same_call(one: Sent, other: Sent) -> bool:
     if one.call_id == other.call_id and one.call_id != "":
         return True
     return one.target == other.target and one.target != "" and abs(one.time - other.time) <= SAME_NUMBER
+
+
+def goes_on_here(one: Sent, other: Sent, stay: Stay) -> bool:
+    """Whether `other` is a sending of the call that was tried elsewhere as `one`: not for its number alone, once that
+    call has come to the server of the stay under its own Call-ID."""
+    return same_call(one, other) and (one.call_id == other.call_id or one.call_id not in stay.called)
 
 
 def holds(binding: Binding, now: float, track: Track) -> bool:

@@ -8,7 +8,7 @@ from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.observations import Awaited, Fact, Sign
-from sipaudit.model.packets import asked_at, redirects, same_call
+from sipaudit.model.packets import asked_at, goes_on_here, redirects
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
@@ -274,7 +274,7 @@ def served_later(case: Case) -> Ground:
 
 def diverted(case: Case) -> bool:
     """Whether the request is the one that a failure of the working server diverted."""
-    return any(isinstance(item, Sent) and same_call(item, case.request)
+    return any(isinstance(item, Sent) and goes_on_here(item, case.request, case.stay)
                for item in (*case.stay.failed, *(case.phone.reach(case.stay.origin or "").waiting)))
 
 
