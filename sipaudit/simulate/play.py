@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+from collections import Counter
 from functools import partial
 
 from sipaudit.simulate.clock import NEVER, Clock
@@ -42,6 +43,7 @@ class Play:
         }
         self._chance = random.Random(f"phones {plan.seed}")
         self._numbers = 0
+        self._hosts: Counter[str] = Counter()  # phones that have an address, by network
 
     def run(self) -> Truth:
         for server in self.servers.values():
@@ -59,11 +61,16 @@ class Play:
         return self.truth
 
     def _group(self, group: Group) -> None:
-        first = ipaddress.ip_network(group.network or "10.1.0.0/16").network_address + FIRST_HOST
+        network = group.network or "10.1.0.0/16"
+        hosts = self._hosts[network]
+        self._hosts[network] += group.count
+        first = ipaddress.ip_network(network).network_address + FIRST_HOST + hosts
         span = (group.boot[0], group.boot[-1])
         for number in range(group.count):
             place = (str(first + number), 5060)
             phone = self._phone(group, number, place)
+            if group.nat is not None:
+                phone.wire = (group.nat, NAT_PORT + hosts + number)
             if group.count == 1 or span[0] == span[1]:
                 start = span[0]
             else:
@@ -75,8 +82,6 @@ class Play:
     def _phone(self, group: Group, number: int, place: Endpoint) -> Phone:
         self._numbers += 1
         phone = Phone(group, self._numbers, place, self.clock, self.network, self.truth, self._chance)
-        if group.nat is not None:
-            phone.wire = (group.nat, NAT_PORT + number)
         phone.on_request = Called(phone).take
         entry = self.plan.entries[group.entry]
         servers = [self.servers[name] for name in entry.servers]
@@ -112,7 +117,7 @@ class Play:
 
     def _again(self, phone: Phone) -> None:
         if phone.group.new_address:
-            address = ipaddress.ip_address(phone.place[0]) + phone.group.count + 1
+            address = ipaddress.ip_address(phone.place[0]) + self.plan.phones_in(phone.group.network) + 1
             phone.wire = phone.place = (str(address), 5060)
         for line in phone.lines.values():
             line.forget()

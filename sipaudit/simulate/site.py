@@ -17,8 +17,11 @@ def site_text(plan: Plan) -> str:
     for name, entry in plan.entries.items():
         lines += _entry(plan, name, entry)
     lines.append("lines:")
+    told: set[object] = set()
     for group in plan.phones:
-        lines += _line(group)
+        if group.declaration not in told:
+            lines += _line(group)
+        told.add(group.declaration)
     events = _events(plan)
     if events:
         lines += ["events:", *(f"  - {json.dumps(event)}" for event in events)]
@@ -43,9 +46,12 @@ def _entry(plan: Plan, name: str, entry: EntryPlan) -> list[str]:
 def _line(group: Group) -> list[str]:
     where = group.nat or group.network
     lines = [f"  - match: {{address: {json.dumps(where)}}}", f"    entry: {group.entry}"]
+    if group.group is not None:
+        lines.append(f"    group: {json.dumps(group.group)}")
     if group.declared:
-        stated = ", ".join(f"{name}: {value}" for name, value in group.stated.items())
-        lines.append(f"    settings: {{{stated}}}")
+        # each on a line of its own, since findings name the line
+        lines.append("    settings:" if group.stated else "    settings: {}")
+        lines += [f"      {name}: {value}" for name, value in group.stated.items()]
     return lines
 
 

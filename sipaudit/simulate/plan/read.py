@@ -111,7 +111,8 @@ def _made_group(settings: tuple[Settings, dict[str, str]] | None = None, **given
 
 
 _GROUP = block(_made_group, {
-    "entry": word(), "count": whole(1, MOST_PHONES), "user": whole(1, 9_999_999), "lines": whole(1, 10), "shared": flag,
+    "entry": word(), "group": text, "count": whole(1, MOST_PHONES), "user": whole(1, 9_999_999),
+    "lines": whole(1, 10), "shared": flag,
     "network": network(), "agent": text, "transport": word("udp", "tcp", "tls"), "declared": flag, "habits": _HABITS,
     "boot": listing(_SECONDS), "calls": listing(_CALLS), "incoming": listing(_INCOMING), "subscribe": flag,
     "subscribe-expires": whole(10, 86_400), "options-every": number(1.0), "keepalive-every": number(1.0),
@@ -189,8 +190,10 @@ def _check_places(problems: Problems, plan: Plan) -> None:
             continue
         network = ipaddress.ip_network(group.network)
         for other, known in taken:
-            if network.version == known.version and network.overlaps(known):
-                problems.add(group.line, f"phones[{place}].network overlaps that of phones[{other}]", "name another")
+            overlaps = network.version == known.version and network.overlaps(known)
+            if overlaps and group.declaration != plan.phones[other].declaration:
+                problems.add(group.line, f"phones[{place}].network overlaps that of phones[{other}]",
+                             "name another; only groups with the same entry, settings and group may share one")
                 break
         taken.append((place, network))
 
@@ -200,8 +203,9 @@ def _check_group(problems: Problems, plan: Plan, group: Group, where: str) -> No
         problems.add(group.line, f"{where}.entry: there is no entry '{printable(group.entry)}'",
                      suggestion(group.entry, plan.entries))
     room = ipaddress.ip_network(group.network or "0.0.0.0/0").num_addresses - 12
-    if group.count * (1 + len(group.reboot) * group.new_address) > room:
-        problems.add(group.line, f"{where}.network is too small for {group.count} phones", "name a larger network")
+    phones = plan.phones_in(group.network)
+    if phones * (1 + len(group.reboot) * group.new_address) > room:
+        problems.add(group.line, f"{where}.network is too small for {phones} phones", "name a larger network")
     for incoming in group.incoming:
         if incoming.server != "newest" and incoming.server not in plan.servers:
             problems.add(group.line, f"{where}.incoming: there is no server '{printable(incoming.server)}'",

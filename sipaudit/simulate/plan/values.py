@@ -127,6 +127,7 @@ class Group(Struct, frozen=True):
     """Phones that are alike."""
 
     entry: str
+    group: str | None = None
     count: int = 1
     user: int = 1001
     lines: int = 1
@@ -152,6 +153,12 @@ class Group(Struct, frozen=True):
     nat: str | None = None
     deviates: tuple[str, ...] = ()
     line: int = 0
+
+    @property
+    def declaration(self) -> tuple[object, ...]:
+        """What the site file says of these phones: groups of whom it says the same may share a network."""
+        return (self.network, self.nat, self.entry, self.group,
+                tuple(self.stated.items()) if self.declared else None)
 
 
 class Network(Struct, frozen=True):
@@ -189,3 +196,7 @@ class Plan(Struct, frozen=True):
     domain: str = "pbx.example.com"
     network: Network = Network()
     tap: Tap = Tap()
+
+    def phones_in(self, network: str | None) -> int:
+        """How many phones have an address of this network."""
+        return sum(group.count for group in self.phones if group.network == network)
