@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import random
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 
 from sipaudit.simulate.clock import NEVER, Clock
@@ -29,14 +30,15 @@ PLAIN = ("silent", "flapping", "unreachable")
 
 
 class Play:
-    """One run of a plan. `run` writes all packets into the sink."""
+    """One run of a plan. `run` writes all packets into the sink, and the keys of TLS connections where they are wanted.
+    """
 
-    def __init__(self, plan: Plan, sink: Sink) -> None:
+    def __init__(self, plan: Plan, sink: Sink, keys: Callable[[str], object] | None = None) -> None:
         self.plan = plan
         self.sink = sink
         self.clock = Clock()
         self.truth = Truth(plan)
-        self.network = Network(self.clock, plan.network, Tap(plan.tap, sink, plan.seed), plan.seed)
+        self.network = Network(self.clock, plan.network, Tap(plan.tap, sink, plan.seed), plan.seed, keys)
         self.servers = {
             name: Server(name, server, self.clock, self.network, plan.seed, plan.domain)
             for name, server in plan.servers.items()

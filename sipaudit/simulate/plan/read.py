@@ -93,6 +93,7 @@ _NETWORK = block(Network, {
 _TAP = block(Tap, {
     "loss": _SHARE, "from": _SECONDS, "sees": word("both", "from-phones", "to-phones"), "doubles": _SHARE,
     "vlans": listing(whole(1, 4094)), "tunnel": word("none", "gre", "ipip", "vxlan"), "mtu": whole(68, 65535),
+    "keys": flag,
 })
 
 

@@ -181,6 +181,7 @@ class Tap(Struct, frozen=True):
     vlans: tuple[int, ...] = ()
     tunnel: str = "none"
     mtu: int | None = None
+    keys: bool = False
 
 
 class Plan(Struct, frozen=True):
