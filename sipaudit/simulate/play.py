@@ -39,8 +39,9 @@ class Play:
         self.clock = Clock()
         self.truth = Truth(plan)
         self.network = Network(self.clock, plan.network, Tap(plan.tap, sink, plan.seed), plan.seed, keys)
+        places = {name: (server.address, server.port) for name, server in plan.servers.items()}
         self.servers = {
-            name: Server(name, server, self.clock, self.network, plan.seed, plan.domain)
+            name: Server(name, server, self.clock, self.network, plan.seed, plan.domain, places)
             for name, server in plan.servers.items()
         }
         self._chance = random.Random(f"phones {plan.seed}")

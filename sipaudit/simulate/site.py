@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+from sipaudit.simulate.numbers import EMERGENCY
 from sipaudit.simulate.plan.values import EntryPlan, Group, Plan
 
 _TIMES = {"silent": ("stopped", "started"), "unreachable": ("unreachable", "reachable"),
@@ -22,6 +23,9 @@ def site_text(plan: Plan) -> str:
         if group.declaration not in told:
             lines += _line(group)
         told.add(group.declaration)
+    helpers = sorted({EMERGENCY for group in plan.phones for calls in group.calls if calls.kind == "emergency"})
+    if helpers:
+        lines.append(f"emergency: {json.dumps(helpers)}")
     events = _events(plan)
     if events:
         lines += ["events:", *(f"  - {json.dumps(event)}" for event in events)]

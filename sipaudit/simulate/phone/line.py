@@ -77,13 +77,13 @@ class Line:
 
     @property
     def gated(self) -> bool:
-        """Registers at a server before it signals there (F6)."""
-        return self.regime != "R0"
+        """Registers at a server before it signals there (F6), if it registers at all."""
+        return self.regime != "R0" and bool(self.settings.register)
 
     @property
     def invalidates(self) -> bool:
         """Gives up the registration at a server that it leaves (F8)."""
-        return self.regime in ("R2", "R3")
+        return self.gated and self.regime in ("R2", "R3")
 
     @property
     def mode(self) -> str:

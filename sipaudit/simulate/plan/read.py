@@ -44,14 +44,15 @@ MOST_PHONES = 50_000
 MOST_NETWORKS = 250  # groups that get one without asking
 FAULTS = (
     "silent", "unavailable", "unreachable", "reset", "no-calls", "slow", "flapping", "grants-nothing", "forbids",
-    "no-contact", "tls-alert",
+    "no-contact", "tls-alert", "redirects",
 )
-CALL_KINDS = ("talk", "hold", "transfer", "cancel", "busy", "far-end")
+CALL_KINDS = ("talk", "hold", "transfer", "cancel", "busy", "far-end", "emergency")
 
 _SECONDS = number()
 _SHARE = number(0.0, 1.0, "a share")  # of all packets
 _MODES = ("newRequests", "DNSTTL", "registration", "duration")
 _SETTINGS = block(Settings, {
+    "register": whole(0, 1),
     "reRegisterOn": whole(0, 1),
     "failRegistrationOn": whole(0, 1),
     "onlySignalWithRegistered": whole(0, 1),
@@ -67,7 +68,7 @@ _SETTINGS = block(Settings, {
 })
 _FAULT = block(Fault, {
     "kind": word(*FAULTS), "from": _SECONDS, "to": _SECONDS, "retry-after": whole(0, 65535), "delay": _SECONDS,
-    "up": number(0.1), "down": number(0.1),
+    "up": number(0.1), "down": number(0.1), "target": word(),
 }, needed=("kind",))
 _SERVER = block(ServerPlan, {
     "address": address(), "port": whole(1, 65535), "challenge": word("none", "register", "all"),
@@ -153,6 +154,12 @@ def _placed(plan: Plan) -> Plan:
 
 
 def _check(problems: Problems, plan: Plan) -> None:
+    for name, server_plan in plan.servers.items():
+        for fault in server_plan.faults:
+            if fault.kind == "redirects" and fault.target not in plan.servers:
+                where = f"servers.{printable(name)}.faults"
+                problems.add(server_plan.line, f"{where}: 'redirects' needs the 'target:' that calls are sent to",
+                             "name one of the servers: " + ", ".join(map(printable, plan.servers)))
     for name, entry in plan.entries.items():
         for server in entry.servers:
             if server not in plan.servers:

@@ -9,7 +9,8 @@ FOREVER = float("inf")
 
 
 class Fault(Struct, frozen=True):
-    """What is wrong with a server from `start` to `end`; `up` and `down` are the seconds of a flapping one."""
+    """What is wrong with a server from `start` to `end`; `up` and `down` are the seconds of a flapping one, `target`
+    the server to which one redirects calls."""
 
     kind: str
     start: float = 0.0
@@ -18,6 +19,7 @@ class Fault(Struct, frozen=True):
     delay: float = 3.0
     up: float = 30.0
     down: float = 30.0
+    target: str | None = None
 
 
 class ServerPlan(Struct, frozen=True):
@@ -56,6 +58,7 @@ class EntryPlan(Struct, frozen=True):
 class Settings(Struct, frozen=True):
     """The failover settings of a phone, with the vendor's defaults."""
 
+    register: int = 1
     reRegisterOn: int = 0
     failRegistrationOn: int = 0
     onlySignalWithRegistered: int = 1
