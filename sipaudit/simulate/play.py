@@ -98,6 +98,11 @@ class Play:
             line = Line(phone, user, self.plan.domain, [server.place for server in servers],
                         entry.life, plain)
             phone.lines[user] = line
+            if group.fallback is not None:
+                second = self.plan.entries[group.fallback]
+                line.fallback = Line(phone, user, self.plan.domain,
+                                     [self.servers[name].place for name in second.servers], second.life, False)
+                line.fallback.wrongs.clear()
             self.truth.lines += 1
             for incoming in group.incoming:
                 ring = partial(self._ring, line, servers, incoming)

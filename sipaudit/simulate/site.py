@@ -49,7 +49,8 @@ def _entry(plan: Plan, name: str, entry: EntryPlan) -> list[str]:
 
 def _line(group: Group) -> list[str]:
     where = group.nat or group.network
-    lines = [f"  - match: {{address: {json.dumps(where)}}}", f"    entry: {group.entry}"]
+    lines = [f"  - match: {{address: {json.dumps(where)}}}",
+             f"    entry: {group.entry}" if group.fallback is None else f"    entry: [{group.entry}, {group.fallback}]"]
     if group.group is not None:
         lines.append(f"    group: {json.dumps(group.group)}")
     if group.declared:

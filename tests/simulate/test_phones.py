@@ -121,3 +121,17 @@ def test_lines_that_register_nowhere_call_all_the_same(judge: Judge, regime: str
     assert seen.found == []
     assert [stay for line in seen.report.lines for stay in line.registrations] == []
     assert sum(line.calls for line in seen.report.lines) > 30
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_where_a_whole_entry_fails_lines_go_by_the_second_and_come_back(judge: Judge, regime: str) -> None:
+    group = {"settings": settings(regime, "duration"), "fallback": "branch", "calls": [{"every": 40, "seconds": 8}]}
+    told = plan(group, servers=3, faults=[{"kind": "silent", "from": 150, "to": 330}])
+    told["servers"]["sbc2"]["faults"] = [{"kind": "silent", "from": 150, "to": 330}]
+    told["entries"] = {"sbc": {"servers": ["sbc1", "sbc2"]}, "branch": {"servers": ["sbc3"]}}
+    seen = judge(told)
+    assert seen.verdict.false == []
+    assert all(line.entries == ["sbc", "branch"] for line in seen.report.lines)
+    at_branch = [stay.server for line in seen.report.lines for stay in line.registrations if "10.0.0.3" in stay.server]
+    assert len(at_branch) == 3
+    assert {line.working for line in seen.report.lines} <= {"10.0.0.1:5060/udp", "10.0.0.2:5060/udp"}

@@ -17,7 +17,7 @@ LONG_BEFORE = 45.0   # seconds before a move that a call must have been up to ha
 
 def place_call(line: Line, plan: Calls) -> Steps[None]:
     """A call from its first INVITE to its end; the phone is busy all the while."""
-    phone = line.phone
+    phone, line = line.phone, line.acting
     if plan.kind == "emergency":
         yield from _call_for_help(line, plan)
         return

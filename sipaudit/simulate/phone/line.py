@@ -28,9 +28,9 @@ class Line:
     """The state of one registration of a phone (reference-model.md 1: all state is per line)."""
 
     __slots__ = (
-        "aor", "bindings", "call_id", "calls_since", "cseqs", "domain", "due", "failed_tries", "granted_nothing",
-        "hasty", "home", "lock", "moved_at", "neglected", "nonces", "not_before", "out", "phone", "plain",
-        "regime", "renew_at", "restarted", "served", "servers", "settings", "shunned", "tries", "ttl", "user",
+        "aor", "bindings", "call_id", "calls_since", "cseqs", "domain", "down", "due", "failed_tries", "fallback",
+        "granted_nothing", "hasty", "home", "lock", "moved_at", "neglected", "nonces", "not_before", "out", "phone",
+        "plain", "regime", "renew_at", "restarted", "served", "servers", "settings", "shunned", "tries", "ttl", "user",
         "wake", "working", "wrongs",
     )
 
@@ -45,12 +45,15 @@ class Line:
         self.settings: Settings = phone.group.settings
         self.regime = self.settings.regime
         self.wrongs: set[str] = set(phone.group.deviates)
+        self.fallback: Line | None = None   # the same line at its second entry
         self.served = HEAD     # by which server the line was served last; a restart does not change that
         self.forget()
 
     def forget(self) -> None:
         """What a start leaves of it: nothing."""
         clock = self.phone.clock
+        if self.fallback is not None:
+            self.fallback.forget()
         self.working = HEAD
         self.home = HEAD
         self.bindings: dict[int, Binding] = {}
@@ -68,6 +71,7 @@ class Line:
         self.granted_nothing = False
         self.restarted = True  # since the last move
         self.out = False       # the user has logged out
+        self.down = False      # all servers of the entry have failed, and none has registered the line since
         self.wake = Inbox(clock)
         self.lock = Lock(clock)
         self.call_id = self.phone.call_id("reg")
@@ -185,6 +189,11 @@ class Line:
         """Deviation: what happens now shows that no try was made; soon there is one after all."""
         self.commit("overdue-failback")
         self.due, self.neglected = self.phone.clock.now + AFTER_ALL, NEVER
+
+    @property
+    def acting(self) -> Line:
+        """The line at the entry by which calls go now."""
+        return self.fallback if self.down and self.fallback is not None else self
 
     def woken(self) -> None:
         """Whoever attends the line counts its times anew."""

@@ -113,7 +113,7 @@ def _made_group(settings: tuple[Settings, dict[str, str]] | None = None, **given
 
 
 _GROUP = block(_made_group, {
-    "entry": word(), "group": text, "count": whole(1, MOST_PHONES), "user": whole(1, 9_999_999),
+    "entry": word(), "fallback": word(), "group": text, "count": whole(1, MOST_PHONES), "user": whole(1, 9_999_999),
     "lines": whole(1, 10), "shared": flag,
     "network": network(), "agent": text, "transport": word("udp", "tcp", "tls"), "declared": flag, "habits": _HABITS,
     "boot": listing(_SECONDS), "calls": listing(_CALLS), "incoming": listing(_INCOMING), "subscribe": flag,
@@ -207,9 +207,10 @@ def _check_places(problems: Problems, plan: Plan) -> None:
 
 
 def _check_group(problems: Problems, plan: Plan, group: Group, where: str) -> None:
-    if group.entry not in plan.entries:
-        problems.add(group.line, f"{where}.entry: there is no entry '{printable(group.entry)}'",
-                     suggestion(group.entry, plan.entries))
+    for key, name in (("entry", group.entry), ("fallback", group.fallback)):
+        if name is not None and name not in plan.entries:
+            problems.add(group.line, f"{where}.{key}: there is no entry '{printable(name)}'",
+                         suggestion(name, plan.entries))
     room = ipaddress.ip_network(group.network or "0.0.0.0/0").num_addresses - 12
     phones = plan.phones_in(group.network)
     if phones * (1 + len(group.reboot) * group.new_address) > room:

@@ -130,6 +130,7 @@ class Group(Struct, frozen=True):
     """Phones that are alike."""
 
     entry: str
+    fallback: str | None = None
     group: str | None = None
     count: int = 1
     user: int = 1001
@@ -160,7 +161,7 @@ class Group(Struct, frozen=True):
     @property
     def declaration(self) -> tuple[object, ...]:
         """What the site file says of these phones: groups of whom it says the same may share a network."""
-        return (self.network, self.nat, self.entry, self.group,
+        return (self.network, self.nat, self.entry, self.fallback, self.group,
                 tuple(self.stated.items()) if self.declared else None)
 
 
