@@ -16,7 +16,8 @@ from bench.readme import put
 from sipaudit.pipeline import Job
 from sipaudit.report import document
 from sipaudit.run.output import Output, write_files
-from sipaudit.run.run import Run, parsed_ahead
+from sipaudit.run.route import parsed_ahead
+from sipaudit.run.run import Run
 
 STAGES = ("start", "capture", "parse", "reconstruct", "model", "report", "files")
 RUNS = 3

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
+from sipaudit.errors import InputError
 from sipaudit.model.values import Report
 from sipaudit.report import comparison, document
 from sipaudit.report.comparison import Comparison
@@ -20,7 +21,7 @@ from sipaudit.report.exhibits import PlacedMessage
 from sipaudit.report.ladder import LadderRow
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.suppress import load_suppressions
-from sipaudit.run import provisioning, second_pass
+from sipaudit.run import provisioning, second_pass, storing
 from sipaudit.run.job import Job
 from sipaudit.run.output import Output, hiding_for, write_again, write_files
 from sipaudit.run.rows import LadderRows, finding_named
@@ -30,6 +31,7 @@ from sipaudit.settings.provisioning import Provisioning
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Message
 from sipaudit.sip.parse import parse
+from sipaudit.store.urls import is_store
 from sipaudit.times import parse_zone
 
 if TYPE_CHECKING:
@@ -40,19 +42,25 @@ __all__ = ["Job", "Output", "analyze", "compare", "config_check", "config_show",
 
 
 def analyze(
-    job: Job, *, output: Output | None = None, progress: Progress | None = None, warn: Warn = print
+    job: Job, *, output: Output | None = None, store: str | None = None, progress: Progress | None = None,
+    warn: Warn = print,
 ) -> Report:
-    """The main job: captures → phones and lines → replay → findings, and the files of `output`.
+    """The main job: captures → phones and lines → replay → findings, and the files of `output`; the report also into
+    the store that a URL names.
 
     Raises InputError or InputErrors for whatever the user can mend, before any output.
     """
     hiding = hiding_for(job.redact, job.redact_key)
     run = Run(job, warn, reread=output is not None)
-    run.drive(progress)
-    report = run.report()
-    if output is not None:
-        write_files(run, report, output, job.zone, hiding)
-    return report if hiding is None else hiding.redaction.report(report)
+    with storing.keeper(store) as keep:
+        run.drive(progress)
+        report = run.report()
+        if output is not None:
+            write_files(run, report, output, job.zone, hiding)
+        if hiding is not None:
+            report = hiding.redaction.report(report)
+        keep(report)
+    return report
 
 
 def messages(job: Job, *, warn: Warn = print) -> Iterator[PlacedMessage]:
@@ -63,11 +71,19 @@ def messages(job: Job, *, warn: Warn = print) -> Iterator[PlacedMessage]:
     return (placed for placed in second_pass.messages(run) if run.span.holds(placed.item.time))
 
 
-def read_reports(paths: Sequence[str], redact: bool = False, redact_key: str | None = None) -> list[Report]:
-    """The reports of earlier runs: each a `report.json`, or the directory that holds it; all under the same pseudonyms
-    when they are to be redacted. Raises InputError."""
+def read_reports(
+    paths: Sequence[str], redact: bool = False, redact_key: str | None = None, *, start: str | None = None,
+    end: str | None = None, zone: str = "local",
+) -> list[Report]:
+    """The reports of earlier runs: each a `report.json`, the directory that holds it, or the URL of a store; all under
+    the same pseudonyms when they are to be redacted. `start` and `end` (TIMEs) choose from the first, which is a store
+    then. Raises InputError."""
     hiding = hiding_for(redact, redact_key)
-    reports = map(document.read, paths)
+    period = storing.period(start, end, zone)
+    if paths and (start or end) and not is_store(paths[0]):
+        raise InputError("--from and --to choose from a store", fix="leave them out for a report.json", file=paths[0])
+    reports = [storing.read(path, None if number else period) if is_store(path) else document.read(path)
+               for number, path in enumerate(paths)]
     return list(reports if hiding is None else map(hiding.redaction.report, reports))
 
 

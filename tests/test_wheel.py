@@ -70,3 +70,11 @@ def test_the_page_needs_no_checkout(installed: Path, tmp_path: Path) -> None:
     sample = ROOT / "samples" / "first-outage"
     run(installed / "bin/sipaudit", "analyze", sample / "capture.pcap", "-o", tmp_path / "out", cwd=installed)
     assert "<h2 id=\"h-findings\">Findings</h2>" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_the_wheel_brings_what_makes_a_store(installed: Path, tmp_path: Path) -> None:
+    sample = ROOT / "samples" / "first-outage"
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    command = installed / "bin/sipaudit"
+    analysed = run(command, "analyze", sample / "capture.pcap", "--format", "json", "--store", url, cwd=installed)
+    assert run(command, "report", url, "--format", "json", cwd=installed) == analysed

@@ -83,7 +83,7 @@ def _with_our_reader(
                 reader = reader or formats.records(data, health)
                 for batch in reader.feed(data):
                     if batch.first_frame + batch.length - 1 > already:
-                        yield _behind(batch, already)
+                        yield batch.behind(already)
                 position.reached(stored)
                 if reader.damaged:
                     break
@@ -94,8 +94,3 @@ def _with_our_reader(
         raise no_packet(file.path, reader)
     reader.finish()
 
-
-def _behind(batch: Batch, already: int) -> Batch:
-    """The part of a batch that lies behind a frame."""
-    skipped = max(0, already + 1 - batch.first_frame)
-    return batch._replace(rows=batch.rows[skipped * ROW_SIZE :], first_frame=batch.first_frame + skipped)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from struct import Struct as Layout
 
 from msgspec import Struct
+
+from sipaudit.capture.content import is_keepalive
+from sipaudit.capture.layers import Stop, Tally
 
 SIP = 1  # protocol type of chunk 11
 PAYLOAD_BYTES = 1 << 16  # a decompressed payload; SIP over UDP cannot be longer
@@ -17,6 +21,7 @@ _SOURCE4, _DESTINATION4, _SOURCE6, _DESTINATION6 = 3, 4, 5, 6
 _SOURCE_PORT, _DESTINATION_PORT, _SECONDS, _MICROSECONDS, _TYPE, _AGENT = 7, 8, 9, 10, 11, 12
 _KEY, _PLAIN, _COMPRESSED = 14, 15, 16
 _PROTOCOL = 2
+_CHUNK = Layout(">HHH").unpack_from  # vendor, type, length with this header
 
 
 class HepPacket(Struct, frozen=True, gc=False):
@@ -50,6 +55,15 @@ def parse_hep(payload: bytes) -> HepPacket | None:
     return None
 
 
+def aside(packet: HepPacket) -> Stop | None:
+    """How a packet is counted that brings no SIP message; None for one that does."""
+    if packet.type != SIP:
+        return Stop(f"hep-type-{packet.type}", Tally.CONTENT)
+    if packet.transport is None:
+        return Stop(f"hep-proto-{packet.protocol}")
+    return Stop("keepalive", Tally.CONTENT) if is_keepalive(packet.payload) else None
+
+
 def _parse_hep3(payload: bytes) -> HepPacket | None:
     """Chunks of vendor 0: vendor (2), type (2), length with this header (2), value (HEP3 specification rev. 12, 3)."""
     if len(payload) < 6:
@@ -64,11 +78,10 @@ def _parse_hep3(payload: bytes) -> HepPacket | None:
         cut = cut or not inflated
     if len(source) not in (4, 16) or len(source) != len(destination) or not message:
         return None
-    seconds, micro = values.get(_SECONDS), _number(values, _MICROSECONDS)
     return HepPacket(
         3, source + destination, _port(values, _SOURCE_PORT) + _port(values, _DESTINATION_PORT),
         _number(values, _PROTOCOL) & 0xFF,
-        None if seconds is None else _number(values, _SECONDS) + micro / 1e6,
+        _time(_number(values, _SECONDS), _number(values, _MICROSECONDS)) if _SECONDS in values else None,
         _number(values, _TYPE) & 0xFF, _number(values, _AGENT), values.get(_KEY, b""), message, cut,
     )
 
@@ -80,11 +93,11 @@ def _chunks(payload: bytes, end: int, total: int) -> tuple[dict[int, bytes], boo
     for _ in range(_CHUNKS):
         if at + 6 > end:
             break
-        length = int.from_bytes(payload[at + 4 : at + 6], "big")
+        vendor, kind, length = _CHUNK(payload, at)
         if length < 6:
             break
-        if payload[at : at + 2] == b"\0\0":
-            values.setdefault(int.from_bytes(payload[at + 2 : at + 4], "big"), payload[at + 6 : min(at + length, end)])
+        if not vendor and kind not in values:
+            values[kind] = payload[at + 6 : min(at + length, end)]
         at += length
     return values, total > len(payload)
 
@@ -92,6 +105,11 @@ def _chunks(payload: bytes, end: int, total: int) -> tuple[dict[int, bytes], boo
 def _number(values: dict[int, bytes], kind: int) -> int:
     """An unsigned value of at most 4 bytes, 0 when absent."""
     return int.from_bytes(values.get(kind, b"")[:4], "big")
+
+
+def _time(seconds: int, microseconds: int) -> float:
+    """A fraction that is none never makes a second more."""
+    return seconds + min(microseconds, 999_999) / 1e6
 
 
 def _port(values: dict[int, bytes], kind: int) -> bytes:
@@ -121,6 +139,6 @@ def _parse_hep2(payload: bytes) -> HepPacket | None:
     time, agent = None, 0
     if version == 2:
         seconds, micro = (int.from_bytes(payload[at : at + 4], "little") for at in (length, length + 4))
-        time, agent = seconds + micro / 1e6, int.from_bytes(payload[length + 8 : length + 10], "little")
+        time, agent = _time(seconds, micro), int.from_bytes(payload[length + 8 : length + 10], "little")
     addresses = payload[8:length]
     return HepPacket(version, addresses, payload[4:8], payload[3], time, SIP, agent, b"", payload[start:], False)

@@ -109,6 +109,11 @@ class Batch(NamedTuple):
         frames = range(self.first_frame, self.first_frame + len(times))
         return Run(self.buffer, self.link_type, times, frames, rows[2::4], rows[3::4])
 
+    def behind(self, frame: int) -> Batch:
+        """The packets behind that frame; perhaps none."""
+        skipped = max(0, frame + 1 - self.first_frame)
+        return self._replace(rows=self.rows[skipped * ROW_SIZE :], first_frame=self.first_frame + skipped)
+
     def packets(self) -> list[Packet]:
         """All packets of the batch, one by one."""
         return list(self.run())

@@ -11,7 +11,7 @@ from sipaudit.capture.dns import parse_dns
 from sipaudit.capture.duplicates import Duplicates
 from sipaudit.capture.flows import Flows, host
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.hep import SIP, HepPacket, parse_hep
+from sipaudit.capture.hep import HepPacket, aside, parse_hep
 from sipaudit.capture.icmp import transport_error
 from sipaudit.capture.ip import ICMP, ICMP6, TCP, UDP, IpPacket, protocol_stop
 from sipaudit.capture.layers import TRUNCATED, Stop, Tally
@@ -126,12 +126,9 @@ class Transports:
         agent whose clock is more than a day off says nothing, then it is the packet's own time.  Messages come out
         in the order of their packets, so times of several agents may step back by their delays.
         """
-        if hep.type != SIP:
-            return Stop(f"hep-type-{hep.type}", Tally.CONTENT)
-        if hep.transport is None:
-            return Stop(f"hep-proto-{hep.protocol}")
-        if is_keepalive(hep.payload):
-            return Stop("keepalive", Tally.CONTENT)
+        stop = aside(hep)
+        if stop is not None or hep.transport is None:
+            return stop
         if self.repeated(origin, udp.datagram):
             return None
         time = hep.time if hep.time is not None and abs(hep.time - origin.time) <= HEP_CLOCK else origin.time

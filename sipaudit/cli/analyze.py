@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 @click.command("analyze", cls=Command, short_help="Judge what the phones of a capture did.")
 @options.job_options
 @options.delivery_options
+@options.STORE
 @options.progress_option
 @options.verbosity_options
-def command(job: Job, delivery: output.Delivery, show_progress: bool | None) -> None:
+def command(job: Job, delivery: output.Delivery, store: str | None, show_progress: bool | None) -> None:
     """Reads captures, finds phones and lines, replays each line through the reference model of SIP failover and
     reports every deviation with the frames that prove it.
 
@@ -34,6 +35,7 @@ def command(job: Job, delivery: output.Delivery, show_progress: bool | None) -> 
       sipaudit analyze outage.pcap --site site.yaml
       sipaudit analyze captures/ --site site.yaml -o out --fail-on warning
       sipaudit analyze outage.pcap --set reRegisterOn=1 --set failBack.mode=duration
+      sipaudit analyze outage.pcap --site site.yaml --store sqlite:///sipaudit.db
       zcat outage.pcap.gz | sipaudit analyze - --format json > report.json
 
     \b
@@ -44,5 +46,5 @@ def command(job: Job, delivery: output.Delivery, show_progress: bool | None) -> 
     from sipaudit.report import text
 
     with progress(show_progress) as display:
-        report = pipeline.analyze(job, output=delivery.output, progress=display, warn=terminal.warn)
+        report = pipeline.analyze(job, output=delivery.output, store=store, progress=display, warn=terminal.warn)
     output.deliver(report, text.render, job.zone, delivery)

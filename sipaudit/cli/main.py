@@ -19,7 +19,7 @@ UNUSABLE_INPUT = 2
 INTERRUPTED = 130
 
 COMMANDS = (
-    "analyze", "phones", "ladder", "inspect", "events", "config", "report", "rules", "explain", "simulate",
+    "analyze", "live", "phones", "ladder", "inspect", "events", "config", "report", "rules", "explain", "simulate",
     "completion",
 )
 

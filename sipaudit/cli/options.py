@@ -10,7 +10,7 @@ import click
 
 from sipaudit.cli.manual import GENERAL, Option
 from sipaudit.cli.output import Delivery
-from sipaudit.cli.terminal import VERBOSITY
+from sipaudit.cli.terminal import VERBOSITY, verbosity
 
 if TYPE_CHECKING:
     from sipaudit.pipeline import Output
@@ -153,6 +153,11 @@ REDACT_KEY = _option(
     help="Secret key (16 bytes or more) of the pseudonyms, so that files written with it agree. Without it each run "
     "has its own.",
 )
+STORE = _option(
+    "--store", section=WAY, metavar="URL",
+    help="Also keep the report in this store: sqlite:///sipaudit.db, or postgresql+psycopg://user@host/database, which "
+    "several may share. `sipaudit report URL` shows it again. The same captures analysed again replace what was kept.",
+)
 FAIL_ON = fail_on("never")
 PROGRESS = _option(
     "--progress/--no-progress", "show_progress", section=WAY, default=None,
@@ -170,6 +175,78 @@ QUIET = _option(
 JOB = (CAPTURES, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT, ENGINE, FILTER, KEYLOG, FROM, TO, ZONE, REDACT, REDACT_KEY)
 JOB_FIELDS = ("paths", "site", "config", "settings", "engine", "bpf", "keylog", "start", "end", "zone", "events",
               "rules", "suppress", "redact", "redact_key")
+
+
+INTERFACE = _option(
+    "-i", "--interface", "interfaces", section=READ, metavar="IFACE", multiple=True,
+    help="Listen on this interface. May be repeated: a packet seen on two of them counts once.",
+)
+USER = _option(
+    "--user", section=READ, metavar="NAME",
+    help="Become this user once the interfaces are open.",
+)
+JSONL = _option(
+    "--jsonl", section=WAY, metavar="FILE|-", type=click.Path(allow_dash=True),
+    help="Write everything that is said as lines of JSON to this file (appended to; opened again when it was moved "
+    "away), or to stdout.",
+)
+
+HEP = _option(
+    "--hep", section=READ, metavar="URL", multiple=True,
+    help="Receive what capture agents send (HEP): udp://0.0.0.0:9060, tcp://..., tls://... May be repeated.",
+)
+HEP_KEY = _option(
+    "--hep-key", section=READ, metavar="KEY", envvar="SIPAUDIT_HEP_KEY", show_envvar=True,
+    help="Password that agents must send; what comes without it is dropped.",
+)
+HEP_CERT = _option("--hep-cert", section=READ, metavar="FILE", type=click.Path(), help="Certificate (PEM) for tls.")
+HEP_KEYFILE = _option(
+    "--hep-keyfile", section=READ, metavar="FILE", type=click.Path(),
+    help="Private key (PEM) of the certificate, if it is not in the same file.",
+)
+FOLLOW = _option(
+    "--follow", section=READ, metavar="DIR", multiple=True, type=click.Path(),
+    help="Read the files that a rotating capture (dumpcap -b, tcpdump -C) writes into this directory, as they come. "
+    "May be repeated.",
+)
+METRICS = _option(
+    "--metrics", section=WAY, metavar="HOST:PORT",
+    help="Serve Prometheus metrics at /metrics, and /healthz (docs/metrics.md).",
+)
+NOTIFY = _option(
+    "--notify", section=WAY, metavar="URL|@FILE", multiple=True,
+    help="Notify by this Apprise URL, or by those in a file, a line each. May be repeated.",
+)
+NOTIFY_SEVERITY = _option(
+    "--notify-severity", section=WAY, type=click.Choice(["info", "warning", "error"]), default="warning",
+    show_default=True, help="From which severity on notifications are sent.",
+)
+CHECKPOINT = _option(
+    "--checkpoint", section=WAY, metavar="FILE", type=click.Path(),
+    help="Keep what is known in this file, and go on from it after a restart or a crash.",
+)
+LOG_FORMAT = _option(
+    "--log-format", section=WAY, type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="How the log on stderr is written: lines of text, or a JSON object a line.",
+)
+
+LIVE = (INTERFACE, HEP, HEP_KEY, HEP_CERT, HEP_KEYFILE, FOLLOW, FILTER, USER, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT,
+        ZONE, STORE, JSONL, METRICS, NOTIFY, NOTIFY_SEVERITY, CHECKPOINT, LOG_FORMAT)
+LIVE_JOB_FIELDS = ("site", "config", "settings", "bpf", "zone", "events", "rules", "suppress")
+
+
+def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What to listen to and where to say it; the command gets its `orders`."""
+
+    @functools.wraps(command)
+    def with_orders(**values: Any) -> Any:
+        from sipaudit.live.orders import Orders
+        from sipaudit.pipeline import Job
+
+        job = Job((), **{name: values.pop(name) for name in LIVE_JOB_FIELDS})
+        return command(orders=Orders(job, verbosity=verbosity(), **values))
+
+    return _decorated(with_orders, LIVE)
 
 
 def _decorated(function: Callable[..., Any], decorators: tuple[Decorator, ...]) -> Callable[..., Any]:

@@ -16,11 +16,19 @@ if TYPE_CHECKING:
 
 
 @click.command("report", cls=Command, short_help="Render a report again, or compare two runs.")
-@click.argument("path", metavar="REPORT.json", type=click.Path())
+@click.argument("path", metavar="STORE|REPORT.json", type=click.Path())
 @click.option(
-    "--compare", "other", cls=Option, section=options.READ, metavar="OTHER.json", type=click.Path(),
-    help="An earlier report: which findings are new since, which are gone, which are the same. With --fail-on only a "
-    "new finding counts.",
+    "--compare", "other", cls=Option, section=options.READ, metavar="OTHER", type=click.Path(),
+    help="An earlier report, or a store: which findings are new since, which are gone, which are the same. With "
+    "--fail-on only a new finding counts.",
+)
+@click.option(
+    "--from", "start", cls=Option, section=options.REPORTED, metavar="TIME",
+    help="Of a store: report from here on. TIME: ISO 8601, 12:03[:04], +90s or +5m after the first packet of the "
+    "store, or @1700000300.5 (epoch).",
+)
+@click.option(
+    "--to", "end", cls=Option, section=options.REPORTED, metavar="TIME", help="Of a store: report up to here.",
 )
 @options.ZONE
 @options.FORMAT
@@ -30,11 +38,11 @@ if TYPE_CHECKING:
 @options.FAIL_ON
 @options.verbosity_options
 def command(
-    path: str, other: str | None, zone: str, form: str, directory: str | None, redact: bool, redact_key: str | None,
-    fail_on: str,
+    path: str, other: str | None, start: str | None, end: str | None, zone: str, form: str, directory: str | None,
+    redact: bool, redact_key: str | None, fail_on: str,
 ) -> None:
-    """Renders the report.json of an earlier run again, or compares it with that of another run. A directory that
-    analyze -o wrote stands for the report.json in it.
+    """Renders the report.json of an earlier run again, or any period of a store, or compares it with that of another
+    run. A directory that analyze -o wrote stands for the report.json in it; a store is named by its URL.
 
     What needs the captures is not made anew: messages.parquet and the evidence.
 
@@ -43,11 +51,13 @@ def command(
       sipaudit report out/report.json
       sipaudit report out/report.json --format csv
       sipaudit report after/report.json --compare before/report.json --fail-on warning
+      sipaudit report sqlite:///sipaudit.db --from 2026-11-22 --to 2026-11-23 -o out
     """
     from sipaudit import pipeline
     from sipaudit.report import text
 
-    report, *others = pipeline.read_reports([path] if other is None else [path, other], redact, redact_key)
+    report, *others = pipeline.read_reports(
+        [path] if other is None else [path, other], redact, redact_key, start=start, end=end, zone=zone)
     comparison = pipeline.compare(others[0], report) if others else None
     if directory is not None:
         lacks = pipeline.render_files(report, directory, zone, comparison)

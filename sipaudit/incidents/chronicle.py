@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -40,7 +40,7 @@ class Chronicle:
         self._name = name
         self._groups = Counter(
             group for group in {one.number: one.group for one in everyone}.values() if group is not None)
-        drafts = [draft for draft in self._drafts() if holds(draft.start, draft.end or float("inf"))]
+        drafts = [draft for draft in self._drafts() if holds(draft.start, self._end(draft) or float("inf"))]
         drafts.sort(key=lambda draft: (draft.start, self._server(draft) or "", draft.kind, draft.entry or ""))
         self._all: list[Named] = [(draft, self._incident(draft, f"i-{number:04d}"))
                                   for number, draft in enumerate(drafts, 1)]
@@ -68,26 +68,30 @@ class Chronicle:
             stop = self._known.stop(draft.server, draft.last_answer, draft.start)
             draft.stop = stop
             draft.metrics = of_outage(draft, stop, self._everyone, self._watch.gaps.spells())
-            self._tell(draft)
         elif draft.kind == "register-storm":
             self._registered_in(draft)
 
-    def _tell(self, outage: Outage) -> None:
-        """The timeline of an outage."""
+    def _happenings(self, draft: Draft) -> Iterator[tuple[float, str]]:
+        if isinstance(draft, Outage):
+            yield from self._of_outage(draft)
+        yield from draft.happenings[:HAPPENINGS_KEPT]
+
+    def _of_outage(self, outage: Outage) -> Iterator[tuple[float, str]]:
+        """The course of an outage."""
         server = self._server(outage) or ""
         if outage.last_answer is not None and outage.last_answer != float("-inf"):
-            outage.happened(outage.last_answer, f"last answer from {server}")
-        outage.happened(outage.start, "first request without answer")
+            yield outage.last_answer, f"last answer from {server}"
+        yield outage.start, "first request without answer"
         moves = moved_in(outage)
         first = [(move.first_packet, subject) for subject, move in moves if move.first_packet is not None]
         if first:
             time, subject = min(first, key=lambda pair: pair[0])
-            outage.happened(time, f"first line turns to another server: {subject.line}")
+            yield time, f"first line turns to another server: {subject.line}"
         if moves:
-            outage.happened(moves[-1][1].time, f"the last of {len(moves)} lines has moved: {moves[-1][0].line}")
+            yield moves[-1][1].time, f"the last of {len(moves)} lines has moved: {moves[-1][0].line}"
         again = outage.answer if outage.end is None else outage.end
         if again is not None:   # without an end the capture does not show that it stays so
-            outage.happened(again, f"{server}{AGAIN}")
+            yield again, f"{server}{AGAIN}"
 
     def _registered_in(self, storm: Draft) -> None:
         """The lines of a storm: those that sent a REGISTER then, as far as that is still known, or were granted it."""
@@ -123,15 +127,18 @@ class Chronicle:
 
     # -- incidents
 
+    def _end(self, draft: Draft) -> float | None:
+        return draft.over(self._watch.timers.now)
+
     def _server(self, draft: Draft) -> str | None:
         return None if draft.server is None else self._name(draft.server)
 
     def _incident(self, draft: Draft, name: str) -> Incident:
-        subjects = list(draft.lines.values())
+        subjects, end = list(draft.lines.values()), self._end(draft)
         return Incident(
             id=name, kind=draft.kind, server=self._server(draft), entry=draft.entry,
-            state="open" if draft.end is None else "closed", start=moment(draft.start),
-            end=None if draft.end is None else moment(draft.end), lines=sorted({one.line for one in subjects}),
+            state="open" if end is None else "closed", start=moment(draft.start),
+            end=None if end is None else moment(end), lines=sorted({one.line for one in subjects}),
             phones=len({one.owner for one in subjects}), groups=self._shares(subjects), findings=[],
             metrics={metric: _number(draft.metrics.get(metric)) for metric in NAMES}, evidence=_frames(draft),
             timeline=self._timeline(draft),
@@ -142,12 +149,16 @@ class Chronicle:
         return [GroupShare(group, reached[group], self._groups[group]) for group in sorted(reached)]
 
     def _timeline(self, draft: Draft) -> list[Happening]:
-        end = self._watch.timers.now if draft.end is None else draft.end
+        end = self._end(draft) or self._watch.timers.now
         stop = draft.stop if isinstance(draft, Outage) else None
         known = [(event.time, f"{STOP if event.time == stop else 'known'}: {event.what}")
                  for event in self._known.around(draft.server, draft.start if stop is None else stop, end)]
-        told = sorted(dict.fromkeys([*known, *draft.happenings[:HAPPENINGS_KEPT]]), key=lambda entry: entry[0])
+        told = sorted(dict.fromkeys([*known, *self._happenings(draft)]), key=lambda entry: entry[0])
         return [Happening(moment(time), what) for time, what in told]
+
+    def drafts(self) -> list[Draft]:
+        """What the incidents were made of, in their order."""
+        return [draft for draft, _ in self._all]
 
     def incidents(self) -> list[Incident]:
         return [incident for _, incident in self._all]
@@ -188,7 +199,7 @@ def _cause(finding: Finding, candidates: list[Named], subjects: list[Watched]) -
     time = finding.time
     if time is None or not candidates:
         return None
-    during = [pair for pair in candidates if pair[0].start <= time <= (pair[0].end or float("inf"))]
+    during = [pair for pair in candidates if pair[1].start <= time <= (pair[1].end or float("inf"))]
     for draft, incident in during:
         if draft.kind == finding.rule:
             return incident.id
@@ -220,8 +231,8 @@ def _number(value: float | None) -> int | float | None:
 
 
 def _frames(draft: Draft) -> list[Frame]:
-    frames: dict[tuple[str, int | None], Frame] = {}
+    frames: dict[tuple[str, int | float], Frame] = {}
     for event, subject in draft.evidence[:EVIDENCE_KEPT]:
         frame = subject.frame(event)
-        frames.setdefault((frame.capture, frame.frame), frame)
+        frames.setdefault((frame.capture, frame.frame or frame.time), frame)
     return sorted(frames.values(), key=lambda frame: (frame.time, frame.frame or 0))

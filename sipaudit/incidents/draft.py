@@ -50,8 +50,11 @@ class Draft:
     """An incident as far as it is known. Times in seconds since the epoch; `end` None while it lasts.
 
     `server` is a key (`host:port`) or None, `lines` those it reached by number, `evidence` the first packets that show
-    it and whose they are, `happenings` the entries of its timeline, `metrics` by the names of contract.md 3.
+    it and whose they are, `happenings` the entries of its timeline, `metrics` by the names of contract.md 3. `quiet` is
+    for how many seconds nothing more of it must be seen before its end is one.
     """
+
+    quiet = 0.0
 
     def __init__(self, kind: str, start: float, server: str | None = None, entry: str | None = None) -> None:
         self.kind = kind
@@ -76,10 +79,9 @@ class Draft:
     def happened(self, time: float, what: str) -> None:
         self.happenings.append((time, what))
 
-    def stays_open(self, now: float, quiet: float) -> None:
-        """The captures end at `now`: it is over only if so many seconds without anything more of it were seen."""
-        if self.end is not None and now - self.end < quiet:
-            self.end = None
+    def over(self, now: float) -> float | None:
+        """When it ended, as far as that is known at `now`."""
+        return None if self.end is None or now - self.end < self.quiet else self.end
 
 
 class Drafts:

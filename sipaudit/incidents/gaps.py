@@ -65,6 +65,11 @@ class Gaps:
         """The phone has started anew: its line had nothing to lose."""
         self.open.pop(number, None)
 
+    def view_begins(self) -> None:
+        """Nothing was seen for a while: those without a registration may have found one at once."""
+        for spell in tuple(self.open.values()):
+            self._end(spell, spell.seen)
+
     def _begin(self, spell: Spell) -> None:
         if len(self.open) < OPEN_KEPT:
             self.open[spell.subject.number] = spell

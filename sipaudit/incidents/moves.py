@@ -57,15 +57,10 @@ class Flapping:
         if len(often) < self._lines:
             return
         self._open[key] = draft = Draft("flapping", min(first for first, _, _ in often.values()), None, subject.entry)
-        draft.end = move.time
+        draft.end, draft.quiet = move.time, self._quiet
         self._drafts.open(draft)
         for _, one, event in often.values():
             draft.add([one], event)
-
-    def finish(self, now: float) -> None:
-        """Whether the quiet after the last move was seen."""
-        for draft in self._open.values():
-            draft.stays_open(now, self._quiet)
 
 
 class Spread:

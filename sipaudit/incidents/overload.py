@@ -33,19 +33,15 @@ class Overloads:
         recent.append((time, subject, answer))
         if len(recent) == self._responses and time - recent[0][0] <= self._within:
             self._open[key] = draft = Draft("overload", recent[0][0], key, subject.entry)
+            draft.quiet = self._quiet
             self._drafts.open(draft)
             for refusal in recent:
                 self._grow(draft, refusal)
             recent.clear()
 
     def _grow(self, draft: Draft, refusal: Refusal) -> None:
-        """The draft's end is its last 503 until `finish` says whether that was the last indeed."""
+        """The draft's end is its last 503 so far."""
         time, subject, answer = refusal
         draft.end = max(draft.end or time, time)
         draft.add([subject], answer)
         draft.metrics["responses_503"] = (draft.metrics.get("responses_503") or 0) + 1
-
-    def finish(self, now: float) -> None:
-        """Whether the quiet after the last 503 was seen."""
-        for draft in self._open.values():
-            draft.stays_open(now, self._quiet)

@@ -336,6 +336,15 @@ class Watch:
         if self.outages is not None and server is not self.tally.beyond:
             self.outages.left(server, subject, move)
 
+    def view_begins(self) -> None:
+        """Nothing was seen for a while: what was asked before may have been answered, and who held a server for failed
+        may have found it."""
+        self._open.clear()
+        self._lost.clear()
+        self.gaps.view_begins()
+        for server in self.tally.servers.values():
+            server.failing.clear()
+
     # -- the end
 
     def finish(self, now: float) -> None:
@@ -344,10 +353,6 @@ class Watch:
         self._look_for_silence(now)
         if self.outages is not None:
             self.outages.finish(now, self.tally.servers)
-        if self._overloads is not None:
-            self._overloads.finish(now)
-        if self._flapping is not None:
-            self._flapping.finish(now)
 
     def all(self) -> list[Draft]:
         """Every incident that was found by now, of the kinds that are wanted but for lost calls."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.sayings import Saying
@@ -13,13 +13,13 @@ from sipaudit.sip.datagram import Item
 class Source(Protocol):
     """Something live: an interface, a HEP listener, a directory into which a capture is rotated.
 
-    `capture` is its index in the health that the run shows, and that of its items; `framed` says whether its frames
-    have numbers of their own.  What comes from outside never raises: it is counted in `health`.
+    `capture` is its index in the health that the run shows, and that of its items; `blind` are the seconds since its
+    beginning in which it could not see.  What comes from outside never raises: it is counted in `health`.
     """
 
     capture: int
-    framed: bool
     health: CaptureHealth
+    blind: float
 
     def descriptors(self) -> Sequence[int]:
         """The files to wait for; asked anew before every wait. A source without any is looked at ten times a second.
@@ -28,6 +28,19 @@ class Source(Protocol):
 
     def read(self) -> Sequence[Item]:
         """What has come, in order; some thousand packets at most, and never a wait."""
+        ...
+
+    def place(self, frame: int) -> tuple[str, int | None]:
+        """Where a packet can be found: the name of its capture, and its number there (None: it has none)."""
+        ...
+
+    def position(self) -> Any:
+        """How far it was read: a plain value with which `go_on` of the same source in another run can do something."""
+        ...
+
+    def go_on(self, position: Any) -> bool:
+        """Another run had read so far; whether everything since then will be read. Called before the first read, if at
+        all."""
         ...
 
     def close(self) -> None: ...
@@ -48,4 +61,12 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """The run ends: what is kept goes out, as far as that takes seconds only."""
+        ...
+
+
+class Follower(Sink, Protocol):
+    """A sink that shows how things stand, and so has to know how they stood when a probe goes on from a checkpoint."""
+
+    def learn(self, saying: Saying) -> None:
+        """As `take`, of what an earlier run has said and what stands: known, and neither counted nor told as new."""
         ...

@@ -110,6 +110,13 @@ class History:
         if len(self.ended) < ROWS_KEPT:
             self.ended.append(_ended(before, after, step, known.track is Track.REGAINED))
 
+    def view_begins(self, state: LineState, now: float) -> None:
+        """Nothing was seen for a while until `now`: what became of the registrations is not known."""
+        for binding in state.bindings:
+            if binding.granted is not None and len(self.ended) < ROWS_KEPT:
+                over = binding.until <= now
+                self.ended.append(_closed(binding, min(binding.until, now), "expired" if over else "unknown"))
+
     def registrations(self, state: LineState, now: float, track: Track) -> list[RegistrationSeen]:
         """All stretches, those that live at `now` last. Ordered by beginning."""
         gated = track is Track.REGAINED

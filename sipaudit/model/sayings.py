@@ -7,17 +7,21 @@ when more is known of it, a line and a registration when they changed, each time
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from sipaudit.model.values import (
+    CallSpan,
     CaptureSummary,
     Finding,
     Incident,
+    KnownEvent,
     LineSummary,
     Move,
     Reached,
     Registration,
+    ServerMinute,
     ServerSummary,
+    Try,
     Undecided,
 )
 
@@ -58,6 +62,22 @@ class RegistrationSaid(Saying, frozen=True, tag="registration"):
     registration: Registration
 
 
+class TrySaid(Saying, frozen=True, tag="try"):
+    """A try of (line, phone) to get back, once its result is known."""
+
+    line: str
+    phone: str
+    try_: Try = field(name="try")
+
+
+class CallSaid(Saying, frozen=True, tag="call"):
+    """A call of (line, phone), which its beginning (of one that began unseen: its 2xx, or its end) names."""
+
+    line: str
+    phone: str
+    call: CallSpan
+
+
 class FindingSaid(Saying, frozen=True, tag="finding"):
     finding: Finding
 
@@ -83,9 +103,28 @@ class ReachedSaid(Saying, frozen=True, tag="reached"):
     reached: Reached
 
 
+class MinuteSaid(Saying, frozen=True, tag="minute"):
+    """What a server was asked and answered in a minute that is over; (server, time of the minute) name it."""
+
+    minute: ServerMinute
+
+
+class EventSaid(Saying, frozen=True, tag="event"):
+    """Something the user knows to have happened."""
+
+    event: KnownEvent
+
+
+class NoteSaid(Saying, frozen=True, tag="note"):
+    """A sentence on how it was judged."""
+
+    note: str
+
+
 class Health(Struct, frozen=True):
     """How the probe is: rates over the last ten seconds, drops since it began (None: the source cannot tell), `lag_s`
-    seconds from a packet's capture to its being judged, `evicted` and `undecoded` counts by kind."""
+    seconds from a packet's capture to its being judged, `evicted` and `undecoded` counts by kind, `blind_s` the seconds
+    since the beginning in which a source could not see."""
 
     packets_per_s: float
     sip_per_s: float
@@ -98,6 +137,7 @@ class Health(Struct, frozen=True):
     transactions: int
     evicted: dict[str, int]
     undecoded: dict[str, int]
+    blind_s: float = 0.0
 
 
 class HealthSaid(Saying, frozen=True, tag="health"):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, convert, field
 
 SCHEMA = "sipaudit.report/1"
 
@@ -82,6 +83,13 @@ class Loss(Struct, frozen=True):
     estimate: float
 
 
+def lost_share(packets: int, messages: int, drops: int, halves: int) -> float:
+    """The share of packets that a capture lacks, as far as it can be measured: the larger of what the kernel dropped,
+    and of the halves of transactions that are missing."""
+    of_halves = halves / (messages + halves) if halves else 0.0
+    return max(of_halves, drops / (packets + drops) if drops else 0.0)
+
+
 class CaptureSummary(Struct, frozen=True):
     """One capture and its health. `content` counts by kind what its packets were besides SIP."""
 
@@ -149,6 +157,14 @@ class Frame(Struct, Proof, frozen=True):
     time: float
     summary: str
     frames: list[int] | None = None
+
+
+def read_proof(_kind: type, value: Any) -> Proof:
+    """A member of a finding's evidence as JSON has it: a place in a file has the file's name, a packet its capture's.
+    """
+    if isinstance(value, dict) and "file" in value:
+        return convert(value, Place)
+    return convert(value, Frame)
 
 
 class Move(Struct, frozen=True):

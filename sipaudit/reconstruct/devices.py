@@ -14,6 +14,10 @@ class Devices:
         self._declares = knowledge.declares_phone
         self._hosts: dict[str, str] = {}  # instance, MAC or AOR -> the address at which that phone last proved itself
 
+    def obey(self, knowledge: Knowledge) -> None:
+        """Another site file is in force."""
+        self._declares = knowledge.declares_phone
+
     def identify(self, phone: Phone, flow: Flow) -> bool:
         """Who the phone is, as far as it has shown on this flow and before; whether its MAC is another than was known.
         """

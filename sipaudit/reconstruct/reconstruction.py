@@ -104,6 +104,14 @@ class Reconstruction:
             self._other(item)
         return out
 
+    def declare(self, knowledge: Knowledge) -> list[int]:
+        """Another site file is in force. The numbers of the lines of which it declares something else."""
+        memory = self._memory
+        memory.entries.declare(knowledge.entries)
+        memory.emergency = knowledge.emergency
+        memory.sights.clear()
+        return memory.registry.declare(knowledge)
+
     def finish(self) -> Sequence[ModelEvent]:
         """The capture's end: counts what can only be counted now. Nothing more happens to any line."""
         for traffic in self.traffic.values():

@@ -305,6 +305,20 @@ class Registry:
                                      line.mac)
         self._declare(line)
 
+    def declare(self, knowledge: Knowledge) -> list[int]:
+        """Another site file is in force. The numbers of the lines of which it declares something else."""
+        self._knowledge = knowledge
+        self.devices.obey(knowledge)
+        changed = []
+        for phone in self.phones.values():
+            phone.declared = phone.declared or knowledge.declares_phone(phone.host, phone.mac)
+            for line in phone.lines:
+                before = line.declaration, line.entries
+                self._declare(line)
+                if line.number in self.lines and (line.declaration, line.entries) != before:
+                    changed.append(line.number)
+        return changed
+
     def _declare(self, line: Line) -> None:
         line.declaration = self._knowledge.declare(line.identity)
         view = self._entries.view(line.declaration.entries)

@@ -132,6 +132,17 @@ class Entries:
         for state in self._declared.values():
             self._index(state)
 
+    def declare(self, declared: Mapping[str, ServerEntry]) -> None:
+        """These entries are declared from now on; of those that stay as they are, DNS's answers stay known."""
+        known, self._declared = self._declared, {}
+        for name, entry in declared.items():
+            state = known.get(name)
+            self._declared[name] = state if state is not None and state.declared == entry else EntryState(entry)
+        for table in (self._views, self._by_name, self.hosts, self.endpoints):
+            table.clear()
+        for state in self.states():
+            self._index(state)
+
     def states(self) -> Iterator[EntryState]:
         """Declared entries first, then chains in the order they came into use."""
         yield from self._declared.values()

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from sipaudit.errors import InputError
-from sipaudit.model.values import SCHEMA, Frame, Place, Proof, Report
+from sipaudit.model.values import SCHEMA, Frame, Place, Report, read_proof
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -27,7 +27,7 @@ def indented(value: Any) -> bytes:
 def from_json(data: bytes) -> Report:
     """A report read back. Raises InputError when it is none."""
     try:
-        return msgspec.json.decode(data, type=Report, dec_hook=_read_proof)
+        return msgspec.json.decode(data, type=Report, dec_hook=read_proof)
     except msgspec.MsgspecError as error:
         raise InputError(f"not a sipaudit report: {error}", fix="name a report.json that sipaudit wrote") from None
 
@@ -81,13 +81,6 @@ def schema() -> dict[str, Any]:
         [Report, Frame, Place], schema_hook=_proof_schema, ref_template="#/$defs/{name}")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sipaudit report",
             **of_report, "$defs": kinds}
-
-
-def _read_proof(_kind: type, value: Any) -> Proof:
-    """A member of a finding's evidence: a place in a file has the file's name, a packet its capture's."""
-    if isinstance(value, dict) and "file" in value:
-        return msgspec.convert(value, Place)
-    return msgspec.convert(value, Frame)
 
 
 def _proof_schema(_kind: type) -> dict[str, Any]:

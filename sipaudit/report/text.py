@@ -39,7 +39,7 @@ def _incidents(screen: Screen, report: Report, clock: tzinfo) -> None:
     if not report.incidents:
         return
     screen.title("Incidents")
-    names = short_names(report)
+    names = short_names(report.servers)
     longest = sorted(report.incidents, key=lambda incident: (-len(incident.lines), incident.start))[:INCIDENTS_SHOWN]
     shown = sorted(longest, key=lambda incident: incident.id)
     screen.table(("id", "kind", "where", "from", "to", "lines", "findings"),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import tzinfo
 
 from sipaudit.incidents.chronicle import AGAIN, STOP
-from sipaudit.model.values import Finding, Incident, Report, Severity
+from sipaudit.model.values import Finding, Incident, Report, ServerSummary, Severity
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.screen import brief, count_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
@@ -62,7 +62,7 @@ def incidents(report: Report, zone: str) -> list[str]:
     """What happened, the gravest kinds first, each kind in order of time."""
     if not report.incidents:
         return ["No outage or other incident was seen."]
-    words, rank = Words(report, zone), {kind: place for place, kind in enumerate(SAID)}
+    words, rank = words_of(report, zone), {kind: place for place, kind in enumerate(SAID)}
     ordered = sorted(report.incidents, key=lambda incident: (rank.get(incident.kind, len(rank)), incident.start))
     said = [" ".join(words.of(incident)) for incident in ordered[:INCIDENTS_SAID]]
     if len(ordered) > INCIDENTS_SAID:
@@ -73,15 +73,14 @@ def incidents(report: Report, zone: str) -> list[str]:
 
 
 class Words:
-    """How a report's incidents are said: servers by their shortest name, times by the clock."""
+    """How incidents are said: servers by their shortest name, times by the clock."""
 
-    def __init__(self, report: Report, zone: str) -> None:
-        self._clock: tzinfo = parse_zone(zone)
-        self._names = short_names(report)
-        ends = [end for capture in report.captures for end in (capture.first, capture.last) if end is not None]
-        days = {format_time(end, self._clock).partition(" ")[0] for end in ends}
-        self._style = TimeStyle.CLOCK if len(days) < 2 else TimeStyle.FULL
-        self._alone = len({line.phone for line in report.lines}) == len(report.lines)
+    def __init__(self, clock: tzinfo, names: Mapping[str, str], style: TimeStyle, alone: bool) -> None:
+        """`names`: of servers; `alone`: every phone has one line."""
+        self._clock = clock
+        self._names = names
+        self._style = style
+        self._alone = alone
 
     def of(self, incident: Incident) -> list[str]:
         """One incident in sentences."""
@@ -118,12 +117,23 @@ class Words:
                 + "."
 
 
-def short_names(report: Report) -> dict[str, str]:
+def words_of(report: Report, zone: str) -> Words:
+    """How this report's incidents are said: days are named where there are several."""
+    clock = parse_zone(zone)
+    ends = [end for capture in report.captures for end in (capture.first, capture.last) if end is not None]
+    days = {format_time(end, clock).partition(" ")[0] for end in ends}
+    style = TimeStyle.CLOCK if len(days) < 2 else TimeStyle.FULL
+    alone = len({line.phone for line in report.lines}) == len(report.lines)
+    return Words(clock, short_names(report.servers), style, alone)
+
+
+def short_names(servers: Iterable[ServerSummary]) -> dict[str, str]:
     """By server the first label of its name where no other has it, else the name, else address and port."""
-    labels = Counter(server.name.partition(".")[0] for server in report.servers if server.name)
-    names = Counter(server.name for server in report.servers)
+    servers = list(servers)
+    labels = Counter(server.name.partition(".")[0] for server in servers if server.name)
+    names = Counter(server.name for server in servers)
     short = {}
-    for server in report.servers:
+    for server in servers:
         label = (server.name or "").partition(".")[0]
         unique = server.name is not None and names[server.name] == 1
         short[server.server] = label if unique and labels[label] == 1 and not label.isdigit() else \

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from itertools import groupby
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -59,7 +59,7 @@ class Fault(Struct):
     grade: Severity
     severity: Severity
     also: tuple[str, ...]
-    evidence: dict[tuple[str, int | None], Frame]
+    evidence: dict[tuple[str, int | float], Frame]
     number: int = 0
     cause: int | None = None
     times: int = 0
@@ -73,15 +73,21 @@ class Checks:
         self.open: Counter[tuple[str, Reason]] = Counter()
 
 
+class Held(NamedTuple):
+    """What was held against one (line, phone) of a phone at some time, in copies."""
+
+    faults: list[tuple[Fault, Fault]]
+    open: dict[str, Fault]
+    checks: Checks
+
+
 class Faults:
     """Gathers faults of many lines, and by (line, phone) what was checked of each. `left_open` is told of every check
     that could not be decided."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.by_expectation: dict[str, list[Rule]] = {}
-        for rule in rules:
-            for expectation in sorted(rule.expectations):
-                self.by_expectation.setdefault(expectation, []).append(rule)
+        self.obey(rules)
         self.done: list[Fault] = []
         self.of_phone: dict[int, list[Fault]] = {}
         self.open: dict[tuple[str, str], dict[str, Fault]] = {}
@@ -89,6 +95,13 @@ class Faults:
         self.left_open: LeftOpen | None = None
         self.undecided: set[int] = set()
         self._repetitions = Repetitions()
+
+    def obey(self, rules: Iterable[Rule]) -> None:
+        """These rules are in force; what was found by others stays found."""
+        self.by_expectation.clear()
+        for rule in rules:
+            for expectation in sorted(rule.expectations):
+                self.by_expectation.setdefault(expectation, []).append(rule)
 
     def take(self, step: Step, subject: Subject) -> None:
         """Take in what one step of a line observed."""
@@ -143,7 +156,7 @@ class Faults:
         for event in (*observation.proof, observation.event):
             if len(fault.evidence) < EVIDENCE_KEPT:
                 frame = subject.frame(event)
-                fault.evidence.setdefault((frame.capture, frame.frame), frame)
+                fault.evidence.setdefault((frame.capture, frame.frame or frame.time), frame)
 
     def _fault(self, rule: Rule, observation: Observation, grade: Severity, also: tuple[str, ...],
                subject: Subject) -> Fault:
@@ -163,23 +176,60 @@ class Faults:
             of_phone.append(fault)
         return fault
 
+    def since(self, number: int) -> list[Fault]:
+        """The faults from that number on, in their order."""
+        return self.done[number:]
+
+    def held(self, subject: Subject, phone: int) -> Held:
+        """What is held against a line now, so that what comes next can be taken back."""
+        key = subject.line, subject.phone
+        faults = [(fault, replace(fault, evidence=dict(fault.evidence))) for fault in self.of_phone.get(phone, ())
+                  if (fault.subject.line, fault.subject.phone) == key]
+        checks, now = Checks(), self.checks[key]
+        checks.reached, checks.open = now.reached.copy(), now.open.copy()
+        return Held(faults, dict(self.open.get(key, {})), checks)
+
+    def take_back(self, subject: Subject, phone: int, held: Held) -> None:
+        """What was said of the line since does not stand: a packet that came late shows otherwise."""
+        key = subject.line, subject.phone
+        before = {fault.number for fault, _ in held.faults}
+        for fault in self.of_phone.get(phone, []).copy():
+            if (fault.subject.line, fault.subject.phone) == key and fault.number not in before:
+                self.of_phone[phone].remove(fault)
+                self.undecided.add(fault.number)
+        for fault, copy in held.faults:
+            for name in Fault.__struct_fields__:
+                setattr(fault, name, getattr(copy, name))
+        self.open.pop(key, None)
+        if held.open:
+            self.open[key] = dict(held.open)
+        self.checks[key] = held.checks
+
     def finish(self, loss: float) -> None:
         """All has been read, and `loss` is the share of packets that turned out to lack. What rests on packets that are
         not there needs a gap-free flow of the phone about then, and stays undecided where even that proves nothing; the
         rest is likely only (reference-model.md 4)."""
         for fault in self.done:
-            gaps = Assumption.CAPTURE_COMPLETE in fault.told.assumptions
-            if fault.told.absent and (gaps or loss > LOSS_BEYOND):
+            told = standing(fault, loss)
+            if told is None:
                 key = fault.subject.line, fault.subject.phone
                 self.checks[key].open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
                 self.undecided.add(fault.number)
-            elif loss > LOSS_ALLOWED:
-                fault.told = _in_doubt(fault.told)
+            else:
+                fault.told = told
 
     def findings(self, wanted: Callable[[ModelEvent], bool] = lambda _: True) -> list[Finding]:
         """The findings whose condemning event is `wanted`, numbered by (time, line, phone, rule)."""
-        return in_order(_finding(fault) for fault in self.done
+        return in_order(finding_of(fault, fault.told) for fault in self.done
                         if wanted(fault.told.event) and fault.number not in self.undecided)
+
+
+def standing(fault: Fault, loss: float) -> Observation | None:
+    """What a fault tells where captures lack this share of packets; None where it stays undecided."""
+    gaps = Assumption.CAPTURE_COMPLETE in fault.told.assumptions
+    if fault.told.absent and (gaps or loss > LOSS_BEYOND):
+        return None
+    return _in_doubt(fault.told) if loss > LOSS_ALLOWED else fault.told
 
 
 def _in_doubt(told: Observation) -> Observation:
@@ -228,8 +278,10 @@ def _facts(observation: Observation) -> dict[str, Fact]:
     return {"clause": observation.clause, "server": observation.server, "method": method, **observation.facts}
 
 
-def _finding(fault: Fault) -> Finding:
-    observation, subject = fault.told, fault.subject
+def finding_of(fault: Fault, observation: Observation) -> Finding:
+    """The finding that a fault makes of what it tells. Its id, and that of its cause, is provisional: `#` and the
+    fault's number."""
+    subject = fault.subject
     facts = _facts(observation)
     shown = {**facts, **{key: _servers(str(facts[key]), subject) for key in SERVERS if facts.get(key)}}
     wording = fault.rule.wording(facts)

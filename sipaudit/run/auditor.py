@@ -28,25 +28,35 @@ from sipaudit.model.values import Frame
 from sipaudit.reconstruct.phones import Line
 from sipaudit.rulebook.faults import LOSS_ALLOWED, Faults
 from sipaudit.rulebook.rules import IncidentKind, Rule
+from sipaudit.run.passing import Passing
 
+Place = Callable[[int, int], tuple[str, int | None]]
+
+RENEWS_WITHIN = 1.0   # seconds that what looks like a mere renewal is waited for, when nothing else comes
 NOBODYS = -1       # index of the replay for servers outside of all entries of the line
 
 
 class Naming:
-    """How events and servers are called in a report."""
+    """How events and servers are called in a report. `place` says where a packet (capture, frame) can be found: the
+    name of its capture, and its number there (None: it has none)."""
 
-    def __init__(self, paths: list[str], server: Callable[[str], str], frames: dict[tuple[int, int], tuple[int, ...]]
-                 ) -> None:
+    def __init__(self, paths: list[str], server: Callable[[str], str], frames: dict[tuple[int, int], tuple[int, ...]],
+                 place: Place | None = None) -> None:
         self._paths = paths
         self._frames = frames
         self.server = server
+        self.place = place or self._numbered
 
     def path(self, capture: int) -> str:
         return self._paths[capture]
 
+    def _numbered(self, capture: int, frame: int) -> tuple[str, int | None]:
+        return self._paths[capture], frame
+
     def frame(self, event: ModelEvent, phone: str) -> Frame:
+        path, number = self.place(event.capture, event.frame)
         several = self._frames.get((event.capture, event.frame))
-        return Frame(self._paths[event.capture], event.frame, round(event.time, 6), _summary(event, phone),
+        return Frame(path, number, round(event.time, 6), _summary(event, phone),
                      None if several is None else list(several))
 
 
@@ -57,6 +67,10 @@ def _summary(event: ModelEvent, phone: str) -> str:
     if method is None:
         return f"{getattr(event, 'kind', type(event).__name__)} {server}"
     return f"{method} {phone} → {server}" if status is None else f"{status} {method} {server} → {phone}"
+
+
+def _nothing_lost() -> float:
+    return 0.0
 
 
 class LineReplay:
@@ -155,11 +169,11 @@ class Auditor:
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances,
                  kinds: Iterable[IncidentKind] = ()) -> None:
         self.faults = Faults(rules)
-        self.watch = Watch(kinds, self._siblings, lambda: self.loss() > LOSS_ALLOWED)
+        self.watch = Watch(kinds, self._siblings, self._is_lossy)
         self.since = float("-inf")
         self.began = 0.0
-        self.loss: Callable[[], float] = lambda: 0.0
-        self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = lambda: ()
+        self.loss: Callable[[], float] = _nothing_lost
+        self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = tuple
         self._lines = lines
         self._naming = naming
         self.tolerances_of: Mapping[str, Tolerances] = {}
@@ -169,9 +183,14 @@ class Auditor:
         self._lines_of: dict[int, list[int]] = {}
         self._timed: dict[int, set[LineReplay]] = {}
         self._held: dict[int, tuple[LineReplay, list[ModelEvent]]] = {}
+        self._passing: Passing[LineReplay] = Passing(self.faults)
+        self._passed = False
 
     def take(self, event: ModelEvent) -> None:
         """One event of one line, or of a whole phone."""
+        if self._passed:
+            for replay in self._passing.came(event.phone, event.time):
+                self._time(event.phone, replay, replay.waiting)
         held = self._held.get(event.phone)
         if held is None:
             if self._begins_renewal(event):
@@ -247,12 +266,28 @@ class Auditor:
     def _say(self, observations: tuple[Observation, ...], replay: LineReplay) -> None:
         self.faults.judge_all((one for one in observations if one.event.time >= self.since), replay)
 
+    def pass_time(self, now: float) -> None:
+        """Nothing has come until `now`: what that settles, of every line. What comes late after all takes it back."""
+        self._passed = True
+        self._let_go(now - RENEWS_WITHIN)
+        for phone, replays in tuple(self._timed.items()):
+            for replay in replays:
+                if next_deadline(replay.waiting) < now:
+                    self._passing.note(phone, now, replay, replay.waiting)
+            self._pass_time(phone, now)
+        self.watch.pass_time(now)
+
+    def _let_go(self, before: float = float("inf")) -> None:
+        """Follow the renewals that began before then and were not ended."""
+        for phone, (_, events) in tuple(self._held.items()):
+            if events[0].time < before:
+                del self._held[phone]
+                for event in events:
+                    self._follow(event)
+
     def finish(self, now: float) -> None:
         """The captures have ended at `now`: what still waits to be settled stays undecided."""
-        for _, events in self._held.values():
-            for event in events:
-                self._follow(event)
-        self._held.clear()
+        self._let_go()
         for phone in tuple(self._timed):
             self._pass_time(phone, now)
         for replays in self._replays.values():
@@ -260,6 +295,40 @@ class Auditor:
                 self._say(replay.waiting, replay)
         self.faults.finish(self.loss())
         self.watch.finish(now)
+
+    def _is_lossy(self) -> bool:
+        return self.loss() > LOSS_ALLOWED
+
+    def view_begins(self, now: float) -> None:
+        """Nothing was seen for a while until `now`, and phones may have done anything: what is known of their state
+        begins anew, and what waited for a packet stays undecided."""
+        self._let_go()
+        for replays in self._replays.values():
+            for replay in replays:
+                self._say(replay.waiting, replay)
+                replay.history.view_begins(replay.state, now)
+                replay.waiting, replay.state = (), LineState()
+        self._timed.clear()
+        self._phones.clear()
+        self.faults.open.clear()
+        self.watch.view_begins()
+        self.began = now
+
+    def begin_anew(self, lines: Iterable[int]) -> None:
+        """What is declared of these lines has changed: they are judged as if first seen now."""
+        self._let_go()
+        for number in lines:
+            for replay in self._replays.pop(number, ()):
+                self._say(replay.waiting, replay)
+                self._time(self._lines[number].phone, replay, ())
+            of_phone = self._lines_of.get(self._lines[number].phone, [])
+            if number in of_phone:
+                of_phone.remove(number)
+
+    def obey(self, rules: Iterable[Rule], tolerances: Tolerances, tolerances_of: Mapping[str, Tolerances]) -> None:
+        """From now on these rules and tolerances are in force."""
+        self.faults.obey(rules)
+        self._tolerances, self.tolerances_of = tolerances, tolerances_of
 
     def _siblings(self, line: int) -> list[LineReplay]:
         return self._replays.get(line, [])

@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterator
 from sipaudit.capture.chosen import chosen_packets
 from sipaudit.reconstruct.reconstruction import SeenMessage
 from sipaudit.report.exhibits import Exhibit, Packet, Place, PlacedMessage
-from sipaudit.run.run import Run, parsed_ahead, rare_collections
+from sipaudit.run.route import parsed_ahead, rare_collections
+from sipaudit.run.run import Run
 from sipaudit.sip.datagram import Item
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from sipaudit import __version__
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.history import MoveSeen, RegistrationSeen, TrySeen
@@ -26,6 +28,7 @@ from sipaudit.model.values import (
     SettingValue,
     Try,
     Undecided,
+    lost_share,
     moment,
 )
 from sipaudit.reconstruct.phones import CallSeen, Line
@@ -67,11 +70,9 @@ def capture_summary(health: CaptureHealth, traffic: Traffic | None) -> CaptureSu
 
 
 def estimate(health: CaptureHealth, traffic: Traffic | None) -> float:
-    """The share of packets that the capture lacks, as far as it can be measured: the larger of drops and halves."""
-    messages = traffic.sip_messages if traffic else 0
-    halves = traffic.missing_halves / (messages + traffic.missing_halves) if traffic and traffic.missing_halves else 0.0
-    drops = (health.kernel_drops or 0) / (health.packets + (health.kernel_drops or 0)) if health.kernel_drops else 0.0
-    return max(halves, drops)
+    """The share of packets that the capture lacks, as far as it can be measured."""
+    return lost_share(health.packets, traffic.sip_messages if traffic else 0, health.kernel_drops or 0,
+                      traffic.missing_halves if traffic else 0)
 
 
 def _time(seconds: float | None) -> float | None:
@@ -109,7 +110,8 @@ def _undecided(counts: Counter[tuple[str, Reason]]) -> list[Undecided]:
     return [Undecided(rule, reason, count) for (rule, reason), count in sorted(counts.items())]
 
 
-def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
+def line_as_it_is(line: Line, auditor: Auditor) -> LineSummary:
+    """A line with what is known of it now, without its moves, tries, registrations and calls."""
     replays = auditor.replays(line.number)
     main = replays[0] if replays else None
     settings = main.settings if main else LineSettings()
@@ -122,15 +124,23 @@ def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
         entry=line.entries[0].name if line.entries else None, entries=[entry.name for entry in line.entries],
         regime=settings.regime, mode=settings.mode, working=main.server(stay.server) if main and stay else None,
         first=moment(line.first), last=moment(line.last), calls=line.calls, settings=_settings(settings),
-        moves=_sorted_rows(_move(move, replay) for replay in replays for move in replay.history.moves
+        moves=[], tries=[], registrations=[], inconclusive=_undecided(undecided),
+        declare=_wanted(undecided, known=bool(line.entries)),
+    )
+
+
+def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
+    replays = auditor.replays(line.number)
+    return replace(
+        line_as_it_is(line, auditor),
+        moves=_sorted_rows(move_of(move, replay) for replay in replays for move in replay.history.moves
                            if span.holds(move.time)),
-        tries=[_try(seen, replay) for replay in replays for seen in replay.history.tries
+        tries=[try_of(seen, replay) for replay in replays for seen in replay.history.tries
                if span.holds(seen.request.time)],
-        registrations=[_registration(row, replay) for replay in replays
+        registrations=[registration_of(row, replay) for replay in replays
                        for row in replay.history.registrations(replay.state, now, replay.track)
                        if row.since <= span.end and (row.until is None or row.until >= span.start)],
-        inconclusive=_undecided(undecided), declare=_wanted(undecided, known=bool(line.entries)),
-        call_spans=[_call(call, auditor) for call in line.spans or () if _within(call, span)],
+        call_spans=[call_of(call, auditor) for call in line.spans or () if _within(call, span)],
     )
 
 
@@ -143,7 +153,8 @@ def _settings(settings: LineSettings) -> dict[str, SettingValue]:
             for name, setting in sorted(settings.values.items())}
 
 
-def _move(move: MoveSeen, replay: LineReplay) -> Move:
+def move_of(move: MoveSeen, replay: LineReplay) -> Move:
+    """A move as reports tell it."""
     return Move(
         time=moment(move.time), first_packet=_time(move.first_packet), kind=move.kind,
         from_=replay.server(move.source), to=replay.server(move.target), cause=move.cause,
@@ -151,19 +162,22 @@ def _move(move: MoveSeen, replay: LineReplay) -> Move:
     )
 
 
-def _try(seen: TrySeen, replay: LineReplay) -> Try:
+def try_of(seen: TrySeen, replay: LineReplay) -> Try:
+    """A try to return as reports tell it."""
     request = seen.request
     return Try(moment(request.time), replay.server(request.server), request.method, seen.result)
 
 
-def _registration(row: RegistrationSeen, replay: LineReplay) -> Registration:
+def registration_of(row: RegistrationSeen, replay: LineReplay) -> Registration:
+    """A stretch of a registration as reports tell it."""
     return Registration(
         server=replay.server(row.server), from_=moment(row.since), until=_time(row.until),
         expires=None if row.expires is None else round(row.expires, 3), refreshes=row.refreshes, end=row.end,
     )
 
 
-def _call(call: CallSeen, auditor: Auditor) -> CallSpan:
+def call_of(call: CallSeen, auditor: Auditor) -> CallSpan:
+    """A call as reports tell it."""
     return CallSpan(from_=_time(call.began), up=_time(call.up), until=_time(call.over),
                     server=auditor.server(call.server), tries=call.tries)
 

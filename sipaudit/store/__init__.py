@@ -1,1 +1,1 @@
-"""What was found, kept in a database: any period of it can be reported again."""
+"""What was found, kept in SQLite or PostgreSQL: written by probes and by `analyze --store`, read by `report STORE`."""

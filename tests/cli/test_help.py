@@ -10,9 +10,10 @@ import pytest
 
 from sipaudit import __version__
 from sipaudit.cli.main import COMMANDS, root
+from tests.shared import ROOT
 
-HEAVY = ("pandas", "plotly", "jinja2", "pyarrow", "sqlalchemy", "pyshark", "numpy", "pcapy", "cel", "dns", "rich",
-         "yaml")
+HEAVY = ("pandas", "plotly", "jinja2", "pyarrow", "sqlalchemy", "alembic", "psycopg", "pyshark", "numpy", "pcapy",
+         "cel", "dns", "rich", "yaml")
 
 ASK = """
 import sys
@@ -29,6 +30,14 @@ def test_help_and_version_import_nothing_heavy(arguments: list[str]) -> None:
     ran = subprocess.run([sys.executable, "-c", ASK, *arguments], capture_output=True, text=True, check=True)
     assert ran.stdout
     assert not set(HEAVY) & set(ran.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", [
+    ["analyze", "samples/first-outage/capture.pcap"], ["report", "samples/first-outage/report.json"]], ids=str)
+def test_without_a_store_no_library_of_databases_is_loaded(arguments: list[str]) -> None:
+    ran = subprocess.run([sys.executable, "-c", ASK, *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout
+    assert not {"sqlalchemy", "alembic", "psycopg"} & set(ran.stderr.split())
 
 
 def test_the_installed_command_says_its_version() -> None:

@@ -125,7 +125,7 @@ def test_a_message_in_fragments_brings_all_its_frames(tmp_path: Path) -> None:
 
 
 def test_frames_that_the_first_pass_forgot_are_found_again(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("sipaudit.run.run.FRAMES_KEPT", 1)
+    monkeypatch.setattr("sipaudit.run.route.FRAMES_KEPT", 1)
     capture = written(early_return(story=Story(mtu=200)), tmp_path / "a.pcap")
     report, out = judged(tmp_path, capture)
     assert not all(frame.frames for frame in asked(report))

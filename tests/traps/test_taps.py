@@ -127,6 +127,16 @@ def test_two_captures_with_a_hole_between(court: Court, regime: str) -> None:
     assert found == [f"7305.500 {UNREGISTERED} 1001 10.0.0.2 likely no-earlier-stay"]
 
 
+@gated_regime
+def test_a_line_may_have_been_everywhere_in_the_hole(court: Court, regime: str) -> None:
+    """It has renewed at S all the while, and at P as well; what was seen of its registrations ran out long ago."""
+    early = moved(regime, granted=300)
+    late = Handset(Story(), registration=early.registration, numbers={early.registration: 40})
+    late.call(9000, S)
+    late.silence(9020, P)
+    assert all(said.startswith("?") for said in court([early.story, late.story], minute(regime)))
+
+
 @any_regime
 def test_the_second_server_may_have_failed_in_the_hole(court: Court, regime: str) -> None:
     """Mode duration with 0: never back before a failure of S, of which the hole hides what there is."""

@@ -71,7 +71,7 @@ def _as_data(blocks: list[Block]) -> Iterator[dict[str, str]]:
 def _index(index: Index, findings: Findings, lanes: Lanes, zone: tzinfo) -> dict[str, Any]:
     """What the page has unpacked as soon as it is open."""
     report, ms = index.report, index.clock.ms
-    names = short_names(report)
+    names = short_names(report.servers)
     return {
         "start": round(index.clock.start * 1000), "end": ms(index.clock.end), "offsets": index.clock.offsets(zone),
         "lines": lanes.columns(), "findings": findings.columns(), "rules": list(index.rules),

@@ -1,0 +1,75 @@
+"""A port of this machine through libpcap: non-blocking, promiscuous, with a large buffer in the kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pcapy
+
+from sipaudit.capture.kernel_filter import kernel_filter
+from sipaudit.capture.packet import ROW_SIZE, Batch
+from sipaudit.errors import InputError
+
+SNAPLEN = 262_144
+BUFFER = 64 << 20      # bytes in the kernel: a second of a port at full rate, while something else takes our time
+TIMEOUT = 100          # milliseconds after which the kernel hands over a block that is not full
+BATCH = 4096           # packets at a time
+
+
+class PortError(Exception):
+    """The port cannot be opened, or has gone down."""
+
+
+class Port:
+    """An open port. Frames are numbered from `frames` + 1. Raises PortError, and InputError for a filter that is none.
+    """
+
+    def __init__(self, name: str, bpf: str | None, frames: int = 0) -> None:
+        self.frames = frames
+        try:
+            self._pcap: Any = pcapy.create(name)
+            self._pcap.set_snaplen(SNAPLEN)
+            self._pcap.set_promisc(1)
+            self._pcap.set_timeout(TIMEOUT)
+            self._pcap.set_buffer_size(BUFFER)
+            self._pcap.activate()
+            self._pcap.setnonblock(1)
+            self.link_type = int(self._pcap.datalink())
+        except pcapy.PcapError as error:
+            raise PortError(str(error)) from error
+        self._filter(bpf)
+
+    def _filter(self, bpf: str | None) -> None:
+        expression = kernel_filter(self.link_type, bpf)
+        try:
+            if expression:
+                self._pcap.setfilter(expression)
+        except pcapy.PcapError as error:
+            raise InputError(f"--filter {bpf!r} cannot be used: {error}",
+                             fix="write it as for tcpdump, for example: host 10.0.0.1 and not port 22") from error
+
+    def fileno(self) -> int:
+        return int(self._pcap.getfd())
+
+    def read(self) -> Batch | None:
+        """Packets that have come, None when there are none now. Raises PortError when the port went down."""
+        try:
+            buffer, rows = self._pcap.next_batch(BATCH)
+        except pcapy.PcapError as error:
+            raise PortError(str(error)) from error
+        if not rows:
+            return None
+        batch = Batch(buffer, rows, self.link_type, self.frames + 1)
+        self.frames += len(rows) // ROW_SIZE
+        return batch
+
+    def drops(self) -> tuple[int, int]:
+        """Packets that the kernel had no room for, and those that the card lost, since the port was opened."""
+        try:
+            _, dropped, at_interface = self._pcap.stats()[:3]
+        except pcapy.PcapError as error:
+            raise PortError(str(error)) from error
+        return int(dropped), int(at_interface)
+
+    def close(self) -> None:
+        self._pcap.close()

@@ -1,0 +1,157 @@
+"""One place to notify, by Apprise: a thread that sends, tries again when that fails, and keeps what waits in bounds.
+
+An Apprise URL holds passwords and tokens: it is shown nowhere, neither in an
+error nor in a log, and what the libraries log of it is not heard.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter, deque
+from collections.abc import Callable
+from threading import Condition, Thread
+from typing import NamedTuple
+
+from sipaudit.errors import InputError
+from sipaudit.live.notices import Notice
+from sipaudit.model.values import Severity
+
+try:
+    from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
+except ImportError as error:
+    raise InputError(
+        "--notify needs the library apprise", fix="pip install 'sipaudit[live]', or leave --notify out"
+    ) from error
+
+KEPT = 100        # notices that may wait for a place that is away
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]{0,20})://")
+_TYPES = {
+    None: NotifyType.SUCCESS, Severity.INFO: NotifyType.INFO, Severity.WARNING: NotifyType.WARNING,
+    Severity.ERROR: NotifyType.FAILURE,
+}
+
+log = logging.getLogger(__name__)
+for _name in ("apprise", "urllib3", "requests"):   # they log URLs
+    logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
+
+Send = Callable[[Notice], bool]
+
+
+class Patience(NamedTuple):
+    """Seconds: until the first new try, at most until one (the time doubles), and for what is left at the end."""
+
+    first: float = 5.0
+    longest: float = 300.0
+    at_end: float = 5.0
+
+
+class Channel:
+    """Notices to one place, in order. `name` is what the log calls it; `send` may take its time.
+
+    `counts`: notices `sent` and `dropped` (older ones, when too many wait; those left at the end), tries that `failed`.
+    """
+
+    def __init__(self, name: str, send: Send, patience: Patience) -> None:
+        self.name = name
+        self.counts: Counter[str] = Counter()
+        self._send = send
+        self._patience = patience
+        self._waiting: deque[Notice] = deque()
+        self._lost = 0
+        self._changed = Condition()
+        self._ending = False
+        self._thread: Thread | None = None   # begins with the first notice, when privileges have been dropped
+
+    def put(self, notice: Notice) -> None:
+        """Never waits; when too many do, the oldest is dropped."""
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name=f"notify {self.name}", daemon=True)
+            self._thread.start()
+        with self._changed:
+            if len(self._waiting) >= KEPT:
+                self._waiting.popleft()
+                self._lost += 1
+                self.counts["dropped"] += 1
+            self._waiting.append(notice)
+            self._changed.notify()
+
+    def end(self) -> None:
+        """What waits gets one more try each; `join` waits for that."""
+        with self._changed:
+            self._ending = True
+            self._changed.notify()
+
+    def join(self, seconds: float) -> None:
+        if self._thread is not None:
+            self._thread.join(seconds)
+        left = len(self._waiting)
+        if left:
+            self.counts["dropped"] += left
+            log.warning("%s: %d notifications were not sent", self.name, left)
+
+    def _run(self) -> None:
+        while (notice := self._next()) is not None:
+            self._deliver(notice)
+
+    def _next(self) -> Notice | None:
+        """The next one, once there is one; None when the run is over and nothing is left."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._ending)
+            if not self._waiting:
+                return None
+            notice = self._waiting.popleft()
+            if self._lost:
+                lost, self._lost = self._lost, 0
+                gap = f"{lost} older notifications were lost, since they could not be sent."
+                notice = Notice(notice.title, f"{gap}\n{notice.body}", notice.severity)
+            return notice
+
+    def _deliver(self, notice: Notice) -> None:
+        pause, is_last = self._patience.first, self._ending
+        while not self._attempt(notice):
+            self.counts["failed"] += 1
+            if is_last:
+                self.counts["dropped"] += 1
+                return
+            if pause == self._patience.first:
+                log.warning("%s: a notification could not be sent; trying again", self.name)
+            is_last = self._pause(pause)
+            pause = min(pause * 2, self._patience.longest)
+        self.counts["sent"] += 1
+        if pause != self._patience.first:
+            log.info("%s: notifications can be sent again", self.name)
+
+    def _attempt(self, notice: Notice) -> bool:
+        try:
+            return self._send(notice)
+        except Exception as error:   # a plugin's bug must not end the notifications
+            log.warning("%s: the service's plugin failed with %s", self.name, type(error).__name__)
+            return False
+
+    def _pause(self, seconds: float) -> bool:
+        """Waits; true when the run is over."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._ending, seconds)
+
+
+def sender(url: str, number: int, *, file: str | None = None, line: int | None = None) -> tuple[str, Send]:
+    """The name for the log, and what sends to this Apprise URL. InputError, without the URL, when it is none."""
+    scheme = _SCHEME.match(url)
+    service = Apprise(asset=AppriseAsset(app_id="sipaudit", app_desc="sipaudit", async_mode=False))
+    if scheme is None or not service.add(url):
+        what = f"--notify: number {number}" if file is None else "this"
+        kind = f" ({scheme[1].lower()}://...)" if scheme else ""
+        raise InputError(
+            f"{what} is no URL that Apprise can use{kind}; it is not shown, since it may hold a password",
+            fix="write one as json://host:port/path, mailto://user:password@host or slack://..., see Apprise's list "
+            "of services", file=file, line=line,
+        )
+
+    def send(notice: Notice) -> bool:
+        return bool(service.notify(
+            body=notice.body or notice.title, title=notice.title, notify_type=_TYPES[notice.severity],
+            body_format=NotifyFormat.TEXT, interpret_escapes=False,
+        ))
+
+    return f"--notify {number} ({scheme[1].lower()})", send

@@ -1,0 +1,185 @@
+"""What a probe knows, kept on disk, so that it can go on after it was ended or killed, or the machine was.
+
+The whole state is written as one pickle, for it is one graph in which identity
+counts: an event is the same event wherever it is remembered.  A copy of the
+process writes it (fork), so that listening never waits for the disk.  What belongs to
+the program and the site file (rules, declarations, the probe itself) is not in
+it but referred to by name.  Nothing but values of ours is read back: a
+checkpoint is read only where nobody else can have written it, and no class
+beside those of this program and a few of Python's is made from it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from sipaudit import __version__
+from sipaudit.errors import InputError
+from sipaudit.live.journal import Journal
+from sipaudit.live.probe import Probe
+from sipaudit.live.teller import Teller
+from sipaudit.rulebook.rules import Rule
+from sipaudit.run.route import SiteKnowledge
+
+EVERY = 60.0        # seconds between two checkpoints
+_PROBE, _KNOWLEDGE, _RULE = "probe", "knowledge", "rule"
+_OTHERS = frozenset(f"{module}.{name}" for module, names in {
+    "builtins": ("set", "frozenset", "getattr", "list", "dict", "tuple", "int", "object"),
+    "collections": ("Counter", "deque", "defaultdict", "OrderedDict"),
+    "functools": ("partial",), "itertools": ("count",), "copyreg": ("_reconstructor",),
+}.items() for name in names)
+
+
+class Kept(Struct):
+    """What a checkpoint holds. `identity` is the run's, within which ids are unique; `sources` are their names: the
+    captures that numbers in it mean, `positions` how far each was read; `time` is until when (seconds since the epoch),
+    `blind` for how many seconds nothing was seen in it."""
+
+    version: str
+    identity: str
+    sources: list[str]
+    time: float
+    blind: float
+    probe: dict[str, Any]
+    teller: Teller
+    positions: list[Any]
+
+
+class UnusableError(Exception):
+    """A checkpoint that cannot be gone on with, and why."""
+
+
+class Checkpoint:
+    """The file at `path`, with the journal beside it. `log` is told what becomes of it. Raises InputError where no file
+    can be made."""
+
+    def __init__(self, path: str, log: Callable[[str], None]) -> None:
+        self.path = Path(path)
+        if not os.access(self.path.parent, os.W_OK | os.X_OK):
+            raise InputError("no checkpoint can be written there", fix="name a file in a directory that may be written",
+                             file=path)
+        self.journal = Journal(self.path, log)
+        self._log = log
+        self._child: int | None = None
+        self._due = 0.0
+
+    def turn(self, clock: float, probe: Probe, teller: Teller, identity: str) -> None:
+        """Write one now and then; `clock` is a monotonic one's time, in seconds."""
+        if self._child is not None:
+            self._ended(*os.waitpid(self._child, os.WNOHANG))
+        if self._child is None and clock >= self._due:
+            self._due = clock + EVERY
+            self.journal.turned()
+            self._child = os.fork()
+            if not self._child:
+                self._write_and_end(probe, teller, identity)
+
+    def _ended(self, child: int, status: int) -> None:
+        if not child:
+            return
+        self._child = None
+        if os.waitstatus_to_exitcode(status):
+            self._log(f"the checkpoint {self.path} cannot be written")
+        else:
+            self.journal.cut()
+
+    def _write_and_end(self, probe: Probe, teller: Teller, identity: str) -> None:
+        """In the copy of the process: nothing of it may go on."""
+        code = 1
+        try:
+            self._write(probe, teller, identity)
+            code = 0
+        finally:
+            os._exit(code)
+
+    def write(self, probe: Probe, teller: Teller, identity: str) -> None:
+        """Write one before the process ends."""
+        if self._child is not None:
+            self._ended(*os.waitpid(self._child, 0))
+        self.journal.turned()
+        try:
+            self._write(probe, teller, identity)
+            self.journal.cut()
+        except OSError as error:
+            self._log(f"the checkpoint {self.path} cannot be written: {error.strerror}")
+
+    def _write(self, probe: Probe, teller: Teller, identity: str) -> None:
+        kept = Kept(__version__, identity, [one.path for one in probe.health], probe.newest, probe.blind, probe.state(),
+                    teller, [source.position() for source in probe.sources])
+        beside = self.path.with_name(self.path.name + ".new")
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            _Writer(file, probe).dump(kept)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(self.path)
+
+    def read(self, probe: Probe) -> Kept | None:
+        """What was kept, for a probe of the same sources, with what was said since; None where there is nothing that
+        can be gone on with."""
+        try:
+            kept = self._read(probe)
+            for saying in self.journal.read():
+                kept.teller.said_before(saying)
+        except FileNotFoundError:
+            return None
+        except UnusableError as error:
+            self._log(f"starting anew: the checkpoint {self.path} {error}")
+            return None
+        except Exception as error:
+            self._log(f"starting anew: the checkpoint {self.path} is damaged ({type(error).__name__})")
+            return None
+        return kept
+
+    def _read(self, probe: Probe) -> Kept:
+        with self.path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_uid not in (0, os.geteuid()) or stat.S_IMODE(status.st_mode) & 0o022:
+                raise UnusableError("may have been written by somebody else")
+            kept = _Reader(io.BytesIO(file.read()), probe).load()
+        if not isinstance(kept, Kept) or kept.version != __version__:
+            raise UnusableError("is of another version of sipaudit")
+        if kept.sources != [one.path for one in probe.health]:
+            raise UnusableError(f"is of other sources: {', '.join(kept.sources)}")
+        return kept
+
+
+class _Writer(pickle.Pickler):
+    def __init__(self, file: Any, probe: Probe) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self._probe = probe
+
+    def persistent_id(self, value: Any) -> Any:
+        if value is self._probe:
+            return _PROBE
+        if isinstance(value, SiteKnowledge):
+            return _KNOWLEDGE
+        return (_RULE, value.id) if isinstance(value, Rule) else None
+
+
+class _Reader(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, probe: Probe) -> None:
+        super().__init__(file)
+        self._probe = probe
+        self._rules = {rule.id: rule for rule in probe.pack.rules}
+
+    def persistent_load(self, name: Any) -> Any:
+        if name == _PROBE:
+            return self._probe
+        if name == _KNOWLEDGE:
+            return self._probe.knowledge
+        if name[1] not in self._rules:
+            raise UnusableError(f"speaks of the rule {name[1]}, which is not in force any more")
+        return self._rules[name[1]]
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.partition(".")[0] != "sipaudit" and f"{module}.{name}" not in _OTHERS:
+            raise UnusableError(f"holds {module}.{name}, which is not ours")
+        return super().find_class(module, name)

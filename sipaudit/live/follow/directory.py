@@ -1,0 +1,248 @@
+"""Which files of the directory are captures, which of them have something new, and which are old friends."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.errors import InputError
+from sipaudit.live.follow.file import Followed, Inode, Opening, opening
+
+FILES = 10_000  # looked at in the directory
+OPEN = 64  # files that are kept open: while they are, they can be deleted without harm
+GONE_KEPT = 1000  # files remembered that are gone: perhaps they come back as FILE.gz
+SETTLED = 60.0  # seconds without growth after which a file that has a successor is taken for finished
+WARNED = 1000  # files that we complained of
+
+OVERWRITTEN, VANISHED, TOO_MANY = "file-overwritten", "file-vanished", "file-beyond-bound"
+
+
+class Known(NamedTuple):
+    """What an earlier run read of a file: the number of its last packet, how many stored bytes, and whether nothing
+    more was expected."""
+
+    frames: int
+    stored: int
+    finished: bool
+
+
+class _Seen(NamedTuple):
+    """An entry as it was when it was looked at last; `file` None where it is none of ours (yet)."""
+
+    size: int
+    changed: int
+    name: str
+    file: Followed | None
+
+
+class Directory:
+    """Looks at the directory when it is told to.
+
+    `warn` is told, once for each, of files that are no captures or cannot be read.  `losses` counts the files of which
+    something will never be read.
+    """
+
+    def __init__(self, path: Path, health: CaptureHealth, warn: Callable[[str], None]) -> None:
+        self._path = path
+        self._health = health
+        self.losses = 0
+        self._known: dict[str, Known] = {}
+        self._warn = warn
+        self._seen: dict[Inode, _Seen] = {}
+        self._files: dict[str, Followed] = {}
+        self._warned: set[str] = set()
+
+    def know(self, files: Mapping[str, Known]) -> None:
+        """What an earlier run read of the files, by their identity."""
+        self._known = dict(files)
+
+    def look(self, now: float) -> list[Followed]:
+        """The files with bytes that were not read, in the order in which to read them. `now` by our monotonic clock."""
+        seen: dict[Inode, _Seen] = {}
+        for path, status in self._entries():
+            key = status.st_dev, status.st_ino
+            seen[key] = self._entry(path, status, self._seen.get(key), now)
+        self._seen = seen
+        self._note_gone(now)
+        self._known = dict(list(self._known.items())[-GONE_KEPT:])  # those that are not there
+        self._finish(now)
+        waiting = sorted((file for file in self._files.values() if file.unread and (file.is_open or not file.gone)),
+                         key=lambda file: file.order)
+        self._hold(waiting)
+        return waiting
+
+    def lost(self, file: Followed) -> None:
+        """It could not be opened, or something else is written under its name: what was not read of it is lost."""
+        file.gone = True
+        file.close()
+        self._seen = {key: one for key, one in self._seen.items() if one.file is not file}
+
+    def read_so_far(self) -> dict[str, Known]:
+        """What was read of the files, by identity."""
+        return self._known | {file.identity: Known(file.frames, file.stored, file.finished)
+                              for file in self._files.values()}
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+
+    # -- what is there
+
+    def _entries(self) -> Iterator[tuple[Path, os.stat_result]]:
+        """The regular files, at most FILES."""
+        count = 0
+        try:
+            with os.scandir(self._path) as entries:
+                for entry in entries:
+                    status = _status(entry)
+                    if status is None:
+                        continue
+                    count += 1
+                    if count > FILES:
+                        self._health.undecoded[TOO_MANY] = 1
+                        return
+                    yield Path(entry.path), status
+        except OSError as error:
+            self._complain(str(self._path), f"{self._path}: cannot be looked at: {error.strerror}")
+
+    def _entry(self, path: Path, status: os.stat_result, before: _Seen | None, now: float) -> _Seen:
+        size, changed = status.st_size, status.st_mtime_ns
+        if before is not None and before[:3] == (size, changed, path.name):
+            return before
+        file = None if before is None else before.file
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                file = self._recognised(descriptor, path, status, file, now)
+            finally:
+                os.close(descriptor)
+        except InputError as error:
+            file = None
+            self._complain(str(path), f"skipped {error}")
+        except OSError as error:
+            self._complain(str(path), f"skipped {path}: cannot be read: {error.strerror}")
+        return _Seen(size, changed, path.name, file)
+
+    def _recognised(
+        self, descriptor: int, path: Path, status: os.stat_result, file: Followed | None, now: float
+    ) -> Followed | None:
+        """The file of an entry that is new or has changed. Raises InputError when it is no capture."""
+        inode = status.st_dev, status.st_ino
+        if file is not None:
+            own = file.inode == inode
+            same = file.is_same(descriptor) or (own and not status.st_size)  # cut: what comes now will tell
+            if same and own:
+                file.path = path
+                file.see(status.st_size, now)
+            elif own:
+                self._overwritten(file)
+            if same:
+                return file
+        found = opening(descriptor, str(path))
+        return None if found is None else self._acquainted(found, path, status, now)
+
+    def _overwritten(self, file: Followed) -> None:
+        if file.unread or file.incomplete:
+            self._health.undecoded[OVERWRITTEN] += 1
+            self.losses += 1
+        self.lost(file)
+
+    def _acquainted(self, found: Opening, path: Path, status: os.stat_result, now: float) -> Followed:
+        """The file that begins in this way: a new one, or one that we know under another name."""
+        inode, size = (status.st_dev, status.st_ino), status.st_size
+        file = self._files.get(found.identity)
+        if file is None:
+            return self._new(found, path, status, now)
+        if _is_there(file):
+            return file  # a copy, or gzip is about to replace it
+        other_size = found.compressed != file.compressed
+        if (file.is_open or not file.unread) if other_size else size <= file.stored:
+            file.path = path  # it has nothing that we lack
+            return file
+        file.close()
+        successor = self._files[found.identity] = Followed(found, path, inode, file.frames)
+        successor.see(size, now)
+        return successor
+
+    def _new(self, found: Opening, path: Path, status: os.stat_result, now: float) -> Followed:
+        known = self._known.pop(found.identity, Known(0, 0, False))
+        file = self._files[found.identity] = Followed(found, path, (status.st_dev, status.st_ino), known.frames)
+        file.see(status.st_size, now)
+        if known.finished or (known.stored == file.size and not found.compressed):
+            file.stored = file.size
+        return file
+
+    # -- what becomes of them
+
+    def _note_gone(self, now: float) -> None:
+        """Of those that are in the directory no more, go on with what is open."""
+        names: dict[str, list[str]] = {}
+        for one in self._seen.values():
+            if one.file is not None:
+                names.setdefault(one.file.identity, []).append(one.name)
+        for file in self._files.values():
+            self._find(file, names.get(file.identity, []))
+            if file.is_open and file.inode not in self._seen:  # deleted, and perhaps written all the same
+                file.see_itself(now)
+        gone = [file for file in self._files.values() if file.gone and not file.is_open]
+        for file in gone[: max(0, len(gone) - GONE_KEPT)]:
+            del self._files[file.identity]
+
+    def _find(self, file: Followed, names: list[str]) -> None:
+        """What a file is called that has these names in the directory."""
+        file.gone = not names
+        if file.path.name in names or not names:
+            return
+        if file.is_open or not file.unread:
+            file.path = self._path / names[0]
+        else:  # only a copy is left, perhaps a compressed one: get acquainted anew
+            self.lost(file)
+
+    def _finish(self, now: float) -> None:
+        """Close what has been read, does not grow and has a successor; what it lacks then it will lack for ever."""
+        latest = max((file.first for file in self._files.values()), default=0.0)
+        for file in self._files.values():
+            if file.is_open and not file.unread and file.first < latest and now - file.grown >= SETTLED:
+                self._health.truncated = self._health.truncated or file.incomplete
+                file.close()
+
+    def _hold(self, waiting: list[Followed]) -> None:
+        """Open those that will be read soon: a ring may delete them before."""
+        for file in waiting[:OPEN]:
+            try:
+                file.open()
+            except OSError:
+                self._vanished(file)
+        waiting[:] = [file for file in waiting if file.unread]
+
+    def _vanished(self, file: Followed) -> None:
+        self._health.undecoded[VANISHED] += 1
+        self.losses += 1
+        self.lost(file)
+
+    def _complain(self, what: str, sentence: str) -> None:
+        if what not in self._warned and len(self._warned) < WARNED:
+            self._warned.add(what)
+            self._warn(sentence)
+
+
+def _is_there(file: Followed) -> bool:
+    """Whether its name still means what we read."""
+    try:
+        status = file.path.stat()
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == file.inode
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """That of a regular file; None for others and for what is gone already."""
+    try:
+        status = entry.stat()
+    except OSError:
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None

@@ -1,0 +1,163 @@
+"""A directory into which captures are rotated, as a source (`live.ends.Source`)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sipaudit.capture.decode import Decoder
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.intake import Intake
+from sipaudit.capture.packet import Batch
+from sipaudit.capture.prefilter import Prefilter
+from sipaudit.errors import InputError
+from sipaudit.live.follow.directory import OVERWRITTEN, VANISHED, Directory, Known
+from sipaudit.live.follow.file import Followed, OverwrittenError
+from sipaudit.live.follow.places import Places
+from sipaudit.live.follow.unpack import PIECE
+from sipaudit.safe_text import safe_path
+from sipaudit.sip.datagram import Item
+
+EVERY = 0.5  # seconds between two looks at the directory
+STRETCHES_KEPT = 1000  # whose numbers are told by `position`
+
+Warn = Callable[[str], None]
+
+
+def follow_source(path: str, capture: int, warn: Warn = lambda _: None) -> FollowSource:
+    """The directory `path`, whose items have the index `capture`. `warn` is told of files that are passed over.
+
+    Raises InputError when there is no such directory, or it may not be looked at.
+    """
+    directory = Path(path)
+    if not directory.exists():
+        raise InputError("--follow: there is no such directory", fix="make it before sipaudit starts", file=path)
+    if not directory.is_dir():
+        raise InputError("--follow: is no directory", fix="name the directory in which the files appear", file=path)
+    if not os.access(directory, os.R_OK | os.X_OK):
+        raise InputError("--follow: the directory may not be looked at", fix="check its permissions", file=path)
+    return FollowSource(directory, capture, warn)
+
+
+class FollowSource:
+    """Reads the files of a directory in the order of their first packets, the last one as it grows.
+
+    Its frames are numbers that run through all files, in the order of reading; `place` tells file and Wireshark's
+    frame.  `health` is that of the directory as a whole, `blind` the time between what was read before and after a file
+    that was deleted or overwritten too early.
+    """
+
+    def __init__(
+        self, path: Path, capture: int, warn: Warn = lambda _: None, every: float = EVERY,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.capture = capture
+        self.health = CaptureHealth(str(path))
+        self.blind = 0.0
+        self._missed = False  # a file was lost, and nothing was read since
+        self._places = Places()
+        self._directory = Directory(path, self.health, warn)
+        self._intake = Intake(self.health, Prefilter())
+        self._decoder = Decoder([self.health] * (capture + 1))
+        self._drops = 0  # what the file read last says that was lost since its capture began
+        self._every, self._clock = every, clock
+        self._looked: float | None = None
+        self._waiting: list[Followed] = []
+        self._always, self._writing = os.pipe()  # readable for ever: what to wait for while there is more to read
+        os.write(self._writing, b"\0")
+
+    def descriptors(self) -> Sequence[int]:
+        """None when all that is there was read: then it is time to look again that brings more."""
+        return (self._always,) if self._waiting else ()
+
+    def read(self) -> Sequence[Item]:
+        now = self._clock()
+        if self._looked is None or now - self._looked >= self._every:
+            self._looked = now
+            lost = self._directory.losses
+            self._waiting = self._directory.look(now)
+            self._missed = self._missed or self._directory.losses > lost
+        items: list[Item] = []
+        before = self.health.last
+        for run in self._intake.runs(self._batches()):
+            if self._missed and before is not None:
+                self._missed = False
+                self.blind += max(run.times[0] - before, 0.001)
+            items += self._decoder.run(run, self.capture)
+        return items
+
+    def place(self, frame: int) -> tuple[str, int | None]:
+        """The file in which an item's frame is, and its number there; the directory when that is forgotten."""
+        path, number = self._places.place(frame) or (self.health.path, None)
+        return safe_path(path), number
+
+    def position(self) -> dict[str, Any]:
+        """How far everything was read, in plain values: what `read` gave is behind it, the rest is before."""
+        known = {identity: list(one) for identity, one in self._directory.read_so_far().items()}
+        return {"last": self._places.last, "files": known,
+                "stretches": [list(row) for row in self._places.rows(STRETCHES_KEPT)]}
+
+    def go_on(self, position: Mapping[str, Any]) -> bool:
+        """Nothing that another run had read of the directory is read again, and nothing is missed: files that are gone
+        meanwhile are told by `blind`."""
+        self._places = Places(position["last"], [(begin, shift, path) for begin, shift, path in position["stretches"]])
+        self._directory.know({identity: Known(*one) for identity, one in position["files"].items()})
+        return True
+
+    def close(self) -> None:
+        self._directory.close()
+        os.close(self._always)
+        os.close(self._writing)
+
+    # -- reading
+
+    def _batches(self) -> list[Batch]:
+        """The next packets, from about PIECE stored bytes."""
+        batches: list[Batch] = []
+        left = PIECE
+        while self._waiting and left > 0:
+            file = self._waiting[0]
+            before = file.stored
+            batches += self._pieces(file)
+            if file.is_open:
+                left -= max(file.stored - before, 1)
+            if not (file.is_open and file.unread):
+                del self._waiting[0]
+        return batches
+
+    def _pieces(self, file: Followed) -> list[Batch]:
+        batches: list[Batch] = []
+        try:
+            for batch in file.read(PIECE):
+                number = self._places.numbered(file, lambda: str(file.path), batch.first_frame, batch.length)
+                batches.append(batch._replace(first_frame=number))
+        except OverwrittenError:
+            self._lose(file, OVERWRITTEN)
+        except OSError:
+            self._lose(file, VANISHED)
+        self._note(file.health)
+        return batches
+
+    def _lose(self, file: Followed, kind: str) -> None:
+        self.health.undecoded[kind] += 1
+        self._directory.lost(file)
+        self._missed = True
+
+    def _note(self, health: CaptureHealth) -> None:
+        """What a file says of itself is said of the directory.
+
+        Losses count from the beginning of a capture, which has many files: those of the file before are among them.
+        """
+        self.health.undecoded.update(health.undecoded)
+        health.undecoded.clear()
+        self.health.truncated = self.health.truncated or health.truncated
+        self.health.link_types += [name for name in health.link_types if name not in self.health.link_types]
+        drops = health.kernel_drops
+        if drops is not None:
+            more = drops - self._drops if drops >= self._drops else drops
+            self.health.kernel_drops = (self.health.kernel_drops or 0) + more
+            self._drops, health.kernel_drops = drops, None
+

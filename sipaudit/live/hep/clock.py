@@ -1,0 +1,131 @@
+"""When a message passed: by its agent's clock, as far as that can be believed.
+
+An agent's time is better than ours, for it does not know the way from the agent to us.  But a clock that was never set
+must not lead everybody's timers years ahead.  So a listener is one of two things, and finds out which:
+
+- *live*, as soon as one message has a time near ours: agents may be late, since they keep what they cannot send, but
+  not ahead.  An agent whose clock is wrong keeps its own steps and is moved to our time as a whole.  Wrong is what lies
+  ahead, what is more than a day late, and what is late by the same for half a minute: a queue that empties is late by
+  less and less;
+- a *replay*, when for two seconds nothing but times far from ours was heard: somebody ships an old capture, and what
+  counts are its times.  One message near our time makes the listener live.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
+
+from sipaudit.capture.health import CaptureHealth
+
+AHEAD = 5.0  # seconds by which an agent's clock may be before ours: what NTP leaves, and more
+BEHIND = 86_400.0  # seconds that a message may be late; also how far a replay may step
+LATE = 5.0  # seconds from which on a message is late
+LATE_ALIKE, LATE_MESSAGES = 30.0, 20  # seconds and messages for which an agent is late by the same (within LATE)
+AGREED = 20  # messages in a row that say that a replay has leapt indeed
+AGENTS = 1024  # agents with wrong clocks that are remembered
+
+Value = TypeVar("Value")
+
+LATE_KIND, CLOCK_KIND = "hep-late", "hep-clock"
+
+
+class Agent(NamedTuple):
+    """Who shipped a message: the number it gives itself (chunk 12), and the host that sent the packet."""
+
+    number: int
+    host: str
+
+
+class _Lateness(NamedTuple):
+    """By how much an agent has been late, at least and at most, `since` a time of ours and in how many messages."""
+
+    since: float
+    least: float
+    most: float
+    messages: int
+
+    def and_(self, late: float) -> _Lateness:
+        return _Lateness(self.since, min(self.least, late), max(self.most, late), self.messages + 1)
+
+
+class Clock:
+    """Gives every message its time, in seconds since the epoch.
+
+    `settled` says that it is known whether this is live or a replay; before, nobody asks for a time.  Messages that
+    come late are counted as `hep-late` in `health.content`, those that do not get the time they tell as `hep-clock`.
+    """
+
+    def __init__(self, health: CaptureHealth) -> None:
+        self._health = health
+        self.settled = False
+        self.live = False
+        self._newest: float | None = None  # the latest time given in a replay
+        self._beyond, self._in_a_row = 0.0, 0  # a time too far away, and how many said about the same
+        self._shifts: dict[Agent, float] = {}  # seconds to add to the time of agents whose clocks are wrong
+        self._late: dict[Agent, _Lateness] = {}
+
+    def listen(self, told: float | None, now: float) -> None:
+        """A message that tells this time comes at `now`: perhaps it settles the question."""
+        if not self.live and (told is None or -BEHIND <= told - now <= AHEAD):
+            self.settled = self.live = True
+
+    def settle(self) -> None:
+        """Nothing near our time was heard for as long as we wait: this is a replay."""
+        self.settled = True
+
+    def time(self, agent: Agent, told: float | None, now: float, frame: int) -> float:
+        """The time of a message that its agent says passed at `told`, and that came at `now`."""
+        self.listen(told, now)
+        if told is None:
+            return now if self.live or self._newest is None else self._newest
+        return self._live(agent, told, now, frame) if self.live else self._replayed(told, frame)
+
+    def _live(self, agent: Agent, told: float, now: float, frame: int) -> float:
+        late = now - told
+        if -AHEAD <= late <= LATE:
+            if self._shifts or self._late:
+                self._shifts.pop(agent, None)
+                self._late.pop(agent, None)
+            return told
+        shift = self._shifts.get(agent)
+        if shift is None and LATE < late <= BEHIND and not self._is_behind(agent, late, now):
+            self._health.content[LATE_KIND] += 1
+            return told
+        self._health.content[CLOCK_KIND] += 1
+        if shift is None or not -BEHIND <= told + shift - now <= AHEAD:
+            if shift is not None or LATE < late <= BEHIND:
+                self._health.clock_step(frame, now, late - (shift or 0.0))
+            shift = late
+            _keep(self._shifts, agent, shift)
+        return told + shift
+
+    def _is_behind(self, agent: Agent, late: float, now: float) -> bool:
+        """Whether an agent is late because its clock is behind."""
+        known = self._late.get(agent)
+        lateness = _Lateness(now, late, late, 1) if known is None else known.and_(late)
+        if lateness.most - lateness.least > LATE:
+            lateness = _Lateness(now, late, late, 1)
+        _keep(self._late, agent, lateness)
+        return lateness.messages >= LATE_MESSAGES and now - lateness.since >= LATE_ALIKE
+
+    def _replayed(self, told: float, frame: int) -> float:
+        newest = self._newest
+        if newest is None or abs(told - newest) <= BEHIND:
+            self._newest = told if newest is None else max(newest, told)
+            self._in_a_row = 0
+            return told
+        self._in_a_row = self._in_a_row + 1 if abs(told - self._beyond) <= BEHIND else 1
+        self._beyond = told
+        if self._in_a_row >= AGREED:
+            self._health.clock_step(frame, told, told - newest)
+            self._newest, self._in_a_row = told, 0
+            return told
+        self._health.content[CLOCK_KIND] += 1
+        return newest
+
+
+def _keep(table: dict[Agent, Value], agent: Agent, value: Value) -> None:
+    """Remember it, and forget another agent's when there are too many."""
+    if agent not in table and len(table) >= AGENTS:
+        del table[next(iter(table))]
+    table[agent] = value

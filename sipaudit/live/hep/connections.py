@@ -1,0 +1,231 @@
+"""HEP3 over TCP and TLS: many agents, each with a connection, none of which can make us wait or hold much."""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from operator import attrgetter
+
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.live.hep.framing import Packets
+from sipaudit.live.hep.intake import Intake
+from sipaudit.sip.datagram import Item
+
+CONNECTIONS = 256
+ACCEPTED_AT_ONCE = 16  # a TLS handshake costs a millisecond
+PIECE = 1 << 16  # bytes read of a connection at a time; more than a TLS record has (16 kB), so none is left behind
+PIECES = 16  # read of all connections in one go
+PROVE_WITHIN = 10.0  # seconds from the connection to its first packet, and within which a packet begun must end
+AWAY = 1.0  # seconds without a connection in which messages may be missing
+HOSTS = 1024  # of agents that are away
+TIDY = 1.0  # seconds between two looks for those who take too long
+IDLE = 3600.0  # seconds without a byte after which an agent is taken for gone
+
+BROKEN, REFUSED, EVICTED, TLS, CUT = "hep-stream", "hep-refused", "hep-evicted", "hep-tls", "hep-cut"
+"""Kinds of `health.undecoded`: not HEP3, no room, had to make room, no TLS handshake, ended within a packet."""
+
+_NOTHING_YET = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+_time = attrgetter("time")
+
+
+class _Connection:
+    """One agent. `since` it was accepted or last began a packet, `heard` when its last bytes came, by our monotonic
+    clock."""
+
+    def __init__(self, peer: socket.socket, host: str, now: float) -> None:
+        self.socket = peer
+        self.host = host
+        self.packets = Packets()
+        self.shaking = isinstance(peer, ssl.SSLSocket)
+        self.proven = False
+        self.since = self.heard = now
+
+    def overdue(self, now: float) -> bool:
+        waits = not self.proven or self.packets.begun
+        return now - self.since > PROVE_WITHIN if waits else now - self.heard > IDLE
+
+
+class ConnectionSource:
+    """Listens on a TCP socket that is bound and listening already (`live.ends.Source`); with `tls` over TLS.
+
+    Who has not sent a packet with the right key in time is disconnected, and so is whoever sends what is no HEP3.  When
+    all places are taken, the one that has proven nothing yet makes room, else the newcomer is refused.  `blind` are the
+    seconds in which an agent that had shipped before had no connection: what it saw then did not come.
+    """
+
+    def __init__(
+        self, listener: socket.socket, name: str, capture: int, key: bytes | None = None,
+        tls: ssl.SSLContext | None = None, clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.capture = capture
+        self.health = CaptureHealth(name, link_types=["HEP"])
+        self.blind = 0.0
+        self.port = int(listener.getsockname()[1])
+        self._listener = listener
+        self._tls = tls
+        self._intake = Intake(capture, self.health, key)
+        self._clock = clock
+        self._monotonic = monotonic
+        self._connections: dict[int, _Connection] = {}
+        self._gone: dict[str, float] = {}  # when the last connection of a host ended over which an agent had shipped
+        self._tidied = monotonic()
+        listener.setblocking(False)
+        self._poll = select.epoll()
+        self._poll.register(listener.fileno(), select.EPOLLIN)
+
+    def descriptors(self) -> Sequence[int]:
+        """One for all connections; none while messages are held back, for then time brings them."""
+        return () if self._intake.waits else (self._poll.fileno(),)
+
+    def read(self) -> Sequence[Item]:
+        now, tick = self._clock(), self._monotonic()
+        ready = self._poll.poll(0, PIECES)
+        for descriptor, _ in ready:
+            if descriptor == self._listener.fileno():
+                self._accept(tick)
+            elif connection := self._connections.get(descriptor):  # else it had to make room a moment ago
+                self._serve(connection, now, tick)
+        if tick - self._tidied >= TIDY:
+            self._tidy(tick)
+        self._intake.pass_time(now)
+        items, self._intake.items = self._intake.items, []
+        if len(ready) > 1:
+            items.sort(key=_time)  # of several agents, who came one after the other
+        return items
+
+    def place(self, frame: int) -> tuple[str, int | None]:  # noqa: ARG002 - all of them are there
+        """The listener; what an agent ships has no number that anybody could look up (contract.md 3)."""
+        return self.health.path, None
+
+    def position(self) -> int:
+        return self._intake.frames
+
+    def go_on(self, position: int) -> bool:
+        """Numbers go on, so that each means one packet. What was not received is gone."""
+        self._intake.frames = position
+        return False
+
+    def close(self) -> None:
+        for connection in tuple(self._connections.values()):
+            self._end(connection)
+        self._poll.close()
+        self._listener.close()
+
+    # -- connections
+
+    def _accept(self, tick: float) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                peer, address = self._listener.accept()
+            except OSError:  # nobody more, or they are gone, or there are no descriptors left
+                return
+            self._welcome(peer, address[0], tick)
+
+    def _welcome(self, peer: socket.socket, host: str, tick: float) -> None:
+        if not self._has_room():
+            self.health.undecoded[REFUSED] += 1
+            peer.close()
+            return
+        try:
+            peer.setblocking(False)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if self._tls is not None:
+                peer = self._tls.wrap_socket(peer, server_side=True, do_handshake_on_connect=False)
+            self._poll.register(peer.fileno(), select.EPOLLIN)
+        except (OSError, ValueError):  # it was reset in the meantime
+            peer.close()
+            return
+        self._connections[peer.fileno()] = _Connection(peer, host, tick)
+
+    def _has_room(self) -> bool:
+        if len(self._connections) < CONNECTIONS:
+            return True
+        unproven = next((one for one in self._connections.values() if not one.proven), None)
+        if unproven is None:
+            return False
+        self.health.undecoded[EVICTED] += 1
+        self._end(unproven)
+        return True
+
+    def _tidy(self, tick: float) -> None:
+        self._tidied = tick
+        self._gone = {host: gone for host, gone in self._gone.items() if tick - gone < IDLE}
+        for connection in tuple(self._connections.values()):
+            if connection.overdue(tick):
+                self._end(connection)
+
+    def _end(self, connection: _Connection) -> None:
+        if connection.packets.begun:
+            self.health.undecoded[CUT] += 1
+        descriptor = connection.socket.fileno()
+        self._connections.pop(descriptor, None)
+        if connection.proven and not self._ships(connection.host) and len(self._gone) < HOSTS:
+            self._gone[connection.host] = self._monotonic()
+        with suppress(OSError, ValueError):
+            self._poll.unregister(descriptor)
+        connection.socket.close()
+
+    # -- what they send
+
+    def _serve(self, connection: _Connection, now: float, tick: float) -> None:
+        try:
+            if connection.shaking and not self._shaken(connection):
+                return
+            data = connection.socket.recv(PIECE)
+        except _NOTHING_YET:
+            return
+        except (OSError, ValueError):
+            data = b""
+        if data:
+            self._take(connection, data, now, tick)
+        else:
+            self._end(connection)
+
+    def _shaken(self, connection: _Connection) -> bool:
+        """Whether the TLS handshake is done; a step of it is."""
+        peer = connection.socket
+        assert isinstance(peer, ssl.SSLSocket)
+        try:
+            peer.do_handshake()
+        except ssl.SSLWantReadError:
+            self._poll.modify(peer.fileno(), select.EPOLLIN)
+            return False
+        except ssl.SSLWantWriteError:
+            self._poll.modify(peer.fileno(), select.EPOLLOUT)
+            return False
+        except OSError:  # ssl.SSLError is one
+            self.health.undecoded[TLS] += 1
+            self._end(connection)
+            return False
+        self._poll.modify(peer.fileno(), select.EPOLLIN)
+        connection.shaking = False
+        return True
+
+    def _take(self, connection: _Connection, data: bytes, now: float, tick: float) -> None:
+        begun = connection.packets.begun
+        packets = connection.packets.feed(data)
+        connection.heard = tick
+        admitted = [self._intake.take(packet, connection.host, now) for packet in packets]
+        if any(admitted) and not connection.proven:
+            connection.proven = True
+            self._is_back(connection.host, tick)
+        if connection.proven and (packets or not begun):
+            connection.since = tick
+        if connection.packets.broken:
+            self.health.undecoded[BROKEN] += 1
+            self._end(connection)
+
+    def _ships(self, host: str) -> bool:
+        return any(one.proven and one.host == host for one in self._connections.values())
+
+    def _is_back(self, host: str, tick: float) -> None:
+        gone = self._gone.pop(host, tick)
+        if tick - gone >= AWAY:
+            self.blind += tick - gone

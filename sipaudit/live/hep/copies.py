@@ -1,0 +1,50 @@
+"""One message seen by several agents, or twice by one: it counts once, as what a mirror port shows twice does."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import NamedTuple
+
+from sipaudit.capture.duplicates import WINDOW
+from sipaudit.live.hep.clock import Agent
+
+ELSEWHERE = 0.25  # seconds between two agents' copies; a retransmission comes after 0.5 s (RFC 3261 17.1.1.1, T1)
+BOUND = 4096  # messages in one of the two generations that are remembered
+
+
+class Sighting(NamedTuple):
+    """`time` by the agent's clock, `came` by ours, both in seconds."""
+
+    time: float
+    came: float
+    agent: Agent
+
+
+class Copies:
+    """Remembers the last messages: between BOUND and twice as many.
+
+    HEP does not ship the IP header, whose identification tells a retransmission from a copy.  Of one agent a copy comes
+    within 20 ms, as at a mirror port; of another one within ELSEWHERE, by their clocks or by ours, for clocks differ.
+    """
+
+    def __init__(self) -> None:
+        self._recent: dict[bytes, Sighting] = {}
+        self._older: dict[bytes, Sighting] = {}
+
+    def seen(self, message: bytes, sighting: Sighting) -> bool:
+        """Whether this message (its addresses, ports, protocol and payload) is a copy of one that was seen."""
+        key = blake2b(message, digest_size=16).digest()  # messages may be long, and floods of them come
+        known = self._recent.get(key) or self._older.get(key)
+        if known is not None and _is_copy(known, sighting):
+            return True
+        if len(self._recent) >= BOUND:
+            self._older, self._recent = self._recent, {}
+        self._recent[key] = sighting
+        return False
+
+
+def _is_copy(known: Sighting, sighting: Sighting) -> bool:
+    apart = abs(sighting.time - known.time)
+    if known.agent == sighting.agent:
+        return apart <= WINDOW
+    return apart <= ELSEWHERE or sighting.came - known.came <= ELSEWHERE

@@ -1,0 +1,104 @@
+"""HEP over UDP."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.live.hep.intake import Intake
+from sipaudit.sip.datagram import Item
+
+AT_ONCE = 2000  # packets read in one go
+RECEIVE_BUFFER = 32 << 20  # bytes asked for; the kernel gives what net.core.rmem_max allows, more to root
+
+_SO_RCVBUFFORCE, _SO_MEMINFO = 33, 55  # of Linux, unknown to Python
+_MEMINFO, _DROPS = 9 * 4, 8  # bytes of its answer, and which of the numbers is that of the drops (sk_meminfo)
+_LARGEST = 65_535
+
+
+class DatagramSource:
+    """Listens on a UDP socket that is bound already (`live.ends.Source`).
+
+    `health.kernel_drops` are the packets that the socket had no room for; None where the kernel does not tell.
+    """
+
+    def __init__(
+        self, listener: socket.socket, name: str, capture: int, key: bytes | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.capture = capture
+        self.health = CaptureHealth(name, link_types=["HEP"])
+        self.blind = 0.0
+        self.port = int(listener.getsockname()[1])
+        self._socket = listener
+        self._intake = Intake(capture, self.health, key)
+        self._clock = clock
+        listener.setblocking(False)
+        _enlarge(listener)
+        self._dropped_before = _drops(listener) or 0
+
+    def descriptors(self) -> Sequence[int]:
+        """None while messages are held back: then the passing of time brings them, not a packet."""
+        return () if self._intake.waits else (self._socket.fileno(),)
+
+    def read(self) -> Sequence[Item]:
+        now = self._clock()
+        self._receive(now)
+        self._intake.pass_time(now)
+        self._count_drops()
+        items, self._intake.items = self._intake.items, []
+        return items
+
+    def place(self, frame: int) -> tuple[str, int | None]:  # noqa: ARG002 - all of them are there
+        """The listener; what an agent ships has no number that anybody could look up (contract.md 3)."""
+        return self.health.path, None
+
+    def position(self) -> int:
+        return self._intake.frames
+
+    def go_on(self, position: int) -> bool:
+        """Numbers go on, so that each means one packet. What was not received is gone."""
+        self._intake.frames = position
+        return False
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _receive(self, now: float) -> None:
+        receive, take = self._socket.recvfrom, self._intake.take
+        for _ in range(AT_ONCE):
+            try:
+                data, sender = receive(_LARGEST)
+            except OSError:  # nothing more has come
+                return
+            take(data, sender[0], now)
+
+    def _count_drops(self) -> None:
+        drops = _drops(self._socket)
+        if drops is None:
+            return
+        more = (drops - self._dropped_before) & 0xFFFFFFFF  # the kernel's counter has 32 bits
+        self._dropped_before = drops
+        self.health.kernel_drops = (self.health.kernel_drops or 0) + more
+
+
+def _enlarge(listener: socket.socket) -> None:
+    """Room for a burst: 32 MB hold a second of 20,000 messages."""
+    for option in (socket.SO_RCVBUF, _SO_RCVBUFFORCE):
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)
+        except OSError:  # only the privileged may go beyond the limit
+            return
+
+
+def _drops(listener: socket.socket) -> int | None:
+    """How many packets the socket had no room for since it was opened."""
+    try:
+        told = listener.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO)
+    except OSError:
+        return None
+    return int.from_bytes(told[4 * _DROPS : 4 * _DROPS + 4], sys.byteorder) if len(told) >= _MEMINFO else None
+

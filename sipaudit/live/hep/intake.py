@@ -1,0 +1,113 @@
+"""From HEP packets to items: who may ship, what is no SIP, when it passed, and what was shipped twice."""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from typing import NamedTuple
+
+from sipaudit.capture.flows import Flows
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.hep import HepPacket, aside, parse_hep
+from sipaudit.live.hep.clock import Agent, Clock
+from sipaudit.live.hep.copies import Copies, Sighting
+from sipaudit.sip.datagram import Datagram, Item
+from sipaudit.sip.framing import looks_like_sip
+
+WAIT = 2.0  # seconds within which a message with a time near ours must come, or what is shipped is a replay
+WAITING = 10_000  # messages that wait for that
+WAITING_BYTES = 16 << 20  # of payload
+
+UNREADABLE, WRONG_KEY = "hep", "hep-key"  # kinds of `health.undecoded`
+
+
+class _Arrived(NamedTuple):
+    packet: HepPacket
+    agent: Agent
+    now: float
+    frame: int
+
+
+class Intake:
+    """Takes packets in the order of their coming; `items` are those ready to be taken away.
+
+    Every packet is counted, and its number is the frame of its message; `frames` is the last one.  With a `key` only
+    packets that carry it (chunk 14) are read; versions 1 and 2 cannot.
+    """
+
+    def __init__(self, capture: int, health: CaptureHealth, key: bytes | None) -> None:
+        self._capture = capture
+        self._health = health
+        self._key = key
+        self._clock = Clock(health)
+        self._copies = Copies()
+        self._flows = Flows()
+        self._waiting: list[_Arrived] = []
+        self._waiting_bytes = 0
+        self.items: list[Item] = []
+        self.frames = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether messages are held back until it is known whose time counts: `pass_time` must be called."""
+        return bool(self._waiting)
+
+    def take(self, data: bytes, host: str, now: float) -> bool:
+        """A packet from `host` that came at `now`, seconds since the epoch; whether an agent sent it that may. Whatever
+        it holds, nothing raises."""
+        health = self._health
+        health.packets += 1
+        self.frames += 1
+        packet = parse_hep(data)
+        if packet is None or (packet.version < 3 and not looks_like_sip(packet.payload)):
+            health.undecoded[UNREADABLE] += 1
+            return False
+        if self._key is not None and not compare_digest(packet.key, self._key):
+            health.undecoded[WRONG_KEY] += 1
+            return False
+        stop = aside(packet)
+        if stop is None:
+            self._place(_Arrived(packet, Agent(packet.agent, host), now, self.frames))
+        else:
+            stop.count(health)
+        return True
+
+    def pass_time(self, now: float) -> None:
+        """Time goes on: what was held back long enough is let go."""
+        if self._waiting and not 0 <= now - self._waiting[0].now < WAIT:
+            self._clock.settle()
+            self._release()
+
+    def _place(self, arrived: _Arrived) -> None:
+        clock = self._clock
+        if not clock.settled:
+            clock.listen(arrived.packet.time, arrived.now)
+        if clock.settled:
+            self._release()
+            self._add(arrived)
+            return
+        self._waiting.append(arrived)
+        self._waiting_bytes += len(arrived.packet.payload)
+        if len(self._waiting) >= WAITING or self._waiting_bytes >= WAITING_BYTES:
+            clock.settle()
+            self._release()
+
+    def _release(self) -> None:
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        for arrived in waiting:
+            self._add(arrived)
+
+    def _add(self, arrived: _Arrived) -> None:
+        packet, agent, now, frame = arrived
+        health, transport = self._health, packet.transport
+        if transport is None:
+            return  # it was put aside
+        time = self._clock.time(agent, packet.time, now, frame)
+        message = packet.addresses + packet.ports + bytes((packet.protocol,)) + packet.payload
+        if self._copies.seen(message, Sighting(time, now, agent)):
+            health.duplicates += 1
+            return
+        health.snaplen_cut += packet.cut
+        health.first = time if health.first is None else health.first
+        health.last = time if health.last is None else max(health.last, time)
+        flow = self._flows.get(transport, packet.addresses, packet.ports)
+        self.items.append(Datagram(time, self._capture, frame, flow, packet.payload, (), packet.cut))

@@ -1,0 +1,46 @@
+"""The sources that were ordered, opened."""
+
+from __future__ import annotations
+
+import logging
+
+from sipaudit.capture.decode import Decoder
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.errors import InputError
+from sipaudit.live.ends import Source
+from sipaudit.live.orders import Orders
+
+log = logging.getLogger(__name__)
+
+
+def open_sources(orders: Orders) -> list[Source]:
+    """Interfaces first, then HEP listeners and directories. Raises InputError for what cannot be opened, and when there
+    is nothing."""
+    sources: list[Source] = [*_interfaces(orders)]
+    if orders.hep:
+        from sipaudit.live.hep.listen import hep_source  # deferred: brings ssl
+
+        for url in orders.hep:
+            sources.append(hep_source(url, len(sources), key=orders.hep_key, cert=orders.hep_cert,
+                                      keyfile=orders.hep_keyfile))
+    if orders.follow:
+        from sipaudit.live.follow.source import follow_source
+
+        for directory in orders.follow:
+            sources.append(follow_source(directory, len(sources), warn=log.warning))
+    if not sources:
+        raise InputError("nothing to listen to",
+                         fix="name an interface (-i eth1), --hep udp://0.0.0.0:9060 or --follow DIRECTORY")
+    return sources
+
+
+def _interfaces(orders: Orders) -> list[Source]:
+    """All interfaces share a decoder: what is seen at two of them counts once."""
+    if not orders.interfaces:
+        return []
+    from sipaudit.live.interface import Interface  # deferred: brings libpcap
+
+    healths = [CaptureHealth(name) for name in orders.interfaces]
+    decoder = Decoder(healths)
+    return [Interface(health.path, capture, decoder, health, orders.job.bpf)
+            for capture, health in enumerate(healths)]

@@ -1,0 +1,146 @@
+"""An interface of this machine, as a source."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from collections.abc import Sequence
+from fcntl import ioctl
+
+from sipaudit.capture.decode import Decoder
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.intake import Intake
+from sipaudit.capture.packet import Batch
+from sipaudit.capture.port import Port, PortError
+from sipaudit.capture.prefilter import Prefilter
+from sipaudit.capture.records import note_link_type
+from sipaudit.errors import InputError
+from sipaudit.live import privileges
+from sipaudit.sip.datagram import Item
+
+READ_AT_MOST = 8       # batches of one read
+AGAIN_AFTER = 1.0      # seconds between two tries to open a port that has gone
+
+ANY = "any"            # libpcap's name for all of them
+_SIOCGIFFLAGS, _UP = 0x8913, 1   # netdevice(7)
+
+
+class Interface:
+    """A source: what passes at the port `name`, numbered from 1 in the order in which it came.
+
+    `decoder` is shared by all ports of a probe, so that what is seen at two of them counts once; `bpf` is the user's
+    filter. A port that goes down is opened again when it is back. Raises InputError when it cannot be opened at first.
+    """
+
+    def __init__(self, name: str, capture: int, decoder: Decoder, health: CaptureHealth, bpf: str | None = None
+                 ) -> None:
+        self.name = name
+        self.capture = capture
+        self.health = health
+        self.blind = 0.0
+        self.interface_drops = 0
+        self._bpf = bpf
+        self._decoder = decoder
+        self._intake = Intake(health, Prefilter())
+        self._before = 0, 0
+        self._frames = 0
+        self._gone_at = self._try_at = 0.0
+        try:
+            self._port: Port | None = self._opened()
+        except PortError as error:
+            raise _cannot(name, str(error)) from error
+
+    def _opened(self) -> Port:
+        port = Port(self.name, self._bpf, self._frames)
+        note_link_type(self.health, port.link_type)
+        return port
+
+    def descriptors(self) -> Sequence[int]:
+        return () if self._port is None else (self._port.fileno(),)
+
+    def read(self) -> Sequence[Item]:
+        """What has come since; nothing while the port is away."""
+        port = self._port or self._back()
+        items: list[Item] = []
+        if port is None:
+            return items
+        try:
+            for _ in range(READ_AT_MOST):
+                batch = port.read()
+                if batch is None:
+                    break
+                items += self._taken(batch)
+            self._count(*port.drops())
+        except PortError:
+            self._lost(port)
+        return items
+
+    def _taken(self, batch: Batch) -> list[Item]:
+        return [item for run in self._intake.runs((batch,)) for item in self._decoder.run(run, self.capture)]
+
+    def _count(self, dropped: int, at_interface: int) -> None:
+        self.health.kernel_drops = self._before[0] + dropped
+        self.interface_drops = self._before[1] + at_interface
+
+    def _lost(self, port: Port) -> None:
+        """The port went down, or away."""
+        port.close()
+        self._port, self._frames = None, port.frames
+        self._before = self.health.kernel_drops or 0, self.interface_drops
+        self._gone_at = time.monotonic()
+        self._try_at = self._gone_at + AGAIN_AFTER
+
+    def _back(self) -> Port | None:
+        """The port, if it could be opened again."""
+        now = time.monotonic()
+        if now < self._try_at:
+            return None
+        self._try_at = now + AGAIN_AFTER
+        if not _is_up(self.name):
+            return None
+        try:
+            self._port = self._opened()
+        except PortError:
+            return None
+        self.blind += time.monotonic() - self._gone_at
+        return self._port
+
+    def position(self) -> int:
+        return self._frames if self._port is None else self._port.frames
+
+    def go_on(self, position: int) -> bool:
+        """Numbers go on, so that each means one packet. What passed meanwhile was not seen."""
+        self._frames = position
+        if self._port is not None:
+            self._port.frames = position
+        return False
+
+    def place(self, frame: int) -> tuple[str, int | None]:
+        return self.health.path, frame
+
+    def close(self) -> None:
+        if self._port is not None:
+            self._port.close()
+            self._port = None
+
+
+def _is_up(name: str) -> bool:
+    """Whether the port is there and up."""
+    if name == ANY:
+        return True
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+            answer = ioctl(asked, _SIOCGIFFLAGS, struct.pack("16sH14x", name.encode()[:15], 0))
+    except OSError:
+        return False
+    return bool(struct.unpack("16sH14x", answer)[1] & _UP)
+
+
+def _cannot(name: str, why: str) -> InputError:
+    known = sorted(there for _, there in socket.if_nameindex())
+    if name != ANY and name not in known:
+        return InputError(f"-i {name}: there is no such interface", fix=f"name one of {', '.join(known)}")
+    if not privileges.can_capture():
+        return InputError(f"-i {name}: this process may not capture ({why})", fix=privileges.how_to_be_allowed())
+    return InputError(f"-i {name}: cannot be opened: {why}", fix=f"bring it up: ip link set dev {name} up")

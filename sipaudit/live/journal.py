@@ -1,0 +1,86 @@
+"""What was said since the last checkpoint, so that whoever starts from it neither says it again nor contradicts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying
+from sipaudit.model.values import read_proof
+
+_DECODER = msgspec.json.Decoder(FindingSaid | IncidentSaid, dec_hook=read_proof)
+
+
+class Journal:
+    """A sink beside the checkpoint `path`: findings and incidents, a line each. `turned` before a checkpoint is begun,
+    `cut` when it is there. `log` is told once when it cannot be written."""
+
+    def __init__(self, path: Path, log: Callable[[str], None]) -> None:
+        self._new, self._old = path.with_name(path.name + ".said"), path.with_name(path.name + ".said.old")
+        self._log = log
+        self._encoder = msgspec.json.Encoder()
+        self._file: IO[bytes] | None = None
+        self._failed = False
+
+    def take(self, saying: Saying) -> None:
+        if isinstance(saying, FindingSaid | IncidentSaid):
+            try:
+                self._opened().write(self._encoder.encode(saying) + b"\n")
+            except OSError as error:
+                self._fails(error)
+
+    def _opened(self) -> IO[bytes]:
+        if self._file is None:
+            self._file = self._new.open("ab")
+            self._new.chmod(0o600)
+        return self._file
+
+    def _fails(self, error: OSError) -> None:
+        if not self._failed:
+            self._failed = True
+            self._log(f"{self._new} cannot be written: {error.strerror}; after a crash findings may be said twice")
+
+    def turn(self, now: float) -> None:  # noqa: ARG002 - a sink's signature
+        """What was said in this turn is out of our hands."""
+        try:
+            if self._file is not None:
+                self._file.flush()
+        except OSError as error:
+            self._fails(error)
+
+    def turned(self) -> None:
+        """A checkpoint begins that knows all that was said until now."""
+        if self._file is None:
+            return
+        self.close()
+        if self._old.exists():   # of a checkpoint that did not come about
+            with self._old.open("ab") as old:
+                old.write(self._new.read_bytes())
+            self._new.unlink()
+        else:
+            self._new.rename(self._old)
+
+    def cut(self) -> None:
+        """That checkpoint is there."""
+        self._old.unlink(missing_ok=True)
+
+    def read(self) -> Iterator[FindingSaid | IncidentSaid]:
+        """What was said since the last checkpoint; a line that breaks off is none."""
+        for path in (self._old, self._new):
+            if path.exists():
+                for line in path.read_bytes().splitlines():
+                    try:
+                        yield _DECODER.decode(line)
+                    except msgspec.MsgspecError:
+                        continue
+
+    def close(self) -> None:
+        if self._file is not None:
+            try:
+                self._file.close()
+            except OSError as error:
+                self._fails(error)
+            self._file = None

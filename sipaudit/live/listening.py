@@ -1,0 +1,139 @@
+"""A live run as it is ordered: its sources opened, privileges dropped, its sinks made, and driven to its end."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import uuid
+
+from sipaudit.errors import InputError, InputErrors
+from sipaudit.live import privileges
+from sipaudit.live.checkpoint import Checkpoint, Kept
+from sipaudit.live.console import is_terminal
+from sipaudit.live.ends import Sink
+from sipaudit.live.inputs import open_sources
+from sipaudit.live.logs import LogFormat, Logs
+from sipaudit.live.loop import Loop, Signals
+from sipaudit.live.orders import Orders
+from sipaudit.live.outputs import outputs, outputs_opened_early, screen_of
+from sipaudit.live.probe import Probe
+from sipaudit.live.systemd import Systemd
+from sipaudit.live.teller import Teller
+from sipaudit.run.job import understand
+
+log = logging.getLogger(__name__)
+
+
+def listen(orders: Orders) -> None:
+    """Listen until a signal ends it.
+
+    Raises InputError or InputErrors for whatever the user can mend, before anything is read.
+    """
+    logs = _logs(orders)
+    try:
+        brief = understand(orders.job)
+        early = outputs_opened_early(orders, brief.pack, brief.zone)
+        probe = Probe(brief, open_sources(orders), time.time())
+        privileges.drop(orders.user)
+        for sentence in brief.site.warnings:
+            log.warning("%s", sentence)
+        Listening(orders, probe, early, logs).run()
+    finally:
+        logs.close()
+
+
+def _logs(orders: Orders) -> Logs:
+    """On stderr, unless the console view has that terminal."""
+    shared = is_terminal(screen_of(orders)) and sys.stderr.isatty()
+    return Logs(None if shared else sys.stderr, LogFormat(orders.log_format), orders.verbosity)
+
+
+class Listening:
+    """A live run whose sources are open; `early` are the sinks that had to be made before."""
+
+    def __init__(self, orders: Orders, probe: Probe, early: list[Sink], logs: Logs) -> None:
+        self._orders = orders
+        self._probe = probe
+        self._teller = Teller(probe)
+        self._identity = uuid.uuid4().hex
+        self._checkpoint = None if orders.checkpoint is None else Checkpoint(orders.checkpoint, log.warning)
+        goes_on = self._go_on()
+        self._systemd = Systemd()
+        title = ", ".join(one.path for one in probe.health)
+        self._sinks = [*early, *outputs(orders, title, probe.brief.zone, logs.recent.lines, self._identity),
+                       self._systemd]
+        if self._checkpoint is not None:
+            self._sinks.append(self._checkpoint.journal)
+        if goes_on:
+            self._teach()
+        self._signals = Signals()
+
+    def run(self) -> None:
+        """Until a signal ends it."""
+        loop = Loop(self._probe, self._teller, self._sinks, self._signals, self._each_turn)
+        with self._signals.heard():
+            log.info("listening on %s", ", ".join(one.path for one in self._probe.health))
+            self._systemd.ready()
+            try:
+                loop.run()
+                self._end(loop)
+            finally:
+                for source in self._probe.sources:
+                    source.close()
+                for sink in self._sinks:
+                    sink.close()
+
+    def _go_on(self) -> bool:
+        """From the checkpoint, if there is one."""
+        kept = None if self._checkpoint is None else self._checkpoint.read(self._probe)
+        if kept is None:
+            return False
+        self._take_over(kept)
+        log.info("going on from %s", self._orders.checkpoint)
+        return True
+
+    def _take_over(self, kept: Kept) -> None:
+        seamless = [source.go_on(position) for source, position
+                    in zip(self._probe.sources, kept.positions, strict=True)]
+        now = kept.time if all(seamless) else time.time()
+        self._probe.go_on(kept.probe, kept.time, now, kept.blind)
+        self._teller = kept.teller
+        self._identity = kept.identity
+
+    def _teach(self) -> None:
+        """What shows how things stand has to know how they stood."""
+        for saying in self._teller.stand(self._probe.newest):
+            for sink in self._sinks:
+                learn = getattr(sink, "learn", None)
+                if learn is not None:
+                    learn(saying)
+
+    def _each_turn(self, clock: float) -> None:
+        if self._signals.reload:
+            self._signals.reload = False
+            self._systemd.reloading()
+            self._reload()
+            self._systemd.ready()
+        if self._checkpoint is not None:
+            self._checkpoint.turn(clock, self._probe, self._teller, self._identity)
+
+    def _reload(self) -> None:
+        """Read the site file, rules and suppressions again; where they cannot be read, the old ones stay."""
+        try:
+            self._probe.obey(understand(self._orders.job))
+        except InputError as error:
+            for one in error.errors if isinstance(error, InputErrors) else [error]:
+                log.warning("not reloaded, the old ones stay in force: %s", one)
+        else:
+            log.info("site file, rules and suppressions were read again")
+
+    def _end(self, loop: Loop) -> None:
+        """With a checkpoint the next run goes on; without one what waits stays undecided."""
+        if self._checkpoint is None:
+            loop.finish()
+        else:
+            loop.say_all()
+            self._checkpoint.write(self._probe, self._teller, self._identity)
+
+

@@ -1,0 +1,140 @@
+"""The loop of a live run: wait, read, follow, say."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from sipaudit.live.ends import Sink
+from sipaudit.live.probe import Probe
+from sipaudit.live.teller import Teller
+from sipaudit.live.vitals import Vitals
+from sipaudit.model.sayings import Saying
+from sipaudit.run.route import rare_collections
+
+TURN = 0.5        # seconds between two turns in which something may be said
+LOOK_AGAIN = 0.1  # seconds between two looks at a source that cannot be waited for
+HELD_BACK = 0.3   # seconds, more than the kernel waits for a block to fill
+ENDS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Signals:
+    """What the process was asked to do. A signal ends every wait."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.reload = False
+        self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def fileno(self) -> int:
+        return self._reader
+
+    def clear(self) -> None:
+        """What woke us is read."""
+        try:
+            while os.read(self._reader, 512):
+                pass
+        except BlockingIOError:
+            pass
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Listen to SIGTERM, SIGINT and SIGHUP."""
+        before = {number: signal.signal(number, self._note) for number in (*ENDS, signal.SIGHUP)}
+        woken = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(woken)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            os.close(self._reader)
+            os.close(self._writer)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self.reload = True
+        else:
+            self.ended = True
+
+
+class Loop:
+    """Drives a probe until it is told to end. `each_turn` is called with the monotonic clock after every turn."""
+
+    def __init__(self, probe: Probe, teller: Teller, sinks: Sequence[Sink], signals: Signals,
+                 each_turn: Callable[[float], None] = lambda _: None) -> None:
+        self._probe = probe
+        self._teller = teller
+        self._sinks = sinks
+        self._signals = signals
+        self._each_turn = each_turn
+        self._vitals = Vitals(probe)
+
+    def run(self) -> None:
+        """Until a signal ends it."""
+        turn_at = time.monotonic()
+        with rare_collections():
+            while not self._signals.ended:
+                clock = time.monotonic()
+                count = self._probe.read(clock)
+                if count:
+                    self._vitals.read(time.time())
+                if clock >= turn_at:
+                    turn_at = clock + TURN
+                    self._turn(clock, drained=not count)
+                if not count:
+                    self._wait(turn_at - time.monotonic())
+            self._read_the_rest()
+
+    def _read_the_rest(self) -> None:
+        """What had come before the end was asked for; the kernel may hold it back for a moment."""
+        end = time.monotonic() + HELD_BACK
+        while self._probe.read(time.monotonic()) or time.monotonic() < end:
+            time.sleep(0.01)
+
+    def _wait(self, seconds: float) -> None:
+        """Until something comes, or the next turn."""
+        poll = select.poll()
+        poll.register(self._signals, select.POLLIN)
+        for source in self._probe.sources:
+            descriptors = source.descriptors()
+            for descriptor in descriptors:
+                poll.register(descriptor, select.POLLIN)
+            if not descriptors:
+                seconds = min(seconds, LOOK_AGAIN)
+        if any(ready == self._signals.fileno() for ready, _ in poll.poll(max(seconds, 0.0) * 1000)):
+            self._signals.clear()
+
+    def _turn(self, clock: float, *, drained: bool) -> None:
+        self._probe.pass_time(clock, drained=drained)
+        now = self._probe.now(clock)
+        for saying in self._teller.turn(now):
+            self._say(saying)
+        if self._vitals.due(clock):
+            self._say(self._vitals.look(now, clock))
+        wall = time.time()
+        for sink in self._sinks:
+            sink.turn(wall)
+        self._each_turn(clock)
+
+    def _say(self, saying: Saying) -> None:
+        for sink in self._sinks:
+            sink.take(saying)
+
+    def finish(self) -> None:
+        """Nothing will come any more: what waits stays undecided; everything is said as it stands then."""
+        self._probe.finish()
+        self.say_all()
+
+    def say_all(self) -> None:
+        """Everything as it stands."""
+        clock = time.monotonic()
+        now = self._probe.now(clock)
+        for saying in self._teller.turn(now, at_last=True):
+            self._say(saying)
+        self._say(self._vitals.look(now, clock))

@@ -1,0 +1,58 @@
+"""How much the sources lacked of late.
+
+What a probe lost a week ago says nothing of today, and what it loses now must
+count though the week was whole: the share is taken over the last minute and
+over the last ten, and the larger of the two is believed (reference-model.md 4).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.reconstruct.traffic import Traffic
+
+SPANS = (60.0, 600.0)   # seconds
+EVERY = 5.0             # seconds between two marks
+
+
+class Mark(NamedTuple):
+    """What was counted until `time`, of all sources together."""
+
+    time: float
+    packets: int
+    drops: int
+    messages: int
+    halves: int
+
+
+class RecentLoss:
+    """Told now and then what has been counted; `share` is what lacked of late."""
+
+    def __init__(self) -> None:
+        self._marks: deque[Mark] = deque()
+        self.share = 0.0
+
+    def mark(self, now: float, healths: Iterable[CaptureHealth], traffic: Mapping[int, Traffic]) -> None:
+        """`now` in seconds, by any clock that does not go back."""
+        if self._marks and now - self._marks[-1].time < EVERY:
+            return
+        seen = list(healths)
+        counted = Mark(
+            now, sum(one.packets for one in seen), sum(one.kernel_drops or 0 for one in seen),
+            sum(one.sip_messages for one in traffic.values()), sum(one.missing_halves for one in traffic.values()))
+        self._marks.append(counted)
+        while now - self._marks[0].time > max(SPANS):
+            self._marks.popleft()
+        self.share = max(self._over(span, counted) for span in SPANS)
+
+    def _over(self, span: float, now: Mark) -> float:
+        since = next(mark for mark in self._marks if now.time - mark.time <= span)
+        drops, halves = now.drops - since.drops, now.halves - since.halves
+        return max(_share(drops, now.packets - since.packets), _share(halves, now.messages - since.messages))
+
+
+def _share(lacking: int, there: int) -> float:
+    return lacking / (lacking + there) if lacking > 0 else 0.0

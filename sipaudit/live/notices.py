@@ -1,0 +1,267 @@
+"""What is worth a notification: incidents as they open, grow and close, and findings that belong to none.
+
+Three hundred phones that lose their server are one notice, not three hundred.
+Nothing here knows a clock or a network: sayings and the time go in, notices
+come out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, ServerSaid, Withdrawn
+from sipaudit.model.values import Finding, Incident, ServerSummary, Severity
+from sipaudit.report.screen import count_of, shortened
+from sipaudit.report.verdict import Words, short_names
+from sipaudit.safe_text import safe_text
+from sipaudit.times import TimeStyle, format_time
+
+SETTLING = 5.0        # seconds until an incident is told: the first phones are not yet all
+OVER = 30.0           # seconds without change until its end is believed
+GROWN_SOON = 60.0     # seconds until one that has doubled is told again
+GROWN_LATE = 3600.0   # seconds until one that has grown at all is told again
+BELONGING = 30.0      # seconds that a finding has to be claimed by an incident
+FINDINGS_TOLD = 10    # of a notice, each in words
+RULES_TOLD = 5
+RECENT = 60.0         # seconds in which an earlier run may not have come to telling a finding
+INCIDENTS = 2_000     # that are followed at a time
+FINDINGS = 20_000     # of which it is known whether they were told
+SERVERS = 1_000
+WIRE_TEXT = 200       # characters of what came from the wire
+
+# Whose phones cannot call, or could not: the gravest kinds (reference-model.md 7). All others are warnings.
+GRAVE = frozenset({"server-outage", "partial-outage", "calls-lost", "registration-gap"})
+_MENTION = re.compile(r"@(?=everyone|here|channel|all)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A notification: one line, and the text below it. `severity` is None for what ends well."""
+
+    title: str
+    body: str
+    severity: Severity | None
+
+
+@dataclass
+class _Followed:
+    """An incident as last said, and as last told (`told_at` None: never); `resumed`: an earlier run knew it open."""
+
+    incident: Incident
+    first: float
+    changed: float
+    told_at: float | None = None
+    told_size: int = 0
+    told_closed: bool = False
+    resumed: bool = False
+
+
+@dataclass
+class _Known:
+    """What is remembered of a finding."""
+
+    rule: str
+    severity: Severity
+    told: bool = False
+
+
+@dataclass
+class _Waiting:
+    """A finding that an incident may still claim."""
+
+    finding: Finding
+    since: float
+
+
+class Notices:
+    """Sayings in (`take`), notices out (`turn`). What is below `least` is not told; times are shown in `clock`; until
+    the first turn the time is `now`."""
+
+    def __init__(self, least: Severity, clock: tzinfo, now: float) -> None:
+        self.untold = 0   # findings that did not fit into what is remembered
+        self._least = least
+        self._clock = clock
+        self._now = now
+        self._servers: dict[str, ServerSummary] = {}
+        self._incidents: dict[str, _Followed] = {}
+        self._findings: dict[str, _Known] = {}
+        self._waiting: dict[str, _Waiting] = {}
+        self._taken_back: list[str] = []
+
+    def take(self, saying: Saying) -> None:
+        match saying:
+            case FindingSaid(finding=finding):
+                self._finding(finding)
+            case IncidentSaid(incident=incident):
+                self._incident(incident)
+            case Withdrawn():
+                self._withdrawn(saying)
+            case ServerSaid(server=server):
+                if len(self._servers) < SERVERS:
+                    self._servers[server.server] = server
+            case _:
+                pass
+
+    def learn(self, saying: Saying) -> None:
+        """What an earlier run said. Incidents that are still open are told again, as going on; what is recent may not
+        have been told, all else was."""
+        self.take(saying)
+        match saying:
+            case IncidentSaid(incident=incident):
+                self._incidents[incident.id].resumed = True
+                self._incidents[incident.id].told_closed = incident.state == "closed"
+            case FindingSaid(finding=finding):
+                if finding.time is None or finding.time < self._now - RECENT:
+                    self._waiting.pop(finding.id, None)
+                    self._findings[finding.id].told = True
+            case _:
+                pass
+
+    def turn(self, now: float, *, is_last: bool = False) -> Iterator[Notice]:
+        """What is to be told now; `now` in seconds since the epoch. Nothing waits any longer when it `is_last`."""
+        self._now = float("inf") if is_last else now
+        yield from self._of_incidents()
+        yield from self._of_findings()
+        if self._taken_back:
+            told, self._taken_back = self._taken_back, []
+            yield Notice(f"withdrawn: {len(told)} of what was told", "\n".join(_some(told)), None)
+
+    # -- what is said
+
+    def _finding(self, finding: Finding) -> None:
+        known = self._findings.pop(finding.id, None) or _Known(finding.rule, finding.severity)
+        known.severity = finding.severity
+        self._findings[finding.id] = known
+        if len(self._findings) > FINDINGS:
+            del self._findings[next(iter(self._findings))]
+        waits = self._waiting.get(finding.id)
+        if finding.suppressed is not None or finding.severity.rank < self._least.rank:
+            self._waiting.pop(finding.id, None)
+        elif waits is not None:
+            waits.finding = finding
+        elif not known.told and len(self._waiting) < FINDINGS:
+            self._waiting[finding.id] = _Waiting(finding, self._now)
+        elif not known.told:
+            self.untold += 1
+
+    def _incident(self, incident: Incident) -> None:
+        followed = self._incidents.get(incident.id)
+        if followed is None:
+            self._make_room()
+            self._incidents[incident.id] = _Followed(incident, self._now, self._now)
+        elif followed.incident != incident:
+            followed.incident, followed.changed = incident, self._now
+
+    def _make_room(self) -> None:
+        """The oldest whose end was told goes first."""
+        if len(self._incidents) >= INCIDENTS:
+            ended = (name for name, followed in self._incidents.items() if followed.told_closed)
+            del self._incidents[next(ended, next(iter(self._incidents)))]
+
+    def _withdrawn(self, saying: Withdrawn) -> None:
+        self._waiting.pop(saying.id, None)
+        followed, known = self._incidents.pop(saying.id, None), self._findings.pop(saying.id, None)
+        was_told = (followed is not None and followed.told_at is not None) or (known is not None and known.told)
+        if was_told and len(self._taken_back) < FINDINGS:
+            what = followed.incident.kind if followed is not None else known.rule if known is not None else ""
+            self._taken_back.append(f"{plain(saying.id)} {plain(what)}: {plain(saying.reason)}")
+
+    # -- incidents
+
+    def _of_incidents(self) -> Iterator[Notice]:
+        for followed in self._incidents.values():
+            how = self._due(followed)
+            if how is not None and self._severity(followed.incident).rank >= self._least.rank:
+                followed.told_at, followed.told_size = self._now, _size(followed.incident)
+                followed.told_closed = followed.incident.state == "closed"
+                yield self._about(followed.incident, how)
+
+    def _due(self, followed: _Followed) -> str | None:
+        """How it is to be told now: `opened`, `going on`, `over`, `open again`, `grown`; None: not now."""
+        closed, told_at = followed.incident.state == "closed", followed.told_at
+        if closed and not followed.told_closed:
+            return "over" if self._now - followed.changed >= OVER else None
+        if told_at is None:
+            how = "going on" if followed.resumed else "opened"
+            return how if not closed and self._now - followed.first >= SETTLING else None
+        since, size = self._now - told_at, _size(followed.incident)
+        if since < GROWN_SOON:
+            return None
+        if followed.told_closed and not closed:
+            return "open again"
+        grown = size >= 2 * followed.told_size or (size > followed.told_size and since >= GROWN_LATE)
+        return "grown" if grown else None
+
+    def _severity(self, incident: Incident) -> Severity:
+        """Error for a grave kind or a finding that is one, else warning."""
+        known = (self._findings.get(name) for name in incident.findings)
+        is_error = incident.kind in GRAVE or any(one.severity is Severity.ERROR for one in known if one is not None)
+        return Severity.ERROR if is_error else Severity.WARNING
+
+    def _about(self, incident: Incident, how: str) -> Notice:
+        words = Words(self._clock, short_names(self._servers.values()), TimeStyle.FULL, alone=False)
+        where = "" if incident.server is None else f" at {plain(words.server(incident.server))}"
+        title = f"{how}: {plain(incident.kind)}{where}, {count_of(len(incident.lines), 'line')} ({plain(incident.id)})"
+        said = [plain(sentence) for sentence in words.of(incident)]
+        said += self._rules_of(incident)
+        return Notice(title, "\n".join(said), None if how == "over" else self._severity(incident))
+
+    def _rules_of(self, incident: Incident) -> Iterator[str]:
+        """Its findings, counted by rule."""
+        if incident.findings:
+            known = (self._findings.get(name) for name in incident.findings)
+            rules = Counter(one.rule for one in known if one is not None)
+            named = ", ".join(f"{count} {plain(rule)}" for rule, count in rules.most_common(RULES_TOLD))
+            yield f"Findings: {len(incident.findings)}" + (f" ({named})" if named else "")
+
+    # -- findings that belong to no incident
+
+    def _of_findings(self) -> Iterator[Notice]:
+        due = [waiting.finding for waiting in self._waiting.values() if self._now - waiting.since >= BELONGING]
+        if not due:
+            return
+        claimed = {name for followed in self._incidents.values() for name in followed.incident.findings}
+        lone = [one for one in due if one.id not in claimed and one.incident not in self._incidents]
+        for finding in due:
+            del self._waiting[finding.id]
+        for finding in lone:
+            self._findings.setdefault(finding.id, _Known(finding.rule, finding.severity)).told = True
+        if lone:
+            yield self._batch(lone)
+
+    def _batch(self, findings: list[Finding]) -> Notice:
+        rules = Counter(finding.rule for finding in findings)
+        named = ", ".join(f"{count} {plain(rule)}" for rule, count in rules.most_common(RULES_TOLD))
+        worst = sorted(findings, key=lambda finding: -finding.severity.rank)
+        return Notice(f"{count_of(len(findings), 'finding')}: {named}",
+                      "\n".join(_some([self._in_words(finding) for finding in worst])), worst[0].severity)
+
+    def _in_words(self, finding: Finding) -> str:
+        when = "" if finding.time is None else format_time(finding.time, self._clock) + " "
+        phone = "" if finding.phone is None else f" phone {plain(finding.phone)}"
+        return (f"{when}{finding.severity} {plain(finding.rule)} ({plain(finding.id)}) {plain(finding.line)}{phone}: "
+                f"expected {plain(finding.expected)}; observed {plain(finding.observed)}")
+
+
+def _size(incident: Incident) -> int:
+    return len(incident.lines) + len(incident.findings)
+
+
+def _some(lines: list[str]) -> list[str]:
+    """The first ones, and how many more there are."""
+    more = len(lines) - FINDINGS_TOLD
+    return [*lines[:FINDINGS_TOLD], f"and {more} more"] if more > 0 else lines
+
+
+def plain(text: str) -> str:
+    """What came from the wire, for a chat or a mail: on one line, shortened, without what these would act upon
+    (markup, links, mentions of everybody)."""
+    harmless = shortened(safe_text(text), WIRE_TEXT).translate(_ACTING).replace("](", "] (").replace("://", ": //")
+    return _MENTION.sub("@ ", harmless)
+
+
+_ACTING = str.maketrans({"<": "‹", ">": "›", "`": "'", "*": "·", "|": "¦", "~": "-", "#": "＃"})

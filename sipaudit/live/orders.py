@@ -1,0 +1,29 @@
+"""What `sipaudit live` was told, as its options are (contract.md 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sipaudit.run.job import Job
+
+
+@dataclass(frozen=True)
+class Orders:
+    """`interfaces`, `hep` and `follow` are what is listened to; the rest is said in docs/commands.md."""
+
+    job: Job
+    interfaces: tuple[str, ...] = ()
+    hep: tuple[str, ...] = ()
+    follow: tuple[str, ...] = ()
+    hep_key: str | None = None
+    hep_cert: str | None = None
+    hep_keyfile: str | None = None
+    user: str | None = None
+    store: str | None = None
+    jsonl: str | None = None
+    metrics: str | None = None
+    notify: tuple[str, ...] = ()
+    notify_severity: str = "warning"
+    checkpoint: str | None = None
+    log_format: str = "text"
+    verbosity: int = 0

@@ -1,0 +1,90 @@
+"""Less and less allowed: once the port is open, nothing but reopening it is needed (capabilities(7))."""
+
+from __future__ import annotations
+
+import ctypes
+import grp
+import os
+import pwd
+import struct
+import sys
+
+from sipaudit.errors import InputError
+
+CAP_NET_RAW = 13
+_KEEPCAPS, _NO_NEW_PRIVS, _CAPBSET_DROP = 8, 38, 24   # prctl(2)
+_VERSION_3 = 0x20080522                               # capset(2): two words of 32 each
+_LAST_CAP = 63
+
+
+def can_capture() -> bool:
+    """Whether this process may open a port."""
+    return bool(_permitted() >> CAP_NET_RAW & 1)
+
+
+def how_to_be_allowed() -> str:
+    """What lets `sipaudit live` open a port without being root."""
+    return (f"run it as root, or once: setcap cap_net_raw+ep {os.path.realpath(sys.executable)}; under systemd: "
+            "AmbientCapabilities=CAP_NET_RAW")
+
+
+def drop(user: str | None) -> None:
+    """Become `user`, where one is named, and keep CAP_NET_RAW alone; nothing that is executed can have more again.
+
+    Raises InputError for a user that is not there, or that this process may not become.
+    """
+    keeps = 1 << CAP_NET_RAW & _permitted()
+    if user is not None:
+        _become(user)
+    _capset(keeps)
+    _prctl(_NO_NEW_PRIVS, 1)
+
+
+def _become(user: str) -> None:
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        raise InputError(f"--user {user!r} is not a user of this machine", fix="name one that `getent passwd` lists"
+                         ) from None
+    if os.geteuid() == entry.pw_uid:
+        return
+    groups = [one.gr_gid for one in grp.getgrall() if entry.pw_name in one.gr_mem]
+    try:
+        for capability in range(_LAST_CAP + 1):
+            if capability != CAP_NET_RAW:
+                _prctl(_CAPBSET_DROP, capability)
+        _prctl(_KEEPCAPS, 1)
+        os.setgroups([entry.pw_gid, *groups])
+        os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
+        os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
+    except PermissionError as error:
+        raise InputError(f"--user {user!r}: only root can become another user", fix="leave out --user") from error
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _prctl(option: int, value: int) -> None:
+    """Refusals are no failure: what cannot be given up was not there, or is not known to this kernel."""
+    _libc().prctl(option, ctypes.c_ulong(value), 0, 0, 0)
+
+
+def _permitted() -> int:
+    """The permitted capabilities, as bits."""
+    header, data = _header(), ctypes.create_string_buffer(24)
+    if _libc().capget(header, data):
+        return 0
+    words = struct.unpack("6I", data.raw)
+    return int(words[1] | words[4] << 32)
+
+
+def _capset(keeps: int) -> None:
+    low, high = keeps & 0xFFFFFFFF, keeps >> 32
+    data = struct.pack("6I", low, low, 0, high, high, 0)
+    if _libc().capset(_header(), data):
+        raise OSError(ctypes.get_errno(), "capabilities could not be dropped")
+
+
+def _header() -> ctypes.Array[ctypes.c_char]:
+    return ctypes.create_string_buffer(struct.pack("Ii", _VERSION_3, 0), 8)

@@ -1,0 +1,114 @@
+"""The route on live traffic: what the sources give, followed as it comes, and time that passes without it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import merge
+from operator import attrgetter
+from typing import Any
+
+from sipaudit.live.ends import Source
+from sipaudit.live.loss import RecentLoss
+from sipaudit.model.values import KnownEvent, moment
+from sipaudit.run.job import Brief
+from sipaudit.run.route import Route, parsed_ahead
+from sipaudit.run.summary import Span
+from sipaudit.sip.datagram import Item
+from sipaudit.times import format_time
+
+SLACK = 2.0   # seconds by which packets of different sources may come out of order
+
+
+class Probe(Route):
+    """`sources` are in the order of their `capture`; `began` is when it first listened (seconds since the epoch)."""
+
+    def __init__(self, brief: Brief, sources: Sequence[Source], began: float) -> None:
+        self.sources = sources
+        self.recent = RecentLoss()
+        super().__init__(brief, Span(None, None), began, [source.health for source in sources], place=self._place)
+        self.newest = began
+        self._at: float | None = None
+        self._blind = self._blind_before = 0.0
+        self._begun = False
+
+    def _place(self, capture: int, frame: int) -> tuple[str, int | None]:
+        return self.sources[capture].place(frame)
+
+    def loss(self) -> float:
+        """The share of packets that the sources lacked of late."""
+        return self.recent.share
+
+    def read(self, clock: float) -> int:
+        """Follow what has come; `clock` is a monotonic one's time, in seconds. How many items that were."""
+        read = [source.read() for source in self.sources]
+        self._begin()
+        self._look_for_blindness()
+        count = 0
+        for item, message in parsed_ahead(_in_order(read)):
+            self.follow(item, message)
+            count += 1
+        newest = max((health.last for health in self.health if health.last is not None), default=self.newest)
+        if newest > self.newest or self._at is None:
+            self.newest, self._at = max(newest, self.newest), clock
+        return count
+
+    def _begin(self) -> None:
+        """The view begins with the first packet, if that is older than we are: files and replays have such."""
+        first = min((health.first for health in self.health if health.first is not None), default=None)
+        if self._begun or first is None:
+            return
+        self._begun = True
+        if first < self.newest:
+            self.newest = self.auditor.began = first
+            self._at = None
+
+    def _look_for_blindness(self) -> None:
+        """Where a source could not see, phones may have done anything: the view begins anew."""
+        blind = sum(source.blind for source in self.sources)
+        if blind > self._blind:
+            self._blind = blind
+            self.view_begins(self.newest)
+
+    def view_begins(self, time: float) -> None:
+        """Nothing was seen before `time` for a while."""
+        self.auditor.view_begins(time)
+
+    def go_on(self, state: dict[str, Any], last: float, now: float, blind: float) -> None:
+        """Go on from what another run had learnt until `last`; until `now` nobody listened. That one had been blind
+        for so many seconds before."""
+        self.restore(state)
+        self._begun = True
+        self._blind_before = blind + max(now - last, 0.0)
+        self.newest = max(now, last)
+        if self.newest == last:
+            return
+        until = format_time(self.newest, self.brief.zone)
+        self.known_events.append(KnownEvent(moment(last), f"sipaudit did not listen until {until}"))
+        self.view_begins(self.newest)
+
+    @property
+    def blind(self) -> float:
+        """Seconds since the beginning in which a source could not see."""
+        return self._blind_before + sum(source.blind for source in self.sources)
+
+    def now(self, clock: float) -> float:
+        """The time of the packets, which goes on by the clock where none come."""
+        since = 0.0 if self._at is None else clock - self._at
+        return self.newest + since
+
+    def pass_time(self, clock: float, *, drained: bool) -> None:
+        """Say what time has settled; `drained` whether all that had come was read, so that silence is silence."""
+        self.recent.mark(clock, self.health, self.reconstruction.traffic)
+        self.auditor.pass_time((self.now(clock) if drained else self.newest) - SLACK)
+
+    def finish(self) -> None:
+        """Nothing will come any more: what still waits stays undecided."""
+        self.reconstruction.finish()
+        self.auditor.finish(self.newest)
+
+
+def _in_order(read: list[Sequence[Item]]) -> Sequence[Item]:
+    given = [items for items in read if items]
+    if len(given) == 1:
+        return given[0]
+    return list(merge(*given, key=attrgetter("time")))

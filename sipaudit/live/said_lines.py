@@ -1,0 +1,119 @@
+"""Lines, their moves and registrations, and the servers, as they are said: at first sight and when they change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sipaudit.live.probe import Probe
+from sipaudit.model.history import TRY_ENDS
+from sipaudit.model.sayings import (
+    CallSaid,
+    LineSaid,
+    MoveSaid,
+    RegistrationSaid,
+    Saying,
+    ServerSaid,
+    TrySaid,
+)
+from sipaudit.model.values import LineSummary, ServerSummary
+from sipaudit.reconstruct.phones import Line
+from sipaudit.run.auditor import LineReplay
+from sipaudit.run.summary import call_of, line_as_it_is, move_of, registration_of, try_of
+
+LATEST = 16        # moves, tries and registrations of a line that may be new
+NEVER = float("-inf")
+ALL_EVERY = 60.0   # seconds between two looks at lines of which nothing was seen: registrations run out by the clock
+
+
+class Told(Struct):
+    """What was said of a line: `line` without what grows with every packet, `whole` with it; `moved`, `tried` and
+    `called` when the last of these that were told was; `stretches` the registrations that were going on, by entry,
+    server and beginning."""
+
+    line: LineSummary | None = None
+    whole: LineSummary | None = None
+    moved: dict[int, float] = {}
+    tried: dict[int, float] = {}
+    called: float = float("-inf")
+    stretches: dict[tuple[int, str, float], tuple[int, float | None]] = {}
+
+
+class SaidLines:
+    """Follows lines and servers. `new` are the lines that were said for the first time, the last time."""
+
+    def __init__(self) -> None:
+        self.new: list[Line] = []
+        self._told: dict[int, Told] = {}
+        self._servers: dict[str, ServerSummary] = {}
+        self._looked = float("-inf")
+        self._all_after = float("-inf")
+
+    def turn(self, now: float, probe: Probe, *, at_last: bool = False) -> Iterator[Saying]:
+        """What is to be said of those that were seen since the last look. `at_last`: nothing will be said later."""
+        lines = probe.reconstruction.lines
+        everything = at_last or now >= self._all_after
+        if everything:
+            self._all_after = now + ALL_EVERY
+            for number in self._told.keys() - lines.keys():
+                del self._told[number]
+            yield from self._of_servers(now, probe)
+        self.new = []
+        since = float("-inf") if everything else self._looked
+        self._looked = now - 1.0
+        for line in tuple(lines.values()):
+            if line.last >= since:
+                yield from self._of_line(now, line, probe, at_last)
+
+    def stand(self, now: float) -> Iterator[Saying]:
+        """Servers and lines as they were said last."""
+        yield from (ServerSaid(now, server) for server in self._servers.values())
+        yield from (LineSaid(now, told.line) for told in self._told.values() if told.line is not None)
+
+    def _of_servers(self, now: float, probe: Probe) -> Iterator[Saying]:
+        for server in probe.servers_seen():
+            if self._servers.get(server.server) != server:
+                self._servers[server.server] = server
+                yield ServerSaid(now, server)
+
+    def _of_line(self, now: float, line: Line, probe: Probe, at_last: bool) -> Iterator[Saying]:
+        told = self._told.get(line.number)
+        if told is None:
+            told = self._told[line.number] = Told()
+            self.new.append(line)
+        summary = line_as_it_is(line, probe.auditor)
+        steady = replace(summary, last=0.0, calls=0, inconclusive=[])
+        if told.line != steady or (at_last and told.whole != summary):
+            told.line, told.whole = steady, summary
+            yield LineSaid(now, summary)
+        for replay in probe.auditor.replays(line.number):
+            yield from self._of_replay(now, told, replay)
+        yield from self._of_calls(now, told, line, probe)
+
+    def _of_calls(self, now: float, told: Told, line: Line, probe: Probe) -> Iterator[Saying]:
+        """Calls that are over; those that end together are told together."""
+        since = told.called
+        for call in line.spans or ():
+            if call.over is not None and call.over > since:
+                told.called = max(told.called, call.over)
+                yield CallSaid(now, line.aor, line.owner.address, call_of(call, probe.auditor))
+
+    def _of_replay(self, now: float, told: Told, replay: LineReplay) -> Iterator[Saying]:
+        index = replay.index
+        for move in replay.history.moves[-LATEST:]:
+            if move.time > told.moved.get(index, NEVER):
+                told.moved = {**told.moved, index: move.time}
+                yield MoveSaid(now, replay.line, replay.phone, move_of(move, replay))
+        for seen in replay.history.tries[-LATEST:]:
+            over = seen.result != "unknown" or now - seen.request.time > TRY_ENDS
+            if over and seen.request.time > told.tried.get(index, NEVER):
+                told.tried = {**told.tried, index: seen.request.time}
+                yield TrySaid(now, replay.line, replay.phone, try_of(seen, replay))
+        for row in replay.history.registrations(replay.state, now, replay.track)[-LATEST:]:
+            name = index, row.server, row.since
+            stands = row.refreshes, row.until if row.end else None
+            if told.stretches.get(name) != stands:
+                told.stretches = {**dict(list(told.stretches.items())[-LATEST:]), name: stands}
+                yield RegistrationSaid(now, replay.line, replay.phone, registration_of(row, replay))

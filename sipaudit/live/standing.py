@@ -1,0 +1,113 @@
+"""What the sayings add up to at this moment: which server the lines work with, and which incidents are open."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TypeVar
+
+from sipaudit.model.sayings import (
+    CaptureSaid,
+    Health,
+    HealthSaid,
+    IncidentSaid,
+    LineSaid,
+    Saying,
+    ServerSaid,
+    Withdrawn,
+)
+from sipaudit.model.values import CaptureSummary, Incident, LineSummary, ServerSummary
+from sipaudit.report.screen import brief
+from sipaudit.report.verdict import short_names
+
+T = TypeVar("T")
+
+LINES = 100_000
+SERVERS = 1_000
+CAPTURES = 64
+OPEN = 2_000
+
+
+class WorkingLines:
+    """By server, how many lines work with it.
+
+    A line is (AOR, phone). Beyond `limit` no new line is kept, only counted (`untold`): phones that are known are
+    there first, and a flood of made-up ones must not drive them out. A line that works with no server is not kept.
+    """
+
+    def __init__(self, limit: int = LINES) -> None:
+        self.by_server: Counter[str] = Counter()   # a server that its lines left stays, at 0
+        self.untold = 0
+        self._limit = limit
+        self._server: dict[tuple[str, str], str] = {}
+
+    def take(self, line: LineSummary) -> None:
+        key = (line.line, line.phone)
+        before = self._server.pop(key, None)
+        if before is not None:
+            self.by_server[before] -= 1
+        if line.working is None:
+            return
+        if len(self._server) >= self._limit:
+            self.untold += 1
+            return
+        self._server[key] = line.working
+        self.by_server[line.working] += 1
+        if len(self.by_server) > SERVERS:
+            self.by_server = +self.by_server
+
+    def __len__(self) -> int:
+        return len(self._server)
+
+
+class Standing:
+    """Servers, lines by server, open incidents, captures and health, as last said; each within bounds."""
+
+    def __init__(self) -> None:
+        self.servers: dict[str, ServerSummary] = {}
+        self.lines = WorkingLines()
+        self.open: dict[str, Incident] = {}
+        self.captures: dict[str, CaptureSummary] = {}
+        self.health: Health | None = None
+        self._names: dict[str, str] | None = {}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Servers by their shortest name."""
+        if self._names is None:
+            self._names = short_names(self.servers.values())
+        return self._names
+
+    def name(self, server: str) -> str:
+        """What a server is called where there is little room."""
+        return self.names.get(server) or brief(server)
+
+    def take(self, saying: Saying) -> None:
+        match saying:
+            case LineSaid(line=line):
+                self.lines.take(line)
+            case HealthSaid(health=health):
+                self.health = health
+            case IncidentSaid(incident=incident):
+                self._incident(incident)
+            case Withdrawn(id=name):
+                self.open.pop(name, None)
+            case ServerSaid(server=server):
+                _keep(self.servers, server.server, server, SERVERS)
+                self._names = None
+            case CaptureSaid(capture=capture):
+                _keep(self.captures, capture.path, capture, CAPTURES)
+            case _:
+                pass
+
+    def _incident(self, incident: Incident) -> None:
+        if incident.state == "closed":
+            self.open.pop(incident.id, None)
+        else:
+            self.open[incident.id] = incident
+            if len(self.open) > OPEN:
+                del self.open[next(iter(self.open))]
+
+
+def _keep(kept: dict[str, T], name: str, value: T, limit: int) -> None:
+    if name in kept or len(kept) < limit:
+        kept[name] = value

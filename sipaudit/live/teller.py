@@ -1,0 +1,130 @@
+"""What a probe has to say, asked for about once a second."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from sipaudit.live.probe import Probe
+from sipaudit.live.said_findings import SaidFindings
+from sipaudit.live.said_incidents import SaidIncidents
+from sipaudit.live.said_lines import SaidLines
+from sipaudit.model.sayings import (
+    CaptureSaid,
+    EventSaid,
+    FindingSaid,
+    IncidentSaid,
+    MinuteSaid,
+    NoteSaid,
+    ReachedSaid,
+    Saying,
+    UndecidedSaid,
+)
+from sipaudit.model.values import Finding, KnownEvent, Reached, Reason, Undecided
+
+LOOK_EVERY = 2.0      # seconds between two looks at incidents and lines
+MINUTE_SETTLES = 45.0  # seconds after a minute in which what was asked in it may still turn out to have run out
+COUNT_EVERY = 60.0    # seconds between two sayings of what only counts
+
+
+class Teller:
+    """Says each thing once, and again when it changed. What it knows is what was said."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._findings = SaidFindings(self._marked)
+        self._incidents = SaidIncidents()
+        self._lines = SaidLines()
+        self._incident_of: dict[int, str] = {}
+        self._look_after = self._count_after = float("-inf")
+        self._undecided: Counter[tuple[str, Reason]] = Counter()
+        self._reached: Counter[str] = Counter()
+        self._settled: set[tuple[str, str, str]] = set()
+        self._events: list[KnownEvent] = []
+        self._notes: list[str] = []
+        self._minutes_until = float("-inf")
+
+    def turn(self, now: float, *, at_last: bool = False) -> Iterator[Saying]:
+        """What is new at `now` (seconds since the epoch), what counts first, then in the order of contract.md 3.
+        `at_last`: nothing will be said later."""
+        looks = at_last or now >= self._look_after
+        if at_last or now >= self._count_after:
+            self._count_after = now + COUNT_EVERY
+            yield from self._of_counts(now, at_last)
+        if looks:
+            self._look_after = now + LOOK_EVERY
+            yield from self._lines.turn(now, self._probe, at_last=at_last)
+            yield from self._of_settings(now)
+        faults = self._probe.auditor.faults
+        stand = self._findings.look(faults, self._probe.loss())
+        incidents = list(self._of_incidents(now, stand, at_last)) if looks or self._findings.fresh else []
+        yield from self._findings.say(now, faults, self._incident_of, at_last=at_last)
+        yield from incidents
+
+    def _of_incidents(self, now: float, stand: dict[int, Finding], at_last: bool) -> Iterator[Saying]:
+        """What is to be said of incidents; which of the findings that stand belong to which is noted."""
+        chronicle = self._probe.chronicle()
+        linked, incidents = chronicle.link(list(stand.values()))
+        drafts = chronicle.drafts()
+        names = self._incidents.name(list(zip(drafts, incidents, strict=True)))
+        name_of = {incident.id: name for incident, name in zip(incidents, names, strict=True)}
+        self._incident_of = {number: name_of[finding.incident] for number, finding in zip(stand, linked, strict=True)
+                             if finding.incident is not None}
+        named = list(zip(names, drafts, incidents, strict=True))
+        yield from self._incidents.turn(now, named, float("-inf"), at_last=at_last)
+
+    def _of_counts(self, now: float, at_last: bool) -> Iterator[Saying]:
+        for summary in self._probe.captures_seen():
+            yield CaptureSaid(now, summary)
+        yield from self._of_minutes(now, at_last)
+        for event in self._probe.known_events:
+            if event not in self._events:
+                self._events.append(event)
+                yield EventSaid(now, event)
+        for note in self._probe.pack.notes:
+            if note not in self._notes:
+                self._notes.append(note)
+                yield NoteSaid(now, note)
+        checks = self._probe.auditor.faults.checks.values()
+        undecided = sum((one.open for one in checks), Counter[tuple[str, Reason]]())
+        reached = sum((one.reached for one in checks), Counter[str]())
+        for (rule, reason), count in sorted(undecided.items()):
+            if self._undecided[rule, reason] != count:
+                yield UndecidedSaid(now, Undecided(rule, reason, count))
+        for rule, count in sorted(reached.items()):
+            if self._reached[rule] != count:
+                yield ReachedSaid(now, Reached(rule, count))
+        self._undecided, self._reached = undecided, reached
+
+    def said_before(self, saying: FindingSaid | IncidentSaid) -> None:
+        """Another run said this, after the checkpoint from which this one goes on."""
+        if isinstance(saying, FindingSaid):
+            self._findings.said_before(saying.finding)
+        else:
+            self._incidents.said_before(saying.incident)
+
+    def stand(self, now: float) -> Iterator[Saying]:
+        """What was said and stands: what a sink has to `learn` when a probe goes on from a checkpoint."""
+        for told in (self._lines, self._findings, self._incidents):
+            yield from told.stand(now)
+
+    def _of_settings(self, now: float) -> Iterator[Saying]:
+        """What is wrong with the provisioning files of lines that were seen since."""
+        for line in self._lines.new:
+            for finding in self._probe.of_settings([line]):
+                key = finding.rule, finding.line, finding.observed
+                if key not in self._settled:
+                    self._settled.add(key)
+                    yield FindingSaid(now, self._marked(replace(finding, id=self._findings.next_id())))
+
+    def _of_minutes(self, now: float, at_last: bool) -> Iterator[Saying]:
+        """The minutes of servers that are over, and of which nothing will be counted any more."""
+        since, until = self._minutes_until, float("inf") if at_last else now - MINUTE_SETTLES
+        yield from (MinuteSaid(now, row) for row in self._probe.minutes(lambda minute: since < minute.end <= until))
+        self._minutes_until = until
+
+    def _marked(self, finding: Finding) -> Finding:
+        """The finding with what `--suppress` says of it."""
+        return self._probe.brief.suppressions.mark([finding], self._probe.auditor.began)[0][0]

@@ -1,0 +1,66 @@
+"""How the probe is: what it says of itself every ten seconds."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from sipaudit.live.interface import Interface
+from sipaudit.live.probe import Probe
+from sipaudit.model.sayings import Health, HealthSaid
+
+EVERY = 10.0   # seconds
+REPLAYED = 3600.0   # seconds from capture to reading beyond which packets are no live ones, and do not lag
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Vitals:
+    """Counts between two looks."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._packets = self._messages = 0
+        self._before: float | None = None
+        self._lag = 0.0
+
+    def read(self, wall: float) -> None:
+        """Something was followed, `wall` being the time of day: how late it was."""
+        newest = max((one.last for one in self._probe.health if one.last is not None), default=wall)
+        lag = wall - newest
+        if lag < REPLAYED:
+            self._lag = max(self._lag, lag)
+
+    def due(self, clock: float) -> bool:
+        return self._before is None or clock - self._before >= EVERY
+
+    def look(self, now: float, clock: float) -> HealthSaid:
+        """What is to be said at `now`; `clock` is a monotonic one's time, in seconds."""
+        probe = self._probe
+        packets = sum(one.packets for one in probe.health)
+        messages = sum(one.sip_messages for one in probe.reconstruction.traffic.values())
+        passed = EVERY if self._before is None else max(clock - self._before, 0.001)
+        rates = (packets - self._packets) / passed, (messages - self._messages) / passed
+        self._packets, self._messages, self._before = packets, messages, clock
+        lag, self._lag = self._lag, 0.0
+        opened = probe.reconstruction.open
+        return HealthSaid(now, Health(
+            round(rates[0], 1), round(rates[1], 1), _sum(one.kernel_drops for one in probe.health),
+            _sum(one.interface_drops for one in probe.sources if isinstance(one, Interface)), round(lag, 3),
+            memory(), len(probe.reconstruction.lines), opened["dialogs"], opened["transactions"],
+            probe.reconstruction.evicted, dict(sorted(_undecoded(probe).items())), round(probe.blind, 3)))
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def _undecoded(probe: Probe) -> Counter[str]:
+    return sum((one.undecoded for one in probe.health), Counter[str]())
+
+
+def memory() -> int:
+    """Bytes of memory that this process holds (resident set, proc(5))."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE

@@ -1,0 +1,57 @@
+"""What was said because time passed without a packet, and can be taken back when one comes late."""
+
+from __future__ import annotations
+
+from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+from sipaudit.model.observations import Observation
+from sipaudit.rulebook.faults import Faults, Held, Subject
+
+LATE_KEPT = 8   # times that time passed for one phone and something was said, in a row
+
+
+class Waits(Subject, Protocol):
+    """A line of which observations wait."""
+
+    waiting: tuple[Observation, ...]
+
+
+Line = TypeVar("Line", bound=Waits)
+
+
+class Passed(Struct, Generic[Line]):
+    """Until `now` nothing had come of the line; `waiting` and `held` are what waited and what was held against it
+    before that was said."""
+
+    now: float
+    line: Line
+    waiting: tuple[Observation, ...]
+    held: Held
+
+
+class Passing(Generic[Line]):
+    """By phone, what the passing of time made be said since its last packet."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._of: dict[int, list[Passed[Line]]] = {}
+
+    def note(self, phone: int, now: float, line: Line, waiting: tuple[Observation, ...]) -> None:
+        """Something of this line will be said for want of a packet until `now`."""
+        passed = self._of.setdefault(phone, [])
+        passed.append(Passed(now, line, waiting, self._faults.held(line, phone)))
+        del passed[:-LATE_KEPT]
+
+    def came(self, phone: int, time: float) -> list[Line]:
+        """A packet of the phone has come, sent or received at `time`: what it shows to be wrong is taken back. The
+        lines whose observations wait again."""
+        back = []
+        for passed in reversed(self._of.pop(phone, ())):
+            if passed.now <= time:
+                break
+            self._faults.take_back(passed.line, phone, passed.held)
+            passed.line.waiting = passed.waiting
+            back.append(passed.line)
+        return back

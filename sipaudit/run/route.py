@@ -1,0 +1,223 @@
+"""The route from items to judged steps, whether they come from captures or from a live port."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+from msgspec.structs import replace
+
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.incidents.chronicle import Chronicle, beyond_bounds
+from sipaudit.incidents.known import Known, called
+from sipaudit.incidents.minutes import Minute, rows
+from sipaudit.model.events import ModelEvent
+from sipaudit.model.profile import vouched
+from sipaudit.model.values import CaptureSummary, Finding, KnownEvent, Report, ServerMinute, ServerSummary, moment
+from sipaudit.reconstruct.phones import Line
+from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
+from sipaudit.reconstruct.servers import Server
+from sipaudit.rulebook.faults import in_order
+from sipaudit.rulebook.rules import RulePack
+from sipaudit.run.auditor import Auditor, Naming, Place
+from sipaudit.run.job import Brief
+from sipaudit.run.provisioned import issue_findings
+from sipaudit.run.summary import Span, build, capture_summary, estimate
+from sipaudit.safe_text import safe_path
+from sipaudit.settings.declaring import Declarations
+from sipaudit.sip.datagram import Datagram, Item
+from sipaudit.sip.message import Message
+from sipaudit.sip.parse import parse
+
+COLLECT_AFTER = (200_000, 20, 100)  # allocations, and how often the older generations are looked at
+AHEAD = 256             # items parsed in one go
+FRAMES_KEPT = 50_000    # messages of several frames whose frames are remembered
+LEARNT = ("reconstruction", "auditor", "naming", "_frames", "_first")   # what of a route outlives it
+
+Observer = Callable[[SeenMessage], None]
+Listener = Callable[[ModelEvent], None]
+
+
+class SiteKnowledge:
+    """What reconstruction may ask of what is declared."""
+
+    def __init__(self, declared: Declarations) -> None:
+        self.entries = declared.entries
+        self.declare = declared.declare
+        self.declares_phone = declared.declares_phone
+        self.emergency = frozenset(declared.site.emergency)
+
+
+class Route:
+    """Items in; phones, lines and what is held against them out.
+
+    `brief` says what is declared and which rules are in force, `health` has one entry for each capture or source,
+    `first` is the time since when they show all; `span` is what is reported of. `observer` sees every message,
+    `place` says where packets can be found, where that is not by number in their capture.
+    """
+
+    def __init__(self, brief: Brief, span: Span, first: float, health: Sequence[CaptureHealth], *,
+                 observer: Observer | None = None, place: Place | None = None) -> None:
+        self.brief = brief
+        self.knowledge = SiteKnowledge(brief.declared)
+        self.span = span
+        self.health = health
+        self._first = first
+        self.known_events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
+        self._named: dict[str, str] = {}
+        self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.reconstruction = self.reconstructing(observer)
+        self.naming = Naming([safe_path(one.path) for one in health], self.server, self._frames, place)
+        self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances,
+                               brief.pack.incidents)
+        self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
+        self.auditor.since, self.auditor.began = span.start, first
+        self.auditor.loss, self.auditor.steps = self.loss, self._steps
+
+    def reconstructing(self, observer: Observer | None) -> Reconstruction:
+        """A reconstruction at its beginning, which numbers phones and lines as every other one of this route does."""
+        return Reconstruction(self.knowledge, observer=observer)
+
+    @property
+    def pack(self) -> RulePack:
+        """The rules in force."""
+        return self.brief.pack
+
+    def follow(self, item: Item, message: Message | None) -> Sequence[ModelEvent]:
+        """One item, from reconstruction to judgement. The events that it made."""
+        if type(item) is Datagram and item.frames:
+            self._remember(item)
+        events = self.reconstruction.feed(item, message)
+        for event in events:
+            self.auditor.take(event)
+        return events
+
+    def obey(self, brief: Brief) -> None:
+        """From now on another site file, other rules and suppressions are in force. Lines of which something else is
+        declared begin anew: what they did was by what was in force then."""
+        self.brief, self.knowledge = brief, SiteKnowledge(brief.declared)
+        self._named.clear()
+        self.known_events = [KnownEvent(moment(when.resolve(self._first)), what) for when, what in brief.events]
+        self.auditor.obey(brief.pack.rules, brief.site.tolerances, brief.pack.tolerances_of(brief.site.tolerances))
+        self.auditor.begin_anew(self.reconstruction.declare(self.knowledge))
+
+    def state(self) -> dict[str, Any]:
+        """All that was learnt, as one graph."""
+        return {name: getattr(self, name) for name in LEARNT}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what was learnt by another route of the same captures."""
+        for name in LEARNT:
+            setattr(self, name, state[name])
+        self.obey(self.brief)
+
+    def _steps(self) -> tuple[tuple[int, int, float], ...]:
+        """Capture, frame and seconds of each step of a clock."""
+        return tuple((index, frame, seconds) for index, health in enumerate(self.health)
+                     for frame, _, seconds in health.clock_steps)
+
+    def _remember(self, item: Datagram) -> None:
+        """Keep the frames of a message that came in several, for evidence; the oldest are forgotten."""
+        if len(self._frames) >= FRAMES_KEPT:
+            del self._frames[next(iter(self._frames))]
+        self._frames[item.capture, item.frame] = item.frames
+
+    def loss(self) -> float:
+        """The share of packets that the captures lack, as far as it was measured until now."""
+        traffic = self.reconstruction.traffic
+        return max((estimate(health, traffic.get(index)) for index, health in enumerate(self.health)), default=0.0)
+
+    # -- what of it is told
+
+    def server(self, key: str) -> str:
+        """`10.0.0.1:5060/udp`: a server with the transport of its entry, else the first one seen."""
+        if key not in self._named:
+            self._named = {one.key: f"{one.key}/{_transport(one)}" for one in self.reconstruction.servers}
+        return self._named.get(key, f"{key}/udp")
+
+    def captures_seen(self) -> list[CaptureSummary]:
+        traffic = self.reconstruction.traffic
+        return [capture_summary(health, traffic.get(index)) for index, health in enumerate(self.health)]
+
+    def servers_seen(self) -> list[ServerSummary]:
+        """By entry and priority; those of no entry last."""
+        servers = [ServerSummary(self.server(server.key), server.name, server.entry.name if server.entry else None,
+                                 server.priority, list(server.transports)) for server in self.reconstruction.servers]
+        return sorted(servers, key=lambda row: (row.entry or "~", row.priority or 0, row.server))
+
+    def lines_shown(self) -> list[Line]:
+        """The lines that were seen in what is reported of."""
+        return [line for line in self.reconstruction.lines.values() if line.last >= self.span.start]
+
+    def chronicle(self) -> Chronicle:
+        """All incidents as they stand."""
+        known = Known(self.known_events, {one.key: called(one.key, one.name) for one in self.reconstruction.servers})
+        return Chronicle(self.auditor.watch, self.auditor.everyone(), known, self.server, self.span.touches)
+
+    def of_settings(self, lines: Iterable[Line]) -> list[Finding]:
+        """What is to be said of the provisioning files of these lines."""
+        if not self.brief.declared.provisioned:
+            return []
+        issues = [(issue, line.aor) for line in lines for issue in self.brief.declared.issues(
+            line.identity, line.firmware, vouched(line.model, line.firmware))]
+        return issue_findings(issues, self.brief.pack.settings)
+
+    def report_at(self, last: float, warn: Callable[[str], None]) -> Report:
+        """What was found, once the route has been gone to its end, at `last`."""
+        with rare_collections():
+            report = build(self.auditor, self.reconstruction.lines, self.captures_seen(), self.servers_seen(),
+                           self.known_events, self.span, min(last, self.span.end))
+        of_settings = self.of_settings(self.lines_shown())
+        if of_settings:
+            report = replace(report, findings=in_order([*of_settings, *report.findings]))
+        return self._with_incidents(self._with_rules_said(report, warn))
+
+    def _with_incidents(self, report: Report) -> Report:
+        """The report with its incidents, under which the findings stand that they explain, and with its minutes."""
+        findings, incidents = self.chronicle().link(report.findings)
+        notes = [*report.notes, *beyond_bounds(self.auditor.watch)]
+        return replace(report, findings=findings, incidents=incidents, notes=notes,
+                       minutes=self.minutes(lambda minute: self.span.touches(minute.time, minute.end)))
+
+    def minutes(self, wanted: Callable[[Minute], bool]) -> list[ServerMinute]:
+        """What servers were asked and answered in the minutes that are wanted."""
+        return rows(((key, minute) for key, server in self.auditor.watch.tally.servers.items()
+                     for minute in server.minutes.values() if wanted(minute)), self.server)
+
+    def _with_rules_said(self, report: Report, warn: Callable[[str], None]) -> Report:
+        """The report with what `--rules` and `--suppress` have to say of it."""
+        findings, idle = self.brief.suppressions.mark(report.findings, self._first)
+        for sentence in idle:
+            warn(sentence)
+        return replace(report, findings=findings, notes=list(self.brief.pack.notes))
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Look for garbage cycles rarely: nearly all values are frozen and form none, and the search visits them all."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+def parsed_ahead(items: Iterable[Item]) -> Iterator[tuple[Item, Message | None]]:
+    """Items with their messages, parsed a run of items at a time: going to and fro between reading, parsing and
+    following with every message would cost a fifth of the whole, in what the processor's caches then lack."""
+    rest = iter(items)
+    while ahead := list(islice(rest, AHEAD)):
+        messages = [parse(item.payload) if type(item) is Datagram else None for item in ahead]
+        yield from zip(ahead, messages, strict=True)
+
+
+def _transport(server: Server) -> str:
+    """The transport of the server in its entry, else the first one seen."""
+    listed = next((one for one in server.entry.servers if one.key == server.key), None) if server.entry else None
+    return listed.transport if listed else next(iter(server.transports), "udp")

@@ -1,0 +1,60 @@
+"""A store beside a run, and a store as a report; the libraries of databases are loaded only when there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sipaudit.model.values import Report
+from sipaudit.times import parse_time, parse_zone
+
+if TYPE_CHECKING:
+    from sipaudit.store.period import Period
+
+PeriodFrom = Callable[[float], "Period"]    # of the first packet
+
+
+@contextmanager
+def keeper(url: str | None) -> Iterator[Callable[[Report], None]]:
+    """What to do with a report at the end of a run: nothing, or write it into the store, which is opened now. Raises
+    InputError when that cannot be done, and later OSError when the store fails."""
+    if url is None:
+        yield lambda _: None
+        return
+    from sipaudit.store.analysis import keep
+    from sipaudit.store.opening import open_for_writing
+
+    store = open_for_writing(url)
+    try:
+        yield lambda report: keep(store, report)
+    finally:
+        store.close()
+
+
+def period(start: str | None, end: str | None, zone: str) -> PeriodFrom:
+    """What `--from` and `--to` choose of a store. Raises InputError."""
+    place = parse_zone(zone)
+    begins = None if start is None else parse_time(start, place, option="--from")
+    ends = None if end is None else parse_time(end, place, option="--to")
+
+    def resolved(first: float) -> Period:
+        from sipaudit.store.period import Period
+
+        whole = Period()
+        return Period(whole.start if begins is None else begins.resolve(first),
+                      whole.end if ends is None else ends.resolve(first))
+
+    return resolved
+
+
+def read(url: str, chosen: PeriodFrom | None) -> Report:
+    """The report of a period of a store, or of all of it. Raises InputError and OSError."""
+    from sipaudit.store import reading
+    from sipaudit.store.opening import open_for_reading
+
+    store = open_for_reading(url)
+    try:
+        return reading.read(store, period(None, None, "utc") if chosen is None else chosen)
+    finally:
+        store.close()

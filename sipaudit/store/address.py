@@ -1,0 +1,107 @@
+"""The URL of a store, with what of it is ours: whose rows are written, and how long they are kept."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from sipaudit.errors import InputError
+from sipaudit.store.schema import TABLES
+from sipaudit.yamlfile.wording import nearest
+
+EXAMPLES = "write sqlite:///sipaudit.db or postgresql+psycopg://user@host/database"
+KEEP = "keep_"
+DAYS: Mapping[str, float] = dict.fromkeys(TABLES, 400.0) | {
+    "registrations": 90.0, "calls": 90.0, "minutes": 90.0, "health": 30.0}
+"""Days for which the rows of each table are kept unless the URL says otherwise; 0 is for ever."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """A store: where it is, the name of the probe (None: not said), and the days that the rows of each table are kept.
+
+    `shown` is the URL as it may be read by anybody: without password.
+    """
+
+    url: URL
+    probe: str | None = None
+    days: Mapping[str, float] = field(default_factory=lambda: DAYS)
+
+    @property
+    def shown(self) -> str:
+        query = {name: "***" if "pass" in name.lower() else value for name, value in self.url.query.items()}
+        return self.url.set(query=query).render_as_string(hide_password=True)
+
+    @property
+    def writer(self) -> str:
+        """The probe in whose name is written: the host's name unless the URL says otherwise."""
+        return self.probe or socket.gethostname() or "sipaudit"
+
+    def without_secrets(self, text: str) -> str:
+        """What a library says, without the password that it may repeat."""
+        secrets = [str(self.url.password or ""), *(str(value) for name, value in self.url.query.items()
+                                                   if "pass" in name.lower())]
+        for secret in filter(None, secrets):
+            text = text.replace(secret, "***")
+        return text
+
+
+def parse(text: str) -> Address:
+    """The address that a URL names. Raises InputError; nothing is opened."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise InputError("--store: this is not the URL of a store", fix=EXAMPLES) from None  # nothing of it is said
+    url = _with_driver(url)
+    ours = {name: _single(name, value) for name, value in url.query.items() if name == "probe" or name.startswith(KEEP)}
+    url = url.difference_update_query(ours)
+    if url.get_backend_name() == "sqlite":
+        _check_sqlite(url)
+    probe = ours.pop("probe", None)
+    return Address(url, probe, dict(DAYS) | {_table(name): _days(name, value) for name, value in ours.items()})
+
+
+def _with_driver(url: URL) -> URL:
+    drivers = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg",
+               "postgresql+psycopg": "postgresql+psycopg"}
+    if url.drivername not in drivers:
+        raise InputError(f"--store: there is no store of the kind {url.drivername!r}", fix=EXAMPLES)
+    return url.set(drivername=drivers[url.drivername])
+
+
+def _check_sqlite(url: URL) -> None:
+    if url.host or not url.database or url.database == ":memory:":
+        raise InputError("--store: a SQLite store is a file, and the URL names none",
+                         fix="write sqlite:///sipaudit.db, or with a fourth slash sqlite:////var/lib/sipaudit.db")
+    if url.query:
+        name = next(iter(url.query))
+        raise InputError(f"--store: {name!r} is no option of a SQLite store", fix=_options(name))
+
+
+def _single(name: str, value: str | tuple[str, ...]) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"--store: {name} is said {len(value)} times", fix="say it once")
+    return value
+
+
+def _table(name: str) -> str:
+    table = name.removeprefix(KEEP)
+    if table not in DAYS:
+        raise InputError(f"--store: {name!r} names no table of the store", fix=_options(name))
+    return table
+
+
+def _options(name: str) -> str:
+    known = ["probe", *(KEEP + table for table in DAYS)]
+    best = nearest(name, known)
+    return f"did you mean {best!r}?" if best else f"there are {', '.join(known)}"
+
+
+def _days(name: str, text: str) -> float:
+    if not text.isascii() or not text.isdigit() or len(text) > 6:
+        raise InputError(f"--store: {name}={text} is no number of days", fix=f"write {name}=90, or {name}=0 for ever")
+    return float(text)

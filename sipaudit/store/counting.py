@@ -1,0 +1,91 @@
+"""What is counted since a probe began, as it changed during a period.
+
+The store has the counts as they last stood in each hour, so a period is rounded outward to those hours: a count is
+never too small.  An analysis has its counts once, and they are taken whole.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec.json import decode
+from msgspec.structs import replace
+from sqlalchemy import Row
+
+from sipaudit.model.values import CaptureSummary, Loss, Reached, Reason, Undecided, lost_share
+from sipaudit.store.period import Period, Run
+from sipaudit.store.rows import HOUR, hour_of
+
+
+def counts(rows: Iterable[Row[Any]], runs: Mapping[int, Run], period: Period
+           ) -> tuple[list[Undecided], list[Reached]]:
+    """How often rules could not be decided, and how often they were reached, in all runs together."""
+    sums: Counter[tuple[str, str, str]] = Counter()
+    for (run, *what), each in _grouped(rows, lambda row: (row.run, row.kind, row.rule, row.reason or "")):
+        before, after = ends(each, runs[run], period)
+        if after is not None:
+            kind, rule, reason = what
+            sums[kind, rule, reason] += _more(before.times if before else 0, after.times)
+    told = [(kind, rule, reason, count) for (kind, rule, reason), count in sorted(sums.items()) if count]
+    return ([Undecided(rule, Reason(reason), count) for kind, rule, reason, count in told if kind == "inconclusive"],
+            [Reached(rule, count) for kind, rule, _, count in told if kind == "reached"])
+
+
+def captures(rows: Iterable[Row[Any]], runs: Mapping[int, Run], period: Period) -> list[CaptureSummary]:
+    """What each source of each run saw during the period."""
+    found = []
+    for (run, _), each in _grouped(rows, lambda row: (row.run, row.path)):
+        before, after = ends(each, runs[run], period)
+        if after is not None:
+            seen = decode(after.body, type=CaptureSummary)
+            earlier = None if before is None else decode(before.body, type=CaptureSummary)
+            found.append(seen if earlier is None or earlier.packets > seen.packets else since(earlier, seen))
+    return found
+
+
+def ends(rows: Sequence[Row[Any]], run: Run, period: Period) -> tuple[Row[Any] | None, Row[Any] | None]:
+    """Of the counts of one thing, in the order of saying: that before the period began, and that in which it ended."""
+    if run.is_analysis:
+        return None, rows[-1]
+    before = [row for row in rows if row.said <= period.start]
+    until = [row for row in rows if hour_of(row.said) * HOUR <= period.end]
+    return before[-1] if before else None, until[-1] if until else None
+
+
+def since(before: CaptureSummary, after: CaptureSummary) -> CaptureSummary:
+    """What a source saw from one count to a later one."""
+    loss = Loss(None if after.loss.kernel_drops is None else _more(before.loss.kernel_drops or 0,
+                                                                   after.loss.kernel_drops),
+                _more(before.loss.tcp_gaps, after.loss.tcp_gaps),
+                _more(before.loss.missing_halves, after.loss.missing_halves), 0.0)
+    seen = replace(
+        after, first=before.last, clock_steps=after.clock_steps[len(before.clock_steps):],
+        packets=after.packets - before.packets, sip_messages=_more(before.sip_messages, after.sip_messages),
+        duplicates=_more(before.duplicates, after.duplicates), snaplen_cut=_more(before.snaplen_cut, after.snaplen_cut),
+        one_way=_more(before.one_way, after.one_way), mid_life=_more(before.mid_life, after.mid_life),
+        undecoded=_kinds(before.undecoded, after.undecoded), malformed=_kinds(before.malformed, after.malformed),
+        encrypted=_kinds(before.encrypted, after.encrypted), content=_kinds(before.content, after.content),
+    )
+    share = lost_share(seen.packets, seen.sip_messages, loss.kernel_drops or 0, loss.missing_halves)
+    return replace(seen, loss=replace(loss, estimate=round(share, 6)))
+
+
+def _more(before: float, after: float) -> int:
+    """By how much a count grew; one that is smaller was begun anew."""
+    return int(after - before if after >= before else after)
+
+
+def _kinds(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
+    more = {kind: _more(before.get(kind, 0), count) for kind, count in after.items()}
+    return {kind: count for kind, count in more.items() if count}
+
+
+def _grouped(rows: Iterable[Row[Any]], name: Callable[[Row[Any]], tuple[Any, ...]]
+             ) -> Iterable[tuple[tuple[Any, ...], list[Row[Any]]]]:
+    """Rows by what they count, each in the order of saying, in the order in which the first of each was said."""
+    groups: dict[tuple[Any, ...], list[Row[Any]]] = {}
+    for row in rows:
+        groups.setdefault(name(row), []).append(row)
+    return ((what, sorted(each, key=lambda row: row.said)) for what, each in groups.items())

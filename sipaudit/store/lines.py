@@ -1,0 +1,71 @@
+"""Lines put together: what is known of each, with its moves, tries, registrations and calls."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from msgspec.json import decode
+from msgspec.structs import replace
+from sqlalchemy import Row
+
+from sipaudit.model.values import CallSpan, LineSummary, Move, Reason, Registration, Try, Undecided
+from sipaudit.store.period import Period
+
+Who = tuple[str, str]   # line and phone
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What lies in the period, each with its line and phone, in the order of saying; `later` are the first moves after
+    it."""
+
+    moves: Sequence[tuple[Who, Move]]
+    tries: Sequence[tuple[Who, Try]]
+    registrations: Sequence[tuple[Who, Registration]]
+    calls: Sequence[tuple[Who, CallSpan]]
+    later: Sequence[tuple[Who, Move]]
+
+
+def lines(rows: Iterable[Row[Any]], parts: Parts, period: Period) -> list[LineSummary]:
+    """The lines that were there in the period, one for each line and phone however many runs have seen it."""
+    known: dict[Who, list[LineSummary]] = {}
+    for row in rows:
+        known.setdefault((row.line, row.phone), []).append(decode(row.body, type=LineSummary))
+    moves, tries = _by_line(parts.moves), _by_line(parts.tries)
+    registrations, calls, later = _by_line(parts.registrations), _by_line(parts.calls), _by_line(parts.later)
+    told = []
+    for who, each in known.items():
+        line = _one(each)
+        held, moved = registrations.get(who, []), moves.get(who, [])
+        if line.first > period.end or (line.last < period.start and not held and not moved):
+            continue    # a line that renews or moves is there, though nothing was said of itself
+        after = later.get(who)
+        told.append(replace(
+            line, moves=sorted(moved, key=lambda move: move.time), tries=tries.get(who, []),
+            registrations=held, call_spans=calls.get(who, []), working=after[0].from_ if after else line.working))
+    return sorted(told, key=lambda line: (line.line, line.phone, line.contact or ""))
+
+
+def _by_line(parts: Iterable[tuple[Who, T]]) -> dict[Who, list[T]]:
+    found: dict[Who, list[T]] = {}
+    for who, part in parts:
+        found.setdefault(who, []).append(part)
+    return found
+
+
+def _one(seen: list[LineSummary]) -> LineSummary:
+    """A line as the run that saw it last knows it, with the counts of all."""
+    if len(seen) == 1:
+        return seen[0]
+    undecided: Counter[tuple[str, Reason]] = Counter()
+    for line in seen:
+        undecided.update({(one.rule, one.reason): one.count for one in line.inconclusive})
+    newest = max(seen, key=lambda line: line.last)
+    return replace(
+        newest, first=min(line.first for line in seen), calls=sum(line.calls for line in seen),
+        inconclusive=[Undecided(*what, count) for what, count in sorted(undecided.items())],
+        declare=sorted({word for line in seen for word in line.declare}))

@@ -1,0 +1,154 @@
+"""A period of a store as a report: rows of all runs that touch it, put together as one run would have told it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from sipaudit import __version__
+from sipaudit.model.values import (
+    SCHEMA,
+    CallSpan,
+    Finding,
+    Incident,
+    KnownEvent,
+    Move,
+    Registration,
+    Report,
+    ServerMinute,
+    ServerSummary,
+    Try,
+    read_proof,
+)
+from sipaudit.store.counting import captures, counts
+from sipaudit.store.lines import Parts, lines
+from sipaudit.store.opening import Store
+from sipaudit.store.period import Period, Run
+from sipaudit.store.schema import RUNS, TABLES
+
+T = TypeVar("T")
+MINUTE = 60.0
+
+
+def read(store: Store, period: Callable[[float], Period]) -> Report:
+    """The report of a period, which is made from the time of the store's first packet. Raises OSError when the store
+    fails."""
+    try:
+        with store.engine.connect() as connection:
+            runs = _runs(connection, store.address.probe)
+            chosen = period(min((run.began for run in runs), default=0.0))
+            return Reading(connection, [run for run in runs if chosen.touches(run.began, run.said)], chosen).report()
+    except SQLAlchemyError as error:
+        raise OSError(f"{store.address.shown} could not be read: {store.trouble(error)}") from None
+    except msgspec.MsgspecError as error:
+        raise OSError(f"{store.address.shown} has a row that this version cannot read: {error}") from None
+
+
+def _runs(connection: Connection, probe: str | None) -> list[Run]:
+    wanted = select(RUNS).order_by(RUNS.c.number)
+    rows = connection.execute(wanted if probe is None else wanted.where(RUNS.c.probe == probe))
+    return [Run(row.number, row.kind, row.generator, row.began, row.said) for row in rows]
+
+
+class Reading:
+    """A report while it is put together from the rows of `runs` within `period`."""
+
+    def __init__(self, connection: Connection, runs: list[Run], period: Period) -> None:
+        self._connection = connection
+        self._runs = {run.number: run for run in runs}
+        self._period = period
+
+    def report(self) -> Report:
+        findings, incidents = _linked(self._findings(), self._incidents())
+        inconclusive, reached = counts(self._rows("counts"), self._runs, self._period)
+        parts = Parts(
+            moves=self._told(Move, "moves", self._at("moves")), tries=self._told(Try, "tries", self._at("tries")),
+            registrations=self._told(Registration, "registrations", self._within("registrations")),
+            calls=self._told(CallSpan, "calls", self._within("calls")),
+            later=self._told(Move, "moves", TABLES["moves"].c.time > self._period.end),
+        )
+        generators = {run.generator for run in self._runs.values()}
+        return Report(
+            schema=SCHEMA, generator=generators.pop() if len(generators) == 1 else f"sipaudit {__version__}",
+            captures=captures(self._rows("captures"), self._runs, self._period), servers=self._servers(),
+            lines=lines(self._rows("lines"), parts, self._period), findings=findings, inconclusive=inconclusive,
+            reached=reached, incidents=incidents, events=self._values(KnownEvent, "events", self._at("events")),
+            notes=list(dict.fromkeys(self._values(str, "notes"))), minutes=self._minutes(),
+        )
+
+    # rows
+
+    def _rows(self, name: str, *conditions: ColumnElement[bool]) -> list[Row[Any]]:
+        """The rows of a table in the order in which they were first said."""
+        table = TABLES[name]
+        if not self._runs:
+            return []
+        wanted = select(table).where(table.c.run.in_(list(self._runs)), *conditions)
+        return list(self._connection.execute(wanted.order_by(table.c.run, table.c.number)))
+
+    def _values(self, kind: type[T], name: str, *conditions: ColumnElement[bool]) -> list[T]:
+        return [_value(kind, row) for row in self._rows(name, *conditions)]
+
+    def _told(self, kind: type[T], name: str, *conditions: ColumnElement[bool]) -> list[tuple[tuple[str, str], T]]:
+        """Values with the line and phone that they are of."""
+        return [((row.line, row.phone), _value(kind, row)) for row in self._rows(name, *conditions)]
+
+    def _at(self, name: str) -> ColumnElement[bool]:
+        """What happened at a moment of the period."""
+        return TABLES[name].c.time.between(self._period.start, self._period.end)
+
+    def _within(self, name: str) -> ColumnElement[bool]:
+        """What lasted during a part of the period; without an end it lasts."""
+        table = TABLES[name]
+        return and_(or_(table.c.since.is_(None), table.c.since <= self._period.end),
+                    or_(table.c.until.is_(None), table.c.until >= self._period.start))
+
+    # parts of the report
+
+    def _servers(self) -> list[ServerSummary]:
+        newest = {server.server: server for server in self._values(ServerSummary, "servers")}
+        return sorted(newest.values(), key=lambda row: (row.entry or "~", row.priority or 0, row.server))
+
+    def _minutes(self) -> list[ServerMinute]:
+        table = TABLES["minutes"]
+        within = and_(table.c.time <= self._period.end, table.c.time >= self._period.start - MINUTE)
+        return self._values(ServerMinute, "minutes", within)
+
+    def _findings(self) -> list[Finding]:
+        table = TABLES["findings"]
+        found = [self._named(_value(Finding, row), row.run) for row in self._rows(
+            "findings", table.c.withdrawn.is_(None), or_(table.c.time.is_(None), self._at("findings")))]
+        return sorted(found, key=lambda one: (one.time or 0.0, one.line, one.phone or "", one.rule))
+
+    def _named(self, finding: Finding, run: int) -> Finding:
+        return replace(finding, id=self._id(finding.id, run), cause=self._id(finding.cause, run),
+                       incident=self._id(finding.incident, run))
+
+    def _incidents(self) -> list[Incident]:
+        table = TABLES["incidents"]
+        rows = self._rows("incidents", table.c.withdrawn.is_(None), self._within("incidents"))
+        told = [(row.run, _value(Incident, row)) for row in rows]
+        named = [replace(one, id=self._id(one.id, run), findings=[self._id(each, run) for each in one.findings])
+                 for run, one in told]
+        return named if len(self._runs) == 1 else sorted(named, key=lambda one: one.start)
+
+    def _id(self, id_: Any, run: int) -> Any:
+        """An id as it stands, or with its run, when several have an `f-000001`."""
+        return id_ if id_ is None or len(self._runs) == 1 else f"{id_}-r{run}"
+
+
+def _linked(findings: list[Finding], incidents: list[Incident]) -> tuple[list[Finding], list[Incident]]:
+    """Both, referring to nothing that lies outside of the period."""
+    found, told = {one.id for one in findings}, {one.id for one in incidents}
+    return ([replace(one, cause=one.cause if one.cause in found else None,
+                     incident=one.incident if one.incident in told else None) for one in findings],
+            [replace(one, findings=[each for each in one.findings if each in found]) for one in incidents])
+
+
+def _value(kind: type[T], row: Row[Any]) -> T:
+    return msgspec.json.decode(row.body, type=kind, dec_hook=read_proof)

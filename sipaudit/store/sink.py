@@ -1,0 +1,279 @@
+"""The store as an end of a live run: sayings are taken at once, and written by a thread of their own.
+
+What waits is in one of two places: in memory until the next batch, or in the spool on disk while the store is away.
+As long as the spool holds anything, what is new goes behind it, so that the store sees everything in order.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+
+from sipaudit import __version__
+from sipaudit.model.sayings import Saying, Withdrawn
+from sipaudit.safe_text import safe_text
+from sipaudit.store.opening import Store, open_for_writing
+from sipaudit.store.retention import DAY, prune
+from sipaudit.store.rows import name_of
+from sipaudit.store.spool import Spool
+from sipaudit.store.writing import RunOf, write
+
+ROWS = 1_000            # sayings written in one transaction at most
+EVERY = 1.0             # seconds that a saying waits for others at most
+WAITING = 20_000        # sayings in memory at most
+AGAIN = 2.0             # seconds until a store that is away is tried again
+HANGS = 10.0            # seconds without an answer of the store, after which what waits behind it goes to disk
+PATIENCE = 8.0          # seconds that the end of the run waits for the last batches
+PRUNED_EVERY = DAY / 24
+PRUNED_AT_ONCE = 5      # deleting transactions after a batch
+
+LOG = logging.getLogger("sipaudit.store")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the sink stands: rows in the store, sayings that wait in memory and on disk, sayings lost beyond the bounds,
+    sayings that the store did not take, and since when it is away (seconds since the epoch; None: it is there)."""
+
+    written: int
+    waiting: int
+    spooled: int
+    dropped: int
+    refused: int
+    away_since: float | None
+
+
+class StoreSink:
+    """Sayings of one run into a store. `take` costs microseconds, whatever the store does.
+
+    `identity` names the run within which ids of findings and incidents are unique: who goes on with the ids of an
+    earlier process (from a checkpoint) goes on with its identity, all others leave it out and get a new one.
+    """
+
+    def __init__(self, store: Store, spool: Path, *, identity: str | None = None, rows: int = ROWS,
+                 every: float = EVERY, again: float = AGAIN, bound: int | None = None) -> None:
+        self.identity = identity or uuid.uuid4().hex
+        self._store = store
+        self._rows, self._every, self._again = rows, every, again
+        self._run = RunOf(self.identity, store.address.writer, "live", f"sipaudit {__version__}")
+        self._spool = Spool(spool, self._run) if bound is None else Spool(spool, self._run, bound=bound)
+        self._pending: dict[object, Saying] = {}
+        self._change = threading.Condition()
+        self._relieving = threading.RLock()     # one at a time moves what is in hand to disk
+        self._in_hand: Sequence[Saying] = ()
+        self._written = self._dropped = self._refused = self._told = 0
+        self._away: float | None = None
+        self._asked: float | None = None        # when the store was asked for what it has not answered yet
+        self._relief: threading.Thread | None = None
+        self._next_try = 0.0
+        self._ends = False
+        self._next_pruning = time.monotonic() + self._every
+        self._pruning: Iterator[int] = iter(())
+        if len(self._spool):
+            LOG.warning("%d sayings of an earlier run wait for the store", len(self._spool))
+        self._thread = threading.Thread(target=self._work, name="store", daemon=True)
+        self._thread.start()
+
+    # what the driver calls
+
+    def take(self, saying: Saying) -> None:
+        """Keep a saying for the next batch; what was said of the same thing and is not written yet, it replaces."""
+        name: object = saying.id if isinstance(saying, Withdrawn) else name_of(saying)
+        if name is None:
+            return
+        with self._change:
+            self._pending.pop(name, None)       # behind what was said since
+            self._pending[name] = saying
+            if len(self._pending) > WAITING:
+                del self._pending[next(iter(self._pending))]
+                self._dropped += 1
+            if len(self._pending) == self._rows:
+                self._change.notify()
+
+    def turn(self, now: float) -> None:  # noqa: ARG002 - a store hangs by a clock that nobody sets
+        """Look after a store that does not answer, and say what was lost since the last turn."""
+        asked, is_relieved = self._asked, self._relief is not None and self._relief.is_alive()
+        if asked is not None and time.monotonic() - asked > HANGS and not is_relieved and self.standing().waiting:
+            self._relief = threading.Thread(target=self._relieve, name="store relief", daemon=True)
+            self._relief.start()
+        self._say_lost()
+
+    def _say_lost(self) -> None:
+        lost = self._dropped + self._spool.dropped
+        if lost > self._told:
+            LOG.error("the store %s is behind: %d sayings lost so far", self._store.address.shown, lost)
+            self._told = lost
+
+    def standing(self) -> Standing:
+        """How it stands, for metrics and health."""
+        return Standing(self._written, len(self._pending) + len(self._in_hand), len(self._spool),
+                        self._dropped + self._spool.dropped, self._refused, self._away)
+
+    def close(self) -> None:
+        """Write what waits, or put it on disk when the store does not take it within seconds."""
+        with self._change:
+            if self._ends:
+                return
+            self._ends = True
+            self._change.notify()
+        self._thread.join(PATIENCE)
+        if self._thread.is_alive():             # it waits for a store that does not answer
+            self._relieve()
+        else:
+            self._store.close()
+        if len(self._spool):
+            LOG.warning("%d sayings are kept on disk until the store is back", len(self._spool))
+        self._spool.close()
+        self._say_lost()
+
+    def _relieve(self) -> None:
+        """What waits for the thread, and what it has in hand, to disk: it may wait for long."""
+        with self._relieving:
+            with self._change:
+                left = [*self._in_hand, *self._pending.values()]
+                self._in_hand = ()
+                self._pending.clear()
+            self._keep(left)
+
+    # the thread
+
+    def _work(self) -> None:
+        while not self._ended():
+            try:
+                self._step()
+            except Exception as error:  # else a mistake of ours would end all writing for weeks
+                told = safe_text("".join(traceback.format_exception(error)))
+                LOG.error("writing to the store failed in a way that was not foreseen: %s", told)
+                self._is_away(error)
+                self._lose(self._in_hand)
+
+    def _ended(self) -> bool:
+        with self._change:
+            is_replaying = self._away is None and len(self._spool) > 0
+            if not self._ends and len(self._pending) < self._rows and not is_replaying:
+                self._change.wait(self._every if self._away is None else min(self._every, self._again))
+            return self._ends and not self._pending and not (self._away is None and len(self._spool))
+
+    def _step(self) -> None:
+        """A batch from memory, into the store or behind what waits for it on disk."""
+        with self._change:
+            self._in_hand = list(islice(self._pending.values(), self._rows))
+            for name in list(islice(self._pending, self._rows)):
+                del self._pending[name]
+        is_due = self._away is None or self._ends or time.monotonic() >= self._next_try
+        is_written = is_due and self._replay() and not len(self._spool) and self._put(self._run, self._in_hand)
+        with self._relieving:
+            if not is_written:
+                self._keep(self._in_hand)
+            self._in_hand = ()
+        if self._away is None:
+            self._prune_some()
+
+    def _replay(self) -> bool:
+        """The oldest file of the spool into the store, and whether the store was there for it."""
+        waiting = self._spool.oldest()
+        if waiting is None:
+            return True
+        run, sayings = waiting
+        while batch := list(islice(sayings, self._rows)):
+            if not self._put(run, batch):
+                return False
+        self._spool.remove()
+        return True
+
+    def _put(self, run: RunOf, sayings: Sequence[Saying]) -> bool:
+        """Whether the store was there for these sayings."""
+        try:
+            self._write(run, sayings)
+        except Exception as error:
+            return self._is_away(error) if means_away(error) else self._put_one_by_one(run, sayings)
+        return self._is_back() if sayings else True
+
+    def _put_one_by_one(self, run: RunOf, sayings: Sequence[Saying]) -> bool:
+        """One of them is refused for what it says: it alone is lost."""
+        for saying in sayings:
+            try:
+                self._write(run, [saying])
+            except Exception as error:
+                if means_away(error):
+                    return self._is_away(error)
+                self._refused += 1
+                LOG.error("the store refuses a saying (%s): %s", type(saying).__name__, self._store.trouble(error))
+        return self._is_back()
+
+    def _write(self, run: RunOf, sayings: Sequence[Saying]) -> None:
+        if not sayings:
+            return
+        self._asked = time.monotonic()
+        try:
+            with self._store.engine.begin() as connection:
+                count = write(connection, run, sayings, time.time())
+        finally:
+            self._asked = None
+        self._written += count
+
+    def _is_away(self, error: Exception) -> bool:
+        self._next_try = time.monotonic() + self._again
+        if self._away is None:
+            self._away = time.time()
+            LOG.warning("the store %s is away: %s; what is said is kept on disk until it is back",
+                        self._store.address.shown, self._store.trouble(error))
+        return False
+
+    def _is_back(self) -> bool:
+        if self._away is not None:
+            LOG.warning("the store %s is back after %.0f s", self._store.address.shown, time.time() - self._away)
+            self._away = None
+        return True
+
+    def _keep(self, sayings: Sequence[Saying]) -> None:
+        """On disk, behind what is there."""
+        if not sayings:
+            return
+        try:
+            self._spool.append(sayings)
+        except OSError as error:
+            LOG.error("what the store cannot take cannot be kept on disk either: %s", error)
+            self._lose(sayings)
+
+    def _lose(self, sayings: Sequence[Saying]) -> None:
+        self._dropped += len(sayings)
+
+    def _prune_some(self) -> None:
+        """What is too old goes, a part of it after each batch."""
+        if time.monotonic() >= self._next_pruning:
+            self._next_pruning = time.monotonic() + PRUNED_EVERY
+            address = self._store.address
+            self._pruning = prune(self._store.engine, address.writer, address.days, time.time())
+        try:
+            for _ in islice(self._pruning, PRUNED_AT_ONCE):
+                pass
+        except (SQLAlchemyError, OSError) as error:
+            self._is_away(error)
+
+
+def means_away(error: Exception) -> bool:
+    """Whether the store cannot be used now, rather than refuse what it was given."""
+    if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
+        return False
+    return isinstance(error, SQLAlchemyError | OSError) and not isinstance(error, DataError | IntegrityError)
+
+
+def open_sink(url: str, spool: Path, *, identity: str | None = None) -> StoreSink:
+    """The sink of a live run: `url` is that of --store, `spool` a directory beside the checkpoint. Raises InputError
+    when the store cannot be opened now; when it goes away later, it is waited for."""
+    store = open_for_writing(url)
+    try:
+        return StoreSink(store, spool, identity=identity)
+    except BaseException:
+        store.close()
+        raise

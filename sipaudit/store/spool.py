@@ -1,0 +1,188 @@
+"""What could not be written while the store was away, on disk: a line of JSON a saying, in files that form a queue.
+
+Each file begins with the run whose sayings it holds, so that what an earlier run has left behind is written as its
+own.  A file is removed when all of it is in the store; if that was cut short it is written again, which changes
+nothing, since a row that is said again replaces itself.  Beyond the bound the oldest file goes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sipaudit.errors import InputError
+from sipaudit.model.sayings import Withdrawn
+from sipaudit.model.values import read_proof
+from sipaudit.store.rows import FORMS
+from sipaudit.store.text import to_json
+from sipaudit.store.writing import RunOf
+
+BOUND = 256_000_000         # bytes kept at most
+FILE = 1_000_000            # bytes after which a new file is begun
+_NAME = re.compile(r"([0-9]{10})\.jsonl")
+
+AnySaying: Any = Withdrawn
+for _kind in FORMS:
+    AnySaying = AnySaying | _kind
+_DECODER = msgspec.json.Decoder(AnySaying, dec_hook=read_proof)
+_RUN = msgspec.json.Decoder(RunOf)
+
+
+@dataclass
+class Part:
+    """One file of the queue; `lines` are its sayings as far as they are whole."""
+
+    path: Path
+    size: int
+    lines: int
+
+
+class Spool:
+    """The queue on disk, of one process at a time. `dropped` counts the sayings that the bound cost, and those that
+    could not be read back.
+
+    Raises InputError when the directory cannot be used, OSError (from `append`) when the disk cannot take more.
+    """
+
+    def __init__(self, directory: Path, run: RunOf, *, bound: int = BOUND, file: int = FILE) -> None:
+        self._directory = directory
+        self._run = run
+        self._bound = bound
+        self._file = min(file, max(bound // 4, 1))
+        self._fresh = True          # the next saying begins a file: never after what another process wrote
+        self._alone = threading.RLock()
+        self.dropped = 0
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(directory / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise InputError(f"what the store cannot take at once cannot be kept here: {error.strerror}",
+                             fix="name a directory that can be written", file=str(directory)) from None
+        self._claim()
+        names = sorted(path for path in directory.iterdir() if _NAME.fullmatch(path.name))
+        self._parts = [Part(path, path.stat().st_size, _whole_lines(path)) for path in names]
+
+    def _claim(self) -> None:
+        try:
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)     # ends with this process, whatever copies it has
+        except OSError:
+            os.close(self._lock)
+            raise InputError("another sipaudit keeps here what its store cannot take at once",
+                             fix="end it, or give this one a checkpoint file in another directory",
+                             file=str(self._directory)) from None
+
+    def __len__(self) -> int:
+        """Sayings that wait."""
+        return sum(part.lines for part in self._parts)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(part.size for part in self._parts)
+
+    def append(self, sayings: Sequence[msgspec.Struct]) -> None:
+        """Put sayings behind what waits; they are on the disk when this returns."""
+        with self._alone:
+            self._append([to_json(saying) + b"\n" for saying in sayings])
+
+    def _append(self, waiting: list[bytes]) -> None:
+        while waiting:
+            part = self._last()
+            count, room = 0, self._file - part.size
+            while count < len(waiting) and (room > 0 or part.lines + count == 0):
+                room -= len(waiting[count])
+                count += 1
+            self._write(part, waiting[:count])
+            self._fresh = part.size >= self._file
+            del waiting[:count]
+        self._keep_bound()
+
+    def _last(self) -> Part:
+        if not self._fresh:
+            return self._parts[-1]
+        number = int(self._parts[-1].path.stem) + 1 if self._parts else 1
+        part = Part(self._directory / f"{number:010d}.jsonl", 0, 0)
+        self._parts.append(part)
+        self._write(part, [to_json(self._run) + b"\n"])
+        part.lines = 0
+        self._fresh = False
+        return part
+
+    def _write(self, part: Part, lines: Sequence[bytes]) -> None:
+        data = b"".join(lines)
+        try:
+            with part.path.open("ab") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError:
+            self._fresh = True      # the file may end in half a line
+            part.size = part.path.stat().st_size if part.path.exists() else 0
+            raise
+        part.size += len(data)
+        part.lines += len(lines)
+
+    def _keep_bound(self) -> None:
+        while self.size > self._bound and len(self._parts) > 1:
+            self.dropped += self._parts[0].lines
+            self.remove()
+
+    def oldest(self) -> tuple[RunOf, Iterator[Any]] | None:
+        """The oldest file's run and sayings, None when nothing waits. `remove` it when they are in the store."""
+        while self._parts:
+            with self._alone:
+                self._fresh = self._fresh or len(self._parts) == 1  # nothing is put behind what is being read
+                sayings = _lines_of(self._parts[0].path)
+            run = _decoded(_RUN, next(sayings, b""))
+            if run is not None:
+                return run, self._readable(sayings)
+            self.dropped += self._parts[0].lines
+            self.remove()
+        return None
+
+    def _readable(self, lines: Iterator[bytes]) -> Iterator[Any]:
+        for line in lines:
+            saying = _decoded(_DECODER, line)
+            if saying is None:
+                self.dropped += 1
+            else:
+                yield saying
+
+    def remove(self) -> None:
+        """The oldest file goes."""
+        with self._alone:
+            part = self._parts.pop(0)
+            part.path.unlink(missing_ok=True)
+            self._fresh = self._fresh or not self._parts
+
+    def close(self) -> None:
+        os.close(self._lock)
+
+
+def _lines_of(path: Path) -> Iterator[bytes]:
+    """The lines of a file that are whole: the last one may be torn, when power was lost."""
+    try:
+        with path.open("rb") as stream:
+            yield from (line for line in stream if line.endswith(b"\n"))
+    except OSError:
+        return
+
+
+def _whole_lines(path: Path) -> int:
+    """How many sayings a file holds."""
+    return max(sum(1 for _ in _lines_of(path)) - 1, 0)
+
+
+def _decoded(decoder: Any, line: bytes) -> Any | None:
+    try:
+        return decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,107 @@
+"""Sayings into the store: one transaction a batch, what is said again replaces its row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection, Insert, Table, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, Withdrawn
+from sipaudit.store.rows import FORMS, Row, row_of
+from sipaudit.store.schema import RUNS, TABLES
+from sipaudit.store.text import clean
+
+WITHDRAWABLE = ("findings", "incidents")
+FIXED = ("number", "run", "key")  # columns that stay when a row is replaced
+
+
+class RunOf(Struct, frozen=True):
+    """Whose sayings they are: a run of a probe, or an analysis. Ids of findings and incidents are unique within it.
+
+    `sources` names what an analysis has read.
+    """
+
+    identity: str
+    probe: str
+    kind: str
+    generator: str
+    sources: str = ""
+
+
+@dataclass
+class Batch:
+    """Sayings made ready: of each row the last one, and what was withdrawn after it was last said; `began` and `said`
+    are the first and the last time of saying."""
+
+    rows: dict[tuple[str, str], Row] = field(default_factory=dict)
+    withdrawn: dict[str, str] = field(default_factory=dict)
+    began: float = float("inf")
+    said: float = float("-inf")
+
+    def add(self, saying: Saying) -> None:
+        self.began, self.said = min(self.began, saying.time), max(self.said, saying.time)
+        if isinstance(saying, Withdrawn):
+            self.withdrawn[saying.id] = saying.reason
+        elif type(saying) in FORMS:
+            row = row_of(saying)
+            self.rows[row.table, row.key] = row
+            if isinstance(saying, FindingSaid | IncidentSaid):
+                self.withdrawn.pop(row.key, None)
+
+
+def write(connection: Connection, run: RunOf, sayings: Iterable[Saying], now: float) -> int:
+    """Write sayings in their order; gives the number of rows. `now` is the clock's, seconds since the epoch."""
+    batch = Batch()
+    for saying in sayings:
+        batch.add(saying)
+    if batch.began > batch.said:
+        return 0
+    number = put_run(connection, run, batch.began, batch.said, now)
+    by_table: dict[str, list[dict[str, Any]]] = {}
+    for row in batch.rows.values():
+        by_table.setdefault(row.table, []).append({"run": number, "written": now, **row.values})
+    for name, rows in by_table.items():
+        connection.execute(upsert(connection, TABLES[name]), rows)
+    if batch.withdrawn:
+        _withdraw(connection, number, batch.withdrawn)
+    return len(batch.rows)
+
+
+def put_run(connection: Connection, run: RunOf, began: float, said: float, now: float) -> int:
+    """The number of the run in this store, which it gets with its first batch; its time reaches over all of them."""
+    identity = clean(run.identity)
+    found = connection.execute(select(RUNS).where(RUNS.c.identity == identity)).first()
+    if found is not None:
+        connection.execute(update(RUNS).where(RUNS.c.number == found.number).values(
+            began=min(found.began, began), said=max(found.said, said), written=now))
+        return int(found.number)
+    statement = _insert(connection, RUNS).values(
+        identity=identity, probe=clean(run.probe), kind=run.kind, generator=run.generator, began=began, said=said,
+        written=now, sources=clean(run.sources))
+    again = statement.on_conflict_do_update(index_elements=["identity"], set_={"written": now})
+    return int(connection.execute(again.returning(RUNS.c.number)).scalar_one())
+
+
+def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def upsert(connection: Connection, table: Table) -> Insert:
+    """Make a row, or replace that of the same run and key."""
+    statement = _insert(connection, table)
+    new = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in FIXED}
+    return statement.on_conflict_do_update(index_elements=["run", "key"], set_=new)
+
+
+def _withdraw(connection: Connection, run: int, withdrawn: Mapping[str, str]) -> None:
+    """Mark what does not stand: the row stays, with the reason."""
+    marks = [{"of": clean(id_), "reason": clean(reason)} for id_, reason in withdrawn.items()]
+    for name in WITHDRAWABLE:
+        table = TABLES[name]
+        connection.execute(
+            update(table).where(table.c.run == run, table.c.key == bindparam("of")).values(
+                withdrawn=bindparam("reason")), marks)

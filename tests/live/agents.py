@@ -1,0 +1,47 @@
+"""Capture agents played by hand, and what a listener made of them."""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from sipaudit.sip.datagram import Datagram, Item
+
+PATIENCE = 10.0  # seconds after which something that must come is missing
+
+
+class Readable(Protocol):
+    def descriptors(self) -> Sequence[int]: ...
+    def read(self) -> Sequence[Item]: ...
+
+
+def heard(source: Readable, messages: int, patience: float = PATIENCE) -> list[Datagram]:
+    """What a source gives until so many messages have come, driven as the driver does it: wait, read, wait."""
+    got: list[Datagram] = []
+    end = time.monotonic() + patience
+    while len(got) < messages and time.monotonic() < end:
+        select.select(source.descriptors(), [], [], 0.1)
+        got += [item for item in source.read() if isinstance(item, Datagram)]
+    return got
+
+
+def quiet(source: Readable) -> list[Datagram]:
+    """What comes until nothing is ready any more."""
+    got: list[Datagram] = []
+    while select.select(source.descriptors(), [], [], 0.2)[0]:
+        got += [item for item in source.read() if isinstance(item, Datagram)]
+    return got
+
+
+def ship(port: int, *packets: bytes) -> None:
+    """Packets by UDP, one datagram each."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for packet in packets:
+            sender.sendto(packet, ("127.0.0.1", port))
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)

@@ -1,0 +1,132 @@
+"""A probe fed with stories instead of a port, and a clock in the test's hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sipaudit.capture.decode import Decoder
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.linktypes import ETHERNET
+from sipaudit.live.checkpoint import Checkpoint
+from sipaudit.live.probe import Probe
+from sipaudit.live.teller import Teller
+from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, Withdrawn
+from sipaudit.run.job import Brief, Job, understand
+from sipaudit.sip.datagram import Item
+from tests.stories import Packet, Story
+from tests.wire import ORIGIN
+
+
+class Wire:
+    """A source whose packets come when the test says so."""
+
+    capture = 0
+    blind = 0.0
+
+    def __init__(self) -> None:
+        self.health = CaptureHealth("wire")
+        self._decoder = Decoder([self.health])
+        self._come: list[Packet] = []
+
+    def come(self, packets: Sequence[Packet]) -> None:
+        self._come += packets
+
+    def descriptors(self) -> Sequence[int]:
+        return ()
+
+    def read(self) -> Sequence[Item]:
+        items: list[Item] = []
+        for packet in self._come:
+            self.health.packets += 1
+            time = ORIGIN + packet.time
+            self.health.first = time if self.health.first is None else self.health.first
+            self.health.last = max(time, self.health.last or time)
+            items += self._decoder.decode((time, self.health.packets, ETHERNET, packet.frame, 0), 0)
+        self._come = []
+        return items
+
+    def position(self) -> int:
+        return self.health.packets
+
+    def go_on(self, position: int) -> bool:
+        self.health.packets = position
+        return False
+
+    def place(self, frame: int) -> tuple[str, int | None]:
+        return "wire", frame
+
+    def close(self) -> None:
+        pass
+
+
+class Ear:
+    """A probe with its teller. Its clock shows seconds after ORIGIN, as the packets' times do."""
+
+    def __init__(self, folder: Path, declared: dict[str, Any]) -> None:
+        self._site = folder / "site.yaml"
+        self.wire = Wire()
+        self.probe = Probe(self._understood(declared), [self.wire], ORIGIN - 50_000)
+        self.teller = Teller(self.probe)
+        self.said: list[Saying] = []
+
+    def _understood(self, declared: dict[str, Any]) -> Brief:
+        self._site.write_text(yaml.safe_dump(declared))
+        return understand(Job((), site=str(self._site), zone="utc"))
+
+    def obeys(self, declared: dict[str, Any]) -> None:
+        """Another site file is in force."""
+        self.probe.obey(self._understood(declared))
+
+    def hears(self, story: Story, since: float = float("-inf"), until: float = float("inf"), clock: float | None = None
+              ) -> list[Saying]:
+        """What of a story comes between two times, packet by packet, each at its time or all at `clock`."""
+        said = []
+        for packet in sorted(story.packets, key=lambda packet: packet.time):
+            if since < packet.time <= until:
+                self.wire.come([packet])
+                said += self.turn(packet.time if clock is None else clock, read=True)
+        return said
+
+    def turn(self, clock: float, *, read: bool = False) -> list[Saying]:
+        """What is said when the clock shows this."""
+        count = self.probe.read(clock)
+        self.probe.pass_time(clock, drained=not (read and count))
+        said = list(self.teller.turn(self.probe.now(clock)))
+        self.said += said
+        return said
+
+    def again(self, folder: Path, *, after: float) -> Ear:
+        """Another process that goes on from what this one kept, started so many seconds later; killed or ended makes
+        no difference to what it reads."""
+        said: list[str] = []
+        checkpoint = Checkpoint(str(folder / "state"), said.append)
+        checkpoint.write(self.probe, self.teller, "run")
+        other = Ear(folder, yaml.safe_load((folder / "site.yaml").read_text()))
+        kept = checkpoint.read(other.probe)
+        assert kept is not None, said
+        other.wire.go_on(kept.positions[0])
+        other.probe.go_on(kept.probe, kept.time, kept.time + after, kept.blind)
+        other.teller = kept.teller
+        return other
+
+    def finish(self, clock: float) -> list[Saying]:
+        self.probe.finish()
+        said = list(self.teller.turn(self.probe.now(clock), at_last=True))
+        self.said += said
+        return said
+
+
+def findings(said: Sequence[Saying]) -> list[str]:
+    return [one.finding.rule for one in said if isinstance(one, FindingSaid)]
+
+
+def incidents(said: Sequence[Saying]) -> list[str]:
+    return [f"{one.incident.kind} {one.incident.state}" for one in said if isinstance(one, IncidentSaid)]
+
+
+def withdrawn(said: Sequence[Saying]) -> list[str]:
+    return [f"{one.id} {one.reason}" for one in said if isinstance(one, Withdrawn)]

@@ -1,0 +1,100 @@
+"""What is said, when, and when it is taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sipaudit.model.sayings import FindingSaid, LineSaid, MoveSaid, RegistrationSaid
+from tests.live.ear import Ear, findings, incidents, withdrawn
+from tests.stories import MINUTE, R2, Court, Handset, P, S, Story, site
+
+OFTEN = "failback-retried-too-often"
+SITE = site({**R2, "failBack.mode": "duration", "failBack.timeout": 900}, P, S)
+
+
+def retries(count: int = 5) -> Story:
+    """A phone that went to S and tries P every minute from when it may: the fifth time is once too often."""
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.register(phone.silence(300, P, "REGISTER"), S)
+    for number in range(count):
+        phone.silence(1300 + 60 * number, P, "REGISTER")
+    return story
+
+
+@pytest.fixture
+def ear(tmp_path: Path) -> Ear:
+    return Ear(tmp_path, SITE)
+
+
+def test_where_the_capture_ends_the_last_try_is_not_known_to_have_failed(tmp_path: Path) -> None:
+    assert Court(tmp_path, [OFTEN])(retries(), SITE) == [f"? {OFTEN} capture-ended"]
+
+
+def test_on_a_port_that_fell_silent_it_is_said_when_its_time_has_passed(ear: Ear) -> None:
+    ear.hears(retries())
+    assert OFTEN not in findings(ear.said)
+    assert OFTEN not in findings(ear.turn(1540 + 25))
+    assert findings(ear.turn(1540 + 40)) == [OFTEN]
+    assert not findings(ear.turn(1540 + 120))
+
+
+def test_an_answer_that_comes_late_takes_it_back(ear: Ear) -> None:
+    story = retries(4)
+    phone = Handset(story)
+    asked = phone.ask(1540, P, "REGISTER", expires=3600)
+    ear.hears(story)
+    said = ear.turn(1540 + 40)
+    assert findings(said) == [OFTEN]
+    number = next(one.finding.id for one in said if isinstance(one, FindingSaid))
+    phone.told(1540.1, asked, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
+    assert withdrawn(ear.hears(story, since=1540.05, clock=1590)) == [f"{number} late-packet"]
+    assert findings(ear.finish(1600)) == []
+
+
+def test_a_packet_that_comes_in_time_takes_nothing_back(ear: Ear) -> None:
+    story = retries()
+    ear.hears(story)
+    assert findings(ear.turn(1540 + 40)) == [OFTEN]
+    Handset(story).register(1540 + 300, S)
+    said = ear.hears(story, since=1540 + 60)
+    assert not withdrawn(said)
+
+
+def test_an_outage_opens_while_nothing_but_silence_is_heard_and_closes_when_it_is_over(ear: Ear) -> None:
+    story = Story()
+    phones = [Handset(story, user=f"10{number}", place=(f"10.1.0.{number}", 5060)) for number in range(10, 14)]
+    for number, phone in enumerate(phones):
+        phone.register(number)
+    for number, phone in enumerate(phones):
+        asked = phone.ask(300 + number / 4, P, "REGISTER", expires=3600)
+        for again in (0.5, 1.5):
+            phone.again(300 + number / 4 + again, asked)
+    ear.hears(story)
+    assert not incidents(ear.said)
+    assert incidents(ear.turn(312)) == ["server-outage open"]
+    for number, phone in enumerate(phones):
+        phone.register(400 + number, P)
+    ear.hears(story, since=390)
+    assert incidents(ear.turn(700)) == ["server-outage closed"]
+
+
+def test_lines_moves_and_registrations_are_said_when_they_change(tmp_path: Path) -> None:
+    ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.fail_over(300)
+    ear.hears(story)
+    ear.turn(320)
+    assert [one.line.working for one in ear.said if isinstance(one, LineSaid)] == [
+        "10.0.0.1:5060/udp", "10.0.0.2:5060/udp"]
+    assert [(one.move.kind, one.move.to) for one in ear.said if isinstance(one, MoveSaid)] == [
+        ("failover", "10.0.0.2:5060/udp")]
+    assert [(one.registration.server, one.registration.end) for one in ear.said if isinstance(one, RegistrationSaid)
+            ] == [("10.0.0.1:5060/udp", None), ("10.0.0.1:5060/udp", "invalidated"), ("10.0.0.2:5060/udp", None)]
+    ear.turn(340)
+    assert not [one for one in ear.turn(400) if isinstance(one, MoveSaid | RegistrationSaid | LineSaid)]

@@ -1,0 +1,164 @@
+"""Real tcpdump and dumpcap rotate their files while a directory is followed: nothing is missed, nothing comes twice,
+and what is said of a file that is still there is what is in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sipaudit.capture.captures import Captures
+from sipaudit.capture.files import resolve
+from sipaudit.live.follow.source import FollowSource
+from sipaudit.sip.datagram import Datagram
+
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+PATIENCE = 15.0
+MESSAGES, SIZE = 300, 16_000  # together more than a ring of tcpdump's smallest files, which have a megabyte
+EVERY = 0.002  # seconds from one message to the next
+
+
+def needs(tool: str) -> pytest.MarkDecorator:
+    absent = shutil.which(tool, path=PATH) is None or os.geteuid() != 0
+    return pytest.mark.skipif(absent, reason=f"{tool} must be installed, and root capture on loopback")
+
+
+def text(number: int) -> bytes:
+    head = f"OPTIONS sip:{number}@example.com SIP/2.0\r\nCSeq: {number} OPTIONS\r\nCall-ID: {number}@lo\r\n"
+    return head.encode() + b"Content-Length: %d\r\n\r\n" % SIZE + b"x" * SIZE
+
+
+@contextmanager
+def capturing(*command: str, log: Path) -> Iterator[None]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                   env=os.environ | {"PATH": PATH})
+    try:
+        wait_for(log, b"listening on", b"File:")
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for(log: Path, *words: bytes) -> None:
+    end = time.monotonic() + PATIENCE
+    while not any(word in log.read_bytes() for word in words):
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.05)
+
+
+class Follower:
+    """A followed directory, and messages sent on loopback meanwhile."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.source = FollowSource(folder, 0, every=0.05)
+        self.got: list[Datagram] = []
+        self.receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.receiver.bind(("127.0.0.1", 0))
+        self.port = self.receiver.getsockname()[1]
+
+    def read(self) -> None:
+        self.got += [item for item in self.source.read() if isinstance(item, Datagram)]
+
+    def send(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for number in range(MESSAGES):
+                sender.sendto(text(number), ("127.0.0.1", self.port))
+                time.sleep(EVERY)
+                self.read()
+
+    def until_all_came(self) -> None:
+        end = time.monotonic() + PATIENCE
+        while len(self.got) < MESSAGES and time.monotonic() < end:
+            self.read()
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        self.receiver.close()
+        self.source.close()
+
+    def check(self, files_left: int) -> None:
+        """Each message came once, in order, and is where we say that it is."""
+        assert [item.payload for item in self.got] == [text(number) for number in range(MESSAGES)]
+        assert self.source.health.undecoded == {}
+        places = [self.source.place(item.frame) for item in self.got]
+        there = [path for path in sorted(self.folder.iterdir()) if path.stat().st_size > 400]
+        assert len(there) >= files_left
+        for file in resolve([str(path) for path in there]).files:
+            for item in Captures([file], engine="libpcap"):
+                assert isinstance(item, Datagram)
+                at = places.index((file.path, item.frame), int(item.payload.split(b"@")[0][12:]))
+                assert (self.got[at].payload, self.got[at].time) == (item.payload, item.time)
+
+
+@pytest.fixture
+def follower(tmp_path: Path) -> Iterator[Follower]:
+    made = Follower(tmp_path / "ring")
+    yield made
+    made.close()
+
+
+def tcpdump(follower: Follower, *options: str) -> list[str]:
+    return ["tcpdump", "-i", "lo", "-n", "-U", "--immediate-mode", "-B", "65536", "-Z", "root", *options, "-w",
+            str(follower.folder / "sip.pcap"), f"udp dst port {follower.port}"]
+
+
+@needs("tcpdump")
+def test_tcpdump_overwrites_the_files_of_its_ring(follower: Follower, tmp_path: Path) -> None:
+    with capturing(*tcpdump(follower, "-C", "1", "-W", "3"), log=tmp_path / "log"):
+        follower.send()
+        follower.until_all_came()
+    follower.check(files_left=3)
+
+
+@needs("tcpdump")
+def test_tcpdump_leaves_its_files_to_gzip(follower: Follower, tmp_path: Path) -> None:
+    with capturing(*tcpdump(follower, "-C", "1", "-z", "gzip"), log=tmp_path / "log"):
+        follower.send()
+        follower.until_all_came()
+    end = time.monotonic() + PATIENCE
+    while any(not path.name.endswith(".gz") for path in sorted(follower.folder.iterdir())[:-1]):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    follower.read()
+    time.sleep(0.1)
+    follower.read()
+    follower.check(files_left=4)
+
+
+@needs("tcpdump")
+def test_tcpdump_begins_a_file_every_second(follower: Follower, tmp_path: Path) -> None:
+    command = tcpdump(follower, "-G", "1")
+    command[-2] = str(follower.folder / "sip-%s.pcap")
+    with capturing(*command, log=tmp_path / "log"):
+        for _ in range(3):
+            time.sleep(0.4)
+            follower.read()
+        follower.send()
+        follower.until_all_came()
+    follower.check(files_left=1)
+
+
+@needs("dumpcap")
+def test_dumpcap_deletes_the_oldest_of_its_files(follower: Follower, tmp_path: Path) -> None:
+    command = ["dumpcap", "-q", "-i", "lo", "-B", "64", "-f", f"udp dst port {follower.port}", "-b", "filesize:500",
+               "-b", "files:3", "-w", str(follower.folder / "sip.pcapng")]
+    with capturing(*command, log=tmp_path / "log"):
+        follower.send()
+        follower.until_all_came()
+    follower.check(files_left=2)
+    assert len(list(follower.folder.iterdir())) <= 3

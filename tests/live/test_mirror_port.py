@@ -1,0 +1,231 @@
+"""A probe at a mirror port, with a real kernel, real tcpreplay and real dumpcap between the captures and it."""
+
+from __future__ import annotations
+
+import json
+import pwd
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import yaml
+
+import sipaudit
+from sipaudit.capture.write import PcapWriter
+from tests.live.mirror import SIPAUDIT, Mirror, mirror, wait_until, why_not
+from tests.shared import ROOT
+from tests.stories import MINUTE, R2, Handset, P, S, Story, site
+from tests.wire import ORIGIN
+
+SAMPLES = ROOT / "samples"
+WHY_NOT = why_not()
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=f"no mirror port: {WHY_NOT}")
+
+STORIES = ("premature-failback", "signalling-before-registration", "tcp", "three-servers", "flapping", "register-storm",
+           "stuck-on-secondary", "clean-outage")
+SPEED = 24   # times as fast as it happened: what takes minutes is over in seconds
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Iterator[Mirror]:
+    with mirror(tmp_path) as made:
+        yield made
+
+
+@dataclass
+class Both:
+    """What a probe said, and the report of what was recorded beside it."""
+
+    findings: list[dict[str, Any]]
+    incidents: list[dict[str, Any]]
+    withdrawn: list[dict[str, Any]]
+    report: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Both]:
+    """All stories at once, each at a port of its own."""
+    with ThreadPoolExecutor(len(STORIES)) as pool:
+        return dict(zip(STORIES, pool.map(lambda sample: heard(sample, tmp_path_factory.mktemp(sample)), STORIES),
+                        strict=True))
+
+
+def heard(sample: str, folder: Path) -> Both:
+    recording, site = folder / "recorded.pcapng", SAMPLES / sample / "site.yaml"
+    with mirror(folder) as port:
+        recorder = port.record(recording)
+        listener = port.live("--site", str(site))
+        port.replay(SAMPLES / sample / "capture.pcap", f"--multiplier={SPEED}")
+        assert listener.end() == 0, listener.errors
+        recorder.send_signal(signal.SIGINT)
+        recorder.wait(30)
+    report = json.loads(sipaudit.analyze([recording], site=site).to_json())
+    findings = {one["finding"]["id"]: one["finding"] for one in listener.sayings("finding")}
+    incidents = {one["incident"]["id"]: one["incident"] for one in listener.sayings("incident")}
+    return Both(list(findings.values()), list(incidents.values()), listener.sayings("withdrawn"), report)
+
+
+def told(findings: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """What must agree of findings; of one port two listeners see the same times."""
+    return sorted((one["time"], one["rule"], one["line"], one["phone"], one["server"], one["severity"],
+                   one["confidence"], one["facts"].get("times"), len(one["evidence"])) for one in findings)
+
+
+def outlined(incidents: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return sorted((one["start"], one["kind"], one["server"] or "", one["state"], one["end"], one["lines"],
+                   len(one["findings"])) for one in incidents)
+
+
+@pytest.mark.parametrize("sample", STORIES)
+def test_a_live_run_finds_what_analyze_finds_in_what_was_recorded_beside_it(both: dict[str, Both], sample: str) -> None:
+    heard, report = both[sample], both[sample].report
+    assert not heard.withdrawn
+    assert told(heard.findings) == told(report["findings"])
+    assert outlined(heard.incidents) == outlined(report["incidents"])
+
+
+def test_the_stories_are_worth_comparing(both: dict[str, Both]) -> None:
+    rules = {one["rule"] for heard in both.values() for one in heard.findings}
+    kinds = {one["kind"] for heard in both.values() for one in heard.incidents}
+    assert {"flapping", "premature-failback"} <= rules   # what becomes of them when minutes are seconds
+    assert {"server-outage", "register-storm"} <= kinds
+
+
+def test_a_port_that_goes_down_is_heard_again_when_it_is_back(port: Mirror) -> None:
+    listener = port.live()
+    port.ip("link", "set", "tap", "down")
+    port.ip("link", "set", "tap", "up")
+    sample = SAMPLES / "clean-outage"
+    wait_until(lambda: _heard(port, sample, listener.folder / "said.jsonl"), "packets after the port came back")
+    assert listener.end() == 0
+    health = listener.sayings("health")[-1]["health"]
+    assert health["blind_s"] > 0
+
+
+def _heard(port: Mirror, sample: Path, said: Path) -> bool:
+    port.replay(sample / "capture.pcap", "--topspeed")
+    return b'"type":"line"' in said.read_bytes()
+
+
+def test_it_keeps_nothing_but_the_right_to_capture(port: Mirror) -> None:
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        listener = port.live("--user", "nobody", "--jsonl", f"{folder}/said.jsonl")
+        status = dict(line.split(":\t", 1) for line in
+                      Path(f"/proc/{listener.process.pid}/status").read_text().splitlines())
+        assert set(status["Uid"].split()) == {str(pwd.getpwnam("nobody").pw_uid)}
+        assert "0" not in status["Gid"].split()
+        assert "0" not in status["Groups"].split()
+        assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 1 << 13   # CAP_NET_RAW
+        assert status["NoNewPrivs"] == "1"
+        assert listener.end() == 0
+
+
+def outage(folder: Path) -> tuple[Path, Path]:
+    """A site file, and a capture of some seconds in which three phones find P silent and move to S."""
+    story = Story()
+    phones = [Handset(story, user=f"10{number}", place=(f"10.1.0.{number}", 5060)) for number in range(10, 13)]
+    for number, phone in enumerate(phones):
+        phone.register(number / 10)
+        asked = phone.ask(0.5 + number / 10, P, "REGISTER", expires=3600)
+        phone.again(1.0 + number / 10, asked)
+        phone.again(2.0 + number / 10, asked)
+    return written(folder, "outage", story), declared(folder, site({**R2, **MINUTE}, P, S))
+
+
+def written(folder: Path, name: str, story: Story) -> Path:
+    path = folder / f"{name}.pcap"
+    with path.open("wb") as stream:
+        writer = PcapWriter(stream)
+        for packet in sorted(story.packets, key=lambda packet: packet.time):
+            writer.write(ORIGIN + packet.time, packet.frame)
+    return path
+
+
+def declared(folder: Path, what: dict[str, Any]) -> Path:
+    path = folder / "site.yaml"
+    path.write_text(yaml.safe_dump(what))
+    return path
+
+
+def test_on_a_port_that_falls_silent_an_outage_is_said_nevertheless(port: Mirror) -> None:
+    capture, where = outage(port.folder)
+    listener = port.live("--site", str(where))
+    port.replay(capture)
+    assert not listener.sayings("incident")
+    wait_until(lambda: listener.sayings("incident"), "an incident, when nothing comes any more")
+    assert listener.sayings("incident")[0]["incident"]["kind"] == "server-outage"
+    assert listener.end() == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_after_its_end_in_mid_outage_a_probe_goes_on(port: Mirror, how: signal.Signals) -> None:
+    capture, where = outage(port.folder)
+    state = port.folder / "state"
+    first = port.live("--site", str(where), "--checkpoint", str(state))
+    port.replay(capture)
+    wait_until(lambda: first.sayings("incident"), "the outage")
+    assert first.end(how) == (0 if how is signal.SIGTERM else -signal.SIGKILL)
+
+    second = port.live("--site", str(where), "--checkpoint", str(state), name="second")
+    assert "going on" in second.errors
+    story = Story()
+    for number in range(10, 13):
+        phone = Handset(story, user=f"10{number}", place=(f"10.1.0.{number}", 5060))
+        phone.registration, phone.numbers = f"reg-10{number}@10.1.0.{number}:5060", {phone.registration: 30}
+        phone.register(number / 100)
+    port.replay(written(port.folder, "again", story))
+    assert second.end() == 0
+    health = second.sayings("health")[-1]["health"]
+    assert health["blind_s"] > 0
+    assert health["lines"] == 3
+    assert not second.sayings("finding")
+    assert not second.sayings("withdrawn")
+    assert {one["incident"]["id"] for one in second.sayings("incident")} <= {
+        one["incident"]["id"] for one in first.sayings("incident")}
+
+
+def test_sighup_reads_the_site_file_again_and_a_bad_one_changes_nothing(port: Mirror) -> None:
+    capture, where = outage(port.folder)
+    listener = port.live("--site", str(where))
+    good = where.read_text()
+    where.write_text("lines: 7\n")
+    listener.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "not reloaded" in listener.errors, "the bad file is named")
+    assert "site.yaml:1" in listener.errors
+    where.write_text(good.replace("failBack.mode: duration", "failBack.mode: newRequests"))
+    listener.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "read again" in listener.errors, "the good file is read")
+    port.replay(capture)
+    wait_until(lambda: listener.sayings("line"), "the phones")
+    assert {one["line"]["mode"] for one in listener.sayings("line")} == {"newRequests"}
+    assert listener.end() == 0
+
+
+@pytest.mark.parametrize(("options", "fault"), [
+    (("-i", "nowhere"), "no such interface"),
+    (("-i", "tap", "--filter", "porridge"), "--filter"),
+    (("-i", "tap", "--user", "nobody-of-that-name"), "is not a user"),
+    (("-i", "tap", "--jsonl", "/nowhere/said.jsonl"), "/nowhere/said.jsonl"),
+    (("-i", "tap", "--checkpoint", "/nowhere/state"), "/nowhere/state"),
+    ((), "nothing to listen to"),
+])
+def test_what_cannot_be_listened_to_is_said_with_the_way_out(port: Mirror, options: tuple[str, ...], fault: str
+                                                              ) -> None:
+    log = port.folder / "log"
+    assert port.start(str(SIPAUDIT), "live", *options, log=log).wait(30) == 2
+    assert fault in log.read_text()
+
+
+def test_who_may_not_capture_is_told_how_to_be_allowed(port: Mirror) -> None:
+    log = port.folder / "log"
+    process = port.start("setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw", str(SIPAUDIT), "live", "-i",
+                         "tap", log=log)
+    assert process.wait(30) == 2
+    assert "setcap cap_net_raw" in log.read_text()
+    assert "AmbientCapabilities=CAP_NET_RAW" in log.read_text()

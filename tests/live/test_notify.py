@@ -1,0 +1,248 @@
+"""Notifications on their way: to a server on loopback that fails, comes back, hangs or is not there."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from sipaudit.errors import InputError
+from sipaudit.live import notices
+from sipaudit.live.channel import KEPT, Channel, Patience
+from sipaudit.live.notices import Notice
+from sipaudit.live.notify import Notifier, Pace
+from sipaudit.model.values import Severity
+from tests.live import said
+
+QUICK = Patience(first=0.02, longest=0.05, at_end=10.0)
+WAIT = 20.0   # seconds until a test gives up
+
+
+class Service:
+    """An HTTP service that takes what Apprise's json:// sends; the first `failures` requests get a 503."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.asked = 0
+        self.got: list[dict[str, Any]] = []
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                service.asked += 1
+                status = 503 if service.asked <= service.failures else 200
+                if status == 200:
+                    service.got.append(body)
+                self.send_response(status)
+                self.end_headers()
+
+            def log_message(self, *args: object) -> None:
+                """Silent."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"json://user:geheim@127.0.0.1:{self._server.server_port}/token-geheim"
+        self._thread = Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    running = Service()
+    yield running
+    running.close()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def outage(notifier: Notifier, name: str = "i-0001", now: float = said.NOW) -> None:
+    notifier.turn(now)
+    notifier.take(said.incident(name))
+    notifier.turn(now + notices.SETTLING)
+
+
+def test_an_outage_is_told_in_the_words_of_the_report(service: Service) -> None:
+    notifier = Notifier([service.url], UTC)
+    outage(notifier)
+    notifier.close()
+    [got] = service.got
+    assert got["title"] == "opened: server-outage at 10.0.0.1, 1 line (i-0001)"
+    assert got["message"] == "10.0.0.1 did not answer since 2023-11-14 22:13:20."
+    assert got["type"] == "failure"
+    assert notifier.counts() == {"sent": 1, "failed": 0, "held": 0, "dropped": 0}
+
+
+def test_a_service_that_fails_at_first_gets_it_all_in_order_later(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    service.failures = 3
+    notifier = Notifier([service.url], UTC, patience=QUICK)
+    outage(notifier, "i-0001")
+    outage(notifier, "i-0002", said.NOW + 10)
+    until(lambda: len(service.got) == 2)
+    notifier.close()
+    assert [got["title"][-7:-1] for got in service.got] == ["i-0001", "i-0002"]
+    assert notifier.counts() == {"sent": 2, "failed": 3, "held": 0, "dropped": 0}
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("sipaudit")]
+    assert ours == [
+        "--notify 1 (json): a notification could not be sent; trying again",
+        "--notify 1 (json): notifications can be sent again",
+    ]
+    assert "geheim" not in caplog.text
+
+
+def test_one_service_that_is_away_does_not_hold_up_the_other(service: Service) -> None:
+    notifier = Notifier(["json://127.0.0.1:1/", service.url], UTC, patience=QUICK._replace(at_end=0.5))
+    outage(notifier)
+    until(lambda: bool(service.got))
+    notifier.close()
+    assert notifier.counts()["sent"] == 1
+    assert notifier.counts()["dropped"] == 1
+
+
+def test_the_rate_limit_holds_back_and_sums_up(service: Service) -> None:
+    notifier = Notifier([service.url], UTC, pace=Pace(burst=2, seconds=600))
+    now = said.NOW
+    notifier.turn(now)
+    for number in range(30):
+        notifier.take(said.incident(f"i-{number:04d}"))
+    notifier.turn(now + notices.SETTLING)
+    until(lambda: len(service.got) == 2)
+    notifier.turn(now + 300)
+    assert len(service.got) == 2
+    notifier.turn(now + 700)
+    until(lambda: len(service.got) == 3)
+    notifier.close()
+    assert len(service.got) == 3
+    assert service.got[2]["title"] == "28 notices in short, held back by the rate limit"
+    assert service.got[2]["type"] == "failure"
+    lines = service.got[2]["message"].splitlines()
+    assert lines[0] == "8 earlier ones, and:"
+    assert lines[-1] == "opened: server-outage at 10.0.0.1, 1 line (i-0029)"
+    assert notifier.counts()["held"] == 28
+
+
+def test_what_is_held_back_is_summed_up_when_the_run_ends(service: Service) -> None:
+    notifier = Notifier([service.url], UTC, pace=Pace(burst=1, seconds=600))
+    outage(notifier, "i-0001")
+    outage(notifier, "i-0002", said.NOW + 10)
+    notifier.close()
+    assert [got["title"] for got in service.got][1:] == ["1 notice in short, held back by the rate limit"]
+
+
+def test_what_still_waited_to_be_claimed_is_told_when_the_run_ends(service: Service) -> None:
+    notifier = Notifier([service.url], UTC)
+    notifier.take(said.finding())
+    notifier.turn(time.time())
+    notifier.close()
+    assert [got["title"] for got in service.got] == ["1 finding: 1 premature-failback"]
+
+
+# -- one channel
+
+NOTICE = Notice("title", "body", Severity.ERROR)
+
+
+def test_a_service_that_hangs_holds_nobody_up_and_the_loss_is_told() -> None:
+    started, go_on, sent = Event(), Event(), []
+
+    def send(notice: Notice) -> bool:
+        started.set()
+        go_on.wait(WAIT)
+        sent.append(notice)
+        return True
+
+    channel = Channel("slow", send, QUICK)
+    channel.put(NOTICE)
+    assert started.wait(WAIT)
+    for number in range(KEPT + 5):
+        channel.put(Notice(str(number), "body", None))
+    go_on.set()
+    channel.end()
+    channel.join(WAIT)
+    assert len(sent) == 1 + KEPT
+    assert sent[1] == Notice("5", "5 older notifications were lost, since they could not be sent.\nbody", None)
+    assert channel.counts == {"sent": 101, "dropped": 5}
+
+
+def test_the_pauses_double_up_to_the_longest() -> None:
+    pauses: list[float] = []
+    answers = iter([False] * 6 + [True])
+    channel = Channel("flaky", lambda _: next(answers), Patience(5, 60, 1))
+    channel._pause = lambda seconds: bool(pauses.append(seconds))  # type: ignore[method-assign, func-returns-value]
+    channel.put(NOTICE)
+    until(lambda: channel.counts["sent"] == 1)
+    channel.end()
+    channel.join(WAIT)
+    assert pauses == [5, 10, 20, 40, 60, 60]
+
+
+def test_a_plugin_that_raises_is_a_failed_try(caplog: pytest.LogCaptureFixture) -> None:
+    def send(notice: Notice) -> bool:
+        raise RuntimeError("https://token-geheim@example.com")
+
+    channel = Channel("broken", send, QUICK)
+    channel.put(NOTICE)
+    until(lambda: channel.counts["failed"] > 2)
+    channel.end()
+    channel.join(WAIT)
+    assert "plugin failed with RuntimeError" in caplog.text
+    assert "geheim" not in caplog.text
+
+
+# -- what is given
+
+@pytest.mark.parametrize(("url", "kind"), [
+    ("nonsense geheim", ""), ("", ""), ("nosuch://geheim@host", r" \(nosuch://\.\.\.\)"),
+    ("tgram://geheim", r" \(tgram://\.\.\.\)"),
+])
+def test_what_is_no_url_is_refused_without_being_shown(
+    url: str, kind: str, service: Service, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InputError, match=f"--notify: number 2 is no URL that Apprise can use{kind}") as raised:
+        Notifier([service.url, url], UTC)
+    assert "geheim" not in str(raised.value) + caplog.text + "".join(capfd.readouterr())
+    assert service.asked == 0
+
+
+def test_urls_can_be_in_a_file_with_its_own_rights(service: Service, tmp_path: Path) -> None:
+    file = tmp_path / "notify"
+    file.write_text(f"# who is on call\n\n  {service.url}\n")
+    notifier = Notifier([f"@{file}"], UTC)
+    outage(notifier)
+    notifier.close()
+    assert len(service.got) == 1
+
+
+@pytest.mark.parametrize(("content", "complaint"), [
+    ("# nothing\n", r"notify: --notify: holds no URL"),
+    ("json://a\n\nnonsense\n", r"notify:3: this is no URL that Apprise can use"),
+    ("x" * 70_000, r"too long"),
+    (None, r"cannot be read: No such file"),
+])
+def test_a_file_that_is_wrong_is_refused_with_its_line(content: str | None, complaint: str, tmp_path: Path) -> None:
+    file = tmp_path / "notify"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(InputError, match=complaint):
+        Notifier([f"@{file}"], UTC)

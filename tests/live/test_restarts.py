@@ -1,0 +1,203 @@
+"""Ended, killed, started again: what was known is known, what nobody saw accuses nobody."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from sipaudit.live.checkpoint import Checkpoint
+from sipaudit.live.journal import Journal
+from sipaudit.model.sayings import FindingSaid, IncidentSaid, LineSaid
+from tests.live.ear import Ear, findings, incidents, withdrawn
+from tests.stories import MINUTE, R2, Handset, P, S, Story, site
+
+SITE = site({**R2, **MINUTE}, P, S)
+EARLY = "premature-failback"
+
+
+@pytest.fixture
+def ear(tmp_path: Path) -> Ear:
+    return Ear(tmp_path, SITE)
+
+
+def early_return(phone: Handset, start: float) -> None:
+    """Over to S, and back much too soon."""
+    phone.fail_over(start)
+    phone.register(start + 30, P)
+    phone.call(start + 31, P)
+
+
+def outage(story: Story, start: float) -> list[Handset]:
+    """Three phones find P silent."""
+    phones = [Handset(story, user=f"10{number}", place=(f"10.1.0.{number}", 5060)) for number in range(10, 13)]
+    for phone in phones:
+        phone.register(0)
+    for number, phone in enumerate(phones):
+        phone.fail_over(start + number / 4)
+    return phones
+
+
+def test_what_was_said_is_not_said_again_and_what_is_new_has_another_id(ear: Ear, tmp_path: Path) -> None:
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    early_return(phone, 300)
+    ear.hears(story)
+    ear.turn(400)
+    assert findings(ear.said).count(EARLY) >= 1
+    other = ear.again(tmp_path, after=20)
+    other.turn(430)
+    assert not findings(other.said)
+    phone.register(1000)
+    early_return(phone, 1300)
+    other.hears(story, since=900)
+    other.turn(1500)
+    new = {one.finding.id for one in other.said if isinstance(one, FindingSaid)}
+    assert new == {"f-000002"}
+
+
+def test_an_outage_goes_on_under_its_name_and_closes(ear: Ear, tmp_path: Path) -> None:
+    story = Story()
+    phones = outage(story, 300)
+    ear.hears(story)
+    ear.turn(330)
+    assert incidents(ear.said)[-1] == "server-outage open"
+    before = {one.incident.id for one in ear.said if isinstance(one, IncidentSaid)}
+    other = ear.again(tmp_path, after=10)
+    for phone in phones:
+        phone.register(400, P)
+    other.hears(story, since=390)
+    other.turn(700)
+    assert incidents(other.said)[-1] == "server-outage closed"
+    assert {one.incident.id for one in other.said if isinstance(one, IncidentSaid)} <= before
+    assert not withdrawn(other.said)
+
+
+def test_what_happened_while_nobody_listened_accuses_nobody(ear: Ear, tmp_path: Path) -> None:
+    """The line goes to S and registers there, unseen; a renewal is missed, and so is the way back."""
+    story = Story()
+    phone = Handset(story, granted=300)
+    phone.register(0)
+    ear.hears(story)
+    ear.turn(10)
+    other = ear.again(tmp_path, after=500)
+    phone.call(600, S)
+    phone.call(640, P)
+    phone.call(700, P)
+    other.hears(story, since=590)
+    other.turn(800)
+    assert not findings(other.said)
+    assert other.probe.blind >= 499
+
+
+def test_what_was_said_after_the_checkpoint_is_told_by_the_journal(ear: Ear, tmp_path: Path) -> None:
+    """The checkpoint knows nothing of the finding; the packets are read once more, as a followed directory gives
+    them."""
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    ear.hears(story)
+    checkpoint = Checkpoint(str(tmp_path / "state"), print)
+    checkpoint.write(ear.probe, ear.teller, "run")
+    early_return(phone, 300)
+    ear.hears(story, since=200)
+    ear.turn(400)
+    for saying in ear.said:
+        checkpoint.journal.take(saying)
+    checkpoint.journal.turn(0.0)
+
+    other = Ear(tmp_path, SITE)
+    kept = checkpoint.read(other.probe)
+    assert kept is not None
+    other.wire.go_on(kept.positions[0])
+    other.probe.restore(kept.probe)
+    other.teller = kept.teller
+    other.hears(story, since=200)
+    other.turn(400)
+    assert EARLY not in findings(other.said)
+    early_return(phone, 2000)
+    other.hears(story, since=1900)
+    other.turn(2200)
+    assert [one.finding.id for one in other.said if isinstance(one, FindingSaid)][-1] == "f-000002"
+
+
+def test_an_incident_that_nobody_saw_end_is_closed_after_a_while(ear: Ear, tmp_path: Path) -> None:
+    checkpoint = Checkpoint(str(tmp_path / "state"), print)
+    checkpoint.write(ear.probe, ear.teller, "run")
+    story = Story()
+    outage(story, 300)
+    ear.hears(story)
+    ear.turn(330)
+    for saying in ear.said:
+        checkpoint.journal.take(saying)
+    checkpoint.journal.close()
+
+    other = Ear(tmp_path, SITE)
+    kept = checkpoint.read(other.probe)
+    assert kept is not None
+    other.probe.go_on(kept.probe, kept.time, kept.time + 50_400, 0.0)
+    other.teller = kept.teller
+    other.turn(500)
+    assert not incidents(other.said)
+    other.turn(500 + 700)
+    assert set(incidents(other.said)) == {"server-outage closed", "calls-lost closed"}
+    assert not withdrawn(other.said)
+
+
+def test_a_journal_that_breaks_off_is_read_up_to_there(ear: Ear, tmp_path: Path) -> None:
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    early_return(phone, 300)
+    ear.hears(story)
+    ear.turn(400)
+    journal = Journal(tmp_path / "state", print)
+    for saying in ear.said:
+        journal.take(saying)
+    journal.close()
+    path = tmp_path / "state.said"
+    whole = list(journal.read())
+    path.write_bytes(path.read_bytes()[:-10])
+    assert list(journal.read()) == whole[:-1]
+
+
+@pytest.mark.parametrize("bad", [b"", b"nonsense", pickle.dumps(os.system), b"\x80\x05cos\nsystem\n."])
+def test_a_damaged_checkpoint_is_not_gone_on_with(ear: Ear, tmp_path: Path, bad: bytes) -> None:
+    said: list[str] = []
+    checkpoint = Checkpoint(str(tmp_path / "state"), said.append)
+    checkpoint.path.write_bytes(bad)
+    assert checkpoint.read(ear.probe) is None
+    assert "starting anew" in said[0]
+
+
+def test_a_checkpoint_that_others_may_write_is_not_read(ear: Ear, tmp_path: Path) -> None:
+    said: list[str] = []
+    checkpoint = Checkpoint(str(tmp_path / "state"), said.append)
+    checkpoint.write(ear.probe, ear.teller, "run")
+    checkpoint.path.chmod(0o666)
+    assert checkpoint.read(ear.probe) is None
+    assert "somebody else" in said[0]
+
+
+def test_another_site_file_changes_what_is_judged_from_then_on(ear: Ear, tmp_path: Path) -> None:
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    ear.hears(story)
+    ear.turn(10)
+    ear.obeys(site({**R2, "failBack.mode": "newRequests"}, P, S))
+    phone.register(250)
+    early_return(phone, 300)
+    ear.hears(story, since=200)
+    ear.turn(400)
+    assert EARLY not in findings(ear.said)
+    assert [one.line.mode for one in ear.said if isinstance(one, LineSaid)][-1] == "newRequests"
+    ear.obeys(SITE)
+    phone.register(1000)
+    early_return(phone, 1300)
+    ear.hears(story, since=900)
+    ear.turn(1500)
+    assert EARLY in findings(ear.said)

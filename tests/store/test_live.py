@@ -1,0 +1,51 @@
+"""What a probe says while it listens is in the store what `analyze` says of a recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sipaudit.model.values import Report
+from sipaudit.pipeline import Job, analyze
+from sipaudit.store.opening import open_for_writing
+from sipaudit.store.sink import StoreSink
+from tests.live.ear import Ear
+from tests.outputs.desk import written
+from tests.store.sayings import START, known
+from tests.stories import MINUTE, ORIGIN, R2, Handset, Story, site
+
+DECLARED = site({**R2, **MINUTE})
+
+
+def outage() -> Story:
+    """Three phones leave the first server; one of them goes back too early."""
+    story = Story()
+    phones = [Handset(story, user=f"10{number}", place=(f"10.1.0.{number}", 5060)) for number in (11, 12, 13)]
+    for number, phone in enumerate(phones):
+        phone.register(number)
+        phone.fail_over(300 + number)
+        phone.register(330 + number if number == 1 else 420 + number)
+    return story
+
+
+def told(report: Report) -> list[object]:
+    return [[(one.rule, one.line, one.phone, one.server, one.time, one.severity) for one in report.findings],
+            [(one.kind, one.server, one.start, one.end, one.lines, one.state) for one in report.incidents],
+            [(one.line, one.phone, one.working, [(move.time, move.from_, move.to, move.kind) for move in one.moves])
+             for one in report.lines],
+            [one.server for one in report.servers]]
+
+
+def test_a_live_run_is_told_by_its_store_as_by_a_recording(store_url: str, tmp_path: Path) -> None:
+    story, ear = outage(), Ear(tmp_path, DECLARED)
+    recorded = analyze(Job((str(written(story, tmp_path / "a.pcap")),), site=str(tmp_path / "site.yaml"), zone="utc"))
+    sink = StoreSink(open_for_writing(store_url), tmp_path / "spool", every=0.02)
+    for said in ear.hears(story), ear.finish(430):
+        for saying in said:
+            sink.take(saying)
+    sink.close()
+    live = known(store_url)
+    assert told(live) == told(recorded)
+    assert recorded.findings
+    assert {row.server for one in live.lines for row in one.registrations} == {
+        row.server for one in recorded.lines for row in one.registrations}
+    assert known(store_url, ORIGIN + 300 - START, ORIGIN + 310 - START).lines[0].working == "10.0.0.2:5060/udp"

@@ -1,0 +1,435 @@
+"""What a probe says reaches its store: in order, once, and late rather than never."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from sipaudit.errors import InputError
+from sipaudit.live.storing import store_end
+from sipaudit.model.sayings import Withdrawn
+from sipaudit.store import sink as sinks
+from sipaudit.store.opening import open_for_writing
+from sipaudit.store.sink import StoreSink, open_sink
+from tests.shared import ROOT
+from tests.store.postgres import Postgres
+from tests.store.sayings import (
+    START,
+    eventually,
+    finding,
+    health,
+    incident,
+    known,
+    line,
+    registration,
+)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+def sink_of(url: str, spool: Path, **options: Any) -> StoreSink:
+    return StoreSink(open_for_writing(url), spool, **{"every": 0.02, "again": 0.1} | options)
+
+
+@contextmanager
+def probe(url: str, spool: Path, **options: Any) -> Iterator[StoreSink]:
+    sink = sink_of(url, spool, **options)
+    yield sink
+    sink.close()
+
+
+@contextmanager
+def occupied(url: str) -> Iterator[sqlite3.Connection]:
+    """Somebody else writes into the SQLite store, and does not come to an end."""
+    other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    yield other
+    other.close()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A store whose writers wait 0.05 s for each other."""
+    monkeypatch.setattr("sipaudit.store.opening.PATIENCE", 0.05)
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+def ids(url: str) -> list[str]:
+    return [one.id for one in known(url).findings]
+
+
+def test_what_is_said_again_replaces_what_was_said(store_url: str, spool: Path) -> None:
+    with probe(store_url, spool, rows=3) as sink:
+        for times in range(1, 8):
+            sink.take(finding(1, observed=f"{times} times"))
+            sink.take(incident(1, end=float(times)))
+            sink.take(registration(0, 3600.0 * times, refreshes=times))
+            sink.take(line(last=float(times)))
+            time.sleep(0.01)    # some of it in one batch, some in others
+    shown = known(store_url)
+    assert [one.observed for one in shown.findings] == ["7 times"]
+    assert [(one.state, one.end) for one in shown.incidents] == [("closed", START + 7)]
+    assert [row.refreshes for one in shown.lines for row in one.registrations] == [7]
+
+
+def test_what_is_withdrawn_is_told_no_more_unless_it_is_said_again(store_url: str, spool: Path) -> None:
+    with probe(store_url, spool) as sink:
+        for together in (True, False):     # in one batch, and in batches of their own
+            first = 1 if together else 3
+            for saying in (finding(first), finding(first + 1), incident(first),
+                           Withdrawn(START, f"f-{first:06d}", "late"), Withdrawn(START, f"i-{first:04d}", "late"),
+                           Withdrawn(START, f"f-{first + 1:06d}", "late"), finding(first + 1)):
+                sink.take(saying)
+                if not together:
+                    eventually(lambda: sink.standing().waiting == 0)
+    assert ids(store_url) == ["f-000002", "f-000004"]
+    assert known(store_url).incidents == []
+    store = open_for_writing(store_url)
+    with store.engine.connect() as connection:     # the row stays, with the reason
+        assert connection.execute(text("SELECT DISTINCT withdrawn FROM incidents")).scalars().all() == ["late"]
+    store.close()
+
+
+def test_postgresql_dies_in_mid_stream_and_comes_back(postgres: Postgres, spool: Path, tmp_path: Path) -> None:
+    """Every saying arrives, and in order: each is said again with the number of its turn, and the last one counts."""
+    url = postgres.database()
+    sink = sink_of(url, spool, rows=50)
+    said = 0
+    for turn in range(6):
+        if turn == 2:
+            postgres.stop()
+        if turn == 4:
+            postgres.start()
+        for number in range(1, 101):
+            sink.take(finding(number, observed=f"turn {turn}"))
+            sink.take(finding(1000 + said, observed="said once"))
+            said += 1
+        if turn == 3:
+            eventually(lambda: sink.standing().away_since is not None and sink.standing().spooled >= 300)
+        time.sleep(0.1)
+    eventually(lambda: sink.standing().away_since is None and sink.standing().spooled == 0)
+    sink.close()
+    found = known(url).findings
+    assert [one.observed for one in found if one.id <= "f-000999"] == ["turn 5"] * 100
+    assert len(found) == 100 + said
+    assert sink.standing().dropped == sink.standing().refused == 0
+    assert [path.name for path in spool.iterdir()] == ["lock"]
+
+
+def test_what_waits_at_the_end_is_written_when_a_later_run_finds_the_store(sqlite_url: str, spool: Path) -> None:
+    with probe(sqlite_url, spool, identity="first") as sink:
+        sink.take(finding(1))
+        eventually(lambda: sink.standing().written == 1)
+        with occupied(sqlite_url):
+            sink.take(finding(2, observed="while away"))
+            sink.take(Withdrawn(START, "f-000001", "late"))
+            eventually(lambda: sink.standing().spooled == 2)
+            sink.take(finding(3))
+            sink.close()
+    assert ids(sqlite_url) == ["f-000001"]
+    with probe(sqlite_url, spool, identity="second") as later:
+        later.take(finding(2, observed="of another run"))
+    found = known(sqlite_url).findings
+    assert [(one.id, one.observed) for one in found] == [
+        ("f-000002-r1", "while away"), ("f-000003-r1", ""), ("f-000002-r2", "of another run")]
+
+
+KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+from tests.store.sayings import finding
+from sipaudit.store import opening
+from sipaudit.store.sink import StoreSink
+opening.PATIENCE = 0.05
+sink = StoreSink(opening.open_for_writing(sys.argv[1]), Path(sys.argv[2]), identity="one", every=0.02)
+sink.take(finding(1))
+while sink.standing().written < 1:
+    time.sleep(0.01)
+print("written", flush=True)
+sys.stdin.readline()
+for number in range(2, 40):
+    sink.take(finding(number))
+while sink.standing().spooled < 38:
+    time.sleep(0.01)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_probe_that_was_killed_while_the_store_was_away_has_lost_nothing(sqlite_url: str, spool: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED, sqlite_url, str(spool)], cwd=ROOT, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdin is not None
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == "written\n"
+        with occupied(sqlite_url):
+            killed.stdin.write("go on\n")
+            killed.stdin.flush()
+            assert killed.wait(20) == -signal.SIGKILL
+    assert ids(sqlite_url) == ["f-000001"]
+    with probe(sqlite_url, spool, identity="one") as again:
+        again.take(finding(40))
+    assert ids(sqlite_url) == [f"f-{number:06d}" for number in range(1, 41)]
+
+
+def test_a_run_that_goes_on_with_its_identity_goes_on_with_its_rows(store_url: str, spool: Path) -> None:
+    with probe(store_url, spool) as sink:
+        sink.take(incident(1))
+    with probe(store_url, spool, identity=sink.identity) as again:
+        again.take(incident(1, end=60.0))
+    assert [(one.id, one.state) for one in known(store_url).incidents] == [("i-0001", "closed")]
+
+
+def test_the_spool_keeps_its_bound_and_says_what_it_cost(
+    sqlite_url: str, spool: Path, caplog: pytest.LogCaptureFixture,
+) -> None:
+    with probe(sqlite_url, spool, bound=40_000, rows=20) as sink:
+        with occupied(sqlite_url):
+            for number in range(1, 401):
+                sink.take(finding(number))
+            eventually(lambda: sink.standing().waiting == 0)
+            assert sum(path.stat().st_size for path in spool.iterdir()) <= 40_000
+            sink.turn(0.0)
+            assert "is behind: " in caplog.text
+        eventually(lambda: sink.standing().spooled == 0)
+        dropped = sink.standing().dropped
+    assert 0 < dropped < 400
+    assert ids(sqlite_url) == [f"f-{number:06d}" for number in range(1 + dropped, 401)]   # the oldest are lost
+
+
+def test_what_waits_in_memory_keeps_its_bound(
+    sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sinks, "WAITING", 10)
+    with probe(sqlite_url, spool, every=30.0) as sink:
+        for number in range(25):
+            sink.take(finding(number))
+    assert sink.standing().dropped == 15
+    assert ids(sqlite_url) == [f"f-{number:06d}" for number in range(15, 25)]
+
+
+def test_half_a_line_and_strange_files_in_the_spool_do_no_harm(sqlite_url: str, spool: Path) -> None:
+    with probe(sqlite_url, spool, identity="one") as sink, occupied(sqlite_url):
+        for number in (1, 2):
+            sink.take(finding(number))
+            eventually(lambda: sink.standing().spooled == number)  # noqa: B023 - asked at once
+        sink.close()
+    (file,) = spool.glob("*.jsonl")
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join([*lines[:2], b'{"type": "finding", "time"\n', b'{"type":"no such"}\n', lines[2][:-20]]))
+    (spool / "0000000002.jsonl").write_bytes(b"\x00\xff nothing of ours\n" * 3)
+    (spool / "0000000003.jsonl").write_bytes(b"")
+    with probe(sqlite_url, spool, identity="one") as again:
+        again.take(finding(3))
+    assert ids(sqlite_url) == ["f-000001", "f-000003"]
+    assert again.standing().dropped == 4
+    assert [path.name for path in spool.iterdir()] == ["lock"]
+
+
+OCCUPYING = """
+import os, sys, time
+from pathlib import Path
+from sipaudit.store.spool import Spool
+from sipaudit.store.writing import RunOf
+spool = Spool(Path(sys.argv[1]), RunOf("one", "a", "live", "b"))
+copy = os.fork()    # as a checkpoint is written
+if copy:
+    print("here", flush=True)
+time.sleep(60)
+"""
+
+
+def test_two_probes_do_not_share_a_spool_and_the_copy_of_a_dead_one_holds_none(sqlite_url: str, spool: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", OCCUPYING, str(spool)], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+                          start_new_session=True) as other:
+        assert other.stdout is not None
+        try:
+            assert other.stdout.readline() == "here\n"
+            with pytest.raises(InputError) as refused:
+                open_sink(sqlite_url, spool)
+            assert "another sipaudit keeps here" in str(refused.value)
+            other.kill()
+            other.wait(20)
+            open_sink(sqlite_url, spool).close()
+        finally:
+            os.killpg(other.pid, signal.SIGKILL)
+
+
+def test_a_spool_that_cannot_be_made_is_refused(sqlite_url: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError) as refused:
+        open_sink(sqlite_url, tmp_path / "file" / "spool")
+    assert "name a directory that can be written" in str(refused.value)
+
+
+def test_a_disk_that_is_full_as_well_costs_what_is_counted(
+    sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with probe(sqlite_url, spool) as sink:
+        with occupied(sqlite_url), monkeypatch.context() as patched:
+            patched.setattr("os.fsync", full)
+            sink.take(finding(1))
+            eventually(lambda: sink.standing().dropped == 1)
+        sink.take(finding(2))
+    assert "No space left on device" in caplog.text
+    assert "f-000002" in ids(sqlite_url)
+
+
+def test_a_saying_that_the_database_refuses_is_lost_alone(
+    store_url: str, spool: Path, caplog: pytest.LogCaptureFixture,
+) -> None:
+    with probe(store_url, spool) as sink:
+        sink.take(finding(1))
+        sink.take(health(0.0, memory_bytes=10**400))
+        sink.take(finding(2))
+    assert ids(store_url) == ["f-000001", "f-000002"]
+    assert (sink.standing().refused, sink.standing().dropped) == (1, 0)
+    assert "refuses a saying (HealthSaid)" in caplog.text
+
+
+@contextmanager
+def unanswered(url: str, spool: Path, patched: pytest.MonkeyPatch) -> Iterator[StoreSink]:
+    """A sink with one saying in hand, that waits for a store which does not answer meanwhile."""
+    patched.setattr("sipaudit.store.opening.PATIENCE", 60.0)
+    patched.setattr(sinks, "PATIENCE", 0.2)
+    sink = sink_of(url, spool, identity="one", rows=1)
+    with occupied(url):
+        sink.take(finding(1))
+        eventually(lambda: sink._asked is not None)
+        yield sink
+        sink.close()
+    with probe(url, spool, identity="one"):
+        pass
+
+
+def test_a_mistake_of_ours_costs_what_was_in_hand_and_no_more(
+    sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:
+    with probe(sqlite_url, spool) as sink:
+        with monkeypatch.context() as patched:
+            patched.setattr(sink, "_put", lambda *_: {}["\x1b[2J"])
+            sink.take(finding(1))
+            eventually(lambda: sink.standing().dropped == 1)
+        sink.take(finding(2))
+    assert ids(sqlite_url) == ["f-000002"]
+    assert "not foreseen" in caplog.text
+    assert "\x1b" not in caplog.text
+
+
+def test_a_store_that_does_not_answer_holds_nobody_up(
+    sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with unanswered(sqlite_url, spool, monkeypatch) as sink:
+        sink.take(finding(2))
+        assert sink.standing().waiting == 2     # it was taken, and the store has not answered yet
+        sink.close()
+        assert sink.standing().spooled == 2
+    assert ids(sqlite_url) == ["f-000001", "f-000002"]
+
+
+def test_what_waits_behind_a_store_that_hangs_goes_to_disk(
+    sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with unanswered(sqlite_url, spool, monkeypatch) as sink:
+        sink.take(finding(2))
+        sink.turn(0.0)
+        assert sink.standing().spooled == 0     # it may still answer
+        monkeypatch.setattr(sinks, "HANGS", 0.0)
+        sink.turn(0.0)
+        eventually(lambda: sink.standing().spooled == 2 and sink.standing().waiting == 0)
+        sink.take(finding(3))
+        eventually(lambda: not sink.turn(0.0) and sink.standing().spooled == 3)
+    assert ids(sqlite_url) == ["f-000001", "f-000002", "f-000003"]
+
+
+def test_the_log_says_when_the_store_goes_and_comes(
+    sqlite_url: str, spool: Path, caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+    with probe(sqlite_url, spool) as sink:
+        with occupied(sqlite_url):
+            for number in range(3):
+                sink.take(finding(number))
+                time.sleep(0.1)
+        eventually(lambda: sink.standing().spooled == 0 and sink.standing().away_since is None)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2
+    assert "is away: database is locked; what is said is kept on disk" in said[0]
+    assert "is back after" in said[1]
+
+
+def test_what_is_old_goes_table_by_table_and_only_of_this_probe(store_url: str, spool: Path) -> None:
+    for name in ("north", "south"):
+        with probe(f"{store_url}?probe={name}", spool, identity=name) as sink:
+            for number in range(30):
+                sink.take(finding(number))
+                sink.take(health(float(number)))
+            sink.take(line())
+    store = open_for_writing(store_url)
+    with store.engine.begin() as connection:
+        for table in ("findings", "health", "lines"):
+            connection.execute(text(f"UPDATE {table} SET written = written - 40 * 86400"))
+
+    def left(table: str) -> list[tuple[str, int]]:
+        counted = f"SELECT probe, count(*) FROM {table} JOIN runs ON runs.number = run GROUP BY probe ORDER BY probe"
+        with store.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(counted))]
+
+    def runs() -> list[tuple[str, int]]:
+        with store.engine.connect() as connection:
+            counted = text("SELECT probe, count(*) FROM runs GROUP BY probe ORDER BY probe")
+            return [tuple(row) for row in connection.execute(counted)]
+
+    with probe(f"{store_url}?probe=north&keep_findings=50", spool, identity="north") as sink:
+        sink.take(finding(30))
+        eventually(lambda: left("health") == [("south", 30)])
+        assert left("findings") == [("north", 31), ("south", 30)]
+    with probe(f"{store_url}?probe=north&keep_findings=39", spool, identity="north"):
+        eventually(lambda: left("findings") == [("north", 1), ("south", 30)])
+    assert left("lines") == [("north", 1), ("south", 1)]       # said once, and the run goes on
+    with store.engine.begin() as connection:
+        for table in ("findings", "runs"):
+            connection.execute(text(f"UPDATE {table} SET written = written - 1000 * 86400"))
+    with probe(f"{store_url}?probe=south", spool) as sink:
+        sink.take(finding(1))
+        eventually(lambda: left("lines") == [("north", 1)])
+        eventually(lambda: runs() == [("north", 1), ("south", 1)])     # of what is gone, the run goes too
+    store.close()
+
+
+def test_a_service_keeps_its_store_in_its_state_directory(tmp_path: Path) -> None:
+    assert store_end(None, None, {"HOME": str(tmp_path)}) is None
+    service = {"STATE_DIRECTORY": str(tmp_path / "state")}
+    (tmp_path / "state").mkdir()
+    sink = store_end(None, None, service)
+    assert sink is not None
+    sink.take(finding(1))
+    sink.close()
+    assert sorted(path.name for path in (tmp_path / "state").iterdir()) == ["sipaudit.db", "store-spool"]
+    assert ids(f"sqlite:///{tmp_path / 'state' / 'sipaudit.db'}") == ["f-000001"]
+
+
+def test_what_waits_is_kept_beside_the_checkpoint(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    for checkpoint, place in ((str(tmp_path / "check" / "point"), "check"), (None, ".local/state/sipaudit")):
+        sink = store_end(url, checkpoint, {"HOME": str(tmp_path)})
+        assert sink is not None
+        sink.close()
+        assert (tmp_path / place / "store-spool" / "lock").exists()
