@@ -21,6 +21,11 @@ class Source(Protocol):
     health: CaptureHealth
     blind: float
 
+    @property
+    def away(self) -> bool:
+        """Whether it cannot see now, so that its silence says nothing."""
+        ...
+
     def descriptors(self) -> Sequence[int]:
         """The files to wait for; asked anew before every wait. A source without any is looked at ten times a second.
         """

@@ -56,6 +56,10 @@ class Interface:
         note_link_type(self.health, port.link_type)
         return port
 
+    @property
+    def away(self) -> bool:
+        return self._port is None
+
     def descriptors(self) -> Sequence[int]:
         return () if self._port is None else (self._port.fileno(),)
 

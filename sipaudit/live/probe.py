@@ -99,7 +99,8 @@ class Probe(Route):
     def pass_time(self, clock: float, *, drained: bool) -> None:
         """Say what time has settled; `drained` whether all that had come was read, so that silence is silence."""
         self.recent.mark(clock, self.health, self.reconstruction.traffic)
-        self.auditor.pass_time((self.now(clock) if drained else self.newest) - SLACK)
+        silent = drained and not any(source.away for source in self.sources)
+        self.auditor.pass_time((self.now(clock) if silent else self.newest) - SLACK)
 
     def finish(self) -> None:
         """Nothing will come any more: what still waits stays undecided."""

@@ -55,7 +55,7 @@ def parse(text: str) -> Address:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise InputError("--store: this is not the URL of a store", fix=EXAMPLES) from None  # nothing of it is said
+        raise InputError("this is not the URL of a store", fix=EXAMPLES) from None  # nothing of it is said
     url = _with_driver(url)
     ours = {name: _single(name, value) for name, value in url.query.items() if name == "probe" or name.startswith(KEEP)}
     url = url.difference_update_query(ours)
@@ -69,29 +69,29 @@ def _with_driver(url: URL) -> URL:
     drivers = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg",
                "postgresql+psycopg": "postgresql+psycopg"}
     if url.drivername not in drivers:
-        raise InputError(f"--store: there is no store of the kind {url.drivername!r}", fix=EXAMPLES)
+        raise InputError(f"there is no store of the kind {url.drivername!r}", fix=EXAMPLES)
     return url.set(drivername=drivers[url.drivername])
 
 
 def _check_sqlite(url: URL) -> None:
     if url.host or not url.database or url.database == ":memory:":
-        raise InputError("--store: a SQLite store is a file, and the URL names none",
+        raise InputError("a SQLite store is a file, and the URL names none",
                          fix="write sqlite:///sipaudit.db, or with a fourth slash sqlite:////var/lib/sipaudit.db")
     if url.query:
         name = next(iter(url.query))
-        raise InputError(f"--store: {name!r} is no option of a SQLite store", fix=_options(name))
+        raise InputError(f"{name!r} is no option of a SQLite store", fix=_options(name))
 
 
 def _single(name: str, value: str | tuple[str, ...]) -> str:
     if not isinstance(value, str):
-        raise InputError(f"--store: {name} is said {len(value)} times", fix="say it once")
+        raise InputError(f"{name} is said {len(value)} times", fix="say it once")
     return value
 
 
 def _table(name: str) -> str:
     table = name.removeprefix(KEEP)
     if table not in DAYS:
-        raise InputError(f"--store: {name!r} names no table of the store", fix=_options(name))
+        raise InputError(f"{name!r} names no table of the store", fix=_options(name))
     return table
 
 
@@ -103,5 +103,5 @@ def _options(name: str) -> str:
 
 def _days(name: str, text: str) -> float:
     if not text.isascii() or not text.isdigit() or len(text) > 6:
-        raise InputError(f"--store: {name}={text} is no number of days", fix=f"write {name}=90, or {name}=0 for ever")
+        raise InputError(f"{name}={text} is no number of days", fix=f"write {name}=90, or {name}=0 for ever")
     return float(text)

@@ -34,15 +34,21 @@ def counts(rows: Iterable[Row[Any]], runs: Mapping[int, Run], period: Period
 
 
 def captures(rows: Iterable[Row[Any]], runs: Mapping[int, Run], period: Period) -> list[CaptureSummary]:
-    """What each source of each run saw during the period."""
-    found = []
-    for (run, _), each in _grouped(rows, lambda row: (row.run, row.path)):
+    """What each source of each run saw during the period; a process that went on with a run has counted anew, from
+    its first packet."""
+    found: dict[tuple[int, str], list[CaptureSummary]] = {}
+    for (run, path, _), each in _grouped(rows, lambda row: (row.run, row.path, row.first)):
         before, after = ends(each, runs[run], period)
         if after is not None:
             seen = decode(after.body, type=CaptureSummary)
             earlier = None if before is None else decode(before.body, type=CaptureSummary)
-            found.append(seen if earlier is None or earlier.packets > seen.packets else since(earlier, seen))
-    return found
+            found.setdefault((run, path), []).append(seen if earlier is None else since(earlier, seen))
+    return [one for seen in found.values() for one in _with_packets(seen)]
+
+
+def _with_packets(seen: list[CaptureSummary]) -> list[CaptureSummary]:
+    """Without what a process said before its first packet, unless nothing else is known of the source."""
+    return [one for one in seen if one.packets] or seen[:1]
 
 
 def ends(rows: Sequence[Row[Any]], run: Run, period: Period) -> tuple[Row[Any] | None, Row[Any] | None]:
@@ -62,7 +68,7 @@ def since(before: CaptureSummary, after: CaptureSummary) -> CaptureSummary:
                 _more(before.loss.missing_halves, after.loss.missing_halves), 0.0)
     seen = replace(
         after, first=before.last, clock_steps=after.clock_steps[len(before.clock_steps):],
-        packets=after.packets - before.packets, sip_messages=_more(before.sip_messages, after.sip_messages),
+        packets=_more(before.packets, after.packets), sip_messages=_more(before.sip_messages, after.sip_messages),
         duplicates=_more(before.duplicates, after.duplicates), snaplen_cut=_more(before.snaplen_cut, after.snaplen_cut),
         one_way=_more(before.one_way, after.one_way), mid_life=_more(before.mid_life, after.mid_life),
         undecoded=_kinds(before.undecoded, after.undecoded), malformed=_kinds(before.malformed, after.malformed),

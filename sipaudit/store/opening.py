@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from sipaudit.store import migration
 from sipaudit.store.address import Address, parse
 
 PATIENCE = 5.0      # seconds to wait for a connection, or for who else writes into a SQLite store
+OURS = 0o600        # who telephones with whom is nobody else's business
 STATEMENT = 30_000  # milliseconds after which PostgreSQL gives a writing statement up
 
 
@@ -34,7 +37,11 @@ class Store:
 
 def open_for_writing(url: str) -> Store:
     """The store, made if it is not there, and brought to the newest form. Raises InputError."""
-    return _opened(parse(url), writing=True)
+    address = parse(url)
+    if address.url.get_backend_name() == "sqlite":
+        with suppress(OSError):     # SQLite will say it
+            os.close(os.open(str(address.url.database), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OURS))
+    return _opened(address, writing=True)
 
 
 def open_for_reading(url: str) -> Store:

@@ -154,7 +154,7 @@ def _health(said: HealthSaid) -> dict[str, str | float | None]:
 
 
 FORMS: dict[type[Saying], Form] = {
-    CaptureSaid: Form("captures", lambda said: (said.capture.path, hour_of(said.time)),
+    CaptureSaid: Form("captures", lambda said: (said.capture.path, said.capture.first, hour_of(said.time)),
                       lambda said: said.capture, _capture),
     ServerSaid: Form("servers", lambda said: (said.server.server,), lambda said: said.server, _server),
     LineSaid: Form("lines", lambda said: (said.line.line, said.line.phone), _bare, _line),

@@ -19,13 +19,13 @@ from pathlib import Path
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from sipaudit import __version__
-from sipaudit.model.sayings import Saying, Withdrawn
+from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, Withdrawn
 from sipaudit.safe_text import safe_text
 from sipaudit.store.opening import Store, open_for_writing
 from sipaudit.store.retention import DAY, prune
 from sipaudit.store.rows import name_of
 from sipaudit.store.spool import Spool
-from sipaudit.store.writing import RunOf, write
+from sipaudit.store.writing import RunOf, Stood, write
 
 ROWS = 1_000            # sayings written in one transaction at most
 EVERY = 1.0             # seconds that a saying waits for others at most
@@ -88,8 +88,16 @@ class StoreSink:
     def take(self, saying: Saying) -> None:
         """Keep a saying for the next batch; what was said of the same thing and is not written yet, it replaces."""
         name: object = saying.id if isinstance(saying, Withdrawn) else name_of(saying)
-        if name is None:
-            return
+        if name is not None:
+            self._wait(name, saying)
+
+    def learn(self, saying: Saying) -> None:
+        """Keep what an earlier process of this run has said and what stands, in case it was killed before that was
+        written."""
+        if isinstance(saying, FindingSaid | IncidentSaid):
+            self._wait(("stood", name_of(saying)), Stood(saying.time, saying))
+
+    def _wait(self, name: object, saying: Saying) -> None:
         with self._change:
             self._pending.pop(name, None)       # behind what was said since
             self._pending[name] = saying

@@ -23,13 +23,13 @@ from sipaudit.model.sayings import Withdrawn
 from sipaudit.model.values import read_proof
 from sipaudit.store.rows import FORMS
 from sipaudit.store.text import to_json
-from sipaudit.store.writing import RunOf
+from sipaudit.store.writing import RunOf, Stood
 
 BOUND = 256_000_000         # bytes kept at most
 FILE = 1_000_000            # bytes after which a new file is begun
 _NAME = re.compile(r"([0-9]{10})\.jsonl")
 
-AnySaying: Any = Withdrawn
+AnySaying: Any = Withdrawn | Stood
 for _kind in FORMS:
     AnySaying = AnySaying | _kind
 _DECODER = msgspec.json.Decoder(AnySaying, dec_hook=read_proof)
@@ -119,7 +119,8 @@ class Spool:
     def _write(self, part: Part, lines: Sequence[bytes]) -> None:
         data = b"".join(lines)
         try:
-            with part.path.open("ab") as stream:
+            with os.fdopen(os.open(part.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600),
+                           "ab") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,11 +32,19 @@ class RunOf(Struct, frozen=True):
     sources: str = ""
 
 
+class Stood(Saying, frozen=True, tag="stood"):
+    """A finding or an incident as an earlier process of the run has said it, which may have been killed before it was
+    written.  What was withdrawn stays withdrawn."""
+
+    saying: FindingSaid | IncidentSaid
+
+
 @dataclass
 class Batch:
     """Sayings made ready: of each row the last one, and what was withdrawn after it was last said; `began` and `said`
     are the first and the last time of saying."""
 
+    stood: dict[tuple[str, str], Row] = field(default_factory=dict)
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)
     withdrawn: dict[str, str] = field(default_factory=dict)
     began: float = float("inf")
@@ -46,6 +54,9 @@ class Batch:
         self.began, self.said = min(self.began, saying.time), max(self.said, saying.time)
         if isinstance(saying, Withdrawn):
             self.withdrawn[saying.id] = saying.reason
+        elif isinstance(saying, Stood):
+            row = row_of(saying.saying)
+            self.stood[row.table, row.key] = row
         elif type(saying) in FORMS:
             row = row_of(saying)
             self.rows[row.table, row.key] = row
@@ -61,14 +72,20 @@ def write(connection: Connection, run: RunOf, sayings: Iterable[Saying], now: fl
     if batch.began > batch.said:
         return 0
     number = put_run(connection, run, batch.began, batch.said, now)
-    by_table: dict[str, list[dict[str, Any]]] = {}
-    for row in batch.rows.values():
-        by_table.setdefault(row.table, []).append({"run": number, "written": now, **row.values})
-    for name, rows in by_table.items():
-        connection.execute(upsert(connection, TABLES[name]), rows)
+    kept = (*FIXED, "withdrawn")
+    for rows, columns in ((batch.stood, kept), (batch.rows, FIXED)):
+        _put(connection, {"run": number, "written": now}, rows.values(), columns)
     if batch.withdrawn:
         _withdraw(connection, number, batch.withdrawn)
-    return len(batch.rows)
+    return len(batch.stood) + len(batch.rows)
+
+
+def _put(connection: Connection, common: dict[str, Any], rows: Iterable[Row], kept: Sequence[str]) -> None:
+    by_table: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_table.setdefault(row.table, []).append(common | row.values)
+    for name, values in by_table.items():
+        connection.execute(upsert(connection, TABLES[name], kept), values)
 
 
 def put_run(connection: Connection, run: RunOf, began: float, said: float, now: float) -> int:
@@ -90,10 +107,10 @@ def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
-def upsert(connection: Connection, table: Table) -> Insert:
-    """Make a row, or replace that of the same run and key."""
+def upsert(connection: Connection, table: Table, kept: Sequence[str]) -> Insert:
+    """Make a row, or replace that of the same run and key but for the columns `kept`."""
     statement = _insert(connection, table)
-    new = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in FIXED}
+    new = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in kept}
     return statement.on_conflict_do_update(index_elements=["run", "key"], set_=new)
 
 

@@ -26,6 +26,7 @@ class Wire:
 
     capture = 0
     blind = 0.0
+    away = False
 
     def __init__(self) -> None:
         self.health = CaptureHealth("wire")

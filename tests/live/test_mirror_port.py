@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import pwd
+import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -229,3 +232,24 @@ def test_who_may_not_capture_is_told_how_to_be_allowed(port: Mirror) -> None:
     assert process.wait(30) == 2
     assert "setcap cap_net_raw" in log.read_text()
     assert "AmbientCapabilities=CAP_NET_RAW" in log.read_text()
+
+
+def test_what_was_heard_is_in_the_store_and_in_the_metrics(port: Mirror) -> None:
+    capture, where = outage(port.folder)
+    port.ip("link", "set", "lo", "up")
+    store = f"sqlite:///{port.folder}/sipaudit.db"
+    listener = port.live("--site", str(where), "--store", store, "--metrics", "127.0.0.1:9464",
+                         "--checkpoint", str(port.folder / "state"))
+    port.replay(capture)
+    wait_until(lambda: listener.sayings("incident"), "the outage")
+    fetch = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics').read().decode())"
+    scraped = subprocess.run(port.inside(sys.executable, "-c", fetch), capture_output=True, text=True,
+                             check=True).stdout
+    assert re.search(r'^sipaudit_incidents_open\{kind="server-outage"\} 1', scraped, re.MULTILINE), scraped
+    assert listener.end() == 0
+    report = json.loads(subprocess.run([str(SIPAUDIT), "report", store, "--format", "json"], capture_output=True,
+                                       check=True).stdout)
+    assert [one["kind"] for one in report["incidents"]] == ["server-outage"]
+    assert {one["line"] for one in report["lines"]} == {
+        f"sip:10{number}@pbx.example.com" for number in range(10, 13)}
+    assert report["captures"][0]["path"] == "tap"

@@ -72,10 +72,10 @@ def registration(since: float, until: float | None, *, refreshes: int = 0, aor: 
         FIRST, START + since, None if until is None else START + until, 3600, refreshes, None))
 
 
-def capture(after: float, packets: int, drops: int = 0) -> CaptureSaid:
+def capture(after: float, packets: int, drops: int = 0, first: float = 0.0) -> CaptureSaid:
     return CaptureSaid(START + after, CaptureSummary(
-        "eth1", packets, packets // 2, START, START + after, False, ["EN10MB"], {"arp": packets // 10}, 0, 0, [], {},
-        0, 0, {}, Loss(drops, 0, 0, 0.0), {}))
+        "eth1", packets, packets // 2, START + first if packets else None, START + after, False, ["EN10MB"],
+        {"arp": packets // 10}, 0, 0, [], {}, 0, 0, {}, Loss(drops, 0, 0, 0.0), {}))
 
 
 def undecided(after: float, count: int) -> UndecidedSaid:

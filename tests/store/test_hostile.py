@@ -14,7 +14,7 @@ from sipaudit.model.sayings import EventSaid, NoteSaid, Saying, Withdrawn
 from sipaudit.model.values import KnownEvent, Place
 from sipaudit.store.opening import Store, open_for_writing
 from sipaudit.store.spool import Spool
-from sipaudit.store.writing import RunOf, write
+from sipaudit.store.writing import RunOf, Stood, write
 from tests.store.sayings import START, finding, incident, known, line, move, registration
 
 PIECES = ["\0", "\udc80", "\ud800", "\udfff\ud83d", "'; DROP TABLE findings; --", "%s", ":name", "\\x00", "\x1b[2J",
@@ -42,7 +42,7 @@ def sayings(one: str, other: str) -> list[Saying]:
         finding(2, line=other), incident(1, findings=(one,)), line(one, working=other), line(other),
         move(1.0, one, other, aor=one), registration(0.0, None, aor=one),
         EventSaid(START, KnownEvent(START, one)), NoteSaid(START, other), Withdrawn(START, one, other),
-        Withdrawn(START, "f-000002", one),
+        Withdrawn(START, "f-000002", one), Stood(START, incident(2, findings=(other,))),
     ]
 
 

@@ -164,6 +164,20 @@ def test_a_period_of_a_long_run_counts_what_happened_in_it(store_url: str, tmp_p
     assert ([one.count for one in begun.inconclusive], begun.captures[0].packets) == ([2], 1000)
 
 
+def test_a_process_that_goes_on_with_a_run_counts_anew(store_url: str, tmp_path: Path) -> None:
+    for first, packets in ((0.0, 500), (700.0, 30)):
+        with probe(store_url, tmp_path, "one") as sink:
+            sink.take(capture(first + 5, 0))
+            sink.take(capture(first + 10, packets, first=first))
+    assert [(one.path, one.packets) for one in known(store_url).captures] == [("eth1", 500), ("eth1", 30)]
+
+
+def test_of_a_port_where_nothing_came_that_is_told(store_url: str, tmp_path: Path) -> None:
+    with probe(store_url, tmp_path) as sink:
+        sink.take(capture(5, 0))
+    assert [(one.path, one.packets, one.first) for one in known(store_url).captures] == [("eth1", 0, None)]
+
+
 def test_the_counts_of_an_analysis_are_told_with_any_part_of_it(store_url: str) -> None:
     report = sample()
     (seen,) = report.captures

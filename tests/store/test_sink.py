@@ -186,6 +186,30 @@ def test_a_probe_that_was_killed_while_the_store_was_away_has_lost_nothing(sqlit
     assert ids(sqlite_url) == [f"f-{number:06d}" for number in range(1, 41)]
 
 
+def test_what_a_killed_process_had_said_is_made_good_and_what_it_withdrew_is_not(store_url: str, spool: Path) -> None:
+    with probe(store_url, spool, identity="one") as sink:
+        for saying in (finding(1), finding(2), incident(1), Withdrawn(START, "f-000002", "late")):
+            sink.take(saying)
+    with probe(store_url, spool, identity="one") as again:
+        for saying in (finding(1), finding(2), finding(3), finding(4, observed="then"), incident(1, end=9.0), line()):
+            again.learn(saying)
+        again.take(finding(4, observed="now"))
+        again.take(Withdrawn(START, "f-000003", "late"))
+    shown = known(store_url)
+    assert [(one.id, one.observed) for one in shown.findings] == [("f-000001", ""), ("f-000004", "now")]
+    assert [one.state for one in shown.incidents] == ["closed"]
+    assert shown.lines == []
+
+
+def test_what_is_kept_is_for_its_owner_alone(sqlite_url: str, spool: Path, tmp_path: Path) -> None:
+    with probe(sqlite_url, spool) as sink, occupied(sqlite_url):
+        sink.take(finding(1))
+        eventually(lambda: sink.standing().spooled == 1)
+        files = [*tmp_path.glob("store.db*"), *spool.iterdir()]
+        assert len(files) >= 3
+        assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
 def test_a_run_that_goes_on_with_its_identity_goes_on_with_its_rows(store_url: str, spool: Path) -> None:
     with probe(store_url, spool) as sink:
         sink.take(incident(1))

@@ -69,6 +69,10 @@ class FollowSource:
         self._always, self._writing = os.pipe()  # readable for ever: what to wait for while there is more to read
         os.write(self._writing, b"\0")
 
+    @property
+    def away(self) -> bool:
+        return False
+
     def descriptors(self) -> Sequence[int]:
         """None when all that is there was read: then it is time to look again that brings more."""
         return (self._always,) if self._waiting else ()

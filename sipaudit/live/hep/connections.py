@@ -80,6 +80,11 @@ class ConnectionSource:
         self._poll = select.epoll()
         self._poll.register(listener.fileno(), select.EPOLLIN)
 
+    @property
+    def away(self) -> bool:
+        """An agent whose connection ended may come back."""
+        return bool(self._gone)
+
     def descriptors(self) -> Sequence[int]:
         """One for all connections; none while messages are held back, for then time brings them."""
         return () if self._intake.waits else (self._poll.fileno(),)

@@ -40,6 +40,10 @@ class DatagramSource:
         _enlarge(listener)
         self._dropped_before = _drops(listener) or 0
 
+    @property
+    def away(self) -> bool:
+        return False
+
     def descriptors(self) -> Sequence[int]:
         """None while messages are held back: then the passing of time brings them, not a packet."""
         return () if self._intake.waits else (self._socket.fileno(),)

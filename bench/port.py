@@ -1,0 +1,114 @@
+"""`python -m bench.port [--seconds N] [--sip N] [--rtp N] [--write]`: a probe under load, on a cable of its own.
+
+tcpreplay puts REGISTERs of 5,000 phones and media on one end of a veth pair, a real `sipaudit live` listens at the
+other; what the kernel had to drop, and how far behind the probe was, is what it says itself. Needs root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import struct
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.captures import SIP, SITE, ensure
+from bench.readme import put
+from sipaudit.capture.write import PcapWriter, ethernet_frame, udp_packet
+from tests.live.mirror import Listener, Mirror, mirror, why_not
+
+RTP_PACKETS = 20_000
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Load:
+    """What came of a run: packets put in, and what the probe says of them."""
+
+    sip: int
+    rtp: int
+    seconds: float
+    drops: int
+    lag: float
+    messages: int
+    processor: float
+    memory: int
+
+
+def media(path: Path) -> Path:
+    """Some thousand packets of G.711 of some hundred calls."""
+    chance = random.Random(1)
+    with path.open("wb") as stream:
+        writer = PcapWriter(stream)
+        for number in range(RTP_PACKETS):
+            call = number % 400
+            head = struct.pack(">BBHII", 0x80, 0, number // 400, number // 400 * 160, call)
+            packet = udp_packet((f"10.1.{call // 200}.{call % 200 + 1}", 20_000 + call), ("10.0.0.9", 30_000 + call),
+                                head + chance.randbytes(160))
+            writer.write(number / 50_000, ethernet_frame(packet))
+    return path
+
+
+def play(port: Mirror, sip: int, rtp: int, seconds: int) -> None:
+    """Both at once, for so long."""
+    both = [
+        port.start("tcpreplay", "-q", "-K", "-i", "wire", f"--pps={sip}", f"--limit={sip * seconds}", "--loop=1000",
+                   str(SIP.path), log=port.folder / "sip.log"),
+        port.start("tcpreplay", "-q", "-K", "-i", "wire", f"--pps={rtp}", f"--limit={rtp * seconds}", "--loop=100000",
+                   str(media(port.folder / "media.pcap")), log=port.folder / "media.log"),
+    ]
+    for process in both:
+        if process.wait():
+            raise SystemExit(f"tcpreplay failed, see {port.folder}")
+
+
+def measured(sip: int, rtp: int, seconds: int) -> Load:
+    ensure(SIP)
+    with tempfile.TemporaryDirectory() as folder, mirror(Path(folder)) as port:
+        listener = port.live("--site", str(SITE))
+        play(port, sip, rtp, seconds)
+        processor = spent(listener)
+        if listener.end():
+            raise SystemExit(listener.errors)
+        health = [one["health"] for one in listener.sayings("health")]
+        seen = listener.sayings("capture")[-1]["capture"]["sip_messages"]
+        return Load(sip * seconds, rtp * seconds, seconds, sum(health[-1][name] for name in (
+            "kernel_drops", "interface_drops")), max(one["lag_s"] for one in health), seen, processor,
+            max(one["memory_bytes"] for one in health))
+
+
+def spent(listener: Listener) -> float:
+    """Seconds of processor time that the probe took so far (proc(5))."""
+    fields = Path(f"/proc/{listener.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def row(load: Load) -> str:
+    return (f"| {load.sip / load.seconds:,.0f} | {load.rtp / load.seconds:,.0f} | {load.seconds:.0f} "
+            f"| {load.messages:,} of {load.sip:,} | {load.drops:,} | {load.lag:.2f} "
+            f"| {load.processor / load.seconds * 100:.0f} % | {load.memory / 1e6:.0f} MB |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.port", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--sip", type=int, default=20_000, help="SIP messages a second")
+    parser.add_argument("--rtp", type=int, default=150_000, help="RTP packets a second")
+    parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
+    chosen = parser.parse_args()
+    if why_not():
+        raise SystemExit(f"no mirror port: {why_not()}")
+    lines = ["| SIP/s | RTP/s | seconds | messages judged | dropped | lag, s | processor | memory |",
+             "|--:|--:|--:|--:|--:|--:|--:|--:|"]
+    for share in (0.25, 1.0):
+        load = measured(int(chosen.sip * share), int(chosen.rtp * share), chosen.seconds)
+        lines.append(row(load))
+        print(lines[-1], flush=True)
+    if chosen.write:
+        put("port", "\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
