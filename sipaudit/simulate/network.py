@@ -58,6 +58,11 @@ class Network:
         value = self._identifications[address] = (self._identifications.get(address, 0) + 1) & 0xFFFF
         return value
 
+    def connects(self, place: Endpoint) -> bool:
+        """Whether a connection to whoever is there would be opened now."""
+        node = self._nodes.get(place)
+        return node is not None and node.hears() and not node.refuses()
+
     # -- connections
 
     def connection(self, phone: Endpoint, server: Endpoint, node: Node, broken: Callable[[], None], tls: bool
