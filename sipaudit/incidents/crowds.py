@@ -6,7 +6,6 @@ too much, too, those in which the fewest came go first: a storm stands out from 
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable
 
 LINES_KEPT = 200_000   # of all servers together; a line counts in each second in which it registered
@@ -19,14 +18,14 @@ class Crowd:
     __slots__ = ("judged", "seconds")
 
     def __init__(self) -> None:
-        self.seconds: dict[int, array[int]] = {}
+        self.seconds: dict[int, list[int]] = {}
         self.judged = 0
 
     def note(self, second: int, line: int) -> None:
         """A REGISTER of a line."""
         lines = self.seconds.get(second)
         if lines is None:
-            lines = self.seconds[second] = array("Q")
+            lines = self.seconds[second] = []
         lines.append(line)
 
     def thin(self, now: float) -> None:
