@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from sipaudit.incidents.calls import lost
-from sipaudit.incidents.draft import EVIDENCE_KEPT, Draft, Watched
+from sipaudit.incidents.draft import EVIDENCE_KEPT, HAPPENINGS_KEPT, Draft, Watched
 from sipaudit.incidents.known import Known
 from sipaudit.incidents.metrics import NAMES, failed_attempts, moved_in, of_outage
 from sipaudit.incidents.outages import OUTAGE, Outage
@@ -16,7 +16,6 @@ from sipaudit.incidents.watch import Watch
 from sipaudit.model.history import MoveKind
 from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Incident, moment
 
-HAPPENINGS_KEPT = 100    # of one incident's timeline
 LOST_CALLS = "calls-lost"
 STOP = "known stop"      # how a timeline calls the known event from which times to detect and recover count
 AGAIN = " answers again"   # and the end of an outage, after the server's name

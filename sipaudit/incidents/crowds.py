@@ -41,6 +41,11 @@ class Crowd:
         for second in [second for second in fresh if not self._is_dense(second)]:
             del seconds[second]
 
+    def forget(self, before: float) -> None:
+        """Forget the seconds before that time."""
+        for second in [second for second in self.seconds if second < before]:
+            del self.seconds[second]
+
     def _is_dense(self, second: int) -> bool:
         """Whether enough came in some span that holds the second."""
         counts = [len(self.seconds.get(near, ())) for near in range(second - WITHIN + 1, second + WITHIN)]

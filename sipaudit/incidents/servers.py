@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from sipaudit.incidents.crowds import Crowd
 from sipaudit.incidents.draft import Watched
@@ -88,6 +88,17 @@ class ServerWatch:
         """A phone sends it a request."""
         self.users.add(phone)
         self.asking[phone] = time
+
+    def release(self, lines: Set[int], phones: Set[int]) -> None:
+        """These lines and phones were forgotten."""
+        self.users = {phone for phone in self.users if phone not in phones}
+        for asked in self.asked:
+            for phone in asked.keys() & phones:
+                del asked[phone]
+        for phone in self.failing.keys() & phones:
+            del self.failing[phone]
+        for number in self.left.keys() & lines:
+            del self.left[number]
 
     def turn(self, minute: Minute) -> None:
         """Another minute begins."""

@@ -34,6 +34,7 @@ _PROBE, _KNOWLEDGE, _RULE = "probe", "knowledge", "rule"
 _OTHERS = frozenset(f"{module}.{name}" for module, names in {
     "builtins": ("set", "frozenset", "getattr", "list", "dict", "tuple", "int", "object"),
     "collections": ("Counter", "deque", "defaultdict", "OrderedDict"),
+    "ipaddress": ("IPv4Network", "IPv6Network", "IPv4Address", "IPv6Address"), "re": ("_compile",),
     "functools": ("partial",), "itertools": ("count",), "copyreg": ("_reconstructor",),
 }.items() for name in names)
 
@@ -129,13 +130,15 @@ class Checkpoint:
             for saying in self.journal.read():
                 kept.teller.said_before(saying)
         except FileNotFoundError:
-            return None
+            kept = None
         except UnusableError as error:
             self._log(f"starting anew: the checkpoint {self.path} {error}")
-            return None
+            kept = None
         except Exception as error:
             self._log(f"starting anew: the checkpoint {self.path} is damaged ({type(error).__name__})")
-            return None
+            kept = None
+        if kept is None:
+            self.journal.clear()
         return kept
 
     def _read(self, probe: Probe) -> Kept:

@@ -8,15 +8,15 @@ from typing import IO
 
 import msgspec
 
-from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying
+from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, Withdrawn
 from sipaudit.model.values import read_proof
 
-_DECODER = msgspec.json.Decoder(FindingSaid | IncidentSaid, dec_hook=read_proof)
+_DECODER = msgspec.json.Decoder(FindingSaid | IncidentSaid | Withdrawn, dec_hook=read_proof)
 
 
 class Journal:
-    """A sink beside the checkpoint `path`: findings and incidents, a line each. `turned` before a checkpoint is begun,
-    `cut` when it is there. `log` is told once when it cannot be written."""
+    """A sink beside the checkpoint `path`: findings and incidents, and what was withdrawn of them, a line each.
+    `turned` before a checkpoint is begun, `cut` when it is there. `log` is told once when it cannot be written."""
 
     def __init__(self, path: Path, log: Callable[[str], None]) -> None:
         self._new, self._old = path.with_name(path.name + ".said"), path.with_name(path.name + ".said.old")
@@ -26,7 +26,7 @@ class Journal:
         self._failed = False
 
     def take(self, saying: Saying) -> None:
-        if isinstance(saying, FindingSaid | IncidentSaid):
+        if isinstance(saying, FindingSaid | IncidentSaid | Withdrawn):
             try:
                 self._opened().write(self._encoder.encode(saying) + b"\n")
             except OSError as error:
@@ -67,7 +67,7 @@ class Journal:
         """That checkpoint is there."""
         self._old.unlink(missing_ok=True)
 
-    def read(self) -> Iterator[FindingSaid | IncidentSaid]:
+    def read(self) -> Iterator[FindingSaid | IncidentSaid | Withdrawn]:
         """What was said since the last checkpoint; a line that breaks off is none."""
         for path in (self._old, self._new):
             if path.exists():
@@ -76,6 +76,11 @@ class Journal:
                         yield _DECODER.decode(line)
                     except msgspec.MsgspecError:
                         continue
+
+    def clear(self) -> None:
+        """A run begins that goes on from nothing: what another one said is not its own."""
+        for path in (self._old, self._new):
+            path.unlink(missing_ok=True)
 
     def close(self) -> None:
         if self._file is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -52,10 +52,23 @@ class SaidFindings:
         else:
             same.said = finding
 
+    def withdrawn_before(self, name: str) -> None:
+        """Another run took this back."""
+        for key in [key for key, finding in self._before.items() if finding.id == name]:
+            del self._before[key]
+        for told in self._told.values():
+            if told.id == name:
+                told.said = None
+
     def next_id(self) -> str:
         """Ids are given in the order of raising (contract.md 3)."""
         self.count += 1
         return f"f-{self.count:06d}"
+
+    def forget(self, known: Set[int]) -> None:
+        """Nothing more is said of faults that are not among these, by their numbers."""
+        for number in self._told.keys() - known:
+            del self._told[number]
 
     def look(self, faults: Faults, loss: float) -> dict[int, Finding]:
         """The findings that stand, of no incident yet, by the number of their fault; `loss` is the share of packets

@@ -43,6 +43,11 @@ class SaidIncidents:
         else:
             told.said = incident
 
+    def withdrawn_before(self, name: str) -> None:
+        """Another run took this back."""
+        self._before.pop(name, None)
+        self._told.pop(name, None)
+
     def name(self, incidents: Sequence[tuple[Draft, Incident]]) -> list[str]:
         """The names under which these were said before, or new ones."""
         by_draft = {id(told.draft): name for name, told in self._told.items()}

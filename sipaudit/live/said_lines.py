@@ -73,7 +73,10 @@ class SaidLines:
         yield from (LineSaid(now, told.line) for told in self._told.values() if told.line is not None)
 
     def _of_servers(self, now: float, probe: Probe) -> Iterator[Saying]:
-        for server in probe.servers_seen():
+        seen = probe.servers_seen()
+        for gone in self._servers.keys() - {server.server for server in seen}:
+            del self._servers[gone]
+        for server in seen:
             if self._servers.get(server.server) != server:
                 self._servers[server.server] = server
                 yield ServerSaid(now, server)

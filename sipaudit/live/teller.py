@@ -21,6 +21,7 @@ from sipaudit.model.sayings import (
     ReachedSaid,
     Saying,
     UndecidedSaid,
+    Withdrawn,
 )
 from sipaudit.model.values import Finding, KnownEvent, Reached, Reason, Undecided
 
@@ -38,6 +39,7 @@ class Teller:
         self._incidents = SaidIncidents()
         self._lines = SaidLines()
         self._incident_of: dict[int, str] = {}
+        self._forgotten = float("-inf")
         self._look_after = self._count_after = float("-inf")
         self._undecided: Counter[tuple[str, Reason]] = Counter()
         self._reached: Counter[str] = Counter()
@@ -73,7 +75,7 @@ class Teller:
         self._incident_of = {number: name_of[finding.incident] for number, finding in zip(stand, linked, strict=True)
                              if finding.incident is not None}
         named = list(zip(names, drafts, incidents, strict=True))
-        yield from self._incidents.turn(now, named, float("-inf"), at_last=at_last)
+        yield from self._incidents.turn(now, named, self._forgotten, at_last=at_last)
 
     def _of_counts(self, now: float, at_last: bool) -> Iterator[Saying]:
         for summary in self._probe.captures_seen():
@@ -87,9 +89,8 @@ class Teller:
             if note not in self._notes:
                 self._notes.append(note)
                 yield NoteSaid(now, note)
-        checks = self._probe.auditor.faults.checks.values()
-        undecided = sum((one.open for one in checks), Counter[tuple[str, Reason]]())
-        reached = sum((one.reached for one in checks), Counter[str]())
+        checks = self._probe.auditor.faults.totals()
+        undecided, reached = checks.open, checks.reached
         for (rule, reason), count in sorted(undecided.items()):
             if self._undecided[rule, reason] != count:
                 yield UndecidedSaid(now, Undecided(rule, reason, count))
@@ -98,12 +99,20 @@ class Teller:
                 yield ReachedSaid(now, Reached(rule, count))
         self._undecided, self._reached = undecided, reached
 
-    def said_before(self, saying: FindingSaid | IncidentSaid) -> None:
+    def forget(self, before: float) -> None:
+        """The route has forgotten what was over before that time (seconds since the epoch)."""
+        self._forgotten = before
+        self._findings.forget({fault.number for fault in self._probe.auditor.faults.done})
+
+    def said_before(self, saying: FindingSaid | IncidentSaid | Withdrawn) -> None:
         """Another run said this, after the checkpoint from which this one goes on."""
         if isinstance(saying, FindingSaid):
             self._findings.said_before(saying.finding)
-        else:
+        elif isinstance(saying, IncidentSaid):
             self._incidents.said_before(saying.incident)
+        else:
+            self._findings.withdrawn_before(saying.id)
+            self._incidents.withdrawn_before(saying.id)
 
     def stand(self, now: float) -> Iterator[Saying]:
         """What was said and stands: what a sink has to `learn` when a probe goes on from a checkpoint."""

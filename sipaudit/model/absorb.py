@@ -15,7 +15,7 @@ from sipaudit.model.absorb_moves import is_late, noted, stays_answered
 from sipaudit.model.absorb_phone import ALIVE, success, tells_failure
 from sipaudit.model.absorb_stays import Stays, all_touched
 from sipaudit.model.events import Answered, Booted, EntryChanged, ModelEvent, Received, Resent, Sent
-from sipaudit.model.packets import KEEPALIVES
+from sipaudit.model.packets import NOTHING_NEW
 from sipaudit.model.state import Binding, LineState, PhoneState, Stay, Track
 
 BINDINGS_KEPT = 16     # servers kept for one line
@@ -90,13 +90,15 @@ def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> Line
         return _registered(line, phone, answer, stays, served)
     if stays is line.stays and served is line.served:
         return line
-    return LineState(stays, line.bindings, line.boot, line.answers, line.reordered, served, line.failed,
+    # a call may show what the REGISTER before it left open: that the line had gone on
+    failed = mark_set(line, line.stays[Track.REGAINED], stays[Track.REGAINED], phone) if line.failed else ()
+    return LineState(stays, line.bindings, line.boot, line.answers, line.reordered, served, failed,
                      line.challenges, line.offered)
 
 
 def _serves(stays: Stays, answer: Answered) -> bool:
-    """Whether a working server answers what the phone sent it for being that."""
-    if answer.in_dialog or answer.method in KEEPALIVES:
+    """Whether a working server answers what the phone sent it for being that: no call that is taken back."""
+    if answer.in_dialog or answer.method in NOTHING_NEW:
         return False
     answered = stays[0]
     return (answered is not None and answered.server == answer.server) or any(
@@ -132,8 +134,8 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
         return replace(binding, register=register, refused=answer)
     if answer.asked == 0 or (answer.granted == 0 and answer.own is not False):
         held = answer.asked == 0 or binding.granted is not None or binding.removed is not None
-        return Binding(binding.server, register, refused=answer if answer.asked else None, left=binding.left,
-                       removed=answer if held else None)
+        return Binding(binding.server, register, since=binding.since if answer.asked else None,
+                       refused=answer if answer.asked else None, left=binding.left, removed=answer if held else None)
     # sent before the server was left, the 200 restores nothing (F8)
     stale = binding.left is not None and answer.sent is not None and answer.sent < binding.left
     left = binding.left if stale else None

@@ -34,7 +34,8 @@ def _left_for(line: LineState, before: Stay, after: Stay, phone: PhoneState) -> 
     late it need not have given up, what was answered since or lies long back (a caller may have given it up, F4) is
     no cause, and what becomes of messages and keepalives moves no line."""
     between = before.aside is not None and before.aside.method == "REGISTER" and before.aside.server != after.server
-    if before.unsure or after.unsure or between or before.took >= LATE_FROM or _began_anew(line, before):
+    single = after.arrived.method != "REGISTER"  # a call through a server that the line may have kept (F7)
+    if before.unsure or after.unsure or between or single or before.took >= LATE_FROM or _began_anew(line, before):
         return ()
     reach = phone.reach(before.server)
     late = {request.transaction for request, _ in reach.late}

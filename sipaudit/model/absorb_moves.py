@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from sipaudit.model.absorb_phone import LATE_FROM
+from sipaudit.model.absorb_phone import LATE_FROM, grants_nothing
 from sipaudit.model.absorb_stays import Stays
 from sipaudit.model.events import NO_LINE, Answered, Failed, Sent
 from sipaudit.model.packets import MOVERS, NOTHING_NEW, holds, is_own, redirects
@@ -13,6 +13,7 @@ from sipaudit.model.state import Binding, Evidence, LineState, PhoneState, Reach
 from sipaudit.model.timers import UNDECLARED_EARLIEST
 
 MOVES_KEPT = 4         # moves kept for one line
+PERHAPS_KEPT = 8       # servers kept where a line may work instead
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 OVERLAP_MAX = 120.0    # seconds of expires.overlap, which few sites set beyond its default of 60
 RENEWAL_SLACK = 5.0    # seconds by which a timer may run early
@@ -59,7 +60,10 @@ def _served(stay: Stay, answer: Answered, slow: bool) -> Stay:
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
     if asked_since and not slow and not _may_not_move(answer) and (stay.took or stay.unsure):
         refreshes = answer.method == "REGISTER" and not _may_not_move(stay.arrived)
-        stay = replace(stay, took=0.0, unsure=stay.unsure and refreshes)
+        # (not what may have been a mere refresh: then the line would have asked the server it came from first, F5, F7)
+        doubtful = stay.took >= LATE_FROM or (stay.unsure and _may_not_move(stay.arrived))
+        proven = answer.time if doubtful else stay.proven
+        stay = replace(stay, took=0.0, unsure=stay.unsure and refreshes, proven=proven)
     return stay
 
 
@@ -98,14 +102,15 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     if stay is not None and is_late(line, phone, stay, answer):
         return noted(stay, answer)
     if not _moves(line, phone, stay, answer, track):
-        driven = stay is not None and stay.driven and answer.method == "REGISTER"
-        return noted(stay, answer) if driven or _regains(line, answer, track) else stay
+        return noted(stay, answer) if _may_have_left(line, stay, answer) or _regains(line, answer, track) else stay
     took = _takes(phone, answer)
     if stay is None:
         return Stay(answer.server, answer, took=took, unsure=_may_not_move(answer))
     failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
-    was_there = stay.origin == answer.server and (stay.unsure or stay.took >= LATE_FROM)
-    unsure = was_there or _may_not_move(answer) or _may_only_refresh(line, phone, stay, answer, track)
+    perhaps = _perhaps(stay)
+    was_there = answer.server in perhaps
+    unsure = was_there or _may_not_move(answer) or _may_have_gone_on(stay, answer) \
+        or _may_only_refresh(line, phone, stay, answer, track)
     # neither driven away nor back from where it was driven: a dial plan may send single calls elsewhere
     explained = bool(failed) or bool(stay.failed)
     moves = (*stay.moves[-MOVES_KEPT + 1:], answer) if explained else ()
@@ -113,7 +118,31 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
                    if one.server == answer.server and one.method == "INVITE" and one.call_id)
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
                 moves=moves, called=called, took=took, unsure=unsure,
-                older=was_there or _may_have_moved_before(stay, answer))
+                older=was_there or _may_have_moved_before(stay, answer), perhaps=perhaps)
+
+
+def _perhaps(stay: Stay) -> tuple[str, ...]:
+    """Where the line may have worked all the while, since it need not have come to the server of its stay."""
+    if stay.origin is None or not (stay.unsure or stay.took >= LATE_FROM):
+        return ()
+    return tuple(dict.fromkeys((stay.origin, *stay.perhaps)))[:PERHAPS_KEPT]
+
+
+def _may_have_left(line: LineState, stay: Stay | None, answer: Answered) -> bool:
+    """Whether a refresh elsewhere may be the line's move: something spoke against the working server as the line turned
+    away, or the last 200 there listed other Contacts than the phone's, which may be a refusal (F6)."""
+    if stay is None or answer.method != "REGISTER":
+        return False
+    here = line.binding(stay.server)
+    return stay.driven or (here is not None and here.granted is not None and grants_nothing(here.granted))
+
+
+def _may_have_gone_on(stay: Stay, answer: Answered) -> bool:
+    """Whether the line may have come to this server before, and have gone on to another since it asked what is answered
+    now: the server just left moves nothing."""
+    aside = stay.aside
+    return aside is not None and aside.server != answer.server and _is_weighty(aside) \
+        and answer.sent is not None and aside.sent is not None and aside.sent > answer.sent
 
 
 def _may_have_moved_before(stay: Stay, answer: Answered) -> bool:

@@ -166,12 +166,13 @@ def _is_late(answer: Answered) -> bool:
     return answer.sent is not None and answer.time - answer.sent >= LATE_FROM
 
 
-def _made_good(answer: Answered, request: Sent, until: float) -> bool:
-    """Whether the server has proved since that it answers; one that others overtook may run out all the same."""
+def _made_good(reach: Reach, answer: Answered, request: Sent, until: float) -> bool:
+    """Whether the server has proved since that it answers; one that others overtook may run out all the same, and one
+    that rings has no time to do so in (F4)."""
     if request.line != answer.line:
         return False  # what other lines hear it need not (reference-model.md 1, *failure*)
     if until == request.time:
-        return answer.time - request.time > RUNS
+        return answer.time - request.time > RUNS and request.transaction not in reach.ringing
     return (request.in_dialog or request.method == answer.method) and _disproves(answer, until)
 
 
@@ -181,7 +182,7 @@ def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tu
     need not (reference-model.md 1, *failure*). One that rings has been answered already (F4)."""
     waited = None if answer.transaction in reach.ringing else answer.transaction
     kept = [(request, answer.time if request.transaction == waited else until)
-            for request, until in reach.late if not _made_good(answer, request, until)]
+            for request, until in reach.late if not _made_good(reach, answer, request, until)]
     for request in reach.waiting:
         if request.transaction == answer.transaction:
             if _is_late(answer) and request.transaction not in reach.ringing:

@@ -81,12 +81,12 @@ def _goes_elsewhere(packet: Sent) -> bool:
 
 
 def _may_have_moved(stay: Stay) -> bool:
-    """Whether another server gave a final answer that may have made it the working one: a 2xx, or in R0 any
+    """Whether another server has given a final answer since that may have made it the working one: a 2xx, or in R0 any
     (reference-model.md 1, *working server*)."""
     aside, away = stay.aside, stay.away
     return (
         aside is not None and away is not None and not aside.in_dialog
-        and aside.method not in KEEPALIVES and aside.sent is not None and aside.sent >= away.time
+        and aside.method not in KEEPALIVES and aside.time >= away.time
     )
 
 

@@ -59,9 +59,9 @@ class Awaited(Struct, frozen=True, gc=False):
     server: str = ""
     calls: tuple[int, ...] = ()
     seen: bool = False
-    times: int = 0
     others: tuple[str, ...] = ()
     repeats: float = -inf
+    rests: float = inf
 
 
 class Observation(Struct, frozen=True):

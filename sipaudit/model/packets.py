@@ -31,6 +31,14 @@ def goes_on_here(one: Sent, other: Sent, stay: Stay) -> bool:
     return same_call(one, other) and (one.call_id == other.call_id or one.call_id not in stay.called)
 
 
+def waits_for_call(reach: Reach, request: Sent, stay: Stay) -> bool:
+    """Whether a sending of this call waits at a server, overtaken or not: there is no limit to how long one may that
+    has rung (F4)."""
+    return any(goes_on_here(one, request, stay)
+               or (one.transaction in reach.ringing and one.target == request.target != "")
+               for one in (*reach.waiting, *(one for one, _ in reach.late)))
+
+
 def holds(binding: Binding, now: float, track: Track) -> bool:
     """Whether the line holds the binding at `now` on this track: by the clock, and not left by a failover (F8)."""
     return binding.until > now and not (track is Track.REGAINED and binding.left is not None)

@@ -225,11 +225,13 @@ def _time_condemns(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> 
 def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> Told:
     """No answer to the line, nor to another that asked the same later, no loss, no contact with another server: what is
     missing is a sign that the phone lives."""
-    elsewhere = any(reach.server != awaited.server and awaited.since <= reach.touched for reach in phone.reaches
-                    if not awaited.others or reach.server in awaited.others)
-    waits = any(request.transaction == awaited.transaction for request in phone.reach(awaited.server).waiting)
+    reach = phone.reach(awaited.server)
+    elsewhere = any(other.server != awaited.server and awaited.since <= other.touched for other in phone.reaches
+                    if not awaited.others or other.server in awaited.others)
+    waits = any(request.transaction == awaited.transaction for request in reach.waiting)
     lost = phone.lost is not None and phone.lost >= awaited.since
-    given_up = not repeated_since(phone.reach(awaited.server), awaited.transaction, awaited.repeats)
+    given_up = not repeated_since(reach, awaited.transaction, awaited.repeats) \
+        or repeated_since(reach, awaited.transaction, awaited.rests)
     if elsewhere or lost or given_up or not waits:
         return Outcome.ACQUITTED
     return replace(awaited, seen=True, until=float("inf"))

@@ -51,7 +51,9 @@ class Stay(Struct, frozen=True, gc=False):
     last calls sent here since the line came from another server, or asked another.
     `took` are the seconds that the arrival's answer took (0: a provisional came before it, or the server has served
     the line since), `unsure` says that the answer need not have moved the line (F6, F7), `older` that the line may
-    have been here before, and never have left.
+    have been here before, and never have left; `perhaps` are the servers where it may have worked all the while at
+    the move. `proven` is when a later answer showed that the line had come, where the arrival's need not have moved it:
+    by then, at the latest, T0 was over.
     """
 
     server: str
@@ -70,6 +72,8 @@ class Stay(Struct, frozen=True, gc=False):
     took: float = 0.0
     unsure: bool = False
     older: bool = False
+    perhaps: tuple[str, ...] = ()
+    proven: float | None = None
 
     @property
     def began(self) -> tuple[float, float] | None:
@@ -90,7 +94,8 @@ class Binding(Struct, frozen=True, gc=False):
     """A line's registration at one server, a small machine of its own.
 
     `register` is the REGISTER in progress (challenged or not) and `resent` its last retransmission, `granted` the 200
-    in force, `since` the 200 that began the row, `refused` a final refusal after it; `left` is
+    in force, `since` the 200 that began the row (of one that the server has ended, too), `refused` a final refusal
+    after it; `left` is
     the time of a failover away, after which R2 and R3 hold the binding invalid (F8); `late` says that the phone may
     have given up the REGISTER that was granted, `removed` is the 200 that ended the binding.
     """
@@ -286,3 +291,8 @@ def repeated_since(reach: Reach, transaction: int, since: float) -> bool:
     """Whether a request was begun, or was retransmitted, at `since` or later."""
     begun = ((request.transaction, request.time) for request in reach.waiting)
     return any(number == transaction and time >= since for number, time in (*begun, *reach.repeated))
+
+
+def repeated_until(reach: Reach, request: Sent) -> float:
+    """When a request that waits was sent for the last time."""
+    return next((time for number, time in reach.repeated if number == request.transaction), request.time)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from sipaudit.model.events import NO_LINE, EntryChanged, Lost
 from sipaudit.reconstruct.bounds import AGAIN_KEPT, MID_LIFE, ROUTES, SWEEP, Bounds
 from sipaudit.reconstruct.calls import Calls
@@ -9,7 +11,7 @@ from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.registry import Registry
-from sipaudit.reconstruct.servers import Entries, EntryState, Servers
+from sipaudit.reconstruct.servers import Entries, EntryState, Servers, View
 from sipaudit.reconstruct.starts import Starts
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import AGAIN, Transaction, Transactions
@@ -29,7 +31,7 @@ class Memory:
     def __init__(self, knowledge: Knowledge, bounds: Bounds) -> None:
         self.bounds = bounds
         self.names = Names(bounds.names)
-        self.entries = Entries(knowledge.entries, self.names)
+        self.entries = Entries(knowledge.entries, self.names, bounds.chains)
         self.servers = Servers(self.entries, self.names, bounds.servers)
         self.registry = Registry(knowledge, self.entries, bounds)
         self.calls = Calls(self.registry, bounds)
@@ -41,6 +43,9 @@ class Memory:
         self.clock = 0.0
         self.next_sweep = 0.0
         self.numbers = 0
+        self.entries.used = self._views_used
+        self.servers.used = self._servers_used
+        self.registry.population.dropped.append(self._dropped)
         self.repeated = False
         self.now: Item
 
@@ -59,6 +64,42 @@ class Memory:
         self.next_sweep = self.clock + SWEEP
         self.transactions.sweep(self.clock)
         self.calls.sweep(self.clock, item)
+
+    def forget_calls(self, before: float) -> None:
+        """Forget the calls that were over before then (seconds since the epoch)."""
+        for line in self.registry.lines.values():
+            if line.spans:
+                line.forget_calls(before)
+
+    def tighten(self, bounds: Bounds) -> None:
+        """Other bounds from now on."""
+        self.bounds = bounds
+        self.registry.population.tighten(bounds)
+        self.calls.tighten(bounds)
+        self.transactions.tighten(bounds.transactions, bounds.strange_transactions)
+        self.servers.tighten(bounds.servers)
+        self.entries.tighten(bounds.chains)
+        self.names.tighten(bounds.names)
+        if len(self.sights) > bounds.sights:
+            self.sights.clear()
+
+    def _dropped(self, lines: Sequence[Line], phones: Sequence[Phone]) -> None:
+        """These lines, and phones, are forgotten: nothing here may hold them."""
+        if lines:
+            self.sights = {sight: line for sight, line in self.sights.items() if line.held is None}
+        if phones:
+            self.calls.release(set(phones))
+
+    def _views_used(self) -> Iterator[View]:
+        return (line.view for line in self.registry.lines.values())
+
+    def _servers_used(self) -> set[str]:
+        used = set()
+        for line in self.registry.lines.values():
+            for key, flow in line.routes:
+                used.add(key)
+                used.add(flow.destination)
+        return used
 
     def _forgotten(self, transaction: Transaction) -> None:
         phone = transaction.phone

@@ -7,10 +7,12 @@ so that an answer costs nothing for the thousands of lines it may concern.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sipaudit.model.settings import DEFAULT_PORTS, ServerEntry
+from sipaudit.reconstruct.bounds import ENTRY_NAMES, VIEW_ENTRIES
 from sipaudit.reconstruct.names import Chain, Names, SetKey, srv_domain
+from sipaudit.reconstruct.room import Room
 from sipaudit.sip.datagram import DnsMessage, Flow, endpoint
 
 KEYS_KEPT = 1024  # destinations remembered by one view
@@ -33,7 +35,7 @@ class EntryState:
         self.family = family
         self.port = port
         self.transport = transport
-        self.names = frozenset(server.name.lower().rstrip(".") for server in entry.servers if server.name)
+        self.names = _names(entry)
         self.until: float | None = None
         self.ttl_low = 0.0
         self.ttl_high = 0.0
@@ -53,12 +55,17 @@ class EntryState:
         known = self.until is not None or any(server.address for server in self.entry.servers)
         self.entry = ServerEntry(
             self.declared.name, chain.servers, self.declared.proxy, self.declared.dns_ttl, self.declared.origin)
-        self.names |= chain.names
+        names = self.names | chain.names
+        self.names = names if len(names) <= ENTRY_NAMES else chain.names | _names(self.declared)
         self.until, self.ttl_low, self.ttl_high = chain.until, chain.ttl_low, chain.ttl_high
         self.answer = answer or self.answer
         if _content(self.entry) != before:
             self.changed = revision
             self.reordered = known
+
+
+def _names(entry: ServerEntry) -> frozenset[str]:
+    return frozenset(server.name.lower().rstrip(".") for server in entry.servers if server.name)
 
 
 def _content(entry: ServerEntry) -> set[tuple[str, int]]:
@@ -117,10 +124,17 @@ class View:
 
 
 class Entries:
-    """All entries in use, declared and learnt, and the views of lines on them."""
+    """All entries in use, declared and learnt, and the views of lines on them.
 
-    def __init__(self, declared: Mapping[str, ServerEntry], names: Names) -> None:
+    Of the learnt ones no more than `limit` are kept: those go that no line uses, as `used` gives the views of lines;
+    `evicted` counts them.
+    """
+
+    def __init__(self, declared: Mapping[str, ServerEntry], names: Names, limit: int) -> None:
         self._names = names
+        self._room = Room(limit)
+        self._most = 4 * limit + 4 * sum(len(entry.servers) + 1 for entry in declared.values())
+        self.used: Callable[[], Iterable[View]] = tuple
         self._declared = {name: EntryState(entry) for name, entry in declared.items()}
         self._chains: dict[tuple[SetKey, str, int, str], EntryState] = {}
         self._by_name: dict[str, list[EntryState]] = {}
@@ -153,8 +167,21 @@ class Entries:
         states = tuple(self._declared[name] for name in names if name in self._declared)
         return self._view(states, declared=True) if states else self.open
 
+    @property
+    def evicted(self) -> int:
+        """How many learnt entries were forgotten, or not taken in, because there were too many."""
+        return self._room.evicted
+
+    def tighten(self, limit: int) -> None:
+        """Another bound from now on."""
+        self._room.limit = limit
+        if len(self._chains) > limit:
+            self._room.evicted += self._shed()
+
     def _view(self, states: tuple[EntryState, ...], declared: bool) -> View:
         if states not in self._views:
+            if len(self._views) >= self._most:
+                self._keep_used()
             self._views[states] = View(states, declared, self._revision)
         return self._views[states]
 
@@ -162,7 +189,7 @@ class Entries:
         """The view of an undeclared line that uses this flow's server: with the chain of at least two addresses in
         which it lies, if DNS showed one."""
         host = flow.destination_host
-        if view.declared or view.lists(host):
+        if view.declared or len(view.states) >= VIEW_ENTRIES or view.lists(host):
             return view
         state = self._chain_of(host, flow.destination_port, flow.transport)
         return view if state is None else self._view((*view.states, state), declared=False)
@@ -176,6 +203,8 @@ class Entries:
                 return self._chains[key]
             chain = self._names.chain_at(owner, family, port, transport)
             if chain is not None and len({server.address for server in chain.servers}) > 1:
+                if not self._room.admits(len(self._chains), self._shed):
+                    return None
                 return self._learnt(key, chain, port, transport)
         return None
 
@@ -187,6 +216,26 @@ class Entries:
         self._chains[key] = state
         self._index(state)
         return state
+
+    def _shed(self) -> int:
+        """Forget the learnt entries that no line uses; how many those were."""
+        before = len(self._chains)
+        used = {state for view in self.used() for state in view.states}
+        self._chains = {key: state for key, state in self._chains.items() if state in used}
+        self._keep_used()
+        return before - len(self._chains)
+
+    def _keep_used(self) -> None:
+        """Make the indexes anew, of what is in use."""
+        states, used = list(self.states()), set(self.used())
+        kept = set(states)
+        self._views = {key: view for key, view in self._views.items()
+                       if kept.issuperset(key) and (view.declared or view in used)}
+        for index in (self._by_name, self.hosts, self.endpoints, self._names.pinned):
+            index.clear()
+        for state in states:
+            self._index(state)
+        self._most = max(self._most, 2 * len(self.hosts), 2 * len(self._by_name), 2 * len(self._views))
 
     def learn(self, answer: DnsMessage, seen: Mapping[str, object]) -> list[EntryState]:
         """Take in a DNS answer; `seen` are the hosts of servers seen. Returned are the entries it concerns."""
@@ -208,6 +257,8 @@ class Entries:
         if state.owner is None:
             state.doubtful = state.doubtful or self._shows_others(state)
         self._index(state)
+        if max(len(self.hosts), len(self._by_name)) > self._most:
+            self._keep_used()
         changed = state.changed > self._revision
         self._revision += changed
         for view in self._views.values():
@@ -262,23 +313,35 @@ class Server:
 
 
 class Servers:
-    """Every server seen, and the addresses that behave as servers do."""
+    """Every server seen, and the addresses that behave as servers do.
+
+    Where there are too many, those go that are of no entry and that no line uses, as `used` tells by key and by
+    `host:port`; `evicted` counts them, and those that found no room.
+    """
 
     def __init__(self, entries: Entries, names: Names, limit: int) -> None:
         self._entries = entries
         self._names = names
-        self._limit = limit
         self._seen: dict[str, Server] = {}
         self.hosts: dict[str, list[str]] = {}       # host -> keys of its servers
         self.registrars: dict[str, None] = {}       # host:port
         self.relays: dict[str, None] = {}           # host:port of those that challenge calls, or pass them on
         self._registrar_hosts: dict[str, None] = {}
+        self._room, self._registrars_room, self._relays_room = Room(limit), Room(limit), Room(limit)
+        self.used: Callable[[], set[str]] = set
+
+    @property
+    def evicted(self) -> int:
+        return self._room.evicted + self._registrars_room.evicted + self._relays_room.evicted
+
+    def __len__(self) -> int:
+        return len(self._seen)
 
     def note(self, key: str, flow: Flow) -> None:
         """A phone used the server at the far end of its flow."""
         server = self._seen.get(key)
         if server is None:
-            if len(self._seen) >= self._limit:
+            if not self._room.admits(len(self._seen), self._shed):
                 return
             server = self._seen[key] = Server(key, flow.destination_host, flow.destination_port)
             self.hosts.setdefault(flow.destination_host, []).append(key)
@@ -287,15 +350,48 @@ class Servers:
 
     def registered(self, flow: Flow) -> None:
         """The far end of a phone's flow answered a REGISTER as registrars do."""
-        if len(self.registrars) < self._limit:
+        if self._registrars_room.admits(len(self.registrars), self._shed_registrars):
             self.registrars[flow.destination] = None
             self._registrar_hosts[flow.destination_host] = None
 
     def relayed(self, address: str) -> None:
         """This `host:port` treats calls as a server does: weaker evidence, good until a REGISTER from there is
         granted."""
-        if len(self.relays) < self._limit:
+        if self._relays_room.admits(len(self.relays), self._shed_relays):
             self.relays[address] = None
+
+    def tighten(self, limit: int) -> None:
+        """Another bound from now on."""
+        for room, table, shed in ((self._room, self._seen, self._shed),
+                                  (self._registrars_room, self.registrars, self._shed_registrars),
+                                  (self._relays_room, self.relays, self._shed_relays)):
+            room.limit = limit
+            if len(table) > limit:
+                room.evicted += shed()
+
+    def _shed(self) -> int:
+        used = self.used()
+        gone = [key for key in self._seen if key not in used and key not in self._entries.endpoints]
+        for key in gone:
+            server = self._seen.pop(key)
+            keys = self.hosts[server.host]
+            keys.remove(key)
+            if not keys:
+                del self.hosts[server.host]
+        return len(gone)
+
+    def _shed_registrars(self) -> int:
+        used, before = self.used(), len(self.registrars)
+        self.registrars = {address: None for address in self.registrars if address in used}
+        self._registrar_hosts = {address.rpartition(":")[0].strip("[]"): None for address in self.registrars}
+        return before - len(self.registrars)
+
+    def _shed_relays(self) -> int:
+        """Half of them: the evidence is weak, and comes again."""
+        gone = list(self.relays)[: len(self.relays) // 2 + 1]
+        for address in gone:
+            del self.relays[address]
+        return len(gone)
 
     def holds(self, address: str, host: str, by_host: bool) -> bool:
         """Whether `host:port` is a server's, or (`by_host`) any server's at that host."""

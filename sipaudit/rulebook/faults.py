@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Set
 from itertools import groupby
+from math import inf
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
@@ -43,6 +45,7 @@ class Subject(Party, Protocol):
     def frame(self, event: ModelEvent) -> Frame: ...
 
 
+Whose = tuple[str, str]   # line and phone
 LeftOpen = Callable[[Subject, float, str, Reason], None]   # whose, when (seconds), which rule, why
 
 
@@ -72,6 +75,11 @@ class Checks:
         self.reached: Counter[str] = Counter()
         self.open: Counter[tuple[str, Reason]] = Counter()
 
+    def add(self, others: Checks) -> None:
+        """What was checked of another line as well."""
+        self.reached.update(others.reached)
+        self.open.update(others.open)
+
 
 class Held(NamedTuple):
     """What was held against one (line, phone) of a phone at some time, in copies."""
@@ -83,15 +91,23 @@ class Held(NamedTuple):
 
 class Faults:
     """Gathers faults of many lines, and by (line, phone) what was checked of each. `left_open` is told of every check
-    that could not be decided."""
+    that could not be decided.
+
+    No more than `limit` faults, and lines with checks, are kept; `made` counts the faults there ever were, `evicted`
+    those that had to go. What was checked of lines that are kept no longer is summed up in `gone`.
+    """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.by_expectation: dict[str, list[Rule]] = {}
         self.obey(rules)
         self.done: list[Fault] = []
         self.of_phone: dict[int, list[Fault]] = {}
-        self.open: dict[tuple[str, str], dict[str, Fault]] = {}
-        self.checks: defaultdict[tuple[str, str], Checks] = defaultdict(Checks)
+        self.open: dict[Whose, dict[str, Fault]] = {}
+        self.checks: dict[Whose, Checks] = {}
+        self.gone = Checks()
+        self.limit = inf
+        self.evicted = 0
+        self.made = 0
         self.left_open: LeftOpen | None = None
         self.undecided: set[int] = set()
         self._repetitions = Repetitions()
@@ -137,7 +153,7 @@ class Faults:
                 self._add(rule, observation, tuple(listed[1:]) if name in listed else (), subject)
 
     def _broken(self, observation: Observation, subject: Subject) -> Iterable[tuple[Rule, Observation]]:
-        checks = self.checks[subject.line, subject.phone]
+        checks = self.checks_of((subject.line, subject.phone))
         for rule in self.by_expectation.get(observation.expectation, ()):
             checks.reached[rule.id] += 1
             if observation.verdict is Verdict.INCONCLUSIVE and observation.reason is not None:
@@ -167,25 +183,100 @@ class Faults:
         fault = of_line.get(rule.id)
         if fault is None:
             cause = _cause(rule, observation.time, subject, of_phone)
-            fault = of_line[rule.id] = Fault(rule, subject, observation, grade, grade, also, {}, len(self.done), cause)
+            fault = of_line[rule.id] = Fault(rule, subject, observation, grade, grade, also, {}, self.made, cause)
+            self.made += 1
+            if len(self.done) >= self.limit:
+                self._shed()
             self.done.append(fault)
-            of_phone.append(fault)
+            self.of_phone.setdefault(observation.event.phone, []).append(fault)
         elif grade.rank > fault.grade.rank:
             fault.told, fault.grade, fault.also = observation, grade, also
             of_phone.remove(fault)  # it stands in the order of what it tells of
             of_phone.append(fault)
         return fault
 
+    def checks_of(self, whose: Whose) -> Checks:
+        """What was checked of a line at a phone; where too many are kept, the oldest are only summed up."""
+        checks = self.checks.get(whose)
+        if checks is None:
+            if len(self.checks) >= self.limit:
+                self.gone.add(self.checks.pop(next(iter(self.checks))))
+            checks = self.checks[whose] = Checks()
+        return checks
+
+    def totals(self) -> Checks:
+        """What was checked of all lines, those that are kept no longer included."""
+        total = Checks()
+        for checks in (self.gone, *self.checks.values()):
+            total.add(checks)
+        return total
+
+    def forget(self, before: float, known: Set[Whose]) -> None:
+        """Forget the faults that nothing can join any more and that tell of something before that time (seconds since
+        the epoch), and all of lines that are not `known`."""
+        self.release([whose for whose in (*self.checks, *self.open) if whose not in known], ())
+        self._repetitions.forget(before)
+        open_ = self._joinable()
+        self._without({fault.number for fault in self.done if fault.told.time < before and fault.number not in open_})
+
+    def tighten(self, limit: float) -> None:
+        """Another bound from now on."""
+        self.limit = limit
+        while len(self.done) > limit:
+            self._shed()
+        while len(self.checks) > limit:
+            self.gone.add(self.checks.pop(next(iter(self.checks))))
+
+    def release(self, whose: Collection[Whose], phones: Iterable[int]) -> None:
+        """These lines and phones were forgotten."""
+        for each in whose:
+            checks = self.checks.pop(each, None)
+            if checks is not None:
+                self.gone.add(checks)
+            self.open.pop(each, None)
+        for phone in phones:
+            self.of_phone.pop(phone, None)
+        if whose:
+            self._repetitions.release(set(whose))
+
+    def _shed(self) -> None:
+        """Too many faults: the older half goes, those first that nothing can join any more."""
+        open_ = self._joinable()
+        ranked = sorted(self.done, key=lambda fault: (fault.number in open_, fault.number))
+        gone = {fault.number for fault in ranked[:len(ranked) // 2 + 1]}
+        self.evicted += len(gone)
+        self._without(gone)
+        for whose, of_line in list(self.open.items()):
+            self.open[whose] = {rule: fault for rule, fault in of_line.items() if fault.number not in gone}
+            if not self.open[whose]:
+                del self.open[whose]
+
+    def _joinable(self) -> set[int]:
+        """The numbers of the faults that something may join still."""
+        return {fault.number for of_line in self.open.values() for fault in of_line.values()}
+
+    def _without(self, gone: Set[int]) -> None:
+        """Forget the faults of these numbers; what they led to has no cause then."""
+        if not gone:
+            return
+        self.done = [fault for fault in self.done if fault.number not in gone]
+        self.of_phone = {phone: kept for phone, faults in self.of_phone.items()
+                         if (kept := [fault for fault in faults if fault.number not in gone])}
+        self.undecided -= gone
+        for fault in self.done:
+            if fault.cause in gone:
+                fault.cause = None
+
     def since(self, number: int) -> list[Fault]:
         """The faults from that number on, in their order."""
-        return self.done[number:]
+        return self.done[bisect_left(self.done, number, key=lambda fault: fault.number):]
 
     def held(self, subject: Subject, phone: int) -> Held:
         """What is held against a line now, so that what comes next can be taken back."""
         key = subject.line, subject.phone
         faults = [(fault, replace(fault, evidence=dict(fault.evidence))) for fault in self.of_phone.get(phone, ())
                   if (fault.subject.line, fault.subject.phone) == key]
-        checks, now = Checks(), self.checks[key]
+        checks, now = Checks(), self.checks_of(key)
         checks.reached, checks.open = now.reached.copy(), now.open.copy()
         return Held(faults, dict(self.open.get(key, {})), checks)
 
@@ -213,7 +304,7 @@ class Faults:
             told = standing(fault, loss)
             if told is None:
                 key = fault.subject.line, fault.subject.phone
-                self.checks[key].open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
+                self.checks_of(key).open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
                 self.undecided.add(fault.number)
             else:
                 fault.told = told

@@ -7,8 +7,7 @@ entry*), so each entry has a replay of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -17,15 +16,15 @@ from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent
 from sipaudit.model.history import History, track_of
-from sipaudit.model.observations import Observation
+from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile, vouched
 from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import advance, step
 from sipaudit.model.routine import Way, begins, goes_on, renewed
 from sipaudit.model.settings import LineSettings, Tolerances
 from sipaudit.model.state import LineState, PhoneState, Track
-from sipaudit.model.values import Frame
-from sipaudit.reconstruct.phones import Line
+from sipaudit.model.values import Frame, Reason
+from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.rulebook.faults import LOSS_ALLOWED, Faults
 from sipaudit.rulebook.rules import IncidentKind, Rule
 from sipaudit.run.passing import Passing
@@ -76,14 +75,14 @@ def _nothing_lost() -> float:
 class LineReplay:
     """One line at one of its entries, being replayed. Also the subject that its findings name.
 
-    `full` gives its profile with what grows while the capture is read. `number` is the line's, `owner` its phone's,
+    `number` is the line's, `owner` its phone's,
     `silence` the seconds without an answer after which the phone may hold a server for failed.
     """
 
     def __init__(self, line: Line, index: int, naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
         self.record = line
         self.number, self.owner = line.number, line.phone
-        self.full = partial(full, self)
+        self._full = full
         self.index = index
         self.state = LineState()
         self.history = History()
@@ -120,6 +119,10 @@ class LineReplay:
     @property
     def settings(self) -> LineSettings:
         return self.profile().settings
+
+    def full(self) -> Profile:
+        """The profile with what grows while the capture is read."""
+        return self._full(self)
 
     def server(self, key: str) -> str:
         return self._naming.server(key)
@@ -161,15 +164,16 @@ class LineReplay:
 class Auditor:
     """Replays every line. `lines` are reconstruction's records, `since` the time before which nothing is reported.
 
-    `kinds` are the incidents to look for.
+    `kinds` are the incidents to look for. (`rolling`) it runs without an end: `forget` and `release` are called, and a
+    full table makes room for what is new.
     `began` is since when the captures show all, `loss` the share of packets they lack, `steps` where a clock was set,
     `tolerances_of` those of single expectations, where they differ from `tolerances`.
     """
 
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances,
-                 kinds: Iterable[IncidentKind] = ()) -> None:
+                 kinds: Iterable[IncidentKind] = (), *, rolling: bool = False) -> None:
         self.faults = Faults(rules)
-        self.watch = Watch(kinds, self._siblings, self._is_lossy)
+        self.watch = Watch(kinds, self._siblings, self._is_lossy, rolling=rolling)
         self.since = float("-inf")
         self.began = 0.0
         self.loss: Callable[[], float] = _nothing_lost
@@ -330,6 +334,61 @@ class Auditor:
         self.faults.obey(rules)
         self._tolerances, self.tolerances_of = tolerances, tolerances_of
 
+    # -- what need not be remembered
+
+    def forget(self, before: float) -> None:
+        """Forget what was over before that time (seconds since the epoch) and was told: faults that nothing can join,
+        incidents, minutes, and of the lines' histories all but what tells where they are."""
+        self.faults.forget(before, {(line.aor, line.owner.address) for line in self._lines.values()})
+        self.watch.forget(before)
+        self._passing.forget(before)
+        for replays in self._replays.values():
+            for replay in replays:
+                replay.history.forget(before)
+
+    def release(self, lines: Sequence[Line], phones: Sequence[Phone]) -> None:
+        """Reconstruction has forgotten these lines, and these phones: what still waits to be settled never will be."""
+        for line in lines:
+            for replay in self._replays.pop(line.number, ()):
+                self._say(tuple(map(_evicted, replay.waiting)), replay)
+                if line.phone in self._timed:
+                    self._time(line.phone, replay, ())
+                if self._held.get(line.phone, (None,))[0] is replay:
+                    del self._held[line.phone]
+        numbers = {line.number for line in lines}
+        for phone in {line.phone for line in lines}:
+            self._lines_of[phone] = [number for number in self._lines_of.get(phone, ()) if number not in numbers]
+        gone = {phone.number for phone in phones}
+        self._passing.release({line.phone for line in lines})
+        for number in gone:
+            for table in (self._phones, self._lines_of, self._timed, self._held):
+                table.pop(number, None)
+        shared = {(line.aor, line.phone) for owner in {line.owner for line in lines} for line in owner.lines
+                  if line.number in self._lines}
+        self.faults.release([(line.aor, line.owner.address) for line in lines
+                             if (line.aor, line.phone) not in shared], gone)
+        self.watch.release(numbers, gone)
+
+    def tighten(self, findings: float, incidents: int, servers: int, requests: int) -> None:
+        """Other bounds from now on: for faults, and for what incidents know of servers and of requests and calls."""
+        self.faults.tighten(findings)
+        self.watch.tighten(incidents, servers, requests)
+
+    @property
+    def evicted(self) -> dict[str, int]:
+        """What the bounds pushed out, or turned away, by kind."""
+        counts = {"findings": self.faults.evicted, **self.watch.evicted}
+        return {kind: count for kind, count in counts.items() if count}
+
+    @property
+    def open(self) -> dict[str, int]:
+        """How much is remembered now, by kind."""
+        replays = [replay for replays in self._replays.values() for replay in replays]
+        rows = sum(len(one.history.moves) + len(one.history.tries) + len(one.history.ended) for one in replays)
+        return {"replays": len(replays), "phone-states": len(self._phones), "waiting": len(self._timed),
+                "renewals": len(self._held), "findings": len(self.faults.done), "checks": len(self.faults.checks),
+                "history": rows, **self.watch.open}
+
     def _siblings(self, line: int) -> list[LineReplay]:
         return self._replays.get(line, [])
 
@@ -399,3 +458,10 @@ class Auditor:
             tolerances_of=self.tolerances_of,
             fallback=replay.fallback,
         )
+
+
+def _evicted(waiting: Observation) -> Observation:
+    """What waits to be settled never will be; what only waits for others of its event stands."""
+    if waiting.awaited is None:
+        return waiting
+    return replace(waiting, verdict=Verdict.INCONCLUSIVE, reason=Reason.EVICTED, unless=None, awaited=None)

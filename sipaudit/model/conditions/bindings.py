@@ -27,11 +27,11 @@ def no_binding_there(case: Case) -> Ground:
     binding = case.line.binding(case.request.server)
     if binding is None:
         return _unseen_binding(case)
-    if _may_work_there(case, binding):
+    lives = binding.granted is not None and binding.until > case.now
+    if lives and case.regime is Regime.R1:
+        return FAILS  # of an earlier stay: right in R1 (F7), told by no source in R2 and R3
+    if lives or _may_work_there(case, binding):
         return Ground(reason=Reason.READINGS_DIFFER)
-    if binding.granted is not None and binding.until > case.now:
-        # of an earlier stay: right in R1 (F7), told by no source in R2 and R3
-        return FAILS if case.regime is Regime.R1 else Ground(reason=Reason.READINGS_DIFFER)
     held = binding.granted is not None or binding.removed is not None
     if held and case.regime is Regime.R1 and higher_server(case) is HOLDS:
         return FAILS  # F7: failback without REGISTER is right after the binding lapsed, too
@@ -41,11 +41,13 @@ def no_binding_there(case: Case) -> Ground:
 
 
 def _may_work_there(case: Case, binding: Binding) -> bool:
-    """Whether a 200 to REGISTER may have brought the line there since it arrived at its working server (F7, F8): then
-    no gate is before it."""
-    granted, aside, since = binding.granted, case.stay.aside, case.stay.arrived.time
-    there = aside is not None and aside.server == binding.server and aside.method == "REGISTER" and aside.granted != 0
-    return case.regime is not Regime.R1 and ((granted is not None and granted.time > since) or there)
+    """Whether a 200 to REGISTER may have brought the line there since it arrived at its working server: then no gate is
+    before it. In R1 that a binding was renewed shows nothing (F7), unless the line may have left its server then."""
+    aside, since = case.stay.aside, case.stay.arrived.time
+    if aside is not None and aside.server == binding.server and aside.method == "REGISTER" and aside.granted != 0:
+        return True
+    granted = binding.since if case.regime is Regime.R1 else binding.granted
+    return granted is not None and granted.time > since
 
 
 def _lapsed_binding(case: Case, granted: Answered) -> Ground:

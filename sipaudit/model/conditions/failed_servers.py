@@ -139,4 +139,14 @@ def last_failover(case: Case) -> Ground:
     mark = case.line.mark(case.server)
     if mark is not None and mark.since.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
-    return Ground(reason=Reason.READINGS_DIFFER) if mark is not None and mark.again else HOLDS
+    ended = mark is not None and (mark.again or _may_have_gone_on(case, mark))
+    return Ground(reason=Reason.READINGS_DIFFER) if ended else HOLDS
+
+
+def _may_have_gone_on(case: Case, mark: FailedMark) -> bool:
+    """Whether the line has turned away from its working server, and a third has answered its REGISTER: that may have
+    been the next failover, and a refresh of what it held there as well (F7)."""
+    stay, aside = case.stay, case.stay.aside
+    if aside is None or stay.away is None or aside.time < stay.away.time:
+        return False
+    return aside.method == "REGISTER" and aside.server not in (stay.server, mark.server)

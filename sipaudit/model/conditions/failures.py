@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.observations import Awaited, Fact, Sign
-from sipaudit.model.packets import asked_at, goes_on_here, redirects
+from sipaudit.model.packets import AT_ONCE, asked_at, goes_on_here, redirects, waits_for_call
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
-from sipaudit.model.state import RUNS, Evidence, Reach, evidence, repeated_since, speaks_against
+from sipaudit.model.state import RUNS, Evidence, Reach, evidence, repeated_since, repeated_until, speaks_against
 from sipaudit.model.timers import (
     DEFAULT_RETRIES,
     SILENCE_MAX,
@@ -26,6 +27,7 @@ from sipaudit.model.values import Reason
 
 RETRANSMIT_FROM = 0.3   # seconds after a sending: what comes sooner is a mirror's copy, no retransmission (T1 0.5)
 CONTACT_WAIT = 32.0     # seconds after a request ran out in which the line must have turned elsewhere (64*T1)
+PATIENCE_SHARE = 0.25   # by which a phone's timers, and what the capture shows of them, may differ from time to time
 RETRY_WAIT = 60.0       # seconds that a phone may wait before it registers anew
 
 
@@ -258,11 +260,20 @@ def no_contact_elsewhere(case: Case) -> Ground:
     if any(case.phone.reach(key).touched >= first.time for key in others):
         return FAILS
     until = request.time + (latest or 0.0) + case.profile.tolerances.timer + CONTACT_WAIT
+    repeats, rests = _persists_alike(case, first) if request.method == "INVITE" else (request.time, inf)
     # a line with further entries may fall back to one of these
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Sign.SILENCE, request.transaction, since=first.time, until=until, server=request.server,
-        others=() if case.profile.fallback else others,
-        repeats=_persists(case, request) if request.method == "INVITE" else request.time))
+        others=() if case.profile.fallback else others, repeats=repeats, rests=rests))
+
+
+def _persists_alike(case: Case, first: Sent) -> tuple[float, float]:
+    """Between which times the request on trial must be sent for the last time, if neither it nor the first was given up
+    by its caller: a phone is as patient with a server the second time as it was the first."""
+    request = case.request
+    lasted = repeated_until(case.phone.reach(first.server), first) - first.time
+    least = request.time + lasted * (1 - PATIENCE_SHARE)
+    return max(_persists(case, request), least), request.time + lasted * (1 + PATIENCE_SHARE) + T1
 
 
 def served_later(case: Case) -> Ground:
@@ -273,9 +284,20 @@ def served_later(case: Case) -> Ground:
 
 
 def diverted(case: Case) -> bool:
-    """Whether the request is the one that a failure of the working server diverted."""
-    return any(isinstance(item, Sent) and goes_on_here(item, case.request, case.stay)
-               for item in (*case.stay.failed, *(case.phone.reach(case.stay.origin or "").waiting)))
+    """Whether the request is the one that a failure of the working server diverted: at the last move, or just now."""
+    stay, request = case.stay, case.request
+    failed = any(isinstance(item, Sent) and goes_on_here(item, request, stay) for item in stay.failed)
+    if failed or waits_for_call(case.phone.reach(stay.origin or ""), request, stay):
+        return True
+    return request.server != stay.server and _fails_now(case)
+
+
+def _fails_now(case: Case) -> bool:
+    """Whether the working server leaves this call unanswered, or has turned a call of the line down a moment ago."""
+    request, here = case.request, case.phone.reach(case.stay.server)
+    turned_down = any(one.method == "INVITE" and one.line == request.line and case.now - one.time <= AT_ONCE
+                      for one in here.doubtful)
+    return turned_down or waits_for_call(here, request, case.stay)
 
 
 def retry_after(case: Case, server: str) -> bool:

@@ -36,7 +36,7 @@ class Due(NamedTuple):
 def past_due(case: Case) -> Ground:
     """B2, B4: the failback is overdue by more than the tolerance, the phone was not busy, and no server above was
     touched since it may have come (the wide term *contact*)."""
-    began, allowed = case.stay.began, case.profile.tolerances
+    began, allowed = _began(case), case.profile.tolerances
     if began is None:
         return Ground(reason=Reason.STARTED_LATER)
     ghosts = [_ends_at_last(call, case) for call in case.phone.calls]
@@ -53,6 +53,12 @@ def past_due(case: Case) -> Ground:
     untouched = _untouched_since(case, due.earliest - allowed.timer)
     return Ground(untouched.holds, untouched.reason or _busy_unseen(case, late), assumptions=due.doubts,
                   facts={**due.facts, "due": late - began[0], "overdue": case.now - late})
+
+
+def _began(case: Case) -> tuple[float, float] | None:
+    """T0, which may have been later than the arrival where that need not have moved the line (F2, F6)."""
+    began, proven = case.stay.began, case.stay.proven
+    return began if began is None or proven is None else (began[0], proven)
 
 
 def _ends_at_last(call: Call, case: Case) -> float:

@@ -139,15 +139,24 @@ def _not_moved_to(case: Case, server: str | None) -> Ground:
 
 
 def works_below(case: Case, higher: str | None) -> Ground:
-    """Whether the line works where its stay is, and not at that higher server: it does in R1-R3 only where it is
-    registered, and a 200 may have registered nothing (F6)."""
+    """Whether the line works where its stay is, and not at that higher server or above: it does in R1-R3 only where it
+    is registered, and a 200 may have registered nothing (F6)."""
     here = case.line.binding(case.stay.server)
     granted = here is not None and here.granted is not None
     if case.regime is not Regime.R0 and (grants_nothing(case.stay.arrived) or not granted):
         return Ground(reason=Reason.READINGS_DIFFER)
     if here is not None and _refused_by_a_200(here):
         return Ground(reason=Reason.READINGS_DIFFER)  # in R0, too, that may be the server's refusal (F4)
-    return Ground(reason=Reason.READINGS_DIFFER) if _keeps_binding(case, higher) else _not_moved_to(case, higher)
+    if _keeps_binding(case, higher):
+        return Ground(reason=Reason.READINGS_DIFFER)
+    return _not_moved_to(case, _at_or_above(case, higher))
+
+
+def _at_or_above(case: Case, higher: str | None) -> str | None:
+    """That server, or the one above it whose answer may have brought the line back: from there it is no way upward."""
+    answer, entry = case.stay.aside, case.profile.entry
+    there, here = (entry.priority(answer.server), entry.priority(higher or "")) if entry and answer else (None, None)
+    return answer.server if answer and there is not None and here is not None and there < here else higher
 
 
 def _refused_by_a_200(binding: Binding) -> bool:

@@ -40,6 +40,8 @@ def _outgoing(line: Line) -> Task:
     else:
         outcome = yield from line.originate("INVITE", hang_up=hang_up, **request)
     exchange = outcome.exchange
+    if exchange is not None and outcome.good and exchange.server == line.working:
+        line.exhausted = False  # it answers: its failure stands no longer, whoever was called (section 1, failure)
     if exchange is not None and outcome.good and not outcome.abandoned:
         yield from _talk(line, Dialog(exchange.call or number, exchange.server, exchange.call_id))
     phone.calls -= 1
@@ -81,7 +83,7 @@ def _in_dialog(line: Line, dialog: Dialog, method: str) -> Task:
             return False
         phone.wronged("signalling-to-failed-server", line.number)
     if method == "BYE":
-        phone.clock.after(0.0, lambda: phone.wire.bye(dialog.call, line.number))
+        phone.clock.after(0.0, lambda: phone.wire.bye(dialog.call, line.number, dialog.server))
     callee = Callee(0.1, 0.1, 200) if method == "INVITE" else None
     outcome = yield from phone.ask(line.number, dialog.server, method, in_dialog=True, call=dialog.call,
                                    call_id=dialog.call_id, callee=callee)

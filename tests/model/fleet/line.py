@@ -139,8 +139,8 @@ class Line(Returning):
     def _register_or_move(self, server: str) -> Task:
         """REGISTER to the working server; when it fails the line fails over (F2, F4, F5)."""
         tried: set[str] = set()
-        dead = self.exhausted or (self.habits.shares_evidence and self.phone.is_dead(server))
-        target: str | None = (yield from self._fail_over(server, "REGISTER", tried)) if dead else server
+        passed = self._passed_over(server)
+        target: str | None = (yield from self._fail_over(server, "REGISTER", tried)) if passed else server
         for _ in range(len(self.phone.order)):
             if target is None:
                 break
@@ -175,5 +175,5 @@ class Line(Returning):
         self.off, self.working, self.retry_at = False, self.phone.primary, self.now
         self.failed.clear()
         self.registered_once.clear()
-        self.due_at = math.inf
+        self.due_at, self.exhausted = math.inf, False
         self.epoch += 1

@@ -18,6 +18,12 @@ class Moving(Registering):
             return False
         return not (self.habits.regime == "R1" and self.live(server))
 
+    def _passed_over(self, server: str) -> bool:
+        """Whether a new request does not begin at the working server: the list came to its end and begins anew at the
+        first (F1), or another line's evidence is enough."""
+        anew = self.exhausted and server != self.phone.primary
+        return anew or (self.habits.shares_evidence and self.phone.is_dead(server))
+
     def _candidates(self, left: str, tried: set[str]) -> list[str]:
         """Servers to go to from `left`, in order (F1, F13)."""
         order, habits = self.phone.order, self.habits

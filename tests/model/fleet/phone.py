@@ -197,7 +197,7 @@ class Phone:
     def _farewell(self, exchange: Exchange) -> Task:
         yield 0.01
         if exchange.call is not None:
-            self.clock.after(0.0, lambda: self.wire.bye(exchange.call or 0, exchange.line))
+            self.clock.after(0.0, lambda: self.wire.bye(exchange.call or 0, exchange.line, exchange.server))
         yield from self.ask(exchange.line, exchange.server, "BYE", in_dialog=True, call=exchange.call,
                             call_id=exchange.call_id)
 

@@ -44,7 +44,7 @@ class Returning(Moving):
         elif self.habits.breaks("failover-without-failure") and method == "INVITE" and self.draw(0.5) \
                 and self.working != self.phone.order[-1]:
             return (yield from self._leave_for_nothing()), False
-        if self.exhausted or (self.habits.shares_evidence and self.phone.is_dead(self.working)):
+        if self._passed_over(self.working):
             return (yield from self._fail_over(self.working, method, set())), False
         return self.working, False
 

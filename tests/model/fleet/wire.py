@@ -71,11 +71,12 @@ class Exchange:
 
 @dataclass
 class Leg:
-    """A call as an observer counts it."""
+    """A call as an observer counts it; `forks` are the servers through which it is up (one may answer too late)."""
 
     server: str
     state: str = "none"
     invite: int = 0
+    forks: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -168,9 +169,12 @@ class Wire:
         leg.state = state
         self.say(CallChanged, line, leg.server, call, state)
 
-    def bye(self, call: int, line: int) -> None:
+    def bye(self, call: int, line: int, server: str) -> None:
+        """That fork of the call is over, and the call with its last one."""
         if call in self.legs and self.legs[call].state != "over":
-            self._change(call, line, "over")
+            self.legs[call].forks.discard(server)
+            if not self.legs[call].forks:
+                self._change(call, line, "over")
 
     # -- the servers' side
 
@@ -293,12 +297,13 @@ class Wire:
         if exchange.method == "INVITE" and not exchange.in_dialog and status >= 200 and status not in AGAIN:
             if status < 300:
                 leg.server = exchange.server
+                leg.forks.add(exchange.server)
                 if leg.state != "up":
                     self._change(exchange.call, exchange.line, "up")
             elif leg.state == "ringing" and leg.invite == exchange.number:
                 self._change(exchange.call, exchange.line, "over")
-        elif status == 481 and leg.state != "over":
-            self._change(exchange.call, exchange.line, "over")
+        elif status == 481:
+            self.bye(exchange.call, exchange.line, exchange.server)
 
     # -- requests of a server
 
@@ -320,8 +325,9 @@ class Wire:
         leg = self.legs[call]
         if method == "INVITE" and not in_dialog and status >= 200:
             if status < 300:
+                leg.forks.add(server)
                 self._change(call, line, "up")
             elif leg.state == "ringing":
                 self._change(call, line, "over")
-        elif method == "BYE" and status >= 200 and leg.state != "over":
-            self._change(call, line, "over")
+        elif method == "BYE" and status >= 200:
+            self.bye(call, line, server)
