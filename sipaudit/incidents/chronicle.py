@@ -93,9 +93,14 @@ class Chronicle:
             yield again, f"{server}{AGAIN}"
 
     def _registered_in(self, storm: Draft) -> None:
-        """The lines of a storm: those that the server granted a registration then, as far as that is still known."""
+        """The lines of a storm: those that sent a REGISTER then, as far as that is still known, or were granted it."""
         end = float("inf") if storm.end is None else storm.end + 1
+        watched = self._watch.tally.servers.get(storm.server or "")
+        crowd = set() if watched is None else watched.crowd.lines(storm.start, end - 2)  # then its rate was down
         for subject in self._everyone:
+            if subject.number in crowd:
+                storm.add([subject])
+                storm.entry = storm.entry or subject.entry
             binding = subject.state.binding(storm.server or "")
             for grant in (binding.since, binding.granted) if binding is not None else ():
                 if grant is not None and storm.start <= grant.time <= end:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence, Set
 from heapq import nsmallest
 
+from sipaudit.incidents.crowds import shed
 from sipaudit.incidents.draft import SHED
 from sipaudit.incidents.minutes import Minute, Minutes
 from sipaudit.incidents.servers import APART, ServerWatch
@@ -16,6 +17,7 @@ from sipaudit.incidents.storms import prune
 from sipaudit.model.events import Answered, ModelEvent, Sent
 
 SERVERS_KEPT = 4_096
+SHED_EVERY = 60.0   # seconds between two looks how many lines are noted
 
 
 class Tally:
@@ -32,6 +34,7 @@ class Tally:
         self.minutes = Minutes()
         self.began = float("inf")
         self.beyond = ServerWatch("", Minute(float("-inf")))
+        self._next_shed = float("-inf")
 
     def server(self, key: str, time: float) -> ServerWatch:
         """The server of this key; one that is new was first asked at `time`."""
@@ -76,6 +79,7 @@ class Tally:
             self.minutes.forget(server.minutes, min(before, server.minute.end))
             for second in [second for second in server.seconds if second < before]:
                 del server.seconds[second]
+            server.crowd.forget(before)
             if server.minute.end < before and server.key not in open_:
                 self._drop(server)
 
@@ -88,6 +92,10 @@ class Tally:
             minute = self.minutes.at(server.minutes, time)
             server.turn(minute)
             prune(server.seconds)
+            server.crowd.thin(time)
+            if time >= self._next_shed:
+                self._next_shed = time + SHED_EVERY
+                shed(one.crowd for one in self.servers.values())
         return minute
 
     def minute_then(self, server: ServerWatch, time: float) -> Minute:
@@ -103,6 +111,7 @@ class Tally:
         server.used(request.phone, time)
         if request.method == "REGISTER":
             server.seconds[int(time)] += 1
+            server.crowd.note(int(time), request.line)
 
     def renewed(self, held: Sequence[ModelEvent], answer: Answered) -> None:
         """A mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200."""
@@ -120,6 +129,7 @@ class Tally:
             delays[int(delay * 1000 + 0.5)] += 1        # less than half a second: else it is no mere renewal
             answers[2] += 1
             seconds[int(asked)] += 1
+            server.crowd.note(int(asked), answer.line)
             if last is first:
                 minute.requests["REGISTER"] += 1
             else:
@@ -145,6 +155,7 @@ class Tally:
         if isinstance(event, Sent):
             minute.asked("REGISTER")
             server.seconds[int(event.time)] += 1
+            server.crowd.note(int(event.time), event.line)
         elif isinstance(event, Answered):
             minute.answered(event.status)
             minute.took(event.time - (event.sent or event.time))

@@ -114,9 +114,11 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     # neither driven away nor back from where it was driven: a dial plan may send single calls elsewhere
     explained = bool(failed) or bool(stay.failed)
     moves = (*stay.moves[-MOVES_KEPT + 1:], answer) if explained else ()
+    called = tuple(one.call_id for one in stay.tries
+                   if one.server == answer.server and one.method == "INVITE" and one.call_id)
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
-                moves=moves, took=took, unsure=unsure, older=was_there or _may_have_moved_before(stay, answer),
-                perhaps=perhaps)
+                moves=moves, called=called, took=took, unsure=unsure,
+                older=was_there or _may_have_moved_before(stay, answer), perhaps=perhaps)
 
 
 def _perhaps(stay: Stay) -> tuple[str, ...]:

@@ -74,6 +74,12 @@ class Leg:
             self.forks[tag] = state
         return True
 
+    def follows(self, cseq: int, outward: bool) -> bool:
+        """Whether a request with this CSeq was made after one of the leg that was seen: in one direction they are
+        counted up, in the other it follows the INVITE (RFC 3261 12.2.1.1)."""
+        last = self.cseq_out if outward else self.cseq_in
+        return last < cseq if last >= 0 else self.invite >= 0
+
     def jumps(self, cseq: int, outward: bool) -> bool:
         """Whether a CSeq is missing before this one in its direction (RFC 3261 12.2.1.1: one by one)."""
         last = self.cseq_out if outward else self.cseq_in

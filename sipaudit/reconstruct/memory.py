@@ -199,12 +199,13 @@ class Memory:
 
     # -- loss ----------------------------------------------------------------------------------------------------
 
-    def missing(self, phone: Phone, item: Item, why: str) -> None:
-        """Half of a transaction is missing: it began before the capture, or the capture lost it."""
-        if item.time - phone.first < MID_LIFE:
+    def missing(self, phone: Phone, item: Item, why: str, since: float | None = None) -> None:
+        """Half of a transaction is missing: it began before the capture, or the capture lost it. It surely did where
+        the half passed after `since`, a moment at which the phone was seen."""
+        if since is None and item.time - phone.first < MID_LIFE:
             self.traffic.mid_life += 1
             return
-        self.lose(phone, item, why)
+        self.lose(phone, item, why, since)
 
     def lose(self, phone: Phone, item: Item, why: str, since: float | None = None) -> None:
         """The capture lacks a packet of this phone, one that passed after `since` if that is known: maybe before the
