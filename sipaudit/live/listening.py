@@ -63,7 +63,7 @@ class Listening:
         self._checkpoint = None if orders.checkpoint is None else Checkpoint(orders.checkpoint, log.warning)
         goes_on = self._go_on()
         decoders = [one.decoder for one in probe.sources if hasattr(one, "decoder")]
-        self._upkeep = Upkeep(probe, limits, list(dict.fromkeys(decoders)), log.warning, [self._forget_told])
+        self._upkeep = Upkeep(probe, limits, list(dict.fromkeys(decoders)), log.warning, [self._teller.forget])
         self._systemd = Systemd()
         title = ", ".join(one.path for one in probe.health)
         self._sinks = [*early, *outputs(orders, title, probe.brief.zone, logs.recent.lines, self._identity),
@@ -124,9 +124,6 @@ class Listening:
         if self._checkpoint is not None:
             self._checkpoint.turn(clock, self._probe, self._teller, self._identity)
 
-    def _forget_told(self, before: float) -> None:
-        self._teller.forget(before)
-
     def _reload(self) -> None:
         """Read the site file, rules and suppressions again; where they cannot be read, the old ones stay."""
         try:
@@ -144,5 +141,3 @@ class Listening:
         else:
             loop.say_all()
             self._checkpoint.write(self._probe, self._teller, self._identity)
-
-

@@ -20,7 +20,7 @@ from sipaudit.model.sayings import (
 )
 from sipaudit.model.values import LineSummary, ServerSummary
 from sipaudit.reconstruct.phones import Line
-from sipaudit.run.auditor import LineReplay
+from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.summary import call_of, line_as_it_is, move_of, registration_of, try_of
 
 LATEST = 16        # moves, tries and registrations of a line that may be new

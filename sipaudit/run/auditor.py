@@ -11,154 +11,31 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from sipaudit.incidents.watch import DEFAULT_SILENCE, Watch, silence_of
+from sipaudit.incidents.watch import Watch
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent
-from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Observation, Verdict
-from sipaudit.model.profile import Profile, vouched
+from sipaudit.model.profile import Profile
 from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import advance, step
 from sipaudit.model.routine import Way, begins, goes_on, renewed
-from sipaudit.model.settings import LineSettings, Tolerances
-from sipaudit.model.state import LineState, PhoneState, Track
-from sipaudit.model.values import Frame, Reason
+from sipaudit.model.settings import Tolerances
+from sipaudit.model.state import LineState, PhoneState
+from sipaudit.model.values import Reason
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.rulebook.faults import LOSS_ALLOWED, Faults
 from sipaudit.rulebook.rules import IncidentKind, Rule
+from sipaudit.run.line_replay import LineReplay
+from sipaudit.run.naming import Naming
 from sipaudit.run.passing import Passing
-
-Place = Callable[[int, int], tuple[str, int | None]]
 
 RENEWS_WITHIN = 1.0   # seconds that what looks like a mere renewal is waited for, when nothing else comes
 NOBODYS = -1       # index of the replay for servers outside of all entries of the line
 
 
-class Naming:
-    """How events and servers are called in a report. `place` says where a packet (capture, frame) can be found: the
-    name of its capture, and its number there (None: it has none)."""
-
-    def __init__(self, paths: list[str], server: Callable[[str], str], frames: dict[tuple[int, int], tuple[int, ...]],
-                 place: Place | None = None) -> None:
-        self._paths = paths
-        self._frames = frames
-        self.server = server
-        self.place = place or self._numbered
-
-    def path(self, capture: int) -> str:
-        return self._paths[capture]
-
-    def _numbered(self, capture: int, frame: int) -> tuple[str, int | None]:
-        return self._paths[capture], frame
-
-    def frame(self, event: ModelEvent, phone: str) -> Frame:
-        path, number = self.place(event.capture, event.frame)
-        several = self._frames.get((event.capture, event.frame))
-        return Frame(path, number, round(event.time, 6), _summary(event, phone),
-                     None if several is None else list(several))
-
-
-def _summary(event: ModelEvent, phone: str) -> str:
-    """`REGISTER 10.1.0.5 → 10.0.0.1`: what a packet was, in a few words."""
-    server = getattr(event, "server", "").rpartition(":")[0]
-    method, status = getattr(event, "method", None), getattr(event, "status", None)
-    if method is None:
-        return f"{getattr(event, 'kind', type(event).__name__)} {server}"
-    return f"{method} {phone} → {server}" if status is None else f"{status} {method} {server} → {phone}"
-
-
 def _nothing_lost() -> float:
     return 0.0
-
-
-class LineReplay:
-    """One line at one of its entries, being replayed. Also the subject that its findings name.
-
-    `number` is the line's, `owner` its phone's,
-    `silence` the seconds without an answer after which the phone may hold a server for failed.
-    """
-
-    def __init__(self, line: Line, index: int, naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
-        self.record = line
-        self.number, self.owner = line.number, line.phone
-        self._full = full
-        self.index = index
-        self.state = LineState()
-        self.history = History()
-        self.waiting: tuple[Observation, ...] = ()
-        self._naming = naming
-        self._known: tuple[object, int, object, object] = (None, 0, None, None)
-        self._plain = Profile(LineSettings())
-        self._track = track_of(self._plain)
-        self.silence = DEFAULT_SILENCE
-        self._keys: frozenset[str] = frozenset()
-
-    @property
-    def line(self) -> str:
-        return self.record.aor
-
-    @property
-    def phone(self) -> str:
-        return self.record.owner.address
-
-    @property
-    def group(self) -> str | None:
-        return self.record.declaration.group
-
-    @property
-    def fallback(self) -> bool:
-        """Whether the line has other entries beside this one."""
-        return len(self.record.entries) > 1
-
-    @property
-    def entry(self) -> str | None:
-        entry = self.profile().entry
-        return None if entry is None else entry.name
-
-    @property
-    def settings(self) -> LineSettings:
-        return self.profile().settings
-
-    def full(self) -> Profile:
-        """The profile with what grows while the capture is read."""
-        return self._full(self)
-
-    def server(self, key: str) -> str:
-        return self._naming.server(key)
-
-    def frame(self, event: ModelEvent) -> Frame:
-        return self._naming.frame(event, self.record.owner.host)
-
-    def follows(self, server: str) -> bool:
-        """Whether the server is of this replay's entry; of an entry that is not known every server is."""
-        self.profile()
-        return not self._keys or server in self._keys
-
-    def profile(self) -> Profile:
-        """What is known of the line itself; made anew when its declaration or its entries changed."""
-        record, (view, revision, declaration, device) = self.record, self._known
-        if record.view is not view or record.view.revision != revision or record.declaration is not declaration \
-                or record.device is not device:
-            self._learn()
-        return self._plain
-
-    def _learn(self) -> None:
-        record = self.record
-        self._known = record.view, record.view.revision, record.declaration, record.device
-        entry = record.entries[self.index] if 0 <= self.index < len(record.entries) else None
-        model, firmware = record.model, record.firmware
-        settings = record.declaration.at(entry.name if entry else None)
-        self._plain = Profile(settings, entry, record.owner.vendor, firmware, vouched(model, firmware))
-        self._track = track_of(self._plain)
-        self.silence = silence_of(settings)
-        self._keys = frozenset(server.key for server in entry.servers) if entry else frozenset()
-
-    @property
-    def track(self) -> Track:
-        """Which working server is meant: that of the line's regime."""
-        self.profile()
-        return self._track
 
 
 class Auditor:

@@ -22,9 +22,10 @@ from sipaudit.reconstruct.reconstruction import NO_BOUNDS, Reconstruction, SeenM
 from sipaudit.reconstruct.servers import Server
 from sipaudit.rulebook.faults import in_order
 from sipaudit.rulebook.rules import RulePack
-from sipaudit.run.auditor import Auditor, Naming, Place
+from sipaudit.run.auditor import Auditor
 from sipaudit.run.budget import Budget
 from sipaudit.run.job import Brief
+from sipaudit.run.naming import Naming, Place
 from sipaudit.run.provisioned import issue_findings
 from sipaudit.run.summary import Span, build, capture_summary, estimate
 from sipaudit.safe_text import safe_path
