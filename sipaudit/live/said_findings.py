@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from sipaudit.model.observations import Observation
 from sipaudit.model.sayings import FindingSaid, Saying, Withdrawn
 from sipaudit.model.values import Finding
-from sipaudit.rulebook.faults import Fault, Faults, finding_of, standing
+from sipaudit.rulebook.fault import Fault, standing
+from sipaudit.rulebook.faults import Faults
+from sipaudit.rulebook.telling import finding_of
 
 AGAIN_AFTER = 60.0   # seconds between two sayings of a finding that merely happened once more
 FOLLOWED = 5_000     # the latest findings of which more may be said

@@ -23,7 +23,7 @@ from sipaudit.model.sayings import (
     UndecidedSaid,
     Withdrawn,
 )
-from sipaudit.model.values import Finding, KnownEvent, Reached, Reason, Undecided
+from sipaudit.model.values import Finding, Frame, KnownEvent, Reached, Reason, Undecided
 
 LOOK_EVERY = 2.0      # seconds between two looks at incidents and lines
 MINUTE_SETTLES = 45.0  # seconds after a minute in which what was asked in it may still turn out to have run out
@@ -36,6 +36,7 @@ class Teller:
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
+        self._nowhere = frozenset(one.path for one in probe.health)   # their frames have numbers of our own, or none
         self._findings = SaidFindings(self._marked)
         self._incidents = SaidIncidents()
         self._lines = SaidLines()
@@ -138,5 +139,8 @@ class Teller:
         self._minutes_until = until
 
     def _marked(self, finding: Finding) -> Finding:
-        """The finding with what `--suppress` says of it."""
+        """The finding with what `--suppress` says of it, and without a filter for Wireshark where no file has them.
+        """
+        if any(frame.capture in self._nowhere for frame in finding.evidence if isinstance(frame, Frame)):
+            finding = replace(finding, wireshark=None)
         return self._probe.brief.suppressions.mark([finding], self._probe.auditor.began)[0][0]

@@ -8,10 +8,11 @@ from sipaudit.model.events import NO_LINE, EntryChanged, Lost
 from sipaudit.reconstruct.bounds import AGAIN_KEPT, MID_LIFE, ROUTES, SWEEP, Bounds
 from sipaudit.reconstruct.calls import Calls
 from sipaudit.reconstruct.dialogs import Leg
+from sipaudit.reconstruct.entries import Entries, EntryState, View
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.registry import Registry
-from sipaudit.reconstruct.servers import Entries, EntryState, Servers, View
+from sipaudit.reconstruct.servers import Servers
 from sipaudit.reconstruct.starts import Starts
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import AGAIN, Transaction, Transactions

@@ -11,8 +11,8 @@ from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import Vendor
 from sipaudit.model.settings import Declaration, LineIdentity, ServerEntry
 from sipaudit.reconstruct.bounds import LASTING
+from sipaudit.reconstruct.entries import View
 from sipaudit.reconstruct.registrations import port_of
-from sipaudit.reconstruct.servers import View
 from sipaudit.reconstruct.useragent import Device
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Challenge, Uri

@@ -15,11 +15,11 @@ from sipaudit.model.events import ModelEvent
 from sipaudit.model.settings import DEFAULT_PORTS, LineIdentity
 from sipaudit.reconstruct.bounds import SOURCE_LINES, Bounds
 from sipaudit.reconstruct.devices import Devices
+from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.identity import SEVERAL, alike, bare, look, narrowed, parted, weak
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone, Source
 from sipaudit.reconstruct.population import Population
 from sipaudit.reconstruct.registrations import ALL, port_of
-from sipaudit.reconstruct.servers import Entries
 from sipaudit.reconstruct.useragent import read_user_agent
 from sipaudit.sip.datagram import Datagram, Flow, endpoint
 from sipaudit.sip.message import Address, Request, Uri

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Set
 from itertools import groupby
 from math import inf
-from typing import NamedTuple, Protocol
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Lost, ModelEvent
 from sipaudit.model.judge import possible_regimes
-from sipaudit.model.observations import Fact, Observation, Verdict
+from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.replay import Step
 from sipaudit.model.settings import LineSettings
-from sipaudit.model.values import Assumption, Confidence, Finding, Frame, Reason, Severity, moment
-from sipaudit.rulebook.facts import SECONDS, SERVERS
-from sipaudit.rulebook.repetition import Party, Repetitions
+from sipaudit.model.values import Finding, Reason, Severity
+from sipaudit.rulebook.fault import Checks, Fault, Held, LeftOpen, Subject, Whose, in_doubt, standing
+from sipaudit.rulebook.repetition import Repetitions
 from sipaudit.rulebook.rules import Rule
-from sipaudit.rulebook.wording import fill
+from sipaudit.rulebook.telling import facts_of, finding_of, in_order
 
 EVIDENCE_KEPT = 20
-LOSS_ALLOWED = 0.005   # share of packets that a capture may lack without doubt (reference-model.md 4)
-LOSS_BEYOND = 0.007    # beyond which a whole exchange may lack in a flow without a gap (5 % lost measure as 0.6-2.5 %)
 CAUSED_WITHIN = 600.0   # seconds between a cause and its consequence
 # Of several rules that one request breaks, the first here is the finding; the others stand in its `also`.
 ONE_REQUEST = (
@@ -34,59 +29,6 @@ ONE_REQUEST = (
     "failback-during-call", "premature-failback", "primary-not-tried-first", "credentials-to-wrong-server",
     "failover-without-failure", "failover-skipped-server",
 )
-
-
-class Subject(Party, Protocol):
-    """Whose step it is, and how its packets are named in a report."""
-
-    @property
-    def settings(self) -> LineSettings: ...
-    def server(self, key: str) -> str: ...
-    def frame(self, event: ModelEvent) -> Frame: ...
-
-
-Whose = tuple[str, str]   # line and phone
-LeftOpen = Callable[[Subject, float, str, Reason], None]   # whose, when (seconds), which rule, why
-
-
-class Fault(Struct):
-    """A finding in the making: the observation that it tells of, and what joined it since.
-
-    `grade` is the severity of that observation by its own facts, `severity` what repetitions made of it, `cause` the
-    number of the fault of which this is a consequence.
-    """
-
-    rule: Rule
-    subject: Subject
-    told: Observation
-    grade: Severity
-    severity: Severity
-    also: tuple[str, ...]
-    evidence: dict[tuple[str, int | float], Frame]
-    number: int = 0
-    cause: int | None = None
-    times: int = 0
-
-
-class Checks:
-    """What was checked of one line: `reached` by rule, and `open` (not decided) by rule and reason."""
-
-    def __init__(self) -> None:
-        self.reached: Counter[str] = Counter()
-        self.open: Counter[tuple[str, Reason]] = Counter()
-
-    def add(self, others: Checks) -> None:
-        """What was checked of another line as well."""
-        self.reached.update(others.reached)
-        self.open.update(others.open)
-
-
-class Held(NamedTuple):
-    """What was held against one (line, phone) of a phone at some time, in copies."""
-
-    faults: list[tuple[Fault, Fault]]
-    open: dict[str, Fault]
-    checks: Checks
 
 
 class Faults:
@@ -139,7 +81,7 @@ class Faults:
         for fault in reversed(self.of_phone.get(lost.phone, ())):
             if since - fault.told.event.time > LOSS_REACH:
                 return
-            fault.told = _in_doubt(fault.told)
+            fault.told = in_doubt(fault.told)
 
     def judge(self, observations: Iterable[Observation], subject: Subject) -> None:
         """Take in observations of one event: of the rules of one request the first is the finding, others stand beside.
@@ -160,11 +102,11 @@ class Faults:
                 checks.open[rule.id, observation.reason] += 1
                 if self.left_open is not None:
                     self.left_open(subject, observation.time, rule.id, observation.reason)
-            elif observation.verdict in rule.verdicts and (rule.when is None or rule.when.holds(_facts(observation))):
+            elif observation.verdict in rule.verdicts and (rule.when is None or rule.when.holds(facts_of(observation))):
                 yield rule, observation
 
     def _add(self, rule: Rule, observation: Observation, also: tuple[str, ...], subject: Subject) -> None:
-        grade = rule.severity_of(_facts(observation))
+        grade = rule.severity_of(facts_of(observation))
         fault = self._fault(rule, observation, grade, also, subject)
         reached = self._repetitions.severity(rule, observation.time, subject)
         fault.severity = max(fault.severity, grade, reached or grade, key=lambda severity: severity.rank)
@@ -315,29 +257,6 @@ class Faults:
                         if wanted(fault.told.event) and fault.number not in self.undecided)
 
 
-def standing(fault: Fault, loss: float) -> Observation | None:
-    """What a fault tells where captures lack this share of packets; None where it stays undecided."""
-    gaps = Assumption.CAPTURE_COMPLETE in fault.told.assumptions
-    if fault.told.absent and (gaps or loss > LOSS_BEYOND):
-        return None
-    return _in_doubt(fault.told) if loss > LOSS_ALLOWED else fault.told
-
-
-def _in_doubt(told: Observation) -> Observation:
-    """The observation with the assumption that the capture is complete."""
-    doubts = {*told.assumptions, Assumption.CAPTURE_COMPLETE}
-    return replace(told, assumptions=tuple(doubt for doubt in Assumption if doubt in doubts))
-
-
-def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings numbered by (time, line, phone, rule); those without a time come first. A cause that is not among
-    them is none."""
-    found = sorted(findings, key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
-    ids: dict[str | None, str] = {finding.id: f"f-{number:06d}" for number, finding in enumerate(found, 1)}
-    return [replace(finding, id=f"f-{number:06d}", cause=ids.get(finding.cause))
-            for number, finding in enumerate(found, 1)]
-
-
 def _cause(rule: Rule, time: float, subject: Subject, before: Iterable[Fault]) -> int | None:
     """The latest fault of the line, not long ago, of which one of this rule is a consequence."""
     causes = [fault.number for fault in before if fault.rule.id in rule.consequence_of
@@ -362,56 +281,3 @@ def rearms(step: Step, settings: LineSettings) -> bool:
 
 def _server(stay: object) -> object:
     return getattr(stay, "server", None)
-
-
-def _facts(observation: Observation) -> dict[str, Fact]:
-    method = getattr(observation.event, "method", None)
-    return {"clause": observation.clause, "server": observation.server, "method": method, **observation.facts}
-
-
-def finding_of(fault: Fault, observation: Observation) -> Finding:
-    """The finding that a fault makes of what it tells. Its id, and that of its cause, is provisional: `#` and the
-    fault's number."""
-    subject = fault.subject
-    facts = _facts(observation)
-    shown = {**facts, **{key: _servers(str(facts[key]), subject) for key in SERVERS if facts.get(key)}}
-    wording = fault.rule.wording(facts)
-    evidence = sorted(fault.evidence.values(), key=lambda frame: (frame.time, frame.frame or 0))
-    return Finding(
-        id=_provisional(fault.number), rule=fault.rule.id, severity=fault.severity,
-        confidence=_confidence(observation.assumptions),
-        line=subject.line, phone=subject.phone,
-        server=subject.server(observation.server) if observation.server else None,
-        time=moment(observation.time), expected=fill(wording.expected, shown, subject.settings),
-        observed=fill(wording.observed, shown, subject.settings), basis=[observation.clause],
-        facts=_report_facts(shown, fault.times), assumptions=list(observation.assumptions), also=list(fault.also),
-        cause=None if fault.cause is None else _provisional(fault.cause), incident=None, suppressed=None,
-        wireshark=_display_filter(evidence, subject.frame(observation.event).capture), evidence=evidence,
-    )
-
-
-def _servers(keys: str, subject: Subject) -> str:
-    return ", ".join(subject.server(key) for key in keys.split())
-
-
-def _confidence(assumptions: tuple[Assumption, ...]) -> Confidence:
-    return Confidence.LIKELY if assumptions else Confidence.CERTAIN
-
-
-def _report_facts(facts: dict[str, Fact], times: int) -> dict[str, int | float | str | list[float] | None]:
-    kept = {key: value for key, value in facts.items() if key not in ("clause", "server")}
-    rounded = {key: round(value, 3) if key in SECONDS and isinstance(value, float) else value
-               for key, value in kept.items()}
-    return {**rounded, "times": times}
-
-
-def _display_filter(evidence: list[Frame], capture: str) -> str | None:
-    """A Wireshark display filter for the evidence in the capture that holds the condemning packet."""
-    frames = sorted({number for frame in evidence if frame.capture == capture
-                     for number in (frame.frames or ([] if frame.frame is None else [frame.frame]))})
-    return f"frame.number in {{{', '.join(map(str, frames))}}}" if frames else None
-
-
-def _provisional(number: int) -> str:
-    """An id until the findings stand in order."""
-    return f"#{number}"

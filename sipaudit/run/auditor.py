@@ -24,7 +24,8 @@ from sipaudit.model.settings import Tolerances
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.model.values import Reason
 from sipaudit.reconstruct.phones import Line, Phone
-from sipaudit.rulebook.faults import LOSS_ALLOWED, Faults
+from sipaudit.rulebook.fault import LOSS_ALLOWED
+from sipaudit.rulebook.faults import Faults
 from sipaudit.rulebook.rules import IncidentKind, Rule
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.naming import Naming

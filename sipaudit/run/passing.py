@@ -8,7 +8,8 @@ from typing import Generic, Protocol, TypeVar
 from msgspec import Struct
 
 from sipaudit.model.observations import Observation
-from sipaudit.rulebook.faults import Faults, Held, Subject
+from sipaudit.rulebook.fault import Held, Subject
+from sipaudit.rulebook.faults import Faults
 
 LATE_KEPT = 8   # times that time passed for one phone and something was said, in a row
 

@@ -20,8 +20,8 @@ from sipaudit.model.values import CaptureSummary, Finding, KnownEvent, Report, S
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.reconstruction import NO_BOUNDS, Reconstruction, SeenMessage
 from sipaudit.reconstruct.servers import Server
-from sipaudit.rulebook.faults import in_order
 from sipaudit.rulebook.rules import RulePack
+from sipaudit.rulebook.telling import in_order
 from sipaudit.run.auditor import Auditor
 from sipaudit.run.budget import Budget
 from sipaudit.run.job import Brief
