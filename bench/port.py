@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.captures import SIP, SITE, ensure
+from bench.captures import SIP, SITE, Workload, ensure
 from bench.readme import put
 from sipaudit.capture.write import PcapWriter, ethernet_frame, udp_packet
 from tests.live.mirror import Listener, Mirror, mirror, why_not
@@ -51,11 +51,11 @@ def media(path: Path) -> Path:
     return path
 
 
-def play(port: Mirror, sip: int, rtp: int, seconds: int) -> None:
-    """Both at once, for so long."""
+def play(port: Mirror, workload: Workload, sip: int, rtp: int, seconds: int) -> None:
+    """Signalling and media at once, for so long."""
     both = [
         port.start("tcpreplay", "-q", "-K", "-i", "wire", f"--pps={sip}", f"--limit={sip * seconds}", "--loop=1000",
-                   str(SIP.path), log=port.folder / "sip.log"),
+                   str(workload.path), log=port.folder / "sip.log"),
         port.start("tcpreplay", "-q", "-K", "-i", "wire", f"--pps={rtp}", f"--limit={rtp * seconds}", "--loop=100000",
                    str(media(port.folder / "media.pcap")), log=port.folder / "media.log"),
     ]
@@ -64,11 +64,12 @@ def play(port: Mirror, sip: int, rtp: int, seconds: int) -> None:
             raise SystemExit(f"tcpreplay failed, see {port.folder}")
 
 
-def measured(sip: int, rtp: int, seconds: int) -> Load:
-    ensure(SIP)
+def measured(workload: Workload, sip: int, rtp: int, seconds: int) -> Load:
+    """A probe under so many packets a second, those of a workload over and over."""
+    ensure(workload)
     with tempfile.TemporaryDirectory() as folder, mirror(Path(folder)) as port:
         listener = port.live("--site", str(SITE))
-        play(port, sip, rtp, seconds)
+        play(port, workload, sip, rtp, seconds)
         processor = spent(listener)
         if listener.end():
             raise SystemExit(listener.errors)
@@ -103,7 +104,7 @@ def main() -> None:
     lines = ["| SIP/s | RTP/s | seconds | messages judged | dropped | lag, s | processor | memory |",
              "|--:|--:|--:|--:|--:|--:|--:|--:|"]
     for share in (0.25, 1.0):
-        load = measured(int(chosen.sip * share), int(chosen.rtp * share), chosen.seconds)
+        load = measured(SIP, int(chosen.sip * share), int(chosen.rtp * share), chosen.seconds)
         lines.append(row(load))
         print(lines[-1], flush=True)
     if chosen.write:
