@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.state import Binding, Evidence, Reach, Stay, Track
 
@@ -33,8 +35,9 @@ def goes_on_here(one: Sent, other: Sent, stay: Stay) -> bool:
 
 def waits_for_call(reach: Reach, request: Sent, stay: Stay) -> bool:
     """Whether a sending of this call waits at a server, overtaken or not: there is no limit to how long one may that
-    has rung (F4)."""
-    return any(goes_on_here(one, request, stay)
+    has rung (F4). One that waits at the server of the stay has not gone on there, but may go on from there."""
+    waits = same_call if reach.server == stay.server else partial(goes_on_here, stay=stay)
+    return any(waits(one, request)
                or (one.transaction in reach.ringing and one.target == request.target != "")
                for one in (*reach.waiting, *(one for one, _ in reach.late)))
 
