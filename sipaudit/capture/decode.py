@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 from struct import Struct as Layout
 
+from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.ip import UDP
 from sipaudit.capture.linktypes import ETHERNET, LINUX_SLL
@@ -51,12 +52,12 @@ class Decoder:
     `streams` knows which TCP connections only tshark can read.
     """
 
-    def __init__(self, health: Sequence[CaptureHealth]) -> None:
+    def __init__(self, health: Sequence[CaptureHealth], bounds: CaptureBounds = FOR_FILES) -> None:
         self._health = health
-        transports = Transports(health)
+        transports = Transports(health, bounds)
         self._flows = transports.flows
         self._duplicates = transports.duplicates
-        self._long_road = LongRoad(health, transports)
+        self._long_road = LongRoad(health, transports, bounds)
         self.streams = transports.streams
         self._since = self._until = 0.0  # the capture time in which no deadline of a stream is looked at
         self._beginnings: set[bytes] = set()  # of payloads that are SIP, whatever follows
@@ -116,6 +117,23 @@ class Decoder:
                 items += self._otherwise(packet, capture)
                 recent, older, young = duplicates.recent, duplicates.older, flows.young
         return items
+
+    def tighten(self, bounds: CaptureBounds) -> None:
+        """Other bounds from now on."""
+        self._flows.limit = bounds.flows
+        self.streams.tighten(bounds.streams, bounds.stream_bytes)
+        self._long_road.fragments.bounds = bounds
+
+    @property
+    def evicted(self) -> dict[str, int]:
+        """What the bounds pushed out, by kind; `undecoded` of the health counts fragments, and streams of SIP."""
+        return {"streams": self.streams.evicted} if self.streams.evicted else {}
+
+    @property
+    def open(self) -> dict[str, int]:
+        """How much is remembered now, by kind."""
+        return {"streams": len(self.streams), "stream-bytes": self.streams.held,
+                "fragments": len(self._long_road.fragments), "flows": len(self._flows)}
 
     def finish(self) -> list[Item]:
         """The captures have ended: what streams still hold; incomplete fragments are counted."""

@@ -6,6 +6,8 @@ A duplicate is the same IP datagram but for TTL or hop limit, DSCP and header ch
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from sipaudit.capture.ip import UDP
 
 WINDOW = 0.020
@@ -15,6 +17,7 @@ Sighting = tuple[float, bytes, bytes]
 Key = bytes | tuple[bytes, bytes, bytes]
 
 _SHORTEST = 20  # an IPv4 header
+_LONG = 9_216   # bytes; longer than any frame on a wire
 _ANY4, _ANY6 = b"4", b"6"  # kinds; that of plain UDP begins with 0x00 or 0x40
 _ECN4 = 0x03   # byte 1 of IPv4 without DSCP (RFC 3168 5)
 _REST6 = 0x3F  # byte 1 of IPv6 without DSCP: ECN and flow label
@@ -44,6 +47,8 @@ class Duplicates:
         """Whether this IP packet (from its header to its end, captured at `time`) is a duplicate."""
         if len(ip) < _SHORTEST:
             return False
+        if len(ip) > _LONG:  # what an interface has put together itself: many of these would take much memory
+            ip = ip[:_LONG] + blake2b(ip[_LONG:], digest_size=16).digest()
         if ip[0] >= 0x50:
             key = bytes((ip[0] & ~_DSCP6, ip[1] & _REST6)) + ip[2:7] + ip[8:60]
             return self.repeated(key, (time, _ANY6, ip[60:]))

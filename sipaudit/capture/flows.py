@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop
 
+from sipaudit.capture.bounds import FOR_FILES
 from sipaudit.sip.datagram import Flow, endpoint
-
-YOUNG = 1 << 16  # flows in one generation; two are kept: both directions of 65,000 phones, about 60 MB at the most
 
 ENDS = 1 << 15  # transport addresses remembered: a server takes part in all flows, a phone in two
 
@@ -15,13 +14,14 @@ _NO_MAC = b"\0\0\0\0\0\0"
 
 
 class Flows:
-    """A bounded cache in two generations: what is used survives, what is not is gone after YOUNG newer flows.
+    """A bounded cache in two generations: what is used survives, what is not is gone after `limit` newer flows.
 
     `young` is the new generation, open to the hot path: a key is the addresses, the ports and the sender's MAC (or
     nothing), packed, and for other transports than UDP their name behind it, so that none is taken for another.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = FOR_FILES.flows) -> None:
+        self.limit = limit
         self.young: dict[bytes, Flow] = {}
         self._old: dict[bytes, Flow] = {}
 
@@ -32,9 +32,12 @@ class Flows:
             key += transport.encode()
         return self.young.get(key) or self._miss(key, transport, addresses, ports, mac)
 
+    def __len__(self) -> int:
+        return len(self.young) + len(self._old)
+
     def _miss(self, key: bytes, transport: str, addresses: bytes, ports: bytes, mac: bytes) -> Flow:
         found = self._old.get(key) or _made(transport, addresses, ports, mac)
-        if len(self.young) >= YOUNG:
+        if len(self.young) >= self.limit:
             self._old = self.young
             self.young = {}
         self.young[key] = found

@@ -11,12 +11,11 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.ip import Fragment, IpPacket
 
 LIFETIME = 30.0  # seconds of capture time; receivers wait 15 to 60 (RFC 791 3.2, RFC 8200 4.5)
-DATAGRAMS = 1000  # incomplete datagrams kept
-BYTES = 8 << 20  # payload kept in them
 PIECES = 256  # fragments of one datagram; 64 KiB in the smallest of real MTUs (576) are 118
 DATAGRAM_END = 65_535
 
@@ -40,10 +39,12 @@ class _Pending:
 
 
 class Fragments:
-    """Datagrams waiting for their fragments; what never completes is counted as `fragment-expired`."""
+    """Datagrams waiting for their fragments; what never completes is counted as `fragment-expired`, what there was no
+    room for as `fragment-bounds`: the oldest go."""
 
-    def __init__(self, health: Sequence[CaptureHealth]) -> None:
+    def __init__(self, health: Sequence[CaptureHealth], bounds: CaptureBounds = FOR_FILES) -> None:
         self._health = health
+        self.bounds = bounds
         self._pending: OrderedDict[Key, _Pending] = OrderedDict()
         self._size = 0
 
@@ -120,8 +121,11 @@ class Fragments:
                 return
             self._drop_oldest("fragment-expired")
 
+    def __len__(self) -> int:
+        return len(self._pending)
+
     def _bound(self) -> None:
-        while len(self._pending) > DATAGRAMS or self._size > BYTES:
+        while len(self._pending) > self.bounds.fragments or self._size > self.bounds.fragment_bytes:
             self._drop_oldest("fragment-bounds")
 
     def _drop_oldest(self, why: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sipaudit.capture.bounds import CaptureBounds
 from sipaudit.capture.fragments import Fragments
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.ip import Fragment, IpPacket, behind_extensions, parse_ip
@@ -20,10 +21,10 @@ TUNNELS = 8  # tunnels inside one another; an ERSPAN mirror of VXLAN with GRE in
 class LongRoad:
     """From link headers through tunnels and fragments to a transport; what leads nowhere is counted."""
 
-    def __init__(self, health: Sequence[CaptureHealth], transports: Transports) -> None:
+    def __init__(self, health: Sequence[CaptureHealth], transports: Transports, bounds: CaptureBounds) -> None:
         self._health = health
         self._transports = transports
-        self._fragments = Fragments(health)
+        self.fragments = Fragments(health, bounds)
 
     def items(self, packet: Packet, capture: int) -> list[Item]:
         """What one packet completes."""
@@ -35,7 +36,7 @@ class LongRoad:
 
     def finish(self) -> None:
         """The captures have ended: incomplete fragments are counted."""
-        self._fragments.finish()
+        self.fragments.finish()
 
     def _counted(self, result: Result, capture: int) -> list[Item]:
         if isinstance(result, Stop):
@@ -80,7 +81,7 @@ class LongRoad:
         if self._transports.repeated(origin, ip.datagram):
             return None
         frames = origin.frames or (origin.frame,)
-        whole = self._fragments.add(origin.time, origin.capture, frames, ip, fragment)
+        whole = self.fragments.add(origin.time, origin.capture, frames, ip, fragment)
         if whole is None:
             return None
         packet = behind_extensions(whole[0])

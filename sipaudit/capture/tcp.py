@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import inf
 
+from sipaudit.capture.bounds import FOR_FILES
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.segments import MODULUS, STALE, Segment
 from sipaudit.capture.starts import asks_for_file, read_request
@@ -37,19 +38,27 @@ class Streams:
     """
 
     def __init__(
-        self, health: Sequence[CaptureHealth], *, max_streams: int = 65_536,
-        max_bytes_per_stream: int = MESSAGE_LIMIT, max_bytes: int = 64 << 20,
+        self, health: Sequence[CaptureHealth], *, max_streams: int = FOR_FILES.streams,
+        max_bytes_per_stream: int = MESSAGE_LIMIT, max_bytes: int = FOR_FILES.stream_bytes,
     ) -> None:
         self._health = health
         self._max_streams = max_streams
         self._max_bytes_per_stream = max_bytes_per_stream
         self._max_bytes = max_bytes
+        self.evicted = 0
         self._table = Table()
         self._contents = Contents(health, max_bytes_per_stream)
         self._lifecycle = Lifecycle(self._table)
         self.sip_ports: set[int] = self._contents.sip_ports
         self.tls_ports: set[int] = self._contents.tls_ports
         self.needs_tshark: Counter[str] = self._contents.needs_tshark
+
+    def tighten(self, max_streams: int, max_bytes: int) -> None:
+        """Other bounds from now on; bytes beyond them go with the next that come."""
+        self._max_streams, self._max_bytes = max_streams, max_bytes
+        while len(self._table) > max_streams:
+            self.evicted += 1
+            self._table.forget(self._table.oldest())
 
     def __len__(self) -> int:
         """How many connections are followed."""
@@ -124,6 +133,7 @@ class Streams:
         """Follow a new connection; when there are too many, the longest unused one is forgotten."""
         while len(self._table) >= self._max_streams:
             oldest = self._table.oldest()
+            self.evicted += 1
             if oldest.sip:
                 self._health[capture].undecoded["tcp-evicted"] += 1
             self._table.forget(oldest)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from sipaudit.capture.bounds import CaptureBounds
 from sipaudit.capture.content import DNS_PORT, SIP_PORT, is_keepalive, udp_stop
 from sipaudit.capture.dns import parse_dns
 from sipaudit.capture.duplicates import Duplicates
@@ -50,11 +51,11 @@ class _Udp(Struct, frozen=True, gc=False):
 class Transports:
     """Reads what IP packets carry, each once, and knows the flows and streams of all captures."""
 
-    def __init__(self, health: Sequence[CaptureHealth]) -> None:
+    def __init__(self, health: Sequence[CaptureHealth], bounds: CaptureBounds) -> None:
         self._health = health
-        self.flows = Flows()
+        self.flows = Flows(bounds.flows)
         self.duplicates = Duplicates()
-        self.streams = Streams(health)
+        self.streams = Streams(health, max_streams=bounds.streams, max_bytes=bounds.stream_bytes)
 
     def repeated(self, origin: Origin, datagram: bytes) -> bool:
         """Whether a mirror showed this IP packet before; what fragments made was asked when they came."""

@@ -225,13 +225,17 @@ CHECKPOINT = _option(
     "--checkpoint", section=WAY, metavar="FILE", type=click.Path(),
     help="Keep what is known in this file, and go on from it after a restart or a crash.",
 )
+MAX_MEMORY = _option(
+    "--max-memory", section=WAY, metavar="SIZE",
+    help="Keep the tables so small that the process stays under this size: 512M, 2G (docs/bounds.md).",
+)
 LOG_FORMAT = _option(
     "--log-format", section=WAY, type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="How the log on stderr is written: lines of text, or a JSON object a line.",
 )
 
 LIVE = (INTERFACE, HEP, HEP_KEY, HEP_CERT, HEP_KEYFILE, FOLLOW, FILTER, USER, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT,
-        ZONE, STORE, JSONL, METRICS, NOTIFY, NOTIFY_SEVERITY, CHECKPOINT, LOG_FORMAT)
+        ZONE, STORE, JSONL, METRICS, NOTIFY, NOTIFY_SEVERITY, CHECKPOINT, MAX_MEMORY, LOG_FORMAT)
 LIVE_JOB_FIELDS = ("site", "config", "settings", "bpf", "zone", "events", "rules", "suppress")
 
 

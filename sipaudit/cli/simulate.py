@@ -17,7 +17,8 @@ from sipaudit.cli.manual import Command, Option
 @options.verbosity_options
 def command(plan: str, capture: str) -> None:
     """Plays a plan of phones, servers, faults and network, and writes what a tap would have captured: OUT.pcap, with
-    OUT.site.yaml (what an administrator would declare) and OUT.truth.json (the deviations that were committed).
+    OUT.site.yaml (what an administrator would declare) and OUT.truth.json (the deviations that were committed); where
+    the plan's tap has the keys of TLS connections, also OUT.keylog.
 
     The phones are written from the specification, apart from the model that judges them. The same plan gives the same
     bytes each time; its seed draws what it leaves open.

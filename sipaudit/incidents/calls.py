@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from typing import Any
 
 from sipaudit.incidents.draft import Drafts, Watched
 from sipaudit.incidents.timers import Timers
@@ -57,9 +58,29 @@ class Calls:
         self._drafts = drafts
         self._timers = timers
         self._wanted = ghosts
+        self.evicted = 0
+        self._limit = CALLS_KEPT
+        self._attempts_limit = ATTEMPTS_KEPT
         self._up: dict[int, CallSeen] = {}
         self._attempts: dict[tuple[int, str], Attempt] = {}
         self._by_call: dict[int, Attempt] = {}
+
+    def tighten(self, limit: int) -> None:
+        """Other bounds from now on: so many calls, and so many attempts."""
+        self._limit, self._attempts_limit = min(limit, CALLS_KEPT), min(limit, ATTEMPTS_KEPT)
+        self.evicted += _cut(self._up, self._limit) + _cut(self._attempts, self._attempts_limit)
+        _cut(self._by_call, self._attempts_limit)
+
+    def forget(self, before: float) -> None:
+        """Forget the attempts that were made before that time."""
+        self._attempts = {key: one for key, one in self._attempts.items() if one.event.time >= before}
+        self._by_call = {call: one for call, one in self._by_call.items() if one.event.time >= before}
+
+    def release(self, lines: Set[int]) -> None:
+        """These lines were forgotten."""
+        self._up = {number: call for number, call in self._up.items() if call.subject.number not in lines}
+        self._attempts = {key: one for key, one in self._attempts.items() if one.subject.number not in lines}
+        self._by_call = {call: one for call, one in self._by_call.items() if one.subject.number not in lines}
 
     # -- calls that are up
 
@@ -68,8 +89,9 @@ class Calls:
         if event.state == "over":
             self._up.pop(event.call, None)
         elif event.state == "up" and event.call not in self._up:
-            if len(self._up) >= CALLS_KEPT:
+            if len(self._up) >= self._limit:
                 del self._up[next(iter(self._up))]
+                self.evicted += 1
             self._up[event.call] = CallSeen(event.call, subject, event.server, event.time)
 
     def through(self, server: str) -> list[CallSeen]:
@@ -134,10 +156,11 @@ class Calls:
         if attempt is None or event.time - attempt.event.time > SAME_NUMBER:
             attempt = Attempt(event, subject)
             self._attempts.pop(key, None)
-            if len(self._attempts) >= ATTEMPTS_KEPT:
+            if len(self._attempts) >= self._attempts_limit:
                 del self._attempts[next(iter(self._attempts))]
+                self.evicted += 1
             self._attempts[key] = attempt
-        if len(self._by_call) >= ATTEMPTS_KEPT:
+        if len(self._by_call) >= self._attempts_limit:
             del self._by_call[next(iter(self._by_call))]
         self._by_call[event.call or 0] = attempt
 
@@ -159,3 +182,11 @@ class Calls:
 def lost(calls: list[CallSeen], start: float) -> Iterator[CallSeen]:
     """Of calls that were up through a server that failed at `start`, those of which nothing was seen since."""
     return (call for call in calls if call.last < start)
+
+
+def _cut(table: dict[Any, Any], most: int) -> int:
+    """Forget the oldest beyond so many; how many those were."""
+    gone = list(table)[: max(len(table) - most, 0)]
+    for key in gone:
+        del table[key]
+    return len(gone)

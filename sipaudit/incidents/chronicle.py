@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from sipaudit.incidents.calls import lost
-from sipaudit.incidents.draft import EVIDENCE_KEPT, Draft, Watched
+from sipaudit.incidents.draft import EVIDENCE_KEPT, HAPPENINGS_KEPT, Draft, Watched
 from sipaudit.incidents.known import Known
 from sipaudit.incidents.metrics import NAMES, failed_attempts, moved_in, of_outage
 from sipaudit.incidents.outages import OUTAGE, Outage
@@ -16,7 +16,6 @@ from sipaudit.incidents.watch import Watch
 from sipaudit.model.history import MoveKind
 from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Incident, moment
 
-HAPPENINGS_KEPT = 100    # of one incident's timeline
 LOST_CALLS = "calls-lost"
 STOP = "known stop"      # how a timeline calls the known event from which times to detect and recover count
 AGAIN = " answers again"   # and the end of an outage, after the server's name
@@ -94,9 +93,14 @@ class Chronicle:
             yield again, f"{server}{AGAIN}"
 
     def _registered_in(self, storm: Draft) -> None:
-        """The lines of a storm: those that the server granted a registration then, as far as that is still known."""
+        """The lines of a storm: those that sent a REGISTER then, as far as that is still known, or were granted it."""
         end = float("inf") if storm.end is None else storm.end + 1
+        watched = self._watch.tally.servers.get(storm.server or "")
+        crowd = set() if watched is None else watched.crowd.lines(storm.start, end - 2)  # then its rate was down
         for subject in self._everyone:
+            if subject.number in crowd:
+                storm.add([subject])
+                storm.entry = storm.entry or subject.entry
             binding = subject.state.binding(storm.server or "")
             for grant in (binding.since, binding.granted) if binding is not None else ():
                 if grant is not None and storm.start <= grant.time <= end:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
+from heapq import nsmallest
 from typing import Protocol
 
 from sipaudit.model.events import ModelEvent
@@ -14,6 +15,8 @@ from sipaudit.model.values import Frame
 EVIDENCE_KEPT = 20
 DRAFTS_KEPT = 2_000    # incidents of a run
 LATEST = 64            # of these, those that may go on
+HAPPENINGS_KEPT = 100  # of one incident's timeline
+SHED = 8               # a full list sheds an eighth
 
 
 class Watched(Protocol):
@@ -77,7 +80,13 @@ class Draft:
                 event = None
 
     def happened(self, time: float, what: str) -> None:
-        self.happenings.append((time, what))
+        if len(self.happenings) < HAPPENINGS_KEPT:
+            self.happenings.append((time, what))
+
+    def release(self, lines: Set[int]) -> None:
+        """These lines were forgotten: what they went through is no longer told of, but for the packets that show it."""
+        for number in self.lines.keys() & lines:
+            del self.lines[number]
 
     def over(self, now: float) -> float | None:
         """When it ended, as far as that is known at `now`."""
@@ -85,17 +94,46 @@ class Draft:
 
 
 class Drafts:
-    """All incidents of a run; `dropped` counts those beyond what is kept."""
+    """All incidents of a run; `dropped` counts those beyond what is kept: the latest, or (`rolling`) those that are
+    over and of the fewest lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, rolling: bool = False) -> None:
         self.all: list[Draft] = []
         self.dropped = 0
+        self.limit = DRAFTS_KEPT
+        self._rolling = rolling
 
     def open(self, draft: Draft) -> None:
-        if len(self.all) < DRAFTS_KEPT:
-            self.all.append(draft)
-        else:
-            self.dropped += 1
+        if len(self.all) >= self.limit:
+            if not self._rolling:
+                self.dropped += 1
+                return
+            self._shed()
+        self.all.append(draft)
+
+    def _shed(self) -> None:
+        least = nsmallest(len(self.all) - self.limit + self.limit // SHED + 1, self.all,
+                          key=lambda draft: (draft.end is None, len(draft.lines), draft.end or draft.start))
+        self._without(set(least))
+        self.dropped += len(least)
+
+    def tighten(self, limit: int) -> None:
+        """Another bound from now on."""
+        self.limit = limit
+        if len(self.all) > limit:
+            self._shed()
+
+    def forget(self, before: float) -> None:
+        """Forget the incidents that were over before that time (seconds since the epoch)."""
+        self._without({draft for draft in self.all if draft.end is not None and draft.end + draft.quiet < before})
+
+    def release(self, lines: Set[int]) -> None:
+        """These lines were forgotten."""
+        for draft in self.all:
+            draft.release(lines)
+
+    def _without(self, gone: Set[Draft]) -> None:
+        self.all = [draft for draft in self.all if draft not in gone]
 
     def latest(self) -> Iterator[Draft]:
         """Those that something new may belong to, the last one first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from math import inf
 
 from sipaudit.incidents.draft import Draft, Watched
@@ -64,6 +64,16 @@ class Gaps:
     def gone(self, number: int) -> None:
         """The phone has started anew: its line had nothing to lose."""
         self.open.pop(number, None)
+
+    def forget(self, before: float) -> None:
+        """Forget the spells that were over before that time."""
+        self._over = [spell for spell in self._over if spell.end is None or spell.end >= before]
+
+    def release(self, lines: Set[int]) -> None:
+        """These lines were forgotten."""
+        for number in self.open.keys() & lines:
+            del self.open[number]
+        self._over = [spell for spell in self._over if spell.subject.number not in lines]
 
     def view_begins(self) -> None:
         """Nothing was seen for a while: those without a registration may have found one at once."""

@@ -69,6 +69,19 @@ class Minutes:
         self.dropped = False
         self._beyond = Minute(float("-inf"))
 
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def full(self) -> bool:
+        return self._count >= MINUTES_KEPT
+
+    def forget(self, of_server: dict[float, Minute], before: float) -> None:
+        """Forget a server's minutes that ended before that time."""
+        for start in [start for start, minute in of_server.items() if minute.end < before]:
+            del of_server[start]
+            self._count -= 1
+
     def at(self, of_server: dict[float, Minute], time: float) -> Minute:
         """The minute of a server that holds `time`."""
         start = time // MINUTE * MINUTE

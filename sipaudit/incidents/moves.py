@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.incidents.outages import Outage
@@ -62,6 +62,23 @@ class Flapping:
         for _, one, event in often.values():
             draft.add([one], event)
 
+    def forget(self, before: float) -> None:
+        """Forget the moves before that time."""
+        self._times = {number: times for number, times in self._times.items() if times[-1] >= before}
+        self._open = {key: draft for key, draft in self._open.items()
+                      if (draft.end or 0.0) + draft.quiet >= before}
+        self._thin(self._times.keys())
+
+    def release(self, lines: Set[int]) -> None:
+        """These lines were forgotten."""
+        self._times = {number: times for number, times in self._times.items() if number not in lines}
+        self._thin(self._times.keys())
+
+    def _thin(self, known: Set[int]) -> None:
+        """Of those that move often only these lines are left."""
+        self._often = {key: kept for key, often in self._often.items()
+                       if (kept := {number: one for number, one in often.items() if number in known})}
+
 
 class Spread:
     """How the lines of one entry are spread: `where` each works, `counts` how many at each server, `since` when two
@@ -109,6 +126,19 @@ class SplitBrain:
         spread.where[subject.number] = server, subject
         self._look(entry, spread, time)
 
+    def release(self, lines: Set[int], now: float) -> None:
+        """These lines were forgotten."""
+        for entry, spread in list(self._entries.items()):
+            gone = spread.where.keys() & lines
+            for number in gone:
+                spread.counts[spread.where.pop(number)[0]] -= 1
+            self._count -= len(gone)
+            if gone:
+                spread.counts = Counter({server: count for server, count in spread.counts.items() if count})
+                self._look(entry, spread, now)
+            if not spread.where:
+                del self._entries[entry]
+
     def _look(self, entry: str, spread: Spread, time: float) -> None:
         """Whether the lines are spread over two servers."""
         enough = self._share * len(spread.where)
@@ -134,8 +164,8 @@ class SplitBrain:
 
     def _lasted(self, entry: str) -> None:
         """Time has passed since the lines began to be spread: it counts outside of outages."""
-        spread, now = self._entries[entry], self._timers.now
-        if spread.since is None or spread.draft is not None:
+        spread, now = self._entries.get(entry), self._timers.now
+        if spread is None or spread.since is None or spread.draft is not None:
             return
         servers = {server for server, _ in spread.where.values()}
         out = any(server in self._outages for server in servers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from sipaudit.incidents.calls import Attempt, Calls, CallSeen
 from sipaudit.incidents.draft import Draft, Drafts, Watched
@@ -43,6 +43,14 @@ class Outage(Draft):
         if len(self.attempts) < ATTEMPTS_KEPT:
             self.attempts.append(attempt)
 
+    def release(self, lines: Set[int]) -> None:
+        """These lines were forgotten."""
+        super().release(lines)
+        for number in self.moves.keys() & lines:
+            del self.moves[number]
+        self.calls = [call for call in self.calls if call.subject.number not in lines]
+        self.attempts = [attempt for attempt in self.attempts if attempt.subject.number not in lines]
+
     def settle_kind(self) -> None:
         """A server that registers all the while and lets only calls run out is a part of one."""
         self.kind = PARTIAL if self.registers and self.methods == {"INVITE"} else OUTAGE
@@ -63,6 +71,29 @@ class Outages:
         self._closed: dict[str, Outage] = {}   # the last one of each server
         self._unheard: dict[str, list[float]] = {}
         self._attempts: dict[str, list[Attempt]] = {}
+
+    def forget(self, before: float) -> None:
+        """Forget what was over before that time."""
+        self._closed = {key: outage for key, outage in self._closed.items() if (outage.end or 0.0) >= before}
+        self._unheard = {key: unheard for key, unheard in self._unheard.items() if unheard[-1] >= before}
+        self._attempts = {key: kept for key, kept in self._attempts.items() if kept[-1].event.time >= before}
+
+    def release(self, lines: Set[int], phones: Set[int]) -> None:
+        """These lines and phones were forgotten."""
+        for key, kept in list(self._attempts.items()):
+            kept[:] = [attempt for attempt in kept if attempt.subject.number not in lines]
+            if not kept:
+                del self._attempts[key]
+        for outage in (*self.open.values(), *self._closed.values()):
+            outage.release(lines)
+            for phone in outage.first.keys() & phones:
+                del outage.first[phone]
+
+    def dropped(self, server: ServerWatch) -> None:
+        """The server was forgotten: its outage, if it has one, ends with the last that was seen of it."""
+        outage = self.open.get(server.key)
+        if outage is not None:
+            self._close(server, outage, outage.last)
 
     # -- evidence
 

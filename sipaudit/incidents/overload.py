@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.model.events import Answered
@@ -45,3 +45,17 @@ class Overloads:
         draft.end = max(draft.end or time, time)
         draft.add([subject], answer)
         draft.metrics["responses_503"] = (draft.metrics.get("responses_503") or 0) + 1
+
+    def forget(self, before: float) -> None:
+        """Forget what was refused before that time."""
+        self._recent = {key: recent for key, recent in self._recent.items() if recent and recent[-1][0] >= before}
+        self._open = {key: draft for key, draft in self._open.items()
+                      if (draft.end or 0.0) + draft.quiet >= before}
+
+    def release(self, lines: Set[int]) -> None:
+        """These lines were forgotten."""
+        for recent in self._recent.values():
+            if any(subject.number in lines for _, subject, _ in recent):
+                kept = [refusal for refusal in recent if refusal[1].number not in lines]
+                recent.clear()
+                recent.extend(kept)

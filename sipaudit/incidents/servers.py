@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
+from sipaudit.incidents.crowds import Crowd
 from sipaudit.incidents.draft import Watched
 from sipaudit.incidents.minutes import Minute
 from sipaudit.model.events import ModelEvent
@@ -59,11 +60,11 @@ class ServerWatch:
     `asked` the same of the last minutes; `lives` times of final answers outside of dialogs, `registered` those to
     REGISTER and OPTIONS as (sent, answered), at most one a second, and `noted` when the last of these was sent;
     `failing` phones with evidence against it, the latest last; `left` the last failover of each line away from it;
-    `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each second; `restored` when its last
-    outage ended."""
+    `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each second, `crowd` of which
+    lines where they were many; `restored` when its last outage ended."""
 
-    __slots__ = ("answered", "asked", "asking", "failing", "key", "left", "lives", "minute", "minutes", "noted",
-                 "refusals", "registered", "restored", "seconds", "users")
+    __slots__ = ("answered", "asked", "asking", "crowd", "failing", "key", "left", "lives", "minute", "minutes",
+                 "noted", "refusals", "registered", "restored", "seconds", "users")
 
     def __init__(self, key: str, minute: Minute) -> None:
         self.key = key
@@ -79,6 +80,7 @@ class ServerWatch:
         self.failing: dict[int, Failing] = {}
         self.left: dict[int, tuple[Watched, MoveSeen]] = {}
         self.seconds: defaultdict[int, int] = defaultdict(int)
+        self.crowd = Crowd()
         self.restored = NEVER
         self.refusals: deque[float] = deque(maxlen=REFUSALS_KEPT)
 
@@ -86,6 +88,17 @@ class ServerWatch:
         """A phone sends it a request."""
         self.users.add(phone)
         self.asking[phone] = time
+
+    def release(self, lines: Set[int], phones: Set[int]) -> None:
+        """These lines and phones were forgotten."""
+        self.users = {phone for phone in self.users if phone not in phones}
+        for asked in self.asked:
+            for phone in asked.keys() & phones:
+                del asked[phone]
+        for phone in self.failing.keys() & phones:
+            del self.failing[phone]
+        for number in self.left.keys() & lines:
+            del self.left[number]
 
     def turn(self, minute: Minute) -> None:
         """Another minute begins."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from math import inf
 
 from sipaudit.incidents.draft import Draft, Drafts, Watched
@@ -66,11 +66,17 @@ class Stuck:
 
     def works(self, subject: Watched, server: str, time: float) -> None:
         """A line works with this server now."""
-        known = self._open.get(server)
-        if known is None:
-            return
-        draft, numbers = known
-        numbers.discard(subject.number)
+        if server in self._open:
+            self._without(server, {subject.number}, time)
+
+    def release(self, lines: Set[int], now: float) -> None:
+        """These lines were forgotten."""
+        for server in list(self._open):
+            self._without(server, lines, now)
+
+    def _without(self, server: str, lines: Set[int], time: float) -> None:
+        draft, numbers = self._open[server]
+        numbers -= lines
         if not numbers:
             draft.end = time
             del self._open[server]
@@ -114,6 +120,12 @@ class StaleNames:
             self.gone.get(subject.number, {}).pop(key, None)
             if len(listed) < LISTED_KEPT:
                 listed[key] = None
+
+    def release(self, lines: Set[int]) -> None:
+        """These lines were forgotten."""
+        for table in (self._listed, self.gone):
+            for number in table.keys() & lines:
+                del table[number]
 
     def _vanished(self, event: EntryChanged, subject: Watched, keys: list[str]) -> None:
         """These are listed no more: until the answer before has run out a phone may use them."""

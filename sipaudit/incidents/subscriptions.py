@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
@@ -98,6 +100,28 @@ class Subscriptions:
             if one.server == move.source and not one.left and one.until > move.time:
                 one.left = True
                 self._timers.at(one.until + GRACE, self._ran_out, one)
+
+    def forget(self, before: float) -> None:
+        """Forget the subscriptions that ran out before that time and of which nothing is open."""
+        for number, own in list(self.of.items()):
+            for one in [one for one in own.values() if one.until < before and (one.draft is None or one.draft.end)]:
+                self._forget(own, one)
+            if not own:
+                del self.of[number]
+
+    def release(self, lines: Set[int], now: float) -> None:
+        """These lines were forgotten."""
+        waited: set[object] = set()
+        for number in self.of.keys() & lines:
+            own = self.of.pop(number)
+            for one in list(own.values()):
+                self._forget(own, one)
+                if one.left:
+                    waited.add(one)
+                if one.draft is not None and one.draft.end is None:
+                    one.draft.replaced(now)
+        if waited:
+            self._timers.cancel(waited)
 
     def _ran_out(self, one: Subscription) -> None:
         own = self.of.get(one.subject.number, {})

@@ -6,42 +6,96 @@ counted in one go here, too (`renewed`), and must come to the same as one by one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence, Set
+from heapq import nsmallest
 
+from sipaudit.incidents.crowds import shed
+from sipaudit.incidents.draft import SHED
 from sipaudit.incidents.minutes import Minute, Minutes
 from sipaudit.incidents.servers import APART, ServerWatch
 from sipaudit.incidents.storms import prune
 from sipaudit.model.events import Answered, ModelEvent, Sent
 
 SERVERS_KEPT = 4_096
+SHED_EVERY = 60.0   # seconds between two looks how many lines are noted
 
 
 class Tally:
-    """`servers` by key, `began` when the first of them was asked; `beyond` stands for all servers that are not kept."""
+    """`servers` by key, `began` when the first of them was asked, or since when it is remembered; `beyond` stands for
+    all servers that are not kept. (`rolling`) where there are too many, those of one phone alone that were not asked
+    for longest make room, of which `gone` is told; `evicted` counts them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, rolling: bool = False) -> None:
+        self._rolling = rolling
+        self.limit = SERVERS_KEPT
+        self.evicted = 0
+        self.gone: Callable[[ServerWatch], None] = _nothing
         self.servers: dict[str, ServerWatch] = {}
         self.minutes = Minutes()
         self.began = float("inf")
         self.beyond = ServerWatch("", Minute(float("-inf")))
+        self._next_shed = float("-inf")
 
     def server(self, key: str, time: float) -> ServerWatch:
         """The server of this key; one that is new was first asked at `time`."""
         server = self.servers.get(key)
         if server is None:
-            if len(self.servers) >= SERVERS_KEPT:
-                return self.beyond
+            if len(self.servers) >= self.limit:
+                if not self._rolling:
+                    return self.beyond
+                self._shed(None)
             server = self.servers[key] = ServerWatch(key, Minute(float("-inf")))
             self.began = min(self.began, time)
         return server
+
+    def tighten(self, limit: int) -> None:
+        """Another bound from now on."""
+        self.limit = min(limit, SERVERS_KEPT)
+        while len(self.servers) > self.limit:
+            self._shed(None)
+
+    def _shed(self, spared: ServerWatch | None) -> None:
+        others = (one for one in self.servers.values() if one is not spared)
+        for server in nsmallest(len(self.servers) // SHED + 1, others,
+                                key=lambda one: (len(one.users) > 1, one.minute.end)):
+            self._drop(server)
+            self.evicted += 1
+
+    def _drop(self, server: ServerWatch) -> None:
+        del self.servers[server.key]
+        self.minutes.forget(server.minutes, float("inf"))
+        self.gone(server)
+
+    def release(self, lines: Set[int], phones: Set[int]) -> None:
+        """These lines and phones were forgotten."""
+        for server in self.servers.values():
+            server.release(lines, phones)
+
+    def forget(self, before: float, open_: Container[str]) -> None:
+        """Forget the minutes and seconds before that time, and the servers that nobody asked since, but for those of
+        which something is open."""
+        self.began = max(self.began, before) if self.servers else float("inf")
+        for server in list(self.servers.values()):
+            self.minutes.forget(server.minutes, min(before, server.minute.end))
+            for second in [second for second in server.seconds if second < before]:
+                del server.seconds[second]
+            server.crowd.forget(before)
+            if server.minute.end < before and server.key not in open_:
+                self._drop(server)
 
     def minute(self, server: ServerWatch, time: float) -> Minute:
         """The server's minute at `time`, which is now."""
         minute = server.minute
         if not minute.time <= time < minute.end:
+            if self._rolling and self.minutes.full:
+                self._shed(server)
             minute = self.minutes.at(server.minutes, time)
             server.turn(minute)
             prune(server.seconds)
+            server.crowd.thin(time)
+            if time >= self._next_shed:
+                self._next_shed = time + SHED_EVERY
+                shed(one.crowd for one in self.servers.values())
         return minute
 
     def minute_then(self, server: ServerWatch, time: float) -> Minute:
@@ -57,6 +111,7 @@ class Tally:
         server.used(request.phone, time)
         if request.method == "REGISTER":
             server.seconds[int(time)] += 1
+            server.crowd.note(int(time), request.line)
 
     def renewed(self, held: Sequence[ModelEvent], answer: Answered) -> None:
         """A mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200."""
@@ -74,6 +129,7 @@ class Tally:
             delays[int(delay * 1000 + 0.5)] += 1        # less than half a second: else it is no mere renewal
             answers[2] += 1
             seconds[int(asked)] += 1
+            server.crowd.note(int(asked), answer.line)
             if last is first:
                 minute.requests["REGISTER"] += 1
             else:
@@ -99,6 +155,11 @@ class Tally:
         if isinstance(event, Sent):
             minute.asked("REGISTER")
             server.seconds[int(event.time)] += 1
+            server.crowd.note(int(event.time), event.line)
         elif isinstance(event, Answered):
             minute.answered(event.status)
             minute.took(event.time - (event.sent or event.time))
+
+
+def _nothing(_: ServerWatch) -> None:
+    """Nobody is told of servers that are forgotten."""

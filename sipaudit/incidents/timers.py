@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from heapq import heappop, heappush
+from collections.abc import Callable, Set
+from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Any, TypeVar
 
@@ -14,11 +14,12 @@ What = TypeVar("What")
 
 class Timers:
     """Things to be done at a time of the captures: `now` the newest that was seen, `next` when the first is due.
-    Beyond a bound none is taken."""
+    Beyond a bound none is taken; `dropped` counts those."""
 
     def __init__(self) -> None:
         self.now = -inf
         self.next = inf
+        self.dropped = 0
         self._count = 0
         self._waiting: list[tuple[float, int, Callable[[Any], None], Any]] = []
 
@@ -28,6 +29,14 @@ class Timers:
             self._count += 1
             heappush(self._waiting, (time, self._count, act, what))
             self.next = self._waiting[0][0]
+        else:
+            self.dropped += 1
+
+    def cancel(self, whats: Set[object]) -> None:
+        """Nothing will be done to these."""
+        self._waiting = [one for one in self._waiting if one[3] not in whats]
+        heapify(self._waiting)
+        self.next = self._waiting[0][0] if self._waiting else inf
 
     def pass_time(self, now: float) -> None:
         """Do what is due."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from sipaudit.incidents.calls import Calls
 from sipaudit.incidents.draft import Draft, Drafts, Watched
@@ -71,15 +71,19 @@ class Watch:
     whether the captures lack more packets than evidence by absence allows.
 
     A kind that is not among `kinds` is not looked for; without server-outage there are neither partial outages nor lost
-    calls.
+    calls. (`rolling`) full tables make room for what is new; else they take in nothing more.
     """
 
-    def __init__(self, kinds: Iterable[IncidentKind], siblings: Siblings, lossy: Callable[[], bool]) -> None:
+    def __init__(self, kinds: Iterable[IncidentKind], siblings: Siblings, lossy: Callable[[], bool], *,
+                 rolling: bool = False) -> None:
         thresholds = {kind.id: kind.thresholds for kind in kinds}
         self.kinds = frozenset(thresholds)
         self.siblings = siblings
-        self.tally = Tally()
-        self.drafts = Drafts()
+        self._rolling = rolling
+        self._limit = OPEN_KEPT
+        self._evicted = 0
+        self.tally = Tally(rolling=rolling)
+        self.drafts = Drafts(rolling=rolling)
         self.timers = Timers()
         self._open: dict[int, Waiting] = {}
         self._lost: dict[int, float] = {}
@@ -94,6 +98,8 @@ class Watch:
         outage, overload, storm = wanted("server-outage"), wanted("overload"), wanted("register-storm")
         self.outages = None if outage is None else Outages(outage, drafts, timers, self.calls)
         out = {} if self.outages is None else self.outages.open
+        if self.outages is not None:
+            self.tally.gone = self.outages.dropped
         self._overloads = None if overload is None else Overloads(overload, drafts)
         self._storms = None if storm is None else Storms(storm)
         flapping, split, stuck = wanted("flapping"), wanted("split-brain"), wanted("stuck-on-secondary")
@@ -104,6 +110,67 @@ class Watch:
         self.gaps = Gaps(float("inf") if gap is None else gap["lasting"])
         self._subscriptions = None if wanted("dead-subscriptions") is None else Subscriptions(drafts, timers)
         self._names = None if wanted("stale-dns") is None else StaleNames(drafts)
+
+    # -- what need not be remembered
+
+    def forget(self, before: float) -> None:
+        """Forget what was over before that time (seconds since the epoch), and was told. What is open is kept, and what
+        may go on with less than half an hour in between."""
+        out = {} if self.outages is None else self.outages.open
+        self.drafts.forget(before)
+        self.tally.forget(before, out)
+        self.calls.forget(before)
+        self.gaps.forget(before)
+        self._lost = {phone: time for phone, time in self._lost.items() if time >= before}
+        for each in (self.outages, self._overloads, self._flapping, self._subscriptions):
+            if each is not None:
+                each.forget(before)
+
+    def tighten(self, incidents: int, servers: int, requests: int) -> None:
+        """Other bounds from now on: so many incidents and servers, and so many requests, calls, and attempts to call.
+        """
+        self.drafts.tighten(incidents)
+        self.tally.tighten(servers)
+        self._limit = min(requests, OPEN_KEPT)
+        while len(self._open) > self._limit:
+            self._has_room()
+        self.calls.tighten(requests)
+
+    def release(self, lines: Set[int], phones: Set[int]) -> None:
+        """These lines and phones were forgotten, by their numbers: nothing holds them any longer."""
+        now = self.timers.now
+        self.drafts.release(lines)
+        self.tally.release(lines, phones)
+        self._open = {number: one for number, one in self._open.items() if one.subject.number not in lines}
+        for phone in self._lost.keys() & phones:
+            del self._lost[phone]
+        if self.outages is not None:
+            self.outages.release(lines, phones)
+        for each in (self.calls, self.gaps, self._overloads, self._flapping, self._names):
+            if each is not None:
+                each.release(lines)
+        for one in (self._stuck, self._subscriptions, self._split):
+            if one is not None:
+                one.release(lines, now)
+
+    @property
+    def evicted(self) -> dict[str, int]:
+        """What the bounds pushed out, or turned away, by kind."""
+        return {"incidents": self.drafts.dropped, "watched-servers": self.tally.evicted,
+                "watched-requests": self._evicted, "watched-calls": self.calls.evicted, "timers": self.timers.dropped}
+
+    @property
+    def open(self) -> dict[str, int]:
+        """How much is remembered now, by kind."""
+        return {"incidents": len(self.drafts.all), "watched-servers": len(self.tally.servers),
+                "watched-requests": len(self._open), "minutes": len(self.tally.minutes)}
+
+    def _has_room(self) -> bool:
+        """The table of waiting requests is full: whether the oldest makes room."""
+        self._evicted += 1
+        if self._rolling:
+            del self._open[next(iter(self._open))]
+        return self._rolling
 
     # -- the two roads
 
@@ -166,7 +233,7 @@ class Watch:
     def _sent(self, event: Sent, subject: Watched, step: Step, phone: PhoneState) -> None:
         time, method = event.time, event.method
         self.tally.asked(event)
-        if method != "CANCEL" and len(self._open) < OPEN_KEPT:
+        if method != "CANCEL" and (len(self._open) < self._limit or self._has_room()):
             self._open[event.transaction] = Waiting(event, subject)
         if event.call is not None:
             self.calls.message(event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.capture.decode import Decoder
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.errors import InputError
@@ -13,10 +14,10 @@ from sipaudit.live.orders import Orders
 log = logging.getLogger(__name__)
 
 
-def open_sources(orders: Orders) -> list[Source]:
-    """Interfaces first, then HEP listeners and directories. Raises InputError for what cannot be opened, and when there
-    is nothing."""
-    sources: list[Source] = [*_interfaces(orders)]
+def open_sources(orders: Orders, bounds: CaptureBounds = FOR_FILES) -> list[Source]:
+    """Interfaces first, then HEP listeners and directories; `bounds` are those of interfaces. Raises InputError for
+    what cannot be opened, and when there is nothing."""
+    sources: list[Source] = [*_interfaces(orders, bounds)]
     if orders.hep:
         from sipaudit.live.hep.listen import hep_source  # deferred: brings ssl
 
@@ -34,13 +35,13 @@ def open_sources(orders: Orders) -> list[Source]:
     return sources
 
 
-def _interfaces(orders: Orders) -> list[Source]:
+def _interfaces(orders: Orders, bounds: CaptureBounds) -> list[Source]:
     """All interfaces share a decoder: what is seen at two of them counts once."""
     if not orders.interfaces:
         return []
     from sipaudit.live.interface import Interface  # deferred: brings libpcap
 
     healths = [CaptureHealth(name) for name in orders.interfaces]
-    decoder = Decoder(healths)
+    decoder = Decoder(healths, bounds)
     return [Interface(health.path, capture, decoder, health, orders.job.bpf)
             for capture, health in enumerate(healths)]

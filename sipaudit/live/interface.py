@@ -41,7 +41,7 @@ class Interface:
         self.blind = 0.0
         self.interface_drops = 0
         self._bpf = bpf
-        self._decoder = decoder
+        self.decoder = decoder
         self._intake = Intake(health, Prefilter())
         self._before = 0, 0
         self._frames = 0
@@ -81,7 +81,7 @@ class Interface:
         return items
 
     def _taken(self, batch: Batch) -> list[Item]:
-        return [item for run in self._intake.runs((batch,)) for item in self._decoder.run(run, self.capture)]
+        return [item for run in self._intake.runs((batch,)) for item in self.decoder.run(run, self.capture)]
 
     def _count(self, dropped: int, at_interface: int) -> None:
         self.health.kernel_drops = self._before[0] + dropped

@@ -10,27 +10,50 @@ from pathlib import Path
 import msgspec
 
 from sipaudit.errors import InputError
+from sipaudit.live.writer import Writer
 from sipaudit.model.sayings import Saying
 
 STDOUT = "-"
-KEPT = 8 << 20   # bytes that wait for a reader who is slow, or a disk that is full
+KEPT = 8 << 20           # bytes that wait for a disk that is full
+WAITING = 20_000         # lines that wait for a reader who is slow
+_ENCODER = msgspec.json.Encoder()
 
 
-class JsonLines:
-    """A sink. What is written to never holds up the capture: what it does not take now waits, and beyond a bound the
-    newest lines are dropped and counted, whole.
+def json_lines(path: str) -> LinesToFile | LinesToStdout:
+    """The sink for a path, or for `-`. Raises InputError when the file cannot be opened."""
+    return LinesToStdout() if path == STDOUT else LinesToFile(path)
 
-    A file is appended to, and opened again when it was moved away (logrotate). Raises InputError when it cannot be
-    opened.
-    """
+
+class LinesToStdout:
+    """A sink. A reader who is slow holds up nothing: beyond a bound the newest lines are dropped whole, and counted."""
+
+    def __init__(self) -> None:
+        self._writer = Writer(sys.stdout, WAITING)
+
+    @property
+    def dropped(self) -> int:
+        return self._writer.lost
+
+    def take(self, saying: Saying) -> None:
+        self._writer.put(_ENCODER.encode(saying).decode() + "\n")
+
+    def turn(self, now: float) -> None:
+        """Lines are written as they come."""
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class LinesToFile:
+    """A sink. The file is appended to, and opened again when it was moved away (logrotate). What a full disk does not
+    take waits; beyond a bound the newest lines are dropped whole, and counted."""
 
     def __init__(self, path: str) -> None:
-        self._path = None if path == STDOUT else Path(path)
-        self._encoder = msgspec.json.Encoder()
-        self._waiting: deque[memoryview] = deque()
+        self._path = Path(path)
+        self._waiting: deque[bytes] = deque()
         self._bytes = 0
+        self._broken_off = False   # whether the first of those that wait is the rest of a line
         self.dropped = 0
-        self._gone = False
         try:
             self._file = self._opened()
         except OSError as error:
@@ -38,63 +61,52 @@ class JsonLines:
                              file=path) from error
 
     def _opened(self) -> int:
-        if self._path is None:
-            file = os.dup(sys.stdout.fileno())
-            os.set_blocking(file, False)
-            return file
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o640)
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
     def take(self, saying: Saying) -> None:
-        line = self._encoder.encode(saying) + b"\n"
-        if self._gone or self._bytes + len(line) > KEPT:
+        line = _ENCODER.encode(saying) + b"\n"
+        if self._bytes + len(line) > KEPT:
             self.dropped += 1
-            return
-        self._waiting.append(memoryview(line))
-        self._bytes += len(line)
+        else:
+            self._waiting.append(line)
+            self._bytes += len(line)
 
     def turn(self, now: float) -> None:  # noqa: ARG002 - a sink's signature
         self._reopen_if_moved()
         self._write()
 
     def close(self) -> None:
-        os.set_blocking(self._file, True)
         self._write()
         os.close(self._file)
 
     def _write(self) -> None:
         while self._waiting:
-            piece = self._waiting[0]
+            line = self._waiting[0]
             try:
-                written = os.write(self._file, piece)
-            except BlockingIOError:
-                return
-            except BrokenPipeError:   # the reader has gone: nobody listens any more
-                self._gone = True
-                self._waiting.clear()
-                self._bytes = 0
-                return
-            except OSError:           # a full disk: later, perhaps
+                written = os.write(self._file, line)
+            except OSError:   # later, perhaps
                 return
             self._bytes -= written
-            if written == len(piece):
-                self._waiting.popleft()
+            self._broken_off = written < len(line)
+            if self._broken_off:
+                self._waiting[0] = line[written:]
             else:
-                self._waiting[0] = piece[written:]
+                self._waiting.popleft()
 
     def _reopen_if_moved(self) -> None:
-        """Between two lines only, for a line is never split over two files."""
-        if self._path is None or (self._waiting and self._waiting[0].obj is not None and
-                                  len(self._waiting[0]) != self._waiting[0].nbytes):
+        """Not in the middle of a line, which would then stand in two files."""
+        if self._broken_off or self._is_there():
             return
         try:
-            there = self._path.stat()
+            opened = self._opened()
         except OSError:
-            there = None
-        ours = os.fstat(self._file)
-        if there is None or (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
-            try:
-                opened = self._opened()
-            except OSError:
-                return
-            os.close(self._file)
-            self._file = opened
+            return
+        os.close(self._file)
+        self._file = opened
+
+    def _is_there(self) -> bool:
+        """Whether the path still leads to the file that is open."""
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(self._file))
+        except OSError:
+            return False

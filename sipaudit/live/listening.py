@@ -13,6 +13,7 @@ from sipaudit.live.checkpoint import Checkpoint, Kept
 from sipaudit.live.console import is_terminal
 from sipaudit.live.ends import Sink
 from sipaudit.live.inputs import open_sources
+from sipaudit.live.limits import Limits, read_size
 from sipaudit.live.logs import LogFormat, Logs
 from sipaudit.live.loop import Loop, Signals
 from sipaudit.live.orders import Orders
@@ -20,6 +21,7 @@ from sipaudit.live.outputs import outputs, outputs_opened_early, screen_of
 from sipaudit.live.probe import Probe
 from sipaudit.live.systemd import Systemd
 from sipaudit.live.teller import Teller
+from sipaudit.live.upkeep import Upkeep
 from sipaudit.run.job import understand
 
 log = logging.getLogger(__name__)
@@ -34,11 +36,12 @@ def listen(orders: Orders) -> None:
     try:
         brief = understand(orders.job)
         early = outputs_opened_early(orders, brief.pack, brief.zone)
-        probe = Probe(brief, open_sources(orders), time.time())
+        limits = Limits(None if orders.max_memory is None else read_size(orders.max_memory))
+        probe = Probe(brief, open_sources(orders, limits.budget.capture), time.time(), limits.budget)
         privileges.drop(orders.user)
         for sentence in brief.site.warnings:
             log.warning("%s", sentence)
-        Listening(orders, probe, early, logs).run()
+        Listening(orders, probe, early, logs, limits).run()
     finally:
         logs.close()
 
@@ -52,13 +55,15 @@ def _logs(orders: Orders) -> Logs:
 class Listening:
     """A live run whose sources are open; `early` are the sinks that had to be made before."""
 
-    def __init__(self, orders: Orders, probe: Probe, early: list[Sink], logs: Logs) -> None:
+    def __init__(self, orders: Orders, probe: Probe, early: list[Sink], logs: Logs, limits: Limits) -> None:
         self._orders = orders
         self._probe = probe
         self._teller = Teller(probe)
         self._identity = uuid.uuid4().hex
         self._checkpoint = None if orders.checkpoint is None else Checkpoint(orders.checkpoint, log.warning)
         goes_on = self._go_on()
+        decoders = [one.decoder for one in probe.sources if hasattr(one, "decoder")]
+        self._upkeep = Upkeep(probe, limits, list(dict.fromkeys(decoders)), log.warning, [self._teller.forget])
         self._systemd = Systemd()
         title = ", ".join(one.path for one in probe.health)
         self._sinks = [*early, *outputs(orders, title, probe.brief.zone, logs.recent.lines, self._identity),
@@ -115,6 +120,7 @@ class Listening:
             self._systemd.reloading()
             self._reload()
             self._systemd.ready()
+        self._upkeep.turn(self._probe.now(clock), clock)
         if self._checkpoint is not None:
             self._checkpoint.turn(clock, self._probe, self._teller, self._identity)
 
@@ -135,5 +141,3 @@ class Listening:
         else:
             loop.say_all()
             self._checkpoint.write(self._probe, self._teller, self._identity)
-
-

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from types import FrameType
 
 from sipaudit.live.ends import Sink
+from sipaudit.live.limits import steady_collections
 from sipaudit.live.probe import Probe
 from sipaudit.live.teller import Teller
 from sipaudit.live.vitals import Vitals
 from sipaudit.model.sayings import Saying
-from sipaudit.run.route import rare_collections
 
 TURN = 0.5        # seconds between two turns in which something may be said
 LOOK_AGAIN = 0.1  # seconds between two looks at a source that cannot be waited for
@@ -78,7 +78,7 @@ class Loop:
     def run(self) -> None:
         """Until a signal ends it."""
         turn_at = time.monotonic()
-        with rare_collections():
+        with steady_collections():
             while not self._signals.ended:
                 clock = time.monotonic()
                 count = self._probe.read(clock)

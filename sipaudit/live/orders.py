@@ -25,5 +25,6 @@ class Orders:
     notify: tuple[str, ...] = ()
     notify_severity: str = "warning"
     checkpoint: str | None = None
+    max_memory: str | None = None
     log_format: str = "text"
     verbosity: int = 0

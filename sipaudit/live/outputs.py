@@ -9,7 +9,7 @@ from datetime import tzinfo
 from typing import TextIO
 
 from sipaudit.live.ends import Sink
-from sipaudit.live.json_lines import STDOUT, JsonLines
+from sipaudit.live.json_lines import STDOUT, json_lines
 from sipaudit.live.orders import Orders
 from sipaudit.live.storing import store_end
 from sipaudit.model.values import Severity
@@ -45,7 +45,7 @@ def outputs(orders: Orders, title: str, zone: tzinfo, log: Sequence[str], identi
     if store is not None:
         sinks.append(store)
     if orders.jsonl is not None:
-        sinks.append(JsonLines(orders.jsonl))
+        sinks.append(json_lines(orders.jsonl))
     sinks.append(console(screen_of(orders), title, zone, log))
     return sinks
 

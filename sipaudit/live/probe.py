@@ -10,6 +10,7 @@ from typing import Any
 from sipaudit.live.ends import Source
 from sipaudit.live.loss import RecentLoss
 from sipaudit.model.values import KnownEvent, moment
+from sipaudit.run.budget import AMPLE, Budget
 from sipaudit.run.job import Brief
 from sipaudit.run.route import Route, parsed_ahead
 from sipaudit.run.summary import Span
@@ -20,16 +21,19 @@ SLACK = 2.0   # seconds by which packets of different sources may come out of or
 
 
 class Probe(Route):
-    """`sources` are in the order of their `capture`; `began` is when it first listened (seconds since the epoch)."""
+    """`sources` are in the order of their `capture`; `began` is when it first listened (seconds since the epoch);
+    `budget` says how much its tables hold, by default what a large site may need."""
 
-    def __init__(self, brief: Brief, sources: Sequence[Source], began: float) -> None:
+    def __init__(self, brief: Brief, sources: Sequence[Source], began: float, budget: Budget = AMPLE) -> None:
         self.sources = sources
         self.recent = RecentLoss()
-        super().__init__(brief, Span(None, None), began, [source.health for source in sources], place=self._place)
+        super().__init__(brief, Span(None, None), began, [source.health for source in sources], place=self._place,
+                         budget=budget)
         self.newest = began
         self._at: float | None = None
         self._blind = self._blind_before = 0.0
         self._begun = False
+        self._unheard: list[KnownEvent] = []
 
     def _place(self, capture: int, frame: int) -> tuple[str, int | None]:
         return self.sources[capture].place(frame)
@@ -83,8 +87,14 @@ class Probe(Route):
         if self.newest == last:
             return
         until = format_time(self.newest, self.brief.zone)
-        self.known_events.append(KnownEvent(moment(last), f"sipaudit did not listen until {until}"))
+        self._unheard.append(KnownEvent(moment(last), f"sipaudit did not listen until {until}"))
+        self.known_events += self._unheard
         self.view_begins(self.newest)
+
+    def obey(self, brief: Brief) -> None:
+        """Another site file is in force; what was not heard stays known."""
+        super().obey(brief)
+        self.known_events += self._unheard
 
     @property
     def blind(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from sipaudit.model.observations import Observation
 from sipaudit.model.sayings import FindingSaid, Saying, Withdrawn
 from sipaudit.model.values import Finding
-from sipaudit.rulebook.faults import Fault, Faults, finding_of, standing
+from sipaudit.rulebook.fault import Fault, standing
+from sipaudit.rulebook.faults import Faults
+from sipaudit.rulebook.telling import finding_of
 
 AGAIN_AFTER = 60.0   # seconds between two sayings of a finding that merely happened once more
 FOLLOWED = 5_000     # the latest findings of which more may be said
@@ -49,6 +51,8 @@ class SaidFindings:
         same = next((told for told in self._told.values() if told.id == finding.id), None)
         if same is None:
             self._before[_name(finding)] = finding
+            if len(self._before) > FOLLOWED:
+                del self._before[next(iter(self._before))]
         else:
             same.said = finding
 
@@ -64,6 +68,11 @@ class SaidFindings:
         """Ids are given in the order of raising (contract.md 3)."""
         self.count += 1
         return f"f-{self.count:06d}"
+
+    def forget(self, known: Set[int]) -> None:
+        """Nothing more is said of faults that are not among these, by their numbers."""
+        for number in self._told.keys() - known:
+            del self._told[number]
 
     def look(self, faults: Faults, loss: float) -> dict[int, Finding]:
         """The findings that stand, of no incident yet, by the number of their fault; `loss` is the share of packets

@@ -40,6 +40,8 @@ class SaidIncidents:
         told = self._told.get(incident.id)
         if told is None:
             self._before[incident.id] = incident
+            if len(self._before) > FOLLOWED:
+                del self._before[next(iter(self._before))]
         else:
             told.said = incident
 

@@ -20,7 +20,7 @@ from sipaudit.model.sayings import (
 )
 from sipaudit.model.values import LineSummary, ServerSummary
 from sipaudit.reconstruct.phones import Line
-from sipaudit.run.auditor import LineReplay
+from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.summary import call_of, line_as_it_is, move_of, registration_of, try_of
 
 LATEST = 16        # moves, tries and registrations of a line that may be new
@@ -73,7 +73,10 @@ class SaidLines:
         yield from (LineSaid(now, told.line) for told in self._told.values() if told.line is not None)
 
     def _of_servers(self, now: float, probe: Probe) -> Iterator[Saying]:
-        for server in probe.servers_seen():
+        seen = probe.servers_seen()
+        for gone in self._servers.keys() - {server.server for server in seen}:
+            del self._servers[gone]
+        for server in seen:
             if self._servers.get(server.server) != server:
                 self._servers[server.server] = server
                 yield ServerSaid(now, server)

@@ -23,10 +23,11 @@ from sipaudit.model.sayings import (
     UndecidedSaid,
     Withdrawn,
 )
-from sipaudit.model.values import Finding, KnownEvent, Reached, Reason, Undecided
+from sipaudit.model.values import Finding, Frame, KnownEvent, Reached, Reason, Undecided
 
 LOOK_EVERY = 2.0      # seconds between two looks at incidents and lines
 MINUTE_SETTLES = 45.0  # seconds after a minute in which what was asked in it may still turn out to have run out
+SETTLED_KEPT = 20_000  # findings of provisioning files that are known to have been said
 COUNT_EVERY = 60.0    # seconds between two sayings of what only counts
 
 
@@ -35,14 +36,16 @@ class Teller:
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
+        self._nowhere = frozenset(one.path for one in probe.health)   # their frames have numbers of our own, or none
         self._findings = SaidFindings(self._marked)
         self._incidents = SaidIncidents()
         self._lines = SaidLines()
         self._incident_of: dict[int, str] = {}
+        self._forgotten = float("-inf")
         self._look_after = self._count_after = float("-inf")
         self._undecided: Counter[tuple[str, Reason]] = Counter()
         self._reached: Counter[str] = Counter()
-        self._settled: set[tuple[str, str, str]] = set()
+        self._settled: dict[tuple[str, str, str], None] = {}
         self._events: list[KnownEvent] = []
         self._notes: list[str] = []
         self._minutes_until = float("-inf")
@@ -74,7 +77,7 @@ class Teller:
         self._incident_of = {number: name_of[finding.incident] for number, finding in zip(stand, linked, strict=True)
                              if finding.incident is not None}
         named = list(zip(names, drafts, incidents, strict=True))
-        yield from self._incidents.turn(now, named, float("-inf"), at_last=at_last)
+        yield from self._incidents.turn(now, named, self._forgotten, at_last=at_last)
 
     def _of_counts(self, now: float, at_last: bool) -> Iterator[Saying]:
         for summary in self._probe.captures_seen():
@@ -88,9 +91,8 @@ class Teller:
             if note not in self._notes:
                 self._notes.append(note)
                 yield NoteSaid(now, note)
-        checks = self._probe.auditor.faults.checks.values()
-        undecided = sum((one.open for one in checks), Counter[tuple[str, Reason]]())
-        reached = sum((one.reached for one in checks), Counter[str]())
+        checks = self._probe.auditor.faults.totals()
+        undecided, reached = checks.open, checks.reached
         for (rule, reason), count in sorted(undecided.items()):
             if self._undecided[rule, reason] != count:
                 yield UndecidedSaid(now, Undecided(rule, reason, count))
@@ -98,6 +100,11 @@ class Teller:
             if self._reached[rule] != count:
                 yield ReachedSaid(now, Reached(rule, count))
         self._undecided, self._reached = undecided, reached
+
+    def forget(self, before: float) -> None:
+        """The route has forgotten what was over before that time (seconds since the epoch)."""
+        self._forgotten = before
+        self._findings.forget({fault.number for fault in self._probe.auditor.faults.done})
 
     def said_before(self, saying: FindingSaid | IncidentSaid | Withdrawn) -> None:
         """Another run said this, after the checkpoint from which this one goes on."""
@@ -120,7 +127,9 @@ class Teller:
             for finding in self._probe.of_settings([line]):
                 key = finding.rule, finding.line, finding.observed
                 if key not in self._settled:
-                    self._settled.add(key)
+                    self._settled[key] = None
+                    if len(self._settled) > SETTLED_KEPT:
+                        del self._settled[next(iter(self._settled))]
                     yield FindingSaid(now, self._marked(replace(finding, id=self._findings.next_id())))
 
     def _of_minutes(self, now: float, at_last: bool) -> Iterator[Saying]:
@@ -130,5 +139,8 @@ class Teller:
         self._minutes_until = until
 
     def _marked(self, finding: Finding) -> Finding:
-        """The finding with what `--suppress` says of it."""
+        """The finding with what `--suppress` says of it, and without a filter for Wireshark where no file has them.
+        """
+        if any(frame.capture in self._nowhere for frame in finding.evidence if isinstance(frame, Frame)):
+            finding = replace(finding, wireshark=None)
         return self._probe.brief.suppressions.mark([finding], self._probe.auditor.began)[0][0]

@@ -27,7 +27,8 @@ def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stay
         answered is not None and answered.server == server and registered is not None and registered.server == server
         and regained is not None and regained.server == server
     ):
-        opens = answer.method in DIALOG_INITIATING and not (answered.called and registered.called and regained.called)
+        known = answered.answers_calls and registered.answers_calls and regained.answers_calls
+        opens = answer.method in DIALOG_INITIATING and not known
         plain = is_plain(answered) and is_plain(registered) and is_plain(regained)
         if (plain and not opens) or _was_emergency(phone, answer):
             return line.stays
@@ -57,8 +58,8 @@ def _served(stay: Stay, answer: Answered, slow: bool) -> Stay:
     have given it up before (`slow`)."""
     if not _is_weighty(answer):
         return stay
-    if answer.method in DIALOG_INITIATING and not stay.called:
-        stay = replace(stay, called=True)
+    if answer.method in DIALOG_INITIATING and not stay.answers_calls:
+        stay = replace(stay, answers_calls=True)
     if stay.aside is not None and answer.method == "INVITE" and (answer.sent or answer.time) >= stay.aside.time:
         stay = replace(stay, away=None, aside=None, driven=False)
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
@@ -119,16 +120,19 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     # neither driven away nor back from where it was driven: a dial plan may send single calls elsewhere
     explained = bool(failed) or bool(stay.failed)
     moves = (*stay.moves[-MOVES_KEPT + 1:], answer) if explained else ()
+    called = tuple(one.call_id for one in stay.tries
+                   if one.server == answer.server and one.method == "INVITE" and one.call_id)
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
-                moves=moves, took=took, unsure=unsure, older=was_there or _may_have_moved_before(stay, answer),
-                perhaps=perhaps, found=only_registers(stay), doubted=_is_doubtful(stay))
+                moves=moves, called=called, took=took, unsure=unsure,
+                older=was_there or _may_have_moved_before(stay, answer), perhaps=perhaps, found=only_registers(stay),
+                doubted=_is_doubtful(stay))
 
 
 def only_registers(stay: Stay) -> bool:
     """Whether nothing but REGISTERs shows that the line works there: it was found there, or came without a failure of
     its own, and may only have refreshed what it held (F7)."""
     own = any(item.line == stay.arrived.line for item in stay.failed)
-    return not (stay.called or own) and stay.arrived.method == "REGISTER"
+    return not (stay.answers_calls or own) and stay.arrived.method == "REGISTER"
 
 
 def _is_doubtful(stay: Stay) -> bool:

@@ -6,11 +6,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.events import Sent
-from sipaudit.model.packets import DIALOG_INITIATING, KEEPALIVES, MOVERS, holds, same_call
+from sipaudit.model.packets import DIALOG_INITIATING, KEEPALIVES, MOVERS, goes_on_here, holds
 from sipaudit.model.state import LineState, PhoneState, Stay, Track, speaks_against
 from sipaudit.model.timers import UNDECLARED_EARLIEST
 
 TRIES_KEPT = 6         # failback tries kept for one stay: the first, and the last of the others
+CALLS_KEPT = 6         # calls kept for one stay: those of the last two minutes, or six of them
 
 Stays = tuple[Stay | None, Stay | None, Stay | None]
 
@@ -28,11 +29,16 @@ def all_touched(line: LineState, phone: PhoneState, packet: Sent) -> Stays:
 
 
 def _opened(stay: Stay | None, packet: Sent) -> Stay | None:
-    """The stay after a dialog-initiating request to its server: the first that is not the one diverted by the move."""
-    if stay is None or packet.follows is not None or stay.opened is not None:
+    """The stay after a dialog-initiating request to its server: the first that is not the one diverted by the move, and
+    which calls came."""
+    if stay is None or packet.follows is not None:
         return stay
-    diverted = any(isinstance(item, Sent) and same_call(item, packet) for item in stay.failed)
-    return stay if diverted else replace(stay, opened=packet)
+    if stay.opened is None and not any(isinstance(item, Sent) and goes_on_here(item, packet, stay)
+                                       for item in stay.failed):
+        stay = replace(stay, opened=packet)
+    if packet.method != "INVITE" or not packet.call_id or not (stay.failed or stay.tries):
+        return stay
+    return replace(stay, called=(*stay.called[-CALLS_KEPT + 1:], packet.call_id))
 
 
 def _is_at(stay: Stay | None, packet: Sent) -> bool:

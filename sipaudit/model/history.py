@@ -111,6 +111,16 @@ class History:
         if not lives_on and len(self.ended) < ROWS_KEPT:
             self.ended.append(_ended(before, after, step, known.track is Track.REGAINED))
 
+    def forget(self, before: float) -> None:
+        """Forget what was over before that time (seconds since the epoch), but the last move: it tells where the line
+        works, and why."""
+        if self.moves and self.moves[0].time < before:
+            self.moves = [*(move for move in self.moves[:-1] if move.time >= before), self.moves[-1]]
+        if self.tries and self.tries[0].request.time < before:
+            self.tries = [one for one in self.tries if one.request.time >= before or one is self.tries[-1]]
+        if self.ended and (self.ended[0].until or 0.0) < before:
+            self.ended = [row for row in self.ended if row.until is None or row.until >= before]
+
     def view_begins(self, state: LineState, now: float) -> None:
         """Nothing was seen for a while until `now`: what became of the registrations is not known."""
         for binding in state.bindings:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sipaudit.model.events import Answered, Failed, Sent
-from sipaudit.model.state import Binding, Evidence, Reach, Track
+from sipaudit.model.state import Binding, Evidence, Reach, Stay, Track
 
 AT_ONCE = 2.0          # seconds from a connection's failure to the line's first packet elsewhere
 SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)
@@ -25,10 +27,18 @@ def same_call(one: Sent, other: Sent) -> bool:
     return one.target == other.target and one.target != "" and abs(one.time - other.time) <= SAME_NUMBER
 
 
-def waits_for_call(reach: Reach, request: Sent) -> bool:
+def goes_on_here(one: Sent, other: Sent, stay: Stay) -> bool:
+    """Whether `other` is a sending of the call that was tried elsewhere as `one`: not for its number alone, once that
+    call has come to the server of the stay under its own Call-ID."""
+    return same_call(one, other) and (one.call_id == other.call_id or one.call_id not in stay.called)
+
+
+def waits_for_call(reach: Reach, request: Sent, stay: Stay) -> bool:
     """Whether a sending of this call waits at a server, overtaken or not: there is no limit to how long one may that
-    has rung (F4)."""
-    return any(same_call(one, request) or (one.transaction in reach.ringing and one.target == request.target != "")
+    has rung (F4). One that waits at the server of the stay has not gone on there, but may go on from there."""
+    waits = same_call if reach.server == stay.server else partial(goes_on_here, stay=stay)
+    return any(waits(one, request)
+               or (one.transaction in reach.ringing and one.target == request.target != "")
                for one in (*reach.waiting, *(one for one, _ in reach.late)))
 
 

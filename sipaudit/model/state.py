@@ -47,14 +47,15 @@ class Stay(Struct, frozen=True, gc=False):
     the stay; in R0 any other that is neither challenge nor failure.
     `origin_since` is when the stay at `origin` began, `moves` are the answers that made the last moves, this
     one's last, since one that no failure explains, and `opened` is the first dialog-initiating request sent here
-    since that did not belong to the move (of a stay found in progress: the first of all).
+    since that did not belong to the move (of a stay found in progress: the first of all), `called` the Call-IDs of the
+    last calls sent here since the line came from another server, or asked another.
     `took` are the seconds that the arrival's answer took (0: a provisional came before it, or the server has served
     the line since), `unsure` says that the answer need not have moved the line (F6, F7), `older` that the line may
     have been here before, and never have left; `perhaps` are the servers where it may have worked all the while at
     the move. `proven` is when a later answer showed that the line had come, where the arrival's need not have moved it:
     by then, at the latest, T0 was over. `found` says that nothing but REGISTERs showed the line at the server left:
     mere refreshes of an old binding, maybe (F7); `doubted` that it was found there by an answer that need not have
-    brought it. `called` says that the server has answered what opens a
+    brought it. `answers_calls` says that the server has answered what opens a
     dialog with 2xx since the arrival.
     """
 
@@ -69,6 +70,7 @@ class Stay(Struct, frozen=True, gc=False):
     origin_since: float | None = None
     moves: tuple[Answered, ...] = ()
     opened: Sent | None = None
+    called: tuple[str, ...] = ()
     driven: bool = False
     took: float = 0.0
     unsure: bool = False
@@ -77,7 +79,7 @@ class Stay(Struct, frozen=True, gc=False):
     proven: float | None = None
     found: bool = False
     doubted: bool = False
-    called: bool = False
+    answers_calls: bool = False
 
     @property
     def began(self) -> tuple[float, float] | None:

@@ -17,9 +17,9 @@ from sipaudit.model.events import (
     Lost,
 )
 from sipaudit.reconstruct.bounds import SOURCE_LINES
+from sipaudit.reconstruct.entries import EntryState
 from sipaudit.reconstruct.memory import Memory, entry_changed
 from sipaudit.reconstruct.phones import Line, Phone
-from sipaudit.reconstruct.servers import EntryState
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import COOKIE, Key, Transaction
 from sipaudit.sip.datagram import (

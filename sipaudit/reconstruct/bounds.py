@@ -30,19 +30,28 @@ FORKS = 16                # remote tags of one leg
 ROUTES = 8                # servers of one line remembered for finding its DNS chain
 GUISES = 4                # looks of one phone (User-Agent, Contact port) remembered to see them alternate
 SOURCE_LINES = 64         # lines (and phones) behind one address that a packet beside SIP may concern
+LASTING = 300.0        # seconds over which a phone is heard that no flood invented
+SHED = 8               # a full table that is looked through whole sheds an eighth more than it must
+SECOND_CHANCES = 8     # of what is known to matter, when a queue is full: so often its head goes to its end
+VIEW_ENTRIES = 16      # server entries of one line that DNS tells of
+ENTRY_NAMES = 256      # names that one entry was read from
 WORDS = 64                # different methods, statuses, defects counted by name
 
 
 class Bounds(Struct, frozen=True):
     """Counts that may be set. The `strange` ones are for sources that are no phones (yet), so that a flood of theirs
-    pushes out nothing of a phone's."""
+    pushes out nothing of a phone's. docs/bounds.md says what each table holds and what goes first."""
 
     transactions: int = 200_000
     strange_transactions: int = 20_000
     legs: int = 100_000
     strange_legs: int = 5_000
+    lines: int = 1_000_000
     candidates: int = 10_000
+    strange_lines: int = 200_000  # of candidates, and of phones that show more of them than they were granted
     held: int = 64          # events kept for a candidate until it proves to be a phone
     servers: int = 10_000
     sights: int = 200_000
     names: int = 8_192      # resource record sets
+    chains: int = 4_096     # server entries that DNS alone tells of
+    devices: int = 2_000_000  # instances, MACs and AORs of which it is known where they are

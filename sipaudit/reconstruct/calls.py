@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from sipaudit.model.events import NO_LINE, CallChanged
 from sipaudit.reconstruct.bounds import CALL_LIFE, DIALOG_LIFE, RINGING_LIFE, Bounds
 from sipaudit.reconstruct.dialogs import CALL_METHODS, CallState, Fork, Leg, LegKey, Legs
@@ -22,6 +24,16 @@ class Calls:
         self.known = Legs(bounds.legs)
         self.strange = Legs(bounds.strange_legs)
         self._numbers = 0
+
+    def release(self, phones: Container[Phone]) -> None:
+        """Forget the legs of phones that are forgotten."""
+        self.known.release(phones)
+        self.strange.release(phones)
+
+    def tighten(self, bounds: Bounds) -> None:
+        """Other bounds from now on."""
+        self.known.tighten(bounds.legs)
+        self.strange.tighten(bounds.strange_legs)
 
     def find(self, host: str, call_id: str, tag: str | None) -> Leg | None:
         key = (host, call_id, tag)

@@ -10,8 +10,10 @@ from sipaudit.sip.datagram import Flow
 class Devices:
     """The phones that proved to be some, by instance and MAC, and their lines, by AOR."""
 
-    def __init__(self, knowledge: Knowledge) -> None:
+    def __init__(self, knowledge: Knowledge, limit: int) -> None:
         self._declares = knowledge.declares_phone
+        self._limit = limit
+        self.evicted = 0
         self._hosts: dict[str, str] = {}  # instance, MAC or AOR -> the address at which that phone last proved itself
 
     def obey(self, knowledge: Knowledge) -> None:
@@ -31,7 +33,32 @@ class Devices:
         """It is a phone's line, and the phone is at this address now."""
         for known in (line.instance, line.mac, line.aor):
             if known:
+                if known not in self._hosts and len(self._hosts) >= self._limit:
+                    self._evict()
                 self._hosts[known] = line.owner.host
+
+    def gone(self, line: Line) -> None:
+        """The line is forgotten."""
+        self._leave(line.aor, line.owner.host)
+
+    def gone_phone(self, phone: Phone) -> None:
+        """The phone is forgotten."""
+        self._leave(phone.instance, phone.host)
+        self._leave(phone.mac, phone.host)
+
+    def tighten(self, limit: int) -> None:
+        """Another bound from now on."""
+        self._limit = limit
+        while len(self._hosts) > limit:
+            self._evict()
+
+    def _leave(self, known: str | None, host: str) -> None:
+        if known is not None and self._hosts.get(known) == host:
+            del self._hosts[known]
+
+    def _evict(self) -> None:
+        del self._hosts[next(iter(self._hosts))]
+        self.evicted += 1
 
     def moved(self, phone: Phone) -> bool:
         """Whether the phone was last known at another address."""

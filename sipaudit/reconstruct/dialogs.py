@@ -8,9 +8,10 @@ legs, also when they stand behind one address.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Container
 from enum import StrEnum
 
-from sipaudit.reconstruct.bounds import DIALOG_CHECK, FORKS, SUBSCRIPTION_LIFE
+from sipaudit.reconstruct.bounds import DIALOG_CHECK, FORKS, SECOND_CHANCES, SUBSCRIPTION_LIFE
 from sipaudit.reconstruct.phones import CallSeen, Line, Phone
 
 CALL_METHODS = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "PRACK"})  # in a dialog they tell that it is a call's
@@ -73,6 +74,12 @@ class Leg:
             self.forks[tag] = state
         return True
 
+    def follows(self, cseq: int, outward: bool) -> bool:
+        """Whether a request with this CSeq was made after one of the leg that was seen: in one direction they are
+        counted up, in the other it follows the INVITE (RFC 3261 12.2.1.1)."""
+        last = self.cseq_out if outward else self.cseq_in
+        return last < cseq if last >= 0 else self.invite >= 0
+
     def jumps(self, cseq: int, outward: bool) -> bool:
         """Whether a CSeq is missing before this one in its direction (RFC 3261 12.2.1.1: one by one)."""
         last = self.cseq_out if outward else self.cseq_in
@@ -131,12 +138,25 @@ class Legs:
                 lost.append(leg)
         return lost
 
+    def release(self, phones: Container[Phone]) -> None:
+        """Forget the legs of phones that are forgotten."""
+        kept = [leg for leg in self._ring if leg.phone not in phones]
+        if len(kept) < len(self._ring):
+            for leg in self._ring:
+                if leg.phone in phones:
+                    self._drop(leg)
+            self._ring = deque(kept)
+
+    def tighten(self, limit: int) -> None:
+        """Another bound from now on."""
+        self._limit = limit
+        while len(self._ring) > limit:
+            self._evict()
+
     def _evict(self) -> None:
         ring = self._ring
-        for _ in range(8):
-            if ring[0].state is not CallState.UP:
-                break
-            ring.rotate(-1)
+        if _pass_over(ring, lambda leg: leg.state is CallState.UP):
+            _pass_over(ring, lambda leg: leg.phone.lasting)
         self._drop(ring.popleft())
         self.evicted += 1
 
@@ -145,3 +165,12 @@ class Legs:
             del self._by_key[leg.key]
         if self._by_call.get(leg.key[1:]) is leg:
             del self._by_call[leg.key[1:]]
+
+
+def _pass_over(ring: deque[Leg], matters: Callable[[Leg], bool]) -> bool:
+    """Turn the ring until its head does not matter; whether all that were looked at do."""
+    for _ in range(SECOND_CHANCES):
+        if not matters(ring[0]):
+            return False
+        ring.rotate(-1)
+    return True

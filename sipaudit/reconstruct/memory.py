@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from sipaudit.model.events import NO_LINE, EntryChanged, Lost
 from sipaudit.reconstruct.bounds import AGAIN_KEPT, MID_LIFE, ROUTES, SWEEP, Bounds
 from sipaudit.reconstruct.calls import Calls
 from sipaudit.reconstruct.dialogs import Leg
+from sipaudit.reconstruct.entries import Entries, EntryState, View
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.registry import Registry
-from sipaudit.reconstruct.servers import Entries, EntryState, Servers
+from sipaudit.reconstruct.servers import Servers
 from sipaudit.reconstruct.starts import Starts
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import AGAIN, Transaction, Transactions
@@ -29,7 +32,7 @@ class Memory:
     def __init__(self, knowledge: Knowledge, bounds: Bounds) -> None:
         self.bounds = bounds
         self.names = Names(bounds.names)
-        self.entries = Entries(knowledge.entries, self.names)
+        self.entries = Entries(knowledge.entries, self.names, bounds.chains)
         self.servers = Servers(self.entries, self.names, bounds.servers)
         self.registry = Registry(knowledge, self.entries, bounds)
         self.calls = Calls(self.registry, bounds)
@@ -41,6 +44,9 @@ class Memory:
         self.clock = 0.0
         self.next_sweep = 0.0
         self.numbers = 0
+        self.entries.used = self._views_used
+        self.servers.used = self._servers_used
+        self.registry.population.dropped.append(self._dropped)
         self.repeated = False
         self.now: Item
 
@@ -59,6 +65,42 @@ class Memory:
         self.next_sweep = self.clock + SWEEP
         self.transactions.sweep(self.clock)
         self.calls.sweep(self.clock, item)
+
+    def forget_calls(self, before: float) -> None:
+        """Forget the calls that were over before then (seconds since the epoch)."""
+        for line in self.registry.lines.values():
+            if line.spans:
+                line.forget_calls(before)
+
+    def tighten(self, bounds: Bounds) -> None:
+        """Other bounds from now on."""
+        self.bounds = bounds
+        self.registry.population.tighten(bounds)
+        self.calls.tighten(bounds)
+        self.transactions.tighten(bounds.transactions, bounds.strange_transactions)
+        self.servers.tighten(bounds.servers)
+        self.entries.tighten(bounds.chains)
+        self.names.tighten(bounds.names)
+        if len(self.sights) > bounds.sights:
+            self.sights.clear()
+
+    def _dropped(self, lines: Sequence[Line], phones: Sequence[Phone]) -> None:
+        """These lines, and phones, are forgotten: nothing here may hold them."""
+        if lines:
+            self.sights = {sight: line for sight, line in self.sights.items() if line.held is None}
+        if phones:
+            self.calls.release(set(phones))
+
+    def _views_used(self) -> Iterator[View]:
+        return (line.view for line in self.registry.lines.values())
+
+    def _servers_used(self) -> set[str]:
+        used = set()
+        for line in self.registry.lines.values():
+            for key, flow in line.routes:
+                used.add(key)
+                used.add(flow.destination)
+        return used
 
     def _forgotten(self, transaction: Transaction) -> None:
         phone = transaction.phone
@@ -158,12 +200,13 @@ class Memory:
 
     # -- loss ----------------------------------------------------------------------------------------------------
 
-    def missing(self, phone: Phone, item: Item, why: str) -> None:
-        """Half of a transaction is missing: it began before the capture, or the capture lost it."""
-        if item.time - phone.first < MID_LIFE:
+    def missing(self, phone: Phone, item: Item, why: str, since: float | None = None) -> None:
+        """Half of a transaction is missing: it began before the capture, or the capture lost it. It surely did where
+        the half passed after `since`, a moment at which the phone was seen."""
+        if since is None and item.time - phone.first < MID_LIFE:
             self.traffic.mid_life += 1
             return
-        self.lose(phone, item, why)
+        self.lose(phone, item, why, since)
 
     def lose(self, phone: Phone, item: Item, why: str, since: float | None = None) -> None:
         """The capture lacks a packet of this phone, one that passed after `since` if that is known: maybe before the

@@ -81,6 +81,12 @@ class Names:
     def __len__(self) -> int:
         return len(self._sets)
 
+    def tighten(self, limit: int) -> None:
+        """Another bound from now on."""
+        self._limit = limit
+        while len(self._sets) > limit and self._evict():
+            pass
+
     def learn(self, answer: DnsMessage) -> list[SetKey]:
         """Take in an answer; returned are the sets whose members are new or others than before."""
         grouped: dict[SetKey, list[DnsRecord]] = {}
@@ -104,15 +110,17 @@ class Names:
             self._evict()
         return True
 
-    def _evict(self) -> None:
-        for _ in range(len(self.pinned) + 1):
+    def _evict(self) -> bool:
+        """The longest not renewed goes, of those that no entry was read from; whether there was one."""
+        for _ in range(len(self._sets)):
             oldest = next(iter(self._sets))
             records = self._sets.pop(oldest)
             if oldest[0] not in self.pinned:
                 self._unlink(oldest, records)
                 self.evicted += 1
-                return
+                return True
             self._sets[oldest] = records
+        return False
 
     def _unlink(self, key: SetKey, records: RecordSet) -> None:
         for member in records.data:

@@ -10,8 +10,9 @@ from typing import Protocol
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import Vendor
 from sipaudit.model.settings import Declaration, LineIdentity, ServerEntry
+from sipaudit.reconstruct.bounds import LASTING
+from sipaudit.reconstruct.entries import View
 from sipaudit.reconstruct.registrations import port_of
-from sipaudit.reconstruct.servers import View
 from sipaudit.reconstruct.useragent import Device
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Challenge, Uri
@@ -109,6 +110,12 @@ class Line:
         """Whether a request looks just as the line's last one did."""
         return self.uri == uri and self.address == contact and self.user_agent == user_agent
 
+    def forget_calls(self, before: float) -> None:
+        """Forget the calls that were over before that time (seconds since the epoch)."""
+        spans = self.spans
+        while spans and spans[0].over is not None and spans[0].over < before:
+            spans.popleft()
+
     def note_call(self, call: CallSeen) -> None:
         """One more call; the oldest is forgotten where there are too many."""
         if self.spans is None:
@@ -184,6 +191,11 @@ class Phone:
     @property
     def identity_unsure(self) -> bool:
         return self.unsure is not None
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it has been heard for a while: those that a flood invents are heard once."""
+        return self.last - self.first >= LASTING
 
     def uses(self, uri: Uri) -> bool:
         """Whether one of its lines has this Contact host and port now."""

@@ -19,6 +19,7 @@ from sipaudit.reconstruct.bounds import LEAP, SET_BACK, Bounds
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Knowledge
+from sipaudit.reconstruct.population import Dropped
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.servers import Server
@@ -121,6 +122,21 @@ class Reconstruction:
                 self.traffic[phone.capture].one_way += 1
         return ()
 
+    def when_dropped(self, told: Dropped) -> None:
+        """Have `told` called with the lines and phones that are forgotten, at the moment when they are."""
+        self._memory.registry.population.dropped.append(told)
+
+    def forget(self, before: float, unheard: float | None = None) -> None:
+        """Forget the calls that were over before that time, and the lines of which nothing was seen since `unheard`
+        (both seconds since the epoch)."""
+        self._memory.forget_calls(before)
+        if unheard is not None:
+            self._memory.registry.population.forget(unheard)
+
+    def tighten(self, bounds: Bounds) -> None:
+        """Other bounds from now on: what is beyond them is forgotten at once, the least known first."""
+        self._memory.tighten(bounds)
+
     def _message(self, item: Datagram, message: Message) -> None:
         memory = self._memory
         memory.repeated = False
@@ -168,8 +184,12 @@ class Reconstruction:
         counts = {
             "transactions": memory.transactions.evicted,
             "dialogs": memory.calls.known.evicted + memory.calls.strange.evicted,
-            "candidates": memory.registry.evicted,
+            **memory.registry.population.evicted,
+            "servers": memory.servers.evicted,
             "names": memory.names.evicted,
+            "entries": memory.entries.evicted,
+            "devices": memory.registry.devices.evicted,
+            "starts": memory.starts.evicted,
         }
         return {kind: count for kind, count in counts.items() if count}
 
@@ -180,7 +200,12 @@ class Reconstruction:
         return {
             "transactions": len(memory.transactions),
             "dialogs": len(memory.calls.known) + len(memory.calls.strange),
-            "candidates": memory.registry.candidates,
+            "phones": len(self.phones),
+            "lines": len(self.lines),
+            "candidates": len(memory.registry.population.candidates),
+            "hidden": len(memory.registry.population.hidden),
+            "sights": len(memory.sights),
+            "servers": len(memory.servers),
             "names": len(memory.names),
         }
 

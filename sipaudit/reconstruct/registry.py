@@ -8,18 +8,18 @@ requests is answered as a phone's is.  Scanners therefore leave no trace.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf
 
 from msgspec.structs import replace
 
-from sipaudit.model.events import NO_LINE, ModelEvent
+from sipaudit.model.events import ModelEvent
 from sipaudit.model.settings import DEFAULT_PORTS, LineIdentity
-from sipaudit.reconstruct.bounds import LINES_UNPROVEN, SOURCE_LINES, Bounds
+from sipaudit.reconstruct.bounds import SOURCE_LINES, Bounds
 from sipaudit.reconstruct.devices import Devices
+from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.identity import SEVERAL, alike, bare, look, narrowed, parted, weak
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone, Source
+from sipaudit.reconstruct.population import Population
 from sipaudit.reconstruct.registrations import ALL, port_of
-from sipaudit.reconstruct.servers import Entries
 from sipaudit.reconstruct.useragent import read_user_agent
 from sipaudit.sip.datagram import Datagram, Flow, endpoint
 from sipaudit.sip.message import Address, Request, Uri
@@ -32,17 +32,19 @@ class Registry:
     def __init__(self, knowledge: Knowledge, entries: Entries, bounds: Bounds) -> None:
         self._knowledge = knowledge
         self._entries = entries
-        self._bounds = bounds
-        self._sources: dict[str, Source] = {}
-        self._candidates: dict[str, Source] = {}
-        self.devices = Devices(knowledge)
+        self.devices = Devices(knowledge, bounds.devices)
+        self.population = Population(bounds, self.devices, self._taking)
+        self._sources = self.population.sources
         self._numbers = 0
-        self.phones: dict[int, Phone] = {}
-        self.lines: dict[int, Line] = {}
+        self.phones = self.population.phones
+        self.lines = self.population.lines
+        self.source = self.population.source
         self.out: list[ModelEvent] = []
-        self.evicted = 0
 
     # -- events --------------------------------------------------------------------------------------------------
+
+    def _taking(self) -> list[ModelEvent]:
+        return self.out
 
     def emit(self, phone: Phone, line: Line | None, event: ModelEvent) -> None:
         """Hand an event on, or hold it while the phone (or the line) is a candidate."""
@@ -50,7 +52,7 @@ class Registry:
         if held is None:
             self.out.append(event)
             return
-        if len(held) >= self._bounds.held:
+        if len(held) >= self.population.bounds.held:
             del held[0]
         held.append(event)
 
@@ -64,39 +66,12 @@ class Registry:
         if self.source(phone.host) is not phone.source or phone not in phone.source.phones or line not in phone.lines:
             return False
         if phone.held is not None:
-            self._show_phone(phone)
+            self.population.show_phone(phone)
         if line.held is not None:
-            self._show_line(line)
+            self.population.show_line(line)
         return True
 
-    def _show_phone(self, phone: Phone) -> None:
-        source = phone.source
-        if self._candidates.pop(source.host, None) is not None:
-            self._sources[source.host] = source
-        self.phones[phone.number] = phone
-        held, phone.held = phone.held or [], None
-        for line in phone.lines:
-            line.held = None
-            self.lines[line.number] = line
-        self._release(held)
-
-    def _show_line(self, line: Line) -> None:
-        held, line.held = line.held or [], None
-        self.lines[line.number] = line
-        self._release(held)
-
-    def _release(self, held: list[ModelEvent]) -> None:
-        self.out.extend(event for event in held if event.line == NO_LINE or event.line in self.lines)
-
     # -- sources -------------------------------------------------------------------------------------------------
-
-    @property
-    def candidates(self) -> int:
-        """How many sources are not known to be phones."""
-        return len(self._candidates)
-
-    def source(self, host: str) -> Source | None:
-        return self._sources.get(host) or self._candidates.get(host)
 
     def is_phone(self, host: str) -> bool:
         """Whether a phone is known at this address."""
@@ -113,35 +88,14 @@ class Registry:
         source = self.source(host)
         return source.phones[:SOURCE_LINES] if source is not None else []
 
-    def _source_for(self, host: str) -> Source:
-        known = self._sources.get(host)
-        if known is not None:
-            return known
-        source = self._candidates.pop(host, None)
-        if source is None:
-            source = Source(host)
-            if len(self._candidates) >= self._bounds.candidates:
-                del self._candidates[next(iter(self._candidates))]
-                self.evicted += 1
-        self._candidates[host] = source  # last again: the longest unheard of is forgotten first
-        return source
-
     def withdraw(self, host: str) -> bool:
         """A host turns out to be a server: phones there that never registered, nor were declared, are none.
 
         What was said of them cannot be taken back, but nothing more is said.
         """
-        source = self._sources.get(host)
-        if source is None or self.has_registered(host):
+        if host not in self._sources or self.has_registered(host):
             return False
-        del self._sources[host]
-        for phone in source.phones:
-            self.phones.pop(phone.number, None)
-            phone.held = []
-            for line in phone.lines:
-                self.lines.pop(line.number, None)
-                line.held = phone.held
-        self.out[:] = [event for event in self.out if event.phone in self.phones]
+        self.population.withdraw(host)
         return True
 
     # -- whose request is it -------------------------------------------------------------------------------------
@@ -151,7 +105,7 @@ class Registry:
 
         `uri` is the AOR's: To in a REGISTER, From in others (reference-model.md 1).
         """
-        source = self._source_for(flow.source_host)
+        source = self.population.source_for(flow.source_host)
         if contact is None or contact.uri.scheme == ALL or contact.uri.host == "":
             return bare(source.lines, address_of_record(uri))
         phone = self._phone(source, contact, request.user_agent, flow, uri, item)
@@ -165,7 +119,7 @@ class Registry:
         the Contact it once registered, its To the best guess of its AOR."""
         if request.uri.user is None:
             return None
-        source = self._source_for(flow.destination_host)
+        source = self.population.source_for(flow.destination_host)
         contact = Address(request.uri)
         phone = self._new_phone(source, flow.destination, None, None, flow, item) if not source.phones \
             else source.phones[0]
@@ -228,12 +182,7 @@ class Registry:
         self._numbers += 1
         phone = Phone(self._numbers, source, address, item)
         phone.instance, phone.agent_mac = instance, mac
-        candidates = [other for other in source.phones if other.held is not None]
-        if len(candidates) >= LINES_UNPROVEN:
-            source.phones.remove(candidates[0])
-            source.by_user = None
-            self.evicted += 1
-        source.phones.append(phone)
+        self.population.add_phone(phone)
         self._identify(phone, flow)
         return phone
 
@@ -244,7 +193,7 @@ class Registry:
                 line.identity = replace(line.identity, mac=phone.mac)
                 self._declare(line)
         if phone.declared and phone.held is not None:
-            self._show_phone(phone)
+            self.population.show_phone(phone)
 
     # -- lines ---------------------------------------------------------------------------------------------------
 
@@ -271,31 +220,18 @@ class Registry:
         return self._new_line(phone, aor, uri, contact, time)
 
     def _new_line(self, phone: Phone, aor: str, uri: Uri, contact: Address, time: float) -> Line:
-        self._make_room(phone)
         self._numbers += 1
         identity = LineIdentity(uri.user or "", uri.host, aor, phone.host, mac=phone.mac)
         line = Line(self._numbers, phone, aor, identity, time)
         line.view = self._entries.open
-        if phone.held is None:
-            if sum(1 for known in phone.lines if not known.proven) >= LINES_UNPROVEN:
-                line.held = []
-            else:
-                self.lines[line.number] = line
-        line.since = time if self.devices.came(phone, aor) else -inf
+        if self.population.forgot or self.devices.came(phone, aor):  # it may be one that was forgotten
+            line.since = time
         line.contact_user, line.contact_host = contact.uri.user, contact.uri.host
-        phone.lines.append(line)
+        self.population.add_line(line)
         if phone.source.by_user is not None:
             phone.source.by_user.setdefault(line.contact_user, []).append(line)
         self._declare(line)
         return line
-
-    def _make_room(self, phone: Phone) -> None:
-        """A phone has few lines that nothing was ever granted to: the oldest beyond them goes."""
-        hidden = [line for line in phone.lines if line.held is not None]
-        if len(hidden) >= LINES_UNPROVEN:
-            phone.lines.remove(hidden[0])
-            phone.source.by_user = None
-            self.evicted += 1
 
     def _name(self, line: Line, aor: str, uri: Uri) -> None:
         if line.aor == aor:

@@ -303,7 +303,7 @@ class Requests:
             if invite.from_phone:
                 invite.phone.last = item.time
             if invite.status < 200:
-                self._memory.missing(invite.phone, item, "an ACK without its final response")
+                self._memory.missing(invite.phone, item, "an ACK without its final response", invite.time)
                 invite.status = 699
         return invite
 
@@ -319,9 +319,9 @@ class Requests:
             if memory.registry.is_phone(flow.source_host) or memory.registry.is_phone(flow.destination_host):
                 memory.traffic.mid_life += 1
             return None
-        leg.seen = memory.clock
+        unheard, leg.seen = memory.clock - leg.seen, memory.clock
         if leg.state is CallState.RINGING:
-            memory.missing(leg.phone, item, "an ACK without its final response")
+            memory.missing(leg.phone, item, "an ACK without its final response", item.time - unheard)
             memory.calls.up(leg, item)
         return leg
 

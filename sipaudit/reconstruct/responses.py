@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipaudit.model.events import Answered, Replied
-from sipaudit.reconstruct.dialogs import CALL_METHODS
+from sipaudit.reconstruct.dialogs import CALL_METHODS, Leg
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import granted_expiry
@@ -19,6 +19,7 @@ from sipaudit.reconstruct.transactions import (
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Response
 
+TRYING = 2.0  # seconds in which a 100 follows its request, also on a slow path (200 ms by RFC 3261 17.2.1)
 REGISTRAR_ANSWERS = frozenset({401, 407, *range(200, 300)})
 
 
@@ -161,7 +162,8 @@ class Responses:
         if line is None:
             memory.traffic.mid_life += 1
             return None
-        memory.missing(line.owner, item, "a response without its request")
+        since = self._asked_after(line, leg, response, replies, item)
+        memory.missing(line.owner, item, "a response without its request", since)
         asked_on = flow if replies else _reversed(flow)
         server = line.view.key(asked_on.destination, asked_on.destination_host, asked_on.destination_port)
         ends = (flow.source, flow.destination_host) if replies else (flow.destination, flow.source_host)
@@ -176,6 +178,21 @@ class Responses:
         )
         memory.transactions.add(transaction, known=line.held is None)
         return transaction
+
+
+    def _asked_after(self, line: Line, leg: Leg | None, response: Response, replies: bool, item: Datagram
+                     ) -> float | None:
+        """A moment in the capture after which the request of an orphan was sent, None where it may be older."""
+        cseq, since = response.cseq.number, None
+        if leg is not None:
+            if leg.follows(cseq, outward=not replies):
+                since = item.time - (self._memory.clock - leg.seen)
+            leg.jumps(cseq, outward=not replies)
+        elif response.cseq.method == "REGISTER" and response.call_id == line.call_id and line.cseq < cseq:
+            since, line.cseq = line.asked, cseq  # REGISTERs of one Call-ID are counted up, too (RFC 3261 10.2)
+        elif response.status == 100 and line.owner.first < item.time - TRYING:
+            since = item.time - TRYING
+        return since
 
 
 def _reversed(flow: Flow) -> Flow:

@@ -1,249 +1,14 @@
-"""Servers seen, and the server entries of lines: declared ones, resolved by the capture's DNS, and DNS chains.
-
-Lines that have the same entries share a *view*.  A view's `revision` grows when
-DNS gives one of its entries another list; a line notices at its next message,
-so that an answer costs nothing for the thousands of lines it may concern.
-"""
+"""Servers seen, and the addresses that behave as servers do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable
 
-from sipaudit.model.settings import DEFAULT_PORTS, ServerEntry
-from sipaudit.reconstruct.names import Chain, Names, SetKey, srv_domain
-from sipaudit.sip.datagram import DnsMessage, Flow, endpoint
-
-KEYS_KEPT = 1024  # destinations remembered by one view
-NEVER = -1
-
-
-class EntryState:
-    """One entry as it stands now. `owner` is the chain's for an entry that DNS alone tells of; `names` are those whose
-    answers concern it, `until` and the TTLs None before any; `changed` the revision of its last other list, `doubtful`
-    whether DNS shows an address that the declared list lacks; `answer` the last DNS answer that concerned it."""
-
-    __slots__ = ("answer", "changed", "declared", "doubtful", "entry", "family", "names", "owner", "port",
-                 "reordered", "transport", "ttl_high", "ttl_low", "until")
-
-    def __init__(self, entry: ServerEntry, owner: SetKey | None = None, family: str = "A", port: int = 0,
-                 transport: str = "udp") -> None:
-        self.declared = entry
-        self.entry = entry
-        self.owner = owner
-        self.family = family
-        self.port = port
-        self.transport = transport
-        self.names = frozenset(server.name.lower().rstrip(".") for server in entry.servers if server.name)
-        self.until: float | None = None
-        self.ttl_low = 0.0
-        self.ttl_high = 0.0
-        self.changed = 0
-        self.reordered = False
-        self.doubtful = False
-        self.answer: DnsMessage | None = None
-
-    def chain(self, names: Names) -> Chain | None:
-        if self.owner is None:
-            return names.resolve(self.declared.servers)
-        return names.chain_at(self.owner, self.family, self.port, self.transport)
-
-    def take(self, chain: Chain, answer: DnsMessage | None, revision: int) -> None:
-        """The entry as this chain has it; another list than before counts as a change at this revision."""
-        before = _content(self.entry)
-        known = self.until is not None or any(server.address for server in self.entry.servers)
-        self.entry = ServerEntry(
-            self.declared.name, chain.servers, self.declared.proxy, self.declared.dns_ttl, self.declared.origin)
-        self.names |= chain.names
-        self.until, self.ttl_low, self.ttl_high = chain.until, chain.ttl_low, chain.ttl_high
-        self.answer = answer or self.answer
-        if _content(self.entry) != before:
-            self.changed = revision
-            self.reordered = known
-
-
-def _content(entry: ServerEntry) -> set[tuple[str, int]]:
-    return {(server.key, server.priority) for server in entry.servers}
-
-
-class View:
-    """The entries of one or many lines, in fallback order. `declared`: the site file says so, DNS adds none.
-
-    `entries` stays the same object while nothing changes: it is asked for with every message.
-    """
-
-    __slots__ = ("declared", "entries", "keys", "revision", "states")
-
-    def __init__(self, states: tuple[EntryState, ...], declared: bool, revision: int) -> None:
-        self.states = states
-        self.declared = declared
-        self.revision = revision
-        self.keys: dict[str, str] = {}
-        self.entries: tuple[ServerEntry, ...] = ()
-        self.renew()
-
-    def renew(self) -> None:
-        """The entries as their states have them now."""
-        self.entries = tuple(state.entry for state in self.states)
-
-    def key(self, address: str, host: str, port: int) -> str:
-        """The server at `host:port`: the entry's when it is of one, else the address as seen."""
-        key = self.keys.get(address)
-        if key is None:
-            key = self.find(host, port) or address
-            if len(self.keys) >= KEYS_KEPT:
-                self.keys.clear()
-            self.keys[address] = key
-        return key
-
-    def find(self, host: str, port: int) -> str | None:
-        """The key of the entries' server at this address, None when there is none."""
-        for state in self.states:
-            server = state.entry.find(host, port)
-            if server is not None:
-                return server.key
-        return None
-
-    def lists(self, host: str) -> bool:
-        """Whether any entry has this host, at whatever port."""
-        return any(server.address == host for state in self.states for server in state.entry.servers)
-
-    def named(self, name: str) -> Iterator[str]:
-        """Keys of the servers that this name stands for: a server's own, or a chain's at its owner's."""
-        for state in self.states:
-            whole = state.owner is not None and name in (state.owner[0], srv_domain(state.owner[0]))
-            for server in state.entry.servers:
-                if whole or (server.name is not None and server.name.lower().rstrip(".") == name):
-                    yield server.key
-
-
-class Entries:
-    """All entries in use, declared and learnt, and the views of lines on them."""
-
-    def __init__(self, declared: Mapping[str, ServerEntry], names: Names) -> None:
-        self._names = names
-        self._declared = {name: EntryState(entry) for name, entry in declared.items()}
-        self._chains: dict[tuple[SetKey, str, int, str], EntryState] = {}
-        self._by_name: dict[str, list[EntryState]] = {}
-        self._views: dict[tuple[EntryState, ...], View] = {}
-        self._revision = 0
-        self.hosts: dict[str, None] = {}      # addresses of servers of entries
-        self.endpoints: dict[str, None] = {}  # the same as host:port
-        self.open = View((), False, 0)
-        for state in self._declared.values():
-            self._index(state)
-
-    def declare(self, declared: Mapping[str, ServerEntry]) -> None:
-        """These entries are declared from now on; of those that stay as they are, DNS's answers stay known."""
-        known, self._declared = self._declared, {}
-        for name, entry in declared.items():
-            state = known.get(name)
-            self._declared[name] = state if state is not None and state.declared == entry else EntryState(entry)
-        for table in (self._views, self._by_name, self.hosts, self.endpoints):
-            table.clear()
-        for state in self.states():
-            self._index(state)
-
-    def states(self) -> Iterator[EntryState]:
-        """Declared entries first, then chains in the order they came into use."""
-        yield from self._declared.values()
-        yield from self._chains.values()
-
-    def view(self, names: Iterable[str]) -> View:
-        """The view of a line that declares these entries; of one that declares none, the open view."""
-        states = tuple(self._declared[name] for name in names if name in self._declared)
-        return self._view(states, declared=True) if states else self.open
-
-    def _view(self, states: tuple[EntryState, ...], declared: bool) -> View:
-        if states not in self._views:
-            self._views[states] = View(states, declared, self._revision)
-        return self._views[states]
-
-    def with_chain(self, view: View, flow: Flow) -> View:
-        """The view of an undeclared line that uses this flow's server: with the chain of at least two addresses in
-        which it lies, if DNS showed one."""
-        host = flow.destination_host
-        if view.declared or view.lists(host):
-            return view
-        state = self._chain_of(host, flow.destination_port, flow.transport)
-        return view if state is None else self._view((*view.states, state), declared=False)
-
-    def _chain_of(self, host: str, port: int, transport: str) -> EntryState | None:
-        family = "AAAA" if ":" in host else "A"
-        for owner in self._names.owners_of(host, transport):
-            at = (port, transport) if owner[1] != "SRV" else (0, "")
-            key = (owner, family, *at)
-            if key in self._chains:
-                return self._chains[key]
-            chain = self._names.chain_at(owner, family, port, transport)
-            if chain is not None and len({server.address for server in chain.servers}) > 1:
-                return self._learnt(key, chain, port, transport)
-        return None
-
-    def _learnt(self, key: tuple[SetKey, str, int, str], chain: Chain, port: int, transport: str) -> EntryState:
-        owner, family = key[:2]
-        entry = ServerEntry(srv_domain(owner[0]), (), origin="dns")
-        state = EntryState(entry, owner, family, port or DEFAULT_PORTS.get(transport, 5060), transport)
-        state.take(chain, None, self._revision)
-        self._chains[key] = state
-        self._index(state)
-        return state
-
-    def learn(self, answer: DnsMessage, seen: Mapping[str, object]) -> list[EntryState]:
-        """Take in a DNS answer; `seen` are the hosts of servers seen. Returned are the entries it concerns."""
-        changed = self._names.learn(answer)
-        owners = dict.fromkeys([answer.name, *(record.name for record in answer.records[:64])])
-        touched = dict.fromkeys(state for owner in owners for state in self._by_name.get(owner, ()))
-        for state in touched:
-            self._refresh(state, answer)
-        if any(self._reaches(key, seen) for key in changed):
-            self._revision += 1
-            self.open.revision = self._revision
-        return list(touched)
-
-    def _refresh(self, state: EntryState, answer: DnsMessage) -> None:
-        chain = state.chain(self._names)
-        if chain is None:
-            return
-        state.take(chain, answer, self._revision + 1)
-        if state.owner is None:
-            state.doubtful = state.doubtful or self._shows_others(state)
-        self._index(state)
-        changed = state.changed > self._revision
-        self._revision += changed
-        for view in self._views.values():
-            if state in view.states:
-                view.renew()
-                if changed:
-                    view.revision = self._revision
-                    view.keys.clear()
-
-    def _shows_others(self, state: EntryState) -> bool:
-        """Whether DNS gives a declared server's name an address that the entry does not have."""
-        listed = {server.address for server in state.entry.servers}
-        return any(
-            address not in listed
-            for server in state.declared.servers if server.address is not None and server.name is not None
-            for address in self._names.addresses_of(server.name.lower().rstrip("."))
-            if (":" in address) == (":" in server.address)
-        )
-
-    def _reaches(self, key: SetKey, seen: Mapping[str, object]) -> bool:
-        """Whether a record set leads to the host of a server seen."""
-        targets = self._names.targets(key)
-        if key[1] == "SRV":
-            targets = [address for target in targets for address in self._names.addresses_of(target)]
-        return any(target in seen for target in targets)
-
-    def _index(self, state: EntryState) -> None:
-        for name in state.names:
-            known = self._by_name.setdefault(name, [])
-            if state not in known:
-                known.append(state)
-        for server in state.entry.servers:
-            if server.address is not None:
-                self.hosts[server.address] = None
-                self.endpoints[server.key] = None
-        self._names.pinned |= state.names
+from sipaudit.model.settings import ServerEntry
+from sipaudit.reconstruct.entries import Entries, View
+from sipaudit.reconstruct.names import Names
+from sipaudit.reconstruct.room import Room
+from sipaudit.sip.datagram import Flow, endpoint
 
 
 class Server:
@@ -262,23 +27,35 @@ class Server:
 
 
 class Servers:
-    """Every server seen, and the addresses that behave as servers do."""
+    """Every server seen, and the addresses that behave as servers do.
+
+    Where there are too many, those go that are of no entry and that no line uses, as `used` tells by key and by
+    `host:port`; `evicted` counts them, and those that found no room.
+    """
 
     def __init__(self, entries: Entries, names: Names, limit: int) -> None:
         self._entries = entries
         self._names = names
-        self._limit = limit
         self._seen: dict[str, Server] = {}
         self.hosts: dict[str, list[str]] = {}       # host -> keys of its servers
         self.registrars: dict[str, None] = {}       # host:port
         self.relays: dict[str, None] = {}           # host:port of those that challenge calls, or pass them on
         self._registrar_hosts: dict[str, None] = {}
+        self._room, self._registrars_room, self._relays_room = Room(limit), Room(limit), Room(limit)
+        self.used: Callable[[], set[str]] = set
+
+    @property
+    def evicted(self) -> int:
+        return self._room.evicted + self._registrars_room.evicted + self._relays_room.evicted
+
+    def __len__(self) -> int:
+        return len(self._seen)
 
     def note(self, key: str, flow: Flow) -> None:
         """A phone used the server at the far end of its flow."""
         server = self._seen.get(key)
         if server is None:
-            if len(self._seen) >= self._limit:
+            if not self._room.admits(len(self._seen), self._shed):
                 return
             server = self._seen[key] = Server(key, flow.destination_host, flow.destination_port)
             self.hosts.setdefault(flow.destination_host, []).append(key)
@@ -287,15 +64,48 @@ class Servers:
 
     def registered(self, flow: Flow) -> None:
         """The far end of a phone's flow answered a REGISTER as registrars do."""
-        if len(self.registrars) < self._limit:
+        if self._registrars_room.admits(len(self.registrars), self._shed_registrars):
             self.registrars[flow.destination] = None
             self._registrar_hosts[flow.destination_host] = None
 
     def relayed(self, address: str) -> None:
         """This `host:port` treats calls as a server does: weaker evidence, good until a REGISTER from there is
         granted."""
-        if len(self.relays) < self._limit:
+        if self._relays_room.admits(len(self.relays), self._shed_relays):
             self.relays[address] = None
+
+    def tighten(self, limit: int) -> None:
+        """Another bound from now on."""
+        for room, table, shed in ((self._room, self._seen, self._shed),
+                                  (self._registrars_room, self.registrars, self._shed_registrars),
+                                  (self._relays_room, self.relays, self._shed_relays)):
+            room.limit = limit
+            if len(table) > limit:
+                room.evicted += shed()
+
+    def _shed(self) -> int:
+        used = self.used()
+        gone = [key for key in self._seen if key not in used and key not in self._entries.endpoints]
+        for key in gone:
+            server = self._seen.pop(key)
+            keys = self.hosts[server.host]
+            keys.remove(key)
+            if not keys:
+                del self.hosts[server.host]
+        return len(gone)
+
+    def _shed_registrars(self) -> int:
+        used, before = self.used(), len(self.registrars)
+        self.registrars = {address: None for address in self.registrars if address in used}
+        self._registrar_hosts = {address.rpartition(":")[0].strip("[]"): None for address in self.registrars}
+        return before - len(self.registrars)
+
+    def _shed_relays(self) -> int:
+        """Half of them: the evidence is weak, and comes again."""
+        gone = list(self.relays)[: len(self.relays) // 2 + 1]
+        for address in gone:
+            del self.relays[address]
+        return len(gone)
 
     def holds(self, address: str, host: str, by_host: bool) -> bool:
         """Whether `host:port` is a server's, or (`by_host`) any server's at that host."""

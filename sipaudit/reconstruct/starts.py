@@ -38,6 +38,7 @@ class Starts:
     def __init__(self) -> None:
         self._by_mac: dict[str, Signs] = {}
         self._by_host: dict[str, Signs] = {}
+        self.evicted = 0
 
     def take(self, item: Start) -> None:
         """A sign. Those of one device within START_TAKES are of one start."""
@@ -46,7 +47,7 @@ class Starts:
         signs = self._of(mac, item.host if fetches else None, item.time)
         if item.kind is StartKind.LEASE:
             if signs is not None and item.host is not None:
-                _put(self._by_host, item.host, signs)
+                self._put(self._by_host, item.host, signs)
             return
         if signs is None:
             signs = Signs(item.time, mac)
@@ -54,9 +55,9 @@ class Starts:
         signs.last = item.time
         signs.mac = signs.mac or mac
         if mac is not None:
-            _put(self._by_mac, mac, signs)
+            self._put(self._by_mac, mac, signs)
         if fetches and item.host is not None:
-            _put(self._by_host, item.host, signs)
+            self._put(self._by_host, item.host, signs)
 
     def ends(self, phone: Phone, line: Line, time: float) -> bool:
         """Whether a REGISTER of the line now, under a new Call-ID to the head of its list, ends a start that was seen.
@@ -68,6 +69,13 @@ class Starts:
         if signs is None or phone.last >= signs.last:
             return False
         return signs.certain(phone) or line.turned < time
+
+    def _put(self, signs_by: dict[str, Signs], key: str, signs: Signs) -> None:
+        signs_by.pop(key, None)
+        if len(signs_by) >= STARTS_KEPT:
+            del signs_by[next(iter(signs_by))]
+            self.evicted += 1
+        signs_by[key] = signs
 
     def _of(self, mac: str | None, host: str | None, time: float) -> Signs | None:
         """The signs of this device that are not too old: by its hardware address, else by its host's."""
@@ -88,10 +96,3 @@ def heads(line: Line) -> bool:
         if priority is not None:
             return priority == min(server.priority for server in entry.servers)
     return False
-
-
-def _put(signs_by: dict[str, Signs], key: str, signs: Signs) -> None:
-    signs_by.pop(key, None)
-    if len(signs_by) >= STARTS_KEPT:
-        del signs_by[next(iter(signs_by))]
-    signs_by[key] = signs

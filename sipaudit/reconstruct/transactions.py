@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from sipaudit.reconstruct.bounds import RINGING_LIFE, TRANSACTION_CHECK, TRANSACTION_LIFE
+from sipaudit.reconstruct.bounds import RINGING_LIFE, SECOND_CHANCES, TRANSACTION_CHECK, TRANSACTION_LIFE
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.sip.datagram import Flow
@@ -193,8 +193,24 @@ class Transactions:
         waiting = ring.waiting
         waiting.append(transaction)
         if len(waiting) > ring.limit:
-            self.evicted += 1
-            self._forget(waiting.popleft())
+            self._evict(waiting)
+
+    def tighten(self, limit: int, strange_limit: int) -> None:
+        """Other bounds from now on."""
+        self._known.limit, self._strange.limit = limit, strange_limit
+        for ring in (self._known, self._strange):
+            while len(ring.waiting) > ring.limit:
+                self._evict(ring.waiting)
+
+    def _evict(self, waiting: deque[Transaction]) -> None:
+        """The oldest goes; one of a phone that has been heard for a while may stay, a few times."""
+        for _ in range(SECOND_CHANCES):
+            phone = waiting[0].phone
+            if phone is None or not phone.lasting:
+                break
+            waiting.rotate(-1)
+        self.evicted += 1
+        self._forget(waiting.popleft())
 
     def sweep(self, clock: float) -> None:
         """Forget those whose time is over at `clock`."""

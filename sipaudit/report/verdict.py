@@ -188,8 +188,9 @@ def _overload(words: Words, incident: Incident) -> Iterator[str]:
 
 def _storm(words: Words, incident: Incident) -> Iterator[str]:
     peak, median = incident.metrics.get("register_rate_peak") or 0, incident.metrics.get("register_rate_median") or 0
+    whose = f", of {words.lines(len(incident.lines))}" if incident.lines else ""  # of a storm long ago it is forgotten
     yield (f"{words.server(incident.server)} was hit by {peak:g} REGISTERs a second (usual: {median:g}) "
-           f"{words.span(incident)}, of {words.lines(len(incident.lines))}.")
+           f"{words.span(incident)}{whose}.")
 
 
 def _flapping(words: Words, incident: Incident) -> Iterator[str]:

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Set
 from itertools import groupby
-from typing import NamedTuple, Protocol
+from math import inf
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Lost, ModelEvent
 from sipaudit.model.judge import possible_regimes
-from sipaudit.model.observations import Fact, Observation, Verdict
+from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.replay import Step
 from sipaudit.model.settings import LineSettings
-from sipaudit.model.values import Assumption, Confidence, Finding, Frame, Reason, Severity, moment
-from sipaudit.rulebook.facts import SECONDS, SERVERS
-from sipaudit.rulebook.repetition import Party, Repetitions
+from sipaudit.model.values import Finding, Reason, Severity
+from sipaudit.rulebook.fault import Checks, Fault, Held, LeftOpen, Subject, Whose, in_doubt, standing
+from sipaudit.rulebook.repetition import Repetitions
 from sipaudit.rulebook.rules import Rule
-from sipaudit.rulebook.wording import fill
+from sipaudit.rulebook.telling import facts_of, finding_of, in_order
 
 EVIDENCE_KEPT = 20
-LOSS_ALLOWED = 0.005   # share of packets that a capture may lack without doubt (reference-model.md 4)
-LOSS_BEYOND = 0.007    # beyond which a whole exchange may lack in a flow without a gap (5 % lost measure as 0.6-2.5 %)
 CAUSED_WITHIN = 600.0   # seconds between a cause and its consequence
 # Of several rules that one request breaks, the first here is the finding; the others stand in its `also`.
 ONE_REQUEST = (
@@ -34,64 +31,25 @@ ONE_REQUEST = (
 )
 
 
-class Subject(Party, Protocol):
-    """Whose step it is, and how its packets are named in a report."""
-
-    @property
-    def settings(self) -> LineSettings: ...
-    def server(self, key: str) -> str: ...
-    def frame(self, event: ModelEvent) -> Frame: ...
-
-
-LeftOpen = Callable[[Subject, float, str, Reason], None]   # whose, when (seconds), which rule, why
-
-
-class Fault(Struct):
-    """A finding in the making: the observation that it tells of, and what joined it since.
-
-    `grade` is the severity of that observation by its own facts, `severity` what repetitions made of it, `cause` the
-    number of the fault of which this is a consequence.
-    """
-
-    rule: Rule
-    subject: Subject
-    told: Observation
-    grade: Severity
-    severity: Severity
-    also: tuple[str, ...]
-    evidence: dict[tuple[str, int | float], Frame]
-    number: int = 0
-    cause: int | None = None
-    times: int = 0
-
-
-class Checks:
-    """What was checked of one line: `reached` by rule, and `open` (not decided) by rule and reason."""
-
-    def __init__(self) -> None:
-        self.reached: Counter[str] = Counter()
-        self.open: Counter[tuple[str, Reason]] = Counter()
-
-
-class Held(NamedTuple):
-    """What was held against one (line, phone) of a phone at some time, in copies."""
-
-    faults: list[tuple[Fault, Fault]]
-    open: dict[str, Fault]
-    checks: Checks
-
-
 class Faults:
     """Gathers faults of many lines, and by (line, phone) what was checked of each. `left_open` is told of every check
-    that could not be decided."""
+    that could not be decided.
+
+    No more than `limit` faults, and lines with checks, are kept; `made` counts the faults there ever were, `evicted`
+    those that had to go. What was checked of lines that are kept no longer is summed up in `gone`.
+    """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.by_expectation: dict[str, list[Rule]] = {}
         self.obey(rules)
         self.done: list[Fault] = []
         self.of_phone: dict[int, list[Fault]] = {}
-        self.open: dict[tuple[str, str], dict[str, Fault]] = {}
-        self.checks: defaultdict[tuple[str, str], Checks] = defaultdict(Checks)
+        self.open: dict[Whose, dict[str, Fault]] = {}
+        self.checks: dict[Whose, Checks] = {}
+        self.gone = Checks()
+        self.limit = inf
+        self.evicted = 0
+        self.made = 0
         self.left_open: LeftOpen | None = None
         self.undecided: set[int] = set()
         self._repetitions = Repetitions()
@@ -123,7 +81,7 @@ class Faults:
         for fault in reversed(self.of_phone.get(lost.phone, ())):
             if since - fault.told.event.time > LOSS_REACH:
                 return
-            fault.told = _in_doubt(fault.told)
+            fault.told = in_doubt(fault.told)
 
     def judge(self, observations: Iterable[Observation], subject: Subject) -> None:
         """Take in observations of one event: of the rules of one request the first is the finding, others stand beside.
@@ -137,18 +95,18 @@ class Faults:
                 self._add(rule, observation, tuple(listed[1:]) if name in listed else (), subject)
 
     def _broken(self, observation: Observation, subject: Subject) -> Iterable[tuple[Rule, Observation]]:
-        checks = self.checks[subject.line, subject.phone]
+        checks = self.checks_of((subject.line, subject.phone))
         for rule in self.by_expectation.get(observation.expectation, ()):
             checks.reached[rule.id] += 1
             if observation.verdict is Verdict.INCONCLUSIVE and observation.reason is not None:
                 checks.open[rule.id, observation.reason] += 1
                 if self.left_open is not None:
                     self.left_open(subject, observation.time, rule.id, observation.reason)
-            elif observation.verdict in rule.verdicts and (rule.when is None or rule.when.holds(_facts(observation))):
+            elif observation.verdict in rule.verdicts and (rule.when is None or rule.when.holds(facts_of(observation))):
                 yield rule, observation
 
     def _add(self, rule: Rule, observation: Observation, also: tuple[str, ...], subject: Subject) -> None:
-        grade = rule.severity_of(_facts(observation))
+        grade = rule.severity_of(facts_of(observation))
         fault = self._fault(rule, observation, grade, also, subject)
         reached = self._repetitions.severity(rule, observation.time, subject)
         fault.severity = max(fault.severity, grade, reached or grade, key=lambda severity: severity.rank)
@@ -167,25 +125,100 @@ class Faults:
         fault = of_line.get(rule.id)
         if fault is None:
             cause = _cause(rule, observation.time, subject, of_phone)
-            fault = of_line[rule.id] = Fault(rule, subject, observation, grade, grade, also, {}, len(self.done), cause)
+            fault = of_line[rule.id] = Fault(rule, subject, observation, grade, grade, also, {}, self.made, cause)
+            self.made += 1
+            if len(self.done) >= self.limit:
+                self._shed()
             self.done.append(fault)
-            of_phone.append(fault)
+            self.of_phone.setdefault(observation.event.phone, []).append(fault)
         elif grade.rank > fault.grade.rank:
             fault.told, fault.grade, fault.also = observation, grade, also
             of_phone.remove(fault)  # it stands in the order of what it tells of
             of_phone.append(fault)
         return fault
 
+    def checks_of(self, whose: Whose) -> Checks:
+        """What was checked of a line at a phone; where too many are kept, the oldest are only summed up."""
+        checks = self.checks.get(whose)
+        if checks is None:
+            if len(self.checks) >= self.limit:
+                self.gone.add(self.checks.pop(next(iter(self.checks))))
+            checks = self.checks[whose] = Checks()
+        return checks
+
+    def totals(self) -> Checks:
+        """What was checked of all lines, those that are kept no longer included."""
+        total = Checks()
+        for checks in (self.gone, *self.checks.values()):
+            total.add(checks)
+        return total
+
+    def forget(self, before: float, known: Set[Whose]) -> None:
+        """Forget the faults that nothing can join any more and that tell of something before that time (seconds since
+        the epoch), and all of lines that are not `known`."""
+        self.release([whose for whose in (*self.checks, *self.open) if whose not in known], ())
+        self._repetitions.forget(before)
+        open_ = self._joinable()
+        self._without({fault.number for fault in self.done if fault.told.time < before and fault.number not in open_})
+
+    def tighten(self, limit: float) -> None:
+        """Another bound from now on."""
+        self.limit = limit
+        while len(self.done) > limit:
+            self._shed()
+        while len(self.checks) > limit:
+            self.gone.add(self.checks.pop(next(iter(self.checks))))
+
+    def release(self, whose: Collection[Whose], phones: Iterable[int]) -> None:
+        """These lines and phones were forgotten."""
+        for each in whose:
+            checks = self.checks.pop(each, None)
+            if checks is not None:
+                self.gone.add(checks)
+            self.open.pop(each, None)
+        for phone in phones:
+            self.of_phone.pop(phone, None)
+        if whose:
+            self._repetitions.release(set(whose))
+
+    def _shed(self) -> None:
+        """Too many faults: the older half goes, those first that nothing can join any more."""
+        open_ = self._joinable()
+        ranked = sorted(self.done, key=lambda fault: (fault.number in open_, fault.number))
+        gone = {fault.number for fault in ranked[:len(ranked) // 2 + 1]}
+        self.evicted += len(gone)
+        self._without(gone)
+        for whose, of_line in list(self.open.items()):
+            self.open[whose] = {rule: fault for rule, fault in of_line.items() if fault.number not in gone}
+            if not self.open[whose]:
+                del self.open[whose]
+
+    def _joinable(self) -> set[int]:
+        """The numbers of the faults that something may join still."""
+        return {fault.number for of_line in self.open.values() for fault in of_line.values()}
+
+    def _without(self, gone: Set[int]) -> None:
+        """Forget the faults of these numbers; what they led to has no cause then."""
+        if not gone:
+            return
+        self.done = [fault for fault in self.done if fault.number not in gone]
+        self.of_phone = {phone: kept for phone, faults in self.of_phone.items()
+                         if (kept := [fault for fault in faults if fault.number not in gone])}
+        self.undecided -= gone
+        for fault in self.done:
+            if fault.cause in gone:
+                fault.cause = None
+
     def since(self, number: int) -> list[Fault]:
         """The faults from that number on, in their order."""
-        return self.done[number:]
+        return self.done[bisect_left(self.done, number, key=lambda fault: fault.number):]
 
     def held(self, subject: Subject, phone: int) -> Held:
         """What is held against a line now, so that what comes next can be taken back."""
         key = subject.line, subject.phone
         faults = [(fault, replace(fault, evidence=dict(fault.evidence))) for fault in self.of_phone.get(phone, ())
                   if (fault.subject.line, fault.subject.phone) == key]
-        checks, now = Checks(), self.checks[key]
+        checks, now = Checks(), self.checks_of(key)
         checks.reached, checks.open = now.reached.copy(), now.open.copy()
         return Held(faults, dict(self.open.get(key, {})), checks)
 
@@ -213,7 +246,7 @@ class Faults:
             told = standing(fault, loss)
             if told is None:
                 key = fault.subject.line, fault.subject.phone
-                self.checks[key].open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
+                self.checks_of(key).open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
                 self.undecided.add(fault.number)
             else:
                 fault.told = told
@@ -222,29 +255,6 @@ class Faults:
         """The findings whose condemning event is `wanted`, numbered by (time, line, phone, rule)."""
         return in_order(finding_of(fault, fault.told) for fault in self.done
                         if wanted(fault.told.event) and fault.number not in self.undecided)
-
-
-def standing(fault: Fault, loss: float) -> Observation | None:
-    """What a fault tells where captures lack this share of packets; None where it stays undecided."""
-    gaps = Assumption.CAPTURE_COMPLETE in fault.told.assumptions
-    if fault.told.absent and (gaps or loss > LOSS_BEYOND):
-        return None
-    return _in_doubt(fault.told) if loss > LOSS_ALLOWED else fault.told
-
-
-def _in_doubt(told: Observation) -> Observation:
-    """The observation with the assumption that the capture is complete."""
-    doubts = {*told.assumptions, Assumption.CAPTURE_COMPLETE}
-    return replace(told, assumptions=tuple(doubt for doubt in Assumption if doubt in doubts))
-
-
-def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings numbered by (time, line, phone, rule); those without a time come first. A cause that is not among
-    them is none."""
-    found = sorted(findings, key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
-    ids: dict[str | None, str] = {finding.id: f"f-{number:06d}" for number, finding in enumerate(found, 1)}
-    return [replace(finding, id=f"f-{number:06d}", cause=ids.get(finding.cause))
-            for number, finding in enumerate(found, 1)]
 
 
 def _cause(rule: Rule, time: float, subject: Subject, before: Iterable[Fault]) -> int | None:
@@ -271,56 +281,3 @@ def rearms(step: Step, settings: LineSettings) -> bool:
 
 def _server(stay: object) -> object:
     return getattr(stay, "server", None)
-
-
-def _facts(observation: Observation) -> dict[str, Fact]:
-    method = getattr(observation.event, "method", None)
-    return {"clause": observation.clause, "server": observation.server, "method": method, **observation.facts}
-
-
-def finding_of(fault: Fault, observation: Observation) -> Finding:
-    """The finding that a fault makes of what it tells. Its id, and that of its cause, is provisional: `#` and the
-    fault's number."""
-    subject = fault.subject
-    facts = _facts(observation)
-    shown = {**facts, **{key: _servers(str(facts[key]), subject) for key in SERVERS if facts.get(key)}}
-    wording = fault.rule.wording(facts)
-    evidence = sorted(fault.evidence.values(), key=lambda frame: (frame.time, frame.frame or 0))
-    return Finding(
-        id=_provisional(fault.number), rule=fault.rule.id, severity=fault.severity,
-        confidence=_confidence(observation.assumptions),
-        line=subject.line, phone=subject.phone,
-        server=subject.server(observation.server) if observation.server else None,
-        time=moment(observation.time), expected=fill(wording.expected, shown, subject.settings),
-        observed=fill(wording.observed, shown, subject.settings), basis=[observation.clause],
-        facts=_report_facts(shown, fault.times), assumptions=list(observation.assumptions), also=list(fault.also),
-        cause=None if fault.cause is None else _provisional(fault.cause), incident=None, suppressed=None,
-        wireshark=_display_filter(evidence, subject.frame(observation.event).capture), evidence=evidence,
-    )
-
-
-def _servers(keys: str, subject: Subject) -> str:
-    return ", ".join(subject.server(key) for key in keys.split())
-
-
-def _confidence(assumptions: tuple[Assumption, ...]) -> Confidence:
-    return Confidence.LIKELY if assumptions else Confidence.CERTAIN
-
-
-def _report_facts(facts: dict[str, Fact], times: int) -> dict[str, int | float | str | list[float] | None]:
-    kept = {key: value for key, value in facts.items() if key not in ("clause", "server")}
-    rounded = {key: round(value, 3) if key in SECONDS and isinstance(value, float) else value
-               for key, value in kept.items()}
-    return {**rounded, "times": times}
-
-
-def _display_filter(evidence: list[Frame], capture: str) -> str | None:
-    """A Wireshark display filter for the evidence in the capture that holds the condemning packet."""
-    frames = sorted({number for frame in evidence if frame.capture == capture
-                     for number in (frame.frames or ([] if frame.frame is None else [frame.frame]))})
-    return f"frame.number in {{{', '.join(map(str, frames))}}}" if frames else None
-
-
-def _provisional(number: int) -> str:
-    """An id until the findings stand in order."""
-    return f"#{number}"

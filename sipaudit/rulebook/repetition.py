@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from itertools import count
 from typing import Protocol
 
@@ -31,6 +32,18 @@ class Repetitions:
         """The worst severity whose count this breach at `time` (seconds) reaches, None when it reaches none."""
         reached = [step.severity for step in rule.escalate if self._reaches(rule, step, time, party)]
         return max(reached, key=lambda severity: severity.rank, default=None)
+
+    def __len__(self) -> int:
+        return len(self._recent)
+
+    def forget(self, before: float) -> None:
+        """Forget the series of which nothing counts any more at that time (seconds since the epoch)."""
+        self._recent = {key: recent for key, recent in self._recent.items()
+                        if next(reversed(recent.values())) + key[1].within >= before}
+
+    def release(self, whose: Set[tuple[str, str]]) -> None:
+        """These lines, each with its phone, were forgotten."""
+        self._recent = {key: recent for key, recent in self._recent.items() if key[2:] not in whose}
 
     def _reaches(self, rule: Rule, step: Escalation, time: float, party: Party) -> bool:
         member: object = (party.line, party.phone)

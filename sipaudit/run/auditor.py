@@ -7,169 +7,51 @@ entry*), so each entry has a replay of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from sipaudit.incidents.watch import DEFAULT_SILENCE, Watch, silence_of
+from sipaudit.incidents.watch import Watch
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent
-from sipaudit.model.history import History, track_of
-from sipaudit.model.observations import Observation
-from sipaudit.model.profile import Profile, vouched
+from sipaudit.model.observations import Observation, Verdict
+from sipaudit.model.profile import Profile
 from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import advance, step
 from sipaudit.model.routine import Way, begins, goes_on, renewed
-from sipaudit.model.settings import LineSettings, Tolerances
-from sipaudit.model.state import LineState, PhoneState, Track
-from sipaudit.model.values import Frame
-from sipaudit.reconstruct.phones import Line
-from sipaudit.rulebook.faults import LOSS_ALLOWED, Faults
+from sipaudit.model.settings import Tolerances
+from sipaudit.model.state import LineState, PhoneState
+from sipaudit.model.values import Reason
+from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.rulebook.fault import LOSS_ALLOWED
+from sipaudit.rulebook.faults import Faults
 from sipaudit.rulebook.rules import IncidentKind, Rule
+from sipaudit.run.line_replay import LineReplay
+from sipaudit.run.naming import Naming
 from sipaudit.run.passing import Passing
-
-Place = Callable[[int, int], tuple[str, int | None]]
 
 RENEWS_WITHIN = 1.0   # seconds that what looks like a mere renewal is waited for, when nothing else comes
 NOBODYS = -1       # index of the replay for servers outside of all entries of the line
-
-
-class Naming:
-    """How events and servers are called in a report. `place` says where a packet (capture, frame) can be found: the
-    name of its capture, and its number there (None: it has none)."""
-
-    def __init__(self, paths: list[str], server: Callable[[str], str], frames: dict[tuple[int, int], tuple[int, ...]],
-                 place: Place | None = None) -> None:
-        self._paths = paths
-        self._frames = frames
-        self.server = server
-        self.place = place or self._numbered
-
-    def path(self, capture: int) -> str:
-        return self._paths[capture]
-
-    def _numbered(self, capture: int, frame: int) -> tuple[str, int | None]:
-        return self._paths[capture], frame
-
-    def frame(self, event: ModelEvent, phone: str) -> Frame:
-        path, number = self.place(event.capture, event.frame)
-        several = self._frames.get((event.capture, event.frame))
-        return Frame(path, number, round(event.time, 6), _summary(event, phone),
-                     None if several is None else list(several))
-
-
-def _summary(event: ModelEvent, phone: str) -> str:
-    """`REGISTER 10.1.0.5 → 10.0.0.1`: what a packet was, in a few words."""
-    server = getattr(event, "server", "").rpartition(":")[0]
-    method, status = getattr(event, "method", None), getattr(event, "status", None)
-    if method is None:
-        return f"{getattr(event, 'kind', type(event).__name__)} {server}"
-    return f"{method} {phone} → {server}" if status is None else f"{status} {method} {server} → {phone}"
 
 
 def _nothing_lost() -> float:
     return 0.0
 
 
-class LineReplay:
-    """One line at one of its entries, being replayed. Also the subject that its findings name.
-
-    `full` gives its profile with what grows while the capture is read. `number` is the line's, `owner` its phone's,
-    `silence` the seconds without an answer after which the phone may hold a server for failed.
-    """
-
-    def __init__(self, line: Line, index: int, naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
-        self.record = line
-        self.number, self.owner = line.number, line.phone
-        self.full = partial(full, self)
-        self.index = index
-        self.state = LineState()
-        self.history = History()
-        self.waiting: tuple[Observation, ...] = ()
-        self._naming = naming
-        self._known: tuple[object, int, object, object] = (None, 0, None, None)
-        self._plain = Profile(LineSettings())
-        self._track = track_of(self._plain)
-        self.silence = DEFAULT_SILENCE
-        self._keys: frozenset[str] = frozenset()
-
-    @property
-    def line(self) -> str:
-        return self.record.aor
-
-    @property
-    def phone(self) -> str:
-        return self.record.owner.address
-
-    @property
-    def group(self) -> str | None:
-        return self.record.declaration.group
-
-    @property
-    def fallback(self) -> bool:
-        """Whether the line has other entries beside this one."""
-        return len(self.record.entries) > 1
-
-    @property
-    def entry(self) -> str | None:
-        entry = self.profile().entry
-        return None if entry is None else entry.name
-
-    @property
-    def settings(self) -> LineSettings:
-        return self.profile().settings
-
-    def server(self, key: str) -> str:
-        return self._naming.server(key)
-
-    def frame(self, event: ModelEvent) -> Frame:
-        return self._naming.frame(event, self.record.owner.host)
-
-    def follows(self, server: str) -> bool:
-        """Whether the server is of this replay's entry; of an entry that is not known every server is."""
-        self.profile()
-        return not self._keys or server in self._keys
-
-    def profile(self) -> Profile:
-        """What is known of the line itself; made anew when its declaration or its entries changed."""
-        record, (view, revision, declaration, device) = self.record, self._known
-        if record.view is not view or record.view.revision != revision or record.declaration is not declaration \
-                or record.device is not device:
-            self._learn()
-        return self._plain
-
-    def _learn(self) -> None:
-        record = self.record
-        self._known = record.view, record.view.revision, record.declaration, record.device
-        entry = record.entries[self.index] if 0 <= self.index < len(record.entries) else None
-        model, firmware = record.model, record.firmware
-        settings = record.declaration.at(entry.name if entry else None)
-        self._plain = Profile(settings, entry, record.owner.vendor, firmware, vouched(model, firmware))
-        self._track = track_of(self._plain)
-        self.silence = silence_of(settings)
-        self._keys = frozenset(server.key for server in entry.servers) if entry else frozenset()
-
-    @property
-    def track(self) -> Track:
-        """Which working server is meant: that of the line's regime."""
-        self.profile()
-        return self._track
-
-
 class Auditor:
     """Replays every line. `lines` are reconstruction's records, `since` the time before which nothing is reported.
 
-    `kinds` are the incidents to look for.
+    `kinds` are the incidents to look for. (`rolling`) it runs without an end: `forget` and `release` are called, and a
+    full table makes room for what is new.
     `began` is since when the captures show all, `loss` the share of packets they lack, `steps` where a clock was set,
     `tolerances_of` those of single expectations, where they differ from `tolerances`.
     """
 
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances,
-                 kinds: Iterable[IncidentKind] = ()) -> None:
+                 kinds: Iterable[IncidentKind] = (), *, rolling: bool = False) -> None:
         self.faults = Faults(rules)
-        self.watch = Watch(kinds, self._siblings, self._is_lossy)
+        self.watch = Watch(kinds, self._siblings, self._is_lossy, rolling=rolling)
         self.since = float("-inf")
         self.began = 0.0
         self.loss: Callable[[], float] = _nothing_lost
@@ -330,6 +212,61 @@ class Auditor:
         self.faults.obey(rules)
         self._tolerances, self.tolerances_of = tolerances, tolerances_of
 
+    # -- what need not be remembered
+
+    def forget(self, before: float) -> None:
+        """Forget what was over before that time (seconds since the epoch) and was told: faults that nothing can join,
+        incidents, minutes, and of the lines' histories all but what tells where they are."""
+        self.faults.forget(before, {(line.aor, line.owner.address) for line in self._lines.values()})
+        self.watch.forget(before)
+        self._passing.forget(before)
+        for replays in self._replays.values():
+            for replay in replays:
+                replay.history.forget(before)
+
+    def release(self, lines: Sequence[Line], phones: Sequence[Phone]) -> None:
+        """Reconstruction has forgotten these lines, and these phones: what still waits to be settled never will be."""
+        for line in lines:
+            for replay in self._replays.pop(line.number, ()):
+                self._say(tuple(map(_evicted, replay.waiting)), replay)
+                if line.phone in self._timed:
+                    self._time(line.phone, replay, ())
+                if self._held.get(line.phone, (None,))[0] is replay:
+                    del self._held[line.phone]
+        numbers = {line.number for line in lines}
+        for phone in {line.phone for line in lines}:
+            self._lines_of[phone] = [number for number in self._lines_of.get(phone, ()) if number not in numbers]
+        gone = {phone.number for phone in phones}
+        self._passing.release({line.phone for line in lines})
+        for number in gone:
+            for table in (self._phones, self._lines_of, self._timed, self._held):
+                table.pop(number, None)
+        shared = {(line.aor, line.phone) for owner in {line.owner for line in lines} for line in owner.lines
+                  if line.number in self._lines}
+        self.faults.release([(line.aor, line.owner.address) for line in lines
+                             if (line.aor, line.phone) not in shared], gone)
+        self.watch.release(numbers, gone)
+
+    def tighten(self, findings: float, incidents: int, servers: int, requests: int) -> None:
+        """Other bounds from now on: for faults, and for what incidents know of servers and of requests and calls."""
+        self.faults.tighten(findings)
+        self.watch.tighten(incidents, servers, requests)
+
+    @property
+    def evicted(self) -> dict[str, int]:
+        """What the bounds pushed out, or turned away, by kind."""
+        counts = {"findings": self.faults.evicted, **self.watch.evicted}
+        return {kind: count for kind, count in counts.items() if count}
+
+    @property
+    def open(self) -> dict[str, int]:
+        """How much is remembered now, by kind."""
+        replays = [replay for replays in self._replays.values() for replay in replays]
+        rows = sum(len(one.history.moves) + len(one.history.tries) + len(one.history.ended) for one in replays)
+        return {"replays": len(replays), "phone-states": len(self._phones), "waiting": len(self._timed),
+                "renewals": len(self._held), "findings": len(self.faults.done), "checks": len(self.faults.checks),
+                "history": rows, **self.watch.open}
+
     def _siblings(self, line: int) -> list[LineReplay]:
         return self._replays.get(line, [])
 
@@ -399,3 +336,10 @@ class Auditor:
             tolerances_of=self.tolerances_of,
             fallback=replay.fallback,
         )
+
+
+def _evicted(waiting: Observation) -> Observation:
+    """What waits to be settled never will be; what only waits for others of its event stands."""
+    if waiting.awaited is None:
+        return waiting
+    return replace(waiting, verdict=Verdict.INCONCLUSIVE, reason=Reason.EVICTED, unless=None, awaited=None)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
 from sipaudit.model.observations import Observation
-from sipaudit.rulebook.faults import Faults, Held, Subject
+from sipaudit.rulebook.fault import Held, Subject
+from sipaudit.rulebook.faults import Faults
 
 LATE_KEPT = 8   # times that time passed for one phone and something was said, in a row
 
@@ -43,6 +45,15 @@ class Passing(Generic[Line]):
         passed = self._of.setdefault(phone, [])
         passed.append(Passed(now, line, waiting, self._faults.held(line, phone)))
         del passed[:-LATE_KEPT]
+
+    def release(self, phones: Iterable[int]) -> None:
+        """Nothing will be taken back of these phones."""
+        for phone in phones:
+            self._of.pop(phone, None)
+
+    def forget(self, before: float) -> None:
+        """What was said before that time (seconds since the epoch) stands."""
+        self._of = {phone: passed for phone, passed in self._of.items() if passed[-1].now >= before}
 
     def came(self, phone: int, time: float) -> list[Line]:
         """A packet of the phone has come, sent or received at `time`: what it shows to be wrong is taken back. The

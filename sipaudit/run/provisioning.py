@@ -9,8 +9,8 @@ from sipaudit.errors import InputError
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import Finding
 from sipaudit.report.configuration import ShownLine, ShownServer, ShownSetting
-from sipaudit.rulebook.faults import in_order
 from sipaudit.rulebook.rules import Rule
+from sipaudit.rulebook.telling import in_order
 from sipaudit.run.meaning import meaning, predictions
 from sipaudit.run.provisioned import issue_findings
 from sipaudit.settings.catalogue import declared_block, in_force

@@ -18,12 +18,14 @@ from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import vouched
 from sipaudit.model.values import CaptureSummary, Finding, KnownEvent, Report, ServerMinute, ServerSummary, moment
 from sipaudit.reconstruct.phones import Line
-from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
+from sipaudit.reconstruct.reconstruction import NO_BOUNDS, Reconstruction, SeenMessage
 from sipaudit.reconstruct.servers import Server
-from sipaudit.rulebook.faults import in_order
 from sipaudit.rulebook.rules import RulePack
-from sipaudit.run.auditor import Auditor, Naming, Place
+from sipaudit.rulebook.telling import in_order
+from sipaudit.run.auditor import Auditor
+from sipaudit.run.budget import Budget
 from sipaudit.run.job import Brief
+from sipaudit.run.naming import Naming, Place
 from sipaudit.run.provisioned import issue_findings
 from sipaudit.run.summary import Span, build, capture_summary, estimate
 from sipaudit.safe_text import safe_path
@@ -31,6 +33,7 @@ from sipaudit.settings.declaring import Declarations
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.message import Message
 from sipaudit.sip.parse import parse
+from sipaudit.sip.parse import tighten as tighten_parser
 
 COLLECT_AFTER = (200_000, 20, 100)  # allocations, and how often the older generations are looked at
 AHEAD = 256             # items parsed in one go
@@ -56,23 +59,29 @@ class Route:
 
     `brief` says what is declared and which rules are in force, `health` has one entry for each capture or source,
     `first` is the time since when they show all; `span` is what is reported of. `observer` sees every message,
-    `place` says where packets can be found, where that is not by number in their capture.
+    `place` says where packets can be found, where that is not by number in their capture. With `budget` the route has
+    no end: what is over can be forgotten (`forget`), and a full table makes room for what is new.
     """
 
     def __init__(self, brief: Brief, span: Span, first: float, health: Sequence[CaptureHealth], *,
-                 observer: Observer | None = None, place: Place | None = None) -> None:
+                 observer: Observer | None = None, place: Place | None = None, budget: Budget | None = None) -> None:
         self.brief = brief
         self.knowledge = SiteKnowledge(brief.declared)
+        self._budget = budget
         self.span = span
         self.health = health
         self._first = first
         self.known_events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
-        self.reconstruction = self.reconstructing(observer)
+        self.reconstruction = Reconstruction(SiteKnowledge(brief.declared), observer=observer,
+                                             bounds=NO_BOUNDS if budget is None else budget.reconstruct)
         self.naming = Naming([safe_path(one.path) for one in health], self.server, self._frames, place)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances,
-                               brief.pack.incidents)
+                               brief.pack.incidents, rolling=budget is not None)
+        if budget is not None:
+            self.reconstruction.when_dropped(self.auditor.release)
+            self.tighten(budget)
         self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
         self.auditor.since, self.auditor.began = span.start, first
         self.auditor.loss, self.auditor.steps = self.loss, self._steps
@@ -95,6 +104,29 @@ class Route:
             self.auditor.take(event)
         return events
 
+    def forget(self, before: float, unheard: float | None = None) -> None:
+        """Forget what was over before that time and was told, and the lines of which nothing was seen since `unheard`
+        (both seconds since the epoch)."""
+        self.reconstruction.forget(before, unheard)
+        self.auditor.forget(before)
+
+    def tighten(self, budget: Budget) -> None:
+        """Other bounds from now on: what is beyond them is forgotten at once."""
+        self._budget = budget
+        tighten_parser(budget.lines_read)
+        self.reconstruction.tighten(budget.reconstruct)
+        self.auditor.tighten(budget.findings, budget.incidents, budget.watched_servers, budget.watched_requests)
+
+    @property
+    def evicted(self) -> dict[str, int]:
+        """What the bounds pushed out, or turned away, by kind."""
+        return {**self.reconstruction.evicted, **self.auditor.evicted}
+
+    @property
+    def open(self) -> dict[str, int]:
+        """How much is remembered now, by kind."""
+        return {**self.reconstruction.open, **self.auditor.open}
+
     def obey(self, brief: Brief) -> None:
         """From now on another site file, other rules and suppressions are in force. Lines of which something else is
         declared begin anew: what they did was by what was in force then."""
@@ -112,6 +144,8 @@ class Route:
         """Go on from what was learnt by another route of the same captures."""
         for name in LEARNT:
             setattr(self, name, state[name])
+        if self._budget is not None:
+            self.tighten(self._budget)
         self.obey(self.brief)
 
     def _steps(self) -> tuple[tuple[int, int, float], ...]:

@@ -33,7 +33,8 @@ from sipaudit.model.values import (
 )
 from sipaudit.reconstruct.phones import CallSeen, Line
 from sipaudit.reconstruct.traffic import Traffic
-from sipaudit.run.auditor import Auditor, LineReplay
+from sipaudit.run.auditor import Auditor
+from sipaudit.run.line_replay import LineReplay
 from sipaudit.safe_text import safe_path
 
 

@@ -9,7 +9,7 @@ from sipaudit.model.profile import Profile
 from sipaudit.model.transcript import Transcript
 from sipaudit.model.values import Finding, Reason
 from sipaudit.reconstruct.phones import Line
-from sipaudit.rulebook.faults import Subject
+from sipaudit.rulebook.fault import Subject
 from sipaudit.rulebook.trial import by_time, finding_line, left_open_line
 from sipaudit.run.run import Run
 from sipaudit.safe_text import safe_text

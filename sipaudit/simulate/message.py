@@ -7,9 +7,9 @@ from msgspec import Struct
 Endpoint = tuple[str, int]
 
 REASONS = {
-    100: "Trying", 180: "Ringing", 200: "OK", 202: "Accepted", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-    407: "Proxy Authentication Required", 480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist",
-    486: "Busy Here", 487: "Request Terminated", 503: "Service Unavailable",
+    100: "Trying", 180: "Ringing", 200: "OK", 202: "Accepted", 302: "Moved Temporarily", 401: "Unauthorized",
+    403: "Forbidden", 404: "Not Found", 407: "Proxy Authentication Required", 480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist", 486: "Busy Here", 487: "Request Terminated", 503: "Service Unavailable",
 }
 
 

@@ -27,9 +27,11 @@ class Node(Peer, Protocol):
 class Network:
     """Carries what phones and servers send, and shows it to the tap where it passes there."""
 
-    def __init__(self, clock: Clock, plan: NetworkPlan, tap: Tap, seed: int) -> None:
+    def __init__(self, clock: Clock, plan: NetworkPlan, tap: Tap, seed: int,
+                 keys: Callable[[str], object] | None = None) -> None:
         self.clock = clock
         self.tap = tap
+        self.keys = keys   # takes the lines of the key log of TLS connections
         self._plan = plan
         self._chance = random.Random(f"network {seed}").random
         self._nodes: dict[Endpoint, Node] = {}
@@ -55,6 +57,11 @@ class Network:
         """The next IP identification of a host."""
         value = self._identifications[address] = (self._identifications.get(address, 0) + 1) & 0xFFFF
         return value
+
+    def connects(self, place: Endpoint) -> bool:
+        """Whether a connection to whoever is there would be opened now."""
+        node = self._nodes.get(place)
+        return node is not None and node.hears() and not node.refuses()
 
     # -- connections
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 BUSY = "2486"
 RINGS_ON = "2487"
+EMERGENCY = "112"
 HANGS_UP = "26"  # 26 and three digits: the far end ends the call after so many seconds
 
 

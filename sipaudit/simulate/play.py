@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import random
+from collections import Counter
+from collections.abc import Callable
 from functools import partial
 
 from sipaudit.simulate.clock import NEVER, Clock
@@ -28,20 +30,23 @@ PLAIN = ("silent", "flapping", "unreachable")
 
 
 class Play:
-    """One run of a plan. `run` writes all packets into the sink."""
+    """One run of a plan. `run` writes all packets into the sink, and the keys of TLS connections where they are wanted.
+    """
 
-    def __init__(self, plan: Plan, sink: Sink) -> None:
+    def __init__(self, plan: Plan, sink: Sink, keys: Callable[[str], object] | None = None) -> None:
         self.plan = plan
         self.sink = sink
         self.clock = Clock()
         self.truth = Truth(plan)
-        self.network = Network(self.clock, plan.network, Tap(plan.tap, sink, plan.seed), plan.seed)
+        self.network = Network(self.clock, plan.network, Tap(plan.tap, sink, plan.seed), plan.seed, keys)
+        places = {name: (server.address, server.port) for name, server in plan.servers.items()}
         self.servers = {
-            name: Server(name, server, self.clock, self.network, plan.seed, plan.domain)
+            name: Server(name, server, self.clock, self.network, plan.seed, plan.domain, places)
             for name, server in plan.servers.items()
         }
         self._chance = random.Random(f"phones {plan.seed}")
         self._numbers = 0
+        self._hosts: Counter[str] = Counter()  # phones that have an address, by network
 
     def run(self) -> Truth:
         for server in self.servers.values():
@@ -59,11 +64,16 @@ class Play:
         return self.truth
 
     def _group(self, group: Group) -> None:
-        first = ipaddress.ip_network(group.network or "10.1.0.0/16").network_address + FIRST_HOST
+        network = group.network or "10.1.0.0/16"
+        hosts = self._hosts[network]
+        self._hosts[network] += group.count
+        first = ipaddress.ip_network(network).network_address + FIRST_HOST + hosts
         span = (group.boot[0], group.boot[-1])
         for number in range(group.count):
             place = (str(first + number), 5060)
             phone = self._phone(group, number, place)
+            if group.nat is not None:
+                phone.wire = (group.nat, NAT_PORT + hosts + number)
             if group.count == 1 or span[0] == span[1]:
                 start = span[0]
             else:
@@ -75,8 +85,6 @@ class Play:
     def _phone(self, group: Group, number: int, place: Endpoint) -> Phone:
         self._numbers += 1
         phone = Phone(group, self._numbers, place, self.clock, self.network, self.truth, self._chance)
-        if group.nat is not None:
-            phone.wire = (group.nat, NAT_PORT + number)
         phone.on_request = Called(phone).take
         entry = self.plan.entries[group.entry]
         servers = [self.servers[name] for name in entry.servers]
@@ -90,6 +98,11 @@ class Play:
             line = Line(phone, user, self.plan.domain, [server.place for server in servers],
                         entry.life, plain)
             phone.lines[user] = line
+            if group.fallback is not None:
+                second = self.plan.entries[group.fallback]
+                line.fallback = Line(phone, user, self.plan.domain,
+                                     [self.servers[name].place for name in second.servers], second.life, False)
+                line.fallback.wrongs.clear()
             self.truth.lines += 1
             for incoming in group.incoming:
                 ring = partial(self._ring, line, servers, incoming)
@@ -112,7 +125,7 @@ class Play:
 
     def _again(self, phone: Phone) -> None:
         if phone.group.new_address:
-            address = ipaddress.ip_address(phone.place[0]) + phone.group.count + 1
+            address = ipaddress.ip_address(phone.place[0]) + self.plan.phones_in(phone.group.network) + 1
             phone.wire = phone.place = (str(address), 5060)
         for line in phone.lines.values():
             line.forget()

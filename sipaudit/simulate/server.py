@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from sipaudit.simulate.clock import Clock, Inbox, Steps
@@ -21,13 +22,15 @@ MUTE = ("silent", "flapping")
 class Server:
     """Answers what arrives at its place while it is in a state to do so."""
 
-    def __init__(self, name: str, plan: ServerPlan, clock: Clock, network: Network, seed: int, domain: str) -> None:
+    def __init__(self, name: str, plan: ServerPlan, clock: Clock, network: Network, seed: int, domain: str,
+                 places: Mapping[str, Endpoint]) -> None:
         self.name = name
         self.plan = plan
         self.place: Endpoint = (plan.address, plan.port)
         self.clock = clock
         self.network = network
         self.domain = domain
+        self._places = places   # of all servers, by name
         self.registrar = Registrar(self)
         self._far_end = FarEnd(self, random.Random(f"server {name} {seed}"))
         self._answers: dict[tuple[str, str], Message | None] = {}
@@ -111,6 +114,11 @@ class Server:
             self.answer(request, source, 503, headers=after)
             return True
         if request.method == "INVITE" and self.fault("no-calls"):
+            return True
+        fault = self.fault("redirects")
+        if request.method == "INVITE" and not request.to_tag and fault is not None:
+            there = self._places[fault.target or self.name]
+            self.answer(request, source, 302, contact=f"<sip:{request.user}@{host(there)}>")
             return True
         if request.method == "REGISTER" and self.fault("forbids"):
             self.answer(request, source, 403)

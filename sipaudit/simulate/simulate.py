@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 from sipaudit.capture.write import PcapWriter
@@ -16,7 +17,8 @@ from sipaudit.simulate.wire.sink import Sink
 
 
 def simulate(plan_path: str, capture: str) -> list[Path]:
-    """Writes CAPTURE and beside it the site file and the truth; gives their paths.
+    """Writes CAPTURE and beside it the site file, the truth and, where the tap has the keys of TLS connections, the key
+    log; gives their paths.
 
     Each file appears once it is whole. Raises InputError or InputErrors for a plan that cannot be played and for a
     place where nothing can be written.
@@ -26,9 +28,10 @@ def simulate(plan_path: str, capture: str) -> list[Path]:
     plan = read_plan(plan_path)
     base = target.with_suffix("") if target.suffix in (".pcap", ".cap") else target
     site, truth = Path(f"{base}.site.yaml"), Path(f"{base}.truth.json")
-    aside = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in (target, site, truth)}
+    keylog = [Path(f"{base}.keylog")] if plan.tap.keys else []
+    aside = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in (target, site, truth, *keylog)}
     try:
-        known = write(plan, aside[target])
+        known = write(plan, aside[target], *(aside[path] for path in keylog))
         aside[site].write_text(site_text(plan))
         aside[truth].write_bytes(known.document())
         for path, unfinished in aside.items():
@@ -48,8 +51,9 @@ def check_place(target: Path) -> None:
         raise InputError("cannot be written", fix="name a file in a folder that exists", file=str(target))
 
 
-def write(plan: Plan, path: Path) -> Truth:
-    """The capture of a plan; gives what is true of it."""
-    with path.open("wb", buffering=1 << 20) as stream:
+def write(plan: Plan, path: Path, keylog: Path | None = None) -> Truth:
+    """The capture of a plan, and the key log of its TLS connections; gives what is true of it."""
+    with path.open("wb", buffering=1 << 20) as stream, ExitStack() as stack:
+        keys = None if keylog is None else stack.enter_context(keylog.open("w")).write
         sink = Sink(PcapWriter(stream), plan.start)
-        return Play(plan, sink).run()
+        return Play(plan, sink, keys).run()

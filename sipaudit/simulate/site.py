@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+from sipaudit.simulate.numbers import EMERGENCY
 from sipaudit.simulate.plan.values import EntryPlan, Group, Plan
 
 _TIMES = {"silent": ("stopped", "started"), "unreachable": ("unreachable", "reachable"),
@@ -17,8 +18,14 @@ def site_text(plan: Plan) -> str:
     for name, entry in plan.entries.items():
         lines += _entry(plan, name, entry)
     lines.append("lines:")
+    told: set[object] = set()
     for group in plan.phones:
-        lines += _line(group)
+        if group.declaration not in told:
+            lines += _line(group)
+        told.add(group.declaration)
+    helpers = sorted({EMERGENCY for group in plan.phones for calls in group.calls if calls.kind == "emergency"})
+    if helpers:
+        lines.append(f"emergency: {json.dumps(helpers)}")
     events = _events(plan)
     if events:
         lines += ["events:", *(f"  - {json.dumps(event)}" for event in events)]
@@ -42,10 +49,14 @@ def _entry(plan: Plan, name: str, entry: EntryPlan) -> list[str]:
 
 def _line(group: Group) -> list[str]:
     where = group.nat or group.network
-    lines = [f"  - match: {{address: {json.dumps(where)}}}", f"    entry: {group.entry}"]
+    lines = [f"  - match: {{address: {json.dumps(where)}}}",
+             f"    entry: {group.entry}" if group.fallback is None else f"    entry: [{group.entry}, {group.fallback}]"]
+    if group.group is not None:
+        lines.append(f"    group: {json.dumps(group.group)}")
     if group.declared:
-        stated = ", ".join(f"{name}: {value}" for name, value in group.stated.items())
-        lines.append(f"    settings: {{{stated}}}")
+        # each on a line of its own, since findings name the line
+        lines.append("    settings:" if group.stated else "    settings: {}")
+        lines += [f"      {name}: {value}" for name, value in group.stated.items()]
     return lines
 
 

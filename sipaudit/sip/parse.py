@@ -10,6 +10,7 @@ ends in the same row.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, TypeVar
 
 from sipaudit.sip.address import MAX_VALUES
@@ -36,6 +37,7 @@ from sipaudit.sip.text import decode
 MAX_LASTING = 24576    # lines of the memo, and as many fronts: together less than 20 MB
 MAX_PASSING = 1024     # lines of the last moments: a request and its responses share Via, From, Call-ID and CSeq
 MAX_REMEMBERED = 1024  # bytes of a line; longer ones are read again each time
+READ_COST = 600        # bytes that a reading takes beside the text of its line, which is there twice
 MAX_START = 200        # characters of a malformed message's first line that are kept
 
 Known = TypeVar("Known", Reading, Front)
@@ -60,12 +62,18 @@ class Parser:
 
     def __init__(self, limit: int = MAX_LASTING) -> None:
         self._limit = limit
+        self._room = inf
+        self._held = 0
         self._passing_limit = min(limit, MAX_PASSING)
         self._longest = MAX_REMEMBERED if limit else 0
         self._starts: dict[bytes, StartLine] = {}
         self._lasting: dict[bytes, Reading] = {}
         self._passing: dict[bytes, Reading] = {}
         self._fronts: dict[bytes, Front] = {}
+
+    def tighten(self, room: float) -> None:
+        """Remember lasting lines in no more than so many bytes from now on."""
+        self._room = room
 
     def parse(self, payload: bytes) -> Message:
         """Any bytes as a message."""
@@ -138,7 +146,7 @@ class Parser:
             front, last = divide(front, last)
         known = self._fronts.get(front)
         if known is None and marked:
-            known = _remember(self._fronts, front, read_front(front, self._lasting.get(front)), self._limit)
+            known = self._keep(self._fronts, front, read_front(front, self._lasting.get(front)))
         reading = None if known is None else known.read(last)
         if reading is not None:
             return _remember(self._passing, line, reading, self._passing_limit)
@@ -147,8 +155,25 @@ class Parser:
             return None
         reading, lasting = read
         if lasting and (mark is COLON or not marked):
-            return _remember(self._lasting, line, reading, self._limit)
+            return self._keep(self._lasting, line, reading)
         return _remember(self._passing, line, reading, self._passing_limit)
+
+
+    def _keep(self, memo: dict[bytes, Known], key: bytes, known: Known) -> Known:
+        """Remember what lasts."""
+        if self._held > self._room:
+            self._lasting.clear()
+            self._fronts.clear()
+        if len(memo) >= self._limit or not memo:
+            memo.clear()
+            self._held = sum(map(_cost, self._lasting)) + sum(map(_cost, self._fronts))
+        self._held += _cost(key)
+        memo[key] = known
+        return known
+
+
+def _cost(line: bytes) -> int:
+    return 2 * len(line) + READ_COST
 
 
 def _remember(memo: dict[bytes, Known], key: bytes, known: Known, limit: int) -> Known:
@@ -222,5 +247,6 @@ def _malformed(first: bytes, defects: tuple[str, ...]) -> Malformed:
     return Malformed(decode(first[:4 * MAX_START], [])[:MAX_START], tuple(dict.fromkeys(defects)))
 
 
-parse = Parser().parse
-"""The parser that everybody shares."""
+_shared = Parser()
+parse, tighten = _shared.parse, _shared.tighten
+"""The parser that everybody shares, and how much of the lines it read it remembers."""

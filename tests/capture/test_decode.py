@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sipaudit.capture.bounds import FOR_FILES
 from sipaudit.capture.decode import Decoder
-from sipaudit.capture.flows import YOUNG, Flows
+from sipaudit.capture.flows import Flows
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.sip.datagram import Connection, Datagram, DnsMessage, TransportError
 from tests.capture.packets import (
@@ -68,11 +69,11 @@ def test_the_flow_cache_is_bounded_and_keeps_what_is_used() -> None:
     flows = Flows()
     kept = packed(PHONE) + packed(SERVER)
     flow = flows.get("udp", kept, b"\x13\xc4\x13\xc4")
-    for number in range(3 * YOUNG):
+    for number in range(3 * FOR_FILES.flows):
         flows.get("udp", number.to_bytes(8, "big"), b"\0\1\0\1")
         if number % 1000 == 0:
             assert flows.get("udp", kept, b"\x13\xc4\x13\xc4") is flow
-    assert len(flows.young) <= YOUNG
+    assert len(flows.young) <= FOR_FILES.flows
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sipaudit.capture.fragments import BYTES, DATAGRAMS
+from sipaudit.capture.bounds import FOR_FILES
 from sipaudit.sip.datagram import Datagram
 from tests.capture.packets import PHONE_MAC, REGISTER, Wire, ethernet, fragment6, ip4, ip6, udp
 
@@ -173,16 +173,16 @@ def test_a_flood_of_tiny_fragments_of_one_datagram_is_bounded() -> None:
 
 def test_a_flood_of_datagrams_is_bounded_in_number_and_in_bytes() -> None:
     wire = Wire()
-    for number in range(DATAGRAMS + 500):
+    for number in range(FOR_FILES.fragments + 500):
         wire.see(ethernet(ip4(b"12345678", identification=number, more=True)), time=wire.time)
     assert wire.health.undecoded == {"fragment-bounds": 500}
     wire.finish()
-    assert wire.health.undecoded == {"fragment-bounds": 500, "fragment-expired": DATAGRAMS}
+    assert wire.health.undecoded == {"fragment-bounds": 500, "fragment-expired": FOR_FILES.fragments}
 
     large = Wire()
     for number in range(300):
         large.see(ethernet(ip4(bytes(48_000), identification=number, more=True)), time=large.time)
-    assert large.health.undecoded["fragment-bounds"] == 300 - BYTES // 48_000
+    assert large.health.undecoded["fragment-bounds"] == 300 - FOR_FILES.fragment_bytes // 48_000
 
 
 @VERSIONS

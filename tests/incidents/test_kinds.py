@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sipaudit.incidents import crowds
+from sipaudit.incidents.crowds import Crowd
 from tests.incidents.ground import Tower, registered
 from tests.stories import CREDENTIALS, MINUTE, R1, R2, R3, Handset, P, S, Settings, Story, T
 from tests.wire import ORIGIN
@@ -80,9 +82,35 @@ def test_and_five_times_the_usual(tower: Tower, count: int, seen: int) -> None:
 def test_a_storm_ends_below_twice_the_usual_and_tells_its_rates(tower: Tower) -> None:
     story = Story()
     rush(story, 40, 600, 0.1, usual=5.0)
-    assert tower.see(story, only="register-storm") == ["register-storm 10.0.0.1 600.000-608.000 40"]
+    assert tower.see(story, only="register-storm") == ["register-storm 10.0.0.1 600.000-608.000 41"]
     metrics = tower.of("register-storm").metrics
     assert (metrics["register_rate_median"], metrics["register_rate_peak"]) == (0.2, 8.2)
+
+
+def test_a_storm_knows_its_lines_although_they_have_registered_since(tower: Tower) -> None:
+    story = Story()
+    rush(story, 40, 600, 0.1, usual=5.0)
+    for index in range(40):
+        Handset(story, f"{3000 + index}", (f"10.3.0.{index + 1}", 5060), challenges=False).register(800 + 2.5 * index)
+    assert tower.see(story, only="register-storm") == ["register-storm 10.0.0.1 600.000-608.000 41"]
+
+
+def test_lines_are_noted_where_there_are_many_and_no_more_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd = Crowd()
+    for second in range(0, 100, 3):
+        crowd.note(second, second)          # seven in 20 s
+    for line in range(20):
+        crowd.note(58 + line // 10, line)   # twenty in two seconds, as a minute ends
+    crowd.thin(60)
+    crowd.thin(120)
+    assert set(crowd.seconds) == {57, 58, 59, 60}   # spans of five seconds with twenty
+    assert crowd.lines(58, 59) == set(range(20))
+    other = Crowd()
+    for line in range(30):
+        other.note(10, line)
+    monkeypatch.setattr(crowds, "LINES_KEPT", 50)
+    crowds.shed([crowd, other])
+    assert (set(crowd.seconds), set(other.seconds)) == ({58, 59}, {10})   # the thinnest went
 
 
 # -- flapping

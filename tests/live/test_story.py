@@ -32,7 +32,7 @@ DURING = 401.0       # seconds after the first packet: the outage is 80 s old
 class Recording:
     """A source that gives the packets of a capture as their time comes."""
 
-    capture, blind = 0, 0.0
+    capture, blind, away = 0, 0.0, False
 
     def __init__(self, run: Run) -> None:
         self.items: list[Item] = list(run.reading())
@@ -120,8 +120,8 @@ def test_people_hear_of_one_outage(told: Told) -> None:
         "over: server-outage at sbc1, 3 lines (i-0001)",
     ]
     assert told.notices[-1].body.splitlines() == [
-        "sbc1 did not answer from 2026-11-22 12:05:12 to 2026-11-22 12:06:18.",
-        "3 of 4 lines moved in 36.0 s (median) after the known stop at 2026-11-22 12:05:00.",
+        "sbc1 did not answer from 2026-11-22 12:05:12 to 2026-11-22 12:06:11.",
+        "3 of 4 lines moved in 37.2 s (median) after the known stop at 2026-11-22 12:05:00.",
         "Head office: 3 of 4.",
         "Findings: 2 (1 signalling-to-unregistered-server, 1 premature-failback)",
     ]

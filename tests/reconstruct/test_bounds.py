@@ -6,7 +6,7 @@ import pytest
 
 from sipaudit.model.events import Answered, CallChanged, Lost, Resent, Sent
 from sipaudit.reconstruct.bounds import Bounds
-from tests.factories import dns_answer, request, response
+from tests.factories import START, dns_answer, request, response
 from tests.reconstruct.desk import PHONE, Desk, Handset, P, entry
 
 SMALL = Bounds(transactions=200, strange_transactions=100, legs=100, strange_legs=50, candidates=50, held=16,
@@ -102,6 +102,76 @@ def test_a_call_that_is_up_outlasts_a_flood_of_calls() -> None:
     phone.send(10, P, bye)
     call = next(event.call for event in desk.of(CallChanged))
     assert [event.state for event in desk.of(CallChanged) if event.call == call] == ["ringing", "up", "over"]
+
+
+def granted(desk: Desk, index: int, time: float, server: str = "203.0.113.9:5060") -> None:
+    """An accomplice grants a stranger a registration, which makes it a phone."""
+    source = f"198.51.{index % 250}.{index // 250}:5060"
+    asked = strange(index, "REGISTER", source)
+    desk.send(time, source, server, asked)
+    desk.send(time, server, source, response(200, asked, expires=3600))
+
+
+def test_a_call_of_a_phone_that_has_been_there_rings_through_a_flood_of_granted_registrations() -> None:
+    desk = Desk(bounds=SMALL)
+    phone = Handset(desk)
+    phone.register(0)
+    phone.register(400)
+    invite = phone.invite(401)
+    phone.hear(401.1, P, response(180, invite))
+    for index in range(600):
+        granted(desk, index, 402 + index / 100)
+        source = f"198.51.{index % 250}.{index // 250}:5060"
+        desk.send(402 + index / 100, source, P, strange(index, "OPTIONS", source))
+    assert desk.rec.evicted["transactions"] > 300
+    phone.hear(409, P, response(200, invite))
+    assert [event.state for event in desk.of(CallChanged)] == ["ringing", "up"]
+    assert not desk.of(Lost)
+
+
+def test_lines_have_a_bound_and_those_of_long_standing_stay() -> None:
+    desk = Desk(bounds=Bounds(lines=40, servers=20, devices=60))
+    phone = Handset(desk)
+    phone.register(0)
+    phone.register(400)
+    gone: list[int] = []
+    desk.rec.when_dropped(lambda lines, phones: gone.extend(line.number for line in lines))
+    for index in range(300):
+        granted(desk, index, 402 + index / 100, f"203.0.113.{index % 250}:{5060 + index // 250}")
+        assert desk.rec.open["lines"] <= 40
+        assert desk.rec.open["phones"] <= 40
+        assert desk.rec.open["sights"] <= 40
+        assert desk.rec.open["servers"] <= 20
+    assert desk.rec.evicted["lines"] == desk.rec.evicted["phones"] == len(set(gone)) == 301 - len(desk.rec.lines)
+    before = len(desk.events)
+    phone.register(410)
+    assert [event.line for event in desk.events[before:]] == [desk.events[0].line] * 2
+
+
+def test_a_line_that_was_forgotten_comes_back_under_another_number() -> None:
+    desk = Desk()
+    phone = Handset(desk)
+    phone.register(0)
+    desk.rec.forget(START, START + 100)
+    assert not desk.rec.lines
+    assert not desk.rec.phones
+    assert not desk.rec.open["sights"]
+    phone.register(200)
+    assert desk.events[-1].line != desk.events[0].line
+    assert desk.line.number == desk.events[-1].line
+
+
+def test_names_that_lead_to_servers_of_nobody_make_room() -> None:
+    """Each phone of a flood uses a server of which DNS tells a list of two."""
+    desk = Desk(bounds=Bounds(lines=30, chains=20, names=60))
+    for index in range(200):
+        server = f"203.0.{index}.1"
+        name = f"sip{index}.example"
+        desk.feed(dns_answer(1, "10.1.0.5", name, "A", (name, "A", 60, server), (name, "A", 60, f"203.0.{index}.2")))
+        granted(desk, index, 2 + index / 100, f"{server}:5060")
+    assert desk.rec.evicted["entries"] > 100
+    assert desk.rec.open["names"] <= 60 + 20 + 30
+    assert len({entry.name for line in desk.rec.lines.values() for entry in line.entries}) > 5
 
 
 def test_transactions_are_forgotten() -> None:

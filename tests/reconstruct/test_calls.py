@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sipaudit.model.events import Answered, CallChanged, Lost, Received, Replied, Sent
 from tests.factories import request, response
 from tests.reconstruct.desk import PHONE, Desk, Handset, Knowledge, P, S, entry
@@ -216,11 +218,32 @@ def test_a_response_first_is_the_middle_of_something() -> None:
     assert desk.events == []
     assert desk.rec.traffic[0].mid_life == 1
     phone.register(10)
-    unseen = phone.compose("REGISTER", expires=60)
-    (answered,) = phone.hear(20, P, response(200, unseen, contact=f"{phone.contact};expires=60"))
+    ringing = phone.compose("INVITE", FAR, call_id="older", from_tag="me")
+    (answered,) = phone.hear(12, P, response(180, ringing, to_tag="far"))
     assert isinstance(answered, Answered)
-    assert (answered.sent, answered.granted, answered.line) == (None, 60, desk.line.number)
+    assert (answered.sent, answered.line) == (None, desk.line.number)
     assert (desk.rec.traffic[0].mid_life, desk.rec.traffic[0].missing_halves) == (2, 0)
+
+
+def test_what_came_after_something_that_was_seen_did_not_begin_before_the_capture() -> None:
+    """However new a phone is, what its CSeq shows to be younger than what was seen is lost, and is lost once."""
+    desk, phone = registered()
+    unseen = phone.compose("REGISTER", expires=60)
+    lost, answered = phone.hear(2, P, response(200, unseen, contact=f"{phone.contact};expires=60"))
+    assert isinstance(lost, Lost)
+    assert (lost.since, answered.sent) == (pytest.approx(lost.time - 2, abs=0.1), None)
+    phone.send(3, P, phone.compose("REGISTER", expires=60))
+    assert desk.rec.traffic[0].missing_halves == 1
+    invite = phone.compose("INVITE", FAR, call_id="call", cseq=1, from_tag="me")
+    phone.send(4, P, invite)
+    ack = phone.compose("ACK", FAR, call_id="call", cseq=1, from_tag="me", to_tag="far")
+    phone.send(5, P, ack)   # its 200 is lost
+    bye = phone.compose("BYE", FAR, call_id="call", cseq=2, from_tag="me", to_tag="far")
+    phone.hear(6, P, response(200, bye))  # its BYE is lost
+    other = phone.compose("INVITE", FAR, call_id="other", cseq=1, from_tag="me")
+    phone.hear(7, P, response(100, other))  # what is tried was asked for just now
+    traffic = desk.rec.traffic[0]
+    assert (traffic.missing_halves, traffic.mid_life) == (4, 0)
 
 
 def test_later_a_response_without_request_is_a_loss() -> None:

@@ -331,6 +331,6 @@ def test_the_width_is_kept(width: int) -> None:
 def test_frames_are_dissected_also_where_an_event_loop_runs() -> None:
     """A notebook runs one."""
     async def in_a_notebook() -> list[Dissection]:
-        return dissect(str(ROOT / "samples" / "first-outage" / "capture.pcap"), [178])
+        return dissect(str(ROOT / "samples" / "first-outage" / "capture.pcap"), [220])
 
-    assert [dissection.frame for dissection in asyncio.run(in_a_notebook())] == [178]
+    assert [dissection.frame for dissection in asyncio.run(in_a_notebook())] == [220]

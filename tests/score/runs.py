@@ -41,7 +41,7 @@ def judged(plan: dict[str, Any], folder: Path, name: str) -> Judged:
     """The report on a plan's capture, its truth, and how the two agree."""
     written = folder / f"{name}.yaml"
     written.write_text(yaml.safe_dump(plan, sort_keys=False))
-    capture, site, truth = simulate(str(written), str(folder / f"{name}.pcap"))
+    capture, site, truth, *_ = simulate(str(written), str(folder / f"{name}.pcap"))
     report = pipeline.analyze(pipeline.Job(paths=(str(capture),), site=str(site)), warn=lambda _: None)
     known = json.loads(truth.read_text())
     return Judged(report, known, compare(report.findings, known["truth"], report.inconclusive, name))

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sipaudit import pipeline
 from sipaudit.cli.main import root
 from sipaudit.errors import InputError, InputErrors
 from sipaudit.simulate.plan.read import CALL_KINDS, FAULTS, read_plan
@@ -74,17 +75,32 @@ def test_what_is_wrong_with_a_plan_is_said_with_its_line(tmp_path: Path, text: s
     assert [path.name for path in tmp_path.iterdir()] == ["plan.yaml"]
 
 
+def test_groups_of_whom_the_site_file_says_the_same_may_share_a_network(tmp_path: Path) -> None:
+    told = plan({"network": "10.7.0.0/24", "group": "Head office"})
+    told["phones"].append(told["phones"][0] | {"user": 1101, "calls": []})
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(told, sort_keys=False))
+    out = tmp_path / "out.pcap"
+    assert run(tmp_path / "plan.yaml", "-o", out)[0] == 0
+    site = yaml.safe_load((tmp_path / "out.site.yaml").read_text())
+    (line,) = site["lines"]
+    assert (line["match"], line["group"]) == ({"address": "10.7.0.0/24"}, "Head office")
+    report = pipeline.analyze(pipeline.Job(paths=(str(out),), site=str(tmp_path / "out.site.yaml")))
+    assert [(row.phone, row.line[4:8], row.group) for row in report.lines] == [
+        (f"10.7.0.{11 + place}:5060", str(user), "Head office")
+        for place, user in enumerate((1001, 1002, 1003, 1101, 1102, 1103))]
+
+
 def test_what_does_not_fit_together_is_said_all_at_once(tmp_path: Path) -> None:
     told = plan({"entry": "sbx", "network": "10.1.0.0/30", "incoming": [{"every": 60, "server": "sbc9"}],
                  "boot": [9, 3]})
     told["entries"]["sbc"]["servers"].append("sbc7")
     told["servers"]["sbc2"]["address"] = "10.0.0.1"
-    told["phones"].append(dict(told["phones"][0]))
+    told["phones"].append(told["phones"][0] | {"group": "Head office"})
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(told, sort_keys=False))
     with pytest.raises(InputErrors) as raised:
         read_plan(str(tmp_path / "plan.yaml"))
     said = "\n".join(str(error) for error in raised.value.errors)
-    for part in ("there is no server 'sbc7'", "there is no entry 'sbx' (did you mean 'sbc'?)", "is too small for 3",
+    for part in ("there is no server 'sbc7'", "there is no entry 'sbx' (did you mean 'sbc'?)", "is too small for 6",
                  "there is no server 'sbc9'", "boot must be one moment", "overlap another group's",
                  "servers.sbc2 has the address and port of 'sbc1'", "phones[1].network overlaps that of phones[0]"):
         assert part in said

@@ -13,6 +13,7 @@ from sipaudit.simulate.wrongs import WRONGS
 from tests.score import plans
 from tests.score.runs import Judged
 from tests.shared import ROOT
+from tests.simulate.plans import plan, settings
 
 Judge = Callable[[dict[str, Any]], Judged]
 SERVERS_DOING = {"registration-without-expiry", "flapping"}
@@ -30,3 +31,15 @@ def test_every_rule_about_phones_can_be_broken_on_purpose() -> None:
     files = [path for group in groups for path in Path(ROOT / "rules/ea66546" / group).glob("*.yaml")]
     rules = {path.stem for path in files if not path.name.endswith(".test.yaml")}
     assert rules == {*WRONGS, *SERVERS_DOING} == set(plans.SCENES)
+
+
+@pytest.mark.parametrize(("back", "surely"), [(260, False), (245, True)])
+def test_a_try_for_which_no_connection_opens_is_on_no_wire(judge: Judge, back: int, surely: bool) -> None:
+    """The phone wants to return at 250; by TCP its REGISTER is only seen if the server takes the connection."""
+    slow = settings("R2", "duration") | {"failBack.timeout": 120}
+    told = plan({"count": 1, "transport": "tcp", "settings": slow, "deviates": "premature-failback"},
+                faults=[{"kind": "silent", "from": 200, "to": back}])
+    seen = judge(told)
+    assert (seen.verdict.missed, seen.verdict.false) == ([], [])
+    assert (sum(seen.verdict.true.values()), [rule for rule, _ in seen.found]) == (
+        (1, ["premature-failback"]) if surely else (0, []))

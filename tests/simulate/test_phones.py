@@ -93,3 +93,45 @@ def test_of_encrypted_signalling_connections_are_seen_and_nothing_is_said(judge:
     assert seen.found == []
     assert seen.report.captures[0].encrypted["tls"] > 100
     assert seen.report.captures[0].sip_messages == 0
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_calls_for_help_go_anywhere_and_move_nobody(judge: Judge, regime: str) -> None:
+    seen = judge(plan({"settings": settings(regime, "newRequests"), "habits": {"renews": "working"},
+                       "calls": [{"every": 40, "seconds": 6}, {"every": 50, "seconds": 7, "kind": "emergency"}]}))
+    assert seen.found == []
+    assert seen.moves == seen.true_moves != []
+    assert sum(line.calls for line in seen.report.lines) > 45   # 3 phones, 600 s: some 45 ordinary ones at the most
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+@pytest.mark.parametrize("mode", ["newRequests", "duration"])
+def test_who_is_redirected_has_not_failed_over(judge: Judge, regime: str, mode: str) -> None:
+    fault = {"kind": "redirects", "from": 150, "to": 400, "target": "sbc2"}
+    seen = judge(plan({"settings": settings(regime, mode), "calls": [{"every": 40, "seconds": 8}]}, faults=[fault]))
+    assert seen.found == []
+    assert sum(line.calls for line in seen.report.lines) > 20
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+@pytest.mark.parametrize("mode", ["newRequests", "duration"])
+def test_lines_that_register_nowhere_call_all_the_same(judge: Judge, regime: str, mode: str) -> None:
+    alone = settings(regime, mode) | {"register": 0}
+    seen = judge(plan({"settings": alone, "calls": [{"every": 30, "seconds": 8}]}))
+    assert seen.found == []
+    assert [stay for line in seen.report.lines for stay in line.registrations] == []
+    assert sum(line.calls for line in seen.report.lines) > 30
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_where_a_whole_entry_fails_lines_go_by_the_second_and_come_back(judge: Judge, regime: str) -> None:
+    group = {"settings": settings(regime, "duration"), "fallback": "branch", "calls": [{"every": 40, "seconds": 8}]}
+    told = plan(group, servers=3, faults=[{"kind": "silent", "from": 150, "to": 330}])
+    told["servers"]["sbc2"]["faults"] = [{"kind": "silent", "from": 150, "to": 330}]
+    told["entries"] = {"sbc": {"servers": ["sbc1", "sbc2"]}, "branch": {"servers": ["sbc3"]}}
+    seen = judge(told)
+    assert seen.verdict.false == []
+    assert all(line.entries == ["sbc", "branch"] for line in seen.report.lines)
+    at_branch = [stay.server for line in seen.report.lines for stay in line.registrations if "10.0.0.3" in stay.server]
+    assert len(at_branch) == 3
+    assert {line.working for line in seen.report.lines} <= {"10.0.0.1:5060/udp", "10.0.0.2:5060/udp"}

@@ -21,7 +21,7 @@ CALLS = {"calls": [{"every": 40, "seconds": 8}]}
 def test_no_fault_of_a_server_makes_a_phone_guilty(judge: Judge, kind: str, regime: str) -> None:
     assert regime in REGIMES
     transport = {"reset": "tcp", "tls-alert": "tls"}.get(kind, "udp")
-    fault = {"kind": kind, "from": 150, "to": 330}
+    fault = {"kind": kind, "from": 150, "to": 330, "target": "sbc2"}
     seen = judge(plan({"settings": settings(regime, "duration"), "transport": transport, **CALLS}, faults=[fault]))
     assert (seen.verdict.missed, seen.verdict.false) == ([], [])
 

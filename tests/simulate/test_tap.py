@@ -5,13 +5,17 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from sipaudit import pipeline
+from sipaudit.simulate.simulate import simulate
 from tests.score.runs import Judged
-from tests.simulate.plans import plan
+from tests.simulate.plans import plan, settings
 
 Judge = Callable[[dict[str, Any]], Judged]
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed: nothing to ask")
@@ -65,3 +69,18 @@ def test_wireshark_finds_nothing_to_object_to(judge: Judge, tmp_path: Path) -> N
     ran = subprocess.run(["tshark", "-n", "-r", tmp_path / "plan.pcap", *checks, "-Y", objections],
                          capture_output=True, text=True, check=True)
     assert ran.stdout == ""
+
+
+@needs_tshark
+def test_with_the_keys_tls_is_read_as_if_it_were_tcp(judge: Judge, tmp_path: Path) -> None:
+    slow = settings("R2", "duration") | {"failBack.timeout": 180}   # the try finds the server back
+    told = plan({"transport": "tls", "settings": slow, "deviates": "premature-failback"}, tap={"keys": True})
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(told, sort_keys=False))
+    capture, site, _, keylog = simulate(str(tmp_path / "plan.yaml"), str(tmp_path / "out.pcap"))
+    job = pipeline.Job(paths=(str(capture),), site=str(site), keylog=str(keylog))
+    read = pipeline.analyze(job, warn=lambda _: None)
+    plain = judge(told | {"phones": [told["phones"][0] | {"transport": "tcp"}]}).report
+    found, expected = (sorted((one.rule, one.line) for one in report.findings) for report in (read, plain))
+    assert found == expected != []
+    assert read.captures[0].sip_messages == plain.captures[0].sip_messages
+    assert pipeline.analyze(replace(job, keylog=None), warn=lambda _: None).captures[0].sip_messages == 0

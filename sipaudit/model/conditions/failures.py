@@ -9,7 +9,7 @@ from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.trust import RETRY_AFTER, clock_was_set, in_mid_life
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.observations import Awaited, Fact, Sign
-from sipaudit.model.packets import AT_ONCE, asked_at, redirects, same_call, waits_for_call
+from sipaudit.model.packets import AT_ONCE, asked_at, goes_on_here, redirects, waits_for_call
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
@@ -296,8 +296,8 @@ def served_later(case: Case) -> Ground:
 def diverted(case: Case) -> bool:
     """Whether the request is the one that a failure of the working server diverted: at the last move, or just now."""
     stay, request = case.stay, case.request
-    failed = any(isinstance(item, Sent) and same_call(item, request) for item in stay.failed)
-    if failed or waits_for_call(case.phone.reach(stay.origin or ""), request):
+    failed = any(isinstance(item, Sent) and goes_on_here(item, request, stay) for item in stay.failed)
+    if failed or waits_for_call(case.phone.reach(stay.origin or ""), request, stay):
         return True
     return request.server != stay.server and _fails_now(case)
 
@@ -307,7 +307,7 @@ def _fails_now(case: Case) -> bool:
     request, here = case.request, case.phone.reach(case.stay.server)
     turned_down = any(one.method == "INVITE" and one.line == request.line and case.now - one.time <= AT_ONCE
                       for one in here.doubtful)
-    return turned_down or waits_for_call(here, request)
+    return turned_down or waits_for_call(here, request, case.stay)
 
 
 def retry_after(case: Case, server: str) -> bool:

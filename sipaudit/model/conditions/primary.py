@@ -9,7 +9,7 @@ from sipaudit.model.conditions.failures import diverted, retry_after
 from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.trust import RETRY_AFTER, in_mid_life
 from sipaudit.model.events import Answered, FailureKind, Sent
-from sipaudit.model.packets import MOVERS, SAME_NUMBER, redirects, same_call, waits_for_call
+from sipaudit.model.packets import MOVERS, SAME_NUMBER, goes_on_here, redirects, waits_for_call
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import LONG_AGO, Reach, evidence
 from sipaudit.model.timers import latest_silence
@@ -27,7 +27,8 @@ def primary_untried(case: Case) -> Ground:
     reach, request = case.phone.reach(primary), case.request
     if case.now - reach.touched <= CONTACT_FOR_IT or diverted(case):
         return FAILS
-    if waits_for_call(reach, request) or any(same_call(one, request) for one in case.stay.tries):
+    stay = case.stay
+    if waits_for_call(reach, request, stay) or any(goes_on_here(one, request, stay) for one in stay.tries):
         return FAILS
     if any(one.method in TRIES and not one.in_dialog and one.time >= case.now - _try_lasts(case)
            for one in reach.waiting):

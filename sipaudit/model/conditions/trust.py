@@ -75,7 +75,7 @@ def may_have_refreshed(case: Case) -> bool:
     """Whether the line may be where it was before, because the REGISTER that seems to have brought it here refreshed
     what it had held since before the capture: for no failure of its own (F7), in R0 diverted even for one (F5)."""
     stay = case.stay
-    if stay.first is None or stay.called or stay.arrived.method != "REGISTER" or boot_was_seen(case):
+    if stay.first is None or stay.answers_calls or stay.arrived.method != "REGISTER" or boot_was_seen(case):
         return False
     young = stay.arrived.time - case.profile.covered_from < longest_expiry(case)
     own = any(item.line == case.event.line for item in stay.failed)

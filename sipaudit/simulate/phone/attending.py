@@ -13,6 +13,8 @@ STAYS = 42.0  # seconds: longer than any F2 lets a request run
 def attend(line: Line) -> Steps[None]:
     """The life of a registration: found at the start, renewed, and brought home when the mode says so."""
     phone = line.phone
+    if not line.settings.register:
+        return
     yield from _begin(line)
     while True:
         yield from _until(line, min(line.renew_at, try_at(line), _old_binding(line)))

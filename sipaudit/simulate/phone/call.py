@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from sipaudit.simulate.clock import Inbox, Steps
 from sipaudit.simulate.digest import credentials, nonce_of
-from sipaudit.simulate.message import Message
-from sipaudit.simulate.numbers import BUSY, RINGS_ON
+from sipaudit.simulate.message import Message, host
+from sipaudit.simulate.numbers import BUSY, EMERGENCY, RINGS_ON
 from sipaudit.simulate.phone.device import RINGING, Answer
 from sipaudit.simulate.phone.line import HEAD, Line
 from sipaudit.simulate.plan.values import Calls
 from sipaudit.simulate.wire.media import sdp
 
 CANCELS_AFTER = 4.0
+MOVED = 302
 
 
 class Call:
@@ -20,7 +21,9 @@ class Call:
     def __init__(self, line: Line, plan: Calls) -> None:
         self.line = line
         self.plan = plan
-        number = {"busy": BUSY, "cancel": RINGS_ON, "far-end": f"26{min(999, int(plan.seconds)):03d}"}.get(
+        numbers = {"busy": BUSY, "cancel": RINGS_ON, "emergency": EMERGENCY,
+                   "far-end": f"26{min(999, int(plan.seconds)):03d}"}
+        number = numbers.get(
             plan.kind, plan.number or str(2000 + line.phone.chance.randrange(400)))
         self.callee = f"sip:{number}@{line.domain}"
         self.call_id = line.phone.call_id("call")
@@ -40,6 +43,17 @@ class Call:
 
 
 def invite(call: Call, index: int) -> Steps[Answer]:
+    """The INVITE at one server, and at the one that it sends the phone to, which is no failover (F4)."""
+    answer = yield from _invite_at(call, index)
+    if answer.status == MOVED and answer.message is not None:
+        there = next((other for other, place in enumerate(call.line.servers)
+                      if host(place) == answer.message.target.partition("@")[2]), None)
+        if there is not None:
+            answer = yield from _invite_at(call, there)
+    return answer
+
+
+def _invite_at(call: Call, index: int) -> Steps[Answer]:
     """The INVITE at one server, challenged or not; its final answer is acknowledged."""
     line = call.line
     phone, server = line.phone, line.servers[index]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sipaudit.simulate.clock import NEVER, Steps
 from sipaudit.simulate.message import Message
-from sipaudit.simulate.phone.call import Call
+from sipaudit.simulate.phone.call import Call, invite
 from sipaudit.simulate.phone.device import Talk
 from sipaudit.simulate.phone.line import Line
 from sipaudit.simulate.phone.reaching import reach
@@ -17,7 +17,10 @@ LONG_BEFORE = 45.0   # seconds before a move that a call must have been up to ha
 
 def place_call(line: Line, plan: Calls) -> Steps[None]:
     """A call from its first INVITE to its end; the phone is busy all the while."""
-    phone = line.phone
+    phone, line = line.phone, line.acting
+    if plan.kind == "emergency":
+        yield from _call_for_help(line, plan)
+        return
     if line.hesitates() or line.out:
         return
     forgot = line.wrong("signalling-after-expiry") and _long_expired(line)
@@ -34,6 +37,22 @@ def place_call(line: Line, plan: Calls) -> Steps[None]:
         if forgot:
             line.renew_at = phone.clock.now
             line.woken()
+
+
+def _call_for_help(line: Line, plan: Calls) -> Steps[None]:
+    """An emergency call goes to whichever server takes it, registered there or not; the line stays where it is."""
+    call = Call(line, plan)
+    order = list(range(len(line.servers)))
+    line.phone.chance.shuffle(order)
+    try:
+        for index in order:
+            answer = yield from invite(call, index)
+            if answer.ok and answer.message is not None:
+                yield from talk(call, answer.message)
+            if not line.fails(answer):
+                return
+    finally:
+        line.phone.free(call.call_id)
 
 
 def _long_expired(line: Line) -> bool:

@@ -12,6 +12,7 @@ from sipaudit.simulate.plan.values import Calls
 from sipaudit.simulate.wire.start import start
 
 BETWEEN_LINES = 0.1
+LOOKS_EVERY = 1.0   # seconds between two looks whether calls go by the second entry
 OFF = (25.0, 40.0)  # seconds that a restart takes
 
 
@@ -32,6 +33,8 @@ def _line(line: Line, wait: float) -> Steps[None]:
     yield wait
     phone, group = line.phone, line.phone.group
     tasks = [phone.do(attend(line)), *(phone.do(_calls(line, calls)) for calls in group.calls)]
+    if line.fallback is not None:
+        tasks.append(phone.do(_stand_in(line, line.fallback)))
     if group.subscribe:
         tasks.append(phone.do(_subscription(line)))
     if group.options_every:
@@ -41,6 +44,17 @@ def _line(line: Line, wait: float) -> Steps[None]:
         for task in tasks:
             task.stop()
         yield from log_out(line)
+
+
+def _stand_in(line: Line, fallback: Line) -> Steps[None]:
+    """The line's second entry: it registers there while the first is down, and lets that run out afterwards."""
+    while True:
+        while not line.down:
+            yield LOOKS_EVERY
+        task = line.phone.do(attend(fallback))
+        while line.down:
+            yield LOOKS_EVERY
+        task.stop()
 
 
 def _calls(line: Line, plan: Calls) -> Steps[None]:

@@ -14,6 +14,10 @@ EARLY_ENOUGH = 15.0  # seconds: a third of less is within the tolerances of thos
 SAME_FAULT = 60.0    # seconds for which what follows a deviation still shows it
 LATE_ENOUGH = 25.0   # seconds after which a neglected return is late beyond tolerances and the time to dial
 AFTER_ALL = 30.0     # seconds from there to the try
+TRIES = frozenset({  # deviations that are requests to the primary
+    "premature-failback", "failback-during-call", "failback-without-registration", "failback-probe-registration",
+    "failback-retried-too-often",
+})
 
 
 class Binding(Struct, gc=False):
@@ -28,9 +32,9 @@ class Line:
     """The state of one registration of a phone (reference-model.md 1: all state is per line)."""
 
     __slots__ = (
-        "aor", "bindings", "call_id", "calls_since", "cseqs", "domain", "due", "failed_tries", "granted_nothing",
-        "hasty", "home", "lock", "moved_at", "neglected", "nonces", "not_before", "out", "phone", "plain",
-        "regime", "renew_at", "restarted", "served", "servers", "settings", "shunned", "tries", "ttl", "user",
+        "aor", "bindings", "call_id", "calls_since", "cseqs", "domain", "down", "due", "failed_tries", "fallback",
+        "granted_nothing", "hasty", "home", "lock", "moved_at", "neglected", "nonces", "not_before", "out", "phone",
+        "plain", "regime", "renew_at", "restarted", "served", "servers", "settings", "shunned", "tries", "ttl", "user",
         "wake", "working", "wrongs",
     )
 
@@ -45,12 +49,15 @@ class Line:
         self.settings: Settings = phone.group.settings
         self.regime = self.settings.regime
         self.wrongs: set[str] = set(phone.group.deviates)
+        self.fallback: Line | None = None   # the same line at its second entry
         self.served = HEAD     # by which server the line was served last; a restart does not change that
         self.forget()
 
     def forget(self) -> None:
         """What a start leaves of it: nothing."""
         clock = self.phone.clock
+        if self.fallback is not None:
+            self.fallback.forget()
         self.working = HEAD
         self.home = HEAD
         self.bindings: dict[int, Binding] = {}
@@ -68,6 +75,7 @@ class Line:
         self.granted_nothing = False
         self.restarted = True  # since the last move
         self.out = False       # the user has logged out
+        self.down = False      # all servers of the entry have failed, and none has registered the line since
         self.wake = Inbox(clock)
         self.lock = Lock(clock)
         self.call_id = self.phone.call_id("reg")
@@ -77,13 +85,13 @@ class Line:
 
     @property
     def gated(self) -> bool:
-        """Registers at a server before it signals there (F6)."""
-        return self.regime != "R0"
+        """Registers at a server before it signals there (F6), if it registers at all."""
+        return self.regime != "R0" and bool(self.settings.register)
 
     @property
     def invalidates(self) -> bool:
         """Gives up the registration at a server that it leaves (F8)."""
-        return self.regime in ("R2", "R3")
+        return self.gated and self.regime in ("R2", "R3")
 
     @property
     def mode(self) -> str:
@@ -186,6 +194,11 @@ class Line:
         self.commit("overdue-failback")
         self.due, self.neglected = self.phone.clock.now + AFTER_ALL, NEVER
 
+    @property
+    def acting(self) -> Line:
+        """The line at the entry by which calls go now."""
+        return self.fallback if self.down and self.fallback is not None else self
+
     def woken(self) -> None:
         """Whoever attends the line counts its times anew."""
         self.wake.put(True)
@@ -227,7 +240,10 @@ class Line:
     def commit(self, rule: str, *, slack: float = 1.0, time: float | None = None) -> None:
         """The deviation happens, now or at `time`; it is not committed again."""
         self.wrongs.discard(rule)
-        self.truth(rule, slack=slack, time=time)
+        # a request for which no connection is opened is on no wire, and may pass unseen
+        unseen = rule in TRIES and self.phone.group.transport != "udp" \
+            and not self.phone.network.connects(self.servers[HEAD])
+        self.truth(rule, slack=slack, time=time, maybe=unseen)
         # where the packet that condemns is not captured, one of those that follow it may
         when = self.phone.clock.now if time is None else time
         self.truth(rule, slack=SAME_FAULT / 2, time=when + SAME_FAULT / 2, maybe=True)

@@ -6,7 +6,7 @@ from sipaudit.simulate.clock import Steps
 from sipaudit.simulate.phone.call import Call, invite
 from sipaudit.simulate.phone.device import Answer
 from sipaudit.simulate.phone.line import HEAD, Line
-from sipaudit.simulate.phone.registering import SETTLED, fail_over, register
+from sipaudit.simulate.phone.registering import SETTLED, fail_over, fall_back, register
 from sipaudit.simulate.phone.returning import try_primary
 
 CONTACT_COUNTS = 40.0  # seconds for which a packet to the primary excuses a call (32 and some)
@@ -152,6 +152,7 @@ def _divert(call: Call, server: int, answer: Answer) -> Steps[Answer]:
             if line.working == server:
                 line.moved(server, index, sure=answer.ok)
             return answer
+    fall_back(line)
     return answer
 
 

@@ -70,6 +70,7 @@ def _note(line: Line, index: int, granted: int) -> None:
     now, overlap = line.phone.clock.now, line.settings.expires_overlap
     renewal = granted / 2 if line.phone.habits.half_renewal else _renewal(granted, overlap)
     line.granted_nothing = line.granted_nothing and line.live(index)
+    line.down = False
     line.bindings[index] = Binding(now, now + granted, now + renewal)
     line.home = index
     if index == line.working or not line.gated:
@@ -112,7 +113,16 @@ def fail_over(line: Line, old: int) -> Steps[bool]:
                 line.moved(old, index, sure=sure)
                 keep_time(line)
             return True
+    fall_back(line)
     return False
+
+
+def fall_back(line: Line) -> None:
+    """No server of the entry lets the line: it goes on at its second entry, and asks here again and again."""
+    if line.fallback is not None:
+        line.down = True
+        line.renew_at = min(line.renew_at, line.phone.clock.now + retry(line))
+        line.woken()
 
 
 def keep_time(line: Line) -> None:

@@ -44,14 +44,15 @@ MOST_PHONES = 50_000
 MOST_NETWORKS = 250  # groups that get one without asking
 FAULTS = (
     "silent", "unavailable", "unreachable", "reset", "no-calls", "slow", "flapping", "grants-nothing", "forbids",
-    "no-contact", "tls-alert",
+    "no-contact", "tls-alert", "redirects",
 )
-CALL_KINDS = ("talk", "hold", "transfer", "cancel", "busy", "far-end")
+CALL_KINDS = ("talk", "hold", "transfer", "cancel", "busy", "far-end", "emergency")
 
 _SECONDS = number()
 _SHARE = number(0.0, 1.0, "a share")  # of all packets
 _MODES = ("newRequests", "DNSTTL", "registration", "duration")
 _SETTINGS = block(Settings, {
+    "register": whole(0, 1),
     "reRegisterOn": whole(0, 1),
     "failRegistrationOn": whole(0, 1),
     "onlySignalWithRegistered": whole(0, 1),
@@ -67,7 +68,7 @@ _SETTINGS = block(Settings, {
 })
 _FAULT = block(Fault, {
     "kind": word(*FAULTS), "from": _SECONDS, "to": _SECONDS, "retry-after": whole(0, 65535), "delay": _SECONDS,
-    "up": number(0.1), "down": number(0.1),
+    "up": number(0.1), "down": number(0.1), "target": word(),
 }, needed=("kind",))
 _SERVER = block(ServerPlan, {
     "address": address(), "port": whole(1, 65535), "challenge": word("none", "register", "all"),
@@ -93,6 +94,7 @@ _NETWORK = block(Network, {
 _TAP = block(Tap, {
     "loss": _SHARE, "from": _SECONDS, "sees": word("both", "from-phones", "to-phones"), "doubles": _SHARE,
     "vlans": listing(whole(1, 4094)), "tunnel": word("none", "gre", "ipip", "vxlan"), "mtu": whole(68, 65535),
+    "keys": flag,
 })
 
 
@@ -111,7 +113,8 @@ def _made_group(settings: tuple[Settings, dict[str, str]] | None = None, **given
 
 
 _GROUP = block(_made_group, {
-    "entry": word(), "count": whole(1, MOST_PHONES), "user": whole(1, 9_999_999), "lines": whole(1, 10), "shared": flag,
+    "entry": word(), "fallback": word(), "group": text, "count": whole(1, MOST_PHONES), "user": whole(1, 9_999_999),
+    "lines": whole(1, 10), "shared": flag,
     "network": network(), "agent": text, "transport": word("udp", "tcp", "tls"), "declared": flag, "habits": _HABITS,
     "boot": listing(_SECONDS), "calls": listing(_CALLS), "incoming": listing(_INCOMING), "subscribe": flag,
     "subscribe-expires": whole(10, 86_400), "options-every": number(1.0), "keepalive-every": number(1.0),
@@ -151,6 +154,12 @@ def _placed(plan: Plan) -> Plan:
 
 
 def _check(problems: Problems, plan: Plan) -> None:
+    for name, server_plan in plan.servers.items():
+        for fault in server_plan.faults:
+            if fault.kind == "redirects" and fault.target not in plan.servers:
+                where = f"servers.{printable(name)}.faults"
+                problems.add(server_plan.line, f"{where}: 'redirects' needs the 'target:' that calls are sent to",
+                             "name one of the servers: " + ", ".join(map(printable, plan.servers)))
     for name, entry in plan.entries.items():
         for server in entry.servers:
             if server not in plan.servers:
@@ -189,19 +198,23 @@ def _check_places(problems: Problems, plan: Plan) -> None:
             continue
         network = ipaddress.ip_network(group.network)
         for other, known in taken:
-            if network.version == known.version and network.overlaps(known):
-                problems.add(group.line, f"phones[{place}].network overlaps that of phones[{other}]", "name another")
+            overlaps = network.version == known.version and network.overlaps(known)
+            if overlaps and group.declaration != plan.phones[other].declaration:
+                problems.add(group.line, f"phones[{place}].network overlaps that of phones[{other}]",
+                             "name another; only groups with the same entry, settings and group may share one")
                 break
         taken.append((place, network))
 
 
 def _check_group(problems: Problems, plan: Plan, group: Group, where: str) -> None:
-    if group.entry not in plan.entries:
-        problems.add(group.line, f"{where}.entry: there is no entry '{printable(group.entry)}'",
-                     suggestion(group.entry, plan.entries))
+    for key, name in (("entry", group.entry), ("fallback", group.fallback)):
+        if name is not None and name not in plan.entries:
+            problems.add(group.line, f"{where}.{key}: there is no entry '{printable(name)}'",
+                         suggestion(name, plan.entries))
     room = ipaddress.ip_network(group.network or "0.0.0.0/0").num_addresses - 12
-    if group.count * (1 + len(group.reboot) * group.new_address) > room:
-        problems.add(group.line, f"{where}.network is too small for {group.count} phones", "name a larger network")
+    phones = plan.phones_in(group.network)
+    if phones * (1 + len(group.reboot) * group.new_address) > room:
+        problems.add(group.line, f"{where}.network is too small for {phones} phones", "name a larger network")
     for incoming in group.incoming:
         if incoming.server != "newest" and incoming.server not in plan.servers:
             problems.add(group.line, f"{where}.incoming: there is no server '{printable(incoming.server)}'",

@@ -9,7 +9,8 @@ FOREVER = float("inf")
 
 
 class Fault(Struct, frozen=True):
-    """What is wrong with a server from `start` to `end`; `up` and `down` are the seconds of a flapping one."""
+    """What is wrong with a server from `start` to `end`; `up` and `down` are the seconds of a flapping one, `target`
+    the server to which one redirects calls."""
 
     kind: str
     start: float = 0.0
@@ -18,6 +19,7 @@ class Fault(Struct, frozen=True):
     delay: float = 3.0
     up: float = 30.0
     down: float = 30.0
+    target: str | None = None
 
 
 class ServerPlan(Struct, frozen=True):
@@ -56,6 +58,7 @@ class EntryPlan(Struct, frozen=True):
 class Settings(Struct, frozen=True):
     """The failover settings of a phone, with the vendor's defaults."""
 
+    register: int = 1
     reRegisterOn: int = 0
     failRegistrationOn: int = 0
     onlySignalWithRegistered: int = 1
@@ -127,6 +130,8 @@ class Group(Struct, frozen=True):
     """Phones that are alike."""
 
     entry: str
+    fallback: str | None = None
+    group: str | None = None
     count: int = 1
     user: int = 1001
     lines: int = 1
@@ -153,6 +158,12 @@ class Group(Struct, frozen=True):
     deviates: tuple[str, ...] = ()
     line: int = 0
 
+    @property
+    def declaration(self) -> tuple[object, ...]:
+        """What the site file says of these phones: groups of whom it says the same may share a network."""
+        return (self.network, self.nat, self.entry, self.fallback, self.group,
+                tuple(self.stated.items()) if self.declared else None)
+
 
 class Network(Struct, frozen=True):
     """The way between phones and servers: one-way `delay`, up to `jitter` more, shares of packets that suffer."""
@@ -174,6 +185,7 @@ class Tap(Struct, frozen=True):
     vlans: tuple[int, ...] = ()
     tunnel: str = "none"
     mtu: int | None = None
+    keys: bool = False
 
 
 class Plan(Struct, frozen=True):
@@ -189,3 +201,7 @@ class Plan(Struct, frozen=True):
     domain: str = "pbx.example.com"
     network: Network = Network()
     tap: Tap = Tap()
+
+    def phones_in(self, network: str | None) -> int:
+        """How many phones have an address of this network."""
+        return sum(group.count for group in self.phones if group.network == network)

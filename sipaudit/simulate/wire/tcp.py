@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from sipaudit.capture.write import TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, tcp_packet
 from sipaudit.simulate.message import Endpoint, Message, render
+from sipaudit.simulate.wire.tls import ALERT, Session, record
 
 if TYPE_CHECKING:
     from sipaudit.simulate.network import Network
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 MSS = 1400
 RTO = 0.4          # seconds before a segment is sent again, doubled each time (RFC 6298, rounded)
 MOST_SENDINGS = 7
-HANDSHAKE, APPLICATION, ALERT = 22, 23, 21
 
 
 class Peer(Protocol):
@@ -51,7 +50,7 @@ class Connection:
         self._places = (phone, server)
         self._peers = peers
         self._broken = broken
-        self._tls = random.Random(f"{phone}{server}") if tls else None
+        self._tls = Session(random.Random(f"{phone}{server}"), network.keys) if tls else None
         self._next = [1_000, 5_000]  # sequence numbers of phone and server
         self._queue: list[Message] = []
         self._open = False
@@ -68,7 +67,7 @@ class Connection:
             if side == 0:
                 self._queue.append(message)
             return
-        payload = self._sealed(render(message))
+        payload = render(message) if self._tls is None else self._tls.sealed(side, render(message))
         pieces = [payload[start : start + MSS] for start in range(0, len(payload), MSS)]
         for piece in pieces[:-1]:
             self._segment(side, TCP_ACK, piece, None)
@@ -143,25 +142,26 @@ class Connection:
         if self._tls is None:
             self._begin()
         else:
-            self._segment(0, TCP_ACK | TCP_PSH, _record(HANDSHAKE, _client_hello(self._tls)), self._hello_arrived)
+            self._segment(0, TCP_ACK | TCP_PSH, self._tls.client_hello(), self._hello_arrived)
 
     def _hello_arrived(self) -> None:
         assert self._tls is not None
         if self._peers[1].refuses() == "alert":
-            self._segment(1, TCP_ACK | TCP_PSH, _record(ALERT, b"\x02\x28"), self._alerted)
+            self._segment(1, TCP_ACK | TCP_PSH, record(ALERT, b"\x02\x28"), self._alerted)
             return
-        hello = _record(HANDSHAKE, _handshake(2, b"\x03\x03" + self._tls.randbytes(32) + b"\0\xc0\x2f\0"))
-        rest = _record(HANDSHAKE, _handshake(11, self._tls.randbytes(900)) + _handshake(14, b""))
-        self._segment(1, TCP_ACK | TCP_PSH, hello + rest, self._finished)
+        self._segment(1, TCP_ACK | TCP_PSH, self._tls.server_hello(), self._keys_agreed)
 
     def _alerted(self) -> None:
         self.close()
         self._broken()
 
-    def _finished(self) -> None:
+    def _keys_agreed(self) -> None:
         assert self._tls is not None
-        keys = _record(HANDSHAKE, _handshake(16, self._tls.randbytes(66))) + b"\x14\x03\x03\0\x01\x01"
-        self._segment(0, TCP_ACK | TCP_PSH, keys + _record(HANDSHAKE, self._tls.randbytes(40)), self._begin)
+        self._segment(0, TCP_ACK | TCP_PSH, self._tls.key_exchange(), self._phone_finished)
+
+    def _phone_finished(self) -> None:
+        assert self._tls is not None
+        self._segment(1, TCP_ACK | TCP_PSH, self._tls.finished(1), self._begin)
 
     def _begin(self) -> None:
         self._open = True
@@ -169,22 +169,6 @@ class Connection:
             self.send(message, 0)
         self._queue.clear()
 
-    def _sealed(self, payload: bytes) -> bytes:
-        """Under TLS nothing but its length is left of a message."""
-        return payload if self._tls is None else _record(APPLICATION, self._tls.randbytes(len(payload) + 24))
-
     def _deliver(self, message: Message, side: int) -> None:
         self._peers[1 - side].receive(message, self._places[side], b"")
 
-
-def _record(kind: int, content: bytes) -> bytes:
-    return struct.pack("!BHH", kind, 0x0303, len(content)) + content
-
-
-def _handshake(kind: int, content: bytes) -> bytes:
-    return bytes([kind]) + len(content).to_bytes(3, "big") + content
-
-
-def _client_hello(chance: random.Random) -> bytes:
-    """A ClientHello of TLS 1.2 with one cipher suite and no extension (RFC 5246 7.4.1.2)."""
-    return _handshake(1, b"\x03\x03" + chance.randbytes(32) + b"\0\0\x02\xc0\x2f\x01\0")

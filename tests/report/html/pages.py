@@ -38,11 +38,11 @@ def sample() -> tuple[Report, Exhibits]:
 
 def sample_page() -> bytes:
     report, exhibits = sample()
-    return render(report, "utc", exhibits, {(CAPTURE, 178): dissection()}, 500)
+    return render(report, "utc", exhibits, {(CAPTURE, 220): dissection()}, 500)
 
 
 def dissection(text: str = "Request-Line: INVITE sip:2000@pbx.example.com SIP/2.0") -> Dissection:
-    return Dissection(178, (Layer("frame", (Field("frame.number", "Frame Number: 178", "178"),)),
+    return Dissection(220, (Layer("frame", (Field("frame.number", "Frame Number: 220", "220"),)),
                             Layer("sip", (Field("sip.Request-Line", text, text),))), ("a remark",))
 
 
@@ -106,4 +106,4 @@ def hostile_page() -> bytes:
                   events=[KnownEvent(report.events[0].time, f"<b>{BAD}</b> <a href='javascript:owned=1'>%{{y}}</a>")],
                   minutes=[replace(minute, time=report.lines[0].first, server=servers[0].server,
                                    requests={BAD: 3, "REGISTER": 2}, answers={BAD: 1, "2xx": 2})])
-    return render(bad, "utc", messages, {(CAPTURE, 178): dissection(BAD)}, 500)
+    return render(bad, "utc", messages, {(CAPTURE, 220): dissection(BAD)}, 500)

@@ -28,19 +28,19 @@ def test_a_finding_that_is_clicked_shows_all_that_proves_it(open_page: Open) -> 
     sheet = page.inner_text("#sheet")
     assert page.url.endswith("#f-000001")
     for part in ("signalling-to-unregistered-server", "After 10.0.0.1:5060/udp failed, nothing but REGISTER",
-                 "samples/first-outage/site.yaml:12 lines[0].settings", "frame.number in {174, 178}",
-                 "sipaudit inspect samples/first-outage/capture.pcap 174 178", "#178"):
+                 "samples/first-outage/site.yaml:11 lines[0].settings", "frame.number in {216, 220}",
+                 "sipaudit inspect samples/first-outage/capture.pcap 216 220", "#220"):
         assert part in sheet
     assert page.locator("#sheet .ladder .arrow").count() == 2
     assert page.locator("#sheet a[href='evidence/f-000001.pcapng']").count() == 1
     assert "User-Agent: PolycomVVX" in page.inner_text("#sheet details[open] pre")
-    page.click("#sheet >> text=Frame 178, with remarks")
+    page.click("#sheet >> text=Frame 220, with remarks")
     page.click("#sheet .layer >> text=sip")
     assert "Request-Line: INVITE" in page.inner_text("#sheet .layer[open] pre")
 
     page.click("#sheet .paste button >> nth=0")
     page.wait_for_selector("#sheet .paste >> text=Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == "frame.number in {174, 178}"
+    assert page.evaluate("navigator.clipboard.readText()") == "frame.number in {216, 220}"
 
     page.click("#sheet >> text=Next →")
     page.wait_for_selector("#sheet-title >> text=f-000002")

@@ -167,10 +167,10 @@ def test_o_writes_the_page_with_messages_evidence_and_dissections(tmp_path: Path
     assert [row[-1] for row in block(page, "details-0")] == [True, True]
     assert (tmp_path / "out" / "evidence" / "f-000001.pcapng").is_file()
     if shutil.which("tshark"):
-        frame, layers, _ = next(row for row in first["dissections"] if row[1] == 178)[1:]
+        frame, layers, _ = next(row for row in first["dissections"] if row[1] == 220)[1:]
         words = dict(layers)
-        assert frame == 178
-        assert "Frame Number: 178" in words["frame"]
+        assert frame == 220
+        assert "Frame Number: 220" in words["frame"]
         assert any("INVITE sip:2000@pbx.example.com SIP/2.0" in field for field in words["sip"])
 
     again = tmp_path / "again"
@@ -198,7 +198,7 @@ def test_messages_cannot_blow_up_the_page() -> None:
 def test_the_page_from_python() -> None:
     page = sipaudit.analyze(pages.SAMPLE / "capture.pcap").to_html("utc")
     assert page.startswith("<!doctype html>")
-    assert "2026-11-22 12:00:00 to 12:07:12" in page
+    assert "2026-11-22 12:00:00 to 12:07:13" in page
 
 
 def test_a_dissection_that_fails_costs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

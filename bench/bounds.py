@@ -1,0 +1,64 @@
+"""`python -m bench.bounds [--write]`: what one thing of each table takes, which `sipaudit/run/budget.py` counts with.
+
+Each flood is followed without limits; the bytes that Python has allocated meanwhile are divided by how many things the
+table holds then that the flood fills first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import tracemalloc
+
+from bench.captures import SITE
+from bench.floods import FLOODS
+from bench.readme import put
+from bench.weeks import Listener
+from sipaudit.live.limits import Limits
+from sipaudit.run.budget import SHARES
+
+COUNT = 1_500
+START = 1_700_000_000.0
+FILLS = {  # the table that each flood is to be divided by, and the share of the budget that this is
+    "call_ids": ("hidden", "hidden"), "branches": ("transactions", "strange"), "aors": ("hidden", "hidden"),
+    "granted": ("lines", "lines"), "accomplices": ("lines", "lines"), "calls": ("dialogs", "lines"),
+    "connections": ("streams", "streams"), "names": ("names", "names"),
+}
+
+
+def grown(kind: str) -> tuple[int, dict[str, int]]:
+    """Bytes that a flood makes a listener take, and how full its tables are then."""
+    frames = list(FLOODS[kind](COUNT))
+    listener = Listener(str(SITE), Limits(None))
+    listener.hear(START, frames[0])
+    gc.collect()
+    tracemalloc.start()
+    for number, frame in enumerate(frames):
+        listener.hear(START + number / 1000, frame)
+    gc.collect()
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return taken, listener.open
+
+
+def rows() -> list[str]:
+    made = ["| flood | table | things | bytes each | counted with |", "|---|---|--:|--:|--:|"]
+    for kind, (table, share) in FILLS.items():
+        taken, open_ = grown(kind)
+        made.append(f"| {kind} | {table} | {open_[table]:,} | {taken // max(open_[table], 1):,} "
+                    f"| {SHARES[share].each:,} |")
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.bounds", description=__doc__.partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
+    chosen = parser.parse_args()
+    text = "\n".join(rows())
+    print(text)
+    if chosen.write:
+        put("bounds", text)
+
+
+if __name__ == "__main__":
+    main()

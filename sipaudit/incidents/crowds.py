@@ -1,0 +1,69 @@
+"""Which lines registered at a server when many did, so that a storm that is found in the end can say whose it was.
+
+All of the last minute are known; of what was before, only the seconds in which enough came for a storm. Where that is
+too much, too, those in which the fewest came go first: a storm stands out from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+LINES_KEPT = 200_000   # of all servers together; a line counts in each second in which it registered
+REQUESTS, WITHIN = 20, 5   # fewer REGISTERs in so many seconds are taken for no storm
+
+
+class Crowd:
+    """Numbers of the lines that sent a server a REGISTER, by second; those before `judged` have been looked at."""
+
+    __slots__ = ("judged", "seconds")
+
+    def __init__(self) -> None:
+        self.seconds: dict[int, list[int]] = {}
+        self.judged = 0
+
+    def note(self, second: int, line: int) -> None:
+        """A REGISTER of a line."""
+        lines = self.seconds.get(second)
+        if lines is None:
+            lines = self.seconds[second] = []
+        lines.append(line)
+
+    def thin(self, now: float) -> None:
+        """Forget the seconds in which not enough came; of the last few this cannot be said yet."""
+        until, seconds = int(now) - WITHIN, self.seconds
+        fresh = []
+        for second in reversed(seconds):
+            if second < self.judged:
+                break
+            if second < until:
+                fresh.append(second)
+        self.judged = max(self.judged, until)
+        for second in [second for second in fresh if not self._is_dense(second)]:
+            del seconds[second]
+
+    def forget(self, before: float) -> None:
+        """Forget the seconds before that time."""
+        for second in [second for second in self.seconds if second < before]:
+            del self.seconds[second]
+
+    def _is_dense(self, second: int) -> bool:
+        """Whether enough came in some span that holds the second."""
+        counts = [len(self.seconds.get(near, ())) for near in range(second - WITHIN + 1, second + WITHIN)]
+        return any(sum(counts[first:first + WITHIN]) >= REQUESTS for first in range(WITHIN))
+
+    def lines(self, start: float, end: float) -> set[int]:
+        """Those of the time from `start` to `end` (seconds since the epoch)."""
+        return {line for second, lines in self.seconds.items() if start <= second <= end for line in lines}
+
+
+def shed(crowds: Iterable[Crowd]) -> None:
+    """Keep no more than may be kept of all servers together."""
+    places = [(len(lines), second, crowd) for crowd in crowds for second, lines in crowd.seconds.items()]
+    count = sum(size for size, _, _ in places)
+    if count <= LINES_KEPT:
+        return
+    for size, second, crowd in sorted(places, key=lambda place: place[:2]):
+        del crowd.seconds[second]
+        count -= size
+        if count <= LINES_KEPT:
+            return

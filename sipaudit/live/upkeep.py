@@ -1,0 +1,57 @@
+"""What a probe does so that it can run for weeks: it forgets what is over, and keeps its memory within its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sipaudit.capture.decode import Decoder
+from sipaudit.live.limits import Limits
+from sipaudit.run.budget import Budget
+from sipaudit.run.route import Route
+
+KEPT = 1800.0          # seconds for which what is over, and was said, is remembered: three times what rules look back
+UNHEARD = 7 * 86_400.0  # seconds after which a line of which nothing was seen is forgotten
+FORGET_EVERY = 60.0    # seconds
+CHECK_EVERY = 1.0
+
+
+class Upkeep:
+    """Called at every turn of the loop. `decoders` are those of the sources; `also` are called with the time before
+    which is forgotten, once the route has forgotten it; `log` takes what was done about memory."""
+
+    def __init__(self, route: Route, limits: Limits, decoders: Sequence[Decoder],
+                 log: Callable[[str], None] = lambda _: None, also: Sequence[Callable[[float], None]] = ()) -> None:
+        self._route = route
+        self._limits = limits
+        self._decoders = decoders
+        self._log = log
+        self._also = also
+        self._check_at = float("-inf")
+        self._forget_at = float("-inf")
+
+    def turn(self, now: float, clock: float) -> None:
+        """`now` is the time of the packets in seconds since the epoch, `clock` a monotonic one's."""
+        if clock >= self._forget_at:
+            self._forget_at = clock + FORGET_EVERY
+            self._route.forget(now - KEPT, now - UNHEARD)
+            for forget in self._also:
+                forget(now - KEPT)
+        if clock >= self._check_at:
+            self._check_at = clock + CHECK_EVERY
+            said = self._limits.check(clock, self._tighten)
+            if said is not None:
+                self._log(said)
+
+    def _tighten(self, budget: Budget) -> None:
+        self._route.tighten(budget)
+        for decoder in self._decoders:
+            decoder.tighten(budget.capture)
+
+    @property
+    def evicted(self) -> dict[str, int]:
+        """What the bounds pushed out, or turned away, by kind."""
+        counts = dict(self._route.evicted)
+        for decoder in self._decoders:
+            for kind, count in decoder.evicted.items():
+                counts[kind] = counts.get(kind, 0) + count
+        return counts

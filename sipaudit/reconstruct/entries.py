@@ -1,0 +1,297 @@
+"""The server entries of lines: declared ones, resolved by the capture's DNS, and DNS chains.
+
+Lines that have the same entries share a *view*.  A view's `revision` grows when
+DNS gives one of its entries another list; a line notices at its next message,
+so that an answer costs nothing for the thousands of lines it may concern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from sipaudit.model.settings import DEFAULT_PORTS, ServerEntry
+from sipaudit.reconstruct.bounds import ENTRY_NAMES, VIEW_ENTRIES
+from sipaudit.reconstruct.names import Chain, Names, SetKey, srv_domain
+from sipaudit.reconstruct.room import Room
+from sipaudit.sip.datagram import DnsMessage, Flow
+
+KEYS_KEPT = 1024  # destinations remembered by one view
+NEVER = -1
+
+
+class EntryState:
+    """One entry as it stands now. `owner` is the chain's for an entry that DNS alone tells of; `names` are those whose
+    answers concern it, `until` and the TTLs None before any; `changed` the revision of its last other list, `doubtful`
+    whether DNS shows an address that the declared list lacks; `answer` the last DNS answer that concerned it."""
+
+    __slots__ = ("answer", "changed", "declared", "doubtful", "entry", "family", "names", "owner", "port",
+                 "reordered", "transport", "ttl_high", "ttl_low", "until")
+
+    def __init__(self, entry: ServerEntry, owner: SetKey | None = None, family: str = "A", port: int = 0,
+                 transport: str = "udp") -> None:
+        self.declared = entry
+        self.entry = entry
+        self.owner = owner
+        self.family = family
+        self.port = port
+        self.transport = transport
+        self.names = _names(entry)
+        self.until: float | None = None
+        self.ttl_low = 0.0
+        self.ttl_high = 0.0
+        self.changed = 0
+        self.reordered = False
+        self.doubtful = False
+        self.answer: DnsMessage | None = None
+
+    def chain(self, names: Names) -> Chain | None:
+        if self.owner is None:
+            return names.resolve(self.declared.servers)
+        return names.chain_at(self.owner, self.family, self.port, self.transport)
+
+    def take(self, chain: Chain, answer: DnsMessage | None, revision: int) -> None:
+        """The entry as this chain has it; another list than before counts as a change at this revision."""
+        before = _content(self.entry)
+        known = self.until is not None or any(server.address for server in self.entry.servers)
+        self.entry = ServerEntry(
+            self.declared.name, chain.servers, self.declared.proxy, self.declared.dns_ttl, self.declared.origin)
+        names = self.names | chain.names
+        self.names = names if len(names) <= ENTRY_NAMES else chain.names | _names(self.declared)
+        self.until, self.ttl_low, self.ttl_high = chain.until, chain.ttl_low, chain.ttl_high
+        self.answer = answer or self.answer
+        if _content(self.entry) != before:
+            self.changed = revision
+            self.reordered = known
+
+
+def _names(entry: ServerEntry) -> frozenset[str]:
+    return frozenset(server.name.lower().rstrip(".") for server in entry.servers if server.name)
+
+
+def _content(entry: ServerEntry) -> set[tuple[str, int]]:
+    return {(server.key, server.priority) for server in entry.servers}
+
+
+class View:
+    """The entries of one or many lines, in fallback order. `declared`: the site file says so, DNS adds none.
+
+    `entries` stays the same object while nothing changes: it is asked for with every message.
+    """
+
+    __slots__ = ("declared", "entries", "keys", "revision", "states")
+
+    def __init__(self, states: tuple[EntryState, ...], declared: bool, revision: int) -> None:
+        self.states = states
+        self.declared = declared
+        self.revision = revision
+        self.keys: dict[str, str] = {}
+        self.entries: tuple[ServerEntry, ...] = ()
+        self.renew()
+
+    def renew(self) -> None:
+        """The entries as their states have them now."""
+        self.entries = tuple(state.entry for state in self.states)
+
+    def key(self, address: str, host: str, port: int) -> str:
+        """The server at `host:port`: the entry's when it is of one, else the address as seen."""
+        key = self.keys.get(address)
+        if key is None:
+            key = self.find(host, port) or address
+            if len(self.keys) >= KEYS_KEPT:
+                self.keys.clear()
+            self.keys[address] = key
+        return key
+
+    def find(self, host: str, port: int) -> str | None:
+        """The key of the entries' server at this address, None when there is none."""
+        for state in self.states:
+            server = state.entry.find(host, port)
+            if server is not None:
+                return server.key
+        return None
+
+    def lists(self, host: str) -> bool:
+        """Whether any entry has this host, at whatever port."""
+        return any(server.address == host for state in self.states for server in state.entry.servers)
+
+    def named(self, name: str) -> Iterator[str]:
+        """Keys of the servers that this name stands for: a server's own, or a chain's at its owner's."""
+        for state in self.states:
+            whole = state.owner is not None and name in (state.owner[0], srv_domain(state.owner[0]))
+            for server in state.entry.servers:
+                if whole or (server.name is not None and server.name.lower().rstrip(".") == name):
+                    yield server.key
+
+
+class Entries:
+    """All entries in use, declared and learnt, and the views of lines on them.
+
+    Of the learnt ones no more than `limit` are kept: those go that no line uses, as `used` gives the views of lines;
+    `evicted` counts them.
+    """
+
+    def __init__(self, declared: Mapping[str, ServerEntry], names: Names, limit: int) -> None:
+        self._names = names
+        self._room = Room(limit)
+        self._most = 4 * limit + 4 * sum(len(entry.servers) + 1 for entry in declared.values())
+        self.used: Callable[[], Iterable[View]] = tuple
+        self._declared = {name: EntryState(entry) for name, entry in declared.items()}
+        self._chains: dict[tuple[SetKey, str, int, str], EntryState] = {}
+        self._by_name: dict[str, list[EntryState]] = {}
+        self._views: dict[tuple[EntryState, ...], View] = {}
+        self._revision = 0
+        self.hosts: dict[str, None] = {}      # addresses of servers of entries
+        self.endpoints: dict[str, None] = {}  # the same as host:port
+        self.open = View((), False, 0)
+        for state in self._declared.values():
+            self._index(state)
+
+    def declare(self, declared: Mapping[str, ServerEntry]) -> None:
+        """These entries are declared from now on; of those that stay as they are, DNS's answers stay known."""
+        known, self._declared = self._declared, {}
+        for name, entry in declared.items():
+            state = known.get(name)
+            self._declared[name] = state if state is not None and state.declared == entry else EntryState(entry)
+        for table in (self._views, self._by_name, self.hosts, self.endpoints):
+            table.clear()
+        for state in self.states():
+            self._index(state)
+
+    def states(self) -> Iterator[EntryState]:
+        """Declared entries first, then chains in the order they came into use."""
+        yield from self._declared.values()
+        yield from self._chains.values()
+
+    def view(self, names: Iterable[str]) -> View:
+        """The view of a line that declares these entries; of one that declares none, the open view."""
+        states = tuple(self._declared[name] for name in names if name in self._declared)
+        return self._view(states, declared=True) if states else self.open
+
+    @property
+    def evicted(self) -> int:
+        """How many learnt entries were forgotten, or not taken in, because there were too many."""
+        return self._room.evicted
+
+    def tighten(self, limit: int) -> None:
+        """Another bound from now on."""
+        self._room.limit = limit
+        if len(self._chains) > limit:
+            self._room.evicted += self._shed()
+
+    def _view(self, states: tuple[EntryState, ...], declared: bool) -> View:
+        if states not in self._views:
+            if len(self._views) >= self._most:
+                self._keep_used()
+            self._views[states] = View(states, declared, self._revision)
+        return self._views[states]
+
+    def with_chain(self, view: View, flow: Flow) -> View:
+        """The view of an undeclared line that uses this flow's server: with the chain of at least two addresses in
+        which it lies, if DNS showed one."""
+        host = flow.destination_host
+        if view.declared or len(view.states) >= VIEW_ENTRIES or view.lists(host):
+            return view
+        state = self._chain_of(host, flow.destination_port, flow.transport)
+        return view if state is None else self._view((*view.states, state), declared=False)
+
+    def _chain_of(self, host: str, port: int, transport: str) -> EntryState | None:
+        family = "AAAA" if ":" in host else "A"
+        for owner in self._names.owners_of(host, transport):
+            at = (port, transport) if owner[1] != "SRV" else (0, "")
+            key = (owner, family, *at)
+            if key in self._chains:
+                return self._chains[key]
+            chain = self._names.chain_at(owner, family, port, transport)
+            if chain is not None and len({server.address for server in chain.servers}) > 1:
+                if not self._room.admits(len(self._chains), self._shed):
+                    return None
+                return self._learnt(key, chain, port, transport)
+        return None
+
+    def _learnt(self, key: tuple[SetKey, str, int, str], chain: Chain, port: int, transport: str) -> EntryState:
+        owner, family = key[:2]
+        entry = ServerEntry(srv_domain(owner[0]), (), origin="dns")
+        state = EntryState(entry, owner, family, port or DEFAULT_PORTS.get(transport, 5060), transport)
+        state.take(chain, None, self._revision)
+        self._chains[key] = state
+        self._index(state)
+        return state
+
+    def _shed(self) -> int:
+        """Forget the learnt entries that no line uses; how many those were."""
+        before = len(self._chains)
+        used = {state for view in self.used() for state in view.states}
+        self._chains = {key: state for key, state in self._chains.items() if state in used}
+        self._keep_used()
+        return before - len(self._chains)
+
+    def _keep_used(self) -> None:
+        """Make the indexes anew, of what is in use."""
+        states, used = list(self.states()), set(self.used())
+        kept = set(states)
+        self._views = {key: view for key, view in self._views.items()
+                       if kept.issuperset(key) and (view.declared or view in used)}
+        for index in (self._by_name, self.hosts, self.endpoints, self._names.pinned):
+            index.clear()
+        for state in states:
+            self._index(state)
+        self._most = max(self._most, 2 * len(self.hosts), 2 * len(self._by_name), 2 * len(self._views))
+
+    def learn(self, answer: DnsMessage, seen: Mapping[str, object]) -> list[EntryState]:
+        """Take in a DNS answer; `seen` are the hosts of servers seen. Returned are the entries it concerns."""
+        changed = self._names.learn(answer)
+        owners = dict.fromkeys([answer.name, *(record.name for record in answer.records[:64])])
+        touched = dict.fromkeys(state for owner in owners for state in self._by_name.get(owner, ()))
+        for state in touched:
+            self._refresh(state, answer)
+        if any(self._reaches(key, seen) for key in changed):
+            self._revision += 1
+            self.open.revision = self._revision
+        return list(touched)
+
+    def _refresh(self, state: EntryState, answer: DnsMessage) -> None:
+        chain = state.chain(self._names)
+        if chain is None:
+            return
+        state.take(chain, answer, self._revision + 1)
+        if state.owner is None:
+            state.doubtful = state.doubtful or self._shows_others(state)
+        self._index(state)
+        if max(len(self.hosts), len(self._by_name)) > self._most:
+            self._keep_used()
+        changed = state.changed > self._revision
+        self._revision += changed
+        for view in self._views.values():
+            if state in view.states:
+                view.renew()
+                if changed:
+                    view.revision = self._revision
+                    view.keys.clear()
+
+    def _shows_others(self, state: EntryState) -> bool:
+        """Whether DNS gives a declared server's name an address that the entry does not have."""
+        listed = {server.address for server in state.entry.servers}
+        return any(
+            address not in listed
+            for server in state.declared.servers if server.address is not None and server.name is not None
+            for address in self._names.addresses_of(server.name.lower().rstrip("."))
+            if (":" in address) == (":" in server.address)
+        )
+
+    def _reaches(self, key: SetKey, seen: Mapping[str, object]) -> bool:
+        """Whether a record set leads to the host of a server seen."""
+        targets = self._names.targets(key)
+        if key[1] == "SRV":
+            targets = [address for target in targets for address in self._names.addresses_of(target)]
+        return any(target in seen for target in targets)
+
+    def _index(self, state: EntryState) -> None:
+        for name in state.names:
+            known = self._by_name.setdefault(name, [])
+            if state not in known:
+                known.append(state)
+        for server in state.entry.servers:
+            if server.address is not None:
+                self.hosts[server.address] = None
+                self.endpoints[server.key] = None
+        self._names.pinned |= state.names

@@ -1,0 +1,95 @@
+"""How much each table may hold, so that all of them together stay within so many bytes (`--max-memory`).
+
+Every table gets a share of the memory, and as many things as fit in it at what one of them takes in a flood
+(docs/bounds.md has both, and how they were measured).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from sipaudit.capture.bounds import CaptureBounds
+from sipaudit.reconstruct.bounds import Bounds
+
+HELD = 16    # events kept for a candidate; one that registers has told of itself in four
+LEAST = 64   # things for which every table has room
+
+
+class Share(NamedTuple):
+    """The share of the memory in percent, and the bytes that one thing takes, as `python -m bench.bounds` measures it.
+    """
+
+    percent: float
+    each: int
+
+
+SHARES = {
+    "lines": Share(24, 12_000),        # a phone with one line, its replays, and what incidents know of it
+    "hidden": Share(7, 9_000),         # a line of a candidate, with its phone, its source, and the events held for it
+    "transactions": Share(13, 1_500),
+    "strange": Share(5, 1_500),        # transactions of strangers
+    "legs": Share(7, 2_500),
+    "strange-legs": Share(2, 2_500),
+    "sights": Share(2, 400),
+    "servers": Share(1, 1_000),
+    "names": Share(3, 2_000),
+    "chains": Share(1, 6_000),
+    "devices": Share(2, 200),
+    "streams": Share(5, 5_000),
+    "flows": Share(4, 1_200),          # of two generations
+    "findings": Share(5, 9_000),
+    "incidents": Share(2, 30_000),
+    "watched-servers": Share(3, 6_000),
+    "watched-requests": Share(3, 1_500),  # one, and a call, and an attempt to call
+    "lines-read": Share(6, 1),         # bytes of the parser's memory of header lines
+    "stream-bytes": Share(4, 2),       # a byte may lie in the room of two
+    "fragment-bytes": Share(1, 2),
+}
+
+
+class Budget(Struct, frozen=True):
+    """The bounds of all tables; those of the auditor are `findings` to `watched_requests`, and `lines_read` the bytes
+    of header lines that the parser remembers."""
+
+    reconstruct: Bounds
+    capture: CaptureBounds
+    findings: int
+    incidents: int
+    watched_servers: int
+    watched_requests: int
+    lines_read: int
+
+
+def budget(size: float) -> Budget:
+    """Bounds with which the tables take no more than `size` bytes (infinite: all that a site may need). No table gets
+    more than it has for files."""
+    files, captures = Bounds(), CaptureBounds()
+
+    def count(name: str, most: float) -> int:
+        share = SHARES[name]
+        return int(max(min(size * share.percent / 100 / share.each, most), LEAST))
+
+    return Budget(
+        Bounds(
+            transactions=count("transactions", files.transactions),
+            strange_transactions=count("strange", files.strange_transactions), legs=count("legs", files.legs),
+            strange_legs=count("strange-legs", files.strange_legs), lines=count("lines", files.lines),
+            candidates=count("hidden", files.candidates), strange_lines=count("hidden", files.strange_lines),
+            held=HELD, servers=count("servers", files.servers), sights=count("sights", files.sights),
+            names=count("names", files.names), chains=count("chains", files.chains),
+            devices=count("devices", files.devices),
+        ),
+        CaptureBounds(
+            streams=count("streams", captures.streams), stream_bytes=count("stream-bytes", captures.stream_bytes),
+            flows=count("flows", captures.flows), fragments=captures.fragments,
+            fragment_bytes=count("fragment-bytes", captures.fragment_bytes),
+        ),
+        findings=count("findings", 100_000), incidents=count("incidents", 2_000),
+        watched_servers=count("watched-servers", 4_096), watched_requests=count("watched-requests", 200_000),
+        lines_read=count("lines-read", 64 << 20),
+    )
+
+
+AMPLE = budget(float("inf"))

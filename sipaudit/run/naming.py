@@ -1,0 +1,43 @@
+"""How events and servers are called in a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sipaudit.model.events import ModelEvent
+from sipaudit.model.values import Frame
+
+Place = Callable[[int, int], tuple[str, int | None]]
+
+
+class Naming:
+    """How events and servers are called in a report. `place` says where a packet (capture, frame) can be found: the
+    name of its capture, and its number there (None: it has none)."""
+
+    def __init__(self, paths: list[str], server: Callable[[str], str], frames: dict[tuple[int, int], tuple[int, ...]],
+                 place: Place | None = None) -> None:
+        self._paths = paths
+        self._frames = frames
+        self.server = server
+        self.place = place or self._numbered
+
+    def path(self, capture: int) -> str:
+        return self._paths[capture]
+
+    def _numbered(self, capture: int, frame: int) -> tuple[str, int | None]:
+        return self._paths[capture], frame
+
+    def frame(self, event: ModelEvent, phone: str) -> Frame:
+        path, number = self.place(event.capture, event.frame)
+        several = self._frames.get((event.capture, event.frame))
+        return Frame(path, number, round(event.time, 6), _summary(event, phone),
+                     None if several is None else list(several))
+
+
+def _summary(event: ModelEvent, phone: str) -> str:
+    """`REGISTER 10.1.0.5 → 10.0.0.1`: what a packet was, in a few words."""
+    server = getattr(event, "server", "").rpartition(":")[0]
+    method, status = getattr(event, "method", None), getattr(event, "status", None)
+    if method is None:
+        return f"{getattr(event, 'kind', type(event).__name__)} {server}"
+    return f"{method} {phone} → {server}" if status is None else f"{status} {method} {server} → {phone}"

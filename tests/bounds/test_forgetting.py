@@ -1,0 +1,110 @@
+"""What is over and was said is forgotten, and nothing that is found depends on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.weeks import Listener, frames, live, plan
+from sipaudit import pipeline
+from sipaudit.live import upkeep
+from sipaudit.live.limits import Limits
+from sipaudit.model.values import Reason, Severity
+from sipaudit.reconstruct.bounds import Bounds
+from sipaudit.simulate.simulate import simulate
+from tests.bounds.ground import Post, site_life, small
+from tests.stories import Handset, P, S, Story
+from tests.wire import ORIGIN
+
+GROWS = 1.05   # of the memory after four hours
+
+
+def heard(post: Post, story: Story) -> None:
+    post.hear((packet.time, packet.frame) for packet in sorted(story.packets, key=lambda packet: packet.time))
+
+
+def test_a_day_of_a_site_takes_no_more_memory_than_its_first_hours(tmp_path: Path) -> None:
+    """100 phones that call, and 24 hours; of the first four hours one packet in 8,192 is remembered as maybe mirrored.
+    """
+    hours = {one["hour"]: one for one in live(100, 24, tmp_path)}
+    before, after = hours[4], hours[24]
+    assert after["packets"] > 5 * before["packets"]
+    assert after["resident"] <= GROWS * before["resident"]
+    for table in ("lines", "replays", "phone-states", "sights", "servers", "watched-servers", "flows", "minutes"):
+        assert after[table] <= GROWS * before[table] + 2, table
+
+
+def test_a_probe_that_forgets_finds_what_analyze_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "KEPT", 900.0)
+    (tmp_path / "plan.yaml").write_text(plan(40, 4, outages=True, wayward=30))
+    capture, site, _ = simulate(str(tmp_path / "plan.yaml"), str(tmp_path / "a.pcap"))
+    report = pipeline.analyze(pipeline.Job((str(capture),), site=str(site)))
+    listener = Listener(str(site), Limits(None))
+    told: dict[int, tuple[str, str, float]] = {}
+    most = 0
+    with capture.open("rb") as stream:
+        for time, frame in frames(stream):
+            listener.hear(time, frame)
+            faults = listener.route.auditor.faults
+            for fault in faults.since(len(told)):
+                told[fault.number] = (fault.rule.id, fault.subject.line, round(fault.told.time, 6))
+            most = max(most, len(faults.done))
+    found = [(one.rule, one.line, one.time) for one in report.findings]
+    assert len(found) > 5
+    assert sorted(told.values()) == sorted(found)
+    assert most < len(found)
+
+
+def test_a_line_that_is_forgotten_with_an_open_check_leaves_it_undecided(tmp_path: Path) -> None:
+    """Whether the phone left while its INVITE was waited for still, its answer would have told."""
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.ask(350, P, "INVITE")
+    phone.register(351, S)
+    post = Post(tmp_path, small())
+    heard(post, story)
+    route = post.listener.route
+    assert not route.auditor.faults.totals().open
+    route.forget(ORIGIN, unheard=ORIGIN + 1000)
+    assert route.auditor.faults.totals().open == {("failover-without-failure", Reason.EVICTED): 1}
+    left = {table for table, count in route.open.items() if count}
+    assert left <= {"transactions", "incidents", "servers", "watched-servers", "minutes"}
+
+
+def test_a_phone_that_was_forgotten_is_not_taken_for_new(tmp_path: Path) -> None:
+    """It works elsewhere than where it first did, by right: what it did before is not known any more, and since when
+    it is covered begins anew."""
+    story = site_life()
+    post = Post(tmp_path, small())
+    heard(post, story)
+    reconstruction = post.listener.route.reconstruction
+    reconstruction.tighten(Bounds(lines=1))
+    assert len(reconstruction.lines) <= 1
+    later = Story()
+    phone = Handset(later, "1003", ("10.1.0.7", 5060))
+    phone.numbers = {phone.registration: 40}
+    phone.call(600, S)
+    phone.register(605, S)
+    phone.call(610, S)
+    heard(post, later)
+    assert [line.since for line in reconstruction.lines.values() if "1003" in line.aor] == [ORIGIN + 600]
+    assert post.found([1003]) == []
+
+
+def test_faults_keep_their_numbers_and_lose_a_cause_that_is_forgotten(tmp_path: Path) -> None:
+    post = Post(tmp_path, small())
+    heard(post, site_life())
+    faults = post.listener.route.auditor.faults
+    first = faults.done[0]
+    assert first.severity is not Severity.INFO
+    faults.open.clear()
+    faults.done[-1].cause = first.number
+    last = faults.done[-1]
+    kept = len(faults.done)
+    faults.forget(first.told.time + 0.001, set(faults.checks))
+    assert first not in faults.done
+    assert faults.made == kept
+    assert last.cause is None or last is first
+    assert faults.since(first.number + 1) == faults.done

@@ -1,0 +1,99 @@
+"""Lines of JSON, whatever becomes of the file or of whoever reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from sipaudit.errors import InputError
+from sipaudit.live.json_lines import KEPT, LinesToFile, json_lines
+from sipaudit.model.sayings import NoteSaid, Saying
+from sipaudit.model.values import read_proof
+from tests.live.ear import Ear
+from tests.stories import MINUTE, R2, Handset, P, S, Story, site
+
+EVERY_KIND = reduce(or_, Saying.__subclasses__())
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_every_line_is_an_object_with_its_type_and_reads_back(tmp_path: Path) -> None:
+    ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.fail_over(300)
+    phone.register(330, P)
+    phone.call(331, P)
+    ear.hears(story)
+    ear.finish(400)
+    sink = json_lines(str(tmp_path / "said"))
+    for saying in ear.said:
+        sink.take(saying)
+    sink.close()
+    said = read(tmp_path / "said")
+    assert {"capture", "server", "line", "move", "registration", "call", "finding", "incident", "reached", "minute"
+            } <= {one["type"] for one in said}
+    assert all(list(one)[:2] == ["type", "time"] for one in said)
+    back = [msgspec.json.decode(line, type=EVERY_KIND, dec_hook=read_proof)
+            for line in (tmp_path / "said").read_bytes().splitlines()]
+    assert back == ear.said
+
+
+def test_a_file_that_was_moved_away_is_made_anew_and_no_line_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "said"
+    sink = LinesToFile(str(path))
+    sink.take(NoteSaid(1.0, "before"))
+    sink.turn(0.0)
+    path.rename(tmp_path / "said.1")
+    sink.take(NoteSaid(2.0, "after"))
+    sink.turn(0.0)
+    sink.close()
+    assert [one["note"] for one in read(tmp_path / "said.1")] == ["before"]
+    assert [one["note"] for one in read(path)] == ["after"]
+
+
+def test_on_a_full_disk_lines_wait_and_beyond_a_bound_the_newest_are_dropped(tmp_path: Path) -> None:
+    sink = LinesToFile("/dev/full")
+    for number in range(KEPT // 1_000 + 100):
+        sink.take(NoteSaid(float(number), "x" * 1_000))
+        sink.turn(0.0)
+    assert sink.dropped > 100
+    path = tmp_path / "said"
+    os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), sink._file)   # there is room again
+    sink.close()
+    assert [one["time"] for one in read(path)] == [float(number) for number in range(len(read(path)))]
+
+
+def test_a_file_that_cannot_be_opened_is_named() -> None:
+    with pytest.raises(InputError, match="cannot be written"):
+        json_lines("/nowhere/said")
+
+
+def test_a_reader_who_is_slow_or_gone_holds_up_nothing() -> None:
+    program = """
+from sipaudit.live.json_lines import json_lines
+from sipaudit.model.sayings import NoteSaid
+import sys, time
+sink = json_lines("-")
+began = time.monotonic()
+for number in range(60_000):
+    sink.take(NoteSaid(float(number), "x" * 100))
+print(sink.dropped, file=sys.stderr)
+sink.close()
+"""
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    assert int(process.stderr.readline()) > 10_000   # nobody has read a line yet
+    assert process.wait(60) == 0

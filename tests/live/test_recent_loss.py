@@ -1,0 +1,55 @@
+"""What the sources lacked of late, and what that does to what is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.live.loss import RecentLoss
+from sipaudit.model.sayings import FindingSaid
+from sipaudit.model.values import Confidence
+from tests.live.ear import Ear, findings
+from tests.stories import MINUTE, R2, Handset, P, S, Story, site
+
+EARLY = "premature-failback"
+
+
+def test_a_loss_counts_over_the_last_minute_and_the_last_ten_and_is_then_forgotten() -> None:
+    health, loss = CaptureHealth("eth1", kernel_drops=0), RecentLoss()
+    shares = []
+    for second in range(0, 1500, 5):
+        health.packets += 1000
+        if second == 300:
+            health.kernel_drops = 500
+        loss.mark(float(second), [health], {})
+        shares.append(loss.share)
+    at = dict(zip(range(0, 1500, 5), shares, strict=True))
+    assert at[295] == 0
+    assert 0.03 < at[305] < 0.05      # 500 of a minute's 12,500
+    assert 0.003 < at[600] < 0.008    # of ten minutes' 120,000
+    assert at[905] == 0
+
+
+def early_return(ear: Ear, *, drops: int) -> list[FindingSaid]:
+    """A phone returns much too soon, while the kernel drops packets."""
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.fail_over(300)
+    ear.wire.health.kernel_drops = 0
+    ear.hears(story, until=320)
+    ear.wire.health.kernel_drops = drops
+    ear.turn(320)
+    phone.register(330, P)
+    phone.call(331, P)
+    ear.hears(story, since=325)
+    ear.turn(400)
+    return [one for one in ear.said if isinstance(one, FindingSaid) and one.finding.rule == EARLY]
+
+
+def test_a_finding_in_the_midst_of_drops_is_likely_only(tmp_path: Path) -> None:
+    ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
+    assert {one.finding.confidence for one in early_return(ear, drops=0)} == {Confidence.CERTAIN}
+    other = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
+    assert {one.finding.confidence for one in early_return(other, drops=50)} == {Confidence.LIKELY}
+    assert findings(other.said)

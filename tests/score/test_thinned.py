@@ -1,0 +1,20 @@
+"""Small captures that lack packets and hardly show it: nobody is accused for certain of what was only not captured."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.score.thinned import at_random
+from tests.shared import ROOT
+
+
+@pytest.mark.parametrize(("recording", "seed"), [
+    ("everyday", 11),   # the REGISTER of a return is gone, and its 200
+    ("names", 28),      # the same in R2
+    ("refused", 84),    # an INVITE, and the ICMP about it
+    ("names", 121),     # the 200 to the REGISTER at the new server
+])
+def test_what_a_recording_of_a_minute_lacks_convicts_nobody(recording: str, seed: int) -> None:
+    verdict = at_random(ROOT / "samples" / "lab" / recording, 0.05, seed)
+    assert verdict.false == []
+    assert sum(verdict.inconclusive.values()) > 0
