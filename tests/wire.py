@@ -70,9 +70,9 @@ class CallIds:
             return self.subscription
         return f"{event.method}-{event.transaction}@10.1.0.5"
 
-    def next(self, call_id: str, outward: bool) -> int:
+    def next(self, call_id: str, outward: bool, first: int = 1) -> int:
         """The next CSeq of one side (RFC 3261 12.2.1.1)."""
-        self.counts[call_id, outward] = self.counts.get((call_id, outward), 0) + 1
+        self.counts[call_id, outward] = self.counts.get((call_id, outward), first - 1) + 1
         return self.counts[call_id, outward]
 
 
@@ -162,10 +162,11 @@ class Wire:
         if event.proves:
             more += (f'Authorization: Digest username="1001", realm="pbx", nonce="n{event.follows}", '
                      f'uri="{target}", response="0123456789abcdef0123456789abcdef"\r\n')
+        first = 10 if event.method == "REGISTER" and not event.anew else 1
         text = (
             f"{event.method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP 10.1.0.5:5060;branch=z9hG4bK-{event.transaction}\r\n"
             f"From: <{AOR}>;tag=near\r\nTo: <{to}>{';tag=far' if event.in_dialog else ''}\r\nCall-ID: {call_id}\r\n"
-            f"CSeq: {self.ids.next(call_id, True)} {event.method}\r\nContact: <{CONTACT}>\r\n"
+            f"CSeq: {self.ids.next(call_id, True, first)} {event.method}\r\nContact: <{CONTACT}>\r\n"
             f"User-Agent: {self.agent}\r\n{more}Content-Length: 0\r\n\r\n"
         )
         if event.method == "INVITE":

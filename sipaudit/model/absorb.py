@@ -16,7 +16,8 @@ from sipaudit.model.absorb_phone import ALIVE, success, tells_failure
 from sipaudit.model.absorb_stays import Stays, all_touched
 from sipaudit.model.events import Answered, Booted, EntryChanged, ModelEvent, Received, Resent, Sent
 from sipaudit.model.packets import NOTHING_NEW
-from sipaudit.model.state import Binding, LineState, PhoneState, Stay, Track
+from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, Track
+from sipaudit.model.timers import BOOT_SILENCE
 
 BINDINGS_KEPT = 16     # servers kept for one line
 ANSWERS_KEPT = 16      # DNS answers kept for one line
@@ -51,11 +52,25 @@ def _line_sent(line: LineState, phone: PhoneState, request: Sent) -> LineState:
         bindings = with_binding(bindings, Binding(
             old.server, request, old.granted, old.since, old.refreshes, old.refused, old.left, None, old.late,
             old.removed))
+    began = request if request.anew and _comes_up(line, phone, request) else line.began
     failed = mark_sent(line.failed, request) if line.failed else ()
     if stays is line.stays and bindings is line.bindings and failed == line.failed:
         return line
     return LineState(stays, bindings, boot, line.answers, line.reordered, line.served, failed, line.challenges,
-                     line.offered)
+                     line.offered, began)
+
+
+def _comes_up(line: LineState, phone: PhoneState, request: Sent) -> bool:
+    """Whether nothing had been seen of the line before, nor of its phone but that it has just begun to register."""
+    seen = line.bindings or any(stay is not None for stay in line.stays)
+    return not seen and all(_only_registers(reach, request.time - BOOT_SILENCE) for reach in phone.reaches)
+
+
+def _only_registers(reach: Reach, since: float) -> bool:
+    seen: list[Sent | Answered] = [*reach.waiting, *reach.doubtful]
+    if reach.answered is not None:
+        seen.append(reach.answered)
+    return reach.touched >= since and all(one.method == "REGISTER" for one in seen)
 
 
 def _line_resent(line: LineState, packet: Resent) -> LineState:
@@ -93,7 +108,7 @@ def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> Line
     # a call may show what the REGISTER before it left open: that the line had gone on
     failed = mark_set(line, line.stays[Track.REGAINED], stays[Track.REGAINED], phone) if line.failed else ()
     return LineState(stays, line.bindings, line.boot, line.answers, line.reordered, served, failed,
-                     line.challenges, line.offered)
+                     line.challenges, line.offered, line.began)
 
 
 def _serves(stays: Stays, answer: Answered) -> bool:
@@ -119,7 +134,7 @@ def _registered(
     if failed:
         failed = mark_answered(failed, answer)
     return LineState(stays, bindings, line.boot, line.answers, line.reordered, served, failed, line.challenges,
-                     line.offered)
+                     line.offered, line.began)
 
 
 def _granted(binding: Binding, answer: Answered) -> Binding:

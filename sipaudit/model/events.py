@@ -46,6 +46,7 @@ class Sent(Event, frozen=True, gc=False):
     None in a subscription's dialog.
     `call_id`: the Call-ID, compared only.  `target`: what opens a dialog only, as one text that is compared only: of an
     INVITE To and Request-URI, of a SUBSCRIBE To and event package.
+    `anew`: REGISTER only: the first of all under its Call-ID, as its CSeq says.
     `proves`: it carries credentials with the nonce of the 401/407 that it `follows`.
     """
 
@@ -61,6 +62,7 @@ class Sent(Event, frozen=True, gc=False):
     call_id: str = ""
     target: str = ""
     proves: bool = False
+    anew: bool = False
 
 
 class Resent(Event, frozen=True, gc=False):

@@ -86,7 +86,7 @@ def renewed(line: LineState, phone: PhoneState, held: list[ModelEvent], answer: 
     after = Binding(binding.server, None, answer, binding.since, binding.refreshes + 1)
     return (
         LineState(line.stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered, answer,
-                  line.failed, challenges, line.offered),
+                  line.failed, challenges, line.offered, line.began),
         with_reach(phone, Reach(reach.server, (), (), (), (), answer, register.time, reach.closed, register,
                                 reach.later, reach.cancelled, reach.repeated, calls=reach.calls)),
     )

@@ -231,6 +231,8 @@ class LineState(Struct, frozen=True, gc=False):
     `reordered` the last one that changed its servers or their order, `served` the
     last 2xx of a working server outside of dialogs.  `failed` are the servers that R2 holds for failed (F9),
     `challenges` the last 401s and 407s, `offered` what arrived from a failed server: INVITEs, and requests in calls.
+    `began` is the REGISTER with which the line came up, where that was seen: the first packet of all, under a Call-ID
+    that began with it, when nothing had been heard of the phone before.
     """
 
     stays: tuple[Stay | None, Stay | None, Stay | None] = (None, None, None)
@@ -242,6 +244,7 @@ class LineState(Struct, frozen=True, gc=False):
     failed: tuple[FailedMark, ...] = ()
     challenges: tuple[Answered, ...] = ()
     offered: tuple[Received, ...] = ()
+    began: Sent | None = None
 
     def mark(self, server: str) -> FailedMark | None:
         return next((mark for mark in self.failed if mark.server == server), None)

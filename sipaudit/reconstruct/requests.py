@@ -17,6 +17,8 @@ from sipaudit.reconstruct.transactions import Key, Transaction, of_request, tran
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Request, Uri
 
+FIRST_CSEQ = 1   # of a Call-ID, as phones count (RFC 3261 8.1.1.5 lets them begin anywhere)
+
 
 class Requests:
     """Makes events of requests."""
@@ -86,7 +88,7 @@ class Requests:
         phone.last = line.last = time
         event = Sent(
             time, item.capture, item.frame, phone.number, line.number, server, "REGISTER", number, False, asked,
-            follows, fresh, False, None, call_id, "", proves,
+            follows, fresh, False, None, call_id, "", proves, fresh and cseq == FIRST_CSEQ,
         )
         if line.held is None:
             memory.transactions.add(transaction, known=True)

@@ -87,7 +87,7 @@ def _unseen_binding(case: Case) -> Ground:
         return Ground(facts={"registered": "never"})
     older = older_binding_may_live(case)
     left = case.regime is Regime.R1 and higher_server(case) is HOLDS
-    if case.regime is Regime.R1 and (older or ((left or only_registers(case.stay)) and in_mid_life(case))):
+    if case.regime is Regime.R1 and (older or left or only_registers(case.stay)) and in_mid_life(case):
         return Ground(reason=Reason.STARTED_LATER)  # with a binding there, or after a stay, no REGISTER is due (F7)
     assumptions = (Assumption.NO_EARLIER_STAY,) if older or (left and case.stay.first is None) else ()
     return Ground(assumptions=assumptions, facts={"registered": "never"})
@@ -210,7 +210,7 @@ def _may_hold_unseen(case: Case, binding: Binding | None) -> bool:
     """Whether the line may hold a binding there from before the capture, which R0 and R1 keep when they leave (F7)."""
     seen = binding is not None and (binding.granted is not None or binding.removed is not None)
     return not seen and case.regime in (Regime.R0, Regime.R1) and older_binding_may_live(case) \
-        and not boot_was_seen(case)
+        and in_mid_life(case)
 
 
 def _diverted_refresh(case: Case) -> bool:

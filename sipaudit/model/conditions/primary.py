@@ -8,10 +8,10 @@ from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import diverted, retry_after
 from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.trust import RETRY_AFTER, in_mid_life
-from sipaudit.model.events import Answered, FailureKind, Sent
-from sipaudit.model.packets import MOVERS, SAME_NUMBER, goes_on_here, redirects, waits_for_call
+from sipaudit.model.events import FailureKind
+from sipaudit.model.packets import SAME_NUMBER, goes_on_here, redirects, waits_for_call
 from sipaudit.model.settings import Regime
-from sipaudit.model.state import LONG_AGO, Reach, evidence
+from sipaudit.model.state import LONG_AGO, evidence
 from sipaudit.model.timers import latest_silence
 from sipaudit.model.values import Reason
 
@@ -55,22 +55,12 @@ def _known_bad(case: Case, primary: str) -> bool:
 
 def story_is_whole(case: Case) -> Ground:
     """The capture shows when the phone last asked the primary, or has been running for so long that neither that
-    contact nor a Retry-After from before it counts any more. What belongs to old calls, and keepalives, pass while one
-    runs."""
+    contact nor a Retry-After from before it counts any more, nor a call that rang there."""
     primary = primary_key(case)
     if primary is None or case.now - case.profile.covered_from >= RETRY_AFTER:
         return HOLDS
-    reach = case.phone.reach(primary)
-    unknown = reach.touched == LONG_AGO or (not _was_asked(reach) and in_mid_life(case))
+    unknown = case.phone.reach(primary).touched == LONG_AGO or in_mid_life(case)
     return Ground(reason=Reason.STARTED_LATER) if unknown else HOLDS
-
-
-def _was_asked(reach: Reach) -> bool:
-    """Whether the phone was seen to ask that server for what it asks a working one."""
-    seen: list[Sent | Answered] = [*reach.waiting, *reach.doubtful]
-    if reach.answered is not None:
-        seen.append(reach.answered)
-    return reach.calls or any(one.method in MOVERS and not one.in_dialog for one in seen)
 
 
 def not_the_optimized_one(case: Case) -> Ground:

@@ -75,7 +75,7 @@ def may_have_refreshed(case: Case) -> bool:
     """Whether the line may be where it was before, because the REGISTER that seems to have brought it here refreshed
     what it had held since before the capture: for no failure of its own (F7), in R0 diverted even for one (F5)."""
     stay = case.stay
-    if stay.first is None or stay.answers_calls or stay.arrived.method != "REGISTER" or boot_was_seen(case):
+    if stay.first is None or stay.answers_calls or stay.arrived.method != "REGISTER" or not in_mid_life(case):
         return False
     young = stay.arrived.time - case.profile.covered_from < longest_expiry(case)
     own = any(item.line == case.event.line for item in stay.failed)
@@ -111,8 +111,12 @@ def older_binding_may_live(case: Case) -> bool:
 
 
 def in_mid_life(case: Case) -> bool:
-    """Whether the line lived already when the capture began, as far as its registrations tell: one that lived
-    would have renewed its binding before that ran out."""
+    """Whether the line lived already when the capture began, as far as its registrations tell: it was not seen to come
+    up at the head of its list, and one that lived would have renewed its binding before that ran out."""
+    primary = case.profile.entry.primary if case.profile.entry else None
+    began = case.line.began
+    if began is not None and primary is not None and began.server == primary.key:
+        return False
     granted = [binding.since.time for binding in case.line.bindings if binding.since is not None]
     first = min([case.stay.arrived.time, *granted])
     return first - case.profile.covered_from < longest_expiry(case) and not boot_was_seen(case)

@@ -138,7 +138,7 @@ class Wire:
             self.say(Contacted, self._phone_wide(), server, ContactKind.SYN)
         self.say(Sent, line, server, method, exchange.number, exchange.in_dialog, exchange.expires, exchange.follows,
                  fresh, emergency, exchange.call, exchange.call_id, target,
-                 exchange.proves)
+                 exchange.proves, fresh and method == "REGISTER")
         self.spoke = self.clock.now
         if method == "INVITE" and not exchange.in_dialog and exchange.call is not None:
             leg = self.legs.setdefault(exchange.call, Leg(server))
