@@ -282,7 +282,9 @@ def registered_just_now(case: Case) -> Ground:
     if invite is None or binding.since is not granted or _register_was_due(case, began):
         return FAILS
     facts: dict[str, Fact] = {"silent": began - invite.time, "working": invite.server, "elapsed": case.now - began}
-    return Ground(facts=facts, proof=(invite, granted))
+    # what the line held and was refused before the capture may have been due, here or elsewhere
+    unseen = Reason.STARTED_LATER if in_mid_life(case) else None
+    return Ground(reason=unseen, facts=facts, proof=(invite, granted))
 
 
 def _registering_since(case: Case, granted: Answered) -> float:

@@ -115,7 +115,7 @@ def in_mid_life(case: Case) -> bool:
     """Whether the line lived already when the capture began, as far as its registrations tell: it was not seen to come
     up at the head of its list, and one that lived would have renewed its binding before that ran out."""
     primary = case.profile.entry.primary if case.profile.entry else None
-    began = case.line.began
+    began = case.line.began if case.line.began and case.line.began.time >= case.profile.covered_from else None
     if began is not None and primary is not None and began.server == primary.key and not (
             isinstance(case.event, Sent) and lived_before(case.line, case.phone, case.event)):
         return False
