@@ -52,9 +52,13 @@ def _line_sent(line: LineState, phone: PhoneState, request: Sent) -> LineState:
         bindings = with_binding(bindings, Binding(
             old.server, request, old.granted, old.since, old.refreshes, old.refused, old.left, None, old.late,
             old.removed))
-    began = request if request.anew and _comes_up(line, phone, request) else line.began
+    began = line.began
+    if request.anew and _comes_up(line, phone, request):
+        began = request
+    elif began is not None and lived_before(line, phone, request):
+        began = None
     failed = mark_sent(line.failed, request) if line.failed else ()
-    if stays is line.stays and bindings is line.bindings and failed == line.failed:
+    if stays is line.stays and bindings is line.bindings and failed == line.failed and began is line.began:
         return line
     return LineState(stays, bindings, boot, line.answers, line.reordered, line.served, failed, line.challenges,
                      line.offered, began)
@@ -64,6 +68,15 @@ def _comes_up(line: LineState, phone: PhoneState, request: Sent) -> bool:
     """Whether nothing had been seen of the line before, nor of its phone but that it has just begun to register."""
     seen = line.bindings or any(stay is not None for stay in line.stays)
     return not seen and all(_only_registers(reach, request.time - BOOT_SILENCE) for reach in phone.reaches)
+
+
+def lived_before(line: LineState, phone: PhoneState, request: Sent) -> bool:
+    """Whether a line that seemed to come up shows now that it had lived before: by a call, or by REGISTERs under
+    another Call-ID, of which the beginning was not seen."""
+    if request.in_dialog:
+        return request.call is not None and phone.call(request.call) is None
+    known = line.began is None or request.call_id == line.began.call_id or line.binding(request.server) is not None
+    return request.method == "REGISTER" and not (request.anew or request.follows is not None or known)
 
 
 def _only_registers(reach: Reach, since: float) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from sipaudit.model.absorb import lived_before
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.events import Answered, ModelEvent
+from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.packets import NOTHING_NEW
 from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
@@ -115,7 +116,8 @@ def in_mid_life(case: Case) -> bool:
     up at the head of its list, and one that lived would have renewed its binding before that ran out."""
     primary = case.profile.entry.primary if case.profile.entry else None
     began = case.line.began
-    if began is not None and primary is not None and began.server == primary.key:
+    if began is not None and primary is not None and began.server == primary.key and not (
+            isinstance(case.event, Sent) and lived_before(case.line, case.phone, case.event)):
         return False
     granted = [binding.since.time for binding in case.line.bindings if binding.since is not None]
     first = min([case.stay.arrived.time, *granted])
