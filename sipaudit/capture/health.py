@@ -15,9 +15,9 @@ class CaptureHealth:
     `packets` counts every record; `first` and `last` are seconds since the epoch; `undecoded` counts by kind what
     the decoder gave up on (`ethertype-0x88cc`, `ip-proto-132`, `fragment-expired` ...); `encrypted` by transport the
     records that could not be read; `snaplen_cut` SIP messages that lost their end to the snap length;
-    `clock_steps` `(frame, time, seconds)`, the first hundred; `kernel_drops` None where the file does not say;
-    `content` what the packets were (`rtp-like`, `dns`, `tcp`, `arp` ...), so that a capture without SIP can say
-    what it holds instead.
+    `clock_steps` `(frame, time, seconds)`, the first hundred; `kernel_drops` None where the file does not say,
+    `interface_drops` what a live port's card lost; `content` what the packets were (`rtp-like`, `dns`, `tcp`, `arp`
+    ...), so that a capture without SIP can say what it holds instead.
     """
 
     path: str
@@ -33,6 +33,7 @@ class CaptureHealth:
     encrypted: Counter[str] = field(default_factory=Counter)
     tcp_gaps: int = 0
     kernel_drops: int | None = None
+    interface_drops: int = 0
     content: Counter[str] = field(default_factory=Counter)
 
     def clock_step(self, frame: int, time: float, seconds: float) -> None:

@@ -39,7 +39,6 @@ class Interface:
         self.capture = capture
         self.health = health
         self.blind = 0.0
-        self.interface_drops = 0
         self._bpf = bpf
         self.decoder = decoder
         self._intake = Intake(health, Prefilter())
@@ -85,13 +84,13 @@ class Interface:
 
     def _count(self, dropped: int, at_interface: int) -> None:
         self.health.kernel_drops = self._before[0] + dropped
-        self.interface_drops = self._before[1] + at_interface
+        self.health.interface_drops = self._before[1] + at_interface
 
     def _lost(self, port: Port) -> None:
         """The port went down, or away."""
         port.close()
         self._port, self._frames = None, port.frames
-        self._before = self.health.kernel_drops or 0, self.interface_drops
+        self._before = self.health.kernel_drops or 0, self.health.interface_drops
         self._gone_at = time.monotonic()
         self._try_at = self._gone_at + AGAIN_AFTER
 

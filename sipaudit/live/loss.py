@@ -41,7 +41,7 @@ class RecentLoss:
             return
         seen = list(healths)
         counted = Mark(
-            now, sum(one.packets for one in seen), sum(one.kernel_drops or 0 for one in seen),
+            now, sum(one.packets for one in seen), sum((one.kernel_drops or 0) + one.interface_drops for one in seen),
             sum(one.sip_messages for one in traffic.values()), sum(one.missing_halves for one in traffic.values()))
         self._marks.append(counted)
         while now - self._marks[0].time > max(SPANS):

@@ -47,7 +47,7 @@ class Vitals:
         opened = probe.reconstruction.open
         return HealthSaid(now, Health(
             round(rates[0], 1), round(rates[1], 1), _sum(one.kernel_drops for one in probe.health),
-            _sum(one.interface_drops for one in probe.sources if isinstance(one, Interface)), round(lag, 3),
+            _sum(one.health.interface_drops for one in probe.sources if isinstance(one, Interface)), round(lag, 3),
             memory(), len(probe.reconstruction.lines), opened["dialogs"], opened["transactions"],
             probe.evicted, dict(sorted(_undecoded(probe).items())), round(probe.blind, 3)))
 

@@ -30,6 +30,14 @@ def test_a_loss_counts_over_the_last_minute_and_the_last_ten_and_is_then_forgott
     assert at[905] == 0
 
 
+def test_what_the_card_lost_counts_as_well() -> None:
+    health, loss = CaptureHealth("eth1", packets=1000, kernel_drops=0), RecentLoss()
+    loss.mark(0.0, [health], {})
+    health.packets, health.interface_drops = 1900, 100
+    loss.mark(10.0, [health], {})
+    assert loss.share == 0.1
+
+
 def early_return(ear: Ear, *, drops: int) -> list[FindingSaid]:
     """A phone returns much too soon, while the kernel drops packets."""
     story = Story()
