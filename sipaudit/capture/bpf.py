@@ -38,7 +38,10 @@ class BpfFilter:
         try:
             return pcapy.compile(linktypes.dlt(link_type), _SNAPLEN, self._expression, _OPTIMISED, _NO_NETMASK)
         except pcapy.PcapError as error:
-            raise InputError(
-                f"--filter {self._expression!r} cannot be used: {error}",
-                fix="write it as for tcpdump, for example: host 10.0.0.1 and not port 22",
-            ) from error
+            raise unusable(self._expression, error) from error
+
+
+def unusable(expression: str | None, error: pcapy.PcapError) -> InputError:
+    """What libpcap has against a user's filter."""
+    return InputError(f"--filter {expression!r} cannot be used: {error}",
+                      fix="write it as for tcpdump, for example: host 10.0.0.1 and not port 22")

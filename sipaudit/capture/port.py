@@ -6,9 +6,9 @@ from typing import Any
 
 import pcapy
 
+from sipaudit.capture.bpf import unusable
 from sipaudit.capture.kernel_filter import kernel_filter
 from sipaudit.capture.packet import ROW_SIZE, Batch
-from sipaudit.errors import InputError
 
 SNAPLEN = 262_144
 BUFFER = 64 << 20      # bytes in the kernel: a second of a port at full rate, while something else takes our time
@@ -45,8 +45,7 @@ class Port:
             if expression:
                 self._pcap.setfilter(expression)
         except pcapy.PcapError as error:
-            raise InputError(f"--filter {bpf!r} cannot be used: {error}",
-                             fix="write it as for tcpdump, for example: host 10.0.0.1 and not port 22") from error
+            raise unusable(bpf, error) from error
 
     def fileno(self) -> int:
         return int(self._pcap.getfd())
