@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -28,8 +28,8 @@ class Address:
     """
 
     url: URL
-    probe: str | None = None
-    days: Mapping[str, float] = field(default_factory=lambda: DAYS)
+    probe: str | None
+    days: Mapping[str, float]
 
     @property
     def shown(self) -> str:
