@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from sipaudit.model.values import Report
@@ -25,11 +25,8 @@ def keeper(url: str | None) -> Iterator[Callable[[Report], None]]:
     from sipaudit.store.analysis import keep
     from sipaudit.store.opening import open_for_writing
 
-    store = open_for_writing(url)
-    try:
+    with closing(open_for_writing(url)) as store:
         yield lambda report: keep(store, report)
-    finally:
-        store.close()
 
 
 def period(start: str | None, end: str | None, zone: str) -> PeriodFrom:
@@ -53,8 +50,5 @@ def read(url: str, chosen: PeriodFrom | None) -> Report:
     from sipaudit.store import reading
     from sipaudit.store.opening import open_for_reading
 
-    store = open_for_reading(url)
-    try:
+    with closing(open_for_reading(url)) as store:
         return reading.read(store, period(None, None, "utc") if chosen is None else chosen)
-    finally:
-        store.close()

@@ -32,9 +32,7 @@ class Parts:
 
 def lines(rows: Iterable[Row[Any]], parts: Parts, period: Period) -> list[LineSummary]:
     """The lines that were there in the period, one for each line and phone however many runs have seen it."""
-    known: dict[Who, list[LineSummary]] = {}
-    for row in rows:
-        known.setdefault((row.line, row.phone), []).append(decode(row.body, type=LineSummary))
+    known = _by_line(((row.line, row.phone), decode(row.body, type=LineSummary)) for row in rows)
     moves, tries = _by_line(parts.moves), _by_line(parts.tries)
     registrations, calls, later = _by_line(parts.registrations), _by_line(parts.calls), _by_line(parts.later)
     told = []

@@ -199,12 +199,14 @@ class StoreSink:
         return True
 
     def _put(self, run: RunOf, sayings: Sequence[Saying]) -> bool:
-        """Whether the store was there for these sayings."""
+        """Whether the store was there for these sayings; without any it is not asked."""
+        if not sayings:
+            return True
         try:
             self._write(run, sayings)
         except Exception as error:
             return self._is_away(error) if means_away(error) else self._put_one_by_one(run, sayings)
-        return self._is_back() if sayings else True
+        return self._is_back()
 
     def _put_one_by_one(self, run: RunOf, sayings: Sequence[Saying]) -> bool:
         """One of them is refused for what it says: it alone is lost."""
@@ -219,8 +221,6 @@ class StoreSink:
         return self._is_back()
 
     def _write(self, run: RunOf, sayings: Sequence[Saying]) -> None:
-        if not sayings:
-            return
         self._asked = time.monotonic()
         try:
             with self._store.engine.begin() as connection:
