@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
 
 from sipaudit.model.values import Report
-from sipaudit.times import parse_time, parse_zone
+from sipaudit.times import Span, parse_time, parse_zone, span_of
 
-if TYPE_CHECKING:
-    from sipaudit.store.period import Period
-
-PeriodFrom = Callable[[float], "Period"]    # of the first packet
+PeriodFrom = Callable[[float], Span]    # of the first packet
 
 
 @contextmanager
@@ -34,15 +30,7 @@ def period(start: str | None, end: str | None, zone: str) -> PeriodFrom:
     place = parse_zone(zone)
     begins = None if start is None else parse_time(start, place, option="--from")
     ends = None if end is None else parse_time(end, place, option="--to")
-
-    def resolved(first: float) -> Period:
-        from sipaudit.store.period import Period
-
-        whole = Period()
-        return Period(whole.start if begins is None else begins.resolve(first),
-                      whole.end if ends is None else ends.resolve(first))
-
-    return resolved
+    return lambda first: span_of(begins, ends, first)
 
 
 def read(url: str, chosen: PeriodFrom | None) -> Report:
