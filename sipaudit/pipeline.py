@@ -84,7 +84,7 @@ def read_reports(
         raise InputError("--from and --to choose from a store", fix="leave them out for a report.json", file=paths[0])
     reports = [storing.read(path, None if number else period) if is_store(path) else document.read(path)
                for number, path in enumerate(paths)]
-    return list(reports if hiding is None else map(hiding.redaction.report, reports))
+    return reports if hiding is None else [hiding.redaction.report(report) for report in reports]
 
 
 def compare(before: Report, after: Report) -> Comparison:

@@ -76,6 +76,27 @@ class ClockTime(Struct, frozen=True):
 When = Moment | AfterStart | ClockTime
 
 
+class Span:
+    """What is reported of: times from `start` to `end`, both in seconds since the epoch."""
+
+    def __init__(self, start: float | None, end: float | None) -> None:
+        self.start = float("-inf") if start is None else start
+        self.end = float("inf") if end is None else end
+
+    def holds(self, time: float) -> bool:
+        return self.start <= time <= self.end
+
+    def touches(self, start: float, end: float) -> bool:
+        """Whether any moment from `start` to `end` is reported of."""
+        return start <= self.end and end >= self.start
+
+
+def span_of(start: When | None, end: When | None, first_packet: float) -> Span:
+    """What two TIMEs choose; None is open."""
+    return Span(None if start is None else start.resolve(first_packet),
+                None if end is None else end.resolve(first_packet))
+
+
 def parse_time(text: str, zone: tzinfo, *, option: str, file: str | None = None, line: int | None = None) -> When:
     """A TIME; without a zone of its own it is in `zone`. InputError names `option`, or the file and line."""
     stripped = text.strip()

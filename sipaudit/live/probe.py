@@ -13,9 +13,8 @@ from sipaudit.model.values import KnownEvent, moment
 from sipaudit.run.budget import AMPLE, Budget
 from sipaudit.run.job import Brief
 from sipaudit.run.route import Route, parsed_ahead
-from sipaudit.run.summary import Span
 from sipaudit.sip.datagram import Item
-from sipaudit.times import format_time
+from sipaudit.times import Span, format_time
 
 SLACK = 2.0   # seconds by which packets of different sources may come out of order
 

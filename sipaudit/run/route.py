@@ -27,13 +27,14 @@ from sipaudit.run.budget import Budget
 from sipaudit.run.job import Brief
 from sipaudit.run.naming import Naming, Place
 from sipaudit.run.provisioned import issue_findings
-from sipaudit.run.summary import Span, build, capture_summary, estimate
+from sipaudit.run.summary import build, capture_summary, estimate
 from sipaudit.safe_text import safe_path
 from sipaudit.settings.declaring import Declarations
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.message import Message
 from sipaudit.sip.parse import parse
 from sipaudit.sip.parse import tighten as tighten_parser
+from sipaudit.times import Span
 
 COLLECT_AFTER = (200_000, 20, 100)  # allocations, and how often the older generations are looked at
 AHEAD = 256             # items parsed in one go

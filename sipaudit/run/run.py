@@ -10,7 +10,7 @@ from sipaudit.capture.files import CaptureFile, resolve
 from sipaudit.model.values import Report
 from sipaudit.run.job import Brief, Job, understand
 from sipaudit.run.route import Listener, Observer, Route, parsed_ahead, rare_collections
-from sipaudit.run.summary import Span
+from sipaudit.times import Span, span_of
 
 HOLE = 120.0            # seconds between the end of one capture and the beginning of the next
 
@@ -47,8 +47,7 @@ class Run(Route):
         self._listener = listener
         self._progress: Progress | None = None
         first = min((file.first for file in self.files if file.first is not None), default=0.0)
-        span = Span(None if brief.start is None else brief.start.resolve(first),
-                    None if brief.end is None else brief.end.resolve(first))
+        span = span_of(brief.start, brief.end, first)
         self.captures = self._reading(brief, span, self._advance)
         super().__init__(brief, span, first, self.captures.health, observer=observer)
 

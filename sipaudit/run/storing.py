@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import closing, contextmanager
 
 from sipaudit.model.values import Report
-from sipaudit.times import parse_time, parse_zone
+from sipaudit.times import Span, parse_time, parse_zone, span_of
 
-if TYPE_CHECKING:
-    from sipaudit.store.period import Period
-
-PeriodFrom = Callable[[float], "Period"]    # of the first packet
+PeriodFrom = Callable[[float], Span]    # of the first packet
 
 
 @contextmanager
@@ -25,11 +21,8 @@ def keeper(url: str | None) -> Iterator[Callable[[Report], None]]:
     from sipaudit.store.analysis import keep
     from sipaudit.store.opening import open_for_writing
 
-    store = open_for_writing(url)
-    try:
+    with closing(open_for_writing(url)) as store:
         yield lambda report: keep(store, report)
-    finally:
-        store.close()
 
 
 def period(start: str | None, end: str | None, zone: str) -> PeriodFrom:
@@ -37,15 +30,7 @@ def period(start: str | None, end: str | None, zone: str) -> PeriodFrom:
     place = parse_zone(zone)
     begins = None if start is None else parse_time(start, place, option="--from")
     ends = None if end is None else parse_time(end, place, option="--to")
-
-    def resolved(first: float) -> Period:
-        from sipaudit.store.period import Period
-
-        whole = Period()
-        return Period(whole.start if begins is None else begins.resolve(first),
-                      whole.end if ends is None else ends.resolve(first))
-
-    return resolved
+    return lambda first: span_of(begins, ends, first)
 
 
 def read(url: str, chosen: PeriodFrom | None) -> Report:
@@ -53,8 +38,5 @@ def read(url: str, chosen: PeriodFrom | None) -> Report:
     from sipaudit.store import reading
     from sipaudit.store.opening import open_for_reading
 
-    store = open_for_reading(url)
-    try:
+    with closing(open_for_reading(url)) as store:
         return reading.read(store, period(None, None, "utc") if chosen is None else chosen)
-    finally:
-        store.close()

@@ -36,21 +36,7 @@ from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.run.auditor import Auditor
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.safe_text import safe_path
-
-
-class Span:
-    """What is reported of: times from `start` to `end`, both in seconds since the epoch."""
-
-    def __init__(self, start: float | None, end: float | None) -> None:
-        self.start = float("-inf") if start is None else start
-        self.end = float("inf") if end is None else end
-
-    def holds(self, time: float) -> bool:
-        return self.start <= time <= self.end
-
-    def touches(self, start: float, end: float) -> bool:
-        """Whether any moment from `start` to `end` is reported of."""
-        return start <= self.end and end >= self.start
+from sipaudit.times import Span
 
 
 def capture_summary(health: CaptureHealth, traffic: Traffic | None) -> CaptureSummary:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -28,12 +29,17 @@ class Address:
     """
 
     url: URL
-    probe: str | None = None
-    days: Mapping[str, float] = field(default_factory=lambda: DAYS)
+    probe: str | None
+    days: Mapping[str, float]
+
+    @property
+    def file(self) -> Path | None:
+        """The file that a SQLite store is, None for a database."""
+        return Path(str(self.url.database)) if self.url.get_backend_name() == "sqlite" else None
 
     @property
     def shown(self) -> str:
-        query = {name: "***" if "pass" in name.lower() else value for name, value in self.url.query.items()}
+        query = {name: "***" if _is_secret(name) else value for name, value in self.url.query.items()}
         return self.url.set(query=query).render_as_string(hide_password=True)
 
     @property
@@ -43,11 +49,16 @@ class Address:
 
     def without_secrets(self, text: str) -> str:
         """What a library says, without the password that it may repeat."""
-        secrets = [str(self.url.password or ""), *(str(value) for name, value in self.url.query.items()
-                                                   if "pass" in name.lower())]
+        secrets = [str(self.url.password or ""),
+                   *(str(value) for name, value in self.url.query.items() if _is_secret(name))]
         for secret in filter(None, secrets):
             text = text.replace(secret, "***")
         return text
+
+
+def _is_secret(option: str) -> bool:
+    """Whether an option of libpq holds a password (`password`, `sslpassword`, `passfile`)."""
+    return "pass" in option.lower()
 
 
 def parse(text: str) -> Address:

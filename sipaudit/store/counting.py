@@ -15,11 +15,12 @@ from msgspec.structs import replace
 from sqlalchemy import Row
 
 from sipaudit.model.values import CaptureSummary, Loss, Reached, Reason, Undecided, lost_share
-from sipaudit.store.period import Period, Run
 from sipaudit.store.rows import HOUR, hour_of
+from sipaudit.store.runs import Run
+from sipaudit.times import Span
 
 
-def counts(rows: Iterable[Row[Any]], runs: Mapping[int, Run], period: Period
+def counts(rows: Iterable[Row[Any]], runs: Mapping[int, Run], period: Span
            ) -> tuple[list[Undecided], list[Reached]]:
     """How often rules could not be decided, and how often they were reached, in all runs together."""
     sums: Counter[tuple[str, str, str]] = Counter()
@@ -33,7 +34,7 @@ def counts(rows: Iterable[Row[Any]], runs: Mapping[int, Run], period: Period
             [Reached(rule, count) for kind, rule, _, count in told if kind == "reached"])
 
 
-def captures(rows: Iterable[Row[Any]], runs: Mapping[int, Run], period: Period) -> list[CaptureSummary]:
+def captures(rows: Iterable[Row[Any]], runs: Mapping[int, Run], period: Span) -> list[CaptureSummary]:
     """What each source of each run saw during the period; a process that went on with a run has counted anew, from
     its first packet."""
     found: dict[tuple[int, str], list[CaptureSummary]] = {}
@@ -51,7 +52,7 @@ def _with_packets(seen: list[CaptureSummary]) -> list[CaptureSummary]:
     return [one for one in seen if one.packets] or seen[:1]
 
 
-def ends(rows: Sequence[Row[Any]], run: Run, period: Period) -> tuple[Row[Any] | None, Row[Any] | None]:
+def ends(rows: Sequence[Row[Any]], run: Run, period: Span) -> tuple[Row[Any] | None, Row[Any] | None]:
     """Of the counts of one thing, in the order of saying: that before the period began, and that in which it ended."""
     if run.is_analysis:
         return None, rows[-1]

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from sqlalchemy import Row
 
 from sipaudit.model.values import CallSpan, LineSummary, Move, Reason, Registration, Try, Undecided
-from sipaudit.store.period import Period
+from sipaudit.times import Span
 
 Who = tuple[str, str]   # line and phone
 T = TypeVar("T")
@@ -30,11 +30,9 @@ class Parts:
     later: Sequence[tuple[Who, Move]]
 
 
-def lines(rows: Iterable[Row[Any]], parts: Parts, period: Period) -> list[LineSummary]:
+def lines(rows: Iterable[Row[Any]], parts: Parts, period: Span) -> list[LineSummary]:
     """The lines that were there in the period, one for each line and phone however many runs have seen it."""
-    known: dict[Who, list[LineSummary]] = {}
-    for row in rows:
-        known.setdefault((row.line, row.phone), []).append(decode(row.body, type=LineSummary))
+    known = _by_line(((row.line, row.phone), decode(row.body, type=LineSummary)) for row in rows)
     moves, tries = _by_line(parts.moves), _by_line(parts.tries)
     registrations, calls, later = _by_line(parts.registrations), _by_line(parts.calls), _by_line(parts.later)
     told = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -31,23 +30,25 @@ class Store:
         self.engine.dispose()
 
     def trouble(self, error: Exception) -> str:
-        """What a library's error says, in one line without secrets."""
-        return trouble(self.address, error)
+        """The first line of what went wrong, without secrets, and harmless: a database quotes what it was given."""
+        said = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        lines = str(said).strip().splitlines() or [type(said).__name__]
+        return safe_text(self.address.without_secrets(lines[0]))
 
 
 def open_for_writing(url: str) -> Store:
     """The store, made if it is not there, and brought to the newest form. Raises InputError."""
     address = parse(url)
-    if address.url.get_backend_name() == "sqlite":
+    if address.file is not None:
         with suppress(OSError):     # SQLite will say it
-            os.close(os.open(str(address.url.database), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OURS))
+            os.close(os.open(address.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OURS))
     return _opened(address, writing=True)
 
 
 def open_for_reading(url: str) -> Store:
     """A store that is there, brought to the newest form. Raises InputError."""
     address = parse(url)
-    if address.url.get_backend_name() == "sqlite" and not Path(str(address.url.database)).is_file():
+    if address.file is not None and not address.file.is_file():
         raise InputError("there is no such store", fix="name the store that live or analyze --store wrote",
                          file=address.shown)
     return _opened(address, writing=False)
@@ -62,34 +63,27 @@ def _opened(address: Address, *, writing: bool) -> Store:
     except ImportError as error:  # psycopg without its libpq
         raise InputError(f"psycopg does not work here: {address.without_secrets(str(error))}",
                          fix="pip install 'sipaudit[postgres]'", file=address.shown) from None
+    store = Store(address, engine)
     try:
         migration.bring_up(engine, make=writing, shown=address.shown)
     except (SQLAlchemyError, OSError) as error:
-        engine.dispose()
-        raise InputError(f"cannot be opened: {trouble(address, error)}", fix=_fix(address), file=address.shown
-                         ) from None
+        store.close()
+        raise InputError(f"cannot be opened: {store.trouble(error)}", fix=_fix(address), file=address.shown) from None
     except InputError:
-        engine.dispose()
+        store.close()
         raise
-    return Store(address, engine)
-
-
-def trouble(address: Address, error: Exception) -> str:
-    """The first line of what went wrong, without secrets, and harmless: a database quotes what it was given."""
-    said = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    lines = str(said).strip().splitlines() or [type(said).__name__]
-    return safe_text(address.without_secrets(lines[0]))
+    return store
 
 
 def _fix(address: Address) -> str:
-    if address.url.get_backend_name() == "sqlite":
+    if address.file is not None:
         return "name a file in a directory that can be written, which holds nothing but a store"
     return "check that PostgreSQL runs there and lets this user into a database of its own"
 
 
 def make_engine(address: Address, *, writing: bool) -> Engine:
     """One connection at a time, made anew when it broke. Nothing is reached yet."""
-    if address.url.get_backend_name() == "sqlite":
+    if address.file is not None:
         return _sqlite(address, writing=writing)
     return create_engine(address.url, pool_size=1, max_overflow=0, pool_timeout=PATIENCE, pool_pre_ping=True,
                          hide_parameters=True, connect_args=_postgres_arguments(address, writing=writing))

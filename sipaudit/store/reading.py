@@ -28,14 +28,15 @@ from sipaudit.model.values import (
 from sipaudit.store.counting import captures, counts
 from sipaudit.store.lines import Parts, lines
 from sipaudit.store.opening import Store
-from sipaudit.store.period import Period, Run
+from sipaudit.store.runs import Run
 from sipaudit.store.schema import RUNS, TABLES
+from sipaudit.times import Span
 
 T = TypeVar("T")
 MINUTE = 60.0
 
 
-def read(store: Store, period: Callable[[float], Period]) -> Report:
+def read(store: Store, period: Callable[[float], Span]) -> Report:
     """The report of a period, which is made from the time of the store's first packet. Raises OSError when the store
     fails."""
     try:
@@ -58,7 +59,7 @@ def _runs(connection: Connection, probe: str | None) -> list[Run]:
 class Reading:
     """A report while it is put together from the rows of `runs` within `period`."""
 
-    def __init__(self, connection: Connection, runs: list[Run], period: Period) -> None:
+    def __init__(self, connection: Connection, runs: list[Run], period: Span) -> None:
         self._connection = connection
         self._runs = {run.number: run for run in runs}
         self._period = period

@@ -24,7 +24,7 @@ from sipaudit.safe_text import safe_text
 from sipaudit.store.opening import Store, open_for_writing
 from sipaudit.store.retention import DAY, prune
 from sipaudit.store.rows import name_of
-from sipaudit.store.spool import Spool
+from sipaudit.store.spool import BOUND, Spool
 from sipaudit.store.writing import RunOf, Stood, write
 
 ROWS = 1_000            # sayings written in one transaction at most
@@ -60,12 +60,12 @@ class StoreSink:
     """
 
     def __init__(self, store: Store, spool: Path, *, identity: str | None = None, rows: int = ROWS,
-                 every: float = EVERY, again: float = AGAIN, bound: int | None = None) -> None:
+                 every: float = EVERY, again: float = AGAIN, bound: int = BOUND) -> None:
         self.identity = identity or uuid.uuid4().hex
         self._store = store
         self._rows, self._every, self._again = rows, every, again
         self._run = RunOf(self.identity, store.address.writer, "live", f"sipaudit {__version__}")
-        self._spool = Spool(spool, self._run) if bound is None else Spool(spool, self._run, bound=bound)
+        self._spool = Spool(spool, self._run, bound=bound)
         self._pending: dict[object, Saying] = {}
         self._change = threading.Condition()
         self._relieving = threading.RLock()     # one at a time moves what is in hand to disk
@@ -199,12 +199,14 @@ class StoreSink:
         return True
 
     def _put(self, run: RunOf, sayings: Sequence[Saying]) -> bool:
-        """Whether the store was there for these sayings."""
+        """Whether the store was there for these sayings; without any it is not asked."""
+        if not sayings:
+            return True
         try:
             self._write(run, sayings)
         except Exception as error:
             return self._is_away(error) if means_away(error) else self._put_one_by_one(run, sayings)
-        return self._is_back() if sayings else True
+        return self._is_back()
 
     def _put_one_by_one(self, run: RunOf, sayings: Sequence[Saying]) -> bool:
         """One of them is refused for what it says: it alone is lost."""
@@ -219,8 +221,6 @@ class StoreSink:
         return self._is_back()
 
     def _write(self, run: RunOf, sayings: Sequence[Saying]) -> None:
-        if not sayings:
-            return
         self._asked = time.monotonic()
         try:
             with self._store.engine.begin() as connection:

@@ -52,11 +52,11 @@ class Spool:
     Raises InputError when the directory cannot be used, OSError (from `append`) when the disk cannot take more.
     """
 
-    def __init__(self, directory: Path, run: RunOf, *, bound: int = BOUND, file: int = FILE) -> None:
+    def __init__(self, directory: Path, run: RunOf, *, bound: int = BOUND) -> None:
         self._directory = directory
         self._run = run
         self._bound = bound
-        self._file = min(file, max(bound // 4, 1))
+        self._file = min(FILE, max(bound // 4, 1))
         self._fresh = True          # the next saying begins a file: never after what another process wrote
         self._alone = threading.RLock()
         self.dropped = 0
@@ -82,11 +82,6 @@ class Spool:
     def __len__(self) -> int:
         """Sayings that wait."""
         return sum(part.lines for part in self._parts)
-
-    @property
-    def size(self) -> int:
-        """Bytes on disk."""
-        return sum(part.size for part in self._parts)
 
     def append(self, sayings: Sequence[msgspec.Struct]) -> None:
         """Put sayings behind what waits; they are on the disk when this returns."""
@@ -132,7 +127,7 @@ class Spool:
         part.lines += len(lines)
 
     def _keep_bound(self) -> None:
-        while self.size > self._bound and len(self._parts) > 1:
+        while sum(part.size for part in self._parts) > self._bound and len(self._parts) > 1:
             self.dropped += self._parts[0].lines
             self.remove()
 

@@ -71,7 +71,7 @@ def write(connection: Connection, run: RunOf, sayings: Iterable[Saying], now: fl
         batch.add(saying)
     if batch.began > batch.said:
         return 0
-    number = put_run(connection, run, batch.began, batch.said, now)
+    number = _put_run(connection, run, batch.began, batch.said, now)
     kept = (*FIXED, "withdrawn")
     for rows, columns in ((batch.stood, kept), (batch.rows, FIXED)):
         _put(connection, {"run": number, "written": now}, rows.values(), columns)
@@ -85,10 +85,10 @@ def _put(connection: Connection, common: dict[str, Any], rows: Iterable[Row], ke
     for row in rows:
         by_table.setdefault(row.table, []).append(common | row.values)
     for name, values in by_table.items():
-        connection.execute(upsert(connection, TABLES[name], kept), values)
+        connection.execute(_upsert(connection, TABLES[name], kept), values)
 
 
-def put_run(connection: Connection, run: RunOf, began: float, said: float, now: float) -> int:
+def _put_run(connection: Connection, run: RunOf, began: float, said: float, now: float) -> int:
     """The number of the run in this store, which it gets with its first batch; its time reaches over all of them."""
     identity = clean(run.identity)
     found = connection.execute(select(RUNS).where(RUNS.c.identity == identity)).first()
@@ -107,7 +107,7 @@ def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
-def upsert(connection: Connection, table: Table, kept: Sequence[str]) -> Insert:
+def _upsert(connection: Connection, table: Table, kept: Sequence[str]) -> Insert:
     """Make a row, or replace that of the same run and key but for the columns `kept`."""
     statement = _insert(connection, table)
     new = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in kept}

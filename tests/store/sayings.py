@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from sipaudit.model.sayings import (
     CaptureSaid,
     FindingSaid,
-    Health,
     HealthSaid,
     IncidentSaid,
     LineSaid,
@@ -17,50 +18,30 @@ from sipaudit.model.sayings import (
     RegistrationSaid,
     UndecidedSaid,
 )
-from sipaudit.model.values import (
-    CaptureSummary,
-    Confidence,
-    Finding,
-    Frame,
-    Incident,
-    LineSummary,
-    Loss,
-    Move,
-    Reason,
-    Registration,
-    Report,
-    Severity,
-    Undecided,
-)
+from sipaudit.model.values import Frame, Loss, Move, Reason, Registration, Report, Undecided
 from sipaudit.run import storing
+from tests.live import said
 
-START = 1_700_000_000.0
-AOR, PHONE = "sip:1001@pbx.example.com", "10.1.0.5:5060"
-FIRST, SECOND = "10.0.0.1:5060/udp", "10.0.0.2:5060/udp"
+START = said.NOW
+AOR, PHONE = said.LINE.line, said.LINE.phone
+FIRST, SECOND = said.PRIMARY, said.SECONDARY
 
 
-def finding(number: int, *, after: float = 0.0, observed: str = "", line: str = AOR, **more: Any) -> FindingSaid:
-    values: dict[str, Any] = {
-        "id": f"f-{number:06d}", "rule": "premature-failback", "severity": Severity.ERROR,
-        "confidence": Confidence.CERTAIN, "line": line, "phone": PHONE, "server": FIRST,
-        "time": START + after, "expected": "", "observed": observed, "basis": ["B4"], "facts": {"times": 1},
-        "assumptions": [], "also": [], "cause": None, "incident": None, "suppressed": None, "wireshark": None,
-        "evidence": [Frame("eth1", number, START + after, "REGISTER")]}
-    return FindingSaid(START + after, Finding(**values | more))
+def finding(number: int, *, after: float = 0.0, **more: Any) -> FindingSaid:
+    values = {"id": f"f-{number:06d}", "time": START + after, "observed": "", "facts": {"times": 1},
+              "evidence": [Frame("eth1", number, START + after, "REGISTER")]}
+    return FindingSaid(START + after, replace(said.FINDING, **values | more))
 
 
 def incident(number: int, *, start: float = 0.0, end: float | None = None, findings: tuple[str, ...] = ()
              ) -> IncidentSaid:
-    state = "open" if end is None else "closed"
-    value = Incident(f"i-{number:04d}", "server-outage", FIRST, "sbc", state, START + start,
-                     None if end is None else START + end, [AOR], 1, [], list(findings), {}, [], [])
+    value = replace(said.INCIDENT, id=f"i-{number:04d}", state="open" if end is None else "closed",
+                    start=START + start, end=None if end is None else START + end, findings=list(findings))
     return IncidentSaid(START + (start if end is None else end), value)
 
 
 def line(aor: str = AOR, *, first: float = 0.0, last: float = 0.0, working: str | None = FIRST) -> LineSaid:
-    return LineSaid(START + last, LineSummary(
-        aor, PHONE, None, None, None, None, None, None, None, None, [], None, None, working, START + first,
-        START + last, 0, {}, [], [], [], [], []))
+    return LineSaid(START + last, replace(said.LINE, line=aor, working=working, first=START + first, last=START + last))
 
 
 def move(after: float, source: str, target: str, aor: str = AOR) -> MoveSaid:
@@ -73,9 +54,9 @@ def registration(since: float, until: float | None, *, refreshes: int = 0, aor: 
 
 
 def capture(after: float, packets: int, drops: int = 0, first: float = 0.0) -> CaptureSaid:
-    return CaptureSaid(START + after, CaptureSummary(
-        "eth1", packets, packets // 2, START + first if packets else None, START + after, False, ["EN10MB"],
-        {"arp": packets // 10}, 0, 0, [], {}, 0, 0, {}, Loss(drops, 0, 0, 0.0), {}))
+    return CaptureSaid(START + after, replace(
+        said.CAPTURE, packets=packets, sip_messages=packets // 2, first=START + first if packets else None,
+        last=START + after, undecoded={"arp": packets // 10}, loss=Loss(drops, 0, 0, 0.0)))
 
 
 def undecided(after: float, count: int) -> UndecidedSaid:
@@ -83,10 +64,7 @@ def undecided(after: float, count: int) -> UndecidedSaid:
 
 
 def health(after: float, **more: Any) -> HealthSaid:
-    values: dict[str, Any] = {
-        "packets_per_s": 1.0, "sip_per_s": 1.0, "kernel_drops": None, "interface_drops": None, "lag_s": 0.1,
-        "memory_bytes": 1, "lines": 1, "dialogs": 0, "transactions": 0, "evicted": {}, "undecoded": {}}
-    return HealthSaid(START + after, Health(**values | more))
+    return HealthSaid(START + after, replace(said.HEALTH, **more))
 
 
 def known(url: str, start: float | None = None, end: float | None = None) -> Report:

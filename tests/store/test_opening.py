@@ -16,6 +16,7 @@ from sipaudit.errors import InputError
 from sipaudit.store import address
 from sipaudit.store.migration import VERSIONS, configuration
 from sipaudit.store.opening import make_engine, open_for_reading, open_for_writing
+from sipaudit.store.rows import row_of
 from sipaudit.store.schema import METADATA
 from sipaudit.store.sink import StoreSink
 from tests.shared import ROOT
@@ -59,8 +60,6 @@ def test_a_store_of_the_first_form_is_brought_up_with_what_it_holds(store_url: s
 
 
 def _body(number: int) -> str:
-    from sipaudit.store.rows import row_of
-
     return str(row_of(finding(number)).values["body"])
 
 

@@ -332,9 +332,9 @@ def test_a_saying_that_the_database_refuses_is_lost_alone(
 def unanswered(url: str, spool: Path, patched: pytest.MonkeyPatch) -> Iterator[StoreSink]:
     """A sink with one saying in hand, that waits for a store which does not answer meanwhile."""
     patched.setattr("sipaudit.store.opening.PATIENCE", 60.0)
-    patched.setattr(sinks, "PATIENCE", 0.2)
     sink = sink_of(url, spool, identity="one", rows=1)
-    with occupied(url):
+    with occupied(url), patched.context() as impatient:     # who comes after waits as long as a busy machine needs
+        impatient.setattr(sinks, "PATIENCE", 0.2)
         sink.take(finding(1))
         eventually(lambda: sink._asked is not None)
         yield sink

@@ -1,20 +1,8 @@
-"""What is reported of: a period, and the runs of which rows lie in it."""
+"""Runs, as the store knows them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Period:
-    """From `start` to `end`, both in seconds since the epoch."""
-
-    start: float = -1e18
-    end: float = 1e18
-
-    def touches(self, first: float, last: float) -> bool:
-        """Whether any moment from `first` to `last` lies in it."""
-        return first <= self.end and last >= self.start
 
 
 @dataclass(frozen=True)
