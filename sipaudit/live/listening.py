@@ -23,6 +23,7 @@ from sipaudit.live.probe import Probe
 from sipaudit.live.systemd import Systemd
 from sipaudit.live.teller import Teller
 from sipaudit.live.upkeep import Upkeep
+from sipaudit.live.vitals import Vitals
 from sipaudit.run.job import understand
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,8 @@ class Listening:
 
     def run(self) -> None:
         """Until a signal ends it."""
-        loop = Loop(self._probe, self._teller, self._sinks, self._signals, self._each_turn)
+        vitals = Vitals(self._probe, self._upkeep)
+        loop = Loop(self._probe, self._teller, vitals, self._sinks, self._signals, self._each_turn)
         with self._signals.heard():
             log.info("listening on %s", ", ".join(one.path for one in self._probe.health))
             self._systemd.ready()

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from sipaudit.live.interface import Interface
 from sipaudit.live.limits import resident
 from sipaudit.live.probe import Probe
+from sipaudit.live.upkeep import Upkeep
 from sipaudit.model.sayings import Health, HealthSaid
 
 EVERY = 10.0   # seconds
@@ -15,10 +16,11 @@ REPLAYED = 3600.0   # seconds from capture to reading beyond which packets are n
 
 
 class Vitals:
-    """Counts between two looks."""
+    """Counts between two looks; `upkeep` knows what the bounds pushed out."""
 
-    def __init__(self, probe: Probe) -> None:
+    def __init__(self, probe: Probe, upkeep: Upkeep) -> None:
         self._probe = probe
+        self._upkeep = upkeep
         self._packets = self._messages = 0
         self._before: float | None = None
         self._lag = 0.0
@@ -47,7 +49,7 @@ class Vitals:
             round(rates[0], 1), round(rates[1], 1), _sum(one.kernel_drops for one in probe.health),
             _sum(one.health.interface_drops for one in probe.sources if isinstance(one, Interface)), round(lag, 3),
             resident(), len(probe.reconstruction.lines), opened["dialogs"], opened["transactions"],
-            probe.evicted, dict(sorted(_undecoded(probe).items())), round(probe.blind, 3)))
+            self._upkeep.evicted, dict(sorted(_undecoded(probe).items())), round(probe.blind, 3)))
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:

@@ -30,7 +30,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.health = CaptureHealth("wire")
-        self._decoder = Decoder([self.health])
+        self.decoder = Decoder([self.health])
         self._come: list[Packet] = []
 
     def come(self, packets: Sequence[Packet]) -> None:
@@ -46,7 +46,7 @@ class Wire:
             time = ORIGIN + packet.time
             self.health.first = time if self.health.first is None else self.health.first
             self.health.last = max(time, self.health.last or time)
-            items += self._decoder.decode((time, self.health.packets, ETHERNET, packet.frame, 0), 0)
+            items += self.decoder.decode((time, self.health.packets, ETHERNET, packet.frame, 0), 0)
         self._come = []
         return items
 
