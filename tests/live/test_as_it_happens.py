@@ -8,7 +8,7 @@ import pytest
 
 from sipaudit.model.sayings import FindingSaid, LineSaid, MoveSaid, RegistrationSaid
 from tests.live.ear import Ear, findings, incidents, withdrawn
-from tests.stories import MINUTE, R2, Court, Handset, P, S, Story, T, site
+from tests.stories import MINUTE, R2, Court, Handset, P, S, Story, T, handsets, site
 
 OFTEN = "failback-retried-too-often"
 SITE = site({**R2, "failBack.mode": "duration", "failBack.timeout": 900}, P, S)
@@ -66,7 +66,7 @@ def test_a_packet_that_comes_in_time_takes_nothing_back(ear: Ear) -> None:
 
 def test_an_outage_opens_while_nothing_but_silence_is_heard_and_closes_when_it_is_over(ear: Ear) -> None:
     story = Story()
-    phones = [Handset(story, user=f"10{number}", place=(f"10.1.0.{number}", 5060)) for number in range(10, 14)]
+    phones = handsets(story, range(10, 14))
     for number, phone in enumerate(phones):
         phone.register(number)
     for number, phone in enumerate(phones):

@@ -17,7 +17,7 @@ from sipaudit.model.sayings import FindingSaid, IncidentSaid, LineSaid, Withdraw
 from sipaudit.run.job import Job, understand
 from tests.live.ear import Ear, findings, incidents, withdrawn
 from tests.shared import ROOT
-from tests.stories import MINUTE, R2, Handset, P, S, Story, site
+from tests.stories import MINUTE, R2, Handset, P, S, Story, handsets, site
 from tests.wire import ORIGIN
 
 SITE = site({**R2, **MINUTE}, P, S)
@@ -49,7 +49,7 @@ def returned_early(ear: Ear) -> tuple[Story, Handset]:
 
 def outage(story: Story, start: float) -> list[Handset]:
     """Three phones find P silent."""
-    phones = [Handset(story, user=f"10{number}", place=(f"10.1.0.{number}", 5060)) for number in range(10, 13)]
+    phones = handsets(story, range(10, 13))
     for phone in phones:
         phone.register(0)
     for number, phone in enumerate(phones):
