@@ -338,6 +338,11 @@ CREDENTIALS = ('Authorization: Digest username="u", realm="pbx", nonce="n1", uri
                'response="0123456789abcdef0123456789abcdef"\r\n')
 
 
+def handsets(story: Story, numbers: Iterable[int]) -> list[Handset]:
+    """A phone for each number N of two digits: the user 10N at 10.1.0.N."""
+    return [Handset(story, user=f"10{number}", place=(f"10.1.0.{number}", 5060)) for number in numbers]
+
+
 def _answer(request: str, status: int, headers: str, tag: str) -> str:
     lines = request.split("\r\n")
     kept = [line for line in lines if line.startswith(("Via:", "From:", "Call-ID:", "CSeq:"))]

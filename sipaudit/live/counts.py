@@ -96,11 +96,8 @@ class Counts:
 
     def by_kind(self, incidents: Iterable[Incident]) -> dict[str, float]:
         """Open incidents by kind; 0 for a kind that was open once."""
-        folded: dict[str, float] = {kind: 0 for (kind,) in self.incidents}
-        for incident in incidents:
-            kind = self._kinds.name(incident.kind)
-            folded[kind] = folded.get(kind, 0) + 1
-        return folded
+        none: dict[str, float] = {kind: 0 for (kind,) in self.incidents}
+        return none | self._kinds.fold(Counter(incident.kind for incident in incidents))
 
     def undecided(self) -> dict[Key, float]:
         folded: dict[Key, float] = {}

@@ -9,6 +9,7 @@ from sipaudit.capture.decode import Decoder
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.errors import InputError
 from sipaudit.live.ends import Source
+from sipaudit.live.interface import Interface
 from sipaudit.live.orders import Orders
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,6 @@ def _interfaces(orders: Orders, bounds: CaptureBounds) -> list[Source]:
     """All interfaces share a decoder: what is seen at two of them counts once."""
     if not orders.interfaces:
         return []
-    from sipaudit.live.interface import Interface  # deferred: brings libpcap
-
     healths = [CaptureHealth(name) for name in orders.interfaces]
     decoder = Decoder(healths, bounds)
     return [Interface(health.path, capture, decoder, health, orders.job.bpf)

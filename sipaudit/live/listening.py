@@ -13,6 +13,7 @@ from sipaudit.live.checkpoint import Checkpoint, Kept
 from sipaudit.live.console import is_terminal
 from sipaudit.live.ends import Sink
 from sipaudit.live.inputs import open_sources
+from sipaudit.live.interface import Interface
 from sipaudit.live.limits import Limits, read_size
 from sipaudit.live.logs import LogFormat, Logs
 from sipaudit.live.loop import Loop, Signals
@@ -22,6 +23,7 @@ from sipaudit.live.probe import Probe
 from sipaudit.live.systemd import Systemd
 from sipaudit.live.teller import Teller
 from sipaudit.live.upkeep import Upkeep
+from sipaudit.live.vitals import Vitals
 from sipaudit.run.job import understand
 
 log = logging.getLogger(__name__)
@@ -62,8 +64,8 @@ class Listening:
         self._identity = uuid.uuid4().hex
         self._checkpoint = None if orders.checkpoint is None else Checkpoint(orders.checkpoint, log.warning)
         goes_on = self._go_on()
-        decoders = [one.decoder for one in probe.sources if hasattr(one, "decoder")]
-        self._upkeep = Upkeep(probe, limits, list(dict.fromkeys(decoders)), log.warning, [self._teller.forget])
+        decoders = dict.fromkeys(one.decoder for one in probe.sources if isinstance(one, Interface))
+        self._upkeep = Upkeep(probe, limits, list(decoders), log.warning, [self._teller.forget])
         self._systemd = Systemd()
         title = ", ".join(one.path for one in probe.health)
         self._sinks = [*early, *outputs(orders, title, probe.brief.zone, logs.recent.lines, self._identity),
@@ -76,7 +78,8 @@ class Listening:
 
     def run(self) -> None:
         """Until a signal ends it."""
-        loop = Loop(self._probe, self._teller, self._sinks, self._signals, self._each_turn)
+        vitals = Vitals(self._probe, self._upkeep)
+        loop = Loop(self._probe, self._teller, vitals, self._sinks, self._signals, self._each_turn)
         with self._signals.heard():
             log.info("listening on %s", ", ".join(one.path for one in self._probe.health))
             self._systemd.ready()

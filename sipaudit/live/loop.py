@@ -66,14 +66,14 @@ class Signals:
 class Loop:
     """Drives a probe until it is told to end. `each_turn` is called with the monotonic clock after every turn."""
 
-    def __init__(self, probe: Probe, teller: Teller, sinks: Sequence[Sink], signals: Signals,
+    def __init__(self, probe: Probe, teller: Teller, vitals: Vitals, sinks: Sequence[Sink], signals: Signals,
                  each_turn: Callable[[float], None] = lambda _: None) -> None:
         self._probe = probe
         self._teller = teller
+        self._vitals = vitals
         self._sinks = sinks
         self._signals = signals
         self._each_turn = each_turn
-        self._vitals = Vitals(probe)
 
     def run(self) -> None:
         """Until a signal ends it."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from typing import TextIO
 
+from sipaudit.live.console import console
 from sipaudit.live.ends import Sink
 from sipaudit.live.json_lines import STDOUT, json_lines
 from sipaudit.live.orders import Orders
@@ -38,8 +39,6 @@ def outputs_opened_early(orders: Orders, pack: RulePack, zone: tzinfo) -> list[S
 
 def outputs(orders: Orders, title: str, zone: tzinfo, log: Sequence[str], identity: str) -> list[Sink]:
     """The others, as the user that we have become. `log`: the last lines of the log. Raises InputError."""
-    from sipaudit.live.console import console
-
     sinks: list[Sink] = []
     store = store_end(orders.store, orders.checkpoint, os.environ, identity=identity)
     if store is not None:

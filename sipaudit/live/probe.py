@@ -70,11 +70,7 @@ class Probe(Route):
         blind = sum(source.blind for source in self.sources)
         if blind > self._blind:
             self._blind = blind
-            self.view_begins(self.newest)
-
-    def view_begins(self, time: float) -> None:
-        """Nothing was seen before `time` for a while."""
-        self.auditor.view_begins(time)
+            self.auditor.view_begins(self.newest)
 
     def go_on(self, state: dict[str, Any], last: float, now: float, blind: float) -> None:
         """Go on from what another run had learnt until `last`; until `now` nobody listened. That one had been blind
@@ -88,7 +84,7 @@ class Probe(Route):
         until = format_time(self.newest, self.brief.zone)
         self._unheard.append(KnownEvent(moment(last), f"sipaudit did not listen until {until}"))
         self.known_events += self._unheard
-        self.view_begins(self.newest)
+        self.auditor.view_begins(self.newest)
 
     def obey(self, brief: Brief) -> None:
         """Another site file is in force; what was not heard stays known."""

@@ -28,9 +28,13 @@ NEVER = float("-inf")
 ALL_EVERY = 60.0   # seconds between two looks at lines of which nothing was seen: registrations run out by the clock
 
 
+Stretches = dict[tuple[str, float], tuple[int, float | None]]
+"""How often a registration was renewed and when it ended, by server and beginning."""
+
+
 class Told(Struct):
     """What was said of a line: `line` without what grows with every packet, `whole` with it; `moved`, `tried` and
-    `called` when the last of these that were told was; `stretches` the registrations that were going on, by entry,
+    `called` when the last of these that were told was; `stretches` the latest registrations, by entry and then by
     server and beginning."""
 
     line: LineSummary | None = None
@@ -38,7 +42,7 @@ class Told(Struct):
     moved: dict[int, float] = {}
     tried: dict[int, float] = {}
     called: float = float("-inf")
-    stretches: dict[tuple[int, str, float], tuple[int, float | None]] = {}
+    stretches: dict[int, Stretches] = {}
 
 
 class SaidLines:
@@ -107,16 +111,16 @@ class SaidLines:
         index = replay.index
         for move in replay.history.moves[-LATEST:]:
             if move.time > told.moved.get(index, NEVER):
-                told.moved = {**told.moved, index: move.time}
+                told.moved[index] = move.time
                 yield MoveSaid(now, replay.line, replay.phone, move_of(move, replay))
         for seen in replay.history.tries[-LATEST:]:
             over = seen.result != "unknown" or now - seen.request.time > TRY_ENDS
             if over and seen.request.time > told.tried.get(index, NEVER):
-                told.tried = {**told.tried, index: seen.request.time}
+                told.tried[index] = seen.request.time
                 yield TrySaid(now, replay.line, replay.phone, try_of(seen, replay))
+        before, told.stretches[index] = told.stretches.get(index, {}), {}
         for row in replay.history.registrations(replay.state, now, replay.track)[-LATEST:]:
-            name = index, row.server, row.since
-            stands = row.refreshes, row.until if row.end else None
-            if told.stretches.get(name) != stands:
-                told.stretches = {**dict(list(told.stretches.items())[-LATEST:]), name: stands}
+            name, stands = (row.server, row.since), (row.refreshes, row.until if row.end else None)
+            told.stretches[index][name] = stands
+            if before.get(name) != stands:
                 yield RegistrationSaid(now, replay.line, replay.phone, registration_of(row, replay))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from sipaudit.capture.decode import Decoder
@@ -50,8 +51,7 @@ class Upkeep:
     @property
     def evicted(self) -> dict[str, int]:
         """What the bounds pushed out, or turned away, by kind."""
-        counts = dict(self._route.evicted)
+        counts = Counter(self._route.evicted)
         for decoder in self._decoders:
-            for kind, count in decoder.evicted.items():
-                counts[kind] = counts.get(kind, 0) + count
-        return counts
+            counts.update(decoder.evicted)
+        return dict(counts)

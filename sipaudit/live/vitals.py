@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 
 from sipaudit.live.interface import Interface
+from sipaudit.live.limits import resident
 from sipaudit.live.probe import Probe
+from sipaudit.live.upkeep import Upkeep
 from sipaudit.model.sayings import Health, HealthSaid
 
 EVERY = 10.0   # seconds
 REPLAYED = 3600.0   # seconds from capture to reading beyond which packets are no live ones, and do not lag
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Vitals:
-    """Counts between two looks."""
+    """Counts between two looks; `upkeep` knows what the bounds pushed out."""
 
-    def __init__(self, probe: Probe) -> None:
+    def __init__(self, probe: Probe, upkeep: Upkeep) -> None:
         self._probe = probe
+        self._upkeep = upkeep
         self._packets = self._messages = 0
         self._before: float | None = None
         self._lag = 0.0
@@ -48,8 +48,8 @@ class Vitals:
         return HealthSaid(now, Health(
             round(rates[0], 1), round(rates[1], 1), _sum(one.kernel_drops for one in probe.health),
             _sum(one.health.interface_drops for one in probe.sources if isinstance(one, Interface)), round(lag, 3),
-            memory(), len(probe.reconstruction.lines), opened["dialogs"], opened["transactions"],
-            probe.evicted, dict(sorted(_undecoded(probe).items())), round(probe.blind, 3)))
+            resident(), len(probe.reconstruction.lines), opened["dialogs"], opened["transactions"],
+            self._upkeep.evicted, dict(sorted(_undecoded(probe).items())), round(probe.blind, 3)))
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:
@@ -59,8 +59,3 @@ def _sum(counts: Iterable[int | None]) -> int | None:
 
 def _undecoded(probe: Probe) -> Counter[str]:
     return sum((one.undecoded for one in probe.health), Counter[str]())
-
-
-def memory() -> int:
-    """Bytes of memory that this process holds (resident set, proc(5))."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE

@@ -12,6 +12,7 @@ from sipaudit.capture.decode import Decoder
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.linktypes import ETHERNET
 from sipaudit.live.checkpoint import Checkpoint
+from sipaudit.live.journal import Journal
 from sipaudit.live.probe import Probe
 from sipaudit.live.teller import Teller
 from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, Withdrawn
@@ -30,7 +31,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.health = CaptureHealth("wire")
-        self._decoder = Decoder([self.health])
+        self.decoder = Decoder([self.health])
         self._come: list[Packet] = []
 
     def come(self, packets: Sequence[Packet]) -> None:
@@ -46,7 +47,7 @@ class Wire:
             time = ORIGIN + packet.time
             self.health.first = time if self.health.first is None else self.health.first
             self.health.last = max(time, self.health.last or time)
-            items += self._decoder.decode((time, self.health.packets, ETHERNET, packet.frame, 0), 0)
+            items += self.decoder.decode((time, self.health.packets, ETHERNET, packet.frame, 0), 0)
         self._come = []
         return items
 
@@ -101,14 +102,28 @@ class Ear:
         return said
 
     def again(self, folder: Path, *, after: float) -> Ear:
-        """Another process that goes on from what this one kept, started so many seconds later; killed or ended makes
-        no difference to what it reads."""
-        said: list[str] = []
-        checkpoint = Checkpoint(str(folder / "state"), said.append)
+        """Another process that goes on from what this one knows now, started so many seconds later."""
+        return self.goes_on(self.keeps(folder), after=after)
+
+    def keeps(self, folder: Path) -> Checkpoint:
+        """A checkpoint of what is known now."""
+        checkpoint = Checkpoint(str(folder / "state"), print)
         checkpoint.write(self.probe, self.teller, "run")
+        return checkpoint
+
+    def notes_in(self, journal: Journal) -> None:
+        """All that was said so far, as at the end of a turn: who is killed closes nothing."""
+        for saying in self.said:
+            journal.take(saying)
+        journal.turn(0.0)
+
+    def goes_on(self, checkpoint: Checkpoint, *, after: float) -> Ear:
+        """Another process that goes on from there, so many seconds later; killed or ended makes no difference to what
+        it reads."""
+        folder = checkpoint.path.parent
         other = Ear(folder, yaml.safe_load((folder / "site.yaml").read_text()))
         kept = checkpoint.read(other.probe)
-        assert kept is not None, said
+        assert kept is not None
         other.wire.go_on(kept.positions[0])
         other.probe.go_on(kept.probe, kept.time, kept.time + after, kept.blind)
         other.teller = kept.teller

@@ -8,7 +8,7 @@ import pytest
 
 from sipaudit.model.sayings import FindingSaid, LineSaid, MoveSaid, RegistrationSaid
 from tests.live.ear import Ear, findings, incidents, withdrawn
-from tests.stories import MINUTE, R2, Court, Handset, P, S, Story, site
+from tests.stories import MINUTE, R2, Court, Handset, P, S, Story, T, handsets, site
 
 OFTEN = "failback-retried-too-often"
 SITE = site({**R2, "failBack.mode": "duration", "failBack.timeout": 900}, P, S)
@@ -66,7 +66,7 @@ def test_a_packet_that_comes_in_time_takes_nothing_back(ear: Ear) -> None:
 
 def test_an_outage_opens_while_nothing_but_silence_is_heard_and_closes_when_it_is_over(ear: Ear) -> None:
     story = Story()
-    phones = [Handset(story, user=f"10{number}", place=(f"10.1.0.{number}", 5060)) for number in range(10, 14)]
+    phones = handsets(story, range(10, 14))
     for number, phone in enumerate(phones):
         phone.register(number)
     for number, phone in enumerate(phones):
@@ -98,3 +98,20 @@ def test_lines_moves_and_registrations_are_said_when_they_change(tmp_path: Path)
             ] == [("10.0.0.1:5060/udp", None), ("10.0.0.1:5060/udp", "invalidated"), ("10.0.0.2:5060/udp", None)]
     ear.turn(340)
     assert not [one for one in ear.turn(400) if isinstance(one, MoveSaid | RegistrationSaid | LineSaid)]
+
+
+def test_registrations_of_a_line_with_two_entries_are_said_once_however_many(tmp_path: Path) -> None:
+    declared = site({**R2, **MINUTE}, P, S)
+    declared["entries"]["other"] = {"servers": [{"address": T[0], "port": T[1]}]}
+    ear = Ear(tmp_path, declared)
+    story = Story()
+    phone = Handset(story)
+    for number in range(12):
+        for server in (P, T):
+            phone.register(60 * number, server)
+            phone.register(60 * number + 30, server, expires=0)
+    ear.hears(story)
+    ear.turn(800)
+    assert len({(one.registration.server, one.registration.from_) for one in ear.said
+                if isinstance(one, RegistrationSaid)}) == 24
+    assert not [one for one in ear.turn(870) if isinstance(one, RegistrationSaid)]

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,15 +17,17 @@ from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.live.follow.source import FollowSource
 from sipaudit.sip.datagram import Datagram
+from tests.lab.ability import SEARCHED
+from tests.live.mirror import wait_until
+from tests.live.programs import running
 
-PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 PATIENCE = 15.0
 MESSAGES, SIZE = 300, 16_000  # together more than a ring of tcpdump's smallest files, which have a megabyte
 EVERY = 0.002  # seconds from one message to the next
 
 
 def needs(tool: str) -> pytest.MarkDecorator:
-    absent = shutil.which(tool, path=PATH) is None or os.geteuid() != 0
+    absent = shutil.which(tool, path=SEARCHED) is None or os.geteuid() != 0
     return pytest.mark.skipif(absent, reason=f"{tool} must be installed, and root capture on loopback")
 
 
@@ -37,26 +38,10 @@ def text(number: int) -> bytes:
 
 @contextmanager
 def capturing(*command: str, log: Path) -> Iterator[None]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                   env=os.environ | {"PATH": PATH})
-    try:
-        wait_for(log, b"listening on", b"File:")
+    with running(*command, log=log):
+        wait_until(lambda: any(word in log.read_bytes() for word in (b"listening on", b"File:")), "it captures",
+                   PATIENCE)
         yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def wait_for(log: Path, *words: bytes) -> None:
-    end = time.monotonic() + PATIENCE
-    while not any(word in log.read_bytes() for word in words):
-        assert time.monotonic() < end, log.read_text()
-        time.sleep(0.05)
 
 
 class Follower:

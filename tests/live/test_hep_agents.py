@@ -19,8 +19,11 @@ from sipaudit.capture.files import resolve
 from sipaudit.live.hep import intake
 from sipaudit.live.hep.listen import hep_source
 from sipaudit.sip.datagram import Datagram
+from tests.lab.ability import SEARCHED
 from tests.live.agents import PATIENCE, heard, quiet
 from tests.live.judged import live, offline
+from tests.live.mirror import wait_until
+from tests.live.programs import running
 from tests.shared import ROOT
 
 SAMPLES = sorted(path.parent.relative_to(ROOT / "samples").as_posix()
@@ -33,7 +36,6 @@ SIP_ALONE = {"busy-phone", "bye-to-a-dead-server", "first-outage", "flapping", "
 """Samples with findings for which SIP over UDP is proof enough."""
 SOON = 0.2  # seconds instead of two, after which what sngrep ships is known for a replay
 needs_sngrep = pytest.mark.skipif(shutil.which("sngrep") is None, reason="sngrep is not installed: no agent")
-PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def captured(path: Path) -> list[Datagram]:
@@ -116,8 +118,8 @@ def test_what_is_found_by_hep_is_what_the_sip_over_udp_of_the_capture_proves(sam
 # -- Kamailio
 
 
-KAMAILIO = shutil.which("kamailio", path=PATH)
-TCPDUMP = shutil.which("tcpdump", path=PATH)
+KAMAILIO = shutil.which("kamailio", path=SEARCHED)
+TCPDUMP = shutil.which("tcpdump", path=SEARCHED)
 needs_kamailio = pytest.mark.skipif(
     KAMAILIO is None or TCPDUMP is None or os.geteuid() != 0,
     reason="kamailio and tcpdump must be installed, and root capture on loopback",
@@ -164,39 +166,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(*command: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                   env=os.environ | {"PATH": PATH})
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-@contextmanager
 def recorded(path: Path, port: int, hep: int, log: Path) -> Iterator[None]:
     """tcpdump beside it, on loopback; what Kamailio ships comes from its SIP port as well."""
     command = ("tcpdump", "-i", "lo", "-n", "-U", "--immediate-mode", "-B", "8192", "-Z", "root", "-w", str(path),
                f"udp port {port} and not port {hep}")
     with running(*command, log=log) as process:
-        wait_until(lambda: b"listening on" in log.read_bytes())
+        wait_until(lambda: b"listening on" in log.read_bytes(), "tcpdump records", PATIENCE)
         yield
-        wait_until(lambda: process.poll() is not None or path.stat().st_size > 24)
+        wait_until(lambda: process.poll() is not None or path.stat().st_size > 24, "packets were recorded", PATIENCE)
         time.sleep(0.3)
-
-
-def wait_until(condition: object) -> None:
-    assert callable(condition)
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def converse(port: int) -> None:
@@ -226,7 +204,7 @@ def kamailio(port: int, hep: int, folder: Path, transport: str = "udp") -> Itera
                f"tcp:127.0.0.1:{port}", "-Y", str(folder),
                "-P", str(folder / "pid"), "-n", "1", "-m", "16", "-M", "4")
     with running(*command, log=folder / "kamailio.log"):
-        wait_until(lambda: f":{port:04X} 00000000" in Path("/proc/net/udp").read_text())
+        wait_until(lambda: f":{port:04X} 00000000" in Path("/proc/net/udp").read_text(), "Kamailio listens", PATIENCE)
         yield
 
 

@@ -22,7 +22,7 @@ import sipaudit
 from sipaudit.capture.write import PcapWriter
 from tests.live.mirror import SIPAUDIT, Mirror, mirror, wait_until, why_not
 from tests.shared import ROOT
-from tests.stories import MINUTE, R2, Handset, P, S, Story, site
+from tests.stories import MINUTE, R2, P, S, Story, handsets, site
 from tests.wire import ORIGIN
 
 SAMPLES = ROOT / "samples"
@@ -132,7 +132,7 @@ def test_it_keeps_nothing_but_the_right_to_capture(port: Mirror) -> None:
 def outage(folder: Path) -> tuple[Path, Path]:
     """A site file, and a capture of some seconds in which three phones find P silent and move to S."""
     story = Story()
-    phones = [Handset(story, user=f"10{number}", place=(f"10.1.0.{number}", 5060)) for number in range(10, 13)]
+    phones = handsets(story, range(10, 13))
     for number, phone in enumerate(phones):
         phone.register(number / 10)
         asked = phone.ask(0.5 + number / 10, P, "REGISTER", expires=3600)
@@ -178,9 +178,8 @@ def test_after_its_end_in_mid_outage_a_probe_goes_on(port: Mirror, how: signal.S
     second = port.live("--site", str(where), "--checkpoint", str(state), name="second")
     assert "going on" in second.errors
     story = Story()
-    for number in range(10, 13):
-        phone = Handset(story, user=f"10{number}", place=(f"10.1.0.{number}", 5060))
-        phone.registration, phone.numbers = f"reg-10{number}@10.1.0.{number}:5060", {phone.registration: 30}
+    for number, phone in enumerate(handsets(story, range(10, 13)), 10):
+        phone.numbers = {phone.registration: 30}
         phone.register(number / 100)
     port.replay(written(port.folder, "again", story))
     assert second.end() == 0

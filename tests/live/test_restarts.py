@@ -17,7 +17,7 @@ from sipaudit.model.sayings import FindingSaid, IncidentSaid, LineSaid, Withdraw
 from sipaudit.run.job import Job, understand
 from tests.live.ear import Ear, findings, incidents, withdrawn
 from tests.shared import ROOT
-from tests.stories import MINUTE, R2, Handset, P, S, Story, site
+from tests.stories import MINUTE, R2, Handset, P, S, Story, handsets, site
 from tests.wire import ORIGIN
 
 SITE = site({**R2, **MINUTE}, P, S)
@@ -36,9 +36,20 @@ def early_return(phone: Handset, start: float) -> None:
     phone.call(start + 31, P)
 
 
+def returned_early(ear: Ear) -> tuple[Story, Handset]:
+    """A phone has done so, and it was said."""
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    early_return(phone, 300)
+    ear.hears(story)
+    ear.turn(400)
+    return story, phone
+
+
 def outage(story: Story, start: float) -> list[Handset]:
     """Three phones find P silent."""
-    phones = [Handset(story, user=f"10{number}", place=(f"10.1.0.{number}", 5060)) for number in range(10, 13)]
+    phones = handsets(story, range(10, 13))
     for phone in phones:
         phone.register(0)
     for number, phone in enumerate(phones):
@@ -47,12 +58,7 @@ def outage(story: Story, start: float) -> list[Handset]:
 
 
 def test_what_was_said_is_not_said_again_and_what_is_new_has_another_id(ear: Ear, tmp_path: Path) -> None:
-    story = Story()
-    phone = Handset(story)
-    phone.register(0)
-    early_return(phone, 300)
-    ear.hears(story)
-    ear.turn(400)
+    story, phone = returned_early(ear)
     assert findings(ear.said).count(EARLY) >= 1
     other = ear.again(tmp_path, after=20)
     other.turn(430)
@@ -106,21 +112,13 @@ def test_what_was_said_after_the_checkpoint_is_told_by_the_journal(ear: Ear, tmp
     phone = Handset(story)
     phone.register(0)
     ear.hears(story)
-    checkpoint = Checkpoint(str(tmp_path / "state"), print)
-    checkpoint.write(ear.probe, ear.teller, "run")
+    checkpoint = ear.keeps(tmp_path)
     early_return(phone, 300)
     ear.hears(story, since=200)
     ear.turn(400)
-    for saying in ear.said:
-        checkpoint.journal.take(saying)
-    checkpoint.journal.turn(0.0)
+    ear.notes_in(checkpoint.journal)
 
-    other = Ear(tmp_path, SITE)
-    kept = checkpoint.read(other.probe)
-    assert kept is not None
-    other.wire.go_on(kept.positions[0])
-    other.probe.restore(kept.probe)
-    other.teller = kept.teller
+    other = ear.goes_on(checkpoint, after=0)
     other.hears(story, since=200)
     other.turn(400)
     assert EARLY not in findings(other.said)
@@ -131,21 +129,14 @@ def test_what_was_said_after_the_checkpoint_is_told_by_the_journal(ear: Ear, tmp
 
 
 def test_an_incident_that_nobody_saw_end_is_closed_after_a_while(ear: Ear, tmp_path: Path) -> None:
-    checkpoint = Checkpoint(str(tmp_path / "state"), print)
-    checkpoint.write(ear.probe, ear.teller, "run")
+    checkpoint = ear.keeps(tmp_path)
     story = Story()
     outage(story, 300)
     ear.hears(story)
     ear.turn(330)
-    for saying in ear.said:
-        checkpoint.journal.take(saying)
-    checkpoint.journal.close()
+    ear.notes_in(checkpoint.journal)
 
-    other = Ear(tmp_path, SITE)
-    kept = checkpoint.read(other.probe)
-    assert kept is not None
-    other.probe.go_on(kept.probe, kept.time, kept.time + 50_400, 0.0)
-    other.teller = kept.teller
+    other = ear.goes_on(checkpoint, after=50_400)
     other.turn(500)
     assert not incidents(other.said)
     other.turn(500 + 700)
@@ -154,16 +145,9 @@ def test_an_incident_that_nobody_saw_end_is_closed_after_a_while(ear: Ear, tmp_p
 
 
 def test_a_journal_that_breaks_off_is_read_up_to_there(ear: Ear, tmp_path: Path) -> None:
-    story = Story()
-    phone = Handset(story)
-    phone.register(0)
-    early_return(phone, 300)
-    ear.hears(story)
-    ear.turn(400)
+    returned_early(ear)
     journal = Journal(tmp_path / "state", print)
-    for saying in ear.said:
-        journal.take(saying)
-    journal.close()
+    ear.notes_in(journal)
     path = tmp_path / "state.said"
     whole = list(journal.read())
     path.write_bytes(path.read_bytes()[:-10])
@@ -237,33 +221,18 @@ def followed(folder: Path) -> Probe:
 
 
 def test_what_was_withdrawn_after_the_checkpoint_does_not_stand_again(ear: Ear, tmp_path: Path) -> None:
-    story = Story()
-    phone = Handset(story)
-    phone.register(0)
-    early_return(phone, 300)
-    ear.hears(story)
-    ear.turn(400)
-    checkpoint = Checkpoint(str(tmp_path / "state"), print)
-    checkpoint.write(ear.probe, ear.teller, "run")
+    returned_early(ear)
+    checkpoint = ear.keeps(tmp_path)
     checkpoint.journal.take(Withdrawn(0.0, "f-000001", "loss-nearby"))
     checkpoint.journal.close()
-    other = Ear(tmp_path, SITE)
-    kept = checkpoint.read(other.probe)
-    assert kept is not None
-    assert "f-000001" not in [one.finding.id for one in kept.teller.stand(0.0) if isinstance(one, FindingSaid)]
+    other = ear.goes_on(checkpoint, after=0)
+    assert "f-000001" not in [one.finding.id for one in other.teller.stand(0.0) if isinstance(one, FindingSaid)]
 
 
 def test_who_starts_anew_takes_nothing_from_the_journal_of_another(ear: Ear, tmp_path: Path) -> None:
     checkpoint = Checkpoint(str(tmp_path / "state"), lambda _: None)
     checkpoint.path.write_bytes(b"damaged")
-    story = Story()
-    phone = Handset(story)
-    phone.register(0)
-    early_return(phone, 300)
-    ear.hears(story)
-    ear.turn(400)
-    for saying in ear.said:
-        checkpoint.journal.take(saying)
-    checkpoint.journal.close()
+    returned_early(ear)
+    ear.notes_in(checkpoint.journal)
     assert checkpoint.read(ear.probe) is None
     assert not list(checkpoint.journal.read())

@@ -75,8 +75,14 @@ class Directory:
         self._hold(waiting)
         return waiting
 
-    def lost(self, file: Followed) -> None:
+    def lost(self, file: Followed, kind: str) -> None:
         """It could not be opened, or something else is written under its name: what was not read of it is lost."""
+        self._health.undecoded[kind] += 1
+        self.losses += 1
+        self._let_go(file)
+
+    def _let_go(self, file: Followed) -> None:
+        """Nothing more is read of it, and its name means nothing."""
         file.gone = True
         file.close()
         self._seen = {key: one for key, one in self._seen.items() if one.file is not file}
@@ -147,9 +153,9 @@ class Directory:
 
     def _overwritten(self, file: Followed) -> None:
         if file.unread or file.incomplete:
-            self._health.undecoded[OVERWRITTEN] += 1
-            self.losses += 1
-        self.lost(file)
+            self.lost(file, OVERWRITTEN)
+        else:
+            self._let_go(file)
 
     def _acquainted(self, found: Opening, path: Path, status: os.stat_result, now: float) -> Followed:
         """The file that begins in this way: a new one, or one that we know under another name."""
@@ -200,7 +206,7 @@ class Directory:
         if file.is_open or not file.unread:
             file.path = self._path / names[0]
         else:  # only a copy is left, perhaps a compressed one: get acquainted anew
-            self.lost(file)
+            self._let_go(file)
 
     def _finish(self, now: float) -> None:
         """Close what has been read, does not grow and has a successor; what it lacks then it will lack for ever."""
@@ -216,13 +222,8 @@ class Directory:
             try:
                 file.open()
             except OSError:
-                self._vanished(file)
+                self.lost(file, VANISHED)
         waiting[:] = [file for file in waiting if file.unread]
-
-    def _vanished(self, file: Followed) -> None:
-        self._health.undecoded[VANISHED] += 1
-        self.losses += 1
-        self.lost(file)
 
     def _complain(self, what: str, sentence: str) -> None:
         if what not in self._warned and len(self._warned) < WARNED:

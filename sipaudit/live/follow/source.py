@@ -57,7 +57,7 @@ class FollowSource:
         self.capture = capture
         self.health = CaptureHealth(str(path))
         self.blind = 0.0
-        self._missed = False  # a file was lost, and nothing was read since
+        self._losses = 0  # those of the directory that `blind` tells of
         self._places = Places()
         self._directory = Directory(path, self.health, warn)
         self._intake = Intake(self.health, Prefilter())
@@ -81,14 +81,12 @@ class FollowSource:
         now = self._clock()
         if self._looked is None or now - self._looked >= self._every:
             self._looked = now
-            lost = self._directory.losses
             self._waiting = self._directory.look(now)
-            self._missed = self._missed or self._directory.losses > lost
         items: list[Item] = []
         before = self.health.last
         for run in self._intake.runs(self._batches()):
-            if self._missed and before is not None:
-                self._missed = False
+            if self._directory.losses > self._losses and before is not None:
+                self._losses = self._directory.losses
                 self.blind += max(run.times[0] - before, 0.001)
             items += self._decoder.run(run, self.capture)
         return items
@@ -139,16 +137,11 @@ class FollowSource:
                 number = self._places.numbered(file, lambda: str(file.path), batch.first_frame, batch.length)
                 batches.append(batch._replace(first_frame=number))
         except OverwrittenError:
-            self._lose(file, OVERWRITTEN)
+            self._directory.lost(file, OVERWRITTEN)
         except OSError:
-            self._lose(file, VANISHED)
+            self._directory.lost(file, VANISHED)
         self._note(file.health)
         return batches
-
-    def _lose(self, file: Followed, kind: str) -> None:
-        self.health.undecoded[kind] += 1
-        self._directory.lost(file)
-        self._missed = True
 
     def _note(self, health: CaptureHealth) -> None:
         """What a file says of itself is said of the directory.

@@ -10,9 +10,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from operator import attrgetter
 
-from sipaudit.capture.health import CaptureHealth
 from sipaudit.live.hep.framing import Packets
-from sipaudit.live.hep.intake import Intake
+from sipaudit.live.hep.shipped import Shipped
 from sipaudit.sip.datagram import Item
 
 CONNECTIONS = 256
@@ -51,7 +50,7 @@ class _Connection:
         return now - self.since > PROVE_WITHIN if waits else now - self.heard > IDLE
 
 
-class ConnectionSource:
+class ConnectionSource(Shipped):
     """Listens on a TCP socket that is bound and listening already (`live.ends.Source`); with `tls` over TLS.
 
     Who has not sent a packet with the right key in time is disconnected, and so is whoever sends what is no HEP3.  When
@@ -64,14 +63,9 @@ class ConnectionSource:
         tls: ssl.SSLContext | None = None, clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.capture = capture
-        self.health = CaptureHealth(name, link_types=["HEP"])
-        self.blind = 0.0
-        self.port = int(listener.getsockname()[1])
+        super().__init__(name, int(listener.getsockname()[1]), capture, key, clock)
         self._listener = listener
         self._tls = tls
-        self._intake = Intake(capture, self.health, key)
-        self._clock = clock
         self._monotonic = monotonic
         self._connections: dict[int, _Connection] = {}
         self._gone: dict[str, float] = {}  # when the last connection of a host ended over which an agent had shipped
@@ -86,8 +80,8 @@ class ConnectionSource:
         return bool(self._gone)
 
     def descriptors(self) -> Sequence[int]:
-        """One for all connections; none while messages are held back, for then time brings them."""
-        return () if self._intake.waits else (self._poll.fileno(),)
+        """One for all connections."""
+        return self._waited_for(self._poll.fileno())
 
     def read(self) -> Sequence[Item]:
         now, tick = self._clock(), self._monotonic()
@@ -99,23 +93,10 @@ class ConnectionSource:
                 self._serve(connection, now, tick)
         if tick - self._tidied >= TIDY:
             self._tidy(tick)
-        self._intake.pass_time(now)
-        items, self._intake.items = self._intake.items, []
+        items = self._ready(now)
         if len(ready) > 1:
             items.sort(key=_time)  # of several agents, who came one after the other
         return items
-
-    def place(self, frame: int) -> tuple[str, int | None]:  # noqa: ARG002 - all of them are there
-        """The listener; what an agent ships has no number that anybody could look up (contract.md 3)."""
-        return self.health.path, None
-
-    def position(self) -> int:
-        return self._intake.frames
-
-    def go_on(self, position: int) -> bool:
-        """Numbers go on, so that each means one packet. What was not received is gone."""
-        self._intake.frames = position
-        return False
 
     def close(self) -> None:
         for connection in tuple(self._connections.values()):

@@ -7,8 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from sipaudit.capture.health import CaptureHealth
-from sipaudit.live.hep.intake import Intake
+from sipaudit.live.hep.shipped import Shipped
 from sipaudit.sip.datagram import Item
 
 AT_ONCE = 2000  # packets read in one go
@@ -19,7 +18,7 @@ _MEMINFO, _DROPS = 9 * 4, 8  # bytes of its answer, and which of the numbers is 
 _LARGEST = 65_535
 
 
-class DatagramSource:
+class DatagramSource(Shipped):
     """Listens on a UDP socket that is bound already (`live.ends.Source`).
 
     `health.kernel_drops` are the packets that the socket had no room for; None where the kernel does not tell.
@@ -29,13 +28,8 @@ class DatagramSource:
         self, listener: socket.socket, name: str, capture: int, key: bytes | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.capture = capture
-        self.health = CaptureHealth(name, link_types=["HEP"])
-        self.blind = 0.0
-        self.port = int(listener.getsockname()[1])
+        super().__init__(name, int(listener.getsockname()[1]), capture, key, clock)
         self._socket = listener
-        self._intake = Intake(capture, self.health, key)
-        self._clock = clock
         listener.setblocking(False)
         _enlarge(listener)
         self._dropped_before = _drops(listener) or 0
@@ -45,28 +39,13 @@ class DatagramSource:
         return False
 
     def descriptors(self) -> Sequence[int]:
-        """None while messages are held back: then the passing of time brings them, not a packet."""
-        return () if self._intake.waits else (self._socket.fileno(),)
+        return self._waited_for(self._socket.fileno())
 
     def read(self) -> Sequence[Item]:
         now = self._clock()
         self._receive(now)
-        self._intake.pass_time(now)
         self._count_drops()
-        items, self._intake.items = self._intake.items, []
-        return items
-
-    def place(self, frame: int) -> tuple[str, int | None]:  # noqa: ARG002 - all of them are there
-        """The listener; what an agent ships has no number that anybody could look up (contract.md 3)."""
-        return self.health.path, None
-
-    def position(self) -> int:
-        return self._intake.frames
-
-    def go_on(self, position: int) -> bool:
-        """Numbers go on, so that each means one packet. What was not received is gone."""
-        self._intake.frames = position
-        return False
+        return self._ready(now)
 
     def close(self) -> None:
         self._socket.close()

@@ -42,7 +42,7 @@ def hep_source(
     called before privileges are dropped.  Raises InputError for a URL that is none, a port that cannot be opened, a
     key that no packet could carry, and a certificate that is missing or cannot be used.
     """
-    address = parse_address(url)
+    address = parse_url(url)
     secret = _secret(key)
     context = _tls(url, cert, keyfile) if address.scheme == "tls" else None
     listener = _opened(address, url)
@@ -52,7 +52,7 @@ def hep_source(
     return ConnectionSource(listener, name, capture, secret, context)
 
 
-def parse_address(url: str) -> Address:
+def parse_url(url: str) -> Address:
     """What a URL says. Raises InputError when it is none of ours."""
     try:
         parts = urlsplit(url)
