@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sipaudit.capture.health import CaptureHealth
+from sipaudit.model.values import lost_share
 from sipaudit.reconstruct.traffic import Traffic
 
 SPANS = (60.0, 600.0)   # seconds
@@ -50,9 +51,5 @@ class RecentLoss:
 
     def _over(self, span: float, now: Mark) -> float:
         since = next(mark for mark in self._marks if now.time - mark.time <= span)
-        drops, halves = now.drops - since.drops, now.halves - since.halves
-        return max(_share(drops, now.packets - since.packets), _share(halves, now.messages - since.messages))
-
-
-def _share(lacking: int, there: int) -> float:
-    return lacking / (lacking + there) if lacking > 0 else 0.0
+        return lost_share(now.packets - since.packets, now.messages - since.messages, now.drops - since.drops,
+                          now.halves - since.halves)
