@@ -62,7 +62,7 @@ class Limits:
         self._ample_since: float | None = None
         if size is not None and size * NEAR - self._base < LEAST:
             least = int((self._base + LEAST) / NEAR) + 1
-            raise InputError(f"--max-memory: {size:,} bytes are too little", fix=f"give at least {(least >> 20) + 1}M")
+            raise InputError(f"--max-memory: {size:,} bytes is too little", fix=f"give at least {(least >> 20) + 1}M")
         self.budget = self._made()
 
     def check(self, now: float, tighten: Callable[[Budget], None]) -> str | None:
