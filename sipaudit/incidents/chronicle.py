@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from sipaudit.incidents.calls import lost
-from sipaudit.incidents.draft import EVIDENCE_KEPT, HAPPENINGS_KEPT, Draft, Watched
+from sipaudit.incidents.draft import EVIDENCE_KEPT, Draft, Watched
 from sipaudit.incidents.known import Known
 from sipaudit.incidents.metrics import NAMES, failed_attempts, moved_in, of_outage
 from sipaudit.incidents.outages import OUTAGE, Outage
@@ -73,7 +73,7 @@ class Chronicle:
     def _happenings(self, draft: Draft) -> Iterator[tuple[float, str]]:
         if isinstance(draft, Outage):
             yield from self._of_outage(draft)
-        yield from draft.happenings[:HAPPENINGS_KEPT]
+        yield from draft.happenings
 
     def _of_outage(self, outage: Outage) -> Iterator[tuple[float, str]]:
         """The course of an outage."""

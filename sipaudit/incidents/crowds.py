@@ -6,7 +6,9 @@ too much, too, those in which the fewest came go first: a storm stands out from 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
 
 LINES_KEPT = 200_000   # of all servers together; a line counts in each second in which it registered
 REQUESTS, WITHIN = 20, 5   # fewer REGISTERs in so many seconds are taken for no storm
@@ -30,26 +32,36 @@ class Crowd:
 
     def thin(self, now: float) -> None:
         """Forget the seconds in which not enough came; of the last few this cannot be said yet."""
-        until, seconds = int(now) - WITHIN, self.seconds
-        fresh = []
-        for second in reversed(seconds):
-            if second < self.judged:
-                break
-            if second < until:
-                fresh.append(second)
+        until = int(now) - WITHIN
+        recent = sorted(self._recent())
+        dense = self._dense(recent)
+        for second in recent:
+            if self.judged <= second < until and second not in dense:
+                del self.seconds[second]
         self.judged = max(self.judged, until)
-        for second in [second for second in fresh if not self._is_dense(second)]:
-            del seconds[second]
+
+    def _recent(self) -> Iterator[int]:
+        """The seconds that were not judged yet, and those before that share a span with them."""
+        return takewhile(lambda second: second > self.judged - WITHIN, reversed(self.seconds))
+
+    def _dense(self, ordered: Iterable[int]) -> set[int]:
+        """Of these seconds those that lie in some span in which enough came."""
+        dense: set[int] = set()
+        span: deque[int] = deque()
+        count = 0
+        for second in ordered:
+            span.append(second)
+            count += len(self.seconds[second])
+            while span[0] <= second - WITHIN:
+                count -= len(self.seconds[span.popleft()])
+            if count >= REQUESTS:
+                dense.update(span)
+        return dense
 
     def forget(self, before: float) -> None:
         """Forget the seconds before that time."""
         for second in [second for second in self.seconds if second < before]:
             del self.seconds[second]
-
-    def _is_dense(self, second: int) -> bool:
-        """Whether enough came in some span that holds the second."""
-        counts = [len(self.seconds.get(near, ())) for near in range(second - WITHIN + 1, second + WITHIN)]
-        return any(sum(counts[first:first + WITHIN]) >= REQUESTS for first in range(WITHIN))
 
     def lines(self, start: float, end: float) -> set[int]:
         """Those of the time from `start` to `end` (seconds since the epoch)."""

@@ -89,6 +89,12 @@ class ServerWatch:
         self.users.add(phone)
         self.asking[phone] = time
 
+    def asked_to_register(self, time: float, line: int) -> None:
+        """A line sends it a REGISTER."""
+        second = int(time)
+        self.seconds[second] += 1
+        self.crowd.note(second, line)
+
     def release(self, lines: Set[int], phones: Set[int]) -> None:
         """These lines and phones were forgotten."""
         self.users = {phone for phone in self.users if phone not in phones}

@@ -110,8 +110,7 @@ class Tally:
         self.minute(server, time).asked(request.method)
         server.used(request.phone, time)
         if request.method == "REGISTER":
-            server.seconds[int(time)] += 1
-            server.crowd.note(int(time), request.line)
+            server.asked_to_register(time, request.line)
 
     def renewed(self, held: Sequence[ModelEvent], answer: Answered) -> None:
         """A mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200."""
@@ -128,8 +127,9 @@ class Tally:
                 minute.longest = delay
             delays[int(delay * 1000 + 0.5)] += 1        # less than half a second: else it is no mere renewal
             answers[2] += 1
-            seconds[int(asked)] += 1
-            server.crowd.note(int(asked), answer.line)
+            second = int(asked)
+            seconds[second] += 1
+            server.crowd.note(second, answer.line)
             if last is first:
                 minute.requests["REGISTER"] += 1
             else:
@@ -154,8 +154,7 @@ class Tally:
         minute = self.minute(server, event.time)
         if isinstance(event, Sent):
             minute.asked("REGISTER")
-            server.seconds[int(event.time)] += 1
-            server.crowd.note(int(event.time), event.line)
+            server.asked_to_register(event.time, event.line)
         elif isinstance(event, Answered):
             minute.answered(event.status)
             minute.took(event.time - (event.sent or event.time))

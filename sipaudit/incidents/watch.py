@@ -133,7 +133,7 @@ class Watch:
         self.tally.tighten(servers)
         self._limit = min(requests, OPEN_KEPT)
         while len(self._open) > self._limit:
-            self._has_room()
+            self._shed()
         self.calls.tighten(requests)
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
@@ -167,10 +167,15 @@ class Watch:
 
     def _has_room(self) -> bool:
         """The table of waiting requests is full: whether the oldest makes room."""
-        self._evicted += 1
         if self._rolling:
-            del self._open[next(iter(self._open))]
+            self._shed()
+        else:
+            self._evicted += 1
         return self._rolling
+
+    def _shed(self) -> None:
+        del self._open[next(iter(self._open))]
+        self._evicted += 1
 
     # -- the two roads
 

@@ -75,8 +75,9 @@ def lived_before(line: LineState, phone: PhoneState, request: Sent) -> bool:
     another Call-ID, of which the beginning was not seen."""
     if request.in_dialog:
         return request.call is not None and phone.call(request.call) is None
-    known = line.began is None or request.call_id == line.began.call_id or line.binding(request.server) is not None
-    return request.method == "REGISTER" and not (request.anew or request.follows is not None or known)
+    if request.method != "REGISTER" or request.anew or request.follows is not None:
+        return False
+    return not (line.began is None or request.call_id == line.began.call_id or line.binding(request.server) is not None)
 
 
 def _only_registers(reach: Reach, since: float) -> bool:

@@ -27,10 +27,10 @@ def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stay
         answered is not None and answered.server == server and registered is not None and registered.server == server
         and regained is not None and regained.server == server
     ):
-        known = answered.answers_calls and registered.answers_calls and regained.answers_calls
-        opens = answer.method in DIALOG_INITIATING and not known
         plain = is_plain(answered) and is_plain(registered) and is_plain(regained)
-        if (plain and not opens) or _was_emergency(phone, answer):
+        known = answer.method not in DIALOG_INITIATING or (
+            answered.answers_calls and registered.answers_calls and regained.answers_calls)
+        if (plain and known) or _was_emergency(phone, answer):
             return line.stays
         slow = _takes(phone, answer) >= LATE_FROM
         return _served(answered, answer, slow), _served(registered, answer, slow), _served(regained, answer, slow)
@@ -125,7 +125,7 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
                 moves=moves, called=called, took=took, unsure=unsure,
                 older=was_there or _may_have_moved_before(stay, answer), perhaps=perhaps, found=only_registers(stay),
-                doubted=_is_doubtful(stay))
+                doubted=stay.first is None and _is_doubtful(stay))
 
 
 def only_registers(stay: Stay) -> bool:
@@ -136,13 +136,13 @@ def only_registers(stay: Stay) -> bool:
 
 
 def _is_doubtful(stay: Stay) -> bool:
-    """Whether the line was found there by an answer that need not have brought it (F2, F6)."""
-    return stay.first is None and (stay.unsure or stay.took >= LATE_FROM)
+    """Whether the answer with which the stay began need not have brought the line there (F2, F6)."""
+    return stay.unsure or stay.took >= LATE_FROM
 
 
 def _perhaps(stay: Stay) -> tuple[str, ...]:
     """Where the line may have worked all the while, since it need not have come to the server of its stay."""
-    if stay.origin is None or not (stay.unsure or stay.took >= LATE_FROM):
+    if stay.origin is None or not _is_doubtful(stay):
         return ()
     return tuple(dict.fromkeys((stay.origin, *stay.perhaps)))[:PERHAPS_KEPT]
 

@@ -161,7 +161,6 @@ class Row(Struct, frozen=True):
 ALL = frozenset(Regime)
 GATED = frozenset({Regime.R1, Regime.R2, Regime.R3})
 INVALIDATING = frozenset({Regime.R2, Regime.R3})
-R0_R1 = frozenset({Regime.R0, Regime.R1})
 R0, R1, R2 = frozenset({Regime.R0}), frozenset({Regime.R1}), frozenset({Regime.R2})
 ANY_MODE = frozenset(Mode)
 DNSTTL, RENEWAL, DURATION = frozenset({Mode.DNSTTL}), frozenset({Mode.REGISTRATION}), frozenset({Mode.DURATION})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.state import Binding, Evidence, Reach, Stay, Track
 
@@ -36,10 +34,10 @@ def goes_on_here(one: Sent, other: Sent, stay: Stay) -> bool:
 def waits_for_call(reach: Reach, request: Sent, stay: Stay) -> bool:
     """Whether a sending of this call waits at a server, overtaken or not: there is no limit to how long one may that
     has rung (F4). One that waits at the server of the stay has not gone on there, but may go on from there."""
-    waits = same_call if reach.server == stay.server else partial(goes_on_here, stay=stay)
-    return any(waits(one, request)
+    here = reach.server == stay.server
+    return any((same_call(one, request) if here else goes_on_here(one, request, stay))
                or (one.transaction in reach.ringing and one.target == request.target != "")
-               for one in (*reach.waiting, *(one for one, _ in reach.late)))
+               for one in (*reach.waiting, *(late for late, _ in reach.late)))
 
 
 def holds(binding: Binding, now: float, track: Track) -> bool:

@@ -12,7 +12,7 @@ from sipaudit.model.absorb_phone import success, tells_failure
 from sipaudit.model.events import Answered, Booted, ModelEvent, Replied, Resent, Sent
 from sipaudit.model.observations import Awaited, Observation, Sign, Verdict
 from sipaudit.model.packets import AGAIN, DIALOG_INITIATING, NOTHING_NEW, OF_SUBSCRIPTIONS, same_call
-from sipaudit.model.state import PhoneState, repeated_since
+from sipaudit.model.state import PhoneState, repeated_until
 
 SKEW = 1.0               # seconds by which the clocks of two captures may differ
 WORKS_WITHIN = 64.0      # seconds in which a failover ends: what is on its way runs out, and the next server answers
@@ -228,12 +228,12 @@ def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> 
     reach = phone.reach(awaited.server)
     elsewhere = any(other.server != awaited.server and awaited.since <= other.touched for other in phone.reaches
                     if not awaited.others or other.server in awaited.others)
-    waits = any(request.transaction == awaited.transaction for request in reach.waiting)
+    request = next((one for one in reach.waiting if one.transaction == awaited.transaction), None)
     lost = phone.lost is not None and phone.lost >= awaited.since
-    given_up = not repeated_since(reach, awaited.transaction, awaited.repeats) \
-        or repeated_since(reach, awaited.transaction, awaited.rests)
-    if elsewhere or lost or given_up or not waits:
+    if elsewhere or lost or request is None:
         return Outcome.ACQUITTED
+    if not awaited.repeats <= repeated_until(reach, request) < awaited.rests:
+        return Outcome.ACQUITTED  # given up, or asked for longer than the first was
     return replace(awaited, seen=True, until=float("inf"))
 
 

@@ -298,12 +298,6 @@ def speaks_against(reach: Reach, now: float, earliest: float, *, rings: float = 
         not isinstance(item, Sent) or item.transaction not in reach.ringing for item in evidence(reach, now, earliest))
 
 
-def repeated_since(reach: Reach, transaction: int, since: float) -> bool:
-    """Whether a request was begun, or was retransmitted, at `since` or later."""
-    begun = ((request.transaction, request.time) for request in reach.waiting)
-    return any(number == transaction and time >= since for number, time in (*begun, *reach.repeated))
-
-
 def repeated_until(reach: Reach, request: Sent) -> float:
     """When a request that waits was sent for the last time."""
     return next((time for number, time in reach.repeated if number == request.transaction), request.time)

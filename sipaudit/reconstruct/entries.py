@@ -16,7 +16,6 @@ from sipaudit.reconstruct.room import Room
 from sipaudit.sip.datagram import DnsMessage, Flow
 
 KEYS_KEPT = 1024  # destinations remembered by one view
-NEVER = -1
 
 
 class EntryState:

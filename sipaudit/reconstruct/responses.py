@@ -179,7 +179,6 @@ class Responses:
         memory.transactions.add(transaction, known=line.held is None)
         return transaction
 
-
     def _asked_after(self, line: Line, leg: Leg | None, response: Response, replies: bool, item: Datagram
                      ) -> float | None:
         """A moment in the capture after which the request of an orphan was sent, None where it may be older."""

@@ -33,9 +33,6 @@ class Repetitions:
         reached = [step.severity for step in rule.escalate if self._reaches(rule, step, time, party)]
         return max(reached, key=lambda severity: severity.rank, default=None)
 
-    def __len__(self) -> int:
-        return len(self._recent)
-
     def forget(self, before: float) -> None:
         """Forget the series of which nothing counts any more at that time (seconds since the epoch)."""
         self._recent = {key: recent for key, recent in self._recent.items()

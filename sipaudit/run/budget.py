@@ -11,6 +11,9 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from sipaudit.capture.bounds import CaptureBounds
+from sipaudit.incidents.draft import DRAFTS_KEPT
+from sipaudit.incidents.tally import SERVERS_KEPT
+from sipaudit.incidents.watch import OPEN_KEPT
 from sipaudit.reconstruct.bounds import Bounds
 
 HELD = 16    # events kept for a candidate; one that registers has told of itself in four
@@ -86,8 +89,8 @@ def budget(size: float) -> Budget:
             flows=count("flows", captures.flows), fragments=captures.fragments,
             fragment_bytes=count("fragment-bytes", captures.fragment_bytes),
         ),
-        findings=count("findings", 100_000), incidents=count("incidents", 2_000),
-        watched_servers=count("watched-servers", 4_096), watched_requests=count("watched-requests", 200_000),
+        findings=count("findings", 100_000), incidents=count("incidents", DRAFTS_KEPT),
+        watched_servers=count("watched-servers", SERVERS_KEPT), watched_requests=count("watched-requests", OPEN_KEPT),
         lines_read=count("lines-read", 64 << 20),
     )
 

@@ -19,8 +19,8 @@ from sipaudit.run.naming import Naming
 class LineReplay:
     """One line at one of its entries, being replayed. Also the subject that its findings name.
 
-    `number` is the line's, `owner` its phone's,
-    `silence` the seconds without an answer after which the phone may hold a server for failed.
+    `number` is the line's, `owner` its phone's, `silence` the seconds without an answer after which the phone may hold
+    a server for failed.
     """
 
     def __init__(self, line: Line, index: int, naming: Naming, full: Callable[[LineReplay], Profile]) -> None:

@@ -158,13 +158,13 @@ class Parser:
             return self._keep(self._lasting, line, reading)
         return _remember(self._passing, line, reading, self._passing_limit)
 
-
     def _keep(self, memo: dict[bytes, Known], key: bytes, known: Known) -> Known:
         """Remember what lasts."""
         if self._held > self._room:
             self._lasting.clear()
             self._fronts.clear()
-        if len(memo) >= self._limit or not memo:
+            self._held = 0
+        elif len(memo) >= self._limit:
             memo.clear()
             self._held = sum(map(_cost, self._lasting)) + sum(map(_cost, self._fronts))
         self._held += _cost(key)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipaudit.incidents import crowds
 from sipaudit.incidents.crowds import Crowd
@@ -93,6 +95,19 @@ def test_a_storm_knows_its_lines_although_they_have_registered_since(tower: Towe
     for index in range(40):
         Handset(story, f"{3000 + index}", (f"10.3.0.{index + 1}", 5060), challenges=False).register(800 + 2.5 * index)
     assert tower.see(story, only="register-storm") == ["register-storm 10.0.0.1 600.000-608.000 41"]
+
+
+@given(st.lists(st.integers(0, 9), min_size=130, max_size=130))
+def test_seconds_are_kept_that_lie_in_five_with_twenty_registers(counts: list[int]) -> None:
+    crowd = Crowd()
+    for second, count in enumerate(counts):
+        if second % 60 == 0:
+            crowd.thin(second)
+        for line in range(count):
+            crowd.note(second, line)
+    crowd.thin(200)
+    spans = [range(first, first + 5) for first in range(len(counts)) if sum(counts[first:first + 5]) >= 20]
+    assert set(crowd.seconds) == {second for span in spans for second in span if any(counts[second:second + 1])}
 
 
 def test_lines_are_noted_where_there_are_many_and_no_more_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:

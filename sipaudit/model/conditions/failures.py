@@ -13,7 +13,7 @@ from sipaudit.model.packets import AT_ONCE, asked_at, goes_on_here, redirects, w
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
-from sipaudit.model.state import RUNS, Evidence, Reach, evidence, repeated_since, repeated_until, speaks_against
+from sipaudit.model.state import RUNS, Evidence, Reach, evidence, repeated_until, speaks_against
 from sipaudit.model.timers import (
     DEFAULT_RETRIES,
     SILENCE_MAX,
@@ -239,7 +239,7 @@ def _shown_unanswered(case: Case, before: Sent) -> bool:
     it up, a REGISTER is asked again soon, or was retransmitted. Else the answers may take a way that the capture does
     not see."""
     if before.method == "INVITE":
-        return repeated_since(case.phone.reach(before.server), before.transaction, _persists(case, before))
+        return repeated_until(case.phone.reach(before.server), before) >= _persists(case, before)
     latest = (latest_silence(case.profile.settings) or 0.0) + case.profile.tolerances.timer
     binding = case.line.binding(before.server)
     resent = binding is not None and binding.register is before and binding.resent is not None

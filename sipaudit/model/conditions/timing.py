@@ -22,9 +22,7 @@ from sipaudit.model.values import Assumption, Reason
 def timer_known(case: Case) -> Ground:
     """The failover to the working server was seen, so T0 is known."""
     stay = case.stay
-    if stay.first is None or stay.first.time < case.profile.covered_from:
-        return Ground(reason=Reason.STARTED_LATER)
-    if may_have_been_here(case):
+    if stay.first is None or stay.first.time < case.profile.covered_from or may_have_been_here(case):
         return Ground(reason=Reason.STARTED_LATER)
     if stay.older:
         return Ground(reason=Reason.READINGS_DIFFER)  # the line may have been here since an earlier failover
@@ -118,9 +116,7 @@ def before_ttl(case: Case) -> Ground:
     ttl, began = ttl_of(case), case.stay.began
     if ttl is None:
         return Ground(reason=Reason.TTL_UNKNOWN)
-    if began is None:
-        return Ground(reason=Reason.STARTED_LATER)
-    if ends_unseen(case, ttl):
+    if began is None or ends_unseen(case, ttl):
         return Ground(reason=Reason.STARTED_LATER)
     due = began[0] + ttl.low
     if ttl.until is not None and began[0] <= ttl.until < due:

@@ -185,8 +185,10 @@ def works_below(case: Case, higher: str | None) -> Ground:
 def _at_or_above(case: Case, higher: str | None) -> str | None:
     """That server, or the one above it whose answer may have brought the line back: from there it is no way upward."""
     answer, entry = case.stay.aside, case.profile.entry
-    there, here = (entry.priority(answer.server), entry.priority(higher or "")) if entry and answer else (None, None)
-    return answer.server if answer and there is not None and here is not None and there < here else higher
+    if answer is None or entry is None:
+        return higher
+    there, here = entry.priority(answer.server), entry.priority(higher or "")
+    return answer.server if there is not None and here is not None and there < here else higher
 
 
 def _refused_by_a_200(binding: Binding) -> bool:
