@@ -75,8 +75,7 @@ class Route:
         self.known_events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
-        self.reconstruction = Reconstruction(SiteKnowledge(brief.declared), observer=observer,
-                                             bounds=NO_BOUNDS if budget is None else budget.reconstruct)
+        self.reconstruction = self.reconstructing(observer)
         self.naming = Naming([safe_path(one.path) for one in health], self.server, self._frames, place)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances,
                                brief.pack.incidents, rolling=budget is not None)
@@ -89,7 +88,8 @@ class Route:
 
     def reconstructing(self, observer: Observer | None) -> Reconstruction:
         """A reconstruction at its beginning, which numbers phones and lines as every other one of this route does."""
-        return Reconstruction(self.knowledge, observer=observer)
+        bounds = NO_BOUNDS if self._budget is None else self._budget.reconstruct
+        return Reconstruction(self.knowledge, observer=observer, bounds=bounds)
 
     @property
     def pack(self) -> RulePack:
