@@ -88,5 +88,6 @@ def renewed(line: LineState, phone: PhoneState, held: list[ModelEvent], answer: 
         LineState(line.stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered, answer,
                   line.failed, challenges, line.offered, line.began),
         with_reach(phone, Reach(reach.server, (), (), (), (), answer, register.time, reach.closed, register,
-                                reach.later, reach.cancelled, reach.repeated, calls=reach.calls)),
+                                reach.later, reach.cancelled, reach.repeated, calls=reach.calls,
+                                broke=reach.broke)),
     )
