@@ -13,6 +13,7 @@ from sipaudit.model.packets import AT_ONCE, asked_at, goes_on_here, redirects, w
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
+from sipaudit.model.settings import Regime
 from sipaudit.model.state import RUNS, Evidence, Reach, evidence, repeated_until, speaks_against
 from sipaudit.model.timers import (
     DEFAULT_RETRIES,
@@ -336,5 +337,6 @@ def not_the_challenger(case: Case) -> Ground:
     if challenge is None or challenge.server != case.request.server:
         return HOLDS
     first_since = stay.opened is None and stay.first is not None
-    moves = challenge.server != stay.server and after_a_failure(case) is not FAILS
+    optimizes = case.regime is not Regime.R0 or case.profile.settings.number("authOptimizedInFailover") != 0
+    moves = optimizes and challenge.server != stay.server and after_a_failure(case) is not FAILS
     return FAILS if first_since or moves else HOLDS
