@@ -128,6 +128,15 @@ def test_progress_counts_every_byte(apart: list[int]) -> None:
     assert apart == [1]
 
 
+def test_a_pipe_is_read_by_the_reader() -> None:
+    """Nothing of it is read before: no time in the site file waits for the first packet."""
+    command = [sys.executable, "-m", "sipaudit.cli.main", "analyze", "-", "--format", "json", "--jobs"]
+    one, two = (subprocess.run([*command, jobs], input=OUTAGE.read_bytes(), capture_output=True, check=True).stdout
+                for jobs in ("1", "2"))
+    assert one == two
+    assert json.loads(one)["captures"][0]["packets"] > 100
+
+
 # -- what passes between them
 
 

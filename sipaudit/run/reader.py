@@ -10,6 +10,7 @@ import fcntl
 import os
 import pickle
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -27,6 +28,7 @@ from sipaudit.run.freight import Packer, Unpacker
 
 WORTH = 8_000_000       # bytes of captures from which on a second process saves time
 UNDER_WAY = 1 << 20     # bytes by which reading may be ahead: some twelve runs
+STDIN = 0               # the descriptor
 MOST = 2                # processes that find work
 
 Counted = Callable[[int], None]
@@ -100,6 +102,8 @@ def _arrivals(incoming: Connection, process: ForkProcess, health: Sequence[Captu
 def _read(making: Making, payloads: bool, incoming: Connection, outgoing: Connection) -> None:
     """What the other process does: read to the end, or until nobody listens."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who listens, and ends this one
+    if sys.stdin is not None:
+        sys.stdin = open(STDIN, closefd=False)  # noqa: SIM115 - multiprocessing has put /dev/null there
     incoming.close()
     with suppress(BrokenPipeError):
         Sender(making, payloads, outgoing).send_all()
