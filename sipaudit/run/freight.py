@@ -7,6 +7,7 @@ only its number goes with each. What is none is pickled.
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
@@ -14,11 +15,13 @@ from msgspec.msgpack import Decoder, Encoder
 from sipaudit.run.ahead import Parsed
 from sipaudit.sip.datagram import Datagram, Flow, Item
 from sipaudit.sip.message import Malformed, Request, Response
+from sipaudit.sip.parse import parse
 
 FLOWS_KEPT = 65_536     # flows that have a number at a time
 
-Row = tuple[float, int, int, int, tuple[int, ...], bool, bytes, Request | Response | Malformed]
-"""A datagram (time, capture, frame, number of its flow, frames, cut, payload) and its message."""
+Row = tuple[float, int, int, int, tuple[int, ...], bool, bytes, Request | Response | Malformed | None]
+"""A datagram (time, capture, frame, number of its flow, frames, cut, payload) and its message, None if that is still to
+be parsed."""
 
 
 class Load(Struct, array_like=True, gc=False):
@@ -32,7 +35,7 @@ class Load(Struct, array_like=True, gc=False):
 
 
 class Packer:
-    """Runs to bytes. (`payloads`) the bytes of the messages go with them."""
+    """Runs to bytes. (`payloads`) the bytes of parsed messages go with them."""
 
     def __init__(self, *, payloads: bool) -> None:
         self._payloads = payloads
@@ -40,8 +43,8 @@ class Packer:
         self._flows: list[Flow] = []            # held, so that no other object can have the id of one
         self._numbers: dict[int, int] = {}      # by id: a flow is one object (sip.datagram)
 
-    def pack(self, run: list[Parsed]) -> bytes:
-        """A run as bytes."""
+    def pack(self, run: Sequence[Item], *, parsing: bool) -> bytes:
+        """A run as bytes, its messages (`parsing`) parsed here or left to who unpacks it."""
         anew = len(self._flows) > FLOWS_KEPT
         if anew:
             self._flows.clear()
@@ -49,15 +52,17 @@ class Packer:
         known, numbers = len(self._flows), self._numbers
         rows: list[Row] = []
         beside: list[tuple[int, bytes]] = []
-        for place, (item, message) in enumerate(run):
-            if type(item) is not Datagram or message is None:
+        for place, item in enumerate(run):
+            if type(item) is not Datagram:
                 beside.append((place, pickle.dumps(item)))
                 continue
             number = numbers.get(id(item.flow))
             if number is None:
                 number = self._number(item.flow)
-            payload = item.payload if self._payloads else b""
-            rows.append((item.time, item.capture, item.frame, number, item.frames, item.cut, payload, message))
+            payload = item.payload
+            message = parse(payload) if parsing else None
+            carried = payload if message is None or self._payloads else b""
+            rows.append((item.time, item.capture, item.frame, number, item.frames, item.cut, carried, message))
         return self._encode(Load(anew, self._flows[known:], rows, beside))
 
     def _number(self, flow: Flow) -> int:
@@ -81,7 +86,7 @@ class Unpacker:
         self._flows += load.flows
         flows = self._flows
         run: list[Parsed] = [
-            (Datagram(time, capture, frame, flows[flow], payload, frames, cut), message)
+            (Datagram(time, capture, frame, flows[flow], payload, frames, cut), message or parse(payload))
             for time, capture, frame, flow, frames, cut, payload, message in load.rows
         ]
         for place, item in load.beside:

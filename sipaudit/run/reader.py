@@ -11,7 +11,9 @@ import os
 import pickle
 import signal
 import sys
+import termios
 import threading
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -23,11 +25,12 @@ from typing import Any
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.errors import InputError
-from sipaudit.run.ahead import Parsed, parsed_ahead, runs_ahead
+from sipaudit.run.ahead import Parsed, parsed_ahead, runs_of
 from sipaudit.run.freight import Packer, Unpacker
 
 WORTH = 8_000_000       # bytes of captures from which on a second process saves time
 UNDER_WAY = 1 << 20     # bytes by which reading may be ahead: some twelve runs
+HUNGRY = UNDER_WAY // 8  # under so many bytes the other process will soon wait
 STDIN = 0               # the descriptor
 MOST = 2                # processes that find work
 
@@ -126,12 +129,18 @@ class Sender:
         """All runs, then how it ended: None, or what went wrong."""
         end: Exception | None = None
         try:
-            for run in runs_ahead(self._captures):
-                self._send(self._packer.pack(run))
+            for run in runs_of(self._captures):
+                self._send(self._packer.pack(run, parsing=not self._is_waited_for()))
         except InputError as error:
             end = error
         self._packets = [-1] * len(self._packets)
         self._send(end)
+
+    def _is_waited_for(self) -> bool:
+        """Whether the other process has next to nothing left to follow: then it can parse as well as this one."""
+        under_way = array("i", [0])
+        fcntl.ioctl(self._outgoing, termios.FIONREAD, under_way)
+        return under_way[0] < HUNGRY
 
     def _send(self, parcel: bytes | Exception | None) -> None:
         self._outgoing.send_bytes(pickle.dumps((parcel, self._count, list(self._changed()))))
