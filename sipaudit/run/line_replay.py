@@ -9,6 +9,7 @@ from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Observation
 from sipaudit.model.profile import Profile, vouched
+from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.state import LineState, Track
 from sipaudit.model.values import Frame
@@ -19,8 +20,8 @@ from sipaudit.run.naming import Naming
 class LineReplay:
     """One line at one of its entries, being replayed. Also the subject that its findings name.
 
-    `number` is the line's, `owner` its phone's, `silence` the seconds without an answer after which the phone may hold
-    a server for failed.
+    `number` is the line's, `owner` its phone's, `renewals` those that go on, `silence` the seconds without an answer
+    after which the phone may hold a server for failed.
     """
 
     def __init__(self, line: Line, index: int, naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
@@ -28,7 +29,8 @@ class LineReplay:
         self.number, self.owner = line.number, line.phone
         self._full = full
         self.index = index
-        self.state = LineState()
+        self.renewals: Renewals | None = None
+        self._state = LineState()
         self.history = History()
         self.waiting: tuple[Observation, ...] = ()
         self._naming = naming
@@ -37,6 +39,21 @@ class LineReplay:
         self._track = track_of(self._plain)
         self.silence = DEFAULT_SILENCE
         self._keys: frozenset[str] = frozenset()
+
+    @property
+    def state(self) -> LineState:
+        """What is known of the line, its renewals until now included."""
+        if self.renewals is not None:
+            self._state = self.renewals.line_after(self._state)
+        return self._state
+
+    @state.setter
+    def state(self, state: LineState) -> None:
+        self._state = state
+
+    def write_down(self) -> None:
+        """The renewals are over: the state is what it is after them."""
+        self.state, self.renewals = self.state, None
 
     @property
     def line(self) -> str:
