@@ -151,7 +151,7 @@ class Reach(Struct, frozen=True, gc=False):
     server runs.  `cancelled`: numbers of INVITEs that the phone has given up.
     `late`: requests that may have run out although they, or later ones, were answered, and until when they were open.
     `repeated`: when those that wait were last retransmitted.  `calls`: whether it has answered an INVITE, out of a
-    dialog, in a way that proves it alive.
+    dialog, in a way that proves it alive.  `broke`: when it last failed by a transport failure, disproved or not.
     """
 
     server: str
@@ -168,6 +168,7 @@ class Reach(Struct, frozen=True, gc=False):
     repeated: tuple[tuple[int, float], ...] = ()
     late: tuple[tuple[Sent, float], ...] = ()
     calls: bool = False
+    broke: float = LONG_AGO
 
     def was_late(self, transaction: int) -> bool:
         """Whether the request may have been given up before it was answered."""
