@@ -328,7 +328,7 @@ def retry_after(case: Case, server: str) -> bool:
 
 
 def last_challenger(case: Case) -> Answered | None:
-    return case.line.challenges[-1] if case.line.challenges else None
+    return case.line.challenger
 
 
 def not_the_challenger(case: Case) -> Ground:
