@@ -23,9 +23,9 @@ STAGES = ("start", "capture", "parse", "reconstruct", "model", "report", "files"
 RUNS = 3
 
 
-def go(capture: str, stage: str) -> None:
+def go(capture: str, stage: str, site: str = str(SITE)) -> None:
     """The route on a capture, up to and with a stage."""
-    route = Run(Job((capture,), site=str(SITE)), print, reread=stage == "files")
+    route = Run(Job((capture,), site=site), print, reread=stage == "files")
     if stage == "capture":
         deque(route.captures, maxlen=0)
     elif stage == "parse":
