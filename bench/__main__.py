@@ -9,17 +9,14 @@ import argparse
 import sys
 
 from bench import marks
-from bench.captures import DATA, HERE, WORKLOADS, Capture, ensure
+from bench.captures import DATA, HERE, Capture
+from bench.make import CAPTURES, USUAL
 from bench.measure import Failed
-from bench.outage import OUTAGE
-from bench.picture import as_svg, draw
 from bench.programs import NEIGHBOURS, knows_jobs, programs_for
 from bench.readme import put
 from bench.results import LAST, Measured, keep, read, table
-from bench.running import measure, say
+from bench.running import made, measure, say
 
-CAPTURES: dict[str, Capture] = {**WORKLOADS, OUTAGE.name: OUTAGE}
-USUAL = [name for name, capture in CAPTURES.items() if name not in WORKLOADS or not WORKLOADS[name].large]
 PAGE, PICTURE, KEPT = DATA / "results.html", HERE / "results.svg", HERE / "results.json"
 
 
@@ -50,7 +47,7 @@ def one(capture: Capture, chosen: argparse.Namespace) -> None:
     """Measure one capture, and keep the results beside those of the others. Raises Failed."""
     say(f"{capture.path.name}: {capture}")
     there = capture.path.exists()
-    ensure(capture)
+    made(capture.name)
     try:
         programs = [program for program in programs_for(capture) if program.installed
                     and (program.ours or not chosen.only or program.name in chosen.only)]
@@ -93,14 +90,17 @@ def main() -> int:
         return 1
     text = shown(measured)
     print(text)
-    draw(measured, PAGE)
-    if chosen.write:
-        write(measured, text)
+    show(measured, text, write=chosen.write)
     return 0
 
 
-def write(measured: Measured, text: str) -> None:
-    """Into bench/: the table, the picture and the JSON."""
+def show(measured: Measured, text: str, *, write: bool) -> None:
+    """The picture as a page; (`write`) into bench/ the table, the picture as SVG and the JSON."""
+    from bench.picture import as_svg, draw  # with plotly, which else would weigh on every program that is measured
+
+    draw(measured, PAGE)
+    if not write:
+        return
     put("table", text)
     keep(measured, KEPT)
     if not as_svg(PAGE, PICTURE):

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from bench.links import Packet
 from bench.measure import Failed
-from bench.media import Media
 from bench.traffic import Phone, ended
 from sipaudit.capture.write import PcapWriter
 
@@ -109,6 +108,8 @@ class Workload:
 
     def write(self, path: Path) -> None:
         """Make the capture there."""
+        from bench.media import Media  # with numpy, which else would weigh on every program that is measured
+
         with path.open("wb") as stream:
             writer = PcapWriter(stream)
             media = Media(self.rounds * self.streams, IN_A_STREAM, ORIGIN + CALL_AFTER,

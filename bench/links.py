@@ -76,5 +76,6 @@ class Tcp:
         acknowledged = self._next[ours] if flags & TCP_ACK else 0
         packet = tcp_packet(*ends, data, sequence=self._next[not ours], acknowledgement=acknowledged, flags=flags)
         self._next[not ours] += len(data) + (1 if flags & TCP_SYN else 0)
-        macs = {"source_mac": self._mac} if ours else {"destination_mac": self._mac}
-        return time, ethernet_frame(packet, **macs)
+        if ours:
+            return time, ethernet_frame(packet, source_mac=self._mac)
+        return time, ethernet_frame(packet, destination_mac=self._mac)

@@ -66,8 +66,8 @@ def tenfold(small: str, large: str, jobs: int) -> Figure:
 
 
 def tenfold_memory(small: str, large: str, jobs: int) -> Figure:
-    """How many times the memory, less what the report's JSON has in bytes."""
-    return _compared(small, large, jobs, lambda results, name: float(results.peak(name) - results.written(name)))
+    """How many times the memory, less what the report holds."""
+    return _compared(small, large, jobs, lambda results, name: float(results.peak(name) - results.report))
 
 
 def of_a_message(small: str, large: str, jobs: int) -> Figure:
@@ -93,18 +93,18 @@ def held(capture: str, jobs: int) -> Figure:
         results, name = measured.get(capture), name_of(jobs)
         if results is None or name not in results.runs:
             return None
-        peak, most = max(cost.peak for cost in results.runs[name]), allowed(results, name)
+        peak, most = max(cost.peak for cost in results.runs[name]), allowed(results)
         together = max(cost.together for cost in results.runs[name])
         beside = f"; all processes {together / MEGABYTE:.0f} MB" if jobs > 1 else ""
         return Found(peak / most, f"{peak / MEGABYTE:.0f} of {most / MEGABYTE:.0f} MB{beside}")
     return figure
 
 
-def allowed(results: Results, program: str) -> float:
-    """Bytes that a process may hold: of the report what it has as JSON, of transactions those of the last 32 s."""
+def allowed(results: Results) -> float:
+    """Bytes that a process may hold; of transactions those of the last 32 s."""
     transactions = results.rate / 2 * KEPT
     return (AT_ALL + A_LINE * results.lines + A_DIALOG * results.dialogs + A_TRANSACTION * transactions
-            + results.written(program))
+            + results.report)
 
 
 def on_top(capture: str, report: str) -> Figure:

@@ -6,12 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.captures import DATA
-from bench.weeks import plan
-from sipaudit.capture.write import PcapWriter
-from sipaudit.simulate.plan.read import read_plan
-from sipaudit.simulate.play import Play
-from sipaudit.simulate.site import site_text
-from sipaudit.simulate.wire.sink import Sink
 
 
 @dataclass(frozen=True)
@@ -36,6 +30,13 @@ class Outage:
 
     def write(self, path: Path) -> None:
         """Make the capture there, and its site file where it belongs."""
+        from bench.weeks import plan  # and the rest: not needed where the capture is measured alone
+        from sipaudit.capture.write import PcapWriter
+        from sipaudit.simulate.plan.read import read_plan
+        from sipaudit.simulate.play import Play
+        from sipaudit.simulate.site import site_text
+        from sipaudit.simulate.wire.sink import Sink
+
         written = path.with_suffix(".plan.yaml")
         written.write_text(plan(self.phones, 1, outages=True))
         played = read_plan(str(written))
@@ -45,6 +46,3 @@ class Outage:
 
     def __str__(self) -> str:
         return f"{self.phones:,} phones in an outage"
-
-
-OUTAGE = Outage("outage10k", 10_000)

@@ -27,13 +27,14 @@ ROUTE, JSON, ALL = "without a report", "with report.json", "with all files"   # 
 @dataclass(frozen=True)
 class Program:
     """A command that reads a capture; `ours`: of sipaudit, which must not fail; `one_core`: it is held to a single
-    core, the others may use all of them."""
+    core, the others may use all of them; `once`: one run is enough."""
 
     name: str
     command: Callable[[Capture], list[str]]
     asked_version: tuple[str, ...]
     ours: bool = False
     one_core: bool = False
+    once: bool = False
 
     @property
     def installed(self) -> bool:
@@ -97,19 +98,23 @@ NEIGHBOURS = {
 def programs_for(capture: Capture) -> list[Program]:
     """What is run on a capture, in this order: sngrep stands between the runs of sipaudit that it is compared with."""
     if isinstance(capture, Outage):
-        return _reporting()
+        return [_route(once=False), *_REPORTING]
     assert isinstance(capture, Workload)
     first, *others = [sipaudit(jobs) for jobs in (JOBS if knows_jobs() else JOBS[:1])]
     beside = [program for name, program in NEIGHBOURS.items() if name in capture.beside]
-    return [first, *beside[:1], *others, *beside[1:]]
+    return [first, *beside[:1], *others, *beside[1:], _route(once=True)]
 
 
-def _reporting() -> list[Program]:
-    """sipaudit on one core: up to the last packet, with its JSON, and with all files."""
-    def up_to_the_report(capture: Capture) -> list[str]:
+def _route(*, once: bool) -> Program:
+    """sipaudit up to the last packet: all but the report."""
+    def command(capture: Capture) -> list[str]:
         call = f"from bench.stages import go; go({str(capture.path)!r}, 'model', {str(capture.site)!r})"
         return [sys.executable, "-c", call]
 
-    return [Program(ROUTE, up_to_the_report, ASKED, ours=True, one_core=True),
-            Program(JSON, lambda capture: _analyze(capture, 1, "--format", "json"), ASKED, ours=True, one_core=True),
-            Program(ALL, lambda capture: _analyze(capture, 1, "-o", str(FILES)), ASKED, ours=True, one_core=True)]
+    return Program(ROUTE, command, ASKED, ours=True, one_core=True, once=once)
+
+
+_REPORTING = (
+    Program(JSON, lambda capture: _analyze(capture, 1, "--format", "json"), ASKED, ours=True, one_core=True),
+    Program(ALL, lambda capture: _analyze(capture, 1, "-o", str(FILES)), ASKED, ours=True, one_core=True),
+)

@@ -45,9 +45,12 @@ class Results:
     def peak(self, program: str) -> int:
         return int(statistics.median(cost.peak for cost in self.runs[program]))
 
-    def written(self, program: str) -> int:
-        """Bytes that the program wrote to stdout."""
-        return self.runs[program][-1].written
+    @property
+    def report(self) -> int:
+        """Bytes that the report holds: what a process that makes it has more than one that does not."""
+        if ROUTE not in self.runs or name_of(1) not in self.runs:
+            return 0
+        return max(self.peak(name_of(1)) - self.peak(ROUTE), 0)
 
     def pairs(self, ours: str, theirs: str) -> list[tuple[Cost, Cost]]:
         """The runs of two programs that stood side by side."""

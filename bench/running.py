@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -21,19 +22,29 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def made(name: str) -> None:
+    """A capture, made when it is not there, in a process of its own: what this one holds weighs on what it starts.
+    Raises Failed."""
+    try:
+        subprocess.run([sys.executable, "-m", "bench.make", name], check=True)
+    except subprocess.CalledProcessError as error:
+        raise Failed(f"{name} was not made") from error
+
+
 def measure(capture: Capture, programs: Sequence[Program], runs: int) -> Results:
     """All programs once to warm up, then in turn, `runs` times. Raises Failed when one fails that began well."""
     load = os.getloadavg()[0]
     warm = {program: cost for program in programs if (cost := _warm_up(program, capture)) is not None}
-    slow = [program for program, cost in warm.items() if cost.seconds > PATIENCE and not program.ours]
+    once = [program for program, cost in warm.items()
+            if program.once or (cost.seconds > PATIENCE and not program.ours)]
     versions = ", ".join(dict.fromkeys(program.version() for program in warm))
     taken = (f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; {versions}. "
              f"Load before the first run: {load:.1f}.")
     results = Results.of(capture, taken, floor())
-    results.runs = {program.name: [cost] if program in slow else [] for program, cost in warm.items()}
+    results.runs = {program.name: [cost] if program in once else [] for program, cost in warm.items()}
     for number in range(runs):
         for program in warm:
-            if program in slow:
+            if program in once:
                 continue
             cost = _once(program, capture)
             results.runs[program.name].append(cost)
