@@ -15,8 +15,8 @@ from bench.measure import run
 from bench.readme import put
 from sipaudit.pipeline import Job
 from sipaudit.report import document
+from sipaudit.run.ahead import parsed_ahead
 from sipaudit.run.output import Output, write_files
-from sipaudit.run.route import parsed_ahead
 from sipaudit.run.run import Run
 
 STAGES = ("start", "capture", "parse", "reconstruct", "model", "report", "files")
