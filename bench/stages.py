@@ -25,7 +25,7 @@ RUNS = 3
 
 def go(capture: str, stage: str, site: str = str(SITE)) -> None:
     """The route on a capture, up to and with a stage."""
-    route = Run(Job((capture,), site=site), print, reread=stage == "files")
+    route = Run(Job((capture,), site=site, jobs=1), print, reread=stage == "files")
     if stage == "capture":
         deque(route.captures, maxlen=0)
     elif stage == "parse":
