@@ -25,7 +25,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME",
                         help=f"captures: {', '.join(USUAL)} (default: all of these); or {large}; or all")
-    parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs after the warm-up (default 5)")
+    parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs after the warm-up (default 5); 0: the warm-up counts")
     parser.add_argument("--only", action="append", metavar="PROGRAM", default=[],
                         help="of the neighbours only this one; may be repeated")
     parser.add_argument("--discard", action="store_true", help="remove each capture that was made, once it is measured")
@@ -33,8 +33,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--write", action="store_true",
                         help="put table, picture and JSON of all results into bench/ and its README")
     chosen = parser.parse_args()
-    if chosen.runs < 1:
-        parser.error("--runs must be at least 1")
+    if chosen.runs < 0:
+        parser.error("--runs must be at least 0")
     chosen.names = list(CAPTURES) if chosen.names == ["all"] else chosen.names or USUAL
     for given, known in ((chosen.names, CAPTURES), (chosen.only, NEIGHBOURS)):
         for name in given:

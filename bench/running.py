@@ -32,11 +32,12 @@ def made(name: str) -> None:
 
 
 def measure(capture: Capture, programs: Sequence[Program], runs: int) -> Results:
-    """All programs once to warm up, then in turn, `runs` times. Raises Failed when one fails that began well."""
+    """All programs once to warm up, then in turn, `runs` times; with none the warm-up counts. Raises Failed when one
+    fails that began well."""
     load = os.getloadavg()[0]
     warm = {program: cost for program in programs if (cost := _warm_up(program, capture)) is not None}
     once = [program for program, cost in warm.items()
-            if program.once or (cost.seconds > PATIENCE and not program.ours)]
+            if program.once or not runs or (cost.seconds > PATIENCE and not program.ours)]
     versions = ", ".join(dict.fromkeys(program.version() for program in warm))
     taken = (f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; {versions}. "
              f"Load before the first run: {load:.1f}.")
