@@ -25,7 +25,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME",
                         help=f"captures: {', '.join(USUAL)} (default: all of these); or {large}; or all")
-    parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs after the warm-up (default 5); 0: the warm-up counts")
+    parser.add_argument("--runs", type=int, default=5, metavar="N",
+                        help="runs after the warm-up (default 5); 0: the warm-up counts")
     parser.add_argument("--only", action="append", metavar="PROGRAM", default=[],
                         help="of the neighbours only this one; may be repeated")
     parser.add_argument("--discard", action="store_true", help="remove each capture that was made, once it is measured")
