@@ -12,7 +12,7 @@ from bench import marks
 from bench.captures import DATA, HERE, Capture
 from bench.make import CAPTURES, USUAL
 from bench.measure import Failed
-from bench.programs import NEIGHBOURS, knows_jobs, programs_for
+from bench.programs import NEIGHBOURS, programs_for
 from bench.readme import put
 from bench.results import LAST, Measured, keep, read, table
 from bench.running import made, measure, say
@@ -71,8 +71,7 @@ def shown(measured: Measured) -> str:
 def _absent() -> list[str]:
     """What is not measured, in sentences."""
     absent = [name for name, program in NEIGHBOURS.items() if not program.installed]
-    said = [f"Not installed here, hence not measured: {', '.join(absent)}."] if absent else []
-    return said if knows_jobs() else [*said, "`analyze` has no `--jobs` yet: one process does everything."]
+    return [f"Not installed here, hence not measured: {', '.join(absent)}."] if absent else []
 
 
 def main() -> int:
@@ -102,10 +101,12 @@ def show(measured: Measured, text: str, *, write: bool) -> None:
     draw(measured, PAGE)
     if not write:
         return
-    put("table", text)
     keep(measured, KEPT)
-    if not as_svg(PAGE, PICTURE):
-        say(f"chromium is not installed: {PICTURE.name} stays as it was, the picture is {PAGE}")
+    if as_svg(PAGE, PICTURE):
+        text = f"{text}\n\n![Seconds and memory of each program]({PICTURE.name})"
+    else:
+        say(f"chromium is not installed: the picture is {PAGE} alone")
+    put("table", f"{text}\n\nAll runs: [{KEPT.name}]({KEPT.name}).")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from bench.programs import ROUTE, name_of
 from bench.results import MEGABYTE, OURS, Measured, Results
 
 OURS_IN, THEIRS_IN = "#1f6f8b", "#b0b7bd"
@@ -18,15 +19,16 @@ ROW, WIDTH = 34, 1000   # pixels
 
 
 def figure(measured: Measured) -> go.Figure:
-    """A row a capture: seconds to the left, memory to the right, both in logarithmic scale."""
+    """A row a capture: seconds to the left, memory to the right. Both from 0 on, so that lengths compare."""
     titles = [text for one in measured.values() for text in (f"{one.name}: seconds", f"{one.name}: memory, MB")]
-    bars = [len(one.runs) for one in measured.values()]
+    bars = [len(_drawn(one)) for one in measured.values()]
     drawn = make_subplots(rows=len(bars), cols=2, subplot_titles=titles, row_heights=bars,
-                          vertical_spacing=0.28 / max(len(bars), 2), horizontal_spacing=0.14)
+                          vertical_spacing=0.28 / max(len(bars), 2), horizontal_spacing=0.2)
     for row, results in enumerate(measured.values(), 1):
         drawn.add_trace(_seconds(results), row=row, col=1)
         drawn.add_trace(_memory(results), row=row, col=2)
-    drawn.update_xaxes(type="log", dtick=1, gridcolor="#e4e7ea")
+    drawn.update_xaxes(rangemode="tozero", gridcolor="#e4e7ea")
+    drawn.update_traces(textposition="outside", cliponaxis=False)
     drawn.update_yaxes(autorange="reversed")
     drawn.update_layout(template="plotly_white", showlegend=False, width=WIDTH, margin={"l": 130, "t": 60},
                         height=120 + sum(bars) * ROW + len(bars) * 70)
@@ -34,21 +36,26 @@ def figure(measured: Measured) -> go.Figure:
 
 
 def _seconds(results: Results) -> go.Bar:
-    names = list(results.runs)
+    names = _drawn(results)
     medians = [results.seconds(name) for name in names]
     runs = [[cost.seconds for cost in results.runs[name]] for name in names]
     return go.Bar(
         x=medians, y=names, orientation="h", marker_color=_colours(names), text=[f"{value:.2f}" for value in medians],
-        error_x={"array": [max(each) - value for each, value in zip(runs, medians, strict=True)],
+        error_x={"array": [max(each) - value for each, value in zip(runs, medians, strict=True)], "thickness": 1,
                  "arrayminus": [value - min(each) for each, value in zip(runs, medians, strict=True)]},
     )
 
 
 def _memory(results: Results) -> go.Bar:
-    names = list(results.runs)
+    names = _drawn(results)
     peaks = [max(results.peak(name), results.floor) / MEGABYTE for name in names]
     return go.Bar(x=peaks, y=names, orientation="h", marker_color=_colours(names),
                   text=[f"{value:.0f}" for value in peaks])
+
+
+def _drawn(results: Results) -> list[str]:
+    """All programs, but not the run without a report, which is there for the report's memory alone."""
+    return [name for name in results.runs if name != ROUTE or name_of(1) not in results.runs]
 
 
 def _colours(names: list[str]) -> list[str]:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from bench.captures import DATA, Capture, Workload
@@ -52,16 +51,8 @@ def name_of(jobs: int) -> str:
     return f"sipaudit --jobs {jobs}"
 
 
-@cache
-def knows_jobs() -> bool:
-    """Whether `analyze` has the option; without it one process does everything, as with `--jobs 1`."""
-    told = subprocess.run([SIPAUDIT, "analyze", "--help"], capture_output=True, text=True, check=False).stdout
-    return "--jobs" in told
-
-
 def _analyze(capture: Capture, jobs: int, *output: str) -> list[str]:
-    chosen = ("--jobs", str(jobs)) if knows_jobs() else ()
-    return [SIPAUDIT, "-q", "analyze", str(capture.path), "--site", str(capture.site), *output, *chosen]
+    return [SIPAUDIT, "-q", "analyze", str(capture.path), "--site", str(capture.site), "--jobs", str(jobs), *output]
 
 
 def sipaudit(jobs: int) -> Program:
@@ -100,7 +91,7 @@ def programs_for(capture: Capture) -> list[Program]:
     if isinstance(capture, Outage):
         return [_route(once=False), *_REPORTING]
     assert isinstance(capture, Workload)
-    first, *others = [sipaudit(jobs) for jobs in (JOBS if knows_jobs() else JOBS[:1])]
+    first, *others = [sipaudit(jobs) for jobs in JOBS]
     beside = [program for name, program in NEIGHBOURS.items() if name in capture.beside]
     return [first, *beside[:1], *others, *beside[1:], _route(once=True)]
 

@@ -132,11 +132,9 @@ def test_an_outage_leaves_findings_and_an_incident_to_report(tmp_path: Path, mon
     assert "server-outage" in {incident.kind for incident in read.incidents}
 
 
-def test_the_neighbours_stand_beside_the_runs_they_are_compared_with(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_neighbours_stand_beside_the_runs_they_are_compared_with() -> None:
     assert [one.name for one in programs_for(SIP)][:4] == [name_of(1), "sngrep", name_of(2), "tcpdump"]
     assert [one.name for one in programs_for(WORKLOADS["mixed10"])] == [name_of(1), "tcpdump", name_of(2), ROUTE]
-    monkeypatch.setattr(programs, "knows_jobs", lambda: False)
-    assert name_of(2) not in [one.name for one in programs_for(SIP)]
 
 
 def test_tcpdump_copies_what_the_mark_names() -> None:
