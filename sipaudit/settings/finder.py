@@ -8,7 +8,8 @@ usually a few with wildcards, are tried one after the other.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from sipaudit.model.settings import LineIdentity
 from sipaudit.settings.match import LineMatch, bare_mac
@@ -28,15 +29,15 @@ class Finder:
 
     def first(self, identity: LineIdentity) -> int | None:
         """The position of the first match that holds for a line."""
-        address = parse_address(identity.address)
-        keys = [("user", identity.user), *_phone_keys(address, identity.mac)]
+        address, keys = _at(identity.address)
+        keys = (("user", identity.user), *keys, *_of_mac(identity.mac))
         return self._search(self._lines, keys, lambda match: match.holds(identity, address))
 
     def declares_phone(self, address: str, mac: str | None) -> bool:
         """Whether any match declares the phone with this address and MAC."""
-        parsed = parse_address(address)
-        keys = _phone_keys(parsed, mac)
-        return self._search(self._phones, keys, lambda match: match.holds_phone(parsed, mac)) is not None
+        parsed, keys = _at(address)
+        place = self._search(self._phones, (*keys, *_of_mac(mac)), lambda match: match.holds_phone(parsed, mac))
+        return place is not None
 
     def _search(self, index: _Index, keys: Sequence[Key], holds: Callable[[LineMatch], bool]) -> int | None:
         return next((place for place in index.candidates(keys) if holds(self._matches[place])), None)
@@ -52,11 +53,18 @@ class _Index:
             if key is not None:
                 self._by_key.setdefault(key, []).append(place)
 
-    def candidates(self, keys: Sequence[Key]) -> Iterator[int]:
+    def candidates(self, keys: Sequence[Key]) -> Iterable[int]:
         """The positions that may match, in order."""
-        return heapq.merge(self._others, *(self._by_key.get(key, ()) for key in keys))
+        found = [places for key in keys if (places := self._by_key.get(key))]
+        return heapq.merge(self._others, *found) if found else self._others
 
 
-def _phone_keys(address: Address | None, mac: str | None) -> list[Key]:
-    keys = [] if address is None else [("address", str(address))]
-    return keys if mac is None else [*keys, ("mac", bare_mac(mac))]
+@lru_cache(maxsize=1024)
+def _at(text: str) -> tuple[Address | None, tuple[Key, ...]]:
+    """The address as written, and the keys of items that name it: it is asked for several times with each new line."""
+    address = parse_address(text)
+    return address, () if address is None else (("address", str(address)),)
+
+
+def _of_mac(mac: str | None) -> tuple[Key, ...]:
+    return () if mac is None else (("mac", bare_mac(mac)),)

@@ -57,6 +57,24 @@ def test_only_the_second_line_breaks_the_rules(court: Court, regime: str) -> Non
 
 
 @any_regime
+@pytest.mark.parametrize("whose", ["first", "second"])
+def test_what_one_line_was_answered_since_need_not_bring_another_back(court: Court, regime: str, whose: str) -> None:
+    """S, the last of the list, refuses a connection, and then answers the second line: the first may have found the end
+    of its list, and begin anew at the first server (F1). The second has no such reason."""
+    story = Story()
+    lines = {"second": handset(story, user="1002"), "first": moved(regime, story)}
+    lines["second"].fail_over(310, registers=regime != "R0")
+    story.syn(330, (lines["first"].place[0], 49_152), S)
+    story.reset(330.001, S, (lines["first"].place[0], 49_152))
+    lines["second"].call(340, S, 3)
+    returns(lines[whose], regime, 400)
+    hour = {**REGIMES[regime], "failBack.mode": "duration", "failBack.timeout": 3600}
+    found = court(story, site(hour))
+    assert found == ([f"? {PREMATURE} readings-differ"] if whose == "first"
+                     else [f"400.000 {PREMATURE} 1002 10.0.0.1 certain"])
+
+
+@any_regime
 def test_one_aor_on_two_phones(court: Court, regime: str) -> None:
     """The other phone never lost P, and nothing of what it does is the first one's."""
     story = Story()
