@@ -56,10 +56,10 @@ class Counted:
 
 
 BUDGETS = {
-    "register": Budget(calls=78, blocks=0.35),
-    "calls": Budget(calls=151, blocks=4.0),
-    "mixed": Budget(calls=105, blocks=1.4),
-    "tcp": Budget(calls=199, blocks=0.6),
+    "register": Budget(calls=73, blocks=0.35),
+    "calls": Budget(calls=149, blocks=3.8),
+    "mixed": Budget(calls=110, blocks=1.3),
+    "tcp": Budget(calls=194, blocks=0.55),
 }
 """With each message of `mixed` come 40 packets of media, whose work is the message's."""
 
