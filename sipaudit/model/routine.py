@@ -63,12 +63,12 @@ class Renewals:
     (`begins`) is true of the next while nothing else happens.
 
     `first` is the REGISTER of the one under way, `challenge` the answer to it and `last` the REGISTER with credentials
-    (or `first`), None between two renewals. `granted` is the 200 that ended the last one, `register` what it answers
-    and `challenger` the last challenge; `count` of them are not yet in the line's state. `until` is when the binding
+    (or `first`), None between two renewals. `granted` is the 200 that ended the last one, `register` what it answers,
+    `challenged` says that any was; `count` of them are not yet in the line's state. `until` is when the binding
     runs out, `moved` says whether the line came to its server from another.
     """
 
-    __slots__ = ("challenge", "challenger", "count", "first", "granted", "last", "line", "moved", "register", "server",
+    __slots__ = ("challenge", "challenged", "count", "first", "granted", "last", "line", "moved", "register", "server",
                  "until")
 
     def __init__(self, state: LineState, register: Sent) -> None:
@@ -82,7 +82,7 @@ class Renewals:
         self.challenge: Answered | None = None
         self.granted: Answered | None = None
         self.register: Sent | None = None
-        self.challenger: Answered | None = None
+        self.challenged = False
         self.count = 0
 
     def take(self, event: ModelEvent) -> Way:
@@ -124,7 +124,7 @@ class Renewals:
         """The renewal under way has ended with this 200."""
         self.granted, self.register = answer, self.last
         if self.challenge is not None:
-            self.challenger = self.challenge
+            self.challenged = True
         self.until = runs_out(answer)
         self.count += 1
         self.first = self.last = self.challenge = None
@@ -143,7 +143,7 @@ class Renewals:
         self.count = 0
         return LineState(line.stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered,
                          granted, line.failed, line.challenges, line.offered, line.began,
-                         self.challenger or line.challenger)
+                         self.server if self.challenged else line.challenger)
 
     def phone_after(self, phone: PhoneState) -> PhoneState:
         """The phone's state after all of them."""

@@ -81,13 +81,14 @@ class Auditor:
 
     def _begins_renewal(self, event: ModelEvent) -> bool:
         """Whether the event may be the first of a mere renewal: then it is only remembered (`model.routine`)."""
+        if type(event) is not Sent or event.follows is not None:
+            return False
         replays, phone = self._replays.get(event.line), self._phones.get(event.phone)
         if replays is None or len(replays) != 1 or phone is None:
             return False
         replay = replays[0]
         if replay.waiting or event.phone in self._timed or not begins(replay.state, phone, event, replay.profile):
             return False
-        assert isinstance(event, Sent)
         replay.renewals = self._renewals[event.phone] = Renewals(replay.state, event)
         return self._goes_on(replay.renewals, event)
 

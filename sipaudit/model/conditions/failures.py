@@ -7,7 +7,7 @@ from math import inf
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.trust import RETRY_AFTER, clock_was_set, in_mid_life
-from sipaudit.model.events import Answered, Failed, Sent
+from sipaudit.model.events import Failed, Sent
 from sipaudit.model.observations import Awaited, Fact, Sign
 from sipaudit.model.packets import AT_ONCE, asked_at, goes_on_here, redirects, waits_for_call
 from sipaudit.model.profile import Vendor
@@ -315,12 +315,7 @@ def retry_after(case: Case, server: str) -> bool:
     return case.phone.reach(server).later + case.profile.tolerances.overdue >= case.now
 
 
-def last_challenger(case: Case) -> Answered | None:
-    return case.line.challenger
-
-
 def not_the_challenger(case: Case) -> Ground:
     """F13: the first new request after a failover may go to the server that challenged last."""
-    challenge = last_challenger(case)
     first_since = case.stay.opened is None and case.stay.first is not None
-    return FAILS if first_since and challenge is not None and challenge.server == case.request.server else HOLDS
+    return FAILS if first_since and case.line.challenger == case.request.server else HOLDS
