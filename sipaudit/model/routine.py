@@ -26,12 +26,13 @@ from sipaudit.model.state import Binding, LineState, PhoneState, Reach, runs_out
 class Way(Enum):
     """What an event is to the renewal under way."""
 
+    BEGUN = "begun"   # its first
     ON = "on"         # the next of its events
     DONE = "done"     # its last
     OFF = "off"       # something else
 
 
-ON, DONE, OFF = Way   # of an Enum's members each look-up costs as much as two tests
+BEGUN, ON, DONE, OFF = Way   # of an Enum's members each look-up costs as much as two tests
 
 
 def begins(line: LineState, phone: PhoneState, event: ModelEvent, plain: Callable[[], Profile]) -> bool:
@@ -72,13 +73,13 @@ class Renewals:
                  "until")
 
     def __init__(self, state: LineState, register: Sent) -> None:
+        """`register` begins the first of them."""
         self.line = register.line
         self.server = register.server
         self.moved = has_moved(state)
-        binding = state.binding(register.server)
-        self.until = 0.0 if binding is None else binding.until
-        self.first: Sent | None = None
-        self.last: Sent | None = None
+        self.until = 0.0   # the first has begun in time (`begins`)
+        self.first: Sent | None = register
+        self.last: Sent | None = register
         self.challenge: Answered | None = None
         self.granted: Answered | None = None
         self.register: Sent | None = None
@@ -96,7 +97,7 @@ class Renewals:
                 if event.follows is not None or event.method != "REGISTER" or event.time >= self.until:  # type: ignore[union-attr]
                     return OFF
                 self.first = self.last = event  # type: ignore[assignment]
-                return ON
+                return BEGUN
             challenge = self.challenge
             if challenge is None or self.last is not self.first or event.follows != challenge.transaction:  # type: ignore[union-attr]
                 return OFF
