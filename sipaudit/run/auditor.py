@@ -19,7 +19,7 @@ from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import advance, step
-from sipaudit.model.routine import DONE, OFF, ON, Renewals, begins
+from sipaudit.model.routine import BEGUN, DONE, OFF, ON, Renewals, begins
 from sipaudit.model.settings import Tolerances
 from sipaudit.model.stakes import at_home
 from sipaudit.model.state import LineState, PhoneState
@@ -76,36 +76,43 @@ class Auditor:
             for replay in self._passing.came(event.phone, event.time):
                 self._time(event.phone, replay, replay.waiting)
         renewals = self._renewals.get(event.phone)
-        if (renewals is None or not self._goes_on(renewals, event)) and not self._begins_renewal(event):
+        if renewals is not None:
+            way = renewals.take(event) if not renewals.moved or self._is_at_home(renewals) else OFF
+            if way is ON:
+                return
+            if way is DONE:
+                self._renewed(renewals, event)  # type: ignore[arg-type]
+                return
+            if way is BEGUN:
+                self._under_way[event.phone] = None
+                return
+            self._end_renewals(event.phone)
+        if not self._begins_renewal(event):
             self._follow(event)
 
     def _begins_renewal(self, event: ModelEvent) -> bool:
         """Whether the event may be the first of a mere renewal: then it is only remembered (`model.routine`)."""
+        if type(event) is not Sent or event.follows is not None:
+            return False
         replays, phone = self._replays.get(event.line), self._phones.get(event.phone)
         if replays is None or len(replays) != 1 or phone is None:
             return False
         replay = replays[0]
         if replay.waiting or event.phone in self._timed or not begins(replay.state, phone, event, replay.profile):
             return False
-        assert isinstance(event, Sent)
         replay.renewals = self._renewals[event.phone] = Renewals(replay.state, event)
-        return self._goes_on(replay.renewals, event)
+        self._under_way[event.phone] = None
+        return True
 
-    def _goes_on(self, renewals: Renewals, event: ModelEvent) -> bool:
-        """Whether the event belongs to the line's renewals; if not, what was remembered is followed now."""
-        stays = not renewals.moved or at_home(renewals.server, self._replays[renewals.line][0].profile)
-        way = renewals.take(event) if stays else OFF
-        if way is ON:
-            self._under_way[event.phone] = None
-            return True
-        if way is DONE:
-            assert isinstance(event, Answered)
-            self.watch.renewed(renewals, event)
-            renewals.done(event)
-            del self._under_way[event.phone]
-            return True
-        self._end_renewals(event.phone)
-        return False
+    def _is_at_home(self, renewals: Renewals) -> bool:
+        """Whether a line that came from another server works with its primary still, as far as DNS tells."""
+        return at_home(renewals.server, self._replays[renewals.line][0].profile)
+
+    def _renewed(self, renewals: Renewals, answer: Answered) -> None:
+        """A renewal has ended."""
+        self.watch.renewed(renewals, answer)
+        renewals.done(answer)
+        del self._under_way[answer.phone]
 
     def _end_renewals(self, phone: int, *, follow: bool = True) -> None:
         """Write down the phone's renewals, and follow the one that has begun."""

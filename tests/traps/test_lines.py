@@ -6,6 +6,7 @@ import pytest
 
 from tests.stories import (
     CHALLENGE,
+    MINUTE,
     Court,
     Handset,
     P,
@@ -72,6 +73,23 @@ def test_what_one_line_was_answered_since_need_not_bring_another_back(court: Cou
     found = court(story, site(hour))
     assert found == ([f"? {PREMATURE} readings-differ"] if whose == "first"
                      else [f"400.000 {PREMATURE} 1002 10.0.0.1 certain"])
+
+
+@gated_regime
+@pytest.mark.parametrize(("waits", "moves"), [(42, False), (33, True)])
+def test_a_line_may_wait_long_while_the_server_answers_another(court: Court, regime: str, waits: int, moves: bool
+                                                               ) -> None:
+    """Twenty times two seconds: a phone set like that waits 40 s, whatever its other line is told (F2)."""
+    story = Story()
+    second = handset(story, user="1002", granted=300)
+    first = handset(story, granted=300)
+    first.register(200)
+    first.ask(440, P, "REGISTER")
+    second.register(450)
+    first.register(440 + waits, S)
+    patient = {**REGIMES[regime], **MINUTE, "retryTimeOut": 2000, "retryMaxCount": 20}
+    found = {finding.rule for finding in court.report(story, site(patient)).findings}
+    assert ("failover-without-failure" in found) is moves
 
 
 @any_regime
