@@ -201,7 +201,7 @@ def test_results_are_kept_whole(tmp_path: Path) -> None:
 
 
 def test_the_table_names_runs_spread_and_what_sipaudit_took() -> None:
-    found = measured(ours1=[cost(6.0), cost(8.0)], sngrep=[cost(10.0), cost(10.0)])["sip"]
+    found = measured(ours1=[cost(6.0), cost(8.0)], sngrep=[cost(10.0), cost(10.0)], route=[cost(5.0)])["sip"]
     rows = table(found)
     assert "| sipaudit --jobs 1 | 2 | 7.00 (6.00-8.00) | 7.00 | 35.00 | 50 MB |  |" in rows
     assert "| sngrep | 2 | 10.00 (10.00-10.00) | 10.00 | 50.00 | 50 MB | 0.70x (0.60-0.80) |" in rows
