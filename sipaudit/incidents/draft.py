@@ -30,8 +30,9 @@ class Watched(Protocol):
     history: History
     number: int
     owner: int
-    silence: float
 
+    @property
+    def silence(self) -> float: ...
     @property
     def line(self) -> str: ...
     @property

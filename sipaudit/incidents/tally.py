@@ -6,7 +6,7 @@ counted in one go here, too (`renewed`), and must come to the same as one by one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence, Set
+from collections.abc import Callable, Container, Set
 from heapq import nsmallest
 
 from sipaudit.incidents.crowds import shed
@@ -15,6 +15,7 @@ from sipaudit.incidents.minutes import Minute, Minutes
 from sipaudit.incidents.servers import APART, ServerWatch
 from sipaudit.incidents.storms import prune
 from sipaudit.model.events import Answered, ModelEvent, Sent
+from sipaudit.model.routine import Renewals
 
 SERVERS_KEPT = 4_096
 SHED_EVERY = 60.0   # seconds between two looks how many lines are noted
@@ -112,11 +113,11 @@ class Tally:
         if request.method == "REGISTER":
             server.asked_to_register(time, request.line)
 
-    def renewed(self, held: Sequence[ModelEvent], answer: Answered) -> None:
+    def renewed(self, renewals: Renewals, answer: Answered) -> None:
         """A mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200."""
-        first, last = held[0], held[-1]
-        assert type(first) is Sent
-        assert type(last) is Sent
+        first, last, challenge = renewals.first, renewals.last, renewals.challenge
+        assert first is not None
+        assert last is not None
         time = answer.time
         server = self.servers.get(answer.server) or self.server(answer.server, first.time)
         minute, sent, asked = server.minute, first.time, last.time
@@ -130,10 +131,10 @@ class Tally:
             second = int(asked)
             seconds[second] += 1
             server.crowd.note(second, answer.line)
-            if last is first:
+            if challenge is None:
                 minute.requests["REGISTER"] += 1
             else:
-                delay = held[1].time - sent
+                delay = challenge.time - sent
                 if delay > minute.longest:
                     minute.longest = delay
                 delays[int(delay * 1000 + 0.5)] += 1
@@ -141,7 +142,7 @@ class Tally:
                 seconds[int(sent)] += 1
                 minute.requests["REGISTER"] += 2
         else:
-            for event in (*held, answer):
+            for event in (*renewals.under_way(), answer):
                 self._count(server, event)
         server.asking[answer.phone] = asked
         if time > server.answered:
