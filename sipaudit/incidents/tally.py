@@ -113,8 +113,9 @@ class Tally:
         if request.method == "REGISTER":
             server.asked_to_register(time, request.line)
 
-    def renewed(self, renewals: Renewals, answer: Answered) -> None:
-        """A mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200."""
+    def renewed(self, renewals: Renewals, answer: Answered) -> ServerWatch:
+        """A mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200. The
+        server that it was renewed at."""
         first, last, challenge = renewals.first, renewals.last, renewals.challenge
         assert first is not None
         assert last is not None
@@ -139,7 +140,9 @@ class Tally:
                     minute.longest = delay
                 delays[int(delay * 1000 + 0.5)] += 1
                 answers[4] += 1
-                seconds[int(sent)] += 1
+                second = int(sent)
+                seconds[second] += 1
+                server.crowd.note(second, answer.line)
                 minute.requests["REGISTER"] += 2
         else:
             for event in (*renewals.under_way(), answer):
@@ -147,8 +150,11 @@ class Tally:
         server.asking[answer.phone] = asked
         if time > server.answered:
             server.answered = time
+        if sent - server.noted >= APART:
+            server.lived_registering(sent, time if challenge is None else challenge.time)
         if asked - server.noted >= APART:
             server.lived_registering(asked, time)
+        return server
 
     def _count(self, server: ServerWatch, event: ModelEvent) -> None:
         """An event of a renewal that reaches over the end of a minute."""
