@@ -124,26 +124,26 @@ class Tally:
         minute, sent, asked = server.minute, first.time, last.time
         if minute.time <= sent and time < minute.end:   # nearly always; what `_count` does, without a call
             delays, answers, seconds = minute.delays, minute.answers, server.seconds
-            delay = time - asked
-            if delay > minute.longest:
-                minute.longest = delay
-            delays[int(delay * 1000 + 0.5)] += 1        # less than half a second: else it is no mere renewal
-            answers[2] += 1
-            second = int(asked)
-            seconds[second] += 1
-            server.crowd.note(second, answer.line)
             if challenge is None:
                 minute.requests["REGISTER"] += 1
             else:
                 delay = challenge.time - sent
                 if delay > minute.longest:
                     minute.longest = delay
-                delays[int(delay * 1000 + 0.5)] += 1
+                delays[int(delay * 1000 + 0.5)] += 1    # less than half a second: else it is no mere renewal
                 answers[4] += 1
                 second = int(sent)
                 seconds[second] += 1
                 server.crowd.note(second, answer.line)
                 minute.requests["REGISTER"] += 2
+            delay = time - asked
+            if delay > minute.longest:
+                minute.longest = delay
+            delays[int(delay * 1000 + 0.5)] += 1
+            answers[2] += 1
+            second = int(asked)
+            seconds[second] += 1
+            server.crowd.note(second, answer.line)
         else:
             for event in (*renewals.under_way(), answer):
                 self._count(server, event)
