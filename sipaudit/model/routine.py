@@ -165,7 +165,7 @@ class Renewals:
         reach = phone.reach(self.server)
         return with_reach(phone, Reach(
             reach.server, (), (), (), (), self.granted, register.time, reach.closed, register, reach.later,
-            reach.cancelled, reach.repeated, calls=reach.calls))
+            reach.cancelled, reach.repeated, calls=reach.calls, broke=reach.broke))
 
 
 def _served(stay: Stay | None) -> Stay | None:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from sipaudit.model.events import Answered, Booted, EntryChanged, Failed, Received, Sent
 from sipaudit.model.settings import Regime
-from sipaudit.model.timers import NO_EXPIRY
+from sipaudit.model.timers import LONG_RING, NO_EXPIRY, SILENCE_MAX
 
 RUNS = 64.0   # seconds that a request may run, and be sent elsewhere then
 LONG_AGO = float("-inf")
@@ -151,7 +151,7 @@ class Reach(Struct, frozen=True, gc=False):
     server runs.  `cancelled`: numbers of INVITEs that the phone has given up.
     `late`: requests that may have run out although they, or later ones, were answered, and until when they were open.
     `repeated`: when those that wait were last retransmitted.  `calls`: whether it has answered an INVITE, out of a
-    dialog, in a way that proves it alive.
+    dialog, in a way that proves it alive.  `broke`: when it last failed by a transport failure, disproved or not.
     """
 
     server: str
@@ -168,6 +168,7 @@ class Reach(Struct, frozen=True, gc=False):
     repeated: tuple[tuple[int, float], ...] = ()
     late: tuple[tuple[Sent, float], ...] = ()
     calls: bool = False
+    broke: float = LONG_AGO
 
     def was_late(self, transaction: int) -> bool:
         """Whether the request may have been given up before it was answered."""
@@ -291,7 +292,9 @@ def evidence(reach: Reach, now: float, earliest: float) -> Iterator[Evidence]:
         if now - request.time >= earliest:
             yield request
     for request, until in reach.late:
-        if until > request.time and min(until, now) - request.time >= earliest:
+        # what another line's answer has overtaken may run on for as long as this phone waits (F2, latest)
+        ran = (now if until >= request.time + SILENCE_MAX else min(until, now)) - request.time
+        if until > request.time and ran >= earliest:
             yield request
 
 
@@ -302,9 +305,15 @@ def speaks_against(reach: Reach, now: float, earliest: float, *, rings: float = 
     since = LONG_AGO if reach.answered is None else reach.answered.time
     closed = LONG_AGO < reach.closed >= since
     rung = any(request.transaction in reach.ringing and now - request.time >= rings for request in reach.waiting)
-    overtaken = any(until == request.time and now - request.time <= RUNS for request, until in reach.late)
+    overtaken = any(until == request.time and now - request.time <= _runs_on(request, reach)
+                    for request, until in reach.late)
     return closed or rung or overtaken or reach.later >= now or any(
         not isinstance(item, Sent) or item.transaction not in reach.ringing for item in evidence(reach, now, earliest))
+
+
+def _runs_on(request: Sent, reach: Reach) -> float:
+    """Seconds that a request may run which others have overtaken; one that rings may do so for long (F4)."""
+    return LONG_RING if request.transaction in reach.ringing else RUNS
 
 
 def repeated_until(reach: Reach, request: Sent) -> float:
