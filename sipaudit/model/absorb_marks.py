@@ -93,7 +93,7 @@ def _tried(mark: FailedMark, answer: Answered) -> bool:
 
 
 def challenged(line: LineState, answer: Answered) -> LineState:
-    return replace(line, challenges=(*line.challenges[-CHALLENGES_KEPT + 1:], answer), challenger=answer)
+    return replace(line, challenges=(*line.challenges[-CHALLENGES_KEPT + 1:], answer), challenger=answer.server)
 
 
 def offered(line: LineState, received: Received) -> LineState:

@@ -14,24 +14,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
+from msgspec.structs import replace
+
 from sipaudit.model.absorb import with_binding
 from sipaudit.model.absorb_moves import is_plain
 from sipaudit.model.absorb_phone import LATE_FROM, with_reach
+from sipaudit.model.absorb_stays import each
 from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
 from sipaudit.model.stakes import at_home
-from sipaudit.model.state import Binding, LineState, PhoneState, Reach, runs_out
+from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, runs_out
 
 
 class Way(Enum):
     """What an event is to the renewal under way."""
 
+    BEGUN = "begun"   # its first
     ON = "on"         # the next of its events
     DONE = "done"     # its last
     OFF = "off"       # something else
 
 
-ON, DONE, OFF = Way   # of an Enum's members each look-up costs as much as two tests
+BEGUN, ON, DONE, OFF = Way   # of an Enum's members each look-up costs as much as two tests
 
 
 def begins(line: LineState, phone: PhoneState, event: ModelEvent, plain: Callable[[], Profile]) -> bool:
@@ -48,9 +52,16 @@ def begins(line: LineState, phone: PhoneState, event: ModelEvent, plain: Callabl
     if reach.waiting or reach.ringing or reach.hard or reach.doubtful or reach.late:
         return False
     for stay in line.stays:
-        if stay is None or stay.server != server or stay.away is not None or not is_plain(stay):
+        if stay is None or stay.server != server or stay.away is not None or not _is_settled(stay, event):
             return False
     return not has_moved(line) or at_home(server, plain)
+
+
+def _is_settled(stay: Stay, register: Sent) -> bool:
+    """Whether the 200 of a renewal that `register` begins tells nothing new of the stay, but that its server has served
+    the line since the arrival, and soon."""
+    return is_plain(stay) or (stay.aside is None and not stay.unsure and stay.took < LATE_FROM
+                              and register.time > stay.arrived.time)
 
 
 def has_moved(line: LineState) -> bool:
@@ -63,26 +74,26 @@ class Renewals:
     (`begins`) is true of the next while nothing else happens.
 
     `first` is the REGISTER of the one under way, `challenge` the answer to it and `last` the REGISTER with credentials
-    (or `first`), None between two renewals. `granted` is the 200 that ended the last one, `register` what it answers
-    and `challenger` the last challenge; `count` of them are not yet in the line's state. `until` is when the binding
+    (or `first`), None between two renewals. `granted` is the 200 that ended the last one, `register` what it answers,
+    `challenged` says that any was; `count` of them are not yet in the line's state. `until` is when the binding
     runs out, `moved` says whether the line came to its server from another.
     """
 
-    __slots__ = ("challenge", "challenger", "count", "first", "granted", "last", "line", "moved", "register", "server",
+    __slots__ = ("challenge", "challenged", "count", "first", "granted", "last", "line", "moved", "register", "server",
                  "until")
 
     def __init__(self, state: LineState, register: Sent) -> None:
+        """`register` begins the first of them."""
         self.line = register.line
         self.server = register.server
         self.moved = has_moved(state)
-        binding = state.binding(register.server)
-        self.until = 0.0 if binding is None else binding.until
-        self.first: Sent | None = None
-        self.last: Sent | None = None
+        self.until = 0.0   # the first has begun in time (`begins`)
+        self.first: Sent | None = register
+        self.last: Sent | None = register
         self.challenge: Answered | None = None
         self.granted: Answered | None = None
         self.register: Sent | None = None
-        self.challenger: Answered | None = None
+        self.challenged = False
         self.count = 0
 
     def take(self, event: ModelEvent) -> Way:
@@ -96,7 +107,7 @@ class Renewals:
                 if event.follows is not None or event.method != "REGISTER" or event.time >= self.until:  # type: ignore[union-attr]
                     return OFF
                 self.first = self.last = event  # type: ignore[assignment]
-                return ON
+                return BEGUN
             challenge = self.challenge
             if challenge is None or self.last is not self.first or event.follows != challenge.transaction:  # type: ignore[union-attr]
                 return OFF
@@ -124,7 +135,7 @@ class Renewals:
         """The renewal under way has ended with this 200."""
         self.granted, self.register = answer, self.last
         if self.challenge is not None:
-            self.challenger = self.challenge
+            self.challenged = True
         self.until = runs_out(answer)
         self.count += 1
         self.first = self.last = self.challenge = None
@@ -140,10 +151,11 @@ class Renewals:
         if self.count == 0 or binding is None or granted is None:
             return line
         after = Binding(binding.server, None, granted, binding.since, binding.refreshes + self.count)
+        stays = each(line.stays, _served)
         self.count = 0
-        return LineState(line.stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered,
+        return LineState(stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered,
                          granted, line.failed, line.challenges, line.offered, line.began,
-                         self.challenger or line.challenger)
+                         self.server if self.challenged else line.challenger)
 
     def phone_after(self, phone: PhoneState) -> PhoneState:
         """The phone's state after all of them."""
@@ -154,3 +166,8 @@ class Renewals:
         return with_reach(phone, Reach(
             reach.server, (), (), (), (), self.granted, register.time, reach.closed, register, reach.later,
             reach.cancelled, reach.repeated, calls=reach.calls, broke=reach.broke))
+
+
+def _served(stay: Stay | None) -> Stay | None:
+    """The stay after a renewal: its server has served the line since the arrival (`absorb_moves`)."""
+    return stay if stay is None or stay.took == 0.0 else replace(stay, took=0.0)

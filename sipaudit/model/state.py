@@ -240,8 +240,8 @@ class LineState(Struct, frozen=True, gc=False):
     log-out), `answers` the last DNS answers for the entry, newest last,
     `reordered` the last one that changed its servers or their order, `served` the
     last 2xx of a working server outside of dialogs.  `failed` are the servers that R2 holds for failed (F9),
-    `challenges` the last 401s and 407s that no credentials answered so far and `challenger` the last of all, `offered`
-    what arrived from a failed server: INVITEs, and requests in calls.
+    `challenges` the last 401s and 407s that no credentials answered so far and `challenger` the server of the last of
+    all, `offered` what arrived from a failed server: INVITEs, and requests in calls.
     `began` is the REGISTER with which the line came up, where that was seen: the first packet of all, under a Call-ID
     that began with it, when nothing had been heard of the phone before.
     """
@@ -256,7 +256,7 @@ class LineState(Struct, frozen=True, gc=False):
     challenges: tuple[Answered, ...] = ()
     offered: tuple[Received, ...] = ()
     began: Sent | None = None
-    challenger: Answered | None = None
+    challenger: str | None = None
 
     def mark(self, server: str) -> FailedMark | None:
         return next((mark for mark in self.failed if mark.server == server), None)

@@ -19,7 +19,7 @@ from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import advance, step
-from sipaudit.model.routine import DONE, OFF, ON, Renewals, begins
+from sipaudit.model.routine import BEGUN, DONE, OFF, ON, Renewals, begins
 from sipaudit.model.settings import Tolerances
 from sipaudit.model.stakes import at_home
 from sipaudit.model.state import LineState, PhoneState
@@ -59,6 +59,7 @@ class Auditor:
         self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = tuple
         self._lines = lines
         self._naming = naming
+        self._profile_of = self._full   # one for all lines
         self.tolerances_of: Mapping[str, Tolerances] = {}
         self._tolerances = tolerances
         self._phones: dict[int, PhoneState] = {}
@@ -76,36 +77,43 @@ class Auditor:
             for replay in self._passing.came(event.phone, event.time):
                 self._time(event.phone, replay, replay.waiting)
         renewals = self._renewals.get(event.phone)
-        if (renewals is None or not self._goes_on(renewals, event)) and not self._begins_renewal(event):
+        if renewals is not None:
+            way = renewals.take(event) if not renewals.moved or self._is_at_home(renewals) else OFF
+            if way is ON:
+                return
+            if way is DONE:
+                self._renewed(renewals, event)  # type: ignore[arg-type]
+                return
+            if way is BEGUN:
+                self._under_way[event.phone] = None
+                return
+            self._end_renewals(event.phone)
+        if not self._begins_renewal(event):
             self._follow(event)
 
     def _begins_renewal(self, event: ModelEvent) -> bool:
         """Whether the event may be the first of a mere renewal: then it is only remembered (`model.routine`)."""
+        if type(event) is not Sent or event.follows is not None:
+            return False
         replays, phone = self._replays.get(event.line), self._phones.get(event.phone)
         if replays is None or len(replays) != 1 or phone is None:
             return False
         replay = replays[0]
-        if replay.waiting or event.phone in self._timed or not begins(replay.state, phone, event, replay.profile):
+        if replay.waiting or event.phone in self._timed or not begins(replay.written, phone, event, replay.profile):
             return False
-        assert isinstance(event, Sent)
-        replay.renewals = self._renewals[event.phone] = Renewals(replay.state, event)
-        return self._goes_on(replay.renewals, event)
+        replay.renewals = self._renewals[event.phone] = Renewals(replay.written, event)
+        self._under_way[event.phone] = None
+        return True
 
-    def _goes_on(self, renewals: Renewals, event: ModelEvent) -> bool:
-        """Whether the event belongs to the line's renewals; if not, what was remembered is followed now."""
-        stays = not renewals.moved or at_home(renewals.server, self._replays[renewals.line][0].profile)
-        way = renewals.take(event) if stays else OFF
-        if way is ON:
-            self._under_way[event.phone] = None
-            return True
-        if way is DONE:
-            assert isinstance(event, Answered)
-            self.watch.renewed(renewals, event)
-            renewals.done(event)
-            del self._under_way[event.phone]
-            return True
-        self._end_renewals(event.phone)
-        return False
+    def _is_at_home(self, renewals: Renewals) -> bool:
+        """Whether a line that came from another server works with its primary still, as far as DNS tells."""
+        return at_home(renewals.server, self._replays[renewals.line][0].profile)
+
+    def _renewed(self, renewals: Renewals, answer: Answered) -> None:
+        """A renewal has ended."""
+        self.watch.renewed(renewals, answer)
+        renewals.done(answer)
+        del self._under_way[answer.phone]
 
     def _end_renewals(self, phone: int, *, follow: bool = True) -> None:
         """Write down the phone's renewals, and follow the one that has begun."""
@@ -128,10 +136,10 @@ class Auditor:
             return
         replay = self._replay(event)
         phone = self._phones.get(event.phone) or PhoneState()
-        taken = step(replay.state, phone, event, replay.full, replay.waiting, replay.profile)
+        taken = step(replay.written, phone, event, replay.full, replay.waiting, replay.profile)
         if taken.waiting is not replay.waiting:
             self._time(event.phone, replay, taken.waiting)
-        replay.state, replay.waiting = taken.after, taken.waiting
+        replay.written, replay.waiting = taken.after, taken.waiting
         self._phones[event.phone] = taken.phone
         if taken.before is not taken.after:
             replay.history.take(taken, replay)
@@ -201,7 +209,7 @@ class Auditor:
             for replay in replays:
                 self._say(replay.waiting, replay)
                 replay.history.view_begins(replay.state, now)
-                replay.waiting, replay.state = (), LineState()
+                replay.waiting, replay.written = (), LineState()
         self._timed.clear()
         self._phones.clear()
         self.faults.open.clear()
@@ -309,7 +317,7 @@ class Auditor:
             self._time(event.phone, replay, waiting)
             self._say(said, replay)
             replay.waiting = waiting
-            replay.state = absorb_line(replay.state, self._phones[event.phone], event)
+            replay.written = absorb_line(replay.written, self._phones[event.phone], event)
 
     def _replay(self, event: ModelEvent) -> LineReplay:
         replays = self._replays.get(event.line)
@@ -326,7 +334,7 @@ class Auditor:
         for replay in replays:
             if replay.index == index:
                 return replay
-        replays.append(LineReplay(self._lines[line], index, self._naming, self._full))
+        replays.append(LineReplay(self._lines[line], index, self._naming, self._profile_of))
         return replays[-1]
 
     def _index(self, event: ModelEvent) -> int:

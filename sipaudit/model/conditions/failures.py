@@ -7,7 +7,7 @@ from math import inf
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.trust import RETRY_AFTER, clock_was_set, in_mid_life
-from sipaudit.model.events import Answered, Failed, Sent
+from sipaudit.model.events import Failed, Sent
 from sipaudit.model.observations import Awaited, Fact, Sign
 from sipaudit.model.packets import AT_ONCE, asked_at, goes_on_here, redirects, waits_for_call
 from sipaudit.model.profile import Vendor
@@ -327,17 +327,13 @@ def retry_after(case: Case, server: str) -> bool:
     return case.phone.reach(server).later + case.profile.tolerances.overdue >= case.now
 
 
-def last_challenger(case: Case) -> Answered | None:
-    return case.line.challenger
-
-
 def not_the_challenger(case: Case) -> Ground:
     """F13: the first new request after a failover may go to the server that challenged last; so may that with which the
     line leaves a server that has failed."""
-    challenge, stay = last_challenger(case), case.stay
-    if challenge is None or challenge.server != case.request.server:
+    challenger, stay = case.line.challenger, case.stay
+    if challenger is None or challenger != case.request.server:
         return HOLDS
     first_since = stay.opened is None and stay.first is not None
     optimizes = case.regime is not Regime.R0 or case.profile.settings.number("authOptimizedInFailover") != 0
-    moves = optimizes and challenge.server != stay.server and after_a_failure(case) is not FAILS
+    moves = optimizes and challenger != stay.server and after_a_failure(case) is not FAILS
     return FAILS if first_since or moves else HOLDS
