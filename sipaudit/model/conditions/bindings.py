@@ -92,8 +92,7 @@ def _unseen_binding(case: Case) -> Ground:
     if case.regime is Regime.R1 and (mid_life or (left and case.stay.first is None and not came_up(case))):
         # with a binding there, or after a stay, however long ago, no REGISTER is due (F7)
         return Ground(reason=Reason.STARTED_LATER)
-    assumptions = (Assumption.NO_EARLIER_STAY,) if older or (left and case.stay.first is None) else ()
-    return Ground(assumptions=assumptions, facts={"registered": "never"})
+    return Ground(assumptions=(Assumption.NO_EARLIER_STAY,) if older else (), facts={"registered": "never"})
 
 
 def not_registered_since_left(case: Case) -> Ground:
