@@ -26,11 +26,12 @@ class Watched(Protocol):
     `silence` the seconds without an answer after which its phone may hold a server for failed (F2).
     """
 
-    state: LineState
     history: History
     number: int
     owner: int
 
+    @property
+    def state(self) -> LineState: ...
     @property
     def silence(self) -> float: ...
     @property

@@ -113,8 +113,9 @@ class Tally:
         if request.method == "REGISTER":
             server.asked_to_register(time, request.line)
 
-    def renewed(self, renewals: Renewals, answer: Answered) -> None:
-        """A mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200."""
+    def renewed(self, renewals: Renewals, answer: Answered) -> ServerWatch:
+        """A mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200. The
+        server that it was renewed at."""
         first, last, challenge = renewals.first, renewals.last, renewals.challenge
         assert first is not None
         assert last is not None
@@ -123,32 +124,37 @@ class Tally:
         minute, sent, asked = server.minute, first.time, last.time
         if minute.time <= sent and time < minute.end:   # nearly always; what `_count` does, without a call
             delays, answers, seconds = minute.delays, minute.answers, server.seconds
-            delay = time - asked
-            if delay > minute.longest:
-                minute.longest = delay
-            delays[int(delay * 1000 + 0.5)] += 1        # less than half a second: else it is no mere renewal
-            answers[2] += 1
-            second = int(asked)
-            seconds[second] += 1
-            server.crowd.note(second, answer.line)
             if challenge is None:
                 minute.requests["REGISTER"] += 1
             else:
                 delay = challenge.time - sent
                 if delay > minute.longest:
                     minute.longest = delay
-                delays[int(delay * 1000 + 0.5)] += 1
+                delays[int(delay * 1000 + 0.5)] += 1    # less than half a second: else it is no mere renewal
                 answers[4] += 1
-                seconds[int(sent)] += 1
+                second = int(sent)
+                seconds[second] += 1
+                server.crowd.note(second, answer.line)
                 minute.requests["REGISTER"] += 2
+            delay = time - asked
+            if delay > minute.longest:
+                minute.longest = delay
+            delays[int(delay * 1000 + 0.5)] += 1
+            answers[2] += 1
+            second = int(asked)
+            seconds[second] += 1
+            server.crowd.note(second, answer.line)
         else:
             for event in (*renewals.under_way(), answer):
                 self._count(server, event)
         server.asking[answer.phone] = asked
         if time > server.answered:
             server.answered = time
+        if sent - server.noted >= APART:
+            server.lived_registering(sent, time if challenge is None else challenge.time)
         if asked - server.noted >= APART:
             server.lived_registering(asked, time)
+        return server
 
     def _count(self, server: ServerWatch, event: ModelEvent) -> None:
         """An event of a renewal that reaches over the end of a minute."""

@@ -187,7 +187,9 @@ class Watch:
             timers.now = time
             if time >= timers.next:
                 timers.pass_time(time)
-        self.tally.renewed(renewals, answer)
+        server = self.tally.renewed(renewals, answer)
+        if server.failing and self.outages is not None:
+            self.outages.answered(server, answer.phone, answer)
 
     def follow(self, step: Step, subject: Watched, phone: PhoneState) -> None:
         """One event followed step by step; `phone` is its phone's state before it."""

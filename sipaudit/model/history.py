@@ -66,10 +66,12 @@ class Known(Protocol):
 class History:
     """Follows one line's steps and keeps what a report shows of them, within bounds."""
 
+    __slots__ = ("ended", "moves", "tries")
+
     def __init__(self) -> None:
-        self.moves: list[MoveSeen] = []
-        self.tries: list[TrySeen] = []
-        self.ended: list[RegistrationSeen] = []
+        self.moves: tuple[MoveSeen, ...] = ()   # of most lines these stay empty, and there are as many as lines
+        self.tries: tuple[TrySeen, ...] = ()
+        self.ended: tuple[RegistrationSeen, ...] = ()
 
     def take(self, step: Step, known: Known) -> None:
         """Take in one step. `known` is asked for the order of servers and the regime's track when they matter."""
@@ -86,11 +88,11 @@ class History:
     def _stayed(self, before: Stay, after: Stay, step: Step, known: Known) -> None:
         if before.server != after.server:
             if len(self.moves) < ROWS_KEPT:
-                self.moves.append(_move(before, after, known.profile()))
+                self.moves += (_move(before, after, known.profile()),)
         elif isinstance(step.event, Sent) and before.tries is not after.tries and len(self.tries) < ROWS_KEPT:
             failed = any(evidence(step.phone.reach(before.server), step.event.time, UNDECLARED_EARLIEST))
             if not failed:  # after a failure it is a failover on its way, not a try to return
-                self.tries.append(TrySeen(step.event))
+                self.tries += (TrySeen(step.event),)
 
     def _settle_try(self, last: TrySeen, step: Step) -> None:
         """Settle a try by its answer, or by the time that has passed."""
@@ -109,29 +111,29 @@ class History:
             return
         lives_on = after is not None and after.granted is not None and after.since is before.since
         if not lives_on and len(self.ended) < ROWS_KEPT:
-            self.ended.append(_ended(before, after, step, known.track is Track.REGAINED))
+            self.ended += (_ended(before, after, step, known.track is Track.REGAINED),)
 
     def forget(self, before: float) -> None:
         """Forget what was over before that time (seconds since the epoch), but the last move: it tells where the line
         works, and why."""
         if self.moves and self.moves[0].time < before:
-            self.moves = [*(move for move in self.moves[:-1] if move.time >= before), self.moves[-1]]
+            self.moves = (*(move for move in self.moves[:-1] if move.time >= before), self.moves[-1])
         if self.tries and self.tries[0].request.time < before:
-            self.tries = [one for one in self.tries if one.request.time >= before or one is self.tries[-1]]
+            self.tries = tuple(one for one in self.tries if one.request.time >= before or one is self.tries[-1])
         if self.ended and (self.ended[0].until or 0.0) < before:
-            self.ended = [row for row in self.ended if row.until is None or row.until >= before]
+            self.ended = tuple(row for row in self.ended if row.until is None or row.until >= before)
 
     def view_begins(self, state: LineState, now: float) -> None:
         """Nothing was seen for a while until `now`: what became of the registrations is not known."""
         for binding in state.bindings:
             if binding.granted is not None and len(self.ended) < ROWS_KEPT:
                 over = binding.until <= now
-                self.ended.append(_closed(binding, min(binding.until, now), "expired" if over else "unknown"))
+                self.ended += (_closed(binding, min(binding.until, now), "expired" if over else "unknown"),)
 
     def registrations(self, state: LineState, now: float, track: Track) -> list[RegistrationSeen]:
         """All stretches, those that live at `now` last. Ordered by beginning."""
         gated = track is Track.REGAINED
-        rows = self.ended + [_row(binding, now, gated) for binding in state.bindings if binding.granted]
+        rows = [*self.ended, *(_row(binding, now, gated) for binding in state.bindings if binding.granted)]
         return sorted(rows, key=lambda row: (row.since, row.server))
 
 

@@ -14,13 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
+from msgspec.structs import replace
+
 from sipaudit.model.absorb import with_binding
 from sipaudit.model.absorb_moves import is_plain
 from sipaudit.model.absorb_phone import LATE_FROM, with_reach
+from sipaudit.model.absorb_stays import each
 from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
 from sipaudit.model.stakes import at_home
-from sipaudit.model.state import Binding, LineState, PhoneState, Reach, runs_out
+from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, runs_out
 
 
 class Way(Enum):
@@ -49,9 +52,16 @@ def begins(line: LineState, phone: PhoneState, event: ModelEvent, plain: Callabl
     if reach.waiting or reach.ringing or reach.hard or reach.doubtful or reach.late:
         return False
     for stay in line.stays:
-        if stay is None or stay.server != server or stay.away is not None or not is_plain(stay):
+        if stay is None or stay.server != server or stay.away is not None or not _is_settled(stay, event):
             return False
     return not has_moved(line) or at_home(server, plain)
+
+
+def _is_settled(stay: Stay, register: Sent) -> bool:
+    """Whether the 200 of a renewal that `register` begins tells nothing new of the stay, but that its server has served
+    the line since the arrival, and soon."""
+    return is_plain(stay) or (stay.aside is None and not stay.unsure and stay.took < LATE_FROM
+                              and register.time > stay.arrived.time)
 
 
 def has_moved(line: LineState) -> bool:
@@ -141,8 +151,9 @@ class Renewals:
         if self.count == 0 or binding is None or granted is None:
             return line
         after = Binding(binding.server, None, granted, binding.since, binding.refreshes + self.count)
+        stays = each(line.stays, _served)
         self.count = 0
-        return LineState(line.stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered,
+        return LineState(stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered,
                          granted, line.failed, line.challenges, line.offered, line.began,
                          self.server if self.challenged else line.challenger)
 
@@ -155,3 +166,8 @@ class Renewals:
         return with_reach(phone, Reach(
             reach.server, (), (), (), (), self.granted, register.time, reach.closed, register, reach.later,
             reach.cancelled, reach.repeated, calls=reach.calls, broke=reach.broke))
+
+
+def _served(stay: Stay | None) -> Stay | None:
+    """The stay after a renewal: its server has served the line since the arrival (`absorb_moves`)."""
+    return stay if stay is None or stay.took == 0.0 else replace(stay, took=0.0)

@@ -169,7 +169,10 @@ class ServerEntry(Struct, frozen=True):
 
     def priority(self, key: str) -> int | None:
         """Priority of the server with this key, None when it is not of the entry."""
-        return next((server.priority for server in self.servers if server.key == key), None)
+        for server in self.servers:
+            if server.key == key:
+                return server.priority
+        return None
 
     @property
     def primary(self) -> EntryServer | None:

@@ -59,6 +59,7 @@ class Auditor:
         self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = tuple
         self._lines = lines
         self._naming = naming
+        self._profile_of = self._full   # one for all lines
         self.tolerances_of: Mapping[str, Tolerances] = {}
         self._tolerances = tolerances
         self._phones: dict[int, PhoneState] = {}
@@ -98,9 +99,9 @@ class Auditor:
         if replays is None or len(replays) != 1 or phone is None:
             return False
         replay = replays[0]
-        if replay.waiting or event.phone in self._timed or not begins(replay.state, phone, event, replay.profile):
+        if replay.waiting or event.phone in self._timed or not begins(replay.written, phone, event, replay.profile):
             return False
-        replay.renewals = self._renewals[event.phone] = Renewals(replay.state, event)
+        replay.renewals = self._renewals[event.phone] = Renewals(replay.written, event)
         self._under_way[event.phone] = None
         return True
 
@@ -135,10 +136,10 @@ class Auditor:
             return
         replay = self._replay(event)
         phone = self._phones.get(event.phone) or PhoneState()
-        taken = step(replay.state, phone, event, replay.full, replay.waiting, replay.profile)
+        taken = step(replay.written, phone, event, replay.full, replay.waiting, replay.profile)
         if taken.waiting is not replay.waiting:
             self._time(event.phone, replay, taken.waiting)
-        replay.state, replay.waiting = taken.after, taken.waiting
+        replay.written, replay.waiting = taken.after, taken.waiting
         self._phones[event.phone] = taken.phone
         if taken.before is not taken.after:
             replay.history.take(taken, replay)
@@ -208,7 +209,7 @@ class Auditor:
             for replay in replays:
                 self._say(replay.waiting, replay)
                 replay.history.view_begins(replay.state, now)
-                replay.waiting, replay.state = (), LineState()
+                replay.waiting, replay.written = (), LineState()
         self._timed.clear()
         self._phones.clear()
         self.faults.open.clear()
@@ -316,7 +317,7 @@ class Auditor:
             self._time(event.phone, replay, waiting)
             self._say(said, replay)
             replay.waiting = waiting
-            replay.state = absorb_line(replay.state, self._phones[event.phone], event)
+            replay.written = absorb_line(replay.written, self._phones[event.phone], event)
 
     def _replay(self, event: ModelEvent) -> LineReplay:
         replays = self._replays.get(event.line)
@@ -333,7 +334,7 @@ class Auditor:
         for replay in replays:
             if replay.index == index:
                 return replay
-        replays.append(LineReplay(self._lines[line], index, self._naming, self._full))
+        replays.append(LineReplay(self._lines[line], index, self._naming, self._profile_of))
         return replays[-1]
 
     def _index(self, event: ModelEvent) -> int:

@@ -39,12 +39,12 @@ _manners: dict[tuple[object, ...], tuple[Declaration, ServerEntry | None, Manner
 class LineReplay:
     """One line at one of its entries, being replayed. Also the subject that its findings name.
 
-    `number` is the line's, `owner` its phone's, `renewals` those that go on, `silence` the seconds without an answer
-    after which the phone may hold a server for failed.
+    `number` is the line's, `owner` its phone's, `renewals` those that go on, `written` its state without them,
+    `silence` the seconds without an answer after which the phone may hold a server for failed.
     """
 
-    __slots__ = ("_declaration", "_device", "_full", "_manner", "_naming", "_revision", "_state", "_view", "history",
-                 "index", "number", "owner", "record", "renewals", "waiting")
+    __slots__ = ("_declaration", "_device", "_full", "_manner", "_naming", "_revision", "_view", "history", "index",
+                 "number", "owner", "record", "renewals", "waiting", "written")
 
     def __init__(self, line: Line, index: int, naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
         self.record = line
@@ -52,7 +52,7 @@ class LineReplay:
         self._full = full
         self.index = index
         self.renewals: Renewals | None = None
-        self._state = LineState()
+        self.written = LineState()
         self.history = History()
         self.waiting: tuple[Observation, ...] = ()
         self._naming = naming
@@ -66,16 +66,12 @@ class LineReplay:
     def state(self) -> LineState:
         """What is known of the line, its renewals until now included."""
         if self.renewals is not None:
-            self._state = self.renewals.line_after(self._state)
-        return self._state
-
-    @state.setter
-    def state(self, state: LineState) -> None:
-        self._state = state
+            self.written = self.renewals.line_after(self.written)
+        return self.written
 
     def write_down(self) -> None:
         """The renewals are over: the state is what it is after them."""
-        self.state, self.renewals = self.state, None
+        self.written, self.renewals = self.state, None
 
     @property
     def line(self) -> str:
