@@ -34,7 +34,7 @@ from sipaudit.sip.parse import MAX_LASTING, Parser
 
 SLACK = 1.05
 LINEAR = 1.03      # at most so many times as much for a message in a capture twice as long
-GROWTH = 1.55      # times as much for a message of 50,000 phones as of 5,000; the mark in seconds is 1.4
+GROWTH = 1.68      # times as much for a message of 50,000 phones as of 5,000; the mark in seconds is 1.4
 SMALLER = 125      # how much smaller fleets and the parser's memo are here than there
 
 
@@ -56,10 +56,10 @@ class Counted:
 
 
 BUDGETS = {
-    "register": Budget(calls=73, blocks=0.35),
-    "calls": Budget(calls=149, blocks=3.8),
-    "mixed": Budget(calls=110, blocks=1.3),
-    "tcp": Budget(calls=194, blocks=0.55),
+    "register": Budget(calls=60, blocks=0.33),
+    "calls": Budget(calls=140, blocks=3.4),
+    "mixed": Budget(calls=95, blocks=0.95),
+    "tcp": Budget(calls=182, blocks=0.52),
 }
 """With each message of `mixed` come 40 packets of media, whose work is the message's."""
 
