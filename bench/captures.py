@@ -127,7 +127,7 @@ class Workload:
 
 FEW = ("sngrep", "tcpdump")
 SIP = Workload("sip", phones=5_000, rounds=10)
-MIXED = Workload("mixed", phones=5_000, rounds=1, calls=3_000, streams=3_000)
+MIXED = Workload("mixed", phones=12_500, rounds=1, streams=3_000)
 WORKLOADS = {workload.name: workload for workload in (
     SIP,
     MIXED,
@@ -136,7 +136,7 @@ WORKLOADS = {workload.name: workload for workload in (
     Workload("tcp", phones=5_000, rounds=10, transport="tcp"),
     Workload("sip10", phones=5_000, rounds=100, large=True, beside=FEW),
     Workload("phones50k", phones=50_000, rounds=10, large=True, beside=FEW),
-    Workload("mixed10", phones=5_000, rounds=10, calls=3_000, streams=3_000, large=True, beside=("tcpdump",)),
+    Workload("mixed10", phones=12_500, rounds=10, streams=3_000, large=True, beside=("tcpdump",)),
 )}
 
 

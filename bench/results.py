@@ -94,9 +94,7 @@ def keep(measured: Measured, path: Path) -> None:
 
 def table(results: Results) -> list[str]:
     """A Markdown table of the runs on one capture."""
-    ours = [name for name in results.runs if name in OURS]
-    beside = [name for name in results.runs if name not in OURS]
-    compared = ours if beside else []
+    compared = [name_of(jobs) for jobs in JOBS if name_of(jobs) in results.runs]
     heads = ["program", "runs", "seconds (least-most)", "processor", *(["µs a packet"] if results.packets else []),
              "memory", *(f"{name} took of it" for name in compared)]
     lines = [f"**`{results.name}`: {results.title}**", "",

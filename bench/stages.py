@@ -17,6 +17,7 @@ from sipaudit.pipeline import Job
 from sipaudit.report import document
 from sipaudit.run.ahead import parsed_ahead
 from sipaudit.run.output import Output, write_files
+from sipaudit.run.route import leave_whole, rare_collections
 from sipaudit.run.run import Run
 
 STAGES = ("start", "capture", "parse", "reconstruct", "model", "report", "files")
@@ -26,6 +27,19 @@ RUNS = 3
 def go(capture: str, stage: str, site: str = str(SITE)) -> None:
     """The route on a capture, up to and with a stage."""
     route = Run(Job((capture,), site=site, jobs=1), print, reread=stage == "files")
+    leave_whole(route)  # as the command does
+    if stage in ("model", "report", "files"):
+        route.drive()
+    else:
+        with rare_collections():  # as `drive` does
+            _go_part_of_it(route, stage)
+    if stage == "report":
+        sys.stdout.buffer.write(document.to_json(route.report()))
+    elif stage == "files":
+        write_files(route, route.report(), Output(str(DATA / "files")), "utc")
+
+
+def _go_part_of_it(route: Run, stage: str) -> None:
     if stage == "capture":
         deque(route.captures, maxlen=0)
     elif stage == "parse":
@@ -33,12 +47,6 @@ def go(capture: str, stage: str, site: str = str(SITE)) -> None:
     elif stage == "reconstruct":
         for item, message in parsed_ahead(route.captures):
             route.reconstruction.feed(item, message)
-    elif stage in ("model", "report", "files"):
-        route.drive()
-    if stage == "report":
-        sys.stdout.buffer.write(document.to_json(route.report()))
-    elif stage == "files":
-        write_files(route, route.report(), Output(str(DATA / "files")), "utc")
 
 
 def processor(workload: Workload, stage: str) -> float:

@@ -68,8 +68,8 @@ def _served(stay: Stay | None, answer: Answered, slow: bool) -> Stay | None:
         stay = replace(stay, away=None, aside=None, driven=False)
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
     if asked_since and not slow and not _may_not_move(answer) and (stay.took or stay.unsure):
-        refreshes = answer.method == "REGISTER" and not _may_not_move(stay.arrived)
-        # (not what may have been a mere refresh: then the line would have asked the server it came from first, F5, F7)
+        refreshes = answer.method == "REGISTER" and (stay.refreshed or not _may_not_move(stay.arrived))
+        # (not what may have been a mere refresh: the next may be another, F5, F7)
         doubtful = stay.took >= LATE_FROM or (stay.unsure and _may_not_move(stay.arrived))
         proven = answer.time if doubtful else stay.proven
         stay = replace(stay, took=0.0, unsure=stay.unsure and refreshes, proven=proven)
@@ -119,8 +119,8 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
     perhaps = _perhaps(stay)
     was_there = answer.server in perhaps
-    unsure = was_there or _may_not_move(answer) or _may_have_gone_on(stay, answer) \
-        or _may_only_refresh(line, phone, stay, answer, track)
+    refresh, held = _may_only_refresh(line, phone, stay, answer, track), line.binding(answer.server)
+    unsure = was_there or _may_not_move(answer) or _may_have_gone_on(stay, answer) or refresh
     # neither driven away nor back from where it was driven: a dial plan may send single calls elsewhere
     explained = bool(failed) or bool(stay.failed)
     moves = (*stay.moves[-MOVES_KEPT + 1:], answer) if explained else ()
@@ -129,7 +129,8 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
                 moves=moves, called=called, took=took, unsure=unsure,
                 older=was_there or _may_have_moved_before(stay, answer), perhaps=perhaps, found=only_registers(stay),
-                doubted=stay.first is None and _is_doubtful(stay))
+                doubted=stay.first is None and _is_doubtful(stay),
+                refreshed=refresh and held is not None and held.until > answer.time)
 
 
 def only_registers(stay: Stay) -> bool:

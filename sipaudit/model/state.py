@@ -56,7 +56,8 @@ class Stay(Struct, frozen=True, gc=False):
     by then, at the latest, T0 was over. `found` says that nothing but REGISTERs showed the line at the server left:
     mere refreshes of an old binding, maybe (F7); `doubted` that it was found there by an answer that need not have
     brought it. `answers_calls` says that the server has answered what opens a
-    dialog with 2xx since the arrival.
+    dialog with 2xx since the arrival. `refreshed` says that the arrival's answer may only have renewed a live
+    binding there.
     """
 
     server: str
@@ -80,6 +81,7 @@ class Stay(Struct, frozen=True, gc=False):
     found: bool = False
     doubted: bool = False
     answers_calls: bool = False
+    refreshed: bool = False
 
     @property
     def began(self) -> tuple[float, float] | None:

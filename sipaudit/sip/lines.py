@@ -161,7 +161,7 @@ class LineParser:
             self._held = 0
         elif len(memo) >= self._limit:
             memo.clear()
-            self._held = sum(_cost(line) for each in self._kept for line in each)
+            self._held = sum(2 * sum(map(len, each)) + READ_COST * len(each) for each in self._kept)
         self._held += _cost(key)
         memo[key] = known
         return known
