@@ -11,6 +11,7 @@ from sipaudit.model.history import History
 from sipaudit.model.profile import Profile
 from sipaudit.model.state import LineState, Track
 from sipaudit.model.values import Frame
+from sipaudit.turned_away import turned_away
 
 EVIDENCE_KEPT = 20
 DRAFTS_KEPT = 2_000    # incidents of a run
@@ -74,7 +75,9 @@ class Draft:
         """Lines that it reached, and a packet that shows it."""
         for subject in subjects:
             self.lines.setdefault(subject.number, subject)
-            if event is not None and len(self.evidence) < EVIDENCE_KEPT:
+            if event is not None and len(self.evidence) >= EVIDENCE_KEPT:
+                turned_away("samples")
+            elif event is not None:
                 if all(known is not event for known, _ in self.evidence):
                     self.evidence.append((event, subject))
                 event = None
@@ -82,6 +85,8 @@ class Draft:
     def happened(self, time: float, what: str) -> None:
         if len(self.happenings) < HAPPENINGS_KEPT:
             self.happenings.append((time, what))
+        else:
+            turned_away("samples")
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten: what they went through is no longer told of, but for the packets that show it."""

@@ -12,6 +12,7 @@ from sipaudit.incidents.timers import Timers
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.settings import Regime
+from sipaudit.turned_away import turned_away
 
 LINES_KEPT = 100_000
 
@@ -34,6 +35,7 @@ class Flapping:
         times = self._times.get(subject.number)
         if times is None:
             if len(self._times) >= LINES_KEPT:
+                turned_away("watched-lines")
                 return
             times = self._times[subject.number] = deque(maxlen=self._moves)
         times.append(move.time)
@@ -119,6 +121,7 @@ class SplitBrain:
         if known is not None:
             spread.counts[known[0]] -= 1
         elif self._count >= LINES_KEPT:
+            turned_away("watched-lines")
             return
         else:
             self._count += 1

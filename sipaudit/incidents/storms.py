@@ -11,6 +11,7 @@ from math import inf
 
 from sipaudit.incidents.draft import Draft
 from sipaudit.incidents.servers import ServerWatch
+from sipaudit.turned_away import turned_away
 
 SECONDS_KEPT = 200_000   # of one server, in which it got a REGISTER
 
@@ -87,5 +88,6 @@ def _median(rates: list[int], seconds: int) -> int:
 def prune(seconds: dict[int, int]) -> None:
     """Forget the older half of a server's seconds when there are too many."""
     if len(seconds) > SECONDS_KEPT:
+        turned_away("watched-minutes", len(seconds) // 2)
         for second in sorted(seconds)[: len(seconds) // 2]:
             del seconds[second]

@@ -12,8 +12,7 @@ from sipaudit.live import privileges
 from sipaudit.live.checkpoint import Checkpoint, Kept
 from sipaudit.live.console import is_terminal
 from sipaudit.live.ends import Sink
-from sipaudit.live.inputs import open_sources
-from sipaudit.live.interface import Interface
+from sipaudit.live.inputs import decoders_of, open_sources
 from sipaudit.live.limits import Limits, read_size
 from sipaudit.live.logs import LogFormat, Logs
 from sipaudit.live.loop import Loop, Signals
@@ -38,7 +37,8 @@ def listen(orders: Orders) -> None:
     try:
         brief = understand(orders.job)
         early = outputs_opened_early(orders, brief.pack, brief.zone)
-        limits = Limits(None if orders.max_memory is None else read_size(orders.max_memory))
+        limits = Limits(None if orders.max_memory is None else read_size(orders.max_memory),
+                        decoders=decoders_of(orders))
         probe = Probe(brief, open_sources(orders, limits.budget.capture), time.time(), limits.budget)
         privileges.drop(orders.user)
         for sentence in brief.site.warnings:
@@ -64,8 +64,8 @@ class Listening:
         self._identity = uuid.uuid4().hex
         self._checkpoint = None if orders.checkpoint is None else Checkpoint(orders.checkpoint, log.warning)
         goes_on = self._go_on()
-        decoders = dict.fromkeys(one.decoder for one in probe.sources if isinstance(one, Interface))
-        self._upkeep = Upkeep(probe, limits, list(decoders), log.warning, [self._teller.forget])
+        readers = dict.fromkeys(one.reader for one in probe.sources)
+        self._upkeep = Upkeep(probe, limits, list(readers), log.warning, [self._teller.forget])
         self._systemd = Systemd()
         title = ", ".join(one.path for one in probe.health)
         self._sinks = [*early, *outputs(orders, title, probe.brief.zone, logs.recent.lines, self._identity),

@@ -24,6 +24,7 @@ from sipaudit.model.sayings import (
     Withdrawn,
 )
 from sipaudit.model.values import Finding, Frame, KnownEvent, Reached, Reason, Undecided
+from sipaudit.turned_away import turned_away
 
 LOOK_EVERY = 2.0      # seconds between two looks at incidents and lines
 MINUTE_SETTLES = 45.0  # seconds after a minute in which what was asked in it may still turn out to have run out
@@ -130,6 +131,7 @@ class Teller:
                     self._settled[key] = None
                     if len(self._settled) > SETTLED_KEPT:
                         del self._settled[next(iter(self._settled))]
+                        turned_away("said")
                     yield FindingSaid(now, self._marked(replace(finding, id=self._findings.next_id())))
 
     def _of_minutes(self, now: float, at_last: bool) -> Iterator[Saying]:

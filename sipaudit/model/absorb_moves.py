@@ -11,6 +11,7 @@ from sipaudit.model.events import NO_LINE, Answered, Failed, Sent
 from sipaudit.model.packets import DIALOG_INITIATING, MOVERS, NOTHING_NEW, holds, is_own, redirects
 from sipaudit.model.state import Binding, Evidence, LineState, PhoneState, Reach, Stay, Track, evidence
 from sipaudit.model.timers import SILENCE_MAX, UNDECLARED_EARLIEST
+from sipaudit.turned_away import turned_away
 
 MOVES_KEPT = 4         # moves kept for one line
 PERHAPS_KEPT = 8       # servers kept where a line may work instead
@@ -144,7 +145,10 @@ def _perhaps(stay: Stay) -> tuple[str, ...]:
     """Where the line may have worked all the while, since it need not have come to the server of its stay."""
     if stay.origin is None or not _is_doubtful(stay):
         return ()
-    return tuple(dict.fromkeys((stay.origin, *stay.perhaps)))[:PERHAPS_KEPT]
+    perhaps = tuple(dict.fromkeys((stay.origin, *stay.perhaps)))
+    if len(perhaps) > PERHAPS_KEPT:
+        turned_away("line-state")
+    return perhaps[:PERHAPS_KEPT]
 
 
 def _may_have_left(line: LineState, stay: Stay | None, answer: Answered) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from enum import StrEnum
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from sipaudit.model.profile import Profile
 from sipaudit.model.replay import Step
 from sipaudit.model.state import TRACK_OF, Binding, LineState, Stay, Track, evidence
 from sipaudit.model.timers import NO_EXPIRY, UNDECLARED_EARLIEST
+from sipaudit.turned_away import turned_away
 
 ROWS_KEPT = 10_000   # moves, tries and registrations kept for one line
 TRY_ENDS = 32.0      # seconds without an answer after which a try has timed out (64*T1)
@@ -85,11 +87,11 @@ class History:
 
     def _stayed(self, before: Stay, after: Stay, step: Step, known: Known) -> None:
         if before.server != after.server:
-            if len(self.moves) < ROWS_KEPT:
+            if _has_room(self.moves):
                 self.moves.append(_move(before, after, known.profile()))
-        elif isinstance(step.event, Sent) and before.tries is not after.tries and len(self.tries) < ROWS_KEPT:
+        elif isinstance(step.event, Sent) and before.tries is not after.tries:
             failed = any(evidence(step.phone.reach(before.server), step.event.time, UNDECLARED_EARLIEST))
-            if not failed:  # after a failure it is a failover on its way, not a try to return
+            if not failed and _has_room(self.tries):  # after a failure it is a failover on its way, not a try to return
                 self.tries.append(TrySeen(step.event))
 
     def _settle_try(self, last: TrySeen, step: Step) -> None:
@@ -108,7 +110,7 @@ class History:
         if before is None or before.granted is None:
             return
         lives_on = after is not None and after.granted is not None and after.since is before.since
-        if not lives_on and len(self.ended) < ROWS_KEPT:
+        if not lives_on and _has_room(self.ended):
             self.ended.append(_ended(before, after, step, known.track is Track.REGAINED))
 
     def forget(self, before: float) -> None:
@@ -124,7 +126,7 @@ class History:
     def view_begins(self, state: LineState, now: float) -> None:
         """Nothing was seen for a while until `now`: what became of the registrations is not known."""
         for binding in state.bindings:
-            if binding.granted is not None and len(self.ended) < ROWS_KEPT:
+            if binding.granted is not None and _has_room(self.ended):
                 over = binding.until <= now
                 self.ended.append(_closed(binding, min(binding.until, now), "expired" if over else "unknown"))
 
@@ -133,6 +135,14 @@ class History:
         gated = track is Track.REGAINED
         rows = self.ended + [_row(binding, now, gated) for binding in state.bindings if binding.granted]
         return sorted(rows, key=lambda row: (row.since, row.server))
+
+
+def _has_room(rows: Sized) -> bool:
+    """Whether one more may be kept."""
+    if len(rows) < ROWS_KEPT:
+        return True
+    turned_away("history")
+    return False
 
 
 def track_of(profile: Profile) -> Track:

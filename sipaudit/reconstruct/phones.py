@@ -16,6 +16,7 @@ from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.useragent import Device
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Challenge, Uri
+from sipaudit.turned_away import turned_away
 
 Guise = tuple[str | None, int]  # User-Agent, Contact port: what a phone looks like
 
@@ -120,6 +121,8 @@ class Line:
         """One more call; the oldest is forgotten where there are too many."""
         if self.spans is None:
             self.spans = deque(maxlen=CALLS_KEPT)
+        elif len(self.spans) == CALLS_KEPT:
+            turned_away("line-calls")
         self.spans.append(call)
 
     @property

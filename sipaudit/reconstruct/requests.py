@@ -16,6 +16,7 @@ from sipaudit.reconstruct.starts import heads
 from sipaudit.reconstruct.transactions import Key, Transaction, of_request, transaction_key
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Request, Uri
+from sipaudit.turned_away import turned_away
 
 FIRST_CSEQ = 1   # of a Call-ID, as phones count (RFC 3261 8.1.1.5 lets them begin anywhere)
 
@@ -113,6 +114,7 @@ class Requests:
             return False
         if len(call_ids) > KEPT_CALL_IDS + len(phone.lines):
             del call_ids[next(iter(call_ids))]
+            turned_away("phone-state")
         if item.time - phone.last >= BOOT_SILENCE:
             self._may_have_started(phone, line, item)
         return True

@@ -31,7 +31,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.health = CaptureHealth("wire")
-        self.decoder = Decoder([self.health])
+        self.reader = Decoder([self.health])
         self._come: list[Packet] = []
 
     def come(self, packets: Sequence[Packet]) -> None:
@@ -47,7 +47,7 @@ class Wire:
             time = ORIGIN + packet.time
             self.health.first = time if self.health.first is None else self.health.first
             self.health.last = max(time, self.health.last or time)
-            items += self.decoder.decode((time, self.health.packets, ETHERNET, packet.frame, 0), 0)
+            items += self.reader.decode((time, self.health.packets, ETHERNET, packet.frame, 0), 0)
         self._come = []
         return items
 
