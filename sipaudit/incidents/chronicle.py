@@ -218,7 +218,7 @@ def _moved_by(outage: Outage, subject: Watched, time: float) -> bool:
     moved = [move for move in subject.history.moves
              if (move.first_packet if move.kind is MoveKind.FAILOVER and move.first_packet is not None
                  else move.time) <= time]
-    return bool(moved) and moved[-1] is known[1]
+    return bool(moved) and (moved[-1].time, moved[-1].target) == (known[1].time, known[1].target)
 
 
 def _took_calls(outage: Outage) -> bool:

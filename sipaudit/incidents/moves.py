@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping, Set
 
 from sipaudit.incidents.draft import Draft, Drafts, Watched
@@ -26,19 +26,17 @@ class Flapping:
         self._within = thresholds["within"]
         self._quiet = thresholds["quiet"]
         self._drafts = drafts
-        self._times: dict[int, deque[float]] = {}
+        self._times: dict[int, tuple[float, ...]] = {}
         self._often: dict[str, dict[int, tuple[float, Watched, ModelEvent]]] = {}
         self._open: dict[str, Draft] = {}
 
     def moved(self, subject: Watched, move: MoveSeen) -> None:
         """A line moved."""
-        times = self._times.get(subject.number)
-        if times is None:
-            if len(self._times) >= LINES_KEPT:
-                turned_away("watched-lines")
-                return
-            times = self._times[subject.number] = deque(maxlen=self._moves)
-        times.append(move.time)
+        times = self._times.get(subject.number, ())
+        if not times and len(self._times) >= LINES_KEPT:
+            turned_away("watched-lines")
+            return
+        times = self._times[subject.number] = (*times, move.time)[-self._moves:]
         key = subject.entry or " ".join(sorted((move.source, move.target)))
         often = self._often.setdefault(key, {})
         if len(times) == self._moves:

@@ -11,6 +11,7 @@ from sipaudit.model.state import RUNS, Evidence, FailedMark, LineState, PhoneSta
 from sipaudit.turned_away import turned_away
 
 CHALLENGES_KEPT = 4
+CHALLENGE_LIVES = 64.0   # seconds within which credentials answer a challenge: it is reconstructed no later (64*T1)
 OFFERS_KEPT = 8
 Marks = tuple[FailedMark, ...]
 
@@ -94,7 +95,15 @@ def _tried(mark: FailedMark, answer: Answered) -> bool:
 
 
 def challenged(line: LineState, answer: Answered) -> LineState:
-    return replace(line, challenges=(*line.challenges[-CHALLENGES_KEPT + 1:], answer))
+    return replace(line, challenges=with_challenge(line.challenges, answer))
+
+
+def with_challenge(challenges: tuple[Answered, ...], challenge: Answered) -> tuple[Answered, ...]:
+    """The challenges with this one: of the older ones only those that may be answered still, for there is one in every
+    renewal."""
+    if not challenges or challenge.time - challenges[-1].time > CHALLENGE_LIVES:
+        return (challenge,)
+    return (*challenges[-CHALLENGES_KEPT + 1:], challenge)
 
 
 def offered(line: LineState, received: Received) -> LineState:

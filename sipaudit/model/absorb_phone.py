@@ -25,6 +25,7 @@ WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
 EVIDENCE_KEPT = 8
 REACHES_KEPT = 32      # servers kept for one phone
 CALLS_KEPT = 32        # calls kept for one phone that are not over
+REPEATED_KEPT = 600.0  # seconds for which it is asked when a request was sent for the last time, and ample
 LATE_KEPT = 8          # requests kept that may have run out although they were answered
 LATE_FROM = T1         # seconds: no phone gives up sooner, but with settings that no one has
 ALIVE = frozenset({401, 407, 423})
@@ -174,7 +175,12 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
     calls = reach.calls or (answer.method == "INVITE" and not doubt and not answer.in_dialog)
     return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer, reach.touched,
                  reach.closed, reach.registering, later, reach.cancelled,
-                 reach.repeated, late, calls)
+                 lately(reach.repeated, answer.time), late, calls)
+
+
+def lately(repeated: tuple[tuple[int, float], ...], now: float) -> tuple[tuple[int, float], ...]:
+    """When requests were sent again, until nobody asks any more."""
+    return () if repeated and now - repeated[-1][1] > REPEATED_KEPT else repeated
 
 
 def _is_late(answer: Answered) -> bool:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
@@ -114,12 +115,15 @@ class History:
             self.ended.append(_ended(before, after, step, known.track is Track.REGAINED))
 
     def forget(self, before: float) -> None:
-        """Forget what was over before that time (seconds since the epoch), but the last move: it tells where the line
-        works, and why."""
+        """Forget what was over before that time (seconds since the epoch) and was told, but the last move: it tells
+        where the line works, and why. The packets that prove it were told with it."""
         if self.moves and self.moves[0].time < before:
-            self.moves = [*(move for move in self.moves[:-1] if move.time >= before), self.moves[-1]]
+            last = self.moves[-1]
+            if last.time < before and last.evidence:
+                last = replace(last, evidence=())
+            self.moves = [*(move for move in self.moves[:-1] if move.time >= before), last]
         if self.tries and self.tries[0].request.time < before:
-            self.tries = [one for one in self.tries if one.request.time >= before or one is self.tries[-1]]
+            self.tries = [one for one in self.tries if one.request.time >= before]
         if self.ended and (self.ended[0].until or 0.0) < before:
             self.ended = [row for row in self.ended if row.until is None or row.until >= before]
 

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from enum import Enum
 
 from sipaudit.model.absorb import with_binding
-from sipaudit.model.absorb_marks import CHALLENGES_KEPT
+from sipaudit.model.absorb_marks import with_challenge
 from sipaudit.model.absorb_moves import is_plain
-from sipaudit.model.absorb_phone import LATE_FROM, with_reach
+from sipaudit.model.absorb_phone import LATE_FROM, lately, with_reach
 from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
 from sipaudit.model.stakes import at_home
@@ -82,11 +82,11 @@ def renewed(line: LineState, phone: PhoneState, held: list[ModelEvent], answer: 
     if len(held) > 1:
         challenge = held[1]
         assert isinstance(challenge, Answered)
-        challenges = (*challenges[-CHALLENGES_KEPT + 1:], challenge)
+        challenges = with_challenge(challenges, challenge)
     after = Binding(binding.server, None, answer, binding.since, binding.refreshes + 1)
     return (
         LineState(line.stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered, answer,
                   line.failed, challenges, line.offered, line.began),
         with_reach(phone, Reach(reach.server, (), (), (), (), answer, register.time, reach.closed, register,
-                                reach.later, reach.cancelled, reach.repeated, calls=reach.calls)),
+                                reach.later, reach.cancelled, lately(reach.repeated, answer.time), calls=reach.calls)),
     )

@@ -76,7 +76,10 @@ class Requests:
             memory.use(line, flow, item, registers=True)
         server = line.server
         follows, _, proves = memory.follows(phone, request) if phone.again else FIRST
-        fresh = call_id != line.call_id and self._is_unused(call_id, phone, line, item)
+        if call_id == line.call_id:
+            call_id, fresh = line.call_id, False   # one text for all: events remember it
+        else:
+            fresh = self._is_unused(call_id, phone, line, item)
         if not fresh and cseq > line.cseq + 1:
             self._jumps(phone, line, cseq, item)
         line.cseq, line.asked = cseq, time

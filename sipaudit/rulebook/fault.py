@@ -55,6 +55,8 @@ class Fault(Struct):
 class Checks:
     """What was checked of one line: `reached` by rule, and `open` (not decided) by rule and reason."""
 
+    __slots__ = ("open", "reached")
+
     def __init__(self) -> None:
         self.reached: Counter[str] = Counter()
         self.open: Counter[tuple[str, Reason]] = Counter()
