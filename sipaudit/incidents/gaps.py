@@ -30,11 +30,13 @@ class Spell:
 
 
 class Gaps:
-    """Follows which lines have no registration. Spells shorter than `lasting` are kept, too: an outage counts them."""
+    """Follows which lines have no registration; `begun` counts the spells. Those shorter than `lasting` are kept, too:
+    an outage counts them."""
 
     def __init__(self, lasting: float) -> None:
         self._lasting = lasting
         self.open: dict[int, Spell] = {}
+        self.begun = 0
         self._over: list[Spell] = []
 
     def sent(self, request: Sent, subject: Watched, bindings: Iterable[Binding], phone: PhoneState) -> None:
@@ -82,6 +84,7 @@ class Gaps:
             self._end(spell, spell.seen)
 
     def _begin(self, spell: Spell) -> None:
+        self.begun += 1
         if len(self.open) < OPEN_KEPT:
             self.open[spell.subject.number] = spell
         else:

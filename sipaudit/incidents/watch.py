@@ -430,8 +430,7 @@ class Watch:
         """Every incident that was found by now, of the kinds that are wanted but for lost calls."""
         found = [*self.drafts.all, *self.gaps.drafts()]
         if self._storms is not None:
-            for server in self.tally.servers.values():
-                found += self._storms.of(server, self.tally.began, self.timers.now)
+            found += self._storms.of_all(self.tally.servers.values(), self.tally.began, self.timers.now)
         return [draft for draft in found if draft.kind in self.kinds and not self._is_doubtful(draft)]
 
     def _is_doubtful(self, draft: Draft) -> bool:

@@ -125,8 +125,7 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     called = tuple(one.call_id for one in stay.tries
                    if one.server == answer.server and one.method == "INVITE" and one.call_id)
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
-                moves=moves, moved=min(stay.moved + 1, MOVES_KEPT) if explained else 0, called=called, took=took,
-                unsure=unsure,
+                moves=moves, called=called, took=took, unsure=unsure,
                 older=was_there or _may_have_moved_before(stay, answer), perhaps=perhaps, found=only_registers(stay),
                 doubted=stay.first is None and _is_doubtful(stay))
 

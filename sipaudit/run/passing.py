@@ -44,7 +44,7 @@ class Passing(Generic[Line]):
     def note(self, phone: int, now: float, line: Line, waiting: tuple[Observation, ...]) -> None:
         """Something of this line will be said for want of a packet until `now`."""
         passed = self._of.setdefault(phone, [])
-        passed.append(Passed(now, line, waiting, self._faults.held(line, phone)))
+        passed.append(Passed(now, line, waiting, self._faults.held(line, phone, now)))
         if len(passed) > LATE_KEPT:
             turned_away("line-state")
             del passed[0]
