@@ -55,7 +55,7 @@ class Draft:
 
     `server` is a key (`host:port`) or None, `lines` those it reached by number, `evidence` the first packets that show
     it and whose they are, `happenings` the entries of its timeline, `metrics` by the names of contract.md 3. `quiet` is
-    for how many seconds nothing more of it must be seen before its end is one.
+    for how many seconds nothing more of it must be seen before its end is one, `closed` that it is one already.
     """
 
     quiet = 0.0
@@ -64,6 +64,7 @@ class Draft:
         self.kind = kind
         self.start = start
         self.end: float | None = None
+        self.closed = False
         self.server = server
         self.entry = entry
         self.lines: dict[int, Watched] = {}
@@ -95,7 +96,13 @@ class Draft:
 
     def over(self, now: float) -> float | None:
         """When it ended, as far as that is known at `now`."""
-        return None if self.end is None or now - self.end < self.quiet else self.end
+        return None if self.end is None or (now - self.end < self.quiet and not self.closed) else self.end
+
+    def close(self, last: float) -> None:
+        """Whatever comes is none of it: if it had no end yet, it ends at the `last` time that was seen of it."""
+        self.closed = True
+        if self.end is None:
+            self.end = max(last, self.start)
 
 
 class Drafts:
@@ -149,7 +156,7 @@ class Drafts:
         than `gap` seconds ago, else a new one. It ends, for now, with this happening."""
         for draft in self.latest():
             if draft.kind == kind and draft.server == server and draft.entry == entry:
-                if draft.end is not None and time - draft.end <= gap:
+                if draft.end is not None and time - draft.end <= gap and not draft.closed:
                     draft.end = max(draft.end, time)
                     return draft
                 break

@@ -104,10 +104,12 @@ class Listening:
     def _take_over(self, kept: Kept) -> None:
         seamless = [source.go_on(position) for source, position
                     in zip(self._probe.sources, kept.positions, strict=True)]
-        now = kept.time if all(seamless) else time.time()
+        now = kept.time if all(seamless) else self._probe.newest   # when the sources were opened
         self._probe.go_on(kept.probe, kept.time, now, kept.blind)
         self._teller = kept.teller
         self._identity = kept.identity
+        if self._probe.newest < kept.time:
+            self._teller.set_back(self._probe.newest)
 
     def _teach(self) -> None:
         """What shows how things stand has to know how they stood."""

@@ -126,7 +126,7 @@ class SaidFindings:
                     yield Withdrawn(now, told.id, LATE_PACKET if number in faults.undecided else LOST_SINCE)
                 continue
             finding = replace(told.finding, incident=incidents.get(number))
-            if told.said is None or self._differs(told.said, finding, at_last or now - told.at >= AGAIN_AFTER):
+            if told.said is None or self._differs(told.said, finding, at_last or not 0 <= now - told.at < AGAIN_AFTER):
                 told.said, told.at = finding, now
                 yield FindingSaid(now, finding)
 

@@ -92,6 +92,12 @@ class SaidIncidents:
             del self._told[next(iter(self._told))]
             turned_away("said")
 
+    def set_back(self) -> None:
+        """The clock was set back: what was said is of another time."""
+        self._given_up_at = None
+        for told in self._told.values():
+            told.at = float("-inf")
+
     def stand(self, now: float) -> Iterator[Saying]:
         """Incidents as they were said last, those of an earlier run among them."""
         said = [*self._before.values(), *(told.said for told in self._told.values())]

@@ -102,6 +102,13 @@ class Teller:
                 yield ReachedSaid(now, Reached(rule, count))
         self._undecided, self._reached = undecided, reached
 
+    def set_back(self, now: float) -> None:
+        """The clock was set back to `now`; all that was known had been said."""
+        self._look_after = self._count_after = self._forgotten = float("-inf")
+        self._minutes_until = now - MINUTE_SETTLES
+        self._lines.set_back()
+        self._incidents.set_back()
+
     def forget(self, before: float) -> None:
         """The route has forgotten what was over before that time (seconds since the epoch)."""
         self._forgotten = before

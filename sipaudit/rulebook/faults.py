@@ -176,6 +176,11 @@ class Faults:
                 else:
                     self.gone.add(self.checks.pop(whose))
 
+    def begin_anew(self) -> None:
+        """Nothing that comes may join or repeat what was."""
+        self.open.clear()
+        self._repetitions = Repetitions()
+
     def tighten(self, limit: float) -> None:
         """Another bound from now on."""
         self.limit = limit

@@ -46,7 +46,7 @@ class Wire:
             self.health.packets += 1
             time = ORIGIN + packet.time
             self.health.first = time if self.health.first is None else self.health.first
-            self.health.last = max(time, self.health.last or time)
+            self.health.last, self.health.at = max(time, self.health.last or time), time
             items += self.reader.decode((time, self.health.packets, ETHERNET, packet.frame, 0), 0)
         self._come = []
         return items
@@ -72,8 +72,16 @@ class Ear:
         self._site = folder / "site.yaml"
         self.wire = Wire()
         self.probe = Probe(self._understood(declared), [self.wire], ORIGIN - 50_000)
-        self.teller = Teller(self.probe)
         self.said: list[Saying] = []
+        self.tells(Teller(self.probe))
+
+    def tells(self, teller: Teller) -> None:
+        """This one tells from now on."""
+        self.teller = teller
+        self.probe.clock_sets, self.probe.clock_was_set = self._say_all, teller.set_back
+
+    def _say_all(self) -> None:
+        self.said += self.teller.turn(self.probe.newest, at_last=True)
 
     def _understood(self, declared: dict[str, Any]) -> Brief:
         self._site.write_text(yaml.safe_dump(declared))
@@ -126,7 +134,9 @@ class Ear:
         assert kept is not None
         other.wire.go_on(kept.positions[0])
         other.probe.go_on(kept.probe, kept.time, kept.time + after, kept.blind)
-        other.teller = kept.teller
+        other.tells(kept.teller)
+        if other.probe.newest < kept.time:
+            kept.teller.set_back(other.probe.newest)
         return other
 
     def finish(self, clock: float) -> list[Saying]:

@@ -120,5 +120,6 @@ class Intake:
         health.snaplen_cut += packet.cut
         health.first = time if health.first is None else health.first
         health.last = time if health.last is None else max(health.last, time)
+        health.at = now if self._clock.live else time   # who ships late sets no clock back
         flow = self._flows.get(transport, packet.addresses, packet.ports)
         self.items.append(Datagram(time, self._capture, frame, flow, packet.payload, (), packet.cut))
