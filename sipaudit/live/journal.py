@@ -10,6 +10,7 @@ import msgspec
 
 from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, Withdrawn
 from sipaudit.model.values import read_proof
+from sipaudit.safe_json import to_json
 
 _DECODER = msgspec.json.Decoder(FindingSaid | IncidentSaid | Withdrawn, dec_hook=read_proof)
 
@@ -21,14 +22,13 @@ class Journal:
     def __init__(self, path: Path, log: Callable[[str], None]) -> None:
         self._new, self._old = path.with_name(path.name + ".said"), path.with_name(path.name + ".said.old")
         self._log = log
-        self._encoder = msgspec.json.Encoder()
         self._file: IO[bytes] | None = None
         self._failed = False
 
     def take(self, saying: Saying) -> None:
         if isinstance(saying, FindingSaid | IncidentSaid | Withdrawn):
             try:
-                self._opened().write(self._encoder.encode(saying) + b"\n")
+                self._opened().write(to_json(saying) + b"\n")
             except OSError as error:
                 self._fails(error)
 

@@ -162,7 +162,9 @@ class StoreSink:
                 told = safe_text("".join(traceback.format_exception(error)))
                 LOG.error("writing to the store failed in a way that was not foreseen: %s", told)
                 self._is_away(error)
-                self._lose(self._in_hand)
+                with self._relieving:
+                    self._lose(self._in_hand)
+                    self._in_hand = ()
 
     def _ended(self) -> bool:
         with self._change:
@@ -254,7 +256,8 @@ class StoreSink:
             self._lose(sayings)
 
     def _lose(self, sayings: Sequence[Saying]) -> None:
-        self._dropped += len(sayings)
+        with self._change:      # `take` counts as well
+            self._dropped += len(sayings)
 
     def _prune_some(self) -> None:
         """What is too old goes, a part of it after each batch."""
