@@ -11,15 +11,16 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from msgspec.structs import replace
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from sipaudit import __version__
-from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, Withdrawn
+from sipaudit.model.sayings import FindingSaid, IncidentSaid, RegistrationSaid, Saying, Withdrawn
 from sipaudit.safe_text import safe_text
 from sipaudit.store.opening import Store, open_for_writing
 from sipaudit.store.retention import DAY, prune
@@ -96,6 +97,16 @@ class StoreSink:
         written."""
         if isinstance(saying, FindingSaid | IncidentSaid):
             self._wait(("stood", name_of(saying)), Stood(saying.time, saying))
+
+    def make_good(self, sayings: Iterable[Saying], now: float | None) -> None:
+        """Keep what an earlier process of this run has said last, in its order: it may have been killed before that was
+        written.  Nobody listened until `now` (None: nothing was missed): what became of registrations is not known."""
+        said = list(sayings)
+        last = {name_of(saying): saying for saying in said if isinstance(saying, RegistrationSaid)}
+        if now is not None:
+            said += [_ended(saying, now) for saying in last.values() if saying.registration.end is None]
+        with self._relieving:
+            self._keep(said)    # on disk, behind what the earlier process has left there
 
     def _wait(self, name: object, saying: Saying) -> None:
         with self._change:
@@ -270,6 +281,14 @@ class StoreSink:
                 pass
         except (SQLAlchemyError, OSError) as error:
             self._is_away(error)
+
+
+def _ended(said: RegistrationSaid, now: float) -> RegistrationSaid:
+    """A registration that nobody followed until then."""
+    row = said.registration
+    over = row.until is not None and row.until <= now
+    until = row.until if over else now
+    return replace(said, registration=replace(row, until=until, end="expired" if over else "unknown"))
 
 
 def means_away(error: Exception) -> bool:

@@ -119,9 +119,9 @@ class Ear:
         checkpoint.write(self.probe, self.teller, "run")
         return checkpoint
 
-    def notes_in(self, journal: Journal) -> None:
+    def notes_in(self, journal: Journal, since: int = 0) -> None:
         """All that was said so far, as at the end of a turn: who is killed closes nothing."""
-        for saying in self.said:
+        for saying in self.said[since:]:
             journal.take(saying)
         journal.turn(0.0)
 
