@@ -144,6 +144,7 @@ class Tally:
             for event in (*held, answer):
                 self._count(server, event)
         server.asking[answer.phone] = asked
+        server.served.add(answer.phone)
         if time > server.answered:
             server.answered = time
         if asked - server.noted >= APART:

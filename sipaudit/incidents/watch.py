@@ -338,6 +338,8 @@ class Watch:
         if event.status == 503:
             self._refused(event, server, subject)
         elif event.status >= 200 and not event.in_dialog:
+            if event.status < 300:
+                server.served.add(event.phone)
             self._lives(event, server)
         if event.method == "REGISTER" and success(event.status) and step.before.bindings is not step.after.bindings:
             binding = step.after.binding(event.server)
