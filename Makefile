@@ -22,7 +22,7 @@ lint: .venv/dev.stamp  ## style, types, direction of imports
 	$(BIN)/lint-imports
 
 bench: .venv/dev.stamp tools  ## speed and memory, beside the neighbours that are installed
-	$(BIN)/python -m bench
+	bench/run
 
 lab: .venv/dev.stamp tools  ## play the lab and record it anew in samples/lab (as root; two minutes)
 	$(BIN)/python -m tests.lab.record

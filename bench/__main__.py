@@ -1,94 +1,112 @@
-"""`python -m bench`: times sipaudit and its neighbours on the same captures, in turn; median of several runs."""
+"""`bench/run [NAME...]`: times sipaudit and its neighbours on the same captures, in turn; median of several runs.
+
+What was measured before of other captures stays in the results.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
-from collections.abc import Sequence
 
-from bench.captures import DATA, WORKLOADS, Workload, ensure
-from bench.measure import Cost, Failed, floor, run
-from bench.programs import PROGRAMS, Program
+from bench import marks
+from bench.captures import DATA, HERE, Capture
+from bench.make import CAPTURES, USUAL
+from bench.measure import Failed
+from bench.programs import NEIGHBOURS, programs_for
 from bench.readme import put
-from bench.results import Results, machine, marks, table
+from bench.results import LAST, Measured, keep, read, table
+from bench.running import made, measure, say
 
-PATIENCE = 180.0  # seconds: a neighbour that is slower is not run again, its warm-up is its one run
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+PAGE, PICTURE, KEPT = DATA / "results.html", HERE / "results.svg", HERE / "results.json"
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs after the warm-up (default 5)")
-    parser.add_argument("--only", choices=WORKLOADS, metavar="NAME", help=f"one capture: {' or '.join(WORKLOADS)}")
-    parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
+    large = ", ".join(name for name in CAPTURES if name not in USUAL)
+    parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME",
+                        help=f"captures: {', '.join(USUAL)} (default: all of these); or {large}; or all")
+    parser.add_argument("--runs", type=int, default=5, metavar="N",
+                        help="runs after the warm-up (default 5); 0: the warm-up counts")
+    parser.add_argument("--only", action="append", metavar="PROGRAM", default=[],
+                        help="of the neighbours only this one; may be repeated")
+    parser.add_argument("--discard", action="store_true", help="remove each capture that was made, once it is measured")
+    parser.add_argument("--show", action="store_true", help="measure nothing, show the last results")
+    parser.add_argument("--write", action="store_true",
+                        help="put table, picture and JSON of all results into bench/ and its README")
     chosen = parser.parse_args()
-    if chosen.runs < 1:
-        parser.error("--runs must be at least 1")
+    if chosen.runs < 0:
+        parser.error("--runs must be at least 0")
+    chosen.names = list(CAPTURES) if chosen.names == ["all"] else chosen.names or USUAL
+    for given, known in ((chosen.names, CAPTURES), (chosen.only, NEIGHBOURS)):
+        for name in given:
+            if name not in known:
+                parser.error(f"{name} is none of {', '.join(known)}")
     return chosen
 
 
-def measure(workload: Workload, programs: Sequence[Program], runs: int) -> Results:
-    """All programs once to warm up, then in turn, `runs` times. Raises Failed when one fails that began well."""
-    capture, core = str(workload.path), max(os.sched_getaffinity(0))
-    warm = {program: cost for program in programs if (cost := warm_up(program, capture, core)) is not None}
-    slow = [program for program, cost in warm.items() if cost.seconds > PATIENCE and program.name != "sipaudit"]
-    results = Results(workload, {program.name: [cost] if program in slow else [] for program, cost in warm.items()})
-    for number in range(runs):
-        for program in warm:
-            if program in slow:
-                continue
-            cost = once(program, capture, core)
-            results.runs[program.name].append(cost)
-            say(f"{workload.name}, run {number + 1} of {runs}: {program.name} {cost.seconds:.2f} s")
-    return results
-
-
-def warm_up(program: Program, capture: str, core: int) -> Cost | None:
-    """One run; a neighbour that cannot do it (None) is left out with a sentence. Raises Failed when it is sipaudit."""
+def one(capture: Capture, chosen: argparse.Namespace) -> None:
+    """Measure one capture, and keep the results beside those of the others. Raises Failed."""
+    say(f"{capture.path.name}: {capture}")
+    there = capture.path.exists()
+    made(capture.name)
     try:
-        return once(program, capture, core)
-    except Failed as failure:
-        if program.name == "sipaudit":
-            raise
-        say(f"{failure}; it is left out")
-        return None
+        programs = [program for program in programs_for(capture) if program.installed
+                    and (program.ours or not chosen.only or program.name in chosen.only)]
+        results = measure(capture, programs, chosen.runs)
+    finally:
+        if chosen.discard and not there:
+            capture.path.unlink()
+    measured = {**read(LAST), capture.name: results}
+    keep({name: measured[name] for name in CAPTURES if name in measured}, LAST)
 
 
-def once(program: Program, capture: str, core: int) -> Cost:
-    return run(program.command(capture), DATA / f"{program.name}.out", core=core if program.one_core else None)
+def shown(measured: Measured) -> str:
+    """All tables: the marks first."""
+    parts = [*marks.table(measured)]
+    for results in measured.values():
+        parts += ["", *table(results)]
+    return "\n".join([*parts, "", *_absent()])
+
+
+def _absent() -> list[str]:
+    """What is not measured, in sentences."""
+    absent = [name for name, program in NEIGHBOURS.items() if not program.installed]
+    return [f"Not installed here, hence not measured: {', '.join(absent)}."] if absent else []
 
 
 def main() -> int:
     chosen = arguments()
-    workloads = [WORKLOADS[chosen.only]] if chosen.only else list(WORKLOADS.values())
-    programs = [program for program in PROGRAMS if program.installed]
-    for program in PROGRAMS:
-        if not program.installed:
-            say(f"{program.name} is not installed: it is not measured")
-    load = os.getloadavg()[0]
+    for sentence in _absent():
+        say(sentence)
     try:
-        for workload in workloads:
-            say(f"{workload.path.name}: {workload}")
-            ensure(workload)
-        measured = [measure(workload, programs, chosen.runs) for workload in workloads]
+        for name in [] if chosen.show else chosen.names:
+            one(CAPTURES[name], chosen)
     except Failed as failure:
         say(str(failure))
         return 1
-    versions = ", ".join(program.version() for program in programs)
-    words = f"{machine()}; {versions}. Load before the first run: {load:.1f}."
-    document = {"machine": words, "load": [load, os.getloadavg()[0]], "captures": [each.as_json() for each in measured]}
-    (DATA / "results.json").write_text(json.dumps(document, indent=1) + "\n")
-    parts = [words, "", *(line for each in measured for line in (*table(each, floor()), "")), *marks(measured)]
-    text = "\n".join(parts)
+    measured = read(LAST)
+    if not measured:
+        say(f"{LAST}: nothing was measured yet")
+        return 1
+    text = shown(measured)
     print(text)
-    if chosen.write:
-        put("table", text)
+    show(measured, text, write=chosen.write)
     return 0
+
+
+def show(measured: Measured, text: str, *, write: bool) -> None:
+    """The picture as a page; (`write`) into bench/ the table, the picture as SVG and the JSON."""
+    from bench.picture import as_svg, draw  # with plotly, which else would weigh on every program that is measured
+
+    draw(measured, PAGE)
+    if not write:
+        return
+    keep(measured, KEPT)
+    if as_svg(PAGE, PICTURE):
+        text = f"{text}\n\n![Seconds and memory of each program]({PICTURE.name})"
+    else:
+        say(f"chromium is not installed: the picture is {PAGE} alone")
+    put("table", f"{text}\n\nAll runs: [{KEPT.name}]({KEPT.name}).")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from bench.captures import SITE, WORKLOADS, ensure
 from bench.readme import put
 from sipaudit.model.events import ModelEvent
 from sipaudit.pipeline import Job
-from sipaudit.run.route import parsed_ahead, rare_collections
+from sipaudit.run.ahead import parsed_ahead
+from sipaudit.run.route import rare_collections
 from sipaudit.run.run import Run
 
 RUNS = 5

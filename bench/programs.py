@@ -10,21 +10,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.captures import SITE
+from bench.captures import DATA, Capture, Workload
+from bench.outage import Outage
 
 SIPAUDIT = str(Path(sys.executable).with_name("sipaudit"))
+ASKED = (SIPAUDIT, "--version")
 FIELDS = ("frame.number", "frame.time_epoch", "ip.src", "ip.dst", "sip.Method", "sip.Status-Code", "sip.Call-ID",
           "sip.CSeq", "sip.from.addr", "sip.to.addr")
+COPY = DATA / "copy.pcap"
+FILES = DATA / "files"
+JOBS = (1, 2)
+ROUTE, JSON, ALL = "without a report", "with report.json", "with all files"   # sipaudit, to know what reports cost
 
 
 @dataclass(frozen=True)
 class Program:
-    """A command that reads a capture; `one_core`: it is held to a single core, the others may use all of them."""
+    """A command that reads a capture; `ours`: of sipaudit, which must not fail; `one_core`: it is held to a single
+    core, the others may use all of them; `once`: one run is enough."""
 
     name: str
-    command: Callable[[str], list[str]]
+    command: Callable[[Capture], list[str]]
     asked_version: tuple[str, ...]
+    ours: bool = False
     one_core: bool = False
+    once: bool = False
 
     @property
     def installed(self) -> bool:
@@ -34,20 +43,69 @@ class Program:
         """`sngrep 1.6.0`."""
         ran = subprocess.run(self.asked_version, capture_output=True, text=True, check=False)
         found = re.search(r"\d+\.\d+[\w.]*", ran.stdout + ran.stderr)
-        return f"{self.name} {found[0] if found else 'of unknown version'}"
+        return f"{Path(self.asked_version[0]).name} {found[0] if found else 'of unknown version'}"
 
 
-def _tshark(capture: str) -> list[str]:
+def name_of(jobs: int) -> str:
+    """What sipaudit is called in the results, with so many jobs."""
+    return f"sipaudit --jobs {jobs}"
+
+
+def _analyze(capture: Capture, jobs: int, *output: str) -> list[str]:
+    return [SIPAUDIT, "-q", "analyze", str(capture.path), "--site", str(capture.site), "--jobs", str(jobs), *output]
+
+
+def sipaudit(jobs: int) -> Program:
+    """sipaudit with so many jobs, which writes its complete report."""
+    return Program(name_of(jobs), lambda capture: _analyze(capture, jobs, "--format", "json"), ASKED, ours=True,
+                   one_core=jobs == 1)
+
+
+def _tshark(capture: Capture) -> list[str]:
     columns = [word for name in FIELDS for word in ("-e", name)]
-    return ["tshark", "-n", "-r", capture, "-Y", "sip", "-T", "fields", *columns]
+    return ["tshark", "-n", "-r", str(capture.path), "-Y", "sip", "-T", "fields", *columns]
 
 
-PROGRAMS = (
-    Program("sipaudit", lambda capture: [SIPAUDIT, "analyze", capture, "--site", str(SITE), "--format", "json"],
-            (SIPAUDIT, "--version"), one_core=True),
+def _tcpdump(capture: Capture) -> list[str]:
+    return ["tcpdump", "-Z", "root", "-r", str(capture.path), "-w", str(COPY), f"{_transport(capture)} port 5060"]
+
+
+def _transport(capture: Capture) -> str:
+    return capture.transport if isinstance(capture, Workload) else "udp"
+
+
+NEIGHBOURS = {
     # Without -l it stops at 20,000 dialogs and only looks fast.
-    Program("sngrep", lambda capture: ["sngrep", "-N", "-q", "-l", "1000000", "-I", capture], ("sngrep", "-V")),
-    Program("tshark", _tshark, ("tshark", "-v")),
-    Program("tcpdump", lambda capture: ["tcpdump", "-Z", "root", "-r", capture, "-w", "/dev/null"],
-            ("tcpdump", "--version")),
+    "sngrep": Program("sngrep", lambda capture: ["sngrep", "-N", "-q", "-l", "1000000", "-I", str(capture.path)],
+                      ("sngrep", "-V")),
+    "tcpdump": Program("tcpdump", _tcpdump, ("tcpdump", "--version")),
+    "sipgrep": Program("sipgrep", lambda capture: ["sipgrep", "-R", "-C", "-I", str(capture.path)], ("sipgrep", "-V")),
+    "tshark": Program("tshark", _tshark, ("tshark", "-v")),
+    "sip-doctor": Program("sip-doctor", lambda capture: ["sip-doctor", "read", "--all", "--json", str(capture.path)],
+                          ("sip-doctor", "--version")),
+}
+
+
+def programs_for(capture: Capture) -> list[Program]:
+    """What is run on a capture, in this order: sngrep stands between the runs of sipaudit that it is compared with."""
+    if isinstance(capture, Outage):
+        return [_route(once=False), *_REPORTING]
+    assert isinstance(capture, Workload)
+    first, *others = [sipaudit(jobs) for jobs in JOBS]
+    beside = [program for name, program in NEIGHBOURS.items() if name in capture.beside]
+    return [first, *beside[:1], *others, *beside[1:], _route(once=True)]
+
+
+def _route(*, once: bool) -> Program:
+    """sipaudit up to the last packet: all but the report."""
+    def command(capture: Capture) -> list[str]:
+        call = f"from bench.stages import go; go({str(capture.path)!r}, 'model', {str(capture.site)!r})"
+        return [sys.executable, "-c", call]
+
+    return Program(ROUTE, command, ASKED, ours=True, one_core=True, once=once)
+
+
+_REPORTING = (
+    Program(JSON, lambda capture: _analyze(capture, 1, "--format", "json"), ASKED, ours=True, one_core=True),
+    Program(ALL, lambda capture: _analyze(capture, 1, "-o", str(FILES)), ASKED, ours=True, one_core=True),
 )

@@ -1,25 +1,42 @@
-"""From runs to numbers: medians, ratios pair by pair, the marks, and the tables that show them."""
+"""From runs to numbers: what was measured, as JSON keeps it; medians, ratios pair by pair, and tables."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from bench.captures import MIXED, SIP, Workload
+from bench.captures import DATA, Capture, Workload
 from bench.measure import Cost
+from bench.programs import ALL, JOBS, JSON, ROUTE, name_of
 
 MEGABYTE = 1_000_000
+LAST = DATA / "results.json"
+OURS = {name_of(jobs) for jobs in JOBS} | {ROUTE, JSON, ALL}
 
 
 @dataclass
 class Results:
-    """The runs on one capture, by program: the same place in two lists is a pair, run one after the other."""
+    """The runs on one capture, by program: the same place in two lists is a pair, run one after the other.
 
-    workload: Workload
+    `lines`, `dialogs` (open at once) and `rate` (messages a second) are those of the capture; `taken` says on which
+    machine, when and under which load, `floor` is the memory in bytes below which peaks are not known.
+    """
+
+    name: str
+    title: str
+    packets: int = 0
+    messages: int = 0
+    lines: int = 0
+    dialogs: int = 0
+    rate: float = 0.0
+    taken: str = ""
+    floor: int = 0
     runs: dict[str, list[Cost]] = field(default_factory=dict)
 
     def seconds(self, program: str) -> float:
@@ -28,33 +45,84 @@ class Results:
     def peak(self, program: str) -> int:
         return int(statistics.median(cost.peak for cost in self.runs[program]))
 
-    def ratios(self, program: str) -> list[float]:
-        """What sipaudit took of what `program` took, in each pair."""
-        return [ours.seconds / theirs.seconds
-                for ours, theirs in zip(self.runs["sipaudit"], self.runs[program], strict=False)]
+    @property
+    def report(self) -> int:
+        """Bytes that the report holds: what a process that makes it has more than one that does not."""
+        if ROUTE not in self.runs or name_of(1) not in self.runs:
+            return 0
+        return max(self.peak(name_of(1)) - self.peak(ROUTE), 0)
 
-    def as_json(self) -> dict[str, object]:
-        return {"capture": str(self.workload), "packets": self.workload.packets,
-                "runs": {name: [vars(cost) for cost in costs] for name, costs in self.runs.items()}}
+    def pairs(self, ours: str, theirs: str) -> list[tuple[Cost, Cost]]:
+        """The runs of two programs that stood side by side."""
+        return list(zip(self.runs.get(ours, []), self.runs.get(theirs, []), strict=False))
+
+    def ratios(self, ours: str, theirs: str) -> list[float]:
+        """What `ours` took of what `theirs` took, pair by pair; of medians where a slow one was run only once."""
+        pairs = self.pairs(ours, theirs)
+        if pairs and len(self.runs[ours]) != len(self.runs[theirs]):
+            return [self.seconds(ours) / self.seconds(theirs)]
+        return [one.seconds / other.seconds for one, other in pairs]
+
+    @classmethod
+    def of(cls, capture: Capture, taken: str, floor: int) -> Results:
+        """Those of a capture, before the first run."""
+        known: dict[str, Any] = {}
+        if isinstance(capture, Workload):
+            known = {"packets": capture.packets, "messages": capture.messages, "lines": capture.phones,
+                     "dialogs": capture.dialogs, "rate": capture.messages / capture.seconds}
+        return cls(capture.name, str(capture), taken=taken, floor=floor, **known)
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> Results:
+        runs = {name: [Cost(**cost) for cost in costs] for name, costs in kept["runs"].items()}
+        return cls(**{**kept, "runs": runs})
 
 
-def table(results: Results, floor: int) -> list[str]:
-    """A Markdown table of the runs on one capture. Peaks below `floor` bytes are not known."""
-    lines = [
-        f"**{results.workload}**", "",
-        "| program | runs | seconds (least-most) | processor | µs a packet | memory | sipaudit took of it |",
-        "|---|--:|--:|--:|--:|--:|--:|",
-    ]
-    for name, costs in results.runs.items():
-        seconds, peak = [cost.seconds for cost in costs], results.peak(name)
-        processor = statistics.median(cost.processor for cost in costs)
-        lines.append(
-            f"| {name} | {len(costs)} | {results.seconds(name):.2f} ({spread(seconds, 2)}) | {processor:.2f} "
-            f"| {results.seconds(name) / results.workload.packets * 1e6:.2f} "
-            f"| {'below ' if peak <= floor else ''}{max(peak, floor) / MEGABYTE:.0f} MB "
-            f"| {'' if name == 'sipaudit' else share(results.ratios(name))} |"
-        )
-    return lines
+Measured = dict[str, Results]
+"""What was measured, by the name of the capture."""
+
+
+def read(path: Path) -> Measured:
+    """What a JSON of results holds; nothing when there is none."""
+    kept = json.loads(path.read_text()) if path.exists() else []
+    return {one["name"]: Results.from_json(one) for one in kept}
+
+
+def keep(measured: Measured, path: Path) -> None:
+    path.write_text(json.dumps([asdict(one) for one in measured.values()], indent=1) + "\n")
+
+
+def table(results: Results) -> list[str]:
+    """A Markdown table of the runs on one capture."""
+    compared = [name_of(jobs) for jobs in JOBS if name_of(jobs) in results.runs]
+    heads = ["program", "runs", "seconds (least-most)", "processor", *(["µs a packet"] if results.packets else []),
+             "memory", *(f"{name} took of it" for name in compared)]
+    lines = [f"**`{results.name}`: {results.title}**", "",
+             f"| {' | '.join(heads)} |", "|---|" + "--:|" * (len(heads) - 1)]
+    lines += [f"| {' | '.join([name, *_row(results, name), *_shares(results, name, compared)])} |"
+              for name in results.runs]
+    return [*lines, "", results.taken]
+
+
+def _row(results: Results, name: str) -> list[str]:
+    costs = results.runs[name]
+    seconds = [cost.seconds for cost in costs]
+    cells = [str(len(costs)), f"{results.seconds(name):.2f} ({spread(seconds, 2)})",
+             f"{statistics.median(cost.processor for cost in costs):.2f}"]
+    if results.packets:
+        cells.append(f"{results.seconds(name) / results.packets * 1e6:.2f}")
+    return [*cells, _memory(results, name)]
+
+
+def _memory(results: Results, name: str) -> str:
+    peak, together = results.peak(name), max(cost.together for cost in results.runs[name])
+    below = "below " if peak <= results.floor else ""
+    all_of_it = f", together {together / MEGABYTE:.0f}" if together > 1.1 * peak else ""
+    return f"{below}{max(peak, results.floor) / MEGABYTE:.0f} MB{all_of_it}"
+
+
+def _shares(results: Results, name: str, compared: Sequence[str]) -> list[str]:
+    return ["" if name in OURS else share(results.ratios(one, name)) for one in compared]
 
 
 def spread(values: Sequence[float], digits: int) -> str:
@@ -63,26 +131,9 @@ def spread(values: Sequence[float], digits: int) -> str:
 
 def share(ratios: list[float]) -> str:
     """`0.86x (0.81-0.90)`: the median and how far the pairs lie apart."""
-    digits = 2 if max(ratios) > 0.1 else 3
-    return f"{statistics.median(ratios):.{digits}f}x ({spread(ratios, digits)})"
-
-
-def marks(all_results: list[Results]) -> list[str]:
-    """What was aimed at and what became of it, as far as it was measured."""
-    found: list[tuple[str, str, bool]] = []
-    for results in all_results:
-        runs = results.runs
-        if results.workload is SIP and "sngrep" in runs:
-            ratio = statistics.median(results.ratios("sngrep"))
-            found.append(("SIP alone, one core: at most 1.0x the time of sngrep", f"{ratio:.2f}x", ratio <= 1.0))
-        if results.workload is SIP and "sipaudit" in runs:
-            peak = results.peak("sipaudit") / MEGABYTE
-            found.append(("SIP alone: at most 150 MB", f"{peak:.0f} MB", peak <= 150))
-        if results.workload is MIXED and "tshark" in runs:
-            ratio = statistics.median(results.ratios("tshark"))
-            found.append(("SIP and RTP: at most 1/20 of the time of tshark", f"1/{1 / ratio:.1f}", ratio <= 1 / 20))
-    rows = [f"| {mark} | {value} | {'reached' if reached else 'missed'} |" for mark, value, reached in found]
-    return ["| mark | measured | |", "|---|--:|---|", *rows] if rows else []
+    digits = 2 if max(ratios) > 0.1 else 4
+    apart = f" ({spread(ratios, digits)})" if len(ratios) > 1 else ""
+    return f"{statistics.median(ratios):.{digits}f}x{apart}"
 
 
 def machine() -> str:

@@ -10,22 +10,36 @@ import statistics
 import sys
 from collections import deque
 
-from bench.captures import DATA, SITE, WORKLOADS, ensure
+from bench.captures import DATA, SITE, WORKLOADS, Workload, ensure
 from bench.measure import run
 from bench.readme import put
 from sipaudit.pipeline import Job
 from sipaudit.report import document
+from sipaudit.run.ahead import parsed_ahead
 from sipaudit.run.output import Output, write_files
-from sipaudit.run.route import parsed_ahead
+from sipaudit.run.route import leave_whole, rare_collections
 from sipaudit.run.run import Run
 
 STAGES = ("start", "capture", "parse", "reconstruct", "model", "report", "files")
 RUNS = 3
 
 
-def go(capture: str, stage: str) -> None:
+def go(capture: str, stage: str, site: str = str(SITE)) -> None:
     """The route on a capture, up to and with a stage."""
-    route = Run(Job((capture,), site=str(SITE)), print, reread=stage == "files")
+    route = Run(Job((capture,), site=site, jobs=1), print, reread=stage == "files")
+    leave_whole(route)  # as the command does
+    if stage in ("model", "report", "files"):
+        route.drive()
+    else:
+        with rare_collections():  # as `drive` does
+            _go_part_of_it(route, stage)
+    if stage == "report":
+        sys.stdout.buffer.write(document.to_json(route.report()))
+    elif stage == "files":
+        write_files(route, route.report(), Output(str(DATA / "files")), "utc")
+
+
+def _go_part_of_it(route: Run, stage: str) -> None:
     if stage == "capture":
         deque(route.captures, maxlen=0)
     elif stage == "parse":
@@ -33,17 +47,11 @@ def go(capture: str, stage: str) -> None:
     elif stage == "reconstruct":
         for item, message in parsed_ahead(route.captures):
             route.reconstruction.feed(item, message)
-    elif stage in ("model", "report", "files"):
-        route.drive()
-    if stage == "report":
-        sys.stdout.buffer.write(document.to_json(route.report()))
-    elif stage == "files":
-        write_files(route, route.report(), Output(str(DATA / "files")), "utc")
 
 
-def processor(capture: str, stage: str) -> float:
+def processor(workload: Workload, stage: str) -> float:
     """Processor time in seconds, of a process that ends behind the stage."""
-    call = f"from bench.stages import go; go({capture!r}, {stage!r})"
+    call = f"from bench.stages import go; go({str(workload.path)!r}, {stage!r}, {str(workload.site)!r})"
     return run([sys.executable, "-c", call], DATA / "stages.out").processor
 
 
@@ -64,11 +72,11 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
     chosen = parser.parse_args()
     workload = WORKLOADS[chosen.name]
-    capture = str(ensure(workload))
+    ensure(workload)
     spent: dict[str, list[float]] = {stage: [] for stage in STAGES}
     for _ in range(RUNS):
         for stage in STAGES:
-            spent[stage].append(processor(capture, stage))
+            spent[stage].append(processor(workload, stage))
     text = table(spent, workload.messages)
     print(text)
     if chosen.write:

@@ -26,11 +26,11 @@ from sipaudit.live.limits import Limits, give_back, resident, steady_collections
 from sipaudit.live.upkeep import Upkeep
 from sipaudit.run.job import Job, understand
 from sipaudit.run.route import Route
-from sipaudit.run.summary import Span
 from sipaudit.simulate.plan.read import read_plan
 from sipaudit.simulate.play import Play
 from sipaudit.simulate.site import site_text
 from sipaudit.simulate.wire.sink import Sink
+from sipaudit.times import Span
 
 HOUR = 3600.0
 TURN = 1.0   # seconds

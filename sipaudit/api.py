@@ -111,9 +111,10 @@ def analyze(
     Raises sipaudit.InputError for whatever the caller can mend: a path that cannot be read, a fault in a site file.
     Warnings come as UserWarning.
     """
-    job = _job(paths, site=site, config=config, settings=settings, rules=rules, suppress=suppress, engine=engine)
     if jobs is not None and jobs < 1:
         raise InputError(f"jobs={jobs}: at least one process has to work", fix="leave it out to use all cores")
+    job = _job(paths, site=site, config=config, settings=settings, rules=rules, suppress=suppress, engine=engine,
+               jobs=jobs)
     return Report(pipeline.analyze(job, warn=_warn))
 
 
@@ -133,14 +134,14 @@ def read_messages(
 def _job(
     paths: PathName | Iterable[PathName], *, site: PathName | None = None, config: PathName | Iterable[PathName] = (),
     settings: Mapping[str, object] | None = None, rules: PathName | Iterable[PathName] = (),
-    suppress: PathName | None = None, engine: str = "auto",
+    suppress: PathName | None = None, engine: str = "auto", jobs: int | None = None,
 ) -> pipeline.Job:
     if engine not in ENGINES:
         raise InputError(f"engine={engine!r} is unknown", fix=f"use one of {', '.join(ENGINES)}")
     return pipeline.Job(
         paths=_names(paths), site=None if site is None else fspath(site), config=_names(config),
         settings=tuple(f"{name}={value}" for name, value in (settings or {}).items()), engine=engine,
-        rules=_names(rules), suppress=None if suppress is None else fspath(suppress),
+        rules=_names(rules), suppress=None if suppress is None else fspath(suppress), jobs=jobs,
     )
 
 

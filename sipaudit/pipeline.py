@@ -24,6 +24,7 @@ from sipaudit.rulebook.suppress import load_suppressions
 from sipaudit.run import provisioning, second_pass, storing
 from sipaudit.run.job import Job
 from sipaudit.run.output import Output, hiding_for, write_again, write_files
+from sipaudit.run.route import leave_whole
 from sipaudit.run.rows import LadderRows, finding_named
 from sipaudit.run.run import Progress, Run, Warn
 from sipaudit.run.transcripts import Transcripts
@@ -40,13 +41,15 @@ if TYPE_CHECKING:
 __all__ = ["Job", "Output", "analyze", "compare", "config_check", "config_show", "events", "inspect", "ladder",
            "messages", "phones", "read_reports", "render_files"]
 
+MANY = 20_000   # packets from which on what was learnt of them takes a time to take apart
+
 
 def analyze(
     job: Job, *, output: Output | None = None, store: str | None = None, progress: Progress | None = None,
-    warn: Warn = print,
+    warn: Warn = print, ending: bool = False,
 ) -> Report:
     """The main job: captures → phones and lines → replay → findings, and the files of `output`; the report also into
-    the store that a URL names.
+    the store that a URL names. `ending`: the process ends with it, what it learnt need not be taken apart.
 
     Raises InputError or InputErrors for whatever the user can mend, before any output.
     """
@@ -60,6 +63,8 @@ def analyze(
         if hiding is not None:
             report = hiding.redaction.report(report)
         keep(report)
+    if ending and sum(health.packets for health in run.health) >= MANY:
+        leave_whole((run, report))
     return report
 
 
@@ -99,10 +104,11 @@ def render_files(report: Report, directory: str, zone: str, compared: Comparison
 
 def phones(
     job: Job, *, at: str | None = None, output: Output | None = None, progress: Progress | None = None,
-    warn: Warn = print,
+    warn: Warn = print, ending: bool = False,
 ) -> Report:
     """The report as it stood at the time `at` (a TIME; default: at the end)."""
-    return analyze(job if at is None else job.until(at, "--at"), output=output, progress=progress, warn=warn)
+    until = job if at is None else job.until(at, "--at")
+    return analyze(until, output=output, progress=progress, warn=warn, ending=ending)
 
 
 def ladder(

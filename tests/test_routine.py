@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec import json
 
-from sipaudit.model.routine import Way, goes_on
+from sipaudit.model.events import Sent
+from sipaudit.model.routine import DONE, OFF, Renewals
 from sipaudit.model.scenario import parse
+from sipaudit.model.state import LineState
 from sipaudit.run import auditor
 from tests.model.fleet.story import plain
 from tests.stories import Court
@@ -50,5 +52,7 @@ def test_an_answer_to_another_request_ends_the_renewal() -> None:
 10.1 < P 200 REGISTER #1
 10.2 < P 200 REGISTER #2
 """).events
-    assert goes_on([register], answer) is Way.DONE
-    assert goes_on([register], late) is Way.OFF
+    assert isinstance(register, Sent)
+    renewals = Renewals(LineState(), register)
+    assert renewals.take(late) is OFF
+    assert renewals.take(answer) is DONE

@@ -46,5 +46,6 @@ def command(job: Job, delivery: output.Delivery, store: str | None, show_progres
     from sipaudit.report import text
 
     with progress(show_progress) as display:
-        report = pipeline.analyze(job, output=delivery.output, store=store, progress=display, warn=terminal.warn)
+        report = pipeline.analyze(job, output=delivery.output, store=store, progress=display, warn=terminal.warn,
+                                  ending=True)
     output.deliver(report, text.render, job.zone, delivery)

@@ -108,6 +108,11 @@ FROM = _option(
     "12:03[:04], +90s or +5m after the first packet, or @1700000300.5 (epoch).",
 )
 TO = _option("--to", "end", section=REPORTED, metavar="TIME", help="Report up to here. Nothing after it is read.")
+JOBS = _option(
+    "--jobs", section=READ, metavar="N", type=click.IntRange(min=1),
+    help="How many processes may work; it changes the time, never the result. Two find work: one reads and parses, one "
+    "follows.  [default: the cores, where the captures are worth it]",
+)
 ZONE = _option(
     "--tz", "zone", section=REPORTED, metavar="ZONE", default="local", show_default=True,
     help="Time zone of the times shown and given: an IANA name (Europe/Berlin), utc or local.",
@@ -172,9 +177,10 @@ QUIET = _option(
     help="Say less on stderr: errors only.",
 )
 
-JOB = (CAPTURES, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT, ENGINE, FILTER, KEYLOG, FROM, TO, ZONE, REDACT, REDACT_KEY)
+JOB = (CAPTURES, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT, ENGINE, FILTER, KEYLOG, JOBS, FROM, TO, ZONE, REDACT,
+       REDACT_KEY)
 JOB_FIELDS = ("paths", "site", "config", "settings", "engine", "bpf", "keylog", "start", "end", "zone", "events",
-              "rules", "suppress", "redact", "redact_key")
+              "rules", "suppress", "redact", "redact_key", "jobs")
 
 
 INTERFACE = _option(

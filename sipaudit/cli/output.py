@@ -46,11 +46,13 @@ def show(report: Report, render: Render, zone: str, form: str) -> None:
 
 def _in_form(report: Report, form: str) -> Iterable[bytes]:
     """The report as json, jsonl, csv or junit."""
-    from sipaudit.report import document, junit, table
+    from sipaudit.report import document, table
 
     if form == "csv":
         return table.to_csv(report.findings)
     if form == "junit":
+        from sipaudit.report import junit
+
         return [junit.to_junit(report)]
     return document.to_jsonl(report) if form == "jsonl" else [document.to_json(report)]
 

@@ -36,5 +36,6 @@ def command(job: Job, at: str | None, delivery: output.Delivery, show_progress: 
     from sipaudit.report import phones
 
     with progress(show_progress) as display:
-        report = pipeline.phones(job, at=at, output=delivery.output, progress=display, warn=terminal.warn)
+        report = pipeline.phones(job, at=at, output=delivery.output, progress=display, warn=terminal.warn,
+                                 ending=True)
     output.deliver(report, phones.render, job.zone, delivery)

@@ -27,12 +27,14 @@ class Watched(Protocol):
     `silence` the seconds without an answer after which its phone may hold a server for failed (F2).
     """
 
-    state: LineState
     history: History
     number: int
     owner: int
-    silence: float
 
+    @property
+    def state(self) -> LineState: ...
+    @property
+    def silence(self) -> float: ...
     @property
     def line(self) -> str: ...
     @property

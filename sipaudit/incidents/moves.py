@@ -15,6 +15,7 @@ from sipaudit.model.settings import Regime
 from sipaudit.turned_away import turned_away
 
 LINES_KEPT = 100_000
+TELLING = frozenset({Regime.R0, Regime.R2, Regime.R3})   # regimes in which a line belongs where it works
 
 
 class Flapping:
@@ -194,7 +195,7 @@ def _counts(subject: Watched) -> bool:
     where that or fallback may be, nor when it registers with all servers at once."""
     settings = subject.profile().settings
     several = settings.can_be("concurrentRegistration", 1)
-    return settings.regime in (Regime.R0, Regime.R2, Regime.R3) and not subject.fallback and not several
+    return settings.regime in TELLING and not subject.fallback and not several
 
 
 def _is_registered(subject: Watched, server: str, now: float) -> bool:

@@ -56,7 +56,8 @@ class Failing:
 
 
 class ServerWatch:
-    """One server. `users` are all its phones, `served` those that it ever answered as it answers its own, `asking` those of this minute with the time of their last request,
+    """One server. `users` are all its phones, `served` those that it ever answered as it answers its own, `asking`
+    those of this minute with the time of their last request,
     `asked` the same of the last minutes; `lives` times of final answers outside of dialogs, `registered` those to
     REGISTER and OPTIONS as (sent, answered), at most one a second, and `noted` when the last of these was sent;
     `failing` phones with evidence against it, the latest last; `left` the last failover of each line away from it;

@@ -6,7 +6,7 @@ counted in one go here, too (`renewed`), and must come to the same as one by one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence, Set
+from collections.abc import Callable, Container, Set
 from heapq import nsmallest
 
 from sipaudit.incidents.crowds import shed
@@ -15,6 +15,7 @@ from sipaudit.incidents.minutes import Minute, Minutes
 from sipaudit.incidents.servers import APART, ServerWatch
 from sipaudit.incidents.storms import prune
 from sipaudit.model.events import Answered, ModelEvent, Sent
+from sipaudit.model.routine import Renewals
 
 SERVERS_KEPT = 4_096
 SHED_EVERY = 60.0   # seconds between two looks how many lines are noted
@@ -112,43 +113,49 @@ class Tally:
         if request.method == "REGISTER":
             server.asked_to_register(time, request.line)
 
-    def renewed(self, held: Sequence[ModelEvent], answer: Answered) -> None:
-        """A mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200."""
-        first, last = held[0], held[-1]
-        assert type(first) is Sent
-        assert type(last) is Sent
+    def renewed(self, renewals: Renewals, answer: Answered) -> ServerWatch:
+        """A mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200. The
+        server that it was renewed at."""
+        first, last, challenge = renewals.first, renewals.last, renewals.challenge
+        assert first is not None
+        assert last is not None
         time = answer.time
         server = self.servers.get(answer.server) or self.server(answer.server, first.time)
         minute, sent, asked = server.minute, first.time, last.time
         if minute.time <= sent and time < minute.end:   # nearly always; what `_count` does, without a call
             delays, answers, seconds = minute.delays, minute.answers, server.seconds
+            if challenge is None:
+                minute.requests["REGISTER"] += 1
+            else:
+                delay = challenge.time - sent
+                if delay > minute.longest:
+                    minute.longest = delay
+                delays[int(delay * 1000 + 0.5)] += 1    # less than half a second: else it is no mere renewal
+                answers[4] += 1
+                second = int(sent)
+                seconds[second] += 1
+                server.crowd.note(second, answer.line)
+                minute.requests["REGISTER"] += 2
             delay = time - asked
             if delay > minute.longest:
                 minute.longest = delay
-            delays[int(delay * 1000 + 0.5)] += 1        # less than half a second: else it is no mere renewal
+            delays[int(delay * 1000 + 0.5)] += 1
             answers[2] += 1
             second = int(asked)
             seconds[second] += 1
             server.crowd.note(second, answer.line)
-            if last is first:
-                minute.requests["REGISTER"] += 1
-            else:
-                delay = held[1].time - sent
-                if delay > minute.longest:
-                    minute.longest = delay
-                delays[int(delay * 1000 + 0.5)] += 1
-                answers[4] += 1
-                seconds[int(sent)] += 1
-                minute.requests["REGISTER"] += 2
         else:
-            for event in (*held, answer):
+            for event in (*renewals.under_way(), answer):
                 self._count(server, event)
         server.asking[answer.phone] = asked
         server.served.add(answer.phone)
         if time > server.answered:
             server.answered = time
+        if sent - server.noted >= APART:
+            server.lived_registering(sent, time if challenge is None else challenge.time)
         if asked - server.noted >= APART:
             server.lived_registering(asked, time)
+        return server
 
     def _count(self, server: ServerWatch, event: ModelEvent) -> None:
         """An event of a renewal that reaches over the end of a minute."""

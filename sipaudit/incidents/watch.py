@@ -33,6 +33,7 @@ from sipaudit.model.events import (
 )
 from sipaudit.model.history import MoveKind, MoveSeen
 from sipaudit.model.replay import Step
+from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.state import PhoneState, Stay
 from sipaudit.model.timers import earliest_silence
@@ -183,14 +184,16 @@ class Watch:
 
     # -- the two roads
 
-    def renewed(self, held: Sequence[ModelEvent], answer: Answered) -> None:
+    def renewed(self, renewals: Renewals, answer: Answered) -> None:
         """A mere renewal, from its REGISTER to the 200: it comes to the same as `follow` with each of its events."""
         time, timers = answer.time, self.timers
         if time > timers.now:
             timers.now = time
             if time >= timers.next:
                 timers.pass_time(time)
-        self.tally.renewed(held, answer)
+        server = self.tally.renewed(renewals, answer)
+        if server.failing and self.outages is not None:
+            self.outages.answered(server, answer.phone, answer)
 
     def follow(self, step: Step, subject: Watched, phone: PhoneState) -> None:
         """One event followed step by step; `phone` is its phone's state before it."""

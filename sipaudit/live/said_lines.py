@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
@@ -134,7 +134,7 @@ class SaidLines:
                 yield RegistrationSaid(now, replay.line, replay.phone, registration_of(row, replay))
 
 
-def _behind(rows: list[Row], last: float | None, time: Callable[[Row], float]) -> list[Row]:
+def _behind(rows: Sequence[Row], last: float | None, time: Callable[[Row], float]) -> Sequence[Row]:
     """The latest rows behind the one of this time, which was told last; all of them where that was forgotten. By their
     order, not their times: the clock may have been set back."""
     latest = rows[-LATEST:]

@@ -61,10 +61,14 @@ def _line_sent(line: LineState, phone: PhoneState, request: Sent) -> LineState:
     elif began is not None and lived_before(line, phone, request):
         began = None
     failed = mark_sent(line.failed, request) if line.failed else ()
-    if stays is line.stays and bindings is line.bindings and failed == line.failed and began is line.began:
+    challenges = line.challenges
+    if challenges and request.follows is not None:   # it answers that challenge, which nothing else will
+        challenges = tuple(challenge for challenge in challenges if challenge.transaction != request.follows)
+    if stays is line.stays and bindings is line.bindings and failed == line.failed and began is line.began \
+            and len(challenges) == len(line.challenges):
         return line
-    return LineState(stays, bindings, boot, line.answers, line.reordered, line.served, failed, line.challenges,
-                     line.offered, began)
+    return LineState(stays, bindings, boot, line.answers, line.reordered, line.served, failed, challenges,
+                     line.offered, began, line.challenger)
 
 
 def _comes_up(line: LineState, phone: PhoneState, request: Sent) -> bool:
@@ -127,7 +131,7 @@ def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> Line
     # a call may show what the REGISTER before it left open: that the line had gone on
     failed = mark_set(line, line.stays[Track.REGAINED], stays[Track.REGAINED], phone) if line.failed else ()
     return LineState(stays, line.bindings, line.boot, line.answers, line.reordered, served, failed,
-                     line.challenges, line.offered, line.began)
+                     line.challenges, line.offered, line.began, line.challenger)
 
 
 def _serves(stays: Stays, answer: Answered) -> bool:
@@ -153,7 +157,7 @@ def _registered(
     if failed:
         failed = mark_answered(failed, answer)
     return LineState(stays, bindings, line.boot, line.answers, line.reordered, served, failed, line.challenges,
-                     line.offered, line.began)
+                     line.offered, line.began, line.challenger)
 
 
 def _granted(binding: Binding, answer: Answered) -> Binding:

@@ -11,7 +11,6 @@ from sipaudit.model.state import RUNS, Evidence, FailedMark, LineState, PhoneSta
 from sipaudit.turned_away import turned_away
 
 CHALLENGES_KEPT = 4
-CHALLENGE_LIVES = 64.0   # seconds within which credentials answer a challenge: it is reconstructed no later (64*T1)
 OFFERS_KEPT = 8
 Marks = tuple[FailedMark, ...]
 
@@ -95,15 +94,9 @@ def _tried(mark: FailedMark, answer: Answered) -> bool:
 
 
 def challenged(line: LineState, answer: Answered) -> LineState:
-    return replace(line, challenges=with_challenge(line.challenges, answer))
-
-
-def with_challenge(challenges: tuple[Answered, ...], challenge: Answered) -> tuple[Answered, ...]:
-    """The challenges with this one: of the older ones only those that may be answered still, for there is one in every
-    renewal."""
-    if not challenges or challenge.time - challenges[-1].time > CHALLENGE_LIVES:
-        return (challenge,)
-    return (*challenges[-CHALLENGES_KEPT + 1:], challenge)
+    if len(line.challenges) >= CHALLENGES_KEPT:
+        turned_away("line-state")
+    return replace(line, challenges=(*line.challenges[-CHALLENGES_KEPT + 1:], answer), challenger=answer.server)
 
 
 def offered(line: LineState, received: Received) -> LineState:

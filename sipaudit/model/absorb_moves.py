@@ -6,7 +6,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import LATE_FROM, grants_nothing
-from sipaudit.model.absorb_stays import Stays
+from sipaudit.model.absorb_stays import Stays, each
 from sipaudit.model.events import NO_LINE, Answered, Failed, Sent
 from sipaudit.model.packets import DIALOG_INITIATING, MOVERS, NOTHING_NEW, holds, is_own, redirects
 from sipaudit.model.state import Binding, Evidence, LineState, PhoneState, Reach, Stay, Track, evidence
@@ -19,6 +19,7 @@ PERHAPS_KEPT = 8       # servers kept where a line may work instead
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 OVERLAP_MAX = 120.0    # seconds of expires.overlap, which few sites set beyond its default of 60
 RENEWAL_SLACK = 5.0    # seconds by which a timer may run early
+NOWHERE = (None, None, None)   # the stays of a line that was not found at any server so far
 
 
 def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stays:
@@ -35,9 +36,12 @@ def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stay
         if (plain and known) or _was_emergency(phone, answer):
             return line.stays
         slow = _takes(phone, answer) >= LATE_FROM
-        return _served(answered, answer, slow), _served(registered, answer, slow), _served(regained, answer, slow)
+        return each(line.stays, lambda stay: _served(stay, answer, slow))
     if answer.in_dialog or answer.method in NOTHING_NEW or _was_emergency(phone, answer):
-        return noted(answered, answer), noted(registered, answer), noted(regained, answer)
+        return each(line.stays, lambda stay: noted(stay, answer))
+    if line.stays == NOWHERE and answer.method == "REGISTER" and answer.granted != 0:
+        found = _moved(line, phone, None, answer, Track.ANSWERED)  # `_moves` says the same of all tracks
+        return found, found, found
     return (_moved(line, phone, answered, answer, Track.ANSWERED),
             _moved(line, phone, registered, answer, Track.REGISTERED),
             _moved(line, phone, regained, answer, Track.REGAINED))
@@ -54,11 +58,11 @@ def _takes(phone: PhoneState, answer: Answered) -> float:
     return 0.0 if answer.sent is None or ringing else answer.time - answer.sent
 
 
-def _served(stay: Stay, answer: Answered, slow: bool) -> Stay:
+def _served(stay: Stay | None, answer: Answered, slow: bool) -> Stay | None:
     """The stay after another answer of its server: a call through it shows that what another server answered before it
     was made has not moved the line; what was asked after the arrival shows that the arrival had, unless the phone may
     have given it up before (`slow`)."""
-    if not _is_weighty(answer):
+    if stay is None or not _is_weighty(answer):
         return stay
     if answer.method in DIALOG_INITIATING and not stay.answers_calls:
         stay = replace(stay, answers_calls=True)
@@ -66,8 +70,8 @@ def _served(stay: Stay, answer: Answered, slow: bool) -> Stay:
         stay = replace(stay, away=None, aside=None, driven=False)
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
     if asked_since and not slow and not _may_not_move(answer) and (stay.took or stay.unsure):
-        refreshes = answer.method == "REGISTER" and not _may_not_move(stay.arrived)
-        # (not what may have been a mere refresh: then the line would have asked the server it came from first, F5, F7)
+        refreshes = answer.method == "REGISTER" and (stay.refreshed or not _may_not_move(stay.arrived))
+        # (not what may have been a mere refresh: the next may be another, F5, F7)
         doubtful = stay.took >= LATE_FROM or (stay.unsure and _may_not_move(stay.arrived))
         proven = answer.time if doubtful else stay.proven
         stay = replace(stay, took=0.0, unsure=stay.unsure and refreshes, proven=proven)
@@ -117,8 +121,8 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
     perhaps = _perhaps(stay)
     was_there = answer.server in perhaps
-    unsure = was_there or _may_not_move(answer) or _may_have_gone_on(stay, answer) \
-        or _may_only_refresh(line, phone, stay, answer, track)
+    refresh, held = _may_only_refresh(line, phone, stay, answer, track), line.binding(answer.server)
+    unsure = was_there or _may_not_move(answer) or _may_have_gone_on(stay, answer) or refresh
     # neither driven away nor back from where it was driven: a dial plan may send single calls elsewhere
     explained = bool(failed) or bool(stay.failed)
     moves = (*_lately(stay.moves, answer.time), answer) if explained else ()
@@ -127,7 +131,8 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
                 moves=moves, called=called, took=took, unsure=unsure,
                 older=was_there or _may_have_moved_before(stay, answer), perhaps=perhaps, found=only_registers(stay),
-                doubted=stay.first is None and _is_doubtful(stay))
+                doubted=stay.first is None and _is_doubtful(stay),
+                refreshed=refresh and held is not None and held.until > answer.time)
 
 
 def _lately(moves: tuple[Answered, ...], now: float) -> tuple[Answered, ...]:

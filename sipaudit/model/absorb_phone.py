@@ -100,7 +100,7 @@ def _sent(reach: Reach, request: Sent) -> Reach:
     registering = request if request.method == "REGISTER" and request.expires != 0 else reach.registering
     return Reach(reach.server, (*waiting, request), reach.ringing, reach.hard, reach.doubtful, reach.answered,
                  request.time, reach.closed, registering, reach.later, reach.cancelled, reach.repeated, reach.late,
-                 reach.calls)
+                 reach.calls, reach.broke)
 
 
 def _cancelled(reach: Reach, cancel: Sent) -> Reach:
@@ -175,7 +175,7 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
     calls = reach.calls or (answer.method == "INVITE" and not doubt and not answer.in_dialog)
     return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer, reach.touched,
                  reach.closed, reach.registering, later, reach.cancelled,
-                 lately(reach.repeated, answer.time), late, calls)
+                 lately(reach.repeated, answer.time), late, calls, reach.broke)
 
 
 def lately(repeated: tuple[tuple[int, float], ...], now: float) -> tuple[tuple[int, float], ...]:
@@ -241,4 +241,4 @@ def _failed(reach: Reach, failure: Failed) -> Reach:
     if len(reach.hard) >= EVIDENCE_KEPT:
         turned_away("samples")
     hard = (*reach.hard[:EVIDENCE_KEPT - 1], failure)
-    return replace(reach, hard=hard)
+    return replace(reach, hard=hard, broke=failure.time)

@@ -3,6 +3,8 @@ and total, as `absorb`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
 from sipaudit.model.events import Sent
@@ -23,10 +25,20 @@ def all_touched(line: LineState, phone: PhoneState, packet: Sent) -> Stays:
     if _is_at(answered, packet) and _is_at(registered, packet) and _is_at(regained, packet):
         if packet.method not in DIALOG_INITIATING or packet.in_dialog:
             return line.stays  # the usual case, and the only one that must be cheap
-        return _opened(answered, packet), _opened(registered, packet), _opened(regained, packet)
+        return each(line.stays, lambda stay: _opened(stay, packet))
     return (_touched(line, phone, answered, packet, Track.ANSWERED),
             _touched(line, phone, registered, packet, Track.REGISTERED),
             _touched(line, phone, regained, packet, Track.REGAINED))
+
+
+def each(stays: Stays, after: Callable[[Stay | None], Stay | None]) -> Stays:
+    """The stays after something that is the same on every track; where they were one, as they are of nearly every line
+    until it moves, they stay one, and the tuple of them is only made anew if it says something new."""
+    first, second, third = stays
+    if first is second and second is third:
+        one = after(first)
+        return stays if one is first else (one, one, one)
+    return after(first), after(second), after(third)
 
 
 def _opened(stay: Stay | None, packet: Sent) -> Stay | None:

@@ -69,10 +69,12 @@ class Known(Protocol):
 class History:
     """Follows one line's steps and keeps what a report shows of them, within bounds."""
 
+    __slots__ = ("ended", "moves", "tries")
+
     def __init__(self) -> None:
-        self.moves: list[MoveSeen] = []
-        self.tries: list[TrySeen] = []
-        self.ended: list[RegistrationSeen] = []
+        self.moves: tuple[MoveSeen, ...] = ()   # of most lines these stay empty, and there are as many as lines
+        self.tries: tuple[TrySeen, ...] = ()
+        self.ended: tuple[RegistrationSeen, ...] = ()
 
     def take(self, step: Step, known: Known) -> None:
         """Take in one step. `known` is asked for the order of servers and the regime's track when they matter."""
@@ -89,11 +91,11 @@ class History:
     def _stayed(self, before: Stay, after: Stay, step: Step, known: Known) -> None:
         if before.server != after.server:
             if _has_room(self.moves):
-                self.moves.append(_move(before, after, known.profile()))
+                self.moves += (_move(before, after, known.profile()),)
         elif isinstance(step.event, Sent) and before.tries is not after.tries:
             failed = any(evidence(step.phone.reach(before.server), step.event.time, UNDECLARED_EARLIEST))
             if not failed and _has_room(self.tries):  # after a failure it is a failover on its way, not a try to return
-                self.tries.append(TrySeen(step.event))
+                self.tries += (TrySeen(step.event),)
 
     def _settle_try(self, last: TrySeen, step: Step) -> None:
         """Settle a try by its answer, or by the time that has passed."""
@@ -112,7 +114,7 @@ class History:
             return
         lives_on = after is not None and after.granted is not None and after.since is before.since
         if not lives_on and _has_room(self.ended):
-            self.ended.append(_ended(before, after, step, known.track is Track.REGAINED))
+            self.ended += (_ended(before, after, step, known.track is Track.REGAINED),)
 
     def forget(self, before: float) -> None:
         """Forget what was over before that time (seconds since the epoch) and was told, but the last move: it tells
@@ -121,23 +123,23 @@ class History:
             last = self.moves[-1]
             if last.time < before and last.evidence:
                 last = replace(last, evidence=())
-            self.moves = [*(move for move in self.moves[:-1] if move.time >= before), last]
+            self.moves = (*(move for move in self.moves[:-1] if move.time >= before), last)
         if self.tries and self.tries[0].request.time < before:
-            self.tries = [one for one in self.tries if one.request.time >= before]
+            self.tries = tuple(one for one in self.tries if one.request.time >= before)
         if self.ended and (self.ended[0].until or 0.0) < before:
-            self.ended = [row for row in self.ended if row.until is None or row.until >= before]
+            self.ended = tuple(row for row in self.ended if row.until is None or row.until >= before)
 
     def view_begins(self, state: LineState, now: float) -> None:
         """Nothing was seen for a while until `now`: what became of the registrations is not known."""
         for binding in state.bindings:
             if binding.granted is not None and _has_room(self.ended):
                 over = binding.until <= now
-                self.ended.append(_closed(binding, min(binding.until, now), "expired" if over else "unknown"))
+                self.ended += (_closed(binding, min(binding.until, now), "expired" if over else "unknown"),)
 
     def registrations(self, state: LineState, now: float, track: Track) -> list[RegistrationSeen]:
         """All stretches, those that live at `now` last. Ordered by beginning."""
         gated = track is Track.REGAINED
-        rows = self.ended + [_row(binding, now, gated) for binding in state.bindings if binding.granted]
+        rows = [*self.ended, *(_row(binding, now, gated) for binding in state.bindings if binding.granted)]
         return sorted(rows, key=lambda row: (row.since, row.server))
 
 

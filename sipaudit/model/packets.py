@@ -50,6 +50,11 @@ def redirects(item: Evidence) -> bool:
     return isinstance(item, Answered) and item.status in REDIRECTS
 
 
+def is_open_code(item: Evidence) -> bool:
+    """Whether it is an answer of which no source says what a line makes of it (F4)."""
+    return isinstance(item, Answered) and item.status != 503
+
+
 def is_own(failure: Failed, reach: Reach, line: int, turned: float) -> bool:
     """Whether a failure of the phone is one of the line, which turned away at `turned`: it tells of a request of the
     line, or came while one waited, or sent the line elsewhere at once. What a keepalive or a dialog meets moves none.

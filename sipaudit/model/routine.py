@@ -2,9 +2,10 @@
 in between.
 
 REGISTER, challenge, REGISTER, 200 are four events, and all that is left of them
-is a later 200.  While they come as expected they are only remembered; `renewed`
-then makes the two states that following them one by one would have made.  What
-is not exactly this goes the long way: correctness needs nothing of this file, and
+is a later 200.  While they come as expected they are only remembered, and so is
+how often they came: `Renewals` makes the two states that following them one by
+one would have made, once something else comes or somebody asks.  What is not
+exactly this goes the long way: correctness needs nothing of this file, and
 a test holds that both ways come to the same.
 """
 
@@ -13,22 +14,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
+from msgspec.structs import replace
+
 from sipaudit.model.absorb import with_binding
-from sipaudit.model.absorb_marks import with_challenge
 from sipaudit.model.absorb_moves import is_plain
 from sipaudit.model.absorb_phone import LATE_FROM, lately, with_reach
+from sipaudit.model.absorb_stays import each
 from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
 from sipaudit.model.stakes import at_home
-from sipaudit.model.state import Binding, LineState, PhoneState, Reach
+from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, runs_out
 
 
 class Way(Enum):
     """What an event is to the renewal under way."""
 
+    BEGUN = "begun"   # its first
     ON = "on"         # the next of its events
     DONE = "done"     # its last
     OFF = "off"       # something else
+
+
+BEGUN, ON, DONE, OFF = Way   # of an Enum's members each look-up costs as much as two tests
 
 
 def begins(line: LineState, phone: PhoneState, event: ModelEvent, plain: Callable[[], Profile]) -> bool:
@@ -44,49 +51,124 @@ def begins(line: LineState, phone: PhoneState, event: ModelEvent, plain: Callabl
         return False
     if reach.waiting or reach.ringing or reach.hard or reach.doubtful or reach.late:
         return False
-    moved = False
     for stay in line.stays:
-        if stay is None or stay.server != server or stay.away is not None or not is_plain(stay):
+        if stay is None or stay.server != server or stay.away is not None or not _is_settled(stay, event):
             return False
-        moved = moved or stay.first is not None
-    return not moved or at_home(server, plain)
+    return not has_moved(line) or at_home(server, plain)
 
 
-def goes_on(held: list[ModelEvent], event: ModelEvent) -> Way:
-    """What `event` is to the renewal that `held` began: a challenge, its answer, or the 200 that ends it."""
-    last = held[-1]
-    if type(event) is Answered and type(last) is Sent:
-        if event.transaction != last.transaction or event.line != last.line or event.server != last.server:
-            return Way.OFF
-        if event.status == 401 or event.status == 407:
-            return Way.ON if len(held) == 1 and not _is_slow(event) else Way.OFF
-        granted = event.status == 200 and event.own is True and event.granted != 0 and not _is_slow(event)
-        return Way.DONE if granted else Way.OFF
-    if type(event) is Sent and type(last) is Answered:
-        same = event.follows == last.transaction and event.server == last.server and event.line == last.line
-        return Way.ON if same and not event.in_dialog and event.expires != 0 else Way.OFF
-    return Way.OFF
+def _is_settled(stay: Stay, register: Sent) -> bool:
+    """Whether the 200 of a renewal that `register` begins tells nothing new of the stay, but that its server has served
+    the line since the arrival, and soon."""
+    return is_plain(stay) or (stay.aside is None and not stay.unsure and stay.took < LATE_FROM
+                              and register.time > stay.arrived.time)
 
 
-def _is_slow(answer: Answered) -> bool:
-    return answer.sent is None or answer.time - answer.sent >= LATE_FROM
+def has_moved(line: LineState) -> bool:
+    """Whether the line came to its working server from another: then it matters whether that is its primary."""
+    return any(stay is not None and stay.first is not None for stay in line.stays)
 
 
-def renewed(line: LineState, phone: PhoneState, held: list[ModelEvent], answer: Answered
-            ) -> tuple[LineState, PhoneState]:
-    """The states after the whole renewal."""
-    register = held[-1]
-    binding, reach, challenges = line.binding(answer.server), phone.reach(answer.server), line.challenges
-    assert isinstance(register, Sent)
-    assert binding is not None
-    if len(held) > 1:
-        challenge = held[1]
-        assert isinstance(challenge, Answered)
-        challenges = with_challenge(challenges, challenge)
-    after = Binding(binding.server, None, answer, binding.since, binding.refreshes + 1)
-    return (
-        LineState(line.stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered, answer,
-                  line.failed, challenges, line.offered, line.began),
-        with_reach(phone, Reach(reach.server, (), (), (), (), answer, register.time, reach.closed, register,
-                                reach.later, reach.cancelled, lately(reach.repeated, answer.time), calls=reach.calls)),
-    )
+class Renewals:
+    """The renewals of a line since its state was last written, all of them mere renewals: what is true of the first
+    (`begins`) is true of the next while nothing else happens.
+
+    `first` is the REGISTER of the one under way, `challenge` the answer to it and `last` the REGISTER with credentials
+    (or `first`), None between two renewals. `granted` is the 200 that ended the last one, `register` what it answers,
+    `challenged` says that any was; `count` of them are not yet in the line's state. `until` is when the binding
+    runs out, `moved` says whether the line came to its server from another.
+    """
+
+    __slots__ = ("challenge", "challenged", "count", "first", "granted", "last", "line", "moved", "register", "server",
+                 "until")
+
+    def __init__(self, state: LineState, register: Sent) -> None:
+        """`register` begins the first of them."""
+        self.line = register.line
+        self.server = register.server
+        self.moved = has_moved(state)
+        self.until = 0.0   # the first has begun in time (`begins`)
+        self.first: Sent | None = register
+        self.last: Sent | None = register
+        self.challenge: Answered | None = None
+        self.granted: Answered | None = None
+        self.register: Sent | None = None
+        self.challenged = False
+        self.count = 0
+
+    def take(self, event: ModelEvent) -> Way:
+        """What `event` is to the renewals, and remember it: a REGISTER that begins one, a challenge, its answer, or
+        the 200 that ends it. Flat, because nine events of ten pass here."""
+        kind = type(event)
+        if kind is Sent:
+            if event.line != self.line or event.server != self.server or event.in_dialog or event.expires == 0:  # type: ignore[union-attr]
+                return OFF
+            if self.last is None:
+                if event.follows is not None or event.method != "REGISTER" or event.time >= self.until:  # type: ignore[union-attr]
+                    return OFF
+                self.first = self.last = event  # type: ignore[assignment]
+                return BEGUN
+            challenge = self.challenge
+            if challenge is None or self.last is not self.first or event.follows != challenge.transaction:  # type: ignore[union-attr]
+                return OFF
+            self.last = event  # type: ignore[assignment]
+            return ON
+        last = self.last
+        if kind is not Answered or last is None or event.transaction != last.transaction:  # type: ignore[union-attr]
+            return OFF
+        return self._answered(event)  # type: ignore[arg-type]
+
+    def _answered(self, answer: Answered) -> Way:
+        """An answer to the last REGISTER."""
+        if answer.sent is None or answer.time - answer.sent >= LATE_FROM:
+            return OFF
+        status, challenged = answer.status, self.challenge is not None
+        if status == 200:
+            open_ = challenged and self.last is self.first   # it was challenged, and not asked again
+            return OFF if open_ or answer.own is not True or answer.granted == 0 else DONE
+        if challenged or status not in (401, 407):
+            return OFF
+        self.challenge = answer
+        return ON
+
+    def done(self, answer: Answered) -> None:
+        """The renewal under way has ended with this 200."""
+        self.granted, self.register = answer, self.last
+        if self.challenge is not None:
+            self.challenged = True
+        self.until = runs_out(answer)
+        self.count += 1
+        self.first = self.last = self.challenge = None
+
+    def under_way(self) -> list[ModelEvent]:
+        """The events of the renewal that has not ended."""
+        events = (self.first, self.challenge, self.last if self.last is not self.first else None)
+        return [event for event in events if event is not None]
+
+    def line_after(self, line: LineState) -> LineState:
+        """The line's state with all renewals that ended; from then on it has them."""
+        binding, granted = line.binding(self.server), self.granted
+        if self.count == 0 or binding is None or granted is None:
+            return line
+        after = Binding(binding.server, None, granted, binding.since, binding.refreshes + self.count)
+        stays = each(line.stays, _served)
+        self.count = 0
+        return LineState(stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered,
+                         granted, line.failed, line.challenges, line.offered, line.began,
+                         self.server if self.challenged else line.challenger)
+
+    def phone_after(self, phone: PhoneState) -> PhoneState:
+        """The phone's state after all of them."""
+        register = self.register
+        granted = self.granted
+        if register is None or granted is None:
+            return phone
+        reach = phone.reach(self.server)
+        return with_reach(phone, Reach(
+            reach.server, (), (), (), (), granted, register.time, reach.closed, register, reach.later,
+            reach.cancelled, lately(reach.repeated, granted.time), calls=reach.calls, broke=reach.broke))
+
+
+def _served(stay: Stay | None) -> Stay | None:
+    """The stay after a renewal: its server has served the line since the arrival (`absorb_moves`)."""
+    return stay if stay is None or stay.took == 0.0 else replace(stay, took=0.0)

@@ -7,6 +7,7 @@ in milliseconds, every other time in seconds.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -136,8 +137,12 @@ class EntryServer(Struct, frozen=True, gc=False):
     @property
     def key(self) -> str:
         """`host:port`, the server as the model knows it (IPv6 in brackets); the name stands in for an address."""
-        host = self.address or self.name or "?"
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        return _key(self.address or self.name or "?", self.port)
+
+
+@lru_cache(maxsize=4096)   # asked for with each new line, for each server of its entries
+def _key(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class ServerEntry(Struct, frozen=True):
@@ -164,7 +169,10 @@ class ServerEntry(Struct, frozen=True):
 
     def priority(self, key: str) -> int | None:
         """Priority of the server with this key, None when it is not of the entry."""
-        return next((server.priority for server in self.servers if server.key == key), None)
+        for server in self.servers:
+            if server.key == key:
+                return server.priority
+        return None
 
     @property
     def primary(self) -> EntryServer | None:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from sipaudit.model.events import Answered, Booted, EntryChanged, Failed, Received, Sent
 from sipaudit.model.settings import Regime
-from sipaudit.model.timers import NO_EXPIRY
+from sipaudit.model.timers import LONG_RING, NO_EXPIRY, SILENCE_MAX
 
 RUNS = 64.0   # seconds that a request may run, and be sent elsewhere then
 LONG_AGO = float("-inf")
@@ -56,7 +56,8 @@ class Stay(Struct, frozen=True, gc=False):
     by then, at the latest, T0 was over. `found` says that nothing but REGISTERs showed the line at the server left:
     mere refreshes of an old binding, maybe (F7); `doubted` that it was found there by an answer that need not have
     brought it. `answers_calls` says that the server has answered what opens a
-    dialog with 2xx since the arrival.
+    dialog with 2xx since the arrival. `refreshed` says that the arrival's answer may only have renewed a live
+    binding there.
     """
 
     server: str
@@ -80,6 +81,7 @@ class Stay(Struct, frozen=True, gc=False):
     found: bool = False
     doubted: bool = False
     answers_calls: bool = False
+    refreshed: bool = False
 
     @property
     def began(self) -> tuple[float, float] | None:
@@ -120,16 +122,23 @@ class Binding(Struct, frozen=True, gc=False):
     @property
     def expires(self) -> float:
         """Seconds granted: own Contact's or the header's, else what was asked, else without end (F6)."""
-        if self.granted is None:
-            return 0.0
-        if self.granted.granted is not None:
-            return self.granted.granted
-        return NO_EXPIRY if self.granted.asked is None else self.granted.asked
+        return 0.0 if self.granted is None else _lasts(self.granted)
 
     @property
     def until(self) -> float:
         """When the binding runs out by the clock; 0 when there is none."""
-        return 0.0 if self.granted is None else self.granted.time + self.expires
+        return 0.0 if self.granted is None else runs_out(self.granted)
+
+
+def runs_out(granted: Answered) -> float:
+    """When a registration granted by this 200 runs out by the clock."""
+    return granted.time + _lasts(granted)
+
+
+def _lasts(granted: Answered) -> float:
+    if granted.granted is not None:
+        return granted.granted
+    return NO_EXPIRY if granted.asked is None else granted.asked
 
 
 class Reach(Struct, frozen=True, gc=False):
@@ -144,7 +153,7 @@ class Reach(Struct, frozen=True, gc=False):
     server runs.  `cancelled`: numbers of INVITEs that the phone has given up.
     `late`: requests that may have run out although they, or later ones, were answered, and until when they were open.
     `repeated`: when those that wait were last retransmitted.  `calls`: whether it has answered an INVITE, out of a
-    dialog, in a way that proves it alive.
+    dialog, in a way that proves it alive.  `broke`: when it last failed by a transport failure, disproved or not.
     """
 
     server: str
@@ -161,6 +170,7 @@ class Reach(Struct, frozen=True, gc=False):
     repeated: tuple[tuple[int, float], ...] = ()
     late: tuple[tuple[Sent, float], ...] = ()
     calls: bool = False
+    broke: float = LONG_AGO
 
     def was_late(self, transaction: int) -> bool:
         """Whether the request may have been given up before it was answered."""
@@ -230,7 +240,8 @@ class LineState(Struct, frozen=True, gc=False):
     log-out), `answers` the last DNS answers for the entry, newest last,
     `reordered` the last one that changed its servers or their order, `served` the
     last 2xx of a working server outside of dialogs.  `failed` are the servers that R2 holds for failed (F9),
-    `challenges` the last 401s and 407s, `offered` what arrived from a failed server: INVITEs, and requests in calls.
+    `challenges` the last 401s and 407s that no credentials answered so far and `challenger` the server of the last of
+    all, `offered` what arrived from a failed server: INVITEs, and requests in calls.
     `began` is the REGISTER with which the line came up, where that was seen: the first packet of all, under a Call-ID
     that began with it, when nothing had been heard of the phone before.
     """
@@ -245,6 +256,7 @@ class LineState(Struct, frozen=True, gc=False):
     challenges: tuple[Answered, ...] = ()
     offered: tuple[Received, ...] = ()
     began: Sent | None = None
+    challenger: str | None = None
 
     def mark(self, server: str) -> FailedMark | None:
         return next((mark for mark in self.failed if mark.server == server), None)
@@ -282,7 +294,9 @@ def evidence(reach: Reach, now: float, earliest: float) -> Iterator[Evidence]:
         if now - request.time >= earliest:
             yield request
     for request, until in reach.late:
-        if until > request.time and min(until, now) - request.time >= earliest:
+        # what another line's answer has overtaken may run on for as long as this phone waits (F2, latest)
+        ran = (now if until >= request.time + SILENCE_MAX else min(until, now)) - request.time
+        if until > request.time and ran >= earliest:
             yield request
 
 
@@ -293,9 +307,15 @@ def speaks_against(reach: Reach, now: float, earliest: float, *, rings: float = 
     since = LONG_AGO if reach.answered is None else reach.answered.time
     closed = LONG_AGO < reach.closed >= since
     rung = any(request.transaction in reach.ringing and now - request.time >= rings for request in reach.waiting)
-    overtaken = any(until == request.time and now - request.time <= RUNS for request, until in reach.late)
+    overtaken = any(until == request.time and now - request.time <= _runs_on(request, reach)
+                    for request, until in reach.late)
     return closed or rung or overtaken or reach.later >= now or any(
         not isinstance(item, Sent) or item.transaction not in reach.ringing for item in evidence(reach, now, earliest))
+
+
+def _runs_on(request: Sent, reach: Reach) -> float:
+    """Seconds that a request may run which others have overtaken; one that rings may do so for long (F4)."""
+    return LONG_RING if request.transaction in reach.ringing else RUNS
 
 
 def repeated_until(reach: Reach, request: Sent) -> float:

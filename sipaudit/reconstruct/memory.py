@@ -38,6 +38,7 @@ class Memory:
         self.registry = Registry(knowledge, self.entries, bounds)
         self.calls = Calls(self.registry, bounds)
         self.transactions = Transactions(bounds.transactions, bounds.strange_transactions, self._forgotten)
+        self.find = self.transactions.find
         self.sights: dict[Sight, Line] = {}
         self.starts = Starts()
         self.emergency = knowledge.emergency

@@ -84,25 +84,26 @@ class Reconstruction:
         Events of a line come in the order of their times, but a candidate's may come late, all at once, when it
         proves to be a phone.
         """
-        memory = self._memory
+        memory, time, newest = self._memory, item.time, self._newest
         out: list[ModelEvent] = []
         memory.registry.out = out
         if item.capture != self._capture:
             self._capture = item.capture
-            memory.traffic = self.traffic.setdefault(item.capture, Traffic(item.time))
-        time = item.time
-        if time > self._newest:  # our own clock: it never goes back, and one packet cannot make it leap
-            passed = time - self._newest
-            memory.clock += passed if passed < LEAP else LEAP
+            memory.traffic = self.traffic.setdefault(item.capture, Traffic(time))
+        if time > newest:  # our own clock: it never goes back, and one packet cannot make it leap
+            passed = time - newest
+            memory.clock = clock = memory.clock + (passed if passed < LEAP else LEAP)
             self._newest = time
-            if memory.clock >= memory.next_sweep:
+            if clock >= memory.next_sweep:
                 memory.sweep(item)
-        elif time < self._newest - SET_BACK:
+        elif time < newest - SET_BACK:
             self._newest = time
-        if type(item) is Datagram:
+        if type(item) is not Datagram:
+            self._other(item)
+        elif self._observer is None:
             self._message(item, message or self._parse(item.payload))
         else:
-            self._other(item)
+            self._observed(item, message or self._parse(item.payload), self._observer)
         return out
 
     def declare(self, knowledge: Knowledge) -> list[int]:
@@ -137,28 +138,30 @@ class Reconstruction:
         """Other bounds from now on: what is beyond them is forgotten at once, the least known first."""
         self._memory.tighten(bounds)
 
-    def _message(self, item: Datagram, message: Message) -> None:
-        memory = self._memory
-        memory.repeated = False
-        placed: Transaction | Leg | None = None
-        if type(message) is Request:
-            methods = memory.traffic.methods
+    def _message(self, item: Datagram, message: Message) -> Transaction | Leg | None:
+        kind = type(message)
+        if kind is Request:
+            methods = self._memory.traffic.methods
             try:
-                methods[message.method] += 1
+                methods[message.method] += 1  # type: ignore[union-attr]
             except KeyError:
-                tally(methods, message.method)
-            placed = self._requests.take(item, message)
-        elif type(message) is Response:
-            statuses = memory.traffic.statuses
+                tally(methods, message.method)  # type: ignore[union-attr]
+            return self._requests.take(item, message)  # type: ignore[arg-type]
+        if kind is Response:
+            statuses = self._memory.traffic.statuses
             try:
-                statuses[message.status] += 1
+                statuses[message.status] += 1  # type: ignore[union-attr]
             except KeyError:
-                statuses[message.status] = 1
-            placed = self._responses.take(item, message)
-        elif not item.cut:  # what the snap length cut is not malformed
-            memory.traffic.count_malformed(message.defects)
-        if self._observer is not None:
-            self._observer(_seen(item, message, placed, memory.repeated))
+                statuses[message.status] = 1  # type: ignore[union-attr]
+            return self._responses.take(item, message)  # type: ignore[arg-type]
+        if not item.cut:  # what the snap length cut is not malformed
+            self._memory.traffic.count_malformed(message.defects)
+        return None
+
+    def _observed(self, item: Datagram, message: Message, observer: Callable[[SeenMessage], None]) -> None:
+        self._memory.repeated = False
+        placed = self._message(item, message)
+        observer(_seen(item, message, placed, self._memory.repeated))
 
     def _other(self, item: Item) -> None:
         if isinstance(item, DnsMessage):

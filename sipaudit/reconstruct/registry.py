@@ -111,7 +111,7 @@ class Registry:
         if contact is None or contact.uri.scheme == ALL or contact.uri.host == "":
             return bare(source.lines, address_of_record(uri))
         phone = self._phone(source, contact, request.user_agent, flow, uri, item)
-        line = self._line(phone, request.method == "REGISTER", uri, contact, item.time)
+        line = self._line(phone, request.method == "REGISTER", uri, contact, request.user_agent, item.time)
         if line is not None:
             self._refresh(line, contact, request.user_agent)
         return line
@@ -125,7 +125,7 @@ class Registry:
         contact = Address(request.uri)
         phone = self._new_phone(source, flow.destination, None, None, flow, item) if not source.phones \
             else source.phones[0]
-        line = self._line(phone, False, request.to.uri, contact, item.time)
+        line = self._line(phone, False, request.to.uri, contact, None, item.time)
         if line is not None:
             self._refresh(line, contact, None)
         return line
@@ -199,7 +199,8 @@ class Registry:
 
     # -- lines ---------------------------------------------------------------------------------------------------
 
-    def _line(self, phone: Phone, registers: bool, uri: Uri, contact: Address, time: float) -> Line | None:
+    def _line(self, phone: Phone, registers: bool, uri: Uri, contact: Address, user_agent: str | None, time: float
+              ) -> Line | None:
         """The phone's line of this AOR and Contact; a new one where there is none."""
         aor = address_of_record(uri)
         user, host = contact.uri.user, contact.uri.host
@@ -219,9 +220,10 @@ class Registry:
                 return named[0]
             if same_contact:
                 return same_contact[-1]
-        return self._new_line(phone, aor, uri, contact, time)
+        return self._new_line(phone, aor, uri, contact, user_agent, time)
 
-    def _new_line(self, phone: Phone, aor: str, uri: Uri, contact: Address, time: float) -> Line:
+    def _new_line(self, phone: Phone, aor: str, uri: Uri, contact: Address, user_agent: str | None, time: float
+                  ) -> Line:
         self._numbers += 1
         identity = LineIdentity(uri.user or "", uri.host, aor, phone.host, mac=phone.mac)
         line = Line(self._numbers, phone, aor, identity, time)
@@ -232,7 +234,8 @@ class Registry:
         self.population.add_line(line)
         if phone.source.by_user is not None:
             phone.source.by_user.setdefault(line.contact_user, []).append(line)
-        self._declare(line)
+        if user_agent is None:   # else it is declared in a moment, by its model as well (`_describe`)
+            self._declare(line)
         return line
 
     def _name(self, line: Line, aor: str, uri: Uri) -> None:

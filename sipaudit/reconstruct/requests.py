@@ -32,11 +32,11 @@ class Requests:
         memory = self._memory
         method = request.method
         key = transaction_key(request, "INVITE" if method == "ACK" else method)
-        found = memory.transactions.find(key)
+        found = memory.find(key)
         if found is not None:
             found = of_request(found, request, item.flow)
-        if found is not None:
-            return self._acknowledged(found, item) if method == "ACK" else self._sent_again(found, item)
+            if found is not None:
+                return self._acknowledged(found, item) if method == "ACK" else self._sent_again(found, item)
         if method == "REGISTER":
             return self._register(item, request, key)
         if method == "ACK":
@@ -58,15 +58,13 @@ class Requests:
 
     def _register(self, item: Datagram, request: Request, key: Key) -> Transaction:
         """The first packet of a REGISTER. Most messages are these: nothing is looked up twice here."""
-        memory = self._memory
-        flow, time, agent = item.flow, item.time, request.user_agent
-        cseq, call_id = request.cseq.number, request.call_id
-        contacts, uri = request.contacts, request.to.uri
+        memory, flow, time, to = self._memory, item.flow, item.time, request.to
+        cseq, call_id, uri, contacts = request.cseq.number, request.call_id, to.uri, request.contacts
         contact = contacts[0] if len(contacts) == 1 else own_contact(contacts)
         line = memory.sights.get((flow.source, uri.user))
         if line is None or (
-            (line.uri is not uri or line.address is not contact or line.user_agent is not agent)
-            and not line.looks(uri, contact, agent)
+            (line.uri is not uri or line.address is not contact or line.user_agent is not request.user_agent)
+            and not line.looks(uri, contact, request.user_agent)
         ):
             line = self._place(item, request, uri, contact)
             if line is None:
@@ -80,26 +78,21 @@ class Requests:
             call_id, fresh = line.call_id, False   # one text for all: events remember it
         else:
             fresh = self._is_unused(call_id, phone, line, item)
-        if not fresh and cseq > line.cseq + 1:
+        if cseq > line.cseq + 1 and not fresh:
             self._jumps(phone, line, cseq, item)
-        line.cseq, line.asked = cseq, time
+        line.cseq = cseq
+        line.asked = phone.last = line.last = time
         asked = asked_expiry(request, contact)
         memory.numbers = number = memory.numbers + 1
         transaction = Transaction(
             number, key, cseq, call_id, "REGISTER", flow, line, phone, server, True, time, False, memory.clock, asked,
-            contact, request.uri, request.to.tag,
+            contact, request.uri, to.tag,
         )
-        phone.last = line.last = time
-        event = Sent(
-            time, item.capture, item.frame, phone.number, line.number, server, "REGISTER", number, False, asked,
+        memory.transactions.add(transaction, line.held is None)
+        memory.registry.emit(phone, line, Sent(
+            time, item.capture, item.frame, line.phone, line.number, server, "REGISTER", number, False, asked,
             follows, fresh, False, None, call_id, "", proves, fresh and cseq == FIRST_CSEQ,
-        )
-        if line.held is None:
-            memory.transactions.add(transaction, known=True)
-            memory.registry.out.append(event)
-        else:
-            memory.transactions.add(transaction, known=False)
-            memory.registry.emit(phone, line, event)
+        ))
         return transaction
 
     def _is_unused(self, call_id: str, phone: Phone, line: Line, item: Datagram) -> bool:

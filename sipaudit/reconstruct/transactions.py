@@ -99,7 +99,7 @@ def transaction_key(message: Request | Response, method: str) -> Key:
     """The key of a message; `method` is INVITE for an ACK. Without the cookie a branch identifies nothing alone."""
     via = message.via
     branch = via.branch
-    if branch[:7] == COOKIE and branch != COOKIE:
+    if branch.startswith(COOKIE) and branch != COOKIE:
         return (branch, via.host, via.port, method)
     return (branch, via.host, via.port, method, message.call_id, message.cseq.number, message.from_.tag)
 
@@ -168,7 +168,8 @@ class Transactions:
     """Those of the last 32 s, by key.
 
     Phones' and strangers' wait in rings of their own: the oldest of a ring goes when there are too many in it, so
-    that strangers push out strangers.  `forgotten` is called with each one that goes.
+    that strangers push out strangers.  `forgotten` is called with each one that goes and is known elsewhere: by a leg,
+    or by its phone, which waits to send something again.
     """
 
     def __init__(self, limit: int, strange_limit: int, forgotten: Callable[[Transaction], None]) -> None:
@@ -185,10 +186,11 @@ class Transactions:
     def add(self, transaction: Transaction, known: bool) -> None:
         """Remember a transaction from now (`seen`) on; `known`: a phone's."""
         transaction.check = transaction.seen + TRANSACTION_CHECK
-        head = self._by_key.setdefault(transaction.key, transaction)
+        key = transaction.key
+        head = self._by_key.setdefault(key, transaction)
         if head is not transaction:
             transaction.sibling = _shortened(head)
-            self._by_key[transaction.key] = transaction
+            self._by_key[key] = transaction
         ring = self._known if known else self._strange
         waiting = ring.waiting
         waiting.append(transaction)
@@ -217,7 +219,8 @@ class Transactions:
         for ring in (self._known.waiting, self._strange.waiting):
             while ring and ring[0].check <= clock:
                 transaction = ring.popleft()
-                if transaction.seen + _life(transaction) > clock:
+                seen = transaction.seen
+                if seen + TRANSACTION_LIFE > clock or (_rings(transaction) and seen + RINGING_LIFE > clock):
                     transaction.check = clock + TRANSACTION_CHECK
                     ring.append(transaction)
                 else:
@@ -225,21 +228,27 @@ class Transactions:
 
     def _forget(self, transaction: Transaction) -> None:
         head = self._by_key.pop(transaction.key, None)
-        if head is not transaction:
-            if head is not None:
-                self._by_key[transaction.key] = head
-                _unlink(head, transaction)
-        elif transaction.sibling is not None:
-            self._by_key[transaction.key] = transaction.sibling
-        transaction.sibling = None
+        if head is not transaction or transaction.sibling is not None:
+            self._relink(head, transaction)
         transaction.forgotten = True
-        self._forgotten(transaction)
+        phone = transaction.phone
+        if phone is not None and (phone.again or transaction.leg is not None):
+            self._forgotten(transaction)
+
+    def _relink(self, head: Transaction | None, gone: Transaction) -> None:
+        """The siblings of one that goes stay, `head` the first of all."""
+        if head is gone:
+            head = gone.sibling
+        elif head is not None:
+            _unlink(head, gone)
+        if head is not None:
+            self._by_key[gone.key] = head
+        gone.sibling = None
 
 
-def _life(transaction: Transaction) -> float:
-    """Seconds after its last packet: an INVITE that rings has no limit (nor had one who was never cancelled)."""
-    ringing = transaction.method == "INVITE" and 100 <= transaction.status < 200 and not transaction.cancelled
-    return RINGING_LIFE if ringing else TRANSACTION_LIFE
+def _rings(transaction: Transaction) -> bool:
+    """Whether it is an INVITE that rings: it has no limit (nor had one who was never cancelled)."""
+    return 100 <= transaction.status < 200 and transaction.method == "INVITE" and not transaction.cancelled
 
 
 def _shortened(head: Transaction) -> Transaction:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from typing import Literal
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Literal
 
 from sipaudit.safe_text import safe_text
+
+if TYPE_CHECKING:
+    from rich.text import Text  # rich takes longer to import than many a capture to read: only where it draws
 
 DEFAULT_PORT = ":5060"
 CELL_SHOWN = 120        # characters of a value in a table: a name on the wire can have thousands
@@ -22,6 +21,8 @@ class Screen:
     """Gathers what is drawn and gives it as one string; `width` in columns."""
 
     def __init__(self, width: int, color: bool) -> None:
+        from rich.console import Console
+
         self._out = io.StringIO()
         self._console = Console(
             file=self._out, width=width, force_terminal=color, no_color=not color, color_system="standard" if color
@@ -30,19 +31,19 @@ class Screen:
 
     def title(self, text: str) -> None:
         self._console.print()
-        self._console.print(Text(text, style="bold"))
+        self._console.print(_styled(text, "bold"))
 
     def say(self, text: str, style: str = "", indent: int = 0) -> None:
         """One paragraph, wrapped at the width and indented as a block."""
-        shown = Text(shortened(safe_text(text), PARAGRAPH_SHOWN), style=style)
+        shown = _styled(shortened(safe_text(text), PARAGRAPH_SHOWN), style)
         wrapped = shown.wrap(self._console, max(self._console.width - indent, 20))
         for line in wrapped:
             line.rstrip()
-            self._console.print(Text(" " * indent).append_text(line), no_wrap=True, overflow="ignore", crop=False)
+            self._console.print(_styled(" " * indent).append_text(line), no_wrap=True, overflow="ignore", crop=False)
 
     def raw(self, text: str, style: str = "") -> None:
         """One line as it is, neither wrapped nor cut."""
-        self._console.print(Text(text, style=style), no_wrap=True, overflow="ignore", crop=False)
+        self._console.print(_styled(text, style), no_wrap=True, overflow="ignore", crop=False)
 
     def table(
         self, columns: Sequence[str], rows: Iterable[Iterable[object]], right: frozenset[str] = frozenset(),
@@ -50,6 +51,8 @@ class Screen:
     ) -> None:
         """A plain table; None is drawn as a dash, and a column that is empty throughout is left out. Those named in
         `whole` hold short names, which are not broken."""
+        from rich.table import Table
+
         cells = [list(row) for row in rows]
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         kept = [index for index, _ in enumerate(columns) if any(row[index] is not None for row in cells)]
@@ -67,7 +70,13 @@ class Screen:
 
 
 def _cell(value: object) -> str | Text:
-    return "-" if value is None else Text(shortened(safe_text(str(value)), CELL_SHOWN))
+    return "-" if value is None else _styled(shortened(safe_text(str(value)), CELL_SHOWN))
+
+
+def _styled(text: str, style: str = "") -> Text:
+    from rich.text import Text
+
+    return Text(text, style=style)
 
 
 def shortened(text: str, length: int) -> str:

@@ -14,13 +14,14 @@ from msgspec.structs import replace
 from sipaudit.incidents.watch import Watch
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
-from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent
+from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent, Sent
 from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import advance, step
-from sipaudit.model.routine import Way, begins, goes_on, renewed
+from sipaudit.model.routine import BEGUN, DONE, OFF, ON, Renewals, begins
 from sipaudit.model.settings import Tolerances
+from sipaudit.model.stakes import at_home
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.model.values import Reason
 from sipaudit.reconstruct.phones import Line, Phone
@@ -58,13 +59,15 @@ class Auditor:
         self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = tuple
         self._lines = lines
         self._naming = naming
+        self._profile_of = self._full   # one for all lines
         self.tolerances_of: Mapping[str, Tolerances] = {}
         self._tolerances = tolerances
         self._phones: dict[int, PhoneState] = {}
         self._replays: dict[int, list[LineReplay]] = {}
         self._lines_of: dict[int, list[int]] = {}
         self._timed: dict[int, set[LineReplay]] = {}
-        self._held: dict[int, tuple[LineReplay, list[ModelEvent]]] = {}
+        self._renewals: dict[int, Renewals] = {}   # by phone: the one line of which nothing but these was seen lately
+        self._under_way: dict[int, None] = {}      # phones of which a renewal has begun, the oldest first
         self._passing: Passing[LineReplay] = Passing(self.faults)
         self._passed = False
 
@@ -73,40 +76,56 @@ class Auditor:
         if self._passed:
             for replay in self._passing.came(event.phone, event.time):
                 self._time(event.phone, replay, replay.waiting)
-        held = self._held.get(event.phone)
-        if held is None:
-            if self._begins_renewal(event):
+        renewals = self._renewals.get(event.phone)
+        if renewals is not None:
+            way = renewals.take(event) if not renewals.moved or self._is_at_home(renewals) else OFF
+            if way is ON:
                 return
-        elif self._goes_on(*held, event):
-            return
-        self._follow(event)
+            if way is DONE:
+                self._renewed(renewals, event)  # type: ignore[arg-type]
+                return
+            if way is BEGUN:
+                self._under_way[event.phone] = None
+                return
+            self._end_renewals(event.phone)
+        if not self._begins_renewal(event):
+            self._follow(event)
 
     def _begins_renewal(self, event: ModelEvent) -> bool:
         """Whether the event may be the first of a mere renewal: then it is only remembered (`model.routine`)."""
+        if type(event) is not Sent or event.follows is not None:
+            return False
         replays, phone = self._replays.get(event.line), self._phones.get(event.phone)
         if replays is None or len(replays) != 1 or phone is None:
             return False
         replay = replays[0]
-        if replay.waiting or event.phone in self._timed or not begins(replay.state, phone, event, replay.profile):
+        if replay.waiting or event.phone in self._timed or not begins(replay.written, phone, event, replay.profile):
             return False
-        self._held[event.phone] = replay, [event]
+        replay.renewals = self._renewals[event.phone] = Renewals(replay.written, event)
+        self._under_way[event.phone] = None
         return True
 
-    def _goes_on(self, replay: LineReplay, events: list[ModelEvent], event: ModelEvent) -> bool:
-        """Whether the event belongs to the renewal under way; if not, what was remembered is followed now."""
-        way = goes_on(events, event)
-        if way is Way.ON:
-            events.append(event)
-            return True
-        del self._held[event.phone]
-        if way is Way.OFF:
-            for one in events:
-                self._follow(one)
-            return False
-        assert isinstance(event, Answered)
-        self.watch.renewed(events, event)
-        replay.state, self._phones[event.phone] = renewed(replay.state, self._phones[event.phone], events, event)
-        return True
+    def _is_at_home(self, renewals: Renewals) -> bool:
+        """Whether a line that came from another server works with its primary still, as far as DNS tells."""
+        return at_home(renewals.server, self._replays[renewals.line][0].profile)
+
+    def _renewed(self, renewals: Renewals, answer: Answered) -> None:
+        """A renewal has ended."""
+        self.watch.renewed(renewals, answer)
+        renewals.done(answer)
+        del self._under_way[answer.phone]
+
+    def _end_renewals(self, phone: int, *, follow: bool = True) -> None:
+        """Write down the phone's renewals, and follow the one that has begun."""
+        renewals = self._renewals.pop(phone, None)
+        if renewals is None:
+            return
+        self._under_way.pop(phone, None)
+        self._phones[phone] = renewals.phone_after(self._phones[phone])
+        for replay in self._replays.get(renewals.line, ()):
+            replay.write_down()
+        for event in renewals.under_way() if follow else ():
+            self._follow(event)
 
     def _follow(self, event: ModelEvent) -> None:
         """One event, judged and absorbed."""
@@ -117,10 +136,10 @@ class Auditor:
             return
         replay = self._replay(event)
         phone = self._phones.get(event.phone) or PhoneState()
-        taken = step(replay.state, phone, event, replay.full, replay.waiting, replay.profile)
+        taken = step(replay.written, phone, event, replay.full, replay.waiting, replay.profile)
         if taken.waiting is not replay.waiting:
             self._time(event.phone, replay, taken.waiting)
-        replay.state, replay.waiting = taken.after, taken.waiting
+        replay.written, replay.waiting = taken.after, taken.waiting
         self._phones[event.phone] = taken.phone
         if taken.before is not taken.after:
             replay.history.take(taken, replay)
@@ -161,11 +180,10 @@ class Auditor:
 
     def _let_go(self, before: float = float("inf")) -> None:
         """Follow the renewals that began before then and were not ended."""
-        for phone, (_, events) in tuple(self._held.items()):
-            if events[0].time < before:
-                del self._held[phone]
-                for event in events:
-                    self._follow(event)
+        for phone in tuple(self._under_way):
+            first = self._renewals[phone].first
+            if first is not None and first.time < before:
+                self._end_renewals(phone)
 
     def finish(self, now: float) -> None:
         """The captures have ended at `now`: what still waits to be settled stays undecided."""
@@ -185,11 +203,13 @@ class Auditor:
         """Nothing was seen for a while until `now`, and phones may have done anything: what is known of their state
         begins anew, and what waited for a packet stays undecided."""
         self._let_go()
+        for phone in tuple(self._renewals):
+            self._end_renewals(phone)
         for replays in self._replays.values():
             for replay in replays:
                 self._say(replay.waiting, replay)
                 replay.history.view_begins(replay.state, now)
-                replay.waiting, replay.state = (), LineState()
+                replay.waiting, replay.written = (), LineState()
         self._timed.clear()
         self._phones.clear()
         self.faults.open.clear()
@@ -211,6 +231,7 @@ class Auditor:
         """What is declared of these lines has changed: they are judged as if first seen now."""
         self._let_go()
         for number in lines:
+            self._end_renewals(self._lines[number].phone)
             for replay in self._replays.pop(number, ()):
                 self._say(replay.waiting, replay)
                 self._time(self._lines[number].phone, replay, ())
@@ -238,19 +259,20 @@ class Auditor:
     def release(self, lines: Sequence[Line], phones: Sequence[Phone]) -> None:
         """Reconstruction has forgotten these lines, and these phones: what still waits to be settled never will be."""
         for line in lines:
+            renewals = self._renewals.get(line.phone)
+            if renewals is not None and renewals.line == line.number:
+                self._end_renewals(line.phone, follow=False)
             for replay in self._replays.pop(line.number, ()):
                 self._say(tuple(map(_evicted, replay.waiting)), replay)
                 if line.phone in self._timed:
                     self._time(line.phone, replay, ())
-                if self._held.get(line.phone, (None,))[0] is replay:
-                    del self._held[line.phone]
         numbers = {line.number for line in lines}
         for phone in {line.phone for line in lines}:
             self._lines_of[phone] = [number for number in self._lines_of.get(phone, ()) if number not in numbers]
         gone = {phone.number for phone in phones}
         self._passing.release({line.phone for line in lines})
         for number in gone:
-            for table in (self._phones, self._lines_of, self._timed, self._held):
+            for table in (self._phones, self._lines_of, self._timed):
                 table.pop(number, None)
         shared = {(line.aor, line.phone) for owner in {line.owner for line in lines} for line in owner.lines
                   if line.number in self._lines}
@@ -275,7 +297,7 @@ class Auditor:
         replays = [replay for replays in self._replays.values() for replay in replays]
         rows = sum(len(one.history.moves) + len(one.history.tries) + len(one.history.ended) for one in replays)
         return {"replays": len(replays), "phone-states": len(self._phones), "waiting": len(self._timed),
-                "renewals": len(self._held), "findings": len(self.faults.done), "checks": len(self.faults.checks),
+                "renewals": len(self._under_way), "findings": len(self.faults.done), "checks": len(self.faults.checks),
                 "history": rows, **self.watch.open}
 
     def _siblings(self, line: int) -> list[LineReplay]:
@@ -306,7 +328,7 @@ class Auditor:
             self._time(event.phone, replay, waiting)
             self._say(said, replay)
             replay.waiting = waiting
-            replay.state = absorb_line(replay.state, self._phones[event.phone], event)
+            replay.written = absorb_line(replay.written, self._phones[event.phone], event)
 
     def _replay(self, event: ModelEvent) -> LineReplay:
         replays = self._replays.get(event.line)
@@ -323,7 +345,7 @@ class Auditor:
         for replay in replays:
             if replay.index == index:
                 return replay
-        replays.append(LineReplay(self._lines[line], index, self._naming, self._full))
+        replays.append(LineReplay(self._lines[line], index, self._naming, self._profile_of))
         return replays[-1]
 
     def _index(self, event: ModelEvent) -> int:

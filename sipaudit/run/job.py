@@ -34,6 +34,7 @@ class Job:
     redact: bool = False
     redact_key: str | None = None
     end_option: str = "--to"
+    jobs: int | None = None
 
     def until(self, time: str, option: str) -> Job:
         """The same job, read no further than `time` (a TIME), which `option` gave."""

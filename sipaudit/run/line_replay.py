@@ -4,39 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from sipaudit.incidents.watch import DEFAULT_SILENCE, silence_of
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Observation
-from sipaudit.model.profile import Profile, vouched
-from sipaudit.model.settings import LineSettings
+from sipaudit.model.profile import Profile, Vendor, vouched
+from sipaudit.model.routine import Renewals
+from sipaudit.model.settings import Declaration, LineSettings, ServerEntry
 from sipaudit.model.state import LineState, Track
 from sipaudit.model.values import Frame
+from sipaudit.reconstruct.entries import View
 from sipaudit.reconstruct.phones import Line
+from sipaudit.reconstruct.useragent import Device
 from sipaudit.run.naming import Naming
+
+MANNERS_KEPT = 1024   # of all lines together; nearly all of a site share a few
+
+
+class Manner(Struct, frozen=True):
+    """What declaration, entry and device say of how a line behaves: all that they are asked for with each event."""
+
+    profile: Profile
+    track: Track
+    silence: float = DEFAULT_SILENCE
+    keys: frozenset[str] = frozenset()
+
+
+UNKNOWN = Manner(Profile(LineSettings()), track_of(Profile(LineSettings())))
+_manners: dict[tuple[object, ...], tuple[Declaration, ServerEntry | None, Manner]] = {}
 
 
 class LineReplay:
     """One line at one of its entries, being replayed. Also the subject that its findings name.
 
-    `number` is the line's, `owner` its phone's, `silence` the seconds without an answer after which the phone may hold
-    a server for failed.
+    `number` is the line's, `owner` its phone's, `renewals` those that go on, `written` its state without them,
+    `silence` the seconds without an answer after which the phone may hold a server for failed.
     """
+
+    __slots__ = ("_declaration", "_device", "_full", "_manner", "_naming", "_revision", "_view", "history", "index",
+                 "number", "owner", "record", "renewals", "waiting", "written")
 
     def __init__(self, line: Line, index: int, naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
         self.record = line
         self.number, self.owner = line.number, line.phone
         self._full = full
         self.index = index
-        self.state = LineState()
+        self.renewals: Renewals | None = None
+        self.written = LineState()
         self.history = History()
         self.waiting: tuple[Observation, ...] = ()
         self._naming = naming
-        self._known: tuple[object, int, object, object] = (None, 0, None, None)
-        self._plain = Profile(LineSettings())
-        self._track = track_of(self._plain)
-        self.silence = DEFAULT_SILENCE
-        self._keys: frozenset[str] = frozenset()
+        self._manner = UNKNOWN
+        self._view: View | None = None
+        self._revision = 0
+        self._declaration: Declaration | None = None
+        self._device: Device | None = None
+
+    @property
+    def state(self) -> LineState:
+        """What is known of the line, its renewals until now included."""
+        if self.renewals is not None:
+            self.written = self.renewals.line_after(self.written)
+        return self.written
+
+    def write_down(self) -> None:
+        """The renewals are over: the state is what it is after them."""
+        self.written, self.renewals = self.state, None
 
     @property
     def line(self) -> str:
@@ -76,30 +111,49 @@ class LineReplay:
 
     def follows(self, server: str) -> bool:
         """Whether the server is of this replay's entry; of an entry that is not known every server is."""
-        self.profile()
-        return not self._keys or server in self._keys
+        keys = self._known().keys
+        return not keys or server in keys
 
     def profile(self) -> Profile:
         """What is known of the line itself; made anew when its declaration or its entries changed."""
-        record, (view, revision, declaration, device) = self.record, self._known
-        if record.view is not view or record.view.revision != revision or record.declaration is not declaration \
-                or record.device is not device:
-            self._learn()
-        return self._plain
-
-    def _learn(self) -> None:
-        record = self.record
-        self._known = record.view, record.view.revision, record.declaration, record.device
-        entry = record.entries[self.index] if 0 <= self.index < len(record.entries) else None
-        model, firmware = record.model, record.firmware
-        settings = record.declaration.at(entry.name if entry else None)
-        self._plain = Profile(settings, entry, record.owner.vendor, firmware, vouched(model, firmware))
-        self._track = track_of(self._plain)
-        self.silence = silence_of(settings)
-        self._keys = frozenset(server.key for server in entry.servers) if entry else frozenset()
+        return self._known().profile
 
     @property
     def track(self) -> Track:
         """Which working server is meant: that of the line's regime."""
-        self.profile()
-        return self._track
+        return self._known().track
+
+    @property
+    def silence(self) -> float:
+        return self._known().silence
+
+    def _known(self) -> Manner:
+        record = self.record
+        if record.view is not self._view or record.view.revision != self._revision \
+                or record.declaration is not self._declaration or record.device is not self._device:
+            self._learn()
+        return self._manner
+
+    def _learn(self) -> None:
+        record = self.record
+        self._view, self._revision = record.view, record.view.revision
+        self._declaration, self._device = record.declaration, record.device
+        entry = record.entries[self.index] if 0 <= self.index < len(record.entries) else None
+        self._manner = _manner(record.declaration, entry, record.owner.vendor, record.model, record.firmware)
+
+
+def _manner(declaration: Declaration, entry: ServerEntry | None, vendor: Vendor, model: str | None,
+            firmware: str | None) -> Manner:
+    """Made once for all lines of which the same was said, by the same objects."""
+    key = id(declaration), id(entry), vendor, model, firmware
+    known = _manners.get(key)
+    if known is not None and known[0] is declaration and known[1] is entry:
+        return known[2]
+    settings = declaration.at(entry.name if entry else None)
+    profile = Profile(settings, entry, vendor, firmware, vouched(model, firmware))
+    keys = frozenset(server.key for server in entry.servers) if entry else frozenset()
+    made = Manner(profile, track_of(profile), silence_of(settings), keys)
+    if len(_manners) >= MANNERS_KEPT:
+        _manners.clear()
+    _manners[key] = declaration, entry, made
+    return made

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sipaudit.errors import InputError
 from sipaudit.model.values import Report
-from sipaudit.report import comparison, document, html, markdown, table
+from sipaudit.report import comparison, document, markdown, table
 from sipaudit.report.comparison import Comparison
 from sipaudit.report.evidence import write_evidence
 from sipaudit.report.exhibits import frames_of, places_of, worst_first
@@ -16,7 +16,6 @@ from sipaudit.report.messages import write_parquet
 from sipaudit.report.redact import Pseudonyms, read_key
 from sipaudit.report.redact_message import MessageRedaction
 from sipaudit.report.redact_report import Redaction
-from sipaudit.run.dissections import dissections
 from sipaudit.run.gathering import Hidden, Second
 from sipaudit.run.run import Run
 
@@ -41,6 +40,9 @@ def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: Mes
 
     `hiding` replaces what names somebody; it is to know the report already.
     """
+    from sipaudit.report import html  # deferred, as every run imports this file
+    from sipaudit.run.dissections import dissections
+
     worst = worst_first(report.findings)
     proven = [finding for finding in worst if any(frames_of(finding))][:wanted.evidence]
     embedded, evidence = places_of(worst[:wanted.embed]), places_of(proven)
@@ -75,6 +77,8 @@ def write_again(report: Report, directory: str, zone: str, compared: Comparison 
 
     Files that need the captures stay where they stand beside this very report, and are removed beside another.
     """
+    from sipaudit.report import html
+
     standing = Path(directory) / "report.json"
     is_same = standing.is_file() and standing.read_bytes() == document.to_json(report)
     has_page = is_same and (Path(directory) / PAGE).is_file()  # it has the messages, which a new one would lack

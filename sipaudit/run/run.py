@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Protocol
 
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, resolve
 from sipaudit.model.values import Report
+from sipaudit.run.ahead import Parsed
 from sipaudit.run.job import Brief, Job, understand
-from sipaudit.run.route import Listener, Observer, Route, parsed_ahead, rare_collections
+from sipaudit.run.reader import processes, reading_apart, reading_here
+from sipaudit.run.route import Listener, Observer, Route, rare_collections
 from sipaudit.times import Span, span_of
 
 HOLE = 120.0            # seconds between the end of one capture and the beginning of the next
@@ -48,12 +52,25 @@ class Run(Route):
         self._progress: Progress | None = None
         first = min((file.first for file in self.files if file.first is not None), default=0.0)
         span = span_of(brief.start, brief.end, first)
+        self._observer = observer
         self.captures = self._reading(brief, span, self._advance)
         super().__init__(brief, span, first, self.captures.health, observer=observer)
 
-    def reading(self) -> Captures:
-        """The captures from their beginning; every time they say the same, unless a pipe was not spooled."""
-        return self._reading(self.brief, self.span, None)
+    def ahead(self) -> AbstractContextManager[Iterator[Parsed]]:
+        """What the captures say, with its messages, by as many processes as the job allows."""
+        if self._processes() == 1:
+            return reading_here(self.captures)
+        return reading_apart(partial(self._reading, self.brief, self.span), payloads=self._observer is not None,
+                             health=self.health, read=self._advance)
+
+    def ahead_again(self) -> AbstractContextManager[Iterator[Parsed]]:
+        """The same from the beginning; every time it is the same, unless a pipe was not spooled."""
+        making = partial(self._reading, self.brief, self.span)
+        return reading_here(making(None)) if self._processes() == 1 else reading_apart(making, payloads=True)
+
+    def _processes(self) -> int:
+        sizes = [file.size for file in self.files]
+        return processes(self.job.jobs, sum(sizes) if all(sizes) else 0)
 
     def _reading(self, brief: Brief, span: Span, progress: Callable[[int], None] | None) -> Captures:
         job = self.job
@@ -69,11 +86,11 @@ class Run(Route):
 
     def drive(self, progress: Progress | None = None) -> None:
         """The whole route, packet by packet."""
-        self._progress = progress
-        if progress is not None:
-            progress.start(sum(file.size for file in self.files))
-        with rare_collections():
-            self._feed_all()
+        with rare_collections(), self.ahead() as ahead:  # before a progress display has threads
+            self._progress = progress
+            if progress is not None:
+                progress.start(sum(file.size for file in self.files))
+            self._feed_all(ahead)
         self.reconstruction.finish()
         self.auditor.finish(self._last())
 
@@ -81,10 +98,10 @@ class Run(Route):
         """The time of the last packet read, seconds since the epoch."""
         return max((health.last for health in self.health if health.last is not None), default=0.0)
 
-    def _feed_all(self) -> None:
+    def _feed_all(self, ahead: Iterator[Parsed]) -> None:
         follow, listener = self.follow, self._listener
         begun: set[int] = set()
-        for item, message in parsed_ahead(self.captures):
+        for item, message in ahead:
             if item.capture not in begun:
                 self._look_for_a_hole(item.capture, begun)
                 begun.add(item.capture)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from sipaudit.capture.chosen import chosen_packets
 from sipaudit.reconstruct.reconstruction import SeenMessage
 from sipaudit.report.exhibits import Exhibit, Packet, Place, PlacedMessage
-from sipaudit.run.route import parsed_ahead, rare_collections
+from sipaudit.run.route import rare_collections
 from sipaudit.run.run import Run
 from sipaudit.sip.datagram import Item
 
@@ -25,8 +25,8 @@ def exhibit(placed: PlacedMessage) -> Exhibit:
 
 def find_out_who(run: Run) -> None:
     """A first pass that judges nothing: who is a phone and which lines it has."""
-    with rare_collections():
-        for item, message in parsed_ahead(run.captures):
+    with rare_collections(), run.ahead() as ahead:
+        for item, message in ahead:
             run.reconstruction.feed(item, message)
 
 
@@ -35,8 +35,8 @@ def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator
     before `--from` to learn from it. `beside` is told of what is no message."""
     seen: list[SeenMessage] = []
     again = run.reconstructing(seen.append)
-    with rare_collections():
-        for item, message in parsed_ahead(run.reading()):
+    with rare_collections(), run.ahead_again() as ahead:
+        for item, message in ahead:
             again.feed(item, message)
             yield from (_placed(run, each) for each in seen)
             seen.clear()

@@ -8,13 +8,14 @@ usually a few with wildcards, are tried one after the other.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from sipaudit.model.settings import LineIdentity
 from sipaudit.settings.match import LineMatch, bare_mac
 from sipaudit.settings.reader import Address, parse_address
 
-Key = tuple[str, str]
+Key = tuple[str, str | None]
 
 
 class Finder:
@@ -28,18 +29,17 @@ class Finder:
 
     def first(self, identity: LineIdentity) -> int | None:
         """The position of the first match that holds for a line."""
-        address = parse_address(identity.address)
-        keys = [("user", identity.user), *_phone_keys(address, identity.mac)]
-        return self._search(self._lines, keys, lambda match: match.holds(identity, address))
+        address = _parsed(identity.address)
+        matches = self._matches
+        for place in self._lines.candidates(identity.user, address, identity.mac):
+            if matches[place].holds(identity, address):
+                return place
+        return None
 
     def declares_phone(self, address: str, mac: str | None) -> bool:
         """Whether any match declares the phone with this address and MAC."""
-        parsed = parse_address(address)
-        keys = _phone_keys(parsed, mac)
-        return self._search(self._phones, keys, lambda match: match.holds_phone(parsed, mac)) is not None
-
-    def _search(self, index: _Index, keys: Sequence[Key], holds: Callable[[LineMatch], bool]) -> int | None:
-        return next((place for place in index.candidates(keys) if holds(self._matches[place])), None)
+        parsed, matches = _parsed(address), self._matches
+        return any(matches[place].holds_phone(parsed, mac) for place in self._phones.candidates(None, parsed, mac))
 
 
 class _Index:
@@ -52,11 +52,14 @@ class _Index:
             if key is not None:
                 self._by_key.setdefault(key, []).append(place)
 
-    def candidates(self, keys: Sequence[Key]) -> Iterator[int]:
-        """The positions that may match, in order."""
-        return heapq.merge(self._others, *(self._by_key.get(key, ()) for key in keys))
+    def candidates(self, user: str | None, address: Address | None, mac: str | None) -> Iterable[int]:
+        """The positions that may match a phone, and its line with this user, in order."""
+        if not self._by_key:
+            return self._others
+        keys = (("user", user), ("address", str(address)), ("mac", None if mac is None else bare_mac(mac)))
+        found = [places for key in keys if (places := self._by_key.get(key))]
+        return heapq.merge(self._others, *found) if found else self._others
 
 
-def _phone_keys(address: Address | None, mac: str | None) -> list[Key]:
-    keys = [] if address is None else [("address", str(address))]
-    return keys if mac is None else [*keys, ("mac", bare_mac(mac))]
+# asked for several times with each new line
+_parsed = lru_cache(maxsize=1024)(parse_address)

@@ -12,10 +12,12 @@ from sipaudit.sip.uri import read_host_port, read_uri
 MAX_VALUES = 256  # a shared line's 200 lists every phone's Contact; a packet could list 1,600
 
 # What most phones write, `"Name" <sip:user@host:5060;parameters>`, in one step: half the time of the general way.
-_USUAL = re.compile(
+_USUAL_TEXT = (
     r"""[ ]*+(?:"([^"\\]*+)"[ ]*+)?+<(sips?):([A-Za-z0-9\-_.!~*'()&=+$,%]++)@"""
     r"""([A-Za-z0-9.\-]++(?::[0-9]++)?+)(?:;([A-Za-z0-9\-_.!~*'()&=+$,%;/:\[\]]*+))?+>"""
 )
+_USUAL = re.compile(_USUAL_TEXT)
+_USUAL_CONTACT = re.compile(_USUAL_TEXT + r"""(?:;methods="[^"\\]*+")?+(?:;expires=([0-9]{1,9}))?+\Z""")
 _TOKENS = re.compile(r"[A-Za-z0-9\-.!%*_+`'~ \t]*+\Z")
 
 
@@ -29,6 +31,11 @@ def read_party(text: str, found: Found) -> Address:
 
 def read_contacts(text: str, found: Found) -> tuple[Address, ...]:
     """All values of a Contact header; `*` has the scheme `*`."""
+    usual = _USUAL_CONTACT.match(text)
+    if usual is not None:
+        display, scheme, user, host_port, after, expires = usual.groups()
+        uri = Uri(scheme, user, *read_host_port(host_port, found), after or "")
+        return (Address(uri, None, None if expires is None else int(expires), None, display),)
     return tuple([_contact(value, masked, found) for value, masked in _listed(text, found)])
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-class Flow(Struct, frozen=True, gc=False):
+class Flow(Struct, frozen=True, gc=False, array_like=True):
     """One direction between two transport addresses.
 
     Flows are interned by the capture layer, so the strings are made once a

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import re
 from sys import intern
+from typing import ClassVar
 
 from msgspec import Struct
 
 from sipaudit.sip.defects import Defect
-from sipaudit.sip.headers import CALL_ID, CREDENTIALS, CSEQ, FLAW, FROM, MAGIC_COOKIE, TO, VIA
+from sipaudit.sip.headers import CALL_ID, CHALLENGE, CREDENTIALS, CSEQ, FLAW, FROM, MAGIC_COOKIE, TO, UNREAD, VIA
 from sipaudit.sip.line import Flaw, Reading, read_line
 from sipaudit.sip.message import Address, Challenge, CSeq, Uri, Via
 from sipaudit.sip.text import TOKEN_BYTES
@@ -53,33 +54,45 @@ class ViaFront(Struct, frozen=True, gc=False):
     received: str | None
     rport: int | None
 
-    def read(self, branch: bytes) -> Reading | None:
+    slot: ClassVar[int] = VIA
+
+    def read(self, branch: bytes) -> Via | None:
         if not (branch.isalnum() or branch.translate(_TOKENS_AS_LETTERS).isalnum()) or branch == _COOKIE:
             return None
-        return VIA, Via(self.transport, self.host, self.port, branch.decode(), self.received, self.rport)
+        return Via(self.transport, self.host, self.port, branch.decode(), self.received, self.rport)
 
 
 class PartyFront(Struct, frozen=True, gc=False):
     """A From or To without its tag."""
 
-    slot: int
     uri: Uri
     display: str | None
 
-    def read(self, tag: bytes) -> Reading | None:
+    def read(self, tag: bytes) -> Address | None:
         if not (tag.isalnum() or tag.translate(_TOKENS_AS_LETTERS).isalnum()):
             return None
-        return self.slot, Address(self.uri, tag.decode(), None, None, self.display)
+        return Address(self.uri, tag.decode(), None, None, self.display)
+
+
+class FromFront(PartyFront, frozen=True, gc=False):
+    """A From without its tag."""
+
+    slot: ClassVar[int] = FROM
+
+
+class ToFront(PartyFront, frozen=True, gc=False):
+    """A To without its tag."""
+
+    slot: ClassVar[int] = TO
 
 
 class DigestFront(Struct, frozen=True, gc=False):
     """Credentials or a challenge, with the realm and the user's name, up to the quote that opens the nonce."""
 
-    slot: int
     realm: str
     username: str
 
-    def read(self, last: bytes) -> Reading | None:
+    def read(self, last: bytes) -> tuple[Challenge, ...] | None:
         nonce, *behind = last.split(b'"')
         if (
             len(behind) % 2 == 0  # a quote without its fellow
@@ -87,38 +100,58 @@ class DigestFront(Struct, frozen=True, gc=False):
             or not last.isascii() or _BACKSLASH in last or _LF in last or _CR in last
         ):
             return None
-        return self.slot, (Challenge(self.realm, nonce.decode(), self.username),)
+        return (Challenge(self.realm, nonce.decode(), self.username),)
+
+
+class CredentialsFront(DigestFront, frozen=True, gc=False):
+    """Credentials up to the nonce."""
+
+    slot: ClassVar[int] = CREDENTIALS
+
+
+class ChallengeFront(DigestFront, frozen=True, gc=False):
+    """A challenge up to the nonce."""
+
+    slot: ClassVar[int] = CHALLENGE
 
 
 class CallIdFront(Struct, frozen=True, gc=False):
     """The name of a Call-ID."""
 
-    def read(self, call_id: bytes) -> Reading | None:
+    slot: ClassVar[int] = CALL_ID
+
+    def read(self, call_id: bytes) -> str | None:
         if not call_id.translate(_VISIBLE_AS_LETTERS).isalnum():
             return None
-        return CALL_ID, call_id.decode()
+        return call_id.decode()
 
 
 class CSeqFront(Struct, frozen=True, gc=False):
     """The name of a CSeq."""
 
-    def read(self, last: bytes) -> Reading | None:
+    slot: ClassVar[int] = CSEQ
+
+    def read(self, last: bytes) -> CSeq | None:
         number, _, method = last.partition(b" ")
         if not (number.isdigit() and len(number) <= MAX_DIGITS and method.isalpha()):
             return None
-        return CSEQ, CSeq(int(number), intern(method.decode()))
+        return CSeq(int(number), intern(method.decode()))
 
 
 class NoFront(Struct, frozen=True, gc=False):
     """What is the front of no line that can be read this way."""
 
-    def read(self, _last: bytes) -> Reading | None:
+    slot: ClassVar[int] = UNREAD
+
+    def read(self, _last: bytes) -> None:
         return None
 
 
-Front = ViaFront | PartyFront | DigestFront | CallIdFront | CSeqFront | NoFront
+Front = ViaFront | FromFront | ToFront | CredentialsFront | ChallengeFront | CallIdFront | CSeqFront | NoFront
+"""`read` gives the value of the line that ends in those bytes, None when it takes the whole line to tell."""
 
-_NAMES: dict[bytes, Front] = {b"Call-ID": CallIdFront(), b"CSeq": CSeqFront()}
+CALL_ID_FRONT, CSEQ_FRONT, NOT_A_FRONT = CallIdFront(), CSeqFront(), NoFront()
+_NAMES: dict[bytes, Front] = {b"Call-ID": CALL_ID_FRONT, b"CSeq": CSEQ_FRONT}
 
 
 def divide(front: bytes, last: bytes) -> tuple[bytes, bytes]:
@@ -136,22 +169,22 @@ def read_front(front: bytes, known: Reading | None = None) -> Front:
         return _NAMES[front]
     usual = _DIGEST.match(front)
     if usual is not None:
-        return DigestFront(CREDENTIALS, intern(usual[2].decode()), usual[1].decode())
+        return CredentialsFront(intern(usual[2].decode()), usual[1].decode())
     read = (known, True) if known else read_line(front)
     if read is None:
-        return NoFront()
+        return NOT_A_FRONT
     slot, value = read[0]
     if slot == VIA and not value.branch and _COMMA not in front:
         return ViaFront(value.transport, value.host, value.port, value.received, value.rport)
     if slot in (FROM, TO) and value.tag is None:
-        return PartyFront(slot, value.uri, value.display)
+        return (FromFront if slot == FROM else ToFront)(value.uri, value.display)
     if slot == FLAW and value.defects == _NO_NONCE and front.rstrip()[-1] == _COMMA:
         return _digest_front(value)
-    return NoFront()
+    return NOT_A_FRONT
 
 
 def _digest_front(flaw: Flaw) -> Front:
     known: Challenge = flaw.value[0]
     if not known.realm or known.nonce or (flaw.slot == CREDENTIALS and not known.username):
-        return NoFront()
-    return DigestFront(flaw.slot, known.realm, known.username)
+        return NOT_A_FRONT
+    return (CredentialsFront if flaw.slot == CREDENTIALS else ChallengeFront)(known.realm, known.username)

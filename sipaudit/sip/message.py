@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Uri(Struct, frozen=True, gc=False):
+class Uri(Struct, frozen=True, gc=False, array_like=True):
     """A SIP, SIPS or tel URI taken apart (RFC 3261 19.1); other schemes keep `user` as None and the rest in `host`.
 
     `host` is lower case and without brackets, `port` 0 when not given,
@@ -23,7 +23,7 @@ class Uri(Struct, frozen=True, gc=False):
     parameters: str = ""
 
 
-class Address(Struct, frozen=True, gc=False):
+class Address(Struct, frozen=True, gc=False, array_like=True):
     """A name-addr or addr-spec with its header parameters (From, To, Contact, Route ...).
 
     `tag` is From/To's, `expires` and `instance` Contact's; None when absent.
@@ -37,7 +37,7 @@ class Address(Struct, frozen=True, gc=False):
     display: str | None = None
 
 
-class Via(Struct, frozen=True, gc=False):
+class Via(Struct, frozen=True, gc=False, array_like=True):
     """The topmost Via (RFC 3261 20.42). `port` 0 when not given; `branch` empty when absent."""
 
     transport: str
@@ -48,14 +48,14 @@ class Via(Struct, frozen=True, gc=False):
     rport: int | None = None
 
 
-class CSeq(Struct, frozen=True, gc=False):
+class CSeq(Struct, frozen=True, gc=False, array_like=True):
     """Sequence number and method; number -1 when unreadable."""
 
     number: int
     method: str
 
 
-class Challenge(Struct, frozen=True, gc=False):
+class Challenge(Struct, frozen=True, gc=False, array_like=True):
     """A digest challenge, or the credentials that answer one; nonce "" when absent."""
 
     realm: str
@@ -63,7 +63,7 @@ class Challenge(Struct, frozen=True, gc=False):
     username: str = ""
 
 
-class Request(Struct, frozen=True, gc=False):
+class Request(Struct, frozen=True, gc=False, array_like=True, tag=1):
     """A request as read. Optional headers that are absent are None or empty."""
 
     method: str
@@ -84,7 +84,7 @@ class Request(Struct, frozen=True, gc=False):
     defects: tuple[str, ...] = ()
 
 
-class Response(Struct, frozen=True, gc=False):
+class Response(Struct, frozen=True, gc=False, array_like=True, tag=2):
     """A response as read."""
 
     status: int
@@ -103,7 +103,7 @@ class Response(Struct, frozen=True, gc=False):
     defects: tuple[str, ...] = ()
 
 
-class Malformed(Struct, frozen=True, gc=False):
+class Malformed(Struct, frozen=True, gc=False, array_like=True, tag=3):
     """Bytes that look like SIP and cannot be placed: no readable start line, or a header missing without which a
     message belongs to nobody (Via, From, To, Call-ID, CSeq).  `start` is the first line, at most 200 characters."""
 

@@ -1,250 +1,189 @@
 """Bytes to a SIP message.  Never raises: what is wrong is listed in `defects`, what cannot be placed is `Malformed`.
 
-The way of a usual message: split the head into lines, look every line up in the
-memo of what was read before, put the values into a row by their slot, build the
-message from the row.  A line that is in no memo is read by its front (`front`)
-when that is known, else by the tolerant readers (`line`, `headers`); one that is
-not plain (folded, bare LF) sends the message the long way round (`head`), which
-ends in the same row.
+The way of a usual message: Via, From, To, CSeq and Call-ID come first, in this order or with the last two changed, and
+each is read by what is remembered of it (`front`).  What follows, the tail, is the same in every message of a phone or
+server but for its credentials or challenge; it is remembered whole, without that line.  Everything else, and every
+message in which anything is wrong or in doubt, is read line by line (`lines`), which ends in the same values.
 """
 
 from __future__ import annotations
 
-from math import inf
-from typing import Any, TypeVar
+from typing import Any
 
-from sipaudit.sip.address import MAX_VALUES
-from sipaudit.sip.defects import Defect, Found
-from sipaudit.sip.front import COLON, MARKS, NONCE, PARAMETERS, Front, divide, read_front
-from sipaudit.sip.head import MAX_LINES, take_apart
+from sipaudit.sip.front import (
+    BRANCH,
+    CALL_ID_FRONT,
+    CSEQ_FRONT,
+    NONCE,
+    NOT_A_FRONT,
+    TAG,
+    ChallengeFront,
+    CredentialsFront,
+    FromFront,
+    Front,
+    ToFront,
+    ViaFront,
+    divide,
+    read_front,
+)
 from sipaudit.sip.headers import (
-    CALL_ID,
     CONTACT,
     CONTENT_LENGTH,
+    CREDENTIALS,
     CSEQ,
+    EVENT,
+    EXPIRES,
     FLAW,
-    FROM,
-    TO,
-    UNREAD,
-    UNREADABLE_VIA,
-    VIA,
+    MIN_EXPIRES,
+    RETRY_AFTER,
+    ROUTE,
+    USER_AGENT,
 )
-from sipaudit.sip.line import Flaw, Reading, read_line
-from sipaudit.sip.message import Malformed, Message, Request, Response
-from sipaudit.sip.startline import StartLine, read_start_line
-from sipaudit.sip.text import decode
+from sipaudit.sip.line import Reading, read_line
+from sipaudit.sip.lines import EMPTY, MAX_LASTING, LineParser, remember
+from sipaudit.sip.message import Address, CSeq, Message, Request, Response, Via
 
-MAX_LASTING = 24576    # lines of the memo, and as many fronts: together less than 20 MB
-MAX_PASSING = 1024     # lines of the last moments: a request and its responses share Via, From, Call-ID and CSeq
-MAX_REMEMBERED = 1024  # bytes of a line; longer ones are read again each time
-READ_COST = 600        # bytes that a reading takes beside the text of its line, which is there twice
-MAX_START = 200        # characters of a malformed message's first line that are kept
+MAX_TAIL = 2048      # bytes of a tail; longer ones are read line by line
+MAX_TAIL_LINES = 64
+DIGESTS = (b"Authorization: ", b"Proxy-Authorization: ", b"WWW-Authenticate: ", b"Proxy-Authenticate: ")
 
-Known = TypeVar("Known", Reading, Front)
-Row = list[Any]
-
-_EMPTY: Row = [*[None] * FLAW, ()]  # flaws are never None, so that every flaw counts as a repetition
-_MISSING = {
-    VIA: Defect.MISSING_VIA, FROM: Defect.MISSING_FROM, TO: Defect.MISSING_TO, CALL_ID: Defect.MISSING_CALL_ID,
-    CSEQ: Defect.MISSING_CSEQ,
-}
+Tail = tuple[Any, ...]
+"""Content-Length, expires, user_agent, event, min_expires, retry_after, contacts and routes of a tail."""
 
 
-class Parser:
-    """A parser with its memory of at most `limit` lasting lines; 0 switches the memory off, which changes no message.
+class Parser(LineParser):
+    """A parser with its memory, see `LineParser`.
 
-    A header line means the same wherever it stands, so its reading is a function
-    of its bytes and remembering it cannot make it wrong.  Lines that are new in
-    every transaction have a small memo of their own, so that they push nothing
-    lasting out; of these the fronts last.  A full memo is emptied: no order to
-    keep, nothing to search.
+    What it remembers of tails is as much a function of their bytes as what it remembers of lines: a tail says what its
+    lines say, each of them plain, without flaw, and with a header that stands in no other line.
     """
 
     def __init__(self, limit: int = MAX_LASTING) -> None:
-        self._limit = limit
-        self._room = inf
-        self._held = 0
-        self._passing_limit = min(limit, MAX_PASSING)
-        self._longest = MAX_REMEMBERED if limit else 0
-        self._starts: dict[bytes, StartLine] = {}
-        self._lasting: dict[bytes, Reading] = {}
-        self._passing: dict[bytes, Reading] = {}
-        self._fronts: dict[bytes, Front] = {}
-
-    def tighten(self, room: float) -> None:
-        """Remember lasting lines in no more than so many bytes from now on."""
-        self._room = room
+        super().__init__(limit)
+        self._tails: dict[bytes, Tail] = {}
+        self._kept.append(self._tails)
+        self._vias: dict[bytes, Via] = {}
+        self._froms: dict[bytes, Address] = {}
+        self._tos: dict[bytes, Address] = {}
+        self._cseqs: dict[bytes, CSeq] = {}
+        self._call_ids: dict[bytes, str] = {}
 
     def parse(self, payload: bytes) -> Message:
-        """Any bytes as a message."""
-        # Without a body the end is found at once. Is there an empty line before it, the memo does not know that line.
+        """Any bytes as a message.
+
+        One function on purpose: this is done for every message, and a call costs as much as reading two lines.
+        """
         end = len(payload) - 4 if payload[-4:] == b"\r\n\r\n" else payload.find(b"\r\n\r\n")
-        lines = payload[:end].split(b"\r\n", MAX_LINES)
-        first = lines.pop(0)
-        start = self._starts.get(first) or self._learn_start(first)
-        row = _EMPTY.copy()
-        if start is None or end < 0 or not self._fill(row, lines):
-            return self._parse_unusual(payload)
-        return _build(start, row, len(payload) - end - 4, first)
+        leading = payload[:end].split(b"\r\n", 6)
+        start = self._starts.get(leading[0])
+        if start is None or len(leading) != 7 or end < 0:
+            return self.parse_lines(payload)
+        _, via_line, from_line, to_line, cseq_line, call_id_line, tail = leading
+        proof: Any = ()
+        at = tail.find(NONCE)
+        if at >= 0:
+            begin, behind = tail.rfind(b"\r\n", 0, at) + 2, tail.find(b"\r\n", at)
+            if begin < 2:
+                begin = 0
+            if behind < 0:
+                behind = len(tail)
+            front = self._fronts.get(tail[begin:at]) or self._learn_front(tail[begin:at], DIGESTS)
+            if type(front) is not (CredentialsFront if start.method else ChallengeFront):
+                return self.parse_lines(payload)
+            proof = front.read(tail[at + len(NONCE):behind])
+            tail = tail[:begin - 2] + tail[behind:] if begin else tail[behind + 2:]
+        rest = self._tails.get(tail) or self._learn_tail(tail)
+        via = self._vias.get(via_line) or self._learn_via(via_line)
+        from_ = self._froms.get(from_line) or self._learn_from(from_line)
+        to = self._tos.get(to_line) or self._learn_to(to_line)
+        cseq = self._cseqs.get(cseq_line)
+        if cseq is None:
+            if cseq_line[:6] != b"CSeq: ":
+                cseq_line, call_id_line = call_id_line, cseq_line
+            cseq = self._cseqs.get(cseq_line) or self._learn_cseq(cseq_line)
+        call_id = self._call_ids.get(call_id_line) or self._learn_call_id(call_id_line)
+        if (
+            rest is None or via is None or from_ is None or to is None or cseq is None or call_id is None
+            or proof is None or start.defects
+        ):
+            return self.parse_lines(payload)
+        length, expires, user_agent, event, min_expires, retry_after, contacts, routes = rest
+        method = start.method
+        if (length is not None and length != len(payload) - end - 4) or (method and method != cseq.method):
+            return self.parse_lines(payload)
+        if method:
+            return Request(method, start.uri, via, from_, to, call_id, cseq, contacts, expires, user_agent, routes,
+                           proof, event)
+        return Response(start.status, start.reason, via, from_, to, call_id, cseq, contacts, expires, min_expires,
+                        retry_after, user_agent, proof)
 
-    def _parse_unusual(self, payload: bytes) -> Message:
-        head = take_apart(payload)
-        if head.start is None:
-            return _malformed(head.first, head.defects)
-        row = _EMPTY.copy()
-        row[FLAW] = head.defects
-        self._fill(row, head.headers)
-        return _build(head.start, row, head.body, head.first)
-
-    def _fill(self, row: Row, lines: list[bytes]) -> bool:
-        """Put the value of every line into its slot; False when a line is not plain."""
-        lasting = self._lasting.get
-        passing = self._passing.get
-        for line in lines:
-            reading = lasting(line) or passing(line) or self._learn(line)
-            if reading is None:
-                return False
-            slot, value = reading
-            if slot:
-                if row[slot] is None:
-                    row[slot] = value
-                else:
-                    _repeat(row, slot, value)
-        return True
-
-    def _learn_start(self, line: bytes) -> StartLine | None:
-        start = read_start_line(line)
-        if len(self._starts) >= self._passing_limit:
-            self._starts.clear()
-        if start is not None and len(line) <= MAX_REMEMBERED and self._limit:
-            self._starts[line] = start
-        return start
-
-    def _learn(self, line: bytes) -> Reading | None:
-        """Read a line that is in no memo, and remember it; None when it is not plain."""
-        if not 0 < len(line) <= self._longest:
-            read = read_line(line)
-            return read and read[0]
-        mark = MARKS.get(line[0], COLON)
-        front, _, last = line.partition(mark)
-        known = self._fronts.get(front)
-        if known is not None:
-            reading = known.read(last)
-            if reading is not None:
-                if mark is not NONCE:  # which comes but once
-                    passing = self._passing
-                    if len(passing) >= self._passing_limit:
-                        passing.clear()
-                    passing[line] = reading
-                return reading
-        return self._learn_slowly(line, mark)
-
-    def _learn_slowly(self, line: bytes, mark: bytes) -> Reading | None:
-        """Read a line whose front is new, or that has none."""
-        front, marked, last = line.partition(mark)
-        if mark in PARAMETERS:
-            front, last = divide(front, last)
-        known = self._fronts.get(front)
-        if known is None and marked:
-            known = self._keep(self._fronts, front, read_front(front, self._lasting.get(front)))
-        reading = None if known is None else known.read(last)
-        if reading is not None:
-            return _remember(self._passing, line, reading, self._passing_limit)
-        read = read_line(line)
-        if read is None:
+    def _learn_via(self, line: bytes) -> Via | None:
+        front, _, branch = line.partition(BRANCH)
+        if b";" in branch:
+            front, branch = divide(front, branch)
+        known = self._fronts.get(front) or self._learn_front(front, b"Via: ")
+        if type(known) is not ViaFront:
             return None
-        reading, lasting = read
-        if lasting and (mark is COLON or not marked):
-            return self._keep(self._lasting, line, reading)
-        return _remember(self._passing, line, reading, self._passing_limit)
+        via = known.read(branch)
+        return via and remember(self._vias, line, via, self._passing_limit)
 
-    def _keep(self, memo: dict[bytes, Known], key: bytes, known: Known) -> Known:
-        """Remember what lasts."""
-        if self._held > self._room:
-            self._lasting.clear()
-            self._fronts.clear()
-            self._held = 0
-        elif len(memo) >= self._limit:
-            memo.clear()
-            self._held = sum(map(_cost, self._lasting)) + sum(map(_cost, self._fronts))
-        self._held += _cost(key)
-        memo[key] = known
-        return known
+    def _learn_from(self, line: bytes) -> Address | None:
+        front, _, tag = line.partition(TAG)
+        known = self._fronts.get(front) or self._learn_front(front, b"From: ")
+        if type(known) is not FromFront:
+            return None
+        from_ = known.read(tag)
+        return from_ and remember(self._froms, line, from_, self._passing_limit)
 
+    def _learn_to(self, line: bytes) -> Address | None:
+        front, tagged, tag = line.partition(TAG)
+        known = self._fronts.get(front) or self._learn_front(front, b"To: ")
+        if type(known) is not ToFront:
+            return None
+        if tagged:  # which comes but once or twice
+            return known.read(tag)
+        return remember(self._tos, line, Address(known.uri, None, None, None, known.display), self._passing_limit)
 
-def _cost(line: bytes) -> int:
-    return 2 * len(line) + READ_COST
+    def _learn_cseq(self, line: bytes) -> CSeq | None:
+        cseq = CSEQ_FRONT.read(line[6:]) if line[:6] == b"CSeq: " else None
+        return cseq and remember(self._cseqs, line, cseq, self._passing_limit)
 
+    def _learn_call_id(self, line: bytes) -> str | None:
+        call_id = CALL_ID_FRONT.read(line[9:]) if line[:9] == b"Call-ID: " else None
+        return call_id and remember(self._call_ids, line, call_id, self._passing_limit)
 
-def _remember(memo: dict[bytes, Known], key: bytes, known: Known, limit: int) -> Known:
-    if len(memo) >= limit:
-        memo.clear()
-    memo[key] = known
-    return known
+    def _learn_front(self, front: bytes, names: bytes | tuple[bytes, ...]) -> Front:
+        """What is to be known of a front; of a line with another name nothing."""
+        if not front.startswith(names) or len(front) > self._longest:
+            return NOT_A_FRONT
+        return self._keep(self._fronts, front, read_front(front, self._lasting.get(front)))
 
-
-def _repeat(row: Row, slot: int, value: Any) -> None:
-    """A second value for a slot, or a header field with flaws."""
-    if slot == FLAW:
-        flaw: Flaw = value
-        row[FLAW] += flaw.defects
-        if flaw.slot == UNREAD or flaw.value is None:
-            return
-        slot, value = flaw.slot, flaw.value
-        if row[slot] is None:
+    def _learn_tail(self, tail: bytes) -> Tail | None:
+        """What a tail says; None when it takes the general way to tell."""
+        lines = tail.split(b"\r\n", MAX_TAIL_LINES)
+        if len(tail) > MAX_TAIL or len(lines) > MAX_TAIL_LINES:
+            return None
+        row = EMPTY.copy()
+        for line in lines:
+            slot, value = self._lasting_reading(line)
+            if slot and (slot <= CSEQ or slot >= CREDENTIALS or row[slot] is not None):
+                return None
             row[slot] = value
-            return
-    if slot >= CONTACT:
-        if len(row[slot]) + len(value) > MAX_VALUES:
-            row[FLAW] += (Defect.TOO_MANY_VALUES,)
-        row[slot] = (row[slot] + value)[:MAX_VALUES]
-    elif slot != VIA:  # a second Via is another hop's
-        row[FLAW] += (Defect.DUPLICATE_HEADER,)
+        rest = (row[CONTENT_LENGTH], row[EXPIRES], row[USER_AGENT], row[EVENT], row[MIN_EXPIRES], row[RETRY_AFTER],
+                row[CONTACT] or (), row[ROUTE] or ())
+        return self._keep(self._tails, tail, rest)
 
-
-def _build(start: StartLine, row: Row, body: int | None, first: bytes) -> Message:
-    (_, via, from_, to, call_id, cseq, length, expires, user_agent, event, replaces, rack, min_expires, retry_after,
-     contacts, routes, credentials, challenges, defects) = row
-    if (
-        defects or start.defects or length != body or via is None or from_ is None or to is None or call_id is None
-        or cseq is None or (start.method and cseq.method != start.method)
-    ):
-        defects = _judge(start, row, body)
-        if _is_lost(start, row):
-            return _malformed(first, defects)
-    if start.method:
-        return Request(
-            start.method, start.uri, via, from_, to, call_id, cseq, contacts or (), expires, user_agent, routes or (),
-            credentials or (), event, replaces, rack, defects,
-        )
-    return Response(
-        start.status, start.reason, via, from_, to, call_id, cseq, contacts or (), expires, min_expires, retry_after,
-        user_agent, challenges or (), defects,
-    )
-
-
-def _judge(start: StartLine, row: Row, body: int | None) -> tuple[str, ...]:
-    """All defects of a message, each once: the head's, the start line's, the headers', then what spans them."""
-    found: Found = [*start.defects, *row[FLAW]]
-    found += [word for slot, word in _MISSING.items() if row[slot] is None]
-    cseq = row[CSEQ]
-    if start.method and cseq is not None and cseq.method not in ("", start.method):
-        found.append(Defect.CSEQ_METHOD)
-    length = row[CONTENT_LENGTH]
-    if body is not None and length is not None and length != body:
-        found.append(Defect.CONTENT_LENGTH_LONG if length > body else Defect.CONTENT_LENGTH_SHORT)
-    return tuple(dict.fromkeys(found))
-
-
-def _is_lost(start: StartLine, row: Row) -> bool:
-    """Whether the message belongs to nobody: no status code, or a mandatory header that is missing or unreadable."""
-    if not (start.method or start.status) or row[VIA] is UNREADABLE_VIA:
-        return True
-    return any(row[slot] is None for slot in _MISSING)
-
-
-def _malformed(first: bytes, defects: tuple[str, ...]) -> Malformed:
-    return Malformed(decode(first[:4 * MAX_START], [])[:MAX_START], tuple(dict.fromkeys(defects)))
+    def _lasting_reading(self, line: bytes) -> Reading:
+        """A line that means the same in any message and comes in many; else something that is no part of a tail."""
+        known = self._lasting.get(line)
+        if known is not None:
+            return known
+        read = read_line(line)
+        if read is None or not read[1] or not self._longest:
+            return FLAW, None
+        reading = read[0]
+        # a Contact is a phone's own: the tail remembers it
+        return reading if reading[0] == CONTACT else self._keep(self._lasting, line, reading)
 
 
 _shared = Parser()

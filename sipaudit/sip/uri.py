@@ -18,6 +18,8 @@ MAX_HOSTS = 4096  # of them
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+\Z")
 _UNESCAPED = re.compile(r"[^A-Za-z0-9\-_.!~*'();/?:@&=+$,%\[\]]")  # must be escaped in a URI (25.1)
 _NAME_PORT = re.compile(r"([A-Za-z0-9._-]++)[ \t]*(?::([^:]*))?\Z")  # "_" is for no host name, but DNS has it
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_ADDRESS_PORT = re.compile(rf"({_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET})(?::([1-9][0-9]{{0,3}}))?\Z")  # what phones write
 
 _sound: dict[str, tuple[str, int]] = {}  # readings without a defect: a function of the text alone, as all reading is
 
@@ -68,7 +70,8 @@ def read_host_port(text: str, found: Found) -> tuple[str, int]:
     if known is not None:
         return known
     flaws: Found = []
-    read = _read_host_port(text, flaws)
+    usual = _ADDRESS_PORT.match(text)
+    read = (intern(usual[1]), int(usual[2] or 0)) if usual else _read_host_port(text, flaws)
     found += flaws
     if not flaws and len(text) <= MAX_HOST:
         if len(_sound) >= MAX_HOSTS:

@@ -61,6 +61,7 @@ class Job:
     suppress: str | None
     redact: bool
     redact_key: str | None
+    jobs: int | None
 
 
 @dataclass(frozen=True)

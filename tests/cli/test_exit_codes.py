@@ -105,7 +105,7 @@ def test_options_reach_the_pipeline_as_one_job(pipeline, sipaudit_command) -> No
     sipaudit_command(
         "analyze", "a.pcap", "b.pcap", "--site", "site.yaml", "--set", "reRegisterOn=1", "--set", "failBack.timeout=60",
         "--engine", "libpcap", "--filter", "udp", "--tls-keylog", "keys", "--from", "+90s", "--to", "12:03",
-        "--tz", "utc", "--event", "12:03:04 sbc1 stopped",
+        "--tz", "utc", "--event", "12:03:04 sbc1 stopped", "--jobs", "2",
     )
     job = pipeline.job
     assert (job.paths, job.site) == (("a.pcap", "b.pcap"), "site.yaml")
@@ -113,6 +113,7 @@ def test_options_reach_the_pipeline_as_one_job(pipeline, sipaudit_command) -> No
     assert (job.engine, job.bpf, job.keylog) == ("libpcap", "udp", "keys")
     assert (job.start, job.end, job.zone) == ("+90s", "12:03", "utc")
     assert job.events == ("12:03:04 sbc1 stopped",)
+    assert job.jobs == 2
 
 
 def test_each_command_passes_its_own_choices_on(pipeline, sipaudit_command) -> None:

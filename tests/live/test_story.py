@@ -35,7 +35,8 @@ class Recording:
     capture, blind, away = 0, 0.0, False
 
     def __init__(self, run: Run) -> None:
-        self.items: list[Item] = list(run.reading())
+        with run.ahead_again() as ahead:
+            self.items: list[Item] = [item for item, _ in ahead]
         self.health = run.captures.health[0]
         self.now = self.began = self.items[0].time
         self._given = 0

@@ -9,7 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from sipaudit.model.events import Answered
+from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile, Vendor
+from sipaudit.model.proofs import hold, next_deadline
+from sipaudit.model.replay import replay
 from sipaudit.model.scenario import Scenario, parse
 from sipaudit.model.settings import EntryServer, ServerEntry
 from sipaudit.rulebook.pack import load_pack
@@ -70,6 +73,11 @@ def test_a_line_that_passes_its_server_after_a_try_needs_an_entry_too() -> None:
 
 def test_a_line_that_passes_its_server_after_a_try_needs_it_too() -> None:
     said = story("secondary-abandoned", lambda profile: replace(profile, lossy=True), "abandoned-passed-r2")
+    assert said == ["? secondary-abandoned loss-nearby"]
+
+
+def test_whether_a_user_logged_out_elsewhere_is_not_known_where_packets_are_missing() -> None:
+    said = story("secondary-abandoned", lambda profile: replace(profile, lossy=True))
     assert said == ["? secondary-abandoned loss-nearby"]
 
 
@@ -179,6 +187,31 @@ settings: reRegisterOn=0 failBack.mode=duration failBack.timeout=60
 """)
     _, findings = judge_scenario(scenario, [one for one in load_pack().rules if one.id == BY_ANYONE[0]])
     assert [(finding.time, finding.severity) for finding in findings] == [(300.0, "info"), (500.0, "warning")]
+
+
+def test_what_waits_for_a_proof_says_until_when() -> None:
+    """A driver asks again then, and no sooner."""
+    scenario = parse((FOLDER / "missing-calls.scenario").read_text())
+    waiting = [step.waiting for step in replay(scenario.events[:6], scenario.profile)]
+    assert [next_deadline(one) for one in waiting[:5]] == [float("inf")] * 5
+    (one,) = [one for one in waiting[5] if one.awaited is not None]
+    assert one.awaited is not None
+    beside = replace(one, awaited=None)   # what the same request brought as well, and which waits with it
+    assert next_deadline(waiting[5]) == next_deadline((beside, *waiting[5])) == one.awaited.until
+    assert 400 < one.awaited.until < float("inf")
+
+
+def test_no_more_than_eight_wait_for_a_proof() -> None:
+    """The oldest are said as they stand then: left open."""
+    scenario = parse((FOLDER / "missing-calls.scenario").read_text())
+    *_, last = replay(scenario.events[:6], scenario.profile)
+    waiting: tuple[Observation, ...] = ()
+    said: list[Observation] = []
+    for _ in range(20):
+        now, waiting = hold(waiting, last.waiting)
+        said += now
+    assert len(waiting) == 8
+    assert [one.verdict for one in said] == [Verdict.INCONCLUSIVE] * 12
 
 
 OUT = "{0} > P INVITE\n{0}.5 >> P INVITE\n{1} > S INVITE\n{1}.1 < S 200 INVITE\n"

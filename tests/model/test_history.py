@@ -7,11 +7,12 @@ import pytest
 from sipaudit.model import history
 from sipaudit.model.history import History
 from sipaudit.model.replay import replay
-from sipaudit.model.scenario import parse
+from sipaudit.model.scenario import Scenario, parse
 from sipaudit.model.state import LineState
 from sipaudit.rulebook.trial import ScenarioLine
 
 KEPT = 3
+P = "10.0.0.1:5060"
 HEAD = """entry: P S
 settings: reRegisterOn=1 failRegistrationOn=1 onlySignalWithRegistered=1 failBack.mode=duration failBack.timeout=60
 0     > P REGISTER fresh
@@ -26,16 +27,58 @@ THERE_AND_BACK = """{0}    > P REGISTER
 """
 
 
-def test_a_line_that_moves_without_end_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "ROWS_KEPT", KEPT)
-    rounds = [THERE_AND_BACK.format(start, start + 4, start + 100) for start in range(300, 3000, 300)]
-    scenario = parse(HEAD + "".join(rounds))
+def lived(scenario: Scenario) -> tuple[History, LineState]:
+    """What a line's history keeps of this life, and how the line stands at its end."""
     subject, seen, state = ScenarioLine(scenario.profile, scenario.names), History(), LineState()
     for step in replay(scenario.events, scenario.profile):
         seen.take(step, subject)
         state = step.after
+    return seen, state
+
+
+def test_a_line_that_moves_without_end_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "ROWS_KEPT", KEPT)
+    rounds = [THERE_AND_BACK.format(start, start + 4, start + 100) for start in range(300, 3000, 300)]
+    scenario = parse(HEAD + "".join(rounds))
+    subject = ScenarioLine(scenario.profile, scenario.names)
+    seen, state = lived(scenario)
     assert [subject.server(move.target) for move in seen.moves] == ["S", "P", "S"]
     assert len(seen.tries) == len(seen.ended) == KEPT
     here = state.stays[subject.track]
     assert here is not None
     assert subject.server(here.server) == "P"
+
+
+def test_what_became_of_registrations_in_a_blind_interval_is_not_known() -> None:
+    """One that would have run out by then has; of one that would not, its end is unknown; S never granted any."""
+    scenario = parse(HEAD + "10 > S REGISTER\n10.1 < S 403 REGISTER\n")
+    seen, state = lived(scenario)
+    seen.view_begins(state, 1000.0)
+    assert [(row.server, row.until, row.end) for row in seen.ended] == [(P, 1000.0, "unknown")]
+    seen, state = lived(scenario)
+    seen.view_begins(state, 5000.0)
+    assert [(row.server, row.until, row.end) for row in seen.ended] == [(P, 3600.1, "expired")]
+
+
+def test_blind_intervals_without_end_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "ROWS_KEPT", KEPT)
+    seen, state = lived(parse(HEAD))
+    for now in range(100, 1000, 100):
+        seen.view_begins(state, now)
+    assert [row.until for row in seen.ended] == [100, 200, 300]
+
+
+def test_what_is_over_is_forgotten_but_where_the_line_is_and_why() -> None:
+    rounds = [THERE_AND_BACK.format(start, start + 4, start + 100) for start in (300, 600, 900)]
+    seen, _ = lived(parse(HEAD + "".join(rounds)))
+    moves, tries, ended = len(seen.moves), len(seen.tries), len(seen.ended)
+    seen.forget(100.0)
+    assert (len(seen.moves), len(seen.tries), len(seen.ended)) == (moves, tries, ended)
+    seen.forget(650.0)
+    assert [move.time for move in seen.moves] == [700.1, 904.1, 1000.1]
+    assert [one.request.time for one in seen.tries] == [700, 1000]
+    assert [row.until for row in seen.ended] == [904.1]
+    seen.forget(5000.0)
+    assert [move.time for move in seen.moves] == [1000.1]
+    assert [one.request.time for one in seen.tries] == [1000]
+    assert seen.ended == []

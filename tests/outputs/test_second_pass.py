@@ -181,7 +181,8 @@ def test_decrypted_messages_come_as_text(tmp_path: Path) -> None:
             writer.write(time, frame)
     run = Run(Job((str(capture),), keylog=str(tmp_path / "keys.log")), print, reread=True)
     run.drive()
-    read = [item for item in run.reading() if isinstance(item, Datagram)]
+    with run.ahead_again() as ahead:
+        read = [item for item, _ in ahead if isinstance(item, Datagram)]
     wanted = {(str(capture), item.frame) for item in read}
     second = Second(run, wanted, wanted)
     assert len(list(second.messages())) == 2

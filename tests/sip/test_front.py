@@ -44,7 +44,9 @@ def by_front(line: bytes) -> Reading | None:
         return None
     if mark in PARAMETERS:
         front, last = divide(front, last)
-    return read_front(front).read(last)
+    known = read_front(front)
+    value = known.read(last)
+    return None if value is None else (known.slot, value)
 
 
 def agree(line: bytes) -> None:

@@ -19,5 +19,5 @@ def test_long_lines_that_never_come_again_take_no_more_than_the_room() -> None:
     small.tighten(ROOM)
     for number in range(500):
         assert small.parse(message(number)) == large.parse(message(number))
-        assert sum(map(len, (*small._lasting, *small._fronts))) < ROOM
-    assert sum(map(len, (*large._lasting, *large._fronts))) > 3 * ROOM
+        assert sum(len(line) for memo in small._kept for line in memo) < ROOM
+    assert sum(len(line) for memo in large._kept for line in memo) > 3 * ROOM

@@ -69,9 +69,11 @@ TOKEN = st.text("abcXYZ019-.!%*_+`'~", min_size=1, max_size=8)
 QUOTED = st.text("ab ,;<>=\\\"\t", max_size=8).map(
     lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 )
-PARAMETER = st.builds("{}={}".format, TOKEN.map("x".__add__), TOKEN | QUOTED)
-URI = st.builds("sip:{}@{}.example{}".format, st.text("ab1.+%", min_size=1, max_size=6), st.text("ab", max_size=3).map(
-    "h".__add__), st.sampled_from(["", ":5060", ";transport=tcp", ":5070;lr"]))
+PARAMETER = st.builds("{}={}".format, TOKEN.map("x".__add__), TOKEN | QUOTED) | st.sampled_from(
+    ["expires=60", "expires=00", 'expires="60"', 'methods="INVITE, ACK"', "methods=x"])
+HOST = st.text("ab", max_size=3).map("h{}.example".format) | st.sampled_from(["10.0.0.1", "255.249.199.99"])
+URI = st.builds("sip:{}@{}{}".format, st.text("ab1.+%", min_size=1, max_size=6), HOST, st.sampled_from(
+    ["", ":5060", ";transport=tcp", ":5070;lr"]))
 ADDRESS = st.builds("{}<{}>{}".format, st.sampled_from(["", "Ann ", '"A, \\"B\\"" ', '"A"']), URI, st.lists(
     PARAMETER, max_size=2, unique_by=lambda text: text.partition("=")[0].lower()).map(
     lambda given: "".join(f";{one}" for one in given)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from sipaudit.sip.defects import Defect
 from sipaudit.sip.describe import describe
 from sipaudit.sip.message import Uri
 from sipaudit.sip.parse import parse
-from sipaudit.sip.uri import aor, read_uri, uri_text
+from sipaudit.sip.uri import aor, read_host_port, read_uri, uri_text
 
 
 @pytest.mark.parametrize(("text", "uri", "canonical", "of_record"), [
@@ -26,6 +27,26 @@ from sipaudit.sip.uri import aor, read_uri, uri_text
 def test_a_uri_its_text_and_its_address_of_record(text: str, uri: Uri, canonical: str, of_record: str) -> None:
     assert read_uri(text, []) == uri
     assert (uri_text(uri), aor(uri)) == (canonical, of_record)
+
+
+@pytest.mark.parametrize(("text", "place", "flaw"), [
+    ("10.0.0.1", ("10.0.0.1", 0), None),
+    ("255.249.199.99:5060", ("255.249.199.99", 5060), None),
+    ("10.0.0.1:65535", ("10.0.0.1", 65535), None),
+    ("10.0.0.1:05060", ("10.0.0.1", 5060), None),
+    ("10.0.0.1 : 5060", ("10.0.0.1", 5060), None),
+    ("10.0.0.1:65536", ("10.0.0.1", 0), Defect.BAD_PORT),
+    ("10.0.0.1:0", ("10.0.0.1", 0), Defect.BAD_PORT),
+    ("10.0.0.1:", ("10.0.0.1", 0), Defect.BAD_PORT),
+    ("256.0.0.1", ("256.0.0.1", 0), Defect.BAD_HOST),
+    ("10.0.0.01:5060", ("10.0.0.01", 5060), Defect.BAD_HOST),
+    ("10.0.1:5060", ("10.0.1", 5060), Defect.BAD_HOST),
+    ("10.0.0.0.1", ("10.0.0.0.1", 0), Defect.BAD_HOST),
+])
+def test_an_address_is_one_of_four_octets(text: str, place: tuple[str, int], flaw: Defect | None) -> None:
+    found: list[Defect] = []
+    assert read_host_port(text, found) == place
+    assert found == ([] if flaw is None else [flaw])
 
 
 def test_of_several_at_signs_the_last_before_the_parameters_parts_user_and_host() -> None:

@@ -105,11 +105,26 @@ def test_the_memory_is_bounded_whatever_comes() -> None:
     for number in range(400):
         parser.parse(HEAD.replace(b"a@h", b"%d@h" % number).replace(b"sip:b@h SIP", b"sip:%d@h SIP" % number)
                      + b"X%d: y\r\n\r\n" % number)
-        assert max(map(len, (parser._starts, parser._lasting, parser._passing))) <= 50
+        assert max(map(len, remembered(parser))) <= 50
     assert MAX_LASTING <= 2**15
 
 
 def test_a_long_line_is_not_remembered() -> None:
     parser = Parser()
     parser.parse(HEAD + b"X: " + b"y" * 5000 + b"\r\nContact: <sip:a@b>;x=" + b"y" * 5000 + b"\r\n\r\n")
-    assert all(len(line) < 1100 for line in [*parser._lasting, *parser._passing])
+    assert all(len(line) < 1100 for memo in remembered(parser) for line in memo)
+
+
+def test_nor_is_a_long_tail_of_a_message_or_a_long_line_before_it() -> None:
+    parser = Parser()
+    long = HEAD.replace(b"branch=z9hG4bKx", b"branch=" + b"z" * 5000).replace(b"tag=t", b"tag=" + b"t" * 5000)
+    for _ in range(2):
+        parser.parse(long.replace(b": c", b": " + b"c" * 5000) + b"X: y\r\n" * 2000 + b"\r\n")
+        parser.parse(HEAD + b"Content-Length: 0\r\n\r\n")
+    assert parser._tails
+    assert all(len(line) < 2100 for memo in remembered(parser) for line in memo)
+
+
+def remembered(parser: Parser) -> list[dict[bytes, object]]:
+    """All that a parser remembers, by bytes of the wire."""
+    return [memo for memo in vars(parser).values() if isinstance(memo, dict)]

@@ -6,6 +6,7 @@ import pytest
 
 from tests.stories import (
     CHALLENGE,
+    MINUTE,
     Court,
     Handset,
     P,
@@ -54,6 +55,41 @@ def test_only_the_second_line_breaks_the_rules(court: Court, regime: str) -> Non
     returns(first, regime)
     assert court(story, minute(regime)) == [
         f"308.000 {UNREGISTERED} 1002 10.0.0.2 certain", f"336.000 {PREMATURE} 1002 10.0.0.1 certain"]
+
+
+@any_regime
+@pytest.mark.parametrize("whose", ["first", "second"])
+def test_what_one_line_was_answered_since_need_not_bring_another_back(court: Court, regime: str, whose: str) -> None:
+    """S, the last of the list, refuses a connection, and then answers the second line: the first may have found the end
+    of its list, and begin anew at the first server (F1). The second has no such reason."""
+    story = Story()
+    lines = {"second": handset(story, user="1002"), "first": moved(regime, story)}
+    lines["second"].fail_over(310, registers=regime != "R0")
+    story.syn(330, (lines["first"].place[0], 49_152), S)
+    story.reset(330.001, S, (lines["first"].place[0], 49_152))
+    lines["second"].call(340, S, 3)
+    returns(lines[whose], regime, 400)
+    hour = {**REGIMES[regime], "failBack.mode": "duration", "failBack.timeout": 3600}
+    found = court(story, site(hour))
+    assert found == ([f"? {PREMATURE} readings-differ"] if whose == "first"
+                     else [f"400.000 {PREMATURE} 1002 10.0.0.1 certain"])
+
+
+@gated_regime
+@pytest.mark.parametrize(("waits", "moves"), [(42, False), (33, True)])
+def test_a_line_may_wait_long_while_the_server_answers_another(court: Court, regime: str, waits: int, moves: bool
+                                                               ) -> None:
+    """Twenty times two seconds: a phone set like that waits 40 s, whatever its other line is told (F2)."""
+    story = Story()
+    second = handset(story, user="1002", granted=300)
+    first = handset(story, granted=300)
+    first.register(200)
+    first.ask(440, P, "REGISTER")
+    second.register(450)
+    first.register(440 + waits, S)
+    patient = {**REGIMES[regime], **MINUTE, "retryTimeOut": 2000, "retryMaxCount": 20}
+    found = {finding.rule for finding in court.report(story, site(patient)).findings}
+    assert ("failover-without-failure" in found) is moves
 
 
 @any_regime

@@ -18,7 +18,7 @@ from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Fact
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
-from sipaudit.model.readings import ALWAYS
+from sipaudit.model.readings import ALWAYS, Reading, negate, taken
 from sipaudit.model.settings import Origin, Regime
 from sipaudit.model.state import Binding
 from sipaudit.model.timers import NO_EXPIRY, SILENCE_MAX, latest_silence, renewal
@@ -168,8 +168,18 @@ def holds_binding_there(case: Case) -> Ground:
         return FAILS
     if binding.register is not None:
         return FAILS  # it repeats one that is open still
+    boot = case.line.boot
+    worlds = negate(taken(Reading.BOOT)) if boot is not None and boot.time >= binding.granted.time else ALWAYS
+    refused = Reason.READINGS_DIFFER if _refused_just_now(case) else None
     return FAILS if renewal_is_near(case, binding) else Ground(
-        facts={"expires": binding.expires, "elapsed": case.now - binding.granted.time}, proof=(binding.granted,))
+        worlds, refused, proof=(binding.granted,),
+        facts={"expires": binding.expires, "elapsed": case.now - binding.granted.time})
+
+
+def _refused_just_now(case: Case) -> bool:
+    """Whether a server has just answered a REGISTER of the line with a 200 that may have registered nothing (F6)."""
+    return any(binding.granted is not None and grants_nothing(binding.granted)
+               and case.now - binding.granted.time <= WORKS_WITHIN for binding in case.line.bindings)
 
 
 def refreshes_nothing(case: Case) -> Ground:
@@ -261,14 +271,27 @@ def _looks_on(case: Case, granted: Answered) -> bool:
     return case.request.method == "REGISTER" and granted.own is False and not calls
 
 
-def renewal_is_near(case: Case, binding: Binding, at: float | None = None) -> bool:
-    """Whether the binding's renewal is due about then (now), on any firmware: at half its life, or from a tenth before
-    its renewal to its end."""
+def renewal_is_near(case: Case, binding: Binding) -> bool:
+    """Whether the binding's renewal is due about now, on any firmware: at half its life, or from a tenth before its
+    renewal to its end."""
     assert binding.granted is not None
-    age, expires = (case.now if at is None else at) - binding.granted.time, binding.expires
-    due = renewal(expires, case.profile.settings.number("expires.overlap"))
-    slack = max(DUE_SHARE * expires, case.profile.tolerances.timer)
+    age, expires = case.now - binding.granted.time, binding.expires
+    due, slack = _renewal(case, expires)
     return age >= due - slack or abs(age - expires / 2) <= slack
+
+
+def renewal_may_have_come(case: Case, binding: Binding, at: float) -> bool:
+    """Whether the binding's renewal may have fallen due by then, on any firmware: a phone that could not register then
+    tries again later."""
+    assert binding.granted is not None
+    due, slack = _renewal(case, binding.expires)
+    return at - binding.granted.time >= min(due, binding.expires / 2) - slack
+
+
+def _renewal(case: Case, expires: float) -> tuple[float, float]:
+    """Seconds from a 200 to the renewal, and by how much a phone may differ from that."""
+    return (renewal(expires, case.profile.settings.number("expires.overlap")),
+            max(DUE_SHARE * expires, case.profile.tolerances.timer))
 
 
 def registered_just_now(case: Case) -> Ground:
@@ -315,7 +338,7 @@ def _register_was_due(case: Case, began: float) -> bool:
     others = [binding for binding in case.line.bindings if binding.server != case.request.server]
     return not others or any(
         binding.granted is None or binding.refused is not None or renewal_is_near(case, binding)
-        for binding in others)
+        for binding in others) or _refused_just_now(case)
 
 
 def _gave_up_register(case: Case, by: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
-from sipaudit.model.conditions.bindings import renewal_is_near
+from sipaudit.model.conditions.bindings import renewal_may_have_come
 from sipaudit.model.conditions.failures import sends_away
 from sipaudit.model.conditions.requests import of_a_call
 from sipaudit.model.conditions.timing import declared_ttl
@@ -76,7 +76,7 @@ def _may_have_returned(case: Case, mark: FailedMark) -> bool:
         return timeout is None or (timeout > 0 and stayed >= timeout)
     if mode is Mode.REGISTRATION:
         binding = case.line.binding(mark.server)
-        return binding is None or binding.granted is None or renewal_is_near(case, binding, mark.moved)
+        return binding is None or binding.granted is None or renewal_may_have_come(case, binding, mark.moved)
     if mode is Mode.DNSTTL:
         return stayed >= min([*declared_ttl(case), *(answer.ttl_low for answer in case.line.answers)], default=0.0)
     return True

@@ -7,12 +7,13 @@ from math import inf
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.trust import RETRY_AFTER, clock_was_set, in_mid_life
-from sipaudit.model.events import Answered, Failed, Sent
+from sipaudit.model.events import Failed, Sent
 from sipaudit.model.observations import Awaited, Fact, Sign
 from sipaudit.model.packets import AT_ONCE, asked_at, goes_on_here, redirects, waits_for_call
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
+from sipaudit.model.settings import Regime
 from sipaudit.model.state import RUNS, Evidence, Reach, evidence, repeated_until, speaks_against
 from sipaudit.model.timers import (
     DEFAULT_RETRIES,
@@ -86,10 +87,21 @@ def working_server_alive(case: Case) -> Ground:
              and case.now - request.time < case.profile.earliest_silence]
     if holds == ALWAYS and reach.later + RETRY_WAIT >= case.now:
         return Ground(reason=Reason.RETRY_AFTER)
+    if holds == ALWAYS and _broke_for_this_line(case, reach):
+        return Ground(reason=Reason.READINGS_DIFFER)
     if holds == NEVER or not fresh:
         return Ground(holds)
     # it was asked just now, and the capture may lack what told the phone that it had failed
     return Ground(holds, Reason.LOSS_NEARBY, waited(fresh[-1], None))
+
+
+def _broke_for_this_line(case: Case, reach: Reach) -> bool:
+    """Whether a transport failure that others have disproved since may have brought the line to the end of its list:
+    the server has not answered it since, and it need not share what they hear (reference-model.md 1, *failure*)."""
+    answered, since = reach.answered, case.stay.arrived.time
+    if answered is not None and answered.line == case.event.line:
+        since = max(since, answered.time)
+    return reach.broke > since and not case.line.served_since(reach.server, reach.broke)
 
 
 def _may_run_out(case: Case, reach: Reach) -> bool:
@@ -315,12 +327,13 @@ def retry_after(case: Case, server: str) -> bool:
     return case.phone.reach(server).later + case.profile.tolerances.overdue >= case.now
 
 
-def last_challenger(case: Case) -> Answered | None:
-    return case.line.challenges[-1] if case.line.challenges else None
-
-
 def not_the_challenger(case: Case) -> Ground:
-    """F13: the first new request after a failover may go to the server that challenged last."""
-    challenge = last_challenger(case)
-    first_since = case.stay.opened is None and case.stay.first is not None
-    return FAILS if first_since and challenge is not None and challenge.server == case.request.server else HOLDS
+    """F13: the first new request after a failover may go to the server that challenged last; so may that with which the
+    line leaves a server that has failed."""
+    challenger, stay = case.line.challenger, case.stay
+    if challenger is None or challenger != case.request.server:
+        return HOLDS
+    first_since = stay.opened is None and stay.first is not None
+    optimizes = case.regime is not Regime.R0 or case.profile.settings.number("authOptimizedInFailover") != 0
+    moves = optimizes and challenger != stay.server and after_a_failure(case) is not FAILS
+    return FAILS if first_since or moves else HOLDS

@@ -15,12 +15,11 @@ from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, taken
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import LONG_AGO, Call, evidence
-from sipaudit.model.timers import NO_EXPIRY, TRY_LASTS
+from sipaudit.model.timers import LONG_RING, NO_EXPIRY, TRY_LASTS
 from sipaudit.model.values import Assumption, Reason
 
 DIALLING = 15.0       # seconds off the hook before an INVITE: eleven digits, and the wait for a twelfth
 LONG_CALL = 3600.0    # seconds that a call may last of which nothing shows that it does
-LONG_RING = 600.0     # seconds that a phone may ring, or let ring
 IDLE_RULE = (Regime.R2, Regime.R3)   # B5: only the try by REGISTER waits for the phone to be idle
 
 

@@ -28,7 +28,8 @@ def primary_untried(case: Case) -> Ground:
     if case.now - reach.touched <= CONTACT_FOR_IT or diverted(case):
         return FAILS
     stay = case.stay
-    if waits_for_call(reach, request, stay) or any(goes_on_here(one, request, stay) for one in stay.tries):
+    if waits_for_call(reach, request, stay) or any(
+            one.server == primary and goes_on_here(one, request, stay) for one in stay.tries):
         return FAILS
     if any(one.method in TRIES and not one.in_dialog and one.time >= case.now - _try_lasts(case)
            for one in reach.waiting):

@@ -133,7 +133,7 @@ def before_renewal(case: Case) -> Ground:
         return Ground(reason=Reason.STARTED_LATER)
     if binding.granted.own is False:
         return Ground(reason=Reason.READINGS_DIFFER)  # how long it lives was not said (F6)
-    if _was_due(case, binding, began[1]):
+    if _was_due(case, binding, began):
         return Ground(reason=Reason.READINGS_DIFFER)
     older, newer = renewals(case, binding)
     facts: dict[str, Fact] = {"expires": binding.expires, "earliest": newer - began[0]}
@@ -145,12 +145,13 @@ def before_renewal(case: Case) -> Ground:
     return _early(case, newer, facts, worlds=negate(taken(Reading.HALF_RENEWAL)))
 
 
-def _was_due(case: Case, binding: Binding, arrived: float) -> bool:
+def _was_due(case: Case, binding: Binding, began: tuple[float, float]) -> bool:
     """Whether a renewal has fallen due since the move: from then on the primary is first, wherever that REGISTER went
     (R0, R1: it may have gone to either server)."""
+    arrived = began[1]
     if case.regime in (Regime.R0, Regime.R1) and (_renewed_by_the_move(case) or any(
         one.since is not None and one.since.time > arrived for one in case.line.bindings
-    )):
+    ) or _renewed_on_the_way(case, began)):
         return True
     granted, since = binding.granted, binding.since
     if granted is None or since is None or granted is since or granted.time <= arrived:
@@ -160,6 +161,13 @@ def _was_due(case: Case, binding: Binding, arrived: float) -> bool:
     said = since.asked if since.granted is None else since.granted
     first = since.time + _first_renewal(case, NO_EXPIRY if said is None else said)
     return (granted.time if granted.sent is None else granted.sent) >= first - case.profile.tolerances.timer
+
+
+def _renewed_on_the_way(case: Case, began: tuple[float, float]) -> bool:
+    """Whether the line renewed what it held elsewhere while it moved: an answer that was none of a success may have
+    brought it before that (reference-model.md 1, *working server*)."""
+    return any(one.server != case.stay.server and one.refreshes > 0 and one.granted is not None
+               and began[0] < one.granted.time < began[1] for one in case.line.bindings)
 
 
 def _renewed_by_the_move(case: Case) -> bool:

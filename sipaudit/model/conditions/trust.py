@@ -6,7 +6,7 @@ from sipaudit.model.absorb import lived_before
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.events import Answered, ModelEvent, Sent
-from sipaudit.model.packets import NOTHING_NEW
+from sipaudit.model.packets import NOTHING_NEW, is_open_code
 from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
 from sipaudit.model.settings import Mode, Regime
@@ -79,7 +79,7 @@ def may_have_refreshed(case: Case) -> bool:
     if stay.first is None or stay.answers_calls or stay.arrived.method != "REGISTER" or not in_mid_life(case):
         return False
     young = stay.arrived.time - case.profile.covered_from < longest_expiry(case)
-    own = any(item.line == case.event.line for item in stay.failed)
+    own = any(item.line == case.event.line and not is_open_code(item) for item in stay.failed)
     return young and (case.regime is Regime.R0 or (case.regime is Regime.R1 and not own))
 
 

@@ -148,7 +148,10 @@ class Line(Returning):
                 return  # logged out meanwhile, or registered there by the failover itself
             mistake = self._mistake(target)
             self._note(target, "REGISTER")
-            outcome = yield from self.register(target, wrong_target=mistake)
+            outcome = yield from self.register(target, wrong_target=mistake,
+                                               still=lambda: self.habits.direct or self.working == server)
+            if outcome is None:
+                return  # the line has gone on while another REGISTER was open
             if outcome.good:
                 if self.habits.direct:
                     self._move(target, self.first_sent, failover=True)

@@ -1,0 +1,32 @@
+"""Items with their messages, read and parsed ahead of those who follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+
+from sipaudit.sip.datagram import Datagram, Item
+from sipaudit.sip.message import Message
+from sipaudit.sip.parse import parse
+
+AHEAD = 256             # items parsed in one go
+
+Parsed = tuple[Item, Message | None]
+
+
+def runs_of(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Items a run at a time."""
+    rest = iter(items)
+    while run := list(islice(rest, AHEAD)):
+        yield run
+
+
+def parsed(run: Sequence[Item]) -> list[Parsed]:
+    """The items of a run with their messages."""
+    return [(item, parse(item.payload) if type(item) is Datagram else None) for item in run]
+
+
+def parsed_ahead(items: Iterable[Item]) -> Iterator[Parsed]:
+    """Items with their messages, parsed a run at a time: going to and fro between reading, parsing and following with
+    every message would cost a fifth of the whole, in what the processor's caches then lack."""
+    return chain.from_iterable(map(parsed, runs_of(items)))

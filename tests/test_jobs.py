@@ -1,0 +1,263 @@
+"""`--jobs`: how many processes work changes nothing of what is found, and none is left behind."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from sipaudit import pipeline
+from sipaudit.capture.captures import Captures
+from sipaudit.capture.files import resolve
+from sipaudit.capture.write import PcapWriter
+from sipaudit.errors import InputError
+from sipaudit.report import document
+from sipaudit.run import freight, reader
+from sipaudit.run import run as running
+from sipaudit.run.ahead import AHEAD, Parsed, parsed, runs_of
+from sipaudit.run.freight import Packer, Unpacker
+from sipaudit.sip.datagram import Datagram
+from tests.shared import CAPTURES, ROOT
+from tests.test_fuzz import mutated, packets_of
+
+SAMPLES = sorted(ROOT.glob("samples/*/capture.pcap*")) + sorted(ROOT.glob("samples/lab/*/*.pcap*"))
+CORPORA = sorted(path for path in CAPTURES.glob("*+*/*") if path.is_file()) if CAPTURES.is_dir() else []
+EVERYTHING = [*SAMPLES, *CORPORA]
+OUTAGE = ROOT / "samples/three-servers/capture.pcap"
+
+
+def site_of(capture: Path) -> str | None:
+    site = capture.parent / "site.yaml"
+    return str(site) if site.is_file() else None
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """As many processes work as the job says, though whoever runs the tests may have threads. Gives how many readers
+    there were each time that some work was done."""
+    seen: list[int] = []
+    arrivals = reader._arrivals
+
+    def watched(*arguments: object) -> Iterator[list[Parsed]]:
+        seen.append(len(multiprocessing.active_children()))
+        return arrivals(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(running, "processes", lambda jobs, _size: jobs or 1)
+    monkeypatch.setattr(reader, "_arrivals", watched)
+    yield seen
+    assert multiprocessing.active_children() == []
+
+
+def analyzed(capture: Path, jobs: int) -> bytes:
+    report = pipeline.analyze(
+        pipeline.Job((str(capture),), site=site_of(capture), jobs=jobs), warn=lambda _: None)
+    return document.to_json(report)
+
+
+@pytest.mark.parametrize("capture", EVERYTHING, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_two_processes_say_byte_for_byte_what_one_says(capture: Path, apart: list[int]) -> None:
+    assert analyzed(capture, 2) == analyzed(capture, 1)
+    assert apart == [1]
+
+
+def test_all_files_are_those_of_one_process(tmp_path: Path, apart: list[int]) -> None:
+    for capture in (OUTAGE, ROOT / "samples/tcp/capture.pcap"):
+        for jobs in (1, 2):
+            pipeline.analyze(pipeline.Job((str(capture),), site=site_of(capture), jobs=jobs, zone="utc"),
+                             output=pipeline.Output(str(tmp_path / f"{jobs}")), warn=lambda _: None)
+        one, two = ({path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+                    for folder in (tmp_path / "1", tmp_path / "2"))
+        assert one == two
+        assert len(one) > 5
+    assert apart == [1, 1] * 2  # each reads twice: for the report, and for the evidence
+
+
+def test_ladders_and_transcripts_are_those_of_one_process(apart: list[int]) -> None:
+    jobs = [pipeline.Job((str(OUTAGE),), site=site_of(OUTAGE), jobs=jobs) for jobs in (1, 2)]
+    one, two = (list(pipeline.events(job)) for job in jobs)
+    assert one == two
+    ladders = [pipeline.ladder(job) for job in jobs]
+    assert ladders[0] == ladders[1]
+    assert len(ladders[0]) > 10
+    assert apart == [1, 1]
+
+
+def test_several_captures_with_a_hole_between_them(tmp_path: Path, apart: list[int]) -> None:
+    """A hole is known by when a capture ended, which the reading process is the one to know."""
+    link_type, packets = packets_of(OUTAGE)
+    half = len(packets) // 2
+    for name, part, later in (("a", packets[:half], 0.0), ("b", packets[half:], 4000.0)):
+        with (tmp_path / f"{name}.pcap").open("wb") as stream:
+            writer = PcapWriter(stream, link_type)
+            for when, data in part:
+                writer.write(when + later, data)
+    said = [document.to_json(pipeline.analyze(
+        pipeline.Job((str(tmp_path),), site=site_of(OUTAGE), jobs=jobs), warn=print)) for jobs in (1, 2)]
+    assert said[0] == said[1]
+    assert len(json.loads(said[0])["captures"]) == 2
+
+
+@pytest.mark.parametrize("hungry", [0, 1 << 30])
+def test_it_does_not_matter_who_parses(hungry: int, apart: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader parses all messages, or none: usually it depends on who is the slower at the moment."""
+    monkeypatch.setattr(reader, "HUNGRY", hungry)
+    storm = ROOT / "samples/register-storm/capture.pcap"
+    assert analyzed(storm, 2) == analyzed(storm, 1)
+
+
+def test_progress_counts_every_byte(apart: list[int]) -> None:
+    class Meter:
+        total = read = 0
+
+        def start(self, total_bytes: int) -> None:
+            self.total = total_bytes
+
+        def advance(self, n: int) -> None:
+            self.read += n
+
+        def stop(self) -> None:
+            """Nothing to take down."""
+
+    meter = Meter()
+    pipeline.analyze(pipeline.Job((str(OUTAGE),), jobs=2), progress=meter)
+    assert meter.read == meter.total == OUTAGE.stat().st_size
+    assert apart == [1]
+
+
+def test_a_pipe_is_read_by_the_reader() -> None:
+    """Nothing of it is read before: no time in the site file waits for the first packet."""
+    command = [sys.executable, "-m", "sipaudit.cli.main", "analyze", "-", "--format", "json", "--jobs"]
+    one, two = (subprocess.run([*command, jobs], input=OUTAGE.read_bytes(), capture_output=True, check=True).stdout
+                for jobs in ("1", "2"))
+    assert one == two
+    assert json.loads(one)["captures"][0]["packets"] > 100
+
+
+# -- what passes between them
+
+
+@pytest.mark.parametrize("capture", EVERYTHING, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_damaged_messages_arrive_as_they_were(capture: Path) -> None:
+    chance = random.Random(f"20261126 {capture.name}")
+    items = [item for item in Captures(resolve((str(capture),)).files) if isinstance(item, Datagram)][:400]
+    packets = [(item.time, item.payload) for item in items]
+    damaged = [replace(item, payload=mutated(item.payload, packets, chance)) for item in items]
+    assert Unpacker().unpack(Packer(payloads=True).pack(damaged, parsing=True)) == parsed(damaged)
+
+
+def test_flows_are_one_object_each_and_numbered_anew_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(freight, "FLOWS_KEPT", 3)
+    run = next(runs_of(Captures(resolve((str(OUTAGE),)).files)))
+    packer, unpacker = Packer(payloads=True), Unpacker()
+    for part in (run[start:start + 8] for start in range(0, len(run), 8)):
+        came = unpacker.unpack(packer.pack(part, parsing=True))
+        assert came == parsed(part)
+        flows = [item.flow for item, _ in came if isinstance(item, Datagram)]
+        assert all((one is other) == (one == other) for one in flows for other in flows)
+        assert len(packer._flows) <= 3 + len({id(flow) for flow in flows})
+
+
+# -- how it ends
+
+
+def test_an_error_of_reading_is_the_users_to_mend(apart: list[int]) -> None:
+    """What comes through a pipe is looked at by who reads it."""
+    incoming, outgoing = os.pipe()
+    with open(incoming, "rb"), open(outgoing, "wb") as stream:  # noqa: PTH123 - they have no path
+        stream.write(b"no capture at all, but long enough to be looked at" * 10)
+        stream.close()
+        with pytest.raises(InputError) as raised:
+            pipeline.analyze(pipeline.Job((f"/dev/fd/{incoming}",), jobs=2))
+    assert raised.value.file == f"/dev/fd/{incoming}"
+    assert raised.value.fix
+    assert apart == [1]
+
+
+def test_a_reader_that_dies_is_a_failure_and_no_report() -> None:
+    def dying(_read: object) -> Captures:
+        os._exit(7)
+
+    with reader.reading_apart(dying, payloads=False) as items, \
+            pytest.raises(RuntimeError, match="ended with 7"):
+        next(items)
+    assert multiprocessing.active_children() == []
+
+
+def test_who_leaves_early_leaves_nobody_behind(tmp_path: Path) -> None:
+    link_type, packets = packets_of(OUTAGE)
+    many = tmp_path / "many.pcap"
+    with many.open("wb") as stream:
+        writer = PcapWriter(stream, link_type)
+        for number in range(50):
+            for when, data in packets:
+                writer.write(when + number * 4000.0, data)
+    files = resolve((str(many),)).files
+    with reader.reading_apart(lambda read: Captures(files, progress=read), payloads=True) as items:
+        assert next(items)[1] is not None
+        assert len(multiprocessing.active_children()) == 1
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_the_reader_ends_with_the_command(ending: signal.Signals, tmp_path: Path) -> None:
+    """A pipe that never ends keeps the reader reading; it is found by what it inherits."""
+    command = subprocess.Popen(
+        [sys.executable, "-m", "sipaudit.cli.main", "analyze", "-", "--jobs", "2"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert command.stdin is not None
+    data = OUTAGE.read_bytes()
+    command.stdin.write(data)
+    command.stdin.flush()
+    children = Path(f"/proc/{command.pid}/task/{command.pid}/children")
+    deadline = time.monotonic() + 60
+    while not (found := children.read_text().split()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    (child,) = found
+    command.send_signal(ending)
+    command.stdin.close()  # the reader's next read, or its next word, ends it
+    assert command.wait(timeout=60) == (130 if ending is signal.SIGINT else -signal.SIGKILL)
+    while Path(f"/proc/{child}/stat").exists() and time.monotonic() < deadline:
+        if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            break  # nobody is left to ask what it ended with
+        time.sleep(0.02)
+    else:
+        assert not Path(f"/proc/{child}").exists()
+
+
+# -- how many
+
+
+@pytest.mark.parametrize(("jobs", "size", "cores", "threads", "expected"), [
+    (None, reader.WORTH - 1, 8, 1, 1),      # over before a second one has begun
+    (None, reader.WORTH, 8, 1, 2),
+    (None, reader.WORTH, 1, 1, 1),
+    (None, 0, 4, 1, 2),                     # a pipe: nobody knows how much comes
+    (1, reader.WORTH * 100, 8, 1, 1),
+    (2, 1, 1, 1, 2),                        # the user's word
+    (64, reader.WORTH, 8, 1, 2),
+    (2, reader.WORTH, 8, 3, 1),             # a copy of a process with threads may hang
+])
+def test_how_many_processes_work(jobs: int | None, size: int, cores: int, threads: int, expected: int,
+                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(cores)))
+    monkeypatch.setattr(threading, "active_count", lambda: threads)
+    assert reader.processes(jobs, size) == expected
+
+
+def test_runs_are_as_long_in_one_process_as_in_two() -> None:
+    """What is known of a capture while its items are followed depends on how far it was read ahead."""
+    items = Captures(resolve((str(ROOT / "samples/register-storm/capture.pcap"),)).files)
+    assert [len(run) for run in runs_of(items)][:2] == [AHEAD, AHEAD]

@@ -1,0 +1,159 @@
+"""How much work a message makes: counted, not timed, so that a busy machine changes nothing.
+
+    python -m tests.work
+
+prints what is counted beside its budget. A change that makes a message dearer on purpose raises the budget here: the
+new figure, rounded up, and in the commit why it is worth it. One that makes it cheaper lowers it, else it can be lost
+again unseen. `SLACK` is for versions of Python and of libraries, not for changes of ours.
+
+Counted are calls of functions (Python's and C's, as cProfile sees them) and blocks of memory that are held at the end
+and were not before (without the parser's memo), each for the messages that a capture has more than one half as long:
+what starts up, and what a line costs once, is then left out. Each capture is followed in a process of its own, so that
+no memo knows it.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import gc
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from bench.captures import SIP, WORKLOADS, Workload
+from sipaudit.pipeline import Job
+from sipaudit.run import ahead
+from sipaudit.run.run import Run
+from sipaudit.sip.parse import MAX_LASTING, Parser
+
+SLACK = 1.05
+LINEAR = 1.03      # at most so many times as much for a message in a capture twice as long
+LARGE_FLEET = 122   # calls for a renewal's message with 50,000 phones, whose lines the parser's memo cannot hold
+SMALLER = 125      # how much smaller fleets and the parser's memo are here than there
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a message may cost: calls of functions, and blocks that stay."""
+
+    calls: float
+    blocks: float
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What was counted for a message between half a capture and the whole, and between a quarter and the half."""
+
+    calls: float
+    calls_before: float
+    blocks: float
+
+
+BUDGETS = {
+    "register": Budget(calls=59, blocks=0.32),
+    "calls": Budget(calls=143, blocks=3.6),
+    "mixed": Budget(calls=96, blocks=1.2),
+    "tcp": Budget(calls=181, blocks=0.53),
+}
+"""With each message of `mixed` come 40 packets of media, whose work is the message's."""
+
+
+def sizes(name: str) -> list[Workload]:
+    """A workload at a quarter, a half and its whole length."""
+    dense = {"phones": 40, "spread": 60.0}
+    if name == "calls":   # longer means more phones: how often one calls in the life of a registration is limited
+        one = WORKLOADS["calls"]
+        return [replace(one, phones=20 * times, calls=40 * times, spread=6.0 * times) for times in (1, 2, 4)]
+    made = {
+        "register": Workload(name, rounds=5, **dense),
+        "mixed": Workload(name, rounds=1, calls=24, streams=32, **dense),
+        "tcp": Workload(name, rounds=3, transport="tcp", **dense),
+    }[name]
+    return [replace(made, rounds=made.rounds * times) for times in (1, 2, 4)]
+
+
+def count(name: str) -> Counted:
+    """What a message of this workload costs."""
+    quarter, half, whole = (_apart(partial(_calls, workload)) for workload in sizes(name))
+    blocks = [_apart(partial(_blocks, workload)) for workload in sizes(name)[1:]]
+    first, second, third = (workload.messages for workload in sizes(name))
+    return Counted((whole - half) / (third - second), (half - quarter) / (second - first),
+                   (blocks[1] - blocks[0]) / (third - second))
+
+
+def fleets() -> tuple[float, float]:
+    """Calls for a message of 5,000 and of 50,000 phones, both and the memo made smaller alike."""
+    few, many = (_renewal(replace(SIP, phones=SIP.phones * times // SMALLER)) for times in (1, 10))
+    return few, many
+
+
+def _renewal(fleet: Workload) -> float:
+    """Calls for a message of a fleet whose lines are known."""
+    made = [_apart(partial(_calls, replace(fleet, rounds=rounds), MAX_LASTING // SMALLER)) for rounds in (2, 4)]
+    return (made[1] - made[0]) / (fleet.phones * 4 * 2)
+
+
+def _calls(workload: Workload, memo: int = MAX_LASTING) -> int:
+    ahead.parse = Parser(memo).parse
+    profile = cProfile.Profile()
+    with _ready(workload) as run:
+        profile.runcall(run.drive)
+    return sum(entry.callcount for entry in profile.getstats())
+
+
+def _blocks(workload: Workload) -> int:
+    ahead.parse = Parser(0).parse   # the memo has a bound of its own, and is not full yet
+    with _ready(workload) as run:
+        gc.collect()
+        before = sys.getallocatedblocks()
+        run.drive()
+        gc.collect()
+        return sys.getallocatedblocks() - before
+
+
+@contextmanager
+def _ready(workload: Workload) -> Iterator[Run]:
+    """A run of one process over the capture of a workload, before its first packet."""
+    with tempfile.TemporaryDirectory() as folder:
+        capture = Path(folder, "capture.pcap")
+        workload.write(capture)
+        yield Run(Job((str(capture),), site=str(workload.site), jobs=1), print)
+
+
+def _apart(counting: Callable[[], int]) -> int:
+    """What is counted in a child of this process."""
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            os.write(writer, str(counting()).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as said:
+        number = said.read()
+    os.waitpid(child, 0)
+    return int(number)
+
+
+def main() -> None:
+    """A table; with `--json` what the tests read."""
+    counted, (few, many) = {name: count(name) for name in BUDGETS}, fleets()
+    if "--json" in sys.argv:
+        print(json.dumps({"large fleet": many, **{name: asdict(one) for name, one in counted.items()}}))
+        return
+    for name, budget in BUDGETS.items():
+        one = counted[name]
+        print(f"{name}: {one.calls:.1f} calls a message (budget {budget.calls:g}), "
+              f"{one.blocks:.2f} blocks that stay ({budget.blocks:g}); before that {one.calls_before:.1f} calls")
+    print(f"50,000 phones: {many:.1f} calls a message (budget {LARGE_FLEET}), "
+          f"{many / few:.2f}x those of 5,000 (the mark for seconds is 1.4)")
+
+
+if __name__ == "__main__":
+    main()
