@@ -9,7 +9,8 @@ class CaptureBounds(Struct, frozen=True):
     """Counts and bytes that may be set; docs/bounds.md says what each table holds and what goes first.
 
     `stream_bytes` are those of unfinished messages and of segments behind holes, `fragment_bytes` those of incomplete
-    datagrams, `flows` those of one generation, of which there are two.
+    datagrams, `flows` and `duplicates` (packets that may be mirrored twice) those of one generation, of which there are
+    two.
     """
 
     streams: int = 65_536
@@ -17,6 +18,7 @@ class CaptureBounds(Struct, frozen=True):
     flows: int = 1 << 16
     fragments: int = 1_000
     fragment_bytes: int = 8 << 20
+    duplicates: int = 4_096
 
 
 FOR_FILES = CaptureBounds()

@@ -121,6 +121,7 @@ class Decoder:
     def tighten(self, bounds: CaptureBounds) -> None:
         """Other bounds from now on."""
         self._flows.limit = bounds.flows
+        self._duplicates.bound = bounds.duplicates
         self.streams.tighten(bounds.streams, bounds.stream_bytes)
         self._long_road.fragments.bounds = bounds
 

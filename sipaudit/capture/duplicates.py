@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
+from sipaudit.capture.bounds import FOR_FILES
 from sipaudit.capture.ip import UDP
 
 WINDOW = 0.020
@@ -33,7 +34,7 @@ class Duplicates:
 
     __slots__ = ("_window", "bound", "older", "recent")
 
-    def __init__(self, window: float = WINDOW, bound: int = 4096) -> None:
+    def __init__(self, window: float = WINDOW, bound: int = FOR_FILES.duplicates) -> None:
         self._window = window
         self.bound = bound
         self.recent: dict[Key, Sighting] = {}

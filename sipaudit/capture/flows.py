@@ -53,10 +53,16 @@ def _made(transport: str, addresses: bytes, ports: bytes, mac: bytes) -> Flow:
     half = len(addresses) // 2
     source_host, source_port, source = _end(addresses[:half], ports[:2])
     destination_host, destination_port, destination = _end(addresses[half:], ports[2:])
-    source_mac = mac.hex() if mac and mac != _NO_MAC else None
+    source_mac = _hardware(mac) if mac and mac != _NO_MAC else None
     return Flow(
         transport, source_host, source_port, destination_host, destination_port, source, destination, source_mac
     )
+
+
+@lru_cache(ENDS)
+def _hardware(mac: bytes) -> str:
+    """A MAC as text, one for all flows of a sender."""
+    return mac.hex()
 
 
 @lru_cache(ENDS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from sipaudit.turned_away import turned_away
+
 CLOCK_STEPS_KEPT = 100
 
 
@@ -15,6 +17,7 @@ class CaptureHealth:
     `packets` counts every record; `first` and `last` are seconds since the epoch; `undecoded` counts by kind what
     the decoder gave up on (`ethertype-0x88cc`, `ip-proto-132`, `fragment-expired` ...); `encrypted` by transport the
     records that could not be read; `snaplen_cut` SIP messages that lost their end to the snap length;
+    `at` the time of the packet that was read last, which may be before `last`;
     `clock_steps` `(frame, time, seconds)`, the first hundred; `kernel_drops` None where the file does not say,
     `interface_drops` what a live port's card lost; `content` what the packets were (`rtp-like`, `dns`, `tcp`, `arp`
     ...), so that a capture without SIP can say what it holds instead.
@@ -24,6 +27,7 @@ class CaptureHealth:
     packets: int = 0
     first: float | None = None
     last: float | None = None
+    at: float | None = None
     truncated: bool = False
     link_types: list[str] = field(default_factory=list)
     undecoded: Counter[str] = field(default_factory=Counter)
@@ -40,3 +44,5 @@ class CaptureHealth:
         """Note a step of the capture's clock, within bounds."""
         if len(self.clock_steps) < CLOCK_STEPS_KEPT:
             self.clock_steps.append((frame, time, seconds))
+        else:
+            turned_away("clock-steps")

@@ -72,7 +72,7 @@ class Intake:
         before = span.first if self._before is None else self._before
         if not span.ordered or span.earliest < before - STEP_BACK or span.latest - before > LEAP:
             self._look_for_steps(before, run())
-        self._before = span.last
+        self._before = health.at = span.last
 
     def _look_for_steps(self, before: float, run: Run) -> None:
         for time, frame in zip(run.times, run.frames, strict=True):

@@ -121,7 +121,11 @@ class Calls:
     def _after_the_move(self, call: CallSeen, event: Sent | Answered | Received | Replied) -> None:
         """What the phone says in the call shows that it remembers it; a refusal shows that it does not."""
         if isinstance(event, Received):
-            if len(call.offers) < OFFERS_KEPT and event.method != "CANCEL":
+            if event.method == "CANCEL":
+                return
+            if len(call.offers) >= OFFERS_KEPT:
+                self.evicted += 1
+            else:
                 call.offers[event.transaction] = event
                 self._timers.at(event.time + IGNORED_AFTER, self._ignored, (call, event.transaction))
         elif isinstance(event, Replied) and event.status >= 300:
@@ -162,6 +166,7 @@ class Calls:
             self._attempts[key] = attempt
         if len(self._by_call) >= self._attempts_limit:
             del self._by_call[next(iter(self._by_call))]
+            self.evicted += 1
         self._by_call[event.call or 0] = attempt
 
     def attempt(self, event: Sent, subject: Watched) -> Attempt | None:

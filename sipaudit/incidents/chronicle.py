@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from functools import cached_property
 
 from msgspec.structs import replace
 
@@ -12,8 +13,10 @@ from sipaudit.incidents.draft import EVIDENCE_KEPT, Draft, Watched
 from sipaudit.incidents.known import Known
 from sipaudit.incidents.metrics import NAMES, failed_attempts, moved_in, of_outage
 from sipaudit.incidents.outages import OUTAGE, Outage
+from sipaudit.incidents.settled import Left, Named, Settled, Whose
+from sipaudit.incidents.settled import mark as mark_of
 from sipaudit.incidents.watch import Watch
-from sipaudit.model.history import MoveKind
+from sipaudit.model.history import MoveKind, MoveSeen
 from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Incident, moment
 
 LOST_CALLS = "calls-lost"
@@ -22,37 +25,62 @@ AGAIN = " answers again"   # and the end of an outage, after the server's name
 CAUSES = (OUTAGE, "partial-outage")   # the moves away from such a server explain what a line does next
 ROOTS = (*CAUSES, "overload", "stuck-on-secondary", "ghost-calls", "registration-gap", "split-brain")
 
-Whose = tuple[str, str | None]   # line and phone
-Named = tuple[Draft, Incident]
+Reached = tuple[Draft, Incident, Sequence[Left]]   # with how the line left the server
 
 
 class Chronicle:
-    """All incidents of a run. `everyone` are the lines that count, `name` says how a server is called, `holds` whether
-    a time span is reported."""
+    """All incidents of a run. `everyone` gives the lines that count, and is asked only where something is to be worked
+    out, `name` says how a server is called, `holds` whether a time span is reported, `settled` knows what was told of
+    those that are over."""
 
-    def __init__(self, watch: Watch, everyone: Sequence[Watched], known: Known, name: Callable[[str], str],
-                 holds: Callable[[float, float], bool]) -> None:
+    def __init__(self, watch: Watch, everyone: Callable[[], Sequence[Watched]], known: Known,
+                 name: Callable[[str], str], holds: Callable[[float, float], bool], settled: Settled | None = None
+                 ) -> None:
         self._watch = watch
-        self._everyone = everyone
-        self._numbers = {subject.number for subject in everyone}
+        self._give = everyone
         self._known = known
         self._name = name
-        self._groups = Counter(
-            group for group in {one.number: one.group for one in everyone}.values() if group is not None)
-        drafts = [draft for draft in self._drafts() if holds(draft.start, self._end(draft) or float("inf"))]
-        drafts.sort(key=lambda draft: (draft.start, self._server(draft) or "", draft.kind, draft.entry or ""))
-        self._all: list[Named] = [(draft, self._incident(draft, f"i-{number:04d}"))
-                                  for number, draft in enumerate(drafts, 1)]
+        self._settled = settled or Settled()
+        self._settled.turn()
+        told = [pair for draft in watch.all() for pair in self._told(draft)
+                if holds(pair[0].start, self._end(pair[0]) or float("inf"))]
+        told.sort(key=lambda pair: (pair[0].start, pair[1].server or "", pair[0].kind, pair[0].entry or ""))
+        self._all: list[Named] = [(draft, replace(incident, id=f"i-{number:04d}"))
+                                  for number, (draft, incident) in enumerate(told, 1)]
+
+    @cached_property
+    def _everyone(self) -> Sequence[Watched]:
+        return self._give()
+
+    @cached_property
+    def _numbers(self) -> set[int]:
+        return {subject.number for subject in self._everyone}
+
+    @cached_property
+    def _groups(self) -> Counter[str]:
+        """How many lines each group has."""
+        return Counter(group for group in {one.number: one.group for one in self._everyone}.values()
+                       if group is not None)
 
     # -- drafts
 
-    def _drafts(self) -> list[Draft]:
-        found = self._watch.all()
-        for draft in found:
-            self._settle(draft)
-        found += [self._lost_calls(draft) for draft in found
-                  if isinstance(draft, Outage) and LOST_CALLS in self._watch.kinds and _took_calls(draft)]
-        return [draft for draft in found if self._counts(draft)]
+    def _told(self, draft: Draft) -> Sequence[Named]:
+        """The incidents of a draft: one, and with an outage that of its calls; none, where only servers are in it."""
+        now = self._watch.timers.now
+        mark = (mark_of(draft, now, self._watch.gaps.begun), self._server(draft))
+        kept = self._settled.get(draft, mark)
+        if kept is not None:
+            return kept.told
+        told = [(one, self._incident(one, "")) for one in self._drafts(draft) if self._counts(one)]
+        if draft.over(now) is not None:
+            self._settled.put(draft, mark, told)
+        return told
+
+    def _drafts(self, draft: Draft) -> Iterator[Draft]:
+        self._settle(draft)
+        yield draft
+        if isinstance(draft, Outage) and LOST_CALLS in self._watch.kinds and _took_calls(draft):
+            yield self._lost_calls(draft)
 
     def _counts(self, draft: Draft) -> bool:
         """Whether any of its lines is a phone's: a server that was taken for one counts for nothing."""
@@ -164,22 +192,25 @@ class Chronicle:
 
     def link(self, findings: Sequence[Finding]) -> tuple[list[Finding], list[Incident]]:
         """The findings with their incidents, and these with their findings."""
-        whose: dict[Whose, list[Watched]] = {}
-        for subject in self._everyone:
-            whose.setdefault((subject.line, subject.phone), []).append(subject)
-        of_line: dict[Whose, list[Named]] = {}
-        for pair in self._all:
-            for named in {(one.line, one.phone) for one in pair[0].lines.values()}:
-                of_line.setdefault(named, []).append(pair)
+        by_line = self._of_lines({(finding.line, finding.phone) for finding in findings})
         listed: dict[str, list[str]] = {incident.id: [] for incident in self.incidents()}
         linked = []
         for finding in findings:
-            key = (finding.line, finding.phone)
-            incident = _cause(finding, of_line.get(key, []), whose.get(key, []))
+            incident = _cause(finding, by_line.get((finding.line, finding.phone), []))
             if incident is not None:
                 listed[incident].append(finding.id)
             linked.append(finding if incident is None else replace(finding, incident=incident))
         return linked, [replace(incident, findings=listed[incident.id]) for incident in self.incidents()]
+
+
+    def _of_lines(self, wanted: Set[Whose]) -> dict[Whose, list[Reached]]:
+        """The incidents that reached these lines, by line."""
+        found: dict[Whose, list[Reached]] = {}
+        for draft, incident in self._all if wanted else ():
+            lines = self._settled.lines(draft)
+            for whose in wanted & lines.keys():
+                found.setdefault(whose, []).append((draft, incident, lines[whose]))
+        return found
 
 
 def beyond_bounds(watch: Watch) -> list[str]:
@@ -192,33 +223,31 @@ def beyond_bounds(watch: Watch) -> list[str]:
     return said
 
 
-def _cause(finding: Finding, candidates: list[Named], subjects: list[Watched]) -> str | None:
+def _cause(finding: Finding, candidates: list[Reached]) -> str | None:
     """The incident that a finding belongs to: of its own kind; else the failure of the server that the line has left
     and not returned to; else what the line was in at that time, the gravest first."""
     time = finding.time
     if time is None or not candidates:
         return None
-    during = [pair for pair in candidates if pair[1].start <= time <= (pair[1].end or float("inf"))]
+    during = [(draft, incident) for draft, incident, _ in candidates
+              if incident.start <= time <= (incident.end or float("inf"))]
     for draft, incident in during:
         if draft.kind == finding.rule:
             return incident.id
-    for draft, incident in reversed(candidates):
-        if isinstance(draft, Outage) and any(_moved_by(draft, subject, time) for subject in subjects):
+    for _, incident, left in reversed(candidates):
+        if any(_is_last(subject, move, time) for subject, move in left):
             return incident.id
     ranked = sorted((pair for pair in during if pair[0].kind in ROOTS),
                     key=lambda pair: (ROOTS.index(pair[0].kind), -pair[0].start))
     return ranked[0][1].id if ranked else None
 
 
-def _moved_by(outage: Outage, subject: Watched, time: float) -> bool:
-    """Whether the line's last move before `time` was the one that this outage made it do."""
-    known = outage.moves.get(subject.number)
-    if known is None:
-        return False
+def _is_last(subject: Watched, left: MoveSeen, time: float) -> bool:
+    """Whether the line's last move before `time` was this one."""
     moved = [move for move in subject.history.moves
              if (move.first_packet if move.kind is MoveKind.FAILOVER and move.first_packet is not None
                  else move.time) <= time]
-    return bool(moved) and moved[-1] is known[1]
+    return bool(moved) and (moved[-1].time, moved[-1].target) == (left.time, left.target)
 
 
 def _took_calls(outage: Outage) -> bool:

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
+from sipaudit.turned_away import turned_away
+
 LINES_KEPT = 200_000   # of all servers together; a line counts in each second in which it registered
 REQUESTS, WITHIN = 20, 5   # fewer REGISTERs in so many seconds are taken for no storm
 
@@ -76,6 +78,7 @@ def shed(crowds: Iterable[Crowd]) -> None:
         return
     for size, second, crowd in sorted(places, key=lambda place: place[:2]):
         del crowd.seconds[second]
+        turned_away("watched-lines", size)
         count -= size
         if count <= LINES_KEPT:
             return

@@ -11,6 +11,7 @@ from sipaudit.model.history import History
 from sipaudit.model.profile import Profile
 from sipaudit.model.state import LineState, Track
 from sipaudit.model.values import Frame
+from sipaudit.turned_away import turned_away
 
 EVIDENCE_KEPT = 20
 DRAFTS_KEPT = 2_000    # incidents of a run
@@ -56,7 +57,7 @@ class Draft:
 
     `server` is a key (`host:port`) or None, `lines` those it reached by number, `evidence` the first packets that show
     it and whose they are, `happenings` the entries of its timeline, `metrics` by the names of contract.md 3. `quiet` is
-    for how many seconds nothing more of it must be seen before its end is one.
+    for how many seconds nothing more of it must be seen before its end is one, `closed` that it is one already.
     """
 
     quiet = 0.0
@@ -65,6 +66,7 @@ class Draft:
         self.kind = kind
         self.start = start
         self.end: float | None = None
+        self.closed = False
         self.server = server
         self.entry = entry
         self.lines: dict[int, Watched] = {}
@@ -76,7 +78,9 @@ class Draft:
         """Lines that it reached, and a packet that shows it."""
         for subject in subjects:
             self.lines.setdefault(subject.number, subject)
-            if event is not None and len(self.evidence) < EVIDENCE_KEPT:
+            if event is not None and len(self.evidence) >= EVIDENCE_KEPT:
+                turned_away("samples")
+            elif event is not None:
                 if all(known is not event for known, _ in self.evidence):
                     self.evidence.append((event, subject))
                 event = None
@@ -84,6 +88,8 @@ class Draft:
     def happened(self, time: float, what: str) -> None:
         if len(self.happenings) < HAPPENINGS_KEPT:
             self.happenings.append((time, what))
+        else:
+            turned_away("samples")
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten: what they went through is no longer told of, but for the packets that show it."""
@@ -92,7 +98,13 @@ class Draft:
 
     def over(self, now: float) -> float | None:
         """When it ended, as far as that is known at `now`."""
-        return None if self.end is None or now - self.end < self.quiet else self.end
+        return None if self.end is None or (now - self.end < self.quiet and not self.closed) else self.end
+
+    def close(self, last: float) -> None:
+        """Whatever comes is none of it: if it had no end yet, it ends at the `last` time that was seen of it."""
+        self.closed = True
+        if self.end is None:
+            self.end = max(last, self.start)
 
 
 class Drafts:
@@ -146,7 +158,7 @@ class Drafts:
         than `gap` seconds ago, else a new one. It ends, for now, with this happening."""
         for draft in self.latest():
             if draft.kind == kind and draft.server == server and draft.entry == entry:
-                if draft.end is not None and time - draft.end <= gap:
+                if draft.end is not None and time - draft.end <= gap and not draft.closed:
                     draft.end = max(draft.end, time)
                     return draft
                 break

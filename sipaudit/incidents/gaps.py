@@ -8,6 +8,7 @@ from math import inf
 from sipaudit.incidents.draft import Draft, Watched
 from sipaudit.model.events import ModelEvent, Sent
 from sipaudit.model.state import Binding, PhoneState
+from sipaudit.turned_away import turned_away
 
 AWAY = 120.0          # seconds of silence after which a phone may have been off: a retry comes within a minute (B3)
 SPELLS_KEPT = 100_000
@@ -29,11 +30,13 @@ class Spell:
 
 
 class Gaps:
-    """Follows which lines have no registration. Spells shorter than `lasting` are kept, too: an outage counts them."""
+    """Follows which lines have no registration; `begun` counts the spells. Those shorter than `lasting` are kept, too:
+    an outage counts them."""
 
     def __init__(self, lasting: float) -> None:
         self._lasting = lasting
         self.open: dict[int, Spell] = {}
+        self.begun = 0
         self._over: list[Spell] = []
 
     def sent(self, request: Sent, subject: Watched, bindings: Iterable[Binding], phone: PhoneState) -> None:
@@ -81,14 +84,21 @@ class Gaps:
             self._end(spell, spell.seen)
 
     def _begin(self, spell: Spell) -> None:
+        self.begun += 1
         if len(self.open) < OPEN_KEPT:
             self.open[spell.subject.number] = spell
+        else:
+            turned_away("watched-lines")
 
     def _end(self, spell: Spell, time: float) -> None:
         del self.open[spell.subject.number]
         spell.end = time
-        if len(self._over) < SPELLS_KEPT and time > spell.start:
+        if time <= spell.start:
+            return
+        if len(self._over) < SPELLS_KEPT:
             self._over.append(spell)
+        else:
+            turned_away("watched-lines")
 
     def spells(self) -> Iterator[Spell]:
         """All spells, those that last included."""

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from sipaudit.model.values import ServerMinute
+from sipaudit.turned_away import turned_away
 
 MINUTE = 60.0
 MINUTES_KEPT = 50_000   # of all servers together
@@ -89,6 +90,7 @@ class Minutes:
         if minute is None:
             if self._count >= MINUTES_KEPT:
                 self.dropped = True
+                turned_away("watched-minutes")
                 return self._beyond
             self._count += 1
             minute = of_server[start] = Minute(start)

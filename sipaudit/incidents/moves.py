@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping, Set
 
 from sipaudit.incidents.draft import Draft, Drafts, Watched
@@ -12,6 +12,7 @@ from sipaudit.incidents.timers import Timers
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.settings import Regime
+from sipaudit.turned_away import turned_away
 
 LINES_KEPT = 100_000
 TELLING = frozenset({Regime.R0, Regime.R2, Regime.R3})   # regimes in which a line belongs where it works
@@ -26,18 +27,17 @@ class Flapping:
         self._within = thresholds["within"]
         self._quiet = thresholds["quiet"]
         self._drafts = drafts
-        self._times: dict[int, deque[float]] = {}
+        self._times: dict[int, tuple[float, ...]] = {}
         self._often: dict[str, dict[int, tuple[float, Watched, ModelEvent]]] = {}
         self._open: dict[str, Draft] = {}
 
     def moved(self, subject: Watched, move: MoveSeen) -> None:
         """A line moved."""
-        times = self._times.get(subject.number)
-        if times is None:
-            if len(self._times) >= LINES_KEPT:
-                return
-            times = self._times[subject.number] = deque(maxlen=self._moves)
-        times.append(move.time)
+        times = self._times.get(subject.number, ())
+        if not times and len(self._times) >= LINES_KEPT:
+            turned_away("watched-lines")
+            return
+        times = self._times[subject.number] = (*times, move.time)[-self._moves:]
         key = subject.entry or " ".join(sorted((move.source, move.target)))
         often = self._often.setdefault(key, {})
         if len(times) == self._moves:
@@ -120,6 +120,7 @@ class SplitBrain:
         if known is not None:
             spread.counts[known[0]] -= 1
         elif self._count >= LINES_KEPT:
+            turned_away("watched-lines")
             return
         else:
             self._count += 1

@@ -10,11 +10,13 @@ from sipaudit.incidents.servers import NEVER, Failing, ServerWatch
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.events import Answered, ModelEvent
 from sipaudit.model.history import MoveSeen
+from sipaudit.turned_away import turned_away
 
 OUTAGE, PARTIAL = "server-outage", "partial-outage"
 LOOK_EVERY = 5.0        # seconds between two looks whether a server answers again
 LATE = 35.0             # seconds by which evidence may come after the request that it is of (64*T1, and some)
 ATTEMPTS_KEPT = 20_000  # of one outage
+UNTOLD_KEPT = 64        # of a server of which no outage is told (yet)
 UNHEARD_KEPT = 16       # INVITEs to one server that ran out, beside the first
 
 
@@ -42,6 +44,8 @@ class Outage(Draft):
     def failed(self, attempt: Attempt) -> None:
         if len(self.attempts) < ATTEMPTS_KEPT:
             self.attempts.append(attempt)
+        else:
+            turned_away("watched-calls")
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten."""
@@ -119,7 +123,9 @@ class Outages:
     def _note_unheard(self, server: ServerWatch, sent: float) -> None:
         unheard = self._unheard.setdefault(server.key, [])
         unheard.append(sent)
-        del unheard[1:-UNHEARD_KEPT]
+        if len(unheard) > UNHEARD_KEPT + 1:
+            turned_away("samples")
+            del unheard[1:-UNHEARD_KEPT]
 
     def _join(self, server: ServerWatch, outage: Outage, phone: int, failing: Failing, method: str | None,
               sent: float, event: ModelEvent, subjects: list[Watched]) -> None:
@@ -144,7 +150,9 @@ class Outages:
         else:
             kept = self._attempts.setdefault(server, [])
             kept.append(attempt)
-            del kept[:-64]
+            if len(kept) > UNTOLD_KEPT:
+                turned_away("watched-calls")
+                del kept[0]
 
     def left(self, server: ServerWatch, subject: Watched, move: MoveSeen) -> None:
         """A line moved away after a failure."""

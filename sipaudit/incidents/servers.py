@@ -56,7 +56,8 @@ class Failing:
 
 
 class ServerWatch:
-    """One server. `users` are all its phones, `asking` those of this minute with the time of their last request,
+    """One server. `users` are all its phones, `served` those that it ever answered as it answers its own, `asking`
+    those of this minute with the time of their last request,
     `asked` the same of the last minutes; `lives` times of final answers outside of dialogs, `registered` those to
     REGISTER and OPTIONS as (sent, answered), at most one a second, and `noted` when the last of these was sent;
     `failing` phones with evidence against it, the latest last; `left` the last failover of each line away from it;
@@ -64,13 +65,14 @@ class ServerWatch:
     lines where they were many; `restored` when its last outage ended."""
 
     __slots__ = ("answered", "asked", "asking", "crowd", "failing", "key", "left", "lives", "minute", "minutes",
-                 "noted", "refusals", "registered", "restored", "seconds", "users")
+                 "noted", "refusals", "registered", "restored", "seconds", "served", "users")
 
     def __init__(self, key: str, minute: Minute) -> None:
         self.key = key
         self.minute = minute
         self.minutes: dict[float, Minute] = {}
         self.users: set[int] = set()
+        self.served: set[int] = set()
         self.asking: dict[int, float] = {}
         self.asked: deque[dict[int, float]] = deque([self.asking], maxlen=MINUTES_ASKED)
         self.noted = NEVER
@@ -98,6 +100,7 @@ class ServerWatch:
     def release(self, lines: Set[int], phones: Set[int]) -> None:
         """These lines and phones were forgotten."""
         self.users = {phone for phone in self.users if phone not in phones}
+        self.served -= phones
         for asked in self.asked:
             for phone in asked.keys() & phones:
                 del asked[phone]
@@ -134,8 +137,10 @@ class ServerWatch:
         return min(times, default=None)
 
     def users_since(self, time: float) -> int:
-        """How many phones sent it a request since then, some two minutes ago at the most."""
-        return len({phone for asked in self.asked for phone, last in asked.items() if last >= time})
+        """How many of its phones sent it a request since then, some two minutes ago at the most: whoever floods a dead
+        server with requests of phones that it never knew does not hide that it is dead."""
+        asked = {phone for asked in self.asked for phone, last in asked.items() if last >= time}
+        return len(asked & self.served if self.served else asked)
 
     def failing_since(self, time: float) -> Iterator[tuple[int, Failing]]:
         """Phones whose last unanswered send was then or later."""

@@ -6,13 +6,16 @@ the seconds before, `within` of them together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf
+from typing import NamedTuple
 
 from sipaudit.incidents.draft import Draft
 from sipaudit.incidents.servers import ServerWatch
+from sipaudit.turned_away import turned_away
 
 SECONDS_KEPT = 200_000   # of one server, in which it got a REGISTER
+STANDS = 30.0   # seconds in which what is usual at a server does not change
 
 
 class Storm(Draft):
@@ -23,14 +26,40 @@ class Storm(Draft):
         self.metrics["register_rate_peak"] = peak
 
 
+class Found(NamedTuple):
+    """The storms of one server as they were found at `time`."""
+
+    time: float
+    storms: list[Storm]
+
+
 class Storms:
-    """Looks for storms in what a server got, once all of it is known: only then is it known what is usual."""
+    """Looks for storms in what a server got, once all of it is known: only then is it known what is usual. Who asks
+    again and again gets what was found before, for a while, where no storm is under way and none can have begun."""
 
     def __init__(self, thresholds: Mapping[str, float]) -> None:
         self._factor = thresholds["factor"]
         self._requests = thresholds["requests"]
         self._within = int(thresholds["within"])
         self._back = thresholds["back"]
+        self._found: dict[str, Found] = {}
+
+    def of_all(self, servers: Iterable[ServerWatch], began: float, now: float) -> list[Storm]:
+        """The storms at these servers, of which all was seen from `began` to `now` (seconds since the epoch)."""
+        before, self._found = self._found, {}
+        for server in servers:
+            found = before.get(server.key)
+            if found is None or not self._stands(found, server.seconds, now):
+                found = Found(now, list(self.of(server, began, now)))
+            self._found[server.key] = found
+        return [storm for found in self._found.values() for storm in found.storms]
+
+    def _stands(self, found: Found, seconds: Mapping[int, int], now: float) -> bool:
+        """Whether what was found a moment ago is so still."""
+        if not found.time <= now < found.time + STANDS or any(storm.end is None for storm in found.storms):
+            return False
+        since = range(int(found.time) - self._within, int(now) + 1)
+        return now == found.time or sum(seconds.get(second, 0) for second in since) < self._requests
 
     def of(self, server: ServerWatch, began: float, ended: float) -> Iterator[Storm]:
         """The storms at a server, of which all was seen from `began` to `ended` (seconds since the epoch)."""
@@ -87,5 +116,6 @@ def _median(rates: list[int], seconds: int) -> int:
 def prune(seconds: dict[int, int]) -> None:
     """Forget the older half of a server's seconds when there are too many."""
     if len(seconds) > SECONDS_KEPT:
+        turned_away("watched-minutes", len(seconds) // 2)
         for second in sorted(seconds)[: len(seconds) // 2]:
             del seconds[second]

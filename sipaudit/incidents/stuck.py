@@ -13,6 +13,7 @@ from sipaudit.model.packets import MOVERS
 from sipaudit.model.settings import Mode, ServerEntry
 from sipaudit.model.state import PhoneState, Stay
 from sipaudit.model.timers import renewal
+from sipaudit.turned_away import turned_away
 
 IDLE_FOR = 5.0         # seconds after a call in which no return is missed (B5)
 LISTED_KEPT = 32       # servers remembered that an entry once listed
@@ -110,7 +111,10 @@ class StaleNames:
     def changed(self, event: EntryChanged, subject: Watched) -> None:
         """An entry of the line has another list, or another end of life."""
         entry = subject.profile().entry
-        if entry is None or (subject.number not in self._listed and len(self._listed) >= LINES_KEPT):
+        if entry is None:
+            return
+        if subject.number not in self._listed and len(self._listed) >= LINES_KEPT:
+            turned_away("watched-lines")
             return
         listed = self._listed.setdefault(subject.number, {})
         now = {server.key for server in entry.servers}
@@ -120,6 +124,8 @@ class StaleNames:
             self.gone.get(subject.number, {}).pop(key, None)
             if len(listed) < LISTED_KEPT:
                 listed[key] = None
+            elif key not in listed:
+                turned_away("watched-lines")
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten."""

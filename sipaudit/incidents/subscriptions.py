@@ -9,6 +9,7 @@ from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.history import MoveSeen
+from sipaudit.turned_away import turned_away
 
 SUBSCRIPTIONS_KEPT = 50_000
 OF_ONE_LINE = 32
@@ -76,6 +77,8 @@ class Subscriptions:
         elif len(own) < OF_ONE_LINE and self._count < SUBSCRIPTIONS_KEPT:
             self._count += 1
             own[request.call_id] = Subscription(request, subject, until)
+        else:
+            turned_away("watched-lines")
 
     def sent(self, request: Sent, subject: Watched) -> None:
         """A request: the phone is there. What a SUBSCRIBE renews, or replaces at another server, is not dead."""

@@ -148,6 +148,7 @@ class Tally:
             for event in (*renewals.under_way(), answer):
                 self._count(server, event)
         server.asking[answer.phone] = asked
+        server.served.add(answer.phone)
         if time > server.answered:
             server.answered = time
         if sent - server.noted >= APART:

@@ -77,20 +77,24 @@ class Watch:
 
     def __init__(self, kinds: Iterable[IncidentKind], siblings: Siblings, lossy: Callable[[], bool], *,
                  rolling: bool = False) -> None:
-        thresholds = {kind.id: kind.thresholds for kind in kinds}
-        self.kinds = frozenset(thresholds)
+        self._thresholds = {kind.id: kind.thresholds for kind in kinds}
+        self.kinds = frozenset(self._thresholds)
         self.siblings = siblings
         self._rolling = rolling
+        self._lossy = lossy
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing was seen yet."""
         self._limit = OPEN_KEPT
         self._evicted = 0
-        self.tally = Tally(rolling=rolling)
-        self.drafts = Drafts(rolling=rolling)
+        self.tally = Tally(rolling=self._rolling)
+        self.drafts = Drafts(rolling=self._rolling)
         self.timers = Timers()
         self._open: dict[int, Waiting] = {}
         self._lost: dict[int, float] = {}
         self._next_look = NEVER
-        self._lossy = lossy
-        self._build(thresholds)
+        self._build(self._thresholds)
 
     def _build(self, thresholds: Mapping[str, Mapping[str, float]]) -> None:
         drafts, timers = self.drafts, self.timers
@@ -337,6 +341,8 @@ class Watch:
         if event.status == 503:
             self._refused(event, server, subject)
         elif event.status >= 200 and not event.in_dialog:
+            if event.status < 300:
+                server.served.add(event.phone)
             self._lives(event, server)
         if event.method == "REGISTER" and success(event.status) and step.before.bindings is not step.after.bindings:
             binding = step.after.binding(event.server)
@@ -420,6 +426,20 @@ class Watch:
         for server in self.tally.servers.values():
             server.failing.clear()
 
+    def set_back(self, now: float) -> None:
+        """The clock was set back to `now`. What was found until then stands as it was last known, and ends with that;
+        what comes is followed as if first seen: times from before would lie in its future."""
+        told = self.all()
+        for draft in told:
+            draft.close(draft.last if isinstance(draft, Outage) else self.timers.now)
+        counted = self.drafts.dropped, self.tally.evicted, self._evicted, self.calls.evicted, self.timers.dropped
+        limits = self.drafts.limit, self.tally.limit, self._limit
+        self._begin()
+        self.drafts.all = told
+        self.drafts.dropped, self.tally.evicted, self._evicted, self.calls.evicted, self.timers.dropped = counted
+        self.timers.now = now
+        self.tighten(*limits)
+
     # -- the end
 
     def finish(self, now: float) -> None:
@@ -433,8 +453,7 @@ class Watch:
         """Every incident that was found by now, of the kinds that are wanted but for lost calls."""
         found = [*self.drafts.all, *self.gaps.drafts()]
         if self._storms is not None:
-            for server in self.tally.servers.values():
-                found += self._storms.of(server, self.tally.began, self.timers.now)
+            found += self._storms.of_all(self.tally.servers.values(), self.tally.began, self.timers.now)
         return [draft for draft in found if draft.kind in self.kinds and not self._is_doubtful(draft)]
 
     def _is_doubtful(self, draft: Draft) -> bool:

@@ -26,6 +26,7 @@ from sipaudit.errors import InputError
 from sipaudit.live.journal import Journal
 from sipaudit.live.probe import Probe
 from sipaudit.live.teller import Teller
+from sipaudit.model.sayings import Saying
 from sipaudit.rulebook.rules import Rule
 from sipaudit.run.route import SiteKnowledge
 
@@ -68,6 +69,7 @@ class Checkpoint:
             raise InputError("no checkpoint can be written there", fix="name a file in a directory that may be written",
                              file=path)
         self.journal = Journal(self.path, log)
+        self.said: list[Saying] = []   # since the checkpoint that was read
         self._log = log
         self._child: int | None = None
         self._due = 0.0
@@ -127,7 +129,8 @@ class Checkpoint:
         can be gone on with."""
         try:
             kept = self._read(probe)
-            for saying in self.journal.read():
+            self.said = list(self.journal.read())
+            for saying in self.said:
                 kept.teller.said_before(saying)
         except FileNotFoundError:
             kept = None
@@ -138,6 +141,7 @@ class Checkpoint:
             self._log(f"starting anew: the checkpoint {self.path} is damaged ({type(error).__name__})")
             kept = None
         if kept is None:
+            self.said = []
             self.journal.clear()
         return kept
 

@@ -17,6 +17,7 @@ from sipaudit.model.sayings import (
     Withdrawn,
 )
 from sipaudit.model.values import Finding, Incident, Severity
+from sipaudit.turned_away import turned_away
 
 DECLARED = 200        # servers of the site file with a label of their own
 SERVERS = 50          # other servers with one: these anybody on the wire can make up
@@ -65,9 +66,13 @@ class Counts:
             case UndecidedSaid(inconclusive=row):
                 if (row.rule, row.reason) in self._undecided or len(self._undecided) < PAIRS:
                     self._undecided[(row.rule, row.reason)] = row.count
+                else:
+                    turned_away("shown")
             case ReachedSaid(reached=reached):
                 if reached.rule in self.reached or len(self.reached) < PAIRS:
                     self.reached[reached.rule] = reached.count
+                else:
+                    turned_away("shown")
             case ServerSaid(server=server):
                 if server.entry is not None and len(self._of_site) < DECLARED:
                     self._of_site.add(server.server)
@@ -122,4 +127,5 @@ class Counts:
         self._ranks[name] = rank
         if len(self._ranks) > REMEMBERED:
             del self._ranks[next(iter(self._ranks))]
+            turned_away("said")
         return True

@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from sipaudit.capture.bounds import CaptureBounds
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.sayings import Saying
 from sipaudit.sip.datagram import Item
+
+
+class Reader(Protocol):
+    """What makes items of bytes, for one source or for several, and remembers for that what has a bound."""
+
+    def tighten(self, bounds: CaptureBounds) -> None:
+        """Other bounds from now on."""
+        ...
+
+    @property
+    def evicted(self) -> dict[str, int]:
+        """What the bounds pushed out, by kind."""
+        ...
 
 
 class Source(Protocol):
@@ -20,6 +34,11 @@ class Source(Protocol):
     capture: int
     health: CaptureHealth
     blind: float
+
+    @property
+    def reader(self) -> Reader:
+        """Several sources may share one."""
+        ...
 
     @property
     def away(self) -> bool:

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def open_sources(orders: Orders, bounds: CaptureBounds = FOR_FILES) -> list[Source]:
-    """Interfaces first, then HEP listeners and directories; `bounds` are those of interfaces. Raises InputError for
+    """Interfaces first, then HEP listeners and directories; `bounds` are those of each decoder. Raises InputError for
     what cannot be opened, and when there is nothing."""
     sources: list[Source] = [*_interfaces(orders, bounds)]
     if orders.hep:
@@ -24,16 +24,21 @@ def open_sources(orders: Orders, bounds: CaptureBounds = FOR_FILES) -> list[Sour
 
         for url in orders.hep:
             sources.append(hep_source(url, len(sources), key=orders.hep_key, cert=orders.hep_cert,
-                                      keyfile=orders.hep_keyfile))
+                                      keyfile=orders.hep_keyfile, bounds=bounds))
     if orders.follow:
         from sipaudit.live.follow.source import follow_source
 
         for directory in orders.follow:
-            sources.append(follow_source(directory, len(sources), warn=log.warning))
+            sources.append(follow_source(directory, len(sources), warn=log.warning, bounds=bounds))
     if not sources:
         raise InputError("nothing to listen to",
                          fix="name an interface (-i eth1), --hep udp://0.0.0.0:9060 or --follow DIRECTORY")
     return sources
+
+
+def decoders_of(orders: Orders) -> int:
+    """Among how many what decoders may hold is divided: that of all interfaces, and one of each other source."""
+    return max(bool(orders.interfaces) + len(orders.hep) + len(orders.follow), 1)
 
 
 def _interfaces(orders: Orders, bounds: CaptureBounds) -> list[Source]:

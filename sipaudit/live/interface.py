@@ -40,7 +40,7 @@ class Interface:
         self.health = health
         self.blind = 0.0
         self._bpf = bpf
-        self.decoder = decoder
+        self.reader = decoder
         self._intake = Intake(health, Prefilter())
         self._before = 0, 0
         self._frames = 0
@@ -80,7 +80,7 @@ class Interface:
         return items
 
     def _taken(self, batch: Batch) -> list[Item]:
-        return [item for run in self._intake.runs((batch,)) for item in self.decoder.run(run, self.capture)]
+        return [item for run in self._intake.runs((batch,)) for item in self.reader.run(run, self.capture)]
 
     def _count(self, dropped: int, at_interface: int) -> None:
         self.health.kernel_drops = self._before[0] + dropped

@@ -1,4 +1,5 @@
-"""What was said since the last checkpoint, so that whoever starts from it neither says it again nor contradicts it."""
+"""What was said since the last checkpoint, so that whoever starts from it neither says it again nor contradicts it, and
+the store gets all of it: what the store had not yet written went with the process that was killed."""
 
 from __future__ import annotations
 
@@ -8,29 +9,57 @@ from typing import IO
 
 import msgspec
 
-from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, Withdrawn
+from sipaudit.model.sayings import (
+    CallSaid,
+    EventSaid,
+    FindingSaid,
+    IncidentSaid,
+    LineSaid,
+    MinuteSaid,
+    MoveSaid,
+    NoteSaid,
+    RegistrationSaid,
+    Saying,
+    ServerSaid,
+    TrySaid,
+    Withdrawn,
+)
 from sipaudit.model.values import read_proof
+from sipaudit.safe_json import to_json
+from sipaudit.turned_away import turned_away
 
-_DECODER = msgspec.json.Decoder(FindingSaid | IncidentSaid | Withdrawn, dec_hook=read_proof)
+BOUND = 64 << 20   # bytes, beyond which only findings and incidents are noted until the next checkpoint
+
+Judged = FindingSaid | IncidentSaid | Withdrawn
+Seen = (MoveSaid | TrySaid | RegistrationSaid | CallSaid | LineSaid | ServerSaid | MinuteSaid | EventSaid | NoteSaid)
+_DECODER = msgspec.json.Decoder(Judged | Seen, dec_hook=read_proof)   # what only counts goes on from the checkpoint
 
 
 class Journal:
-    """A sink beside the checkpoint `path`: findings and incidents, and what was withdrawn of them, a line each.
+    """A sink beside the checkpoint `path`: all that happens once, a line each.
     `turned` before a checkpoint is begun, `cut` when it is there. `log` is told once when it cannot be written."""
 
     def __init__(self, path: Path, log: Callable[[str], None]) -> None:
         self._new, self._old = path.with_name(path.name + ".said"), path.with_name(path.name + ".said.old")
         self._log = log
-        self._encoder = msgspec.json.Encoder()
         self._file: IO[bytes] | None = None
         self._failed = False
+        self._bytes = 0
 
     def take(self, saying: Saying) -> None:
-        if isinstance(saying, FindingSaid | IncidentSaid | Withdrawn):
-            try:
-                self._opened().write(self._encoder.encode(saying) + b"\n")
-            except OSError as error:
-                self._fails(error)
+        if isinstance(saying, Judged):
+            self._write(saying)
+        elif isinstance(saying, Seen):
+            if self._bytes < BOUND:
+                self._write(saying)
+            else:
+                turned_away("journal")
+
+    def _write(self, saying: Saying) -> None:
+        try:
+            self._bytes += self._opened().write(to_json(saying) + b"\n")
+        except OSError as error:
+            self._fails(error)
 
     def _opened(self) -> IO[bytes]:
         if self._file is None:
@@ -53,6 +82,7 @@ class Journal:
 
     def turned(self) -> None:
         """A checkpoint begins that knows all that was said until now."""
+        self._bytes = 0
         if self._file is None:
             return
         self.close()
@@ -67,7 +97,7 @@ class Journal:
         """That checkpoint is there."""
         self._old.unlink(missing_ok=True)
 
-    def read(self) -> Iterator[FindingSaid | IncidentSaid | Withdrawn]:
+    def read(self) -> Iterator[Judged | Seen]:
         """What was said since the last checkpoint; a line that breaks off is none."""
         for path in (self._old, self._new):
             if path.exists():

@@ -7,16 +7,14 @@ import sys
 from collections import deque
 from pathlib import Path
 
-import msgspec
-
 from sipaudit.errors import InputError
 from sipaudit.live.writer import Writer
 from sipaudit.model.sayings import Saying
+from sipaudit.safe_json import to_json
 
 STDOUT = "-"
 KEPT = 8 << 20           # bytes that wait for a disk that is full
 WAITING = 20_000         # lines that wait for a reader who is slow
-_ENCODER = msgspec.json.Encoder()
 
 
 def json_lines(path: str) -> LinesToFile | LinesToStdout:
@@ -35,7 +33,7 @@ class LinesToStdout:
         return self._writer.lost
 
     def take(self, saying: Saying) -> None:
-        self._writer.put(_ENCODER.encode(saying).decode() + "\n")
+        self._writer.put(to_json(saying).decode() + "\n")
 
     def turn(self, now: float) -> None:
         """Lines are written as they come."""
@@ -64,7 +62,7 @@ class LinesToFile:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
     def take(self, saying: Saying) -> None:
-        line = _ENCODER.encode(saying) + b"\n"
+        line = to_json(saying) + b"\n"
         if self._bytes + len(line) > KEPT:
             self.dropped += 1
         else:

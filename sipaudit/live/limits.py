@@ -49,13 +49,16 @@ def resident() -> int:
 class Limits:
     """The budget in force, `budget`, and how it is kept. `check` is to be called about once a second.
 
-    `size` is what the process may hold in bytes, None for no limit; `base` what it holds before it follows anything.
+    `size` is what the process may hold in bytes, None for no limit; `base` what it holds before it follows anything;
+    `decoders` among how many what decoders get is divided.
     Raises InputError when the size leaves nothing to follow phones with.
     """
 
-    def __init__(self, size: int | None, base: int | None = None, *, measure: Callable[[], int] = resident) -> None:
+    def __init__(self, size: int | None, base: int | None = None, *, decoders: int = 1,
+                 measure: Callable[[], int] = resident) -> None:
         self._measure = measure
         self._size = size
+        self._decoders = decoders
         self._base = measure() if base is None else base
         self._step = 0
         self._after = 0
@@ -95,7 +98,7 @@ class Limits:
 
     def _made(self) -> Budget:
         room = float("inf") if self._size is None else (self._size * NEAR - self._base) * FILLED
-        return budget(room * SMALLER**self._step)
+        return budget(room * SMALLER**self._step, self._decoders)
 
 
 def give_back() -> None:

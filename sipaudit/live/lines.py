@@ -45,7 +45,7 @@ class Lines:
         self._in_words(saying)
 
     def turn(self, now: float) -> None:
-        if self._stated is None or now - self._stated >= STATE_EVERY:
+        if self._stated is None or not 0 <= now - self._stated < STATE_EVERY:
             self._stated = now
             self._write(now, self._state())
 

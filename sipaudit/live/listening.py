@@ -12,8 +12,7 @@ from sipaudit.live import privileges
 from sipaudit.live.checkpoint import Checkpoint, Kept
 from sipaudit.live.console import is_terminal
 from sipaudit.live.ends import Sink
-from sipaudit.live.inputs import open_sources
-from sipaudit.live.interface import Interface
+from sipaudit.live.inputs import decoders_of, open_sources
 from sipaudit.live.limits import Limits, read_size
 from sipaudit.live.logs import LogFormat, Logs
 from sipaudit.live.loop import Loop, Signals
@@ -38,7 +37,8 @@ def listen(orders: Orders) -> None:
     try:
         brief = understand(orders.job)
         early = outputs_opened_early(orders, brief.pack, brief.zone)
-        limits = Limits(None if orders.max_memory is None else read_size(orders.max_memory))
+        limits = Limits(None if orders.max_memory is None else read_size(orders.max_memory),
+                        decoders=decoders_of(orders))
         probe = Probe(brief, open_sources(orders, limits.budget.capture), time.time(), limits.budget)
         privileges.drop(orders.user)
         for sentence in brief.site.warnings:
@@ -62,18 +62,20 @@ class Listening:
         self._probe = probe
         self._teller = Teller(probe)
         self._identity = uuid.uuid4().hex
+        self._gone_on_at: float | None = None   # when we began to listen again, where nobody had meanwhile
         self._checkpoint = None if orders.checkpoint is None else Checkpoint(orders.checkpoint, log.warning)
         goes_on = self._go_on()
-        decoders = dict.fromkeys(one.decoder for one in probe.sources if isinstance(one, Interface))
-        self._upkeep = Upkeep(probe, limits, list(decoders), log.warning, [self._teller.forget])
+        readers = dict.fromkeys(one.reader for one in probe.sources)
+        self._upkeep = Upkeep(probe, limits, list(readers), log.warning, [self._teller.forget])
         self._systemd = Systemd()
         title = ", ".join(one.path for one in probe.health)
         self._sinks = [*early, *outputs(orders, title, probe.brief.zone, logs.recent.lines, self._identity),
                        self._systemd]
-        if self._checkpoint is not None:
-            self._sinks.append(self._checkpoint.journal)
+        if self._checkpoint is not None:    # first: what the others have told, a run that goes on must know
+            self._sinks.insert(0, self._checkpoint.journal)
         if goes_on:
             self._teach()
+            self._make_good()
         self._signals = Signals()
 
     def run(self) -> None:
@@ -104,10 +106,15 @@ class Listening:
     def _take_over(self, kept: Kept) -> None:
         seamless = [source.go_on(position) for source, position
                     in zip(self._probe.sources, kept.positions, strict=True)]
-        now = kept.time if all(seamless) else time.time()
+        now = kept.time if all(seamless) else self._probe.newest   # when the sources were opened
+        self._gone_on_at = None if all(seamless) else now
         self._probe.go_on(kept.probe, kept.time, now, kept.blind)
         self._teller = kept.teller
         self._identity = kept.identity
+        if not all(seamless):
+            self._teller.begins_anew()
+        if self._probe.newest < kept.time:
+            self._teller.set_back(self._probe.newest)
 
     def _teach(self) -> None:
         """What shows how things stand has to know how they stood."""
@@ -116,6 +123,16 @@ class Listening:
                 learn = getattr(sink, "learn", None)
                 if learn is not None:
                     learn(saying)
+
+    def _make_good(self) -> None:
+        """What was said since the checkpoint, once more to the store: of the last second it may have nothing."""
+        checkpoint = self._checkpoint
+        for sink in self._sinks:
+            make_good = getattr(sink, "make_good", None)
+            if make_good is not None and checkpoint is not None:
+                make_good(checkpoint.said, self._gone_on_at)
+        if checkpoint is not None:
+            checkpoint.said = []
 
     def _each_turn(self, clock: float) -> None:
         if self._signals.reload:

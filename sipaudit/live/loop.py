@@ -74,6 +74,7 @@ class Loop:
         self._sinks = sinks
         self._signals = signals
         self._each_turn = each_turn
+        probe.clock_sets, probe.clock_was_set = self.say_all, teller.set_back
 
     def run(self) -> None:
         """Until a signal ends it."""

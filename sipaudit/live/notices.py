@@ -123,12 +123,24 @@ class Notices:
 
     def turn(self, now: float, *, is_last: bool = False) -> Iterator[Notice]:
         """What is to be told now; `now` in seconds since the epoch. Nothing waits any longer when it `is_last`."""
+        if now < self._now:
+            self._set_back(now - self._now)
         self._now = float("inf") if is_last else now
         yield from self._of_incidents()
         yield from self._of_findings()
         if self._taken_back:
             told, self._taken_back = self._taken_back, []
             yield Notice(f"withdrawn: {len(told)} of what was told", "\n".join(_some(told)), None)
+
+    def _set_back(self, seconds: float) -> None:
+        """Our clock was set back (by so many negative seconds): what waits goes on waiting as long as it had to."""
+        for followed in self._incidents.values():
+            followed.first += seconds
+            followed.changed += seconds
+            if followed.told_at is not None:
+                followed.told_at += seconds
+        for waiting in self._waiting.values():
+            waiting.since += seconds
 
     # -- what is said
 

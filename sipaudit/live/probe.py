@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from heapq import merge
 from operator import attrgetter
 from typing import Any
@@ -18,11 +19,16 @@ from sipaudit.sip.datagram import Item
 from sipaudit.times import Span, format_time
 
 SLACK = 2.0   # seconds by which packets of different sources may come out of order
+EVENTS_KEPT = 1_000
+
+log = logging.getLogger(__name__)
 
 
 class Probe(Route):
     """`sources` are in the order of their `capture`; `began` is when it first listened (seconds since the epoch);
-    `budget` says how much its tables hold, by default what a large site may need."""
+    `budget` says how much its tables hold, by default what a large site may need. `clock_sets` is called when packets
+    show that the clock was set back, before anything is done about it, and `clock_was_set` afterwards, with the time of
+    now."""
 
     def __init__(self, brief: Brief, sources: Sequence[Source], began: float, budget: Budget = AMPLE) -> None:
         self.sources = sources
@@ -31,9 +37,12 @@ class Probe(Route):
                          budget=budget)
         self.newest = began
         self._at: float | None = None
+        self.steps_back = 0
         self._blind = self._blind_before = 0.0
         self._begun = False
-        self._unheard: list[KnownEvent] = []
+        self._own_events: list[KnownEvent] = []
+        self.clock_sets: Callable[[], None] = _nobody
+        self.clock_was_set: Callable[[float], None] = _nobody
 
     def _place(self, capture: int, frame: int) -> tuple[str, int | None]:
         return self.sources[capture].place(frame)
@@ -47,14 +56,37 @@ class Probe(Route):
         read = [source.read() for source in self.sources]
         self._begin()
         self._look_for_blindness()
+        self._look_at_clock(clock)
         count = 0
         for item, message in parsed_ahead(_in_order(read)):
             self.follow(item, message)
             count += 1
-        newest = max((health.last for health in self.health if health.last is not None), default=self.newest)
+        newest = self._latest()
         if newest > self.newest or self._at is None:
             self.newest, self._at = max(newest, self.newest), clock
         return count
+
+    def _latest(self) -> float:
+        """The time of the packets that the sources gave last."""
+        return max((health.at for health in self.health if health.at is not None), default=self.newest)
+
+    def _look_at_clock(self, clock: float) -> None:
+        """Where the packets of all sources are older than what was read before, the clock was set back."""
+        latest = self._latest()
+        if latest < self.newest - SLACK:
+            self._at = clock
+            self._set_back(latest)
+
+    def _set_back(self, now: float) -> None:
+        before = self.newest
+        self.clock_sets()
+        log.warning("the clock was set back by %.1f s: what is known of the phones begins anew", before - now)
+        self.steps_back += 1
+        self._happened(now, f"the clock was set back, from {format_time(before, self.brief.zone)}")
+        self.newest = now
+        self.auditor.set_back(before, now)
+        self.reconstruction.forget(float("inf"))
+        self.clock_was_set(now)
 
     def _begin(self) -> None:
         """The view begins with the first packet, if that is older than we are: files and replays have such."""
@@ -73,24 +105,32 @@ class Probe(Route):
             self._blind = blind
             self.auditor.view_begins(self.newest)
 
+    def _happened(self, time: float, what: str) -> None:
+        """Something that belongs into the timelines of incidents."""
+        event = KnownEvent(moment(time), what)
+        self._own_events = [*self._own_events[-EVENTS_KEPT + 1:], event]
+        self.known_events = [*self.known_events, event][-EVENTS_KEPT - len(self.brief.events):]
+
     def go_on(self, state: dict[str, Any], last: float, now: float, blind: float) -> None:
         """Go on from what another run had learnt until `last`; until `now` nobody listened. That one had been blind
         for so many seconds before."""
         self.restore(state)
         self._begun = True
         self._blind_before = blind + max(now - last, 0.0)
-        self.newest = max(now, last)
-        if self.newest == last:
+        self.newest = last
+        if now < last - SLACK:
+            self._set_back(now)
+        if now <= last:
             return
+        self.newest = now
         until = format_time(self.newest, self.brief.zone)
-        self._unheard.append(KnownEvent(moment(last), f"sipaudit did not listen until {until}"))
-        self.known_events += self._unheard
+        self._happened(last, f"sipaudit did not listen until {until}")
         self.auditor.view_begins(self.newest)
 
     def obey(self, brief: Brief) -> None:
-        """Another site file is in force; what was not heard stays known."""
+        """Another site file is in force; what happened to the probe itself stays known."""
         super().obey(brief)
-        self.known_events += self._unheard
+        self.known_events += self._own_events
 
     @property
     def blind(self) -> float:
@@ -112,6 +152,10 @@ class Probe(Route):
         """Nothing will come any more: what still waits stays undecided."""
         self.reconstruction.finish()
         self.auditor.finish(self.newest)
+
+
+def _nobody(*_: float) -> None:
+    """Nobody is told."""
 
 
 def _in_order(read: list[Sequence[Item]]) -> Sequence[Item]:

@@ -13,6 +13,7 @@ from sipaudit.model.values import Finding
 from sipaudit.rulebook.fault import Fault, standing
 from sipaudit.rulebook.faults import Faults
 from sipaudit.rulebook.telling import finding_of
+from sipaudit.turned_away import turned_away
 
 AGAIN_AFTER = 60.0   # seconds between two sayings of a finding that merely happened once more
 FOLLOWED = 5_000     # the latest findings of which more may be said
@@ -53,6 +54,7 @@ class SaidFindings:
             self._before[_name(finding)] = finding
             if len(self._before) > FOLLOWED:
                 del self._before[next(iter(self._before))]
+                turned_away("said")
         else:
             same.said = finding
 
@@ -82,6 +84,7 @@ class SaidFindings:
             self._told[fault.number] = Told(fault)
         while len(self._told) > FOLLOWED:
             del self._told[next(iter(self._told))]
+            turned_away("said")
         stand, self.fresh = {}, False
         for number, told in self._told.items():
             self._update(told, None if number in faults.undecided else standing(told.fault, loss))
@@ -123,7 +126,7 @@ class SaidFindings:
                     yield Withdrawn(now, told.id, LATE_PACKET if number in faults.undecided else LOST_SINCE)
                 continue
             finding = replace(told.finding, incident=incidents.get(number))
-            if told.said is None or self._differs(told.said, finding, at_last or now - told.at >= AGAIN_AFTER):
+            if told.said is None or self._differs(told.said, finding, at_last or not 0 <= now - told.at < AGAIN_AFTER):
                 told.said, told.at = finding, now
                 yield FindingSaid(now, finding)
 

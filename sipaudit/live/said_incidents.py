@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from sipaudit.incidents.draft import Draft
 from sipaudit.model.sayings import IncidentSaid, Saying, Withdrawn
 from sipaudit.model.values import Incident
+from sipaudit.turned_away import turned_away
 
 AGAIN_AFTER = 10.0   # seconds between two sayings of an incident that merely grew
 FOLLOWED = 2_000     # the latest incidents of which more may be said
@@ -42,6 +43,7 @@ class SaidIncidents:
             self._before[incident.id] = incident
             if len(self._before) > FOLLOWED:
                 del self._before[next(iter(self._before))]
+                turned_away("said")
         else:
             told.said = incident
 
@@ -88,6 +90,13 @@ class SaidIncidents:
         yield from self._give_up(now)
         while len(self._told) > FOLLOWED:
             del self._told[next(iter(self._told))]
+            turned_away("said")
+
+    def set_back(self) -> None:
+        """The clock was set back: what was said is of another time."""
+        self._given_up_at = None
+        for told in self._told.values():
+            told.at = float("-inf")
 
     def stand(self, now: float) -> Iterator[Saying]:
         """Incidents as they were said last, those of an earlier run among them."""

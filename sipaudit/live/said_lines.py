@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,6 +28,8 @@ LATEST = 16        # moves, tries and registrations of a line that may be new
 NEVER = float("-inf")
 ALL_EVERY = 60.0   # seconds between two looks at lines of which nothing was seen: registrations run out by the clock
 
+
+Row = TypeVar("Row")
 
 Stretches = dict[tuple[str, float], tuple[int, float | None]]
 """How often a registration was renewed and when it ended, by server and beginning."""
@@ -71,6 +74,12 @@ class SaidLines:
             if line.last >= since:
                 yield from self._of_line(now, line, probe, at_last)
 
+    def set_back(self) -> None:
+        """The clock was set back: all are looked at anew, and calls that end from now on end before those."""
+        self._looked = self._all_after = float("-inf")
+        for told in self._told.values():
+            told.called = NEVER
+
     def stand(self, now: float) -> Iterator[Saying]:
         """Servers and lines as they were said last."""
         yield from (ServerSaid(now, server) for server in self._servers.values())
@@ -109,18 +118,25 @@ class SaidLines:
 
     def _of_replay(self, now: float, told: Told, replay: LineReplay) -> Iterator[Saying]:
         index = replay.index
-        for move in replay.history.moves[-LATEST:]:
-            if move.time > told.moved.get(index, NEVER):
-                told.moved[index] = move.time
-                yield MoveSaid(now, replay.line, replay.phone, move_of(move, replay))
-        for seen in replay.history.tries[-LATEST:]:
-            over = seen.result != "unknown" or now - seen.request.time > TRY_ENDS
-            if over and seen.request.time > told.tried.get(index, NEVER):
-                told.tried[index] = seen.request.time
-                yield TrySaid(now, replay.line, replay.phone, try_of(seen, replay))
+        for move in _behind(replay.history.moves, told.moved.get(index), lambda move: move.time):
+            told.moved[index] = move.time
+            yield MoveSaid(now, replay.line, replay.phone, move_of(move, replay))
+        for seen in _behind(replay.history.tries, told.tried.get(index), lambda seen: seen.request.time):
+            if seen.result == "unknown" and 0 <= now - seen.request.time <= TRY_ENDS:
+                break
+            told.tried[index] = seen.request.time
+            yield TrySaid(now, replay.line, replay.phone, try_of(seen, replay))
         before, told.stretches[index] = told.stretches.get(index, {}), {}
         for row in replay.history.registrations(replay.state, now, replay.track)[-LATEST:]:
             name, stands = (row.server, row.since), (row.refreshes, row.until if row.end else None)
             told.stretches[index][name] = stands
             if before.get(name) != stands:
                 yield RegistrationSaid(now, replay.line, replay.phone, registration_of(row, replay))
+
+
+def _behind(rows: Sequence[Row], last: float | None, time: Callable[[Row], float]) -> Sequence[Row]:
+    """The latest rows behind the one of this time, which was told last; all of them where that was forgotten. By their
+    order, not their times: the clock may have been set back."""
+    latest = rows[-LATEST:]
+    at = next((at for at in range(len(latest) - 1, -1, -1) if time(latest[at]) == last), -1)
+    return latest[at + 1:]

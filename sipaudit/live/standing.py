@@ -18,6 +18,7 @@ from sipaudit.model.sayings import (
 from sipaudit.model.values import CaptureSummary, Incident, LineSummary, ServerSummary
 from sipaudit.report.screen import brief
 from sipaudit.report.verdict import short_names
+from sipaudit.turned_away import turned_away
 
 T = TypeVar("T")
 
@@ -49,6 +50,7 @@ class WorkingLines:
             return
         if len(self._server) >= self._limit:
             self.untold += 1
+            turned_away("shown")
             return
         self._server[key] = line.working
         self.by_server[line.working] += 1
@@ -106,8 +108,11 @@ class Standing:
             self.open[incident.id] = incident
             if len(self.open) > OPEN:
                 del self.open[next(iter(self.open))]
+                turned_away("shown")
 
 
 def _keep(kept: dict[str, T], name: str, value: T, limit: int) -> None:
     if name in kept or len(kept) < limit:
         kept[name] = value
+    else:
+        turned_away("shown")

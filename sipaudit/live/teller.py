@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import blake2b
 
 from msgspec.structs import replace
 
@@ -19,11 +20,14 @@ from sipaudit.model.sayings import (
     MinuteSaid,
     NoteSaid,
     ReachedSaid,
+    RegistrationSaid,
     Saying,
     UndecidedSaid,
     Withdrawn,
 )
 from sipaudit.model.values import Finding, Frame, KnownEvent, Reached, Reason, Undecided
+from sipaudit.safe_json import to_json
+from sipaudit.turned_away import turned_away
 
 LOOK_EVERY = 2.0      # seconds between two looks at incidents and lines
 MINUTE_SETTLES = 45.0  # seconds after a minute in which what was asked in it may still turn out to have run out
@@ -49,6 +53,8 @@ class Teller:
         self._events: list[KnownEvent] = []
         self._notes: list[str] = []
         self._minutes_until = float("-inf")
+        self._again: set[bytes] = set()   # what another run said and will be seen again
+        self._over: set[tuple[object, ...]] = set()   # registrations of which it saw the end
 
     def turn(self, now: float, *, at_last: bool = False) -> Iterator[Saying]:
         """What is new at `now` (seconds since the epoch), what counts first, then in the order of contract.md 3.
@@ -59,7 +65,7 @@ class Teller:
             yield from self._of_counts(now, at_last)
         if looks:
             self._look_after = now + LOOK_EVERY
-            yield from self._lines.turn(now, self._probe, at_last=at_last)
+            yield from self._new(self._lines.turn(now, self._probe, at_last=at_last))
             yield from self._of_settings(now)
         faults = self._probe.auditor.faults
         stand = self._findings.look(faults, self._probe.loss())
@@ -101,20 +107,44 @@ class Teller:
                 yield ReachedSaid(now, Reached(rule, count))
         self._undecided, self._reached = undecided, reached
 
+    def set_back(self, now: float) -> None:
+        """The clock was set back to `now`; all that was known had been said."""
+        self._look_after = self._count_after = self._forgotten = float("-inf")
+        self._minutes_until = now - MINUTE_SETTLES
+        self._lines.set_back()
+        self._incidents.set_back()
+
     def forget(self, before: float) -> None:
         """The route has forgotten what was over before that time (seconds since the epoch)."""
         self._forgotten = before
         self._findings.forget({fault.number for fault in self._probe.auditor.faults.done})
 
-    def said_before(self, saying: FindingSaid | IncidentSaid | Withdrawn) -> None:
+    def _new(self, sayings: Iterator[Saying]) -> Iterator[Saying]:
+        """Those that another run has not said in the same words, and of which it has not seen more."""
+        for saying in sayings:
+            content = _content(saying) if self._again else b""
+            if content in self._again:
+                self._again.discard(content)
+            elif not (self._over and isinstance(saying, RegistrationSaid) and _registration(saying) in self._over):
+                yield saying
+
+    def begins_anew(self) -> None:
+        """What another run saw last will not be seen again."""
+        self._again.clear()
+
+    def said_before(self, saying: Saying) -> None:
         """Another run said this, after the checkpoint from which this one goes on."""
         if isinstance(saying, FindingSaid):
             self._findings.said_before(saying.finding)
         elif isinstance(saying, IncidentSaid):
             self._incidents.said_before(saying.incident)
-        else:
+        elif isinstance(saying, Withdrawn):
             self._findings.withdrawn_before(saying.id)
             self._incidents.withdrawn_before(saying.id)
+        else:
+            self._again.add(_content(saying))
+            if isinstance(saying, RegistrationSaid) and saying.registration.end is not None:
+                self._over.add(_registration(saying))
 
     def stand(self, now: float) -> Iterator[Saying]:
         """What was said and stands: what a sink has to `learn` when a probe goes on from a checkpoint."""
@@ -130,6 +160,7 @@ class Teller:
                     self._settled[key] = None
                     if len(self._settled) > SETTLED_KEPT:
                         del self._settled[next(iter(self._settled))]
+                        turned_away("said")
                     yield FindingSaid(now, self._marked(replace(finding, id=self._findings.next_id())))
 
     def _of_minutes(self, now: float, at_last: bool) -> Iterator[Saying]:
@@ -144,3 +175,13 @@ class Teller:
         if any(frame.capture in self._nowhere for frame in finding.evidence if isinstance(frame, Frame)):
             finding = replace(finding, wireshark=None)
         return self._probe.brief.suppressions.mark([finding], self._probe.auditor.began)[0][0]
+
+
+def _registration(said: RegistrationSaid) -> tuple[object, ...]:
+    """Which one it is."""
+    return said.line, said.phone, said.registration.server, said.registration.from_
+
+
+def _content(saying: Saying) -> bytes:
+    """What is said, whenever it is."""
+    return blake2b(to_json(replace(saying, time=0.0)), digest_size=16).digest()

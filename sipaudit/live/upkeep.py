@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from sipaudit.capture.decode import Decoder
+from sipaudit.live.ends import Reader
 from sipaudit.live.limits import Limits
 from sipaudit.run.budget import Budget
 from sipaudit.run.route import Route
+from sipaudit.turned_away import since, so_far
 
 KEPT = 1800.0          # seconds for which what is over, and was said, is remembered: three times what rules look back
 UNHEARD = 7 * 86_400.0  # seconds after which a line of which nothing was seen is forgotten
@@ -17,16 +18,17 @@ CHECK_EVERY = 1.0
 
 
 class Upkeep:
-    """Called at every turn of the loop. `decoders` are those of the sources; `also` are called with the time before
+    """Called at every turn of the loop. `readers` are those of the sources; `also` are called with the time before
     which is forgotten, once the route has forgotten it; `log` takes what was done about memory."""
 
-    def __init__(self, route: Route, limits: Limits, decoders: Sequence[Decoder],
+    def __init__(self, route: Route, limits: Limits, readers: Sequence[Reader],
                  log: Callable[[str], None] = lambda _: None, also: Sequence[Callable[[float], None]] = ()) -> None:
         self._route = route
         self._limits = limits
-        self._decoders = decoders
+        self._readers = readers
         self._log = log
         self._also = also
+        self._turned_away = so_far()
         self._check_at = float("-inf")
         self._forget_at = float("-inf")
 
@@ -45,13 +47,14 @@ class Upkeep:
 
     def _tighten(self, budget: Budget) -> None:
         self._route.tighten(budget)
-        for decoder in self._decoders:
-            decoder.tighten(budget.capture)
+        for reader in self._readers:
+            reader.tighten(budget.capture)
 
     @property
     def evicted(self) -> dict[str, int]:
         """What the bounds pushed out, or turned away, by kind."""
         counts = Counter(self._route.evicted)
-        for decoder in self._decoders:
-            counts.update(decoder.evicted)
+        for reader in self._readers:
+            counts.update(reader.evicted)
+        counts.update(since(self._turned_away))
         return dict(counts)

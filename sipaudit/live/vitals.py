@@ -27,7 +27,7 @@ class Vitals:
 
     def read(self, wall: float) -> None:
         """Something was followed, `wall` being the time of day: how late it was."""
-        newest = max((one.last for one in self._probe.health if one.last is not None), default=wall)
+        newest = max((one.at for one in self._probe.health if one.at is not None), default=wall)
         lag = wall - newest
         if lag < REPLAYED:
             self._lag = max(self._lag, lag)
@@ -49,7 +49,7 @@ class Vitals:
             round(rates[0], 1), round(rates[1], 1), _sum(one.kernel_drops for one in probe.health),
             _sum(one.health.interface_drops for one in probe.sources if isinstance(one, Interface)), round(lag, 3),
             resident(), len(probe.reconstruction.lines), opened["dialogs"], opened["transactions"],
-            self._upkeep.evicted, dict(sorted(_undecoded(probe).items())), round(probe.blind, 3)))
+            self._upkeep.evicted, dict(sorted(_undecoded(probe).items())), round(probe.blind, 3), probe.steps_back))
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:

@@ -18,6 +18,7 @@ from sipaudit.model.events import Answered, Booted, EntryChanged, ModelEvent, Re
 from sipaudit.model.packets import NOTHING_NEW
 from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, Track
 from sipaudit.model.timers import BOOT_SILENCE
+from sipaudit.turned_away import turned_away
 
 BINDINGS_KEPT = 16     # servers kept for one line
 ANSWERS_KEPT = 16      # DNS answers kept for one line
@@ -37,6 +38,8 @@ def absorb_line(line: LineState, phone: PhoneState, event: ModelEvent) -> LineSt
     if isinstance(event, Booted):
         return _line_booted(line, event)
     if isinstance(event, EntryChanged):
+        if len(line.answers) >= ANSWERS_KEPT:
+            turned_away("line-state")
         return replace(line, answers=(*line.answers[-ANSWERS_KEPT + 1:], event),
                        reordered=event if event.reordered else line.reordered)
     return line
@@ -105,6 +108,8 @@ def with_binding(bindings: tuple[Binding, ...], binding: Binding) -> tuple[Bindi
     for index, known in enumerate(bindings):
         if known.server == binding.server:
             return (*bindings[:index], binding, *bindings[index + 1:])
+    if len(bindings) >= BINDINGS_KEPT:
+        turned_away("line-state")
     return (*bindings[-BINDINGS_KEPT + 1:], binding)
 
 

@@ -8,6 +8,7 @@ from sipaudit.model.absorb_phone import LATE_FROM, success
 from sipaudit.model.events import Answered, Failed, Received, Sent
 from sipaudit.model.packets import AGAIN, MOVERS, is_own
 from sipaudit.model.state import RUNS, Evidence, FailedMark, LineState, PhoneState, Stay
+from sipaudit.turned_away import turned_away
 
 CHALLENGES_KEPT = 4
 OFFERS_KEPT = 8
@@ -93,6 +94,8 @@ def _tried(mark: FailedMark, answer: Answered) -> bool:
 
 
 def challenged(line: LineState, answer: Answered) -> LineState:
+    if len(line.challenges) >= CHALLENGES_KEPT:
+        turned_away("line-state")
     return replace(line, challenges=(*line.challenges[-CHALLENGES_KEPT + 1:], answer), challenger=answer.server)
 
 
@@ -101,4 +104,6 @@ def offered(line: LineState, received: Received) -> LineState:
     counts = received.method == "INVITE" or (received.in_dialog and received.call is not None)
     if not counts or line.mark(received.server) is None:
         return line
+    if len(line.offered) >= OFFERS_KEPT:
+        turned_away("line-state")
     return replace(line, offered=(*line.offered[-OFFERS_KEPT + 1:], received))

@@ -10,9 +10,11 @@ from sipaudit.model.absorb_stays import Stays, each
 from sipaudit.model.events import NO_LINE, Answered, Failed, Sent
 from sipaudit.model.packets import DIALOG_INITIATING, MOVERS, NOTHING_NEW, holds, is_own, redirects
 from sipaudit.model.state import Binding, Evidence, LineState, PhoneState, Reach, Stay, Track, evidence
-from sipaudit.model.timers import SILENCE_MAX, UNDECLARED_EARLIEST
+from sipaudit.model.timers import FLAPPING_WITHIN, SILENCE_MAX, UNDECLARED_EARLIEST
+from sipaudit.turned_away import turned_away
 
 MOVES_KEPT = 4         # moves kept for one line
+MOVES_WITHIN = 2 * FLAPPING_WITHIN   # seconds: three moves within that span, and three that end with the last but one
 PERHAPS_KEPT = 8       # servers kept where a line may work instead
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 OVERLAP_MAX = 120.0    # seconds of expires.overlap, which few sites set beyond its default of 60
@@ -123,7 +125,7 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     unsure = was_there or _may_not_move(answer) or _may_have_gone_on(stay, answer) or refresh
     # neither driven away nor back from where it was driven: a dial plan may send single calls elsewhere
     explained = bool(failed) or bool(stay.failed)
-    moves = (*stay.moves[-MOVES_KEPT + 1:], answer) if explained else ()
+    moves = (*_lately(stay.moves, answer.time), answer) if explained else ()
     called = tuple(one.call_id for one in stay.tries
                    if one.server == answer.server and one.method == "INVITE" and one.call_id)
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
@@ -131,6 +133,11 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
                 older=was_there or _may_have_moved_before(stay, answer), perhaps=perhaps, found=only_registers(stay),
                 doubted=stay.first is None and _is_doubtful(stay),
                 refreshed=refresh and held is not None and held.until > answer.time)
+
+
+def _lately(moves: tuple[Answered, ...], now: float) -> tuple[Answered, ...]:
+    """Of the moves before one that is made now those that it may be one too many with."""
+    return tuple(move for move in moves[-MOVES_KEPT + 1:] if now - move.time <= MOVES_WITHIN)
 
 
 def only_registers(stay: Stay) -> bool:
@@ -149,7 +156,10 @@ def _perhaps(stay: Stay) -> tuple[str, ...]:
     """Where the line may have worked all the while, since it need not have come to the server of its stay."""
     if stay.origin is None or not _is_doubtful(stay):
         return ()
-    return tuple(dict.fromkeys((stay.origin, *stay.perhaps)))[:PERHAPS_KEPT]
+    perhaps = tuple(dict.fromkeys((stay.origin, *stay.perhaps)))
+    if len(perhaps) > PERHAPS_KEPT:
+        turned_away("line-state")
+    return perhaps[:PERHAPS_KEPT]
 
 
 def _may_have_left(line: LineState, stay: Stay | None, answer: Answered) -> bool:

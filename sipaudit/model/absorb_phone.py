@@ -19,11 +19,13 @@ from sipaudit.model.events import (
 from sipaudit.model.packets import MOVERS, REDIRECTS
 from sipaudit.model.state import RUNS, Call, PhoneState, Reach
 from sipaudit.model.timers import SILENCE_MAX, T1
+from sipaudit.turned_away import turned_away
 
 WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
 EVIDENCE_KEPT = 8
 REACHES_KEPT = 32      # servers kept for one phone
 CALLS_KEPT = 32        # calls kept for one phone that are not over
+REPEATED_KEPT = 600.0  # seconds for which it is asked when a request was sent for the last time, and ample
 LATE_KEPT = 8          # requests kept that may have run out although they were answered
 LATE_FROM = T1         # seconds: no phone gives up sooner, but with settings that no one has
 ALIVE = frozenset({401, 407, 423})
@@ -82,6 +84,8 @@ def _replaced(reaches: tuple[Reach, ...], reach: Reach) -> tuple[Reach, ...]:
     for index, known in enumerate(reaches):
         if known.server == reach.server:
             return (*reaches[:index], reach, *reaches[index + 1:])
+    if len(reaches) >= REACHES_KEPT:
+        turned_away("line-state")
     return (*reaches[-REACHES_KEPT + 1:], reach)
 
 
@@ -89,7 +93,10 @@ def _sent(reach: Reach, request: Sent) -> Reach:
     if request.method == "CANCEL":
         return _cancelled(reach, request)
     # the oldest is kept when there are too many: evidence counts from the first unanswered send
-    waiting = reach.waiting if len(reach.waiting) < WAITING_KEPT else reach.waiting[:-1]
+    waiting = reach.waiting
+    if len(waiting) >= WAITING_KEPT:
+        waiting = waiting[:-1]
+        turned_away("line-state")
     registering = request if request.method == "REGISTER" and request.expires != 0 else reach.registering
     return Reach(reach.server, (*waiting, request), reach.ringing, reach.hard, reach.doubtful, reach.answered,
                  request.time, reach.closed, registering, reach.later, reach.cancelled, reach.repeated, reach.late,
@@ -100,6 +107,8 @@ def _cancelled(reach: Reach, cancel: Sent) -> Reach:
     """The phone gives up its last INVITE of that call there."""
     given_up = [request.transaction for request in reach.waiting if request.method == "INVITE"
                 and request.line == cancel.line and request.call == cancel.call]
+    if len(reach.cancelled) > WAITING_KEPT and given_up:
+        turned_away("line-state")
     return replace(reach, touched=cancel.time, cancelled=(*reach.cancelled[-WAITING_KEPT:], *given_up[-1:]))
 
 
@@ -127,6 +136,8 @@ def _called(phone: PhoneState, change: CallChanged) -> PhoneState:
         return replace(phone, calls=others, quiet=change.time)
     up = change.time if change.state == "up" else None
     call = Call(change.call, change.line, change.server, known.began if known else change.time, up)
+    if len(others) >= CALLS_KEPT:
+        turned_away("line-state")
     return replace(phone, calls=(*others[-CALLS_KEPT + 1:], call))
 
 
@@ -135,6 +146,8 @@ def _answered(reach: Reach, answer: Answered) -> Reach:
         return _finally_answered(reach, answer)
     if answer.method != "INVITE" or answer.transaction in reach.ringing:
         return reach  # F4: a provisional stops no non-INVITE's timer F
+    if len(reach.ringing) > WAITING_KEPT:
+        turned_away("line-state")
     return replace(reach, ringing=(*reach.ringing[-WAITING_KEPT:], answer.transaction),
                    late=_late(reach, answer, ()) if _is_late(answer) else reach.late)
 
@@ -154,13 +167,20 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
         doubtful = tuple(old for old in doubtful if old.line != answer.line or old.method != answer.method
                          or not _disproves(answer, old.time))
     if doubt:
+        if len(doubtful) >= EVIDENCE_KEPT:
+            turned_away("samples")
         doubtful = (*doubtful[:EVIDENCE_KEPT - 1], answer)
     ringing = tuple(number for number in reach.ringing if number != answer.transaction) if reach.ringing else ()
     later = _later(reach, answer) if doubt else reach.later
     calls = reach.calls or (answer.method == "INVITE" and not doubt and not answer.in_dialog)
     return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer, reach.touched,
                  reach.closed, reach.registering, later, reach.cancelled,
-                 reach.repeated, late, calls, reach.broke)
+                 lately(reach.repeated, answer.time), late, calls, reach.broke)
+
+
+def lately(repeated: tuple[tuple[int, float], ...], now: float) -> tuple[tuple[int, float], ...]:
+    """When requests were sent again, until nobody asks any more."""
+    return () if repeated and now - repeated[-1][1] > REPEATED_KEPT else repeated
 
 
 def _is_late(answer: Answered) -> bool:
@@ -193,6 +213,8 @@ def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tu
                 and (request.call is None or request.call != answer.call):
             # what another line is told does not end the wait
             kept.append((request, request.time + (0.0 if request.line == answer.line else SILENCE_MAX)))
+    if len(kept) > LATE_KEPT:
+        turned_away("line-state")
     return tuple(kept[-LATE_KEPT:])
 
 
@@ -216,5 +238,7 @@ def _disproves(answer: Answered, since: float) -> bool:
 
 
 def _failed(reach: Reach, failure: Failed) -> Reach:
+    if len(reach.hard) >= EVIDENCE_KEPT:
+        turned_away("samples")
     hard = (*reach.hard[:EVIDENCE_KEPT - 1], failure)
     return replace(reach, hard=hard, broke=failure.time)

@@ -11,6 +11,7 @@ from sipaudit.model.events import Sent
 from sipaudit.model.packets import DIALOG_INITIATING, KEEPALIVES, MOVERS, goes_on_here, holds
 from sipaudit.model.state import LineState, PhoneState, Stay, Track, speaks_against
 from sipaudit.model.timers import UNDECLARED_EARLIEST
+from sipaudit.turned_away import turned_away
 
 TRIES_KEPT = 6         # failback tries kept for one stay: the first, and the last of the others
 CALLS_KEPT = 6         # calls kept for one stay: those of the last two minutes, or six of them
@@ -50,6 +51,8 @@ def _opened(stay: Stay | None, packet: Sent) -> Stay | None:
         stay = replace(stay, opened=packet)
     if packet.method != "INVITE" or not packet.call_id or not (stay.failed or stay.tries):
         return stay
+    if len(stay.called) >= CALLS_KEPT:
+        turned_away("line-state")
     return replace(stay, called=(*stay.called[-CALLS_KEPT + 1:], packet.call_id))
 
 
@@ -83,6 +86,8 @@ def _touched(line: LineState, phone: PhoneState, stay: Stay | None, packet: Sent
         stay = replace(stay, driven=True)
     if _opens(packet, track) and not _refreshes(line, packet, track):
         tries = stay.tries
+        if len(tries) >= TRIES_KEPT:
+            turned_away("line-state")
         stay = replace(stay, tries=(*tries[:1], *tries[1:][-TRIES_KEPT + 2:], packet))
     return stay
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from enum import StrEnum
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
@@ -14,6 +16,7 @@ from sipaudit.model.profile import Profile
 from sipaudit.model.replay import Step
 from sipaudit.model.state import TRACK_OF, Binding, LineState, Stay, Track, evidence
 from sipaudit.model.timers import NO_EXPIRY, UNDECLARED_EARLIEST
+from sipaudit.turned_away import turned_away
 
 ROWS_KEPT = 10_000   # moves, tries and registrations kept for one line
 TRY_ENDS = 32.0      # seconds without an answer after which a try has timed out (64*T1)
@@ -87,11 +90,11 @@ class History:
 
     def _stayed(self, before: Stay, after: Stay, step: Step, known: Known) -> None:
         if before.server != after.server:
-            if len(self.moves) < ROWS_KEPT:
+            if _has_room(self.moves):
                 self.moves += (_move(before, after, known.profile()),)
-        elif isinstance(step.event, Sent) and before.tries is not after.tries and len(self.tries) < ROWS_KEPT:
+        elif isinstance(step.event, Sent) and before.tries is not after.tries:
             failed = any(evidence(step.phone.reach(before.server), step.event.time, UNDECLARED_EARLIEST))
-            if not failed:  # after a failure it is a failover on its way, not a try to return
+            if not failed and _has_room(self.tries):  # after a failure it is a failover on its way, not a try to return
                 self.tries += (TrySeen(step.event),)
 
     def _settle_try(self, last: TrySeen, step: Step) -> None:
@@ -110,23 +113,26 @@ class History:
         if before is None or before.granted is None:
             return
         lives_on = after is not None and after.granted is not None and after.since is before.since
-        if not lives_on and len(self.ended) < ROWS_KEPT:
+        if not lives_on and _has_room(self.ended):
             self.ended += (_ended(before, after, step, known.track is Track.REGAINED),)
 
     def forget(self, before: float) -> None:
-        """Forget what was over before that time (seconds since the epoch), but the last move: it tells where the line
-        works, and why."""
+        """Forget what was over before that time (seconds since the epoch) and was told, but the last move: it tells
+        where the line works, and why. The packets that prove it were told with it."""
         if self.moves and self.moves[0].time < before:
-            self.moves = (*(move for move in self.moves[:-1] if move.time >= before), self.moves[-1])
+            last = self.moves[-1]
+            if last.time < before and last.evidence:
+                last = replace(last, evidence=())
+            self.moves = (*(move for move in self.moves[:-1] if move.time >= before), last)
         if self.tries and self.tries[0].request.time < before:
-            self.tries = tuple(one for one in self.tries if one.request.time >= before or one is self.tries[-1])
+            self.tries = tuple(one for one in self.tries if one.request.time >= before)
         if self.ended and (self.ended[0].until or 0.0) < before:
             self.ended = tuple(row for row in self.ended if row.until is None or row.until >= before)
 
     def view_begins(self, state: LineState, now: float) -> None:
         """Nothing was seen for a while until `now`: what became of the registrations is not known."""
         for binding in state.bindings:
-            if binding.granted is not None and len(self.ended) < ROWS_KEPT:
+            if binding.granted is not None and _has_room(self.ended):
                 over = binding.until <= now
                 self.ended += (_closed(binding, min(binding.until, now), "expired" if over else "unknown"),)
 
@@ -135,6 +141,14 @@ class History:
         gated = track is Track.REGAINED
         rows = [*self.ended, *(_row(binding, now, gated) for binding in state.bindings if binding.granted)]
         return sorted(rows, key=lambda row: (row.since, row.server))
+
+
+def _has_room(rows: Sized) -> bool:
+    """Whether one more may be kept."""
+    if len(rows) < ROWS_KEPT:
+        return True
+    turned_away("history")
+    return False
 
 
 def track_of(profile: Profile) -> Track:

@@ -13,6 +13,7 @@ from sipaudit.model.events import Answered, Booted, ModelEvent, Replied, Resent,
 from sipaudit.model.observations import Awaited, Observation, Sign, Verdict
 from sipaudit.model.packets import AGAIN, DIALOG_INITIATING, NOTHING_NEW, OF_SUBSCRIPTIONS, same_call
 from sipaudit.model.state import PhoneState, repeated_until
+from sipaudit.turned_away import turned_away
 
 SKEW = 1.0               # seconds by which the clocks of two captures may differ
 WORKS_WITHIN = 64.0      # seconds in which a failover ends: what is on its way runs out, and the next server answers
@@ -38,6 +39,8 @@ def hold(waiting: Waiting, judged: tuple[Observation, ...]) -> tuple[Waiting, Wa
         return judged, waiting
     kept = (*waiting, *judged)
     oldest = kept[:-WAITING_KEPT]
+    if oldest:
+        turned_away("line-state", len(oldest))
     return oldest, kept[-WAITING_KEPT:]
 
 

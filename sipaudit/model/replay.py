@@ -54,7 +54,7 @@ def step(line: LineState, phone: PhoneState, event: ModelEvent, full: Callable[[
 
 
 def _moved(before: LineState, after: LineState) -> bool:
-    """Whether the working server has changed, on any track, for the third time or more."""
+    """Whether the working server has changed, on any track, for the third time or more of late."""
     return any(
         old is not None and new is not None and old.server != new.server and len(new.moves) > 2
         for old, new in zip(before.stays, after.stays, strict=True)

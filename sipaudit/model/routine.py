@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from sipaudit.model.absorb import with_binding
 from sipaudit.model.absorb_moves import is_plain
-from sipaudit.model.absorb_phone import LATE_FROM, with_reach
+from sipaudit.model.absorb_phone import LATE_FROM, lately, with_reach
 from sipaudit.model.absorb_stays import each
 from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
@@ -160,12 +160,13 @@ class Renewals:
     def phone_after(self, phone: PhoneState) -> PhoneState:
         """The phone's state after all of them."""
         register = self.register
-        if register is None:
+        granted = self.granted
+        if register is None or granted is None:
             return phone
         reach = phone.reach(self.server)
         return with_reach(phone, Reach(
-            reach.server, (), (), (), (), self.granted, register.time, reach.closed, register, reach.later,
-            reach.cancelled, reach.repeated, calls=reach.calls, broke=reach.broke))
+            reach.server, (), (), (), (), granted, register.time, reach.closed, register, reach.later,
+            reach.cancelled, lately(reach.repeated, granted.time), calls=reach.calls, broke=reach.broke))
 
 
 def _served(stay: Stay | None) -> Stay | None:

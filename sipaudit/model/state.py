@@ -45,10 +45,10 @@ class Stay(Struct, frozen=True, gc=False):
     `aside` the last answer of another server meanwhile that moved nothing: a 2xx
     inside a dialog, to a keepalive or an emergency call, or to a request from before
     the stay; in R0 any other that is neither challenge nor failure.
-    `origin_since` is when the stay at `origin` began, `moves` are the answers that made the last moves, this
-    one's last, since one that no failure explains, and `opened` is the first dialog-initiating request sent here
-    since that did not belong to the move (of a stay found in progress: the first of all), `called` the Call-IDs of the
-    last calls sent here since the line came from another server, or asked another.
+    `origin_since` is when the stay at `origin` began, `moves` are the answers that made the moves of the last twenty
+    minutes, this one's last, since one that no failure explains, and `opened` is the first dialog-initiating request
+    sent here since that did not belong to the move (of a stay found in progress: the first of all), `called` the
+    Call-IDs of the last calls sent here since the line came from another server, or asked another.
     `took` are the seconds that the arrival's answer took (0: a provisional came before it, or the server has served
     the line since), `unsure` says that the answer need not have moved the line (F6, F7), `older` that the line may
     have been here before, and never have left; `perhaps` are the servers where it may have worked all the while at

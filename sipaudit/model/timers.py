@@ -14,6 +14,7 @@ TRY_LASTS = SILENCE_MAX   # after which a try without answer has failed
 BY_CONNECTION = ("TCPOnly", "TLS")   # values of the setting `transport`
 LONG_RING = 600.0       # seconds that a phone may ring, or let ring
 BOOT_SILENCE = 20.0     # of a phone that starts, before its first packet (reference-model.md 1, *boot*)
+FLAPPING_WITHIN = 600.0   # in which three moves are flapping (reference-model.md 5)
 SLACK_MIN = 0.3
 SLACK_SHARE = 0.1
 DEFAULT_OVERLAP = 60

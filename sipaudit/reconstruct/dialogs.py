@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from sipaudit.reconstruct.bounds import DIALOG_CHECK, FORKS, SECOND_CHANCES, SUBSCRIPTION_LIFE
 from sipaudit.reconstruct.phones import CallSeen, Line, Phone
+from sipaudit.turned_away import turned_away
 
 CALL_METHODS = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "PRACK"})  # in a dialog they tell that it is a call's
 DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})            # out of one they may begin one
@@ -72,6 +73,8 @@ class Leg:
             return False
         if known is not None or len(self.forks) < FORKS:
             self.forks[tag] = state
+        else:
+            turned_away("dialog-state")
         return True
 
     def follows(self, cseq: int, outward: bool) -> bool:

@@ -14,6 +14,7 @@ from sipaudit.reconstruct.bounds import ENTRY_NAMES, VIEW_ENTRIES
 from sipaudit.reconstruct.names import Chain, Names, SetKey, srv_domain
 from sipaudit.reconstruct.room import Room
 from sipaudit.sip.datagram import DnsMessage, Flow
+from sipaudit.turned_away import turned_away
 
 KEYS_KEPT = 1024  # destinations remembered by one view
 
@@ -55,7 +56,10 @@ class EntryState:
         self.entry = ServerEntry(
             self.declared.name, chain.servers, self.declared.proxy, self.declared.dns_ttl, self.declared.origin)
         names = self.names | chain.names
-        self.names = names if len(names) <= ENTRY_NAMES else chain.names | _names(self.declared)
+        if len(names) > ENTRY_NAMES:
+            turned_away("entry-names", len(names) - ENTRY_NAMES)
+            names = chain.names | _names(self.declared)
+        self.names = names
         self.until, self.ttl_low, self.ttl_high = chain.until, chain.ttl_low, chain.ttl_high
         self.answer = answer or self.answer
         if _content(self.entry) != before:
@@ -188,7 +192,10 @@ class Entries:
         """The view of an undeclared line that uses this flow's server: with the chain of at least two addresses in
         which it lies, if DNS showed one."""
         host = flow.destination_host
-        if view.declared or len(view.states) >= VIEW_ENTRIES or view.lists(host):
+        if view.declared or view.lists(host):
+            return view
+        if len(view.states) >= VIEW_ENTRIES:
+            turned_away("phone-state")
             return view
         state = self._chain_of(host, flow.destination_port, flow.transport)
         return view if state is None else self._view((*view.states, state), declared=False)

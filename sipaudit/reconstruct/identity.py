@@ -9,6 +9,7 @@ from sipaudit.reconstruct.useragent import Device, read_user_agent
 from sipaudit.sip.datagram import Flow
 from sipaudit.sip.message import Address, Request, Uri
 from sipaudit.sip.uri import aor as address_of_record
+from sipaudit.turned_away import turned_away
 
 SEVERAL = "several Contacts or User-Agents behind one address, and neither instance nor MAC to part them"
 
@@ -24,7 +25,10 @@ def look(line: Line, guise: Guise) -> None:
     changed = line.contact is not None and (line.user_agent, line.contact_port) in (seen[-1], (None, seen[-1][1]))
     if weak(phone) and (guise in seen or not changed):
         phone.unsure = SEVERAL
-    phone.guises = (*[known for known in seen if known != guise][-GUISES + 1:], guise)
+    others = [known for known in seen if known != guise]
+    if len(others) >= GUISES:
+        turned_away("phone-state")
+    phone.guises = (*others[-GUISES + 1:], guise)
 
 
 def weak(phone: Phone) -> bool:

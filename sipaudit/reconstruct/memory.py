@@ -18,6 +18,7 @@ from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import AGAIN, Transaction, Transactions
 from sipaudit.sip.datagram import Flow, Item
 from sipaudit.sip.message import Challenge, Request
+from sipaudit.turned_away import turned_away
 
 Sight = tuple[str, str | None]  # source host:port, AOR's user
 
@@ -118,6 +119,7 @@ class Memory:
         """The answer was one after which a phone sends the same again, with CSeq + 1; its challenges, if any."""
         if len(phone.again) >= AGAIN_KEPT:
             del phone.again[next(iter(phone.again))]
+            turned_away("phone-state")
         phone.again[transaction.call_id] = (
             transaction.cseq, transaction.method, transaction.number, transaction.leg, challenges)
 
@@ -175,6 +177,8 @@ class Memory:
         if server != line.server:
             line.server, line.turned = server, item.time
         if all(used.destination != flow.destination or used.transport != flow.transport for _, used in line.routes):
+            if len(line.routes) >= ROUTES:
+                turned_away("phone-state")
             line.routes = (*line.routes[-ROUTES + 1:], (line.server, flow))
             if line.held is None:
                 self.servers.note(line.server, flow)
@@ -196,6 +200,8 @@ class Memory:
     def heard(self, line: Line, server: str) -> None:
         """This server was seen speaking to the line."""
         if server not in line.heard:
+            if len(line.heard) >= ROUTES * 2:
+                turned_away("phone-state")
             line.heard = (*line.heard[-ROUTES * 2 + 1:], server)
             line.owner.heard = True
 

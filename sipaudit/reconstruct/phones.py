@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from math import inf
 from typing import Protocol
@@ -16,6 +15,7 @@ from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.useragent import Device
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Challenge, Uri
+from sipaudit.turned_away import turned_away
 
 Guise = tuple[str | None, int]  # User-Agent, Contact port: what a phone looks like
 
@@ -87,7 +87,7 @@ class Line:
         self.first = time
         self.last = time
         self.calls = 0
-        self.spans: deque[CallSeen] | None = None
+        self.spans: list[CallSeen] | None = None
         self.call_id: str | None = None
         self.cseq = -1
         self.heard: tuple[str, ...] = ()
@@ -112,14 +112,17 @@ class Line:
 
     def forget_calls(self, before: float) -> None:
         """Forget the calls that were over before that time (seconds since the epoch)."""
-        spans = self.spans
-        while spans and spans[0].over is not None and spans[0].over < before:
-            spans.popleft()
+        spans = self.spans or []
+        over = next((at for at, call in enumerate(spans) if call.over is None or call.over >= before), len(spans))
+        del spans[:over]
 
     def note_call(self, call: CallSeen) -> None:
         """One more call; the oldest is forgotten where there are too many."""
         if self.spans is None:
-            self.spans = deque(maxlen=CALLS_KEPT)
+            self.spans = []
+        elif len(self.spans) == CALLS_KEPT:
+            turned_away("line-calls")
+            del self.spans[0]
         self.spans.append(call)
 
     @property

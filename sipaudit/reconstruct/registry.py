@@ -24,6 +24,7 @@ from sipaudit.reconstruct.useragent import read_user_agent
 from sipaudit.sip.datagram import Datagram, Flow, endpoint
 from sipaudit.sip.message import Address, Request, Uri
 from sipaudit.sip.uri import aor as address_of_record
+from sipaudit.turned_away import turned_away
 
 
 class Registry:
@@ -54,6 +55,7 @@ class Registry:
             return
         if len(held) >= self.population.bounds.held:
             del held[0]
+            turned_away("held-events")
         held.append(event)
 
     def prove(self, line: Line) -> bool:

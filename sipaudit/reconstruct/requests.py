@@ -16,6 +16,7 @@ from sipaudit.reconstruct.starts import heads
 from sipaudit.reconstruct.transactions import Key, Transaction, of_request, transaction_key
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Request, Uri
+from sipaudit.turned_away import turned_away
 
 FIRST_CSEQ = 1   # of a Call-ID, as phones count (RFC 3261 8.1.1.5 lets them begin anywhere)
 
@@ -73,7 +74,10 @@ class Requests:
             memory.use(line, flow, item, registers=True)
         server = line.server
         follows, _, proves = memory.follows(phone, request) if phone.again else FIRST
-        fresh = call_id != line.call_id and self._is_unused(call_id, phone, line, item)
+        if call_id == line.call_id:
+            call_id, fresh = line.call_id, False   # one text for all: events remember it
+        else:
+            fresh = self._is_unused(call_id, phone, line, item)
         if cseq > line.cseq + 1 and not fresh:
             self._jumps(phone, line, cseq, item)
         line.cseq = cseq
@@ -106,6 +110,7 @@ class Requests:
             return False
         if len(call_ids) > KEPT_CALL_IDS + len(phone.lines):
             del call_ids[next(iter(call_ids))]
+            turned_away("phone-state")
         if item.time - phone.last >= BOOT_SILENCE:
             self._may_have_started(phone, line, item)
         return True

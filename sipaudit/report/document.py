@@ -8,10 +8,9 @@ from typing import Any
 
 import msgspec
 
+from sipaudit import safe_json
 from sipaudit.errors import InputError
 from sipaudit.model.values import SCHEMA, Frame, Place, Report, read_proof
-
-_ENCODER = msgspec.json.Encoder()
 
 
 def to_json(report: Report) -> bytes:
@@ -21,7 +20,7 @@ def to_json(report: Report) -> bytes:
 
 def indented(value: Any) -> bytes:
     """A value as one indented JSON document."""
-    return msgspec.json.format(_ENCODER.encode(value), indent=1) + b"\n"
+    return msgspec.json.format(safe_json.to_json(value), indent=1) + b"\n"
 
 
 def from_json(data: bytes) -> Report:
@@ -72,7 +71,7 @@ def _lines(kind: str, items: Iterable[Any]) -> Iterator[bytes]:
 
 def line_of(value: dict[str, Any]) -> bytes:
     """One line of JSON lines."""
-    return _ENCODER.encode(value) + b"\n"
+    return safe_json.to_json(value) + b"\n"
 
 
 def schema() -> dict[str, Any]:

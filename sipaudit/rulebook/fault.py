@@ -53,9 +53,13 @@ class Fault(Struct):
 
 
 class Checks:
-    """What was checked of one line: `reached` by rule, and `open` (not decided) by rule and reason."""
+    """What was checked of one line: `reached` by rule, and `open` (not decided) by rule and reason; `last` when that
+    happened which was checked last, or something was said of the line that may still be taken back."""
+
+    __slots__ = ("last", "open", "reached")
 
     def __init__(self) -> None:
+        self.last = float("-inf")
         self.reached: Counter[str] = Counter()
         self.open: Counter[tuple[str, Reason]] = Counter()
 

@@ -20,6 +20,7 @@ from sipaudit.rulebook.fault import Checks, Fault, Held, LeftOpen, Subject, Whos
 from sipaudit.rulebook.repetition import Repetitions
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.telling import facts_of, finding_of, in_order
+from sipaudit.turned_away import turned_away
 
 EVIDENCE_KEPT = 20
 CAUSED_WITHIN = 600.0   # seconds between a cause and its consequence
@@ -36,7 +37,7 @@ class Faults:
     that could not be decided.
 
     No more than `limit` faults, and lines with checks, are kept; `made` counts the faults there ever were, `evicted`
-    those that had to go. What was checked of lines that are kept no longer is summed up in `gone`.
+    those that had to go. What was checked of lines that are kept no longer, or long ago, is summed up in `gone`.
     """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
@@ -96,6 +97,7 @@ class Faults:
 
     def _broken(self, observation: Observation, subject: Subject) -> Iterable[tuple[Rule, Observation]]:
         checks = self.checks_of((subject.line, subject.phone))
+        checks.last = max(checks.last, observation.time)
         for rule in self.by_expectation.get(observation.expectation, ()):
             checks.reached[rule.id] += 1
             if observation.verdict is Verdict.INCONCLUSIVE and observation.reason is not None:
@@ -112,7 +114,9 @@ class Faults:
         fault.severity = max(fault.severity, grade, reached or grade, key=lambda severity: severity.rank)
         fault.times += 1
         for event in (*observation.proof, observation.event):
-            if len(fault.evidence) < EVIDENCE_KEPT:
+            if len(fault.evidence) >= EVIDENCE_KEPT:
+                turned_away("samples")
+            else:
                 frame = subject.frame(event)
                 fault.evidence.setdefault((frame.capture, frame.frame or frame.time), frame)
 
@@ -158,8 +162,24 @@ class Faults:
         the epoch), and all of lines that are not `known`."""
         self.release([whose for whose in (*self.checks, *self.open) if whose not in known], ())
         self._repetitions.forget(before)
+        self._sum_up(before)
         open_ = self._joinable()
         self._without({fault.number for fault in self.done if fault.told.time < before and fault.number not in open_})
+
+    def _sum_up(self, before: float) -> None:
+        """Of lines of which nothing was checked since then only what is open is told by line."""
+        for whose, checks in list(self.checks.items()):
+            if checks.last < before:
+                if checks.open:
+                    self.gone.reached.update(checks.reached)
+                    checks.reached.clear()
+                else:
+                    self.gone.add(self.checks.pop(whose))
+
+    def begin_anew(self) -> None:
+        """Nothing that comes may join or repeat what was."""
+        self.open.clear()
+        self._repetitions = Repetitions()
 
     def tighten(self, limit: float) -> None:
         """Another bound from now on."""
@@ -213,13 +233,14 @@ class Faults:
         """The faults from that number on, in their order."""
         return self.done[bisect_left(self.done, number, key=lambda fault: fault.number):]
 
-    def held(self, subject: Subject, phone: int) -> Held:
-        """What is held against a line now, so that what comes next can be taken back."""
+    def held(self, subject: Subject, phone: int, now: float) -> Held:
+        """What is held against a line at `now`, so that what comes next can be taken back."""
         key = subject.line, subject.phone
         faults = [(fault, replace(fault, evidence=dict(fault.evidence))) for fault in self.of_phone.get(phone, ())
                   if (fault.subject.line, fault.subject.phone) == key]
-        checks, now = Checks(), self.checks_of(key)
-        checks.reached, checks.open = now.reached.copy(), now.open.copy()
+        checks, known = Checks(), self.checks_of(key)
+        checks.last = known.last = max(known.last, now)
+        checks.reached, checks.open = known.reached.copy(), known.open.copy()
         return Held(faults, dict(self.open.get(key, {})), checks)
 
     def take_back(self, subject: Subject, phone: int, held: Held) -> None:

@@ -216,6 +216,17 @@ class Auditor:
         self.watch.view_begins()
         self.began = now
 
+    def set_back(self, before: float, now: float) -> None:
+        """The clock was set back, from `before` to `now`. What was said stands; what is known has times from the future
+        of what comes: neither must be held against the other."""
+        self.view_begins(before)
+        self.began = now
+        self._passing = Passing(self.faults)
+        self.faults.begin_anew()
+        self.watch.set_back(now)
+        for line in self._lines.values():
+            line.since = min(line.since, now)
+
     def begin_anew(self, lines: Iterable[int]) -> None:
         """What is declared of these lines has changed: they are judged as if first seen now."""
         self._let_go()

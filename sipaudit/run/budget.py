@@ -29,7 +29,7 @@ class Share(NamedTuple):
 
 
 SHARES = {
-    "lines": Share(24, 12_000),        # a phone with one line, its replays, and what incidents know of it
+    "lines": Share(23, 12_000),        # a phone with one line, its replays, and what incidents know of it
     "hidden": Share(7, 9_000),         # a line of a candidate, with its phone, its source, and the events held for it
     "transactions": Share(13, 1_500),
     "strange": Share(5, 1_500),        # transactions of strangers
@@ -42,7 +42,8 @@ SHARES = {
     "devices": Share(2, 200),
     "streams": Share(5, 5_000),
     "flows": Share(4, 1_200),          # of two generations
-    "findings": Share(5, 9_000),
+    "duplicates": Share(2, 3_000),     # packets that may be mirrored twice, in two generations
+    "findings": Share(4, 9_000),
     "incidents": Share(2, 30_000),
     "watched-servers": Share(3, 6_000),
     "watched-requests": Share(3, 1_500),  # one, and a call, and an attempt to call
@@ -65,14 +66,14 @@ class Budget(Struct, frozen=True):
     lines_read: int
 
 
-def budget(size: float) -> Budget:
-    """Bounds with which the tables take no more than `size` bytes (infinite: all that a site may need). No table gets
-    more than it has for files."""
+def budget(size: float, decoders: int = 1) -> Budget:
+    """Bounds with which the tables take no more than `size` bytes (infinite: all that a site may need), those of
+    `decoders` such decoders together. No table gets more than it has for files."""
     files, captures = Bounds(), CaptureBounds()
 
-    def count(name: str, most: float) -> int:
+    def count(name: str, most: float, among: int = 1) -> int:
         share = SHARES[name]
-        return int(max(min(size * share.percent / 100 / share.each, most), LEAST))
+        return int(max(min(size * share.percent / 100 / share.each / among, most), LEAST))
 
     return Budget(
         Bounds(
@@ -85,9 +86,11 @@ def budget(size: float) -> Budget:
             devices=count("devices", files.devices),
         ),
         CaptureBounds(
-            streams=count("streams", captures.streams), stream_bytes=count("stream-bytes", captures.stream_bytes),
-            flows=count("flows", captures.flows), fragments=captures.fragments,
-            fragment_bytes=count("fragment-bytes", captures.fragment_bytes),
+            streams=count("streams", captures.streams, decoders),
+            stream_bytes=count("stream-bytes", captures.stream_bytes, decoders),
+            flows=count("flows", captures.flows, decoders), fragments=captures.fragments,
+            fragment_bytes=count("fragment-bytes", captures.fragment_bytes, decoders),
+            duplicates=count("duplicates", captures.duplicates, decoders),
         ),
         findings=count("findings", 100_000), incidents=count("incidents", DRAFTS_KEPT),
         watched_servers=count("watched-servers", SERVERS_KEPT), watched_requests=count("watched-requests", OPEN_KEPT),

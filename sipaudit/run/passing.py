@@ -10,6 +10,7 @@ from msgspec import Struct
 from sipaudit.model.observations import Observation
 from sipaudit.rulebook.fault import Held, Subject
 from sipaudit.rulebook.faults import Faults
+from sipaudit.turned_away import turned_away
 
 LATE_KEPT = 8   # times that time passed for one phone and something was said, in a row
 
@@ -43,8 +44,10 @@ class Passing(Generic[Line]):
     def note(self, phone: int, now: float, line: Line, waiting: tuple[Observation, ...]) -> None:
         """Something of this line will be said for want of a packet until `now`."""
         passed = self._of.setdefault(phone, [])
-        passed.append(Passed(now, line, waiting, self._faults.held(line, phone)))
-        del passed[:-LATE_KEPT]
+        passed.append(Passed(now, line, waiting, self._faults.held(line, phone, now)))
+        if len(passed) > LATE_KEPT:
+            turned_away("line-state")
+            del passed[0]
 
     def release(self, phones: Iterable[int]) -> None:
         """Nothing will be taken back of these phones."""

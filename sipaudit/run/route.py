@@ -13,6 +13,7 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.incidents.chronicle import Chronicle, beyond_bounds
 from sipaudit.incidents.known import Known, called
 from sipaudit.incidents.minutes import Minute, rows
+from sipaudit.incidents.settled import Settled
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import vouched
 from sipaudit.model.values import CaptureSummary, Finding, KnownEvent, Report, ServerMinute, ServerSummary, moment
@@ -79,6 +80,7 @@ class Route:
         if budget is not None:
             self.reconstruction.when_dropped(self.auditor.release)
             self.tighten(budget)
+        self.settled = Settled()
         self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
         self.auditor.since, self.auditor.began = span.start, first
         self.auditor.loss, self.auditor.steps = self.loss, self._steps
@@ -131,6 +133,7 @@ class Route:
         declared begin anew: what they did was by what was in force then."""
         self.brief, self.knowledge = brief, SiteKnowledge(brief.declared)
         self._named.clear()
+        self.settled = Settled()
         self.known_events = [KnownEvent(moment(when.resolve(self._first)), what) for when, what in brief.events]
         self.auditor.obey(brief.pack.rules, brief.site.tolerances, brief.pack.tolerances_of(brief.site.tolerances))
         self.auditor.begin_anew(self.reconstruction.declare(self.knowledge))
@@ -188,7 +191,8 @@ class Route:
     def chronicle(self) -> Chronicle:
         """All incidents as they stand."""
         known = Known(self.known_events, {one.key: called(one.key, one.name) for one in self.reconstruction.servers})
-        return Chronicle(self.auditor.watch, self.auditor.everyone(), known, self.server, self.span.touches)
+        return Chronicle(self.auditor.watch, self.auditor.everyone, known, self.server, self.span.touches,
+                         self.settled)
 
     def of_settings(self, lines: Iterable[Line]) -> list[Finding]:
         """What is to be said of the provisioning files of these lines."""

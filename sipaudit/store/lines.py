@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,31 +20,30 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Parts:
-    """What lies in the period, each with its line and phone, in the order of saying; `later` are the first moves after
-    it."""
+    """What lies in the period, each with its line and phone, in the order of saying; `later` the server that the
+    first move after it leaves."""
 
     moves: Sequence[tuple[Who, Move]]
     tries: Sequence[tuple[Who, Try]]
     registrations: Sequence[tuple[Who, Registration]]
     calls: Sequence[tuple[Who, CallSpan]]
-    later: Sequence[tuple[Who, Move]]
+    later: Mapping[Who, str]
 
 
 def lines(rows: Iterable[Row[Any]], parts: Parts, period: Span) -> list[LineSummary]:
     """The lines that were there in the period, one for each line and phone however many runs have seen it."""
     known = _by_line(((row.line, row.phone), decode(row.body, type=LineSummary)) for row in rows)
     moves, tries = _by_line(parts.moves), _by_line(parts.tries)
-    registrations, calls, later = _by_line(parts.registrations), _by_line(parts.calls), _by_line(parts.later)
+    registrations, calls = _by_line(parts.registrations), _by_line(parts.calls)
     told = []
     for who, each in known.items():
         line = _one(each)
         held, moved = registrations.get(who, []), moves.get(who, [])
         if line.first > period.end or (line.last < period.start and not held and not moved):
             continue    # a line that renews or moves is there, though nothing was said of itself
-        after = later.get(who)
         told.append(replace(
             line, moves=sorted(moved, key=lambda move: move.time), tries=tries.get(who, []),
-            registrations=held, call_spans=calls.get(who, []), working=after[0].from_ if after else line.working))
+            registrations=held, call_spans=calls.get(who, []), working=parts.later.get(who, line.working)))
     return sorted(told, key=lambda line: (line.line, line.phone, line.contact or ""))
 
 

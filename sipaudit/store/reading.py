@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from sipaudit import __version__
@@ -26,7 +26,7 @@ from sipaudit.model.values import (
     read_proof,
 )
 from sipaudit.store.counting import captures, counts
-from sipaudit.store.lines import Parts, lines
+from sipaudit.store.lines import Parts, Who, lines
 from sipaudit.store.opening import Store
 from sipaudit.store.runs import Run
 from sipaudit.store.schema import RUNS, TABLES
@@ -71,7 +71,7 @@ class Reading:
             moves=self._told(Move, "moves", self._at("moves")), tries=self._told(Try, "tries", self._at("tries")),
             registrations=self._told(Registration, "registrations", self._within("registrations")),
             calls=self._told(CallSpan, "calls", self._within("calls")),
-            later=self._told(Move, "moves", TABLES["moves"].c.time > self._period.end),
+            later=self._left_later(),
         )
         generators = {run.generator for run in self._runs.values()}
         return Report(
@@ -98,6 +98,18 @@ class Reading:
     def _told(self, kind: type[T], name: str, *conditions: ColumnElement[bool]) -> list[tuple[tuple[str, str], T]]:
         """Values with the line and phone that they are of."""
         return [((row.line, row.phone), _value(kind, row)) for row in self._rows(name, *conditions)]
+
+    def _left_later(self) -> dict[Who, str]:
+        """By line the server that its first move after the period leaves: with that it worked at the period's end."""
+        moves = TABLES["moves"].c
+        if not self._runs or self._period.end == float("inf"):
+            return {}
+        after = and_(moves.run.in_(list(self._runs)), moves.time > self._period.end)
+        first = select(moves.line, moves.phone, func.min(moves.time).label("time")).where(after).group_by(
+            moves.line, moves.phone).subquery()
+        it = and_(moves.line == first.c.line, moves.phone == first.c.phone, moves.time == first.c.time)
+        found = select(moves.line, moves.phone, moves.source).select_from(TABLES["moves"].join(first, it)).where(after)
+        return {(row.line, row.phone): row.source for row in self._connection.execute(found.order_by(moves.number))}
 
     def _at(self, name: str) -> ColumnElement[bool]:
         """What happened at a moment of the period."""

@@ -26,7 +26,8 @@ from sipaudit.model.sayings import (
     TrySaid,
     UndecidedSaid,
 )
-from sipaudit.store.text import clean, digest, to_json
+from sipaudit.safe_json import to_json
+from sipaudit.store.text import clean, digest
 
 HOUR = 3600.0  # what counts since the probe began is kept as it stood at the end of each hour
 

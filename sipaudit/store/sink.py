@@ -11,15 +11,16 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from msgspec.structs import replace
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from sipaudit import __version__
-from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, Withdrawn
+from sipaudit.model.sayings import FindingSaid, IncidentSaid, RegistrationSaid, Saying, Withdrawn
 from sipaudit.safe_text import safe_text
 from sipaudit.store.opening import Store, open_for_writing
 from sipaudit.store.retention import DAY, prune
@@ -97,6 +98,16 @@ class StoreSink:
         if isinstance(saying, FindingSaid | IncidentSaid):
             self._wait(("stood", name_of(saying)), Stood(saying.time, saying))
 
+    def make_good(self, sayings: Iterable[Saying], now: float | None) -> None:
+        """Keep what an earlier process of this run has said last, in its order: it may have been killed before that was
+        written.  Nobody listened until `now` (None: nothing was missed): what became of registrations is not known."""
+        said = list(sayings)
+        last = {name_of(saying): saying for saying in said if isinstance(saying, RegistrationSaid)}
+        if now is not None:
+            said += [_ended(saying, now) for saying in last.values() if saying.registration.end is None]
+        with self._relieving:
+            self._keep(said)    # on disk, behind what the earlier process has left there
+
     def _wait(self, name: object, saying: Saying) -> None:
         with self._change:
             self._pending.pop(name, None)       # behind what was said since
@@ -162,7 +173,9 @@ class StoreSink:
                 told = safe_text("".join(traceback.format_exception(error)))
                 LOG.error("writing to the store failed in a way that was not foreseen: %s", told)
                 self._is_away(error)
-                self._lose(self._in_hand)
+                with self._relieving:
+                    self._lose(self._in_hand)
+                    self._in_hand = ()
 
     def _ended(self) -> bool:
         with self._change:
@@ -254,7 +267,8 @@ class StoreSink:
             self._lose(sayings)
 
     def _lose(self, sayings: Sequence[Saying]) -> None:
-        self._dropped += len(sayings)
+        with self._change:      # `take` counts as well
+            self._dropped += len(sayings)
 
     def _prune_some(self) -> None:
         """What is too old goes, a part of it after each batch."""
@@ -267,6 +281,14 @@ class StoreSink:
                 pass
         except (SQLAlchemyError, OSError) as error:
             self._is_away(error)
+
+
+def _ended(said: RegistrationSaid, now: float) -> RegistrationSaid:
+    """A registration that nobody followed until then."""
+    row = said.registration
+    over = row.until is not None and row.until <= now
+    until = row.until if over else now
+    return replace(said, registration=replace(row, until=until, end="expired" if over else "unknown"))
 
 
 def means_away(error: Exception) -> bool:

@@ -21,8 +21,8 @@ import msgspec
 from sipaudit.errors import InputError
 from sipaudit.model.sayings import Withdrawn
 from sipaudit.model.values import read_proof
+from sipaudit.safe_json import to_json
 from sipaudit.store.rows import FORMS
-from sipaudit.store.text import to_json
 from sipaudit.store.writing import RunOf, Stood
 
 BOUND = 256_000_000         # bytes kept at most

@@ -1,4 +1,4 @@
-"""Text from the wire as a database takes it, and values as JSON.
+"""Text from the wire as a database takes it.
 
 PostgreSQL's text has no NUL, and neither database takes half a surrogate pair.  In a column both are written as their
 escapes; in JSON a NUL is an escape already.
@@ -7,11 +7,6 @@ escapes; in JSON a NUL is an escape already.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
-
-import msgspec
-
-_ENCODER = msgspec.json.Encoder()
 
 
 def clean(text: str) -> str:
@@ -19,22 +14,6 @@ def clean(text: str) -> str:
     if text.isprintable():
         return text
     return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def to_json(value: Any) -> bytes:
-    """A value as JSON, lone surrogates as escapes."""
-    try:
-        return _ENCODER.encode(value)
-    except UnicodeEncodeError:
-        return _ENCODER.encode(_cleaned(msgspec.to_builtins(value)))
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, dict):
-        return {_cleaned(key): _cleaned(each) for key, each in value.items()}
-    return [_cleaned(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def digest(*parts: object) -> str:

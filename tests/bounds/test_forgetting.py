@@ -108,3 +108,39 @@ def test_faults_keep_their_numbers_and_lose_a_cause_that_is_forgotten(tmp_path: 
     assert faults.made == kept
     assert last.cause is None or last is first
     assert faults.since(first.number + 1) == faults.done
+
+
+def test_a_line_that_went_through_many_outages_holds_no_more_than_after_the_first(tmp_path: Path) -> None:
+    """An outage an hour: of the moves before the last what proves them was told, and no rule asks for it any more."""
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    for hour in range(4):
+        back = phone.fail_over(3600 * hour + 400)
+        phone.register(back + 61, P)
+        phone.call(back + 63)
+    post = Post(tmp_path, small(64 << 20))
+    heard(post, story)
+    auditor = post.listener.route.auditor
+    stays = [stay for replay in auditor.everyone() for stay in replay.state.stays if stay is not None]
+    assert max(len(stay.moves) for stay in stays) <= 2
+    reached = auditor.faults.totals().reached
+    assert reached["premature-failback"] > 0
+    auditor.forget(ORIGIN + 20_000)
+    histories = [replay.history for replay in auditor.everyone()]
+    assert [(len(one.moves), one.moves[-1].evidence, one.tries) for one in histories] == [(1, (), [])]
+    assert auditor.faults.totals().reached == reached
+    assert not [checks for checks in auditor.faults.checks.values() if checks.reached or not checks.open]
+
+
+def test_what_is_taken_back_after_it_was_summed_up_counts_once(tmp_path: Path) -> None:
+    """A check is summed up no sooner than nothing of it can be taken back."""
+    post = Post(tmp_path, small())
+    heard(post, site_life())
+    auditor, faults = post.listener.route.auditor, post.listener.route.auditor.faults
+    replay = auditor.everyone()[0]
+    before = faults.totals().reached.copy()
+    held = faults.held(replay, replay.owner, ORIGIN + 5000)
+    faults.forget(ORIGIN + 4000, set(faults.checks))
+    faults.take_back(replay, replay.owner, held)
+    assert faults.totals().reached == before

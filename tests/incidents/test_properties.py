@@ -67,7 +67,7 @@ def incidents(events: Sequence[ModelEvent], known: Profile) -> list[Incident]:
         watch.of_phone(step.event, [told])
         phone = step.phone
     watch.finish(max((event.time for event in events), default=0.0) + 600)
-    return Chronicle(watch, [told], Known(), str, lambda *_: True).incidents()
+    return Chronicle(watch, lambda: [told], Known(), str, lambda *_: True).incidents()
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -31,7 +31,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.health = CaptureHealth("wire")
-        self.decoder = Decoder([self.health])
+        self.reader = Decoder([self.health])
         self._come: list[Packet] = []
 
     def come(self, packets: Sequence[Packet]) -> None:
@@ -46,8 +46,8 @@ class Wire:
             self.health.packets += 1
             time = ORIGIN + packet.time
             self.health.first = time if self.health.first is None else self.health.first
-            self.health.last = max(time, self.health.last or time)
-            items += self.decoder.decode((time, self.health.packets, ETHERNET, packet.frame, 0), 0)
+            self.health.last, self.health.at = max(time, self.health.last or time), time
+            items += self.reader.decode((time, self.health.packets, ETHERNET, packet.frame, 0), 0)
         self._come = []
         return items
 
@@ -72,8 +72,16 @@ class Ear:
         self._site = folder / "site.yaml"
         self.wire = Wire()
         self.probe = Probe(self._understood(declared), [self.wire], ORIGIN - 50_000)
-        self.teller = Teller(self.probe)
         self.said: list[Saying] = []
+        self.tells(Teller(self.probe))
+
+    def tells(self, teller: Teller) -> None:
+        """This one tells from now on."""
+        self.teller = teller
+        self.probe.clock_sets, self.probe.clock_was_set = self._say_all, teller.set_back
+
+    def _say_all(self) -> None:
+        self.said += self.teller.turn(self.probe.newest, at_last=True)
 
     def _understood(self, declared: dict[str, Any]) -> Brief:
         self._site.write_text(yaml.safe_dump(declared))
@@ -111,9 +119,9 @@ class Ear:
         checkpoint.write(self.probe, self.teller, "run")
         return checkpoint
 
-    def notes_in(self, journal: Journal) -> None:
+    def notes_in(self, journal: Journal, since: int = 0) -> None:
         """All that was said so far, as at the end of a turn: who is killed closes nothing."""
-        for saying in self.said:
+        for saying in self.said[since:]:
             journal.take(saying)
         journal.turn(0.0)
 
@@ -126,7 +134,9 @@ class Ear:
         assert kept is not None
         other.wire.go_on(kept.positions[0])
         other.probe.go_on(kept.probe, kept.time, kept.time + after, kept.blind)
-        other.teller = kept.teller
+        other.tells(kept.teller)
+        if other.probe.newest < kept.time:
+            kept.teller.set_back(other.probe.newest)
         return other
 
     def finish(self, clock: float) -> list[Saying]:

@@ -15,9 +15,11 @@ import msgspec
 import pytest
 
 from sipaudit.errors import InputError
+from sipaudit.live.journal import Journal
 from sipaudit.live.json_lines import KEPT, LinesToFile, json_lines
-from sipaudit.model.sayings import NoteSaid, Saying
-from sipaudit.model.values import read_proof
+from sipaudit.model.sayings import NoteSaid, Saying, Withdrawn
+from sipaudit.model.values import Reached, Report, read_proof
+from sipaudit.report.document import to_jsonl
 from tests.live.ear import Ear
 from tests.stories import MINUTE, R2, Handset, P, S, Story, site
 
@@ -74,6 +76,21 @@ def test_on_a_full_disk_lines_wait_and_beyond_a_bound_the_newest_are_dropped(tmp
     os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), sink._file)   # there is room again
     sink.close()
     assert [one["time"] for one in read(path)] == [float(number) for number in range(len(read(path)))]
+
+
+@pytest.mark.parametrize("text", ["\udc80", "a\ud800b", "\udfff\ud83d"])
+def test_half_a_character_is_written_as_its_escape_by_every_end(tmp_path: Path, text: str) -> None:
+    escaped = text.encode("utf-8", "backslashreplace").decode()
+    lines, journal = LinesToFile(str(tmp_path / "said")), Journal(tmp_path / "state", print)
+    for sink in (lines, journal):
+        sink.take(NoteSaid(1.0, text))
+        sink.take(Withdrawn(1.0, "f-000001", text))
+        sink.turn(0.0)
+        sink.close()
+    assert [one.get("note") or one["reason"] for one in read(tmp_path / "said")] == [escaped, escaped]
+    assert [one.reason for one in journal.read() if isinstance(one, Withdrawn)] == [escaped]
+    report = Report("", "", [], [], [], [], [], [Reached(text, 1)], [], [])
+    assert [json.loads(line)["reached"]["rule"] for line in to_jsonl(report)] == [escaped]
 
 
 def test_a_file_that_cannot_be_opened_is_named() -> None:

@@ -192,6 +192,31 @@ def test_after_its_end_in_mid_outage_a_probe_goes_on(port: Mirror, how: signal.S
         one["incident"]["id"] for one in first.sayings("incident")}
 
 
+def test_what_was_said_before_a_kill_in_mid_outage_is_in_the_store(port: Mirror) -> None:
+    """Killed at the very moment at which the last move is said: the store has not written it yet."""
+    capture, where = outage(port.folder)
+    store = f"sqlite:///{port.folder}/sipaudit.db"
+    options = "--site", str(where), "--store", store, "--checkpoint", str(port.folder / "state")
+    first = port.live(*options)
+    port.replay(capture)
+    story = Story()
+    for number, phone in enumerate(handsets(story, range(10, 13))):
+        phone.numbers = {phone.registration: 10}
+        phone.register(number / 100, S)
+    port.replay(written(port.folder, "moved", story))
+    wait_until(lambda: len(first.sayings("move")) == 3, "the moves")
+    assert first.end(signal.SIGKILL) == -signal.SIGKILL
+    moves = first.sayings("move")
+
+    second = port.live(*options, name="second")
+    assert second.end() == 0
+    report = json.loads(subprocess.run([str(SIPAUDIT), "report", store, "--format", "json"], capture_output=True,
+                                       check=True).stdout)
+    assert sorted((line["line"], move["time"]) for line in report["lines"] for move in line["moves"]) == sorted(
+        (one["line"], one["move"]["time"]) for one in moves)
+    assert {row["server"] for line in report["lines"] for row in line["registrations"]} >= {"10.0.0.2:5060/udp"}
+
+
 def test_sighup_reads_the_site_file_again_and_a_bad_one_changes_nothing(port: Mirror) -> None:
     capture, where = outage(port.folder)
     listener = port.live("--site", str(where))

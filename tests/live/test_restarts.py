@@ -13,7 +13,17 @@ from sipaudit.live.follow.source import follow_source
 from sipaudit.live.journal import Journal
 from sipaudit.live.probe import Probe
 from sipaudit.live.teller import Teller
-from sipaudit.model.sayings import FindingSaid, IncidentSaid, LineSaid, Withdrawn
+from sipaudit.model.sayings import (
+    CallSaid,
+    FindingSaid,
+    IncidentSaid,
+    LineSaid,
+    MoveSaid,
+    RegistrationSaid,
+    Saying,
+    TrySaid,
+    Withdrawn,
+)
 from sipaudit.run.job import Job, understand
 from tests.live.ear import Ear, findings, incidents, withdrawn
 from tests.shared import ROOT
@@ -126,6 +136,30 @@ def test_what_was_said_after_the_checkpoint_is_told_by_the_journal(ear: Ear, tmp
     other.hears(story, since=1900)
     other.turn(2200)
     assert [one.finding.id for one in other.said if isinstance(one, FindingSaid)][-1] == "f-000002"
+
+
+def test_moves_that_are_seen_again_are_not_said_again(ear: Ear, tmp_path: Path) -> None:
+    """As a followed directory gives them: what came after the checkpoint is read once more."""
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    ear.hears(story)
+    checkpoint = ear.keeps(tmp_path)
+    before = len(ear.said)
+    early_return(phone, 300)
+    ear.hears(story, since=200)
+    ear.turn(400)
+    ear.notes_in(checkpoint.journal, since=before)
+    assert len(kinds(ear.said[before:]) & {MoveSaid, RegistrationSaid, TrySaid, CallSaid}) >= 3
+
+    other = ear.goes_on(checkpoint, after=0)
+    other.hears(story, since=200)
+    other.turn(400)
+    assert not kinds(other.said) & {MoveSaid, TrySaid, CallSaid, FindingSaid}
+
+
+def kinds(said: list[Saying]) -> set[type[Saying]]:
+    return {type(one) for one in said}
 
 
 def test_an_incident_that_nobody_saw_end_is_closed_after_a_while(ear: Ear, tmp_path: Path) -> None:

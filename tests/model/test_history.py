@@ -81,4 +81,4 @@ def test_what_is_over_is_forgotten_but_where_the_line_is_and_why() -> None:
     seen.forget(5000.0)
     assert [move.time for move in seen.moves] == [1000.1]
     assert [one.request.time for one in seen.tries] == [1000]
-    assert not seen.ended
+    assert seen.ended == ()

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
@@ -28,9 +29,11 @@ def missing() -> str | None:
 
 
 class Postgres:
-    """A server with an empty database for whoever asks; its only user has no password."""
+    """A server with an empty database for whoever asks; its only user has no password. `inside` are the words with
+    which commands are run in the namespace that it is to live in."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, inside: Sequence[str] = ()) -> None:
+        self._inside = inside
         self._data = folder / "data"
         self._bin = BINARIES[-1].parent
         self._databases = 0
@@ -58,6 +61,6 @@ class Postgres:
 
     def _run(self, command: str) -> None:
         words = ["su", USER, "-c", command] if os.geteuid() == 0 else ["sh", "-c", command]
-        ran = subprocess.run(words, cwd=self._data.parent, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, text=True, check=False, timeout=60)
+        ran = subprocess.run([*self._inside, *words], cwd=self._data.parent, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60)
         assert ran.returncode == 0, ran.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sipaudit.model.sayings import MoveSaid
 from sipaudit.model.values import Report
 from sipaudit.pipeline import Job, analyze
 from sipaudit.store.opening import open_for_writing
@@ -49,3 +50,30 @@ def test_a_live_run_is_told_by_its_store_as_by_a_recording(store_url: str, tmp_p
     assert {row.server for one in live.lines for row in one.registrations} == {
         row.server for one in recorded.lines for row in one.registrations}
     assert known(store_url, ORIGIN + 300 - START, ORIGIN + 310 - START).lines[0].working == "10.0.0.2:5060/udp"
+
+
+def test_what_a_killed_probe_said_last_is_in_the_store_of_the_next(store_url: str, tmp_path: Path) -> None:
+    """It was killed in mid-outage, half a minute after its checkpoint, and its store had written nothing since."""
+    story, ear = outage(), Ear(tmp_path, DECLARED)
+    ear.hears(story, until=100)
+    checkpoint = ear.keeps(tmp_path)
+    before = len(ear.said)
+    ear.hears(story, since=100, until=310)
+    ear.turn(315)
+    for saying in ear.said[before:]:
+        checkpoint.journal.take(saying)
+    checkpoint.journal.turn(0.0)
+
+    other = ear.goes_on(checkpoint, after=250)
+    sink = StoreSink(open_for_writing(store_url), tmp_path / "spool", every=0.02)
+    sink.make_good(checkpoint.said, other.probe.newest)
+    for saying in other.turn(360):
+        sink.take(saying)
+    sink.close()
+    shown = known(store_url)
+    assert sorted((move.time, one.line) for one in shown.lines for move in one.moves) == sorted(
+        (one.move.time, one.line) for one in ear.said if isinstance(one, MoveSaid))
+    assert len([one for one in shown.incidents if one.kind == "server-outage"]) == 1
+    rows = [row for one in shown.lines for row in one.registrations]
+    assert {row.server for row in rows} == {"10.0.0.1:5060/udp", "10.0.0.2:5060/udp"}
+    assert {row.end for row in rows} == {"unknown", "invalidated"}

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from sipaudit.model.values import Report
+from sipaudit.model.values import Move, Report
 from sipaudit.report import document
+from sipaudit.store import reading
 from sipaudit.store.analysis import keep
 from sipaudit.store.opening import open_for_writing
 from sipaudit.store.sink import StoreSink
@@ -215,3 +216,18 @@ def test_of_a_time_when_nothing_was_analysed_nothing_is_told(store_url: str) -> 
         shown = known(store_url, begin - START, end - START)
         assert (shown.captures, shown.servers, shown.lines, shown.incidents) == ([], [], [], [])
     assert known(store_url, last - START - 1).captures == report.captures
+
+
+def test_of_what_came_after_the_period_only_where_it_left_from_is_asked(store_url: str, tmp_path: Path,
+                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    with probe(store_url, tmp_path / "spool") as sink:
+        sink.take(line(last=1000.0, working=FIRST))
+        sink.take(move(10.0, FIRST, SECOND))
+        for number in range(200):
+            sink.take(move(100.0 + number, *((SECOND, FIRST) if number % 2 == 0 else (FIRST, SECOND))))
+    decoded: list[type] = []
+    value = reading._value
+    monkeypatch.setattr(reading, "_value", lambda kind, row: decoded.append(kind) or value(kind, row))
+    (told,) = known(store_url, 0.0, 50.0).lines
+    assert (len(told.moves), told.working) == (1, SECOND)
+    assert decoded.count(Move) == 1

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.errors import InputError
 from sipaudit.live.follow.file import Followed, Inode, Opening, opening
+from sipaudit.turned_away import turned_away
 
 FILES = 10_000  # looked at in the directory
 OPEN = 64  # files that are kept open: while they are, they can be deleted without harm
@@ -68,12 +69,19 @@ class Directory:
             seen[key] = self._entry(path, status, self._seen.get(key), now)
         self._seen = seen
         self._note_gone(now)
-        self._known = dict(list(self._known.items())[-GONE_KEPT:])  # those that are not there
+        self._known = self._latest(self._known)  # those that are not there
         self._finish(now)
         waiting = sorted((file for file in self._files.values() if file.unread and (file.is_open or not file.gone)),
                          key=lambda file: file.order)
         self._hold(waiting)
         return waiting
+
+    def _latest(self, known: dict[str, Known]) -> dict[str, Known]:
+        """No more of them than are remembered."""
+        if len(known) > GONE_KEPT:
+            turned_away("followed", len(known) - GONE_KEPT)
+            known = dict(list(known.items())[-GONE_KEPT:])
+        return known
 
     def lost(self, file: Followed, kind: str) -> None:
         """It could not be opened, or something else is written under its name: what was not read of it is lost."""
@@ -197,6 +205,7 @@ class Directory:
         gone = [file for file in self._files.values() if file.gone and not file.is_open]
         for file in gone[: max(0, len(gone) - GONE_KEPT)]:
             del self._files[file.identity]
+            turned_away("followed")
 
     def _find(self, file: Followed, names: list[str]) -> None:
         """What a file is called that has these names in the directory."""
@@ -229,6 +238,8 @@ class Directory:
         if what not in self._warned and len(self._warned) < WARNED:
             self._warned.add(what)
             self._warn(sentence)
+        elif what not in self._warned:
+            turned_away("followed")
 
 
 def _is_there(file: Followed) -> bool:

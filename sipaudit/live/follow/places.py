@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
+from sipaudit.turned_away import turned_away
+
 KEPT = 10_000  # stretches that are remembered: so many files, if each is read in one go
 
 Row = tuple[int, int, str]
@@ -47,6 +49,7 @@ class Places:
         if len(self._begins) >= KEPT:
             for column in (self._begins, self._shifts, self._paths):
                 del column[: KEPT // 10]
+            turned_away("followed", KEPT // 10)
         self._begins.append(self.last + 1)
         self._shifts.append(shift)
         self._paths.append(path)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.capture.decode import Decoder
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.intake import Intake
@@ -27,7 +28,8 @@ STRETCHES_KEPT = 1000  # whose numbers are told by `position`
 Warn = Callable[[str], None]
 
 
-def follow_source(path: str, capture: int, warn: Warn = lambda _: None) -> FollowSource:
+def follow_source(path: str, capture: int, warn: Warn = lambda _: None, bounds: CaptureBounds = FOR_FILES
+                  ) -> FollowSource:
     """The directory `path`, whose items have the index `capture`. `warn` is told of files that are passed over.
 
     Raises InputError when there is no such directory, or it may not be looked at.
@@ -39,7 +41,7 @@ def follow_source(path: str, capture: int, warn: Warn = lambda _: None) -> Follo
         raise InputError("--follow: is no directory", fix="name the directory in which the files appear", file=path)
     if not os.access(directory, os.R_OK | os.X_OK):
         raise InputError("--follow: the directory may not be looked at", fix="check its permissions", file=path)
-    return FollowSource(directory, capture, warn)
+    return FollowSource(directory, capture, warn, bounds=bounds)
 
 
 class FollowSource:
@@ -52,7 +54,7 @@ class FollowSource:
 
     def __init__(
         self, path: Path, capture: int, warn: Warn = lambda _: None, every: float = EVERY,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic, bounds: CaptureBounds = FOR_FILES,
     ) -> None:
         self.capture = capture
         self.health = CaptureHealth(str(path))
@@ -61,7 +63,7 @@ class FollowSource:
         self._places = Places()
         self._directory = Directory(path, self.health, warn)
         self._intake = Intake(self.health, Prefilter())
-        self._decoder = Decoder([self.health] * (capture + 1))
+        self.reader = Decoder([self.health] * (capture + 1), bounds)
         self._drops = 0  # what the file read last says that was lost since its capture began
         self._every, self._clock = every, clock
         self._looked: float | None = None
@@ -88,7 +90,7 @@ class FollowSource:
             if self._directory.losses > self._losses and before is not None:
                 self._losses = self._directory.losses
                 self.blind += max(run.times[0] - before, 0.001)
-            items += self._decoder.run(run, self.capture)
+            items += self.reader.run(run, self.capture)
         return items
 
     def place(self, frame: int) -> tuple[str, int | None]:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from operator import attrgetter
 
+from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.live.hep.framing import Packets
 from sipaudit.live.hep.shipped import Shipped
 from sipaudit.sip.datagram import Item
+from sipaudit.turned_away import turned_away
 
 CONNECTIONS = 256
 ACCEPTED_AT_ONCE = 16  # a TLS handshake costs a millisecond
@@ -31,6 +33,7 @@ _NOTHING_YET = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSL
 
 
 _time = attrgetter("time")
+_proven = attrgetter("proven")
 
 
 class _Connection:
@@ -61,9 +64,9 @@ class ConnectionSource(Shipped):
     def __init__(
         self, listener: socket.socket, name: str, capture: int, key: bytes | None = None,
         tls: ssl.SSLContext | None = None, clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = time.monotonic, bounds: CaptureBounds = FOR_FILES,
     ) -> None:
-        super().__init__(name, int(listener.getsockname()[1]), capture, key, clock)
+        super().__init__(name, int(listener.getsockname()[1]), capture, key, clock, bounds)
         self._listener = listener
         self._tls = tls
         self._monotonic = monotonic
@@ -131,14 +134,36 @@ class ConnectionSource(Shipped):
         self._connections[peer.fileno()] = _Connection(peer, host, tick)
 
     def _has_room(self) -> bool:
-        if len(self._connections) < CONNECTIONS:
+        if len(self._connections) < min(CONNECTIONS, self._bounds.streams):
             return True
         unproven = next((one for one in self._connections.values() if not one.proven), None)
         if unproven is None:
             return False
-        self.health.undecoded[EVICTED] += 1
-        self._end(unproven)
+        self._evict(unproven)
         return True
+
+    def _evict(self, connection: _Connection) -> None:
+        self.health.undecoded[EVICTED] += 1
+        self._end(connection)
+
+    @property
+    def evicted(self) -> dict[str, int]:
+        """Connections that had to make room, or found none."""
+        count = self.health.undecoded[EVICTED] + self.health.undecoded[REFUSED]
+        return {"hep-connections": count} if count else {}
+
+    def tighten(self, bounds: CaptureBounds) -> None:
+        """Other bounds from now on: connections beyond them are ended, first those that have proven nothing."""
+        super().tighten(bounds)
+        beyond = len(self._connections) - min(CONNECTIONS, bounds.streams)
+        if beyond > 0:
+            for connection in sorted(self._connections.values(), key=_proven)[:beyond]:
+                self._evict(connection)
+
+    def _keep_bound(self) -> None:
+        """Packets that have come in part may take no more than so many bytes, of all connections together."""
+        while sum(one.packets.held for one in self._connections.values()) > self._bounds.stream_bytes:
+            self._evict(max(self._connections.values(), key=lambda one: (not one.proven, one.packets.held)))
 
     def _tidy(self, tick: float) -> None:
         self._tidied = tick
@@ -152,7 +177,10 @@ class ConnectionSource(Shipped):
             self.health.undecoded[CUT] += 1
         descriptor = connection.socket.fileno()
         self._connections.pop(descriptor, None)
-        if connection.proven and not self._ships(connection.host) and len(self._gone) < HOSTS:
+        if connection.proven and not self._ships(connection.host):
+            if len(self._gone) >= HOSTS:
+                del self._gone[next(iter(self._gone))]
+                turned_away("agents")
             self._gone[connection.host] = self._monotonic()
         with suppress(OSError, ValueError):
             self._poll.unregister(descriptor)
@@ -207,6 +235,8 @@ class ConnectionSource(Shipped):
         if connection.packets.broken:
             self.health.undecoded[BROKEN] += 1
             self._end(connection)
+        elif connection.packets.begun:
+            self._keep_bound()
 
     def _ships(self, host: str) -> bool:
         return any(one.proven and one.host == host for one in self._connections.values())

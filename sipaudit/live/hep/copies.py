@@ -9,7 +9,7 @@ from sipaudit.capture.duplicates import WINDOW
 from sipaudit.live.hep.clock import Agent
 
 ELSEWHERE = 0.25  # seconds between two agents' copies; a retransmission comes after 0.5 s (RFC 3261 17.1.1.1, T1)
-BOUND = 4096  # messages in one of the two generations that are remembered
+BOUND = 4_096  # messages in one of the two generations that are remembered
 
 
 class Sighting(NamedTuple):
@@ -21,13 +21,14 @@ class Sighting(NamedTuple):
 
 
 class Copies:
-    """Remembers the last messages: between BOUND and twice as many.
+    """Remembers the last messages: between `bound` and twice as many.
 
     HEP does not ship the IP header, whose identification tells a retransmission from a copy.  Of one agent a copy comes
     within 20 ms, as at a mirror port; of another one within ELSEWHERE, by their clocks or by ours, for clocks differ.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bound: int = BOUND) -> None:
+        self.bound = bound
         self._recent: dict[bytes, Sighting] = {}
         self._older: dict[bytes, Sighting] = {}
 
@@ -37,7 +38,7 @@ class Copies:
         known = self._recent.get(key) or self._older.get(key)
         if known is not None and _is_copy(known, sighting):
             return True
-        if len(self._recent) >= BOUND:
+        if len(self._recent) >= self.bound:
             self._older, self._recent = self._recent, {}
         self._recent[key] = sighting
         return False

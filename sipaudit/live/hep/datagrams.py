@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.live.hep.shipped import Shipped
 from sipaudit.sip.datagram import Item
 
@@ -26,9 +27,9 @@ class DatagramSource(Shipped):
 
     def __init__(
         self, listener: socket.socket, name: str, capture: int, key: bytes | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.time, bounds: CaptureBounds = FOR_FILES,
     ) -> None:
-        super().__init__(name, int(listener.getsockname()[1]), capture, key, clock)
+        super().__init__(name, int(listener.getsockname()[1]), capture, key, clock, bounds)
         self._socket = listener
         listener.setblocking(False)
         _enlarge(listener)

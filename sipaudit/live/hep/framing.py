@@ -15,6 +15,11 @@ class Packets:
         self.broken = False
 
     @property
+    def held(self) -> int:
+        """Bytes of a packet that has come in part."""
+        return len(self._held)
+
+    @property
     def begun(self) -> bool:
         """Whether a packet has come in part."""
         return bool(self._held)

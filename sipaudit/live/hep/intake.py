@@ -5,17 +5,20 @@ from __future__ import annotations
 from hmac import compare_digest
 from typing import NamedTuple
 
+from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.capture.flows import Flows
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.hep import HepPacket, aside, parse_hep
 from sipaudit.live.hep.clock import Agent, Clock
-from sipaudit.live.hep.copies import Copies, Sighting
+from sipaudit.live.hep.copies import BOUND, Copies, Sighting
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.framing import looks_like_sip
 
 WAIT = 2.0  # seconds within which a message with a time near ours must come, or what is shipped is a replay
-WAITING = 10_000  # messages that wait for that
-WAITING_BYTES = 16 << 20  # of payload
+WAITING_BYTES = 16 << 20  # of messages that wait for that; beyond them it is decided at once
+BESIDE = 1_000  # bytes that a message takes beside its payload
+COPIES_OF_STREAM = 8  # messages remembered in two generations in the room of a TCP connection (`run.budget`)
+BYTES_OF_DUPLICATE = 2_000  # in the room of a packet that may be mirrored twice
 
 UNREADABLE, WRONG_KEY = "hep", "hep-key"  # kinds of `health.undecoded`
 
@@ -34,17 +37,25 @@ class Intake:
     packets that carry it (chunk 14) are read; versions 1 and 2 cannot.
     """
 
-    def __init__(self, capture: int, health: CaptureHealth, key: bytes | None) -> None:
+    def __init__(self, capture: int, health: CaptureHealth, key: bytes | None, bounds: CaptureBounds = FOR_FILES
+                 ) -> None:
         self._capture = capture
         self._health = health
         self._key = key
         self._clock = Clock(health)
         self._copies = Copies()
         self._flows = Flows()
+        self.tighten(bounds)
         self._waiting: list[_Arrived] = []
         self._waiting_bytes = 0
         self.items: list[Item] = []
         self.frames = 0
+
+    def tighten(self, bounds: CaptureBounds) -> None:
+        """Other bounds from now on. HEP has neither streams nor mirrored packets: messages take their places."""
+        self._flows.limit = bounds.flows
+        self._copies.bound = min(BOUND, bounds.streams * COPIES_OF_STREAM)
+        self._most_waiting = min(WAITING_BYTES, bounds.duplicates * BYTES_OF_DUPLICATE)
 
     @property
     def waits(self) -> bool:
@@ -86,8 +97,8 @@ class Intake:
             self._add(arrived)
             return
         self._waiting.append(arrived)
-        self._waiting_bytes += len(arrived.packet.payload)
-        if len(self._waiting) >= WAITING or self._waiting_bytes >= WAITING_BYTES:
+        self._waiting_bytes += len(arrived.packet.payload) + BESIDE
+        if self._waiting_bytes >= self._most_waiting:
             clock.settle()
             self._release()
 
@@ -109,5 +120,6 @@ class Intake:
         health.snaplen_cut += packet.cut
         health.first = time if health.first is None else health.first
         health.last = time if health.last is None else max(health.last, time)
+        health.at = now if self._clock.live else time   # who ships late sets no clock back
         flow = self._flows.get(transport, packet.addresses, packet.ports)
         self.items.append(Datagram(time, self._capture, frame, flow, packet.payload, (), packet.cut))

@@ -7,6 +7,7 @@ import ssl
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.errors import InputError
 from sipaudit.live.hep.connections import ConnectionSource
 from sipaudit.live.hep.datagrams import DatagramSource
@@ -33,7 +34,8 @@ class Address(NamedTuple):
 
 
 def hep_source(
-    url: str, capture: int, *, key: str | None = None, cert: str | None = None, keyfile: str | None = None
+    url: str, capture: int, *, key: str | None = None, cert: str | None = None, keyfile: str | None = None,
+    bounds: CaptureBounds = FOR_FILES,
 ) -> DatagramSource | ConnectionSource:
     """A source (`live.ends.Source`) that listens at `url`, and whose items have the index `capture`.
 
@@ -48,8 +50,8 @@ def hep_source(
     listener = _opened(address, url)
     name = address._replace(port=listener.getsockname()[1]).name
     if address.scheme == "udp":
-        return DatagramSource(listener, name, capture, secret)
-    return ConnectionSource(listener, name, capture, secret, context)
+        return DatagramSource(listener, name, capture, secret, bounds=bounds)
+    return ConnectionSource(listener, name, capture, secret, context, bounds=bounds)
 
 
 def parse_url(url: str) -> Address:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from sipaudit.capture.bounds import CaptureBounds
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.live.hep.intake import Intake
 from sipaudit.sip.datagram import Item
@@ -12,13 +13,30 @@ from sipaudit.sip.datagram import Item
 class Shipped:
     """The part of a source (`live.ends.Source`) that does not depend on the transport; `port` is where it listens."""
 
-    def __init__(self, name: str, port: int, capture: int, key: bytes | None, clock: Callable[[], float]) -> None:
+    def __init__(self, name: str, port: int, capture: int, key: bytes | None, clock: Callable[[], float],
+                 bounds: CaptureBounds) -> None:
         self.capture = capture
         self.health = CaptureHealth(name, link_types=["HEP"])
         self.blind = 0.0
         self.port = port
-        self._intake = Intake(capture, self.health, key)
+        self._intake = Intake(capture, self.health, key, bounds)
         self._clock = clock
+        self._bounds = bounds
+
+    @property
+    def reader(self) -> Shipped:
+        """What it remembers is its own."""
+        return self
+
+    @property
+    def evicted(self) -> dict[str, int]:
+        """What the bounds pushed out, or turned away, by kind."""
+        return {}
+
+    def tighten(self, bounds: CaptureBounds) -> None:
+        """Other bounds from now on."""
+        self._bounds = bounds
+        self._intake.tighten(bounds)
 
     def place(self, frame: int) -> tuple[str, int | None]:  # noqa: ARG002 - all of them are there
         """The listener; what an agent ships has no number that anybody could look up (contract.md 3)."""

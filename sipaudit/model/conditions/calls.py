@@ -12,12 +12,11 @@ from sipaudit.model.observations import Awaited, Sign
 from sipaudit.model.proofs import LOG_OUT
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import LONG_AGO, Binding, evidence, speaks_against
-from sipaudit.model.timers import TRY_LASTS, UNDECLARED_EARLIEST
+from sipaudit.model.timers import FLAPPING_WITHIN, TRY_LASTS, UNDECLARED_EARLIEST
 from sipaudit.model.values import Reason
 
 RINGS_WELL = 20.0       # seconds that a call may ring before anyone could take that for a failure (F4)
 TOO_OFTEN = 5           # failed tries within one D
-FLAPPING_WITHIN = 600.0
 STAYS_WITHIN = 600.0    # seconds in which the next request shows where the line is
 FLAPPING_MOVES = 3
 

@@ -1,0 +1,95 @@
+"""Small tables, of which there is one for each line, phone, server or incident: when one is full, that is counted."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.live.hep.clock import Agent, Clock
+from sipaudit.live.standing import Standing
+from sipaudit.model.sayings import ServerSaid
+from sipaudit.model.values import ServerSummary
+from sipaudit.turned_away import since, so_far
+from sipaudit.turned_away import turned_away as count_
+from tests.bounds.ground import Post, site_life, small
+from tests.live.ear import Ear
+from tests.stories import MINUTE, R2, Handset, P, S, Story, site
+
+CAPS = {
+    "model.absorb": ("BINDINGS_KEPT",), "model.absorb_phone": ("WAITING_KEPT", "REACHES_KEPT", "CALLS_KEPT"),
+    "model.history": ("ROWS_KEPT",), "reconstruct.memory": ("ROUTES",), "reconstruct.phones": ("CALLS_KEPT",),
+    "rulebook.faults": ("EVIDENCE_KEPT",), "incidents.draft": ("EVIDENCE_KEPT",), "incidents.moves": ("LINES_KEPT",),
+    "incidents.minutes": ("MINUTES_KEPT",), "incidents.storms": ("SECONDS_KEPT",),
+    "incidents.outages": ("UNHEARD_KEPT", "ATTEMPTS_KEPT"),
+}
+
+
+def life() -> Story:
+    """That of the site, and two phones more that lose their server in mid-call."""
+    story = site_life()
+    for index in range(2):
+        phone = Handset(story, str(1201 + index), (f"10.1.2.{index + 1}", 5060), granted=600)
+        phone.register(0)
+        phone.ask(399, P, "INVITE")
+        phone.fail_over(403)
+    return story
+
+
+def lived(folder: Path) -> dict[str, int]:
+    """What the health says was evicted in that life, with more room than it needs but for the small tables."""
+    post = Post(folder, small(64 << 20))
+    post.hear((packet.time, packet.frame) for packet in sorted(life().packets, key=lambda packet: packet.time))
+    return post.listener.upkeep.evicted
+
+
+def test_in_an_ordinary_life_no_table_is_full(tmp_path: Path) -> None:
+    assert lived(tmp_path) == {}
+
+
+def test_each_table_that_is_full_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = set()
+    for name, caps in CAPS.items():
+        module = import_module(f"sipaudit.{name}")
+
+        def turned_away(kind: str, count: int = 1, name: str = name) -> None:
+            told.add(name)
+            count_(kind, count)
+
+        monkeypatch.setattr(module, "turned_away", turned_away)
+        for cap in caps:
+            monkeypatch.setattr(module, cap, 0 if getattr(module, cap) > 32 else 1)
+    evicted = lived(tmp_path)
+    assert told == CAPS.keys()
+    assert {"line-state", "phone-state", "line-calls", "history", "samples", "watched-lines", "watched-minutes"} <= (
+        evicted.keys())
+
+
+def test_servers_beyond_what_the_screen_shows_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sipaudit.live.standing.SERVERS", 1)
+    before, standing = so_far(), Standing()
+    for number in range(3):
+        standing.take(ServerSaid(0.0, ServerSummary(f"10.0.0.{number}:5060/udp", None, None, None, ["udp"])))
+    assert since(before) == {"shown": 2}
+
+
+def test_findings_of_which_nothing_more_is_said_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sipaudit.live.said_findings.FOLLOWED", 0)
+    before, ear, story = so_far(), Ear(tmp_path, site({**R2, **MINUTE}, P, S)), Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.register(phone.fail_over(300) + 5)
+    ear.hears(story)
+    ear.turn(400)
+    assert since(before)["said"] > 0
+
+
+def test_agents_with_wrong_clocks_beyond_the_bound_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sipaudit.live.hep.clock.AGENTS", 2)
+    before, clock = so_far(), Clock(CaptureHealth("hep"))
+    clock.listen(None, 1e9)
+    for number in range(5):
+        clock.time(Agent(number, "10.9.9.9"), 5e8, 1e9, number)
+    assert since(before) == {"agents": 3}

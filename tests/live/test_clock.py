@@ -1,0 +1,174 @@
+"""The clock is set back by an hour under a probe that listens (NTP steps it, or somebody does): harmless."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from sipaudit.model.sayings import CallSaid, EventSaid, IncidentSaid, MinuteSaid, MoveSaid, Saying
+from tests.live.ear import Ear, findings, incidents, withdrawn
+from tests.live.test_as_it_happens import retries
+from tests.live.test_notices import Story as Notified
+from tests.live.test_notices import outage
+from tests.stories import MINUTE, R2, Handset, P, S, Story, handsets, site
+
+HOUR = 3600.0
+EARLY = "premature-failback"
+OFTEN = "failback-retried-too-often"
+
+
+@pytest.fixture
+def ear(tmp_path: Path) -> Ear:
+    return Ear(tmp_path, site({**R2, **MINUTE}, P, S))
+
+
+def known(ear: Ear) -> Story:
+    """Four phones that have been there for an hour when the clock is set back to their beginning."""
+    story = Story()
+    for phone in handsets(story, range(10, 14)):
+        phone.register(HOUR)
+        phone.call(HOUR + 100, seconds=5)
+    ear.hears(story)
+    ear.turn(HOUR + 200)
+    return story
+
+
+def taken_back(said: list[Saying]) -> list[str]:
+    """What was withdrawn, but for lost calls: such a call may have found another server a moment later."""
+    calls = {one.incident.id for one in said if isinstance(one, IncidentSaid) and one.incident.kind == "calls-lost"}
+    return [one for one in withdrawn(said) if one.partition(" ")[0] not in calls]
+
+
+def numbered(story: Story, skip: int = 50) -> list[Handset]:
+    """The phones later on: what they send has other numbers."""
+    phones = handsets(story, range(10, 14))
+    for phone in phones:
+        phone.numbers = {phone.registration: skip}
+    return phones
+
+
+def hears(ear: Ear, story: Story, clock: float) -> None:
+    """The packets of a story whose times are those of a clock that was set back; ours goes on."""
+    for packet in sorted(story.packets, key=lambda packet: packet.time):
+        ear.wire.come([packet])
+        ear.turn(clock + packet.time, read=True)
+
+
+def test_deadlines_fire_and_deviations_are_found_as_if_nothing_had_been(ear: Ear) -> None:
+    known(ear)
+    later = Story()
+    phones = numbered(later)
+    for phone in phones:
+        phone.register(210)
+    backs = [phone.fail_over(400 + number / 4) for number, phone in enumerate(phones)]
+    phones[0].register(max(backs) + 10, P)
+    hears(ear, later, HOUR)
+    ear.turn(HOUR + 500)
+    assert "server-outage open" in incidents(ear.said)
+    assert EARLY in findings(ear.said)
+    assert len([one for one in ear.said if isinstance(one, MoveSaid)]) >= 4
+    assert not taken_back(ear.said)
+
+
+def test_a_deadline_on_a_silent_port_fires_at_its_time_by_the_new_clock(tmp_path: Path) -> None:
+    ear = Ear(tmp_path, site({**R2, "failBack.mode": "duration", "failBack.timeout": 900}, P, S))
+    known(ear)
+    story = retries()
+    hears(ear, story, HOUR)
+    assert OFTEN not in findings(ear.said)
+    assert OFTEN not in findings(ear.turn(HOUR + 1540 + 25))
+    assert findings(ear.turn(HOUR + 1540 + 40)) == [OFTEN]
+
+
+def test_who_obeys_is_accused_of_nothing_and_nothing_is_taken_back(ear: Ear) -> None:
+    """One asks while the clock is set, one calls, one is at the other server."""
+    story = Story()
+    phones = handsets(story, range(10, 14))
+    for phone in phones:
+        phone.register(HOUR)
+    phones[1].call(HOUR + 100, seconds=HOUR)
+    phones[2].register(phones[2].silence(HOUR + 150, P, "REGISTER"), S)
+    phones[3].ask(HOUR + 199, P, "REGISTER", expires=3600)
+    ear.hears(story, until=HOUR + 200)
+    ear.turn(HOUR + 201)
+    said = len(ear.said)
+    later = Story()
+    again = numbered(later)
+    for second in range(0, 1200, 300):
+        for number, phone in enumerate(again):
+            phone.register(210 + second + number, S if number == 2 and second < 300 else P)
+            phone.call(240 + second + number, seconds=5)
+    hears(ear, later, HOUR)
+    ear.turn(HOUR + 2000)
+    assert not findings(ear.said[said:])
+    assert not taken_back(ear.said)
+    assert [one for one in ear.said[said:] if isinstance(one, CallSaid)]
+    assert [one for one in ear.said[said:] if isinstance(one, MinuteSaid)]
+
+
+def test_an_outage_that_is_open_ends_with_what_was_seen_of_it(ear: Ear) -> None:
+    story = Story()
+    for number, phone in enumerate(handsets(story, range(10, 14))):
+        phone.register(HOUR)
+        phone.fail_over(HOUR + 100 + number / 4)
+    ear.hears(story)
+    ear.turn(HOUR + 130)
+    assert incidents(ear.said)[-1] == "server-outage open"
+    said = len(ear.said)
+    later = Story()
+    for phone in numbered(later):
+        phone.register(300, S)
+    hears(ear, later, HOUR)
+    ear.turn(HOUR + 1000)
+    assert incidents(ear.said)[-1] == "server-outage closed"
+    assert not taken_back(ear.said[said:])
+    last = [one.incident for one in ear.said if isinstance(one, IncidentSaid)][-1]
+    assert last.end is not None
+    assert last.start <= last.end
+
+
+def test_it_is_counted_logged_and_said(ear: Ear, caplog: pytest.LogCaptureFixture) -> None:
+    known(ear)
+    later = Story()
+    numbered(later)[0].register(210)
+    with caplog.at_level(logging.WARNING, logger="sipaudit"):
+        hears(ear, later, HOUR)
+        ear.turn(HOUR + 300)
+    assert ear.probe.steps_back == 1
+    assert "the clock was set back by" in caplog.text
+    assert [one for one in ear.said if isinstance(one, EventSaid) and "set back" in one.event.what]
+
+
+def test_packets_that_are_a_little_late_set_nothing_back(ear: Ear) -> None:
+    known(ear)
+    later = Story()
+    numbered(later)[0].register(HOUR + 103.5)   # the last packet was at 105
+    hears(ear, later, HOUR)
+    assert ear.probe.steps_back == 0
+
+
+def test_the_clock_is_set_back_while_nobody_listens(ear: Ear, tmp_path: Path) -> None:
+    known(ear)
+    other = ear.again(tmp_path, after=-HOUR)
+    later = Story()
+    phones = numbered(later)
+    for phone in phones:
+        phone.register(300)
+    backs = [phone.fail_over(400 + number / 4) for number, phone in enumerate(phones)]
+    hears(other, later, 0.0)
+    other.turn(max(backs) + 60)
+    assert other.probe.steps_back == 1
+    assert "server-outage open" in incidents(other.said)
+    assert not findings(other.said)
+    assert not taken_back(other.said)
+
+
+def test_what_waits_to_be_notified_waits_no_longer_for_it() -> None:
+    story = Notified()
+    story.say(outage(4))
+    assert not story.wait(1)
+    story.now -= HOUR
+    assert not story.wait(1)
+    assert story.wait(4)

@@ -1,0 +1,93 @@
+"""Incidents that are over are told as before, and cost nothing any more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sipaudit.incidents import chronicle
+from sipaudit.incidents.settled import Settled
+from sipaudit.model.sayings import FindingSaid
+from tests.live.ear import Ear, incidents
+from tests.stories import MINUTE, R2, P, S, Story, handsets, site
+
+STEADY = ("lines_moved", "registrations_lost", "calls_lost", "calls_failed")
+
+
+@pytest.fixture
+def ear(tmp_path: Path) -> Ear:
+    return Ear(tmp_path, site({**R2, **MINUTE}, P, S))
+
+
+def two_outages() -> Story:
+    """P is silent twice, a quarter of an hour apart; calls are lost, and one phone comes back too soon each time."""
+    story = Story()
+    phones = handsets(story, range(10, 16))
+    for phone in phones:
+        phone.register(0)
+        phone.call(20, seconds=4)
+    for start in (300, 1200):
+        phones[0].call(start - 5, seconds=3000)
+        for number, phone in enumerate(phones):
+            back = phone.fail_over(start + number / 4)
+            phone.register(back + (10 if number == 1 else 70), P)
+            phone.call(back + 75, seconds=3)
+    return story
+
+
+def test_what_is_told_of_incidents_that_are_over_is_what_would_be_worked_out_anew(ear: Ear) -> None:
+    story = two_outages()
+    told = set()
+    for until in range(0, 2000, 10):
+        ear.hears(story, since=until - 10, until=until)
+        ear.turn(until)
+        kept, ear.probe.settled = ear.probe.settled, Settled()
+        anew, ear.probe.settled = ear.probe.chronicle().incidents(), kept
+        assert _outline(ear.probe.chronicle().incidents()) == _outline(anew), until
+        told |= {incident.kind for incident in anew if incident.state == "closed"}
+    assert {"server-outage", "calls-lost"} <= told
+
+
+def _outline(told: list[Any]) -> list[Any]:
+    """All but how long phones took, which the state of the lines tells only for a while."""
+    return [(one.id, one.kind, one.server, one.state, one.start, one.end, one.lines, one.phones, one.timeline,
+             one.evidence, [one.metrics[name] for name in STEADY]) for one in told]
+
+
+def test_incidents_that_are_over_cost_nothing(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither their lines nor anybody else's are gone through again."""
+    ear.hears(two_outages(), until=1700)
+    ear.turn(1700)
+    assert incidents(ear.said).count("server-outage closed") >= 2
+    assert [one for one in ear.said if isinstance(one, FindingSaid) and one.finding.incident is not None]
+    ear.probe.chronicle()
+
+    def never(*_: object) -> None:
+        raise AssertionError("a walk")
+
+    monkeypatch.setattr(chronicle, "of_outage", never)
+    monkeypatch.setattr(ear.probe.auditor, "everyone", never)
+    monkeypatch.setattr(chronicle.Chronicle, "_incident", never)
+    ear.turn(1710)
+    ear.turn(1720)
+
+
+def test_a_call_that_turns_out_to_live_on_is_lost_no_longer(ear: Ear) -> None:
+    """The outage is over when its far end is heard again."""
+    story = Story()
+    phones = handsets(story, range(10, 13))
+    for phone in phones:
+        phone.register(0)
+    call = phones[0].call(280, seconds=900)
+    for number, phone in enumerate(phones):
+        back = phone.fail_over(300 + number / 4)
+        phone.register(back + 70, P)
+    ear.hears(story, until=700)
+    ear.turn(700)
+    lost = [one for one in ear.probe.chronicle().incidents() if one.kind == "calls-lost"]
+    assert [one.state for one in lost] == ["closed"], call
+    ear.hears(story, since=700)
+    ear.turn(1300)
+    assert not [one for one in ear.probe.chronicle().incidents() if one.kind == "calls-lost"]
