@@ -93,6 +93,27 @@ def test_of_a_line_that_is_known_no_more_only_the_sum_of_its_checks_is_kept(mine
         (FIRST.line, 1), (SECOND.line, 2), (FIRST.line, 1)]
 
 
+def test_of_a_line_that_was_checked_long_ago_only_what_is_open_is_told_by_line(mine: Rule) -> None:
+    faults = Faults([mine])
+    for who in (FIRST, SECOND):
+        faults.judge([seen(10, verdict=Verdict.CONFORMED)], who)
+    faults.judge([replace(seen(20, verdict=Verdict.INCONCLUSIVE), reason=Reason.TTL_UNKNOWN)], SECOND)
+    faults.forget(15.0, whose(FIRST, SECOND))
+    assert list(faults.checks) == [(SECOND.line, SECOND.phone)]
+    faults.forget(25.0, whose(FIRST, SECOND))
+    assert faults.checks[SECOND.line, SECOND.phone].open == {("mine", Reason.TTL_UNKNOWN): 1}
+    assert not faults.checks[SECOND.line, SECOND.phone].reached
+    assert faults.totals().reached == {"mine": 3}
+
+
+def test_where_all_begins_anew_nothing_joins_what_was(mine: Rule) -> None:
+    faults = Faults([mine])
+    faults.judge([seen(10)], FIRST)
+    faults.begin_anew()
+    faults.judge([seen(20)], FIRST)
+    assert [time for time, *_ in found(faults)] == [10, 20]
+
+
 def test_a_phone_that_is_released_is_put_in_doubt_no_more(mine: Rule) -> None:
     """Its number may be another phone's by then."""
     faults = Faults([mine])
@@ -150,7 +171,7 @@ def test_what_was_said_for_want_of_a_packet_is_taken_back_when_it_comes(tmp_path
     faults.judge([seen(10)], FIRST)
     faults.judge([seen(10)], SECOND)
     before, checked = found(faults), dict(faults.checks[FIRST.line, FIRST.phone].reached)
-    held = faults.held(FIRST, 0)
+    held = faults.held(FIRST, 0, 15.0)
     faults.judge([seen(20, regime="R2")], FIRST)                                  # joins, and makes an error of it
     faults.judge([seen(21, "silence-to-failed", Verdict.FORBIDDEN)], FIRST)       # one of its own
     faults.judge([seen(22)], SECOND)                                              # another line's
@@ -167,7 +188,7 @@ def test_what_was_said_for_want_of_a_packet_is_taken_back_when_it_comes(tmp_path
 
 def test_a_line_of_which_nothing_was_held_has_nothing_left_when_it_is_taken_back(mine: Rule) -> None:
     faults = Faults([mine])
-    held = faults.held(FIRST, 0)
+    held = faults.held(FIRST, 0, 15.0)
     faults.judge([seen(20)], FIRST)
     faults.take_back(FIRST, 0, held)
     assert found(faults) == []
@@ -178,7 +199,7 @@ def test_a_line_of_which_nothing_was_held_has_nothing_left_when_it_is_taken_back
 def test_what_was_taken_back_is_the_cause_of_nothing_and_leaves_nothing_behind(tmp_path: Path) -> None:
     taken = rules(tmp_path, rule_text(), rule_text("then", takes="silence-to-failed", more="consequence_of: [mine]"))
     faults = Faults([taken["mine"], taken["then"]])
-    held = faults.held(FIRST, 0)
+    held = faults.held(FIRST, 0, 15.0)
     faults.judge([seen(20)], FIRST)
     faults.take_back(FIRST, 0, held)
     faults.judge([seen(30, "silence-to-failed", Verdict.FORBIDDEN)], FIRST)
