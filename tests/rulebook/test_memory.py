@@ -150,7 +150,7 @@ def test_what_was_said_for_want_of_a_packet_is_taken_back_when_it_comes(tmp_path
     faults.judge([seen(10)], FIRST)
     faults.judge([seen(10)], SECOND)
     before, checked = found(faults), dict(faults.checks[FIRST.line, FIRST.phone].reached)
-    held = faults.held(FIRST, 0)
+    held = faults.held(FIRST, 0, 0.0)
     faults.judge([seen(20, regime="R2")], FIRST)                                  # joins, and makes an error of it
     faults.judge([seen(21, "silence-to-failed", Verdict.FORBIDDEN)], FIRST)       # one of its own
     faults.judge([seen(22)], SECOND)                                              # another line's
@@ -167,7 +167,7 @@ def test_what_was_said_for_want_of_a_packet_is_taken_back_when_it_comes(tmp_path
 
 def test_a_line_of_which_nothing_was_held_has_nothing_left_when_it_is_taken_back(mine: Rule) -> None:
     faults = Faults([mine])
-    held = faults.held(FIRST, 0)
+    held = faults.held(FIRST, 0, 0.0)
     faults.judge([seen(20)], FIRST)
     faults.take_back(FIRST, 0, held)
     assert found(faults) == []
@@ -178,7 +178,7 @@ def test_a_line_of_which_nothing_was_held_has_nothing_left_when_it_is_taken_back
 def test_what_was_taken_back_is_the_cause_of_nothing_and_leaves_nothing_behind(tmp_path: Path) -> None:
     taken = rules(tmp_path, rule_text(), rule_text("then", takes="silence-to-failed", more="consequence_of: [mine]"))
     faults = Faults([taken["mine"], taken["then"]])
-    held = faults.held(FIRST, 0)
+    held = faults.held(FIRST, 0, 0.0)
     faults.judge([seen(20)], FIRST)
     faults.take_back(FIRST, 0, held)
     faults.judge([seen(30, "silence-to-failed", Verdict.FORBIDDEN)], FIRST)
