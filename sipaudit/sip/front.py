@@ -93,10 +93,9 @@ class DigestFront(Struct, frozen=True, gc=False):
     username: str
 
     def read(self, last: bytes) -> tuple[Challenge, ...] | None:
-        nonce, *behind = last.split(b'"')
+        nonce, quote, behind = last.partition(b'"')
         if (
-            len(behind) % 2 == 0  # a quote without its fellow
-            or (behind[0][0] != _COMMA if behind[0] else len(behind) > 1)
+            not quote or behind.count(quote) % 2 or (behind and behind[0] != _COMMA)
             or not last.isascii() or _BACKSLASH in last or _LF in last or _CR in last
         ):
             return None

@@ -10,6 +10,7 @@ from sipaudit.model.conditions.servers import higher_server, lower_server
 from sipaudit.model.conditions.trust import (
     DEFAULT_EXPIRES,
     boot_was_seen,
+    came_up,
     clock_was_set,
     in_mid_life,
     older_binding_may_live,
@@ -87,8 +88,10 @@ def _unseen_binding(case: Case) -> Ground:
         return Ground(facts={"registered": "never"})
     older = older_binding_may_live(case)
     left = case.regime is Regime.R1 and higher_server(case) is HOLDS
-    if case.regime is Regime.R1 and (older or left or only_registers(case.stay)) and in_mid_life(case):
-        return Ground(reason=Reason.STARTED_LATER)  # with a binding there, or after a stay, no REGISTER is due (F7)
+    mid_life = (older or left or only_registers(case.stay)) and in_mid_life(case)
+    if case.regime is Regime.R1 and (mid_life or (left and case.stay.first is None and not came_up(case))):
+        # with a binding there, or after a stay, however long ago, no REGISTER is due (F7)
+        return Ground(reason=Reason.STARTED_LATER)
     assumptions = (Assumption.NO_EARLIER_STAY,) if older or (left and case.stay.first is None) else ()
     return Ground(assumptions=assumptions, facts={"registered": "never"})
 

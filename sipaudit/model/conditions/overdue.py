@@ -15,7 +15,7 @@ from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, taken
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import LONG_AGO, Call, evidence
-from sipaudit.model.timers import LONG_RING, NO_EXPIRY, TRY_LASTS
+from sipaudit.model.timers import LONG_RING, NO_EXPIRY, SILENCE_MAX, TRY_LASTS
 from sipaudit.model.values import Assumption, Reason
 
 DIALLING = 15.0       # seconds off the hook before an INVITE: eleven digits, and the wait for a twelfth
@@ -44,14 +44,29 @@ def past_due(case: Case) -> Ground:
     due = _due(case, began)
     if isinstance(due, Reason):
         return Ground(reason=due)
-    late = max(due.latest, case.phone.quiet + allowed.idle_retry) + allowed.overdue
+    late = max(due.latest, _quiet(case) + allowed.idle_retry) + allowed.overdue
     if case.now <= late:
         return FAILS
-    if any(case.now <= end + allowed.idle_retry + allowed.overdue for end in ghosts):
+    if _hangs_up(case) or any(case.now <= end + allowed.idle_retry + allowed.overdue for end in ghosts):
         return Ground(reason=Reason.BUSY_UNPROVEN)
     untouched = _untouched_since(case, due.earliest - allowed.timer)
     return Ground(untouched.holds, untouched.reason or _busy_unseen(case, late), assumptions=due.doubts,
                   facts={**due.facts, "due": late - began[0], "overdue": case.now - late})
+
+
+def _quiet(case: Case) -> float:
+    """Since when no call is up: one may not be over for its phone before its BYE is answered, which may take long."""
+    answers = [reach.answered for reach in case.phone.reaches
+               if reach.answered is not None and reach.answered.method == "BYE"]
+    slow = [answer.time for answer in answers
+            if answer.sent is not None and answer.time - answer.sent > case.profile.tolerances.idle_retry]
+    return max([case.phone.quiet, *slow])
+
+
+def _hangs_up(case: Case) -> bool:
+    """Whether a BYE of the phone is on its way still."""
+    return any(request.method == "BYE" and case.now - request.time <= SILENCE_MAX
+               for reach in case.phone.reaches for request in reach.waiting)
 
 
 def _began(case: Case) -> tuple[float, float] | None:
@@ -175,8 +190,9 @@ def _renews(case: Case, older: float, newer: float) -> int:
 def asked_before_due(case: Case) -> Ground:
     """An answer that shows the working server alive, and is not that of a request which shows more itself."""
     answer = case.answer
-    if answer.status < 200 or (not answer.in_dialog and answer.method in ("INVITE", "REGISTER")):
-        return FAILS
+    if answer.status < 200 or answer.method == "BYE" or (
+            not answer.in_dialog and answer.method in ("INVITE", "REGISTER")):
+        return FAILS  # (with the answer to its BYE a call is over, at the latest)
     return Ground(facts={"kind": "no-try"})
 
 

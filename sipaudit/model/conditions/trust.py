@@ -114,14 +114,19 @@ def older_binding_may_live(case: Case) -> bool:
 def in_mid_life(case: Case) -> bool:
     """Whether the line lived already when the capture began, as far as its registrations tell: it was not seen to come
     up at the head of its list, and one that lived would have renewed its binding before that ran out."""
-    primary = case.profile.entry.primary if case.profile.entry else None
-    began = case.line.began if case.line.began and case.line.began.time >= case.profile.covered_from else None
-    if began is not None and primary is not None and began.server == primary.key and not (
-            isinstance(case.event, Sent) and lived_before(case.line, case.phone, case.event)):
+    if came_up(case):
         return False
     granted = [binding.since.time for binding in case.line.bindings if binding.since is not None]
     first = min([case.stay.arrived.time, *granted])
     return first - case.profile.covered_from < longest_expiry(case) and not boot_was_seen(case)
+
+
+def came_up(case: Case) -> bool:
+    """Whether the capture shows how the line came up, at the head of its list."""
+    primary = case.profile.entry.primary if case.profile.entry else None
+    began = case.line.began if case.line.began and case.line.began.time >= case.profile.covered_from else None
+    return began is not None and primary is not None and began.server == primary.key and not (
+        isinstance(case.event, Sent) and lived_before(case.line, case.phone, case.event))
 
 
 def boot_was_seen(case: Case) -> bool:
