@@ -120,7 +120,7 @@ class Line:
         """One more call; the oldest is forgotten where there are too many."""
         if self.spans is None:
             self.spans = []
-        elif len(self.spans) == CALLS_KEPT:
+        elif len(self.spans) >= CALLS_KEPT:
             turned_away("line-calls")
             del self.spans[0]
         self.spans.append(call)

@@ -128,7 +128,7 @@ def test_a_line_that_went_through_many_outages_holds_no_more_than_after_the_firs
     assert reached["premature-failback"] > 0
     auditor.forget(ORIGIN + 20_000)
     histories = [replay.history for replay in auditor.everyone()]
-    assert [(len(one.moves), one.moves[-1].evidence, one.tries) for one in histories] == [(1, (), [])]
+    assert [(len(one.moves), one.moves[-1].evidence, one.tries) for one in histories] == [(1, (), ())]
     assert auditor.faults.totals().reached == reached
     assert not [checks for checks in auditor.faults.checks.values() if checks.reached or not checks.open]
 
