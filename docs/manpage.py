@@ -82,7 +82,7 @@ the store, and what a probe that is started again has to know
 
 def page() -> str:
     """The whole page in the man macros of roff."""
-    context = click.Context(root, info_name="sipaudit")
+    context = click.Context(root, info_name="sipaudit", **root.context_settings)  # an option for help is made but once
     lines = [
         f'.TH SIPAUDIT 1 "" "sipaudit {__version__}" "User Commands"',
         ".SH NAME", r"sipaudit \- what SIP phones did when a server failed, and whether they should have",
@@ -98,7 +98,7 @@ def page() -> str:
 
 
 def _command(name: str, command: click.Command) -> Iterator[str]:
-    context = click.Context(command, info_name=name)
+    context = click.Context(command, info_name=name, **root.context_settings)
     words = [_operand(each) for each in command.params if isinstance(each, click.Argument)]
     if isinstance(command, click.Group):
         words = ["COMMAND ..."]
@@ -122,7 +122,7 @@ def _prose(command: click.Command) -> Iterator[str]:
 
 
 def _options(command: click.Command, besides: set[str]) -> Iterator[str]:
-    context = click.Context(command, help_option_names=["-h", "--help"])
+    context = click.Context(command, **root.context_settings)
     for option in command.get_params(context):
         if isinstance(option, click.Option) and not option.hidden and not besides.intersection(option.opts):
             yield from (".TP", rf"\fB{_text(_spelled(option))}\fR", _text(_meaning(option)))

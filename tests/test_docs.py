@@ -44,7 +44,7 @@ def all_commands() -> dict[str, click.Command]:
     """Every command by its name; those of a group, as `rules list`, after it."""
     found: dict[str, click.Command] = {}
     for name in COMMANDS:
-        command = root.get_command(click.Context(root), name)
+        command = root.get_command(click.Context(root, **root.context_settings), name)
         assert command is not None
         found[name] = command
         if isinstance(command, click.Group):

@@ -8,7 +8,7 @@ import pytest
 from msgspec import json
 
 from sipaudit.model.events import Sent
-from sipaudit.model.routine import DONE, OFF, Renewals
+from sipaudit.model.routine import DONE, OFF, ON, Renewals
 from sipaudit.model.scenario import parse
 from sipaudit.model.state import LineState
 from sipaudit.run import auditor
@@ -56,3 +56,16 @@ def test_an_answer_to_another_request_ends_the_renewal() -> None:
     renewals = Renewals(LineState(), register)
     assert renewals.take(late) is OFF
     assert renewals.take(answer) is DONE
+
+
+def test_a_register_that_answers_no_challenge_ends_the_renewal() -> None:
+    """Challenged, the line registers once more as if it had not heard it: no mere renewal."""
+    register, challenge, again = parse("""entry: P S
+0    > P REGISTER #1
+0.1  < P 401 REGISTER #1
+0.2  > P REGISTER #2
+""").events
+    assert isinstance(register, Sent)
+    renewals = Renewals(LineState(), register)
+    assert renewals.take(challenge) is ON
+    assert renewals.take(again) is OFF

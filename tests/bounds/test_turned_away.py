@@ -10,7 +10,12 @@ import pytest
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.live.hep.clock import Agent, Clock
 from sipaudit.live.standing import Standing
+from sipaudit.model.absorb_moves import PERHAPS_KEPT
+from sipaudit.model.profile import Profile
+from sipaudit.model.replay import replay
 from sipaudit.model.sayings import ServerSaid
+from sipaudit.model.scenario import parse
+from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import ServerSummary
 from sipaudit.turned_away import since, so_far
 from sipaudit.turned_away import turned_away as count_
@@ -93,3 +98,16 @@ def test_agents_with_wrong_clocks_beyond_the_bound_are_counted(monkeypatch: pyte
     for number in range(5):
         clock.time(Agent(number, "10.9.9.9"), 5e8, 1e9, number)
     assert since(before) == {"agents": 3}
+
+
+def test_a_line_that_may_work_at_any_of_many_servers_says_so() -> None:
+    """Each server answers so late that the line need not have come there: where it may be is kept of eight."""
+    before = so_far()
+    servers = [f"S{number}" for number in range(12)]
+    events = "".join(f"{20 * number} > {server} REGISTER #{number}\n{20 * number + 5} < {server} 200 REGISTER #{number}\n"
+                     for number, server in enumerate(servers))
+    heard = parse(f"entry: {' '.join(servers)}\n{events}").events
+    states = [step.after for step in replay(heard, Profile(LineSettings()))]
+    stays = [stay for stay in states[-1].stays if stay is not None]
+    assert max(len(stay.perhaps) for stay in stays) == PERHAPS_KEPT
+    assert since(before)["line-state"] > 0

@@ -47,7 +47,7 @@ def test_the_installed_command_says_its_version() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_explains_itself_with_examples(name: str) -> None:
-    context = click.Context(root)
+    context = click.Context(root, **root.context_settings)
     command = root.get_command(context, name)
     assert command is not None
     page = command.get_help(click.Context(command, info_name=name, parent=context))
