@@ -104,8 +104,8 @@ def test_a_line_that_may_work_at_any_of_many_servers_says_so() -> None:
     """Each server answers so late that the line need not have come there: where it may be is kept of eight."""
     before = so_far()
     servers = [f"S{number}" for number in range(12)]
-    events = "".join(f"{20 * number} > {server} REGISTER #{number}\n{20 * number + 5} < {server} 200 REGISTER #{number}\n"
-                     for number, server in enumerate(servers))
+    events = "".join(f"{at} > {server} REGISTER #{at}\n{at + 5} < {server} 200 REGISTER #{at}\n"
+                     for at, server in zip(range(0, 240, 20), servers, strict=True))
     heard = parse(f"entry: {' '.join(servers)}\n{events}").events
     states = [step.after for step in replay(heard, Profile(LineSettings()))]
     stays = [stay for stay in states[-1].stays if stay is not None]
