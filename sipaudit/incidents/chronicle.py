@@ -202,7 +202,6 @@ class Chronicle:
             linked.append(finding if incident is None else replace(finding, incident=incident))
         return linked, [replace(incident, findings=listed[incident.id]) for incident in self.incidents()]
 
-
     def _of_lines(self, wanted: Set[Whose]) -> dict[Whose, list[Reached]]:
         """The incidents that reached these lines, by line."""
         found: dict[Whose, list[Reached]] = {}

@@ -31,7 +31,14 @@ documentation:
   misses: none
   fix: fix
 """
-
+CALLS_TOO_SOON = """\
+entry: P S
+settings: reRegisterOn=1 failRegistrationOn=0 failBack.mode=newRequests
+0       > P REGISTER
+0.1     < P 200 REGISTER expires=3600
+300     > P INVITE
+303.5   > S INVITE
+"""
 
 NOTHING_KNOWN = LineSettings()
 

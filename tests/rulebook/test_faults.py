@@ -16,12 +16,7 @@ from sipaudit.rulebook.faults import EVIDENCE_KEPT, Faults
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.trial import judge_scenario
-from tests.rulebook.stories import Who, found, only, rule_text, rules, seen
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Rule:
-    return rules(tmp_path, rule_text())["mine"]
+from tests.rulebook.stories import CALLS_TOO_SOON, Who, found, only, rule_text, rules, seen
 
 
 def judged(text: str) -> list[str]:
@@ -29,15 +24,7 @@ def judged(text: str) -> list[str]:
 
 
 def test_what_repeats_a_fault_joins_it_until_the_line_registers_anew_elsewhere() -> None:
-    story = """\
-entry: P S
-settings: reRegisterOn=1 failRegistrationOn=0 failBack.mode=newRequests
-0       > P REGISTER
-0.1     < P 200 REGISTER expires=3600
-300     > P INVITE
-303.5   > S INVITE
-304     > S SUBSCRIBE
-"""
+    story = CALLS_TOO_SOON + "304 > S SUBSCRIBE\n"
     assert judged(story) == ["303.500 signalling-to-unregistered-server S certain"]
     _, (finding,) = judge_scenario(parse(story), load_pack().rules)
     assert finding.facts["times"] == 2

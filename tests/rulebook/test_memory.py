@@ -14,17 +14,9 @@ from sipaudit.model.values import Reason
 from sipaudit.rulebook.faults import Faults
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.rules import Rule
-from tests.rulebook.stories import Who, found, only, rule_text, rules, seen
+from tests.rulebook.stories import CALLS_TOO_SOON, Who, found, only, rule_text, rules, seen
 
 FIRST, SECOND = Who(line="sip:1@example.com"), Who(line="sip:2@example.com")
-CALLS_TOO_SOON = """\
-entry: P S
-settings: reRegisterOn=1 failRegistrationOn=0 failBack.mode=newRequests
-0       > P REGISTER
-0.1     < P 200 REGISTER expires=3600
-300     > P INVITE
-303.5   > S INVITE
-"""
 REGISTERS_THEN = "305 > S REGISTER\n305.1 < S 200 REGISTER expires=3600\n"
 
 
@@ -41,11 +33,6 @@ def live(faults: Faults, who: Who, text: str) -> None:
 
 def replace_settings(who: Who, settings: object) -> Who:
     return Who(who.line, who.phone, who.entry, settings)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Rule:
-    return rules(tmp_path, rule_text())["mine"]
 
 
 # -- what is over ----------------------------------------------------------------------------------------------------
