@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import multiprocessing
 import os
@@ -12,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -108,10 +111,24 @@ def test_several_captures_with_a_hole_between_them(tmp_path: Path, apart: list[i
     assert len(json.loads(said[0])["captures"]) == 2
 
 
-@pytest.mark.parametrize("hungry", [0, 1 << 30])
-def test_it_does_not_matter_who_parses(hungry: int, apart: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("waits", [False, True])
+def test_it_does_not_matter_who_parses(waits: bool, apart: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """The reader parses all messages, or none: usually it depends on who is the slower at the moment."""
-    monkeypatch.setattr(reader, "HUNGRY", hungry)
+    monkeypatch.setattr(reader.Sender, "_is_waited_for", lambda _sender: waits)
+    storm = ROOT / "samples/register-storm/capture.pcap"
+    assert analyzed(storm, 2) == analyzed(storm, 1)
+
+
+def test_a_pipe_that_may_not_be_larger_will_do(apart: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user who is not root may hold so much in pipes together, and no more."""
+    resizing = fcntl.fcntl
+
+    def refused(descriptor: Connection, command: int, size: int = 0) -> int:
+        if command == fcntl.F_SETPIPE_SZ:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return resizing(descriptor, command, size)
+
+    monkeypatch.setattr(fcntl, "fcntl", refused)
     storm = ROOT / "samples/register-storm/capture.pcap"
     assert analyzed(storm, 2) == analyzed(storm, 1)
 

@@ -30,7 +30,7 @@ from sipaudit.run.freight import Packer, Unpacker
 
 WORTH = 8_000_000       # bytes of captures from which on a second process saves time
 UNDER_WAY = 1 << 20     # bytes by which reading may be ahead: some twelve runs
-HUNGRY = UNDER_WAY // 8  # under so many bytes the other process will soon wait
+HUNGRY = 8              # with less than one part in so many of that the other process will soon wait
 STDIN = 0               # the descriptor
 MOST = 2                # processes that find work
 
@@ -66,7 +66,8 @@ def reading_apart(making: Making, *, payloads: bool, health: Sequence[CaptureHea
     context = get_context("fork")
     incoming, outgoing = context.Pipe(duplex=False)
     process = context.Process(target=_read, args=(making, payloads, incoming, outgoing), daemon=True)
-    fcntl.fcntl(outgoing, fcntl.F_SETPIPE_SZ, UNDER_WAY)
+    with suppress(PermissionError):  # who is not root may hold so much in pipes, and no more: then it is less ahead
+        fcntl.fcntl(outgoing, fcntl.F_SETPIPE_SZ, UNDER_WAY)
     process.start()
     outgoing.close()
     try:
@@ -119,6 +120,7 @@ class Sender:
         self._packer = Packer(payloads=payloads)
         self._outgoing = outgoing
         self._count = 0
+        self._hungry = fcntl.fcntl(outgoing, fcntl.F_GETPIPE_SZ) // HUNGRY
         self._captures = making(self._read)
         self._packets = [-1] * len(self._captures.health)
 
@@ -140,7 +142,7 @@ class Sender:
         """Whether the other process has next to nothing left to follow: then it can parse as well as this one."""
         under_way = array("i", [0])
         fcntl.ioctl(self._outgoing, termios.FIONREAD, under_way)
-        return under_way[0] < HUNGRY
+        return under_way[0] < self._hungry
 
     def _send(self, parcel: bytes | Exception | None) -> None:
         self._outgoing.send_bytes(pickle.dumps((parcel, self._count, list(self._changed()))))
