@@ -25,6 +25,7 @@ def test_it_opens_from_disk_with_the_verdict_first(open_page: Open) -> None:
 def test_a_finding_that_is_clicked_shows_all_that_proves_it(open_page: Open) -> None:
     page = open_page()
     page.click("#finding-list >> text=f-000001")
+    page.wait_for_selector("#sheet-title >> text=f-000001")  # what it shows is unpacked only then
     sheet = page.inner_text("#sheet")
     assert page.url.endswith("#f-000001")
     for part in ("signalling-to-unregistered-server", "After 10.0.0.1:5060/udp failed, nothing but REGISTER",
@@ -45,8 +46,8 @@ def test_a_finding_that_is_clicked_shows_all_that_proves_it(open_page: Open) -> 
     page.click("#sheet >> text=Next →")
     page.wait_for_selector("#sheet-title >> text=f-000002")
     page.keyboard.press("Escape")
-    assert not page.is_visible("#sheet")
-    assert page.url.endswith("#findings")
+    page.wait_for_selector("#sheet", state="hidden")
+    page.wait_for_function("location.hash === '#findings'")
 
 
 def test_a_link_to_a_finding_opens_it(open_page: Open) -> None:
@@ -81,9 +82,8 @@ def test_lanes_zoom_and_pan(open_page: Open) -> None:
     assert len({whole, zoomed, later}) == 3
     page.locator("#lane-box").hover()
     page.keyboard.down("Control")
-    page.mouse.wheel(0, -300)
+    changed(page, lambda: page.mouse.wheel(0, -300), "#shown-span")  # nobody waits for a wheel
     page.keyboard.up("Control")
-    assert page.inner_text("#shown-span") != later
     page.click("#zoom-all")
     assert page.inner_text("#shown-span") == whole
 
@@ -135,12 +135,12 @@ def test_filters_narrow_lanes_and_findings_together(open_page: Open) -> None:
     assert page.inner_text("#shown-span").startswith("13:2")  # Berlin: the outage began at 13:30
 
 
-def changed(page: Any, act: Callable[[], object]) -> str:
-    """How many lines and findings fit, once it is other than before the act."""
-    before = page.inner_text("#fitting")
+def changed(page: Any, act: Callable[[], object], place: str = "#fitting") -> str:
+    """What stands there, how many lines and findings fit, once it is other than before the act."""
+    before = page.inner_text(place)
     act()
-    page.wait_for_selector(f"#fitting:not(:text-is('{before}'))")
-    return str(page.inner_text("#fitting"))
+    page.wait_for_selector(f"{place}:not(:text-is('{before}'))")
+    return str(page.inner_text(place))
 
 
 def test_a_thousand_lines_are_no_thousand_elements(open_page: Open) -> None:
@@ -157,8 +157,10 @@ def test_a_thousand_lines_are_no_thousand_elements(open_page: Open) -> None:
 def test_where_every_line_was(open_page: Open) -> None:
     page = open_page()
     page.locator("#whereabouts").scroll_into_view_if_needed()
+    page.wait_for_selector("#at-lines table")
     page.fill("#at-text", "12:06:00")
     page.press("#at-text", "Enter")
+    page.wait_for_selector("#at-servers tr:has-text('sbc2') >> text=3")
     page.wait_for_selector("#at-lines >> text=1003")
     rows = [row.split("\t") for row in page.inner_text("#at-servers tbody").split("\n")]
     assert [[cell.strip() for cell in row[:2]] for row in rows] == [["sbc1", "1"], ["sbc2", "3"]]
@@ -225,7 +227,7 @@ def test_the_keyboard_reaches_everything(open_page: Open) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector("#sheet >> text=1003")
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.id") == "lane-box"
+    page.wait_for_function("document.activeElement.id === 'lane-box'")
 
 
 def test_it_prints(open_page: Open) -> None:
