@@ -23,6 +23,7 @@ from sipaudit.reconstruct.population import Dropped
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.servers import Server
+from sipaudit.reconstruct.short_road import ShortRoad
 from sipaudit.reconstruct.traffic import Traffic, tally
 from sipaudit.reconstruct.transactions import Transaction
 from sipaudit.sip.datagram import Connection, Datagram, DnsMessage, Gap, Item, Start, TransportError
@@ -70,6 +71,8 @@ class Reconstruction:
         self._requests = Requests(memory)
         self._responses = Responses(memory)
         self._beside = Beside(memory)
+        short = ShortRoad(memory)
+        self._asks, self._answers = short.asks, short.answers
         self._newest = -inf
         self._capture = -1
         self.phones = memory.registry.phones
@@ -101,7 +104,15 @@ class Reconstruction:
         if type(item) is not Datagram:
             self._other(item)
         elif self._observer is None:
-            self._message(item, message or self._parse(item.payload))
+            message = message or self._parse(item.payload)
+            kind = type(message)
+            if out:   # something happened before this message
+                self._message(item, message)
+            elif kind is Response:
+                if not self._answers(item, message):  # type: ignore[arg-type]
+                    self._message(item, message)
+            elif kind is not Request or not self._asks(item, message):  # type: ignore[arg-type]
+                self._message(item, message)
         else:
             self._observed(item, message or self._parse(item.payload), self._observer)
         return out
