@@ -118,7 +118,7 @@ class Tally:
         sent, asked, time, line = renewal.sent, renewal.asked, renewal.answered, renewals.line
         server = self.servers.get(renewals.server) or self.server(renewals.server, sent)
         minute, challenged = server.minute, renewal.status != 0
-        if minute.time <= sent and time < minute.end:   # nearly always; what `_asked` and `_answered` do, without a call
+        if minute.time <= sent and time < minute.end:   # nearly always; what is done below, without a call
             delays, answers, seconds, crowd = minute.delays, minute.answers, server.seconds, server.crowd
             if challenged:
                 delay = renewal.challenged - sent

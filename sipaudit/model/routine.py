@@ -218,6 +218,13 @@ class Renewals:
 
     # -- without events
 
+    def adopt(self, register: Sent) -> None:
+        """The first has begun with an event; what comes of it may be told without."""
+        if not register.fresh and not register.proves:
+            self.first = self.last = None
+            self.current = Renewal(register.capture, register.frame, register.time, register.transaction,
+                                   register.expires, register.call_id)
+
     def begin(self, renewal: Renewal) -> None:
         """A renewal has begun, of which events will not tell."""
         self.current = renewal

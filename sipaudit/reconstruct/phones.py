@@ -63,9 +63,9 @@ class Line:
     `phone` is the phone's number and `owner` the phone; `heard` the keys of the servers that ever sent to it; `first`
     and `last` when it was seen (seconds as captured), `since` the time before which it may have been elsewhere;
     `calls` how many it had, `spans` the last of them.  `renewals` is set by those who follow its events while they see
-    nothing else of it: then these may be told without (`short_road`).  The rest below `strayed` is reconstruction's own: when it last
-    sent a REGISTER (`asked`), where it sends to (`flow`, `server` since `turned`, `routes`), the view it has of its
-    entries, and `held`, the list its events wait in while it is not known to be a phone's.
+    nothing else of it: then these may be told without (`short_road`).  The rest below `strayed` is reconstruction's
+    own: when it last sent a REGISTER (`asked`), where it sends to (`flow`, `server` since `turned`, `routes`), the view
+    it has of its entries, and `held`, the list its events wait in while it is not known to be a phone's.
     """
 
     __slots__ = ("address", "aor", "asked", "call_id", "calls", "contact", "contact_host", "contact_port",

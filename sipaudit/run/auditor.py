@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from sipaudit.incidents.watch import Watch
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
-from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent, Sent
+from sipaudit.model.events import NO_LINE, Booted, Lost, ModelEvent, Sent
 from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.proofs import next_deadline, settle
@@ -104,8 +104,11 @@ class Auditor:
         replay = replays[0]
         if replay.waiting or event.phone in self._timed or not begins(replay.written, phone, event, replay.profile):
             return False
-        replay.renewals = self._renewals[event.phone] = Renewals(
-            replay.written, event, self._under_way, self.watch.renewed)
+        renewals = Renewals(replay.written, event, self._under_way, self.watch.renewed)
+        replay.renewals = self._renewals[event.phone] = renewals
+        if self.in_short:
+            replay.record.renewals = renewals
+            renewals.adopt(event)
         return True
 
     def _is_at_home(self, renewals: Renewals) -> bool:
