@@ -18,7 +18,7 @@ from __future__ import annotations
 from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.routine import Renewal
 from sipaudit.reconstruct.memory import Memory, proves
-from sipaudit.reconstruct.registrations import asked_expiry, granted_expiry
+from sipaudit.reconstruct.registrations import granted_expiry
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import CHALLENGES, COOKIE, Transaction
 from sipaudit.sip.datagram import Datagram
@@ -51,9 +51,7 @@ class ShortRoad:
         key = (branch, via.host, via.port, "REGISTER")
         if memory.find(key) is not None or not branch.startswith(COOKIE) or branch == COOKIE:
             return False
-        asked = contact.expires
-        if asked is None:
-            asked = asked_expiry(request, contact)
+        asked = request.expires if contact.expires is None else contact.expires   # it is no `*`: that is no line's own
         number = memory.numbers + 1
         if renewal is None:
             if again or renewals.last is not None or time >= renewals.until or server != renewals.server or asked == 0:

@@ -1,7 +1,7 @@
 """What one process hands to the next: a run of items with their messages, as bytes and back.
 
-Nearly all are datagrams, which msgspec packs and unpacks in a fifth of the time that it takes to parse them; of a flow
-only its number goes with each. What is none is pickled.
+Nearly all are datagrams. Of their flow only its number goes with each, and of their message what it has not in common
+with an earlier one (`moulds`), packed by msgspec. What is no datagram is pickled.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ be parsed."""
 
 
 class Load(Struct, array_like=True, gc=False):
-    """A run. `flows` are those that get the next numbers, `anew`: from 0 on. (`forgotten`) all moulds are. `beside` are items that are no datagrams,
-    pickled, with their places in the run."""
+    """A run. `flows` are those that get the next numbers, `anew`: from 0 on; `forgotten` says whether all moulds are.
+    `beside` are items that are no datagrams, pickled, with their places in the run."""
 
     anew: bool
     flows: list[Flow]
