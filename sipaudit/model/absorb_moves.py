@@ -84,11 +84,13 @@ def _may_not_move(answer: Answered) -> bool:
 
 
 def _was_emergency(phone: PhoneState, answer: Answered) -> bool:
-    """Whether an emergency call is answered: it goes wherever it can, and the line stays where it is."""
-    return answer.method == "INVITE" and any(
-        request.transaction == answer.transaction and request.emergency
-        for request in phone.reach(answer.server).waiting
-    )
+    """Whether an emergency call is answered: it goes wherever it can, and the line stays where it is. A later call that
+    was answered before it does not change that."""
+    if answer.method != "INVITE":
+        return False
+    reach = phone.reach(answer.server)
+    return any(request.transaction == answer.transaction and request.emergency
+               for request in (*reach.waiting, *(late for late, _ in reach.late)))
 
 
 def noted(stay: Stay | None, answer: Answered) -> Stay | None:
@@ -212,12 +214,14 @@ def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: An
 
 
 def _surely_drives(item: Evidence, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
-    """Whether it is known what the line makes of it: not of an open code (F4), nor of what it did not meet itself."""
+    """Whether it is known what the line makes of it: not of an open code (F4), nor of what it did not meet itself, nor
+    of a request that it need not have given up before its answer came (F2)."""
+    reach = phone.reach(stay.server)
     if isinstance(item, Failed):
         turned = answer.sent if stay.away is None else stay.away.time
-        return is_own(item, phone.reach(stay.server), answer.line, turned or answer.time)
+        return is_own(item, reach, answer.line, turned or answer.time)
     if isinstance(item, Sent):
-        return item.method in MOVERS and item.line == answer.line
+        return item.method in MOVERS and item.line == answer.line and not reach.was_late(item.transaction)
     return item.status == 503
 
 
