@@ -16,6 +16,7 @@ from sipaudit.turned_away import turned_away
 MOVES_KEPT = 4         # moves kept for one line
 MOVES_WITHIN = 2 * FLAPPING_WITHIN   # seconds: three moves within that span, and three that end with the last but one
 PERHAPS_KEPT = 8       # servers kept where a line may work instead
+OTHERS_KEPT = 6        # servers kept whose answer may have moved a line, beside the last
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 OVERLAP_MAX = 120.0    # seconds of expires.overlap, which few sites set beyond its default of 60
 RENEWAL_SLACK = 5.0    # seconds by which a timer may run early
@@ -67,7 +68,7 @@ def _served(stay: Stay | None, answer: Answered, slow: bool) -> Stay | None:
     if answer.method in DIALOG_INITIATING and not stay.answers_calls:
         stay = replace(stay, answers_calls=True)
     if stay.aside is not None and answer.method == "INVITE" and (answer.sent or answer.time) >= stay.aside.time:
-        stay = replace(stay, away=None, aside=None, driven=False)
+        stay = replace(stay, away=None, aside=None, driven=False, others=())
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
     if asked_since and not slow and not _may_not_move(answer) and (stay.took or stay.unsure):
         refreshes = answer.method == "REGISTER" and (stay.refreshed or not _may_not_move(stay.arrived))
@@ -98,9 +99,15 @@ def noted(stay: Stay | None, answer: Answered) -> Stay | None:
     nor does another answer in R0; but it might (reference-model.md 1, *working server*)."""
     if stay is None or stay.server == answer.server:
         return stay
-    if stay.aside is not None and _is_weighty(stay.aside) and not _is_weighty(answer):
-        return stay
-    return replace(stay, aside=answer)
+    last, others = stay.aside, tuple(one for one in stay.others if one.server != answer.server)
+    if last is not None and _is_weighty(last):
+        if not _is_weighty(answer):
+            return stay
+        if last.server != answer.server:  # what came of that one is as open as it was
+            if len(others) >= OTHERS_KEPT:
+                turned_away("line-state")
+            others = (*others[-OTHERS_KEPT + 1:], last)
+    return replace(stay, aside=answer, others=others)
 
 
 def _is_weighty(answer: Answered) -> bool:
@@ -183,10 +190,9 @@ def _may_have_gone_on(stay: Stay, answer: Answered) -> bool:
 
 def _may_have_moved_before(stay: Stay, answer: Answered) -> bool:
     """Whether an earlier answer of the same server may have moved the line there, which then went back and forth."""
-    aside, away = stay.aside, stay.away
-    if aside is None or aside.server != answer.server or not _is_weighty(aside):
-        return False
-    return away is None or away.time > aside.time
+    away = stay.away
+    return any(one.server == answer.server and _is_weighty(one) and (away is None or away.time > one.time)
+               for one in stay.asides)
 
 
 def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: Answered, track: Track) -> bool:
