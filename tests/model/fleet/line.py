@@ -89,8 +89,10 @@ class Line(Returning):
             yield from self._renew_anywhere(server)
             return
         if not self.home and self._renewal_goes_back():
-            if (yield from self._try_back()):
-                return
+            at = self.working
+            yield from self._try_back()
+            if self.working != at:
+                return  # back, or at a server between (B8)
             if habits.try_wait and habits.mode == "registration":
                 yield self.phone.chance.uniform(30, 60)
         yield from self._register_or_move(self.working)
