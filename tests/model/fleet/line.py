@@ -45,7 +45,7 @@ class Line(Returning):
 
     def _served(self, server: str, outcome: Outcome, since: float, trying: bool) -> None:
         """A server answered: it is the working one now (section 1)."""
-        self.exhausted = self.exhausted and not outcome.good
+        self.exhausted = self.exhausted and not outcome.alive
         answered = outcome.good or (self.habits.other_finals_move and outcome.status >= 400
                                     and not outcome.abandoned and outcome.status not in (403, 404, 408, 480)
                                     and not 500 <= outcome.status < 600)
