@@ -16,7 +16,7 @@ from sipaudit.turned_away import turned_away
 MOVES_KEPT = 4         # moves kept for one line
 MOVES_WITHIN = 2 * FLAPPING_WITHIN   # seconds: three moves within that span, and three that end with the last but one
 PERHAPS_KEPT = 8       # servers kept where a line may work instead
-OTHERS_KEPT = 6        # servers kept whose answer may have moved a line, beside the last
+OTHERS_KEPT = 8        # answers kept that may have moved a line, beside the last
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 OVERLAP_MAX = 120.0    # seconds of expires.overlap, which few sites set beyond its default of 60
 RENEWAL_SLACK = 5.0    # seconds by which a timer may run early
@@ -99,15 +99,17 @@ def noted(stay: Stay | None, answer: Answered) -> Stay | None:
     nor does another answer in R0; but it might (reference-model.md 1, *working server*)."""
     if stay is None or stay.server == answer.server:
         return stay
-    last, others = stay.aside, tuple(one for one in stay.others if one.server != answer.server)
-    if last is not None and _is_weighty(last):
-        if not _is_weighty(answer):
-            return stay
-        if last.server != answer.server:  # what came of that one is as open as it was
-            if len(others) >= OTHERS_KEPT:
-                turned_away("line-state")
-            others = (*others[-OTHERS_KEPT + 1:], last)
-    return replace(stay, aside=answer, others=others)
+    last = stay.aside
+    if last is None or not _is_weighty(last):
+        return replace(stay, aside=answer)
+    if not _is_weighty(answer):
+        return stay
+    # what came of the last is as open as it was: the first and the last of each server are kept
+    first = next((one for one in stay.others if one.server == last.server), None)
+    others = tuple(one for one in stay.others if one.server != last.server or one is first)
+    if len(others) >= OTHERS_KEPT:
+        turned_away("line-state")
+    return replace(stay, aside=answer, others=(*others[-OTHERS_KEPT + 1:], last))
 
 
 def _is_weighty(answer: Answered) -> bool:

@@ -44,8 +44,8 @@ class Stay(Struct, frozen=True, gc=False):
     `tries` the requests that may have been failback tries since (the first and the last few), and
     `aside` the last answer of another server meanwhile that moved nothing: a 2xx
     inside a dialog, to a keepalive or an emergency call, or to a request from before
-    the stay; in R0 any other that is neither challenge nor failure. `others` are those that other servers still gave
-    before it, each its last, where they are of the kind by which a working server is told.
+    the stay; in R0 any other that is neither challenge nor failure. `others` are those before it, the first and the
+    last of each server, where they are of the kind by which a working server is told.
     `origin_since` is when the stay at `origin` began, `moves` are the answers that made the moves of the last twenty
     minutes, this one's last, since one that no failure explains, and `opened` is the first dialog-initiating request
     sent here since that did not belong to the move (of a stay found in progress: the first of all), `called` the
