@@ -212,13 +212,14 @@ def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: An
 
 
 def _surely_drives(item: Evidence, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
-    """Whether it is known what the line makes of it: not of an open code (F4), nor of what it did not meet itself."""
+    """Whether it is known what the line makes of it: not of an answer, which no firmware need take for a failure (F3,
+    F4), nor of one that came late (F2), nor of what it did not meet itself."""
+    reach = phone.reach(stay.server)
     if isinstance(item, Failed):
         turned = answer.sent if stay.away is None else stay.away.time
-        return is_own(item, phone.reach(stay.server), answer.line, turned or answer.time)
-    if isinstance(item, Sent):
-        return item.method in MOVERS and item.line == answer.line
-    return item.status == 503
+        return is_own(item, reach, answer.line, turned or answer.time)
+    return isinstance(item, Sent) and item.method in MOVERS and item.line == answer.line \
+        and not reach.was_late(item.transaction)
 
 
 def _may_be_due(binding: Binding, granted: Answered, now: float) -> bool:
