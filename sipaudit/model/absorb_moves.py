@@ -93,10 +93,11 @@ def _was_emergency(phone: PhoneState, answer: Answered) -> bool:
 
 def noted(stay: Stay | None, answer: Answered) -> Stay | None:
     """A 2xx inside a dialog, to a keepalive or an emergency call, or to a request from before the stay moves nothing,
-    nor does another answer in R0; but it might (reference-model.md 1, *working server*)."""
+    nor does another answer in R0; but it might (reference-model.md 1, *working server*). What might less, an expiry of
+    0 for one (F6), does not take the place of what might more."""
     if stay is None or stay.server == answer.server:
         return stay
-    if stay.aside is not None and _is_weighty(stay.aside) and not _is_weighty(answer):
+    if stay.aside is not None and _is_weighty(stay.aside) and (not _is_weighty(answer) or answer.granted == 0):
         return stay
     return replace(stay, aside=answer)
 
