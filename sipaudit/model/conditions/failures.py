@@ -279,7 +279,7 @@ def no_contact_elsewhere(case: Case) -> Ground:
     if lost is not None and lost >= first.time:
         return Ground(reason=Reason.LOSS_NEARBY)
     others = tuple(server.key for server in entry.servers if server.key != request.server) if entry else ()
-    if any(case.phone.reach(key).touched >= first.time for key in others):
+    if any(_asked_since(case, case.phone.reach(key), first.time) for key in others):
         return FAILS
     until = request.time + (latest or 0.0) + case.profile.tolerances.timer + CONTACT_WAIT
     repeats, rests = _persists_alike(case, first) if request.method == "INVITE" else (request.time, inf)
@@ -287,6 +287,13 @@ def no_contact_elsewhere(case: Case) -> Ground:
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Sign.SILENCE, request.transaction, since=first.time, until=until, server=request.server,
         others=() if case.profile.fallback else others, repeats=repeats, rests=rests))
+
+
+def _asked_since(case: Case, reach: Reach, since: float) -> bool:
+    """Whether the phone has turned to the server since then, or had a request open there: over a connection nothing
+    is sent again."""
+    lasts = (latest_silence(case.profile.settings) or 0.0) + case.profile.tolerances.timer
+    return reach.touched >= since or any(one.time + lasts >= since for one in reach.waiting)
 
 
 def _persists_alike(case: Case, first: Sent) -> tuple[float, float]:
