@@ -96,13 +96,14 @@ def _was_emergency(phone: PhoneState, answer: Answered) -> bool:
 
 def noted(stay: Stay | None, answer: Answered) -> Stay | None:
     """A 2xx inside a dialog, to a keepalive or an emergency call, or to a request from before the stay moves nothing,
-    nor does another answer in R0; but it might (reference-model.md 1, *working server*)."""
+    nor does another answer in R0; but it might (reference-model.md 1, *working server*). What might less, an expiry of
+    0 for one (F6), does not take the place of what might more."""
     if stay is None or stay.server == answer.server:
         return stay
     last = stay.aside
     if last is None or not _is_weighty(last):
         return replace(stay, aside=answer)
-    if not _is_weighty(answer):
+    if not _is_weighty(answer) or answer.granted == 0:
         return stay
     # what came of the last is as open as it was: the first and the last of each server are kept
     first = next((one for one in stay.others if one.server == last.server), None)
@@ -222,15 +223,14 @@ def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: An
 
 
 def _surely_drives(item: Evidence, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
-    """Whether it is known what the line makes of it: not of an open code (F4), nor of what it did not meet itself, nor
-    of a request that it need not have given up before its answer came (F2)."""
+    """Whether it is known what the line makes of it: not of an answer, which no firmware need take for a failure (F3,
+    F4), nor of one that came late (F2), nor of what it did not meet itself."""
     reach = phone.reach(stay.server)
     if isinstance(item, Failed):
         turned = answer.sent if stay.away is None else stay.away.time
         return is_own(item, reach, answer.line, turned or answer.time)
-    if isinstance(item, Sent):
-        return item.method in MOVERS and item.line == answer.line and not reach.was_late(item.transaction)
-    return item.status == 503
+    return isinstance(item, Sent) and item.method in MOVERS and item.line == answer.line \
+        and not reach.was_late(item.transaction)
 
 
 def _may_be_due(binding: Binding, granted: Answered, now: float) -> bool:

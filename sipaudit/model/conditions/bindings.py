@@ -52,8 +52,8 @@ def _may_work_there(case: Case, binding: Binding) -> bool:
     """Whether a 200 to REGISTER may have brought the line there since it arrived at its working server: then no gate is
     before it. In R1 that a binding was renewed shows nothing (F7), unless the line may have left its server then."""
     since = case.stay.arrived.time
-    registered = [one for one in case.stay.asides if one.server == binding.server and one.method == "REGISTER"]
-    if registered and registered[-1].granted != 0:
+    if any(one.server == binding.server and one.method == "REGISTER" and one.granted != 0
+           for one in case.stay.asides):
         return True
     granted = binding.since if case.regime is Regime.R1 else binding.granted
     return granted is not None and granted.time > since
