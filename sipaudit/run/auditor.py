@@ -208,7 +208,7 @@ class Auditor:
         for replays in self._replays.values():
             for replay in replays:
                 self._say(replay.waiting, replay)
-                replay.history.view_begins(replay.state, now)
+                replay.history.view_begins(replay.state, now, replay.track)
                 replay.waiting, replay.written = (), LineState()
         self._timed.clear()
         self._phones.clear()
