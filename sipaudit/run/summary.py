@@ -38,6 +38,9 @@ from sipaudit.run.line_replay import LineReplay
 from sipaudit.safe_text import safe_path
 from sipaudit.times import Span
 
+SETTINGS_KEPT = 1024   # of all lines together
+_told: dict[int, tuple[LineSettings, dict[str, SettingValue]]] = {}   # by id, with the one that has it
+
 
 def capture_summary(health: CaptureHealth, traffic: Traffic | None) -> CaptureSummary:
     """One capture with its health (contract.md 3)."""
@@ -136,8 +139,16 @@ def _sorted_rows(moves: Iterable[Move]) -> list[Move]:
 
 
 def _settings(settings: LineSettings) -> dict[str, SettingValue]:
-    return {name: SettingValue(setting.value, setting.source, setting.origin)
+    """As reports tell them: one and the same for all lines that share theirs, as nearly all of a site do."""
+    known = _told.get(id(settings))
+    if known is not None and known[0] is settings:
+        return known[1]
+    told = {name: SettingValue(setting.value, setting.source, setting.origin)
             for name, setting in sorted(settings.values.items())}
+    if len(_told) >= SETTINGS_KEPT:
+        _told.clear()
+    _told[id(settings)] = settings, told
+    return told
 
 
 def move_of(move: MoveSeen, replay: LineReplay) -> Move:
