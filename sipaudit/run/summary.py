@@ -40,7 +40,6 @@ from sipaudit.safe_text import safe_path
 from sipaudit.times import Span
 
 
-
 class Told(NamedTuple):
     """What a report tells of the settings of a line."""
 
