@@ -38,6 +38,7 @@ _OTHERS = frozenset(f"{module}.{name}" for module, names in {
     "collections": ("Counter", "deque", "defaultdict", "OrderedDict"),
     "ipaddress": ("IPv4Network", "IPv6Network", "IPv4Address", "IPv6Address"), "re": ("_compile",),
     "functools": ("partial",), "itertools": ("count",), "copyreg": ("_reconstructor",),
+    "array": ("array", "_array_reconstructor"),
 }.items() for name in names)
 
 

@@ -16,7 +16,7 @@ from sipaudit.model.absorb_phone import ALIVE, success, tells_failure
 from sipaudit.model.absorb_stays import Stays, all_touched
 from sipaudit.model.events import Answered, Booted, EntryChanged, ModelEvent, Received, Resent, Sent
 from sipaudit.model.packets import NOTHING_NEW
-from sipaudit.model.state import LONG_AGO, Binding, LineState, PhoneState, Reach, Stay, Track
+from sipaudit.model.state import LONG_AGO, Beginning, Binding, LineState, PhoneState, Reach, Stay, Track
 from sipaudit.model.timers import BOOT_SILENCE
 from sipaudit.turned_away import turned_away
 
@@ -57,7 +57,7 @@ def _line_sent(line: LineState, phone: PhoneState, request: Sent) -> LineState:
             old.removed))
     began = line.began
     if request.anew and _comes_up(line, phone, request):
-        began = request
+        began = Beginning(request.time, request.server, request.call_id)
     elif began is not None and lived_before(line, phone, request):
         began = None
     failed = mark_sent(line.failed, request) if line.failed else ()

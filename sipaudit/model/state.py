@@ -240,6 +240,14 @@ class PhoneState(Struct, frozen=True, gc=False):
         return Reach(server)
 
 
+class Beginning(Struct, frozen=True, gc=False):
+    """A REGISTER with which a line came up: of a whole site that is a packet a line, kept for good."""
+
+    time: float
+    server: str
+    call_id: str
+
+
 class LineState(Struct, frozen=True, gc=False):
     """All that is known of one line at one server entry.
 
@@ -262,7 +270,7 @@ class LineState(Struct, frozen=True, gc=False):
     failed: tuple[FailedMark, ...] = ()
     challenges: tuple[Answered, ...] = ()
     offered: tuple[Received, ...] = ()
-    began: Sent | None = None
+    began: Beginning | None = None
     challenger: str | None = None
 
     def mark(self, server: str) -> FailedMark | None:

@@ -27,7 +27,7 @@ CAPS = {
     "model.absorb": ("BINDINGS_KEPT",), "model.absorb_phone": ("WAITING_KEPT", "REACHES_KEPT", "CALLS_KEPT"),
     "model.history": ("ROWS_KEPT",), "reconstruct.memory": ("ROUTES",), "reconstruct.phones": ("CALLS_KEPT",),
     "rulebook.faults": ("EVIDENCE_KEPT",), "incidents.draft": ("EVIDENCE_KEPT",), "incidents.moves": ("LINES_KEPT",),
-    "incidents.minutes": ("MINUTES_KEPT",), "incidents.storms": ("SECONDS_KEPT",),
+    "incidents.minutes": ("MINUTES_KEPT",), "incidents.seconds": ("SECONDS_KEPT",),
     "incidents.outages": ("UNHEARD_KEPT", "ATTEMPTS_KEPT"),
 }
 
