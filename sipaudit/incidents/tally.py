@@ -13,7 +13,6 @@ from sipaudit.incidents.crowds import shed
 from sipaudit.incidents.draft import SHED
 from sipaudit.incidents.minutes import Minute, Minutes
 from sipaudit.incidents.servers import APART, ServerWatch
-from sipaudit.incidents.storms import prune
 from sipaudit.model.events import Sent
 from sipaudit.model.routine import Renewal, Renewals
 
@@ -78,8 +77,7 @@ class Tally:
         self.began = max(self.began, before) if self.servers else float("inf")
         for server in list(self.servers.values()):
             self.minutes.forget(server.minutes, min(before, server.minute.end))
-            for second in [second for second in server.seconds if second < before]:
-                del server.seconds[second]
+            server.seconds.forget(before)
             server.crowd.forget(before)
             if server.minute.end < before and server.key not in open_:
                 self._drop(server)
@@ -92,7 +90,7 @@ class Tally:
                 self._shed(server)
             minute = self.minutes.at(server.minutes, time)
             server.turn(minute)
-            prune(server.seconds)
+            server.seconds.lay_by(minute.time)
             server.crowd.thin(time)
             if time >= self._next_shed:
                 self._next_shed = time + SHED_EVERY
@@ -119,7 +117,7 @@ class Tally:
         server = self.servers.get(renewals.server) or self.server(renewals.server, sent)
         minute, challenged = server.minute, renewal.status != 0
         if minute.time <= sent and time < minute.end:   # nearly always; what is done below, without a call
-            delays, answers, seconds, crowd = minute.delays, minute.answers, server.seconds, server.crowd
+            delays, answers, seconds, crowd = minute.delays, minute.answers, server.seconds.counting, server.crowd
             if challenged:
                 delay = renewal.challenged - sent
                 if delay > minute.longest:

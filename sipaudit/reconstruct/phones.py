@@ -16,6 +16,7 @@ from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.useragent import Device
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Challenge, Uri
+from sipaudit.sip.uri import aor as address_of_record
 from sipaudit.turned_away import turned_away
 
 Guise = tuple[str | None, int]  # User-Agent, Contact port: what a phone looks like
@@ -68,7 +69,7 @@ class Line:
     it has of its entries, and `held`, the list its events wait in while it is not known to be a phone's.
     """
 
-    __slots__ = ("address", "aor", "asked", "call_id", "calls", "contact", "contact_host", "contact_port",
+    __slots__ = ("address", "aor", "asked", "call_id", "calls", "contact_host", "contact_port",
                  "contact_user", "cseq", "declaration", "device", "first", "flow", "heard", "held", "identity", "last",
                  "number", "owner", "phone", "proven", "registered", "renewals", "revision", "routes", "server",
                  "since", "spans",
@@ -81,7 +82,6 @@ class Line:
         self.aor = aor
         self.identity = identity
         self.declaration = Declaration()
-        self.contact: str | None = None
         self.contact_user: str | None = None
         self.contact_host: str | None = None
         self.contact_port = 0
@@ -128,6 +128,17 @@ class Line:
             turned_away("line-calls")
             del self.spans[0]
         self.spans.append(call)
+
+    @property
+    def contact(self) -> str | None:
+        """The Contact as one text, None before a request showed it; its user and host are what parts lines, and stay.
+        """
+        if self.address is None:
+            return None
+        uri = self.address.uri
+        if uri.host != self.contact_host:
+            uri = Uri("sip", self.contact_user, self.contact_host or "", self.contact_port)
+        return address_of_record(uri)
 
     @property
     def instance(self) -> str | None:
@@ -191,9 +202,10 @@ class Phone:
         self.unresolved = -inf
         self.lines: list[Line] = []
         self.held: list[ModelEvent] | None = []
-        self.call_ids: dict[str, int] = {}   # REGISTER: last CSeq by former Call-ID, the latest few
+        # REGISTER: last CSeq by former Call-ID, the latest few. None, as of `again`, is none: of nearly all phones
+        self.call_ids: dict[str, int] | None = None
         # By Call-ID what may be sent again: CSeq, method, transaction, leg, challenges
-        self.again: dict[str, tuple[int, str, int, object, tuple[Challenge, ...]]] = {}
+        self.again: dict[str, tuple[int, str, int, object, tuple[Challenge, ...]]] | None = None
 
     @property
     def identity_unsure(self) -> bool:

@@ -56,12 +56,12 @@ class ShortRoad:
                 return False
             renewals.begin(Renewal(item.capture, item.frame, time, number, asked, call_id))
         else:
-            challenge = again.get(call_id)
-            if challenge is None or challenge[0] != line.cseq or challenge[2] != renewal.transaction \
+            challenge = None if again is None else again.get(call_id)
+            if again is None or challenge is None or challenge[0] != line.cseq or challenge[2] != renewal.transaction \
                     or renewal.again or len(again) > 1 or asked != renewal.expires or server != renewals.server \
                     or item.capture != renewal.capture:
                 return False
-            phone.again = {}
+            phone.again = None
             renewal.asked, renewal.asked_frame, renewal.again = time, item.frame, number
             renewal.proves = proves(request.credentials, challenge[4])
         memory.numbers = number
@@ -103,10 +103,9 @@ class ShortRoad:
                 renewal.asked = sent
             renewal.answered, renewal.answer_frame, renewal.granted = time, item.frame, granted
         elif status in CHALLENGES:
-            again = phone.again
-            if renewal.status or again:
+            if renewal.status or phone.again:
                 return False
-            again[transaction.call_id] = (transaction.cseq, "REGISTER", number, None, response.challenges)
+            phone.again = {transaction.call_id: (transaction.cseq, "REGISTER", number, None, response.challenges)}
             renewal.status, renewal.challenged, renewal.challenge_frame = status, time, item.frame
         else:
             return False

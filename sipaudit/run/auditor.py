@@ -208,7 +208,7 @@ class Auditor:
         for replays in self._replays.values():
             for replay in replays:
                 self._say(replay.waiting, replay)
-                replay.history.view_begins(replay.state, now)
+                replay.history.view_begins(replay.state, now, replay.track)
                 replay.waiting, replay.written = (), LineState()
         self._timed.clear()
         self._phones.clear()
@@ -333,9 +333,14 @@ class Auditor:
     def _replay(self, event: ModelEvent) -> LineReplay:
         replays = self._replays.get(event.line)
         if replays is None:
-            replays = self._replays[event.line] = []
-            self._lines_of.setdefault(event.phone, []).append(event.line)
-        elif len(replays) == 1 and replays[0].index == 0:
+            first = LineReplay(self._lines[event.line], self._index(event), self._naming, self._profile_of)
+            self._replays[event.line] = [first]   # not appended to a list, which would make room for more
+            if event.phone in self._lines_of:
+                self._lines_of[event.phone].append(event.line)
+            else:
+                self._lines_of[event.phone] = [event.line]
+            return first
+        if len(replays) == 1 and replays[0].index == 0:
             server = getattr(event, "server", None)
             if server is not None and replays[0].follows(server):
                 return replays[0]  # nearly always: one entry, and a server of it
