@@ -185,9 +185,12 @@ def test_flows_are_one_object_each_and_numbered_anew_within_bounds(monkeypatch: 
         assert len(packer._flows) <= 3 + len({id(flow) for flow in flows})
 
 
-def test_moulds_are_forgotten_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A message is sent as like an earlier one: most are, also after all that was known was forgotten."""
+@pytest.mark.parametrize("rest", [0, 2])
+def test_moulds_are_forgotten_within_bounds(monkeypatch: pytest.MonkeyPatch, rest: int) -> None:
+    """A message is sent as like an earlier one: most are, also after all that was known was forgotten. Where few are,
+    it is not tried for a while."""
     monkeypatch.setattr(moulds, "MOULDS_KEPT", 20)
+    monkeypatch.setattr(moulds, "REST", rest)
     run = next(runs_of(Captures(resolve((str(OUTAGE),)).files)))
     packer, unpacker = Packer(payloads=True), Unpacker()
     shorter = 0
@@ -197,7 +200,7 @@ def test_moulds_are_forgotten_within_bounds(monkeypatch: pytest.MonkeyPatch) -> 
         assert unpacker.unpack(packed) == parsed(part)
         assert len(packer._writer._moulds) <= 20 + len(part)
         assert len(unpacker._reader._moulds) <= 20 + len(part)
-    assert shorter > len(run) / 16
+    assert shorter > len(run) / 32
 
 
 # -- how it ends

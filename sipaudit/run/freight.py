@@ -25,12 +25,14 @@ be parsed."""
 
 
 class Load(Struct, array_like=True, gc=False):
-    """A run. `flows` are those that get the next numbers, `anew`: from 0 on; `forgotten` says whether all moulds are.
+    """A run. `flows` are those that get the next numbers, `anew`: from 0 on. (`moulding`) messages that go whole are
+    moulds for later ones, (`forgets`) but the earlier ones are none any more.
     `beside` are items that are no datagrams, pickled, with their places in the run."""
 
     anew: bool
     flows: list[Flow]
-    forgotten: bool
+    moulding: bool
+    forgets: bool
     rows: list[Row]
     beside: list[tuple[int, bytes]]
 
@@ -52,7 +54,7 @@ class Packer:
             self._flows.clear()
             self._numbers.clear()
         known, numbers = len(self._flows), self._numbers
-        forgotten, write = self._writer.turn(), self._writer.write
+        moulding, write = self._writer.turn(), self._writer.write
         rows: list[Row] = []
         beside: list[tuple[int, bytes]] = []
         for place, item in enumerate(run):
@@ -66,7 +68,7 @@ class Packer:
             carried = b"" if parsing and not self._payloads else payload
             rows.append((item.time, item.capture, item.frame, number, item.frames, item.cut, carried,
                          write(parse(payload), len(payload)) if parsing else None))
-        return self._encode(Load(anew, self._flows[known:], forgotten, rows, beside))
+        return self._encode(Load(anew, self._flows[known:], moulding, self._writer.forgets, rows, beside))
 
     def _number(self, flow: Flow) -> int:
         number = self._numbers[id(flow)] = len(self._flows)
@@ -88,8 +90,7 @@ class Unpacker:
         if load.anew:
             self._flows.clear()
         self._flows += load.flows
-        if load.forgotten:
-            self._reader.clear()
+        self._reader.turn(moulding=load.moulding, forgets=load.forgets)
         flows, read = self._flows, self._reader.read
         run: list[Parsed] = [
             (Datagram(time, capture, frame, flows[flow], payload, frames, cut),

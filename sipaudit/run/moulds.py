@@ -16,6 +16,7 @@ from sipaudit.sip.message import Address, Challenge, CSeq, Malformed, Request, R
 
 MOULDS_KEPT = 32_768         # at a time: some three a line
 WEIGHT_KEPT = 32_000_000     # bytes of the messages that they were
+REST = 1_500                 # runs in which none are made after most were made for nothing
 
 Whole = Request | Response | Malformed
 NONE: tuple[int, None] = (0, None)
@@ -40,24 +41,31 @@ class Writer:
         self._moulds: dict[int, tuple[int, Request | Response]] = {}   # the last one of each address and status
         self._count = 0
         self._weight = 0
+        self._used = 0
+        self._rest = 0
+        self.forgets = False
 
     def turn(self) -> bool:
-        """Another run begins; whether all moulds are forgotten."""
-        full = self._count > MOULDS_KEPT or self._weight > WEIGHT_KEPT
-        if full:
+        """Another run begins; whether it makes moulds, and (`forgets`) without those that there were. With more phones
+        than the parser remembers, or in a flood, no message would be like an earlier one."""
+        self._rest -= self._rest > 0
+        self.forgets = self._count > MOULDS_KEPT or self._weight > WEIGHT_KEPT
+        if self.forgets:
+            self._rest = REST if self._used < self._count else 0
             self._moulds.clear()
-            self._count = self._weight = 0
-        return full
+            self._count = self._weight = self._used = 0
+        return not self._rest
 
     def write(self, message: Whole, size: int) -> Whole | Like:
         """A message of so many bytes."""
         kind = type(message)
-        if kind is Malformed:
+        if kind is Malformed or self._rest:
             return message
         to = message.to  # type: ignore[union-attr]
         key = id(to.uri) + message.status if kind is Response else id(to.uri)  # type: ignore[union-attr]
         number, mould = self._moulds.get(key, NONE)
         if type(mould) is kind and _is_of(message, mould):  # type: ignore[arg-type]
+            self._used += 1
             proof = message.challenges if kind is Response else message.credentials  # type: ignore[union-attr]
             return Like(number, message.via.branch, message.from_.tag, to.tag, message.cseq.number, proof)  # type: ignore[union-attr]
         self._moulds[key] = self._count, message  # type: ignore[assignment]
@@ -102,18 +110,21 @@ class Reader:
     def __init__(self) -> None:
         self._moulds: list[Request | Response] = []
         self._parts: dict[Any, Any] = {}   # what many moulds have in common, once
+        self._moulding = True
 
-    def clear(self) -> None:
-        """All moulds are forgotten."""
-        self._moulds.clear()
-        self._parts.clear()
+    def turn(self, *, moulding: bool, forgets: bool) -> None:
+        """Another run begins."""
+        self._moulding = moulding
+        if forgets:
+            self._moulds.clear()
+            self._parts.clear()
 
     def read(self, written: Whole | Like) -> Whole:
         """A message as it was."""
         kind = type(written)
         if kind is Like:
             return _cast(self._moulds[written.mould], written)  # type: ignore[union-attr, arg-type]
-        if kind is not Malformed:
+        if self._moulding and kind is not Malformed:
             self._moulds.append(self._lean(written))  # type: ignore[arg-type]
         return written  # type: ignore[return-value]
 
