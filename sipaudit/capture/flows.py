@@ -8,7 +8,7 @@ from socket import AF_INET, AF_INET6, inet_ntop
 from sipaudit.capture.bounds import FOR_FILES
 from sipaudit.sip.datagram import Flow, endpoint
 
-ENDS = 1 << 15  # transport addresses remembered: a server takes part in all flows, a phone in two
+ENDS = 1 << 12  # transport addresses remembered: a server takes part in all flows, a phone in two that begin together
 
 _NO_MAC = b"\0\0\0\0\0\0"
 

@@ -54,7 +54,7 @@ def _in_form(report: Report, form: str) -> Iterable[bytes]:
         from sipaudit.report import junit
 
         return [junit.to_junit(report)]
-    return document.to_jsonl(report) if form == "jsonl" else [document.to_json(report)]
+    return document.to_jsonl(report) if form == "jsonl" else document.pieces(report)
 
 
 def fail_on(findings: Iterable[Finding], least: str) -> None:

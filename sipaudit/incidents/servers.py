@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterator, Set
 
 from sipaudit.incidents.crowds import Crowd
 from sipaudit.incidents.draft import Watched
 from sipaudit.incidents.minutes import Minute
+from sipaudit.incidents.seconds import Seconds
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import MoveSeen
 
@@ -81,7 +82,7 @@ class ServerWatch:
         self.answered = NEVER
         self.failing: dict[int, Failing] = {}
         self.left: dict[int, tuple[Watched, MoveSeen]] = {}
-        self.seconds: defaultdict[int, int] = defaultdict(int)
+        self.seconds = Seconds()
         self.crowd = Crowd()
         self.restored = NEVER
         self.refusals: deque[float] = deque(maxlen=REFUSALS_KEPT)
@@ -94,7 +95,7 @@ class ServerWatch:
     def asked_to_register(self, time: float, line: int) -> None:
         """A line sends it a REGISTER."""
         second = int(time)
-        self.seconds[second] += 1
+        self.seconds.counting[second] += 1
         self.crowd.note(second, line)
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:

@@ -11,10 +11,9 @@ from math import inf
 from typing import NamedTuple
 
 from sipaudit.incidents.draft import Draft
+from sipaudit.incidents.seconds import Seconds
 from sipaudit.incidents.servers import ServerWatch
-from sipaudit.turned_away import turned_away
 
-SECONDS_KEPT = 200_000   # of one server, in which it got a REGISTER
 STANDS = 30.0   # seconds in which what is usual at a server does not change
 
 
@@ -54,12 +53,12 @@ class Storms:
             self._found[server.key] = found
         return [storm for found in self._found.values() for storm in found.storms]
 
-    def _stands(self, found: Found, seconds: Mapping[int, int], now: float) -> bool:
+    def _stands(self, found: Found, seconds: Seconds, now: float) -> bool:
         """Whether what was found a moment ago is so still."""
         if not found.time <= now < found.time + STANDS or any(storm.end is None for storm in found.storms):
             return False
         since = range(int(found.time) - self._within, int(now) + 1)
-        return now == found.time or sum(seconds.get(second, 0) for second in since) < self._requests
+        return now == found.time or sum(seconds.get(second) for second in since) < self._requests
 
     def of(self, server: ServerWatch, began: float, ended: float) -> Iterator[Storm]:
         """The storms at a server, of which all was seen from `began` to `ended` (seconds since the epoch)."""
@@ -87,15 +86,14 @@ class Storms:
             storm.end = None if ended < last + 1 else float(last + 1)
             yield storm
 
-    def _may_have(self, seconds: Mapping[int, int]) -> bool:
+    def _may_have(self, seconds: Seconds) -> bool:
         """Whether there are ever as many as a storm has: a quick look that says no to nearly all."""
-        most = max(seconds.values(), default=0)
-        if most * self._within < self._requests:
+        if seconds.at_most() * self._within < self._requests:
             return False
-        return any(sum(seconds.get(second - back, 0) for back in range(self._within)) >= self._requests
+        return any(sum(seconds.get(second - back) for back in range(self._within)) >= self._requests
                    for second, count in seconds.items() if count * self._within >= self._requests)
 
-    def _rates(self, seconds: Mapping[int, int]) -> dict[int, int]:
+    def _rates(self, seconds: Seconds) -> dict[int, int]:
         """By second how many came in it and the ones before; seconds at which none had come are left out."""
         rates: dict[int, int] = {}
         for second, count in seconds.items():
@@ -103,19 +101,11 @@ class Storms:
                 rates[later] = rates.get(later, 0) + count
         return rates
 
-    def _first_of(self, seconds: Mapping[int, int], second: int) -> int:
-        return min(one for one in range(second - self._within + 1, second + 1) if one in seconds)
+    def _first_of(self, seconds: Seconds, second: int) -> int:
+        return min(one for one in range(second - self._within + 1, second + 1) if seconds.get(one))
 
 
 def _median(rates: list[int], seconds: int) -> int:
     """The median rate over so many seconds (nearest rank), those without any REGISTER included."""
     rank = (max(seconds, len(rates)) + 1) // 2 - max(seconds - len(rates), 0)
     return 0 if rank <= 0 else sorted(rates)[rank - 1]
-
-
-def prune(seconds: dict[int, int]) -> None:
-    """Forget the older half of a server's seconds when there are too many."""
-    if len(seconds) > SECONDS_KEPT:
-        turned_away("watched-minutes", len(seconds) // 2)
-        for second in sorted(seconds)[: len(seconds) // 2]:
-            del seconds[second]

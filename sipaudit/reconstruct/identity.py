@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sipaudit.reconstruct.bounds import GUISES
 from sipaudit.reconstruct.phones import Guise, Line, Phone
 from sipaudit.reconstruct.registrations import port_of
@@ -20,15 +22,21 @@ def look(line: Line, guise: Guise) -> None:
     phone = line.owner
     seen = phone.guises
     if not seen or guise == seen[-1]:
-        phone.guises = seen or (guise,)
+        phone.guises = seen or _only(guise)
         return
-    changed = line.contact is not None and (line.user_agent, line.contact_port) in (seen[-1], (None, seen[-1][1]))
+    changed = line.address is not None and (line.user_agent, line.contact_port) in (seen[-1], (None, seen[-1][1]))
     if weak(phone) and (guise in seen or not changed):
         phone.unsure = SEVERAL
     others = [known for known in seen if known != guise]
     if len(others) >= GUISES:
         turned_away("phone-state")
     phone.guises = (*others[-GUISES + 1:], guise)
+
+
+@lru_cache(maxsize=256)
+def _only(guise: Guise) -> tuple[Guise]:
+    """One value for all phones that look the same, as those of a model do."""
+    return (guise,)
 
 
 def weak(phone: Phone) -> bool:

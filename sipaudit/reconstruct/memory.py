@@ -109,7 +109,7 @@ class Memory:
         if phone is None:
             return
         if transaction.status in AGAIN:
-            again = phone.again.get(transaction.call_id)
+            again = (phone.again or {}).get(transaction.call_id)
             if again is not None and again[2] == transaction.number:
                 _asked(phone, transaction.call_id)
         if transaction.leg is not None and transaction.method == "INVITE":
@@ -117,21 +117,24 @@ class Memory:
 
     def may_ask_again(self, phone: Phone, transaction: Transaction, challenges: tuple[Challenge, ...]) -> None:
         """The answer was one after which a phone sends the same again, with CSeq + 1; its challenges, if any."""
-        if len(phone.again) >= AGAIN_KEPT:
-            del phone.again[next(iter(phone.again))]
+        again = phone.again
+        if again is None:
+            again = phone.again = {}
+        elif len(again) >= AGAIN_KEPT:
+            del again[next(iter(again))]
             turned_away("phone-state")
-        phone.again[transaction.call_id] = (
+        again[transaction.call_id] = (
             transaction.cseq, transaction.method, transaction.number, transaction.leg, challenges)
 
     def follows(self, phone: Phone, request: Request) -> tuple[int | None, Leg | None, bool]:
         """The transaction of which this request is the re-send (same Call-ID, next CSeq), its leg, and whether it
         answers a challenge of that transaction, by its nonce (F13)."""
-        again = phone.again.get(request.call_id)
+        again = phone.again.get(request.call_id) if phone.again is not None else None
         if again is None or again[0] + 1 != request.cseq.number or again[1] != request.method:
             return FIRST
         _asked(phone, request.call_id)
         leg = again[3]
-        return again[2], leg if isinstance(leg, Leg) else None, _proves(request.credentials, again[4])
+        return again[2], leg if isinstance(leg, Leg) else None, proves(request.credentials, again[4])
 
     # -- roles and servers ---------------------------------------------------------------------------------------
 
@@ -223,7 +226,7 @@ class Memory:
         self.registry.emit(phone, None, Lost(item.time, item.capture, item.frame, phone.number, NO_LINE, why, since))
 
 
-def _proves(credentials: tuple[Challenge, ...], challenges: tuple[Challenge, ...]) -> bool:
+def proves(credentials: tuple[Challenge, ...], challenges: tuple[Challenge, ...]) -> bool:
     for given in credentials:
         for asked in challenges:
             if given.nonce == asked.nonce != "":
@@ -232,9 +235,10 @@ def _proves(credentials: tuple[Challenge, ...], challenges: tuple[Challenge, ...
 
 
 def _asked(phone: Phone, call_id: str) -> None:
+    assert phone.again is not None
     del phone.again[call_id]
     if not phone.again:
-        phone.again = {}  # a dict that was used keeps its table, and there are as many of these as phones
+        phone.again = None  # a dict that was used keeps its table, and there are as many of these as phones
 
 
 def entry_changed(line: Line, state: EntryState, item: Item, reordered: bool) -> EntryChanged:

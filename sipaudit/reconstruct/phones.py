@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import Vendor
+from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import Declaration, LineIdentity, ServerEntry
 from sipaudit.reconstruct.bounds import LASTING
 from sipaudit.reconstruct.entries import View
@@ -15,6 +16,7 @@ from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.useragent import Device
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Challenge, Uri
+from sipaudit.sip.uri import aor as address_of_record
 from sipaudit.turned_away import turned_away
 
 Guise = tuple[str | None, int]  # User-Agent, Contact port: what a phone looks like
@@ -61,14 +63,16 @@ class Line:
 
     `phone` is the phone's number and `owner` the phone; `heard` the keys of the servers that ever sent to it; `first`
     and `last` when it was seen (seconds as captured), `since` the time before which it may have been elsewhere;
-    `calls` how many it had, `spans` the last of them.  The rest below `strayed` is reconstruction's own: when it last
-    sent a REGISTER (`asked`), where it sends to (`flow`, `server` since `turned`, `routes`), the view it has of its
-    entries, and `held`, the list its events wait in while it is not known to be a phone's.
+    `calls` how many it had, `spans` the last of them.  `renewals` is set by those who follow its events while they see
+    nothing else of it: then these may be told without (`short_road`).  The rest below `strayed` is reconstruction's
+    own: when it last sent a REGISTER (`asked`), where it sends to (`flow`, `server` since `turned`, `routes`), the view
+    it has of its entries, and `held`, the list its events wait in while it is not known to be a phone's.
     """
 
-    __slots__ = ("address", "aor", "asked", "call_id", "calls", "contact", "contact_host", "contact_port",
+    __slots__ = ("address", "aor", "asked", "call_id", "calls", "contact_host", "contact_port",
                  "contact_user", "cseq", "declaration", "device", "first", "flow", "heard", "held", "identity", "last",
-                 "number", "owner", "phone", "proven", "registered", "revision", "routes", "server", "since", "spans",
+                 "number", "owner", "phone", "proven", "registered", "renewals", "revision", "routes", "server",
+                 "since", "spans",
                  "strayed", "turned", "uri", "user_agent", "view")
 
     def __init__(self, number: int, owner: Phone, aor: str, identity: LineIdentity, time: float) -> None:
@@ -78,7 +82,6 @@ class Line:
         self.aor = aor
         self.identity = identity
         self.declaration = Declaration()
-        self.contact: str | None = None
         self.contact_user: str | None = None
         self.contact_host: str | None = None
         self.contact_port = 0
@@ -94,6 +97,7 @@ class Line:
         self.strayed = False
         self.proven = False
         self.registered = False
+        self.renewals: Renewals | None = None
         self.address: Address | None = None
         self.uri: Uri | None = None
         self.flow: Flow | None = None
@@ -124,6 +128,17 @@ class Line:
             turned_away("line-calls")
             del self.spans[0]
         self.spans.append(call)
+
+    @property
+    def contact(self) -> str | None:
+        """The Contact as one text, None before a request showed it; its user and host are what parts lines, and stay.
+        """
+        if self.address is None:
+            return None
+        uri = self.address.uri
+        if uri.host != self.contact_host:
+            uri = Uri("sip", self.contact_user, self.contact_host or "", self.contact_port)
+        return address_of_record(uri)
 
     @property
     def instance(self) -> str | None:
@@ -187,9 +202,10 @@ class Phone:
         self.unresolved = -inf
         self.lines: list[Line] = []
         self.held: list[ModelEvent] | None = []
-        self.call_ids: dict[str, int] = {}   # REGISTER: last CSeq by former Call-ID, the latest few
+        # REGISTER: last CSeq by former Call-ID, the latest few. None, as of `again`, is none: of nearly all phones
+        self.call_ids: dict[str, int] | None = None
         # By Call-ID what may be sent again: CSeq, method, transaction, leg, challenges
-        self.again: dict[str, tuple[int, str, int, object, tuple[Challenge, ...]]] = {}
+        self.again: dict[str, tuple[int, str, int, object, tuple[Challenge, ...]]] | None = None
 
     @property
     def identity_unsure(self) -> bool:

@@ -64,6 +64,9 @@ class Population:
     def add_phone(self, phone: Phone) -> None:
         """A candidate more at its source, which has but few."""
         source = phone.source
+        if not source.phones:
+            source.phones = [phone]   # not appended to a list, which would make room for more
+            return
         waiting = [other for other in source.phones if other.held is not None]
         if len(waiting) >= LINES_UNPROVEN:
             self._drop_candidates_phone(waiting[0])
@@ -72,18 +75,24 @@ class Population:
     def add_line(self, line: Line) -> None:
         """A line more of its phone, which is shown unless the phone has too many that nothing was granted to."""
         phone = line.owner
-        waiting = [known for known in phone.lines if known.held is not None]
-        if len(waiting) >= LINES_UNPROVEN:
-            self._drop_hidden(waiting[0])
-        if phone.held is None and sum(1 for known in phone.lines if not known.proven) >= LINES_UNPROVEN:
-            line.held = []
-        phone.lines.append(line)
+        if not phone.lines:
+            phone.lines = [line]
+        else:
+            self._add_another(phone, line)
         if line.held is None:
             self._shown(line)
             return
         self.hidden[line.number] = line
         while len(self.hidden) > self.bounds.strange_lines:
             self._drop_oldest_hidden()
+
+    def _add_another(self, phone: Phone, line: Line) -> None:
+        waiting = [known for known in phone.lines if known.held is not None]
+        if len(waiting) >= LINES_UNPROVEN:
+            self._drop_hidden(waiting[0])
+        if phone.held is None and sum(1 for known in phone.lines if not known.proven) >= LINES_UNPROVEN:
+            line.held = []
+        phone.lines.append(line)
 
     def show_phone(self, phone: Phone) -> None:
         """It is a phone: what was held back is told."""

@@ -262,6 +262,7 @@ class Registry:
 
     def _declare(self, line: Line) -> None:
         line.declaration = self._knowledge.declare(line.identity)
+        line.renewals = None   # what is mere may depend on it
         view = self._entries.view(line.declaration.entries)
         if view is not line.view:
             line.view = view
@@ -270,12 +271,10 @@ class Registry:
 
     def _refresh(self, line: Line, contact: Address, user_agent: str | None) -> None:
         """Take in what a request of the line shows: its Contact's port, and who its phone says it is."""
+        port = port_of(contact.uri) if contact.uri.host == line.contact_host else line.contact_port
+        look(line, (user_agent or line.user_agent, port))
         line.address = contact
-        if line.contact is not None and contact.uri.host != line.contact_host:
-            contact = Address(Uri("sip", line.contact_user, line.contact_host or "", line.contact_port))
-        look(line, (user_agent or line.user_agent, port_of(contact.uri)))
-        line.contact = address_of_record(contact.uri)
-        line.contact_port = port_of(contact.uri)
+        line.contact_port = port
         if user_agent is not None and user_agent != line.user_agent:
             self._describe(line, user_agent)
         line.user_agent = user_agent or line.user_agent

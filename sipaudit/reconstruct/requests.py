@@ -97,11 +97,13 @@ class Requests:
 
     def _is_unused(self, call_id: str, phone: Phone, line: Line, item: Datagram) -> bool:
         """Take another Call-ID for the line's REGISTERs; whether the phone never used it before."""
-        call_ids = phone.call_ids
         if line.call_id is not None:
-            call_ids.pop(line.call_id, None)
-            call_ids[line.call_id] = line.cseq
+            if phone.call_ids is None:
+                phone.call_ids = {}
+            phone.call_ids.pop(line.call_id, None)
+            phone.call_ids[line.call_id] = line.cseq
         line.call_id = call_id
+        call_ids = phone.call_ids or {}
         last = call_ids.get(call_id)
         if last is None:
             last = max((other.cseq for other in alike(line)), default=None)

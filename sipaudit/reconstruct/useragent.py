@@ -61,4 +61,6 @@ def polycom_mac(text: str | None) -> str | None:
     if not text:
         return None
     tail = text[-12:].lower()
-    return tail if _POLYCOM_MAC.match(tail) else None
+    if _POLYCOM_MAC.match(tail) is None:
+        return None
+    return text if text == tail else tail   # nearly always: one text for the phone and its flows

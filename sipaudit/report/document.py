@@ -12,15 +12,43 @@ from sipaudit import safe_json
 from sipaudit.errors import InputError
 from sipaudit.model.values import SCHEMA, Frame, Place, Report, read_proof
 
+ROWS_AT_ONCE = 500   # lines, findings and the like that are formatted together
+
 
 def to_json(report: Report) -> bytes:
     """The report as one indented JSON document (`sipaudit/report.schema.json`), keys in the schema's order."""
-    return indented(report)
+    return b"".join(pieces(report))
+
+
+def pieces(report: Report) -> Iterator[bytes]:
+    """The same piece by piece: of the lines and findings of a large site one copy beside the report is enough."""
+    for number, (key, field) in enumerate(zip(report.__struct_encode_fields__, report.__struct_fields__, strict=True)):
+        yield b',\n "%s": ' % key.encode() if number else b'{\n "%s": ' % key.encode()
+        value = getattr(report, field)
+        yield from _rows(value) if isinstance(value, list) and value else (_below(value),)
+    yield b"\n}\n"
+
+
+def _rows(rows: list[Any]) -> Iterator[bytes]:
+    """A list within the document, some of its rows at a time."""
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        shown = _below(rows[start:start + ROWS_AT_ONCE])
+        yield (b"," if start else b"[") + shown.removeprefix(b"[").removesuffix(b"\n ]")
+    yield b"\n ]"
+
+
+def _below(value: Any) -> bytes:
+    """A value within the document, one level further in; a line end within a text is an escape, and is none here."""
+    return _formatted(value).replace(b"\n", b"\n ")
 
 
 def indented(value: Any) -> bytes:
     """A value as one indented JSON document."""
-    return msgspec.json.format(safe_json.to_json(value), indent=1) + b"\n"
+    return _formatted(value) + b"\n"
+
+
+def _formatted(value: Any) -> bytes:
+    return msgspec.json.format(safe_json.to_json(value), indent=1)
 
 
 def from_json(data: bytes) -> Report:

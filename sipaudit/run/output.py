@@ -94,7 +94,8 @@ def write_again(report: Report, directory: str, zone: str, compared: Comparison 
 
 def write_rendered(folder: Folder, report: Report, zone: str) -> None:
     """The files for which the report is enough."""
-    folder.path("report.json").write_bytes(document.to_json(report))
+    with folder.path("report.json").open("wb") as stream:
+        stream.writelines(document.pieces(report))
     folder.path("report.md").write_text(markdown.render(report, zone), encoding="utf-8")
     with folder.path("findings.csv").open("wb") as stream:
         stream.writelines(table.to_csv(report.findings))

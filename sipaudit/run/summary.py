@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from sipaudit import __version__
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.history import MoveSeen, RegistrationSeen, TrySeen
-from sipaudit.model.settings import LineSettings
+from sipaudit.model.settings import LineSettings, Mode, Regime
 from sipaudit.model.values import (
     SCHEMA,
     CallSpan,
@@ -37,6 +38,19 @@ from sipaudit.run.auditor import Auditor
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.safe_text import safe_path
 from sipaudit.times import Span
+
+
+class Told(NamedTuple):
+    """What a report tells of the settings of a line."""
+
+    regime: Regime | None
+    mode: Mode | None
+    values: dict[str, SettingValue]
+
+
+NO_SETTINGS = LineSettings()
+SETTINGS_KEPT = 1024   # of all lines together
+_told: dict[int, tuple[LineSettings, Told]] = {}   # by id, with the one that has it
 
 
 def capture_summary(health: CaptureHealth, traffic: Traffic | None) -> CaptureSummary:
@@ -101,7 +115,7 @@ def line_as_it_is(line: Line, auditor: Auditor) -> LineSummary:
     """A line with what is known of it now, without its moves, tries, registrations and calls."""
     replays = auditor.replays(line.number)
     main = replays[0] if replays else None
-    settings = main.settings if main else LineSettings()
+    settings = _told_of(main.settings if main else NO_SETTINGS)
     checks = auditor.faults.checks.get((line.aor, line.owner.address))
     undecided = checks.open if checks else Counter()
     stay = main.state.stays[main.track] if main else None
@@ -110,7 +124,7 @@ def line_as_it_is(line: Line, auditor: Auditor) -> LineSummary:
         model=line.model, firmware=line.firmware, label=line.declaration.label, group=line.declaration.group,
         entry=line.entries[0].name if line.entries else None, entries=[entry.name for entry in line.entries],
         regime=settings.regime, mode=settings.mode, working=main.server(stay.server) if main and stay else None,
-        first=moment(line.first), last=moment(line.last), calls=line.calls, settings=_settings(settings),
+        first=moment(line.first), last=moment(line.last), calls=line.calls, settings=settings.values,
         moves=[], tries=[], registrations=[], inconclusive=_undecided(undecided),
         declare=_wanted(undecided, known=bool(line.entries)),
     )
@@ -135,9 +149,18 @@ def _sorted_rows(moves: Iterable[Move]) -> list[Move]:
     return sorted(moves, key=lambda move: move.time)
 
 
-def _settings(settings: LineSettings) -> dict[str, SettingValue]:
-    return {name: SettingValue(setting.value, setting.source, setting.origin)
-            for name, setting in sorted(settings.values.items())}
+def _told_of(settings: LineSettings) -> Told:
+    """As reports tell them: one and the same for all lines that share theirs, as nearly all of a site do."""
+    known = _told.get(id(settings))
+    if known is not None and known[0] is settings:
+        return known[1]
+    told = Told(settings.regime, settings.mode, {
+        name: SettingValue(setting.value, setting.source, setting.origin)
+        for name, setting in sorted(settings.values.items())})
+    if len(_told) >= SETTINGS_KEPT:
+        _told.clear()
+    _told[id(settings)] = settings, told
+    return told
 
 
 def move_of(move: MoveSeen, replay: LineReplay) -> Move:

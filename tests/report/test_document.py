@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 
 from sipaudit import pipeline
@@ -32,6 +33,14 @@ def test_a_report_is_valid_by_its_schema(report: Report) -> None:
 
 def test_a_report_read_back_is_the_same(report: Report) -> None:
     assert document.from_json(document.to_json(report)) == report
+
+
+@pytest.mark.parametrize("rows", [1, 2, 500])
+def test_its_pieces_are_the_document_that_is_made_at_once(
+        report: Report, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "ROWS_AT_ONCE", rows)
+    said = msgspec.structs.replace(report, notes=["of two\nlines", ""], events=[])
+    assert document.to_json(said) == document.indented(said)
 
 
 def test_what_is_no_report_is_refused() -> None:

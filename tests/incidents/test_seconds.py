@@ -1,0 +1,42 @@
+"""How many REGISTERs came in each second is remembered in little room, and to the same effect as in a dictionary."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sipaudit.incidents import seconds
+from sipaudit.incidents.seconds import Seconds
+
+Came = list[tuple[int, int]]
+
+
+def _followed(came: Came) -> tuple[Seconds, dict[int, int]]:
+    """Registers as (second, how many), late ones among them, of which some are laid by now and then."""
+    compact, plain = Seconds(), dict[int, int]()
+    for number, (second, count) in enumerate(came):
+        compact.counting[second] += count
+        plain[second] = plain.get(second, 0) + count
+        if number % 3 == 2:
+            compact.lay_by(second)
+    return compact, plain
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 9))), st.integers(0, 30))
+def test_what_was_laid_by_is_counted_as_what_was_not(came: Came, before: int) -> None:
+    compact, plain = _followed(came)
+    assert dict(compact.items()) == plain
+    assert [compact.get(second) for second in range(31)] == [plain.get(second, 0) for second in range(31)]
+    assert compact.at_most() >= max(plain.values(), default=0)
+    compact.forget(before)
+    assert dict(compact.items()) == {second: count for second, count in plain.items() if second >= before}
+
+
+def test_the_older_half_goes_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seconds, "SECONDS_KEPT", 10)
+    kept = Seconds()
+    for second in range(11):
+        kept.counting[second] += 1
+    kept.lay_by(5)
+    assert sorted(kept.items()) == [(second, 1) for second in range(5, 11)]
