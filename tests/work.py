@@ -57,9 +57,9 @@ class Counted:
 
 BUDGETS = {
     "register": Budget(calls=49, blocks=0.31),
-    "calls": Budget(calls=137, blocks=3.4),
+    "calls": Budget(calls=124, blocks=3.4),
     "mixed": Budget(calls=94, blocks=0.96),
-    "tcp": Budget(calls=171, blocks=0.53),
+    "tcp": Budget(calls=106, blocks=0.53),
 }
 """With each message of `mixed` come 40 packets of media, whose work is the message's."""
 
