@@ -26,7 +26,7 @@ from sipaudit.capture.files import resolve
 from sipaudit.capture.write import PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.report import document
-from sipaudit.run import freight, reader
+from sipaudit.run import freight, moulds, reader
 from sipaudit.run import run as running
 from sipaudit.run.ahead import AHEAD, Parsed, parsed, runs_of
 from sipaudit.run.freight import Packer, Unpacker
@@ -183,6 +183,21 @@ def test_flows_are_one_object_each_and_numbered_anew_within_bounds(monkeypatch: 
         flows = [item.flow for item, _ in came if isinstance(item, Datagram)]
         assert all((one is other) == (one == other) for one in flows for other in flows)
         assert len(packer._flows) <= 3 + len({id(flow) for flow in flows})
+
+
+def test_moulds_are_forgotten_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message is sent as like an earlier one: most are, also after all that was known was forgotten."""
+    monkeypatch.setattr(moulds, "MOULDS_KEPT", 20)
+    run = next(runs_of(Captures(resolve((str(OUTAGE),)).files)))
+    packer, unpacker = Packer(payloads=True), Unpacker()
+    shorter = 0
+    for part in [run[start:start + 16] for start in range(0, len(run), 16)] * 2:
+        packed = packer.pack(part, parsing=True)
+        shorter += len(packed) < len(Packer(payloads=True).pack(part, parsing=True))
+        assert unpacker.unpack(packed) == parsed(part)
+        assert len(packer._writer._moulds) <= 20 + len(part)
+        assert len(unpacker._reader._moulds) <= 20 + len(part)
+    assert shorter > len(run) / 16
 
 
 # -- how it ends

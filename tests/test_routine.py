@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec import json
 
-from sipaudit.model.events import Sent
-from sipaudit.model.routine import DONE, OFF, ON, Renewals
+from sipaudit.model.events import Answered, Sent
+from sipaudit.model.routine import DONE, OFF, ON, Renewal, Renewals
 from sipaudit.model.scenario import parse
-from sipaudit.model.state import LineState
+from sipaudit.model.state import LineState, PhoneState
 from sipaudit.run import auditor
 from tests.model.fleet.story import plain
 from tests.stories import Court
@@ -44,6 +44,74 @@ def test_so_are_lives_with_many_renewals(tmp_path: Path, monkeypatch: pytest.Mon
     assert json.encode(Court(tmp_path).report(story, site)) == at_once
 
 
+def _nobody(*_: object) -> None:
+    """Who wants to know?"""
+
+
+@pytest.mark.parametrize("challenged", [False, True])
+def test_events_that_were_never_made_are_made_as_they_would_have_been(challenged: bool) -> None:
+    """Renewals of which events told, and the same told without: then something else comes, and asks for all of it."""
+    told, silent = (_renewed(challenged, silently=silently) for silently in (False, True))
+    assert silent.began == told.began
+    assert silent.under_way() == told.under_way()
+    assert silent.phone_after(PhoneState()) == told.phone_after(PhoneState())
+    assert (silent.granted, silent.register, silent.until) == (told.granted, told.register, told.until)
+    assert (silent.count, silent.challenged, silent.open) == (told.count, told.challenged, told.open)
+
+
+def _renewed(challenged: bool, *, silently: bool) -> Renewals:
+    """Two renewals, and one that has begun, or been challenged and begun again."""
+    ended: list[Renewal] = []
+    renewals: Renewals | None = None
+    for number in range(3):
+        renewal = Renewal(0, number, 100.0 * number, 2 * number, 60.0, "call")
+        sent = Sent(renewal.sent, 0, number, 1, 2, "S", "REGISTER", renewal.transaction, expires=60.0, call_id="call")
+        if renewals is None:
+            renewals = Renewals(LineState(), sent, {}, lambda _, renewal: ended.append(renewal))
+            if silently:
+                renewals.adopt(sent)
+        elif silently:
+            renewals.begin(renewal)
+        else:
+            renewals.take(sent)
+        if challenged:
+            _challenge(renewals, number, silently)
+        if number < 2:
+            _grant(renewals, number, silently)
+    assert renewals is not None
+    assert [renewal.sent for renewal in ended] == [0.0, 100.0]
+    return renewals
+
+
+def _challenge(renewals: Renewals, number: int, silently: bool) -> None:
+    time, first = 100.0 * number, 2 * number
+    if silently:
+        renewal = renewals.current
+        assert renewal is not None
+        renewal.status, renewal.challenged, renewal.challenge_frame = 401, time + 0.1, 7
+        renewal.asked, renewal.asked_frame, renewal.again, renewal.proves = time + 0.2, 8, first + 1, True
+        return
+    renewals.take(Answered(time + 0.1, 0, 7, 1, 2, "S", "REGISTER", first, 401, time, asked=60.0))
+    renewals.take(Sent(time + 0.2, 0, 8, 1, 2, "S", "REGISTER", first + 1, expires=60.0, follows=first, call_id="call",
+                       proves=True))
+
+
+def _grant(renewals: Renewals, number: int, silently: bool) -> None:
+    if silently:
+        renewal = renewals.current
+        assert renewal is not None
+        renewal.asked = renewal.asked or renewal.sent
+        renewal.answered, renewal.answer_frame, renewal.granted = renewal.asked + 0.1, 9, 300.0
+        renewals.end(renewal)
+        return
+    last = renewals.last
+    assert last is not None
+    granted = Answered(last.time + 0.1, 0, 9, 1, 2, "S", "REGISTER", last.transaction, 200, last.time, granted=300.0,
+                       own=True, asked=60.0)
+    assert renewals.take(granted) is DONE
+    renewals.done(granted)
+
+
 def test_an_answer_to_another_request_ends_the_renewal() -> None:
     """A late answer of the one before: what follows is looked at one by one."""
     _, register, late, answer = parse("""entry: P S
@@ -53,7 +121,7 @@ def test_an_answer_to_another_request_ends_the_renewal() -> None:
 10.2 < P 200 REGISTER #2
 """).events
     assert isinstance(register, Sent)
-    renewals = Renewals(LineState(), register)
+    renewals = Renewals(LineState(), register, {}, _nobody)
     assert renewals.take(late) is OFF
     assert renewals.take(answer) is DONE
 
@@ -66,6 +134,6 @@ def test_a_register_that_answers_no_challenge_ends_the_renewal() -> None:
 0.2  > P REGISTER #2
 """).events
     assert isinstance(register, Sent)
-    renewals = Renewals(LineState(), register)
+    renewals = Renewals(LineState(), register, {}, _nobody)
     assert renewals.take(challenge) is ON
     assert renewals.take(again) is OFF

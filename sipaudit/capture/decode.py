@@ -1,8 +1,8 @@
 """From captured packets to what they say about SIP.
 
 There are two roads to the same place.  The short one, in `Decoder.run`, is flat, for what nearly every SIP packet is
-(IPv4 without options, whole, UDP, on Ethernet or Linux cooked, at most two VLAN tags); it decides nothing that the
-other would decide differently, and hands over whenever it is not sure.  The long one peels header after header.
+(IPv4 without options, whole, UDP or TCP, on Ethernet or Linux cooked, at most two VLAN tags); it decides nothing that
+the other would decide differently, and hands over whenever it is not sure.  The long one peels header after header.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from itertools import chain, repeat
 from struct import Struct as Layout
 
 from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
+from sipaudit.capture.duplicates import TCP_KEY
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.ip import UDP
+from sipaudit.capture.ip import TCP, UDP
 from sipaudit.capture.linktypes import ETHERNET, LINUX_SLL
 from sipaudit.capture.long_road import LongRoad
 from sipaudit.capture.packet import Packet, Run
+from sipaudit.capture.tcp_lifecycle import RST
 from sipaudit.capture.transports import Transports
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.framing import looks_like_sip, surely_sip
@@ -40,8 +42,13 @@ _HEADS = {
 _READ = 16 + 4 * _TAGS + 20 + 8 + 14  # bytes of which a head is read
 _NO_HEAD: Head = (b"", b"", 0, b"", b"", b"", 0, b"")
 _IP4 = frozenset(b"\x08\x00\x45" + bytes((dscp << 2,)) for dscp in range(64))  # without options and ECN
-_UDP = frozenset(bytes((flags, 0, ttl, UDP)) for flags in (0, 0x40) for ttl in range(256))  # no fragment, DF or not
+_UDP, _TCP = (  # no fragment, DF or not
+    frozenset(bytes((flags, 0, ttl, protocol)) for flags in (0, 0x40) for ttl in range(256)) for protocol in (UDP, TCP)
+)
 _UDP_SHORTEST = 8 + 14  # the beginning of the payload is part of it
+_TCP_SHORTEST = 20 + 20
+_TCP_OFFSET = 0x50  # the offset byte of a header without options
+_TCP_HEADER = Layout(">24xIIBB").unpack_from  # from the IP header on: sequence number, acknowledged, offset, flags
 _BEGINNINGS = 4096  # beginnings remembered: few for responses, but a request's has some of its URI
 
 
@@ -87,35 +94,44 @@ class Decoder:
                 since, until = self._since, self._until = time - ADVANCE, time + ADVANCE
                 if streams:
                     items += streams.advance(time)
-            mac, ip4, total, identification, udp, ends, size, beginning = head
+            mac, ip4, total, identification, kind, ends, size, beginning = head
             at = start + header
             if ip4 not in _IP4 and ip4[:2] in _VLAN:
                 tags = _tags(buffer, at)
                 at += 4 * tags
-                mac, ip4, total, identification, udp, ends, size, beginning = _HEADS[link_type][tags](buffer, start)
+                head = _HEADS[link_type][tags](buffer, start)
+                mac, ip4, total, identification, kind, ends, size, beginning = head
             end = at + total
             if (
-                ip4 in _IP4 and udp in _UDP and size == total - 20 and size >= _UDP_SHORTEST and end <= start + length
+                ip4 in _IP4 and kind in _UDP and size == total - 20 and size >= _UDP_SHORTEST and end <= start + length
                 and (beginning in beginnings or self._is_message(beginning, buffer[at + 28 : end]))
                 and not (is_cooked and buffer[start + 2 : start + 6] != _COOKED_ETHERNET)
             ):
                 key = identification + buffer[at + 12 : at + 40]
                 payload = buffer[at + 28 : end]
                 if key in recent or key in older or len(recent) >= bound:
-                    if duplicates.repeated(key, (time, udp, payload)):
+                    if duplicates.repeated(key, (time, kind, payload)):
                         self._health[capture].duplicates += 1
                         continue
                     recent, older = duplicates.recent, duplicates.older
                 else:
-                    recent[key] = time, udp, payload
+                    recent[key] = time, kind, payload
                 flow = young.get(ends + mac) or flows.get("udp", ends[:8], ends[8:], mac)
                 if opening:
                     items += streams.turned(flow, payload, time)
                 add(Datagram(time, capture, frame, flow, payload))
-            else:
+                continue
+            segment = None
+            if (
+                ip4 in _IP4 and kind in _TCP and total >= _TCP_SHORTEST and end <= start + length
+                and not (is_cooked and buffer[start + 2 : start + 6] != _COOKED_ETHERNET)
+            ):
+                segment = self._segment(time, capture, frame, head, buffer, at, end)
+            if segment is None:
                 packet = time, frame, link_type, buffer[start : start + length], run.wire_length
-                items += self._otherwise(packet, capture)
-                recent, older, young = duplicates.recent, duplicates.older, flows.young
+                segment = self._otherwise(packet, capture)
+            items += segment
+            recent, older, young = duplicates.recent, duplicates.older, flows.young
         return items
 
     def tighten(self, bounds: CaptureBounds) -> None:
@@ -140,6 +156,30 @@ class Decoder:
         """The captures have ended: what streams still hold; incomplete fragments are counted."""
         self._long_road.finish()
         return self.streams.finish()
+
+    def _segment(
+        self, time: float, capture: int, frame: int, head: Head, buffer: bytes, at: int, end: int
+    ) -> list[Item] | None:
+        """A TCP segment, whole behind a plain IP header at `at`; None when only the long road can tell what it is."""
+        mac, _, _, identification, kind, ends, _, _ = head
+        seq, ack, offset, flags = _TCP_HEADER(buffer, at)
+        data = at + 20 + (offset >> 4) * 4
+        if offset < _TCP_OFFSET or data > end:
+            return None
+        health, duplicates = self._health[capture], self._duplicates
+        rest = buffer[at + _TCP_SHORTEST : end]
+        if not flags & RST:  # see Transports
+            key = identification + buffer[at + 12 : at + _TCP_SHORTEST] + TCP_KEY
+            if key in duplicates.recent or key in duplicates.older or len(duplicates.recent) >= duplicates.bound:
+                if duplicates.repeated(key, (time, kind, rest)):
+                    health.duplicates += 1
+                    return []
+            else:
+                duplicates.recent[key] = time, kind, rest
+        health.content["tcp"] += 1
+        flow = self._flows.young.get(ends + mac + b"tcp") or self._flows.get("tcp", ends[:8], ends[8:], mac)
+        payload = rest[data - at - _TCP_SHORTEST :]
+        return self.streams.segment(time, capture, frame, flow, seq, ack, flags, payload, False)
 
     def _otherwise(self, packet: Packet, capture: int) -> list[Item]:
         """The long road, from behind the link headers of the short one where those are what it knows."""

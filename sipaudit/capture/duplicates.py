@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from sipaudit.capture.bounds import FOR_FILES
-from sipaudit.capture.ip import UDP
+from sipaudit.capture.ip import TCP, UDP
 
 WINDOW = 0.020
 
@@ -19,7 +19,9 @@ Key = bytes | tuple[bytes, bytes, bytes]
 
 _SHORTEST = 20  # an IPv4 header
 _LONG = 9_216   # bytes; longer than any frame on a wire
-_ANY4, _ANY6 = b"4", b"6"  # kinds; that of plain UDP begins with 0x00 or 0x40
+TCP_KEY = b"T"
+_TCP_SHORTEST = 40  # IPv4 and TCP without options
+_ANY4, _ANY6 = b"4", b"6"  # kinds; that of plain UDP or TCP begins with 0x00, 0x40, 0x80 or 0xC0
 _ECN4 = 0x03   # byte 1 of IPv4 without DSCP (RFC 3168 5)
 _REST6 = 0x3F  # byte 1 of IPv6 without DSCP: ECN and flow label
 _DSCP6 = 0x0F  # byte 0 of IPv6 holds the upper bits of DSCP beside the version
@@ -53,17 +55,21 @@ class Duplicates:
         if ip[0] >= 0x50:
             key = bytes((ip[0] & ~_DSCP6, ip[1] & _REST6)) + ip[2:7] + ip[8:60]
             return self.repeated(key, (time, _ANY6, ip[60:]))
-        if _is_plain_udp(ip):
-            return self.repeated(ip[4:6] + ip[12:40], (time, ip[6:10], ip[28:]))
+        if _is_plain(ip):
+            if ip[9] == UDP:
+                return self.repeated(ip[4:6] + ip[12:40], (time, ip[6:10], ip[28:]))
+            if ip[9] == TCP and len(ip) >= _TCP_SHORTEST:
+                return self.repeated(ip[4:6] + ip[12:40] + TCP_KEY, (time, ip[6:10], ip[40:]))
         key = ip[:1] + bytes((ip[1] & _ECN4,)) + ip[2:8] + ip[9:10] + ip[12:40]
         return self.repeated(key, (time, _ANY4, ip[28:]))
 
     def repeated(self, key: bytes, sighting: Sighting) -> bool:
-        """The same for an IPv4 packet that was taken apart: whole, UDP, no options, no ECN.
+        """The same for an IPv4 packet that was taken apart: whole, UDP or TCP, no options, no ECN.
 
-        `key` is its identification (bytes 4 and 5) and bytes 12 to 39: addresses, ports, length, checksum and the
-        beginning of the payload, which nearly always tell packets apart, and cheaply. The kind is bytes 6 to 9, and the
-        rest is the payload.
+        `key` is its identification (bytes 4 and 5) and bytes 12 to 39: addresses, ports, what else the transport's
+        header has and of UDP the beginning of the payload, which nearly always tell packets apart, and cheaply; then,
+        of TCP, `TCP_KEY`. The kind is bytes 6 to 9, and the rest is what follows: of UDP the payload, of TCP all behind
+        the 20 bytes that every header has.
         """
         place: Key = key
         known = self.recent.get(place) or self.older.get(place)
@@ -80,7 +86,7 @@ class Duplicates:
         return False
 
 
-def _is_plain_udp(ip: bytes) -> bool:
-    """Whether nothing of the header tells packets apart but what `repeated` is given."""
+def _is_plain(ip: bytes) -> bool:
+    """Whether nothing of the IP header tells packets apart but what `repeated` is given."""
     total = ip[2] << 8 | ip[3]
-    return ip[0] == 0x45 and not ip[1] & _ECN4 and total == len(ip) and not (ip[6] & 0x3F or ip[7]) and ip[9] == UDP
+    return ip[0] == 0x45 and not ip[1] & _ECN4 and total == len(ip) and not (ip[6] & 0x3F or ip[7])

@@ -26,6 +26,7 @@ from sipaudit.capture.tcp_table import Table
 from sipaudit.sip.datagram import Flow, Gap, Item
 from sipaudit.sip.framing import MESSAGE_LIMIT, looks_like_sip
 
+_CONTROL = SYN | ACK | FIN | RST
 _TURNS = (b"REGISTER ", b"INVITE ")
 
 
@@ -80,6 +81,11 @@ class Streams:
     ) -> list[Item]:
         """Take one segment. `seq`, `ack`, `flags` as in its header; `cut`: the snap length took its end."""
         half = self._table.find(flow)
+        if (
+            half and flags & _CONTROL == ACK and not cut and not half.pair.foreign
+            and half.reassembly.take(seq, len(payload))
+        ):
+            return self._in_order(half, time, capture, frame, flow, ack, payload)
         if flags & SYN:
             return self._syn(half, Place(0, 0, time, capture, frame), flow, seq, ack, flags, payload)
         if half is None:
@@ -95,6 +101,16 @@ class Streams:
         if flags & FIN:
             items += self._lifecycle.fin(half, Place(0, 0, time, capture, frame))
         return items
+
+    def _in_order(
+        self, half: Half, time: float, capture: int, frame: int, flow: Flow, ack: int, payload: bytes
+    ) -> list[Item]:
+        """A segment of a connection that we follow, with just the bytes that are wanted next or none, and no sign of a
+        beginning or an end: nearly all are such."""
+        self._table.use(half, flow, time)
+        if ack != half.peer.acked or not half.pair.established:
+            self._lifecycle.acknowledged(half.peer, ack)
+        return self._taken(half, time, capture, frame, payload) if payload else []
 
     def advance(self, time: float) -> list[Item]:
         """Capture time has come to `time`: what is overdue is said, what is idle forgotten."""
@@ -117,6 +133,10 @@ class Streams:
         if flow.source_host not in self._table.opening or not message.startswith(_TURNS):
             return []
         return self.moved_on(flow.source_host, flow.destination, time)
+
+    def _moved_on(self, flow: Flow, time: float) -> list[Item]:
+        """A message by TCP."""
+        return self.moved_on(flow.source_host, flow.destination, time) if self._table.opening else []
 
     def moved_on(self, host: str, destination: str, time: float) -> list[Item]:
         """A host turns to `destination` (host:port): its unanswered SYNs to others have failed."""
@@ -176,28 +196,39 @@ class Streams:
         self, half: Half, time: float, capture: int, frame: int, seq: int, payload: bytes, cut: bool
     ) -> list[Item]:
         """Bring the bytes of a segment into order and read what is in order."""
-        pair, reassembly = half.pair, half.reassembly
-        if pair.foreign:
+        if half.pair.foreign:
             if not looks_like_sip(payload):
                 return []
-            self._table.forget(pair)  # only a start line makes it ours again
+            self._table.forget(half.pair)  # only a start line makes it ours again
             half = self._opened(time, capture, half.flow)
-            pair, reassembly = half.pair, half.reassembly
+        reassembly = half.reassembly
         if not reassembly.started:
             reassembly.start(seq)
         if not cut and reassembly.take(seq, len(payload)):
-            if not payload:
-                return []
-            half.last_data = time
-            end = reassembly.position
-            items = self._contents.deliver(half, payload, Place(end - len(payload), end, time, capture, frame))
-        else:
-            items = self._out_of_order(half, Segment(reassembly.offset(seq), payload, time, capture, frame, cut), seq)
-        if pair.foreign:
+            return self._taken(half, time, capture, frame, payload) if payload else []
+        segment = Segment(reassembly.offset(seq), payload, time, capture, frame, cut)
+        return self._after(half, self._out_of_order(half, segment, seq), time, capture, frame, payload)
+
+    def _taken(self, half: Half, time: float, capture: int, frame: int, payload: bytes) -> list[Item]:
+        """Read the bytes that were wanted next, and have just been passed."""
+        half.last_data = time
+        if half.framer and not half.held:
+            message = self._contents.message(half, half.framer, payload, time, capture, frame)
+            if message:
+                return [*self._moved_on(half.flow, time), message]
+        end = half.reassembly.position
+        items = self._contents.deliver(half, payload, Place(end - len(payload), end, time, capture, frame))
+        return self._after(half, items, time, capture, frame, payload)
+
+    def _after(
+        self, half: Half, items: list[Item], time: float, capture: int, frame: int, payload: bytes
+    ) -> list[Item]:
+        """What a segment gave once it was read: the same with what follows from it, within the bounds of memory."""
+        if half.pair.foreign:
             self._leave(half)
             return items + _asked(payload, time, capture, frame, half.flow) if asks_for_file(payload) else items
-        if items and self._table.opening:
-            items = self.moved_on(half.flow.source_host, half.flow.destination, time) + items
+        if items:
+            items = [*self._moved_on(half.flow, time), *items]
         self._table.account(half)
         return items + self._within_memory(time, capture, frame) if self.held > self._max_bytes else items
 

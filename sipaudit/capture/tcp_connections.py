@@ -149,6 +149,11 @@ class Pair:
         self.last = 0.0
         self.scheduled = inf
 
+    def untie(self) -> None:
+        """Let go of each other, for nobody will ask any more: else only a search for cycles would free the memory."""
+        for half in (self.first, self.second):
+            del half.pair, half.peer
+
     def repeat_syn(self, place: Place) -> None:
         """The SYN is sent again."""
         if self.syn_last is not None:

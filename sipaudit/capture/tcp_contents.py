@@ -38,6 +38,18 @@ class Contents:
             return self._undecided(half, payload, place, cut)
         return self._read(half, payload, place, cut)
 
+    def message(
+        self, half: Half, framer: Framer, payload: bytes, time: float, capture: int, frame: int
+    ) -> Datagram | None:
+        """The same where nothing is held, and the next bytes are exactly one message; None when they are not, and are
+        still to be delivered."""
+        if not framer.passes(payload):
+            return None
+        half.asking = not payload.startswith(_WANTS_NO_ANSWER)
+        if not half.pair.learned:
+            self._learn(half)
+        return Datagram(time, capture, frame, half.flow, payload)
+
     def _read(self, half: Half, payload: bytes, place: Place, cut: bool) -> list[Item]:
         """Read bytes, the last of which came in the packet at `place`."""
         if half.framer:
@@ -61,9 +73,14 @@ class Contents:
             half.frames.lost(missing)
 
     def _undecided(self, half: Half, payload: bytes, place: Place, cut: bool) -> list[Item]:
+        begins = not half.places
+        content = recognise(payload, self.on_sip_port(half.flow)) if begins and payload else None
+        if content is Content.SIP:
+            return self._begun(half, payload, place, cut)
         half.opening += payload
         half.keep(place)
-        content = recognise(half.opening, self.on_sip_port(half.flow)) if half.opening else None
+        if not begins and half.opening:
+            content = recognise(half.opening, self.on_sip_port(half.flow))
         if content is None:
             return []
         half.pair.content = content
@@ -72,11 +89,19 @@ class Contents:
         elif content is Content.WEBSOCKET:
             self._begin_websocket(half.pair)
         elif content is Content.SIP:
-            self._begin_sip(half)
+            self._begin_sip(half, half.places[-1].end - len(half.opening))
         else:
             half.pair.sip = False
             half.pair.foreign = True
         return self._read_opening(half, cut) + self._read_opening(half.peer, False)
+
+    def _begun(self, half: Half, payload: bytes, place: Place, cut: bool) -> list[Item]:
+        """The first bytes of a connection, and they are SIP's."""
+        half.pair.content = Content.SIP
+        framer = self._begin_sip(half, place.begin)
+        only = None if cut else self.message(half, framer, payload, place.time, place.capture, place.frame)
+        items: list[Item] = [only] if only else self._sip(half, framer, payload, place, cut)
+        return items + self._read_opening(half.peer, False) if half.peer.opening else items
 
     def _read_opening(self, half: Half, cut: bool) -> list[Item]:
         """Hand the bytes that waited for the decision to their reader."""
@@ -86,11 +111,14 @@ class Contents:
             half.places = []
         return self._read(half, opening, places.pop(), cut) if opening else []
 
-    def _begin_sip(self, half: Half) -> None:
+    def _begin_sip(self, half: Half, begin: int) -> Framer:
+        """SIP, in this direction from an offset on."""
         half.pair.sip = True
-        for each in (half, half.peer):
-            begin = (each.places[-1].end if each.places else each.reassembly.position) - len(each.opening)
-            each.framer = Framer(self._limit, begin, synced=begin == 0 and each.isn is not None)
+        peer = half.peer
+        other = (peer.places[-1].end if peer.places else peer.reassembly.position) - len(peer.opening)
+        peer.framer = Framer(self._limit, other, synced=other == 0 and peer.isn is not None)
+        half.framer = Framer(self._limit, begin, synced=begin == 0 and half.isn is not None)
+        return half.framer
 
     def _begin_tls(self, half: Half, place: Place) -> None:
         """Note the server's port; follow the connection only where SIP is expected."""

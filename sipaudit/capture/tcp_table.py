@@ -70,6 +70,7 @@ class Table:
             key = (half.flow.source, half.flow.destination)
             if self._halves.get(key) is half:
                 del self._halves[key]
+        pair.untie()
 
     def oldest(self) -> Pair:
         """The connection that was not used for longest."""

@@ -231,10 +231,11 @@ class Outages:
 
     # -- the end
 
-    def answered(self, server: ServerWatch, phone: int, answer: Answered) -> None:
-        """A final answer outside of dialogs that is no failure: what it disproves (reference-model.md 1, *failure*)."""
+    def answered(self, server: ServerWatch, phone: int, method: str, sent: float | None) -> None:
+        """A final answer outside of dialogs that is no failure, to a request sent then: what it disproves
+        (reference-model.md 1, *failure*)."""
         failing = server.failing.get(phone)
-        if failing is not None and answer.sent is not None and failing.disproved(answer.method, answer.sent):
+        if failing is not None and sent is not None and failing.disproved(method, sent):
             del server.failing[phone]
 
     def invite_answered(self, server: ServerWatch, answer: Answered) -> None:

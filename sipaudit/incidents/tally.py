@@ -13,8 +13,8 @@ from sipaudit.incidents.crowds import shed
 from sipaudit.incidents.draft import SHED
 from sipaudit.incidents.minutes import Minute, Minutes
 from sipaudit.incidents.servers import APART, ServerWatch
-from sipaudit.model.events import Answered, ModelEvent, Sent
-from sipaudit.model.routine import Renewals
+from sipaudit.model.events import Sent
+from sipaudit.model.routine import Renewal, Renewals
 
 SERVERS_KEPT = 4_096
 SHED_EVERY = 60.0   # seconds between two looks how many lines are noted
@@ -111,29 +111,23 @@ class Tally:
         if request.method == "REGISTER":
             server.asked_to_register(time, request.line)
 
-    def renewed(self, renewals: Renewals, answer: Answered) -> ServerWatch:
-        """A mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200. The
-        server that it was renewed at."""
-        first, last, challenge = renewals.first, renewals.last, renewals.challenge
-        assert first is not None
-        assert last is not None
-        time = answer.time
-        server = self.servers.get(answer.server) or self.server(answer.server, first.time)
-        minute, sent, asked = server.minute, first.time, last.time
-        if minute.time <= sent and time < minute.end:   # nearly always; what `_count` does, without a call
-            delays, answers, seconds = minute.delays, minute.answers, server.seconds.counting
-            if challenge is None:
-                minute.requests["REGISTER"] += 1
-            else:
-                delay = challenge.time - sent
+    def renewed(self, renewals: Renewals, renewal: Renewal) -> ServerWatch:
+        """A mere renewal, at the server that is returned."""
+        sent, asked, time, line = renewal.sent, renewal.asked, renewal.answered, renewals.line
+        server = self.servers.get(renewals.server) or self.server(renewals.server, sent)
+        minute, challenged = server.minute, renewal.status != 0
+        if minute.time <= sent and time < minute.end:   # nearly always; what is done below, without a call
+            delays, answers, seconds, crowd = minute.delays, minute.answers, server.seconds.counting, server.crowd
+            if challenged:
+                delay = renewal.challenged - sent
                 if delay > minute.longest:
                     minute.longest = delay
                 delays[int(delay * 1000 + 0.5)] += 1    # less than half a second: else it is no mere renewal
                 answers[4] += 1
                 second = int(sent)
                 seconds[second] += 1
-                server.crowd.note(second, answer.line)
-                minute.requests["REGISTER"] += 2
+                crowd.note(second, line)
+                minute.requests["REGISTER"] += 1
             delay = time - asked
             if delay > minute.longest:
                 minute.longest = delay
@@ -141,29 +135,35 @@ class Tally:
             answers[2] += 1
             second = int(asked)
             seconds[second] += 1
-            server.crowd.note(second, answer.line)
+            crowd.note(second, line)
+            minute.requests["REGISTER"] += 1
         else:
-            for event in (*renewals.under_way(), answer):
-                self._count(server, event)
-        server.asking[answer.phone] = asked
-        server.served.add(answer.phone)
+            if challenged:
+                self._asked(server, sent, line)
+                self._answered(server, sent, renewal.challenged, renewal.status)
+            self._asked(server, asked, line)
+            self._answered(server, asked, time, 200)
+        phone = renewals.phone
+        server.asking[phone] = asked
+        server.served.add(phone)
         if time > server.answered:
             server.answered = time
         if sent - server.noted >= APART:
-            server.lived_registering(sent, time if challenge is None else challenge.time)
+            server.lived_registering(sent, renewal.challenged if challenged else time)
         if asked - server.noted >= APART:
             server.lived_registering(asked, time)
         return server
 
-    def _count(self, server: ServerWatch, event: ModelEvent) -> None:
-        """An event of a renewal that reaches over the end of a minute."""
-        minute = self.minute(server, event.time)
-        if isinstance(event, Sent):
-            minute.asked("REGISTER")
-            server.asked_to_register(event.time, event.line)
-        elif isinstance(event, Answered):
-            minute.answered(event.status)
-            minute.took(event.time - (event.sent or event.time))
+    def _asked(self, server: ServerWatch, time: float, line: int) -> None:
+        """A REGISTER of a renewal that reaches over the end of a minute."""
+        self.minute(server, time).asked("REGISTER")
+        server.asked_to_register(time, line)
+
+    def _answered(self, server: ServerWatch, sent: float, time: float, status: int) -> None:
+        """An answer of such a renewal."""
+        minute = self.minute(server, time)
+        minute.answered(status)
+        minute.took(time - sent)
 
 
 def _nothing(_: ServerWatch) -> None:

@@ -33,7 +33,7 @@ from sipaudit.model.events import (
 )
 from sipaudit.model.history import MoveKind, MoveSeen
 from sipaudit.model.replay import Step
-from sipaudit.model.routine import Renewals
+from sipaudit.model.routine import Renewal, Renewals
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.state import PhoneState, Stay
 from sipaudit.model.timers import earliest_silence
@@ -184,16 +184,16 @@ class Watch:
 
     # -- the two roads
 
-    def renewed(self, renewals: Renewals, answer: Answered) -> None:
+    def renewed(self, renewals: Renewals, renewal: Renewal) -> None:
         """A mere renewal, from its REGISTER to the 200: it comes to the same as `follow` with each of its events."""
-        time, timers = answer.time, self.timers
+        time, timers = renewal.answered, self.timers
         if time > timers.now:
             timers.now = time
             if time >= timers.next:
                 timers.pass_time(time)
-        server = self.tally.renewed(renewals, answer)
+        server = self.tally.renewed(renewals, renewal)
         if server.failing and self.outages is not None:
-            self.outages.answered(server, answer.phone, answer)
+            self.outages.answered(server, renewals.phone, "REGISTER", renewal.asked)
 
     def follow(self, step: Step, subject: Watched, phone: PhoneState) -> None:
         """One event followed step by step; `phone` is its phone's state before it."""
@@ -359,7 +359,7 @@ class Watch:
         else:
             server.lived(event.time)
         if self.outages is not None:
-            self.outages.answered(server, event.phone, event)
+            self.outages.answered(server, event.phone, event.method, event.sent)
 
     def _refused(self, event: Answered, server: ServerWatch, subject: Watched) -> None:
         """503 counts against a server (F3)."""

@@ -25,6 +25,7 @@ from sipaudit import __version__
 from sipaudit.errors import InputError
 from sipaudit.live.journal import Journal
 from sipaudit.live.probe import Probe
+from sipaudit.live.synced import sync_names
 from sipaudit.live.teller import Teller
 from sipaudit.model.sayings import Saying
 from sipaudit.rulebook.rules import Rule
@@ -70,7 +71,8 @@ class Checkpoint:
             raise InputError("no checkpoint can be written there", fix="name a file in a directory that may be written",
                              file=path)
         self.journal = Journal(self.path, log)
-        self.said: list[Saying] = []   # since the checkpoint that was read
+        self.said: list[Saying] = []    # since the checkpoint that was read
+        self.before: list[Saying] = []  # since the one before that, until it
         self._log = log
         self._child: int | None = None
         self._due = 0.0
@@ -124,13 +126,14 @@ class Checkpoint:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(self.path)
+        sync_names(self.path.parent)
 
     def read(self, probe: Probe) -> Kept | None:
         """What was kept, for a probe of the same sources, with what was said since; None where there is nothing that
         can be gone on with."""
         try:
             kept = self._read(probe)
-            self.said = list(self.journal.read())
+            self.said, self.before = list(self.journal.read()), list(self.journal.read_before())
             for saying in self.said:
                 kept.teller.said_before(saying)
         except FileNotFoundError:
@@ -142,7 +145,7 @@ class Checkpoint:
             self._log(f"starting anew: the checkpoint {self.path} is damaged ({type(error).__name__})")
             kept = None
         if kept is None:
-            self.said = []
+            self.said, self.before = [], []
             self.journal.clear()
         return kept
 

@@ -45,6 +45,11 @@ class Source(Protocol):
         """Whether it cannot see now, so that its silence says nothing."""
         ...
 
+    @property
+    def by_our_clock(self) -> bool:
+        """Whether the clock of this machine says when its packets came."""
+        ...
+
     def descriptors(self) -> Sequence[int]:
         """The files to wait for; asked anew before every wait. A source without any is looked at ten times a second.
         """

@@ -33,6 +33,8 @@ class Interface:
     filter. A port that goes down is opened again when it is back. Raises InputError when it cannot be opened at first.
     """
 
+    by_our_clock = True
+
     def __init__(self, name: str, capture: int, decoder: Decoder, health: CaptureHealth, bpf: str | None = None
                  ) -> None:
         self.name = name

@@ -1,14 +1,17 @@
 """What was said since the last checkpoint, so that whoever starts from it neither says it again nor contradicts it, and
-the store gets all of it: what the store had not yet written went with the process that was killed."""
+the store gets all of it: what the store had not yet written went with the process that was killed. As it may be some
+seconds behind, what was said between the last two checkpoints is kept as well."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 import msgspec
 
+from sipaudit.live.synced import Syncer
 from sipaudit.model.sayings import (
     CallSaid,
     EventSaid,
@@ -37,10 +40,13 @@ _DECODER = msgspec.json.Decoder(Judged | Seen, dec_hook=read_proof)   # what onl
 
 class Journal:
     """A sink beside the checkpoint `path`: all that happens once, a line each.
-    `turned` before a checkpoint is begun, `cut` when it is there. `log` is told once when it cannot be written."""
+    `turned` before a checkpoint is begun, `cut` when it is there. `log` is told once when it cannot be written. What
+    was said in a turn is on the disk a moment later."""
 
     def __init__(self, path: Path, log: Callable[[str], None]) -> None:
-        self._new, self._old = path.with_name(path.name + ".said"), path.with_name(path.name + ".said.old")
+        self._new, self._old, self._past = (
+            path.with_name(path.name + end) for end in (".said", ".said.old", ".said.past"))
+        self._syncer = Syncer()
         self._log = log
         self._file: IO[bytes] | None = None
         self._failed = False
@@ -65,7 +71,15 @@ class Journal:
         if self._file is None:
             self._file = self._new.open("ab")
             self._new.chmod(0o600)
+            self._sync_names()
         return self._file
+
+    def _sync_names(self) -> None:
+        directory = os.open(self._new.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self._syncer.sync(directory)
+        finally:
+            os.close(directory)
 
     def _fails(self, error: OSError) -> None:
         if not self._failed:
@@ -77,15 +91,21 @@ class Journal:
         try:
             if self._file is not None:
                 self._file.flush()
+                self._syncer.sync(self._file.fileno())
         except OSError as error:
             self._fails(error)
+
+    def is_synced(self) -> bool:
+        """Whether what was said in the turns before would outlive power loss."""
+        return self._syncer.idle
 
     def turned(self) -> None:
         """A checkpoint begins that knows all that was said until now."""
         self._bytes = 0
         if self._file is None:
             return
-        self.close()
+        self.turn(0.0)
+        self._close()
         if self._old.exists():   # of a checkpoint that did not come about
             with self._old.open("ab") as old:
                 old.write(self._new.read_bytes())
@@ -95,11 +115,21 @@ class Journal:
 
     def cut(self) -> None:
         """That checkpoint is there."""
-        self._old.unlink(missing_ok=True)
+        if self._old.exists():
+            self._old.replace(self._past)
+        else:
+            self._past.unlink(missing_ok=True)
 
     def read(self) -> Iterator[Judged | Seen]:
         """What was said since the last checkpoint; a line that breaks off is none."""
-        for path in (self._old, self._new):
+        yield from self._read(self._old, self._new)
+
+    def read_before(self) -> Iterator[Judged | Seen]:
+        """What was said between the last checkpoint and the one before it, which the last one knows."""
+        yield from self._read(self._past)
+
+    def _read(self, *paths: Path) -> Iterator[Judged | Seen]:
+        for path in paths:
             if path.exists():
                 for line in path.read_bytes().splitlines():
                     try:
@@ -109,10 +139,14 @@ class Journal:
 
     def clear(self) -> None:
         """A run begins that goes on from nothing: what another one said is not its own."""
-        for path in (self._old, self._new):
+        for path in (self._past, self._old, self._new):
             path.unlink(missing_ok=True)
 
     def close(self) -> None:
+        self._close()
+        self._syncer.close()
+
+    def _close(self) -> None:
         if self._file is not None:
             try:
                 self._file.close()

@@ -125,14 +125,14 @@ class Listening:
                     learn(saying)
 
     def _make_good(self) -> None:
-        """What was said since the checkpoint, once more to the store: of the last second it may have nothing."""
+        """What was said last, once more to the store: of the last seconds it may have nothing."""
         checkpoint = self._checkpoint
         for sink in self._sinks:
             make_good = getattr(sink, "make_good", None)
             if make_good is not None and checkpoint is not None:
-                make_good(checkpoint.said, self._gone_on_at)
+                make_good([*checkpoint.before, *checkpoint.said], self._gone_on_at)
         if checkpoint is not None:
-            checkpoint.said = []
+            checkpoint.said, checkpoint.before = [], []
 
     def _each_turn(self, clock: float) -> None:
         if self._signals.reload:

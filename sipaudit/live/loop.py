@@ -82,6 +82,7 @@ class Loop:
         with steady_collections():
             while not self._signals.ended:
                 clock = time.monotonic()
+                self._probe.look_at_clocks(time.time(), clock)
                 count = self._probe.read(clock)
                 if count:
                     self._vitals.read(time.time())

@@ -133,6 +133,8 @@ class Metrics(Collector):
                        _alone(getattr(health, "blind_s", None)))
         yield _counter("clock_set_back", "How often the clock was set back.", (),
                        _alone(getattr(health, "clock_set_back", None)))
+        yield _counter("clock_set_forward", "How often the clock was set forward, or the machine slept.", (),
+                       _alone(getattr(health, "clock_set_forward", None)))
         yield _counter("evicted", "What tables let go of because they were full.", ("table",),
                        _keyed(self._counts.tables.fold({} if health is None else health.evicted)))
         yield _counter("undecoded", "Frames and payloads that were not decoded.", ("kind",),

@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 
 class Probe(Route):
     """`sources` are in the order of their `capture`; `began` is when it first listened (seconds since the epoch);
-    `budget` says how much its tables hold, by default what a large site may need. `clock_sets` is called when packets
-    show that the clock was set back, before anything is done about it, and `clock_was_set` afterwards, with the time of
-    now."""
+    `budget` says how much its tables hold, by default what a large site may need. `clock_sets` is called when the clock
+    was set, before anything is done about it, and afterwards, with the time of now, `clock_was_set` where it was set
+    back."""
 
     def __init__(self, brief: Brief, sources: Sequence[Source], began: float, budget: Budget = AMPLE) -> None:
         self.sources = sources
@@ -37,7 +37,8 @@ class Probe(Route):
                          budget=budget)
         self.newest = began
         self._at: float | None = None
-        self.steps_back = 0
+        self.steps_back = self.steps_forward = 0
+        self._ahead: float | None = None   # by how much the clock of this machine is ahead of its monotonic one
         self._blind = self._blind_before = 0.0
         self._begun = False
         self._own_events: list[KnownEvent] = []
@@ -87,6 +88,25 @@ class Probe(Route):
         self.auditor.set_back(before, now)
         self.reconstruction.forget(float("inf"))
         self.clock_was_set(now)
+
+    def look_at_clocks(self, wall: float, clock: float) -> None:
+        """Called before a read with the times of both our clocks, in seconds: one that leaps ahead of the monotonic
+        one was set, or the machine slept. What comes then is no later than it was; to take the leap for silence would
+        let every deadline pass."""
+        ahead, before = wall - clock, self._ahead
+        self._ahead = ahead
+        if before is not None and ahead - before > SLACK and any(source.by_our_clock for source in self.sources):
+            self._set_forward(self.now(clock) + ahead - before, clock)
+
+    def _set_forward(self, now: float, clock: float) -> None:
+        before = self.now(clock)
+        self.clock_sets()
+        log.warning("the clock was set forward by %.1f s, or the machine slept: what is known of the phones begins "
+                    "anew", now - before)
+        self.steps_forward += 1
+        self._happened(before, f"the clock was set forward, to {format_time(now, self.brief.zone)}, or sipaudit slept")
+        self.newest, self._at = now, clock
+        self.auditor.view_begins(now)
 
     def _begin(self) -> None:
         """The view begins with the first packet, if that is older than we are: files and replays have such."""

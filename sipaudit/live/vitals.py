@@ -49,7 +49,8 @@ class Vitals:
             round(rates[0], 1), round(rates[1], 1), _sum(one.kernel_drops for one in probe.health),
             _sum(one.health.interface_drops for one in probe.sources if isinstance(one, Interface)), round(lag, 3),
             resident(), len(probe.reconstruction.lines), opened["dialogs"], opened["transactions"],
-            self._upkeep.evicted, dict(sorted(_undecoded(probe).items())), round(probe.blind, 3), probe.steps_back))
+            self._upkeep.evicted, dict(sorted(_undecoded(probe).items())), round(probe.blind, 3), probe.steps_back,
+            probe.steps_forward))
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:

@@ -16,7 +16,7 @@ from sipaudit.model.absorb_phone import ALIVE, success, tells_failure
 from sipaudit.model.absorb_stays import Stays, all_touched
 from sipaudit.model.events import Answered, Booted, EntryChanged, ModelEvent, Received, Resent, Sent
 from sipaudit.model.packets import NOTHING_NEW
-from sipaudit.model.state import Beginning, Binding, LineState, PhoneState, Reach, Stay, Track
+from sipaudit.model.state import LONG_AGO, Beginning, Binding, LineState, PhoneState, Reach, Stay, Track
 from sipaudit.model.timers import BOOT_SILENCE
 from sipaudit.turned_away import turned_away
 
@@ -74,7 +74,8 @@ def _line_sent(line: LineState, phone: PhoneState, request: Sent) -> LineState:
 def _comes_up(line: LineState, phone: PhoneState, request: Sent) -> bool:
     """Whether nothing had been seen of the line before, nor of its phone but that it has just begun to register."""
     seen = line.bindings or any(stay is not None for stay in line.stays)
-    return not seen and all(_only_registers(reach, request.time - BOOT_SILENCE) for reach in phone.reaches)
+    called = phone.calls or phone.quiet > LONG_AGO   # a call that reached the phone, too, shows that it lived
+    return not (seen or called) and all(_only_registers(reach, request.time - BOOT_SILENCE) for reach in phone.reaches)
 
 
 def lived_before(line: LineState, phone: PhoneState, request: Sent) -> bool:

@@ -16,6 +16,7 @@ from sipaudit.turned_away import turned_away
 MOVES_KEPT = 4         # moves kept for one line
 MOVES_WITHIN = 2 * FLAPPING_WITHIN   # seconds: three moves within that span, and three that end with the last but one
 PERHAPS_KEPT = 8       # servers kept where a line may work instead
+OTHERS_KEPT = 8        # answers kept that may have moved a line, beside the last
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 OVERLAP_MAX = 120.0    # seconds of expires.overlap, which few sites set beyond its default of 60
 RENEWAL_SLACK = 5.0    # seconds by which a timer may run early
@@ -67,7 +68,7 @@ def _served(stay: Stay | None, answer: Answered, slow: bool) -> Stay | None:
     if answer.method in DIALOG_INITIATING and not stay.answers_calls:
         stay = replace(stay, answers_calls=True)
     if stay.aside is not None and answer.method == "INVITE" and (answer.sent or answer.time) >= stay.aside.time:
-        stay = replace(stay, away=None, aside=None, driven=False)
+        stay = replace(stay, away=None, aside=None, driven=False, others=())
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
     if asked_since and not slow and not _may_not_move(answer) and (stay.took or stay.unsure):
         refreshes = answer.method == "REGISTER" and (stay.refreshed or not _may_not_move(stay.arrived))
@@ -84,21 +85,32 @@ def _may_not_move(answer: Answered) -> bool:
 
 
 def _was_emergency(phone: PhoneState, answer: Answered) -> bool:
-    """Whether an emergency call is answered: it goes wherever it can, and the line stays where it is."""
-    return answer.method == "INVITE" and any(
-        request.transaction == answer.transaction and request.emergency
-        for request in phone.reach(answer.server).waiting
-    )
+    """Whether an emergency call is answered: it goes wherever it can, and the line stays where it is. A later call that
+    was answered before it does not change that."""
+    if answer.method != "INVITE":
+        return False
+    reach = phone.reach(answer.server)
+    return any(request.transaction == answer.transaction and request.emergency
+               for request in (*reach.waiting, *(late for late, _ in reach.late)))
 
 
 def noted(stay: Stay | None, answer: Answered) -> Stay | None:
     """A 2xx inside a dialog, to a keepalive or an emergency call, or to a request from before the stay moves nothing,
-    nor does another answer in R0; but it might (reference-model.md 1, *working server*)."""
+    nor does another answer in R0; but it might (reference-model.md 1, *working server*). What might less, an expiry of
+    0 for one (F6), does not take the place of what might more."""
     if stay is None or stay.server == answer.server:
         return stay
-    if stay.aside is not None and _is_weighty(stay.aside) and not _is_weighty(answer):
+    last = stay.aside
+    if last is None or not _is_weighty(last):
+        return replace(stay, aside=answer)
+    if not _is_weighty(answer) or answer.granted == 0:
         return stay
-    return replace(stay, aside=answer)
+    # what came of the last is as open as it was: the first and the last of each server are kept
+    first = next((one for one in stay.others if one.server == last.server), None)
+    others = tuple(one for one in stay.others if one.server != last.server or one is first)
+    if len(others) >= OTHERS_KEPT:
+        turned_away("line-state")
+    return replace(stay, aside=answer, others=(*others[-OTHERS_KEPT + 1:], last))
 
 
 def _is_weighty(answer: Answered) -> bool:
@@ -181,10 +193,9 @@ def _may_have_gone_on(stay: Stay, answer: Answered) -> bool:
 
 def _may_have_moved_before(stay: Stay, answer: Answered) -> bool:
     """Whether an earlier answer of the same server may have moved the line there, which then went back and forth."""
-    aside, away = stay.aside, stay.away
-    if aside is None or aside.server != answer.server or not _is_weighty(aside):
-        return False
-    return away is None or away.time > aside.time
+    away = stay.away
+    return any(one.server == answer.server and _is_weighty(one) and (away is None or away.time > one.time)
+               for one in stay.asides)
 
 
 def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: Answered, track: Track) -> bool:
@@ -212,13 +223,14 @@ def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: An
 
 
 def _surely_drives(item: Evidence, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
-    """Whether it is known what the line makes of it: not of an open code (F4), nor of what it did not meet itself."""
+    """Whether it is known what the line makes of it: not of an answer, which no firmware need take for a failure (F3,
+    F4), nor of one that came late (F2), nor of what it did not meet itself."""
+    reach = phone.reach(stay.server)
     if isinstance(item, Failed):
         turned = answer.sent if stay.away is None else stay.away.time
-        return is_own(item, phone.reach(stay.server), answer.line, turned or answer.time)
-    if isinstance(item, Sent):
-        return item.method in MOVERS and item.line == answer.line
-    return item.status == 503
+        return is_own(item, reach, answer.line, turned or answer.time)
+    return isinstance(item, Sent) and item.method in MOVERS and item.line == answer.line \
+        and not reach.was_late(item.transaction)
 
 
 def _may_be_due(binding: Binding, granted: Answered, now: float) -> bool:

@@ -18,7 +18,7 @@ from sipaudit.model.events import (
 )
 from sipaudit.model.packets import MOVERS, REDIRECTS
 from sipaudit.model.state import RUNS, Call, PhoneState, Reach
-from sipaudit.model.timers import SILENCE_MAX, T1
+from sipaudit.model.timers import SILENCE_MAX, SLACK_MIN, T1
 from sipaudit.turned_away import turned_away
 
 WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
@@ -27,7 +27,7 @@ REACHES_KEPT = 32      # servers kept for one phone
 CALLS_KEPT = 32        # calls kept for one phone that are not over
 REPEATED_KEPT = 600.0  # seconds for which it is asked when a request was sent for the last time, and ample
 LATE_KEPT = 8          # requests kept that may have run out although they were answered
-LATE_FROM = T1         # seconds: no phone gives up sooner, but with settings that no one has
+LATE_FROM = T1 - SLACK_MIN   # seconds: F2's earliest for one sending; sooner only with settings that no one has
 ALIVE = frozenset({401, 407, 423})
 
 

@@ -129,12 +129,12 @@ class History:
         if self.ended and (self.ended[0].until or 0.0) < before:
             self.ended = tuple(row for row in self.ended if row.until is None or row.until >= before)
 
-    def view_begins(self, state: LineState, now: float) -> None:
-        """Nothing was seen for a while until `now`: what became of the registrations is not known."""
+    def view_begins(self, state: LineState, now: float, track: Track) -> None:
+        """Nothing was seen for a while until `now`: what became of the registrations that lived is not known."""
         for binding in state.bindings:
             if binding.granted is not None and _has_room(self.ended):
-                over = binding.until <= now
-                self.ended += (_closed(binding, min(binding.until, now), "expired" if over else "unknown"),)
+                row = _row(binding, now, track is Track.REGAINED)
+                self.ended += (row if row.end is not None else _closed(binding, now, "unknown"),)
 
     def registrations(self, state: LineState, now: float, track: Track) -> list[RegistrationSeen]:
         """All stretches, those that live at `now` last. Ordered by beginning."""

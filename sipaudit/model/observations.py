@@ -47,9 +47,9 @@ class Awaited(Struct, frozen=True, gc=False):
     """What would prove the case: see `Sign`.
 
     `since` is from when something counts and `until` when the waiting ends (seconds since the epoch); `transaction`,
-    `server` and `calls` say whose packets count, `others` which servers are meant by elsewhere (none: all); `seen` is
-    that one half of the proof has come. `repeats` is when the request must have been retransmitted
-    last, at the earliest.
+    `server` and `calls` say whose packets count (of REGISTERS: which calls' do not), `others` which servers are meant
+    by elsewhere (none: all); `seen` is that one half of the proof has come. `repeats` is when the request must have
+    been retransmitted last, at the earliest.
     """
 
     sign: Sign

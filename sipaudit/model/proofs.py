@@ -179,11 +179,13 @@ def _registers_after(awaited: Awaited, register: Sent) -> Told:
 
 def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     """The line goes on: it calls, answers the challenge of its try, or registers before a user could have logged it in
-    again. That the try is sent again shows nothing: a REGISTER cannot be cancelled."""
+    again. That the try is sent again shows nothing: a REGISTER cannot be cancelled. Nor does what becomes of calls that
+    had begun before."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
     if isinstance(event, Sent) and event.method == "INVITE" and not (event.in_dialog or event.emergency):
-        return Outcome.CONDEMNED  # who has logged out calls no one
+        # who has logged out calls no one
+        return None if event.call in awaited.calls else Outcome.CONDEMNED
     if not isinstance(event, Sent) or event.method != "REGISTER":
         return None
     elsewhere = event.server != awaited.server

@@ -7,13 +7,19 @@ how often they came: `Renewals` makes the two states that following them one by
 one would have made, once something else comes or somebody asks.  What is not
 exactly this goes the long way: correctness needs nothing of this file, and
 a test holds that both ways come to the same.
+
+From the second renewal on not even the events are made: reconstruction tells
+`Renewals` itself what passed (`reconstruct.short_road`), and they can be made
+of that if they are ever asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from typing import Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from sipaudit.model.absorb import with_binding
@@ -69,6 +75,39 @@ def has_moved(line: LineState) -> bool:
     return any(stay is not None and stay.first is not None for stay in line.stays)
 
 
+class Renewal(Struct, gc=False):
+    """One mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200; of each its
+    time, and what else an event of it would say that is not the same in every one.
+
+    `sent` is the first REGISTER, `status` of the challenge (0: there was none) that came at `challenged`, `asked` the
+    REGISTER that was granted at `answered`, which is the first where there was no challenge. `again` is the transaction
+    of the one with credentials, 0 before it was sent.
+    """
+
+    capture: int
+    frame: int
+    sent: float
+    transaction: int
+    expires: float | None
+    call_id: str
+    status: int = 0
+    challenged: float = 0.0
+    challenge_frame: int = 0
+    asked: float = 0.0
+    asked_frame: int = 0
+    again: int = 0
+    proves: bool = False
+    answered: float = 0.0
+    answer_frame: int = 0
+    granted: float = 0.0
+
+
+class Told(Protocol):
+    """Who is told of a renewal when it ends."""
+
+    def __call__(self, renewals: Renewals, renewal: Renewal) -> object: ...
+
+
 class Renewals:
     """The renewals of a line since its state was last written, all of them mere renewals: what is true of the first
     (`begins`) is true of the next while nothing else happens.
@@ -76,15 +115,17 @@ class Renewals:
     `first` is the REGISTER of the one under way, `challenge` the answer to it and `last` the REGISTER with credentials
     (or `first`), None between two renewals. `granted` is the 200 that ended the last one, `register` what it answers,
     `challenged` says that any was; `count` of them are not yet in the line's state. `until` is when the binding
-    runs out, `moved` says whether the line came to its server from another.
+    runs out, `moved` says whether the line came to its server from another. `current` and `ended` are one under way and
+    the last one, where reconstruction told of them without events; `open` are all phones of which one is under way, and
+    `told` hears when one ends.
     """
 
-    __slots__ = ("challenge", "challenged", "count", "first", "granted", "last", "line", "moved", "register", "server",
-                 "until")
+    __slots__ = ("challenge", "challenged", "count", "current", "ended", "first", "granted", "last", "line", "moved",
+                 "open", "phone", "register", "server", "told", "until")
 
-    def __init__(self, state: LineState, register: Sent) -> None:
+    def __init__(self, state: LineState, register: Sent, open_: dict[int, None], told: Told) -> None:
         """`register` begins the first of them."""
-        self.line = register.line
+        self.phone, self.line = register.phone, register.line
         self.server = register.server
         self.moved = has_moved(state)
         self.until = 0.0   # the first has begun in time (`begins`)
@@ -95,10 +136,17 @@ class Renewals:
         self.register: Sent | None = None
         self.challenged = False
         self.count = 0
+        self.current: Renewal | None = None
+        self.ended: Renewal | None = None
+        self.open = open_
+        self.told = told
+        open_[self.phone] = None
 
     def take(self, event: ModelEvent) -> Way:
         """What `event` is to the renewals, and remember it: a REGISTER that begins one, a challenge, its answer, or
         the 200 that ends it. Flat, because nine events of ten pass here."""
+        if self.current is not None:
+            self._spell_out(self.current)
         kind = type(event)
         if kind is Sent:
             if event.line != self.line or event.server != self.server or event.in_dialog or event.expires == 0:  # type: ignore[union-attr]
@@ -107,6 +155,7 @@ class Renewals:
                 if event.follows is not None or event.method != "REGISTER" or event.time >= self.until:  # type: ignore[union-attr]
                     return OFF
                 self.first = self.last = event  # type: ignore[assignment]
+                self.open[self.phone] = None
                 return BEGUN
             challenge = self.challenge
             if challenge is None or self.last is not self.first or event.follows != challenge.transaction:  # type: ignore[union-attr]
@@ -133,20 +182,97 @@ class Renewals:
 
     def done(self, answer: Answered) -> None:
         """The renewal under way has ended with this 200."""
-        self.granted, self.register = answer, self.last
-        if self.challenge is not None:
-            self.challenged = True
-        self.until = runs_out(answer)
-        self.count += 1
+        first, last, challenge = self.first, self.last, self.challenge
+        assert first is not None
+        assert last is not None
+        renewal = Renewal(first.capture, first.frame, first.time, first.transaction, first.expires, first.call_id,
+                          asked=last.time, answered=answer.time)
+        if challenge is not None:
+            renewal.status, renewal.challenged = challenge.status, challenge.time
+        self.told(self, renewal)
+        self.granted, self.register, self.ended = answer, last, None
+        self._count(challenged=challenge is not None, until=runs_out(answer))
         self.first = self.last = self.challenge = None
+
+    def _count(self, *, challenged: bool, until: float) -> None:
+        """One more is over."""
+        if challenged:
+            self.challenged = True
+        self.until = until
+        self.count += 1
+        del self.open[self.phone]
+
+    @property
+    def began(self) -> float | None:
+        """When the renewal under way began."""
+        if self.current is not None:
+            return self.current.sent
+        return None if self.first is None else self.first.time
 
     def under_way(self) -> list[ModelEvent]:
         """The events of the renewal that has not ended."""
+        if self.current is not None:
+            self._spell_out(self.current)
         events = (self.first, self.challenge, self.last if self.last is not self.first else None)
         return [event for event in events if event is not None]
 
+    # -- without events
+
+    def adopt(self, register: Sent) -> None:
+        """The first has begun with an event; what comes of it may be told without."""
+        if not register.fresh and not register.proves:
+            self.first = self.last = None
+            self.current = Renewal(register.capture, register.frame, register.time, register.transaction,
+                                   register.expires, register.call_id)
+
+    def begin(self, renewal: Renewal) -> None:
+        """A renewal has begun, of which events will not tell."""
+        self.current = renewal
+        self.open[self.phone] = None
+
+    def end(self, renewal: Renewal) -> None:
+        """It has ended."""
+        self.told(self, renewal)
+        self.current, self.ended = None, renewal
+        self._count(challenged=renewal.status != 0, until=renewal.answered + renewal.granted)
+
+    def _spell_out(self, renewal: Renewal) -> None:
+        """Something else comes: from here on events tell of the renewal under way, also of what passed before."""
+        self.current = None
+        self.first = self.last = self._sent(renewal)
+        if renewal.status:
+            self.challenge = Answered(
+                renewal.challenged, renewal.capture, renewal.challenge_frame, self.phone, self.line, self.server,
+                "REGISTER", renewal.transaction, renewal.status, renewal.sent, asked=renewal.expires)
+        if renewal.again:
+            self.last = self._sent_again(renewal)
+
+    def _sent(self, renewal: Renewal) -> Sent:
+        return Sent(renewal.sent, renewal.capture, renewal.frame, self.phone, self.line, self.server, "REGISTER",
+                    renewal.transaction, expires=renewal.expires, call_id=renewal.call_id)
+
+    def _sent_again(self, renewal: Renewal) -> Sent:
+        return Sent(renewal.asked, renewal.capture, renewal.asked_frame, self.phone, self.line, self.server,
+                    "REGISTER", renewal.again, expires=renewal.expires, follows=renewal.transaction,
+                    call_id=renewal.call_id, proves=renewal.proves)
+
+    def _write_ended(self) -> None:
+        """The last 200 and its REGISTER as events, if none told of them."""
+        renewal = self.ended
+        if renewal is None:
+            return
+        self.ended = None
+        self.register = self._sent_again(renewal) if renewal.again else self._sent(renewal)
+        self.granted = Answered(
+            renewal.answered, renewal.capture, renewal.answer_frame, self.phone, self.line, self.server, "REGISTER",
+            self.register.transaction, 200, self.register.time, granted=renewal.granted, own=True,
+            asked=renewal.expires)
+
+    # -- what is left of them
+
     def line_after(self, line: LineState) -> LineState:
         """The line's state with all renewals that ended; from then on it has them."""
+        self._write_ended()
         binding, granted = line.binding(self.server), self.granted
         if self.count == 0 or binding is None or granted is None:
             return line
@@ -159,6 +285,7 @@ class Renewals:
 
     def phone_after(self, phone: PhoneState) -> PhoneState:
         """The phone's state after all of them."""
+        self._write_ended()
         register = self.register
         granted = self.granted
         if register is None or granted is None:

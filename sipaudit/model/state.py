@@ -44,7 +44,8 @@ class Stay(Struct, frozen=True, gc=False):
     `tries` the requests that may have been failback tries since (the first and the last few), and
     `aside` the last answer of another server meanwhile that moved nothing: a 2xx
     inside a dialog, to a keepalive or an emergency call, or to a request from before
-    the stay; in R0 any other that is neither challenge nor failure.
+    the stay; in R0 any other that is neither challenge nor failure. `others` are those before it, the first and the
+    last of each server, where they are of the kind by which a working server is told.
     `origin_since` is when the stay at `origin` began, `moves` are the answers that made the moves of the last twenty
     minutes, this one's last, since one that no failure explains, and `opened` is the first dialog-initiating request
     sent here since that did not belong to the move (of a stay found in progress: the first of all), `called` the
@@ -82,6 +83,12 @@ class Stay(Struct, frozen=True, gc=False):
     doubted: bool = False
     answers_calls: bool = False
     refreshed: bool = False
+    others: tuple[Answered, ...] = ()
+
+    @property
+    def asides(self) -> tuple[Answered, ...]:
+        """The answers of other servers that moved nothing, but might have."""
+        return self.others if self.aside is None else (*self.others, self.aside)
 
     @property
     def began(self) -> tuple[float, float] | None:

@@ -134,7 +134,7 @@ class Memory:
             return FIRST
         _asked(phone, request.call_id)
         leg = again[3]
-        return again[2], leg if isinstance(leg, Leg) else None, _proves(request.credentials, again[4])
+        return again[2], leg if isinstance(leg, Leg) else None, proves(request.credentials, again[4])
 
     # -- roles and servers ---------------------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ class Memory:
         self.registry.emit(phone, None, Lost(item.time, item.capture, item.frame, phone.number, NO_LINE, why, since))
 
 
-def _proves(credentials: tuple[Challenge, ...], challenges: tuple[Challenge, ...]) -> bool:
+def proves(credentials: tuple[Challenge, ...], challenges: tuple[Challenge, ...]) -> bool:
     for given in credentials:
         for asked in challenges:
             if given.nonce == asked.nonce != "":

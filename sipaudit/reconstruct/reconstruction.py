@@ -23,6 +23,7 @@ from sipaudit.reconstruct.population import Dropped
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.servers import Server
+from sipaudit.reconstruct.short_road import ShortRoad
 from sipaudit.reconstruct.traffic import Traffic, tally
 from sipaudit.reconstruct.transactions import Transaction
 from sipaudit.sip.datagram import Connection, Datagram, DnsMessage, Gap, Item, Start, TransportError
@@ -30,6 +31,7 @@ from sipaudit.sip.message import Message, Request, Response
 from sipaudit.sip.parse import parse as parse_message
 
 NO_BOUNDS = Bounds()
+NOTHING = ()
 
 
 class SeenMessage(Struct, frozen=True):
@@ -70,6 +72,9 @@ class Reconstruction:
         self._requests = Requests(memory)
         self._responses = Responses(memory)
         self._beside = Beside(memory)
+        short = ShortRoad(memory)
+        self._asks: Callable[[Datagram, Request], bool] = short.asks if observer is None else _no
+        self._answers: Callable[[Datagram, Response], bool] = short.answers if observer is None else _no
         self._newest = -inf
         self._capture = -1
         self.phones = memory.registry.phones
@@ -82,29 +87,50 @@ class Reconstruction:
         `message` is the item's, if it was parsed already.
 
         Events of a line come in the order of their times, but a candidate's may come late, all at once, when it
-        proves to be a phone.
+        proves to be a phone. Of mere renewals there are none where nobody wants them (`ShortRoad`).
         """
-        memory, time, newest = self._memory, item.time, self._newest
-        out: list[ModelEvent] = []
-        memory.registry.out = out
+        memory, time = self._memory, item.time
+        passed = time - self._newest
+        if 0.0 < passed < LEAP and item.capture == self._capture and memory.clock + passed < memory.next_sweep:
+            memory.clock += passed   # nearly always: what `_pass` does, without a call
+            self._newest = time
+        elif self._pass(passed, item):
+            self._take(item, message)
+            return memory.registry.out
+        if type(message) is Response:
+            if self._answers(item, message):  # type: ignore[arg-type]
+                return NOTHING
+        elif type(message) is Request and self._asks(item, message):  # type: ignore[arg-type]
+            return NOTHING
+        memory.registry.out = out = list[ModelEvent]()
+        self._take(item, message)
+        return out
+
+    def _pass(self, passed: float, item: Item) -> bool:
+        """The seconds from the newest item to this one have passed on our own clock, which never goes back, and which
+        one packet cannot make leap. Whether that alone makes events."""
+        memory = self._memory
+        memory.registry.out = []
         if item.capture != self._capture:
             self._capture = item.capture
-            memory.traffic = self.traffic.setdefault(item.capture, Traffic(time))
-        if time > newest:  # our own clock: it never goes back, and one packet cannot make it leap
-            passed = time - newest
-            memory.clock = clock = memory.clock + (passed if passed < LEAP else LEAP)
-            self._newest = time
-            if clock >= memory.next_sweep:
+            memory.traffic = self.traffic.setdefault(item.capture, Traffic(item.time))
+        if passed > 0.0:
+            memory.clock += min(passed, LEAP)
+            self._newest = item.time
+            if memory.clock >= memory.next_sweep:
                 memory.sweep(item)
-        elif time < newest - SET_BACK:
-            self._newest = time
+        elif passed < -SET_BACK:
+            self._newest = item.time
+        return bool(memory.registry.out)
+
+    def _take(self, item: Item, message: Message | None) -> None:
+        """An item, the long way."""
         if type(item) is not Datagram:
             self._other(item)
         elif self._observer is None:
             self._message(item, message or self._parse(item.payload))
         else:
             self._observed(item, message or self._parse(item.payload), self._observer)
-        return out
 
     def declare(self, knowledge: Knowledge) -> list[int]:
         """Another site file is in force. The numbers of the lines of which it declares something else."""
@@ -211,6 +237,11 @@ class Reconstruction:
             "servers": len(memory.servers),
             "names": len(memory.names),
         }
+
+
+def _no(*_: object) -> bool:
+    """Who observes messages wants to know of each what it belongs to."""
+    return False
 
 
 def _seen(item: Datagram, message: Message, placed: Transaction | Leg | None, repeated: bool) -> SeenMessage:

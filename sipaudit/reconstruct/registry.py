@@ -262,6 +262,7 @@ class Registry:
 
     def _declare(self, line: Line) -> None:
         line.declaration = self._knowledge.declare(line.identity)
+        line.renewals = None   # what is mere may depend on it
         view = self._entries.view(line.declaration.entries)
         if view is not line.view:
             line.view = view

@@ -220,7 +220,9 @@ class Transactions:
             while ring and ring[0].check <= clock:
                 transaction = ring.popleft()
                 seen = transaction.seen
-                if seen + TRANSACTION_LIFE > clock or (_rings(transaction) and seen + RINGING_LIFE > clock):
+                if seen + TRANSACTION_LIFE > clock or (
+                    transaction.status < 200 and _rings(transaction) and seen + RINGING_LIFE > clock
+                ):
                     transaction.check = clock + TRANSACTION_CHECK
                     ring.append(transaction)
                 else:

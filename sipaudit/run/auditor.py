@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from sipaudit.incidents.watch import Watch
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
-from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent, Sent
+from sipaudit.model.events import NO_LINE, Booted, Lost, ModelEvent, Sent
 from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.proofs import next_deadline, settle
@@ -45,6 +45,7 @@ class Auditor:
 
     `kinds` are the incidents to look for. (`rolling`) it runs without an end: `forget` and `release` are called, and a
     full table makes room for what is new.
+    (`in_short`) reconstruction may tell of mere renewals without events: nobody else wants them.
     `began` is since when the captures show all, `loss` the share of packets they lack, `steps` where a clock was set,
     `tolerances_of` those of single expectations, where they differ from `tolerances`.
     """
@@ -68,6 +69,7 @@ class Auditor:
         self._timed: dict[int, set[LineReplay]] = {}
         self._renewals: dict[int, Renewals] = {}   # by phone: the one line of which nothing but these was seen lately
         self._under_way: dict[int, None] = {}      # phones of which a renewal has begun, the oldest first
+        self.in_short = True
         self._passing: Passing[LineReplay] = Passing(self.faults)
         self._passed = False
 
@@ -82,10 +84,11 @@ class Auditor:
             if way is ON:
                 return
             if way is DONE:
-                self._renewed(renewals, event)  # type: ignore[arg-type]
+                renewals.done(event)  # type: ignore[arg-type]
+                if self.in_short:   # what was declared of it since is no hindrance (`_is_at_home`)
+                    self._lines[renewals.line].renewals = renewals
                 return
             if way is BEGUN:
-                self._under_way[event.phone] = None
                 return
             self._end_renewals(event.phone)
         if not self._begins_renewal(event):
@@ -101,19 +104,16 @@ class Auditor:
         replay = replays[0]
         if replay.waiting or event.phone in self._timed or not begins(replay.written, phone, event, replay.profile):
             return False
-        replay.renewals = self._renewals[event.phone] = Renewals(replay.written, event)
-        self._under_way[event.phone] = None
+        renewals = Renewals(replay.written, event, self._under_way, self.watch.renewed)
+        replay.renewals = self._renewals[event.phone] = renewals
+        if self.in_short:
+            replay.record.renewals = renewals
+            renewals.adopt(event)
         return True
 
     def _is_at_home(self, renewals: Renewals) -> bool:
         """Whether a line that came from another server works with its primary still, as far as DNS tells."""
         return at_home(renewals.server, self._replays[renewals.line][0].profile)
-
-    def _renewed(self, renewals: Renewals, answer: Answered) -> None:
-        """A renewal has ended."""
-        self.watch.renewed(renewals, answer)
-        renewals.done(answer)
-        del self._under_way[answer.phone]
 
     def _end_renewals(self, phone: int, *, follow: bool = True) -> None:
         """Write down the phone's renewals, and follow the one that has begun."""
@@ -181,8 +181,8 @@ class Auditor:
     def _let_go(self, before: float = float("inf")) -> None:
         """Follow the renewals that began before then and were not ended."""
         for phone in tuple(self._under_way):
-            first = self._renewals[phone].first
-            if first is not None and first.time < before:
+            began = self._renewals[phone].began
+            if began is not None and began < before:
                 self._end_renewals(phone)
 
     def finish(self, now: float) -> None:
@@ -208,7 +208,7 @@ class Auditor:
         for replays in self._replays.values():
             for replay in replays:
                 self._say(replay.waiting, replay)
-                replay.history.view_begins(replay.state, now)
+                replay.history.view_begins(replay.state, now, replay.track)
                 replay.waiting, replay.written = (), LineState()
         self._timed.clear()
         self._phones.clear()

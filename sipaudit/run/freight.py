@@ -1,7 +1,7 @@
 """What one process hands to the next: a run of items with their messages, as bytes and back.
 
-Nearly all are datagrams, which msgspec packs and unpacks in a fifth of the time that it takes to parse them; of a flow
-only its number goes with each. What is none is pickled.
+Nearly all are datagrams. Of their flow only its number goes with each, and of their message what it has not in common
+with an earlier one (`moulds`), packed by msgspec. What is no datagram is pickled.
 """
 
 from __future__ import annotations
@@ -13,23 +13,24 @@ from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from sipaudit.run.ahead import Parsed
+from sipaudit.run.moulds import Like, Reader, Whole, Writer
 from sipaudit.sip.datagram import Datagram, Flow, Item
-from sipaudit.sip.message import Malformed, Request, Response
 from sipaudit.sip.parse import parse
 
 FLOWS_KEPT = 65_536     # flows that have a number at a time
 
-Row = tuple[float, int, int, int, tuple[int, ...], bool, bytes, Request | Response | Malformed | None]
+Row = tuple[float, int, int, int, tuple[int, ...], bool, bytes, Whole | Like | None]
 """A datagram (time, capture, frame, number of its flow, frames, cut, payload) and its message, None if that is still to
 be parsed."""
 
 
 class Load(Struct, array_like=True, gc=False):
-    """A run. `flows` are those that get the next numbers, `anew`: from 0 on. `beside` are items that are no datagrams,
-    pickled, with their places in the run."""
+    """A run. `flows` are those that get the next numbers, `anew`: from 0 on; `forgotten` says whether all moulds are.
+    `beside` are items that are no datagrams, pickled, with their places in the run."""
 
     anew: bool
     flows: list[Flow]
+    forgotten: bool
     rows: list[Row]
     beside: list[tuple[int, bytes]]
 
@@ -40,6 +41,7 @@ class Packer:
     def __init__(self, *, payloads: bool) -> None:
         self._payloads = payloads
         self._encode = Encoder().encode
+        self._writer = Writer()
         self._flows: list[Flow] = []            # held, so that no other object can have the id of one
         self._numbers: dict[int, int] = {}      # by id: a flow is one object (sip.datagram)
 
@@ -50,6 +52,7 @@ class Packer:
             self._flows.clear()
             self._numbers.clear()
         known, numbers = len(self._flows), self._numbers
+        forgotten, write = self._writer.turn(), self._writer.write
         rows: list[Row] = []
         beside: list[tuple[int, bytes]] = []
         for place, item in enumerate(run):
@@ -60,10 +63,10 @@ class Packer:
             if number is None:
                 number = self._number(item.flow)
             payload = item.payload
-            message = parse(payload) if parsing else None
-            carried = payload if message is None or self._payloads else b""
-            rows.append((item.time, item.capture, item.frame, number, item.frames, item.cut, carried, message))
-        return self._encode(Load(anew, self._flows[known:], rows, beside))
+            carried = b"" if parsing and not self._payloads else payload
+            rows.append((item.time, item.capture, item.frame, number, item.frames, item.cut, carried,
+                         write(parse(payload), len(payload)) if parsing else None))
+        return self._encode(Load(anew, self._flows[known:], forgotten, rows, beside))
 
     def _number(self, flow: Flow) -> int:
         number = self._numbers[id(flow)] = len(self._flows)
@@ -77,6 +80,7 @@ class Unpacker:
     def __init__(self) -> None:
         self._decode = Decoder(Load).decode
         self._flows: list[Flow] = []
+        self._reader = Reader()
 
     def unpack(self, data: bytes) -> list[Parsed]:
         """A run, equal to the one that was packed but for payloads that were left behind."""
@@ -84,10 +88,13 @@ class Unpacker:
         if load.anew:
             self._flows.clear()
         self._flows += load.flows
-        flows = self._flows
+        if load.forgotten:
+            self._reader.clear()
+        flows, read = self._flows, self._reader.read
         run: list[Parsed] = [
-            (Datagram(time, capture, frame, flows[flow], payload, frames, cut), message or parse(payload))
-            for time, capture, frame, flow, frames, cut, payload, message in load.rows
+            (Datagram(time, capture, frame, flows[flow], payload, frames, cut),
+             parse(payload) if written is None else read(written))
+            for time, capture, frame, flow, frames, cut, payload, written in load.rows
         ]
         for place, item in load.beside:
             run.insert(place, (_item(item), None))

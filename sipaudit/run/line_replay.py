@@ -71,7 +71,7 @@ class LineReplay:
 
     def write_down(self) -> None:
         """The renewals are over: the state is what it is after them."""
-        self.written, self.renewals = self.state, None
+        self.written, self.renewals, self.record.renewals = self.state, None, None
 
     @property
     def line(self) -> str:

@@ -100,9 +100,10 @@ class Route:
         if type(item) is Datagram and item.frames:
             self._remember(item)
         events = self.reconstruction.feed(item, message)
-        take = self.auditor.take
-        for event in events:
-            take(event)
+        if events:
+            take = self.auditor.take
+            for event in events:
+                take(event)
         return events
 
     def forget(self, before: float, unheard: float | None = None) -> None:

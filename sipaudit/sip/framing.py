@@ -12,7 +12,6 @@ import re
 MESSAGE_LIMIT = 256 * 1024
 HEAD_LIMIT = 64 * 1024
 LINE_LIMIT = 8 * 1024
-SEARCH_STEP = 4 * 1024
 
 _TOKEN = rb"[A-Za-z0-9\-.!%*_+`'~]"  # RFC 3261 25.1
 _METHODS = rb"INVITE|ACK|BYE|CANCEL|REGISTER|OPTIONS|PRACK|SUBSCRIBE|NOTIFY|PUBLISH|INFO|REFER|MESSAGE|UPDATE"
@@ -34,7 +33,9 @@ _NEXT_START = re.compile(
     rb"SIP/2\.0 [1-6]\d\d |" + _CERTAIN + rb"[^\r\n]{1,512} SIP/2\.0[ \t]*\r?\n"
     rb"|^(?=" + _TOKEN + rb"{1,64} )(?![^\r\n]{1,8192}?" + _CERTAIN + rb")[^\r\n]{1,8192} SIP/\d+\.\d+[ \t]*\r?\n",
     re.MULTILINE,
-).search
+)
+_EMPTY_LINE = re.compile(rb"\n(?:\n\r\n|\r?\n)").search
+_DIGITS = re.compile(rb"(\d{1,10})\r").match
 _PLAIN_LENGTH = b"\nContent-Length: "
 _LENGTH = re.compile(  # with white space and folding (RFC 3261 7.3.1), compact too (7.3.3)
     rb"\n(?:content-length|l)[ \t]*:[ \t]*(?:\r?\n[ \t]+)?(\d{1,10})[ \t]*[\r\n]", re.IGNORECASE
@@ -86,9 +87,8 @@ class Framer:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next bytes of the stream; the messages they complete."""
-        if not self._buffer and self._synced and not self._rest and _is_one_message(data, self.limit):
-            self.spans = [(self.begin, self.begin + len(data))]
-            self.begin += len(data)
+        if self.passes(data):
+            self.spans = [(self.begin - len(data), self.begin)]
             return [data]
         self.spans = []
         messages: list[bytes] = []
@@ -104,6 +104,18 @@ class Framer:
             self.spans.append((self.begin, self.begin + need))
             self._drop(need)
         return messages
+
+    def passes(self, data: bytes) -> bool:
+        """Whether the next bytes of the stream are exactly one message, and nothing is held: the usual case, which
+        needs no copies. Then they are taken, and are that message; else they are still to be fed."""
+        if self._buffer or self._rest or not (_FIRST_LINE if self._synced else _NEXT_START.match)(data):
+            return False
+        head = _head_end(data, 0)
+        if head < 0 or head + _body_length(data, head, self.limit) != len(data):
+            return False
+        self.begin += len(data)
+        self._synced = True
+        return True
 
     def lost(self, count: int) -> None:
         """The next `count` bytes are not in the capture: what touches them is given up."""
@@ -169,7 +181,7 @@ class Framer:
 
     def _resynchronise(self) -> bool:
         """Skip to the next start line; where there is none, to the last line, which may be one when complete."""
-        found = _NEXT_START(self._buffer)
+        found = _NEXT_START.search(self._buffer)
         self._skip(found.start() if found else self._buffer.rfind(b"\n") + 1)
         if not found:
             self._wait_for_line()
@@ -188,38 +200,15 @@ class Framer:
         self._scanned = 0
 
 
-def _is_one_message(data: bytes, limit: int) -> bool:
-    """Whether a segment is exactly one message: the usual case, which needs no copies."""
-    if _FIRST_LINE(data) is None:
-        return False
-    head = _head_end(data, 0)
-    return head > 0 and head + _body_length(data, head, limit) == len(data)
-
-
 def _head_end(buffer: bytes | bytearray, begin: int) -> int:
-    """Offset behind the empty line that ends the head, sought from `begin`; -1 when it is not there.
-
-    Searched in steps, so that many short messages in one segment cost no more than their bytes.
-    """
-    while True:
-        stop = begin + SEARCH_STEP
-        crlf = buffer.find(b"\n\r\n", begin, stop)
-        bare = buffer.find(b"\n\n", begin, stop if crlf < 0 else crlf)
-        if bare >= 0:
-            return bare + 2
-        if crlf >= 0:
-            return crlf + 3
-        if stop >= len(buffer):
-            return -1
-        begin = stop - 2
+    """Offset behind the empty line that ends the head, sought from `begin`; -1 when it is not there."""
+    found = _EMPTY_LINE(buffer, begin)
+    return found.end() if found else -1
 
 
 def _body_length(buffer: bytes | bytearray, head: int, limit: int) -> int:
     """Content-Length; -1 where it is missing, unreadable, or makes the message longer than `limit`."""
-    at = buffer.find(_PLAIN_LENGTH, 0, head) + len(_PLAIN_LENGTH)
-    if at >= len(_PLAIN_LENGTH):
-        digits = buffer[at : max(buffer.find(b"\r", at, head), at)]
-        if digits.isdigit() and len(digits) <= 10:
-            return int(digits) if head + int(digits) <= limit else -1
-    found = _LENGTH(buffer, 0, head)
+    at = buffer.find(_PLAIN_LENGTH, 0, head)
+    found = _DIGITS(buffer, at + len(_PLAIN_LENGTH), head) if at >= 0 else None
+    found = found or _LENGTH(buffer, 0, head)
     return int(found[1]) if found and head + int(found[1]) <= limit else -1

@@ -15,11 +15,12 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from sipaudit.sip.defects import Defect
+from sipaudit.sip.defects import Defect, Found
 from sipaudit.sip.headers import CALL_ID, CHALLENGE, CREDENTIALS, CSEQ, FLAW, FROM, MAGIC_COOKIE, TO, UNREAD, VIA
 from sipaudit.sip.line import Flaw, Reading, read_line
 from sipaudit.sip.message import Address, Challenge, CSeq, Uri, Via
 from sipaudit.sip.text import TOKEN_BYTES
+from sipaudit.sip.uri import read_host_port
 
 BRANCH = b";branch="
 TAG = b";tag="
@@ -39,6 +40,11 @@ _COOKIE = MAGIC_COOKIE.encode()
 _NO_NONCE = (Defect.BAD_CREDENTIALS,)
 # What most phones write, in one step instead of a walk through all the pairs.
 _DIGEST = re.compile(rb'(?:Proxy-)?Authorization: Digest username="([ !#-[\]-~]+)", ?realm="([ !#-[\]-~]+)", ?\Z')
+_VIA = re.compile(rb"Via: SIP/2\.0/([A-Z]+) ([A-Za-z0-9.:\-]+)(?:;rport)?\Z")
+_PARTY = re.compile(
+    rb"""(From|To): (?:"([ !#-[\]-~]*+)" ?)?+"""
+    rb"""<(sips?):([A-Za-z0-9\-_.!~*'()&=+$,%]++)@([A-Za-z0-9.\-]++(?::[0-9]++)?+)>\Z"""
+)
 _TOKENS_AS_LETTERS = bytes(ord("a") if byte in TOKEN_BYTES else ord(" ") for byte in range(256))
 _VISIBLE_AS_LETTERS = bytes(ord("a") if 33 <= byte <= 126 else ord(" ") for byte in range(256))
 # Numbers, because `in` finds a byte much faster when it is one.
@@ -166,9 +172,9 @@ def read_front(front: bytes, known: Reading | None = None) -> Front:
     """What is to be known of a line to read its new part; `known` is the front's own reading as a line."""
     if front in _NAMES:
         return _NAMES[front]
-    usual = _DIGEST.match(front)
+    usual = _usual_front(front)
     if usual is not None:
-        return CredentialsFront(intern(usual[2].decode()), usual[1].decode())
+        return usual
     read = (known, True) if known else read_line(front)
     if read is None:
         return NOT_A_FRONT
@@ -180,6 +186,22 @@ def read_front(front: bytes, known: Reading | None = None) -> Front:
     if slot == FLAW and value.defects == _NO_NONCE and front.rstrip()[-1] == _COMMA:
         return _digest_front(value)
     return NOT_A_FRONT
+
+
+def _usual_front(front: bytes) -> Front | None:
+    """What most phones write, in one step; None of anything else, and where something is wrong."""
+    found: Found = []
+    if party := _PARTY.match(front):
+        name, display, scheme, user, place = party.groups()
+        uri = Uri(intern(scheme.decode()), user.decode(), *read_host_port(place.decode(), found))
+        made: Front = (FromFront if name == b"From" else ToFront)(uri, None if display is None else display.decode())
+    elif via := _VIA.match(front):
+        made = ViaFront(intern(via[1].decode()), *read_host_port(via[2].decode(), found), None, None)
+    elif digest := _DIGEST.match(front):
+        made = CredentialsFront(intern(digest[2].decode()), digest[1].decode())
+    else:
+        return None
+    return None if found else made
 
 
 def _digest_front(flaw: Flaw) -> Front:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sipaudit.sip.address import read_contacts
+from sipaudit.sip.defects import Found
 from sipaudit.sip.front import (
     BRANCH,
     CALL_ID_FRONT,
@@ -40,11 +42,12 @@ from sipaudit.sip.headers import (
     USER_AGENT,
 )
 from sipaudit.sip.line import Reading, read_line
-from sipaudit.sip.lines import EMPTY, MAX_LASTING, LineParser, remember
+from sipaudit.sip.lines import EMPTY, MAX_LASTING, MAX_REMEMBERED, LineParser, remember
 from sipaudit.sip.message import Address, CSeq, Message, Request, Response, Via
 
 MAX_TAIL = 2048      # bytes of a tail; longer ones are read line by line
 MAX_TAIL_LINES = 64
+CONTACT_NAME = b"Contact: "
 DIGESTS = (b"Authorization: ", b"Proxy-Authorization: ", b"WWW-Authenticate: ", b"Proxy-Authenticate: ")
 
 Tail = tuple[Any, ...]
@@ -75,7 +78,7 @@ class Parser(LineParser):
         """
         end = len(payload) - 4 if payload[-4:] == b"\r\n\r\n" else payload.find(b"\r\n\r\n")
         leading = payload[:end].split(b"\r\n", 6)
-        start = self._starts.get(leading[0])
+        start = self._starts.get(leading[0]) or self._learn_start(leading[0])
         if start is None or len(leading) != 7 or end < 0:
             return self.parse_lines(payload)
         _, via_line, from_line, to_line, cseq_line, call_id_line, tail = leading
@@ -160,8 +163,30 @@ class Parser(LineParser):
 
     def _learn_tail(self, tail: bytes) -> Tail | None:
         """What a tail says; None when it takes the general way to tell."""
+        if len(tail) > MAX_TAIL:
+            return None
+        return self._learn_contact_in(tail) or self._learn_lines_of(tail)
+
+    def _learn_contact_in(self, tail: bytes) -> Tail | None:
+        """What a tail says that has nothing new but its Contact, which is a phone's own, while all phones of a make
+        share the rest."""
+        begin = 0 if tail.startswith(CONTACT_NAME) else tail.find(b"\r\n" + CONTACT_NAME) + 2
+        if begin == 1:
+            return None
+        end = tail.find(b"\r\n", begin)
+        if end < 0:
+            end = len(tail)
+        others = tail[:begin - 2] + tail[end:] if begin else tail[end + 2:]
+        rest = self._tails.get(others) or self._learn_lines_of(others)
+        contacts = _contacts(tail[begin + len(CONTACT_NAME):end])
+        if rest is None or contacts is None or rest[6]:
+            return None
+        return self._keep(self._tails, tail, (*rest[:6], contacts, rest[7]))
+
+    def _learn_lines_of(self, tail: bytes) -> Tail | None:
+        """What the lines of a tail say, one by one."""
         lines = tail.split(b"\r\n", MAX_TAIL_LINES)
-        if len(tail) > MAX_TAIL or len(lines) > MAX_TAIL_LINES:
+        if len(lines) > MAX_TAIL_LINES:
             return None
         row = EMPTY.copy()
         for line in lines:
@@ -184,6 +209,16 @@ class Parser(LineParser):
         reading = read[0]
         # a Contact is a phone's own: the tail remembers it
         return reading if reading[0] == CONTACT else self._keep(self._lasting, line, reading)
+
+
+def _contacts(value: bytes) -> tuple[Address, ...] | None:
+    """The values of a Contact without flaws; None of one that has some, or that takes a look at its whole line."""
+    text = value.decode().strip() if value.isascii() else ""
+    if not text or len(text) > MAX_REMEMBERED or "\n" in text or "\r" in text:
+        return None
+    found: Found = []
+    contacts = read_contacts(text, found)
+    return None if found else contacts
 
 
 _shared = Parser()

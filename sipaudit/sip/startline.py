@@ -10,7 +10,7 @@ from msgspec import Struct
 from sipaudit.sip.defects import Defect, Found
 from sipaudit.sip.message import Uri
 from sipaudit.sip.text import decode, is_token, number
-from sipaudit.sip.uri import read_uri
+from sipaudit.sip.uri import read_host_port, read_uri
 
 VERSION = "SIP/2.0"
 
@@ -30,9 +30,20 @@ class StartLine(Struct, frozen=True, gc=False):
 _NO_URI = Uri("", None, "")
 
 
+# What nearly every request begins with, in one step: a third of the time of the general way.
+_USUAL_REQUEST = re.compile(
+    rb"([A-Z]{1,16}) (sips?):([A-Za-z0-9\-_.!~*'()&=+$,%]++)@([A-Za-z0-9.\-]++(?::[0-9]++)?+)"
+    rb"(?:;([A-Za-z0-9\-_.!~*'()&=+$,%;/:\[\]]*+))?+ SIP/2\.0\Z"
+)
+
+
 def read_start_line(line: bytes) -> StartLine | None:
     """A line as a start line, or None when it is none."""
     found: Found = []
+    if usual := _USUAL_REQUEST.match(line):
+        method, scheme, user, place, after = usual.groups(b"")
+        uri = Uri(intern(scheme.decode()), user.decode(), *read_host_port(place.decode(), found), after.decode())
+        return StartLine(intern(method.decode()), uri, 0, "", tuple(found))
     text = decode(line, found)
     if "\n" in text or "\r" in text:
         return None

@@ -106,7 +106,7 @@ def _sqlite(address: Address, *, writing: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON") if writing else (
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON") if writing else (
                 "foreign_keys = ON",):
             connection.execute(f"PRAGMA {pragma}")
 

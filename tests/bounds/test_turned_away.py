@@ -10,7 +10,7 @@ import pytest
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.live.hep.clock import Agent, Clock
 from sipaudit.live.standing import Standing
-from sipaudit.model.absorb_moves import PERHAPS_KEPT
+from sipaudit.model.absorb_moves import OTHERS_KEPT, PERHAPS_KEPT
 from sipaudit.model.profile import Profile
 from sipaudit.model.replay import replay
 from sipaudit.model.sayings import ServerSaid
@@ -111,3 +111,17 @@ def test_a_line_that_may_work_at_any_of_many_servers_says_so() -> None:
     stays = [stay for stay in states[-1].stays if stay is not None]
     assert max(len(stay.perhaps) for stay in stays) == PERHAPS_KEPT
     assert since(before)["line-state"] > 0
+
+
+def test_answers_of_many_servers_that_may_have_moved_a_line_are_kept_of_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In R0 a busy may make another server the working one."""
+    away: list[str] = []
+    monkeypatch.setattr("sipaudit.model.absorb_moves.turned_away", away.append)
+    servers = [f"S{number}" for number in range(12)]
+    calls = "".join(f"{at} > {server} INVITE\n{at + 1} < {server} 486 INVITE\n"
+                    for at, server in zip(range(10, 120, 10), servers[1:], strict=True))
+    heard = parse(f"entry: {' '.join(servers)}\n0 > S0 REGISTER\n1 < S0 200 REGISTER\n{calls}").events
+    stay = [step.after for step in replay(heard, Profile(LineSettings()))][-1].stays[0]
+    assert stay is not None
+    assert len(stay.others) == OTHERS_KEPT
+    assert away == ["line-state"] * (11 - 1 - OTHERS_KEPT)

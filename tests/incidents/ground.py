@@ -52,3 +52,8 @@ def told(incident: Incident) -> str:
     where = incident.entry if incident.server is None else incident.server.rpartition(":")[0]
     end = "" if incident.end is None else f"{incident.end - ORIGIN:.3f}"
     return f"{incident.kind} {where} {incident.start - ORIGIN:.3f}-{end} {len(incident.lines)}"
+
+
+def end(story: Story, time: float) -> None:
+    """The capture shows until then that nothing more happened."""
+    story.murmur(time - 2, time)

@@ -28,6 +28,7 @@ class Wire:
     capture = 0
     blind = 0.0
     away = False
+    by_our_clock = True
 
     def __init__(self) -> None:
         self.health = CaptureHealth("wire")
@@ -72,6 +73,7 @@ class Ear:
         self._site = folder / "site.yaml"
         self.wire = Wire()
         self.probe = Probe(self._understood(declared), [self.wire], ORIGIN - 50_000)
+        self.set_ahead = 0.0   # seconds by which the clock of the machine was set since, for the worse
         self.said: list[Saying] = []
         self.tells(Teller(self.probe))
 
@@ -103,6 +105,7 @@ class Ear:
 
     def turn(self, clock: float, *, read: bool = False) -> list[Saying]:
         """What is said when the clock shows this."""
+        self.probe.look_at_clocks(ORIGIN + clock + self.set_ahead, clock)
         count = self.probe.read(clock)
         self.probe.pass_time(clock, drained=not (read and count))
         said = list(self.teller.turn(self.probe.now(clock)))

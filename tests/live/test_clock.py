@@ -1,4 +1,4 @@
-"""The clock is set back by an hour under a probe that listens (NTP steps it, or somebody does): harmless."""
+"""The clock is set back or forward by an hour under a probe that listens (NTP steps it, or somebody does): harmless."""
 
 from __future__ import annotations
 
@@ -172,3 +172,67 @@ def test_what_waits_to_be_notified_waits_no_longer_for_it() -> None:
     story.now -= HOUR
     assert not story.wait(1)
     assert story.wait(4)
+
+
+def waits_for(ear: Ear) -> Story:
+    """A phone at the other server whose fifth try of the first is under way: silence would be one failure too many."""
+    story = retries()
+    ear.hears(story)
+    assert OFTEN not in findings(ear.said)
+    return story
+
+
+@pytest.fixture
+def returning(tmp_path: Path) -> Ear:
+    return Ear(tmp_path, site({**R2, "failBack.mode": "duration", "failBack.timeout": 900}, P, S))
+
+
+def test_a_clock_that_is_set_forward_lets_no_deadline_pass(returning: Ear, caplog: pytest.LogCaptureFixture) -> None:
+    waits_for(returning)
+    returning.set_ahead = HOUR
+    with caplog.at_level(logging.WARNING, logger="sipaudit"):
+        said = returning.turn(1545)
+    said += returning.turn(1700)
+    assert findings(said) == withdrawn(said) == []
+    assert returning.probe.steps_forward == 1
+    assert "the clock was set forward by 3600.0 s" in caplog.text
+    assert [one for one in returning.said if isinstance(one, EventSaid) and "set forward" in one.event.what]
+
+
+def test_deviations_are_found_by_the_clock_that_was_set_forward(returning: Ear) -> None:
+    waits_for(returning)
+    returning.set_ahead = HOUR
+    said = len(returning.said)
+    returning.turn(1545)
+    later = Story()
+    phone = Handset(later)
+    phone.numbers = {phone.registration: 50}
+    shift = HOUR + 1600
+    phone.register(shift)
+    phone.register(phone.silence(shift + 300, P, "REGISTER"), S)
+    for number in range(5):
+        phone.silence(shift + 1300 + 60 * number, P, "REGISTER")
+    for packet in sorted(later.packets, key=lambda packet: packet.time):
+        returning.wire.come([packet])
+        returning.turn(packet.time - HOUR, read=True)
+    last = 1600 + 1540
+    assert OFTEN not in findings(returning.turn(last + 25))
+    assert OFTEN in findings(returning.turn(last + 40))
+    assert not taken_back(returning.said[said:])
+
+
+def test_where_only_files_are_followed_our_clock_means_nothing(returning: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(returning.wire, "by_our_clock", False)
+    waits_for(returning)
+    returning.set_ahead = HOUR
+    assert findings(returning.turn(1540 + 40)) == [OFTEN]
+    assert returning.probe.steps_forward == 0
+
+
+def test_a_clock_that_drifts_is_followed(returning: Ear) -> None:
+    waits_for(returning)
+    for second in range(1540, 1580):
+        returning.set_ahead += 0.5
+        returning.turn(second)
+    assert returning.probe.steps_forward == 0
+    assert OFTEN in findings(returning.said)

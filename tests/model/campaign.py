@@ -22,7 +22,6 @@ from tests.model.fleet.story import History, obedient
 from tests.model.shrink import shrunk
 
 CHUNK = 50
-SHOWN = 1  # of one rule and chunk
 
 
 @dataclass
@@ -36,7 +35,6 @@ class Tally:
         self.histories += other.histories
         self.events += other.events
         self.said += other.said
-        self.texts += other.texts
 
 
 def accusation(history: History, finding: Finding) -> str:
@@ -62,15 +60,13 @@ def accusation(history: History, finding: Finding) -> str:
 
 def run(first: int, count: int, full: frozenset[str], lives: Callable[[int], History] = obedient) -> Tally:
     tally = Tally()
-    shown: Counter[str] = Counter()
     for seed in range(first, first + count):
         history = lives(seed)
         tally.histories += 1
         tally.events += len(history.events)
         for finding in findings(history):
             tally.said[finding.rule, str(finding.severity), str(finding.confidence)] += 1
-            shown[finding.rule] += 1
-            if (finding.severity != Severity.INFO or finding.rule in full) and shown[finding.rule] <= SHOWN:
+            if finding.severity != Severity.INFO or finding.rule in full:
                 tally.texts.append((finding.rule, accusation(history, finding)))
     return tally
 
@@ -88,19 +84,18 @@ def main() -> None:
     options.add_argument("--count", type=int, default=2000)
     options.add_argument("--first", type=int, default=0, help="the first seed")
     options.add_argument("--workers", type=int, default=2)
-    options.add_argument("--show", type=int, default=3, help="accusations printed of each rule")
+    options.add_argument("--show", type=int, default=3, help="accusations of each rule printed with their history")
     options.add_argument("--late", action="store_true", help="the observer comes in the middle of each")
     options.add_argument("--info", nargs="*", default=(), help="info rules of which histories are printed, too")
     chosen = options.parse_args()
     began, total = time.monotonic(), Tally()
     lives = late if chosen.late else obedient
+    shown: Counter[str] = Counter()
     for part in campaign(chosen.first, chosen.count, chosen.workers, frozenset(chosen.info), lives):
         total.add(part)
-    shown: Counter[str] = Counter()
-    for rule, text in total.texts:
-        shown[rule] += 1
-        if shown[rule] <= chosen.show:
-            print(text)
+        for rule, text in part.texts:
+            shown[rule] += 1
+            print(text if shown[rule] <= chosen.show else text.partition("\n")[0], flush=True)
     seconds = time.monotonic() - began
     print(f"{total.histories} histories, {total.events} events, {seconds:.0f} s")
     for (rule, severity, confidence), times in sorted(total.said.items()):

@@ -8,7 +8,7 @@ from sipaudit.model import history
 from sipaudit.model.history import History
 from sipaudit.model.replay import replay
 from sipaudit.model.scenario import Scenario, parse
-from sipaudit.model.state import LineState
+from sipaudit.model.state import LineState, Track
 from sipaudit.rulebook.trial import ScenarioLine
 
 KEPT = 3
@@ -53,18 +53,30 @@ def test_what_became_of_registrations_in_a_blind_interval_is_not_known() -> None
     """One that would have run out by then has; of one that would not, its end is unknown; S never granted any."""
     scenario = parse(HEAD + "10 > S REGISTER\n10.1 < S 403 REGISTER\n")
     seen, state = lived(scenario)
-    seen.view_begins(state, 1000.0)
+    seen.view_begins(state, 1000.0, Track.REGISTERED)
     assert [(row.server, row.until, row.end) for row in seen.ended] == [(P, 1000.0, "unknown")]
     seen, state = lived(scenario)
-    seen.view_begins(state, 5000.0)
+    seen.view_begins(state, 5000.0, Track.REGISTERED)
     assert [(row.server, row.until, row.end) for row in seen.ended] == [(P, 3600.1, "expired")]
+
+
+def test_what_a_failover_had_ended_before_a_blind_interval_stays_ended_then() -> None:
+    """In R2 the registration at the server that was left counts no more; in R1 it does, and may be there still."""
+    seen, state = lived(parse(HEAD + "".join(THERE_AND_BACK.format(300, 304, 400).splitlines(keepends=True)[:4])))
+    left = max(binding.left or 0.0 for binding in state.bindings)
+    assert left > 300
+    seen.view_begins(state, 1000.0, Track.REGAINED)
+    assert [(row.until, row.end) for row in seen.ended if row.server == P] == [(left, "invalidated")]
+    seen, state = lived(parse(HEAD + "".join(THERE_AND_BACK.format(300, 304, 400).splitlines(keepends=True)[:4])))
+    seen.view_begins(state, 1000.0, Track.REGISTERED)
+    assert [(row.until, row.end) for row in seen.ended if row.server == P] == [(1000.0, "unknown")]
 
 
 def test_blind_intervals_without_end_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "ROWS_KEPT", KEPT)
     seen, state = lived(parse(HEAD))
     for now in range(100, 1000, 100):
-        seen.view_begins(state, now)
+        seen.view_begins(state, now, Track.REGISTERED)
     assert [row.until for row in seen.ended] == [100, 200, 300]
 
 

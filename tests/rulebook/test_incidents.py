@@ -7,6 +7,7 @@ import pytest
 from sipaudit.rulebook.incident_file import THRESHOLDS, say
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.rules import IncidentKind
+from tests.shared import ROOT
 
 KINDS = {kind.id: kind for kind in load_pack().incidents}
 
@@ -44,3 +45,9 @@ def test_texts_say_the_thresholds_in_their_units() -> None:
 def test_each_kind_is_documented_for_a_tired_engineer(kind: IncidentKind) -> None:
     assert {"what", "why", "fix"} <= set(kind.documentation)
     assert all(len(text) > 30 for text in kind.documentation.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_has_a_file_of_stories_in_which_it_is_and_is_not(kind: str) -> None:
+    stories = ROOT / "tests" / "incidents" / f"test_{kind.replace('-', '_')}.py"
+    assert f'"{kind}' in stories.read_text()

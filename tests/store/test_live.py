@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from sipaudit.model.sayings import MoveSaid
 from sipaudit.model.values import Report
 from sipaudit.pipeline import Job, analyze
@@ -52,8 +54,9 @@ def test_a_live_run_is_told_by_its_store_as_by_a_recording(store_url: str, tmp_p
     assert known(store_url, ORIGIN + 300 - START, ORIGIN + 310 - START).lines[0].working == "10.0.0.2:5060/udp"
 
 
-def test_what_a_killed_probe_said_last_is_in_the_store_of_the_next(store_url: str, tmp_path: Path) -> None:
-    """It was killed in mid-outage, half a minute after its checkpoint, and its store had written nothing since."""
+@pytest.mark.parametrize("again", [False, True], ids=["long after a checkpoint", "right after a checkpoint"])
+def test_what_a_killed_probe_said_last_is_in_the_store_of_the_next(store_url: str, tmp_path: Path, again: bool) -> None:
+    """It was killed in mid-outage, and its store had written nothing since the checkpoint before."""
     story, ear = outage(), Ear(tmp_path, DECLARED)
     ear.hears(story, until=100)
     checkpoint = ear.keeps(tmp_path)
@@ -63,10 +66,13 @@ def test_what_a_killed_probe_said_last_is_in_the_store_of_the_next(store_url: st
     for saying in ear.said[before:]:
         checkpoint.journal.take(saying)
     checkpoint.journal.turn(0.0)
+    if again:
+        checkpoint.write(ear.probe, ear.teller, "run")
 
     other = ear.goes_on(checkpoint, after=250)
     sink = StoreSink(open_for_writing(store_url), tmp_path / "spool", every=0.02)
-    sink.make_good(checkpoint.said, other.probe.newest)
+    assert bool(checkpoint.before) is again
+    sink.make_good([*checkpoint.before, *checkpoint.said], other.probe.newest)
     for saying in other.turn(360):
         sink.take(saying)
     sink.close()

@@ -52,6 +52,8 @@ class FollowSource:
     that was deleted or overwritten too early.
     """
 
+    by_our_clock = False   # even where the files are written on this machine: they are read later
+
     def __init__(
         self, path: Path, capture: int, warn: Warn = lambda _: None, every: float = EVERY,
         clock: Callable[[], float] = time.monotonic, bounds: CaptureBounds = FOR_FILES,

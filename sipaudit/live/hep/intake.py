@@ -58,6 +58,11 @@ class Intake:
         self._most_waiting = min(WAITING_BYTES, bounds.duplicates * BYTES_OF_DUPLICATE)
 
     @property
+    def live(self) -> bool:
+        """Whether these are agents rather than a replay, as far as that is known."""
+        return self._clock.live
+
+    @property
     def waits(self) -> bool:
         """Whether messages are held back until it is known whose time counts: `pass_time` must be called."""
         return bool(self._waiting)

@@ -24,6 +24,11 @@ class Shipped:
         self._bounds = bounds
 
     @property
+    def by_our_clock(self) -> bool:
+        """Agents that ship what they see now are believed where their clocks agree with ours."""
+        return self._intake.live
+
+    @property
     def reader(self) -> Shipped:
         """What it remembers is its own."""
         return self

@@ -51,8 +51,9 @@ def no_binding_there(case: Case) -> Ground:
 def _may_work_there(case: Case, binding: Binding) -> bool:
     """Whether a 200 to REGISTER may have brought the line there since it arrived at its working server: then no gate is
     before it. In R1 that a binding was renewed shows nothing (F7), unless the line may have left its server then."""
-    aside, since = case.stay.aside, case.stay.arrived.time
-    if aside is not None and aside.server == binding.server and aside.method == "REGISTER" and aside.granted != 0:
+    since = case.stay.arrived.time
+    if any(one.server == binding.server and one.method == "REGISTER" and one.granted != 0
+           for one in case.stay.asides):
         return True
     granted = binding.since if case.regime is Regime.R1 else binding.granted
     return granted is not None and granted.time > since

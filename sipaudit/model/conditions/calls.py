@@ -91,7 +91,8 @@ def registers_on(case: Case) -> Ground:
            if binding.server != case.request.server):
         return FAILS
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
-        Sign.REGISTERS, since=case.now, until=case.now + LOG_OUT, server=case.request.server))
+        Sign.REGISTERS, since=case.now, until=case.now + LOG_OUT, server=case.request.server,
+        calls=tuple(call.number for call in case.phone.calls)))
 
 
 def _removed_at(binding: Binding) -> float:

@@ -146,7 +146,7 @@ def last_failover(case: Case) -> Ground:
 def _may_have_gone_on(case: Case, mark: FailedMark) -> bool:
     """Whether the line has turned away from its working server, and a third has answered its REGISTER: that may have
     been the next failover, and a refresh of what it held there as well (F7)."""
-    stay, aside = case.stay, case.stay.aside
-    if aside is None or stay.away is None or aside.time < stay.away.time:
-        return False
-    return aside.method == "REGISTER" and aside.server not in (stay.server, mark.server)
+    stay, away = case.stay, case.stay.away
+    return away is not None and any(
+        one.method == "REGISTER" and one.server not in (stay.server, mark.server) and one.time >= away.time
+        for one in stay.asides)

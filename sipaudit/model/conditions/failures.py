@@ -251,19 +251,24 @@ def _shown_unanswered(case: Case, before: Sent) -> bool:
     it up, a REGISTER is asked again soon, or was retransmitted. Else the answers may take a way that the capture does
     not see."""
     if before.method == "INVITE":
-        return repeated_until(case.phone.reach(before.server), before) >= _persists(case, before)
+        until = repeated_until(case.phone.reach(before.server), before)
+        return until >= _persists(case, before, until - before.time)
     latest = (latest_silence(case.profile.settings) or 0.0) + case.profile.tolerances.timer
     binding = case.line.binding(before.server)
     resent = binding is not None and binding.register is before and binding.resent is not None
     return resent or case.now - before.time <= latest + RETRY_WAIT
 
 
-def _persists(case: Case, request: Sent) -> float:
+def _persists(case: Case, request: Sent, lasted: float) -> float:
     """When the last retransmission before F2's earliest is due, at the latest: a phone that is not seen to send it has
     given up its INVITE, or speaks over a connection, where nothing shows that it has not. Of many retries, whose
-    intervals may double, the last of all counts: a caller does not wait so long."""
+    intervals may double, the last of all counts: a caller does not wait so long. One that `lasted` longer than the
+    retries explain waits the whole 32 s, as at the last server of a list (F2, *latest*)."""
     settings, earliest = case.profile.settings, case.profile.earliest_silence
     interval, retries = (settings.number("retryTimeOut") or 0) / 1000, settings.number("retryMaxCount") or 0
+    count = retries or DEFAULT_RETRIES
+    if lasted > T1 + (count * interval or last_resend(count)):
+        return request.time + (SILENCE_MAX - max(interval, T1)) * (1 - SLACK_SHARE)
     if interval:
         return request.time + max(earliest - interval, 0.0)
     if retries > DEFAULT_RETRIES:
@@ -279,7 +284,7 @@ def no_contact_elsewhere(case: Case) -> Ground:
     if lost is not None and lost >= first.time:
         return Ground(reason=Reason.LOSS_NEARBY)
     others = tuple(server.key for server in entry.servers if server.key != request.server) if entry else ()
-    if any(case.phone.reach(key).touched >= first.time for key in others):
+    if any(_asked_since(case, case.phone.reach(key), first.time) for key in others):
         return FAILS
     until = request.time + (latest or 0.0) + case.profile.tolerances.timer + CONTACT_WAIT
     repeats, rests = _persists_alike(case, first) if request.method == "INVITE" else (request.time, inf)
@@ -289,13 +294,20 @@ def no_contact_elsewhere(case: Case) -> Ground:
         others=() if case.profile.fallback else others, repeats=repeats, rests=rests))
 
 
+def _asked_since(case: Case, reach: Reach, since: float) -> bool:
+    """Whether the phone has turned to the server since then, or had a request open there: over a connection nothing
+    is sent again."""
+    lasts = (latest_silence(case.profile.settings) or 0.0) + case.profile.tolerances.timer
+    return reach.touched >= since or any(one.time + lasts >= since for one in reach.waiting)
+
+
 def _persists_alike(case: Case, first: Sent) -> tuple[float, float]:
     """Between which times the request on trial must be sent for the last time, if neither it nor the first was given up
     by its caller: a phone is as patient with a server the second time as it was the first."""
     request = case.request
     lasted = repeated_until(case.phone.reach(first.server), first) - first.time
     least = request.time + lasted * (1 - PATIENCE_SHARE)
-    return max(_persists(case, request), least), request.time + lasted * (1 + PATIENCE_SHARE) + T1
+    return max(_persists(case, request, lasted), least), request.time + lasted * (1 + PATIENCE_SHARE) + T1
 
 
 def served_later(case: Case) -> Ground:

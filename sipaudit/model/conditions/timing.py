@@ -9,7 +9,7 @@ from msgspec import Struct
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, Case, Ground, holds_if
 from sipaudit.model.conditions.trust import clock_was_set, in_mid_life, may_have_refreshed, may_work_elsewhere
-from sipaudit.model.events import Answered
+from sipaudit.model.events import Failed, Sent
 from sipaudit.model.observations import Fact
 from sipaudit.model.packets import asked_at
 from sipaudit.model.readings import ALWAYS, Reading, negate, taken
@@ -44,11 +44,21 @@ def may_have_been_here(case: Case) -> bool:
 
 def _drives_away(case: Case, item: Evidence) -> bool:
     """Whether a failover surely follows: not from an answer inside a dialog, nor from a 200 that may register (F6), nor
-    from a 503 that is declared to be no failure (F3)."""
-    if not isinstance(item, Answered):
+    from a 503 that is declared to be no failure (F3). Upward a line goes without a failure, too: a request that was
+    answered late it need not have given up then (F2)."""
+    if isinstance(item, Sent):
+        return not (_went_upward(case) and case.phone.reach(item.server).was_late(item.transaction))
+    if isinstance(item, Failed):
         return True
     stays = item.status == 503 and case.profile.settings.number("failoverOn503Response") == 0
     return not (item.in_dialog or grants_nothing(item) or stays)
+
+
+def _went_upward(case: Case) -> bool:
+    """Whether the stay's server is higher than the one that the line left for it."""
+    entry, stay = case.profile.entry, case.stay
+    left, to = (entry.priority(stay.origin or ""), entry.priority(stay.server)) if entry else (None, None)
+    return left is not None and to is not None and to < left
 
 
 def first_try(case: Case) -> Ground:

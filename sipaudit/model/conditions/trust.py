@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sipaudit.model.absorb import lived_before
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
@@ -160,15 +162,14 @@ def no_boot_unserved(case: Case) -> Ground:
 def still_working(case: Case) -> Ground:
     """Read literally, a 2xx inside a dialog, too, makes another server the working one (not in R2, F9); in R0 a busy
     or a not found may. Whichever it is, the line is then not where the rows place it."""
-    answer, there = case.stay.aside, case.request.server
-    if answer is not None and (answer.server == there or answer.method not in NOTHING_NEW):
-        there = answer.server
-    return _not_moved_to(case, there)
+    there = case.request.server
+    return _not_moved_by(case, (one for one in case.stay.asides
+                                if one.server == there or one.method not in NOTHING_NEW))
 
 
-def _not_moved_to(case: Case, server: str | None) -> Ground:
-    answer = case.stay.aside
-    if answer is None or answer.server != server or _moves_nothing(case, answer):
+def _not_moved_by(case: Case, answers: Iterable[Answered]) -> Ground:
+    """Whether none of these answers has moved the line, as far as the sources tell."""
+    if all(_moves_nothing(case, answer) for answer in answers):
         return HOLDS
     return Ground(negate(taken(Reading.LITERAL)))
 
@@ -184,16 +185,14 @@ def works_below(case: Case, higher: str | None) -> Ground:
         return Ground(reason=Reason.READINGS_DIFFER)  # in R0, too, that may be the server's refusal (F4)
     if _keeps_binding(case, higher):
         return Ground(reason=Reason.READINGS_DIFFER)
-    return _not_moved_to(case, _at_or_above(case, higher))
+    return _not_moved_by(case, (one for one in case.stay.asides if _is_at_or_above(case, one.server, higher)))
 
 
-def _at_or_above(case: Case, higher: str | None) -> str | None:
-    """That server, or the one above it whose answer may have brought the line back: from there it is no way upward."""
-    answer, entry = case.stay.aside, case.profile.entry
-    if answer is None or entry is None:
-        return higher
-    there, here = entry.priority(answer.server), entry.priority(higher or "")
-    return answer.server if there is not None and here is not None and there < here else higher
+def _is_at_or_above(case: Case, server: str, higher: str | None) -> bool:
+    """Whether it is that server, or one above it: from there it is no way upward."""
+    entry = case.profile.entry
+    there, here = (entry.priority(server), entry.priority(higher or "")) if entry else (None, None)
+    return server == higher or (there is not None and here is not None and there < here)
 
 
 def _refused_by_a_200(binding: Binding) -> bool:

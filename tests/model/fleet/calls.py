@@ -40,7 +40,7 @@ def _outgoing(line: Line) -> Task:
     else:
         outcome = yield from line.originate("INVITE", hang_up=hang_up, **request)
     exchange = outcome.exchange
-    if exchange is not None and outcome.good and exchange.server == line.working:
+    if exchange is not None and outcome.alive and exchange.server == line.working:
         line.exhausted = False  # it answers: its failure stands no longer, whoever was called (section 1, failure)
     if exchange is not None and outcome.good and not outcome.abandoned:
         yield from _talk(line, Dialog(exchange.call or number, exchange.server, exchange.call_id))

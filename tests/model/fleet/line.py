@@ -45,7 +45,7 @@ class Line(Returning):
 
     def _served(self, server: str, outcome: Outcome, since: float, trying: bool) -> None:
         """A server answered: it is the working one now (section 1)."""
-        self.exhausted = self.exhausted and not outcome.good
+        self.exhausted = self.exhausted and not outcome.alive
         answered = outcome.good or (self.habits.other_finals_move and outcome.status >= 400
                                     and not outcome.abandoned and outcome.status not in (403, 404, 408, 480)
                                     and not 500 <= outcome.status < 600)
@@ -89,8 +89,10 @@ class Line(Returning):
             yield from self._renew_anywhere(server)
             return
         if not self.home and self._renewal_goes_back():
-            if (yield from self._try_back()):
-                return
+            at = self.working
+            yield from self._try_back()
+            if self.working != at:
+                return  # back, or at a server between (B8)
             if habits.try_wait and habits.mode == "registration":
                 yield self.phone.chance.uniform(30, 60)
         yield from self._register_or_move(self.working)

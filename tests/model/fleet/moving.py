@@ -21,7 +21,8 @@ class Moving(Registering):
     def _passed_over(self, server: str) -> bool:
         """Whether a new request does not begin at the working server: the list came to its end and begins anew at the
         first (F1), or another line's evidence is enough."""
-        anew = self.exhausted and server != self.phone.primary
+        answered = self.phone.proven.get((self.number, server), -math.inf) > self.exhausted_at
+        anew = self.exhausted and not answered and server != self.phone.primary
         return anew or (self.habits.shares_evidence and self.phone.is_dead(server))
 
     def _candidates(self, left: str, tried: set[str]) -> list[str]:
@@ -31,7 +32,7 @@ class Moving(Registering):
         after, before = order[index + 1:], order[:max(index, 0)]
         if habits.wraps or self.exhausted:
             after = after + before
-        self.exhausted = not after and bool(tried)  # what others learned uses no list up
+        self.exhausted, self.exhausted_at = not after and bool(tried), self.now  # what others learned uses no list up
         after = [server for server in after if server not in tried]
         if habits.breaks("failover-skipped-server") and len(after) > 1 and left == order[0]:
             after = after[1:]

@@ -29,6 +29,11 @@ class Outcome:
     def good(self) -> bool:
         return 200 <= self.status < 300
 
+    @property
+    def alive(self) -> bool:
+        """Whether the server has answered as one that works does (F4)."""
+        return self.good or (self.status >= 400 and self.status not in (408, 480) and not 500 <= self.status < 600)
+
 
 @dataclass
 class Wronged:
@@ -53,6 +58,8 @@ class Phone:
     talking: list[float] = field(default_factory=list)           # since when each call that is up has been up
     resolved_until: float = -1.0                                 # when the last DNS answer ends
     waiting: dict[str, float] = field(default_factory=dict)      # server -> until when its Retry-After runs
+    proven: dict[tuple[int, str], float] = field(default_factory=dict)  # (line, server) -> the last call given up that
+    #                                                                       it has answered after all: when it was begun
     wrongs: list[Wronged] = field(default_factory=list)
 
     @property
@@ -68,7 +75,7 @@ class Phone:
     def forget(self) -> None:
         """Power lost: calls, evidence, what is known of servers."""
         self.calls = 0
-        for memory in (self.talking, self.evidence, self.touched, self.waiting):
+        for memory in (self.talking, self.evidence, self.touched, self.waiting, self.proven):
             memory.clear()
 
     def wronged(self, rule: str, line: int, at: float | None = None) -> None:
@@ -189,6 +196,8 @@ class Phone:
     def _take_back(self, exchange: Exchange, status: int) -> None:
         if exchange.in_dialog:
             return
+        if Outcome(exchange, status).alive:
+            self.proven[exchange.line, exchange.server] = exchange.born
         if 200 <= status < 300:
             self.clock.start(self._farewell(exchange), self.life)
         elif 100 < status < 200 and not exchange.cancelled:

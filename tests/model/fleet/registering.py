@@ -34,6 +34,7 @@ class Registering:
         self.off = False
         self.session = 0                  # from one log-out to the next
         self.exhausted = False            # the list came to its end: the next request starts from the first server
+        self.exhausted_at = -math.inf
         self.challenger: str | None = None
         self.moved_at, self.first_try = -math.inf, True
         self.first_sent = 0.0             # of the last REGISTER, before any credentials

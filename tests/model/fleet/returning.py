@@ -146,7 +146,7 @@ class Returning(Moving):
             if habits.breaks("overdue-failback") or habits.breaks("failback-without-registration"):
                 return
             ready = self._calling if habits.breaks("failback-during-call") else self.phone.idle
-            if not ready():
+            if self.moving is not None or not ready():  # a failover on its way starts the timer anew (T0)
                 yield 1.0
                 continue
             before = self.due_at

@@ -1,10 +1,10 @@
-"""server-outage and partial-outage: what makes one, when it starts and ends, what it counts, what it explains."""
+"""A server that is gone: what makes an outage, when it starts and ends, what it counts, what it explains."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.incidents.ground import Tower, fleet, registered
+from tests.incidents.ground import Tower, registered
 from tests.stories import CHALLENGE, MINUTE, R2, Handset, P, S, Story
 from tests.wire import ORIGIN
 
@@ -297,82 +297,3 @@ def test_what_is_reported_is_chosen_by_from_and_to(tower: Tower) -> None:
     assert tower.see(story, start="+420s") == []
     assert tower.see(story, end="+250s") == []
     assert tower.see(story, end="+340s") == [f"{OUTAGE} 300.000- 2"]
-
-
-# -- calls only
-
-def calls_run_out(story: Story, phones: list[Handset], *, registers: bool = True) -> None:
-    phones[0].silence(300)
-    if registers:
-        phones[2].register(310)
-    phones[1].silence(320)
-
-
-def test_a_server_that_registers_and_lets_calls_run_out_is_out_in_part(tower: Tower) -> None:
-    story = Story()
-    phones = registered(story, 3)
-    calls_run_out(story, phones)
-    phones[2].call(400)
-    assert tower.see(story) == ["calls-lost 10.0.0.1 300.000-400.003 2", "partial-outage 10.0.0.1 300.000-400.003 2"]
-
-
-@pytest.mark.parametrize("registers", [False, True])
-def test_it_takes_a_registration_between_two_calls(tower: Tower, registers: bool) -> None:
-    story = Story()
-    phones = registered(story, 3)
-    calls_run_out(story, phones, registers=registers)
-    phones[2].call(400)
-    kinds = [line.split()[0] for line in tower.see(story)]
-    assert ("partial-outage" in kinds) is registers
-    assert ("server-outage" in kinds) is not registers
-
-
-def test_it_takes_two_calls_and_none_that_is_answered(tower: Tower) -> None:
-    story = Story()
-    phones = registered(story, 30)
-    phones[0].silence(300)
-    phones[2].register(310)
-    phones[3].call(315)
-    phones[0].silence(320)
-    phones[2].register(330)
-    assert tower.see(story) == []
-
-
-# -- a healthy site
-
-def test_a_healthy_capture_has_no_incident(tower: Tower) -> None:
-    """Forty phones for half an hour: renewals, calls, keepalives, subscriptions, a busy callee, a log-out."""
-    story = Story()
-    phones = fleet(story, 40, granted=300, asks=300)
-    for index, phone in enumerate(phones):
-        for time in range(0, 1800, 240):
-            phone.register(time + index * 1.5)
-        phone.call(100 + index * 7, seconds=30 + index)
-        for time in range(20, 1800, 60):
-            phone.told(time + index / 10 + 0.01, phone.ask(time + index / 10, P, "OPTIONS"), 200)
-        asked = phone.ask(70 + index, P, "SUBSCRIBE", expires=600, headers="Event: message-summary\r\n")
-        phone.told(70.1 + index, asked, 200)
-    busy = phones[7].ask(700, P, "INVITE")
-    phones[7].told(700.1, busy, 100)
-    phones[7].told(700.5, busy, 486)
-    phones[8].register(1795, expires=0)
-    assert tower.see(story) == []
-
-
-def test_each_minute_tells_what_a_server_was_asked_and_answered(tower: Tower) -> None:
-    story = Story()
-    phones = registered(story, 4, apart=1.0)
-    phones[0].silence(60)
-    asked = phones[1].ask(70, P, "INVITE")
-    phones[1].told(70.5, asked, 503)
-    phones[2].register(80)
-    tower.see(story)
-    rows = {row.time - ORIGIN: row for row in tower.report.minutes}
-    assert set(rows) == {0.0, 60.0}
-    assert (rows[0.0].requests, rows[0.0].answers) == ({"REGISTER": 8}, {"2xx": 4, "4xx": 4})
-    second = rows[60.0]
-    assert second.server == "10.0.0.1:5060/udp"
-    assert second.requests == {"INVITE": 2, "REGISTER": 2}
-    assert second.answers == {"2xx": 1, "4xx": 1, "5xx": 1}
-    assert (second.responses_503, second.unanswered) == (1, 1)
-    assert (second.delay_p50, second.delay_max) == (0.004, 0.5)

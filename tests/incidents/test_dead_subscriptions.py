@@ -1,0 +1,42 @@
+"""Subscriptions that nobody refreshed in their time."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.incidents.ground import Tower, registered
+from tests.stories import P, S, Story
+
+
+def subscribed(story: Story, again: float | None, until: float = 1000.0, package: str = "dialog") -> None:
+    """Subscribed at P for 600 s at 50; at S by 305; subscribed there, or not."""
+    phone, *_ = registered(story, 3)
+    asked = phone.ask(50, P, "SUBSCRIBE", expires=600, headers="Event: dialog\r\n")
+    phone.told(50.1, asked, 202)
+    phone.fail_over(300)
+    if again is not None:
+        if again > 700:
+            phone.call(700, S, 2.0)
+        asked = phone.ask(again, S, "SUBSCRIBE", expires=600, headers=f"Event: {package}\r\n")
+        phone.told(again + 0.1, asked, 202)
+    phone.call(until, S, 2.0)
+
+
+@pytest.mark.parametrize(("again", "package", "seen"), [
+    (None, "dialog", ["dead-subscriptions 10.0.0.1 650.100- 1"]),
+    (310.0, "dialog", []),
+    (310.0, "message-summary", ["dead-subscriptions 10.0.0.1 650.100- 1"]),
+    (800.0, "dialog", ["dead-subscriptions 10.0.0.1 650.100-800.000 1"]),
+])
+def test_a_subscription_is_dead_past_its_refresh_time(
+    tower: Tower, again: float | None, package: str, seen: list[str]
+) -> None:
+    story = Story()
+    subscribed(story, again, package=package)
+    assert tower.see(story, only="dead-subscriptions") == seen
+
+
+def test_before_its_time_nothing_is_dead(tower: Tower) -> None:
+    story = Story()
+    subscribed(story, None, until=640.0)
+    assert tower.see(story, only="dead-subscriptions") == []

@@ -1,0 +1,38 @@
+"""Two lines that move three times in ten minutes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.incidents.ground import Tower, end, registered
+from tests.stories import Handset, P, S, Story
+
+
+def flaps(phone: Handset, times: list[float]) -> None:
+    """Forth and back: into silence at P and on to S, then a call that P answers again."""
+    for index, time in enumerate(times):
+        if index % 2:
+            phone.register(time, P)
+        else:
+            phone.silence(time - 5.5, P, method="REGISTER")
+            phone.register(time, S)
+
+
+@pytest.mark.parametrize(("lines", "times", "seen"), [
+    (2, [300.0, 500.0, 899.0], 1),
+    (2, [300.0, 500.0, 901.0], 0),     # not within ten minutes
+    (1, [300.0, 500.0, 700.0], 0),     # one line
+    (2, [300.0, 500.0], 0),            # two moves
+])
+def test_flapping_is_two_lines_with_three_moves_in_ten_minutes(
+    tower: Tower, lines: int, times: list[float], seen: int
+) -> None:
+    story = Story()
+    phones = registered(story, 6)
+    for index, phone in enumerate(phones[:lines]):
+        flaps(phone, [time + index / 10 for time in times])
+    end(story, 2000)
+    found = tower.see(story, only="flapping")
+    assert len(found) == seen
+    if seen:
+        assert found == ["flapping sbc 300.011-899.111 2"]

@@ -1,0 +1,51 @@
+"""Calls that live on at a server, of which the phone knows nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.incidents.ground import Tower, end, registered
+from tests.stories import MINUTE, R3, P, Story
+
+
+def ghost(story: Story, status: int | None, *, speaks: bool = False) -> None:
+    """A call through P is up as its line moves to S; then the far end sends BYE."""
+    phone, *_ = registered(story, 3)
+    asked = phone.ask(200, P, "INVITE")
+    phone.told(201, asked, 200)
+    phone.acknowledge(201.1, asked)
+    phone.fail_over(300)
+    if speaks:
+        phone.told(320.01, phone.ask(320, P, "INFO", call_id=asked.call_id, tag="far"), 200)
+    bye = asked.text.replace("INVITE sip:2000@pbx.example.com", "BYE sip:1001@10.1.4.1", 1)
+    lines = [line for line in bye.split("\r\n") if not line.startswith(("From:", "To:", "CSeq:", "Via:", "Contact:"))]
+    near = next(line for line in bye.split("\r\n") if line.startswith("From:"))[6:]
+    heads = ["Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKghost", "From: <sip:2000@pbx.example.com>;tag=far", f"To: {near}",
+             "CSeq: 7 BYE"]
+    said = "\r\n".join([lines[0], *heads, *lines[1:]])
+    story.udp(400, P, phone.place, said.encode(), "BYE")
+    if status is not None:
+        story.udp(400.01, phone.place, P, "\r\n".join(
+            [f"SIP/2.0 {status} Any", *heads, next(line for line in lines if line.startswith("Call-ID")),
+             "Content-Length: 0", "", ""]).encode(), f"{status} BYE")
+    end(story, 440)
+
+
+@pytest.mark.parametrize(("status", "seen"), [
+    (481, ["ghost-calls 10.0.0.1 400.000-400.010 1"]), (None, ["ghost-calls 10.0.0.1 400.000-400.000 1"]), (200, [])])
+def test_a_ghost_is_a_call_that_the_phone_has_forgotten(tower: Tower, status: int | None, seen: list[str]) -> None:
+    story = Story()
+    ghost(story, status)
+    assert tower.see(story, only="ghost-calls") == seen
+
+
+def test_only_where_a_phone_drops_calls_without_a_word(tower: Tower) -> None:
+    story = Story()
+    ghost(story, 481)
+    assert tower.see(story, {**R3, **MINUTE}, only="ghost-calls") == []
+
+
+def test_and_only_if_the_phone_said_nothing_in_it(tower: Tower) -> None:
+    story = Story()
+    ghost(story, 481, speaks=True)
+    assert tower.see(story, only="ghost-calls") == []

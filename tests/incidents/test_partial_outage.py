@@ -1,0 +1,45 @@
+"""A server that registers phones and lets their calls run out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.incidents.ground import Tower, registered
+from tests.stories import Handset, Story
+
+
+def calls_run_out(story: Story, phones: list[Handset], *, registers: bool = True) -> None:
+    phones[0].silence(300)
+    if registers:
+        phones[2].register(310)
+    phones[1].silence(320)
+
+
+def test_a_server_that_registers_and_lets_calls_run_out_is_out_in_part(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 3)
+    calls_run_out(story, phones)
+    phones[2].call(400)
+    assert tower.see(story) == ["calls-lost 10.0.0.1 300.000-400.003 2", "partial-outage 10.0.0.1 300.000-400.003 2"]
+
+
+@pytest.mark.parametrize("registers", [False, True])
+def test_it_takes_a_registration_between_two_calls(tower: Tower, registers: bool) -> None:
+    story = Story()
+    phones = registered(story, 3)
+    calls_run_out(story, phones, registers=registers)
+    phones[2].call(400)
+    kinds = [line.split()[0] for line in tower.see(story)]
+    assert ("partial-outage" in kinds) is registers
+    assert ("server-outage" in kinds) is not registers
+
+
+def test_it_takes_two_calls_and_none_that_is_answered(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 30)
+    phones[0].silence(300)
+    phones[2].register(310)
+    phones[3].call(315)
+    phones[0].silence(320)
+    phones[2].register(330)
+    assert tower.see(story) == []

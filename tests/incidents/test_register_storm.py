@@ -1,0 +1,90 @@
+"""Twenty REGISTERs in five seconds, and five times the usual."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sipaudit.incidents import crowds
+from sipaudit.incidents.crowds import Crowd
+from tests.incidents.ground import Tower
+from tests.stories import Handset, Story
+
+
+def rush(story: Story, count: int, at: float, apart: float, usual: float) -> None:
+    """So many phones register at once, where one had registered every `usual` seconds."""
+    one = Handset(story, "2000", ("10.2.0.1", 5060), challenges=False)
+    for step in range(int(600 / usual)):
+        one.register(step * usual)
+    for index in range(count):
+        phone = Handset(story, f"{3000 + index}", (f"10.3.0.{index + 1}", 5060), challenges=False)
+        phone.register(at + apart * index)
+    for step in range(int(600 / usual), int(900 / usual)):
+        one.register(step * usual)
+
+
+@pytest.mark.parametrize(("count", "apart", "seen"), [
+    (19, 0.1, 0),   # less than 20
+    (20, 0.1, 1),
+    (20, 0.5, 0),   # not within 5 s
+])
+def test_a_storm_is_twenty_registers_in_five_seconds(tower: Tower, count: int, apart: float, seen: int) -> None:
+    story = Story()
+    rush(story, count, 600, apart, usual=61.0)
+    assert len(tower.see(story, only="register-storm")) == seen
+
+
+@pytest.mark.parametrize(("count", "seen"), [(19, 0), (20, 1)])
+def test_and_five_times_the_usual(tower: Tower, count: int, seen: int) -> None:
+    """One REGISTER a second is five in 5 s; with those five the storm needs 25."""
+    story = Story()
+    rush(story, count, 600.001, 0.1, usual=1.0)
+    assert len(tower.see(story, only="register-storm")) == seen
+
+
+def test_a_storm_ends_below_twice_the_usual_and_tells_its_rates(tower: Tower) -> None:
+    story = Story()
+    rush(story, 40, 600, 0.1, usual=5.0)
+    assert tower.see(story, only="register-storm") == ["register-storm 10.0.0.1 600.000-608.000 41"]
+    metrics = tower.of("register-storm").metrics
+    assert (metrics["register_rate_median"], metrics["register_rate_peak"]) == (0.2, 8.2)
+
+
+def test_a_storm_knows_its_lines_although_they_have_registered_since(tower: Tower) -> None:
+    story = Story()
+    rush(story, 40, 600, 0.1, usual=5.0)
+    for index in range(40):
+        Handset(story, f"{3000 + index}", (f"10.3.0.{index + 1}", 5060), challenges=False).register(800 + 2.5 * index)
+    assert tower.see(story, only="register-storm") == ["register-storm 10.0.0.1 600.000-608.000 41"]
+
+
+@given(st.lists(st.integers(0, 9), min_size=130, max_size=130))
+def test_seconds_are_kept_that_lie_in_five_with_twenty_registers(counts: list[int]) -> None:
+    crowd = Crowd()
+    for second, count in enumerate(counts):
+        if second % 60 == 0:
+            crowd.thin(second)
+        for line in range(count):
+            crowd.note(second, line)
+    crowd.thin(200)
+    spans = [range(first, first + 5) for first in range(len(counts)) if sum(counts[first:first + 5]) >= 20]
+    assert set(crowd.seconds) == {second for span in spans for second in span if any(counts[second:second + 1])}
+
+
+def test_lines_are_noted_where_there_are_many_and_no_more_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd = Crowd()
+    for second in range(0, 100, 3):
+        crowd.note(second, second)          # seven in 20 s
+    for line in range(20):
+        crowd.note(58 + line // 10, line)   # twenty in two seconds, as a minute ends
+    crowd.thin(60)
+    crowd.thin(120)
+    assert set(crowd.seconds) == {57, 58, 59, 60}   # spans of five seconds with twenty
+    assert crowd.lines(58, 59) == set(range(20))
+    other = Crowd()
+    for line in range(30):
+        other.note(10, line)
+    monkeypatch.setattr(crowds, "LINES_KEPT", 50)
+    crowds.shed([crowd, other])
+    assert (set(crowd.seconds), set(other.seconds)) == ({58, 59}, {10})   # the thinnest went

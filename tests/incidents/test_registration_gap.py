@@ -1,0 +1,66 @@
+"""A line without any registration for a minute."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.incidents.ground import Tower, end, registered
+from tests.stories import CREDENTIALS, Handset, P, S, Story
+
+
+def unregistered(story: Story, granted_at: float) -> Handset:
+    """Granted for 300 s at 0; its renewals are refused from 240 on, until one is granted."""
+    (phone,) = registered(story, 1, granted=300, asks=300)
+    time = 240.0
+    while time < granted_at - 10:
+        phone.told(time + 0.01, phone.ask(time, P, "REGISTER", expires=300, headers=CREDENTIALS), 500)
+        time += 30
+    phone.register(granted_at)
+    return phone
+
+
+@pytest.mark.parametrize(("granted_at", "seen"), [
+    (359.0, []), (361.0, ["registration-gap sbc 300.011-361.011 1"])])
+def test_a_gap_is_a_minute_without_any_registration(tower: Tower, granted_at: float, seen: list[str]) -> None:
+    story = Story()
+    unregistered(story, granted_at)
+    assert tower.see(story, only="registration-gap") == seen
+
+
+def test_a_phone_that_was_off_has_no_gap(tower: Tower) -> None:
+    """Nothing was seen of it for an hour; that it asks in vain at first, as it comes back, makes none."""
+    story = Story()
+    (phone,) = registered(story, 1, granted=300, asks=300)
+    phone.registration = "anew"
+    phone.register(phone.silence(4000, method="REGISTER"), S)
+    assert tower.see(story, only="registration-gap") == []
+
+
+def test_nor_has_a_line_that_logged_out(tower: Tower) -> None:
+    story = Story()
+    (phone,) = registered(story, 1, granted=300, asks=300)
+    phone.register(100, expires=0)
+    for time in range(120, 900, 30):
+        phone.told(time + 0.01, phone.ask(time, P, "OPTIONS"), 200)
+    phone.register(900)
+    assert tower.see(story, only="registration-gap") == []
+
+
+def test_nor_when_its_registration_elsewhere_runs_out_later(tower: Tower) -> None:
+    """It logs out at S, where it had moved; what it had at P, from before, ends by itself."""
+    story = Story()
+    (phone,) = registered(story, 1, granted=300, asks=300)
+    phone.fail_over(100)
+    phone.register(120, S, expires=0)
+    for time in range(130, 900, 30):
+        phone.told(time + 0.01, phone.ask(time, S, "OPTIONS"), 200)
+    assert tower.see(story, only="registration-gap") == []
+
+
+def test_gaps_of_many_lines_are_one_incident(tower: Tower) -> None:
+    story = Story()
+    for phone in registered(story, 6, granted=300, asks=300):
+        for time in range(260, 420, 30):
+            phone.told(time + 0.01, phone.ask(time, P, "REGISTER", expires=300, headers=CREDENTIALS), 500)
+    end(story, 500)
+    assert tower.see(story, only="registration-gap") == ["registration-gap sbc 300.011- 6"]

@@ -1,0 +1,60 @@
+"""Lines of one entry at two servers for five minutes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.incidents.ground import Tower, end, registered
+from tests.stories import R1, R2, Handset, P, S, Settings, Story
+
+
+def split(story: Story, at_s: int, of: int, until: float, settings: Settings | None = None) -> list[Handset]:
+    """So many of the lines work with S from 100 s on, each for a failure of its own, and renew there."""
+    phones = registered(story, of, apart=1.0)
+    for index, phone in enumerate(phones):
+        if index < at_s:
+            phone.silence(100 + 70 * index - 5.5, P, method="REGISTER")
+            phone.register(100 + 70 * index, S)
+    for phone in phones[at_s:]:
+        phone.register(until - 40)
+    end(story, until)
+    return phones
+
+
+@pytest.mark.parametrize(("at_s", "of", "until", "seen"), [
+    (1, 5, 402.0, ["split-brain sbc 100.011- 5"]),
+    (1, 5, 399.0, []),       # not yet for five minutes
+    (1, 6, 500.0, []),       # less than a fifth
+])
+def test_a_split_is_a_fifth_of_the_lines_on_each_of_two_servers_for_five_minutes(
+    tower: Tower, at_s: int, of: int, until: float, seen: list[str]
+) -> None:
+    story = Story()
+    split(story, at_s, of, until)
+    assert tower.see(story, {**R2, "failBack.timeout": 3600, "failBack.mode": "duration"}, only="split-brain") == seen
+
+
+def test_a_split_ends_when_the_lines_are_together_again(tower: Tower) -> None:
+    story = Story()
+    phones = split(story, 1, 5, 500)
+    phones[0].register(600)
+    assert tower.see(story, {**R2, "failBack.mode": "newRequests"}, only="split-brain") == [
+        "split-brain sbc 100.011-600.011 5"]
+
+
+@pytest.mark.parametrize("declared", [
+    {"settings": R1}, {"settings": {**R2, "concurrentRegistration": 1}}, {"settings": R2, "priorities": (1, 1)}])
+def test_it_is_none_where_lines_are_spread_by_right(tower: Tower, declared: dict[str, object]) -> None:
+    """Old registrations in R1, registration with all servers, load balancing."""
+    story = Story()
+    split(story, 1, 5, 500)
+    assert tower.see(story, only="split-brain", **declared) == []  # type: ignore[arg-type]
+
+
+def test_nor_while_a_server_is_out(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 5)
+    for index, phone in enumerate(phones[:2]):
+        phone.fail_over(100 + index)
+    end(story, 500)
+    assert [line.split()[0] for line in tower.see(story)] == ["server-outage"]

@@ -1,0 +1,46 @@
+"""A line that stays away from its first server after that is back."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.incidents.ground import Tower, end, registered
+from tests.stories import R2, Handset, S, Settings, Story
+
+
+def stays_away(story: Story, call_at: float) -> None:
+    """1001 moves to S at 305.5; P answers the others from 320 on; 1001 calls through S."""
+    phones = registered(story, 4)
+    for phone in phones[:2]:
+        phone.fail_over(300)
+    phones[1].register(380)
+    for time in range(320, 800, 20):
+        phones[2 + time // 20 % 2].register(time)
+    phones[0].call(call_at, S, 2.0)
+    end(story, 900)
+
+
+@pytest.mark.parametrize(("call_at", "seen"), [(436.0, []), (444.0, ["stuck-on-secondary 10.0.0.1 440.004- 1"])])
+def test_stuck_is_twice_the_delay_after_the_primary_came_back(tower: Tower, call_at: float, seen: list[str]) -> None:
+    """It answers from 320 on; twice 60 s after that is 440."""
+    story = Story()
+    stays_away(story, call_at)
+    assert tower.see(story, only="stuck-on-secondary") == seen
+
+
+def test_it_ends_with_the_return(tower: Tower) -> None:
+    story = Story()
+    stays_away(story, 500.0)
+    back = Handset(story, numbers={"reg-1001@10.1.4.1:5060": 50}, user="1001", place=("10.1.4.1", 5060))
+    back.register(600)
+    assert tower.see(story, only="stuck-on-secondary") == ["stuck-on-secondary 10.0.0.1 440.004-600.011 1"]
+
+
+@pytest.mark.parametrize("settings", [
+    {**R2, "failBack.mode": "duration", "failBack.timeout": 0}, {**R2, "failBack.mode": "newRequests"},
+    {**R2, "failBack.mode": "DNSTTL"}])
+def test_without_a_delay_nothing_is_stuck(tower: Tower, settings: Settings) -> None:
+    """A timeout of 0 keeps it away by right; a TTL that nobody knows, and a mode without one, have none to compare."""
+    story = Story()
+    stays_away(story, 700.0)
+    assert tower.see(story, settings, only="stuck-on-secondary") == []

@@ -1,0 +1,111 @@
+"""Renewals on the short road (`reconstruct.short_road`): whatever disturbs them, all that is found and known must be
+what the long road finds and knows."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import json
+
+from bench.captures import SITE, Workload
+from sipaudit.capture.engine import batches
+from sipaudit.capture.files import resolve
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.write import PcapWriter
+from sipaudit.pipeline import Job
+from sipaudit.reconstruct.short_road import ShortRoad
+from sipaudit.run.run import Run
+
+FLEET = Workload("renewals", phones=6, rounds=8, spread=40.0)   # one after the other
+CROWD = replace(FLEET, phones=20, rounds=4, spread=1.0)         # all at once
+
+ODD = [(b"expires=3600", b"expires=0120"), (b" 401 ", b" 503 "), (b" 200 OK", b" 403 No"), (b"SIP/2.0 401 Unauthorized",
+       b"SIP/2.0 100 Unauthorized"), (b"VVX_500", b"VVX_600"), (b"nonce=", b"nonse="), (b"z9hG4bK", b"y9hG4bK")]
+
+Packets = list[tuple[float, bytes]]
+
+
+@pytest.fixture(scope="module", params=[FLEET, CROWD], ids=["fleet", "crowd"])
+def packets(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Packets:
+    path = tmp_path_factory.mktemp("fleet") / "capture.pcap"
+    request.param.write(path)
+    file = resolve((str(path),)).files[0]
+    return [(packet[0], bytes(packet[3])) for batch in batches(file, CaptureHealth(str(path)), lambda _: None)
+            for packet in batch.packets()]
+
+
+def disturbed(packets: Packets, share: float, chance: random.Random) -> Iterator[tuple[float, bytes]]:
+    """The packets as a tap tells them that misses some, sees others twice, late, or in another order, and whose clock
+    jumps."""
+    shift = 0.0
+    for time, frame in packets:
+        if chance.random() >= share:
+            yield time + shift, frame
+            continue
+        match chance.randrange(5):
+            case 0:
+                pass
+            case 1:
+                yield from [(time + shift, frame), (time + shift + chance.choice([0.1, 0.6, 3.0, 31.0, 40.0]), frame)]
+            case 2:
+                yield time + shift + chance.choice([0.01, 0.4, 0.6, 5.0]), frame
+            case 3:
+                shift += chance.choice([0.5, 20.0, 600.0, -30.0])
+                yield time + shift, frame
+            case 4:
+                old, new = chance.choice(ODD)
+                yield time + shift, frame.replace(old, new)
+
+
+def followed(folder: Path, packets: Iterable[tuple[float, bytes]]) -> tuple[bytes, list[Any]]:
+    """The report of a capture, and what is known at its end of every line and of what passed."""
+    path = folder / "capture.pcap"
+    with path.open("wb") as stream:
+        writer = PcapWriter(stream)
+        for time, frame in packets:
+            writer.write(time, frame)
+    run = Run(Job((str(path),), site=str(SITE), jobs=1), print)
+    run.drive()
+    lines = run.reconstruction.lines.values()
+    return json.encode(run.report()), [
+        [replay.state for replay in run.auditor.everyone()], run.reconstruction.open, run.auditor.open,
+        [(line.cseq, line.call_id, line.asked, line.last, line.owner.last, line.owner.again) for line in lines],
+    ]
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 1 << 32), share=st.sampled_from([0.0, 0.01, 0.05, 0.3]))
+def test_both_roads_come_to_the_same(
+    packets: Packets, tmp_path_factory: pytest.TempPathFactory, seed: int, share: float
+) -> None:
+    folder = tmp_path_factory.mktemp("road")
+    told = sorted(disturbed(packets, share, random.Random(seed)))
+    short = followed(folder, told)
+    with patch.object(ShortRoad, "asks", _never), patch.object(ShortRoad, "answers", _never):
+        assert followed(folder, told) == short
+
+
+def _never(*_: Any) -> bool:
+    return False
+
+
+def test_an_undisturbed_fleet_takes_it_from_its_first_renewal_on(packets: Packets, tmp_path: Path) -> None:
+    taken = []
+
+    def watched(road: ShortRoad, item: Any, message: Any) -> bool:
+        taken.append(asks(road, item, message))
+        return taken[-1]
+
+    asks = ShortRoad.asks
+    with patch.object(ShortRoad, "asks", watched):
+        followed(tmp_path, packets)
+    phones = len({frame[26:30] for _, frame in packets if b"\r\nContact:" in frame and b"REGISTER sip" in frame})
+    assert taken.count(False) == 3 * phones   # the two of the registration, and the first of the first renewal
