@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from sipaudit.reconstruct.reconstruction import SeenMessage
-from sipaudit.report.messages import Names, Rows, row_of
+from sipaudit.report.messages import Names, Rows, row_of, write_parquet
 from sipaudit.run.run import Run
 from sipaudit.times import Span
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 class FirstRows:
@@ -28,8 +24,8 @@ class FirstRows:
             whose = seen.phone, seen.line, seen.server or None, seen.from_phone
             self._rows.add(row_of(item, seen.message, item.capture, whose, seen.retransmission, len(item.payload)))
 
-    def batches(self, run: Run) -> Iterator[pa.RecordBatch]:
-        """All rows; a candidate that proved to be no phone is none here."""
+    def write(self, run: Run, path: Path) -> None:
+        """All rows as a Parquet file; a candidate that proved to be no phone is none here."""
         phones, lines = run.reconstruction.phones, run.reconstruction.lines
 
         def phone(number: int) -> str | None:
@@ -38,4 +34,4 @@ class FirstRows:
         def line(number: int) -> str | None:
             return lines[number].aor if number in lines else None
 
-        return self._rows.batches(Names(run.naming.path, phone, line, run.server))
+        write_parquet(self._rows.batches(Names(run.naming.path, phone, line, run.server)), path)

@@ -58,7 +58,7 @@ def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: Mes
         if rows is None:
             write_parquet(batches(second.messages()), folder.path("messages.parquet"))
         else:
-            write_parquet(rows.batches(run), folder.path("messages.parquet"))
+            rows.write(run, folder.path("messages.parquet"))
             second.look()
         second.fetch_packets()
         paths = {finding.id: folder.path(f"{EVIDENCE}/{finding.id}.pcapng") for finding in proven}
