@@ -16,6 +16,7 @@ from bench.readme import put
 from sipaudit.pipeline import Job
 from sipaudit.report import document
 from sipaudit.run.ahead import parsed_ahead
+from sipaudit.run.first_rows import FirstRows
 from sipaudit.run.output import Output, write_files
 from sipaudit.run.route import leave_whole, rare_collections
 from sipaudit.run.run import Run
@@ -26,7 +27,9 @@ RUNS = 3
 
 def go(capture: str, stage: str, site: str = str(SITE)) -> None:
     """The route on a capture, up to and with a stage."""
-    route = Run(Job((capture,), site=site, jobs=1), print, reread=stage == "files")
+    rows = FirstRows() if stage == "files" else None   # as the command does
+    route = Run(Job((capture,), site=site, jobs=1), print, observer=None if rows is None else rows.see,
+                reread=stage == "files")
     leave_whole(route)  # as the command does
     if stage in ("model", "report", "files"):
         route.drive()
@@ -36,7 +39,7 @@ def go(capture: str, stage: str, site: str = str(SITE)) -> None:
     if stage == "report":
         sys.stdout.buffer.write(document.to_json(route.report()))
     elif stage == "files":
-        write_files(route, route.report(), Output(str(DATA / "files")), "utc")
+        write_files(route, route.report(), Output(str(DATA / "files")), "utc", rows=rows)
 
 
 def _go_part_of_it(route: Run, stage: str) -> None:

@@ -22,9 +22,10 @@ from sipaudit.report.ladder import LadderRow
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.suppress import load_suppressions
 from sipaudit.run import provisioning, second_pass, storing
+from sipaudit.run.first_rows import FirstRows
 from sipaudit.run.job import Job
 from sipaudit.run.output import Output, hiding_for, write_again, write_files
-from sipaudit.run.route import leave_whole
+from sipaudit.run.route import leave_whole, rare_collections
 from sipaudit.run.rows import LadderRows, finding_named
 from sipaudit.run.run import Progress, Run, Warn
 from sipaudit.run.transcripts import Transcripts
@@ -54,12 +55,16 @@ def analyze(
     Raises InputError or InputErrors for whatever the user can mend, before any output.
     """
     hiding = hiding_for(job.redact, job.redact_key)
-    run = Run(job, warn, reread=output is not None)
+    rows = FirstRows() if output is not None and hiding is None else None
+    run = Run(job, warn, observer=None if rows is None else rows.see, reread=output is not None)
+    if rows is not None:
+        rows.span = run.span
     with storing.keeper(store) as keep:
         run.drive(progress)
         report = run.report()
         if output is not None:
-            write_files(run, report, output, job.zone, hiding)
+            with rare_collections():
+                write_files(run, report, output, job.zone, hiding, rows)
         if hiding is not None:
             report = hiding.redaction.report(report)
         keep(report)

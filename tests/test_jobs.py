@@ -83,7 +83,7 @@ def test_all_files_are_those_of_one_process(tmp_path: Path, apart: list[int]) ->
                     for folder in (tmp_path / "1", tmp_path / "2"))
         assert one == two
         assert len(one) > 5
-    assert apart == [1, 1] * 2  # each reads twice: for the report, and for the evidence
+    assert apart == [1] * 2  # for the evidence the captures are read again, but not followed
 
 
 def test_ladders_and_transcripts_are_those_of_one_process(apart: list[int]) -> None:

@@ -1,14 +1,21 @@
-"""The table of all SIP messages (contract.md 3): a row a message, written in pieces as they come."""
+"""The table of all SIP messages (contract.md 3): a row a message, written in pieces as they come.
+
+Whose a message is may be known only when all were read. So rows can be laid down first (`Rows`) with numbers for
+names, and get their names when they are written: the captures need not be followed a second time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryFile
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sipaudit.report.exhibits import PlacedMessage
-from sipaudit.sip.message import Malformed, Request, Response
+from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.uri import uri_text
 
 if TYPE_CHECKING:
@@ -26,11 +33,88 @@ COLUMNS = {
 }
 """Name and Arrow type of each column, in order."""
 
+NUMBERED = {"capture": "uint32", "phone": "uint64", "line": "uint64"}
+"""Columns that hold numbers until their names are known, and the type they have then."""
+
 _UNREADABLE = (None,) * 11
 
 
-def schema() -> pa.Schema:
-    """The columns as Arrow types."""
+class Names(NamedTuple):
+    """What captures, phones, lines and servers are called in the end; None: it is none."""
+
+    capture: Callable[[int], str]
+    phone: Callable[[int], str | None]
+    line: Callable[[int], str | None]
+    server: Callable[[str], str]
+
+
+class Rows:
+    """Rows laid down in a temporary file as messages pass, under the numbers of their captures, phones and lines and
+    the keys of their servers."""
+
+    def __init__(self) -> None:
+        self._file = TemporaryFile(prefix="sipaudit-")  # noqa: SIM115 - lives as long as the rows
+        self._waiting: list[tuple[Any, ...]] = []
+        self._writer: pa.RecordBatchFileWriter | None = None
+
+    def add(self, row: tuple[Any, ...]) -> None:
+        """One more, as `row_of` makes it."""
+        self._waiting.append(row)
+        if len(self._waiting) >= PIECE:
+            self._lay_down()
+
+    def _lay_down(self) -> None:
+        import pyarrow as pa
+
+        if self._writer is None:   # not before: a process that will fork must not have Arrow's threads
+            options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+            self._writer = pa.ipc.new_file(self._file, schema(NUMBERED), options=options)
+        self._writer.write_batch(_batch(self._waiting, schema(NUMBERED)))
+        self._waiting.clear()
+
+    def batches(self, names: Names) -> Iterator[pa.RecordBatch]:
+        """All rows, in pieces, with these names; no more can be added."""
+        import pyarrow as pa
+
+        if self._waiting:
+            self._lay_down()
+        if self._writer is None:
+            return
+        self._writer.close()
+        self._file.seek(0)
+        with pa.ipc.open_file(self._file) as reader:
+            for number in range(reader.num_record_batches):
+                yield _named(reader.get_batch(number), names)
+        self._file.close()
+
+
+def _named(batch: pa.RecordBatch, names: Names) -> pa.RecordBatch:
+    """The rows with names for numbers; a phone that proved to be none has none, and its server counts for nothing."""
+    import pyarrow as pa
+
+    columns = dict(zip(COLUMNS, batch.columns, strict=True))
+
+    def told(column: str, name: Callable[[Any], str | None]) -> list[str | None]:
+        known: dict[Any, str | None] = {None: None}
+        numbers = columns[column].to_pylist()
+        for number in set(numbers) - {None}:
+            known[number] = name(number)
+        return [known[number] for number in numbers]
+
+    phones = told("phone", names.phone)
+    servers = [server if phone else None for server, phone in zip(told("server", names.server), phones, strict=True)]
+    senders = [sender if phone else None
+               for sender, phone in zip(columns["from_phone"].to_pylist(), phones, strict=True)]
+    columns |= {
+        "capture": pa.array(told("capture", names.capture), pa.string()), "phone": pa.array(phones, pa.string()),
+        "line": pa.array(told("line", names.line), pa.string()), "server": pa.array(servers, pa.string()),
+        "from_phone": pa.array(senders, pa.bool_()),
+    }
+    return pa.RecordBatch.from_arrays(list(columns.values()), schema=schema())
+
+
+def schema(otherwise: Mapping[str, str] = MappingProxyType({})) -> pa.Schema:
+    """The columns as Arrow types; some may have other types for a while."""
     import pyarrow as pa
 
     types = {
@@ -38,39 +122,48 @@ def schema() -> pa.Schema:
         "uint32": pa.uint32(), "int16": pa.int16(), "bool": pa.bool_(), "double": pa.float64(),
         "list<string>": pa.list_(pa.string()),
     }
-    return pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+    return pa.schema([(name, types[otherwise.get(name, kind)]) for name, kind in COLUMNS.items()])
 
 
-def write_parquet(messages: Iterable[PlacedMessage], path: Path) -> None:
+def write_parquet(rows: Iterator[pa.RecordBatch], path: Path) -> None:
     """All messages as a Parquet file; what is held at a time does not grow with their number."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rest = batches(messages)
     with pq.ParquetWriter(path, schema(), compression="zstd") as writer:
-        while group := list(islice(rest, ROW_GROUP // PIECE)):
+        while group := list(islice(rows, ROW_GROUP // PIECE)):
             writer.write_table(pa.Table.from_batches(group), row_group_size=ROW_GROUP)
 
 
 def batches(messages: Iterable[PlacedMessage]) -> Iterator[pa.RecordBatch]:
     """The messages in pieces of `PIECE` rows."""
-    import pyarrow as pa
-
     rest, whole = iter(messages), schema()
     while rows := [row(placed) for placed in islice(rest, PIECE)]:
-        columns: Iterable[tuple[Any, ...]] = zip(*rows, strict=True)
-        yield pa.RecordBatch.from_arrays(
-            [pa.array(column, field.type) for column, field in zip(columns, whole, strict=True)], schema=whole)
+        yield _batch(rows, whole)
+
+
+def _batch(rows: list[tuple[Any, ...]], whole: pa.Schema) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    columns: Iterable[tuple[Any, ...]] = zip(*rows, strict=True)
+    return pa.RecordBatch.from_arrays(
+        [pa.array(column, field.type) for column, field in zip(columns, whole, strict=True)], schema=whole)
 
 
 def row(placed: PlacedMessage) -> tuple[Any, ...]:
     """A message in the order of `COLUMNS`; what it does not say, or cannot be read, is None."""
-    item, message = placed.item, placed.message
+    whose = placed.phone, placed.line, placed.server, placed.from_phone
+    return row_of(placed.item, placed.message, placed.capture, whose, placed.retransmission, placed.length)
+
+
+def row_of(item: Datagram, message: Message, capture: str | int, whose: tuple[Any, ...], retransmission: bool,
+           length: int) -> tuple[Any, ...]:
+    """A row; `whose` are phone, line, server and whether the phone sent it."""
+    flow = item.flow
     return (
-        round(item.time * 1_000_000), placed.capture, item.frame, item.flow.transport, item.flow.source,
-        item.flow.destination, placed.phone, placed.line, placed.server, placed.from_phone,
-        *(_UNREADABLE if isinstance(message, Malformed) else _headers(message)), placed.retransmission,
-        placed.length, list(message.defects),
+        round(item.time * 1_000_000), capture, item.frame, flow.transport, flow.source, flow.destination, *whose,
+        *(_UNREADABLE if isinstance(message, Malformed) else _headers(message)), retransmission, length,
+        list(message.defects),
     )
 
 

@@ -10,7 +10,7 @@ from sipaudit.report.redact_message import MessageRedaction
 from sipaudit.report.redact_packets import anew
 from sipaudit.run import second_pass
 from sipaudit.run.run import Run
-from sipaudit.sip.datagram import Item
+from sipaudit.sip.datagram import Datagram, Item
 
 DECRYPTED = frozenset({"tls", "wss"})
 
@@ -19,7 +19,7 @@ class Second:
     """`exhibits` are the messages of the findings that are embedded; `spool` has the packets of the evidence, `parts`
     the frames of its messages. `embedded` and `evidence` are the places of both in the captures.
 
-    First `messages` is run through, then `fetch_packets` called.
+    First `messages` is run through, or `look` called where they are known, then `fetch_packets`.
     """
 
     def __init__(self, run: Run, embedded: set[Place], evidence: set[Place]) -> None:
@@ -39,6 +39,14 @@ class Second:
             if self._run.span.holds(placed.item.time):
                 yield self._row(placed)
 
+    def look(self) -> None:
+        """What the evidence needs of the captures, whose messages are not placed again: that costs most of a pass."""
+        path, wanted = self._run.naming.path, self._embedded | self._evidence
+        for item in second_pass.datagrams(self._run) if wanted else ():
+            place = path(item.capture), item.frame
+            if place in wanted:
+                self._see_item(place, item)
+
     def fetch_packets(self) -> None:
         """The frames of the evidence; messages of several frames must have been seen before."""
         wanted = self._evidence | {(path, frame) for (path, _), frames in self.parts.items() for frame in frames}
@@ -52,9 +60,11 @@ class Second:
         """What is no message proves by its frame alone."""
 
     def _see(self, place: Place, placed: PlacedMessage) -> None:
-        item = placed.item
+        self._see_item(place, placed.item)
+
+    def _see_item(self, place: Place, item: Datagram) -> None:
         if place in self._embedded:
-            self.exhibits.setdefault(place, []).append(second_pass.exhibit(placed))
+            self.exhibits.setdefault(place, []).append(second_pass.exhibit(place[0], item))
         if place not in self._evidence:
             return
         if item.frames:
@@ -88,7 +98,8 @@ class Hidden(Second):
         text = self._hiding.text(placed.item.payload)
         shown = self._names.path(place[0]), place[1]
         if place in self._embedded:
-            self.exhibits.setdefault(shown, []).append(second_pass.exhibit(self._hiding.placed(placed, text)))
+            hidden = self._hiding.placed(placed, text)
+            self.exhibits.setdefault(shown, []).append(second_pass.exhibit(hidden.capture, hidden.item))
         packet = anew(placed.item, place[0], self._names, text) if place in self._evidence else None
         if packet is not None:
             self.spool.add(packet)

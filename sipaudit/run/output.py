@@ -12,10 +12,11 @@ from sipaudit.report.comparison import Comparison
 from sipaudit.report.evidence import write_evidence
 from sipaudit.report.exhibits import frames_of, places_of, worst_first
 from sipaudit.report.folder import EVIDENCE, Folder
-from sipaudit.report.messages import write_parquet
+from sipaudit.report.messages import batches, write_parquet
 from sipaudit.report.redact import Pseudonyms, read_key
 from sipaudit.report.redact_message import MessageRedaction
 from sipaudit.report.redact_report import Redaction
+from sipaudit.run.first_rows import FirstRows
 from sipaudit.run.gathering import Hidden, Second
 from sipaudit.run.run import Run
 
@@ -35,10 +36,12 @@ class Output:
     embed: int = EMBEDDED
 
 
-def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: MessageRedaction | None = None) -> None:
+def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: MessageRedaction | None = None,
+                rows: FirstRows | None = None) -> None:
     """Write the files of contract.md 1 for a run that was driven (made with `reread`). All appear at once, or none.
 
-    `hiding` replaces what names somebody; it is to know the report already.
+    `hiding` replaces what names somebody; it is to know the report already. `rows` are the messages, where the run has
+    noted them on its way; else they are read again.
     """
     from sipaudit.report import html  # deferred, as every run imports this file
     from sipaudit.run.dissections import dissections
@@ -52,7 +55,11 @@ def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: Mes
         shown = {finding.id: finding for finding in report.findings}
         proven = [shown[finding.id] for finding in proven]
     with Folder(wanted.directory) as folder:
-        write_parquet(second.messages(), folder.path("messages.parquet"))
+        if rows is None:
+            write_parquet(batches(second.messages()), folder.path("messages.parquet"))
+        else:
+            rows.write(run, folder.path("messages.parquet"))
+            second.look()
         second.fetch_packets()
         paths = {finding.id: folder.path(f"{EVIDENCE}/{finding.id}.pcapng") for finding in proven}
         write_evidence(proven, second.spool, second.parts, paths)

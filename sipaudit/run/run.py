@@ -66,8 +66,13 @@ class Run(Route):
 
     def ahead_again(self) -> AbstractContextManager[Iterator[Parsed]]:
         """The same from the beginning; every time it is the same, unless a pipe was not spooled."""
-        making = partial(self._reading, self.brief, self.span)
-        return reading_here(making(None)) if self._processes() == 1 else reading_apart(making, payloads=True)
+        if self._processes() == 1:
+            return reading_here(self.captures_again())
+        return reading_apart(partial(self._reading, self.brief, self.span), payloads=True)
+
+    def captures_again(self) -> Captures:
+        """The captures, to be read from the beginning."""
+        return self._reading(self.brief, self.span, None)
 
     def _processes(self) -> int:
         sizes = [file.size for file in self.files]

@@ -13,13 +13,12 @@ from sipaudit.reconstruct.reconstruction import SeenMessage
 from sipaudit.report.exhibits import Exhibit, Packet, Place, PlacedMessage
 from sipaudit.run.route import rare_collections
 from sipaudit.run.run import Run
-from sipaudit.sip.datagram import Item
+from sipaudit.sip.datagram import Datagram, Item
 
 
-def exhibit(placed: PlacedMessage) -> Exhibit:
+def exhibit(capture: str, item: Datagram) -> Exhibit:
     """A message as it is shown."""
-    item = placed.item
-    return Exhibit(placed.capture, item.frame, item.time, item.flow.transport, item.flow.source,
+    return Exhibit(capture, item.frame, item.time, item.flow.transport, item.flow.source,
                    item.flow.destination, item.payload.decode("utf-8", "replace"))
 
 
@@ -42,6 +41,12 @@ def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator
             seen.clear()
             if beside is not None and message is None:
                 beside(item)
+
+
+def datagrams(run: Run) -> Iterator[Datagram]:
+    """The same messages as bytes, of which nobody asks whose they are."""
+    with rare_collections():
+        yield from (item for item in run.captures_again() if type(item) is Datagram)
 
 
 def _placed(run: Run, seen: SeenMessage) -> PlacedMessage:

@@ -9,19 +9,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from msgspec.structs import replace
 
 from sipaudit.model.values import Confidence, Frame, Report, Severity
 from sipaudit.pipeline import Job
 from sipaudit.report.exhibits import Exhibits, frames_of, places_of, worst_first
+from sipaudit.report.messages import batches, write_parquet
 from sipaudit.run import second_pass
+from sipaudit.run.first_rows import FirstRows
 from sipaudit.run.gathering import Second
 from sipaudit.run.run import Run
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.parse import parse
 from tests.capture.sessions import Connection, Tls, answer, certificate, register
 from tests.outputs.desk import EARLY, early_return, judged, messages, packets, site_file, written
+from tests.shared import ROOT
 from tests.stories import Story
 
 needs_tls = pytest.mark.skipif(
@@ -198,3 +202,17 @@ def test_decrypted_messages_come_as_text(tmp_path: Path) -> None:
         (note,) = second.spool.notes(place)
         assert note == "\n".join(["decrypted:", *item.payload.decode().splitlines()])
         assert [packet.data for packet in second.spool.packets(place)] == [frames[item.frame]]
+
+
+@pytest.mark.parametrize("capture", sorted(ROOT.glob("samples/*/capture.pcap*")), ids=lambda path: path.parent.name)
+def test_the_rows_of_the_first_pass_are_those_of_a_second(capture: Path, tmp_path: Path) -> None:
+    rows = FirstRows()
+    site = capture.with_name("site.yaml")
+    job = Job((str(capture),), site=str(site) if site.exists() else None, jobs=1)
+    run = Run(job, print, observer=rows.see, reread=True)
+    run.drive()
+    rows.write(run, tmp_path / "noted")
+    write_parquet(batches(second_pass.messages(run)), tmp_path / "found")
+    noted, found = (pq.read_table(tmp_path / name) for name in ("noted", "found"))
+    assert noted.equals(found)
+    assert len(noted) > 0
