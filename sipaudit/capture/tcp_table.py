@@ -62,8 +62,10 @@ class Table:
         return pair.first
 
     def forget(self, pair: Pair) -> None:
-        """Drop a connection with all it holds."""
-        self._pairs.pop(pair, None)
+        """Drop a connection with all it holds; one that is dropped already stays so."""
+        if pair not in self._pairs:
+            return
+        del self._pairs[pair]
         self.answered(pair)
         for half in (pair.first, pair.second):
             self._account(half, 0)
