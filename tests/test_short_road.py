@@ -4,6 +4,7 @@ what the long road finds and knows."""
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,8 +28,14 @@ from sipaudit.run.run import Run
 FLEET = Workload("renewals", phones=6, rounds=8, spread=40.0)   # one after the other
 CROWD = replace(FLEET, phones=20, rounds=4, spread=1.0)         # all at once
 
-ODD = [(b"expires=3600", b"expires=0120"), (b" 401 ", b" 503 "), (b" 200 OK", b" 403 No"), (b"SIP/2.0 401 Unauthorized",
-       b"SIP/2.0 100 Unauthorized"), (b"VVX_500", b"VVX_600"), (b"nonce=", b"nonse="), (b"z9hG4bK", b"y9hG4bK")]
+ODD = [   # what is replaced by something as long; bytes of the IP header are the server's address
+    (rb"expires=3600", b"expires=0120"), (rb"expires=3600", b"expires=0000"), (rb"Expires: 3600", b"Expires: 1800"),
+    (rb"Expires: 3600", b"Expires: 0000"), (rb" 401 ", b" 503 "), (rb" 401 ", b" 100 "), (rb" 401 ", b" 200 "),
+    (rb" 200 OK", b" 403 OK"), (rb" 200 OK", b" 401 OK"), (rb" 200 OK", b" 202 OK"), (rb"VVX_500", b"VVX_600"),
+    (rb"nonce=\"..", b"nonce=\"xx"), (rb"z9hG4bK", b"y9hG4bK"), (rb"=z9hG4bK.{16}", b"=z9hG4bK0000000000000000"),
+    (rb"Call-ID: ....", b"Call-ID: last"), (rb"Contact: <sip:1", b"Contact: <sip:2"), (rb"CSeq: \d", b"CSeq: 9"),
+    (rb"To: (.*)<sip:1", rb"To: \1<sip:2"), (rb"REGISTER", b"OPTIONSX"), (rb"\n\x00\x00\x01", b"\n\x00\x00\x02"),
+]
 
 Packets = list[tuple[float, bytes]]
 
@@ -43,14 +50,14 @@ def packets(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def disturbed(packets: Packets, share: float, chance: random.Random) -> Iterator[tuple[float, bytes]]:
-    """The packets as a tap tells them that misses some, sees others twice, late, or in another order, and whose clock
-    jumps."""
+    """The packets as a tap tells them that misses some, sees others twice, late, or in another order, whose clock
+    jumps; and some are not what they were, or come beside what they were."""
     shift = 0.0
     for time, frame in packets:
         if chance.random() >= share:
             yield time + shift, frame
             continue
-        match chance.randrange(5):
+        match chance.randrange(8):
             case 0:
                 pass
             case 1:
@@ -60,9 +67,10 @@ def disturbed(packets: Packets, share: float, chance: random.Random) -> Iterator
             case 3:
                 shift += chance.choice([0.5, 20.0, 600.0, -30.0])
                 yield time + shift, frame
-            case 4:
+            case _:
                 old, new = chance.choice(ODD)
-                yield time + shift, frame.replace(old, new)
+                odd = re.sub(old, new, frame)
+                yield from [(time + shift, odd)] + [(time + shift + 0.001, frame)] * chance.randrange(2)
 
 
 def followed(folder: Path, packets: Iterable[tuple[float, bytes]]) -> tuple[bytes, list[Any]]:
@@ -81,8 +89,8 @@ def followed(folder: Path, packets: Iterable[tuple[float, bytes]]) -> tuple[byte
     ]
 
 
-@settings(max_examples=60)
-@given(seed=st.integers(0, 1 << 32), share=st.sampled_from([0.0, 0.01, 0.05, 0.3]))
+@settings(max_examples=100)
+@given(seed=st.integers(0, 1 << 32), share=st.sampled_from([0.01, 0.05, 0.3]))
 def test_both_roads_come_to_the_same(
     packets: Packets, tmp_path_factory: pytest.TempPathFactory, seed: int, share: float
 ) -> None:

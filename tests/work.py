@@ -34,7 +34,7 @@ from sipaudit.sip.parse import MAX_LASTING, Parser
 
 SLACK = 1.05
 LINEAR = 1.03      # at most so many times as much for a message in a capture twice as long
-LARGE_FLEET = 104   # calls for a renewal's message with 50,000 phones, whose lines the parser's memo cannot hold
+LARGE_FLEET = 85   # calls for a renewal's message with 50,000 phones, whose lines the parser's memo cannot hold
 SMALLER = 125      # how much smaller fleets and the parser's memo are here than there
 
 
@@ -56,10 +56,10 @@ class Counted:
 
 
 BUDGETS = {
-    "register": Budget(calls=60, blocks=0.32),
-    "calls": Budget(calls=137, blocks=3.4),
+    "register": Budget(calls=50, blocks=0.31),
+    "calls": Budget(calls=124, blocks=3.4),
     "mixed": Budget(calls=94, blocks=0.96),
-    "tcp": Budget(calls=181, blocks=0.53),
+    "tcp": Budget(calls=97, blocks=0.53),
 }
 """With each message of `mixed` come 40 packets of media, whose work is the message's."""
 

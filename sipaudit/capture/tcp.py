@@ -85,7 +85,10 @@ class Streams:
             half and flags & _CONTROL == ACK and not cut and not half.pair.foreign
             and half.reassembly.take(seq, len(payload))
         ):
-            return self._in_order(half, time, capture, frame, flow, ack, payload)
+            self._table.use(half, flow, time)  # nearly all are such: the bytes that are wanted next, or none
+            if ack != half.peer.acked or not half.pair.established:
+                self._lifecycle.acknowledged(half.peer, ack)
+            return self._taken(half, time, capture, frame, payload) if payload else []
         if flags & SYN:
             return self._syn(half, Place(0, 0, time, capture, frame), flow, seq, ack, flags, payload)
         if half is None:
@@ -101,16 +104,6 @@ class Streams:
         if flags & FIN:
             items += self._lifecycle.fin(half, Place(0, 0, time, capture, frame))
         return items
-
-    def _in_order(
-        self, half: Half, time: float, capture: int, frame: int, flow: Flow, ack: int, payload: bytes
-    ) -> list[Item]:
-        """A segment of a connection that we follow, with just the bytes that are wanted next or none, and no sign of a
-        beginning or an end: nearly all are such."""
-        self._table.use(half, flow, time)
-        if ack != half.peer.acked or not half.pair.established:
-            self._lifecycle.acknowledged(half.peer, ack)
-        return self._taken(half, time, capture, frame, payload) if payload else []
 
     def advance(self, time: float) -> list[Item]:
         """Capture time has come to `time`: what is overdue is said, what is idle forgotten."""
@@ -135,8 +128,8 @@ class Streams:
         return self.moved_on(flow.source_host, flow.destination, time)
 
     def _moved_on(self, flow: Flow, time: float) -> list[Item]:
-        """A message by TCP."""
-        return self.moved_on(flow.source_host, flow.destination, time) if self._table.opening else []
+        """A message by TCP: its sender turns to where it goes."""
+        return self.moved_on(flow.source_host, flow.destination, time)
 
     def moved_on(self, host: str, destination: str, time: float) -> list[Item]:
         """A host turns to `destination` (host:port): its unanswered SYNs to others have failed."""
@@ -215,7 +208,7 @@ class Streams:
         if half.framer and not half.held:
             message = self._contents.message(half, half.framer, payload, time, capture, frame)
             if message:
-                return [*self._moved_on(half.flow, time), message]
+                return [*self._moved_on(half.flow, time), message] if self._table.opening else [message]
         end = half.reassembly.position
         items = self._contents.deliver(half, payload, Place(end - len(payload), end, time, capture, frame))
         return self._after(half, items, time, capture, frame, payload)
@@ -227,7 +220,7 @@ class Streams:
         if half.pair.foreign:
             self._leave(half)
             return items + _asked(payload, time, capture, frame, half.flow) if asks_for_file(payload) else items
-        if items:
+        if items and self._table.opening:
             items = [*self._moved_on(half.flow, time), *items]
         self._table.account(half)
         return items + self._within_memory(time, capture, frame) if self.held > self._max_bytes else items

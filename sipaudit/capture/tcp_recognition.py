@@ -16,10 +16,10 @@ def recognise(opening: bytes | bytearray, on_sip_port: bool) -> Content | None:
 
     On a port where SIP is expected a stream that is nothing else is taken for SIP joined in the middle.
     """
-    if is_client_hello(opening) or (on_sip_port and is_record(opening)):
-        return Content.TLS
     if looks_like_sip(opening):
         return Content.SIP
+    if is_client_hello(opening) or (on_sip_port and is_record(opening)):
+        return Content.TLS
     text = opening.lstrip(b"\r\n")
     line_end = text.find(b"\n")
     if line_end < 0:

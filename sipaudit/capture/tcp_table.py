@@ -138,7 +138,11 @@ class Table:
 
     def drop_idle(self, time: float) -> None:
         """Forget what was not used for 10 minutes, and find the next deadline."""
-        while self._pairs and self.oldest().last < time - IDLE:
-            self.forget(self.oldest())
         first = self._deadlines[0][0] if self._deadlines else inf
-        self.next_deadline = min(first, self.oldest().last + IDLE) if self._pairs else first
+        while self._pairs:
+            oldest = self.oldest()
+            if oldest.last >= time - IDLE:
+                first = min(first, oldest.last + IDLE)
+                break
+            self.forget(oldest)
+        self.next_deadline = first

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf
+from types import NoneType
 
 from msgspec import Struct
 
@@ -97,13 +98,18 @@ class Reconstruction:
         elif self._pass(passed, item):
             self._take(item, message)
             return memory.registry.out
-        if type(message) is Response:
-            if self._answers(item, message):  # type: ignore[arg-type]
+        kind = type(message)
+        if kind is Response:
+            if message.cseq.method == "REGISTER" and self._answers(item, message):  # type: ignore[arg-type, union-attr]
                 return NOTHING
-        elif type(message) is Request and self._asks(item, message):  # type: ignore[arg-type]
+        elif kind is Request and message.method == "REGISTER" and self._asks(item, message):  # type: ignore[arg-type, union-attr]
             return NOTHING
-        memory.registry.out = out = list[ModelEvent]()
-        self._take(item, message)
+        out: list[ModelEvent] = []
+        memory.registry.out = out
+        if kind is NoneType or self._observer is not None:
+            self._take(item, message)
+        else:
+            self._message(item, message)  # type: ignore[arg-type]
         return out
 
     def _pass(self, passed: float, item: Item) -> bool:

@@ -32,9 +32,7 @@ class ShortRoad:
         self._memory = memory
 
     def asks(self, item: Datagram, request: Request) -> bool:
-        """Take a REGISTER that begins a renewal, or answers its challenge; False: it goes the long road."""
-        if request.method != "REGISTER":
-            return False
+        """Take a REGISTER that begins a renewal, or answers its challenge. False: it must go the long road."""
         memory, flow, uri, contacts = self._memory, item.flow, request.to.uri, request.contacts
         line = memory.sights.get((flow.source, uri.user))
         if line is None or line.renewals is None or len(contacts) != 1:
@@ -81,9 +79,9 @@ class ShortRoad:
         return True
 
     def answers(self, item: Datagram, response: Response) -> bool:
-        """Take a challenge, or the 200 that ends a renewal; False: it goes the long road."""
+        """Take the answer to a REGISTER, if it is a challenge, or the 200 that ends a renewal. False: as above."""
         memory, via, cseq = self._memory, response.via, response.cseq
-        transaction = memory.find((via.branch, via.host, via.port, cseq.method))
+        transaction = memory.find((via.branch, via.host, via.port, "REGISTER"))
         if transaction is None or transaction.line is None or transaction.classes or transaction.sibling is not None:
             return False
         line = transaction.line

@@ -8,11 +8,13 @@ unpacking thirty values, and freeing them, which comes first with each message.
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
 from sipaudit.sip.message import Address, Challenge, CSeq, Malformed, Request, Response, Via
 
-MOULDS_KEPT = 65_536         # at a time
+MOULDS_KEPT = 32_768         # at a time: some three a line
 WEIGHT_KEPT = 32_000_000     # bytes of the messages that they were
 
 Whole = Request | Response | Malformed
@@ -99,10 +101,12 @@ class Reader:
 
     def __init__(self) -> None:
         self._moulds: list[Request | Response] = []
+        self._parts: dict[Any, Any] = {}   # what many moulds have in common, once
 
     def clear(self) -> None:
         """All moulds are forgotten."""
         self._moulds.clear()
+        self._parts.clear()
 
     def read(self, written: Whole | Like) -> Whole:
         """A message as it was."""
@@ -110,8 +114,27 @@ class Reader:
         if kind is Like:
             return _cast(self._moulds[written.mould], written)  # type: ignore[union-attr, arg-type]
         if kind is not Malformed:
-            self._moulds.append(written)  # type: ignore[arg-type]
+            self._moulds.append(self._lean(written))  # type: ignore[arg-type]
         return written  # type: ignore[return-value]
+
+    def _lean(self, message: Request | Response) -> Request | Response:
+        """The mould of a message: without what it need not hold, and of parts that others have as well."""
+        known = self._parts.setdefault
+        via, from_, to, agent = message.via, message.from_, message.to, message.user_agent
+        via = Via(known(via.transport, via.transport), known(via.host, via.host), via.port, "", via.received, via.rport)
+        from_ = Address(known(from_.uri, from_.uri), None, from_.expires, from_.instance, from_.display)
+        to = Address(known(to.uri, to.uri), None, to.expires, to.instance, to.display)
+        call_id, method = known(message.call_id, message.call_id), known(message.cseq.method, message.cseq.method)
+        cseq = CSeq(0, method)
+        if type(message) is Request:
+            return Request(
+                message.method, known(message.uri, message.uri), via, from_, to, call_id, cseq, message.contacts,
+                message.expires, known(agent, agent), message.routes, (), message.event, message.replaces, message.rack,
+                message.defects)
+        assert type(message) is Response
+        return Response(
+            message.status, known(message.reason, message.reason), via, from_, to, call_id, cseq, message.contacts,
+            message.expires, message.min_expires, message.retry_after, known(agent, agent), (), message.defects)
 
 
 def _cast(mould: Request | Response, like: Like) -> Request | Response:

@@ -110,8 +110,8 @@ class Framer:
         needs no copies. Then they are taken, and are that message; else they are still to be fed."""
         if self._buffer or self._rest or not (_FIRST_LINE if self._synced else _NEXT_START.match)(data):
             return False
-        head = _head_end(data, 0)
-        if head < 0 or head + _body_length(data, head, self.limit) != len(data):
+        found = _EMPTY_LINE(data)
+        if not found or found.end() + _body_length(data, found.end(), self.limit) != len(data):
             return False
         self.begin += len(data)
         self._synced = True
