@@ -213,9 +213,17 @@ def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tu
                 and (request.call is None or request.call != answer.call):
             # what another line is told does not end the wait
             kept.append((request, request.time + (0.0 if request.line == answer.line else SILENCE_MAX)))
-    if len(kept) > LATE_KEPT:
+    while len(kept) > LATE_KEPT:
         turned_away("line-state")
-    return tuple(kept[-LATE_KEPT:])
+        kept.remove(min(kept, key=lambda one: _weighs(one[0], one[1], answer.time)))
+    return tuple(kept)
+
+
+def _weighs(request: Sent, until: float, now: float) -> tuple[bool, float]:
+    """How much it tells that a request may have run out: most where that moves a line, and the longer it was open the
+    more (F2); one that was overtaken may be open for RUNS."""
+    open_for = until - request.time if until > request.time else request.time + RUNS - now
+    return request.method in MOVERS and not request.in_dialog, open_for
 
 
 def _later(reach: Reach, answer: Answered) -> float:
