@@ -198,13 +198,20 @@ def _made_good(reach: Reach, answer: Answered, request: Sent, until: float) -> b
     return (request.in_dialog or request.method == answer.method) and _disproves(answer, until)
 
 
+def _rang_in_time(reach: Reach, answer: Answered, request: Sent, until: float) -> bool:
+    """Whether the answer ends a request which others had overtaken, and which had rung as long as it was open: no time
+    ran out (F4)."""
+    own = request.transaction == answer.transaction and request.transaction in reach.ringing
+    return own and until in (request.time, request.time + SILENCE_MAX)
+
+
 def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tuple[Sent, float], ...]:
     """What may have run out all the same: the request, if its answer is late; others that one begun later has settled,
     if they should be sent again.  An answer to the same method, begun after that, disproves it; what other lines hear
     need not (reference-model.md 1, *failure*). One that rings has been answered already (F4)."""
     waited = None if answer.transaction in reach.ringing else answer.transaction
-    kept = [(request, answer.time if request.transaction == waited else until)
-            for request, until in reach.late if not _made_good(reach, answer, request, until)]
+    kept = [(request, answer.time if request.transaction == waited else until) for request, until in reach.late
+            if not (_made_good(reach, answer, request, until) or _rang_in_time(reach, answer, request, until))]
     for request in reach.waiting:
         if request.transaction == answer.transaction:
             if _is_late(answer) and request.transaction not in reach.ringing:

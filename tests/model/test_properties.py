@@ -41,7 +41,7 @@ LATE_SEEDS = (             # of those that were once accused
     700388, 701154, 701250, 703496, 707352, 724159, 724611,
     2101799, 2102719, 2104503, 2105477, 2111375, 2111775, 2303291, 2306778, 2311696,
     2311943, 2418269, 3004551, 3007421, 3010248, 3013972, 3015990, 3016520,
-    3107287, 3201471, 5313405,
+    3107287, 3201471, 3207686, 5313405,
 )
 PLAIN = 200                # phones that obey among servers that fail in plain ways
 WRONG = 20                 # histories of each way to break a rule
