@@ -199,10 +199,10 @@ def _made_good(reach: Reach, answer: Answered, request: Sent, until: float) -> b
 
 
 def _rang_in_time(reach: Reach, answer: Answered, request: Sent, until: float) -> bool:
-    """Whether the answer ends a request which others had overtaken, and which had rung as long as it was open: no time
-    ran out (F4)."""
+    """Whether the answer ends a request that another line's had overtaken, and that had rung as long as it was open: no
+    time ran out (F4)."""
     own = request.transaction == answer.transaction and request.transaction in reach.ringing
-    return own and until in (request.time, request.time + SILENCE_MAX)
+    return own and until == request.time + SILENCE_MAX
 
 
 def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tuple[Sent, float], ...]:

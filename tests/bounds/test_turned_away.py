@@ -130,15 +130,17 @@ def test_answers_of_many_servers_that_may_have_moved_a_line_are_kept_of_a_few(mo
 
 
 def test_of_many_late_answers_the_latest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call that ran for three seconds outlives as many as there is room for that ran for less, and keepalives."""
+    """A call that ran for three seconds, and one that may be running still since a later one was answered, outlive as
+    many as there is room for that ran for less; keepalives and what is said in a dialog go first."""
     away: list[str] = []
     monkeypatch.setattr("sipaudit.model.absorb_phone.turned_away", away.append)
-    shorter = range(2, 2 + LATE_KEPT)
-    sent = "10 > P INVITE #1\n12.9 > P OPTIONS #90\n" + "".join(f"12.9 > P INVITE #{one}\n" for one in shorter)
+    shorter = range(3, 3 + LATE_KEPT)
+    sent = "10 > P INVITE #1\n12.8 > P INVITE #2\n12.9 > P OPTIONS #90\n12.9 > P INVITE dialog call=7 #91\n" + "".join(
+        f"12.9 > P INVITE call={one} #{one}\n" for one in shorter)
     answered = "13 < P 486 INVITE #1\n" + "".join(f"13.2 < P 486 INVITE #{one}\n" for one in shorter)
     phone = PhoneState()
-    for event in parse(f"entry: P\n{sent}{answered}17.9 < P 200 OPTIONS #90\n").events:
+    for event in parse(f"entry: P\n{sent}{answered}17.8 < P 200 INVITE #91\n17.9 < P 200 OPTIONS #90\n").events:
         phone = absorb_phone(phone, event)
     late = [request.transaction for request, _ in phone.reaches[0].late]
-    assert late == [1, *list(shorter)[1:]]
-    assert away == ["line-state"] * 2
+    assert late == [1, 2, *list(shorter)[2:]]
+    assert away == ["line-state"] * 4
