@@ -87,7 +87,9 @@ def test_a_call_that_rang_until_it_was_answered_drove_no_line_away(court: Court,
     capture is no failover (F7). One is that of a call which P has not answered in any way, and which goes on to S."""
     phone = Handset(Story())
     Handset(phone.story, user="1002").call(24, P)
+    phone.numbers[phone.registration] = 40
     phone.register(2)
+    phone.call(5, P)
     asked = phone.ask(20, P, "INVITE")
     if rings:
         phone.told(20.003, asked, 100)
@@ -99,7 +101,7 @@ def test_a_call_that_rang_until_it_was_answered_drove_no_line_away(court: Court,
         phone.call(36.1, S, 3)
     phone.call(45, P)
     assert court(phone.story, minute("R1"), covered=5) == [
-        f"? {PREMATURE} readings-differ" if rings else f"45.000 {PREMATURE} 1001 10.0.0.1 certain"]
+        f"? {PREMATURE} started-later" if rings else f"45.000 {PREMATURE} 1001 10.0.0.1 certain"]
 
 
 @any_regime
