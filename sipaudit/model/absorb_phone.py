@@ -198,13 +198,20 @@ def _made_good(reach: Reach, answer: Answered, request: Sent, until: float) -> b
     return (request.in_dialog or request.method == answer.method) and _disproves(answer, until)
 
 
+def _rang_in_time(reach: Reach, answer: Answered, request: Sent, until: float) -> bool:
+    """Whether the answer ends a request that another line's had overtaken, and that had rung as long as it was open: no
+    time ran out (F4)."""
+    own = request.transaction == answer.transaction and request.transaction in reach.ringing
+    return own and until == request.time + SILENCE_MAX
+
+
 def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tuple[Sent, float], ...]:
     """What may have run out all the same: the request, if its answer is late; others that one begun later has settled,
     if they should be sent again.  An answer to the same method, begun after that, disproves it; what other lines hear
     need not (reference-model.md 1, *failure*). One that rings has been answered already (F4)."""
     waited = None if answer.transaction in reach.ringing else answer.transaction
-    kept = [(request, answer.time if request.transaction == waited else until)
-            for request, until in reach.late if not _made_good(reach, answer, request, until)]
+    kept = [(request, answer.time if request.transaction == waited else until) for request, until in reach.late
+            if not (_made_good(reach, answer, request, until) or _rang_in_time(reach, answer, request, until))]
     for request in reach.waiting:
         if request.transaction == answer.transaction:
             if _is_late(answer) and request.transaction not in reach.ringing:
@@ -213,9 +220,17 @@ def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tu
                 and (request.call is None or request.call != answer.call):
             # what another line is told does not end the wait
             kept.append((request, request.time + (0.0 if request.line == answer.line else SILENCE_MAX)))
-    if len(kept) > LATE_KEPT:
+    while len(kept) > LATE_KEPT:
         turned_away("line-state")
-    return tuple(kept[-LATE_KEPT:])
+        kept.remove(min(kept, key=lambda one: _weighs(one[0], one[1], answer.time)))
+    return tuple(kept)
+
+
+def _weighs(request: Sent, until: float, now: float) -> tuple[bool, float]:
+    """How much it tells that a request may have run out: most where that moves a line, and the longer it was open the
+    more (F2); one that was overtaken may be open for RUNS."""
+    open_for = until - request.time if until > request.time else request.time + RUNS - now
+    return request.method in MOVERS and not request.in_dialog, open_for
 
 
 def _later(reach: Reach, answer: Answered) -> float:

@@ -11,11 +11,13 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.live.hep.clock import Agent, Clock
 from sipaudit.live.standing import Standing
 from sipaudit.model.absorb_moves import OTHERS_KEPT, PERHAPS_KEPT
+from sipaudit.model.absorb_phone import LATE_KEPT, absorb_phone
 from sipaudit.model.profile import Profile
 from sipaudit.model.replay import replay
 from sipaudit.model.sayings import ServerSaid
 from sipaudit.model.scenario import parse
 from sipaudit.model.settings import LineSettings
+from sipaudit.model.state import PhoneState
 from sipaudit.model.values import ServerSummary
 from sipaudit.turned_away import since, so_far
 from sipaudit.turned_away import turned_away as count_
@@ -125,3 +127,20 @@ def test_answers_of_many_servers_that_may_have_moved_a_line_are_kept_of_a_few(mo
     assert stay is not None
     assert len(stay.others) == OTHERS_KEPT
     assert away == ["line-state"] * (11 - 1 - OTHERS_KEPT)
+
+
+def test_of_many_late_answers_the_latest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that ran for three seconds, and one that may be running still since a later one was answered, outlive as
+    many as there is room for that ran for less; keepalives and what is said in a dialog go first."""
+    away: list[str] = []
+    monkeypatch.setattr("sipaudit.model.absorb_phone.turned_away", away.append)
+    shorter = range(3, 3 + LATE_KEPT)
+    sent = "10 > P INVITE #1\n12.8 > P INVITE #2\n12.9 > P OPTIONS #90\n12.9 > P INVITE dialog call=7 #91\n" + "".join(
+        f"12.9 > P INVITE call={one} #{one}\n" for one in shorter)
+    answered = "13 < P 486 INVITE #1\n" + "".join(f"13.2 < P 486 INVITE #{one}\n" for one in shorter)
+    phone = PhoneState()
+    for event in parse(f"entry: P\n{sent}{answered}17.8 < P 200 INVITE #91\n17.9 < P 200 OPTIONS #90\n").events:
+        phone = absorb_phone(phone, event)
+    late = [request.transaction for request, _ in phone.reaches[0].late]
+    assert late == [1, 2, *list(shorter)[2:]]
+    assert away == ["line-state"] * 4

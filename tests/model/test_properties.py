@@ -32,7 +32,7 @@ CHUNKS, CHUNK = 40, 50     # 2,000 histories of phones that obey
 ACCUSED = (                # seeds of those that were accused lately
     2103975, 2105961, 2402172, 4017236, 4029555, 5001480, 5004503, 5011566, 5018229,
     5033956, 5043304, 7018631, 7020194, 7026987, 7032457, 7059396, 7063368, 7063901, 7069153,
-    7072480, 7098448, 7104026, 7141061, 7183975, 7189046, 7305128,
+    7072480, 7098448, 7104026, 7141061, 7183975, 7189046, 7305128, 7306307,
 )
 LIVES = range(3000, 3030)  # seeds of the histories for the other properties
 LATE = 8                   # chunks of histories that are seen from a moment in their middle on
@@ -41,7 +41,7 @@ LATE_SEEDS = (             # of those that were once accused
     700388, 701154, 701250, 703496, 707352, 724159, 724611,
     2101799, 2102719, 2104503, 2105477, 2111375, 2111775, 2303291, 2306778, 2311696,
     2311943, 2418269, 3004551, 3007421, 3010248, 3013972, 3015990, 3016520,
-    3107287, 3201471, 5313405,
+    3107287, 3201471, 3207686, 5313405,
 )
 PLAIN = 200                # phones that obey among servers that fail in plain ways
 WRONG = 20                 # histories of each way to break a rule

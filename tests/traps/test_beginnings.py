@@ -81,6 +81,28 @@ def test_a_registration_older_than_the_capture_may_live(court: Court, regime: st
         f"305.500 {UNREGISTERED} 1001 10.0.0.2 likely no-earlier-stay"]
 
 
+@pytest.mark.parametrize("rings", [True, False])
+def test_a_call_that_rang_until_it_was_answered_drove_no_line_away(court: Court, rings: bool) -> None:
+    """F4: P rings, answers another line, and is busy then: that R1 renews at S what it has held there since before the
+    capture is no failover (F7). One is that of a call which P has not answered in any way, and which goes on to S."""
+    phone = Handset(Story())
+    Handset(phone.story, user="1002").call(24, P)
+    phone.numbers[phone.registration] = 40
+    phone.register(2)
+    phone.call(5, P)
+    asked = phone.ask(20, P, "INVITE")
+    if rings:
+        phone.told(20.003, asked, 100)
+        phone.told(21, asked, 180)
+        phone.told(33, asked, 486)
+        phone.acknowledge(33.01, asked)
+    phone.register(36, S)
+    if not rings:
+        phone.call(36.1, S, 3)
+    phone.call(45, P)
+    assert court(phone.story, minute("R1"), covered=5) == [
+        f"? {PREMATURE} started-later" if rings else f"45.000 {PREMATURE} 1001 10.0.0.1 certain"]
+
 
 @any_regime
 def test_a_boot_forgets_the_timer(court: Court, regime: str) -> None:

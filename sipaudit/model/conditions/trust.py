@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from sipaudit.model.absorb import lived_before
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.events import Answered, ModelEvent, Sent
-from sipaudit.model.packets import NOTHING_NEW, is_open_code
+from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
+from sipaudit.model.packets import AT_ONCE, NOTHING_NEW, is_open_code
 from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
 from sipaudit.model.settings import Mode, Regime
-from sipaudit.model.state import Binding
-from sipaudit.model.timers import BOOT_SILENCE, NO_EXPIRY
+from sipaudit.model.state import Binding, Evidence
+from sipaudit.model.timers import BOOT_SILENCE, NO_EXPIRY, SILENCE_MAX, latest_silence
 from sipaudit.model.values import Assumption, Reason
 
 DEFAULT_EXPIRES = 3600   # seconds
@@ -81,8 +81,22 @@ def may_have_refreshed(case: Case) -> bool:
     if stay.first is None or stay.answers_calls or stay.arrived.method != "REGISTER" or not in_mid_life(case):
         return False
     young = stay.arrived.time - case.profile.covered_from < longest_expiry(case)
-    own = any(item.line == case.event.line and not is_open_code(item) for item in stay.failed)
+    own = any(item.line == case.event.line and _surely_left(case, item) for item in stay.failed)
     return young and (case.regime is Regime.R0 or (case.regime is Regime.R1 and not own))
+
+
+def _surely_left(case: Case, item: Evidence) -> bool:
+    """Whether the line has left its server for this, and did not merely renew what it holds elsewhere meanwhile: for an
+    answer, which no firmware need take for a failure (F3, F4), it goes at once; a call it gives up after 32 s at the
+    latest (F2), unless that was answered late, and another REGISTER it does not send before it has given one up
+    (RFC 3261 10.2)."""
+    turned = case.event.time if case.stay.first is None else case.stay.first.time
+    if isinstance(item, Answered):
+        return not is_open_code(item) and turned - item.time <= AT_ONCE
+    if isinstance(item, Failed) or item.method == "REGISTER":
+        return True
+    latest = latest_silence(case.profile.settings) or SILENCE_MAX
+    return turned - item.time >= latest and not case.phone.reach(item.server).was_late(item.transaction)
 
 
 def may_work_elsewhere(case: Case, when: float) -> bool:
