@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from sipaudit.model.absorb_phone import LATE_FROM, success
 from sipaudit.model.events import Answered, Failed, Received, Sent
 from sipaudit.model.packets import AGAIN, MOVERS, is_own
-from sipaudit.model.state import RUNS, Evidence, FailedMark, LineState, PhoneState, Stay
+from sipaudit.model.state import RUNS, Evidence, FailedMark, LineState, PhoneState, Reach, Stay
 from sipaudit.turned_away import turned_away
 
 CHALLENGES_KEPT = 4
@@ -39,11 +39,20 @@ def _left_for(line: LineState, before: Stay, after: Stay, phone: PhoneState) -> 
     if before.unsure or after.unsure or between or single or before.took >= LATE_FROM or _began_anew(line, before):
         return ()
     reach = phone.reach(before.server)
+    if _tried_since(before, after, reach):
+        return ()
     late = {request.transaction for request, _ in reach.late}
     return tuple(item for item in after.failed if item.time >= before.arrived.time and (
         is_own(item, reach, after.arrived.line, _first(after)) if isinstance(item, Failed)
         else item.line == after.arrived.line and item.method in MOVERS and item.transaction not in late
         and _first(after) - item.time <= RUNS and not line.served_since(before.server, item.time)))
+
+
+def _tried_since(before: Stay, after: Stay, left: Reach) -> bool:
+    """Whether the line may have come to its server by an earlier answer, and have tried the other (`left`) since: that
+    ended the silence (reference-model.md 1, *failed*)."""
+    came = [one.time for one in before.asides if one.server == after.server and one.method == "REGISTER"]
+    return bool(came) and left.registering is not None and left.registering.time > min(came)
 
 
 def _began_anew(line: LineState, before: Stay) -> bool:
