@@ -25,7 +25,7 @@ from sipaudit.run import provisioning, second_pass, storing
 from sipaudit.run.first_rows import FirstRows
 from sipaudit.run.job import Job
 from sipaudit.run.output import Output, hiding_for, write_again, write_files
-from sipaudit.run.route import leave_whole, rare_collections
+from sipaudit.run.route import leave_whole
 from sipaudit.run.rows import LadderRows, finding_named
 from sipaudit.run.run import Progress, Run, Warn
 from sipaudit.run.transcripts import Transcripts
@@ -63,8 +63,7 @@ def analyze(
         run.drive(progress)
         report = run.report()
         if output is not None:
-            with rare_collections():
-                write_files(run, report, output, job.zone, hiding, rows)
+            write_files(run, report, output, job.zone, hiding, rows)
         if hiding is not None:
             report = hiding.redaction.report(report)
         keep(report)

@@ -18,6 +18,7 @@ from sipaudit.report.redact_message import MessageRedaction
 from sipaudit.report.redact_report import Redaction
 from sipaudit.run.first_rows import FirstRows
 from sipaudit.run.gathering import Hidden, Second
+from sipaudit.run.route import rare_collections
 from sipaudit.run.run import Run
 
 EMBEDDED = 500      # findings whose raw text report.html carries, unless said otherwise
@@ -36,6 +37,7 @@ class Output:
     embed: int = EMBEDDED
 
 
+@rare_collections()
 def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: MessageRedaction | None = None,
                 rows: FirstRows | None = None) -> None:
     """Write the files of contract.md 1 for a run that was driven (made with `reread`). All appear at once, or none.

@@ -243,8 +243,12 @@ def leave_whole(value: object) -> None:
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Look for garbage cycles rarely: nearly all values are frozen and form none, and the search visits them all."""
+    """Look for garbage cycles rarely: nearly all values are frozen and form none, and the search visits them all.
+    Within another such time it changes nothing."""
     before = gc.get_threshold()
+    if before == COLLECT_AFTER:
+        yield
+        return
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
     try:
