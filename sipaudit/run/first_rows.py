@@ -25,13 +25,5 @@ class FirstRows:
             self._rows.add(row_of(item, seen.message, item.capture, whose, seen.retransmission, len(item.payload)))
 
     def write(self, run: Run, path: Path) -> None:
-        """All rows as a Parquet file; a candidate that proved to be no phone is none here."""
-        phones, lines = run.reconstruction.phones, run.reconstruction.lines
-
-        def phone(number: int) -> str | None:
-            return phones[number].address if number in phones else None
-
-        def line(number: int) -> str | None:
-            return lines[number].aor if number in lines else None
-
-        write_parquet(self._rows.batches(Names(run.naming.path, phone, line, run.server)), path)
+        """All rows as a Parquet file."""
+        write_parquet(self._rows.batches(Names(run.naming.path, run.phone, run.line, run.server)), path)

@@ -175,6 +175,16 @@ class Route:
             self._named = {one.key: f"{one.key}/{_transport(one)}" for one in self.reconstruction.servers}
         return self._named.get(key, f"{key}/udp")
 
+    def phone(self, number: int | None) -> str | None:
+        """The address of a phone; None where it is none, or a candidate that proved to be none."""
+        phone = None if number is None else self.reconstruction.phones.get(number)
+        return phone.address if phone else None
+
+    def line(self, number: int | None) -> str | None:
+        """The AOR of a line; None where it is none, or one of such a candidate."""
+        line = None if number is None else self.reconstruction.lines.get(number)
+        return line.aor if line else None
+
     def captures_seen(self) -> list[CaptureSummary]:
         traffic = self.reconstruction.traffic
         return [capture_summary(health, traffic.get(index)) for index, health in enumerate(self.health)]

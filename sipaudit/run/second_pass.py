@@ -50,13 +50,11 @@ def datagrams(run: Run) -> Iterator[Datagram]:
 
 def _placed(run: Run, seen: SeenMessage) -> PlacedMessage:
     """A candidate that proved to be no phone in the first pass is none here."""
-    known = run.reconstruction
-    phone = None if seen.phone is None else known.phones.get(seen.phone)
-    line = None if seen.line is None else known.lines.get(seen.line)
+    phone = run.phone(seen.phone)
     return PlacedMessage(
-        run.naming.path(seen.item.capture), seen.item, seen.message, phone.address if phone else None,
-        line.aor if line else None, run.server(seen.server) if phone and seen.server else None,
-        seen.from_phone if phone else None, seen.retransmission, len(seen.item.payload),
+        run.naming.path(seen.item.capture), seen.item, seen.message, phone, run.line(seen.line),
+        run.server(seen.server) if phone and seen.server else None, seen.from_phone if phone else None,
+        seen.retransmission, len(seen.item.payload),
     )
 
 
