@@ -54,7 +54,8 @@ class Packer:
             self._flows.clear()
             self._numbers.clear()
         known, numbers = len(self._flows), self._numbers
-        moulding, write = self._writer.turn(), self._writer.write
+        moulding, forgets = self._writer.turn()
+        write = self._writer.write
         rows: list[Row] = []
         beside: list[tuple[int, bytes]] = []
         for place, item in enumerate(run):
@@ -68,7 +69,7 @@ class Packer:
             carried = b"" if parsing and not self._payloads else payload
             rows.append((item.time, item.capture, item.frame, number, item.frames, item.cut, carried,
                          write(parse(payload), len(payload)) if parsing else None))
-        return self._encode(Load(anew, self._flows[known:], moulding, self._writer.forgets, rows, beside))
+        return self._encode(Load(anew, self._flows[known:], moulding, forgets, rows, beside))
 
     def _number(self, flow: Flow) -> int:
         number = self._numbers[id(flow)] = len(self._flows)

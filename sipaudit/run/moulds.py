@@ -43,18 +43,17 @@ class Writer:
         self._weight = 0
         self._used = 0
         self._rest = 0
-        self.forgets = False
 
-    def turn(self) -> bool:
-        """Another run begins; whether it makes moulds, and (`forgets`) without those that there were. With more phones
+    def turn(self) -> tuple[bool, bool]:
+        """Another run begins; whether it makes moulds, and whether it forgets those that there were. With more phones
         than the parser remembers, or in a flood, no message would be like an earlier one."""
         self._rest -= self._rest > 0
-        self.forgets = self._count > MOULDS_KEPT or self._weight > WEIGHT_KEPT
-        if self.forgets:
+        forgets = self._count > MOULDS_KEPT or self._weight > WEIGHT_KEPT
+        if forgets:
             self._rest = REST if self._used < self._count else 0
             self._moulds.clear()
             self._count = self._weight = self._used = 0
-        return not self._rest
+        return not self._rest, forgets
 
     def write(self, message: Whole, size: int) -> Whole | Like:
         """A message of so many bytes."""
