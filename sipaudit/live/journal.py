@@ -4,7 +4,6 @@ seconds behind, what was said between the last two checkpoints is kept as well."
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -71,15 +70,8 @@ class Journal:
         if self._file is None:
             self._file = self._new.open("ab")
             self._new.chmod(0o600)
-            self._sync_names()
+            self._syncer.sync_names(self._new.parent)
         return self._file
-
-    def _sync_names(self) -> None:
-        directory = os.open(self._new.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            self._syncer.sync(directory)
-        finally:
-            os.close(directory)
 
     def _fails(self, error: OSError) -> None:
         if not self._failed:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ENOUGH = 8   # files that wait for a disk that hangs, beyond which no more are taken
@@ -19,8 +21,7 @@ class Syncer:
         self._thread: threading.Thread | None = None
 
     def sync(self, descriptor: int) -> None:
-        """What was written to this file, or became of the names in this directory, shall soon be on the disk. Raises
-        OSError where there is no such file."""
+        """What was written to this file shall soon be on the disk. Raises OSError where there is no such file."""
         status = os.fstat(descriptor)
         with self._change:
             known = (status.st_dev, status.st_ino)
@@ -31,6 +32,11 @@ class Syncer:
                 self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
                 self._thread.start()
             self._change.notify()
+
+    def sync_names(self, directory: Path) -> None:
+        """The same of what was made, renamed or removed in a directory."""
+        with _opened(directory) as descriptor:
+            self.sync(descriptor)
 
     def _run(self) -> None:
         while True:
@@ -63,8 +69,14 @@ class Syncer:
 
 def sync_names(directory: Path) -> None:
     """What was made, renamed or removed in the directory is so after power loss, too. Waits for the disk."""
+    with _opened(directory) as descriptor:
+        os.fsync(descriptor)
+
+
+@contextmanager
+def _opened(directory: Path) -> Iterator[int]:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)
