@@ -41,10 +41,9 @@ def _left_for(line: LineState, before: Stay, after: Stay, phone: PhoneState) -> 
     reach = phone.reach(before.server)
     if _tried_since(before, after, reach):
         return ()
-    late = {request.transaction for request, _ in reach.late}
     return tuple(item for item in after.failed if item.time >= before.arrived.time and (
         is_own(item, reach, after.arrived.line, _first(after)) if isinstance(item, Failed)
-        else item.line == after.arrived.line and item.method in MOVERS and item.transaction not in late
+        else item.line == after.arrived.line and item.method in MOVERS and not reach.was_late(item.transaction)
         and _first(after) - item.time <= RUNS and not line.served_since(before.server, item.time)))
 
 

@@ -89,9 +89,8 @@ def _was_emergency(phone: PhoneState, answer: Answered) -> bool:
     was answered before it does not change that."""
     if answer.method != "INVITE":
         return False
-    reach = phone.reach(answer.server)
     return any(request.transaction == answer.transaction and request.emergency
-               for request in (*reach.waiting, *(late for late, _ in reach.late)))
+               for request in phone.reach(answer.server).unsettled)
 
 
 def noted(stay: Stay | None, answer: Answered) -> Stay | None:

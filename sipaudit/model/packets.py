@@ -37,7 +37,7 @@ def waits_for_call(reach: Reach, request: Sent, stay: Stay) -> bool:
     here = reach.server == stay.server
     return any((same_call(one, request) if here else goes_on_here(one, request, stay))
                or (one.transaction in reach.ringing and one.target == request.target != "")
-               for one in (*reach.waiting, *(late for late, _ in reach.late)))
+               for one in reach.unsettled)
 
 
 def holds(binding: Binding, now: float, track: Track) -> bool:

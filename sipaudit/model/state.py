@@ -179,6 +179,11 @@ class Reach(Struct, frozen=True, gc=False):
     calls: bool = False
     broke: float = LONG_AGO
 
+    @property
+    def unsettled(self) -> tuple[Sent, ...]:
+        """What waits for its answer, and what may have run out although it was answered, or was overtaken."""
+        return *self.waiting, *(request for request, _ in self.late)
+
     def was_late(self, transaction: int) -> bool:
         """Whether the request may have been given up before it was answered."""
         return any(request.transaction == transaction for request, _ in self.late)
