@@ -7,14 +7,14 @@ import re
 from sipaudit.sip.defects import Defect, Found
 from sipaudit.sip.message import Address, Uri
 from sipaudit.sip.text import mask, number, parameters, unquote, values
-from sipaudit.sip.uri import read_host_port, read_uri
+from sipaudit.sip.uri import USUAL_PARAMETERS, USUAL_PLACE, USUAL_USER, read_host_port, read_uri
 
 MAX_VALUES = 256  # a shared line's 200 lists every phone's Contact; a packet could list 1,600
 
 # What most phones write, `"Name" <sip:user@host:5060;parameters>`, in one step: half the time of the general way.
 _USUAL_TEXT = (
-    r"""[ ]*+(?:"([^"\\]*+)"[ ]*+)?+<(sips?):([A-Za-z0-9\-_.!~*'()&=+$,%]++)@"""
-    r"""([A-Za-z0-9.\-]++(?::[0-9]++)?+)(?:;([A-Za-z0-9\-_.!~*'()&=+$,%;/:\[\]]*+))?+>"""
+    r"""[ ]*+(?:"([^"\\]*+)"[ ]*+)?+"""
+    rf"""<(sips?):({USUAL_USER})@({USUAL_PLACE})(?:;({USUAL_PARAMETERS}))?+>"""
 )
 _USUAL = re.compile(_USUAL_TEXT)
 _USUAL_CONTACT = re.compile(_USUAL_TEXT + r"""(?:;methods="[^"\\]*+")?+(?:;expires=([0-9]{1,9}))?+\Z""")

@@ -16,11 +16,23 @@ from typing import ClassVar
 from msgspec import Struct
 
 from sipaudit.sip.defects import Defect, Found
-from sipaudit.sip.headers import CALL_ID, CHALLENGE, CREDENTIALS, CSEQ, FLAW, FROM, MAGIC_COOKIE, TO, UNREAD, VIA
+from sipaudit.sip.headers import (
+    CALL_ID,
+    CHALLENGE,
+    CREDENTIALS,
+    CSEQ,
+    FLAW,
+    FROM,
+    MAGIC_COOKIE,
+    TO,
+    UNREAD,
+    USUAL_VIA,
+    VIA,
+)
 from sipaudit.sip.line import Flaw, Reading, read_line
 from sipaudit.sip.message import Address, Challenge, CSeq, Uri, Via
 from sipaudit.sip.text import TOKEN_BYTES
-from sipaudit.sip.uri import read_host_port
+from sipaudit.sip.uri import USUAL_PLACE, USUAL_USER, read_host_port
 
 BRANCH = b";branch="
 TAG = b";tag="
@@ -40,10 +52,9 @@ _COOKIE = MAGIC_COOKIE.encode()
 _NO_NONCE = (Defect.BAD_CREDENTIALS,)
 # What most phones write, in one step instead of a walk through all the pairs.
 _DIGEST = re.compile(rb'(?:Proxy-)?Authorization: Digest username="([ !#-[\]-~]+)", ?realm="([ !#-[\]-~]+)", ?\Z')
-_VIA = re.compile(rb"Via: SIP/2\.0/([A-Z]+) ([A-Za-z0-9.:\-]+)(?:;rport)?\Z")
+_VIA = re.compile(b"Via: " + USUAL_VIA.encode())
 _PARTY = re.compile(
-    rb"""(From|To): (?:"([ !#-[\]-~]*+)" ?)?+"""
-    rb"""<(sips?):([A-Za-z0-9\-_.!~*'()&=+$,%]++)@([A-Za-z0-9.\-]++(?::[0-9]++)?+)>\Z"""
+    rf"""(From|To): (?:"([ !#-[\]-~]*+)" ?)?+<(sips?):({USUAL_USER})@({USUAL_PLACE})>\Z""".encode()
 )
 _TOKENS_AS_LETTERS = bytes(ord("a") if byte in TOKEN_BYTES else ord(" ") for byte in range(256))
 _VISIBLE_AS_LETTERS = bytes(ord("a") if 33 <= byte <= 126 else ord(" ") for byte in range(256))

@@ -23,7 +23,9 @@ from sipaudit.sip.uri import read_host_port
 MAGIC_COOKIE = "z9hG4bK"
 
 # What is left of most when the branch is cut out (`front`).
-_USUAL_VIA = re.compile(r"SIP/2\.0/([A-Z]+) ([A-Za-z0-9.:\-]++)(?:;rport)?\Z")
+USUAL_VIA = r"SIP/2\.0/([A-Z]+) ([A-Za-z0-9.:\-]++)(?:;rport)?\Z"
+
+_usual_via = re.compile(USUAL_VIA).match
 
 UNREADABLE_VIA = Via("", "", 0, "")
 
@@ -45,7 +47,7 @@ class Header(Struct, frozen=True):
 
 def read_via(text: str, found: Found) -> Via:
     """The first value of a Via header. White space around "/" and ":" is legal (RFC 3261 25.1, RFC 4475 3.1.1.1)."""
-    usual = _USUAL_VIA.match(text)
+    usual = _usual_via(text)
     if usual is not None:
         return Via(intern(usual[1]), *read_host_port(usual[2], found), "")
     text, masked = values(text, mask(text, found))[0]

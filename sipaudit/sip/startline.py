@@ -10,7 +10,7 @@ from msgspec import Struct
 from sipaudit.sip.defects import Defect, Found
 from sipaudit.sip.message import Uri
 from sipaudit.sip.text import decode, is_token, number
-from sipaudit.sip.uri import read_host_port, read_uri
+from sipaudit.sip.uri import USUAL_PARAMETERS, USUAL_PLACE, USUAL_USER, read_host_port, read_uri
 
 VERSION = "SIP/2.0"
 
@@ -32,8 +32,7 @@ _NO_URI = Uri("", None, "")
 
 # What nearly every request begins with, in one step: a third of the time of the general way.
 _USUAL_REQUEST = re.compile(
-    rb"([A-Z]{1,16}) (sips?):([A-Za-z0-9\-_.!~*'()&=+$,%]++)@([A-Za-z0-9.\-]++(?::[0-9]++)?+)"
-    rb"(?:;([A-Za-z0-9\-_.!~*'()&=+$,%;/:\[\]]*+))?+ SIP/2\.0\Z"
+    rf"([A-Z]{{1,16}}) (sips?):({USUAL_USER})@({USUAL_PLACE})(?:;({USUAL_PARAMETERS}))?+ SIP/2\.0\Z".encode()
 )
 
 

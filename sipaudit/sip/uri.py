@@ -15,6 +15,11 @@ MAX_PORT = 65535
 MAX_HOST = 255    # characters of a host and port that are remembered: more has no name in DNS
 MAX_HOSTS = 4096  # of them
 
+# Patterns of a URI as most phones write it: what says the same the general way, and needs no look for what is wrong.
+USUAL_USER = r"[A-Za-z0-9\-_.!~*'()&=+$,%]++"
+USUAL_PLACE = r"[A-Za-z0-9.\-]++(?::[0-9]++)?+"
+USUAL_PARAMETERS = r"[A-Za-z0-9\-_.!~*'()&=+$,%;/:\[\]]*+"
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+\Z")
 _UNESCAPED = re.compile(r"[^A-Za-z0-9\-_.!~*'();/?:@&=+$,%\[\]]")  # must be escaped in a URI (25.1)
 _NAME_PORT = re.compile(r"([A-Za-z0-9._-]++)[ \t]*(?::([^:]*))?\Z")  # "_" is for no host name, but DNS has it

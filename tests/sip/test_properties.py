@@ -160,6 +160,17 @@ def test_mutated_messages_of_all_corpora_are_messages_or_malformed() -> None:
         assert check(bytes(data)) == Parser(0).parse(bytes(data))
 
 
+def damaged(usual: list[bytes]) -> st.SearchStrategy[bytes]:
+    """One of these, with one to three places changed."""
+    def changed(data: bytes, chance: random.Random) -> bytes:
+        made = bytearray(data)
+        for _ in range(chance.randint(1, 3)):
+            mutate(made, chance, usual)
+        return bytes(made)
+
+    return st.builds(changed, st.sampled_from(usual), st.randoms(use_true_random=False))
+
+
 def mutate(data: bytearray, chance: random.Random, others: list[bytes]) -> None:
     at = chance.randint(0, len(data))
     kind = chance.randrange(4)
