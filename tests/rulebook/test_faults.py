@@ -66,16 +66,8 @@ def test_a_trial_counts_repetitions_on_its_entry(tmp_path: Path) -> None:
     twice = "escalate: [{severity: error, count: 2, group_by: line, within: 60}, " \
             "{severity: warning, count: 2, group_by: entry, within: 60}]"
     taken = rules(tmp_path, rule_text(takes="signal-before-registration", more=twice))["mine"]
-    story = """\
-entry: P S
-settings: reRegisterOn=1 failRegistrationOn=0 failBack.mode=newRequests
-0       > P REGISTER
-0.1     < P 200 REGISTER expires=3600
-300     > P INVITE
-303.5   > S INVITE
-"""
-    _, (first,) = judge_scenario(parse(story), [taken])
-    _, (second,) = judge_scenario(parse(story + "304 > S SUBSCRIBE\n"), [taken])
+    _, (first,) = judge_scenario(parse(CALLS_TOO_SOON), [taken])
+    _, (second,) = judge_scenario(parse(CALLS_TOO_SOON + "304 > S SUBSCRIBE\n"), [taken])
     assert (first.severity, second.severity) == ("info", "error")
 
 
