@@ -166,16 +166,12 @@ class Decoder:
         data = at + 20 + (offset >> 4) * 4
         if offset < _TCP_OFFSET or data > end:
             return None
-        health, duplicates = self._health[capture], self._duplicates
+        health = self._health[capture]
         rest = buffer[at + _TCP_SHORTEST : end]
-        if not flags & RST:  # see Transports
-            key = identification + buffer[at + 12 : at + _TCP_SHORTEST] + TCP_KEY
-            if key in duplicates.recent or key in duplicates.older or len(duplicates.recent) >= duplicates.bound:
-                if duplicates.repeated(key, (time, kind, rest)):
-                    health.duplicates += 1
-                    return []
-            else:
-                duplicates.recent[key] = time, kind, rest
+        key = identification + buffer[at + 12 : at + _TCP_SHORTEST] + TCP_KEY
+        if not flags & RST and self._duplicates.repeated(key, (time, kind, rest)):  # see Transports
+            health.duplicates += 1
+            return []
         health.content["tcp"] += 1
         flow = self._flows.young.get(ends + mac + b"tcp") or self._flows.get("tcp", ends[:8], ends[8:], mac)
         payload = rest[data - at - _TCP_SHORTEST :]
