@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from heapq import merge
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sipaudit.live.ends import Source
 from sipaudit.live.loss import RecentLoss
@@ -19,9 +19,19 @@ from sipaudit.sip.datagram import Item
 from sipaudit.times import Span, format_time
 
 SLACK = 2.0   # seconds by which packets of different sources may come out of order
+ON_THE_WAY = 1.0   # seconds in which packets still come that were captured before our clock was set
 EVENTS_KEPT = 1_000
 
 log = logging.getLogger(__name__)
+
+
+class Leap(NamedTuple):
+    """Our clock was set forward by so many `seconds`; the packets that come `until` then (by the monotonic one) and
+    have no time after `last` were captured before."""
+
+    seconds: float
+    last: float
+    until: float
 
 
 class Probe(Route):
@@ -39,6 +49,8 @@ class Probe(Route):
         self._at: float | None = None
         self.steps_back = self.steps_forward = 0
         self._ahead: float | None = None   # by how much the clock of this machine is ahead of its monotonic one
+        self._leap: Leap | None = None     # of which nothing was made yet
+        self._latest_seen = began
         self._blind = self._blind_before = 0.0
         self._begun = False
         self._own_events: list[KnownEvent] = []
@@ -60,6 +72,8 @@ class Probe(Route):
         self._look_at_clock(clock)
         count = 0
         for item, message in parsed_ahead(_in_order(read)):
+            if self._leap is not None and item.time > self._leap.last:
+                self._set_forward(self._leap, clock)
             self.follow(item, message)
             count += 1
         newest = self._latest()
@@ -72,9 +86,10 @@ class Probe(Route):
         return max((health.at for health in self.health if health.at is not None), default=self.newest)
 
     def _look_at_clock(self, clock: float) -> None:
-        """Where the packets of all sources are older than what was read before, the clock was set back."""
-        latest = self._latest()
-        if latest < self.newest - SLACK:
+        """Where packets come, and those of all sources are older than what was read before, the clock was set back."""
+        latest, before = self._latest(), self._latest_seen
+        self._latest_seen = latest
+        if latest != before and latest < self.newest - SLACK:
             self._at = clock
             self._set_back(latest)
 
@@ -95,11 +110,16 @@ class Probe(Route):
         let every deadline pass."""
         ahead, before = wall - clock, self._ahead
         self._ahead = ahead
+        if self._leap is not None and clock >= self._leap.until:
+            self._set_forward(self._leap, clock)
         if before is not None and ahead - before > SLACK and any(source.by_our_clock for source in self.sources):
-            self._set_forward(self.now(clock) + ahead - before, clock)
+            known = 0.0 if self._leap is None else self._leap.seconds
+            self._leap = Leap(known + ahead - before, self.now(clock) + SLACK, clock + ON_THE_WAY)
 
-    def _set_forward(self, now: float, clock: float) -> None:
+    def _set_forward(self, leap: Leap, clock: float) -> None:
+        self._leap = None
         before = self.now(clock)
+        now = before + leap.seconds
         self.clock_sets()
         log.warning("the clock was set forward by %.1f s, or the machine slept: what is known of the phones begins "
                     "anew", now - before)

@@ -13,6 +13,7 @@ from tests.live.test_as_it_happens import retries
 from tests.live.test_notices import Story as Notified
 from tests.live.test_notices import outage
 from tests.stories import MINUTE, R2, Handset, P, S, Story, handsets, site
+from tests.wire import ORIGIN
 
 HOUR = 3600.0
 EARLY = "premature-failback"
@@ -194,9 +195,31 @@ def test_a_clock_that_is_set_forward_lets_no_deadline_pass(returning: Ear, caplo
         said = returning.turn(1545)
     said += returning.turn(1700)
     assert findings(said) == withdrawn(said) == []
-    assert returning.probe.steps_forward == 1
+    assert (returning.probe.steps_forward, returning.probe.steps_back) == (1, 0)
     assert "the clock was set forward by 3600.0 s" in caplog.text
+    assert returning.probe.now(1700) == pytest.approx(ORIGIN + HOUR + 1700, abs=2.0)
     assert [one for one in returning.said if isinstance(one, EventSaid) and "set forward" in one.event.what]
+
+
+def test_what_had_come_before_the_clock_was_set_is_followed_at_its_time(returning: Ear) -> None:
+    """The kernel had held back the answer to the last try; the next packet has the new time."""
+    story = retries(4)
+    phone = Handset(story)
+    asked = phone.ask(1540, P, "REGISTER", expires=3600)
+    returning.hears(story)
+    phone.told(1540.1, asked, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
+    returning.set_ahead = HOUR
+    returning.hears(story, since=1540.05, clock=1540.3)
+    assert returning.probe.steps_forward == 0
+    later = Story()
+    Handset(later, "1012", ("10.1.0.12", 5060)).register(HOUR + 1542)
+    for packet in later.packets:
+        returning.wire.come([packet])
+        returning.turn(1540.5, read=True)
+    assert (returning.probe.steps_forward, returning.probe.steps_back) == (1, 0)
+    last = [one.move for one in returning.said if isinstance(one, MoveSaid)][-1]
+    assert (last.kind, last.time) == ("failback", pytest.approx(ORIGIN + 1540.0, abs=0.2))
+    assert not taken_back(returning.said)
 
 
 def test_deviations_are_found_by_the_clock_that_was_set_forward(returning: Ear) -> None:
@@ -215,6 +238,7 @@ def test_deviations_are_found_by_the_clock_that_was_set_forward(returning: Ear) 
     for packet in sorted(later.packets, key=lambda packet: packet.time):
         returning.wire.come([packet])
         returning.turn(packet.time - HOUR, read=True)
+    assert (returning.probe.steps_forward, returning.probe.steps_back) == (1, 0)
     last = 1600 + 1540
     assert OFTEN not in findings(returning.turn(last + 25))
     assert OFTEN in findings(returning.turn(last + 40))
