@@ -20,7 +20,7 @@ KINDS = {
     "settings": "setting", "requirements": "requirement", "codes": "SIP response", "words": "term",
     "reasons": "why a check was not decided", "assumptions": "assumption",
 }
-INCIDENT = "incident kind, not detected by this version"
+INCIDENT = "incident kind"
 KEYS = ("title", "says", "do", "see", "also")
 _CODE = re.compile(r"([1-6])[0-9][0-9]")
 _GAPS = re.compile(r"[\s_-]+")

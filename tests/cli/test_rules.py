@@ -69,7 +69,7 @@ def test_show_says_how_a_finding_reads_and_when(sipaudit_command) -> None:
 
 def test_show_of_a_word_that_is_a_rule_and_an_incident_kind_shows_the_kind(sipaudit_command) -> None:
     shown = sipaudit_command("rules", "show", "flapping").out
-    assert "flapping (incident kind, not detected by this version)" in shown
+    assert "flapping (incident kind)" in shown
     assert "each moved 3 times or more within 10 min" in shown
     assert "Thresholds" in shown
     assert "Thresholds" not in sipaudit_command("rules", "show", "stale-dns").out
