@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from msgspec.structs import replace
@@ -26,7 +27,7 @@ from sipaudit.sip.parse import parse
 from tests.capture.sessions import Connection, Tls, answer, certificate, register
 from tests.outputs.desk import EARLY, early_return, judged, messages, packets, site_file, written
 from tests.shared import ROOT
-from tests.stories import Story
+from tests.stories import Handset, P, Story
 
 needs_tls = pytest.mark.skipif(
     shutil.which("openssl") is None or shutil.which("tshark") is None, reason="openssl or tshark is not installed"
@@ -206,13 +207,27 @@ def test_decrypted_messages_come_as_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("capture", sorted(ROOT.glob("samples/*/capture.pcap*")), ids=lambda path: path.parent.name)
 def test_the_rows_of_the_first_pass_are_those_of_a_second(capture: Path, tmp_path: Path) -> None:
-    rows = FirstRows()
     site = capture.with_name("site.yaml")
-    job = Job((str(capture),), site=str(site) if site.exists() else None, jobs=1)
-    run = Run(job, print, observer=rows.see, reread=True)
-    run.drive()
-    rows.write(run, tmp_path / "noted")
-    write_parquet(batches(second_pass.messages(run)), tmp_path / "found")
-    noted, found = (pq.read_table(tmp_path / name) for name in ("noted", "found"))
+    noted, found = both_passes(capture, str(site) if site.exists() else None, tmp_path)
     assert noted.equals(found)
     assert len(noted) > 0
+
+
+def both_passes(capture: Path, site: str | None, folder: Path) -> list[pa.Table]:
+    """The rows as they are noted in the first pass, and as a second one finds them."""
+    rows = FirstRows()
+    run = Run(Job((str(capture),), site=site, jobs=1), print, observer=rows.see, reread=True)
+    run.drive()
+    rows.write(run, folder / "noted")
+    write_parquet(batches(second_pass.messages(run)), folder / "found")
+    return [pq.read_table(folder / name) for name in ("noted", "found")]
+
+
+def test_who_proves_to_be_no_phone_is_none_in_either_pass(tmp_path: Path) -> None:
+    """A stranger calls, and nobody answers."""
+    story = early_return()
+    stranger = Handset(story, "9900", ("10.9.9.9", 5060))
+    stranger.ask(40, P, "INVITE")
+    for table in both_passes(written(story, tmp_path / "a.pcap"), site_file(tmp_path), tmp_path):
+        (row,) = (row for row in table.to_pylist() if row["source"] == "10.9.9.9:5060")
+        assert [row[name] for name in ("phone", "line", "server", "from_phone")] == [None] * 4
