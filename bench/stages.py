@@ -15,7 +15,7 @@ from bench.measure import run
 from bench.readme import put
 from sipaudit.pipeline import Job
 from sipaudit.report import document
-from sipaudit.run.ahead import parsed_ahead
+from sipaudit.run.ahead import known_ahead
 from sipaudit.run.first_rows import FirstRows
 from sipaudit.run.output import Output, write_files
 from sipaudit.run.route import leave_whole, rare_collections
@@ -46,10 +46,10 @@ def _go_part_of_it(route: Run, stage: str) -> None:
     if stage == "capture":
         deque(route.captures, maxlen=0)
     elif stage == "parse":
-        deque(parsed_ahead(route.captures), maxlen=0)
+        deque(known_ahead(route.captures), maxlen=0)
     elif stage == "reconstruct":
-        for item, message in parsed_ahead(route.captures):
-            route.reconstruction.feed(item, message)
+        for item, message, form in known_ahead(route.captures):
+            route.reconstruction.feed(item, message, form)
 
 
 def processor(workload: Workload, stage: str) -> float:

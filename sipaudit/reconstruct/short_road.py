@@ -8,6 +8,9 @@ a mere renewal (`model.routine`). Where they said so of a line (`Line.renewals`)
 a message that is what the last renewal lets expect is remembered here as the
 long road would, and `Renewals` is told of it instead of an event.
 
+What such a message says but for what is new in it is noted of its form
+(`sip.forms`): then those of the same form are taken without having been read.
+
 Each of the two steps does all that the long one does of this, or nothing:
 what is odd in any way is left to the long road. So correctness needs nothing of
 this file, and a test holds that both roads come to the same.
@@ -15,14 +18,47 @@ this file, and a test holds that both roads come to the same.
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.routine import Renewal
-from sipaudit.reconstruct.memory import Memory, proves
+from sipaudit.reconstruct.memory import Memory, Sight, proves
+from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.registrations import granted_expiry
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import CHALLENGES, COOKIE, Transaction
 from sipaudit.sip.datagram import Datagram
-from sipaudit.sip.message import Request, Response
+from sipaudit.sip.forms import Form, Repeat
+from sipaudit.sip.message import Address, Challenge, Request, Response, Uri
+
+
+class Asking(Struct, gc=False):
+    """What REGISTERs of one form say; `asked` in seconds, `proof` the credentials, with the nonce of one of them."""
+
+    sight: Sight
+    uri: Uri
+    contact: Address
+    user_agent: str | None
+    call_id: str
+    host: str
+    port: int
+    asked: int | None
+    target: Uri
+    to_tag: str | None
+    proof: tuple[Challenge, ...]
+
+
+class Answering(Struct, gc=False):
+    """What answers of one form say to a REGISTER with this Contact; `granted` in seconds, `own` as `granted_expiry` has
+    them, `proof` the challenges, with the nonce of one of them."""
+
+    status: int
+    host: str
+    port: int
+    contact: Address | None
+    granted: int | None
+    own: bool | None
+    proof: tuple[Challenge, ...]
 
 
 class ShortRoad:
@@ -31,25 +67,62 @@ class ShortRoad:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    def asks(self, item: Datagram, request: Request) -> bool:
+    def repeats(self, item: Datagram, repeat: Repeat) -> bool:
+        """Take a message of a known form, if it is of a renewal. False: it must be read, and asked for again."""
+        known = repeat.form.known
+        if type(known) is Answering:
+            return self._answer(item, known, repeat.branch, repeat.cseq, repeat.nonce)
+        if known is None:
+            return False
+        line = self._memory.sights.get(known.sight)  # type: ignore[attr-defined]
+        return line is not None and self._ask(item, line, known, repeat.branch, repeat.cseq, repeat.nonce)  # type: ignore[arg-type]
+
+    def asks(self, item: Datagram, request: Request, form: Form | None = None) -> bool:
         """Take a REGISTER that begins a renewal, or answers its challenge. False: it must go the long road."""
-        memory, flow, uri, contacts = self._memory, item.flow, request.to.uri, request.contacts
-        line = memory.sights.get((flow.source, uri.user))
-        if line is None or line.renewals is None or len(contacts) != 1:
+        line = self._memory.sights.get((item.flow.source, request.to.uri.user))
+        if line is None or line.renewals is None or len(request.contacts) != 1:
             return False
-        contact, cseq, call_id = contacts[0], request.cseq.number, line.call_id
-        if (
-            (line.uri is not uri or line.address is not contact or line.user_agent is not request.user_agent)
-            and not line.looks(uri, contact, request.user_agent)
+        asking = _asking(item, request, line)
+        if form is not None:
+            form.known = asking
+        return self._ask(item, line, asking, request.via.branch, request.cseq.number, None)
+
+    def answers(self, item: Datagram, response: Response, form: Form | None = None) -> bool:
+        """Take the answer to a REGISTER, if it is a challenge, or the 200 that ends a renewal. False: as above."""
+        via = response.via
+        transaction = self._memory.find((via.branch, via.host, via.port, "REGISTER"))
+        if transaction is None or response.retry_after is not None:
+            return False
+        answering = _answering(response, transaction)
+        if form is not None:
+            form.known = answering
+        return self._answer(item, answering, via.branch, response.cseq.number, None)
+
+    def note(self, form: Form, item: Datagram, message: Request | Response, transaction: Transaction) -> None:
+        """A message of that form has gone the long road."""
+        if transaction.line is None or message.cseq.method != "REGISTER":
+            return
+        if type(message) is Response:
+            form.known = None if message.retry_after is not None else _answering(message, transaction)
+        elif len(message.contacts) == 1:
+            form.known = _asking(item, message, transaction.line)  # type: ignore[arg-type]
+
+    def _ask(self, item: Datagram, line: Line, asking: Asking, branch: str, cseq: int, nonce: str | None) -> bool:
+        """A REGISTER, with another nonce than `asking` has, if that is given."""
+        memory, flow, uri, contact, renewals = self._memory, item.flow, asking.uri, asking.contact, line.renewals
+        call_id = line.call_id
+        if renewals is None or (
+            (line.uri is not uri or line.address is not contact or line.user_agent is not asking.user_agent)
+            and not line.looks(uri, contact, asking.user_agent)
         ) or flow is not line.flow or line.revision != line.view.revision \
-                or cseq != line.cseq + 1 or call_id is None or request.call_id != call_id:
+                or cseq != line.cseq + 1 or call_id is None or asking.call_id != call_id:
             return False
-        via, renewals, phone, server, time = request.via, line.renewals, line.owner, line.server, item.time
-        branch, again, renewal = via.branch, phone.again, renewals.current
-        key = (branch, via.host, via.port, "REGISTER")
+        phone, server, time = line.owner, line.server, item.time
+        again, renewal = phone.again, renewals.current
+        key = (branch, asking.host, asking.port, "REGISTER")
         if memory.find(key) is not None or not branch.startswith(COOKIE) or branch == COOKIE:
             return False
-        asked = request.expires if contact.expires is None else contact.expires   # it is no `*`: that is no line's own
+        asked = asking.asked   # it is no `*`: that is no line's own
         number = memory.numbers + 1
         if renewal is None:
             if again or renewals.last is not None or time >= renewals.until or server != renewals.server or asked == 0:
@@ -63,7 +136,7 @@ class ShortRoad:
                 return False
             phone.again = None
             renewal.asked, renewal.asked_frame, renewal.again = time, item.frame, number
-            renewal.proves = proves(request.credentials, challenge[4])
+            renewal.proves = proves(_with(asking.proof, nonce), challenge[4])
         memory.numbers = number
         methods = memory.traffic.methods
         try:
@@ -74,30 +147,31 @@ class ShortRoad:
         line.asked = line.last = phone.last = time
         memory.transactions.add(Transaction(
             number, key, cseq, call_id, "REGISTER", flow, line, phone, server, True, time, False, memory.clock, asked,
-            contact, request.uri, request.to.tag,
+            contact, asking.target, asking.to_tag,
         ), True)
         return True
 
-    def answers(self, item: Datagram, response: Response) -> bool:
-        """Take the answer to a REGISTER, if it is a challenge, or the 200 that ends a renewal. False: as above."""
-        memory, via, cseq = self._memory, response.via, response.cseq
-        transaction = memory.find((via.branch, via.host, via.port, "REGISTER"))
+    def _answer(self, item: Datagram, answering: Answering, branch: str, cseq: int, nonce: str | None) -> bool:
+        """The same for an answer."""
+        memory = self._memory
+        transaction = memory.find((branch, answering.host, answering.port, "REGISTER"))
         if transaction is None or transaction.line is None or transaction.classes or transaction.sibling is not None:
             return False
         line = transaction.line
-        renewals, time, status = line.renewals, item.time, response.status
-        if renewals is None or renewals.current is None or response.retry_after is not None:
+        renewals, time, status = line.renewals, item.time, answering.status
+        if renewals is None or renewals.current is None:
             return False
         renewal, phone, number, sent = renewals.current, line.owner, transaction.number, transaction.time
-        if number != (renewal.again or renewal.transaction) or transaction.cseq != cseq.number \
+        if number != (renewal.again or renewal.transaction) or transaction.cseq != cseq \
                 or sent is None or time - sent >= LATE_FROM or item.capture != renewal.capture \
                 or line.revision != line.view.revision or transaction.server not in line.heard \
                 or transaction.flow.destination not in memory.servers.registrars:
             return False
         statuses = memory.traffic.statuses
         if status == 200:
-            granted, own = granted_expiry(transaction.contact, response)
-            if own is not True or not granted or memory.servers.relays or (renewal.status and not renewal.again):
+            granted = answering.granted
+            if transaction.contact is not answering.contact or answering.own is not True or not granted \
+                    or memory.servers.relays or (renewal.status and not renewal.again):
                 return False
             if not renewal.again:
                 renewal.asked = sent
@@ -105,7 +179,8 @@ class ShortRoad:
         elif status in CHALLENGES:
             if renewal.status or phone.again:
                 return False
-            phone.again = {transaction.call_id: (transaction.cseq, "REGISTER", number, None, response.challenges)}
+            challenges = _with(answering.proof, nonce)
+            phone.again = {transaction.call_id: (transaction.cseq, "REGISTER", number, None, challenges)}
             renewal.status, renewal.challenged, renewal.challenge_frame = status, time, item.frame
         else:
             return False
@@ -115,3 +190,43 @@ class ShortRoad:
         if status == 200:
             renewals.end(renewal)
         return True
+
+
+class Closed(ShortRoad):
+    """Takes none: who observes messages wants to know of each what it belongs to."""
+
+    def repeats(self, item: Datagram, repeat: Repeat) -> bool:
+        return False
+
+    def asks(self, item: Datagram, request: Request, form: Form | None = None) -> bool:
+        return False
+
+    def answers(self, item: Datagram, response: Response, form: Form | None = None) -> bool:
+        return False
+
+
+def _asking(item: Datagram, request: Request, line: Line) -> Asking:
+    """What a REGISTER with one Contact says; where the line knows the same of itself, in its words."""
+    uri, contact, agent, call_id, via = request.to.uri, request.contacts[0], request.user_agent, request.call_id, request.via
+    asked = request.expires if contact.expires is None else contact.expires
+    if line.uri is not None and line.address is not None and line.looks(uri, contact, agent):
+        uri, contact, agent = line.uri, line.address, line.user_agent
+    if line.call_id == call_id:
+        call_id = line.call_id
+    return Asking((item.flow.source, uri.user), uri, contact, agent, call_id, via.host, via.port, asked, request.uri,
+                  request.to.tag, request.credentials)
+
+
+def _answering(response: Response, transaction: Transaction) -> Answering:
+    """What an answer says to a REGISTER."""
+    granted, own = granted_expiry(transaction.contact, response) if response.status == 200 else (None, None)
+    return Answering(response.status, response.via.host, response.via.port, transaction.contact, granted, own,
+                     response.challenges)
+
+
+def _with(proof: tuple[Challenge, ...], nonce: str | None) -> tuple[Challenge, ...]:
+    """Credentials or challenges, with another nonce if there is one."""
+    if nonce is None or not proof:
+        return proof
+    one = proof[0]
+    return (Challenge(one.realm, nonce, one.username),)

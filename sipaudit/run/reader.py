@@ -25,8 +25,9 @@ from typing import Any
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.errors import InputError
-from sipaudit.run.ahead import Parsed, parsed_ahead, runs_of
+from sipaudit.run.ahead import known_ahead, parsed_ahead, runs_of
 from sipaudit.run.freight import Packer, Unpacker
+from sipaudit.sip.forms import Parsed
 
 WORTH = 8_000_000       # bytes of captures from which on a second process saves time
 UNDER_WAY = 1 << 20     # bytes by which reading may be ahead: some twelve runs
@@ -50,9 +51,9 @@ def processes(jobs: int | None, size: int) -> int:
 
 
 @contextmanager
-def reading_here(captures: Captures) -> Iterator[Iterator[Parsed]]:
-    """Items with their messages, read by this process."""
-    yield parsed_ahead(captures)
+def reading_here(captures: Captures, *, payloads: bool) -> Iterator[Iterator[Parsed]]:
+    """Items with their messages, read by this process; (`payloads`) each message is wanted whole."""
+    yield parsed_ahead(captures) if payloads else known_ahead(captures)
 
 
 @contextmanager
@@ -60,7 +61,7 @@ def reading_apart(making: Making, *, payloads: bool, health: Sequence[CaptureHea
                   ) -> Iterator[Iterator[Parsed]]:
     """The same, read by another process, which ends with this context.
 
-    Without `payloads` those of datagrams are empty. `health` is brought up to date, and `read` told of the stored bytes
+    Without `payloads` those of datagrams are empty where their messages were parsed. `health` is brought up to date, and `read` told of the stored bytes
     that were read, as if this process did it. Raises while it is iterated what reading raises.
     """
     context = get_context("fork")

@@ -31,6 +31,7 @@ from sipaudit.run.summary import build, capture_summary, estimate
 from sipaudit.safe_text import safe_path
 from sipaudit.settings.declaring import Declarations
 from sipaudit.sip.datagram import Datagram, Item
+from sipaudit.sip.forms import Form, Repeat
 from sipaudit.sip.message import Message
 from sipaudit.sip.parse import tighten as tighten_parser
 from sipaudit.times import Span
@@ -95,11 +96,11 @@ class Route:
         """The rules in force."""
         return self.brief.pack
 
-    def follow(self, item: Item, message: Message | None) -> Sequence[ModelEvent]:
+    def follow(self, item: Item, message: Message | Repeat | None, form: Form | None = None) -> Sequence[ModelEvent]:
         """One item, from reconstruction to judgement. The events that it made."""
         if type(item) is Datagram and item.frames:
             self._remember(item)
-        events = self.reconstruction.feed(item, message)
+        events = self.reconstruction.feed(item, message, form)
         if events:
             take = self.auditor.take
             for event in events:

@@ -10,10 +10,10 @@ from typing import Protocol
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, resolve
 from sipaudit.model.values import Report
-from sipaudit.run.ahead import Parsed
 from sipaudit.run.job import Brief, Job, understand
 from sipaudit.run.reader import processes, reading_apart, reading_here
 from sipaudit.run.route import Listener, Observer, Route, rare_collections
+from sipaudit.sip.forms import Parsed, Repeat
 from sipaudit.times import Span, span_of
 
 HOLE = 120.0            # seconds between the end of one capture and the beginning of the next
@@ -59,15 +59,16 @@ class Run(Route):
 
     def ahead(self) -> AbstractContextManager[Iterator[Parsed]]:
         """What the captures say, with its messages, by as many processes as the job allows."""
+        payloads = self._observer is not None
         if self._processes() == 1:
-            return reading_here(self.captures)
-        return reading_apart(partial(self._reading, self.brief, self.span), payloads=self._observer is not None,
-                             health=self.health, read=self._advance)
+            return reading_here(self.captures, payloads=payloads)
+        return reading_apart(partial(self._reading, self.brief, self.span), payloads=payloads, health=self.health,
+                             read=self._advance)
 
     def ahead_again(self) -> AbstractContextManager[Iterator[Parsed]]:
         """The same from the beginning; every time it is the same, unless a pipe was not spooled."""
         if self._processes() == 1:
-            return reading_here(self.captures_again())
+            return reading_here(self.captures_again(), payloads=True)
         return reading_apart(partial(self._reading, self.brief, self.span), payloads=True)
 
     def captures_again(self) -> Captures:
@@ -105,13 +106,15 @@ class Run(Route):
         return max((health.last for health in self.health if health.last is not None), default=0.0)
 
     def _feed_all(self, ahead: Iterator[Parsed]) -> None:
-        follow, listener = self.follow, self._listener
+        follow, listener, renews = self.follow, self._listener, self.reconstruction.renews
         begun: set[int] = set()
-        for item, message in ahead:
+        for item, message, form in ahead:
+            if type(message) is Repeat and renews(item, message):  # type: ignore[arg-type]
+                continue
             if item.capture not in begun:
                 self._look_for_a_hole(item.capture, begun)
                 begun.add(item.capture)
-            events = follow(item, message)
+            events = follow(item, message, form)
             if listener is not None:
                 for event in events:
                     listener(event)

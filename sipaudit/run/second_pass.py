@@ -25,8 +25,8 @@ def exhibit(capture: str, item: Datagram) -> Exhibit:
 def find_out_who(run: Run) -> None:
     """A first pass that judges nothing: who is a phone and which lines it has."""
     with rare_collections(), run.ahead() as ahead:
-        for item, message in ahead:
-            run.reconstruction.feed(item, message)
+        for item, message, form in ahead:
+            run.reconstruction.feed(item, message, form)
 
 
 def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator[PlacedMessage]:
@@ -35,7 +35,7 @@ def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator
     seen: list[SeenMessage] = []
     again = run.reconstructing(seen.append)
     with rare_collections(), run.ahead_again() as ahead:
-        for item, message in ahead:
+        for item, message, _ in ahead:
             again.feed(item, message)
             yield from (_placed(run, each) for each in seen)
             seen.clear()

@@ -1,0 +1,240 @@
+"""Messages that say what an earlier one on their flow said, but for what is new in each of them.
+
+The REGISTERs of a phone, and the answers to them, are the same bytes from one registration to the next around their
+branch, tags, CSeq number and what proves the password.  What stands around these, the constants, is a *form*: once a
+message was read, those of the same form need not be.  They are told by their length, which says where the variables
+stand (`Layout`), and by one hash of their constants.
+
+It cannot make a message another.  A form is learnt from a message of which each variable is where the parser found it,
+and a message is of a form only if its constants are the same and its variables are written with characters that mean
+nothing else there: then it reads the same but for these.  Two forms that have one hash of 64 bits, with a key that is
+new in each process, would take a million years of a thousand phones' registrations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+
+from msgspec import Struct
+
+from sipaudit.sip.datagram import Datagram, Flow, Item
+from sipaudit.sip.front import BRANCH, MAX_DIGITS, NONCE, TAG
+from sipaudit.sip.message import Malformed, Message, Request, Response
+from sipaudit.sip.text import TOKEN_BYTES
+
+FORMS_KEPT = 262_144    # at a time: some four a line
+LAYOUTS_KEPT = 4_096
+LONGEST = 4_096         # bytes of a message
+REST = 1_500            # runs in which none are learnt after most were learnt for nothing
+
+CSEQ = b"CSeq: "
+
+Span = tuple[int, int]
+NOWHERE: Span = (0, 0)
+TOKENS_AS_LETTERS, _QUOTED_AS_LETTERS = (
+    bytes(ord("a") if byte in letters else ord(" ") for byte in range(256))
+    for letters in (TOKEN_BYTES, TOKEN_BYTES + b"/=:@")   # nonces are often Base64
+)
+
+
+class Form(Struct, gc=False):
+    """What the messages of a form are to those who follow them (`known`); `number` counts those that were learnt."""
+
+    number: int
+    flow: Flow
+    known: object = None
+
+
+class Repeat(Struct, frozen=True, gc=False):
+    """A message of a known form, and what is new in it; `nonce` is empty where there is none."""
+
+    form: Form
+    branch: str
+    cseq: int
+    nonce: str
+
+
+Parsed = tuple[Item, Message | Repeat | None, Form | None]
+"""An item with its message, None if it is no datagram; and the form that can be told by this message, if it has one."""
+
+
+class Layout:
+    """Where the variables of a message stand: branch, CSeq number, nonce, other tokens, and from `quoted` on what else
+    stands in quotes. Shared by all messages that are as long in all parts."""
+
+    __slots__ = ("_longer", "constants", "quoted", "spans", "variables")
+
+    def __init__(self, spans: tuple[Span, ...], quoted: int) -> None:
+        self.spans = spans
+        self.quoted = quoted
+        ends = [0, *(end for span in sorted(spans) if span is not NOWHERE for end in span), None]
+        self.constants: Callable[[bytes], tuple[bytes, ...]] = itemgetter(
+            *(slice(ends[at], ends[at + 1]) for at in range(0, len(ends), 2)))
+        self.variables: Callable[[bytes], tuple[bytes, ...]] = itemgetter(*(slice(*span) for span in spans))
+        self._longer: Layout | None = None
+
+    def longer(self) -> Layout | None:
+        """The layout of the same message with one more digit in its CSeq."""
+        if self._longer is None:
+            begin, end = self.spans[1]
+            if end - begin >= MAX_DIGITS:
+                return None
+            spans = tuple(span if span is NOWHERE or span[0] < begin else
+                          (span[0] + (span[0] > begin), span[1] + 1) for span in self.spans)
+            self._longer = Layout(spans, self.quoted)
+        return self._longer
+
+    def admits(self, variables: tuple[bytes, ...]) -> bool:
+        """Whether variables that are not letters and digits alone are written as they may be where they stand."""
+        tokens = b"".join(variables[:2] + variables[3:self.quoted])
+        quoted = b"".join(variables[2:3] + variables[self.quoted:])
+        return tokens.translate(TOKENS_AS_LETTERS).isalnum() and (
+            not quoted or quoted.translate(_QUOTED_AS_LETTERS).isalnum())
+
+
+class Forms:
+    """Reads messages, and knows again those whose form it has read. Remembers `limit` forms at most: then it forgets
+    all, since phones come in turn."""
+
+    def __init__(self, parse: Callable[[bytes], Message], limit: int = FORMS_KEPT) -> None:
+        self._parse = parse
+        self._limit = limit
+        self._forms: dict[int, Form] = {}        # by the hash of flow and constants
+        self._layouts: dict[int, Layout] = {}    # by flow and length of the message
+        self._known: dict[tuple[Span, ...], Layout] = {}
+        self._used = 0
+        self._rest = 0
+
+    def turn(self) -> bool:
+        """Another run begins. Whether the forms that there were are forgotten, and their numbers begin anew."""
+        self._rest -= self._rest > 0
+        if len(self._forms) <= self._limit and len(self._layouts) <= 2 * self._limit:
+            return False
+        self._rest = REST if self._used < len(self._forms) else 0
+        self._used = 0
+        self._forms.clear()
+        self._layouts.clear()
+        self._known.clear()
+        return True
+
+    def read(self, run: Sequence[Item], leaves: Callable[[bytes], bool] | None = None) -> list[Parsed]:
+        """The items of a run with their messages. `leaves` says of a payload whether it is left to somebody else to
+        read. One loop on purpose: nine messages of ten take all of it that is done for them here."""
+        parsed: list[Parsed] = []
+        add, layouts, forms = parsed.append, self._layouts.get, self._forms.get
+        for item in run:
+            if type(item) is not Datagram:
+                add((item, None, None))
+                continue
+            flow, payload = id(item.flow), item.payload
+            layout = layouts((flow << 16) + len(payload)) or self._longer(flow, payload)
+            form = None if layout is None else forms(hash((flow, layout.constants(payload))))
+            if form is not None:
+                variables = layout.variables(payload)  # type: ignore[union-attr]
+                cseq = variables[1]
+                if cseq.isdigit() and (
+                    b"".join(variables).translate(TOKENS_AS_LETTERS).isalnum() or layout.admits(variables)  # type: ignore[union-attr]
+                ):
+                    self._used += 1
+                    add((item, Repeat(form, variables[0].decode(), int(cseq), variables[2].decode()), None))
+                    continue
+            if leaves is not None and leaves(payload):
+                add((item, None, None))
+            else:
+                message = self._parse(payload)
+                add((item, message, None if self._rest else self._learnt(item, message)))
+        return parsed
+
+    def _longer(self, flow: int, payload: bytes) -> Layout | None:
+        """The layout of a message whose CSeq number may have got another digit since the last one of its form."""
+        shorter = self._layouts.get((flow << 16) + len(payload) - 1)
+        layout = None if shorter is None else shorter.longer()
+        if layout is not None and hash((flow, layout.constants(payload))) in self._forms:
+            self._layouts[(flow << 16) + len(payload)] = layout
+        return layout
+
+    def _learnt(self, item: Datagram, message: Message) -> Form | None:
+        """The form of a message, if it is one of those that repeat and nothing in it is odd."""
+        payload = item.payload
+        if (
+            type(message) is Malformed or message.cseq.method != "REGISTER" or message.defects or item.cut  # type: ignore[union-attr]
+            or len(payload) > LONGEST
+        ):
+            return None
+        spans, tokens = _places(payload, message)  # type: ignore[arg-type]
+        layout = self._known.get(spans)
+        if layout is None:
+            if not spans or len(self._known) >= LAYOUTS_KEPT:
+                return None
+            layout = self._known[spans] = Layout(spans, tokens)
+        variables = layout.variables(payload)
+        if not _are_of(variables, message) or not layout.admits(variables):  # type: ignore[arg-type]
+            return None
+        flow = id(item.flow)
+        self._layouts[(flow << 16) + len(payload)] = layout
+        digest = hash((flow, layout.constants(payload)))
+        form = self._forms.get(digest)
+        if form is None:
+            form = self._forms[digest] = Form(len(self._forms), item.flow)   # which holds the flow, and its id
+        return form
+
+
+def _places(payload: bytes, message: Request | Response) -> tuple[tuple[Span, ...], int]:
+    """Where the variables of a message should stand, if its lines come in the usual order (nothing, if they do not),
+    and which of them is the first in quotes. Flat, for it is asked of every new message."""
+    lines = payload.split(b"\r\n", 6)
+    if len(lines) < 7:
+        return (), 0
+    start, via, from_, to, cseq, call_id, tail = lines
+    at_via = len(start) + 2
+    at_from = at_via + len(via) + 2
+    at_to = at_from + len(from_) + 2
+    at_cseq = at_to + len(to) + 2
+    at_tail = at_cseq + len(cseq) + len(call_id) + 4
+    if cseq[:6] != CSEQ:
+        at_cseq += len(cseq) + 2
+        cseq = call_id
+    if via[:5] != b"Via: " or b'"' in via or from_[:6] != b"From: " or to[:4] != b"To: " or cseq[:6] != CSEQ:
+        return (), 0
+    branch = at_via + via.find(BRANCH) + 8
+    spans = [(branch, branch + len(message.via.branch)), (at_cseq + 6, at_cseq + cseq.find(b" ", 6)), NOWHERE,
+             (at_from + from_.find(TAG) + 5, at_to - 2)]   # a tag that is not the end of its line may stand in quotes
+    if message.to.tag is not None:
+        spans.append((at_to + to.find(TAG) + 5, at_to + len(to)))
+    tokens, at = len(spans), tail.find(NONCE)
+    if at > 0 and tail[at - 1] in b" ,":
+        spans[2], counts, quoted = _proof(tail, at, at_tail)
+        spans += counts + quoted
+        tokens += len(counts)
+    return tuple(spans), tokens
+
+
+def _proof(tail: bytes, at: int, moved: int) -> tuple[Span, list[Span], list[Span]]:
+    """Where the nonce stands, of which the name stands at `at`, the count, and what else of its line is new in every
+    message and stands in quotes. All places moved by so many bytes."""
+    begin, end = tail.rfind(b"\r\n", 0, at) + 2, tail.find(b"\r\n", at)
+    nonce = at + 7
+    counts: list[Span] = []
+    count = tail.find(b" nc=", begin, end) + 4
+    if count > 3 and tail[count + 8:count + 9] == b",":
+        counts.append((moved + count, moved + count + 8))
+    quoted: list[Span] = []
+    for name in (b' response="', b' cnonce="'):
+        found = tail.find(name, begin, end) + len(name)
+        behind = tail.find(b'"', found)
+        if len(name) <= found < behind:
+            quoted.append((moved + found, moved + behind))
+    return (moved + nonce, moved + tail.find(b'"', nonce)), counts, quoted
+
+
+def _are_of(variables: tuple[bytes, ...], message: Request | Response) -> bool:
+    """Whether what stands there is what the parser has read of the message: only then it was read from there."""
+    proof = message.credentials if type(message) is Request else message.challenges  # type: ignore[union-attr]
+    nonce, to_tag = proof[0].nonce if proof else "", message.to.tag
+    return (
+        len(proof) < 2 and variables[0].decode("latin-1") == message.via.branch
+        and variables[1].isdigit() and len(variables[1]) <= MAX_DIGITS and int(variables[1]) == message.cseq.number
+        and variables[2].decode("latin-1") == nonce and variables[3].decode("latin-1") == message.from_.tag
+        and (to_tag is None or variables[4].decode("latin-1") == to_tag)
+    )
