@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ from sipaudit.capture.files import resolve
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.write import PcapWriter
 from sipaudit.pipeline import Job
+from sipaudit.reconstruct.four_in_a_row import FourInARow
+from sipaudit.reconstruct.requests import Requests
+from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.short_road import ShortRoad
 from sipaudit.run.run import Run
 
@@ -97,7 +102,9 @@ def test_both_roads_come_to_the_same(
     folder = tmp_path_factory.mktemp("road")
     told = sorted(disturbed(packets, share, random.Random(seed)))
     short = followed(folder, told)
-    with patch.object(ShortRoad, "asks", _never), patch.object(ShortRoad, "answers", _never):
+    with ExitStack() as long:
+        for road, way in ((ShortRoad, "asks"), (ShortRoad, "answers"), (ShortRoad, "repeats"), (FourInARow, "take")):
+            long.enter_context(patch.object(road, way, _never))
         assert followed(folder, told) == short
 
 
@@ -106,14 +113,26 @@ def _never(*_: Any) -> bool:
 
 
 def test_an_undisturbed_fleet_takes_it_from_its_first_renewal_on(packets: Packets, tmp_path: Path) -> None:
-    taken = []
+    long, short = Counter[str](), 0
 
-    def watched(road: ShortRoad, item: Any, message: Any) -> bool:
-        taken.append(asks(road, item, message))
-        return taken[-1]
+    def requested(requests: Requests, item: Any, message: Any) -> Any:
+        long["requests"] += 1
+        return request(requests, item, message)
 
-    asks = ShortRoad.asks
-    with patch.object(ShortRoad, "asks", watched):
+    def responded(responses: Responses, item: Any, message: Any) -> Any:
+        long["responses"] += 1
+        return respond(responses, item, message)
+
+    def taken(road: FourInARow, *arguments: Any) -> bool:
+        nonlocal short
+        was = take(road, *arguments)
+        short += was
+        return was
+
+    request, respond, take = Requests.take, Responses.take, FourInARow.take
+    with patch.object(Requests, "take", requested), patch.object(Responses, "take", responded), \
+            patch.object(FourInARow, "take", taken):
         followed(tmp_path, packets)
     phones = len({frame[26:30] for _, frame in packets if b"\r\nContact:" in frame and b"REGISTER sip" in frame})
-    assert taken.count(False) == 3 * phones   # the two of the registration, and the first of the first renewal
+    assert long == {"requests": 3 * phones, "responses": 2 * phones}   # a registration, and the first of a renewal
+    assert short > (phones if phones == FLEET.phones else 0)   # who speaks alone is heard in one go

@@ -33,7 +33,8 @@ from sipaudit.sip.message import Address, Challenge, Request, Response, Uri
 
 
 class Asking(Struct, gc=False):
-    """What REGISTERs of one form say; `asked` in seconds, `proof` the credentials, with the nonce of one of them."""
+    """What REGISTERs of one form say; `asked` in seconds, `proof` the credentials, with the nonce of one of them.
+    `challenged`, `again` and `answered` are of the messages that follow in a renewal (`four_in_a_row`)."""
 
     sight: Sight
     uri: Uri
@@ -46,6 +47,9 @@ class Asking(Struct, gc=False):
     target: Uri
     to_tag: str | None
     proof: tuple[Challenge, ...]
+    challenged: Answering | None = None
+    again: Asking | None = None
+    answered: Answering | None = None
 
 
 class Answering(Struct, gc=False):

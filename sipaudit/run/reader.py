@@ -16,7 +16,6 @@ import threading
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import chain
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
@@ -51,14 +50,14 @@ def processes(jobs: int | None, size: int) -> int:
 
 
 @contextmanager
-def reading_here(captures: Captures, *, payloads: bool) -> Iterator[Iterator[Parsed]]:
+def reading_here(captures: Captures, *, payloads: bool) -> Iterator[Iterator[list[Parsed]]]:
     """Items with their messages, read by this process; (`payloads`) each message is wanted whole."""
     yield parsed_ahead(captures) if payloads else known_ahead(captures)
 
 
 @contextmanager
 def reading_apart(making: Making, *, payloads: bool, health: Sequence[CaptureHealth] = (), read: Counted | None = None
-                  ) -> Iterator[Iterator[Parsed]]:
+                  ) -> Iterator[Iterator[list[Parsed]]]:
     """The same, read by another process, which ends with this context.
 
     Without `payloads` those of datagrams are empty where their messages were parsed. `health` is brought up to date, and `read` told of the stored bytes
@@ -72,7 +71,7 @@ def reading_apart(making: Making, *, payloads: bool, health: Sequence[CaptureHea
     process.start()
     outgoing.close()
     try:
-        yield chain.from_iterable(_arrivals(incoming, process, health, read or _untold))
+        yield _arrivals(incoming, process, health, read or _untold)
     finally:
         incoming.close()
         process.terminate()
