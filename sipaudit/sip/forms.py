@@ -29,10 +29,11 @@ LONGEST = 4_096         # bytes of a message
 REST = 1_500            # runs in which none are learnt after most were learnt for nothing
 
 CSEQ = b"CSeq: "
+MAX_NUMBER = 10 ** MAX_DIGITS - 1
 
 Span = tuple[int, int]
 NOWHERE: Span = (0, 0)
-TOKENS_AS_LETTERS, _QUOTED_AS_LETTERS = (
+_TOKENS_AS_LETTERS, _QUOTED_AS_LETTERS = (
     bytes(ord("a") if byte in letters else ord(" ") for byte in range(256))
     for letters in (TOKEN_BYTES, TOKEN_BYTES + b"/=:@")   # nonces are often Base64
 )
@@ -86,11 +87,12 @@ class Layout:
         return self._longer
 
     def admits(self, variables: tuple[bytes, ...]) -> bool:
-        """Whether variables that are not letters and digits alone are written as they may be where they stand."""
-        tokens = b"".join(variables[:2] + variables[3:self.quoted])
-        quoted = b"".join(variables[2:3] + variables[self.quoted:])
-        return tokens.translate(TOKENS_AS_LETTERS).isalnum() and (
-            not quoted or quoted.translate(_QUOTED_AS_LETTERS).isalnum())
+        """Whether variables are written with characters that mean nothing else where they stand."""
+        if b"".join(variables).translate(_TOKENS_AS_LETTERS).isalnum():
+            return True
+        quoted = b"".join((variables[2], *variables[self.quoted:]))
+        return (b"".join((*variables[:2], *variables[3:self.quoted])).translate(_TOKENS_AS_LETTERS).isalnum()
+                and quoted.translate(_QUOTED_AS_LETTERS).isalnum())
 
 
 class Forms:
@@ -134,7 +136,7 @@ class Forms:
                 variables = layout.variables(payload)  # type: ignore[union-attr]
                 cseq = variables[1]
                 if cseq.isdigit() and (
-                    b"".join(variables).translate(TOKENS_AS_LETTERS).isalnum() or layout.admits(variables)  # type: ignore[union-attr]
+                    b"".join(variables).translate(_TOKENS_AS_LETTERS).isalnum() or layout.admits(variables)  # type: ignore[union-attr]
                 ):
                     self._used += 1
                     add((item, Repeat(form, variables[0].decode(), int(cseq), variables[2].decode()), None))
@@ -159,7 +161,7 @@ class Forms:
         payload = item.payload
         if (
             type(message) is Malformed or message.cseq.method != "REGISTER" or message.defects or item.cut  # type: ignore[union-attr]
-            or len(payload) > LONGEST
+            or len(payload) > LONGEST or message.cseq.number > MAX_NUMBER  # type: ignore[union-attr]
         ):
             return None
         spans, tokens = _places(payload, message)  # type: ignore[arg-type]
@@ -232,9 +234,7 @@ def _are_of(variables: tuple[bytes, ...], message: Request | Response) -> bool:
     """Whether what stands there is what the parser has read of the message: only then it was read from there."""
     proof = message.credentials if type(message) is Request else message.challenges  # type: ignore[union-attr]
     nonce, to_tag = proof[0].nonce if proof else "", message.to.tag
-    return (
-        len(proof) < 2 and variables[0].decode("latin-1") == message.via.branch
-        and variables[1].isdigit() and len(variables[1]) <= MAX_DIGITS and int(variables[1]) == message.cseq.number
-        and variables[2].decode("latin-1") == nonce and variables[3].decode("latin-1") == message.from_.tag
-        and (to_tag is None or variables[4].decode("latin-1") == to_tag)
-    )
+    read = f"{message.via.branch} {message.cseq.number} {nonce} {message.from_.tag}"
+    if to_tag is None:
+        return len(proof) < 2 and b" ".join(variables[:4]) == read.encode()
+    return len(proof) < 2 and b" ".join(variables[:5]) == f"{read} {to_tag}".encode()
