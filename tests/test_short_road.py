@@ -39,7 +39,10 @@ ODD = [   # what is replaced by something as long; bytes of the IP header are th
     (rb" 200 OK", b" 403 OK"), (rb" 200 OK", b" 401 OK"), (rb" 200 OK", b" 202 OK"), (rb"VVX_500", b"VVX_600"),
     (rb"nonce=\"..", b"nonce=\"xx"), (rb"z9hG4bK", b"y9hG4bK"), (rb"=z9hG4bK.{16}", b"=z9hG4bK0000000000000000"),
     (rb"Call-ID: ....", b"Call-ID: last"), (rb"Contact: <sip:1", b"Contact: <sip:2"), (rb"CSeq: \d", b"CSeq: 9"),
-    (rb"To: (.*)<sip:1", rb"To: \1<sip:2"), (rb"REGISTER", b"OPTIONSX"), (rb"\n\x00\x00\x01", b"\n\x00\x00\x02"),
+    (rb"To: (.*)<sip:1", rb"To: \1<sip:2"), (rb"CSeq: .", b"CSeq: 4"), (rb"CSeq: .", b"CSeq: 5"),
+    (rb"CSeq: .", b"CSeq: 6"),
+    (rb";tag=....", b";tag=odd."), (rb"5060;branch", b"5061;branch"), (rb"Call-ID: ", b"call-id: "),
+    (rb"REGISTER", b"OPTIONSX"), (rb"\n\x00\x00\x01", b"\n\x00\x00\x02"),
 ]
 
 Packets = list[tuple[float, bytes]]
@@ -47,8 +50,12 @@ Packets = list[tuple[float, bytes]]
 
 @pytest.fixture(scope="module", params=[FLEET, CROWD], ids=["fleet", "crowd"])
 def packets(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Packets:
-    path = tmp_path_factory.mktemp("fleet") / "capture.pcap"
-    request.param.write(path)
+    return captured(tmp_path_factory.mktemp("fleet"), request.param)
+
+
+def captured(folder: Path, fleet: Workload) -> Packets:
+    path = folder / "capture.pcap"
+    fleet.write(path)
     file = resolve((str(path),)).files[0]
     return [(packet[0], bytes(packet[3])) for batch in batches(file, CaptureHealth(str(path)), lambda _: None)
             for packet in batch.packets()]
@@ -99,17 +106,41 @@ def followed(folder: Path, packets: Iterable[tuple[float, bytes]]) -> tuple[byte
 def test_both_roads_come_to_the_same(
     packets: Packets, tmp_path_factory: pytest.TempPathFactory, seed: int, share: float
 ) -> None:
-    folder = tmp_path_factory.mktemp("road")
-    told = sorted(disturbed(packets, share, random.Random(seed)))
-    short = followed(folder, told)
+    by_both_roads(tmp_path_factory.mktemp("road"), sorted(disturbed(packets, share, random.Random(seed))))
+
+
+def by_both_roads(folder: Path, packets: Packets) -> None:
+    short = followed(folder, packets)
     with ExitStack() as long:
         for road, way in ((ShortRoad, "asks"), (ShortRoad, "answers"), (ShortRoad, "repeats"), (FourInARow, "take")):
             long.enter_context(patch.object(road, way, _never))
-        assert followed(folder, told) == short
+        assert followed(folder, packets) == short
 
 
 def _never(*_: Any) -> bool:
     return False
+
+
+@pytest.fixture(scope="module")
+def lone(tmp_path_factory: pytest.TempPathFactory) -> Packets:
+    """Four registrations of one phone."""
+    return captured(tmp_path_factory.mktemp("lone"), replace(FLEET, phones=1, rounds=4))
+
+
+@pytest.mark.parametrize("which", range(4), ids=["REGISTER", "401", "again", "200"])
+def test_whatever_is_odd_in_one_message_of_a_renewal(lone: Packets, which: int, tmp_path: Path) -> None:
+    at = 8 + which   # of the third registration
+    time, frame = lone[at]
+    for old, new in ODD:
+        by_both_roads(tmp_path, [*lone[:at], (time, re.sub(old, new, frame)), *lone[at + 1:]])
+    for late in (0.0001, 0.3, 0.499, 0.501, 3.0, 5.0, 20.0, 40.0, 100.0, 3700.0):
+        by_both_roads(tmp_path, [*lone[:at], *((time + late, frame) for time, frame in lone[at:])])
+    by_both_roads(tmp_path, [*lone[:at], *lone[at + 1:]])
+    by_both_roads(tmp_path, [*lone[:at], (time, frame), (time + 0.03, frame), *lone[at + 1:]])
+    by_both_roads(tmp_path, [*lone[:at], lone[at + 1], lone[at], *lone[at + 2:]])
+    for again in (0.6, 30.0, 40.0):   # it comes once more, when the renewal is long over
+        by_both_roads(tmp_path, [*lone[:12], (time + again, frame), *lone[12:]])
+    by_both_roads(tmp_path, [*lone[:at], (time, lone[at - 4][1]), *lone[at + 1:]])   # as it was the last time
 
 
 def test_an_undisturbed_fleet_takes_it_from_its_first_renewal_on(packets: Packets, tmp_path: Path) -> None:

@@ -8,8 +8,6 @@ known forms come here, which nobody has read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.routine import Renewal
 from sipaudit.reconstruct.memory import Memory
@@ -18,9 +16,13 @@ from sipaudit.reconstruct.short_road import Answering, Asking
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import CHALLENGES, COOKIE, Transaction
 from sipaudit.sip.datagram import Datagram, Flow
-from sipaudit.sip.forms import Parsed, Repeat
+from sipaudit.sip.forms import Repeat
 
 FOUR = 4
+
+Told = tuple[Datagram, Repeat, object]
+Four = tuple[Told, Told, Told, Told]
+"""Items with their messages, of which only that the first is a `Repeat` is known before they were looked at."""
 
 
 class FourInARow:
@@ -29,56 +31,67 @@ class FourInARow:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    def take(self, four: Sequence[Parsed], newest: float, capture: int) -> bool:
-        """Take four messages, if they are a renewal: the first of a known form, `newest` the time of what came before
-        them. The clock is moved on by who asks."""
-        (one, ask, _), (two, challenge, _), (three, again, _), (four_, grant, _) = four
-        if type(challenge) is not Repeat or type(again) is not Repeat or type(grant) is not Repeat \
-                or ask.branch != challenge.branch or again.branch != grant.branch:  # type: ignore[union-attr]
+    def take(self, four: Four, newest: float, capture: int) -> bool:
+        """Take four messages, if they are a renewal; `newest` is the time of what came before them, and who asks moves
+        the clock on. Flat, for most messages of most captures come here."""
+        (one, ask, _), (two, challenge, _), (three, again, _), (last, grant, _) = four
+        if type(challenge) is not Repeat or type(again) is not Repeat or type(grant) is not Repeat:
             return False
-        asking, granting = ask.form.known, grant.form.known  # type: ignore[union-attr]
-        if type(asking) is not Asking:
-            return False
-        if asking.answered is not granting or asking.challenged is not challenge.form.known \
-                or asking.again is not again.form.known:
-            if not _belong_together(asking, challenge.form.known, again.form.known, granting):
-                return False
-        memory, cseq, sent, challenged, asked, time = (
-            self._memory, ask.cseq, one.time, two.time, three.time, four_.time)  # type: ignore[union-attr]
-        line = memory.sights.get(asking.sight)
-        begun = memory.clock - newest   # what our clock showed when the capture's showed 0
-        if (
-            line is None or challenge.cseq != cseq or again.cseq != cseq + 1 or grant.cseq != cseq + 1
-            or not newest <= sent <= challenged <= asked <= time or begun + time >= memory.next_sweep
-            or challenged - sent >= LATE_FROM or time - asked >= LATE_FROM
-            or one.capture != capture or two.capture != capture or three.capture != capture or four_.capture != capture
-            or one.frames or two.frames or three.frames or four_.frames  # type: ignore[union-attr]
-            or three.flow is not one.flow or not self._may_renew(line, asking, one.flow, sent, cseq)  # type: ignore[union-attr]
+        asking, granting, memory, cseq = ask.form.known, grant.form.known, self._memory, ask.cseq
+        if ask.branch != challenge.branch or again.branch != grant.branch or type(asking) is not Asking or (
+            (asking.answered is not granting or asking.challenged is not challenge.form.known
+             or asking.again is not again.form.known)
+            and not _belong_together(asking, challenge.form.known, again.form.known, granting)
         ):
             return False
-        first, second = ask.branch, again.branch  # type: ignore[union-attr]
+        sent, challenged, asked, time = one.time, two.time, three.time, last.time
+        line = memory.sights.get(asking.sight)
+        if (
+            line is None or challenge.cseq != cseq or again.cseq != cseq + 1 or grant.cseq != cseq + 1
+            or not newest <= sent <= challenged <= asked <= time or memory.clock + time - newest >= memory.next_sweep
+            or challenged - sent >= LATE_FROM or time - asked >= LATE_FROM
+            or one.capture != capture or two.capture != capture or three.capture != capture or last.capture != capture
+            or one.frames or two.frames or three.frames or last.frames
+            or three.flow is not one.flow or not self._may_renew(line, asking, one.flow, sent, cseq)
+        ):
+            return False
+        first, second = ask.branch, again.branch
         key, second_key = (first, asking.host, asking.port, "REGISTER"), (second, asking.host, asking.port, "REGISTER")
         find = memory.find
-        if find(key) is not None or find(second_key) is not None or first == second or first == COOKIE \
-                or second == COOKIE or not (first.startswith(COOKIE) and second.startswith(COOKIE)):
+        if first == second or find(key) is not None or find(second_key) is not None \
+                or not (_identifies(first) and _identifies(second)):
             return False
-        number = memory.numbers
-        memory.numbers = number + 2
-        phone, renewals, call_id, status = line.owner, line.renewals, line.call_id, asking.challenged.status  # type: ignore[union-attr]
-        line.cseq, line.asked, line.last, phone.last = cseq + 1, asked, time, asked
+        self._note(line, asking, four, key, second_key, newest)
+        return True
+
+    def _note(self, line: Line, asking: Asking, four: Four, key: tuple[str, str, int, str],
+              second_key: tuple[str, str, int, str], newest: float) -> None:
+        """Remember the renewal, as two transactions that are over, and tell of it."""
+        (one, _, _), (two, challenge, _), (three, again, _), (last, _, _) = four
+        memory, phone, renewals, server, flow = self._memory, line.owner, line.renewals, line.server, one.flow
+        challenging, granting, call_id, number = asking.challenged, asking.answered, line.call_id, memory.numbers + 1
+        sent, asked, time = one.time, three.time, last.time
+        assert renewals is not None
+        assert challenging is not None
+        assert granting is not None
+        assert call_id is not None
+        status, begun = challenging.status, memory.clock - newest   # what our clock showed when the capture's showed 0
         self._count(status)
+        memory.numbers = number + 1
         add = memory.transactions.add_over
         add(Transaction(
-            number + 1, key, cseq, call_id, "REGISTER", one.flow, line, phone, line.server, True, sent,  # type: ignore[arg-type, union-attr]
-            False, begun + challenged, asking.asked, asking.contact, asking.target, asking.to_tag, None,
-            1 << status // 100, status), begun + sent)
+            number, key, line.cseq + 1, call_id, "REGISTER", flow, line, phone, server, True, sent, False,
+            begun + two.time, asking.asked, asking.contact, asking.target, asking.to_tag, None, 1 << 4, status,
+        ), begun + sent)
         add(Transaction(
-            number + 2, second_key, cseq + 1, call_id, "REGISTER", one.flow, line, phone, line.server, True, asked,  # type: ignore[arg-type, union-attr]
-            False, begun + time, asking.asked, asking.contact, asking.target, asking.to_tag, None, 4, 200), begun + asked)
-        renewals.end_whole(Renewal(  # type: ignore[union-attr]
-            capture, one.frame, sent, number + 1, asking.asked, call_id, status, challenged, two.frame, asked,  # type: ignore[arg-type, union-attr]
-            three.frame, number + 2, again.nonce == challenge.nonce != "", time, four_.frame, granting.granted))  # type: ignore[union-attr]
-        return True
+            number + 1, second_key, line.cseq + 2, call_id, "REGISTER", flow, line, phone, server, True, asked, False,
+            begun + time, asking.asked, asking.contact, asking.target, asking.to_tag, None, 1 << 2, 200,
+        ), begun + asked)
+        line.cseq += 2
+        line.last, line.asked, phone.last = time, asked, asked
+        renewals.end_whole(Renewal(
+            one.capture, one.frame, sent, number, asking.asked, call_id, status, two.time, two.frame, asked,
+            three.frame, number + 1, again.nonce == challenge.nonce != "", time, last.frame, granting.granted or 0.0))
 
     def _may_renew(self, line: Line, asking: Asking, flow: Flow, time: float, cseq: int) -> bool:
         """Whether the line may begin a mere renewal with this REGISTER, and hear of it by its server."""
@@ -103,8 +116,13 @@ class FourInARow:
         statuses[200] = statuses.get(200, 0) + 1
 
 
+def _identifies(branch: str) -> bool:
+    """Whether a branch identifies its transaction (RFC 3261 17.1.3)."""
+    return branch.startswith(COOKIE) and branch != COOKIE
+
+
 def _belong_together(asking: Asking, challenging: object, again: object, granting: object) -> bool:
-    """Whether messages of these forms are a renewal, when what is new in them is right; noted with the first of them."""
+    """Whether messages of these forms are a renewal, if what is new in them is right; noted with the first of them."""
     if type(challenging) is not Answering or type(again) is not Asking or type(granting) is not Answering:
         return False
     place = asking.host, asking.port

@@ -105,7 +105,7 @@ class Reconstruction:
         if kind is Repeat:
             if short.repeats(item, message):  # type: ignore[arg-type]
                 return NOTHING
-            message, form = self._read(item, message)
+            message, form = self._read(item, message)  # type: ignore[arg-type]
             kind = type(message)
         if kind is Response:
             if message.cseq.method == "REGISTER" and short.answers(item, message, form):  # type: ignore[arg-type, union-attr]
@@ -123,12 +123,11 @@ class Reconstruction:
         if last > len(run) or item.capture != self._capture:
             return False
         passed = item.time - self._newest
-        if passed >= LEAP or memory.clock + passed >= memory.next_sweep:
-            if self._pass(passed, item):
-                self._due = memory.registry.out
-                return False
+        if (passed >= LEAP or memory.clock + passed >= memory.next_sweep) and self._pass(passed, item):
+            self._due = memory.registry.out
+            return False
         newest = self._newest
-        if not self._four.take(run[at:last], newest, self._capture):
+        if not self._four.take(run[at:last], newest, self._capture):  # type: ignore[arg-type]
             return False
         time = run[last - 1][0].time
         memory.clock += time - newest

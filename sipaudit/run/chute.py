@@ -60,7 +60,7 @@ def chute() -> tuple[BufferedReader, int]:
     reading, writing = os.pipe()
     with suppress(PermissionError):  # who is not root may hold so much in pipes, and no more
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, IN_THE_PIPE)
-    return open(reading, "rb"), writing  # noqa: SIM115 - the caller closes it
+    return open(reading, "rb"), writing  # noqa: PTH123 - it has no path
 
 
 def received(stream: BufferedReader) -> bytes:

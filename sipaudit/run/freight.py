@@ -14,15 +14,15 @@ from msgspec.msgpack import Decoder, Encoder
 
 from sipaudit.sip.datagram import Datagram, Flow, Item
 from sipaudit.sip.forms import Form, Forms, Parsed, Repeat
-from sipaudit.sip.message import Malformed, Request, Response
+from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.parse import parse
 
 FLOWS_KEPT = 65_536     # flows that have a number at a time
 NO_FORM = -1
 
 Row = tuple[int, float, int, int, int, tuple[int, ...], bool, bytes, Request | Response | Malformed | None, int]
-"""A datagram (its place in the run, time, capture, frame, number of its flow, frames, cut, payload) and its message, None
-if that is still to be parsed; then the number of the form that it tells of."""
+"""A datagram (its place in the run, time, capture, frame, number of its flow, frames, cut, payload) and its message,
+None if that is still to be parsed; then the number of the form that it tells of."""
 
 
 class Repeats(Struct, array_like=True, gc=False):
@@ -78,10 +78,10 @@ class Packer:
                 repeats.append((place, item.time, item.capture, item.frame, item.payload,  # type: ignore[union-attr]
                                 message.form.number, message.branch, message.cseq, message.nonce))
             elif type(item) is Datagram:
-                rows.append(self._row(place, item, None if type(message) is Repeat else message, form))
+                rows.append(self._row(place, item, None if type(message) is Repeat else message, form))  # type: ignore[arg-type]
             else:
                 beside.append((place, pickle.dumps(item)))
-        columns = Repeats(*zip(*repeats, strict=True)) if repeats else None  # type: ignore[arg-type]
+        columns = Repeats(*zip(*repeats, strict=True)) if repeats else None
         return self._encode(Load(len(run), anew, self._flows[known:], forgets, columns, rows, beside))
 
     def _read(self, run: Sequence[Item], *, parsing: bool) -> list[Parsed]:
@@ -89,7 +89,7 @@ class Packer:
             return self._forms.read(run, None if parsing else _is_of_no_form)
         return [(item, parse(item.payload) if parsing and type(item) is Datagram else None, None) for item in run]
 
-    def _row(self, place: int, item: Datagram, message: Request | Response | Malformed | None, form: Form | None) -> Row:
+    def _row(self, place: int, item: Datagram, message: Message | None, form: Form | None) -> Row:
         number = self._numbers.get(id(item.flow))
         if number is None:
             number = self._numbers[id(item.flow)] = len(self._flows)

@@ -57,8 +57,9 @@ def reading_apart(making: Making, *, payloads: bool, health: Sequence[CaptureHea
                   ) -> Iterator[Iterator[list[Parsed]]]:
     """The same, read by another process, which ends with this context.
 
-    Without `payloads` those of datagrams are empty where their messages were parsed. `health` is brought up to date, and `read` told of the stored bytes
-    that were read, as if this process did it. Raises while it is iterated what reading raises.
+    Without `payloads` those of datagrams are empty where their messages were parsed. `health` is brought up to date,
+    and `read` told of the stored bytes that were read, as if this process did it. Raises while it is iterated what
+    reading raises.
     """
     incoming, outgoing = chute()
     process = get_context("fork").Process(target=_read, args=(making, payloads, incoming, outgoing), daemon=True)

@@ -1,4 +1,4 @@
-"""A message of a known form is what the parser would have read, whatever was changed in it; and usual ones are known."""
+"""A message of a known form is what the parser would have read, whatever was changed in it; usual ones are known."""
 
 from __future__ import annotations
 
