@@ -114,7 +114,10 @@ class Reconstruction:
             return NOTHING
         out: list[ModelEvent] = []
         memory.registry.out = out
-        self._take(item, message, form)
+        if form is not None or message is None or self._observer is not None:
+            self._take(item, message, form)
+        else:
+            self._message(item, message)  # type: ignore[arg-type]
         return out
 
     def renewed(self, run: Sequence[Parsed], at: int) -> bool:

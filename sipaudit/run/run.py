@@ -14,9 +14,7 @@ from sipaudit.reconstruct.four_in_a_row import FOUR
 from sipaudit.run.job import Brief, Job, understand
 from sipaudit.run.reader import processes, reading_apart, reading_here
 from sipaudit.run.route import Listener, Observer, Route, rare_collections
-from sipaudit.sip.datagram import Item
-from sipaudit.sip.forms import Form, Parsed, Repeat
-from sipaudit.sip.message import Message
+from sipaudit.sip.forms import Parsed, Repeat
 from sipaudit.times import Span, span_of
 
 HOLE = 120.0            # seconds between the end of one capture and the beginning of the next
@@ -109,31 +107,28 @@ class Run(Route):
         return max((health.last for health in self.health if health.last is not None), default=0.0)
 
     def _feed_all(self, ahead: Iterator[list[Parsed]]) -> None:
-        """All items, nearly always renewals: of these as many in one go as can be."""
-        renewed, renews = self.reconstruction.renewed, self.reconstruction.renews
+        """All items: of renewals, which most are, as many in one go as can be."""
+        renewed, renews, follow, listener = (
+            self.reconstruction.renewed, self.reconstruction.renews, self.follow, self._listener)
         begun: set[int] = set()
         for run in ahead:
             at, end = 0, len(run)
             while at < end:
                 item, message, form = run[at]
+                at += 1
                 if type(message) is Repeat:
-                    if renewed(run, at):
-                        at += FOUR
+                    if renewed(run, at - 1):
+                        at += FOUR - 1
                         continue
                     if renews(item, message):  # type: ignore[arg-type]
-                        at += 1
                         continue
-                self._feed(item, message, form, begun)
-                at += 1
-
-    def _feed(self, item: Item, message: Message | Repeat | None, form: Form | None, begun: set[int]) -> None:
-        if item.capture not in begun:
-            self._look_for_a_hole(item.capture, begun)
-            begun.add(item.capture)
-        events = self.follow(item, message, form)
-        if self._listener is not None:
-            for event in events:
-                self._listener(event)
+                if item.capture not in begun:
+                    self._look_for_a_hole(item.capture, begun)
+                    begun.add(item.capture)
+                events = follow(item, message, form)
+                if listener is not None:
+                    for event in events:
+                        listener(event)
 
     def _look_for_a_hole(self, capture: int, begun: set[int]) -> None:
         """What happened between two captures that do not follow each other is not known: the view begins anew."""

@@ -130,7 +130,10 @@ class Forms:
                 add((item, None, None))
                 continue
             flow, payload = id(item.flow), item.payload
-            layout = layouts((flow << 16) + len(payload)) or self._longer(flow, payload)
+            key = (flow << 16) + len(payload)
+            layout = layouts(key)
+            if layout is None and layouts(key - 1) is not None:
+                layout = self._longer(key)
             form = None if layout is None else forms(hash((flow, layout.constants(payload))))
             if form is not None:
                 variables = layout.variables(payload)  # type: ignore[union-attr]
@@ -145,33 +148,30 @@ class Forms:
                 add((item, None, None))
             else:
                 message = self._parse(payload)
-                add((item, message, None if self._rest else self._learnt(item, message)))
+                repeats = type(message) is not Malformed and message.cseq.method == "REGISTER" and not self._rest  # type: ignore[union-attr]
+                add((item, message, self._learnt(item, message) if repeats else None))  # type: ignore[arg-type]
         return parsed
 
-    def _longer(self, flow: int, payload: bytes) -> Layout | None:
+    def _longer(self, key: int) -> Layout | None:
         """The layout of a message whose CSeq number may have got another digit since the last one of its form."""
-        shorter = self._layouts.get((flow << 16) + len(payload) - 1)
-        layout = None if shorter is None else shorter.longer()
+        layout = self._layouts[key - 1].longer()
         if layout is not None:
-            self._layouts[(flow << 16) + len(payload)] = layout
+            self._layouts[key] = layout
         return layout
 
-    def _learnt(self, item: Datagram, message: Message) -> Form | None:
-        """The form of a message, if it is one of those that repeat and nothing in it is odd."""
+    def _learnt(self, item: Datagram, message: Request | Response) -> Form | None:
+        """The form of a message, if nothing in it is odd."""
         payload = item.payload
-        if (
-            type(message) is Malformed or message.cseq.method != "REGISTER" or message.defects or item.cut  # type: ignore[union-attr]
-            or len(payload) > LONGEST or message.cseq.number > MAX_NUMBER  # type: ignore[union-attr]
-        ):
+        if message.defects or item.cut or len(payload) > LONGEST or message.cseq.number > MAX_NUMBER:
             return None
-        spans, tokens = _places(payload, message)  # type: ignore[arg-type]
+        spans, tokens = _places(payload, message)
         layout = self._known.get(spans)
         if layout is None:
             if not spans or len(self._known) >= LAYOUTS_KEPT:
                 return None
             layout = self._known[spans] = Layout(spans, tokens)
         variables = layout.variables(payload)
-        if not _are_of(variables, message) or not layout.admits(variables):  # type: ignore[arg-type]
+        if not _are_of(variables, message) or not layout.admits(variables):
             return None
         flow = id(item.flow)
         self._layouts[(flow << 16) + len(payload)] = layout
