@@ -135,6 +135,8 @@ def test_whatever_is_odd_in_one_message_of_a_renewal(lone: Packets, which: int, 
         by_both_roads(tmp_path, [*lone[:at], (time, re.sub(old, new, frame)), *lone[at + 1:]])
     for late in (0.0001, 0.3, 0.499, 0.501, 3.0, 5.0, 20.0, 40.0, 100.0, 3700.0):
         by_both_roads(tmp_path, [*lone[:at], *((time + late, frame) for time, frame in lone[at:])])
+    for early in (-40.0, -3.0, -0.05, 0.05):   # by the clock of another tap
+        by_both_roads(tmp_path, [*lone[:at], (time + early, frame), *lone[at + 1:]])
     by_both_roads(tmp_path, [*lone[:at], *lone[at + 1:]])
     by_both_roads(tmp_path, [*lone[:at], (time, frame), (time + 0.03, frame), *lone[at + 1:]])
     by_both_roads(tmp_path, [*lone[:at], lone[at + 1], lone[at], *lone[at + 2:]])
