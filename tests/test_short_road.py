@@ -161,7 +161,7 @@ def test_branches_that_were_used_lately(lone: Packets, used: tuple[int, ...], tm
     alike = [(time, re.sub(rb"(?<=z9hG4bK)\w+", b"F" * 16, frame)) for time, frame in fourth]
     by_both_roads(tmp_path, [*lone[:12], *alike])
     for resent in (again, alike):   # what came before is still known, and what is sent again as well
-        for time, frame in [*third, *resent]:
+        for _, frame in [*third, *resent]:
             by_both_roads(tmp_path, [*lone[:12], *resent, (resent[-1][0] + 5.0, frame)])
 
 
