@@ -19,7 +19,7 @@ from tests.sip.test_usual import PROOF, USUAL, changed
 
 PHONE = flow("udp", "10.1.0.5", 5060, "10.0.0.1", 5060)
 REPEATED = {name: message for name, message in USUAL.items() if name != "INVITE"}
-VARIABLES = {b"2b4fae2e": b"99ac5", b"A1B2-C3": b"7.7", b"f00": b"b+/=", b"beef": b"dead", b"CSeq: 7": b"CSeq: 41"}
+VARIABLES = {b"2b4fae2e": b"99ac5", b"A1B2-C3": b"7.7", b"f00": b"b+/=", b"beef": b"dead", b"CSeq: 7": b"CSeq: 8"}
 CAPTURED = sorted(ROOT.glob("samples/*/capture.pcap*")) + sorted(ROOT.glob("samples/lab/*/*.pcap*"))
 
 
@@ -89,7 +89,7 @@ def test_a_count_that_grows_by_a_digit_is_no_other_form(name: str) -> None:
     counted = [USUAL[name].replace(b"CSeq: 7", b"CSeq: %d" % number) for number in (9, 10, 99, 100, 99999, 999999999)]
     reading = Reading().read(counted[:4])
     assert (reading.parsed, reading.repeats) == (1, 3)
-    assert reading.read(counted).repeats >= 3 + 4   # by more than a digit it does not grow
+    assert reading.read(counted[3:]).parsed == 1 + 2   # by more than a digit it does not grow
     assert Reading().read([counted[-1], counted[-1].replace(b"CSeq: ", b"CSeq: 9")]).repeats == 0
 
 
