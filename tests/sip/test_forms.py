@@ -24,13 +24,12 @@ CAPTURED = sorted(ROOT.glob("samples/*/capture.pcap*")) + sorted(ROOT.glob("samp
 
 
 class Reading:
-    """Forms with a parser that counts, and what each form was learnt from."""
+    """Forms with a parser that counts; each form knows what it was learnt from."""
 
     def __init__(self, limit: int = 1000) -> None:
         self.parsed = 0
         self.repeats = 0
         self._forms = Forms(self._parse, limit)
-        self._learnt: dict[int, Message] = {}
 
     def _parse(self, payload: bytes) -> Message:
         self.parsed += 1
@@ -43,8 +42,7 @@ class Reading:
     def follow(self, items: Iterable[Datagram]) -> None:
         """Read, and hold what is said of messages of known forms against the parser's word."""
         for item in items:
-            if self._forms.turn():
-                self._learnt.clear()
+            self._forms.turn()
             ((_, message, form),) = self._forms.read([item])
             if isinstance(message, Repeat):
                 self.repeats += 1
@@ -52,10 +50,11 @@ class Reading:
                 assert isinstance(read, Request | Response)
                 assert (message.branch, message.cseq) == (read.via.branch, read.cseq.number), item.payload
                 assert message.nonce == "".join(one.nonce for one in proof(read)), item.payload
-                assert lasting(read) == lasting(self._learnt[message.form.number]), item.payload
+                assert lasting(read) == message.form.known, item.payload
             elif form is not None:
                 assert isinstance(message, Request | Response)
-                assert lasting(self._learnt.setdefault(form.number, message)) == lasting(message)
+                assert form.known in (None, lasting(message))
+                form.known = lasting(message)
 
 
 def proof(message: Request | Response) -> tuple[object, ...]:
