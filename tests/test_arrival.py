@@ -24,6 +24,7 @@ from sipaudit.model.routine import DONE, OFF, ON
 from sipaudit.model.scenario import parse
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.run import auditor
+from sipaudit.run.run import Run
 from tests.stories import Court
 from tests.test_routine import LIVES
 from tests.test_short_road import CROWD, FLEET, Packets, disturbed, followed
@@ -58,10 +59,10 @@ def test_both_ways_come_to_the_same(
     """Also where the capture ends while phones register."""
     folder = tmp_path_factory.mktemp("arrival")
     told = [packet for packet in sorted(disturbed(packets, share, random.Random(seed)))
-            if packet[0] < packets[0][0] + lasts]
-    at_once = followed(folder, told)
+            if packet[0] < packets[0][0] + lasts] or packets[:1]
+    at_once = counted(folder, told)
     with patch.object(auditor, "begins_to_register", _never):
-        assert followed(folder, told) == at_once
+        assert counted(folder, told) == at_once
 
 
 @pytest.mark.parametrize("run", range(0, len(LIVES), 3))
@@ -71,6 +72,23 @@ def test_so_are_lives_in_all_regimes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     at_once = json.encode(Court(tmp_path).report(story, site))
     monkeypatch.setattr(auditor, "begins_to_register", _never)
     assert json.encode(Court(tmp_path).report(story, site)) == at_once
+
+
+def counted(folder: Path, packets: Packets) -> tuple[Any, ...]:
+    """What is found and known, and what is counted of servers."""
+    runs: list[Run] = []
+    drive = Run.drive
+
+    def watched(run: Run) -> None:
+        runs.append(run)
+        drive(run)
+
+    with patch.object(Run, "drive", watched):
+        found = followed(folder, packets)
+    watch = runs[0].auditor.watch
+    return (*found, watch.timers.now, watch.open, [
+        (one.users, one.served, one.asking, one.answered, list(one.registered), sorted(one.seconds.items()),
+         one.crowd.seconds) for one in watch.tally.servers.values()])
 
 
 def _never(*_: Any) -> bool:
