@@ -75,7 +75,7 @@ def test_so_are_lives_in_all_regimes(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def counted(folder: Path, packets: Packets) -> tuple[Any, ...]:
-    """What is found and known, and what is counted of servers."""
+    """What is found and known of lines and phones, and what is counted of servers."""
     runs: list[Run] = []
     drive = Run.drive
 
@@ -86,7 +86,7 @@ def counted(folder: Path, packets: Packets) -> tuple[Any, ...]:
     with patch.object(Run, "drive", watched):
         found = followed(folder, packets)
     watch = runs[0].auditor.watch
-    return (*found, watch.timers.now, watch.open, [
+    return (*found, runs[0].auditor._phones, watch.timers.now, watch.open, [
         (one.users, one.served, one.asking, one.answered, list(one.registered), sorted(one.seconds.items()),
          one.crowd.seconds) for one in watch.tally.servers.values()])
 

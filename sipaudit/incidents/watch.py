@@ -186,18 +186,16 @@ class Watch:
 
     def registers(self, request: Sent, subject: Watched) -> None:
         """A REGISTER of a phone's first registration: `follow` would do no more."""
-        if request.time > self.timers.now:
-            self.pass_time(request.time)
+        self.pass_time(request.time)
         self._asked(request, subject)
 
     def answers(self, answer: Answered, subject: Watched) -> None:
         """The same for an answer to it."""
-        if answer.time > self.timers.now:
-            self.pass_time(answer.time)
+        self.pass_time(answer.time)
         server, _ = self._heard(answer, subject)
         if answer.status < 300:
             server.served.add(answer.phone)
-        self._lives(answer, server)
+        server.lived_registering(answer.sent, answer.time)   # type: ignore[arg-type]  # disproves nothing of this phone
 
     def arrived(self, granted: Answered, subject: Watched) -> None:
         """A phone's first registration has ended with this 200."""
@@ -370,8 +368,8 @@ class Watch:
 
     def _heard(self, event: Answered, subject: Watched) -> tuple[ServerWatch, Waiting | None]:
         """An answer is counted. The server that it is from, and what waited for it."""
-        server = self.tally.server(event.server, event.time)
-        minute = self.tally.minute(server, event.time)
+        server = self.tally.now(event.server, event.time)
+        minute = server.minute
         minute.answered(event.status)
         waited = self._open.pop(event.transaction, None)
         if waited is not None and event.time - waited.request.time > subject.silence:

@@ -99,35 +99,37 @@ class Auditor:
     def _arrives(self, event: ModelEvent) -> bool:
         """Take an event of a phone's first registration, at the end of which its states are written
         (`model.arrival`). False if it is something else."""
-        phone = event.phone
-        arriving, replay = self._arriving.get(phone, (None, None))
-        if arriving is None:
-            if phone in self._phones or phone in self._lines_of or not begins_to_register(event) \
-                    or self._may_rearm(event):
-                return False
-            replay = self._replay(event)
-            self._arriving[phone] = Arriving(event), replay   # type: ignore[arg-type]
-            self.watch.registers(event, replay)   # type: ignore[arg-type]
-            return True
-        way = arriving.take(event)
-        if way is OFF or self._replay(event) is not replay or self._may_rearm(event):
-            self._end_arrival(phone)
+        known = self._arriving.get(event.phone)
+        if known is None:
+            return self._begins_to_arrive(event)
+        arriving, replay = known
+        same = replay.is_as_known() and not (self.faults.open and self._may_rearm(replay.record))
+        way = arriving.take(event) if same else OFF
+        if way is OFF:
+            self._end_arrival(event.phone)
             return False
         if type(event) is Sent:
             self.watch.registers(event, replay)
             return True
         self.watch.answers(event, replay)   # type: ignore[arg-type]
         if way is DONE:
-            del self._arriving[phone]
-            replay.written, self._phones[phone] = arriving.done(event)   # type: ignore[arg-type]
+            del self._arriving[event.phone]
+            replay.written, self._phones[event.phone] = arriving.done(event)   # type: ignore[arg-type]
             self.watch.arrived(event, replay)   # type: ignore[arg-type]
         return True
 
-    def _may_rearm(self, event: ModelEvent) -> bool:
-        """Whether a fault is open of another line of that name, maybe one that was forgotten."""
-        if not self.faults.open:
+    def _begins_to_arrive(self, event: ModelEvent) -> bool:
+        phone = event.phone
+        if phone in self._phones or phone in self._lines_of or not begins_to_register(event) \
+                or (self.faults.open and self._may_rearm(self._lines[event.line])):
             return False
-        line = self._lines[event.line]
+        replay = self._replay(event)
+        self._arriving[phone] = Arriving(event), replay   # type: ignore[arg-type]
+        self.watch.registers(event, replay)   # type: ignore[arg-type]
+        return True
+
+    def _may_rearm(self, line: Line) -> bool:
+        """Whether a fault is open of a line of that name, maybe of one that was forgotten."""
         return (line.aor, line.owner.address) in self.faults.open
 
     def _end_arrival(self, phone: int) -> None:
