@@ -93,12 +93,14 @@ class Auditor:
             if way is BEGUN:
                 return
             self._end_renewals(event.phone)
-        if not self._arrives(event) and not self._begins_renewal(event):
+        if event.phone not in self._phones and self._arrives(event):
+            return
+        if not self._begins_renewal(event):
             self._follow(event)
 
     def _arrives(self, event: ModelEvent) -> bool:
-        """Take an event of a phone's first registration, at the end of which its states are written
-        (`model.arrival`). False if it is something else."""
+        """Take an event of a phone of which nothing is written yet, if it is of its first registration: at the end of
+        that its states are written (`model.arrival`). False if it is something else."""
         known = self._arriving.get(event.phone)
         if known is None:
             return self._begins_to_arrive(event)
@@ -119,8 +121,9 @@ class Auditor:
         return True
 
     def _begins_to_arrive(self, event: ModelEvent) -> bool:
+        """The same of the first event of a phone."""
         phone = event.phone
-        if phone in self._phones or phone in self._lines_of or not begins_to_register(event) \
+        if phone in self._lines_of or not begins_to_register(event) \
                 or (self.faults.open and self._may_rearm(self._lines[event.line])):
             return False
         replay = self._replay(event)

@@ -133,8 +133,10 @@ class LineReplay:
             and record.declaration is self._declaration and record.device is self._device
 
     def _known(self) -> Manner:
-        if not self.is_as_known():
-            self._learn()
+        record = self.record
+        if record.view is not self._view or record.view.revision != self._revision \
+                or record.declaration is not self._declaration or record.device is not self._device:
+            self._learn()   # as `is_as_known`, without a call: nearly every event asks
         return self._manner
 
     def _learn(self) -> None:
