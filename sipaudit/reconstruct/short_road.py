@@ -33,7 +33,8 @@ from sipaudit.sip.message import Address, Challenge, Request, Response, Uri
 
 
 class Asking(Struct, gc=False):
-    """What REGISTERs of one form say; `asked` in seconds, `proof` the credentials, with the nonce of one of them."""
+    """What REGISTERs of one form say; `asked` in seconds, `proof` the credentials, with the nonce of one of them.
+    `challenged`, `again` and `answered` are of the messages that follow in a renewal (`four_in_a_row`)."""
 
     sight: Sight
     uri: Uri
@@ -46,6 +47,9 @@ class Asking(Struct, gc=False):
     target: Uri
     to_tag: str | None
     proof: tuple[Challenge, ...]
+    challenged: Answering | None = None
+    again: Asking | None = None
+    answered: Answering | None = None
 
 
 class Answering(Struct, gc=False):
@@ -195,24 +199,23 @@ class ShortRoad:
 class Closed(ShortRoad):
     """Takes none: who observes messages wants to know of each what it belongs to."""
 
-    def repeats(self, item: Datagram, repeat: Repeat) -> bool:
+    def repeats(self, _item: Datagram, _repeat: Repeat) -> bool:
         return False
 
-    def asks(self, item: Datagram, request: Request, form: Form | None = None) -> bool:
+    def asks(self, _item: Datagram, _request: Request, _form: Form | None = None) -> bool:
         return False
 
-    def answers(self, item: Datagram, response: Response, form: Form | None = None) -> bool:
+    def answers(self, _item: Datagram, _response: Response, _form: Form | None = None) -> bool:
         return False
 
 
 def _asking(item: Datagram, request: Request, line: Line) -> Asking:
     """What a REGISTER with one Contact says; where the line knows the same of itself, in its words."""
-    uri, contact, agent, call_id, via = request.to.uri, request.contacts[0], request.user_agent, request.call_id, request.via
+    uri, contact, agent, via = request.to.uri, request.contacts[0], request.user_agent, request.via
     asked = request.expires if contact.expires is None else contact.expires
     if line.uri is not None and line.address is not None and line.looks(uri, contact, agent):
         uri, contact, agent = line.uri, line.address, line.user_agent
-    if line.call_id == call_id:
-        call_id = line.call_id
+    call_id = request.call_id if line.call_id != request.call_id else line.call_id
     return Asking((item.flow.source, uri.user), uri, contact, agent, call_id, via.host, via.port, asked, request.uri,
                   request.to.tag, request.credentials)
 

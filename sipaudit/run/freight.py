@@ -1,7 +1,7 @@
 """What one process hands to the next: a run of items with their messages, as bytes and back.
 
-Nearly all are datagrams. Of their flow only its number goes with each, and of a message of a known form (`sip.forms`)
-what is new in it, and the bytes, should anybody have to read it. What is no datagram is pickled.
+Nearly all are datagrams. Those of a known form (`sip.forms`) go as columns: what is new in each, and its bytes, should
+anybody have to read it. Of the flow of any other only its number goes with it. What is no datagram is pickled.
 """
 
 from __future__ import annotations
@@ -14,34 +14,40 @@ from msgspec.msgpack import Decoder, Encoder
 
 from sipaudit.sip.datagram import Datagram, Flow, Item
 from sipaudit.sip.forms import Form, Forms, Parsed, Repeat
-from sipaudit.sip.message import Malformed, Request, Response
+from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.parse import parse
 
 FLOWS_KEPT = 65_536     # flows that have a number at a time
 NO_FORM = -1
 
-
-class Like(Struct, array_like=True, gc=False, tag=4):
-    """A message of a form that was told before."""
-
-    form: int
-    branch: str
-    cseq: int
-    nonce: str
+Row = tuple[int, float, int, int, int, tuple[int, ...], bool, bytes, Request | Response | Malformed | None, int]
+"""A datagram (its place in the run, time, capture, frame, number of its flow, frames, cut, payload) and its message,
+None if that is still to be parsed; then the number of the form that it tells of."""
 
 
-Row = tuple[float, int, int, int, tuple[int, ...], bool, bytes, Request | Response | Malformed | Like | None, int]
-"""A datagram (time, capture, frame, number of its flow, frames, cut, payload) and its message, None if that is still to
-be parsed; then the number of the form that it tells of."""
+class Repeats(Struct, array_like=True, gc=False):
+    """Datagrams of known forms, in columns."""
+
+    places: list[int]
+    times: list[float]
+    captures: list[int]
+    frames: list[int]
+    payloads: list[bytes]
+    forms: list[int]
+    branches: list[str]
+    cseqs: list[int]
+    nonces: list[str]
 
 
 class Load(Struct, array_like=True, gc=False):
-    """A run. `flows` are those that get the next numbers, `anew`: from 0 on; (`forgets`) no earlier form will be meant
-    any more. `beside` are items that are no datagrams, pickled, with their places in the run."""
+    """A run of so many items. `flows` are those that get the next numbers, `anew`: from 0 on; (`forgets`) no earlier
+    form will be meant any more. `beside` are items that are no datagrams, pickled, with their places in the run."""
 
+    items: int
     anew: bool
     flows: list[Flow]
     forgets: bool
+    repeats: Repeats | None
     rows: list[Row]
     beside: list[tuple[int, bytes]]
 
@@ -62,35 +68,35 @@ class Packer:
         if anew:
             self._flows.clear()
             self._numbers.clear()
-        known, numbers = len(self._flows), self._numbers
+        known = len(self._flows)
         forgets = self._forms.turn()
+        repeats = []
         rows: list[Row] = []
         beside: list[tuple[int, bytes]] = []
         for place, (item, message, form) in enumerate(self._read(run, parsing=parsing)):
-            if type(item) is not Datagram:
+            if type(message) is Repeat and not item.frames and not item.cut:  # type: ignore[union-attr]
+                repeats.append((place, item.time, item.capture, item.frame, item.payload,  # type: ignore[union-attr]
+                                message.form.number, message.branch, message.cseq, message.nonce))
+            elif type(item) is Datagram:
+                rows.append(self._row(place, item, None if type(message) is Repeat else message, form))  # type: ignore[arg-type]
+            else:
                 beside.append((place, pickle.dumps(item)))
-                continue
-            number = numbers.get(id(item.flow))
-            if number is None:
-                number = self._number(item.flow)
-            payload = item.payload
-            if type(message) is Repeat:
-                message = Like(message.form.number, message.branch, message.cseq, message.nonce)
-            elif message is not None and not self._payloads:
-                payload = b""
-            rows.append((item.time, item.capture, item.frame, number, item.frames, item.cut, payload, message,
-                         NO_FORM if form is None else form.number))
-        return self._encode(Load(anew, self._flows[known:], forgets, rows, beside))
+        columns = Repeats(*zip(*repeats, strict=True)) if repeats else None
+        return self._encode(Load(len(run), anew, self._flows[known:], forgets, columns, rows, beside))
 
     def _read(self, run: Sequence[Item], *, parsing: bool) -> list[Parsed]:
         if not self._payloads:
             return self._forms.read(run, None if parsing else _is_of_no_form)
         return [(item, parse(item.payload) if parsing and type(item) is Datagram else None, None) for item in run]
 
-    def _number(self, flow: Flow) -> int:
-        number = self._numbers[id(flow)] = len(self._flows)
-        self._flows.append(flow)
-        return number
+    def _row(self, place: int, item: Datagram, message: Message | None, form: Form | None) -> Row:
+        number = self._numbers.get(id(item.flow))
+        if number is None:
+            number = self._numbers[id(item.flow)] = len(self._flows)
+            self._flows.append(item.flow)
+        payload = item.payload if message is None or self._payloads else b""
+        return (place, item.time, item.capture, item.frame, number, item.frames, item.cut, payload, message,
+                NO_FORM if form is None else form.number)
 
 
 def _is_of_no_form(payload: bytes) -> bool:
@@ -114,24 +120,30 @@ class Unpacker:
         self._flows += load.flows
         if load.forgets:
             self._forms.clear()
-        flows, forms = self._flows, self._forms
-        run: list[Parsed] = []
-        add = run.append
-        for time, capture, frame, flow, frames, cut, payload, written, number in load.rows:
-            item = Datagram(time, capture, frame, flows[flow], payload, frames, cut)
-            if type(written) is Like:
-                add((item, Repeat(forms[written.form], written.branch, written.cseq, written.nonce), None))
-            elif number == NO_FORM:
-                add((item, parse(payload) if written is None else written, None))  # type: ignore[arg-type]
-            else:
-                if number == len(forms):
-                    forms.append(Form(number, flows[flow]))
-                add((item, written, forms[number]))  # type: ignore[arg-type]
-        for place, beside in load.beside:
-            run.insert(place, (_item(beside), None, None))
+        run: list[Parsed] = [None] * load.items  # type: ignore[list-item]
+        for row in load.rows:   # first, for the forms that they tell of
+            run[row[0]] = self._parsed(*row)
+        if load.repeats is not None:
+            self._lay_out(load.repeats, run)
+        for place, item in load.beside:
+            run[place] = pickle.loads(item), None, None
         return run
 
+    def _parsed(self, _place: int, time: float, capture: int, frame: int, flow: int, frames: tuple[int, ...], cut: bool,
+                payload: bytes, message: Request | Response | Malformed | None, number: int) -> Parsed:
+        item = Datagram(time, capture, frame, self._flows[flow], payload, frames, cut)
+        if number == NO_FORM:
+            return item, parse(payload) if message is None else message, None
+        if number == len(self._forms):
+            self._forms.append(Form(number, item.flow))
+        return item, message, self._forms[number]
 
-def _item(data: bytes) -> Item:
-    item: Item = pickle.loads(data)
-    return item
+    def _lay_out(self, repeats: Repeats, run: list[Parsed]) -> None:
+        """Put the datagrams of known forms into their places."""
+        forms = self._forms
+        for place, time, capture, frame, payload, number, branch, cseq, nonce in zip(
+            repeats.places, repeats.times, repeats.captures, repeats.frames, repeats.payloads, repeats.forms,
+            repeats.branches, repeats.cseqs, repeats.nonces, strict=True,
+        ):
+            form = forms[number]
+            run[place] = Datagram(time, capture, frame, form.flow, payload), Repeat(form, branch, cseq, nonce), None

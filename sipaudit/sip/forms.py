@@ -29,10 +29,11 @@ LONGEST = 4_096         # bytes of a message
 REST = 1_500            # runs in which none are learnt after most were learnt for nothing
 
 CSEQ = b"CSeq: "
+MAX_NUMBER = 10 ** MAX_DIGITS - 1
 
 Span = tuple[int, int]
 NOWHERE: Span = (0, 0)
-TOKENS_AS_LETTERS, _QUOTED_AS_LETTERS = (
+_TOKENS_AS_LETTERS, _QUOTED_AS_LETTERS = (
     bytes(ord("a") if byte in letters else ord(" ") for byte in range(256))
     for letters in (TOKEN_BYTES, TOKEN_BYTES + b"/=:@")   # nonces are often Base64
 )
@@ -86,11 +87,12 @@ class Layout:
         return self._longer
 
     def admits(self, variables: tuple[bytes, ...]) -> bool:
-        """Whether variables that are not letters and digits alone are written as they may be where they stand."""
-        tokens = b"".join(variables[:2] + variables[3:self.quoted])
-        quoted = b"".join(variables[2:3] + variables[self.quoted:])
-        return tokens.translate(TOKENS_AS_LETTERS).isalnum() and (
-            not quoted or quoted.translate(_QUOTED_AS_LETTERS).isalnum())
+        """Whether variables are written with characters that mean nothing else where they stand."""
+        if b"".join(variables).translate(_TOKENS_AS_LETTERS).isalnum():
+            return True
+        quoted = b"".join((variables[2], *variables[self.quoted:]))
+        return (b"".join((*variables[:2], *variables[3:self.quoted])).translate(_TOKENS_AS_LETTERS).isalnum()
+                and quoted.translate(_QUOTED_AS_LETTERS).isalnum())
 
 
 class Forms:
@@ -128,13 +130,16 @@ class Forms:
                 add((item, None, None))
                 continue
             flow, payload = id(item.flow), item.payload
-            layout = layouts((flow << 16) + len(payload)) or self._longer(flow, payload)
+            key = (flow << 16) + len(payload)
+            layout = layouts(key)
+            if layout is None and layouts(key - 1) is not None:
+                layout = self._longer(key)
             form = None if layout is None else forms(hash((flow, layout.constants(payload))))
             if form is not None:
                 variables = layout.variables(payload)  # type: ignore[union-attr]
                 cseq = variables[1]
                 if cseq.isdigit() and (
-                    b"".join(variables).translate(TOKENS_AS_LETTERS).isalnum() or layout.admits(variables)  # type: ignore[union-attr]
+                    b"".join(variables).translate(_TOKENS_AS_LETTERS).isalnum() or layout.admits(variables)  # type: ignore[union-attr]
                 ):
                     self._used += 1
                     add((item, Repeat(form, variables[0].decode(), int(cseq), variables[2].decode()), None))
@@ -143,33 +148,30 @@ class Forms:
                 add((item, None, None))
             else:
                 message = self._parse(payload)
-                add((item, message, None if self._rest else self._learnt(item, message)))
+                repeats = type(message) is not Malformed and message.cseq.method == "REGISTER" and not self._rest  # type: ignore[union-attr]
+                add((item, message, self._learnt(item, message) if repeats else None))  # type: ignore[arg-type]
         return parsed
 
-    def _longer(self, flow: int, payload: bytes) -> Layout | None:
+    def _longer(self, key: int) -> Layout | None:
         """The layout of a message whose CSeq number may have got another digit since the last one of its form."""
-        shorter = self._layouts.get((flow << 16) + len(payload) - 1)
-        layout = None if shorter is None else shorter.longer()
-        if layout is not None and hash((flow, layout.constants(payload))) in self._forms:
-            self._layouts[(flow << 16) + len(payload)] = layout
+        layout = self._layouts[key - 1].longer()
+        if layout is not None:
+            self._layouts[key] = layout
         return layout
 
-    def _learnt(self, item: Datagram, message: Message) -> Form | None:
-        """The form of a message, if it is one of those that repeat and nothing in it is odd."""
+    def _learnt(self, item: Datagram, message: Request | Response) -> Form | None:
+        """The form of a message, if nothing in it is odd."""
         payload = item.payload
-        if (
-            type(message) is Malformed or message.cseq.method != "REGISTER" or message.defects or item.cut  # type: ignore[union-attr]
-            or len(payload) > LONGEST
-        ):
+        if message.defects or item.cut or len(payload) > LONGEST or message.cseq.number > MAX_NUMBER:
             return None
-        spans, tokens = _places(payload, message)  # type: ignore[arg-type]
+        spans, tokens = _places(payload, message)
         layout = self._known.get(spans)
         if layout is None:
             if not spans or len(self._known) >= LAYOUTS_KEPT:
                 return None
             layout = self._known[spans] = Layout(spans, tokens)
         variables = layout.variables(payload)
-        if not _are_of(variables, message) or not layout.admits(variables):  # type: ignore[arg-type]
+        if not _are_of(variables, message) or not layout.admits(variables):
             return None
         flow = id(item.flow)
         self._layouts[(flow << 16) + len(payload)] = layout
@@ -195,7 +197,7 @@ def _places(payload: bytes, message: Request | Response) -> tuple[tuple[Span, ..
     if cseq[:6] != CSEQ:
         at_cseq += len(cseq) + 2
         cseq = call_id
-    if via[:5] != b"Via: " or b'"' in via or from_[:6] != b"From: " or to[:4] != b"To: " or cseq[:6] != CSEQ:
+    if via[:5] != b"Via: " or b'"' in via or cseq[:6] != CSEQ:
         return (), 0
     branch = at_via + via.find(BRANCH) + 8
     spans = [(branch, branch + len(message.via.branch)), (at_cseq + 6, at_cseq + cseq.find(b" ", 6)), NOWHERE,
@@ -217,7 +219,7 @@ def _proof(tail: bytes, at: int, moved: int) -> tuple[Span, list[Span], list[Spa
     nonce = at + 7
     counts: list[Span] = []
     count = tail.find(b" nc=", begin, end) + 4
-    if count > 3 and tail[count + 8:count + 9] == b",":
+    if count > 3:
         counts.append((moved + count, moved + count + 8))
     quoted: list[Span] = []
     for name in (b' response="', b' cnonce="'):
@@ -232,9 +234,7 @@ def _are_of(variables: tuple[bytes, ...], message: Request | Response) -> bool:
     """Whether what stands there is what the parser has read of the message: only then it was read from there."""
     proof = message.credentials if type(message) is Request else message.challenges  # type: ignore[union-attr]
     nonce, to_tag = proof[0].nonce if proof else "", message.to.tag
-    return (
-        len(proof) < 2 and variables[0].decode("latin-1") == message.via.branch
-        and variables[1].isdigit() and len(variables[1]) <= MAX_DIGITS and int(variables[1]) == message.cseq.number
-        and variables[2].decode("latin-1") == nonce and variables[3].decode("latin-1") == message.from_.tag
-        and (to_tag is None or variables[4].decode("latin-1") == to_tag)
-    )
+    read = f"{message.via.branch} {message.cseq.number} {nonce} {message.from_.tag}"
+    if to_tag is None:
+        return len(proof) < 2 and b" ".join(variables[:4]) == read.encode()
+    return len(proof) < 2 and b" ".join(variables[:5]) == f"{read} {to_tag}".encode()
