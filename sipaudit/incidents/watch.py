@@ -372,8 +372,10 @@ class Watch:
         minute = server.minute
         minute.answered(event.status)
         waited = self._open.pop(event.transaction, None)
-        if waited is not None and event.time - waited.request.time > subject.silence:
-            self._ran_out(waited)
+        if waited is not None:
+            took = event.time - waited.request.time
+            if took > SHORTEST and took > subject.silence:
+                self._ran_out(waited)
         if event.sent is not None and (waited is not None if event.method == "INVITE" else event.status >= 200):
             minute.took(event.time - event.sent)
         return server, waited

@@ -32,11 +32,12 @@ class Devices:
 
     def here(self, line: Line) -> None:
         """It is a phone's line, and the phone is at this address now."""
-        for known in (line.instance, line.mac, line.aor):
+        owner = line.owner
+        for known in (owner.instance, owner.mac, line.aor):
             if known:
                 if known not in self._hosts and len(self._hosts) >= self._limit:
                     self._evict()
-                self._hosts[known] = line.owner.host
+                self._hosts[known] = owner.host
 
     def gone(self, line: Line) -> None:
         """The line is forgotten."""
