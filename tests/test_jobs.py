@@ -171,15 +171,15 @@ def test_damaged_messages_arrive_as_they_were(capture: Path) -> None:
     items = [item for item in Captures(resolve((str(capture),)).files) if isinstance(item, Datagram)][:400]
     packets = [(item.time, item.payload) for item in items]
     damaged = [replace(item, payload=mutated(item.payload, packets, chance)) for item in items]
-    assert Unpacker().unpack(Packer(payloads=True).pack(damaged, parsing=True)) == parsed(damaged)
+    assert Unpacker(payloads=True).unpack(Packer(payloads=True).pack(damaged, reading=True)) == parsed(damaged)
 
 
 def test_flows_are_one_object_each_and_numbered_anew_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(freight, "FLOWS_KEPT", 3)
     run = next(runs_of(Captures(resolve((str(OUTAGE),)).files)))
-    packer, unpacker = Packer(payloads=True), Unpacker()
+    packer, unpacker = Packer(payloads=True), Unpacker(payloads=True)
     for part in (run[start:start + 8] for start in range(0, len(run), 8)):
-        came = unpacker.unpack(packer.pack(part, parsing=True))
+        came = unpacker.unpack(packer.pack(part, reading=True))
         assert came == parsed(part)
         flows = [item.flow for item, *_ in came if isinstance(item, Datagram)]
         assert all((one is other) == (one == other) for one in flows for other in flows)
@@ -187,14 +187,14 @@ def test_flows_are_one_object_each_and_numbered_anew_within_bounds(monkeypatch: 
 
 
 def test_messages_of_known_forms_arrive_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also after all forms were forgotten, within bounds. Of those alone the bytes go along."""
+    """Whoever reads them, and also after all forms were forgotten, within bounds."""
     monkeypatch.setattr(freight, "Forms", partial(Forms, limit=20))
     run = next(runs_of(Captures(resolve((str(OUTAGE),)).files)))
-    packer, unpacker = Packer(payloads=False), Unpacker()
+    packer, unpacker = Packer(payloads=False), Unpacker(payloads=False)
     repeats = 0
-    for part in [run[start:start + 16] for start in range(0, len(run), 16)] * 3:
+    for number, part in enumerate([run[start:start + 16] for start in range(0, len(run), 16)] * 3):
         for (item, message, form), (sent, read, _) in zip(
-            unpacker.unpack(packer.pack(part, parsing=True)), parsed(part), strict=True,
+            unpacker.unpack(packer.pack(part, reading=number % 4 > 0)), parsed(part), strict=True,
         ):
             if isinstance(message, Repeat):
                 repeats += 1
@@ -205,7 +205,8 @@ def test_messages_of_known_forms_arrive_as_they_were(monkeypatch: pytest.MonkeyP
                 assert message == read
                 assert form is None or form.flow is item.flow  # type: ignore[union-attr]
         assert len(packer._forms._forms) <= 20 + len(part)
-        assert len(unpacker._forms) <= 20 + len(part)
+        assert len(unpacker._forms._forms) <= 20 + len(part)
+        assert len(unpacker._told) <= 20 + len(part)
     assert repeats > len(run) / 4
 
 

@@ -95,8 +95,12 @@ def followed(folder: Path, packets: Iterable[tuple[float, bytes]]) -> tuple[byte
     run = Run(Job((str(path),), site=str(SITE), jobs=1), print)
     run.drive()
     lines = run.reconstruction.lines.values()
-    return json.encode(run.report()), [
-        [replay.state for replay in run.auditor.everyone()], run.reconstruction.open, run.auditor.open,
+    report = json.encode(run.report())
+    for phone in tuple(run.auditor._renewals):   # what is known of phones is written down then
+        run.auditor._end_renewals(phone)
+    return report, [
+        [replay.state for replay in run.auditor.everyone()], sorted(run.auditor._phones.items()),
+        run.reconstruction.open, run.auditor.open,
         [(line.cseq, line.call_id, line.asked, line.last, line.owner.last, line.owner.again) for line in lines],
     ]
 
@@ -123,16 +127,18 @@ def _never(*_: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def lone(tmp_path_factory: pytest.TempPathFactory) -> Packets:
-    """Four registrations of one phone."""
-    return captured(tmp_path_factory.mktemp("lone"), replace(FLEET, phones=1, rounds=4))
+    """Seven registrations of one phone."""
+    two = captured(tmp_path_factory.mktemp("lone"), replace(FLEET, phones=2, rounds=7))
+    return [(time, frame) for time, frame in two if two[0][1][26:30] in (frame[26:30], frame[30:34])]
 
 
 @pytest.mark.parametrize("which", range(4), ids=["REGISTER", "401", "again", "200"])
 def test_whatever_is_odd_in_one_message_of_a_renewal(lone: Packets, which: int, tmp_path: Path) -> None:
     at = 8 + which   # of the third registration
     time, frame = lone[at]
-    for old, new in ODD:
-        by_both_roads(tmp_path, [*lone[:at], (time, re.sub(old, new, frame)), *lone[at + 1:]])
+    for old, new in ODD:   # twice, with mere renewals between
+        by_both_roads(tmp_path, [(time, re.sub(old, new, frame) if place in (at, at + 12) else frame)
+                                 for place, (time, frame) in enumerate(lone)])
     for late in (0.0001, 0.3, 0.499, 0.501, 3.0, 5.0, 20.0, 40.0, 100.0, 3700.0):
         by_both_roads(tmp_path, [*lone[:at], *((time + late, frame) for time, frame in lone[at:])])
     for early in (-40.0, -3.0, -0.05, 0.05):   # by the clock of another tap
@@ -143,6 +149,20 @@ def test_whatever_is_odd_in_one_message_of_a_renewal(lone: Packets, which: int, 
     for again in (0.6, 30.0, 40.0):   # it comes once more, when the renewal is long over
         by_both_roads(tmp_path, [*lone[:12], (time + again, frame), *lone[12:]])
     by_both_roads(tmp_path, [*lone[:at], (time, lone[at - 4][1]), *lone[at + 1:]])   # as it was the last time
+
+
+@pytest.mark.parametrize("used", [(0, 1), (2, 3), (0, 1, 2, 3)])
+def test_branches_that_were_used_lately(lone: Packets, used: tuple[int, ...], tmp_path: Path) -> None:
+    third, fourth = lone[8:12], lone[12:16]
+    branches = [re.search(rb"z9hG4bK\w+", frame) for _, frame in third]
+    again = [(then + 20.0, re.sub(rb"z9hG4bK\w+", branch[0], frame) if place in used and branch else frame)
+             for place, ((then, _), (_, frame), branch) in enumerate(zip(third, fourth, branches, strict=True))]
+    by_both_roads(tmp_path, [*lone[:12], *again])
+    alike = [(time, re.sub(rb"(?<=z9hG4bK)\w+", b"F" * 16, frame)) for time, frame in fourth]
+    by_both_roads(tmp_path, [*lone[:12], *alike])
+    for resent in (again, alike):   # what came before is still known, and what is sent again as well
+        for _, frame in [*third, *resent]:
+            by_both_roads(tmp_path, [*lone[:12], *resent, (resent[-1][0] + 5.0, frame)])
 
 
 def test_an_undisturbed_fleet_takes_it_from_its_first_renewal_on(packets: Packets, tmp_path: Path) -> None:

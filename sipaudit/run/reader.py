@@ -66,7 +66,7 @@ def reading_apart(making: Making, *, payloads: bool, health: Sequence[CaptureHea
     process.start()
     os.close(outgoing)
     try:
-        yield _arrivals(incoming, process, health, read or _untold)
+        yield _arrivals(incoming, process, Unpacker(payloads=payloads), health, read or _untold)
     finally:
         incoming.close()
         process.terminate()
@@ -77,10 +77,9 @@ def _untold(_count: int) -> None:
     """Nobody wants to know."""
 
 
-def _arrivals(incoming: BufferedReader, process: ForkProcess, health: Sequence[CaptureHealth], read: Counted
-              ) -> Iterator[list[Parsed]]:
+def _arrivals(incoming: BufferedReader, process: ForkProcess, unpacker: Unpacker, health: Sequence[CaptureHealth],
+              read: Counted) -> Iterator[list[Parsed]]:
     """The runs as they come, with what is known of the captures by then."""
-    unpacker = Unpacker()
     while True:
         try:
             parcel, count, states = pickle.loads(received(incoming))
@@ -126,7 +125,7 @@ class Sender:
         end: Exception | None = None
         try:
             for run in runs_of(self._captures):
-                self._send(self._packer.pack(run, parsing=not self._is_waited_for()))
+                self._send(self._packer.pack(run, reading=not self._is_waited_for()))
         except InputError as error:
             end = error
         self._packets = [-1] * len(self._packets)
@@ -134,7 +133,7 @@ class Sender:
         self._writer.flush()
 
     def _is_waited_for(self) -> bool:
-        """Whether the other process has next to nothing left to follow: then it can parse as well as this one."""
+        """Whether the other process has next to nothing left to follow: then it can read as well as this one."""
         return self._writer.under_way < HUNGRY
 
     def _send(self, parcel: bytes | Exception | None) -> None:

@@ -120,9 +120,9 @@ class Forms:
         self._known.clear()
         return True
 
-    def read(self, run: Sequence[Item], leaves: Callable[[bytes], bool] | None = None) -> list[Parsed]:
-        """The items of a run with their messages. `leaves` says of a payload whether it is left to somebody else to
-        read. One loop on purpose: nine messages of ten take all of it that is done for them here."""
+    def read(self, run: Sequence[Item]) -> list[Parsed]:
+        """The items of a run with their messages. One loop on purpose: nine messages of ten take all of it that is done
+        for them here."""
         parsed: list[Parsed] = []
         add, layouts, forms = parsed.append, self._layouts.get, self._forms.get
         for item in run:
@@ -144,12 +144,9 @@ class Forms:
                     self._used += 1
                     add((item, Repeat(form, variables[0].decode(), int(cseq), variables[2].decode()), None))
                     continue
-            if leaves is not None and leaves(payload):
-                add((item, None, None))
-            else:
-                message = self._parse(payload)
-                repeats = type(message) is not Malformed and message.cseq.method == "REGISTER" and not self._rest  # type: ignore[union-attr]
-                add((item, message, self._learnt(item, message) if repeats else None))  # type: ignore[arg-type]
+            message = self._parse(payload)
+            repeats = type(message) is not Malformed and message.cseq.method == "REGISTER" and not self._rest  # type: ignore[union-attr]
+            add((item, message, self._learnt(item, message) if repeats else None))  # type: ignore[arg-type]
         return parsed
 
     def _longer(self, key: int) -> Layout | None:
@@ -164,22 +161,41 @@ class Forms:
         payload = item.payload
         if message.defects or item.cut or len(payload) > LONGEST or message.cseq.number > MAX_NUMBER:
             return None
-        spans, tokens = _places(payload, message)
-        layout = self._known.get(spans)
+        spans, quoted = _places(payload, message)
+        layout = self._layout(spans, quoted) if spans else None
         if layout is None:
-            if not spans or len(self._known) >= LAYOUTS_KEPT:
-                return None
-            layout = self._known[spans] = Layout(spans, tokens)
+            return None
         variables = layout.variables(payload)
         if not _are_of(variables, message) or not layout.admits(variables):
             return None
-        flow = id(item.flow)
+        return self._form(item, layout)
+
+    def _layout(self, spans: tuple[Span, ...], quoted: int) -> Layout | None:
+        """One for all messages whose variables stand there; None when there are too many."""
+        layout = self._known.get(spans)
+        if layout is None and len(self._known) < LAYOUTS_KEPT:
+            layout = self._known[spans] = Layout(spans, quoted)
+        return layout
+
+    def _form(self, item: Datagram, layout: Layout) -> Form:
+        """The form of a message with that layout."""
+        flow, payload = id(item.flow), item.payload
         self._layouts[(flow << 16) + len(payload)] = layout
         digest = hash((flow, layout.constants(payload)))
         form = self._forms.get(digest)
         if form is None:
             form = self._forms[digest] = Form(len(self._forms), item.flow)   # which holds the flow, and its id
         return form
+
+    def places(self, item: Datagram) -> tuple[tuple[Span, ...], int]:
+        """Where the variables of a message stand whose form was just learnt, for `told`."""
+        layout = self._layouts[(id(item.flow) << 16) + len(item.payload)]
+        return layout.spans, layout.quoted
+
+    def told(self, item: Datagram, spans: tuple[Span, ...], quoted: int) -> Form:
+        """The form of a message that others have learnt."""
+        layout = self._layout(tuple(NOWHERE if span == NOWHERE else span for span in spans), quoted)
+        return Form(0, item.flow) if layout is None else self._form(item, layout)
 
 
 def _places(payload: bytes, message: Request | Response) -> tuple[tuple[Span, ...], int]:
