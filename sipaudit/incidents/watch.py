@@ -374,7 +374,7 @@ class Watch:
         waited = self._open.pop(event.transaction, None)
         if waited is not None:
             took = event.time - waited.request.time
-            if took > SHORTEST and took > subject.silence:
+            if took > SHORTEST and took > subject.silence:   # nearly never: the line is asked for nothing
                 self._ran_out(waited)
         if event.sent is not None and (waited is not None if event.method == "INVITE" else event.status >= 200):
             minute.took(event.time - event.sent)

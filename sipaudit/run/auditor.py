@@ -105,7 +105,8 @@ class Auditor:
         if known is None:
             return self._begins_to_arrive(event)
         arriving, replay = known
-        same = replay.is_as_known() and not (self.faults.open and self._may_rearm(replay.record))
+        # DNS, or what the phone says it is, may show meanwhile that the server is of another entry
+        same = replay.follows(arriving.first.server) and not (self.faults.open and self._may_rearm(replay.record))
         way = arriving.take(event) if same else OFF
         if way is OFF:
             self._end_arrival(event.phone)
@@ -127,6 +128,8 @@ class Auditor:
                 or (self.faults.open and self._may_rearm(self._lines[event.line])):
             return False
         replay = self._replay(event)
+        if replay.index != 0:
+            return False
         self._arriving[phone] = Arriving(event), replay   # type: ignore[arg-type]
         self.watch.registers(event, replay)   # type: ignore[arg-type]
         return True

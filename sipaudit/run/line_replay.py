@@ -126,17 +126,11 @@ class LineReplay:
     def belongs(self) -> bool:
         return self._known().belongs
 
-    def is_as_known(self) -> bool:
-        """Whether neither its declaration nor its entries have changed since it was last asked for anything of them."""
-        record = self.record
-        return record.view is self._view and record.view.revision == self._revision \
-            and record.declaration is self._declaration and record.device is self._device
-
     def _known(self) -> Manner:
         record = self.record
         if record.view is not self._view or record.view.revision != self._revision \
                 or record.declaration is not self._declaration or record.device is not self._device:
-            self._learn()   # as `is_as_known`, without a call: nearly every event asks
+            self._learn()
         return self._manner
 
     def _learn(self) -> None:
