@@ -4,6 +4,7 @@ what following it event by event finds and knows."""
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -63,6 +64,31 @@ def test_both_ways_come_to_the_same(
     at_once = counted(folder, told)
     with patch.object(auditor, "begins_to_register", _never):
         assert counted(folder, told) == at_once
+
+
+ELSEWHERE = """
+entries:
+  there:
+    - {name: there.example.com, address: 10.0.0.77}
+lines:
+  - match: {user_agent: "*VVX*"}
+    entry: there
+  - match: {address: 10.1.0.0/16}
+"""
+
+
+def test_its_server_may_turn_out_to_be_of_no_entry_of_the_line(packets: Packets, tmp_path: Path) -> None:
+    """The first REGISTER does not say what phone it is, the second does, and by that the site file knows the line."""
+    site = tmp_path / "site.yaml"
+    site.write_text(ELSEWHERE)
+    told = [(time, re.sub(rb"(CSeq: 1 .*\nUser-)Agent", rb"\1Tnega", frame, flags=re.DOTALL)) for time, frame in packets]
+    with patch("tests.test_short_road.SITE", site):
+        at_once = counted(tmp_path, told)
+        with patch.object(auditor, "begins_to_register", _never):
+            assert counted(tmp_path, told) == at_once
+    states, = at_once[1][:1]
+    assert {len(state.bindings) for state in states} == {1}
+    assert len(states) == 2 * len(at_once[1][4])   # of each line one outside of its entry
 
 
 @pytest.mark.parametrize("run", range(0, len(LIVES), 3))
