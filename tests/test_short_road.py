@@ -144,6 +144,8 @@ def test_whatever_is_odd_in_one_message_of_a_renewal(lone: Packets, which: int, 
     for early in (-40.0, -3.0, -0.05, 0.05):   # by the clock of another tap
         by_both_roads(tmp_path, [*lone[:at], (time + early, frame), *lone[at + 1:]])
     by_both_roads(tmp_path, [*lone[:at], *lone[at + 1:]])
+    soon = [(time - 3520.0, frame) for time, frame in lone[12:16]]   # the next registration
+    by_both_roads(tmp_path, [*lone[:at], *lone[at + 1:12], *soon])
     by_both_roads(tmp_path, [*lone[:at], (time, frame), (time + 0.03, frame), *lone[at + 1:]])
     by_both_roads(tmp_path, [*lone[:at], lone[at + 1], lone[at], *lone[at + 2:]])
     for again in (0.6, 30.0, 40.0):   # it comes once more, when the renewal is long over

@@ -45,7 +45,7 @@ class FourInARow:
         ):
             return False
         sent, challenged, asked, time = one.time, two.time, three.time, last.time
-        line = memory.sights.get(asking.sight)
+        line = memory.sights.get((one.flow.source, asking.uri.user))
         if (
             line is None or challenge.cseq != cseq or again.cseq != cseq + 1 or grant.cseq != cseq + 1
             or not newest <= sent <= challenged <= asked <= time or memory.clock + time - newest >= memory.next_sweep
@@ -128,10 +128,10 @@ def _belong_together(asking: Asking, challenging: object, again: object, grantin
     place = asking.host, asking.port
     if not (
         place == (challenging.host, challenging.port) == (again.host, again.port) == (granting.host, granting.port)
-        and challenging.status in CHALLENGES and granting.status == 200 and len(challenging.proof) == 1
-        and len(again.proof) < 2 and asking.asked == again.asked != 0 and asking.call_id == again.call_id
-        and asking.sight == again.sight and asking.uri == again.uri and asking.contact == again.contact
-        and asking.user_agent == again.user_agent and asking.target == again.target and asking.to_tag == again.to_tag
+        and challenging.status in CHALLENGES and granting.status == 200
+        and asking.asked == again.asked != 0 and asking.call_id == again.call_id and asking.uri == again.uri
+        and asking.contact == again.contact and asking.user_agent == again.user_agent
+        and asking.target == again.target and asking.to_tag == again.to_tag
         and granting.contact is again.contact and granting.own is True and granting.granted
     ):
         return False

@@ -177,7 +177,7 @@ class Reconstruction:
             return
         placed = self._message(item, message)  # type: ignore[arg-type]
         if form is not None and type(placed) is Transaction:
-            self._short.note(form, item, message, placed)  # type: ignore[arg-type]
+            self._short.note(form, message, placed)  # type: ignore[arg-type]
 
     def _read(self, item: Datagram, message: Repeat | None) -> tuple[Message, Form | None]:
         """The message of an item that was not read so far, and its form, if it is known to have one."""

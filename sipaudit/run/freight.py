@@ -93,7 +93,8 @@ class Packer:
             if type(item) is not Datagram:
                 load.beside.append((place, pickle.dumps(item)))
                 continue
-            if form is not None and form.number == self._told:
+            if form is not None and form.number < 0:
+                form.number = self._told
                 self._told += 1
                 load.learnt.append(Learnt(place, *self._forms.places(item)))
             else:

@@ -40,10 +40,10 @@ _TOKENS_AS_LETTERS, _QUOTED_AS_LETTERS = (
 
 
 class Form(Struct, gc=False):
-    """What the messages of a form are to those who follow them (`known`); `number` counts those that were learnt."""
+    """What the messages of a form are to those who follow them (`known`); `number` is for who tells others of it."""
 
-    number: int
     flow: Flow
+    number: int = -1
     known: object = None
 
 
@@ -109,7 +109,7 @@ class Forms:
         self._rest = 0
 
     def turn(self) -> bool:
-        """Another run begins. Whether the forms that there were are forgotten, and their numbers begin anew."""
+        """Another run begins. Whether the forms that there were are forgotten."""
         self._rest -= self._rest > 0
         if len(self._forms) <= self._limit and len(self._layouts) <= 2 * self._limit:
             return False
@@ -133,7 +133,7 @@ class Forms:
             key = (flow << 16) + len(payload)
             layout = layouts(key)
             if layout is None and layouts(key - 1) is not None:
-                layout = self._longer(key)
+                layout = self._longer(key, flow, payload)
             form = None if layout is None else forms(hash((flow, layout.constants(payload))))
             if form is not None:
                 variables = layout.variables(payload)  # type: ignore[union-attr]
@@ -149,11 +149,13 @@ class Forms:
             add((item, message, self._learnt(item, message) if repeats else None))  # type: ignore[arg-type]
         return parsed
 
-    def _longer(self, key: int) -> Layout | None:
-        """The layout of a message whose CSeq number may have got another digit since the last one of its form."""
+    def _longer(self, key: int, flow: int, payload: bytes) -> Layout | None:
+        """The layout of a message whose CSeq number has got another digit since the last one of its form."""
         layout = self._layouts[key - 1].longer()
-        if layout is not None:
-            self._layouts[key] = layout
+        if layout is None or hash((flow, layout.constants(payload))) not in self._forms:
+            return None
+        del self._layouts[key - 1]   # it never gets shorter
+        self._layouts[key] = layout
         return layout
 
     def _learnt(self, item: Datagram, message: Request | Response) -> Form | None:
@@ -184,7 +186,7 @@ class Forms:
         digest = hash((flow, layout.constants(payload)))
         form = self._forms.get(digest)
         if form is None:
-            form = self._forms[digest] = Form(len(self._forms), item.flow)   # which holds the flow, and its id
+            form = self._forms[digest] = Form(item.flow)   # which holds the flow, and its id
         return form
 
     def places(self, item: Datagram) -> tuple[tuple[Span, ...], int]:
@@ -195,7 +197,7 @@ class Forms:
     def told(self, item: Datagram, spans: tuple[Span, ...], quoted: int) -> Form:
         """The form of a message that others have learnt."""
         layout = self._layout(tuple(NOWHERE if span == NOWHERE else span for span in spans), quoted)
-        return Form(0, item.flow) if layout is None else self._form(item, layout)
+        return Form(item.flow) if layout is None else self._form(item, layout)
 
 
 def _places(payload: bytes, message: Request | Response) -> tuple[tuple[Span, ...], int]:
