@@ -24,7 +24,8 @@ class Watched(Protocol):
     """One line at one of its server entries, and how it is named in a report.
 
     `number` is the line's, `owner` its phone's, `fallback` whether the line has other entries beside this one,
-    `silence` the seconds without an answer after which its phone may hold a server for failed (F2).
+    `silence` the seconds without an answer after which its phone may hold a server for failed (F2), `belongs` whether
+    its settings let it belong where it works (split-brain).
     """
 
     history: History
@@ -35,6 +36,8 @@ class Watched(Protocol):
     def state(self) -> LineState: ...
     @property
     def silence(self) -> float: ...
+    @property
+    def belongs(self) -> bool: ...
     @property
     def line(self) -> str: ...
     @property

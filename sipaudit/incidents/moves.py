@@ -11,7 +11,7 @@ from sipaudit.incidents.servers import NEVER, ServerWatch
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import MoveSeen
-from sipaudit.model.settings import Regime
+from sipaudit.model.settings import LineSettings, Regime
 from sipaudit.turned_away import turned_away
 
 LINES_KEPT = 100_000
@@ -109,9 +109,10 @@ class SplitBrain:
         self._count = 0
 
     def works(self, subject: Watched, server: str, time: float) -> None:
-        """A line works with a server now, one that it did not work with before."""
+        """A line works with a server now, one that it did not work with before. Where it may fall back to another
+        entry it says nothing."""
         entry = subject.entry
-        if entry is None or not _counts(subject):
+        if entry is None or not subject.belongs or subject.fallback:
             return
         spread = self._entries.get(entry)
         if spread is None:
@@ -190,12 +191,10 @@ class SplitBrain:
             draft.happened(since, f"{len(subjects)} lines work with {subjects[0].server(server)}")
 
 
-def _counts(subject: Watched) -> bool:
-    """Whether a line says something about where it belongs: not in R1, where old registrations are used by right, nor
-    where that or fallback may be, nor when it registers with all servers at once."""
-    settings = subject.profile().settings
-    several = settings.can_be("concurrentRegistration", 1)
-    return settings.regime in TELLING and not subject.fallback and not several
+def belongs(settings: LineSettings) -> bool:
+    """Whether a line with these settings says something about where it belongs: not in R1, where old registrations are
+    used by right, nor where that may be, nor when it registers with all servers at once."""
+    return settings.regime in TELLING and not settings.can_be("concurrentRegistration", 1)
 
 
 def _is_registered(subject: Watched, server: str, now: float) -> bool:

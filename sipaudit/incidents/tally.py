@@ -82,20 +82,29 @@ class Tally:
             if server.minute.end < before and server.key not in open_:
                 self._drop(server)
 
+    def now(self, key: str, time: float) -> ServerWatch:
+        """The server of this key, whose minute is that of `time`, which is now."""
+        server = self.servers.get(key) or self.server(key, time)
+        if not server.minute.time <= time < server.minute.end:
+            self._turn(server, time)
+        return server
+
     def minute(self, server: ServerWatch, time: float) -> Minute:
         """The server's minute at `time`, which is now."""
-        minute = server.minute
-        if not minute.time <= time < minute.end:
-            if self._rolling and self.minutes.full:
-                self._shed(server)
-            minute = self.minutes.at(server.minutes, time)
-            server.turn(minute)
-            server.seconds.lay_by(minute.time)
-            server.crowd.thin(time)
-            if time >= self._next_shed:
-                self._next_shed = time + SHED_EVERY
-                shed(one.crowd for one in self.servers.values())
-        return minute
+        if not server.minute.time <= time < server.minute.end:
+            self._turn(server, time)
+        return server.minute
+
+    def _turn(self, server: ServerWatch, time: float) -> None:
+        """Another minute begins."""
+        if self._rolling and self.minutes.full:
+            self._shed(server)
+        server.turn(self.minutes.at(server.minutes, time))
+        server.seconds.lay_by(server.minute.time)
+        server.crowd.thin(time)
+        if time >= self._next_shed:
+            self._next_shed = time + SHED_EVERY
+            shed(one.crowd for one in self.servers.values())
 
     def minute_then(self, server: ServerWatch, time: float) -> Minute:
         """The minute of a time that may be past."""
@@ -105,8 +114,8 @@ class Tally:
     def asked(self, request: Sent) -> None:
         """A request that begins."""
         time = request.time
-        server = self.server(request.server, time)
-        self.minute(server, time).asked(request.method)
+        server = self.now(request.server, time)
+        server.minute.asked(request.method)
         server.used(request.phone, time)
         if request.method == "REGISTER":
             server.asked_to_register(time, request.line)

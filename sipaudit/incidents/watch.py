@@ -182,7 +182,24 @@ class Watch:
         del self._open[next(iter(self._open))]
         self._evicted += 1
 
-    # -- the two roads
+    # -- the three roads
+
+    def registers(self, request: Sent, subject: Watched) -> None:
+        """A REGISTER of a phone's first registration: `follow` would do no more."""
+        self.pass_time(request.time)
+        self._asked(request, subject)
+
+    def answers(self, answer: Answered, subject: Watched) -> None:
+        """The same for an answer to it."""
+        self.pass_time(answer.time)
+        server, _ = self._heard(answer, subject)
+        if answer.status < 300:
+            server.served.add(answer.phone)
+        server.lived_registering(answer.sent, answer.time)   # type: ignore[arg-type]  # disproves nothing of this phone
+
+    def arrived(self, granted: Answered, subject: Watched) -> None:
+        """A phone's first registration has ended with this 200."""
+        self._works(subject, granted.server, granted.time)
 
     def renewed(self, renewals: Renewals, renewal: Renewal) -> None:
         """A mere renewal, from its REGISTER to the 200: it comes to the same as `follow` with each of its events."""
@@ -243,13 +260,11 @@ class Watch:
     # -- requests
 
     def _sent(self, event: Sent, subject: Watched, step: Step, phone: PhoneState) -> None:
-        time, method = event.time, event.method
-        self.tally.asked(event)
-        if method != "CANCEL" and (len(self._open) < self._limit or self._has_room()):
-            self._open[event.transaction] = Waiting(event, subject)
+        time = event.time
+        self._asked(event, subject)
         if event.call is not None:
             self.calls.message(event)
-            if method == "INVITE" and not event.in_dialog:
+            if event.method == "INVITE" and not event.in_dialog:
                 self.calls.tried(event, subject)
         number = subject.number
         until = 0.0
@@ -264,6 +279,12 @@ class Watch:
             self._names.sent(event, subject)
         if self._subscriptions is not None and number in self._subscriptions.of:
             self._subscriptions.sent(event, subject)
+
+    def _asked(self, event: Sent, subject: Watched) -> None:
+        """A request is counted, and waits for its answer."""
+        self.tally.asked(event)
+        if event.method != "CANCEL" and (len(self._open) < self._limit or self._has_room()):
+            self._open[event.transaction] = Waiting(event, subject)
 
     def _unbound(self, event: Sent, subject: Watched, step: Step, phone: PhoneState) -> None:
         """A request of a line that may be registered nowhere."""
@@ -326,14 +347,7 @@ class Watch:
     # -- answers
 
     def _answered(self, event: Answered, subject: Watched, step: Step) -> None:
-        server = self.tally.server(event.server, event.time)
-        minute = self.tally.minute(server, event.time)
-        minute.answered(event.status)
-        waited = self._open.pop(event.transaction, None)
-        if waited is not None and event.time - waited.request.time > subject.silence:
-            self._ran_out(waited)
-        if event.sent is not None and (waited is not None if event.method == "INVITE" else event.status >= 200):
-            minute.took(event.time - event.sent)
+        server, waited = self._heard(event, subject)
         if event.call is not None:
             self.calls.message(event)
         if event.method == "INVITE" and not event.in_dialog:
@@ -351,6 +365,20 @@ class Watch:
         elif event.method == "SUBSCRIBE" and event.status >= 200 and waited is not None \
                 and self._subscriptions is not None:
             self._subscriptions.answered(event, waited.request, subject)
+
+    def _heard(self, event: Answered, subject: Watched) -> tuple[ServerWatch, Waiting | None]:
+        """An answer is counted. The server that it is from, and what waited for it."""
+        server = self.tally.now(event.server, event.time)
+        minute = server.minute
+        minute.answered(event.status)
+        waited = self._open.pop(event.transaction, None)
+        if waited is not None:
+            took = event.time - waited.request.time
+            if took > SHORTEST and took > subject.silence:   # nearly never: the line is asked for nothing
+                self._ran_out(waited)
+        if event.sent is not None and (waited is not None if event.method == "INVITE" else event.status >= 200):
+            minute.took(event.time - event.sent)
+        return server, waited
 
     def _lives(self, event: Answered, server: ServerWatch) -> None:
         """A final answer outside of dialogs: the server is there."""
@@ -388,12 +416,16 @@ class Watch:
         before, after = step.before.stays[track], step.after.stays[track]
         if after is None or after is before or (before is not None and before.server == after.server):
             return
-        if self._split is not None:
-            self._split.works(subject, after.server, after.arrived.time)
-        if self._stuck is not None:
-            self._stuck.works(subject, after.server, after.arrived.time)
+        self._works(subject, after.server, after.arrived.time)
         if before is not None:
             self._moved(subject, after, phone)
+
+    def _works(self, subject: Watched, server: str, time: float) -> None:
+        """A line works with this server now."""
+        if self._split is not None:
+            self._split.works(subject, server, time)
+        if self._stuck is not None:
+            self._stuck.works(subject, server, time)
 
     def _moved(self, subject: Watched, stay: Stay, phone: PhoneState) -> None:
         move = next(iter(subject.history.moves[-1:]), None)

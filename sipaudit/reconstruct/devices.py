@@ -14,7 +14,8 @@ class Devices:
         self._declares = knowledge.declares_phone
         self._limit = limit
         self.evicted = 0
-        self._hosts: dict[str, str] = {}  # instance, MAC or AOR -> the address at which that phone last proved itself
+        # instance, MAC or AOR -> the address at which that phone last proved itself; None is no key of it
+        self._hosts: dict[str | None, str] = {}
 
     def obey(self, knowledge: Knowledge) -> None:
         """Another site file is in force."""
@@ -31,11 +32,12 @@ class Devices:
 
     def here(self, line: Line) -> None:
         """It is a phone's line, and the phone is at this address now."""
-        for known in (line.instance, line.mac, line.aor):
+        owner = line.owner
+        for known in (owner.instance, owner.mac, line.aor):
             if known:
                 if known not in self._hosts and len(self._hosts) >= self._limit:
                     self._evict()
-                self._hosts[known] = line.owner.host
+                self._hosts[known] = owner.host
 
     def gone(self, line: Line) -> None:
         """The line is forgotten."""
@@ -62,7 +64,8 @@ class Devices:
 
     def moved(self, phone: Phone) -> bool:
         """Whether the phone was last known at another address."""
-        return any(self._hosts.get(known, phone.host) != phone.host for known in (phone.instance, phone.mac) if known)
+        at, host = self._hosts.get, phone.host
+        return at(phone.instance, host) != host or at(phone.mac, host) != host
 
     def came(self, phone: Phone, aor: str) -> bool:
         """Whether a new line of a phone may be an old one that was elsewhere. Another phone may share its AOR, too."""

@@ -164,12 +164,13 @@ class Registry:
     def _phone(self, source: Source, contact: Address, user_agent: str | None, flow: Flow, uri: Uri,
                item: Datagram) -> Phone:
         device = read_user_agent(user_agent)
-        found = parted(source.phones, contact, device) or alike(source.phones, contact, user_agent, uri)
+        known = source.phones
+        found = (parted(known, contact, device) or alike(known, contact, user_agent, uri)) if known else None
         if found is None:
             shown = flow.source if flow.transport == "udp" else endpoint(
                 source.host, contact.uri.port or DEFAULT_PORTS.get(flow.transport, 5060))
             nameless = contact.instance is None and device.mac is None
-            for phone in source.phones if nameless else ():
+            for phone in known if nameless else ():
                 phone.unsure = SEVERAL if weak(phone) else phone.unsure
             found = self._new_phone(source, shown, contact.instance, device.mac, flow, item)
             found.unsure = SEVERAL if nameless and len(source.phones) > 1 else None
@@ -203,6 +204,8 @@ class Registry:
               ) -> Line | None:
         """The phone's line of this AOR and Contact; a new one where there is none."""
         aor = address_of_record(uri)
+        if not phone.lines:
+            return self._new_line(phone, aor, uri, contact, user_agent, time)
         user, host = contact.uri.user, contact.uri.host
         same_contact = [line for line in phone.lines if line.contact_user == user and line.contact_host == host]
         exact = next((line for line in same_contact if line.aor == aor), None)

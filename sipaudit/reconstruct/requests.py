@@ -105,7 +105,7 @@ class Requests:
         line.call_id = call_id
         call_ids = phone.call_ids or {}
         last = call_ids.get(call_id)
-        if last is None:
+        if last is None and len(phone.lines) > 1:
             last = max((other.cseq for other in alike(line)), default=None)
         if last is not None:
             line.cseq, line.asked = last, line.first
@@ -134,10 +134,9 @@ class Requests:
                 each.since = item.time
             if line.proven:
                 devices.here(line)
-        seen = heads(line) and self._memory.starts.ends(phone, line, item.time)
-        # the head of the list may not have resolved
-        heads_it = heads(line) or item.time - phone.unresolved <= UNRESOLVED
-        if seen or moved or (phone.last > -inf and heads_it):
+        seen = self._memory.starts.ends(phone, line, item.time) and heads(line)
+        if seen or moved or (phone.last > -inf and (
+                heads(line) or item.time - phone.unresolved <= UNRESOLVED)):   # the head may not have resolved
             self._memory.registry.emit(phone, None, Booted(
                 item.time, item.capture, item.frame, phone.number, NO_LINE, not seen))
 

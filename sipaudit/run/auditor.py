@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from sipaudit.incidents.watch import Watch
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
+from sipaudit.model.arrival import Arriving, begins_to_register
 from sipaudit.model.events import NO_LINE, Booted, Lost, ModelEvent, Sent
 from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile
@@ -69,6 +70,7 @@ class Auditor:
         self._timed: dict[int, set[LineReplay]] = {}
         self._renewals: dict[int, Renewals] = {}   # by phone: the one line of which nothing but these was seen lately
         self._under_way: dict[int, None] = {}      # phones of which a renewal has begun, the oldest first
+        self._arriving: dict[int, tuple[Arriving, LineReplay]] = {}   # phones that register for the first time
         self.in_short = True
         self._passing: Passing[LineReplay] = Passing(self.faults)
         self._passed = False
@@ -91,8 +93,55 @@ class Auditor:
             if way is BEGUN:
                 return
             self._end_renewals(event.phone)
+        if event.phone not in self._phones and self._arrives(event):
+            return
         if not self._begins_renewal(event):
             self._follow(event)
+
+    def _arrives(self, event: ModelEvent) -> bool:
+        """Take an event of a phone of which nothing is written yet, if it is of its first registration: at the end of
+        that its states are written (`model.arrival`). False if it is something else."""
+        known = self._arriving.get(event.phone)
+        if known is None:
+            return self._begins_to_arrive(event)
+        arriving, replay = known
+        # DNS, or what the phone says it is, may show meanwhile that the server is of another entry
+        same = replay.follows(arriving.first.server) and not (self.faults.open and self._may_rearm(replay.record))
+        way = arriving.take(event) if same else OFF
+        if way is OFF:
+            self._end_arrival(event.phone)
+            return False
+        if type(event) is Sent:
+            self.watch.registers(event, replay)
+            return True
+        self.watch.answers(event, replay)   # type: ignore[arg-type]
+        if way is DONE:
+            del self._arriving[event.phone]
+            replay.written, self._phones[event.phone] = arriving.done(event)   # type: ignore[arg-type]
+            self.watch.arrived(event, replay)   # type: ignore[arg-type]
+        return True
+
+    def _begins_to_arrive(self, event: ModelEvent) -> bool:
+        """The same of the first event of a phone."""
+        phone = event.phone
+        if phone in self._lines_of or not begins_to_register(event) \
+                or (self.faults.open and self._may_rearm(self._lines[event.line])):
+            return False
+        replay = self._replay(event)
+        if replay.index != 0:
+            return False
+        self._arriving[phone] = Arriving(event), replay   # type: ignore[arg-type]
+        self.watch.registers(event, replay)   # type: ignore[arg-type]
+        return True
+
+    def _may_rearm(self, line: Line) -> bool:
+        """Whether a fault is open of a line of that name, maybe of one that was forgotten."""
+        return (line.aor, line.owner.address) in self.faults.open
+
+    def _end_arrival(self, phone: int) -> None:
+        """Write down what came of the phone's first registration, since something else comes, or nothing does."""
+        arriving, replay = self._arriving.pop(phone)
+        replay.written, self._phones[phone] = arriving.so_far()
 
     def _begins_renewal(self, event: ModelEvent) -> bool:
         """Whether the event may be the first of a mere renewal: then it is only remembered (`model.routine`)."""
@@ -179,7 +228,10 @@ class Auditor:
         self.watch.pass_time(now)
 
     def _let_go(self, before: float = float("inf")) -> None:
-        """Follow the renewals that began before then and were not ended."""
+        """Follow the renewals, and write down the first registrations, that began before then and were not ended."""
+        for phone, (arriving, _) in tuple(self._arriving.items()):
+            if arriving.first.time < before:
+                self._end_arrival(phone)
         for phone in tuple(self._under_way):
             began = self._renewals[phone].began
             if began is not None and began < before:
@@ -262,6 +314,8 @@ class Auditor:
             renewals = self._renewals.get(line.phone)
             if renewals is not None and renewals.line == line.number:
                 self._end_renewals(line.phone, follow=False)
+            if line.phone in self._arriving and self._arriving[line.phone][0].first.line == line.number:
+                del self._arriving[line.phone]
             for replay in self._replays.pop(line.number, ()):
                 self._say(tuple(map(_evicted, replay.waiting)), replay)
                 if line.phone in self._timed:

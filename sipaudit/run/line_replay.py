@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from sipaudit.incidents.watch import DEFAULT_SILENCE, silence_of
+from sipaudit.incidents.moves import belongs
+from sipaudit.incidents.watch import silence_of
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Observation
@@ -15,9 +16,7 @@ from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import Declaration, LineSettings, ServerEntry
 from sipaudit.model.state import LineState, Track
 from sipaudit.model.values import Frame
-from sipaudit.reconstruct.entries import View
 from sipaudit.reconstruct.phones import Line
-from sipaudit.reconstruct.useragent import Device
 from sipaudit.run.naming import Naming
 
 MANNERS_KEPT = 1024   # of all lines together; nearly all of a site share a few
@@ -28,11 +27,11 @@ class Manner(Struct, frozen=True):
 
     profile: Profile
     track: Track
-    silence: float = DEFAULT_SILENCE
-    keys: frozenset[str] = frozenset()
+    silence: float
+    belongs: bool
+    keys: frozenset[str]
 
 
-UNKNOWN = Manner(Profile(LineSettings()), track_of(Profile(LineSettings())))
 _manners: dict[tuple[object, ...], tuple[Declaration, ServerEntry | None, Manner]] = {}
 
 
@@ -56,11 +55,7 @@ class LineReplay:
         self.history = History()
         self.waiting: tuple[Observation, ...] = ()
         self._naming = naming
-        self._manner = UNKNOWN
-        self._view: View | None = None
-        self._revision = 0
-        self._declaration: Declaration | None = None
-        self._device: Device | None = None
+        self._learn()
 
     @property
     def state(self) -> LineState:
@@ -127,6 +122,10 @@ class LineReplay:
     def silence(self) -> float:
         return self._known().silence
 
+    @property
+    def belongs(self) -> bool:
+        return self._known().belongs
+
     def _known(self) -> Manner:
         record = self.record
         if record.view is not self._view or record.view.revision != self._revision \
@@ -152,7 +151,7 @@ def _manner(declaration: Declaration, entry: ServerEntry | None, vendor: Vendor,
     settings = declaration.at(entry.name if entry else None)
     profile = Profile(settings, entry, vendor, firmware, vouched(model, firmware))
     keys = frozenset(server.key for server in entry.servers) if entry else frozenset()
-    made = Manner(profile, track_of(profile), silence_of(settings), keys)
+    made = Manner(profile, track_of(profile), silence_of(settings), belongs(settings), keys)
     if len(_manners) >= MANNERS_KEPT:
         _manners.clear()
     _manners[key] = declaration, entry, made

@@ -8,8 +8,10 @@ usually a few with wildcards, are tried one after the other.
 from __future__ import annotations
 
 import heapq
+import socket
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from ipaddress import IPv4Address
 
 from sipaudit.model.settings import LineIdentity
 from sipaudit.settings.match import LineMatch, bare_mac
@@ -61,5 +63,10 @@ class _Index:
         return heapq.merge(self._others, *found) if found else self._others
 
 
-# asked for several times with each new line
-_parsed = lru_cache(maxsize=1024)(parse_address)
+@lru_cache(maxsize=1024)   # asked for several times with each new line
+def _parsed(text: str) -> Address | None:
+    """An IP address; of IPv4, which nearly all are, in a fraction of the steps that `ipaddress` takes to read it."""
+    try:
+        return IPv4Address(socket.inet_pton(socket.AF_INET, text))
+    except (OSError, ValueError):
+        return parse_address(text)

@@ -162,13 +162,9 @@ class LineParser:
         elif len(memo) >= self._limit:
             memo.clear()
             self._held = sum(2 * sum(map(len, each)) + READ_COST * len(each) for each in self._kept)
-        self._held += _cost(key)
+        self._held += 2 * len(key) + READ_COST
         memo[key] = known
         return known
-
-
-def _cost(line: bytes) -> int:
-    return 2 * len(line) + READ_COST
 
 
 def remember(memo: dict[bytes, Known], key: bytes, known: Known, limit: int) -> Known:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sipaudit.incidents.chronicle import Chronicle
 from sipaudit.incidents.known import Known
+from sipaudit.incidents.moves import belongs
 from sipaudit.incidents.watch import DEFAULT_SILENCE, Watch
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import History, track_of
@@ -41,6 +42,10 @@ class Told:
     @property
     def entry(self) -> str | None:
         return self.known.entry.name if self.known.entry else None
+
+    @property
+    def belongs(self) -> bool:
+        return belongs(self.known.settings)
 
     @property
     def track(self) -> Track:

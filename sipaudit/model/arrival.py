@@ -1,0 +1,70 @@
+"""A phone's first registration, written down once: REGISTER, mostly its challenge and the REGISTER that answers it, and
+the 200.
+
+What these four events leave behind of a line and a phone of which nothing was known is known beforehand.  While they
+come as expected they are only remembered, and the states are made at the end, not four times.  What is not exactly
+this is absorbed event by event: correctness needs nothing of this file, and a test holds that both ways come to the
+same.
+"""
+
+from __future__ import annotations
+
+from sipaudit.model.absorb import absorb_line
+from sipaudit.model.absorb_phone import LATE_FROM, absorb_phone
+from sipaudit.model.events import Answered, ModelEvent, Sent
+from sipaudit.model.routine import DONE, OFF, ON, Way
+from sipaudit.model.state import Beginning, Binding, LineState, PhoneState, Reach, Stay
+
+
+def begins_to_register(event: ModelEvent) -> bool:
+    """Whether the first event of a phone is the REGISTER with which it begins to register."""
+    return type(event) is Sent and event.method == "REGISTER" and event.follows is None and event.expires != 0
+
+
+class Arriving:
+    """A first registration under way: `first` is the REGISTER with which it began, `challenge` what that was answered
+    and `asked` the REGISTER with credentials (or `first`). No rule is about any of them (`stakes`)."""
+
+    __slots__ = ("asked", "challenge", "first")
+
+    def __init__(self, first: Sent) -> None:
+        self.first = self.asked = first
+        self.challenge: Answered | None = None
+
+    def take(self, event: ModelEvent) -> Way:
+        """What the next event of the phone is to the registration; remember it unless it is the last or none of it."""
+        first, asked = self.first, self.asked
+        if type(event) is Answered:
+            if event.transaction != asked.transaction or event.sent is None or event.time - event.sent >= LATE_FROM:
+                return OFF
+            if event.status == 200:
+                open_ = asked is first and self.challenge is not None   # it was challenged, and not asked again
+                return OFF if open_ or event.own is not True or event.granted == 0 else DONE
+            if event.status not in (401, 407) or self.challenge is not None:
+                return OFF
+            self.challenge = event
+            return ON
+        if type(event) is not Sent or self.challenge is None or asked is not first or event.line != first.line \
+                or event.follows != first.transaction or event.server != first.server or event.expires == 0:
+            return OFF
+        self.asked = event
+        return ON
+
+    def done(self, granted: Answered) -> tuple[LineState, PhoneState]:
+        """The states of line and phone after the 200 that ends it."""
+        first, asked, server = self.first, self.asked, self.first.server
+        stay = Stay(server, granted, took=granted.time - asked.time)
+        began = Beginning(first.time, server, first.call_id) if first.anew else None
+        challenger = None if self.challenge is None else server
+        line = LineState((stay, stay, stay), (Binding(server, None, granted, granted),), served=granted, began=began,
+                         challenger=challenger)
+        reach = Reach(server, answered=granted, touched=asked.time, registering=asked)
+        return line, PhoneState((reach,))
+
+    def so_far(self) -> tuple[LineState, PhoneState]:
+        """The states after what has come of it."""
+        line, phone = LineState(), PhoneState()
+        for event in (self.first, self.challenge, None if self.asked is self.first else self.asked):
+            if event is not None:
+                line, phone = absorb_line(line, phone, event), absorb_phone(phone, event)
+        return line, phone
