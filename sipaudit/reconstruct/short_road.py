@@ -97,7 +97,8 @@ class ShortRoad:
         """Take the answer to a REGISTER, if it is a challenge, or the 200 that ends a renewal. False: as above."""
         via = response.via
         transaction = self._memory.find((via.branch, via.host, via.port, "REGISTER"))
-        if transaction is None or response.retry_after is not None:
+        if transaction is None or transaction.line is None or transaction.line.renewals is None \
+                or response.retry_after is not None:
             return False
         answering = _answering(response, transaction)
         if form is not None:
