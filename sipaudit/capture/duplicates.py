@@ -9,19 +9,24 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from sipaudit.capture.bounds import FOR_FILES
+from sipaudit.capture.flows import end
 from sipaudit.capture.ip import TCP, UDP
+from sipaudit.sip.datagram import Datagram
 
 WINDOW = 0.020
 
-Sighting = tuple[float, bytes, bytes]
-"""What is remembered of a packet beside its key: `(time, kind, rest)`, where the first byte of `kind` counts."""
-Key = bytes | tuple[bytes, bytes, bytes]
+Key = int | bytes | tuple["Key", tuple[bytes | str, ...]]
+"""What nearly always tells packets apart, and cheaply; where it does not, with all that does."""
+Sighting = tuple[float, *tuple[bytes | str, ...]]
+"""What is remembered of a packet beside its key: when it was seen, and all that tells it from others of its key. Of SIP
+over UDP the message is remembered itself, which is there anyway (see `udp_sighting`)."""
+Known = Datagram | Sighting
 
+MARK = 18  # bits to shift bytes 4 to 7 in a key: the last 14 of them are 0 where there is no fragment
+OF_TCP = 1 << 32 + MARK
 _SHORTEST = 20  # an IPv4 header
 _LONG = 9_216   # bytes; longer than any frame on a wire
-TCP_KEY = b"T"
-_TCP_SHORTEST = 40  # IPv4 and TCP without options
-_ANY4, _ANY6 = b"4", b"6"  # kinds; that of plain UDP or TCP begins with 0x00, 0x40, 0x80 or 0xC0
+_UDP_SHORTEST, _TCP_SHORTEST = 28, 40  # with an IPv4 header without options
 _ECN4 = 0x03   # byte 1 of IPv4 without DSCP (RFC 3168 5)
 _REST6 = 0x3F  # byte 1 of IPv6 without DSCP: ECN and flow label
 _DSCP6 = 0x0F  # byte 0 of IPv6 holds the upper bits of DSCP beside the version
@@ -39,8 +44,8 @@ class Duplicates:
     def __init__(self, window: float = WINDOW, bound: int = FOR_FILES.duplicates) -> None:
         self._window = window
         self.bound = bound
-        self.recent: dict[Key, Sighting] = {}
-        self.older: dict[Key, Sighting] = {}
+        self.recent: dict[Key, Known] = {}
+        self.older: dict[Key, Known] = {}
 
     def __len__(self) -> int:
         """How many packets are remembered."""
@@ -54,36 +59,65 @@ class Duplicates:
             ip = ip[:_LONG] + blake2b(ip[_LONG:], digest_size=16).digest()
         if ip[0] >= 0x50:
             key = bytes((ip[0] & ~_DSCP6, ip[1] & _REST6)) + ip[2:7] + ip[8:60]
-            return self.repeated(key, (time, _ANY6, ip[60:]))
+            return self.repeated(key, (time, ip[60:]))
         if _is_plain(ip):
-            if ip[9] == UDP:
-                return self.repeated(ip[4:6] + ip[12:40], (time, ip[6:10], ip[28:]))
+            mark, first = int.from_bytes(ip[4:8], "big") << MARK, int.from_bytes(ip[24:28], "big")
+            if ip[9] == UDP and len(ip) >= _UDP_SHORTEST and first >> 16 == len(ip) - 20:
+                return self.repeated(mark | first, udp_sighting(time, ip[12:24], ip[28:]))
             if ip[9] == TCP and len(ip) >= _TCP_SHORTEST:
-                return self.repeated(ip[4:6] + ip[12:40] + TCP_KEY, (time, ip[6:10], ip[40:]))
+                check = int.from_bytes(ip[36:38], "big")
+                return self.repeated(OF_TCP | mark | first ^ check << 16, (time, ip[12:40], ip[40:]))
         key = ip[:1] + bytes((ip[1] & _ECN4,)) + ip[2:8] + ip[9:10] + ip[12:40]
-        return self.repeated(key, (time, _ANY4, ip[28:]))
+        return self.repeated(key, (time, ip[28:]))
 
-    def repeated(self, key: bytes, sighting: Sighting) -> bool:
+    def repeated(self, key: int | bytes, sighting: Sighting) -> bool:
         """The same for an IPv4 packet that was taken apart: whole, UDP or TCP, no options, no ECN.
 
-        `key` is its identification (bytes 4 and 5) and bytes 12 to 39: addresses, ports, what else the transport's
-        header has and of UDP the beginning of the payload, which nearly always tell packets apart, and cheaply; then,
-        of TCP, `TCP_KEY`. The kind is bytes 6 to 9, and the rest is what follows: of UDP the payload, of TCP all behind
-        the 20 bytes that every header has.
+        `key` is bytes 4 to 7 (identification, DF), shifted by `MARK`, with 32 bits of the transport that tell most:
+        of UDP length and checksum, of TCP the sequence number with the checksum in its upper half, and `OF_TCP`. The
+        sighting of UDP is that of `udp_sighting`, of TCP bytes 12 to 39 and what follows.
         """
-        place: Key = key
-        known = self.recent.get(place) or self.older.get(place)
-        if known is not None:
-            if known[1][0] != sighting[1][0] or known[2] != sighting[2]:
-                place = (key, sighting[1][:1], sighting[2])
-                known = self.recent.get(place) or self.older.get(place)
-            if known is not None and -self._window <= sighting[0] - known[0] <= self._window:
-                return True
+        place = self.place(key, sighting)
+        if place is None:
+            return True
+        self.recent[place] = sighting
+        return False
+
+    def place(self, key: Key, sighting: Sighting) -> Key | None:
+        """Where to remember such a packet among the `recent`; None if it is a duplicate.
+
+        In each generation the first packet of a key stands under it, and others under all that they are.
+        """
+        what = sighting[1:]
+        for generation in (self.recent, self.older):
+            known = generation.get(key)
+            if known is not None and _what(known) != what:
+                known = generation.get((key, what))
+            if known is not None:
+                if -self._window <= sighting[0] - _time(known) <= self._window:
+                    return None
+                break
         if len(self.recent) >= self.bound:
             self.older = self.recent
             self.recent = {}
-        self.recent[place] = sighting
-        return False
+        first = self.recent.get(key)
+        return key if first is None or _what(first) == what else (key, what)
+
+
+def udp_sighting(time: float, ends: bytes, payload: bytes) -> Sighting:
+    """Of a UDP packet with these addresses and ports, packed: where it comes from, where it goes, and what it holds."""
+    return time, end(ends[:4], ends[8:10])[2], end(ends[4:8], ends[10:])[2], payload
+
+
+def _what(known: Known) -> tuple[bytes | str, ...]:
+    """What a packet is, but for its time."""
+    if isinstance(known, Datagram):
+        return known.flow.source, known.flow.destination, known.payload
+    return known[1:]
+
+
+def _time(known: Known) -> float:
+    return known.time if isinstance(known, Datagram) else known[0]
 
 
 def _is_plain(ip: bytes) -> bool:
