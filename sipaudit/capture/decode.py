@@ -156,17 +156,13 @@ class Decoder:
         data = at + 20 + (offset >> 4) * 4
         if offset < _TCP_OFFSET or data > end:
             return None
-        health = self._health[capture]
-        rest = buffer[at + _TCP_SHORTEST : end]
-        if not flags & RST and self._duplicates.repeated(  # see Transports
-            OF_TCP | mark << MARK | seq ^ check << 16, (time, buffer[at + 12 : at + _TCP_SHORTEST], rest)
-        ):
+        health, key = self._health[capture], OF_TCP | mark << MARK | seq ^ check << 16
+        if not flags & RST and self._duplicates.repeated(key, (time, buffer[at + 12 : end])):  # see Transports
             health.duplicates += 1
             return []
         health.content["tcp"] += 1
         flow = self._flows.young.get(ends + mac + b"tcp") or self._flows.get("tcp", ends[:8], ends[8:], mac)
-        payload = rest[data - at - _TCP_SHORTEST :]
-        return self.streams.segment(time, capture, frame, flow, seq, ack, flags, payload, False)
+        return self.streams.segment(time, capture, frame, flow, seq, ack, flags, buffer[data:end], False)
 
     def _otherwise(self, run: Run, capture: int, row: tuple[float, int, int, int], tags: int) -> list[Item]:
         """A packet that is not plain, or has not those `tags` that the run's others have: with its own it may be plain,

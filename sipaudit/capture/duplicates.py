@@ -66,7 +66,7 @@ class Duplicates:
                 return self.repeated(mark | first, udp_sighting(time, ip[12:24], ip[28:]))
             if ip[9] == TCP and len(ip) >= _TCP_SHORTEST:
                 check = int.from_bytes(ip[36:38], "big")
-                return self.repeated(OF_TCP | mark | first ^ check << 16, (time, ip[12:40], ip[40:]))
+                return self.repeated(OF_TCP | mark | first ^ check << 16, (time, ip[12:]))
         key = ip[:1] + bytes((ip[1] & _ECN4,)) + ip[2:8] + ip[9:10] + ip[12:40]
         return self.repeated(key, (time, ip[28:]))
 
@@ -75,8 +75,12 @@ class Duplicates:
 
         `key` is bytes 4 to 7 (identification, DF), shifted by `MARK`, with 32 bits of the transport that tell most:
         of UDP length and checksum, of TCP the sequence number with the checksum in its upper half, and `OF_TCP`. The
-        sighting of UDP is that of `udp_sighting`, of TCP bytes 12 to 39 and what follows.
+        sighting of UDP is that of `udp_sighting`, of TCP all from byte 12 on.
         """
+        recent = self.recent
+        if key not in recent and key not in self.older and len(recent) < self.bound:
+            recent[key] = sighting
+            return False
         place = self.place(key, sighting)
         if place is None:
             return True
