@@ -157,12 +157,13 @@ class Decoder:
         if offset < _TCP_OFFSET or data > end:
             return None
         health, key = self._health[capture], OF_TCP | mark << MARK | seq ^ check << 16
-        if not flags & RST and self._duplicates.repeated(key, (time, buffer[at + 12 : end])):  # see Transports
+        payload = buffer[data:end]
+        if not flags & RST and self._duplicates.repeated(key, (time, buffer[at + 12 : data], payload)):  # see Transports
             health.duplicates += 1
             return []
         health.content["tcp"] += 1
         flow = self._flows.young.get(ends + mac + b"tcp") or self._flows.get("tcp", ends[:8], ends[8:], mac)
-        return self.streams.segment(time, capture, frame, flow, seq, ack, flags, buffer[data:end], False)
+        return self.streams.segment(time, capture, frame, flow, seq, ack, flags, payload, False)
 
     def _otherwise(self, run: Run, capture: int, row: tuple[float, int, int, int], tags: int) -> list[Item]:
         """A packet that is not plain, or has not those `tags` that the run's others have: with its own it may be plain,

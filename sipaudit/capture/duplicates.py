@@ -65,8 +65,8 @@ class Duplicates:
             if ip[9] == UDP and len(ip) >= _UDP_SHORTEST and first >> 16 == len(ip) - 20:
                 return self.repeated(mark | first, udp_sighting(time, ip[12:24], ip[28:]))
             if ip[9] == TCP and len(ip) >= _TCP_SHORTEST:
-                check = int.from_bytes(ip[36:38], "big")
-                return self.repeated(OF_TCP | mark | first ^ check << 16, (time, ip[12:]))
+                check, data = int.from_bytes(ip[36:38], "big"), 20 + (ip[32] >> 4) * 4
+                return self.repeated(OF_TCP | mark | first ^ check << 16, (time, ip[12:data], ip[data:]))
         key = ip[:1] + bytes((ip[1] & _ECN4,)) + ip[2:8] + ip[9:10] + ip[12:40]
         return self.repeated(key, (time, ip[28:]))
 
@@ -75,7 +75,7 @@ class Duplicates:
 
         `key` is bytes 4 to 7 (identification, DF), shifted by `MARK`, with 32 bits of the transport that tell most:
         of UDP length and checksum, of TCP the sequence number with the checksum in its upper half, and `OF_TCP`. The
-        sighting of UDP is that of `udp_sighting`, of TCP all from byte 12 on.
+        sighting of UDP is that of `udp_sighting`, of TCP what comes from byte 12 on to the payload, and that.
         """
         recent = self.recent
         if key not in recent and key not in self.older and len(recent) < self.bound:
