@@ -157,8 +157,8 @@ class Decoder:
         if offset < _TCP_OFFSET or data > end:
             return None
         health, key = self._health[capture], OF_TCP | mark << MARK | seq ^ check << 16
-        payload = buffer[data:end]
-        if not flags & RST and self._duplicates.repeated(key, (time, buffer[at + 12 : data], payload)):  # see Transports
+        payload = buffer[data:end]  # RSTs are not looked for: see Transports
+        if not flags & RST and self._duplicates.repeated(key, (time, buffer[at + 12 : data], payload)):
             health.duplicates += 1
             return []
         health.content["tcp"] += 1
