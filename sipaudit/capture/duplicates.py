@@ -7,6 +7,7 @@ A duplicate is the same IP datagram but for TTL or hop limit, DSCP and header ch
 from __future__ import annotations
 
 from hashlib import blake2b
+from struct import Struct as Layout
 
 from sipaudit.capture.bounds import FOR_FILES
 from sipaudit.capture.flows import end
@@ -24,6 +25,7 @@ Known = Datagram | Sighting
 
 MARK = 18  # bits to shift bytes 4 to 7 in a key: the last 14 of them are 0 where there is no fragment
 OF_TCP = 1 << 32 + MARK
+_ENDS = Layout("4s4s2s2s").unpack
 _SHORTEST = 20  # an IPv4 header
 _LONG = 9_216   # bytes; longer than any frame on a wire
 _UDP_SHORTEST, _TCP_SHORTEST = 28, 40  # with an IPv4 header without options
@@ -93,35 +95,33 @@ class Duplicates:
         In each generation the first packet of a key stands under it, and others under all that they are.
         """
         what = sighting[1:]
-        for generation in (self.recent, self.older):
-            known = generation.get(key)
-            if known is not None and _what(known) != what:
-                known = generation.get((key, what))
-            if known is not None:
-                if -self._window <= sighting[0] - _time(known) <= self._window:
-                    return None
-                break
+        first = self.recent.get(key)
+        known = first if first is None or _is(first, what) else self.recent.get((key, what))
+        if known is None and (old := self.older.get(key)) is not None:
+            known = old if _is(old, what) else self.older.get((key, what))
+        if known is not None:
+            then = known[0] if isinstance(known, tuple) else known.time
+            if -self._window <= sighting[0] - then <= self._window:
+                return None
         if len(self.recent) >= self.bound:
             self.older = self.recent
             self.recent = {}
-        first = self.recent.get(key)
-        return key if first is None or _what(first) == what else (key, what)
+            first = None
+        return key if first is None or _is(first, what) else (key, what)
 
 
 def udp_sighting(time: float, ends: bytes, payload: bytes) -> Sighting:
-    """Of a UDP packet with these addresses and ports, packed: where it comes from, where it goes, and what it holds."""
-    return time, end(ends[:4], ends[8:10])[2], end(ends[4:8], ends[10:])[2], payload
+    """Of a UDP packet with these addresses and ports, packed: what it holds, where it comes from, and where it goes."""
+    source, destination, source_port, destination_port = _ENDS(ends)
+    return time, payload, end(source, source_port)[2], end(destination, destination_port)[2]
 
 
-def _what(known: Known) -> tuple[bytes | str, ...]:
-    """What a packet is, but for its time."""
-    if isinstance(known, Datagram):
-        return known.flow.source, known.flow.destination, known.payload
-    return known[1:]
-
-
-def _time(known: Known) -> float:
-    return known.time if isinstance(known, Datagram) else known[0]
+def _is(known: Known, what: tuple[bytes | str, ...]) -> bool:
+    """Whether this is what a packet is, but for its time."""
+    if isinstance(known, tuple):
+        return known[1:] == what
+    flow = known.flow
+    return known.payload == what[0] and flow.source == what[1] and flow.destination == what[2]
 
 
 def _is_plain(ip: bytes) -> bool:
