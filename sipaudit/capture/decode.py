@@ -33,10 +33,10 @@ _ETHERTYPES = (b"\x08\x00", b"\x86\xdd")
 _COOKED_ETHERNET = b"\x00\x01\x00\x06"  # ARPHRD_ETHER with a 6 byte address
 
 Head = tuple[bytes, bytes, int, int, int, bytes, int, bytes]
-"""Sender's MAC; EtherType to DSCP; total length; identification, flags and place of a fragment; protocol; addresses and
-ports; of UDP length and checksum, and the beginning of the payload."""
+"""Sender's MAC; VLAN tags, EtherType and IP up to DSCP; total length; identification, flags and place of a fragment;
+protocol; addresses and ports; of UDP length and checksum, and the beginning of the payload."""
 _HEADS = {
-    link_type: [Layout(f">6x6s{header - 14 + 4 * tags}x4sHIxBxx12sI14s") for tags in range(_TAGS + 1)]
+    link_type: [Layout(f">6x6s{header - 14}x{4 * tags + 4}sHIxBxx12sI14s") for tags in range(_TAGS + 1)]
     for link_type, header in _ROADS.items()
 }
 _NO_HEAD: Head = (b"", b"", 0, 0, 0, b"", 0, b"")
@@ -46,6 +46,7 @@ _UDP_SHORTEST = 20 + 8 + 14  # the beginning of the payload is part of it
 _TCP_SHORTEST = 20 + 20
 _TCP_OFFSET = 0x50  # the offset byte of a header without options
 _TCP_HEADER = Layout(">24xIIBBxxH").unpack_from  # from IP on: sequence number, acknowledged, offset, flags, checksum
+_LINKS = 4096  # as many VLANs as there are
 _BEGINNINGS = 4096  # beginnings remembered: few for responses, but a request's has some of its URI
 
 
@@ -65,6 +66,7 @@ class Decoder:
         self.streams = transports.streams
         self._since = self._until = 0.0  # the capture time in which no deadline of a stream is looked at
         self._beginnings: set[bytes] = set()  # of payloads that are SIP, whatever follows
+        self._links = set(_IP4)  # what stands between the MAC and the length of plain packets
 
     def decode(self, packet: Packet, capture: int) -> list[Item]:
         """What one packet completes: nothing, one message, or several items."""
@@ -79,13 +81,14 @@ class Decoder:
         buffer, link_type = run.buffer, run.link_type
         tags = _usual_tags(run)
         header, is_cooked = _ROADS.get(link_type, 0) + 4 * tags, link_type == LINUX_SLL
-        streams, duplicates, flows, beginnings = self.streams, self._duplicates, self._flows, self._beginnings
+        streams, duplicates, flows = self.streams, self._duplicates, self._flows
+        links, beginnings = self._links, self._beginnings
         since, until, bound = self._since, self._until, duplicates.bound
         recent, older, young = duplicates.recent, duplicates.older, flows.young
         opening, followed = streams.opening, streams.followed
         items: list[Item] = []
         add = items.append
-        for time, frame, start, length, (mac, ip4, total, mark, protocol, ends, udp, beginning) in zip(
+        for time, frame, start, length, (mac, link, total, mark, protocol, ends, udp, beginning) in zip(
             run.times, run.frames, run.offsets, run.lengths, _heads(run, tags), strict=False
         ):
             if time >= until or time < since:
@@ -93,9 +96,11 @@ class Decoder:
                 if followed:
                     items += streams.advance(time)
             at = start + header
+            if link not in links:
+                at, (mac, _, total, mark, protocol, ends, udp, beginning) = self._head(run, start)
             end = at + total
             segment = None
-            if ip4 in _IP4 and not mark & _FRAGMENT and end <= start + length and not (
+            if not mark & _FRAGMENT and end <= start + length and not (
                 is_cooked and buffer[start + 2 : start + 6] != _COOKED_ETHERNET
             ):
                 if (
@@ -119,7 +124,8 @@ class Decoder:
                 if protocol == TCP and total >= _TCP_SHORTEST:
                     segment = self._segment(time, capture, frame, mac, mark, ends, buffer, at, end)
             if segment is None:
-                segment = self._otherwise(run, capture, (time, frame, start, length), tags)
+                packet = time, frame, link_type, buffer[start : start + length], run.wire_length
+                segment = self._otherwise(packet, capture)
             items += segment
             recent, older, young = duplicates.recent, duplicates.older, flows.young
         return items
@@ -147,6 +153,21 @@ class Decoder:
         self._long_road.finish()
         return self.streams.finish()
 
+    def _head(self, run: Run, start: int) -> tuple[int, Head]:
+        """The head of a packet by the tags that it has itself, and where its IP header begins; no head where the packet
+        is not plain. The tags are remembered: in a capture of one VLAN all packets have the same."""
+        at, buffer = start + _ROADS.get(run.link_type, 0), run.buffer
+        tags = _tags(buffer, at)
+        layout = _HEADS[run.link_type][tags] if run.link_type in _ROADS else None
+        if layout is None or start + layout.size > len(buffer):
+            return at, _NO_HEAD
+        head = layout.unpack_from(buffer, start)
+        if head[1][-4:] not in _IP4:
+            return at, _NO_HEAD
+        if len(self._links) < _LINKS:
+            self._links.add(head[1])
+        return at + 4 * tags, head
+
     def _segment(
         self, time: float, capture: int, frame: int, mac: bytes, mark: int, ends: bytes, buffer: bytes, at: int,
         end: int,
@@ -165,19 +186,13 @@ class Decoder:
         flow = self._flows.young.get(ends + mac + b"tcp") or self._flows.get("tcp", ends[:8], ends[8:], mac)
         return self.streams.segment(time, capture, frame, flow, seq, ack, flags, payload, False)
 
-    def _otherwise(self, run: Run, capture: int, row: tuple[float, int, int, int], tags: int) -> list[Item]:
-        """A packet that is not plain, or has not those `tags` that the run's others have: with its own it may be plain,
-        else it goes the long road, from behind the link headers of the short one where those are what it knows."""
-        time, frame, start, length = row
-        data = run.buffer[start : start + length]
-        packet = time, frame, run.link_type, data, run.wire_length
-        at = _ROADS.get(run.link_type)
-        if at is None or (run.link_type == LINUX_SLL and data[2:6] != _COOKED_ETHERNET):
+    def _otherwise(self, packet: Packet, capture: int) -> list[Item]:
+        """The long road, from behind the link headers of the short one where those are what it knows."""
+        _, _, link_type, data, _ = packet
+        at = _ROADS.get(link_type)
+        if at is None or (link_type == LINUX_SLL and data[2:6] != _COOKED_ETHERNET):
             return self._long_road.items(packet, capture)
-        own = _tags(data, at)
-        if own != tags:
-            return self.decode(packet, capture)
-        at += 4 * own
+        at += 4 * _tags(data, at)
         if data[at - 2 : at] not in _ETHERTYPES:
             return self._long_road.items(packet, capture)
         return self._long_road.items_of_ip(packet, capture, at, data[6:12])
