@@ -9,6 +9,7 @@ import argparse
 import statistics
 import sys
 from collections import deque
+from itertools import chain
 
 from bench.captures import DATA, SITE, WORKLOADS, Workload, ensure
 from bench.measure import run
@@ -48,7 +49,7 @@ def _go_part_of_it(route: Run, stage: str) -> None:
     elif stage == "parse":
         deque(known_ahead(route.captures), maxlen=0)
     elif stage == "reconstruct":
-        for item, message, form in known_ahead(route.captures):
+        for item, message, form in chain.from_iterable(known_ahead(route.captures)):
             route.reconstruction.feed(item, message, form)
 
 

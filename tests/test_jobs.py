@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,11 +26,12 @@ from sipaudit.capture.files import resolve
 from sipaudit.capture.write import PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.report import document
-from sipaudit.run import freight, moulds, reader
+from sipaudit.run import chute, freight, reader
 from sipaudit.run import run as running
-from sipaudit.run.ahead import AHEAD, Parsed, parsed, runs_of
+from sipaudit.run.ahead import AHEAD, parsed, runs_of
 from sipaudit.run.freight import Packer, Unpacker
 from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.forms import Forms, Parsed, Repeat
 from tests.shared import CAPTURES, ROOT
 from tests.test_fuzz import mutated, packets_of
 
@@ -123,7 +124,7 @@ def test_a_pipe_that_may_not_be_larger_will_do(apart: list[int], monkeypatch: py
     """A user who is not root may hold so much in pipes together, and no more."""
     resizing = fcntl.fcntl
 
-    def refused(descriptor: Connection, command: int, size: int = 0) -> int:
+    def refused(descriptor: int, command: int, size: int = 0) -> int:
         if command == fcntl.F_SETPIPE_SZ:
             raise PermissionError(errno.EPERM, "Operation not permitted")
         return resizing(descriptor, command, size)
@@ -170,37 +171,67 @@ def test_damaged_messages_arrive_as_they_were(capture: Path) -> None:
     items = [item for item in Captures(resolve((str(capture),)).files) if isinstance(item, Datagram)][:400]
     packets = [(item.time, item.payload) for item in items]
     damaged = [replace(item, payload=mutated(item.payload, packets, chance)) for item in items]
-    assert Unpacker().unpack(Packer(payloads=True).pack(damaged, parsing=True)) == parsed(damaged)
+    assert Unpacker(payloads=True).unpack(Packer(payloads=True).pack(damaged, reading=True)) == parsed(damaged)
 
 
 def test_flows_are_one_object_each_and_numbered_anew_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(freight, "FLOWS_KEPT", 3)
     run = next(runs_of(Captures(resolve((str(OUTAGE),)).files)))
-    packer, unpacker = Packer(payloads=True), Unpacker()
+    packer, unpacker = Packer(payloads=True), Unpacker(payloads=True)
     for part in (run[start:start + 8] for start in range(0, len(run), 8)):
-        came = unpacker.unpack(packer.pack(part, parsing=True))
+        came = unpacker.unpack(packer.pack(part, reading=True))
         assert came == parsed(part)
-        flows = [item.flow for item, _ in came if isinstance(item, Datagram)]
+        flows = [item.flow for item, *_ in came if isinstance(item, Datagram)]
         assert all((one is other) == (one == other) for one in flows for other in flows)
         assert len(packer._flows) <= 3 + len({id(flow) for flow in flows})
 
 
-@pytest.mark.parametrize("rest", [0, 2])
-def test_moulds_are_forgotten_within_bounds(monkeypatch: pytest.MonkeyPatch, rest: int) -> None:
-    """A message is sent as like an earlier one: most are, also after all that was known was forgotten. Where few are,
-    it is not tried for a while."""
-    monkeypatch.setattr(moulds, "MOULDS_KEPT", 20)
-    monkeypatch.setattr(moulds, "REST", rest)
+def test_messages_of_known_forms_arrive_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads them, and also after all forms were forgotten, within bounds."""
+    monkeypatch.setattr(freight, "Forms", partial(Forms, limit=20))
     run = next(runs_of(Captures(resolve((str(OUTAGE),)).files)))
-    packer, unpacker = Packer(payloads=True), Unpacker()
-    shorter = 0
-    for part in [run[start:start + 16] for start in range(0, len(run), 16)] * 2:
-        packed = packer.pack(part, parsing=True)
-        shorter += len(packed) < len(Packer(payloads=True).pack(part, parsing=True))
-        assert unpacker.unpack(packed) == parsed(part)
-        assert len(packer._writer._moulds) <= 20 + len(part)
-        assert len(unpacker._reader._moulds) <= 20 + len(part)
-    assert shorter > len(run) / 32
+    packer, unpacker = Packer(payloads=False), Unpacker(payloads=False)
+    repeats = 0
+    for number, part in enumerate([run[start:start + 16] for start in range(0, len(run), 16)] * 3):
+        for (item, message, form), (sent, read, _) in zip(
+            unpacker.unpack(packer.pack(part, reading=number % 4 > 0)), parsed(part), strict=True,
+        ):
+            if isinstance(message, Repeat):
+                repeats += 1
+                assert item == sent
+                assert (message.branch, message.cseq) == (read.via.branch, read.cseq.number)  # type: ignore[union-attr]
+                assert message.form.flow == sent.flow  # type: ignore[union-attr]
+            else:
+                assert message == read
+                assert form is None or form.flow is item.flow  # type: ignore[union-attr]
+        assert len(packer._forms._forms) <= 20 + len(part)
+        assert len(unpacker._forms._forms) <= 20 + len(part)
+        assert len(unpacker._told) <= 20 + len(part)
+    assert repeats > len(run) / 4
+
+
+def test_who_writes_waits_only_when_too_much_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chute, "BEFORE_IT", 3_000_000)
+    incoming, outgoing = chute.chute()
+    writer = chute.Writer(outgoing)
+    pieces = [bytes([number]) * size for number, size in enumerate([0, 1, 2_500_000, 70_000])]
+    for piece in pieces:
+        writer.send(piece)   # nobody reads
+    assert writer.under_way > 2_500_000
+    got: list[bytes] = []
+    reading = threading.Thread(target=lambda: got.extend(chute.received(incoming) for _ in range(len(pieces) + 2)))
+    reading.start()
+    pieces += [b"a" * 4_000_000, b"end"]
+    for piece in pieces[-2:]:
+        writer.send(piece)
+    writer.flush()
+    reading.join()
+    assert got == pieces
+    assert writer.under_way == 0
+    os.close(outgoing)
+    with pytest.raises(EOFError):
+        chute.received(incoming)
+    incoming.close()
 
 
 # -- how it ends
@@ -239,7 +270,7 @@ def test_who_leaves_early_leaves_nobody_behind(tmp_path: Path) -> None:
                 writer.write(when + number * 4000.0, data)
     files = resolve((str(many),)).files
     with reader.reading_apart(lambda read: Captures(files, progress=read), payloads=True) as items:
-        assert next(items)[1] is not None
+        assert next(items)[0][1] is not None
         assert len(multiprocessing.active_children()) == 1
     assert multiprocessing.active_children() == []
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ from sipaudit.capture.files import resolve
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.write import PcapWriter
 from sipaudit.pipeline import Job
+from sipaudit.reconstruct.four_in_a_row import FourInARow
+from sipaudit.reconstruct.requests import Requests
+from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.short_road import ShortRoad
 from sipaudit.run.run import Run
 
@@ -34,7 +39,10 @@ ODD = [   # what is replaced by something as long; bytes of the IP header are th
     (rb" 200 OK", b" 403 OK"), (rb" 200 OK", b" 401 OK"), (rb" 200 OK", b" 202 OK"), (rb"VVX_500", b"VVX_600"),
     (rb"nonce=\"..", b"nonce=\"xx"), (rb"z9hG4bK", b"y9hG4bK"), (rb"=z9hG4bK.{16}", b"=z9hG4bK0000000000000000"),
     (rb"Call-ID: ....", b"Call-ID: last"), (rb"Contact: <sip:1", b"Contact: <sip:2"), (rb"CSeq: \d", b"CSeq: 9"),
-    (rb"To: (.*)<sip:1", rb"To: \1<sip:2"), (rb"REGISTER", b"OPTIONSX"), (rb"\n\x00\x00\x01", b"\n\x00\x00\x02"),
+    (rb"To: (.*)<sip:1", rb"To: \1<sip:2"), (rb"CSeq: .", b"CSeq: 4"), (rb"CSeq: .", b"CSeq: 5"),
+    (rb"CSeq: .", b"CSeq: 6"),
+    (rb";tag=....", b";tag=odd."), (rb"5060;branch", b"5061;branch"), (rb"Call-ID: ", b"call-id: "),
+    (rb"REGISTER", b"OPTIONSX"), (rb"\n\x00\x00\x01", b"\n\x00\x00\x02"),
 ]
 
 Packets = list[tuple[float, bytes]]
@@ -42,8 +50,12 @@ Packets = list[tuple[float, bytes]]
 
 @pytest.fixture(scope="module", params=[FLEET, CROWD], ids=["fleet", "crowd"])
 def packets(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Packets:
-    path = tmp_path_factory.mktemp("fleet") / "capture.pcap"
-    request.param.write(path)
+    return captured(tmp_path_factory.mktemp("fleet"), request.param)
+
+
+def captured(folder: Path, fleet: Workload) -> Packets:
+    path = folder / "capture.pcap"
+    fleet.write(path)
     file = resolve((str(path),)).files[0]
     return [(packet[0], bytes(packet[3])) for batch in batches(file, CaptureHealth(str(path)), lambda _: None)
             for packet in batch.packets()]
@@ -83,8 +95,12 @@ def followed(folder: Path, packets: Iterable[tuple[float, bytes]]) -> tuple[byte
     run = Run(Job((str(path),), site=str(SITE), jobs=1), print)
     run.drive()
     lines = run.reconstruction.lines.values()
-    return json.encode(run.report()), [
-        [replay.state for replay in run.auditor.everyone()], run.reconstruction.open, run.auditor.open,
+    report = json.encode(run.report())
+    for phone in tuple(run.auditor._renewals):   # what is known of phones is written down then
+        run.auditor._end_renewals(phone)
+    return report, [
+        [replay.state for replay in run.auditor.everyone()], sorted(run.auditor._phones.items()),
+        run.reconstruction.open, run.auditor.open,
         [(line.cseq, line.call_id, line.asked, line.last, line.owner.last, line.owner.again) for line in lines],
     ]
 
@@ -94,26 +110,84 @@ def followed(folder: Path, packets: Iterable[tuple[float, bytes]]) -> tuple[byte
 def test_both_roads_come_to_the_same(
     packets: Packets, tmp_path_factory: pytest.TempPathFactory, seed: int, share: float
 ) -> None:
-    folder = tmp_path_factory.mktemp("road")
-    told = sorted(disturbed(packets, share, random.Random(seed)))
-    short = followed(folder, told)
-    with patch.object(ShortRoad, "asks", _never), patch.object(ShortRoad, "answers", _never):
-        assert followed(folder, told) == short
+    by_both_roads(tmp_path_factory.mktemp("road"), sorted(disturbed(packets, share, random.Random(seed))))
+
+
+def by_both_roads(folder: Path, packets: Packets) -> None:
+    short = followed(folder, packets)
+    with ExitStack() as long:
+        for road, way in ((ShortRoad, "asks"), (ShortRoad, "answers"), (ShortRoad, "repeats"), (FourInARow, "take")):
+            long.enter_context(patch.object(road, way, _never))
+        assert followed(folder, packets) == short
 
 
 def _never(*_: Any) -> bool:
     return False
 
 
+@pytest.fixture(scope="module")
+def lone(tmp_path_factory: pytest.TempPathFactory) -> Packets:
+    """Seven registrations of one phone."""
+    two = captured(tmp_path_factory.mktemp("lone"), replace(FLEET, phones=2, rounds=7))
+    return [(time, frame) for time, frame in two if two[0][1][26:30] in (frame[26:30], frame[30:34])]
+
+
+@pytest.mark.parametrize("which", range(4), ids=["REGISTER", "401", "again", "200"])
+def test_whatever_is_odd_in_one_message_of_a_renewal(lone: Packets, which: int, tmp_path: Path) -> None:
+    at = 8 + which   # of the third registration
+    time, frame = lone[at]
+    for old, new in ODD:   # twice, with mere renewals between
+        by_both_roads(tmp_path, [(time, re.sub(old, new, frame) if place in (at, at + 12) else frame)
+                                 for place, (time, frame) in enumerate(lone)])
+    for late in (0.0001, 0.3, 0.499, 0.501, 3.0, 5.0, 20.0, 40.0, 100.0, 3700.0):
+        by_both_roads(tmp_path, [*lone[:at], *((time + late, frame) for time, frame in lone[at:])])
+    for early in (-40.0, -3.0, -0.05, 0.05):   # by the clock of another tap
+        by_both_roads(tmp_path, [*lone[:at], (time + early, frame), *lone[at + 1:]])
+    by_both_roads(tmp_path, [*lone[:at], *lone[at + 1:]])
+    soon = [(time - 3520.0, frame) for time, frame in lone[12:16]]   # the next registration
+    by_both_roads(tmp_path, [*lone[:at], *lone[at + 1:12], *soon])
+    by_both_roads(tmp_path, [*lone[:at], (time, frame), (time + 0.03, frame), *lone[at + 1:]])
+    by_both_roads(tmp_path, [*lone[:at], lone[at + 1], lone[at], *lone[at + 2:]])
+    for again in (0.6, 30.0, 40.0):   # it comes once more, when the renewal is long over
+        by_both_roads(tmp_path, [*lone[:12], (time + again, frame), *lone[12:]])
+    by_both_roads(tmp_path, [*lone[:at], (time, lone[at - 4][1]), *lone[at + 1:]])   # as it was the last time
+
+
+@pytest.mark.parametrize("used", [(0, 1), (2, 3), (0, 1, 2, 3)])
+def test_branches_that_were_used_lately(lone: Packets, used: tuple[int, ...], tmp_path: Path) -> None:
+    third, fourth = lone[8:12], lone[12:16]
+    branches = [re.search(rb"z9hG4bK\w+", frame) for _, frame in third]
+    again = [(then + 20.0, re.sub(rb"z9hG4bK\w+", branch[0], frame) if place in used and branch else frame)
+             for place, ((then, _), (_, frame), branch) in enumerate(zip(third, fourth, branches, strict=True))]
+    by_both_roads(tmp_path, [*lone[:12], *again])
+    alike = [(time, re.sub(rb"(?<=z9hG4bK)\w+", b"F" * 16, frame)) for time, frame in fourth]
+    by_both_roads(tmp_path, [*lone[:12], *alike])
+    for resent in (again, alike):   # what came before is still known, and what is sent again as well
+        for _, frame in [*third, *resent]:
+            by_both_roads(tmp_path, [*lone[:12], *resent, (resent[-1][0] + 5.0, frame)])
+
+
 def test_an_undisturbed_fleet_takes_it_from_its_first_renewal_on(packets: Packets, tmp_path: Path) -> None:
-    taken = []
+    long, short = Counter[str](), 0
 
-    def watched(road: ShortRoad, item: Any, message: Any) -> bool:
-        taken.append(asks(road, item, message))
-        return taken[-1]
+    def requested(requests: Requests, item: Any, message: Any) -> Any:
+        long["requests"] += 1
+        return request(requests, item, message)
 
-    asks = ShortRoad.asks
-    with patch.object(ShortRoad, "asks", watched):
+    def responded(responses: Responses, item: Any, message: Any) -> Any:
+        long["responses"] += 1
+        return respond(responses, item, message)
+
+    def taken(road: FourInARow, *arguments: Any) -> bool:
+        nonlocal short
+        was = take(road, *arguments)
+        short += was
+        return was
+
+    request, respond, take = Requests.take, Responses.take, FourInARow.take
+    with patch.object(Requests, "take", requested), patch.object(Responses, "take", responded), \
+            patch.object(FourInARow, "take", taken):
         followed(tmp_path, packets)
     phones = len({frame[26:30] for _, frame in packets if b"\r\nContact:" in frame and b"REGISTER sip" in frame})
-    assert taken.count(False) == 3 * phones   # the two of the registration, and the first of the first renewal
+    assert long == {"requests": 3 * phones, "responses": 2 * phones}   # a registration, and the first of a renewal
+    assert short > (phones if phones == FLEET.phones else 0)   # who speaks alone is heard in one go

@@ -25,12 +25,13 @@ class Crowd:
         self.seconds: dict[int, list[int]] = {}
         self.judged = 0
 
-    def note(self, second: int, line: int) -> None:
-        """A REGISTER of a line."""
+    def note(self, second: int, line: int, times: int = 1) -> None:
+        """A REGISTER of a line, or so many."""
         lines = self.seconds.get(second)
         if lines is None:
-            lines = self.seconds[second] = []
-        lines.append(line)
+            self.seconds[second] = [line] * times
+        else:
+            lines += [line] * times
 
     def thin(self, now: float) -> None:
         """Forget the seconds in which not enough came; of the last few this cannot be said yet."""

@@ -117,25 +117,26 @@ class Tally:
         server = self.servers.get(renewals.server) or self.server(renewals.server, sent)
         minute, challenged = server.minute, renewal.status != 0
         if minute.time <= sent and time < minute.end:   # nearly always; what is done below, without a call
-            delays, answers, seconds, crowd = minute.delays, minute.answers, server.seconds.counting, server.crowd
+            delays, answers, second, times = minute.delays, minute.answers, int(asked), 1
+            delay = longest = time - asked
+            delays[int(delay * 1000 + 0.5)] += 1    # less than half a second: else it is no mere renewal
+            answers[2] += 1
             if challenged:
                 delay = renewal.challenged - sent
-                if delay > minute.longest:
-                    minute.longest = delay
-                delays[int(delay * 1000 + 0.5)] += 1    # less than half a second: else it is no mere renewal
+                if delay > longest:
+                    longest = delay
+                delays[int(delay * 1000 + 0.5)] += 1
                 answers[4] += 1
-                second = int(sent)
-                seconds[second] += 1
-                crowd.note(second, line)
+                if int(sent) == second:
+                    times = 2
+                else:
+                    server.seconds.counting[int(sent)] += 1
+                    server.crowd.note(int(sent), line)
                 minute.requests["REGISTER"] += 1
-            delay = time - asked
-            if delay > minute.longest:
-                minute.longest = delay
-            delays[int(delay * 1000 + 0.5)] += 1
-            answers[2] += 1
-            second = int(asked)
-            seconds[second] += 1
-            crowd.note(second, line)
+            if longest > minute.longest:
+                minute.longest = longest
+            server.seconds.counting[second] += times
+            server.crowd.note(second, line, times)
             minute.requests["REGISTER"] += 1
         else:
             if challenged:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from heapq import merge
+from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -71,7 +72,7 @@ class Probe(Route):
         self._look_for_blindness()
         self._look_at_clock(clock)
         count = 0
-        for item, message, _ in parsed_ahead(_in_order(read)):
+        for item, message, _ in chain.from_iterable(parsed_ahead(_in_order(read))):
             if self._leap is not None and item.time > self._leap.last:
                 self._set_forward(self._leap, clock)
             self.follow(item, message)

@@ -140,7 +140,7 @@ class History:
         """All stretches, those that live at `now` last. Ordered by beginning."""
         gated = track is Track.REGAINED
         rows = [*self.ended, *(_row(binding, now, gated) for binding in state.bindings if binding.granted)]
-        return sorted(rows, key=lambda row: (row.since, row.server))
+        return rows if len(rows) < 2 else sorted(rows, key=lambda row: (row.since, row.server))
 
 
 def _has_room(rows: Sized) -> bool:

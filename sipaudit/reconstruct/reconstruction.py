@@ -17,6 +17,7 @@ from sipaudit.model.events import ModelEvent
 from sipaudit.reconstruct.beside import Beside
 from sipaudit.reconstruct.bounds import LEAP, SET_BACK, Bounds
 from sipaudit.reconstruct.dialogs import Leg
+from sipaudit.reconstruct.four_in_a_row import FOUR, FourInARow
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Knowledge
 from sipaudit.reconstruct.population import Dropped
@@ -27,7 +28,7 @@ from sipaudit.reconstruct.short_road import Closed, ShortRoad
 from sipaudit.reconstruct.traffic import Traffic, tally
 from sipaudit.reconstruct.transactions import Transaction
 from sipaudit.sip.datagram import Connection, Datagram, DnsMessage, Gap, Item, Start, TransportError
-from sipaudit.sip.forms import Form, Repeat
+from sipaudit.sip.forms import Form, Parsed, Repeat
 from sipaudit.sip.message import Message, Request, Response
 from sipaudit.sip.parse import parse as parse_message
 
@@ -74,7 +75,9 @@ class Reconstruction:
         self._responses = Responses(memory)
         self._beside = Beside(memory)
         self._short = ShortRoad(memory) if observer is None else Closed(memory)
+        self._four = FourInARow(memory)
         self._newest = -inf
+        self._due: list[ModelEvent] = []   # made by time that passed before an item that is still to come
         self._capture = -1
         self.phones = memory.registry.phones
         self.lines = memory.registry.lines
@@ -102,7 +105,7 @@ class Reconstruction:
         if kind is Repeat:
             if short.repeats(item, message):  # type: ignore[arg-type]
                 return NOTHING
-            message, form = self._read(item, message)
+            message, form = self._read(item, message)  # type: ignore[arg-type]
             kind = type(message)
         if kind is Response:
             if message.cseq.method == "REGISTER" and short.answers(item, message, form):  # type: ignore[arg-type, union-attr]
@@ -111,8 +114,28 @@ class Reconstruction:
             return NOTHING
         out: list[ModelEvent] = []
         memory.registry.out = out
-        self._take(item, message, form)
+        if form is not None or message is None or self._observer is not None:
+            self._take(item, message, form)
+        else:
+            self._message(item, message)  # type: ignore[arg-type]
         return out
+
+    def renewed(self, run: Sequence[Parsed], at: int) -> bool:
+        """Whether the four items from `at` on, the first of a known form, are a mere renewal, and were taken."""
+        memory, item, last = self._memory, run[at][0], at + FOUR
+        if last > len(run) or item.capture != self._capture:
+            return False
+        passed = item.time - self._newest
+        if (passed >= LEAP or memory.clock + passed >= memory.next_sweep) and self._pass(passed, item):
+            self._due = memory.registry.out
+            return False
+        newest = self._newest
+        if not self._four.take(run[at:last], newest, self._capture):  # type: ignore[arg-type]
+            return False
+        time = run[last - 1][0].time
+        memory.clock += time - newest
+        self._newest = time
+        return True
 
     def renews(self, item: Datagram, repeat: Repeat) -> bool:
         """Whether this is of a mere renewal, and was taken. If not, `feed` must be given it: it does all that this does
@@ -129,7 +152,7 @@ class Reconstruction:
         """The seconds from the newest item to this one have passed on our own clock, which never goes back, and which
         one packet cannot make leap. Whether that alone makes events."""
         memory = self._memory
-        memory.registry.out = []
+        memory.registry.out, self._due = self._due, []
         if item.capture != self._capture:
             self._capture = item.capture
             memory.traffic = self.traffic.setdefault(item.capture, Traffic(item.time))
@@ -154,7 +177,7 @@ class Reconstruction:
             return
         placed = self._message(item, message)  # type: ignore[arg-type]
         if form is not None and type(placed) is Transaction:
-            self._short.note(form, item, message, placed)  # type: ignore[arg-type]
+            self._short.note(form, message, placed)  # type: ignore[arg-type]
 
     def _read(self, item: Datagram, message: Repeat | None) -> tuple[Message, Form | None]:
         """The message of an item that was not read so far, and its form, if it is known to have one."""

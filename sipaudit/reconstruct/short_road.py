@@ -18,11 +18,13 @@ this file, and a test holds that both roads come to the same.
 
 from __future__ import annotations
 
+from sys import intern
+
 from msgspec import Struct
 
 from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.routine import Renewal
-from sipaudit.reconstruct.memory import Memory, Sight, proves
+from sipaudit.reconstruct.memory import Memory, proves
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.registrations import granted_expiry
 from sipaudit.reconstruct.traffic import tally
@@ -33,9 +35,9 @@ from sipaudit.sip.message import Address, Challenge, Request, Response, Uri
 
 
 class Asking(Struct, gc=False):
-    """What REGISTERs of one form say; `asked` in seconds, `proof` the credentials, with the nonce of one of them."""
+    """What REGISTERs of one form say; `asked` in seconds. `challenged`, `again` and `answered` are of the messages that
+    follow in a renewal (`four_in_a_row`)."""
 
-    sight: Sight
     uri: Uri
     contact: Address
     user_agent: str | None
@@ -45,12 +47,14 @@ class Asking(Struct, gc=False):
     asked: int | None
     target: Uri
     to_tag: str | None
-    proof: tuple[Challenge, ...]
+    challenged: Answering | None = None
+    again: Asking | None = None
+    answered: Answering | None = None
 
 
 class Answering(Struct, gc=False):
     """What answers of one form say to a REGISTER with this Contact; `granted` in seconds, `own` as `granted_expiry` has
-    them, `proof` the challenges, with the nonce of one of them."""
+    them, `realm` of the one challenge, if it is one."""
 
     status: int
     host: str
@@ -58,7 +62,7 @@ class Answering(Struct, gc=False):
     contact: Address | None
     granted: int | None
     own: bool | None
-    proof: tuple[Challenge, ...]
+    realm: str
 
 
 class ShortRoad:
@@ -69,23 +73,25 @@ class ShortRoad:
 
     def repeats(self, item: Datagram, repeat: Repeat) -> bool:
         """Take a message of a known form, if it is of a renewal. False: it must be read, and asked for again."""
-        known = repeat.form.known
+        known, nonce = repeat.form.known, repeat.nonce
         if type(known) is Answering:
-            return self._answer(item, known, repeat.branch, repeat.cseq, repeat.nonce)
-        if known is None:
+            challenges = (Challenge(known.realm, nonce),) if nonce else ()
+            return self._answer(item, known, repeat.branch, repeat.cseq, challenges)
+        if type(known) is not Asking:
             return False
-        line = self._memory.sights.get(known.sight)  # type: ignore[attr-defined]
-        return line is not None and self._ask(item, line, known, repeat.branch, repeat.cseq, repeat.nonce)  # type: ignore[arg-type]
+        line = self._memory.sights.get((item.flow.source, known.uri.user))
+        credentials = (Challenge("", nonce),) if nonce else ()   # of which nothing else is asked
+        return line is not None and self._ask(item, line, known, repeat.branch, repeat.cseq, credentials)
 
     def asks(self, item: Datagram, request: Request, form: Form | None = None) -> bool:
         """Take a REGISTER that begins a renewal, or answers its challenge. False: it must go the long road."""
         line = self._memory.sights.get((item.flow.source, request.to.uri.user))
         if line is None or line.renewals is None or len(request.contacts) != 1:
             return False
-        asking = _asking(item, request, line)
+        asking = _asking(request, line)
         if form is not None:
             form.known = asking
-        return self._ask(item, line, asking, request.via.branch, request.cseq.number, None)
+        return self._ask(item, line, asking, request.via.branch, request.cseq.number, request.credentials)
 
     def answers(self, item: Datagram, response: Response, form: Form | None = None) -> bool:
         """Take the answer to a REGISTER, if it is a challenge, or the 200 that ends a renewal. False: as above."""
@@ -96,19 +102,20 @@ class ShortRoad:
         answering = _answering(response, transaction)
         if form is not None:
             form.known = answering
-        return self._answer(item, answering, via.branch, response.cseq.number, None)
+        return self._answer(item, answering, via.branch, response.cseq.number, response.challenges)
 
-    def note(self, form: Form, item: Datagram, message: Request | Response, transaction: Transaction) -> None:
+    def note(self, form: Form, message: Request | Response, transaction: Transaction) -> None:
         """A message of that form has gone the long road."""
         if transaction.line is None or message.cseq.method != "REGISTER":
             return
         if type(message) is Response:
             form.known = None if message.retry_after is not None else _answering(message, transaction)
         elif len(message.contacts) == 1:
-            form.known = _asking(item, message, transaction.line)  # type: ignore[arg-type]
+            form.known = _asking(message, transaction.line)  # type: ignore[arg-type]
 
-    def _ask(self, item: Datagram, line: Line, asking: Asking, branch: str, cseq: int, nonce: str | None) -> bool:
-        """A REGISTER, with another nonce than `asking` has, if that is given."""
+    def _ask(self, item: Datagram, line: Line, asking: Asking, branch: str, cseq: int,
+             credentials: tuple[Challenge, ...]) -> bool:
+        """A REGISTER that says this, and what is new in it."""
         memory, flow, uri, contact, renewals = self._memory, item.flow, asking.uri, asking.contact, line.renewals
         call_id = line.call_id
         if renewals is None or (
@@ -136,7 +143,7 @@ class ShortRoad:
                 return False
             phone.again = None
             renewal.asked, renewal.asked_frame, renewal.again = time, item.frame, number
-            renewal.proves = proves(_with(asking.proof, nonce), challenge[4])
+            renewal.proves = proves(credentials, challenge[4])
         memory.numbers = number
         methods = memory.traffic.methods
         try:
@@ -151,7 +158,8 @@ class ShortRoad:
         ), True)
         return True
 
-    def _answer(self, item: Datagram, answering: Answering, branch: str, cseq: int, nonce: str | None) -> bool:
+    def _answer(self, item: Datagram, answering: Answering, branch: str, cseq: int,
+                challenges: tuple[Challenge, ...]) -> bool:
         """The same for an answer."""
         memory = self._memory
         transaction = memory.find((branch, answering.host, answering.port, "REGISTER"))
@@ -179,7 +187,6 @@ class ShortRoad:
         elif status in CHALLENGES:
             if renewal.status or phone.again:
                 return False
-            challenges = _with(answering.proof, nonce)
             phone.again = {transaction.call_id: (transaction.cseq, "REGISTER", number, None, challenges)}
             renewal.status, renewal.challenged, renewal.challenge_frame = status, time, item.frame
         else:
@@ -195,38 +202,30 @@ class ShortRoad:
 class Closed(ShortRoad):
     """Takes none: who observes messages wants to know of each what it belongs to."""
 
-    def repeats(self, item: Datagram, repeat: Repeat) -> bool:
+    def repeats(self, _item: Datagram, _repeat: Repeat) -> bool:
         return False
 
-    def asks(self, item: Datagram, request: Request, form: Form | None = None) -> bool:
+    def asks(self, _item: Datagram, _request: Request, _form: Form | None = None) -> bool:
         return False
 
-    def answers(self, item: Datagram, response: Response, form: Form | None = None) -> bool:
+    def answers(self, _item: Datagram, _response: Response, _form: Form | None = None) -> bool:
         return False
 
 
-def _asking(item: Datagram, request: Request, line: Line) -> Asking:
-    """What a REGISTER with one Contact says; where the line knows the same of itself, in its words."""
-    uri, contact, agent, call_id, via = request.to.uri, request.contacts[0], request.user_agent, request.call_id, request.via
+def _asking(request: Request, line: Line) -> Asking:
+    """What a REGISTER with one Contact says; in the words of the line, where they are the same."""
+    uri, contact, agent, via = request.to.uri, request.contacts[0], request.user_agent, request.via
     asked = request.expires if contact.expires is None else contact.expires
     if line.uri is not None and line.address is not None and line.looks(uri, contact, agent):
         uri, contact, agent = line.uri, line.address, line.user_agent
-    if line.call_id == call_id:
-        call_id = line.call_id
-    return Asking((item.flow.source, uri.user), uri, contact, agent, call_id, via.host, via.port, asked, request.uri,
-                  request.to.tag, request.credentials)
+    call_id = request.call_id if line.call_id != request.call_id else line.call_id
+    host = via.host if line.contact_host != via.host else line.contact_host
+    return Asking(uri, contact, agent, call_id, host, via.port, asked, request.uri, request.to.tag)
 
 
 def _answering(response: Response, transaction: Transaction) -> Answering:
     """What an answer says to a REGISTER."""
     granted, own = granted_expiry(transaction.contact, response) if response.status == 200 else (None, None)
-    return Answering(response.status, response.via.host, response.via.port, transaction.contact, granted, own,
-                     response.challenges)
-
-
-def _with(proof: tuple[Challenge, ...], nonce: str | None) -> tuple[Challenge, ...]:
-    """Credentials or challenges, with another nonce if there is one."""
-    if nonce is None or not proof:
-        return proof
-    one = proof[0]
-    return (Challenge(one.realm, nonce, one.username),)
+    realm = intern(response.challenges[0].realm) if response.challenges else ""
+    _, host, port, *_ = transaction.key
+    return Answering(response.status, host, port, transaction.contact, granted, own, realm)  # type: ignore[arg-type]

@@ -311,9 +311,10 @@ class Auditor:
         """The server as the report names it."""
         return self._naming.server(key)
 
-    def replays(self, line: int) -> list[LineReplay]:
+    def replays(self, line: int) -> Sequence[LineReplay]:
         """The replays of a line: one for each entry it used, in the order of its entries."""
-        return sorted(self._replays.get(line, []), key=lambda replay: (replay.index < 0, replay.index))
+        replays = self._replays.get(line, [])
+        return replays if len(replays) < 2 else sorted(replays, key=lambda replay: (replay.index < 0, replay.index))
 
     def _take_phone(self, event: ModelEvent) -> None:
         self._phones[event.phone] = absorb_phone(self._phones.get(event.phone, PhoneState()), event)

@@ -1,137 +1,171 @@
 """What one process hands to the next: a run of items with their messages, as bytes and back.
 
-Nearly all are datagrams. Of their flow only its number goes with each, and of a message of a known form (`sip.forms`)
-what is new in it, and the bytes, should anybody have to read it. What is no datagram is pickled.
+Nearly all are datagrams. Those of a known form (`sip.forms`) go as columns: what is new in each, and its bytes, should
+anybody have to read it. Of the flow of any other only its number goes with it. What is no datagram is pickled.
+Both sides know the forms that one of them has learnt and told of, so that either can do the reading.
 """
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
+from sipaudit.run.ahead import parsed
 from sipaudit.sip.datagram import Datagram, Flow, Item
 from sipaudit.sip.forms import Form, Forms, Parsed, Repeat
-from sipaudit.sip.message import Malformed, Request, Response
+from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.parse import parse
 
 FLOWS_KEPT = 65_536     # flows that have a number at a time
-NO_FORM = -1
+
+Row = tuple[int, float, int, int, int, tuple[int, ...], bool, bytes, Request | Response | Malformed | None]
+"""A datagram (its place in the run, time, capture, frame, number of its flow, frames, cut, payload) and its message,
+None if that is still to be read."""
 
 
-class Like(Struct, array_like=True, gc=False, tag=4):
-    """A message of a form that was told before."""
+class Learnt(NamedTuple):
+    """The next form but for those that were told: that of the message at this place, and where its variables stand."""
 
-    form: int
-    branch: str
-    cseq: int
-    nonce: str
+    place: int
+    spans: tuple[tuple[int, int], ...]
+    quoted: int
 
 
-Row = tuple[float, int, int, int, tuple[int, ...], bool, bytes, Request | Response | Malformed | Like | None, int]
-"""A datagram (time, capture, frame, number of its flow, frames, cut, payload) and its message, None if that is still to
-be parsed; then the number of the form that it tells of."""
+class Repeats(Struct, array_like=True, gc=False):
+    """Datagrams of known forms, in columns."""
+
+    places: list[int]
+    times: list[float]
+    captures: list[int]
+    frames: list[int]
+    payloads: list[bytes]
+    forms: list[int]
+    branches: list[str]
+    cseqs: list[int]
+    nonces: list[str]
 
 
 class Load(Struct, array_like=True, gc=False):
-    """A run. `flows` are those that get the next numbers, `anew`: from 0 on; (`forgets`) no earlier form will be meant
-    any more. `beside` are items that are no datagrams, pickled, with their places in the run."""
+    """A run of so many items. `flows` are those that get the next numbers, `anew`: from 0 on; (`forgets`) the forms
+    that are learnt get their numbers from 0 on. `beside` are items that are no datagrams, pickled, with their places.
+    """
 
+    items: int
     anew: bool
     flows: list[Flow]
     forgets: bool
+    learnt: list[Learnt]
+    repeats: Repeats | None
     rows: list[Row]
     beside: list[tuple[int, bytes]]
 
 
 class Packer:
-    """Runs to bytes. (`payloads`) the bytes of all messages go with them, and each is parsed."""
+    """Runs to bytes. (`payloads`) the bytes of all messages go with them, and none is known by its form."""
 
     def __init__(self, *, payloads: bool) -> None:
         self._payloads = payloads
         self._encode = Encoder().encode
         self._forms = Forms(parse)
+        self._told = 0                          # forms
         self._flows: list[Flow] = []            # held, so that no other object can have the id of one
         self._numbers: dict[int, int] = {}      # by id: a flow is one object (sip.datagram)
 
-    def pack(self, run: Sequence[Item], *, parsing: bool) -> bytes:
-        """A run as bytes, its messages (`parsing`) parsed here, or left to who unpacks it where none is of a form."""
+    def pack(self, run: Sequence[Item], *, reading: bool) -> bytes:
+        """A run as bytes, its messages (`reading`) read here or left to who unpacks it."""
         anew = len(self._flows) > FLOWS_KEPT
         if anew:
             self._flows.clear()
             self._numbers.clear()
-        known, numbers = len(self._flows), self._numbers
-        forgets = self._forms.turn()
-        rows: list[Row] = []
-        beside: list[tuple[int, bytes]] = []
-        for place, (item, message, form) in enumerate(self._read(run, parsing=parsing)):
-            if type(item) is not Datagram:
-                beside.append((place, pickle.dumps(item)))
+        load = Load(len(run), anew, [], self._forms.turn(), [], None, [], [])
+        if load.forgets:
+            self._told = 0
+        known, repeats = len(self._flows), []
+        for place, (item, message, form) in enumerate(self._read(run, reading=reading)):
+            if type(message) is Repeat and not item.frames and not item.cut:  # type: ignore[union-attr]
+                repeats.append((place, item.time, item.capture, item.frame, item.payload,  # type: ignore[union-attr]
+                                message.form.number, message.branch, message.cseq, message.nonce))
                 continue
-            number = numbers.get(id(item.flow))
-            if number is None:
-                number = self._number(item.flow)
-            payload = item.payload
-            if type(message) is Repeat:
-                message = Like(message.form.number, message.branch, message.cseq, message.nonce)
-            elif message is not None and not self._payloads:
-                payload = b""
-            rows.append((item.time, item.capture, item.frame, number, item.frames, item.cut, payload, message,
-                         NO_FORM if form is None else form.number))
-        return self._encode(Load(anew, self._flows[known:], forgets, rows, beside))
+            if type(item) is not Datagram:
+                load.beside.append((place, pickle.dumps(item)))
+                continue
+            if form is not None and form.number < 0:
+                form.number = self._told
+                self._told += 1
+                load.learnt.append(Learnt(place, *self._forms.places(item)))
+            else:
+                form = None
+            load.rows.append(self._row(place, item, message, whole=form is not None))
+        load.flows = self._flows[known:]
+        load.repeats = Repeats(*zip(*repeats, strict=True)) if repeats else None
+        return self._encode(load)
 
-    def _read(self, run: Sequence[Item], *, parsing: bool) -> list[Parsed]:
-        if not self._payloads:
-            return self._forms.read(run, None if parsing else _is_of_no_form)
-        return [(item, parse(item.payload) if parsing and type(item) is Datagram else None, None) for item in run]
+    def _read(self, run: Sequence[Item], *, reading: bool) -> list[Parsed]:
+        if not reading:
+            return [(item, None, None) for item in run]
+        return parsed(run) if self._payloads else self._forms.read(run)
 
-    def _number(self, flow: Flow) -> int:
-        number = self._numbers[id(flow)] = len(self._flows)
-        self._flows.append(flow)
-        return number
-
-
-def _is_of_no_form(payload: bytes) -> bool:
-    """Whether a message surely has no form that could be learnt."""
-    return b" REGISTER\r\n" not in payload
+    def _row(self, place: int, item: Datagram, message: Message | Repeat | None, *, whole: bool) -> Row:
+        """(`whole`) the payload goes along with the message."""
+        number = self._numbers.get(id(item.flow))
+        if number is None:
+            number = self._numbers[id(item.flow)] = len(self._flows)
+            self._flows.append(item.flow)
+        read = None if type(message) is Repeat else message
+        payload = item.payload if read is None or whole or self._payloads else b""
+        return place, item.time, item.capture, item.frame, number, item.frames, item.cut, payload, read  # type: ignore[return-value]
 
 
 class Unpacker:
-    """The runs of one packer back from their bytes, in the order in which they were packed."""
+    """The runs of one packer back from their bytes, in the order in which they were packed; what it left, is read."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, payloads: bool) -> None:
+        self._payloads = payloads
         self._decode = Decoder(Load).decode
         self._flows: list[Flow] = []
-        self._forms: list[Form] = []
+        self._forms = Forms(parse)
+        self._told: list[Form] = []   # forms, as the packer numbers them
 
     def unpack(self, data: bytes) -> list[Parsed]:
         """A run, equal to the one that was packed but for payloads that were left behind."""
-        load = self._decode(data)
+        load, forms = self._decode(data), self._forms
         if load.anew:
             self._flows.clear()
         self._flows += load.flows
         if load.forgets:
-            self._forms.clear()
-        flows, forms = self._flows, self._forms
-        run: list[Parsed] = []
-        add = run.append
-        for time, capture, frame, flow, frames, cut, payload, written, number in load.rows:
-            item = Datagram(time, capture, frame, flows[flow], payload, frames, cut)
-            if type(written) is Like:
-                add((item, Repeat(forms[written.form], written.branch, written.cseq, written.nonce), None))
-            elif number == NO_FORM:
-                add((item, parse(payload) if written is None else written, None))  # type: ignore[arg-type]
-            else:
-                if number == len(forms):
-                    forms.append(Form(number, flows[flow]))
-                add((item, written, forms[number]))  # type: ignore[arg-type]
+            self._told.clear()
+        forms.turn()
+        run: list[Parsed] = [None] * load.items  # type: ignore[list-item]
+        left: list[int] = []
+        for place, time, capture, frame, flow, frames, cut, payload, message in load.rows:
+            run[place] = Datagram(time, capture, frame, self._flows[flow], payload, frames, cut), message, None
+            if message is None:
+                left.append(place)
+        for place, spans, quoted in load.learnt:
+            item, read, _ = run[place]
+            form = forms.told(item, spans, quoted)  # type: ignore[arg-type]
+            self._told.append(form)
+            run[place] = item, read, form
+        if left:
+            items = [run[place][0] for place in left]
+            for place, made in zip(left, parsed(items) if self._payloads else forms.read(items), strict=True):
+                run[place] = made
+        if load.repeats is not None:
+            self._lay_out(load.repeats, run)
         for place, beside in load.beside:
-            run.insert(place, (_item(beside), None, None))
+            run[place] = pickle.loads(beside), None, None
         return run
 
-
-def _item(data: bytes) -> Item:
-    item: Item = pickle.loads(data)
-    return item
+    def _lay_out(self, repeats: Repeats, run: list[Parsed]) -> None:
+        """Put the datagrams of known forms into their places."""
+        forms = self._told
+        for place, time, capture, frame, payload, number, branch, cseq, nonce in zip(
+            repeats.places, repeats.times, repeats.captures, repeats.frames, repeats.payloads, repeats.forms,
+            repeats.branches, repeats.cseqs, repeats.nonces, strict=True,
+        ):
+            form = forms[number]
+            run[place] = Datagram(time, capture, frame, form.flow, payload), Repeat(form, branch, cseq, nonce), None

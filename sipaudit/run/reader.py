@@ -6,19 +6,15 @@ many processes work (docs/decisions.md, *Speed*).
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pickle
 import signal
 import sys
-import termios
 import threading
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import chain
+from io import BufferedReader
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 from typing import Any
 
@@ -26,12 +22,12 @@ from sipaudit.capture.captures import Captures
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.errors import InputError
 from sipaudit.run.ahead import known_ahead, parsed_ahead, runs_of
+from sipaudit.run.chute import Writer, chute, received
 from sipaudit.run.freight import Packer, Unpacker
 from sipaudit.sip.forms import Parsed
 
 WORTH = 8_000_000       # bytes of captures from which on a second process saves time
-UNDER_WAY = 1 << 20     # bytes by which reading may be ahead: some twelve runs
-HUNGRY = 8              # with less than one part in so many of that the other process will soon wait
+HUNGRY = 1 << 17        # bytes: with less under way the other process will soon wait
 STDIN = 0               # the descriptor
 MOST = 2                # processes that find work
 
@@ -51,28 +47,26 @@ def processes(jobs: int | None, size: int) -> int:
 
 
 @contextmanager
-def reading_here(captures: Captures, *, payloads: bool) -> Iterator[Iterator[Parsed]]:
+def reading_here(captures: Captures, *, payloads: bool) -> Iterator[Iterator[list[Parsed]]]:
     """Items with their messages, read by this process; (`payloads`) each message is wanted whole."""
     yield parsed_ahead(captures) if payloads else known_ahead(captures)
 
 
 @contextmanager
 def reading_apart(making: Making, *, payloads: bool, health: Sequence[CaptureHealth] = (), read: Counted | None = None
-                  ) -> Iterator[Iterator[Parsed]]:
+                  ) -> Iterator[Iterator[list[Parsed]]]:
     """The same, read by another process, which ends with this context.
 
-    Without `payloads` those of datagrams are empty where their messages were parsed. `health` is brought up to date, and `read` told of the stored bytes
-    that were read, as if this process did it. Raises while it is iterated what reading raises.
+    Without `payloads` those of datagrams are empty where their messages were parsed. `health` is brought up to date,
+    and `read` told of the stored bytes that were read, as if this process did it. Raises while it is iterated what
+    reading raises.
     """
-    context = get_context("fork")
-    incoming, outgoing = context.Pipe(duplex=False)
-    process = context.Process(target=_read, args=(making, payloads, incoming, outgoing), daemon=True)
-    with suppress(PermissionError):  # who is not root may hold so much in pipes, and no more: then it is less ahead
-        fcntl.fcntl(outgoing, fcntl.F_SETPIPE_SZ, UNDER_WAY)
+    incoming, outgoing = chute()
+    process = get_context("fork").Process(target=_read, args=(making, payloads, incoming, outgoing), daemon=True)
     process.start()
-    outgoing.close()
+    os.close(outgoing)
     try:
-        yield chain.from_iterable(_arrivals(incoming, process, health, read or _untold))
+        yield _arrivals(incoming, process, Unpacker(payloads=payloads), health, read or _untold)
     finally:
         incoming.close()
         process.terminate()
@@ -83,13 +77,12 @@ def _untold(_count: int) -> None:
     """Nobody wants to know."""
 
 
-def _arrivals(incoming: Connection, process: ForkProcess, health: Sequence[CaptureHealth], read: Counted
-              ) -> Iterator[list[Parsed]]:
+def _arrivals(incoming: BufferedReader, process: ForkProcess, unpacker: Unpacker, health: Sequence[CaptureHealth],
+              read: Counted) -> Iterator[list[Parsed]]:
     """The runs as they come, with what is known of the captures by then."""
-    unpacker = Unpacker()
     while True:
         try:
-            parcel, count, states = pickle.loads(incoming.recv_bytes())
+            parcel, count, states = pickle.loads(received(incoming))
         except EOFError:
             process.join()
             raise RuntimeError(f"the reading process has ended with {process.exitcode}") from None
@@ -104,24 +97,23 @@ def _arrivals(incoming: Connection, process: ForkProcess, health: Sequence[Captu
         yield unpacker.unpack(parcel)
 
 
-def _read(making: Making, payloads: bool, incoming: Connection, outgoing: Connection) -> None:
+def _read(making: Making, payloads: bool, incoming: BufferedReader, outgoing: int) -> None:
     """What the other process does: read to the end, or until nobody listens."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who listens, and ends this one
     if sys.stdin is not None:
         sys.stdin = open(STDIN, closefd=False)  # noqa: SIM115 - multiprocessing has put /dev/null there
     incoming.close()
     with suppress(BrokenPipeError):
-        Sender(making, payloads, outgoing).send_all()
+        Sender(making, payloads, Writer(outgoing)).send_all()
 
 
 class Sender:
     """Sends runs, and with each what has changed in the captures' health."""
 
-    def __init__(self, making: Making, payloads: bool, outgoing: Connection) -> None:
+    def __init__(self, making: Making, payloads: bool, writer: Writer) -> None:
         self._packer = Packer(payloads=payloads)
-        self._outgoing = outgoing
+        self._writer = writer
         self._count = 0
-        self._hungry = fcntl.fcntl(outgoing, fcntl.F_GETPIPE_SZ) // HUNGRY
         self._captures = making(self._read)
         self._packets = [-1] * len(self._captures.health)
 
@@ -133,20 +125,19 @@ class Sender:
         end: Exception | None = None
         try:
             for run in runs_of(self._captures):
-                self._send(self._packer.pack(run, parsing=not self._is_waited_for()))
+                self._send(self._packer.pack(run, reading=not self._is_waited_for()))
         except InputError as error:
             end = error
         self._packets = [-1] * len(self._packets)
         self._send(end)
+        self._writer.flush()
 
     def _is_waited_for(self) -> bool:
-        """Whether the other process has next to nothing left to follow: then it can parse as well as this one."""
-        under_way = array("i", [0])
-        fcntl.ioctl(self._outgoing, termios.FIONREAD, under_way)
-        return under_way[0] < self._hungry
+        """Whether the other process has next to nothing left to follow: then it can read as well as this one."""
+        return self._writer.under_way < HUNGRY
 
     def _send(self, parcel: bytes | Exception | None) -> None:
-        self._outgoing.send_bytes(pickle.dumps((parcel, self._count, list(self._changed()))))
+        self._writer.send(pickle.dumps((parcel, self._count, list(self._changed()))))
         self._count = 0
 
     def _changed(self) -> Iterator[tuple[int, dict[str, Any]]]:

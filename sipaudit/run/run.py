@@ -10,6 +10,7 @@ from typing import Protocol
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, resolve
 from sipaudit.model.values import Report
+from sipaudit.reconstruct.four_in_a_row import FOUR
 from sipaudit.run.job import Brief, Job, understand
 from sipaudit.run.reader import processes, reading_apart, reading_here
 from sipaudit.run.route import Listener, Observer, Route, rare_collections
@@ -57,7 +58,7 @@ class Run(Route):
         super().__init__(brief, span, first, self.captures.health, observer=observer)
         self.auditor.in_short = listener is None
 
-    def ahead(self) -> AbstractContextManager[Iterator[Parsed]]:
+    def ahead(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
         """What the captures say, with its messages, by as many processes as the job allows."""
         payloads = self._observer is not None
         if self._processes() == 1:
@@ -65,7 +66,7 @@ class Run(Route):
         return reading_apart(partial(self._reading, self.brief, self.span), payloads=payloads, health=self.health,
                              read=self._advance)
 
-    def ahead_again(self) -> AbstractContextManager[Iterator[Parsed]]:
+    def ahead_again(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
         """The same from the beginning; every time it is the same, unless a pipe was not spooled."""
         if self._processes() == 1:
             return reading_here(self.captures_again(), payloads=True)
@@ -105,19 +106,29 @@ class Run(Route):
         """The time of the last packet read, seconds since the epoch."""
         return max((health.last for health in self.health if health.last is not None), default=0.0)
 
-    def _feed_all(self, ahead: Iterator[Parsed]) -> None:
-        follow, listener, renews = self.follow, self._listener, self.reconstruction.renews
+    def _feed_all(self, ahead: Iterator[list[Parsed]]) -> None:
+        """All items: of renewals, which most are, as many in one go as can be."""
+        renewed, renews, follow, listener = (
+            self.reconstruction.renewed, self.reconstruction.renews, self.follow, self._listener)
         begun: set[int] = set()
-        for item, message, form in ahead:
-            if type(message) is Repeat and renews(item, message):  # type: ignore[arg-type]
-                continue
-            if item.capture not in begun:
-                self._look_for_a_hole(item.capture, begun)
-                begun.add(item.capture)
-            events = follow(item, message, form)
-            if listener is not None:
-                for event in events:
-                    listener(event)
+        for run in ahead:
+            at, end = 0, len(run)
+            while at < end:
+                item, message, form = run[at]
+                at += 1
+                if type(message) is Repeat:
+                    if renewed(run, at - 1):
+                        at += FOUR - 1
+                        continue
+                    if renews(item, message):  # type: ignore[arg-type]
+                        continue
+                if item.capture not in begun:
+                    self._look_for_a_hole(item.capture, begun)
+                    begun.add(item.capture)
+                events = follow(item, message, form)
+                if listener is not None:
+                    for event in events:
+                        listener(event)
 
     def _look_for_a_hole(self, capture: int, begun: set[int]) -> None:
         """What happened between two captures that do not follow each other is not known: the view begins anew."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
+from itertools import chain
 
 from sipaudit.capture.chosen import chosen_packets
 from sipaudit.reconstruct.reconstruction import SeenMessage
@@ -25,7 +26,7 @@ def exhibit(capture: str, item: Datagram) -> Exhibit:
 def find_out_who(run: Run) -> None:
     """A first pass that judges nothing: who is a phone and which lines it has."""
     with rare_collections(), run.ahead() as ahead:
-        for item, message, form in ahead:
+        for item, message, form in chain.from_iterable(ahead):
             run.reconstruction.feed(item, message, form)
 
 
@@ -35,7 +36,7 @@ def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator
     seen: list[SeenMessage] = []
     again = run.reconstructing(seen.append)
     with rare_collections(), run.ahead_again() as ahead:
-        for item, message, _ in ahead:
+        for item, message, _ in chain.from_iterable(ahead):
             again.feed(item, message)
             yield from (_placed(run, each) for each in seen)
             seen.clear()

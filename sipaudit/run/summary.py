@@ -49,6 +49,7 @@ class Told(NamedTuple):
 
 
 NO_SETTINGS = LineSettings()
+NOTHING_OPEN: Counter[tuple[str, Reason]] = Counter()
 SETTINGS_KEPT = 1024   # of all lines together
 _told: dict[int, tuple[LineSettings, Told]] = {}   # by id, with the one that has it
 
@@ -117,7 +118,7 @@ def line_as_it_is(line: Line, auditor: Auditor) -> LineSummary:
     main = replays[0] if replays else None
     settings = _told_of(main.settings if main else NO_SETTINGS)
     checks = auditor.faults.checks.get((line.aor, line.owner.address))
-    undecided = checks.open if checks else Counter()
+    undecided = checks.open if checks else NOTHING_OPEN
     stay = main.state.stays[main.track] if main else None
     return LineSummary(
         line=line.aor, phone=line.owner.address, contact=line.contact, mac=line.mac, user_agent=line.user_agent,

@@ -29,20 +29,21 @@ LONGEST = 4_096         # bytes of a message
 REST = 1_500            # runs in which none are learnt after most were learnt for nothing
 
 CSEQ = b"CSeq: "
+MAX_NUMBER = 10 ** MAX_DIGITS - 1
 
 Span = tuple[int, int]
 NOWHERE: Span = (0, 0)
-TOKENS_AS_LETTERS, _QUOTED_AS_LETTERS = (
+_TOKENS_AS_LETTERS, _QUOTED_AS_LETTERS = (
     bytes(ord("a") if byte in letters else ord(" ") for byte in range(256))
     for letters in (TOKEN_BYTES, TOKEN_BYTES + b"/=:@")   # nonces are often Base64
 )
 
 
 class Form(Struct, gc=False):
-    """What the messages of a form are to those who follow them (`known`); `number` counts those that were learnt."""
+    """What the messages of a form are to those who follow them (`known`); `number` is for who tells others of it."""
 
-    number: int
     flow: Flow
+    number: int = -1
     known: object = None
 
 
@@ -86,11 +87,12 @@ class Layout:
         return self._longer
 
     def admits(self, variables: tuple[bytes, ...]) -> bool:
-        """Whether variables that are not letters and digits alone are written as they may be where they stand."""
-        tokens = b"".join(variables[:2] + variables[3:self.quoted])
-        quoted = b"".join(variables[2:3] + variables[self.quoted:])
-        return tokens.translate(TOKENS_AS_LETTERS).isalnum() and (
-            not quoted or quoted.translate(_QUOTED_AS_LETTERS).isalnum())
+        """Whether variables are written with characters that mean nothing else where they stand."""
+        if b"".join(variables).translate(_TOKENS_AS_LETTERS).isalnum():
+            return True
+        quoted = b"".join((variables[2], *variables[self.quoted:]))
+        return (b"".join((*variables[:2], *variables[3:self.quoted])).translate(_TOKENS_AS_LETTERS).isalnum()
+                and quoted.translate(_QUOTED_AS_LETTERS).isalnum())
 
 
 class Forms:
@@ -107,7 +109,7 @@ class Forms:
         self._rest = 0
 
     def turn(self) -> bool:
-        """Another run begins. Whether the forms that there were are forgotten, and their numbers begin anew."""
+        """Another run begins. Whether the forms that there were are forgotten."""
         self._rest -= self._rest > 0
         if len(self._forms) <= self._limit and len(self._layouts) <= 2 * self._limit:
             return False
@@ -118,9 +120,9 @@ class Forms:
         self._known.clear()
         return True
 
-    def read(self, run: Sequence[Item], leaves: Callable[[bytes], bool] | None = None) -> list[Parsed]:
-        """The items of a run with their messages. `leaves` says of a payload whether it is left to somebody else to
-        read. One loop on purpose: nine messages of ten take all of it that is done for them here."""
+    def read(self, run: Sequence[Item]) -> list[Parsed]:
+        """The items of a run with their messages. One loop on purpose: nine messages of ten take all of it that is done
+        for them here."""
         parsed: list[Parsed] = []
         add, layouts, forms = parsed.append, self._layouts.get, self._forms.get
         for item in run:
@@ -128,56 +130,74 @@ class Forms:
                 add((item, None, None))
                 continue
             flow, payload = id(item.flow), item.payload
-            layout = layouts((flow << 16) + len(payload)) or self._longer(flow, payload)
+            key = (flow << 16) + len(payload)
+            layout = layouts(key)
+            if layout is None and layouts(key - 1) is not None:
+                layout = self._longer(key, flow, payload)
             form = None if layout is None else forms(hash((flow, layout.constants(payload))))
             if form is not None:
                 variables = layout.variables(payload)  # type: ignore[union-attr]
                 cseq = variables[1]
                 if cseq.isdigit() and (
-                    b"".join(variables).translate(TOKENS_AS_LETTERS).isalnum() or layout.admits(variables)  # type: ignore[union-attr]
+                    b"".join(variables).translate(_TOKENS_AS_LETTERS).isalnum() or layout.admits(variables)  # type: ignore[union-attr]
                 ):
                     self._used += 1
                     add((item, Repeat(form, variables[0].decode(), int(cseq), variables[2].decode()), None))
                     continue
-            if leaves is not None and leaves(payload):
-                add((item, None, None))
-            else:
-                message = self._parse(payload)
-                add((item, message, None if self._rest else self._learnt(item, message)))
+            message = self._parse(payload)
+            repeats = type(message) is not Malformed and message.cseq.method == "REGISTER" and not self._rest  # type: ignore[union-attr]
+            add((item, message, self._learnt(item, message) if repeats else None))  # type: ignore[arg-type]
         return parsed
 
-    def _longer(self, flow: int, payload: bytes) -> Layout | None:
-        """The layout of a message whose CSeq number may have got another digit since the last one of its form."""
-        shorter = self._layouts.get((flow << 16) + len(payload) - 1)
-        layout = None if shorter is None else shorter.longer()
-        if layout is not None and hash((flow, layout.constants(payload))) in self._forms:
-            self._layouts[(flow << 16) + len(payload)] = layout
+    def _longer(self, key: int, flow: int, payload: bytes) -> Layout | None:
+        """The layout of a message whose CSeq number has got another digit since the last one of its form."""
+        layout = self._layouts[key - 1].longer()
+        if layout is None or hash((flow, layout.constants(payload))) not in self._forms:
+            return None
+        del self._layouts[key - 1]   # it never gets shorter
+        self._layouts[key] = layout
         return layout
 
-    def _learnt(self, item: Datagram, message: Message) -> Form | None:
-        """The form of a message, if it is one of those that repeat and nothing in it is odd."""
+    def _learnt(self, item: Datagram, message: Request | Response) -> Form | None:
+        """The form of a message, if nothing in it is odd."""
         payload = item.payload
-        if (
-            type(message) is Malformed or message.cseq.method != "REGISTER" or message.defects or item.cut  # type: ignore[union-attr]
-            or len(payload) > LONGEST
-        ):
+        if message.defects or item.cut or len(payload) > LONGEST or message.cseq.number > MAX_NUMBER:
             return None
-        spans, tokens = _places(payload, message)  # type: ignore[arg-type]
-        layout = self._known.get(spans)
+        spans, quoted = _places(payload, message)
+        layout = self._layout(spans, quoted) if spans else None
         if layout is None:
-            if not spans or len(self._known) >= LAYOUTS_KEPT:
-                return None
-            layout = self._known[spans] = Layout(spans, tokens)
-        variables = layout.variables(payload)
-        if not _are_of(variables, message) or not layout.admits(variables):  # type: ignore[arg-type]
             return None
-        flow = id(item.flow)
+        variables = layout.variables(payload)
+        if not _are_of(variables, message) or not layout.admits(variables):
+            return None
+        return self._form(item, layout)
+
+    def _layout(self, spans: tuple[Span, ...], quoted: int) -> Layout | None:
+        """One for all messages whose variables stand there; None when there are too many."""
+        layout = self._known.get(spans)
+        if layout is None and len(self._known) < LAYOUTS_KEPT:
+            layout = self._known[spans] = Layout(spans, quoted)
+        return layout
+
+    def _form(self, item: Datagram, layout: Layout) -> Form:
+        """The form of a message with that layout."""
+        flow, payload = id(item.flow), item.payload
         self._layouts[(flow << 16) + len(payload)] = layout
         digest = hash((flow, layout.constants(payload)))
         form = self._forms.get(digest)
         if form is None:
-            form = self._forms[digest] = Form(len(self._forms), item.flow)   # which holds the flow, and its id
+            form = self._forms[digest] = Form(item.flow)   # which holds the flow, and its id
         return form
+
+    def places(self, item: Datagram) -> tuple[tuple[Span, ...], int]:
+        """Where the variables of a message stand whose form was just learnt, for `told`."""
+        layout = self._layouts[(id(item.flow) << 16) + len(item.payload)]
+        return layout.spans, layout.quoted
+
+    def told(self, item: Datagram, spans: tuple[Span, ...], quoted: int) -> Form:
+        """The form of a message that others have learnt."""
+        layout = self._layout(tuple(NOWHERE if span == NOWHERE else span for span in spans), quoted)
+        return Form(item.flow) if layout is None else self._form(item, layout)
 
 
 def _places(payload: bytes, message: Request | Response) -> tuple[tuple[Span, ...], int]:
@@ -195,7 +215,7 @@ def _places(payload: bytes, message: Request | Response) -> tuple[tuple[Span, ..
     if cseq[:6] != CSEQ:
         at_cseq += len(cseq) + 2
         cseq = call_id
-    if via[:5] != b"Via: " or b'"' in via or from_[:6] != b"From: " or to[:4] != b"To: " or cseq[:6] != CSEQ:
+    if via[:5] != b"Via: " or b'"' in via or cseq[:6] != CSEQ:
         return (), 0
     branch = at_via + via.find(BRANCH) + 8
     spans = [(branch, branch + len(message.via.branch)), (at_cseq + 6, at_cseq + cseq.find(b" ", 6)), NOWHERE,
@@ -217,7 +237,7 @@ def _proof(tail: bytes, at: int, moved: int) -> tuple[Span, list[Span], list[Spa
     nonce = at + 7
     counts: list[Span] = []
     count = tail.find(b" nc=", begin, end) + 4
-    if count > 3 and tail[count + 8:count + 9] == b",":
+    if count > 3:
         counts.append((moved + count, moved + count + 8))
     quoted: list[Span] = []
     for name in (b' response="', b' cnonce="'):
@@ -232,9 +252,7 @@ def _are_of(variables: tuple[bytes, ...], message: Request | Response) -> bool:
     """Whether what stands there is what the parser has read of the message: only then it was read from there."""
     proof = message.credentials if type(message) is Request else message.challenges  # type: ignore[union-attr]
     nonce, to_tag = proof[0].nonce if proof else "", message.to.tag
-    return (
-        len(proof) < 2 and variables[0].decode("latin-1") == message.via.branch
-        and variables[1].isdigit() and len(variables[1]) <= MAX_DIGITS and int(variables[1]) == message.cseq.number
-        and variables[2].decode("latin-1") == nonce and variables[3].decode("latin-1") == message.from_.tag
-        and (to_tag is None or variables[4].decode("latin-1") == to_tag)
-    )
+    read = f"{message.via.branch} {message.cseq.number} {nonce} {message.from_.tag}"
+    if to_tag is None:
+        return len(proof) < 2 and b" ".join(variables[:4]) == read.encode()
+    return len(proof) < 2 and b" ".join(variables[:5]) == f"{read} {to_tag}".encode()

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
+from itertools import chain
 
 import pytest
 
@@ -36,7 +37,7 @@ class Recording:
 
     def __init__(self, run: Run) -> None:
         with run.ahead_again() as ahead:
-            self.items: list[Item] = [item for item, *_ in ahead]
+            self.items: list[Item] = [item for item, *_ in chain.from_iterable(ahead)]
         self.health = run.captures.health[0]
         self.now = self.began = self.items[0].time
         self._given = 0

@@ -7,6 +7,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -187,7 +188,7 @@ def test_decrypted_messages_come_as_text(tmp_path: Path) -> None:
     run = Run(Job((str(capture),), keylog=str(tmp_path / "keys.log")), print, reread=True)
     run.drive()
     with run.ahead_again() as ahead:
-        read = [item for item, *_ in ahead if isinstance(item, Datagram)]
+        read = [item for item, *_ in chain.from_iterable(ahead) if isinstance(item, Datagram)]
     wanted = {(str(capture), item.frame) for item in read}
     second = Second(run, wanted, wanted)
     assert len(list(second.messages())) == 2

@@ -1,0 +1,139 @@
+"""A whole renewal in four messages in a row: REGISTER, challenge, REGISTER, 200, and nothing between.
+
+Where few phones speak at a time nearly all renewals pass so.  All that the short
+road (`short_road`) asks of each message and does with it is asked here of the
+four, once, and done once; what is odd in any way goes its way.  Only messages of
+known forms come here, which nobody has read.
+"""
+
+from __future__ import annotations
+
+from sipaudit.model.absorb_phone import LATE_FROM
+from sipaudit.model.routine import Renewal
+from sipaudit.reconstruct.memory import Memory
+from sipaudit.reconstruct.phones import Line
+from sipaudit.reconstruct.short_road import Answering, Asking
+from sipaudit.reconstruct.traffic import tally
+from sipaudit.reconstruct.transactions import CHALLENGES, COOKIE, Transaction
+from sipaudit.sip.datagram import Datagram, Flow
+from sipaudit.sip.forms import Repeat
+
+FOUR = 4
+
+Told = tuple[Datagram, Repeat, object]
+Four = tuple[Told, Told, Told, Told]
+"""Items with their messages, of which only that the first is a `Repeat` is known before they were looked at."""
+
+
+class FourInARow:
+    """Takes renewals whole."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def take(self, four: Four, newest: float, capture: int) -> bool:
+        """Take four messages, if they are a renewal; `newest` is the time of what came before them, and who asks moves
+        the clock on. Flat, for most messages of most captures come here."""
+        (one, ask, _), (two, challenge, _), (three, again, _), (last, grant, _) = four
+        if type(challenge) is not Repeat or type(again) is not Repeat or type(grant) is not Repeat:
+            return False
+        asking, granting, memory, cseq = ask.form.known, grant.form.known, self._memory, ask.cseq
+        if ask.branch != challenge.branch or again.branch != grant.branch or type(asking) is not Asking or (
+            (asking.answered is not granting or asking.challenged is not challenge.form.known
+             or asking.again is not again.form.known)
+            and not _belong_together(asking, challenge.form.known, again.form.known, granting)
+        ):
+            return False
+        sent, challenged, asked, time = one.time, two.time, three.time, last.time
+        line = memory.sights.get((one.flow.source, asking.uri.user))
+        if (
+            line is None or challenge.cseq != cseq or again.cseq != cseq + 1 or grant.cseq != cseq + 1
+            or not newest <= sent <= challenged <= asked <= time or memory.clock + time - newest >= memory.next_sweep
+            or challenged - sent >= LATE_FROM or time - asked >= LATE_FROM
+            or one.capture != capture or two.capture != capture or three.capture != capture or last.capture != capture
+            or one.frames or two.frames or three.frames or last.frames
+            or three.flow is not one.flow or not self._may_renew(line, asking, one.flow, sent, cseq)
+        ):
+            return False
+        first, second = ask.branch, again.branch
+        key, second_key = (first, asking.host, asking.port, "REGISTER"), (second, asking.host, asking.port, "REGISTER")
+        find = memory.find
+        if first == second or find(key) is not None or find(second_key) is not None \
+                or not (_identifies(first) and _identifies(second)):
+            return False
+        self._note(line, asking, four, key, second_key, newest)
+        return True
+
+    def _note(self, line: Line, asking: Asking, four: Four, key: tuple[str, str, int, str],
+              second_key: tuple[str, str, int, str], newest: float) -> None:
+        """Remember the renewal, as two transactions that are over, and tell of it."""
+        (one, _, _), (two, challenge, _), (three, again, _), (last, _, _) = four
+        memory, phone, renewals, server, flow = self._memory, line.owner, line.renewals, line.server, one.flow
+        challenging, granting, call_id, number = asking.challenged, asking.answered, line.call_id, memory.numbers + 1
+        sent, asked, time = one.time, three.time, last.time
+        assert renewals is not None
+        assert challenging is not None
+        assert granting is not None
+        assert call_id is not None
+        status, begun = challenging.status, memory.clock - newest   # what our clock showed when the capture's showed 0
+        self._count(status)
+        memory.numbers = number + 1
+        add = memory.transactions.add_over
+        add(Transaction(
+            number, key, line.cseq + 1, call_id, "REGISTER", flow, line, phone, server, True, sent, False,
+            begun + two.time, asking.asked, asking.contact, asking.target, asking.to_tag, None, 1 << 4, status,
+        ), begun + sent)
+        add(Transaction(
+            number + 1, second_key, line.cseq + 2, call_id, "REGISTER", flow, line, phone, server, True, asked, False,
+            begun + time, asking.asked, asking.contact, asking.target, asking.to_tag, None, 1 << 2, 200,
+        ), begun + asked)
+        line.cseq += 2
+        line.last, line.asked, phone.last = time, asked, asked
+        renewals.end_whole(Renewal(
+            one.capture, one.frame, sent, number, asking.asked, call_id, status, two.time, two.frame, asked,
+            three.frame, number + 1, again.nonce == challenge.nonce != "", time, last.frame, granting.granted or 0.0))
+
+    def _may_renew(self, line: Line, asking: Asking, flow: Flow, time: float, cseq: int) -> bool:
+        """Whether the line may begin a mere renewal with this REGISTER, and hear of it by its server."""
+        memory, renewals, server = self._memory, line.renewals, line.server
+        return (
+            renewals is not None and renewals.current is None and renewals.last is None and time < renewals.until
+            and server == renewals.server and flow is line.flow and line.revision == line.view.revision
+            and cseq == line.cseq + 1 and asking.call_id == line.call_id and not line.owner.again
+            and ((line.uri is asking.uri and line.address is asking.contact and line.user_agent is asking.user_agent)
+                 or line.looks(asking.uri, asking.contact, asking.user_agent))
+            and server in line.heard and flow.destination in memory.servers.registrars and not memory.servers.relays
+        )
+
+    def _count(self, status: int) -> None:
+        """Two requests, and their answers."""
+        methods, statuses = self._memory.traffic.methods, self._memory.traffic.statuses
+        if "REGISTER" not in methods:
+            tally(methods, "REGISTER")
+            methods["REGISTER"] -= 1
+        methods["REGISTER"] += 2
+        statuses[status] = statuses.get(status, 0) + 1
+        statuses[200] = statuses.get(200, 0) + 1
+
+
+def _identifies(branch: str) -> bool:
+    """Whether a branch identifies its transaction (RFC 3261 17.1.3)."""
+    return branch.startswith(COOKIE) and branch != COOKIE
+
+
+def _belong_together(asking: Asking, challenging: object, again: object, granting: object) -> bool:
+    """Whether messages of these forms are a renewal, if what is new in them is right; noted with the first of them."""
+    if type(challenging) is not Answering or type(again) is not Asking or type(granting) is not Answering:
+        return False
+    place = asking.host, asking.port
+    if not (
+        place == (challenging.host, challenging.port) == (again.host, again.port) == (granting.host, granting.port)
+        and challenging.status in CHALLENGES and granting.status == 200
+        and asking.asked == again.asked != 0 and asking.call_id == again.call_id and asking.uri == again.uri
+        and asking.contact == again.contact and asking.user_agent == again.user_agent
+        and asking.target == again.target and asking.to_tag == again.to_tag
+        and granting.contact is again.contact and granting.own is True and granting.granted
+    ):
+        return False
+    asking.challenged, asking.again, asking.answered = challenging, again, granting
+    return True

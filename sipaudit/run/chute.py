@@ -1,0 +1,72 @@
+"""A pipe between two processes whose writer does not wait: what the pipe does not hold is held before it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import termios
+from array import array
+from collections import deque
+from contextlib import suppress
+from io import BufferedReader
+
+IN_THE_PIPE = 1 << 20   # bytes, where so many are allowed
+BEFORE_IT = 8 << 20
+LENGTH = 4              # bytes that say how many follow
+
+
+class Writer:
+    """Sends pieces in order, and waits only when too much is on its way. Raises BrokenPipeError when nobody reads."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._held: deque[memoryview] = deque()
+        self._count = 0
+        os.set_blocking(descriptor, False)
+
+    def send(self, piece: bytes) -> None:
+        """Another piece, of less than 4 GB."""
+        self._held.append(memoryview(len(piece).to_bytes(LENGTH, "big") + piece))
+        self._count += LENGTH + len(piece)
+        self.flush(BEFORE_IT)
+
+    def flush(self, room: int = 0) -> None:
+        """Write what the pipe takes, and wait until no more than so many bytes are held."""
+        while self._held:
+            try:
+                written = os.write(self._descriptor, self._held[0])
+            except BlockingIOError:
+                if self._count <= room:
+                    return
+                select.select([], [self._descriptor], [])
+                continue
+            self._count -= written
+            if written == len(self._held[0]):
+                self._held.popleft()
+            else:
+                self._held[0] = self._held[0][written:]
+
+    @property
+    def under_way(self) -> int:
+        """Bytes that were sent and not yet read."""
+        in_the_pipe = array("i", [0])
+        fcntl.ioctl(self._descriptor, termios.FIONREAD, in_the_pipe)
+        return in_the_pipe[0] + self._count
+
+
+def chute() -> tuple[BufferedReader, int]:
+    """A pipe: where to read pieces (`received`), and the descriptor for its `Writer`."""
+    reading, writing = os.pipe()
+    with suppress(PermissionError):  # who is not root may hold so much in pipes, and no more
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, IN_THE_PIPE)
+    return open(reading, "rb"), writing  # noqa: PTH123 - it has no path
+
+
+def received(stream: BufferedReader) -> bytes:
+    """The next piece; raises EOFError when there is none."""
+    size = stream.read(LENGTH)
+    piece = stream.read(int.from_bytes(size, "big"))
+    if len(size) < LENGTH or len(piece) < int.from_bytes(size, "big"):
+        raise EOFError
+    return piece
