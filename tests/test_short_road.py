@@ -167,6 +167,23 @@ def test_branches_that_were_used_lately(lone: Packets, used: tuple[int, ...], tm
             by_both_roads(tmp_path, [*lone[:12], *resent, (resent[-1][0] + 5.0, frame)])
 
 
+@pytest.mark.parametrize("new", [
+    (rb"Call-ID: ....", b"Call-ID: last"), (rb"VVX_500", b"VVX_600"), (rb"5060>", b"5061>"),
+    (rb"5060;branch", b"5061;branch"), (rb"\n\x00\x00\x01", b"\n\x00\x00\x02"),
+    (rb"(?s)\A(.{34})\x13\xc4", b"\\1\x13\xc5"), (rb"pires(.*)3600", rb"pires\g<1>1800"),
+    (rb"To: (.*)<sip:1", rb"To: \1<sip:2"), (rb"CSeq: ", b"CSeq: 1"),
+])
+def test_a_phone_of_two_habits(lone: Packets, new: tuple[bytes, bytes], tmp_path: Path) -> None:
+    """Of which each is known, when it falls back into the other."""
+    for others in ((3, 4, 6), (3,), (3, 4, 5, 6)):
+        changed = [(time, re.sub(*new, frame) if place // 4 in others else frame)
+                   for place, (time, frame) in enumerate(lone)]
+        by_both_roads(tmp_path, changed)
+        by_both_roads(tmp_path, [(time - (place // 4) * 3500.0, frame) for place, (time, frame) in enumerate(changed)])
+        by_both_roads(tmp_path, [(time - (place // 4) * 3500.0, frame) for place, (time, frame) in enumerate(changed)
+                                 if place // 4 != 5])
+
+
 def test_an_undisturbed_fleet_takes_it_from_its_first_renewal_on(packets: Packets, tmp_path: Path) -> None:
     long, short = Counter[str](), 0
 
