@@ -13,7 +13,7 @@ from itertools import chain, repeat
 from struct import Struct as Layout
 
 from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
-from sipaudit.capture.duplicates import TCP_KEY
+from sipaudit.capture.duplicates import MARK, OF_TCP, Key, udp_sighting
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.ip import TCP, UDP
 from sipaudit.capture.linktypes import ETHERNET, LINUX_SLL
@@ -32,23 +32,21 @@ _VLAN = frozenset((b"\x81\x00", b"\x88\xa8", b"\x91\x00"))
 _ETHERTYPES = (b"\x08\x00", b"\x86\xdd")
 _COOKED_ETHERNET = b"\x00\x01\x00\x06"  # ARPHRD_ETHER with a 6 byte address
 
-Head = tuple[bytes, bytes, int, bytes, bytes, bytes, int, bytes]
-"""Sender's MAC; EtherType to DSCP; total length; identification; bytes 6 to 9 of IPv4; addresses and ports; UDP length;
-the beginning of the payload."""
+Head = tuple[bytes, bytes, int, int, int, bytes, int, bytes]
+"""Sender's MAC; VLAN tags, EtherType and IP up to DSCP; total length; identification, flags and place of a fragment;
+protocol; addresses and ports; of UDP length and checksum, and the beginning of the payload."""
 _HEADS = {
-    link_type: [Layout(f">6x6s{header - 14 + 4 * tags}x4sH2s4sxx12sHxx14s").unpack_from for tags in range(_TAGS + 1)]
+    link_type: [Layout(f">6x6s{header - 14}x{4 * tags + 4}sHIxBxx12sI14s") for tags in range(_TAGS + 1)]
     for link_type, header in _ROADS.items()
 }
-_READ = 16 + 4 * _TAGS + 20 + 8 + 14  # bytes of which a head is read
-_NO_HEAD: Head = (b"", b"", 0, b"", b"", b"", 0, b"")
+_NO_HEAD: Head = (b"", b"", 0, 0, 0, b"", 0, b"")
 _IP4 = frozenset(b"\x08\x00\x45" + bytes((dscp << 2,)) for dscp in range(64))  # without options and ECN
-_UDP, _TCP = (  # no fragment, DF or not
-    frozenset(bytes((flags, 0, ttl, protocol)) for flags in (0, 0x40) for ttl in range(256)) for protocol in (UDP, TCP)
-)
-_UDP_SHORTEST = 8 + 14  # the beginning of the payload is part of it
+_FRAGMENT = 0xBFFF  # any of these bits tells of a fragment, or of a flag that is none: DF is not among them
+_UDP_SHORTEST = 20 + 8 + 14  # the beginning of the payload is part of it
 _TCP_SHORTEST = 20 + 20
 _TCP_OFFSET = 0x50  # the offset byte of a header without options
-_TCP_HEADER = Layout(">24xIIBB").unpack_from  # from the IP header on: sequence number, acknowledged, offset, flags
+_TCP_HEADER = Layout(">24xIIBBxxH").unpack_from  # from IP on: sequence number, acknowledged, offset, flags, checksum
+_LINKS = 4096  # as many VLANs as there are
 _BEGINNINGS = 4096  # beginnings remembered: few for responses, but a request's has some of its URI
 
 
@@ -68,6 +66,7 @@ class Decoder:
         self.streams = transports.streams
         self._since = self._until = 0.0  # the capture time in which no deadline of a stream is looked at
         self._beginnings: set[bytes] = set()  # of payloads that are SIP, whatever follows
+        self._links = set(_IP4)  # what stands between the MAC and the length of plain packets
 
     def decode(self, packet: Packet, capture: int) -> list[Item]:
         """What one packet completes: nothing, one message, or several items."""
@@ -80,53 +79,50 @@ class Decoder:
         One loop on purpose: a function called for each packet, or an object made for it, would be dearer than its work.
         """
         buffer, link_type = run.buffer, run.link_type
-        header, is_cooked = _ROADS.get(link_type, 0), link_type == LINUX_SLL
-        streams, duplicates, flows, beginnings = self.streams, self._duplicates, self._flows, self._beginnings
+        tags = _usual_tags(run)
+        header, is_cooked = _ROADS.get(link_type, 0) + 4 * tags, link_type == LINUX_SLL
+        streams, duplicates, flows = self.streams, self._duplicates, self._flows
+        links, beginnings = self._links, self._beginnings
         since, until, bound = self._since, self._until, duplicates.bound
         recent, older, young = duplicates.recent, duplicates.older, flows.young
-        opening = streams.opening
+        opening, followed = streams.opening, streams.followed
         items: list[Item] = []
         add = items.append
-        for time, frame, start, length, head in zip(
-            run.times, run.frames, run.offsets, run.lengths, _heads(run), strict=False
+        for time, frame, start, length, (mac, link, total, mark, protocol, ends, udp, beginning) in zip(
+            run.times, run.frames, run.offsets, run.lengths, _heads(run, tags), strict=False
         ):
             if time >= until or time < since:
                 since, until = self._since, self._until = time - ADVANCE, time + ADVANCE
-                if streams:
+                if followed:
                     items += streams.advance(time)
-            mac, ip4, total, identification, kind, ends, size, beginning = head
             at = start + header
-            if ip4 not in _IP4 and ip4[:2] in _VLAN:
-                tags = _tags(buffer, at)
-                at += 4 * tags
-                head = _HEADS[link_type][tags](buffer, start)
-                mac, ip4, total, identification, kind, ends, size, beginning = head
+            if link not in links:
+                at, (mac, _, total, mark, protocol, ends, udp, beginning) = self._head(run, start)
             end = at + total
-            if (
-                ip4 in _IP4 and kind in _UDP and size == total - 20 and size >= _UDP_SHORTEST and end <= start + length
-                and (beginning in beginnings or self._is_message(beginning, buffer[at + 28 : end]))
-                and not (is_cooked and buffer[start + 2 : start + 6] != _COOKED_ETHERNET)
-            ):
-                key = identification + buffer[at + 12 : at + 40]
-                payload = buffer[at + 28 : end]
-                if key in recent or key in older or len(recent) >= bound:
-                    if duplicates.repeated(key, (time, kind, payload)):
-                        self._health[capture].duplicates += 1
-                        continue
-                    recent, older = duplicates.recent, duplicates.older
-                else:
-                    recent[key] = time, kind, payload
-                flow = young.get(ends + mac) or flows.get("udp", ends[:8], ends[8:], mac)
-                if opening:
-                    items += streams.turned(flow, payload, time)
-                add(Datagram(time, capture, frame, flow, payload))
-                continue
             segment = None
-            if (
-                ip4 in _IP4 and kind in _TCP and total >= _TCP_SHORTEST and end <= start + length
-                and not (is_cooked and buffer[start + 2 : start + 6] != _COOKED_ETHERNET)
+            if not mark & _FRAGMENT and end <= start + length and not (
+                is_cooked and buffer[start + 2 : start + 6] != _COOKED_ETHERNET
             ):
-                segment = self._segment(time, capture, frame, head, buffer, at, end)
+                if (
+                    protocol == UDP and udp >> 16 == total - 20 and total >= _UDP_SHORTEST
+                    and (beginning in beginnings or self._is_message(beginning, buffer[at + 28 : end]))
+                ):
+                    payload = buffer[at + 28 : end]
+                    key: Key = mark << MARK | udp
+                    if key in recent or key in older or len(recent) >= bound:
+                        place = duplicates.place(key, udp_sighting(time, ends, payload))
+                        if place is None:
+                            self._health[capture].duplicates += 1
+                            continue
+                        key, recent, older = place, duplicates.recent, duplicates.older
+                    flow = young.get(ends + mac) or flows.get("udp", ends[:8], ends[8:], mac)
+                    item = recent[key] = Datagram(time, capture, frame, flow, payload)
+                    if opening:
+                        items += streams.turned(flow, payload, time)
+                    add(item)
+                    continue
+                if protocol == TCP and total >= _TCP_SHORTEST:
+                    segment = self._segment(time, capture, frame, mac, mark, ends, buffer, at, end)
             if segment is None:
                 packet = time, frame, link_type, buffer[start : start + length], run.wire_length
                 segment = self._otherwise(packet, capture)
@@ -157,24 +153,37 @@ class Decoder:
         self._long_road.finish()
         return self.streams.finish()
 
+    def _head(self, run: Run, start: int) -> tuple[int, Head]:
+        """The head of a packet by the tags that it has itself, and where its IP header begins; no head where the packet
+        is not plain. The tags are remembered: in a capture of one VLAN all packets have the same."""
+        at, buffer = start + _ROADS.get(run.link_type, 0), run.buffer
+        tags = _tags(buffer, at)
+        layout = _HEADS[run.link_type][tags] if run.link_type in _ROADS else None
+        if layout is None or start + layout.size > len(buffer):
+            return at, _NO_HEAD
+        head = layout.unpack_from(buffer, start)
+        if head[1][-4:] not in _IP4:
+            return at, _NO_HEAD
+        if len(self._links) < _LINKS:
+            self._links.add(head[1])
+        return at + 4 * tags, head
+
     def _segment(
-        self, time: float, capture: int, frame: int, head: Head, buffer: bytes, at: int, end: int
+        self, time: float, capture: int, frame: int, mac: bytes, mark: int, ends: bytes, buffer: bytes, at: int,
+        end: int,
     ) -> list[Item] | None:
         """A TCP segment, whole behind a plain IP header at `at`; None when only the long road can tell what it is."""
-        mac, _, _, identification, kind, ends, _, _ = head
-        seq, ack, offset, flags = _TCP_HEADER(buffer, at)
+        seq, ack, offset, flags, check = _TCP_HEADER(buffer, at)
         data = at + 20 + (offset >> 4) * 4
         if offset < _TCP_OFFSET or data > end:
             return None
-        health = self._health[capture]
-        rest = buffer[at + _TCP_SHORTEST : end]
-        key = identification + buffer[at + 12 : at + _TCP_SHORTEST] + TCP_KEY
-        if not flags & RST and self._duplicates.repeated(key, (time, kind, rest)):  # see Transports
+        health, key = self._health[capture], OF_TCP | mark << MARK | seq ^ check << 16
+        payload = buffer[data:end]  # RSTs are not looked for: see Transports
+        if not flags & RST and self._duplicates.repeated(key, (time, buffer[at + 12 : data], payload)):
             health.duplicates += 1
             return []
         health.content["tcp"] += 1
         flow = self._flows.young.get(ends + mac + b"tcp") or self._flows.get("tcp", ends[:8], ends[8:], mac)
-        payload = rest[data - at - _TCP_SHORTEST :]
         return self.streams.segment(time, capture, frame, flow, seq, ack, flags, payload, False)
 
     def _otherwise(self, packet: Packet, capture: int) -> list[Item]:
@@ -196,12 +205,20 @@ class Decoder:
         return True
 
 
-def _heads(run: Run) -> Iterator[Head]:
-    """What the short road looks at of each packet; nothing at the end of the buffer, where bytes are missing."""
+def _heads(run: Run, tags: int) -> Iterator[Head]:
+    """What the short road looks at of each packet with so many tags; nothing at the end of the buffer, where bytes are
+    missing."""
     if run.link_type not in _ROADS:
         return repeat(_NO_HEAD)
-    readable = run.offsets[: bisect_right(run.offsets, len(run.buffer) - _READ)]
-    return chain(map(_HEADS[run.link_type][0], repeat(run.buffer), readable), repeat(_NO_HEAD))
+    head = _HEADS[run.link_type][tags]
+    readable = run.offsets[: bisect_right(run.offsets, len(run.buffer) - head.size)]
+    return chain(map(head.unpack_from, repeat(run.buffer), readable), repeat(_NO_HEAD))
+
+
+def _usual_tags(run: Run) -> int:
+    """How many VLAN tags packets of this run have; in most captures all have as many."""
+    at = _ROADS.get(run.link_type)
+    return 0 if at is None or not run else _tags(run.buffer, run.offsets[0] + at)
 
 
 def _tags(data: bytes, at: int) -> int:

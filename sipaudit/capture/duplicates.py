@@ -7,21 +7,28 @@ A duplicate is the same IP datagram but for TTL or hop limit, DSCP and header ch
 from __future__ import annotations
 
 from hashlib import blake2b
+from struct import Struct as Layout
 
 from sipaudit.capture.bounds import FOR_FILES
+from sipaudit.capture.flows import end
 from sipaudit.capture.ip import TCP, UDP
+from sipaudit.sip.datagram import Datagram
 
 WINDOW = 0.020
 
-Sighting = tuple[float, bytes, bytes]
-"""What is remembered of a packet beside its key: `(time, kind, rest)`, where the first byte of `kind` counts."""
-Key = bytes | tuple[bytes, bytes, bytes]
+Key = int | bytes | tuple["Key", tuple[bytes | str, ...]]
+"""What nearly always tells packets apart, and cheaply; where it does not, with all that does."""
+Sighting = tuple[float, *tuple[bytes | str, ...]]
+"""What is remembered of a packet beside its key: when it was seen, and all that tells it from others of its key. Of SIP
+over UDP the message is remembered itself, which is there anyway (see `udp_sighting`)."""
+Known = Datagram | Sighting
 
+MARK = 18  # bits to shift bytes 4 to 7 in a key: the last 14 of them are 0 where there is no fragment
+OF_TCP = 1 << 32 + MARK
+_ENDS = Layout("4s4s2s2s").unpack
 _SHORTEST = 20  # an IPv4 header
 _LONG = 9_216   # bytes; longer than any frame on a wire
-TCP_KEY = b"T"
-_TCP_SHORTEST = 40  # IPv4 and TCP without options
-_ANY4, _ANY6 = b"4", b"6"  # kinds; that of plain UDP or TCP begins with 0x00, 0x40, 0x80 or 0xC0
+_UDP_SHORTEST, _TCP_SHORTEST = 28, 40  # with an IPv4 header without options
 _ECN4 = 0x03   # byte 1 of IPv4 without DSCP (RFC 3168 5)
 _REST6 = 0x3F  # byte 1 of IPv6 without DSCP: ECN and flow label
 _DSCP6 = 0x0F  # byte 0 of IPv6 holds the upper bits of DSCP beside the version
@@ -39,8 +46,8 @@ class Duplicates:
     def __init__(self, window: float = WINDOW, bound: int = FOR_FILES.duplicates) -> None:
         self._window = window
         self.bound = bound
-        self.recent: dict[Key, Sighting] = {}
-        self.older: dict[Key, Sighting] = {}
+        self.recent: dict[Key, Known] = {}
+        self.older: dict[Key, Known] = {}
 
     def __len__(self) -> int:
         """How many packets are remembered."""
@@ -54,36 +61,67 @@ class Duplicates:
             ip = ip[:_LONG] + blake2b(ip[_LONG:], digest_size=16).digest()
         if ip[0] >= 0x50:
             key = bytes((ip[0] & ~_DSCP6, ip[1] & _REST6)) + ip[2:7] + ip[8:60]
-            return self.repeated(key, (time, _ANY6, ip[60:]))
+            return self.repeated(key, (time, ip[60:]))
         if _is_plain(ip):
-            if ip[9] == UDP:
-                return self.repeated(ip[4:6] + ip[12:40], (time, ip[6:10], ip[28:]))
+            mark, first = int.from_bytes(ip[4:8], "big") << MARK, int.from_bytes(ip[24:28], "big")
+            if ip[9] == UDP and len(ip) >= _UDP_SHORTEST and first >> 16 == len(ip) - 20:
+                return self.repeated(mark | first, udp_sighting(time, ip[12:24], ip[28:]))
             if ip[9] == TCP and len(ip) >= _TCP_SHORTEST:
-                return self.repeated(ip[4:6] + ip[12:40] + TCP_KEY, (time, ip[6:10], ip[40:]))
+                check, data = int.from_bytes(ip[36:38], "big"), 20 + (ip[32] >> 4) * 4
+                return self.repeated(OF_TCP | mark | first ^ check << 16, (time, ip[12:data], ip[data:]))
         key = ip[:1] + bytes((ip[1] & _ECN4,)) + ip[2:8] + ip[9:10] + ip[12:40]
-        return self.repeated(key, (time, _ANY4, ip[28:]))
+        return self.repeated(key, (time, ip[28:]))
 
-    def repeated(self, key: bytes, sighting: Sighting) -> bool:
+    def repeated(self, key: int | bytes, sighting: Sighting) -> bool:
         """The same for an IPv4 packet that was taken apart: whole, UDP or TCP, no options, no ECN.
 
-        `key` is its identification (bytes 4 and 5) and bytes 12 to 39: addresses, ports, what else the transport's
-        header has and of UDP the beginning of the payload, which nearly always tell packets apart, and cheaply; then,
-        of TCP, `TCP_KEY`. The kind is bytes 6 to 9, and the rest is what follows: of UDP the payload, of TCP all behind
-        the 20 bytes that every header has.
+        `key` is bytes 4 to 7 (identification, DF), shifted by `MARK`, with 32 bits of the transport that tell most:
+        of UDP length and checksum, of TCP the sequence number with the checksum in its upper half, and `OF_TCP`. The
+        sighting of UDP is that of `udp_sighting`, of TCP what comes from byte 12 on to the payload, and that.
         """
-        place: Key = key
-        known = self.recent.get(place) or self.older.get(place)
+        recent = self.recent
+        if key not in recent and key not in self.older and len(recent) < self.bound:
+            recent[key] = sighting
+            return False
+        place = self.place(key, sighting)
+        if place is None:
+            return True
+        self.recent[place] = sighting
+        return False
+
+    def place(self, key: Key, sighting: Sighting) -> Key | None:
+        """Where to remember such a packet among the `recent`; None if it is a duplicate.
+
+        In each generation the first packet of a key stands under it, and others under all that they are.
+        """
+        what = sighting[1:]
+        first = self.recent.get(key)
+        known = first if first is None or _is(first, what) else self.recent.get((key, what))
+        if known is None and (old := self.older.get(key)) is not None:
+            known = old if _is(old, what) else self.older.get((key, what))
         if known is not None:
-            if known[1][0] != sighting[1][0] or known[2] != sighting[2]:
-                place = (key, sighting[1][:1], sighting[2])
-                known = self.recent.get(place) or self.older.get(place)
-            if known is not None and -self._window <= sighting[0] - known[0] <= self._window:
-                return True
+            then = known[0] if isinstance(known, tuple) else known.time
+            if -self._window <= sighting[0] - then <= self._window:
+                return None
         if len(self.recent) >= self.bound:
             self.older = self.recent
             self.recent = {}
-        self.recent[place] = sighting
-        return False
+            first = None
+        return key if first is None or _is(first, what) else (key, what)
+
+
+def udp_sighting(time: float, ends: bytes, payload: bytes) -> Sighting:
+    """Of a UDP packet with these addresses and ports, packed: what it holds, where it comes from, and where it goes."""
+    source, destination, source_port, destination_port = _ENDS(ends)
+    return time, payload, end(source, source_port)[2], end(destination, destination_port)[2]
+
+
+def _is(known: Known, what: tuple[bytes | str, ...]) -> bool:
+    """Whether this is what a packet is, but for its time."""
+    if isinstance(known, tuple):
+        return known[1:] == what
+    flow = known.flow
+    return known.payload == what[0] and flow.source == what[1] and flow.destination == what[2]
 
 
 def _is_plain(ip: bytes) -> bool:

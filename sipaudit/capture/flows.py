@@ -51,8 +51,8 @@ def host(address: bytes) -> str:
 
 def _made(transport: str, addresses: bytes, ports: bytes, mac: bytes) -> Flow:
     half = len(addresses) // 2
-    source_host, source_port, source = _end(addresses[:half], ports[:2])
-    destination_host, destination_port, destination = _end(addresses[half:], ports[2:])
+    source_host, source_port, source = end(addresses[:half], ports[:2])
+    destination_host, destination_port, destination = end(addresses[half:], ports[2:])
     source_mac = _hardware(mac) if mac and mac != _NO_MAC else None
     return Flow(
         transport, source_host, source_port, destination_host, destination_port, source, destination, source_mac
@@ -66,7 +66,7 @@ def _hardware(mac: bytes) -> str:
 
 
 @lru_cache(ENDS)
-def _end(address: bytes, port: bytes) -> tuple[str, int, str]:
+def end(address: bytes, port: bytes) -> tuple[str, int, str]:
     """A transport address: host, port, and both in one."""
     name, number = host(address), int.from_bytes(port, "big")
     return name, number, endpoint(name, number)

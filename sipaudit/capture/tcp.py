@@ -11,7 +11,7 @@ so times may step back by as long as a hole is waited for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import inf
 
 from sipaudit.capture.bounds import FOR_FILES
@@ -115,6 +115,11 @@ class Streams:
             self._lifecycle.settle(pair, time)
         self._table.drop_idle(time)
         return items
+
+    @property
+    def followed(self) -> Collection[object]:
+        """The connections that are followed."""
+        return self._table.followed
 
     @property
     def opening(self) -> Mapping[str, object]:

@@ -26,14 +26,14 @@ class Table:
         self.held = 0
         self.next_deadline = inf
         self._halves: dict[tuple[str, str], Half] = {}
-        self._pairs: OrderedDict[Pair, None] = OrderedDict()
+        self.followed: OrderedDict[Pair, None] = OrderedDict()
         self._holding: dict[Half, None] = {}
         self.opening: dict[str, dict[Pair, None]] = {}
         self._deadlines: list[tuple[float, int, Pair]] = []
         self._ties = count()
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self.followed)
 
     def find(self, flow: Flow) -> Half | None:
         """The direction that this flow is."""
@@ -45,7 +45,7 @@ class Table:
         half.flow = flow
         half.seen = True
         pair.last = time
-        self._pairs.move_to_end(pair)
+        self.followed.move_to_end(pair)
 
     def open(self, flow: Flow, time: float, sip: bool) -> Half:
         """A new connection, first seen by a packet of this flow."""
@@ -56,16 +56,16 @@ class Table:
         pair = Pair(Half(flow), Half(back), sip)
         self._halves[(flow.source, flow.destination)] = pair.first
         self._halves[(flow.destination, flow.source)] = pair.second
-        self._pairs[pair] = None
+        self.followed[pair] = None
         self.use(pair.first, flow, time)
         self.next_deadline = min(self.next_deadline, time + IDLE)
         return pair.first
 
     def forget(self, pair: Pair) -> None:
         """Drop a connection with all it holds; one that is dropped already stays so."""
-        if pair not in self._pairs:
+        if pair not in self.followed:
             return
-        del self._pairs[pair]
+        del self.followed[pair]
         self.answered(pair)
         for half in (pair.first, pair.second):
             self._account(half, 0)
@@ -76,7 +76,7 @@ class Table:
 
     def oldest(self) -> Pair:
         """The connection that was not used for longest."""
-        return next(iter(self._pairs))
+        return next(iter(self.followed))
 
     def holding(self) -> list[Half]:
         """The directions that hold bytes, in the order in which they began to."""
@@ -126,8 +126,8 @@ class Table:
         pair.scheduled = deadline
         heappush(self._deadlines, (deadline, next(self._ties), pair))
         self.next_deadline = min(self.next_deadline, deadline)
-        if len(self._deadlines) > 4 * len(self._pairs) + 1000:  # mostly entries of connections long forgotten
-            self._deadlines = [entry for entry in self._deadlines if entry[2] in self._pairs]
+        if len(self._deadlines) > 4 * len(self.followed) + 1000:  # mostly entries of connections long forgotten
+            self._deadlines = [entry for entry in self._deadlines if entry[2] in self.followed]
             heapify(self._deadlines)
 
     def due(self, time: float) -> Iterator[Pair]:
@@ -135,13 +135,13 @@ class Table:
         while self._deadlines and self._deadlines[0][0] <= time:
             pair = heappop(self._deadlines)[2]
             pair.scheduled = inf
-            if pair in self._pairs:
+            if pair in self.followed:
                 yield pair
 
     def drop_idle(self, time: float) -> None:
         """Forget what was not used for 10 minutes, and find the next deadline."""
         first = self._deadlines[0][0] if self._deadlines else inf
-        while self._pairs:
+        while self.followed:
             oldest = self.oldest()
             if oldest.last >= time - IDLE:
                 first = min(first, oldest.last + IDLE)

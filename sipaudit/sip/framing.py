@@ -35,6 +35,8 @@ _NEXT_START = re.compile(
     re.MULTILINE,
 )
 _EMPTY_LINE = re.compile(rb"\n(?:\n\r\n|\r?\n)").search
+# What comes first: the length as nearly all write it, or the end of the head.
+_PLAIN_LENGTH_OR_END = re.compile(rb"\n(?:Content-Length: (?:(\d{1,10})\r)?|\n\r\n|\r?\n)").search
 _DIGITS = re.compile(rb"(\d{1,10})\r").match
 _PLAIN_LENGTH = b"\nContent-Length: "
 _LENGTH = re.compile(  # with white space and folding (RFC 3261 7.3.1), compact too (7.3.3)
@@ -110,8 +112,13 @@ class Framer:
         needs no copies. Then they are taken, and are that message; else they are still to be fed."""
         if self._buffer or self._rest or not (_FIRST_LINE if self._synced else _NEXT_START.match)(data):
             return False
-        found = _EMPTY_LINE(data)
-        if not found or found.end() + _body_length(data, found.end(), self.limit) != len(data):
+        plain = _PLAIN_LENGTH_OR_END(data)
+        known = plain[1] if plain else None
+        found = _EMPTY_LINE(data, plain.end() - 1 if plain and known else 0)
+        if not found:
+            return False
+        length = int(known) if known else _body_length(data, found.end(), self.limit)
+        if found.end() + length != len(data) or len(data) > self.limit:
             return False
         self.begin += len(data)
         self._synced = True

@@ -90,6 +90,14 @@ def test_packets_that_differ_only_behind_their_first_bytes_are_all_told_apart(bo
     assert [duplicates.seen(TIME + 0.0002, packet) for packet in packets] == [True] * 20
 
 
+def test_a_packet_is_known_when_the_one_that_it_was_told_apart_from_is_forgotten() -> None:
+    duplicates = Duplicates(bound=2)
+    first, second = (ip4(b"A" * 400 + last, udp_checksum=0, identification=0) for last in (b"1", b"2"))
+    packets = [first, ip4(identification=1), ip4(identification=2), second, ip4(identification=3)]
+    assert [duplicates.seen(TIME, packet) for packet in packets] == [False] * 5
+    assert duplicates.seen(TIME, second)
+
+
 def test_memory_is_bounded() -> None:
     duplicates = Duplicates(bound=100)
     for number in range(1000):
