@@ -114,23 +114,28 @@ class Renewals:
 
     `first` is the REGISTER of the one under way, `challenge` the answer to it and `last` the REGISTER with credentials
     (or `first`), None between two renewals. `granted` is the 200 that ended the last one, `register` what it answers,
-    `challenged` says that any was; `count` of them are not yet in the line's state. `until` is when the binding
-    runs out, `moved` says whether the line came to its server from another. `current` and `ended` are one under way and
-    the last one, where reconstruction told of them without events; `open` are all phones of which one is under way, and
-    `told` hears when one ends.
+    `challenged` says that any was; `count` of them are not yet in the line's state. The next begins after `since`, and
+    before `until`, when the binding runs out; `moved` says whether the line came to its server from another. `current`
+    and `ended` are one under way and the last one, where reconstruction told of them without events; `open` are all
+    phones of which one is under way, and `told` hears when one ends.
     """
 
     __slots__ = ("challenge", "challenged", "count", "current", "ended", "first", "granted", "last", "line", "moved",
-                 "open", "phone", "register", "server", "told", "until")
+                 "open", "phone", "register", "server", "since", "told", "until")
 
-    def __init__(self, state: LineState, register: Sent, open_: dict[int, None], told: Told) -> None:
-        """`register` begins the first of them."""
-        self.phone, self.line = register.phone, register.line
-        self.server = register.server
+    def __init__(self, state: LineState, event: Sent | Answered, open_: dict[int, None], told: Told) -> None:
+        """`event` begins the first of them (`begins`), or is the 200 of a registration of which all is true that must
+        be when the next begins."""
+        self.phone, self.line, self.server = event.phone, event.line, event.server
         self.moved = has_moved(state)
-        self.until = 0.0   # the first has begun in time (`begins`)
-        self.first: Sent | None = register
-        self.last: Sent | None = register
+        self.first: Sent | None = None
+        self.last: Sent | None = None
+        if type(event) is Sent:
+            self.since = self.until = 0.0   # it has begun in time
+            self.first = self.last = event
+            open_[self.phone] = None
+        else:
+            self.since, self.until = event.time, runs_out(event)   # type: ignore[arg-type]
         self.challenge: Answered | None = None
         self.granted: Answered | None = None
         self.register: Sent | None = None
@@ -140,7 +145,6 @@ class Renewals:
         self.ended: Renewal | None = None
         self.open = open_
         self.told = told
-        open_[self.phone] = None
 
     def take(self, event: ModelEvent) -> Way:
         """What `event` is to the renewals, and remember it: a REGISTER that begins one, a challenge, its answer, or
@@ -152,7 +156,7 @@ class Renewals:
             if event.line != self.line or event.server != self.server or event.in_dialog or event.expires == 0:  # type: ignore[union-attr]
                 return OFF
             if self.last is None:
-                if event.follows is not None or event.method != "REGISTER" or event.time >= self.until:  # type: ignore[union-attr]
+                if event.follows is not None or event.method != "REGISTER" or not self.since < event.time < self.until:  # type: ignore[union-attr]
                     return OFF
                 self.first = self.last = event  # type: ignore[assignment]
                 self.open[self.phone] = None

@@ -97,7 +97,8 @@ class FourInARow:
         """Whether the line may begin a mere renewal with this REGISTER, and hear of it by its server."""
         memory, renewals, server = self._memory, line.renewals, line.server
         return (
-            renewals is not None and renewals.current is None and renewals.last is None and time < renewals.until
+            renewals is not None and renewals.current is None and renewals.last is None
+            and renewals.since < time < renewals.until
             and server == renewals.server and flow is line.flow and line.revision == line.view.revision
             and cseq == line.cseq + 1 and asking.call_id == line.call_id and not line.owner.again
             and ((line.uri is asking.uri and line.address is asking.contact and line.user_agent is asking.user_agent)

@@ -133,7 +133,8 @@ class ShortRoad:
         asked = asking.asked   # it is no `*`: that is no line's own
         number = memory.numbers + 1
         if renewal is None:
-            if again or renewals.last is not None or time >= renewals.until or server != renewals.server or asked == 0:
+            if again or renewals.last is not None or not renewals.since < time < renewals.until \
+                    or server != renewals.server or asked == 0:
                 return False
             renewals.begin(Renewal(item.capture, item.frame, time, number, asked, call_id))
         else:

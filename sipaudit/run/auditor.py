@@ -15,7 +15,7 @@ from sipaudit.incidents.watch import Watch
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.arrival import Arriving, begins_to_register
-from sipaudit.model.events import NO_LINE, Booted, Lost, ModelEvent, Sent
+from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent, Sent
 from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.proofs import next_deadline, settle
@@ -119,6 +119,7 @@ class Auditor:
             del self._arriving[event.phone]
             replay.written, self._phones[event.phone] = arriving.done(event)   # type: ignore[arg-type]
             self.watch.arrived(event, replay)   # type: ignore[arg-type]
+            self._may_renew(event, replay)   # type: ignore[arg-type]
         return True
 
     def _begins_to_arrive(self, event: ModelEvent) -> bool:
@@ -153,12 +154,18 @@ class Auditor:
         replay = replays[0]
         if replay.waiting or event.phone in self._timed or not begins(replay.written, phone, event, replay.profile):
             return False
+        renewals = self._may_renew(event, replay)
+        if self.in_short:
+            renewals.adopt(event)
+        return True
+
+    def _may_renew(self, event: Sent | Answered, replay: LineReplay) -> Renewals:
+        """From this event on nothing but mere renewals is awaited of the line."""
         renewals = Renewals(replay.written, event, self._under_way, self.watch.renewed)
         replay.renewals = self._renewals[event.phone] = renewals
         if self.in_short:
             replay.record.renewals = renewals
-            renewals.adopt(event)
-        return True
+        return renewals
 
     def _is_at_home(self, renewals: Renewals) -> bool:
         """Whether a line that came from another server works with its primary still, as far as DNS tells."""
