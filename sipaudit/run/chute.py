@@ -10,10 +10,12 @@ from array import array
 from collections import deque
 from contextlib import suppress
 from io import BufferedReader
+from itertools import islice
 
 IN_THE_PIPE = 1 << 20   # bytes, where so many are allowed
 BEFORE_IT = 8 << 20
 LENGTH = 4              # bytes that say how many follow
+TOGETHER = 16           # buffers that are written at once
 
 
 class Writer:
@@ -27,7 +29,7 @@ class Writer:
 
     def send(self, piece: bytes) -> None:
         """Another piece, of less than 4 GB."""
-        self._held.append(memoryview(len(piece).to_bytes(LENGTH, "big") + piece))
+        self._held += (memoryview(len(piece).to_bytes(LENGTH, "big")), memoryview(piece))
         self._count += LENGTH + len(piece)
         self.flush(BEFORE_IT)
 
@@ -35,16 +37,16 @@ class Writer:
         """Write what the pipe takes, and wait until no more than so many bytes are held."""
         while self._held:
             try:
-                written = os.write(self._descriptor, self._held[0])
+                written = os.writev(self._descriptor, list(islice(self._held, TOGETHER)))
             except BlockingIOError:
                 if self._count <= room:
                     return
                 select.select([], [self._descriptor], [])
                 continue
             self._count -= written
-            if written == len(self._held[0]):
-                self._held.popleft()
-            else:
+            while self._held and written >= len(self._held[0]):
+                written -= len(self._held.popleft())
+            if written:
                 self._held[0] = self._held[0][written:]
 
     @property

@@ -82,7 +82,8 @@ def _arrivals(incoming: BufferedReader, process: ForkProcess, unpacker: Unpacker
     """The runs as they come, with what is known of the captures by then."""
     while True:
         try:
-            parcel, count, states = pickle.loads(received(incoming))
+            follows, end, count, states = pickle.loads(received(incoming))
+            parcel = received(incoming) if follows else b""
         except EOFError:
             process.join()
             raise RuntimeError(f"the reading process has ended with {process.exitcode}") from None
@@ -90,9 +91,9 @@ def _arrivals(incoming: BufferedReader, process: ForkProcess, unpacker: Unpacker
             for number, state in states:
                 health[number].__dict__.update(state)
         read(count)
-        if isinstance(parcel, Exception):
-            raise parcel
-        if parcel is None:
+        if end is not None:
+            raise end
+        if not follows:
             return
         yield unpacker.unpack(parcel)
 
@@ -129,15 +130,18 @@ class Sender:
         except InputError as error:
             end = error
         self._packets = [-1] * len(self._packets)
-        self._send(end)
+        self._send(None, end)
         self._writer.flush()
 
     def _is_waited_for(self) -> bool:
         """Whether the other process has next to nothing left to follow: then it can read as well as this one."""
         return self._writer.under_way < HUNGRY
 
-    def _send(self, parcel: bytes | Exception | None) -> None:
-        self._writer.send(pickle.dumps((parcel, self._count, list(self._changed()))))
+    def _send(self, parcel: bytes | None, end: Exception | None = None) -> None:
+        """A run, or that there are no more; a run goes as it is, not wrapped in anything."""
+        self._writer.send(pickle.dumps((parcel is not None, end, self._count, list(self._changed()))))
+        if parcel is not None:
+            self._writer.send(parcel)
         self._count = 0
 
     def _changed(self) -> Iterator[tuple[int, dict[str, Any]]]:
