@@ -34,7 +34,7 @@ from sipaudit.sip.parse import MAX_LASTING, Parser
 
 SLACK = 1.05
 LINEAR = 1.03      # at most so many times as much for a message in a capture twice as long
-LARGE_FLEET = 85   # calls for a renewal's message with 50,000 phones, whose lines the parser's memo cannot hold
+LARGE_FLEET = 30   # calls for a renewal's message with 50,000 phones, whose lines the parser's memo cannot hold
 SMALLER = 125      # how much smaller fleets and the parser's memo are here than there
 
 
@@ -56,10 +56,10 @@ class Counted:
 
 
 BUDGETS = {
-    "register": Budget(calls=50, blocks=0.31),
-    "calls": Budget(calls=124, blocks=3.4),
-    "mixed": Budget(calls=94, blocks=0.96),
-    "tcp": Budget(calls=97, blocks=0.53),
+    "register": Budget(calls=28, blocks=0.1),
+    "calls": Budget(calls=127, blocks=3.4),
+    "mixed": Budget(calls=98, blocks=1.7),
+    "tcp": Budget(calls=74, blocks=0.3),
 }
 """With each message of `mixed` come 40 packets of media, whose work is the message's."""
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
-
-from msgspec.structs import replace
 
 from sipaudit import __version__
 from sipaudit.capture.health import CaptureHealth
@@ -114,7 +112,27 @@ def _undecided(counts: Counter[tuple[str, Reason]]) -> list[Undecided]:
 
 def line_as_it_is(line: Line, auditor: Auditor) -> LineSummary:
     """A line with what is known of it now, without its moves, tries, registrations and calls."""
+    return _told_line(line, auditor, auditor.replays(line.number), [], [], [], [])
+
+
+def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
     replays = auditor.replays(line.number)
+    return _told_line(
+        line, auditor, replays,
+        sorted((move_of(move, replay) for replay in replays for move in replay.history.moves if span.holds(move.time)),
+               key=lambda move: move.time),
+        [try_of(seen, replay) for replay in replays for seen in replay.history.tries if span.holds(seen.request.time)],
+        [registration_of(row, replay) for replay in replays
+         for row in replay.history.registrations(replay.state, now, replay.track)
+         if row.since <= span.end and (row.until is None or row.until >= span.start)],
+        [call_of(call, auditor) for call in line.spans or () if _within(call, span)],
+    )
+
+
+def _told_line(
+    line: Line, auditor: Auditor, replays: Sequence[LineReplay], moves: list[Move], tries: list[Try],
+    registrations: list[Registration], call_spans: list[CallSpan],
+) -> LineSummary:
     main = replays[0] if replays else None
     settings = _told_of(main.settings if main else NO_SETTINGS)
     checks = auditor.faults.checks.get((line.aor, line.owner.address))
@@ -126,28 +144,9 @@ def line_as_it_is(line: Line, auditor: Auditor) -> LineSummary:
         entry=line.entries[0].name if line.entries else None, entries=[entry.name for entry in line.entries],
         regime=settings.regime, mode=settings.mode, working=main.server(stay.server) if main and stay else None,
         first=moment(line.first), last=moment(line.last), calls=line.calls, settings=settings.values,
-        moves=[], tries=[], registrations=[], inconclusive=_undecided(undecided),
-        declare=_wanted(undecided, known=bool(line.entries)),
+        moves=moves, tries=tries, registrations=registrations, inconclusive=_undecided(undecided),
+        declare=_wanted(undecided, known=bool(line.entries)), call_spans=call_spans,
     )
-
-
-def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
-    replays = auditor.replays(line.number)
-    return replace(
-        line_as_it_is(line, auditor),
-        moves=_sorted_rows(move_of(move, replay) for replay in replays for move in replay.history.moves
-                           if span.holds(move.time)),
-        tries=[try_of(seen, replay) for replay in replays for seen in replay.history.tries
-               if span.holds(seen.request.time)],
-        registrations=[registration_of(row, replay) for replay in replays
-                       for row in replay.history.registrations(replay.state, now, replay.track)
-                       if row.since <= span.end and (row.until is None or row.until >= span.start)],
-        call_spans=[call_of(call, auditor) for call in line.spans or () if _within(call, span)],
-    )
-
-
-def _sorted_rows(moves: Iterable[Move]) -> list[Move]:
-    return sorted(moves, key=lambda move: move.time)
 
 
 def _told_of(settings: LineSettings) -> Told:

@@ -168,7 +168,7 @@ class Forms:
         if layout is None:
             return None
         variables = layout.variables(payload)
-        if not _are_of(variables, message) or not layout.admits(variables):
+        if not variables[1].isdigit() or not layout.admits(variables) or not _are_of(variables, message):
             return None
         return self._form(item, layout)
 
@@ -251,8 +251,9 @@ def _proof(tail: bytes, at: int, moved: int) -> tuple[Span, list[Span], list[Spa
 def _are_of(variables: tuple[bytes, ...], message: Request | Response) -> bool:
     """Whether what stands there is what the parser has read of the message: only then it was read from there."""
     proof = message.credentials if type(message) is Request else message.challenges  # type: ignore[union-attr]
-    nonce, to_tag = proof[0].nonce if proof else "", message.to.tag
-    read = f"{message.via.branch} {message.cseq.number} {nonce} {message.from_.tag}"
-    if to_tag is None:
-        return len(proof) < 2 and b" ".join(variables[:4]) == read.encode()
-    return len(proof) < 2 and b" ".join(variables[:5]) == f"{read} {to_tag}".encode()
+    branch, number, nonce, tag, *others = variables
+    return (
+        len(proof) < 2 and branch.decode() == message.via.branch and int(number) == message.cseq.number
+        and nonce.decode() == (proof[0].nonce if proof else "") and tag.decode() == message.from_.tag
+        and (message.to.tag is None or others[0].decode() == message.to.tag)
+    )
