@@ -23,6 +23,7 @@ from sipaudit.capture.tshark import BEYOND_US, INSTALL_HINT, check_keylog, tshar
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Datagram, Item
 
+PART = 512  # packets decoded in one go: who follows what they say in another process need not wait for thousands
 LIBPCAP, TSHARK, AUTO = "libpcap", "tshark", "auto"
 _BEYOND_US = ("websocket", "sctp")  # what the decoder counts as undecoded and tshark reads without keys
 
@@ -100,7 +101,8 @@ class Captures:
         decoder = Decoder(self.health)
         decoder.streams.sip_ports.update(self._sip_ports)
         for capture, run in in_order(self._sources()):
-            yield capture, decoder.run(run, capture)
+            for begin in range(0, len(run), PART):
+                yield capture, decoder.run(run.part(begin, begin + PART), capture)
         yield 0, decoder.finish()
 
     def _sources(self) -> Iterator[Source[Run]]:

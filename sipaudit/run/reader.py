@@ -27,7 +27,7 @@ from sipaudit.run.freight import Packer, Unpacker
 from sipaudit.sip.forms import Parsed
 
 WORTH = 8_000_000       # bytes of captures from which on a second process saves time
-HUNGRY = 1 << 17        # bytes: with less under way the other process will soon wait
+HUNGRY = 1 << 20        # bytes: with less under way the other process may soon wait; some seven runs
 STDIN = 0               # the descriptor
 MOST = 2                # processes that find work
 
