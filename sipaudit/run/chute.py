@@ -25,6 +25,8 @@ class Writer:
         self._descriptor = descriptor
         self._held: deque[memoryview] = deque()
         self._count = 0
+        self._room = select.poll()
+        self._room.register(descriptor, select.POLLOUT)
         os.set_blocking(descriptor, False)
 
     def send(self, piece: bytes) -> None:
@@ -41,7 +43,7 @@ class Writer:
             except BlockingIOError:
                 if self._count <= room:
                     return
-                select.select([], [self._descriptor], [])
+                self._room.poll()
                 continue
             self._count -= written
             while self._held and written >= len(self._held[0]):
