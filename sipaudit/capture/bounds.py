@@ -15,7 +15,7 @@ class CaptureBounds(Struct, frozen=True):
 
     streams: int = 65_536
     stream_bytes: int = 64 << 20
-    flows: int = 1 << 16
+    flows: int = 1 << 17
     fragments: int = 1_000
     fragment_bytes: int = 8 << 20
     duplicates: int = 4_096
