@@ -141,12 +141,11 @@ class Tally:
                 else:
                     server.seconds.counting[int(sent)] += 1
                     server.crowd.note(int(sent), line)
-                minute.requests["REGISTER"] += 1
             if longest > minute.longest:
                 minute.longest = longest
             server.seconds.counting[second] += times
             server.crowd.note(second, line, times)
-            minute.requests["REGISTER"] += 1
+            minute.requests["REGISTER"] += 2 if challenged else 1
         else:
             if challenged:
                 self._asked(server, sent, line)

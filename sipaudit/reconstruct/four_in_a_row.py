@@ -9,7 +9,7 @@ known forms come here, which nobody has read.
 from __future__ import annotations
 
 from sipaudit.model.absorb_phone import LATE_FROM
-from sipaudit.model.routine import Renewal
+from sipaudit.model.routine import Renewal, Renewals
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.short_road import Answering, Asking
@@ -68,13 +68,12 @@ class FourInARow:
               second_key: tuple[str, str, int, str], newest: float) -> None:
         """Remember the renewal, as two transactions that are over, and tell of it."""
         (one, _, _), (two, challenge, _), (three, again, _), (last, _, _) = four
-        memory, phone, renewals, server, flow = self._memory, line.owner, line.renewals, line.server, one.flow
-        challenging, granting, call_id, number = asking.challenged, asking.answered, line.call_id, memory.numbers + 1
+        memory, phone, server, flow = self._memory, line.owner, line.server, one.flow
+        call_id, number = asking.call_id, memory.numbers + 1
         sent, asked, time = one.time, three.time, last.time
-        assert renewals is not None
-        assert challenging is not None
-        assert granting is not None
-        assert call_id is not None
+        renewals: Renewals = line.renewals  # type: ignore[assignment]  # it is asked for by `_may_renew`
+        challenging: Answering = asking.challenged  # type: ignore[assignment]  # and these by `_belong_together`
+        granting: Answering = asking.answered  # type: ignore[assignment]
         status, begun = challenging.status, memory.clock - newest   # what our clock showed when the capture's showed 0
         self._count(status)
         memory.numbers = number + 1
