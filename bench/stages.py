@@ -9,7 +9,6 @@ import argparse
 import statistics
 import sys
 from collections import deque
-from itertools import chain
 
 from bench.captures import DATA, SITE, WORKLOADS, Workload, ensure
 from bench.measure import run
@@ -22,7 +21,7 @@ from sipaudit.run.output import Output, write_files
 from sipaudit.run.route import leave_whole, rare_collections
 from sipaudit.run.run import Run
 
-STAGES = ("start", "capture", "parse", "reconstruct", "model", "report", "files")
+STAGES = ("start", "capture", "parse", "follow", "report", "files")
 RUNS = 3
 
 
@@ -32,7 +31,7 @@ def go(capture: str, stage: str, site: str = str(SITE)) -> None:
     route = Run(Job((capture,), site=site, jobs=1), print, observer=None if rows is None else rows.see,
                 reread=stage == "files")
     leave_whole(route)  # as the command does
-    if stage in ("model", "report", "files"):
+    if stage in ("follow", "report", "files"):
         route.drive()
     else:
         with rare_collections():  # as `drive` does
@@ -48,9 +47,6 @@ def _go_part_of_it(route: Run, stage: str) -> None:
         deque(route.captures, maxlen=0)
     elif stage == "parse":
         deque(known_ahead(route.captures), maxlen=0)
-    elif stage == "reconstruct":
-        for item, message, form in chain.from_iterable(known_ahead(route.captures)):
-            route.reconstruction.feed(item, message, form)
 
 
 def processor(workload: Workload, stage: str) -> float:
