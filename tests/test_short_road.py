@@ -28,6 +28,7 @@ from sipaudit.reconstruct.four_in_a_row import FourInARow
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.short_road import ShortRoad
+from sipaudit.reconstruct.bounds import WORDS
 from sipaudit.run.run import Run
 
 FLEET = Workload("renewals", phones=6, rounds=8, spread=40.0)   # one after the other
@@ -85,14 +86,15 @@ def disturbed(packets: Packets, share: float, chance: random.Random) -> Iterator
                 yield from [(time + shift, odd)] + [(time + shift + 0.001, frame)] * chance.randrange(2)
 
 
-def followed(folder: Path, packets: Iterable[tuple[float, bytes]]) -> tuple[bytes, list[Any]]:
-    """The report of a capture, and what is known at its end of every line and of what passed."""
-    path = folder / "capture.pcap"
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for time, frame in packets:
-            writer.write(time, frame)
-    run = Run(Job((str(path),), site=str(SITE), jobs=1), print)
+def followed(folder: Path, *captures: Iterable[tuple[float, bytes]]) -> tuple[bytes, list[Any]]:
+    """The report of captures, and what is known at their end of every line and of what passed."""
+    paths = [folder / f"capture-{number}.pcap" for number in range(len(captures))]
+    for path, packets in zip(paths, captures, strict=True):
+        with path.open("wb") as stream:
+            writer = PcapWriter(stream)
+            for time, frame in packets:
+                writer.write(time, frame)
+    run = Run(Job(tuple(map(str, paths)), site=str(SITE), jobs=1), print)
     run.drive()
     lines = run.reconstruction.lines.values()
     report = json.encode(run.report())
@@ -113,12 +115,12 @@ def test_both_roads_come_to_the_same(
     by_both_roads(tmp_path_factory.mktemp("road"), sorted(disturbed(packets, share, random.Random(seed))))
 
 
-def by_both_roads(folder: Path, packets: Packets) -> None:
-    short = followed(folder, packets)
+def by_both_roads(folder: Path, *captures: Packets) -> None:
+    short = followed(folder, *captures)
     with ExitStack() as long:
         for road, way in ((ShortRoad, "asks"), (ShortRoad, "answers"), (ShortRoad, "repeats"), (FourInARow, "take")):
             long.enter_context(patch.object(road, way, _never))
-        assert followed(folder, packets) == short
+        assert followed(folder, *captures) == short
 
 
 def _never(*_: Any) -> bool:
@@ -182,6 +184,14 @@ def test_a_phone_of_two_habits(lone: Packets, new: tuple[bytes, bytes], tmp_path
         by_both_roads(tmp_path, [(time - (place // 4) * 3500.0, frame) for place, (time, frame) in enumerate(changed)])
         by_both_roads(tmp_path, [(time - (place // 4) * 3500.0, frame) for place, (time, frame) in enumerate(changed)
                                  if place // 4 != 5])
+
+
+def test_renewals_of_a_capture_in_which_too_many_methods_were_seen(lone: Packets, tmp_path: Path) -> None:
+    """Of which the first REGISTER is one of a mere renewal, since the phone is known from another capture."""
+    soon = [(time - 3520.0, frame) for time, frame in lone[12:16]]
+    odd = lone[0][1][:26] + bytes((10, 9, 9, 9)) + lone[0][1][30:]   # somebody else's
+    methods = [(soon[0][0] - 1.0, odd.replace(b"REGISTER", b"X%07d" % number)) for number in range(WORDS)]
+    by_both_roads(tmp_path, lone[:12], [*methods, *soon])
 
 
 def test_an_undisturbed_fleet_takes_it_from_its_first_renewal_on(packets: Packets, tmp_path: Path) -> None:

@@ -75,7 +75,9 @@ class FourInARow:
         challenging: Answering = asking.challenged  # type: ignore[assignment]  # and these by `_belong_together`
         granting: Answering = asking.answered  # type: ignore[assignment]
         status, begun = challenging.status, memory.clock - newest   # what our clock showed when the capture's showed 0
-        self._count(status)
+        tally(memory.traffic.methods, "REGISTER", 2)
+        for answered in (status, 200):
+            memory.traffic.statuses[answered] = memory.traffic.statuses.get(answered, 0) + 1
         memory.numbers = number + 1
         add = memory.transactions.add_over
         add(Transaction(
@@ -104,16 +106,6 @@ class FourInARow:
                  or line.looks(asking.uri, asking.contact, asking.user_agent))
             and server in line.heard and flow.destination in memory.servers.registrars and not memory.servers.relays
         )
-
-    def _count(self, status: int) -> None:
-        """Two requests, and their answers."""
-        methods, statuses = self._memory.traffic.methods, self._memory.traffic.statuses
-        if "REGISTER" not in methods:
-            tally(methods, "REGISTER")
-            methods["REGISTER"] -= 1
-        methods["REGISTER"] += 2
-        statuses[status] = statuses.get(status, 0) + 1
-        statuses[200] = statuses.get(200, 0) + 1
 
 
 def _identifies(branch: str) -> bool:

@@ -40,8 +40,8 @@ class Traffic:
             tally(self.malformed, defect)
 
 
-def tally(counts: dict[str, int], word: str) -> None:
-    """One more of `word`; words come from the wire, so after WORDS of them the rest share a name."""
+def tally(counts: dict[str, int], word: str, count: int = 1) -> None:
+    """So many more of `word`; words come from the wire, so after WORDS of them the rest share a name."""
     if word not in counts and len(counts) >= WORDS:
         word = OTHER
-    counts[word] = counts.get(word, 0) + 1
+    counts[word] = counts.get(word, 0) + count
