@@ -24,11 +24,11 @@ from sipaudit.capture.files import resolve
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.write import PcapWriter
 from sipaudit.pipeline import Job
+from sipaudit.reconstruct.bounds import WORDS
 from sipaudit.reconstruct.four_in_a_row import FourInARow
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.short_road import ShortRoad
-from sipaudit.reconstruct.bounds import WORDS
 from sipaudit.run.run import Run
 
 FLEET = Workload("renewals", phones=6, rounds=8, spread=40.0)   # one after the other

@@ -85,8 +85,7 @@ class Tally:
     def now(self, key: str, time: float) -> ServerWatch:
         """The server of this key, whose minute is that of `time`, which is now."""
         server = self.servers.get(key) or self.server(key, time)
-        if not server.minute.time <= time < server.minute.end:
-            self._turn(server, time)
+        self.minute(server, time)
         return server
 
     def minute(self, server: ServerWatch, time: float) -> Minute:
@@ -145,7 +144,7 @@ class Tally:
                 minute.longest = longest
             server.seconds.counting[second] += times
             server.crowd.note(second, line, times)
-            minute.requests["REGISTER"] += 2 if challenged else 1
+            minute.asked("REGISTER", 2 if challenged else 1)
         else:
             if challenged:
                 self._asked(server, sent, line)

@@ -240,14 +240,6 @@ class Renewals:
         self.current, self.ended = None, renewal
         self._count(challenged=renewal.status != 0, until=renewal.answered + renewal.granted)
 
-    def end_whole(self, renewal: Renewal) -> None:
-        """One that nobody was told of has passed."""
-        self.told(self, renewal)
-        self.ended = renewal
-        self.challenged = True
-        self.until = renewal.answered + renewal.granted
-        self.count += 1
-
     def _spell_out(self, renewal: Renewal) -> None:
         """Something else comes: from here on events tell of the renewal under way, also of what passed before."""
         self.current = None

@@ -79,20 +79,22 @@ class FourInARow:
         for answered in (status, 200):
             memory.traffic.statuses[answered] = memory.traffic.statuses.get(answered, 0) + 1
         memory.numbers = number + 1
-        add = memory.transactions.add_over
-        add(Transaction(
-            number, key, line.cseq + 1, call_id, "REGISTER", flow, line, phone, server, True, sent, False,
-            begun + two.time, asking.asked, asking.contact, asking.target, asking.to_tag, None, 1 << 4, status,
-        ), begun + sent)
-        add(Transaction(
+        first = Transaction(
+            number, key, line.cseq + 1, call_id, "REGISTER", flow, line, phone, server, True, sent, False, begun + sent,
+            asking.asked, asking.contact, asking.target, asking.to_tag, None, 1 << 4, status)
+        second = Transaction(
             number + 1, second_key, line.cseq + 2, call_id, "REGISTER", flow, line, phone, server, True, asked, False,
-            begun + time, asking.asked, asking.contact, asking.target, asking.to_tag, None, 1 << 2, 200,
-        ), begun + asked)
+            begun + asked, asking.asked, asking.contact, asking.target, asking.to_tag, None, 1 << 2, 200)
+        memory.transactions.add(first, True)
+        memory.transactions.add(second, True)
+        first.seen, second.seen = begun + two.time, begun + time
         line.cseq += 2
         line.last, line.asked, phone.last = time, asked, asked
-        renewals.end_whole(Renewal(
+        renewal = Renewal(
             one.capture, one.frame, sent, number, asking.asked, call_id, status, two.time, two.frame, asked,
-            three.frame, number + 1, again.nonce == challenge.nonce != "", time, last.frame, granting.granted or 0.0))
+            three.frame, number + 1, again.nonce == challenge.nonce != "", time, last.frame, granting.granted or 0.0)
+        renewals.begin(renewal)
+        renewals.end(renewal)
 
     def _may_renew(self, line: Line, asking: Asking, flow: Flow, time: float, cseq: int) -> bool:
         """Whether the line may begin a mere renewal with this REGISTER, and hear of it by its server."""

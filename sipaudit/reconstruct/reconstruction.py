@@ -129,24 +129,12 @@ class Reconstruction:
         if (passed >= LEAP or memory.clock + passed >= memory.next_sweep) and self._pass(passed, item):
             self._due = memory.registry.out
             return False
-        newest = self._newest
-        if not self._four.take(run[at:last], newest, self._capture):  # type: ignore[arg-type]
+        if not self._four.take(run[at:last], self._newest, self._capture):  # type: ignore[arg-type]
             return False
         time = run[last - 1][0].time
-        memory.clock += time - newest
+        memory.clock += time - self._newest
         self._newest = time
         return True
-
-    def renews(self, item: Datagram, repeat: Repeat) -> bool:
-        """Whether this is of a mere renewal, and was taken. If not, `feed` must be given it: it does all that this does
-        in fewer steps, for what is nearly always so."""
-        memory, time = self._memory, item.time
-        passed = time - self._newest
-        clock = memory.clock + passed
-        if not 0.0 < passed < LEAP or item.capture != self._capture or clock >= memory.next_sweep or item.frames:
-            return False
-        memory.clock, self._newest = clock, time
-        return self._short.repeats(item, repeat)
 
     def _pass(self, passed: float, item: Item) -> bool:
         """The seconds from the newest item to this one have passed on our own clock, which never goes back, and which

@@ -197,16 +197,6 @@ class Transactions:
         if len(waiting) > ring.limit:
             self._evict(waiting)
 
-    def add_over(self, transaction: Transaction, since: float) -> None:
-        """Remember a phone's transaction, of which no other has the key, that began at `since` on our clock, and is
-        over: only its messages may come again."""
-        transaction.check = since + TRANSACTION_CHECK
-        self._by_key[transaction.key] = transaction
-        ring = self._known
-        ring.waiting.append(transaction)
-        if len(ring.waiting) > ring.limit:
-            self._evict(ring.waiting)
-
     def tighten(self, limit: int, strange_limit: int) -> None:
         """Other bounds from now on."""
         self._known.limit, self._strange.limit = limit, strange_limit

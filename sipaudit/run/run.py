@@ -108,20 +108,16 @@ class Run(Route):
 
     def _feed_all(self, ahead: Iterator[list[Parsed]]) -> None:
         """All items: of renewals, which most are, as many in one go as can be."""
-        renewed, renews, follow, listener = (
-            self.reconstruction.renewed, self.reconstruction.renews, self.follow, self._listener)
+        renewed, follow, listener = self.reconstruction.renewed, self.follow, self._listener
         begun: set[int] = set()
         for run in ahead:
             at, end = 0, len(run)
             while at < end:
                 item, message, form = run[at]
+                if type(message) is Repeat and renewed(run, at):
+                    at += FOUR
+                    continue
                 at += 1
-                if type(message) is Repeat:
-                    if renewed(run, at - 1):
-                        at += FOUR - 1
-                        continue
-                    if renews(item, message):  # type: ignore[arg-type]
-                        continue
                 if item.capture not in begun:
                     self._look_for_a_hole(item.capture, begun)
                     begun.add(item.capture)
