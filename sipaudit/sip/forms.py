@@ -19,24 +19,21 @@ from operator import itemgetter
 from msgspec import Struct
 
 from sipaudit.sip.datagram import Datagram, Flow, Item
-from sipaudit.sip.front import BRANCH, MAX_DIGITS, NONCE, TAG
+from sipaudit.sip.front import BRANCH, CSEQ_NAME, MAX_DIGITS, NONCE, TAG
 from sipaudit.sip.message import Malformed, Message, Request, Response
-from sipaudit.sip.text import TOKEN_BYTES
+from sipaudit.sip.text import TOKENS_AS_LETTERS
 
 FORMS_KEPT = 262_144    # at a time: some four a line
 LAYOUTS_KEPT = 4_096
 LONGEST = 4_096         # bytes of a message
 REST = 1_500            # runs in which none are learnt after most were learnt for nothing
 
-CSEQ = b"CSeq: "
 MAX_NUMBER = 10 ** MAX_DIGITS - 1
 
 Span = tuple[int, int]
 NOWHERE: Span = (0, 0)
-_TOKENS_AS_LETTERS, _QUOTED_AS_LETTERS = (
-    bytes(ord("a") if byte in letters else ord(" ") for byte in range(256))
-    for letters in (TOKEN_BYTES, TOKEN_BYTES + b"/=:@")   # nonces are often Base64
-)
+_QUOTED_AS_LETTERS = bytes(ord("a") if byte in b"/=:@" else letter   # nonces are often Base64
+                           for byte, letter in enumerate(TOKENS_AS_LETTERS))
 
 
 class Form(Struct, gc=False):
@@ -69,7 +66,7 @@ class Layout:
     def __init__(self, spans: tuple[Span, ...], quoted: int) -> None:
         self.spans = spans
         self.quoted = quoted
-        ends = [0, *(end for span in sorted(spans) if span is not NOWHERE for end in span), None]
+        ends = [0, *(end for span in sorted(spans) if span != NOWHERE for end in span), None]
         self.constants: Callable[[bytes], tuple[bytes, ...]] = itemgetter(
             *(slice(ends[at], ends[at + 1]) for at in range(0, len(ends), 2)))
         self.variables: Callable[[bytes], tuple[bytes, ...]] = itemgetter(*(slice(*span) for span in spans))
@@ -81,17 +78,17 @@ class Layout:
             begin, end = self.spans[1]
             if end - begin >= MAX_DIGITS:
                 return None
-            spans = tuple(span if span is NOWHERE or span[0] < begin else
+            spans = tuple(span if span[0] < begin else
                           (span[0] + (span[0] > begin), span[1] + 1) for span in self.spans)
             self._longer = Layout(spans, self.quoted)
         return self._longer
 
     def admits(self, variables: tuple[bytes, ...]) -> bool:
         """Whether variables are written with characters that mean nothing else where they stand."""
-        if b"".join(variables).translate(_TOKENS_AS_LETTERS).isalnum():
+        if b"".join(variables).translate(TOKENS_AS_LETTERS).isalnum():
             return True
         quoted = b"".join((variables[2], *variables[self.quoted:]))
-        return (b"".join((*variables[:2], *variables[3:self.quoted])).translate(_TOKENS_AS_LETTERS).isalnum()
+        return (b"".join((*variables[:2], *variables[3:self.quoted])).translate(TOKENS_AS_LETTERS).isalnum()
                 and quoted.translate(_QUOTED_AS_LETTERS).isalnum())
 
 
@@ -130,19 +127,18 @@ class Forms:
                 add((item, None, None))
                 continue
             flow, payload = id(item.flow), item.payload
-            key = (flow << 16) + len(payload)
+            key = (flow << 16) + len(payload)   # as `_key` makes it
             layout = layouts(key)
             if layout is None and layouts(key - 1) is not None:
                 layout = self._longer(key, flow, payload)
             form = None if layout is None else forms(hash((flow, layout.constants(payload))))
             if form is not None:
                 variables = layout.variables(payload)  # type: ignore[union-attr]
-                cseq = variables[1]
-                if cseq.isdigit() and (
-                    b"".join(variables).translate(_TOKENS_AS_LETTERS).isalnum() or layout.admits(variables)  # type: ignore[union-attr]
+                if variables[1].isdigit() and (   # nearly always letters and digits alone: not worth a call
+                    b"".join(variables).translate(TOKENS_AS_LETTERS).isalnum() or layout.admits(variables)  # type: ignore[union-attr]
                 ):
                     self._used += 1
-                    add((item, Repeat(form, variables[0].decode(), int(cseq), variables[2].decode()), None))
+                    add((item, Repeat(form, variables[0].decode(), int(variables[1]), variables[2].decode()), None))
                     continue
             message = self._parse(payload)
             repeats = type(message) is not Malformed and message.cseq.method == "REGISTER" and not self._rest  # type: ignore[union-attr]
@@ -168,9 +164,8 @@ class Forms:
         if layout is None:
             return None
         variables = layout.variables(payload)
-        if not variables[1].isdigit() or not layout.admits(variables) or not _are_of(variables, message):
-            return None
-        return self._form(item, layout)
+        is_of_it = variables[1].isdigit() and layout.admits(variables) and _are_of(variables, message)
+        return self._form(item, layout) if is_of_it else None
 
     def _layout(self, spans: tuple[Span, ...], quoted: int) -> Layout | None:
         """One for all messages whose variables stand there; None when there are too many."""
@@ -181,9 +176,8 @@ class Forms:
 
     def _form(self, item: Datagram, layout: Layout) -> Form:
         """The form of a message with that layout."""
-        flow, payload = id(item.flow), item.payload
-        self._layouts[(flow << 16) + len(payload)] = layout
-        digest = hash((flow, layout.constants(payload)))
+        self._layouts[_key(item)] = layout
+        digest = hash((id(item.flow), layout.constants(item.payload)))
         form = self._forms.get(digest)
         if form is None:
             form = self._forms[digest] = Form(item.flow)   # which holds the flow, and its id
@@ -191,13 +185,18 @@ class Forms:
 
     def places(self, item: Datagram) -> tuple[tuple[Span, ...], int]:
         """Where the variables of a message stand whose form was just learnt, for `told`."""
-        layout = self._layouts[(id(item.flow) << 16) + len(item.payload)]
+        layout = self._layouts[_key(item)]
         return layout.spans, layout.quoted
 
     def told(self, item: Datagram, spans: tuple[Span, ...], quoted: int) -> Form:
         """The form of a message that others have learnt."""
-        layout = self._layout(tuple(NOWHERE if span == NOWHERE else span for span in spans), quoted)
+        layout = self._layout(spans, quoted)
         return Form(item.flow) if layout is None else self._form(item, layout)
+
+
+def _key(item: Datagram) -> int:
+    """Of a flow, which is one object, and of a message's length."""
+    return (id(item.flow) << 16) + len(item.payload)
 
 
 def _places(payload: bytes, message: Request | Response) -> tuple[tuple[Span, ...], int]:
@@ -212,16 +211,17 @@ def _places(payload: bytes, message: Request | Response) -> tuple[tuple[Span, ..
     at_to = at_from + len(from_) + 2
     at_cseq = at_to + len(to) + 2
     at_tail = at_cseq + len(cseq) + len(call_id) + 4
-    if cseq[:6] != CSEQ:
+    if not cseq.startswith(CSEQ_NAME):
         at_cseq += len(cseq) + 2
         cseq = call_id
-    if via[:5] != b"Via: " or b'"' in via or cseq[:6] != CSEQ:
+    if not via.startswith(b"Via: ") or b'"' in via or not cseq.startswith(CSEQ_NAME):
         return (), 0
-    branch = at_via + via.find(BRANCH) + 8
-    spans = [(branch, branch + len(message.via.branch)), (at_cseq + 6, at_cseq + cseq.find(b" ", 6)), NOWHERE,
-             (at_from + from_.find(TAG) + 5, at_to - 2)]   # a tag that is not the end of its line may stand in quotes
+    branch, number = at_via + via.find(BRANCH) + len(BRANCH), len(CSEQ_NAME)
+    spans = [(branch, branch + len(message.via.branch)), (at_cseq + number, at_cseq + cseq.find(b" ", number)), NOWHERE,
+             # a tag that is not the end of its line may stand in quotes
+             (at_from + from_.find(TAG) + len(TAG), at_to - 2)]
     if message.to.tag is not None:
-        spans.append((at_to + to.find(TAG) + 5, at_to + len(to)))
+        spans.append((at_to + to.find(TAG) + len(TAG), at_to + len(to)))
     tokens, at = len(spans), tail.find(NONCE)
     if at > 0 and tail[at - 1] in b" ,":
         spans[2], counts, quoted = _proof(tail, at, at_tail)
@@ -234,7 +234,7 @@ def _proof(tail: bytes, at: int, moved: int) -> tuple[Span, list[Span], list[Spa
     """Where the nonce stands, of which the name stands at `at`, the count, and what else of its line is new in every
     message and stands in quotes. All places moved by so many bytes."""
     begin, end = tail.rfind(b"\r\n", 0, at) + 2, tail.find(b"\r\n", at)
-    nonce = at + 7
+    nonce = at + len(NONCE)
     counts: list[Span] = []
     count = tail.find(b" nc=", begin, end) + 4
     if count > 3:

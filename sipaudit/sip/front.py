@@ -31,13 +31,14 @@ from sipaudit.sip.headers import (
 )
 from sipaudit.sip.line import Flaw, Reading, read_line
 from sipaudit.sip.message import Address, Challenge, CSeq, Uri, Via
-from sipaudit.sip.text import TOKEN_BYTES
+from sipaudit.sip.text import TOKENS_AS_LETTERS
 from sipaudit.sip.uri import USUAL_PLACE, USUAL_USER, read_host_port
 
 BRANCH = b";branch="
 TAG = b";tag="
 NONCE = b'nonce="'
 COLON = b": "
+CSEQ_NAME = b"CSeq: "
 PARAMETERS = (BRANCH, TAG)  # others may follow them
 MARKS = {
     ord("V"): BRANCH, ord("F"): TAG, ord("T"): TAG, ord("A"): NONCE, ord("P"): NONCE, ord("W"): NONCE,
@@ -56,7 +57,6 @@ _VIA = re.compile(b"Via: " + USUAL_VIA.encode())
 _PARTY = re.compile(
     rf"""(From|To): (?:"([ !#-[\]-~]*+)" ?)?+<(sips?):({USUAL_USER})@({USUAL_PLACE})>\Z""".encode()
 )
-_TOKENS_AS_LETTERS = bytes(ord("a") if byte in TOKEN_BYTES else ord(" ") for byte in range(256))
 _VISIBLE_AS_LETTERS = bytes(ord("a") if 33 <= byte <= 126 else ord(" ") for byte in range(256))
 # Numbers, because `in` finds a byte much faster when it is one.
 _LF, _CR, _QUOTE, _COMMA, _LESS, _GREATER, _BACKSLASH = b'\n\r",<>\\'
@@ -74,7 +74,7 @@ class ViaFront(Struct, frozen=True, gc=False):
     slot: ClassVar[int] = VIA
 
     def read(self, branch: bytes) -> Via | None:
-        if not (branch.isalnum() or branch.translate(_TOKENS_AS_LETTERS).isalnum()) or branch == _COOKIE:
+        if not (branch.isalnum() or branch.translate(TOKENS_AS_LETTERS).isalnum()) or branch == _COOKIE:
             return None
         return Via(self.transport, self.host, self.port, branch.decode(), self.received, self.rport)
 
@@ -86,7 +86,7 @@ class PartyFront(Struct, frozen=True, gc=False):
     display: str | None
 
     def read(self, tag: bytes) -> Address | None:
-        if not (tag.isalnum() or tag.translate(_TOKENS_AS_LETTERS).isalnum()):
+        if not (tag.isalnum() or tag.translate(TOKENS_AS_LETTERS).isalnum()):
             return None
         return Address(self.uri, tag.decode(), None, None, self.display)
 
