@@ -39,6 +39,7 @@ SAMPLES = sorted(ROOT.glob("samples/*/capture.pcap*")) + sorted(ROOT.glob("sampl
 CORPORA = sorted(path for path in CAPTURES.glob("*+*/*") if path.is_file()) if CAPTURES.is_dir() else []
 EVERYTHING = [*SAMPLES, *CORPORA]
 OUTAGE = ROOT / "samples/three-servers/capture.pcap"
+FEW = 8   # forms
 
 
 def site_of(capture: Path) -> str | None:
@@ -188,10 +189,10 @@ def test_flows_are_one_object_each_and_numbered_anew_within_bounds(monkeypatch: 
 
 def test_messages_of_known_forms_arrive_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever reads them, and also after all forms were forgotten, within bounds."""
-    monkeypatch.setattr(freight, "Forms", partial(Forms, limit=20))
+    monkeypatch.setattr(freight, "Forms", partial(Forms, limit=FEW))
     run = next(runs_of(Captures(resolve((str(OUTAGE),)).files)))
     packer, unpacker = Packer(payloads=False), Unpacker(payloads=False)
-    repeats = 0
+    repeats = forgotten = told = 0
     for number, part in enumerate([run[start:start + 16] for start in range(0, len(run), 16)] * 3):
         for (item, message, form), (sent, read, _) in zip(
             unpacker.unpack(packer.pack(part, reading=number % 4 > 0)), parsed(part), strict=True,
@@ -204,10 +205,13 @@ def test_messages_of_known_forms_arrive_as_they_were(monkeypatch: pytest.MonkeyP
             else:
                 assert message == read
                 assert form is None or form.flow is item.flow  # type: ignore[union-attr]
-        assert len(packer._forms._forms) <= 20 + len(part)
-        assert len(unpacker._forms._forms) <= 20 + len(part)
-        assert len(unpacker._told) <= 20 + len(part)
+        assert len(packer._forms._forms) <= FEW + len(part)
+        assert len(unpacker._forms._forms) <= FEW + len(part)
+        assert len(unpacker._told) <= FEW + len(part)
+        forgotten += len(unpacker._told) < told
+        told = len(unpacker._told)
     assert repeats > len(run) / 4
+    assert forgotten > 1
 
 
 def test_who_writes_waits_only_when_too_much_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:

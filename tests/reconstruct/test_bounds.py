@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sipaudit.model.events import Answered, CallChanged, Lost, Resent, Sent
-from sipaudit.reconstruct.bounds import Bounds
+from sipaudit.reconstruct.bounds import WORDS, Bounds
+from sipaudit.reconstruct.traffic import OTHER
 from tests.factories import START, dns_answer, request, response
 from tests.reconstruct.desk import PHONE, Desk, Handset, P, entry
 
@@ -42,6 +43,16 @@ def test_a_flood_of_strangers(method: str, spread: bool) -> None:
         assert desk.rec.open["candidates"] <= 50
     assert len(desk.rec.lines) == 1
     followed(desk, phone, 3)
+
+
+def test_methods_beyond_a_bound_are_counted_together() -> None:
+    desk = Desk()
+    for index in range(WORDS + 40):
+        desk.send(index / 100, PHONE, P, strange(index, f"X{index}", PHONE))
+    (traffic,) = desk.rec.traffic.values()
+    assert len(traffic.methods) == WORDS + 1
+    assert traffic.methods[OTHER] == 40
+    assert traffic.sip_messages == WORDS + 40
 
 
 def test_a_new_phone_is_found_in_the_middle_of_a_flood() -> None:
