@@ -24,7 +24,7 @@ from sipaudit.capture.transports import Transports
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.framing import looks_like_sip, surely_sip
 
-ADVANCE = 0.5  # seconds of capture time between two looks at the deadlines of streams
+ADVANCE = 0.5  # seconds of capture time between two looks at the deadlines of streams, and at what may be a duplicate
 
 _ROADS = {ETHERNET: 14, LINUX_SLL: 16}  # link types of the short road, and how long their headers are without tags
 _TAGS = 2  # VLAN tags that the short road knows how to pass
@@ -64,7 +64,7 @@ class Decoder:
         self._duplicates = transports.duplicates
         self._long_road = LongRoad(health, transports, bounds)
         self.streams = transports.streams
-        self._since = self._until = 0.0  # the capture time in which no deadline of a stream is looked at
+        self._since = self._until = 0.0  # the capture time in which neither is looked at
         self._beginnings: set[bytes] = set()  # of payloads that are SIP, whatever follows
         self._links = set(_IP4)  # what stands between the MAC and the length of plain packets
 
@@ -93,6 +93,8 @@ class Decoder:
         ):
             if time >= until or time < since:
                 since, until = self._since, self._until = time - ADVANCE, time + ADVANCE
+                duplicates.pass_time()
+                recent, older = duplicates.recent, duplicates.older
                 if followed:
                     items += streams.advance(time)
             at = start + header

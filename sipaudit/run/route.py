@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.incidents.chronicle import Chronicle, beyond_bounds
 from sipaudit.incidents.known import Known, called
-from sipaudit.incidents.minutes import Minute, rows
+from sipaudit.incidents.minutes import read, rows
 from sipaudit.incidents.settled import Settled
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import vouched
@@ -229,12 +229,12 @@ class Route:
         findings, incidents = self.chronicle().link(report.findings)
         notes = [*report.notes, *beyond_bounds(self.auditor.watch)]
         return replace(report, findings=findings, incidents=incidents, notes=notes,
-                       minutes=self.minutes(lambda minute: self.span.touches(minute.time, minute.end)))
+                       minutes=self.minutes(self.span.touches))
 
-    def minutes(self, wanted: Callable[[Minute], bool]) -> list[ServerMinute]:
-        """What servers were asked and answered in the minutes that are wanted."""
+    def minutes(self, wanted: Callable[[float, float], bool]) -> list[ServerMinute]:
+        """What servers were asked and answered in the minutes that are wanted, by when they begin and end."""
         return rows(((key, minute) for key, server in self.auditor.watch.tally.servers.items()
-                     for minute in server.minutes.values() if wanted(minute)), self.server)
+                     for minute in read(server.minutes, wanted)), self.server)
 
     def _with_rules_said(self, report: Report, warn: Callable[[str], None]) -> Report:
         """The report with what `--rules` and `--suppress` have to say of it."""
