@@ -21,7 +21,7 @@ from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.arrival import Arriving, begins_to_register
 from sipaudit.model.events import Answered, ModelEvent, Sent
-from sipaudit.model.routine import DONE, OFF, ON
+from sipaudit.model.routine import DONE, OFF, ON, Arrived
 from sipaudit.model.scenario import parse
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.run import auditor
@@ -125,7 +125,7 @@ def _never(*_: Any) -> bool:
 def test_each_phone_of_an_undisturbed_fleet_arrives_once(packets: Packets, tmp_path: Path) -> None:
     arrived = []
 
-    def watched(arriving: Arriving, granted: Answered) -> tuple[LineState, PhoneState]:
+    def watched(arriving: Arriving, granted: Answered) -> Arrived:
         arrived.append(granted.phone)
         return done(arriving, granted)
 
@@ -146,7 +146,8 @@ def test_its_states_are_those_that_its_events_leave(scenario: str) -> None:
         line, phone = absorb_line(line, phone, event), absorb_phone(phone, event)
         assert way is (DONE if event is events[-1] else ON)
     assert isinstance(events[-1], Answered)
-    assert arriving.done(events[-1]) == (line, phone)
+    arrived = arriving.done(events[-1])
+    assert (arrived.line(), arrived.phone()) == (line, phone)
 
 
 def _begun(first: ModelEvent) -> tuple[Arriving, LineState, PhoneState]:

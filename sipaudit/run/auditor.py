@@ -20,10 +20,10 @@ from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import advance, step
-from sipaudit.model.routine import BEGUN, DONE, OFF, ON, Renewals, begins
+from sipaudit.model.routine import BEGUN, DONE, OFF, ON, Arrived, Renewals, begins
 from sipaudit.model.settings import Tolerances
 from sipaudit.model.stakes import at_home
-from sipaudit.model.state import LineState, PhoneState
+from sipaudit.model.state import NOTHING, PhoneState
 from sipaudit.model.values import Reason
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.rulebook.fault import LOSS_ALLOWED
@@ -35,6 +35,7 @@ from sipaudit.run.passing import Passing
 
 RENEWS_WITHIN = 1.0   # seconds that what looks like a mere renewal is waited for, when nothing else comes
 NOBODYS = -1       # index of the replay for servers outside of all entries of the line
+NOBODY = PhoneState()   # of which nothing is known
 
 
 def _nothing_lost() -> float:
@@ -59,6 +60,7 @@ class Auditor:
         self.began = 0.0
         self.loss: Callable[[], float] = _nothing_lost
         self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = tuple
+        self._renewed = self.watch.renewed   # one for all lines
         self._lines = lines
         self._naming = naming
         self._profile_of = self._full   # one for all lines
@@ -117,9 +119,8 @@ class Auditor:
         self.watch.answers(event, replay)   # type: ignore[arg-type]
         if way is DONE:
             del self._arriving[event.phone]
-            replay.written, self._phones[event.phone] = arriving.done(event)   # type: ignore[arg-type]
+            self._may_renew(event, replay, arriving.done(event))   # type: ignore[arg-type]
             self.watch.arrived(event, replay)   # type: ignore[arg-type]
-            self._may_renew(event, replay)   # type: ignore[arg-type]
         return True
 
     def _begins_to_arrive(self, event: ModelEvent) -> bool:
@@ -159,9 +160,9 @@ class Auditor:
             renewals.adopt(event)
         return True
 
-    def _may_renew(self, event: Sent | Answered, replay: LineReplay) -> Renewals:
+    def _may_renew(self, event: Sent | Answered, replay: LineReplay, arrived: Arrived | None = None) -> Renewals:
         """From this event on nothing but mere renewals is awaited of the line."""
-        renewals = Renewals(replay.written, event, self._under_way, self.watch.renewed)
+        renewals = Renewals(replay.written, event, self._under_way, self._renewed, arrived)
         replay.renewals = self._renewals[event.phone] = renewals
         if self.in_short:
             replay.record.renewals = renewals
@@ -177,7 +178,7 @@ class Auditor:
         if renewals is None:
             return
         self._under_way.pop(phone, None)
-        self._phones[phone] = renewals.phone_after(self._phones[phone])
+        self._phones[phone] = renewals.phone_after(self._phones.get(phone, NOBODY))
         for replay in self._replays.get(renewals.line, ()):
             replay.write_down()
         for event in renewals.under_way() if follow else ():
@@ -191,7 +192,7 @@ class Auditor:
             self._take_phone(event)
             return
         replay = self._replay(event)
-        phone = self._phones.get(event.phone) or PhoneState()
+        phone = self._phones.get(event.phone, NOBODY)
         taken = step(replay.written, phone, event, replay.full, replay.waiting, replay.profile)
         if taken.waiting is not replay.waiting:
             self._time(event.phone, replay, taken.waiting)
@@ -268,7 +269,7 @@ class Auditor:
             for replay in replays:
                 self._say(replay.waiting, replay)
                 replay.history.view_begins(replay.state, now, replay.track)
-                replay.waiting, replay.written = (), LineState()
+                replay.waiting, replay.written = (), NOTHING
         self._timed.clear()
         self._phones.clear()
         self.faults.open.clear()
@@ -357,7 +358,8 @@ class Auditor:
         """How much is remembered now, by kind."""
         replays = [replay for replays in self._replays.values() for replay in replays]
         rows = sum(len(one.history.moves) + len(one.history.tries) + len(one.history.ended) for one in replays)
-        return {"replays": len(replays), "phone-states": len(self._phones), "waiting": len(self._timed),
+        phones = self._phones.keys() | self._renewals.keys()
+        return {"replays": len(replays), "phone-states": len(phones), "waiting": len(self._timed),
                 "renewals": len(self._under_way), "findings": len(self.faults.done), "checks": len(self.faults.checks),
                 "history": rows, **self.watch.open}
 
@@ -378,7 +380,7 @@ class Auditor:
         return replays if len(replays) < 2 else sorted(replays, key=lambda replay: (replay.index < 0, replay.index))
 
     def _take_phone(self, event: ModelEvent) -> None:
-        self._phones[event.phone] = absorb_phone(self._phones.get(event.phone, PhoneState()), event)
+        self._phones[event.phone] = absorb_phone(self._phones.get(event.phone, NOBODY), event)
         replays = [replay for number in self._lines_of.get(event.phone, ()) for replay in self._replays[number]]
         self.watch.of_phone(event, replays)
         if isinstance(event, Lost):

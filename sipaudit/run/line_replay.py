@@ -14,7 +14,7 @@ from sipaudit.model.observations import Observation
 from sipaudit.model.profile import Profile, Vendor, vouched
 from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import Declaration, LineSettings, ServerEntry
-from sipaudit.model.state import LineState, Track
+from sipaudit.model.state import NOTHING, LineState, Track
 from sipaudit.model.values import Frame
 from sipaudit.reconstruct.phones import Line
 from sipaudit.run.naming import Naming
@@ -51,7 +51,7 @@ class LineReplay:
         self._full = full
         self.index = index
         self.renewals: Renewals | None = None
-        self.written = LineState()
+        self.written = NOTHING
         self.history = History()
         self.waiting: tuple[Observation, ...] = ()
         self._naming = naming
