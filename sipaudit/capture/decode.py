@@ -64,7 +64,8 @@ class Decoder:
         self._duplicates = transports.duplicates
         self._long_road = LongRoad(health, transports, bounds)
         self.streams = transports.streams
-        self._since = self._until = 0.0  # the capture time in which neither is looked at
+        self._since = self._until = 0.0  # the capture time in which no deadline of a stream is looked at
+        self._turned = 0.0  # the capture time at which was last looked at what may be a duplicate
         self._beginnings: set[bytes] = set()  # of payloads that are SIP, whatever follows
         self._links = set(_IP4)  # what stands between the MAC and the length of plain packets
 
@@ -84,6 +85,9 @@ class Decoder:
         streams, duplicates, flows = self.streams, self._duplicates, self._flows
         links, beginnings = self._links, self._beginnings
         since, until, bound = self._since, self._until, duplicates.bound
+        if run and not self._turned <= run.times[0] < self._turned + ADVANCE:
+            self._turned = run.times[0]
+            duplicates.pass_time()
         recent, older, young = duplicates.recent, duplicates.older, flows.young
         opening, followed = streams.opening, streams.followed
         items: list[Item] = []
@@ -93,8 +97,6 @@ class Decoder:
         ):
             if time >= until or time < since:
                 since, until = self._since, self._until = time - ADVANCE, time + ADVANCE
-                duplicates.pass_time()
-                recent, older = duplicates.recent, duplicates.older
                 if followed:
                     items += streams.advance(time)
             at = start + header
