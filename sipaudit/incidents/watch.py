@@ -212,6 +212,11 @@ class Watch:
         if server.failing and self.outages is not None:
             self.outages.answered(server, renewals.phone, "REGISTER", renewal.asked)
 
+    def passes_by(self, event: Received | Replied) -> None:
+        """An event that leaves its line as it is: `follow` would do no more."""
+        self.pass_time(event.time)
+        self.calls.message(event)
+
     def follow(self, step: Step, subject: Watched, phone: PhoneState) -> None:
         """One event followed step by step; `phone` is its phone's state before it."""
         event, timers = step.event, self.timers
