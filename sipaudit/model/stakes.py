@@ -28,8 +28,8 @@ def at_stake(line: LineState, phone: PhoneState, event: ModelEvent, plain: Plain
 
 
 def leaves_alone(line: LineState, event: ModelEvent) -> bool:
-    """Whether an event is a request that reaches the phone, or its answer to one, and the line holds nothing against any
-    server: then nothing is at stake, and no state changes."""
+    """Whether an event is a request that reaches the phone, or its answer to one, and the line holds nothing against
+    any server: then nothing is at stake, and no state changes."""
     kind = type(event)
     return (kind is Received or kind is Replied) and not line.failed and not line.offered
 
