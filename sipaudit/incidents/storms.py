@@ -62,9 +62,11 @@ class Storms:
 
     def of(self, server: ServerWatch, began: float, ended: float) -> Iterator[Storm]:
         """The storms at a server, of which all was seen from `began` to `ended` (seconds since the epoch)."""
-        if not self._may_have(server.seconds):
-            return
+        if server.seconds.at_most() * self._within < self._requests:
+            return   # a quick look that says no to nearly all
         rates = self._rates(server.seconds)
+        if max(rates.values(), default=0) < self._requests:
+            return
         usual = max(_median(list(rates.values()), int(ended) - int(began) + 1), 1)
         enough = max(self._requests, self._factor * usual)
         storm: Storm | None = None
@@ -85,13 +87,6 @@ class Storms:
         if storm is not None:
             storm.end = None if ended < last + 1 else float(last + 1)
             yield storm
-
-    def _may_have(self, seconds: Seconds) -> bool:
-        """Whether there are ever as many as a storm has: a quick look that says no to nearly all."""
-        if seconds.at_most() * self._within < self._requests:
-            return False
-        return any(sum(seconds.get(second - back) for back in range(self._within)) >= self._requests
-                   for second, count in seconds.items() if count * self._within >= self._requests)
 
     def _rates(self, seconds: Seconds) -> dict[int, int]:
         """By second how many came in it and the ones before; seconds at which none had come are left out."""
