@@ -6,6 +6,7 @@ the seconds before, `within` of them together.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 from typing import NamedTuple
@@ -62,11 +63,9 @@ class Storms:
 
     def of(self, server: ServerWatch, began: float, ended: float) -> Iterator[Storm]:
         """The storms at a server, of which all was seen from `began` to `ended` (seconds since the epoch)."""
-        if server.seconds.at_most() * self._within < self._requests:
-            return   # a quick look that says no to nearly all
-        rates = self._rates(server.seconds)
-        if max(rates.values(), default=0) < self._requests:
+        if not self._may_have(server.seconds):
             return
+        rates = self._rates(server.seconds)
         usual = max(_median(list(rates.values()), int(ended) - int(began) + 1), 1)
         enough = max(self._requests, self._factor * usual)
         storm: Storm | None = None
@@ -87,6 +86,21 @@ class Storms:
         if storm is not None:
             storm.end = None if ended < last + 1 else float(last + 1)
             yield storm
+
+    def _may_have(self, seconds: Seconds) -> bool:
+        """Whether there are ever as many as a storm has: a quick look that says no to nearly all."""
+        if seconds.at_most() * self._within < self._requests:
+            return False
+        span: deque[tuple[int, int]] = deque()
+        together = 0
+        for second, count in sorted(seconds.items()):
+            span.append((second, count))
+            together += count
+            while span[0][0] <= second - self._within:
+                together -= span.popleft()[1]
+            if together >= self._requests:
+                return True
+        return False
 
     def _rates(self, seconds: Seconds) -> dict[int, int]:
         """By second how many came in it and the ones before; seconds at which none had come are left out."""
