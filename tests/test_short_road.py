@@ -98,10 +98,10 @@ def followed(folder: Path, *captures: Iterable[tuple[float, bytes]]) -> tuple[by
     run.drive()
     lines = run.reconstruction.lines.values()
     report = json.encode(run.report())
-    for phone in tuple(run.auditor._renewals):   # what is known of phones is written down then
-        run.auditor._end_renewals(phone)
+    for phone in tuple(run.auditor.registrations.renewals):   # what is known of phones is written down then
+        run.auditor.registrations.end_renewals(phone)
     return report, [
-        [replay.state for replay in run.auditor.everyone()], sorted(run.auditor._phones.items()),
+        [replay.state for replay in run.auditor.replays.everyone()], sorted(run.auditor._phones.items()),
         run.reconstruction.open, run.auditor.open,
         [(line.cseq, line.call_id, line.asked, line.last, line.owner.last, line.owner.again) for line in lines],
     ]

@@ -306,6 +306,7 @@ class LineState(Struct, frozen=True, gc=False):
 
 
 NOTHING = LineState()   # one for all lines of which nothing is written
+NOBODY = PhoneState()   # and for all phones
 
 
 def evidence(reach: Reach, now: float, earliest: float) -> Iterator[Evidence]:

@@ -203,7 +203,7 @@ class Route:
     def chronicle(self) -> Chronicle:
         """All incidents as they stand."""
         known = Known(self.known_events, {one.key: called(one.key, one.name) for one in self.reconstruction.servers})
-        return Chronicle(self.auditor.watch, self.auditor.everyone, known, self.server, self.span.touches,
+        return Chronicle(self.auditor.watch, self.auditor.replays.everyone, known, self.server, self.span.touches,
                          self.settled)
 
     def of_settings(self, lines: Iterable[Line]) -> list[Finding]:

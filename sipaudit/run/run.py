@@ -56,7 +56,7 @@ class Run(Route):
         self._observer = observer
         self.captures = self._reading(brief, span, self._advance)
         super().__init__(brief, span, first, self.captures.health, observer=observer)
-        self.auditor.in_short = listener is None
+        self.auditor.registrations.in_short = listener is None
 
     def ahead(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
         """What the captures say, with its messages, by as many processes as the job allows."""

@@ -112,11 +112,11 @@ def _undecided(counts: Counter[tuple[str, Reason]]) -> list[Undecided]:
 
 def line_as_it_is(line: Line, auditor: Auditor) -> LineSummary:
     """A line with what is known of it now, without its moves, tries, registrations and calls."""
-    return _told_line(line, auditor, auditor.replays(line.number), [], [], [], [])
+    return _told_line(line, auditor, auditor.replays.of_line(line.number), [], [], [], [])
 
 
 def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
-    replays = auditor.replays(line.number)
+    replays = auditor.replays.of_line(line.number)
     return _told_line(
         line, auditor, replays,
         sorted((move_of(move, replay) for replay in replays for move in replay.history.moves if span.holds(move.time)),
