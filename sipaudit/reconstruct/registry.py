@@ -7,7 +7,7 @@ requests is answered as a phone's is.  Scanners therefore leave no trace.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -85,10 +85,10 @@ class Registry:
         return source is not None and any(
             phone.declared or any(line.registered for line in phone.lines) for phone in source.phones)
 
-    def phones_at(self, host: str) -> list[Phone]:
+    def phones_at(self, host: str) -> Sequence[Phone]:
         """The phones and candidates at an address; the first SOURCE_LINES where there are more."""
         source = self.source(host)
-        return source.phones[:SOURCE_LINES] if source is not None else []
+        return source.phones[:SOURCE_LINES] if source is not None else ()
 
     def withdraw(self, host: str) -> bool:
         """A host turns out to be a server: phones there that never registered, nor were declared, are none.

@@ -67,8 +67,8 @@ class Auditor:
         self.tolerances_of: Mapping[str, Tolerances] = {}
         self._tolerances = tolerances
         self._phones: dict[int, PhoneState] = {}
-        self._replays: dict[int, list[LineReplay]] = {}
-        self._lines_of: dict[int, list[int]] = {}
+        self._replays: dict[int, tuple[LineReplay, ...]] = {}
+        self._lines_of: dict[int, tuple[int, ...]] = {}
         self._timed: dict[int, set[LineReplay]] = {}
         self._renewals: dict[int, Renewals] = {}   # by phone: the one line of which nothing but these was seen lately
         self._under_way: dict[int, None] = {}      # phones of which a renewal has begun, the oldest first
@@ -211,7 +211,7 @@ class Auditor:
         replay.written, replay.waiting = taken.after, taken.waiting
         self._phones[event.phone] = taken.phone
         if taken.before is not taken.after:
-            replay.history.take(taken, replay)
+            replay.own_history().take(taken, replay)
         self.watch.follow(taken, replay, phone)
         if event.time >= self.since and (taken.observations or self.faults.open):
             self.faults.take(taken, replay)
@@ -280,7 +280,7 @@ class Auditor:
         for replays in self._replays.values():
             for replay in replays:
                 self._say(replay.waiting, replay)
-                replay.history.view_begins(replay.state, now, replay.track)
+                replay.own_history().view_begins(replay.state, now, replay.track)
                 replay.waiting, replay.written = (), NOTHING
         self._timed.clear()
         self._phones.clear()
@@ -307,9 +307,9 @@ class Auditor:
             for replay in self._replays.pop(number, ()):
                 self._say(replay.waiting, replay)
                 self._time(self._lines[number].phone, replay, ())
-            of_phone = self._lines_of.get(self._lines[number].phone, [])
-            if number in of_phone:
-                of_phone.remove(number)
+            phone = self._lines[number].phone
+            if phone in self._lines_of:
+                self._lines_of[phone] = tuple(other for other in self._lines_of[phone] if other != number)
 
     def obey(self, rules: Iterable[Rule], tolerances: Tolerances, tolerances_of: Mapping[str, Tolerances]) -> None:
         """From now on these rules and tolerances are in force."""
@@ -342,7 +342,7 @@ class Auditor:
                     self._time(line.phone, replay, ())
         numbers = {line.number for line in lines}
         for phone in {line.phone for line in lines}:
-            self._lines_of[phone] = [number for number in self._lines_of.get(phone, ()) if number not in numbers]
+            self._lines_of[phone] = tuple(one for one in self._lines_of.get(phone, ()) if one not in numbers)
         gone = {phone.number for phone in phones}
         self._passing.release({line.phone for line in lines})
         for number in gone:
@@ -375,8 +375,8 @@ class Auditor:
                 "renewals": len(self._under_way), "findings": len(self.faults.done), "checks": len(self.faults.checks),
                 "history": rows, **self.watch.open}
 
-    def _siblings(self, line: int) -> list[LineReplay]:
-        return self._replays.get(line, [])
+    def _siblings(self, line: int) -> Sequence[LineReplay]:
+        return self._replays.get(line, ())
 
     def everyone(self) -> list[LineReplay]:
         """Every replay of the lines that belong to phones."""
@@ -388,7 +388,7 @@ class Auditor:
 
     def replays(self, line: int) -> Sequence[LineReplay]:
         """The replays of a line: one for each entry it used, in the order of its entries."""
-        replays = self._replays.get(line, [])
+        replays = self._replays.get(line, ())
         return replays if len(replays) < 2 else sorted(replays, key=lambda replay: (replay.index < 0, replay.index))
 
     def _take_phone(self, event: ModelEvent) -> None:
@@ -410,11 +410,8 @@ class Auditor:
         replays = self._replays.get(event.line)
         if replays is None:
             first = LineReplay(self._lines[event.line], self._index(event), self._naming, self._profile_of)
-            self._replays[event.line] = [first]   # not appended to a list, which would make room for more
-            if event.phone in self._lines_of:
-                self._lines_of[event.phone].append(event.line)
-            else:
-                self._lines_of[event.phone] = [event.line]
+            self._replays[event.line] = (first,)
+            self._lines_of[event.phone] = (*self._lines_of.get(event.phone, ()), event.line)
             return first
         if len(replays) == 1 and replays[0].index == 0:
             server = getattr(event, "server", None)
@@ -422,12 +419,13 @@ class Auditor:
                 return replays[0]  # nearly always: one entry, and a server of it
         return self._replay_at(replays, self._index(event), event.line)
 
-    def _replay_at(self, replays: list[LineReplay], index: int, line: int) -> LineReplay:
+    def _replay_at(self, replays: tuple[LineReplay, ...], index: int, line: int) -> LineReplay:
         for replay in replays:
             if replay.index == index:
                 return replay
-        replays.append(LineReplay(self._lines[line], index, self._naming, self._profile_of))
-        return replays[-1]
+        made = LineReplay(self._lines[line], index, self._naming, self._profile_of)
+        self._replays[line] = (*replays, made)
+        return made
 
     def _index(self, event: ModelEvent) -> int:
         """Which entry of the line an event belongs to: that of its server, or the one it names."""
