@@ -61,9 +61,12 @@ class LineReplay:
     @property
     def state(self) -> LineState:
         """What is known of the line, its renewals until now included."""
-        if self.renewals is not None:
-            self.written = self.renewals.line_after(self.written)
-        return self.written
+        if self.renewals is None:
+            return self.written
+        state = self.renewals.line_after(self.written)
+        if self.renewals.arrived is None:
+            self.written = state
+        return state
 
     def write_down(self) -> None:
         """The renewals are over: the state is what it is after them."""
