@@ -268,6 +268,9 @@ class Renewals:
         self.told(self, renewal)
         self.current, self.ended = None, renewal
         self._count(challenged=renewal.status != 0, until=renewal.answered + renewal.granted)
+        if renewal.again:   # of what came before the REGISTER that was granted nothing is asked any more
+            renewal.sent = renewal.challenged = 0.0
+            renewal.frame = renewal.challenge_frame = 0
 
     def _spell_out(self, renewal: Renewal) -> None:
         """Something else comes: from here on events tell of the renewal under way, also of what passed before."""
