@@ -103,13 +103,13 @@ def test_events_that_were_never_made_are_made_as_they_would_have_been(challenged
 
 def _renewed(challenged: bool, *, silently: bool) -> Renewals:
     """Two renewals, and one that has begun, or been challenged and begun again."""
-    ended: list[Renewal] = []
+    ended: list[float] = []
     renewals: Renewals | None = None
     for number in range(3):
         renewal = Renewal(0, number, 100.0 * number, 2 * number, 60.0, "call")
         sent = Sent(renewal.sent, 0, number, 1, 2, "S", "REGISTER", renewal.transaction, expires=60.0, call_id="call")
         if renewals is None:
-            renewals = Renewals(LineState(), sent, {}, lambda _, renewal: ended.append(renewal))
+            renewals = Renewals(LineState(), sent, {}, lambda _, renewal: ended.append(renewal.sent))
             if silently:
                 renewals.adopt(sent)
         elif silently:
@@ -121,7 +121,7 @@ def _renewed(challenged: bool, *, silently: bool) -> Renewals:
         if number < 2:
             _grant(renewals, number, silently)
     assert renewals is not None
-    assert [renewal.sent for renewal in ended] == [0.0, 100.0]
+    assert ended == [0.0, 100.0]
     return renewals
 
 

@@ -29,7 +29,7 @@ from sipaudit.model.absorb_stays import each
 from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
 from sipaudit.model.stakes import at_home
-from sipaudit.model.state import LONG_AGO, NOTHING, Beginning, Binding, LineState, PhoneState, Reach, Stay, runs_out
+from sipaudit.model.state import LONG_AGO, Beginning, Binding, LineState, PhoneState, Reach, Stay, runs_out
 
 
 class Way(Enum):
@@ -268,6 +268,9 @@ class Renewals:
         self.told(self, renewal)
         self.current, self.ended = None, renewal
         self._count(challenged=renewal.status != 0, until=renewal.answered + renewal.granted)
+        if renewal.again:   # of what came before the REGISTER that was granted nothing is asked any more
+            renewal.sent = renewal.challenged = 0.0
+            renewal.frame = renewal.challenge_frame = 0
 
     def _spell_out(self, renewal: Renewal) -> None:
         """Something else comes: from here on events tell of the renewal under way, also of what passed before."""
@@ -304,16 +307,18 @@ class Renewals:
     # -- what is left of them
 
     def line_after(self, line: LineState) -> LineState:
-        """The line's state with all renewals that ended; from then on it has them."""
+        """The line's state with all renewals that ended; from then on it has them, but where it is made of its first
+        registration: then it need not be kept."""
         self._write_ended()
-        if self.arrived is not None and line == NOTHING:
+        if self.arrived is not None:
             line = self.arrived.line()
         binding, granted = line.binding(self.server), self.granted
         if self.count == 0 or binding is None or granted is None:
             return line
         after = Binding(binding.server, None, granted, binding.since, binding.refreshes + self.count)
         stays = each(line.stays, _served)
-        self.count = 0
+        if self.arrived is None:
+            self.count = 0
         return LineState(stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered,
                          granted, line.failed, line.challenges, line.offered, line.began,
                          self.server if self.challenged else line.challenger)

@@ -18,6 +18,7 @@ this file, and a test holds that both roads come to the same.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from sys import intern
 
 from msgspec import Struct
@@ -32,6 +33,8 @@ from sipaudit.reconstruct.transactions import CHALLENGES, COOKIE, Transaction
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Form, Repeat
 from sipaudit.sip.message import Address, Challenge, Request, Response, Uri
+
+TARGETS = 256   # Request-URIs remembered
 
 
 class Asking(Struct, gc=False):
@@ -222,7 +225,13 @@ def _asking(request: Request, line: Line) -> Asking:
         uri, contact, agent = line.uri, line.address, line.user_agent
     call_id = request.call_id if line.call_id != request.call_id else line.call_id
     host = via.host if line.contact_host != via.host else line.contact_host
-    return Asking(uri, contact, agent, call_id, host, via.port, asked, request.uri, request.to.tag)
+    return Asking(uri, contact, agent, call_id, host, via.port, asked, _one_of(request.uri), request.to.tag)
+
+
+@lru_cache(TARGETS)
+def _one_of(uri: Uri) -> Uri:
+    """One for all that are equal: phones of a site register with a few names."""
+    return uri
 
 
 def _answering(response: Response, transaction: Transaction) -> Answering:
@@ -230,4 +239,6 @@ def _answering(response: Response, transaction: Transaction) -> Answering:
     granted, own = granted_expiry(transaction.contact, response) if response.status == 200 else (None, None)
     realm = intern(response.challenges[0].realm) if response.challenges else ""
     _, host, port, *_ = transaction.key
+    if transaction.line is not None and transaction.line.contact_host == host:
+        host = transaction.line.contact_host   # what another process has read, has texts of its own
     return Answering(response.status, host, port, transaction.contact, granted, own, realm)  # type: ignore[arg-type]

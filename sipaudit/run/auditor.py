@@ -96,7 +96,7 @@ class Auditor:
         replay.written, replay.waiting = taken.after, taken.waiting
         self._phones[event.phone] = taken.phone
         if taken.before is not taken.after:
-            replay.history.take(taken, replay)
+            replay.own_history().take(taken, replay)
         self.watch.follow(taken, replay, phone)
         if event.time >= self.since and (taken.observations or self.faults.open):
             self.faults.take(taken, replay)
@@ -151,7 +151,7 @@ class Auditor:
         self.registrations.end_all()
         for replay in self.replays:
             self._say(replay.waiting, replay)
-            replay.history.view_begins(replay.state, now, replay.track)
+            replay.own_history().view_begins(replay.state, now, replay.track)
             replay.waiting, replay.written = (), NOTHING
         self._timed.clear()
         self._phones.clear()

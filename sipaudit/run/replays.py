@@ -25,8 +25,8 @@ class Replays:
         self._lines = lines
         self._naming = naming
         self._full = full
-        self._by_line: dict[int, list[LineReplay]] = {}
-        self._lines_of: dict[int, list[int]] = {}   # of phones of which anything was replayed
+        self._by_line: dict[int, tuple[LineReplay, ...]] = {}
+        self._lines_of: dict[int, tuple[int, ...]] = {}   # of phones of which anything was replayed
 
     def __iter__(self) -> Iterator[LineReplay]:
         for replays in self._by_line.values():
@@ -37,11 +37,8 @@ class Replays:
         replays = self._by_line.get(event.line)
         if replays is None:
             first = LineReplay(self._lines[event.line], self._index(event), self._naming, self._full)
-            self._by_line[event.line] = [first]   # not appended to a list, which would make room for more
-            if event.phone in self._lines_of:
-                self._lines_of[event.phone].append(event.line)
-            else:
-                self._lines_of[event.phone] = [event.line]
+            self._by_line[event.line] = (first,)
+            self._lines_of[event.phone] = (*self._lines_of.get(event.phone, ()), event.line)
             return first
         if len(replays) == 1 and replays[0].index == 0:
             server = getattr(event, "server", None)
@@ -49,12 +46,13 @@ class Replays:
                 return replays[0]  # nearly always: one entry, and a server of it
         return self._at(replays, self._index(event), event.line)
 
-    def _at(self, replays: list[LineReplay], index: int, line: int) -> LineReplay:
+    def _at(self, replays: tuple[LineReplay, ...], index: int, line: int) -> LineReplay:
         for replay in replays:
             if replay.index == index:
                 return replay
-        replays.append(LineReplay(self._lines[line], index, self._naming, self._full))
-        return replays[-1]
+        made = LineReplay(self._lines[line], index, self._naming, self._full)
+        self._by_line[line] = (*replays, made)
+        return made
 
     def _index(self, event: ModelEvent) -> int:
         """Which entry of the line an event belongs to: that of its server, or the one it names."""
@@ -92,9 +90,8 @@ class Replays:
     def drop(self, line: Line) -> Sequence[LineReplay]:
         """Forget those of a line; returned are what they were."""
         dropped = self._by_line.pop(line.number, ())
-        of_phone = self._lines_of.get(line.phone, [])
-        if line.number in of_phone:
-            of_phone.remove(line.number)
+        if dropped:
+            self._lines_of[line.phone] = tuple(one for one in self._lines_of[line.phone] if one != line.number)
         return dropped
 
     def forget_phone(self, phone: int) -> None:
