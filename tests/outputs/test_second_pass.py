@@ -217,7 +217,7 @@ def test_the_rows_of_the_first_pass_are_those_of_a_second(capture: Path, tmp_pat
 def both_passes(capture: Path, site: str | None, folder: Path) -> list[pa.Table]:
     """The rows as they are noted in the first pass, and as a second one finds them."""
     rows = FirstRows()
-    run = Run(Job((str(capture),), site=site, jobs=1), print, observer=rows.see, reread=True)
+    run = Run(Job((str(capture),), site=site, jobs=1), print, note=rows.note, reread=True)
     run.drive()
     rows.write(run, folder / "noted")
     write_parquet(batches(second_pass.messages(run)), folder / "found")
