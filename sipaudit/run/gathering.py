@@ -48,7 +48,7 @@ class Second:
             item = second_pass.said_alone(self._run, packet)
             if item is not None:
                 place = packet.capture, packet.frame
-                left.remove(place)
+                left.discard(place)
                 if type(item) is Datagram:
                     self._see_item(place, item)
         for datagram in second_pass.datagrams(self._run) if left else ():

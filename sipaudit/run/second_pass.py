@@ -72,8 +72,7 @@ def packets(run: Run, wanted: Collection[Place]) -> Iterator[Packet]:
 
 
 def said_alone(run: Run, packet: Packet) -> Item | None:
-    """What a packet says without any other; None where that may be more, or be said by another (`--engine tshark`, a
-    capture that was given twice)."""
-    if run.job.engine == TSHARK or len({run.naming.path(index) for index in range(len(run.files))}) < len(run.files):
+    """What a packet says without any other; None where that may be more, or is for tshark to say."""
+    if run.job.engine == TSHARK:
         return None
     return chosen.said_alone((packet.time, packet.frame, packet.link_type, packet.data, packet.wire_length))
