@@ -15,14 +15,14 @@ from sipaudit.incidents.watch import Watch
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.arrival import Arriving, begins_to_register
-from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent, Sent
+from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent, Received, Replied, Sent
 from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import advance, step
 from sipaudit.model.routine import BEGUN, DONE, OFF, ON, Renewals, begins
 from sipaudit.model.settings import Tolerances
-from sipaudit.model.stakes import at_home
+from sipaudit.model.stakes import at_home, leaves_alone
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.model.values import Reason
 from sipaudit.reconstruct.phones import Line, Phone
@@ -80,6 +80,9 @@ class Auditor:
         if self._passed:
             for replay in self._passing.came(event.phone, event.time):
                 self._time(event.phone, replay, replay.waiting)
+        if (type(event) is Received or type(event) is Replied) and self._passes_by(event):
+            self.watch.passes_by(event)
+            return
         renewals = self._renewals.get(event.phone)
         if renewals is not None:
             way = renewals.take(event) if not renewals.moved or self._is_at_home(renewals) else OFF
@@ -97,6 +100,15 @@ class Auditor:
             return
         if not self._begins_renewal(event):
             self._follow(event)
+
+    def _passes_by(self, event: Received | Replied) -> bool:
+        """Whether the event changes nothing of what is known of its line and phone, and ends no renewals."""
+        replays = self._replays.get(event.line)
+        if replays is None or len(replays) != 1:
+            return False
+        replay = replays[0]
+        return replay.index == 0 and not replay.waiting and leaves_alone(replay.written, event) \
+            and replay.follows(event.server)
 
     def _arrives(self, event: ModelEvent) -> bool:
         """Take an event of a phone of which nothing is written yet, if it is of its first registration: at the end of

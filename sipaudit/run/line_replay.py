@@ -7,7 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from sipaudit.incidents.moves import belongs
-from sipaudit.incidents.watch import silence_of
+from sipaudit.incidents.requests import silence_of
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Observation
