@@ -30,6 +30,7 @@ from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.registrations import granted_expiry
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import CHALLENGES, COOKIE, Transaction
+from sipaudit.reconstruct.whose import Note, whose
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Form, Repeat
 from sipaudit.sip.message import Address, Challenge, Request, Response, Uri
@@ -201,6 +202,29 @@ class ShortRoad:
         line.last = time
         if status == 200:
             renewals.end(renewal)
+        return True
+
+
+class Noted(ShortRoad):
+    """Takes none unread: somebody notes each message."""
+
+    def __init__(self, memory: Memory, note: Note) -> None:
+        super().__init__(memory)
+        self._tell = note
+
+    def repeats(self, _item: Datagram, _repeat: Repeat) -> bool:
+        return False
+
+    def asks(self, item: Datagram, request: Request, form: Form | None = None) -> bool:
+        return super().asks(item, request, form) and self._noted(item, request)
+
+    def answers(self, item: Datagram, response: Response, form: Form | None = None) -> bool:
+        return super().answers(item, response, form) and self._noted(item, response)
+
+    def _noted(self, item: Datagram, message: Request | Response) -> bool:
+        via = message.via
+        transaction = self._memory.find((via.branch, via.host, via.port, "REGISTER"))
+        self._tell(item, message, whose(item, message, transaction), False)
         return True
 
 
