@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
 from typing import Any
@@ -62,7 +63,7 @@ def _engine() -> Any:
         package = find_spec("cel")
         spec = package and PathFinder.find_spec(_ENGINE, package.submodule_search_locations)
         if not spec or not spec.loader:
-            raise ImportError("common-expression-language is not installed", name="cel")
+            return import_module("cel")   # another version of it, or none
         sys.modules[_ENGINE] = module_from_spec(spec)   # where the package finds it: it bears no second one
         spec.loader.exec_module(sys.modules[_ENGINE])
     return sys.modules[_ENGINE]
