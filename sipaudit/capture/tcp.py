@@ -18,6 +18,7 @@ from sipaudit.capture.bounds import FOR_FILES
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.segments import MODULUS, STALE, Segment
 from sipaudit.capture.starts import asks_for_file, read_request
+from sipaudit.capture.tcp_calm import Calm
 from sipaudit.capture.tcp_connections import Content, Half, Pair, Place
 from sipaudit.capture.tcp_contents import Contents
 from sipaudit.capture.tcp_lifecycle import ACK, FIN, RST, SYN, Lifecycle, is_other_connection
@@ -50,6 +51,7 @@ class Streams:
         self._table = Table()
         self._contents = Contents(health, max_bytes_per_stream)
         self._lifecycle = Lifecycle(self._table)
+        self._calm = Calm(self._table, self._contents, max_bytes_per_stream)
         self.sip_ports: set[int] = self._contents.sip_ports
         self.tls_ports: set[int] = self._contents.tls_ports
         self.needs_tshark: Counter[str] = self._contents.needs_tshark
@@ -80,9 +82,15 @@ class Streams:
         cut: bool,
     ) -> list[Item]:
         """Take one segment. `seq`, `ack`, `flags` as in its header; `cut`: the snap length took its end."""
-        half = self._table.find(flow)
+        half, plain = self._table.find(flow), flags & _CONTROL == ACK and not cut
+        if half is None:
+            if plain:
+                taken = self._calm.take(time, capture, frame, flow, seq, ack, payload, self._max_streams)
+                if taken is not None:
+                    return [*self._moved_on(flow, time), *taken] if taken and self._table.opening else taken
+            half = self._calm.wake(flow)
         if (
-            half and flags & _CONTROL == ACK and not cut and not half.pair.foreign
+            half and plain and not half.pair.foreign
             and half.reassembly.take(seq, len(payload))
         ):
             self._table.use(half, flow, time)  # nearly all are such: the bytes that are wanted next, or none

@@ -8,7 +8,7 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf
 
-from sipaudit.capture.tcp_connections import Half, Pair
+from sipaudit.capture.tcp_connections import Half, Pair, Side
 from sipaudit.sip.datagram import Flow
 
 IDLE = 600.0      # a connection unused so long is forgotten; it is joined in the middle when it wakes up
@@ -26,7 +26,8 @@ class Table:
         self.held = 0
         self.next_deadline = inf
         self._halves: dict[tuple[str, str], Half] = {}
-        self.followed: OrderedDict[Pair, None] = OrderedDict()
+        self.sides: dict[tuple[str, str], Side] = {}
+        self.followed: OrderedDict[Pair | Side, None] = OrderedDict()
         self._holding: dict[Half, None] = {}
         self.opening: dict[str, dict[Pair, None]] = {}
         self._deadlines: list[tuple[float, int, Pair]] = []
@@ -61,11 +62,20 @@ class Table:
         self.next_deadline = min(self.next_deadline, time + IDLE)
         return pair.first
 
-    def forget(self, pair: Pair) -> None:
+    def use_side(self, first: Side, time: float) -> None:
+        """A packet of this calm connection was seen; perhaps the first."""
+        first.last = time
+        self.followed[first] = None
+        self.followed.move_to_end(first)
+
+    def forget(self, pair: Pair | Side) -> None:
         """Drop a connection with all it holds; one that is dropped already stays so."""
         if pair not in self.followed:
             return
         del self.followed[pair]
+        if isinstance(pair, Side):
+            self._forget_sides(pair)
+            return
         self.answered(pair)
         for half in (pair.first, pair.second):
             self._account(half, 0)
@@ -74,7 +84,14 @@ class Table:
                 del self._halves[key]
         pair.untie()
 
-    def oldest(self) -> Pair:
+    def _forget_sides(self, first: Side) -> None:
+        flow = first.flow
+        del self.sides[flow.source, flow.destination]
+        if first.other is not None:
+            del self.sides[flow.destination, flow.source]
+        first.untie()
+
+    def oldest(self) -> Pair | Side:
         """The connection that was not used for longest."""
         return next(iter(self.followed))
 

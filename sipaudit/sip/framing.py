@@ -57,6 +57,20 @@ def surely_sip(beginning: bytes) -> bool:
     return _CERTAIN_START(beginning) is not None
 
 
+def is_one_message(data: bytes, limit: int, *, synced: bool) -> bool:
+    """Whether the next bytes of a stream of which nothing is held are exactly one message, of at most `limit` bytes;
+    (`synced`) a message begins there for sure."""
+    if not (_FIRST_LINE if synced else _NEXT_START.match)(data):
+        return False
+    plain = _PLAIN_LENGTH_OR_END(data)
+    known = plain[1] if plain else None
+    found = _EMPTY_LINE(data, plain.end() - 1 if plain and known else 0)
+    if not found:
+        return False
+    length = int(known) if known else _body_length(data, found.end(), limit)
+    return found.end() + length == len(data) <= limit
+
+
 class Framer:
     """Cuts one direction of a byte stream into SIP messages.
 
@@ -110,15 +124,7 @@ class Framer:
     def passes(self, data: bytes) -> bool:
         """Whether the next bytes of the stream are exactly one message, and nothing is held: the usual case, which
         needs no copies. Then they are taken, and are that message; else they are still to be fed."""
-        if self._buffer or self._rest or not (_FIRST_LINE if self._synced else _NEXT_START.match)(data):
-            return False
-        plain = _PLAIN_LENGTH_OR_END(data)
-        known = plain[1] if plain else None
-        found = _EMPTY_LINE(data, plain.end() - 1 if plain and known else 0)
-        if not found:
-            return False
-        length = int(known) if known else _body_length(data, found.end(), self.limit)
-        if found.end() + length != len(data) or len(data) > self.limit:
+        if self._buffer or self._rest or not is_one_message(data, self.limit, synced=self._synced):
             return False
         self.begin += len(data)
         self._synced = True
