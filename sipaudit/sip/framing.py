@@ -35,8 +35,8 @@ _NEXT_START = re.compile(
     re.MULTILINE,
 )
 _EMPTY_LINE = re.compile(rb"\n(?:\n\r\n|\r?\n)").search
-# What comes first: the length as nearly all write it, or the end of the head.
-_PLAIN_LENGTH_OR_END = re.compile(rb"\n(?:Content-Length: (?:(\d{1,10})\r)?|\n\r\n|\r?\n)").search
+# What comes first: the length as nearly all write it (perhaps with the end of the head behind it), or that end.
+_PLAIN_LENGTH_OR_END = re.compile(rb"\n(?:Content-Length: (?:(\d{1,10})\r(\n\r\n)?+)?|\n\r\n|\r?\n)").search
 _DIGITS = re.compile(rb"(\d{1,10})\r").match
 _PLAIN_LENGTH = b"\nContent-Length: "
 _LENGTH = re.compile(  # with white space and folding (RFC 3261 7.3.1), compact too (7.3.3)
@@ -63,8 +63,10 @@ def is_one_message(data: bytes, limit: int, *, synced: bool) -> bool:
     if not (_FIRST_LINE if synced else _NEXT_START.match)(data):
         return False
     plain = _PLAIN_LENGTH_OR_END(data)
-    known = plain[1] if plain else None
-    found = _EMPTY_LINE(data, plain.end() - 1 if plain and known else 0)
+    if not plain:
+        return False
+    known = plain[1]
+    found = plain if plain[2] else _EMPTY_LINE(data, plain.end() - 1 if known else 0)
     if not found:
         return False
     length = int(known) if known else _body_length(data, found.end(), limit)
