@@ -19,7 +19,8 @@ from sipaudit.capture.ip import TCP, UDP
 from sipaudit.capture.linktypes import ETHERNET, LINUX_SLL
 from sipaudit.capture.long_road import LongRoad
 from sipaudit.capture.packet import Packet, Run
-from sipaudit.capture.tcp_lifecycle import RST
+from sipaudit.capture.tcp import CONTROL
+from sipaudit.capture.tcp_lifecycle import ACK, RST
 from sipaudit.capture.transports import Transports
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.framing import looks_like_sip, surely_sip
@@ -82,14 +83,14 @@ class Decoder:
         buffer, link_type = run.buffer, run.link_type
         tags = _usual_tags(run)
         header, is_cooked = _ROADS.get(link_type, 0) + 4 * tags, link_type == LINUX_SLL
-        streams, duplicates, flows = self.streams, self._duplicates, self._flows
+        streams, duplicates, flows, health = self.streams, self._duplicates, self._flows, self._health[capture]
         links, beginnings = self._links, self._beginnings
         since, until, bound = self._since, self._until, duplicates.bound
         if run and not self._turned <= run.times[0] < self._turned + ADVANCE:
             self._turned = run.times[0]
             duplicates.pass_time()
         recent, older, young = duplicates.recent, duplicates.older, flows.young
-        opening, followed = streams.opening, streams.followed
+        opening, followed, calm = streams.opening, streams.followed, streams.calm.take
         items: list[Item] = []
         add = items.append
         for time, frame, start, length, (mac, link, total, mark, protocol, ends, udp, beginning) in zip(
@@ -116,7 +117,7 @@ class Decoder:
                     if key in recent or key in older or len(recent) >= bound:
                         place = duplicates.place(key, udp_sighting(time, ends, payload))
                         if place is None:
-                            self._health[capture].duplicates += 1
+                            health.duplicates += 1
                             continue
                         key, recent, older = place, duplicates.recent, duplicates.older
                     flow = young.get(ends + mac) or flows.get("udp", ends[:8], ends[8:], mac)
@@ -126,7 +127,25 @@ class Decoder:
                     add(item)
                     continue
                 if protocol == TCP and total >= _TCP_SHORTEST:
-                    segment = self._segment(time, capture, frame, mac, mark, ends, buffer, at, end)
+                    seq, ack, offset, flags, check = _TCP_HEADER(buffer, at)
+                    data = at + 20 + (offset >> 2 & 60)
+                    if offset >= _TCP_OFFSET and data <= end:
+                        payload = buffer[data:end]
+                        key, sighting = OF_TCP | mark << MARK | seq ^ check << 16, (time, buffer[at + 12 : data], payload)
+                        if flags & RST:  # which are not looked for: see Transports
+                            pass
+                        elif key not in recent and key not in older and len(recent) < bound:
+                            recent[key] = sighting
+                        elif duplicates.repeated(key, sighting):
+                            health.duplicates += 1
+                            recent, older = duplicates.recent, duplicates.older
+                            continue
+                        health.content["tcp"] += 1
+                        flow = young.get(ends + mac + b"tcp") or flows.get("tcp", ends[:8], ends[8:], mac)
+                        if flags & CONTROL == ACK:
+                            segment = calm(time, capture, frame, flow, seq, ack, payload)
+                        if segment is None:
+                            segment = streams.not_calm(time, capture, frame, flow, seq, ack, flags, payload, False)
             if segment is None:
                 packet = time, frame, link_type, buffer[start : start + length], run.wire_length
                 segment = self._otherwise(packet, capture)
@@ -171,24 +190,6 @@ class Decoder:
         if len(self._links) < _LINKS:
             self._links.add(head[1])
         return at + 4 * tags, head
-
-    def _segment(
-        self, time: float, capture: int, frame: int, mac: bytes, mark: int, ends: bytes, buffer: bytes, at: int,
-        end: int,
-    ) -> list[Item] | None:
-        """A TCP segment, whole behind a plain IP header at `at`; None when only the long road can tell what it is."""
-        seq, ack, offset, flags, check = _TCP_HEADER(buffer, at)
-        data = at + 20 + (offset >> 4) * 4
-        if offset < _TCP_OFFSET or data > end:
-            return None
-        health, key = self._health[capture], OF_TCP | mark << MARK | seq ^ check << 16
-        payload = buffer[data:end]  # RSTs are not looked for: see Transports
-        if not flags & RST and self._duplicates.repeated(key, (time, buffer[at + 12 : data], payload)):
-            health.duplicates += 1
-            return []
-        health.content["tcp"] += 1
-        flow = self._flows.young.get(ends + mac + b"tcp") or self._flows.get("tcp", ends[:8], ends[8:], mac)
-        return self.streams.segment(time, capture, frame, flow, seq, ack, flags, payload, False)
 
     def _otherwise(self, packet: Packet, capture: int) -> list[Item]:
         """The long road, from behind the link headers of the short one where those are what it knows."""

@@ -12,12 +12,12 @@ from typing import NamedTuple
 WAITING_LIMIT = 256
 STALE = 1 << 20  # bytes: so far off its stream a segment belongs to another connection
 MODULUS = 1 << 32
-_HALF = 1 << 31
+HALF = 1 << 31
 
 
 def ahead(seq: int, reference: int) -> int:
     """How far `seq` lies ahead of `reference` on the circle of sequence numbers; negative when behind."""
-    return (seq - reference + _HALF) % MODULUS - _HALF
+    return (seq - reference + HALF) % MODULUS - HALF
 
 
 class Segment(NamedTuple):

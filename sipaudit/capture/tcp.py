@@ -18,6 +18,7 @@ from sipaudit.capture.bounds import FOR_FILES
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.segments import MODULUS, STALE, Segment
 from sipaudit.capture.starts import asks_for_file, read_request
+from sipaudit.capture.tcp_calm import Calm
 from sipaudit.capture.tcp_connections import Content, Half, Pair, Place
 from sipaudit.capture.tcp_contents import Contents
 from sipaudit.capture.tcp_lifecycle import ACK, FIN, RST, SYN, Lifecycle, is_other_connection
@@ -26,7 +27,7 @@ from sipaudit.capture.tcp_table import Table
 from sipaudit.sip.datagram import Flow, Gap, Item
 from sipaudit.sip.framing import MESSAGE_LIMIT, looks_like_sip
 
-_CONTROL = SYN | ACK | FIN | RST
+CONTROL = SYN | ACK | FIN | RST
 _TURNS = (b"REGISTER ", b"INVITE ")
 
 
@@ -35,7 +36,8 @@ class Streams:
 
     `sip_ports` are the ports whose connections count as SIP before a message was seen: 5060, 5061, those where SIP
     was found, and what the caller adds.  `tls_ports` are the server ports on which a TLS hello was seen, SIP or not.
-    `needs_tshark` counts the connections that only tshark can read: `tls` on SIP ports, `websocket`.
+    `needs_tshark` counts the connections that only tshark can read: `tls` on SIP ports, `websocket`. `calm` takes
+    segments in short.
     """
 
     def __init__(
@@ -50,13 +52,15 @@ class Streams:
         self._table = Table()
         self._contents = Contents(health, max_bytes_per_stream)
         self._lifecycle = Lifecycle(self._table)
+        self.calm = Calm(self._table, self._contents, self._moved_on, max_bytes_per_stream, max_streams)
         self.sip_ports: set[int] = self._contents.sip_ports
         self.tls_ports: set[int] = self._contents.tls_ports
         self.needs_tshark: Counter[str] = self._contents.needs_tshark
 
     def tighten(self, max_streams: int, max_bytes: int) -> None:
         """Other bounds from now on; bytes beyond them go with the next that come."""
-        self._max_streams, self._max_bytes = max_streams, max_bytes
+        self._max_streams = self.calm.room = max_streams
+        self._max_bytes = max_bytes
         while len(self._table) > max_streams:
             self.evicted += 1
             self._table.forget(self._table.oldest())
@@ -80,9 +84,20 @@ class Streams:
         cut: bool,
     ) -> list[Item]:
         """Take one segment. `seq`, `ack`, `flags` as in its header; `cut`: the snap length took its end."""
-        half = self._table.find(flow)
+        if flags & CONTROL == ACK and not cut:
+            taken = self.calm.take(time, capture, frame, flow, seq, ack, payload)
+            if taken is not None:
+                return taken
+        return self.not_calm(time, capture, frame, flow, seq, ack, flags, payload, cut)
+
+    def not_calm(
+        self, time: float, capture: int, frame: int, flow: Flow, seq: int, ack: int, flags: int, payload: bytes,
+        cut: bool,
+    ) -> list[Item]:
+        """The same for a segment that `calm` would not take."""
+        half = self._table.find(flow) or self.calm.wake(flow)
         if (
-            half and flags & _CONTROL == ACK and not cut and not half.pair.foreign
+            half and flags & CONTROL == ACK and not cut and not half.pair.foreign
             and half.reassembly.take(seq, len(payload))
         ):
             self._table.use(half, flow, time)  # nearly all are such: the bytes that are wanted next, or none

@@ -1,6 +1,7 @@
 """The state of a TCP connection, and what can be said when it fails.
 
-`Half` is one direction, `Pair` both.  What is judged here is evidence beside SIP (reference-model.md 1 *failure*, F2):
+`Half` is one direction, `Pair` both; `Side` is one direction of a connection of which nothing is open
+(`tcp_calm`).  What is judged here is evidence beside SIP (reference-model.md 1 *failure*, F2):
 a SYN without answer, a reset while something was being asked, a TLS handshake that did not end.
 """
 
@@ -210,6 +211,33 @@ class Pair:
             return None
         alerts = [half.records.alert for half in (self.client, self.client.peer) if half.records]
         return _error(ErrorKind.TLS, self.client, place, hello.time, next(filter(None, alerts), ""))
+
+
+class Side:
+    """One direction of a calm connection, of which the `first` one was seen first, and stands for both; `other` is its
+    peer, if that was seen.  `wanted`: the sequence number of the next byte; `acks`: what was acknowledged to the peer;
+    `asking`, `last_data` and `last` as of `Half` and `Pair`; `synced`: a message was seen."""
+
+    __slots__ = ("acks", "asking", "first", "flow", "last", "last_data", "other", "synced", "wanted")
+
+    sip = True
+
+    def __init__(self, flow: Flow, wanted: int, acks: int, first: Side | None) -> None:
+        self.flow = flow
+        self.wanted = wanted
+        self.acks = acks
+        self.last = self.last_data = -inf
+        self.synced = self.asking = False
+        self.other = first
+        if first is None:
+            self.first = self
+        else:
+            self.first, first.other = first, self
+
+    def untie(self) -> None:
+        """As of `Pair`; done with the first one."""
+        del self.first
+        self.other = None
 
 
 def _broken_off(victim: Half, time: float) -> bool:

@@ -13,7 +13,7 @@ from sipaudit.capture.websocket import Frames
 from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, Flow, Item
 from sipaudit.sip.framing import Framer
 
-_WANTS_NO_ANSWER = (b"SIP/", b"ACK ")
+WANTS_NO_ANSWER = (b"SIP/", b"ACK ")
 
 
 class Contents:
@@ -45,7 +45,7 @@ class Contents:
         still to be delivered."""
         if not framer.passes(payload):
             return None
-        half.asking = not payload.startswith(_WANTS_NO_ANSWER)
+        half.asking = not payload.startswith(WANTS_NO_ANSWER)
         if not half.pair.learned:
             self._learn(half)
         return Datagram(time, capture, frame, half.flow, payload)
@@ -174,7 +174,7 @@ class Contents:
         if framer.skipped > skipped:
             self._health[place.capture].undecoded["tcp-skipped"] += 1
         if messages:
-            half.asking = not messages[-1].startswith(_WANTS_NO_ANSWER)
+            half.asking = not messages[-1].startswith(WANTS_NO_ANSWER)
             half.places = []
             if not half.pair.learned:
                 self._learn(half)
@@ -186,12 +186,18 @@ class Contents:
         return items
 
     def _learn(self, half: Half) -> None:
-        """SIP was found here: the server's port, or what is likely to be it, is one of SIP's."""
+        """SIP was found here."""
         pair = half.pair
         pair.learned = True
-        flow = pair.client.flow if pair.client else half.flow
-        known = flow.destination_port if pair.client else min(flow.source_port, flow.destination_port)
-        self.sip_ports.add(known)
+        if pair.client:
+            self.sip_ports.add(pair.client.flow.destination_port)
+        else:
+            self.learn(half.flow)
+
+    def learn(self, flow: Flow) -> None:
+        """SIP was found on a connection of which nobody saw who opened it: what is likely to be the server's port is
+        one of SIP's."""
+        self.sip_ports.add(min(flow.source_port, flow.destination_port))
 
 
 def _datagram(half: Half, place: Place, message: bytes, span: tuple[int, int], cut: bool) -> Datagram:

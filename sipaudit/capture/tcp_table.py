@@ -8,25 +8,30 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf
 
-from sipaudit.capture.tcp_connections import Half, Pair
+from sipaudit.capture.tcp_connections import Half, Pair, Side
 from sipaudit.sip.datagram import Flow
 
 IDLE = 600.0      # a connection unused so long is forgotten; it is joined in the middle when it wakes up
 _PLACE_COST = 128  # bytes that remembering a packet takes, roughly
+
+Ends = tuple[str, str]
+"""The source and the destination of a direction, `host:port`."""
 
 
 class Table:
     """Connections in the order of their use.
 
     `held` is the memory in bytes that unfinished messages and waiting segments take, `next_deadline` the next moment
-    at which something may be due, `opening` the connections whose SYN awaits its answer, by the host that sent it.
+    at which something may be due, `halves` and `sides` the directions by their ends, `opening` the
+    connections whose SYN awaits its answer, by the host that sent it.
     """
 
     def __init__(self) -> None:
         self.held = 0
         self.next_deadline = inf
-        self._halves: dict[tuple[str, str], Half] = {}
-        self.followed: OrderedDict[Pair, None] = OrderedDict()
+        self.halves: dict[Ends, Half] = {}
+        self.sides: dict[Ends, Side] = {}
+        self.followed: OrderedDict[Pair | Side, None] = OrderedDict()
         self._holding: dict[Half, None] = {}
         self.opening: dict[str, dict[Pair, None]] = {}
         self._deadlines: list[tuple[float, int, Pair]] = []
@@ -37,7 +42,7 @@ class Table:
 
     def find(self, flow: Flow) -> Half | None:
         """The direction that this flow is."""
-        return self._halves.get((flow.source, flow.destination))
+        return self.halves.get((flow.source, flow.destination))
 
     def use(self, half: Half, flow: Flow, time: float) -> None:
         """A packet of this direction was seen."""
@@ -54,27 +59,37 @@ class Table:
             flow.destination, flow.source,
         )
         pair = Pair(Half(flow), Half(back), sip)
-        self._halves[(flow.source, flow.destination)] = pair.first
-        self._halves[(flow.destination, flow.source)] = pair.second
+        self.halves[(flow.source, flow.destination)] = pair.first
+        self.halves[(flow.destination, flow.source)] = pair.second
         self.followed[pair] = None
         self.use(pair.first, flow, time)
         self.next_deadline = min(self.next_deadline, time + IDLE)
         return pair.first
 
-    def forget(self, pair: Pair) -> None:
+    def forget(self, pair: Pair | Side) -> None:
         """Drop a connection with all it holds; one that is dropped already stays so."""
         if pair not in self.followed:
             return
         del self.followed[pair]
+        if isinstance(pair, Side):
+            self._forget_sides(pair)
+            return
         self.answered(pair)
         for half in (pair.first, pair.second):
             self._account(half, 0)
             key = (half.flow.source, half.flow.destination)
-            if self._halves.get(key) is half:
-                del self._halves[key]
+            if self.halves.get(key) is half:
+                del self.halves[key]
         pair.untie()
 
-    def oldest(self) -> Pair:
+    def _forget_sides(self, first: Side) -> None:
+        flow = first.flow
+        del self.sides[flow.source, flow.destination]
+        if first.other is not None:
+            del self.sides[flow.destination, flow.source]
+        first.untie()
+
+    def oldest(self) -> Pair | Side:
         """The connection that was not used for longest."""
         return next(iter(self.followed))
 

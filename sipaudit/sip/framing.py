@@ -35,8 +35,8 @@ _NEXT_START = re.compile(
     re.MULTILINE,
 )
 _EMPTY_LINE = re.compile(rb"\n(?:\n\r\n|\r?\n)").search
-# What comes first: the length as nearly all write it, or the end of the head.
-_PLAIN_LENGTH_OR_END = re.compile(rb"\n(?:Content-Length: (?:(\d{1,10})\r)?|\n\r\n|\r?\n)").search
+# What comes first: the length as nearly all write it (perhaps with the end of the head behind it), or that end.
+_PLAIN_LENGTH_OR_END = re.compile(rb"\n(?:Content-Length: (?:(\d{1,10})\r(\n\r\n)?+)?|\n\r\n|\r?\n)").search
 _DIGITS = re.compile(rb"(\d{1,10})\r").match
 _PLAIN_LENGTH = b"\nContent-Length: "
 _LENGTH = re.compile(  # with white space and folding (RFC 3261 7.3.1), compact too (7.3.3)
@@ -55,6 +55,22 @@ def looks_like_sip(payload: bytes | bytearray) -> bool:
 def surely_sip(beginning: bytes) -> bool:
     """Whether these bytes are enough for `looks_like_sip` to say yes, whatever follows them."""
     return _CERTAIN_START(beginning) is not None
+
+
+def is_one_message(data: bytes, limit: int, *, synced: bool) -> bool:
+    """Whether the next bytes of a stream of which nothing is held are exactly one message, of at most `limit` bytes;
+    (`synced`) a message begins there for sure."""
+    if not (_FIRST_LINE if synced else _NEXT_START.match)(data):
+        return False
+    plain = _PLAIN_LENGTH_OR_END(data)
+    if not plain:
+        return False
+    known = plain[1]
+    found = plain if plain[2] else _EMPTY_LINE(data, plain.end() - 1 if known else 0)
+    if not found:
+        return False
+    length = int(known) if known else _body_length(data, found.end(), limit)
+    return found.end() + length == len(data) <= limit
 
 
 class Framer:
@@ -110,15 +126,7 @@ class Framer:
     def passes(self, data: bytes) -> bool:
         """Whether the next bytes of the stream are exactly one message, and nothing is held: the usual case, which
         needs no copies. Then they are taken, and are that message; else they are still to be fed."""
-        if self._buffer or self._rest or not (_FIRST_LINE if self._synced else _NEXT_START.match)(data):
-            return False
-        plain = _PLAIN_LENGTH_OR_END(data)
-        known = plain[1] if plain else None
-        found = _EMPTY_LINE(data, plain.end() - 1 if plain and known else 0)
-        if not found:
-            return False
-        length = int(known) if known else _body_length(data, found.end(), self.limit)
-        if found.end() + length != len(data) or len(data) > self.limit:
+        if self._buffer or self._rest or not is_one_message(data, self.limit, synced=self._synced):
             return False
         self.begin += len(data)
         self._synced = True
