@@ -127,12 +127,13 @@ class Decoder:
                     data = at + 20 + (offset >> 2 & 60)
                     if offset >= _TCP_OFFSET and data <= end:
                         payload = buffer[data:end]
-                        key, sighting = OF_TCP | mark << MARK | seq ^ check << 16, (time, buffer[at + 12 : data], payload)
+                        number = OF_TCP | mark << MARK | seq ^ check << 16
+                        sighting = time, buffer[at + 12 : data], payload
                         if flags & RST:  # which are not looked for: see Transports
                             pass
-                        elif key not in recent and key not in older and len(recent) < bound:
-                            recent[key] = sighting
-                        elif duplicates.repeated(key, sighting):
+                        elif number not in recent and number not in older and len(recent) < bound:
+                            recent[number] = sighting
+                        elif duplicates.repeated(number, sighting):
                             health.duplicates += 1
                             recent, older = duplicates.recent, duplicates.older
                             continue

@@ -116,7 +116,7 @@ class Streams:
         if flags & ACK and (ack != half.peer.acked or not half.pair.established):
             self._lifecycle.acknowledged(half.peer, ack)
         items = self._data(half, time, capture, frame, seq, payload, cut)
-        if flags & FIN:
+        if flags & FIN and (half := self._table.find(flow)):  # its bytes may have shown that it is none of ours
             items += self._lifecycle.fin(half, Place(0, 0, time, capture, frame))
         return items
 
