@@ -99,7 +99,7 @@ def programs_for(capture: Capture) -> list[Program]:
 def _route(*, once: bool) -> Program:
     """sipaudit up to the last packet: all but the report."""
     def command(capture: Capture) -> list[str]:
-        call = f"from bench.stages import go; go({str(capture.path)!r}, 'model', {str(capture.site)!r})"
+        call = f"from bench.stages import go; go({str(capture.path)!r}, 'follow', {str(capture.site)!r})"
         return [sys.executable, "-c", call]
 
     return Program(ROUTE, command, ASKED, ours=True, one_core=True, once=once)

@@ -26,9 +26,12 @@ RUNS = 3
 
 
 def go(capture: str, stage: str, site: str = str(SITE)) -> None:
-    """The route on a capture, up to and with a stage."""
+    """The route on a capture, up to and with a stage. Raises ValueError for one that is none: it would measure nothing.
+    """
+    if stage not in STAGES:
+        raise ValueError(f"no stage: {stage}")
     rows = FirstRows() if stage == "files" else None   # as the command does
-    route = Run(Job((capture,), site=site, jobs=1), print, observer=None if rows is None else rows.see,
+    route = Run(Job((capture,), site=site, jobs=1), print, note=None if rows is None else rows.note,
                 reread=stage == "files")
     leave_whole(route)  # as the command does
     if stage in ("follow", "report", "files"):
@@ -47,6 +50,8 @@ def _go_part_of_it(route: Run, stage: str) -> None:
         deque(route.captures, maxlen=0)
     elif stage == "parse":
         deque(known_ahead(route.captures), maxlen=0)
+    elif stage != "start":
+        raise ValueError(stage)
 
 
 def processor(workload: Workload, stage: str) -> float:

@@ -56,7 +56,7 @@ def analyze(
     """
     hiding = hiding_for(job.redact, job.redact_key)
     rows = FirstRows() if output is not None and hiding is None else None
-    run = Run(job, warn, observer=None if rows is None else rows.see, reread=output is not None)
+    run = Run(job, warn, note=None if rows is None else rows.note, reread=output is not None)
     if rows is not None:
         rows.span = run.span
     with storing.keeper(store) as keep:

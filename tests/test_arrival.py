@@ -21,10 +21,10 @@ from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.arrival import Arriving, begins_to_register
 from sipaudit.model.events import Answered, ModelEvent, Sent
-from sipaudit.model.routine import DONE, OFF, ON
+from sipaudit.model.routine import DONE, OFF, ON, Arrived
 from sipaudit.model.scenario import parse
 from sipaudit.model.state import LineState, PhoneState
-from sipaudit.run import auditor
+from sipaudit.run import registrations
 from sipaudit.run.run import Run
 from tests.stories import Court
 from tests.test_routine import LIVES
@@ -62,7 +62,7 @@ def test_both_ways_come_to_the_same(
     told = [packet for packet in sorted(disturbed(packets, share, random.Random(seed)))
             if packet[0] < packets[0][0] + lasts] or packets[:1]
     at_once = counted(folder, told)
-    with patch.object(auditor, "begins_to_register", _never):
+    with patch.object(registrations, "begins_to_register", _never):
         assert counted(folder, told) == at_once
 
 
@@ -85,7 +85,7 @@ def test_its_server_may_turn_out_to_be_of_no_entry_of_the_line(packets: Packets,
     told = [(time, first.sub(rb"\1Tnega", frame)) for time, frame in packets]
     with patch("tests.test_short_road.SITE", site):
         at_once = counted(tmp_path, told)
-        with patch.object(auditor, "begins_to_register", _never):
+        with patch.object(registrations, "begins_to_register", _never):
             assert counted(tmp_path, told) == at_once
     states, = at_once[1][:1]
     assert {len(state.bindings) for state in states} == {1}
@@ -97,7 +97,7 @@ def test_so_are_lives_in_all_regimes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     story, site = lived(*LIVES[run])
     story = story.thinned(0.02, run)
     at_once = json.encode(Court(tmp_path).report(story, site))
-    monkeypatch.setattr(auditor, "begins_to_register", _never)
+    monkeypatch.setattr(registrations, "begins_to_register", _never)
     assert json.encode(Court(tmp_path).report(story, site)) == at_once
 
 
@@ -125,7 +125,7 @@ def _never(*_: Any) -> bool:
 def test_each_phone_of_an_undisturbed_fleet_arrives_once(packets: Packets, tmp_path: Path) -> None:
     arrived = []
 
-    def watched(arriving: Arriving, granted: Answered) -> tuple[LineState, PhoneState]:
+    def watched(arriving: Arriving, granted: Answered) -> Arrived:
         arrived.append(granted.phone)
         return done(arriving, granted)
 
@@ -146,7 +146,8 @@ def test_its_states_are_those_that_its_events_leave(scenario: str) -> None:
         line, phone = absorb_line(line, phone, event), absorb_phone(phone, event)
         assert way is (DONE if event is events[-1] else ON)
     assert isinstance(events[-1], Answered)
-    assert arriving.done(events[-1]) == (line, phone)
+    arrived = arriving.done(events[-1])
+    assert (arrived.line(), arrived.phone()) == (line, phone)
 
 
 def _begun(first: ModelEvent) -> tuple[Arriving, LineState, PhoneState]:

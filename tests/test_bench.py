@@ -19,6 +19,7 @@ from bench.measure import Cost, Failed, run
 from bench.outage import Outage
 from bench.programs import NEIGHBOURS, ROUTE, name_of, programs_for
 from bench.results import Measured, Results, keep, read, table
+from bench.stages import STAGES, go
 from sipaudit.model.values import Report
 from sipaudit.pipeline import Job, analyze
 from tests.shared import ROOT
@@ -135,6 +136,15 @@ def test_an_outage_leaves_findings_and_an_incident_to_report(tmp_path: Path, mon
 def test_the_neighbours_stand_beside_the_runs_they_are_compared_with() -> None:
     assert [one.name for one in programs_for(SIP)][:4] == [name_of(1), "sngrep", name_of(2), "tcpdump"]
     assert [one.name for one in programs_for(WORKLOADS["mixed10"])] == [name_of(1), "tcpdump", name_of(2), ROUTE]
+
+
+def test_the_route_that_a_report_is_compared_with_is_driven_to_its_end() -> None:
+    route, *_ = programs_for(Outage("few", phones=5))
+    assert route.name == ROUTE
+    assert "'follow'" in route.command(Outage("few", phones=5))[-1]
+    assert STAGES.index("report") - STAGES.index("follow") == 1
+    with pytest.raises(ValueError, match="no stage: model"):
+        go("nowhere.pcap", "model")
 
 
 def test_tcpdump_copies_what_the_mark_names() -> None:

@@ -1,8 +1,10 @@
-"""Mere renewals are taken in one go (`model.routine`): all that the report says must stay the same."""
+"""Mere renewals are taken in one go (`model.routine`), and requests of the far end that touch nothing pass by
+(`model.stakes.leaves_alone`): all that the report says must stay the same."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from msgspec import json
@@ -11,37 +13,77 @@ from sipaudit.model.events import Answered, Sent
 from sipaudit.model.routine import DONE, OFF, ON, Renewal, Renewals
 from sipaudit.model.scenario import parse
 from sipaudit.model.state import LineState, PhoneState
-from sipaudit.run import auditor
+from sipaudit.model.values import Report
+from sipaudit.run import auditor, registrations
 from tests.model.fleet.story import plain
-from tests.stories import Court
+from tests.stories import BRANCH, MINUTE, R2, Court, Handset, P, S, Settings, Story, site
 from tests.test_loss import declared, told
 from tests.traps.ground import MODES, REGIMES
 from tests.traps.test_lives import lived
 
+SHORT_ROADS = [(registrations, "begins"), (auditor, "leaves_alone")]
 LIVES = [({**REGIMES[regime], **MODES[mode]}, seed) for seed, regime in enumerate(REGIMES) for mode in MODES]
 
 
+@pytest.mark.parametrize("road", SHORT_ROADS)
 @pytest.mark.parametrize("share", [0.0, 0.02])
 @pytest.mark.parametrize("run", range(len(LIVES)))
 def test_lives_are_judged_alike_step_by_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: int, share: float
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: int, share: float, road: tuple[ModuleType, str]
 ) -> None:
     settings, seed = LIVES[run]
     story, site = lived(settings, seed)
     if share:
         story = story.thinned(share, seed)
     at_once = json.encode(Court(tmp_path).report(story, site))
-    monkeypatch.setattr(auditor, "begins", lambda *_: False)
+    monkeypatch.setattr(*road, lambda *_: False)
     assert json.encode(Court(tmp_path).report(story, site)) == at_once
 
 
+@pytest.mark.parametrize("road", SHORT_ROADS)
 @pytest.mark.parametrize("seed", range(16))
-def test_so_are_lives_with_many_renewals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+def test_so_are_lives_with_many_renewals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, road: tuple[ModuleType, str]
+) -> None:
     history = plain(seed)
     story, site = told(history), declared(history.habits)
     at_once = json.encode(Court(tmp_path).report(story, site))
-    monkeypatch.setattr(auditor, "begins", lambda *_: False)
+    monkeypatch.setattr(*road, lambda *_: False)
     assert json.encode(Court(tmp_path).report(story, site)) == at_once
+
+
+def alike(folder: Path, monkeypatch: pytest.MonkeyPatch, story: Story, declared: Settings) -> Report:
+    """The report of a story, which is the same where nothing passes by."""
+    at_once = Court(folder).report(story, declared)
+    monkeypatch.setattr(auditor, "leaves_alone", lambda *_: False)
+    assert json.encode(Court(folder).report(story, declared)) == json.encode(at_once)
+    return at_once
+
+
+def test_what_the_far_end_asks_may_prove_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line came back while it called, as the phone's answer to the BYE shows: it does not pass by."""
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.register(phone.silence(300), S)
+    call = phone.ask(306, S, "INVITE")
+    phone.told(306.1, call, 200, headers="Contact: <sip:2000@10.0.0.2>\r\n")
+    phone.acknowledge(306.2, call)
+    phone.register(370)
+    bye = phone.called(380, S, "BYE", call_id=call.call_id, tag=f"near{call.call_id[:6]}")
+    phone.replies(380.1, bye, 200)
+    report = alike(tmp_path, monkeypatch, story, site(R2 | MINUTE))
+    assert [(found.rule, found.confidence) for found in report.findings] == [("failback-during-call", "certain")]
+
+
+def test_a_server_of_another_entry_does_not_pass_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line registers where no entry of it has a server, and is asked by one that has."""
+    story = Story()
+    phone = Handset(story)
+    phone.register(0, BRANCH)
+    phone.replies(10.1, phone.called(10, P, "OPTIONS", call_id="alive"), 200)
+    report = alike(tmp_path, monkeypatch, story, site(R2 | MINUTE))
+    assert report.lines[0].working is None
 
 
 def _nobody(*_: object) -> None:
@@ -61,13 +103,13 @@ def test_events_that_were_never_made_are_made_as_they_would_have_been(challenged
 
 def _renewed(challenged: bool, *, silently: bool) -> Renewals:
     """Two renewals, and one that has begun, or been challenged and begun again."""
-    ended: list[Renewal] = []
+    ended: list[float] = []
     renewals: Renewals | None = None
     for number in range(3):
         renewal = Renewal(0, number, 100.0 * number, 2 * number, 60.0, "call")
         sent = Sent(renewal.sent, 0, number, 1, 2, "S", "REGISTER", renewal.transaction, expires=60.0, call_id="call")
         if renewals is None:
-            renewals = Renewals(LineState(), sent, {}, lambda _, renewal: ended.append(renewal))
+            renewals = Renewals(LineState(), sent, {}, lambda _, renewal: ended.append(renewal.sent))
             if silently:
                 renewals.adopt(sent)
         elif silently:
@@ -79,7 +121,7 @@ def _renewed(challenged: bool, *, silently: bool) -> Renewals:
         if number < 2:
             _grant(renewals, number, silently)
     assert renewals is not None
-    assert [renewal.sent for renewal in ended] == [0.0, 100.0]
+    assert ended == [0.0, 100.0]
     return renewals
 
 

@@ -26,6 +26,7 @@ from sipaudit.capture.write import PcapWriter
 from sipaudit.pipeline import Job
 from sipaudit.reconstruct.bounds import WORDS
 from sipaudit.reconstruct.four_in_a_row import FourInARow
+from sipaudit.reconstruct.reconstruction import SeenMessage
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.short_road import ShortRoad
@@ -86,22 +87,26 @@ def disturbed(packets: Packets, share: float, chance: random.Random) -> Iterator
                 yield from [(time + shift, odd)] + [(time + shift + 0.001, frame)] * chance.randrange(2)
 
 
+def written(path: Path, packets: Iterable[tuple[float, bytes]]) -> None:
+    with path.open("wb") as stream:
+        writer = PcapWriter(stream)
+        for time, frame in packets:
+            writer.write(time, frame)
+
+
 def followed(folder: Path, *captures: Iterable[tuple[float, bytes]]) -> tuple[bytes, list[Any]]:
     """The report of captures, and what is known at their end of every line and of what passed."""
     paths = [folder / f"capture-{number}.pcap" for number in range(len(captures))]
     for path, packets in zip(paths, captures, strict=True):
-        with path.open("wb") as stream:
-            writer = PcapWriter(stream)
-            for time, frame in packets:
-                writer.write(time, frame)
+        written(path, packets)
     run = Run(Job(tuple(map(str, paths)), site=str(SITE), jobs=1), print)
     run.drive()
     lines = run.reconstruction.lines.values()
     report = json.encode(run.report())
-    for phone in tuple(run.auditor._renewals):   # what is known of phones is written down then
-        run.auditor._end_renewals(phone)
+    for phone in tuple(run.auditor.registrations.renewals):   # what is known of phones is written down then
+        run.auditor.registrations.end_renewals(phone)
     return report, [
-        [replay.state for replay in run.auditor.everyone()], sorted(run.auditor._phones.items()),
+        [replay.state for replay in run.auditor.replays.everyone()], sorted(run.auditor._phones.items()),
         run.reconstruction.open, run.auditor.open,
         [(line.cseq, line.call_id, line.asked, line.last, line.owner.last, line.owner.again) for line in lines],
     ]
@@ -121,6 +126,23 @@ def by_both_roads(folder: Path, *captures: Packets) -> None:
         for road, way in ((ShortRoad, "asks"), (ShortRoad, "answers"), (ShortRoad, "repeats"), (FourInARow, "take")):
             long.enter_context(patch.object(road, way, _never))
         assert followed(folder, *captures) == short
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 1 << 32), share=st.sampled_from([0.01, 0.05, 0.3]))
+def test_who_notes_renewals_is_told_what_an_observer_sees(
+    packets: Packets, tmp_path_factory: pytest.TempPathFactory, seed: int, share: float
+) -> None:
+    """An observer keeps the short road closed, so that all messages go the long one."""
+    capture = tmp_path_factory.mktemp("noted") / "capture.pcap"
+    written(capture, sorted(disturbed(packets, share, random.Random(seed))))
+    noted: list[tuple[Any, ...]] = []
+    seen: list[SeenMessage] = []
+    job = Job((str(capture),), site=str(SITE), jobs=1)
+    Run(job, print, note=lambda item, _, whose, repeated: noted.append((item.frame, *whose, repeated))).drive()
+    Run(job, print, observer=seen.append).drive()
+    assert noted == [(each.item.frame, each.phone, each.line, each.server, each.from_phone, each.retransmission)
+                     for each in seen]
 
 
 def _never(*_: Any) -> bool:

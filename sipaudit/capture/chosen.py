@@ -6,11 +6,13 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 
 from sipaudit.capture import formats
+from sipaudit.capture.decode import Decoder
 from sipaudit.capture.files import CaptureFile
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Batch, Packet
 from sipaudit.capture.records import Records
 from sipaudit.capture.streams import DamagedStreamError, chunks, opened
+from sipaudit.sip.datagram import Datagram, DnsMessage, ErrorKind, Item, TransportError
 
 
 def chosen_packets(file: CaptureFile, frames: Collection[int]) -> Iterator[Packet]:
@@ -46,3 +48,17 @@ def _of_batch(batch: Batch, wanted: Sequence[int], reader: Records) -> Iterator[
         start, length = run.offsets[at], run.lengths[at]
         wire = reader.wire_length(batch.buffer, start, length)
         yield run.times[at], frame, batch.link_type, batch.buffer[start : start + length], wire
+
+
+def said_alone(packet: Packet) -> Item | None:
+    """What a packet says, where no other is needed to understand it: a datagram, DNS, an error of ICMP. None where
+    there may be more to it (TCP, fragments), or nothing that we can read."""
+    time, frame, link_type, data, _ = packet   # a first pass does not know the length on the wire either
+    items = Decoder([CaptureHealth("")]).decode((time, frame, link_type, data, 0), 0)
+    return items[0] if len(items) == 1 and _is_alone(items[0]) else None
+
+
+def _is_alone(item: Item) -> bool:
+    if isinstance(item, Datagram):
+        return item.flow.transport == "udp" and not item.frames
+    return isinstance(item, DnsMessage) or (isinstance(item, TransportError) and item.kind is ErrorKind.ICMP)

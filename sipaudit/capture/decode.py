@@ -25,7 +25,7 @@ from sipaudit.capture.transports import Transports
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.framing import looks_like_sip, surely_sip
 
-ADVANCE = 0.5  # seconds of capture time between two looks at the deadlines of streams
+ADVANCE = 0.5  # seconds of capture time between two looks at the deadlines of streams, and at what may be a duplicate
 
 _ROADS = {ETHERNET: 14, LINUX_SLL: 16}  # link types of the short road, and how long their headers are without tags
 _TAGS = 2  # VLAN tags that the short road knows how to pass
@@ -66,6 +66,7 @@ class Decoder:
         self._long_road = LongRoad(health, transports, bounds)
         self.streams = transports.streams
         self._since = self._until = 0.0  # the capture time in which no deadline of a stream is looked at
+        self._turned = 0.0  # the capture time at which was last looked at what may be a duplicate
         self._beginnings: set[bytes] = set()  # of payloads that are SIP, whatever follows
         self._links = set(_IP4)  # what stands between the MAC and the length of plain packets
 
@@ -85,6 +86,9 @@ class Decoder:
         streams, duplicates, flows, health = self.streams, self._duplicates, self._flows, self._health[capture]
         links, beginnings = self._links, self._beginnings
         since, until, bound = self._since, self._until, duplicates.bound
+        if run and not self._turned <= run.times[0] < self._turned + ADVANCE:
+            self._turned = run.times[0]
+            duplicates.pass_time()
         recent, older, young = duplicates.recent, duplicates.older, flows.young
         opening, followed, calm = streams.opening, streams.followed, streams.calm.take
         items: list[Item] = []

@@ -15,6 +15,7 @@ from sipaudit.capture.ip import TCP, UDP
 from sipaudit.sip.datagram import Datagram
 
 WINDOW = 0.020
+LEAST = 512   # packets of one generation, before time alone makes it the older one
 
 Key = int | bytes | tuple["Key", tuple[bytes | str, ...]]
 """What nearly always tells packets apart, and cheaply; where it does not, with all that does."""
@@ -35,9 +36,10 @@ _DSCP6 = 0x0F  # byte 0 of IPv6 holds the upper bits of DSCP beside the version
 
 
 class Duplicates:
-    """Remembers the last packets, at least `bound` of them and never more than twice as many.
+    """Remembers the last packets, at least `LEAST` of them and never more than twice `bound`; between these, those of a
+    while (`pass_time`), for their bytes are what a short capture takes most memory for.
 
-    Age decides whether two packets match, never what is remembered: a clock that steps costs the pairs that lie
+    Age decides whether two packets match, not what is remembered: a clock that steps costs the pairs that lie
     across the step and no others.  `window` in seconds.
     """
 
@@ -89,6 +91,14 @@ class Duplicates:
         self.recent[place] = sighting
         return False
 
+    def pass_time(self) -> None:
+        """A time has passed that is many windows long: of what came before it only the last packets match any more."""
+        if len(self.recent) >= LEAST:
+            self._turn()
+
+    def _turn(self) -> None:
+        self.older, self.recent = self.recent, {}
+
     def place(self, key: Key, sighting: Sighting) -> Key | None:
         """Where to remember such a packet among the `recent`; None if it is a duplicate.
 
@@ -104,8 +114,7 @@ class Duplicates:
             if -self._window <= sighting[0] - then <= self._window:
                 return None
         if len(self.recent) >= self.bound:
-            self.older = self.recent
-            self.recent = {}
+            self._turn()
             first = None
         return key if first is None or _is(first, what) else (key, what)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop
+from sys import intern
 
 from sipaudit.capture.bounds import FOR_FILES
 from sipaudit.sip.datagram import Flow, endpoint
@@ -68,5 +69,5 @@ def _hardware(mac: bytes) -> str:
 @lru_cache(ENDS)
 def end(address: bytes, port: bytes) -> tuple[str, int, str]:
     """A transport address: host, port, and both in one."""
-    name, number = host(address), int.from_bytes(port, "big")
+    name, number = intern(host(address)), int.from_bytes(port, "big")   # as the hosts of URIs are
     return name, number, endpoint(name, number)

@@ -28,10 +28,11 @@ class Watched(Protocol):
     its settings let it belong where it works (split-brain).
     """
 
-    history: History
     number: int
     owner: int
 
+    @property
+    def history(self) -> History: ...
     @property
     def state(self) -> LineState: ...
     @property

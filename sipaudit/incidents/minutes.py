@@ -1,9 +1,15 @@
-"""What each server was asked and answered in each minute."""
+"""What each server was asked and answered in each minute.
+
+Minutes that are over are packed, a quarter of what their counters take: else they would be what grows with the length
+of a capture.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+
+from msgspec.msgpack import Decoder, Encoder
 
 from sipaudit.model.values import ServerMinute
 from sipaudit.turned_away import turned_away
@@ -12,6 +18,10 @@ MINUTE = 60.0
 MINUTES_KEPT = 50_000   # of all servers together
 SLOWEST = 40_000        # milliseconds: all that took longer is counted as this
 METHODS_KEPT = 16       # methods of one server and minute told apart; others are `other`
+
+Counts = tuple[dict[str, int], dict[int, int], dict[int, int], float, int, int]
+_pack = Encoder().encode
+_unpack = Decoder(Counts).decode
 
 
 class Minute:
@@ -29,6 +39,20 @@ class Minute:
         self.longest = 0.0
         self.responses_503 = 0
         self.unanswered = 0
+
+    def packed(self) -> bytes:
+        """All but when it was."""
+        return _pack((self.requests, self.answers, self.delays, self.longest, self.responses_503, self.unanswered))
+
+    @classmethod
+    def unpacked(cls, time: float, packed: bytes) -> Minute:
+        """The minute that began at `time`, as it was when it was packed."""
+        minute = cls(time)
+        requests, answers, delays, minute.longest, minute.responses_503, minute.unanswered = _unpack(packed)
+        minute.requests.update(requests)
+        minute.answers.update(answers)
+        minute.delays.update(delays)
+        return minute
 
     def asked(self, method: str, count: int = 1) -> None:
         if method not in self.requests and len(self.requests) >= METHODS_KEPT:
@@ -62,6 +86,10 @@ def milliseconds(seconds: float) -> int:
     return min(step // 100 * 100, SLOWEST)
 
 
+OfServer = dict[float, Minute | bytes]
+"""A server's minutes by their beginnings; those that are over are packed, unless something came late for one."""
+
+
 class Minutes:
     """The minutes of all servers, within bounds; `dropped` says that there were more."""
 
@@ -77,16 +105,23 @@ class Minutes:
     def full(self) -> bool:
         return self._count >= MINUTES_KEPT
 
-    def forget(self, of_server: dict[float, Minute], before: float) -> None:
+    def forget(self, of_server: OfServer, before: float) -> None:
         """Forget a server's minutes that ended before that time."""
-        for start in [start for start, minute in of_server.items() if minute.end < before]:
+        for start in [start for start in of_server if start + MINUTE < before]:
             del of_server[start]
             self._count -= 1
 
-    def at(self, of_server: dict[float, Minute], time: float) -> Minute:
+    def lay_by(self, of_server: OfServer, minute: Minute) -> None:
+        """A server's minute has been over for a while."""
+        if of_server.get(minute.time) is minute:
+            of_server[minute.time] = minute.packed()
+
+    def at(self, of_server: OfServer, time: float) -> Minute:
         """The minute of a server that holds `time`."""
         start = time // MINUTE * MINUTE
         minute = of_server.get(start)
+        if isinstance(minute, bytes):
+            minute = of_server[start] = Minute.unpacked(start, minute)
         if minute is None:
             if self._count >= MINUTES_KEPT:
                 self.dropped = True
@@ -95,6 +130,13 @@ class Minutes:
             self._count += 1
             minute = of_server[start] = Minute(start)
         return minute
+
+
+def read(of_server: OfServer, wanted: Callable[[float, float], bool]) -> Iterator[Minute]:
+    """A server's minutes that are wanted, by when they began and ended, only to look at."""
+    for start, minute in of_server.items():
+        if wanted(start, start + MINUTE):
+            yield Minute.unpacked(start, minute) if isinstance(minute, bytes) else minute
 
 
 def rows(minutes: Iterable[tuple[str, Minute]], name: Callable[[str], str]) -> list[ServerMinute]:

@@ -11,6 +11,8 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
+from heapq import merge
+from itertools import islice
 from math import inf
 
 from sipaudit.turned_away import turned_away
@@ -34,9 +36,12 @@ class Seconds:
 
     def get(self, second: int) -> int:
         """How many came in this second."""
+        laid_by = self._counts[bisect_left(self._times, second)] if self._is_laid_by(second) else 0
+        return self.counting.get(second, 0) + laid_by
+
+    def _is_laid_by(self, second: int) -> bool:
         place = bisect_left(self._times, second)
-        known = place < len(self._times) and self._times[place] == second
-        return self.counting.get(second, 0) + (self._counts[place] if known else 0)
+        return place < len(self._times) and self._times[place] == second
 
     def items(self) -> Iterator[tuple[int, int]]:
         """Each second in which any came, and how many; in no order."""
@@ -56,9 +61,10 @@ class Seconds:
             self._times.append(second)
             self._counts.append(self.counting.pop(second))
         if len(self) > SECONDS_KEPT:
-            known = sorted(second for second, _ in self.items())
-            turned_away("watched-minutes", len(known) // 2)
-            self.forget(known[len(known) // 2])
+            late = sorted(second for second in self.counting if not self._is_laid_by(second))
+            half = (len(self._times) + len(late)) // 2
+            turned_away("watched-minutes", half)
+            self.forget(next(islice(merge(self._times, late), half, None)))
 
     def forget(self, before: float) -> None:
         """Forget the seconds before that time."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Set
 
 from sipaudit.incidents.crowds import Crowd
 from sipaudit.incidents.draft import Watched
-from sipaudit.incidents.minutes import Minute
+from sipaudit.incidents.minutes import Minute, OfServer
 from sipaudit.incidents.seconds import Seconds
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import MoveSeen
@@ -62,16 +62,18 @@ class ServerWatch:
     `asked` the same of the last minutes; `lives` times of final answers outside of dialogs, `registered` those to
     REGISTER and OPTIONS as (sent, answered), at most one a second, and `noted` when the last of these was sent;
     `failing` phones with evidence against it, the latest last; `left` the last failover of each line away from it;
+    `over` is the minute before this one;
     `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each second, `crowd` of which
     lines where they were many; `restored` when its last outage ended."""
 
     __slots__ = ("answered", "asked", "asking", "crowd", "failing", "key", "left", "lives", "minute", "minutes",
-                 "noted", "refusals", "registered", "restored", "seconds", "served", "users")
+                 "noted", "over", "refusals", "registered", "restored", "seconds", "served", "users")
 
     def __init__(self, key: str, minute: Minute) -> None:
         self.key = key
         self.minute = minute
-        self.minutes: dict[float, Minute] = {}
+        self.over = minute
+        self.minutes: OfServer = {}
         self.users: set[int] = set()
         self.served: set[int] = set()
         self.asking: dict[int, float] = {}
@@ -112,7 +114,7 @@ class ServerWatch:
 
     def turn(self, minute: Minute) -> None:
         """Another minute begins."""
-        self.minute = minute
+        self.over, self.minute = self.minute, minute
         self.asking = {}
         self.asked.append(self.asking)
 

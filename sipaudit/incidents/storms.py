@@ -6,6 +6,7 @@ the seconds before, `within` of them together.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 from typing import NamedTuple
@@ -90,8 +91,16 @@ class Storms:
         """Whether there are ever as many as a storm has: a quick look that says no to nearly all."""
         if seconds.at_most() * self._within < self._requests:
             return False
-        return any(sum(seconds.get(second - back) for back in range(self._within)) >= self._requests
-                   for second, count in seconds.items() if count * self._within >= self._requests)
+        span: deque[tuple[int, int]] = deque()
+        together = 0
+        for second, count in sorted(seconds.items()):
+            span.append((second, count))
+            together += count
+            while span[0][0] <= second - self._within:
+                together -= span.popleft()[1]
+            if together >= self._requests:
+                return True
+        return False
 
     def _rates(self, seconds: Seconds) -> dict[int, int]:
         """By second how many came in it and the ones before; seconds at which none had come are left out."""

@@ -98,7 +98,10 @@ class Tally:
         """Another minute begins."""
         if self._rolling and self.minutes.full:
             self._shed(server)
-        server.turn(self.minutes.at(server.minutes, time))
+        over, minute = server.over, self.minutes.at(server.minutes, time)
+        server.turn(minute)
+        if over is not minute:
+            self.minutes.lay_by(server.minutes, over)
         server.seconds.lay_by(server.minute.time)
         server.crowd.thin(time)
         if time >= self._next_shed:

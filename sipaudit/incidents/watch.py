@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from sipaudit.incidents.calls import Calls
 from sipaudit.incidents.draft import Draft, Drafts, Watched
+from sipaudit.incidents.evidence import Evidence
 from sipaudit.incidents.gaps import Gaps
 from sipaudit.incidents.moves import Flapping, SplitBrain
 from sipaudit.incidents.outages import Outage, Outages
 from sipaudit.incidents.overload import Overloads
-from sipaudit.incidents.servers import NEVER, ServerWatch
+from sipaudit.incidents.requests import SHORTEST, OpenRequests, Waiting
+from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.storms import Storms
 from sipaudit.incidents.stuck import StaleNames, Stuck
 from sipaudit.incidents.subscriptions import Subscriptions
 from sipaudit.incidents.tally import Tally
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
-from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import (
     Answered,
     Booted,
@@ -34,37 +35,10 @@ from sipaudit.model.events import (
 from sipaudit.model.history import MoveKind, MoveSeen
 from sipaudit.model.replay import Step
 from sipaudit.model.routine import Renewal, Renewals
-from sipaudit.model.settings import LineSettings
 from sipaudit.model.state import PhoneState, Stay
-from sipaudit.model.timers import earliest_silence
 from sipaudit.rulebook.rules import IncidentKind
 
-OPEN_KEPT = 200_000           # requests that wait for an answer
-SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
-KEEPS_REGISTERING = frozenset({"REGISTER", "OPTIONS"})
-LOOK_EVERY = 0.5              # seconds between two looks at what waits for an answer
-SHORTEST = 0.1                # seconds: no phone gives up sooner
-DEFAULT_SILENCE = 3.15        # F2 with the phones' default timers: 3.5 s less 10 %
-
 Siblings = Callable[[int], Sequence[Watched]]
-
-
-def silence_of(settings: LineSettings) -> float:
-    """Seconds without an answer after which a phone with these settings may hold a server for failed: F2's earliest,
-    of the default timers where none are declared."""
-    known = settings.number("retryTimeOut") is not None and settings.number("retryMaxCount") is not None
-    return earliest_silence(settings) if known else DEFAULT_SILENCE
-
-
-class Waiting:
-    """A request that waits for an answer; `repeated` that its phone sent it again."""
-
-    __slots__ = ("repeated", "request", "subject")
-
-    def __init__(self, request: Sent, subject: Watched) -> None:
-        self.request = request
-        self.subject = subject
-        self.repeated = False
 
 
 class Watch:
@@ -86,14 +60,10 @@ class Watch:
 
     def _begin(self) -> None:
         """Nothing was seen yet."""
-        self._limit = OPEN_KEPT
-        self._evicted = 0
         self.tally = Tally(rolling=self._rolling)
         self.drafts = Drafts(rolling=self._rolling)
         self.timers = Timers()
-        self._open: dict[int, Waiting] = {}
-        self._lost: dict[int, float] = {}
-        self._next_look = NEVER
+        self.requests = OpenRequests(rolling=self._rolling)
         self._build(self._thresholds)
 
     def _build(self, thresholds: Mapping[str, Mapping[str, float]]) -> None:
@@ -106,6 +76,7 @@ class Watch:
         if self.outages is not None:
             self.tally.gone = self.outages.dropped
         self._overloads = None if overload is None else Overloads(overload, drafts)
+        self._evidence = Evidence(self.tally, self.calls, self.outages, self._overloads)
         self._storms = None if storm is None else Storms(storm)
         flapping, split, stuck = wanted("flapping"), wanted("split-brain"), wanted("stuck-on-secondary")
         self._flapping = None if flapping is None else Flapping(flapping, drafts)
@@ -126,7 +97,8 @@ class Watch:
         self.tally.forget(before, out)
         self.calls.forget(before)
         self.gaps.forget(before)
-        self._lost = {phone: time for phone, time in self._lost.items() if time >= before}
+        lost = self._evidence.lost
+        self._evidence.lost = {phone: time for phone, time in lost.items() if time >= before}
         for each in (self.outages, self._overloads, self._flapping, self._subscriptions):
             if each is not None:
                 each.forget(before)
@@ -136,9 +108,7 @@ class Watch:
         """
         self.drafts.tighten(incidents)
         self.tally.tighten(servers)
-        self._limit = min(requests, OPEN_KEPT)
-        while len(self._open) > self._limit:
-            self._shed()
+        self.requests.tighten(requests)
         self.calls.tighten(requests)
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
@@ -146,9 +116,9 @@ class Watch:
         now = self.timers.now
         self.drafts.release(lines)
         self.tally.release(lines, phones)
-        self._open = {number: one for number, one in self._open.items() if one.subject.number not in lines}
-        for phone in self._lost.keys() & phones:
-            del self._lost[phone]
+        self.requests.release(lines)
+        for phone in self._evidence.lost.keys() & phones:
+            del self._evidence.lost[phone]
         if self.outages is not None:
             self.outages.release(lines, phones)
         for each in (self.calls, self.gaps, self._overloads, self._flapping, self._names):
@@ -162,32 +132,22 @@ class Watch:
     def evicted(self) -> dict[str, int]:
         """What the bounds pushed out, or turned away, by kind."""
         return {"incidents": self.drafts.dropped, "watched-servers": self.tally.evicted,
-                "watched-requests": self._evicted, "watched-calls": self.calls.evicted, "timers": self.timers.dropped}
+                "watched-requests": self.requests.evicted, "watched-calls": self.calls.evicted,
+                "timers": self.timers.dropped}
 
     @property
     def open(self) -> dict[str, int]:
         """How much is remembered now, by kind."""
         return {"incidents": len(self.drafts.all), "watched-servers": len(self.tally.servers),
-                "watched-requests": len(self._open), "minutes": len(self.tally.minutes)}
-
-    def _has_room(self) -> bool:
-        """The table of waiting requests is full: whether the oldest makes room."""
-        if self._rolling:
-            self._shed()
-        else:
-            self._evicted += 1
-        return self._rolling
-
-    def _shed(self) -> None:
-        del self._open[next(iter(self._open))]
-        self._evicted += 1
+                "watched-requests": len(self.requests), "minutes": len(self.tally.minutes)}
 
     # -- the three roads
 
     def registers(self, request: Sent, subject: Watched) -> None:
         """A REGISTER of a phone's first registration: `follow` would do no more."""
         self.pass_time(request.time)
-        self._asked(request, subject)
+        self.tally.asked(request)
+        self.requests.add(request, subject)
 
     def answers(self, answer: Answered, subject: Watched) -> None:
         """The same for an answer to it."""
@@ -212,6 +172,11 @@ class Watch:
         if server.failing and self.outages is not None:
             self.outages.answered(server, renewals.phone, "REGISTER", renewal.asked)
 
+    def passes_by(self, event: Received | Replied) -> None:
+        """An event that leaves its line as it is: `follow` would do no more."""
+        self.pass_time(event.time)
+        self.calls.message(event)
+
     def follow(self, step: Step, subject: Watched, phone: PhoneState) -> None:
         """One event followed step by step; `phone` is its phone's state before it."""
         event, timers = step.event, self.timers
@@ -223,9 +188,7 @@ class Watch:
         elif kind is Answered:
             self._answered(event, subject, step)  # type: ignore[arg-type]
         elif isinstance(event, Resent):
-            waiting = self._open.get(event.transaction)
-            if waiting is not None:
-                waiting.repeated = True
+            self.requests.repeated(event.transaction)
         elif isinstance(event, Received | Replied):
             self.calls.message(event)
         elif isinstance(event, CallChanged):
@@ -239,9 +202,10 @@ class Watch:
         """What concerns a whole phone; `subjects` are its lines."""
         self.pass_time(event.time)
         if isinstance(event, Failed):
-            self._failed(event, subjects)
+            waiting = None if event.transaction is None else self.requests.pop(event.transaction, None)
+            self._evidence.failed(event, subjects, waiting)
         elif isinstance(event, Lost):
-            self._lost[event.phone] = event.time
+            self._evidence.lost[event.phone] = event.time
         elif isinstance(event, Booted) and not event.possible:
             for server in self.tally.servers.values():
                 server.failing.pop(event.phone, None)
@@ -252,7 +216,7 @@ class Watch:
         timers = self.timers
         if now > timers.now:
             timers.now = now
-            if now >= self._next_look:
+            if now >= self.requests.next_look:
                 self._look_for_silence(now)
             if now >= timers.next:
                 timers.pass_time(now)
@@ -261,7 +225,8 @@ class Watch:
 
     def _sent(self, event: Sent, subject: Watched, step: Step, phone: PhoneState) -> None:
         time = event.time
-        self._asked(event, subject)
+        self.tally.asked(event)
+        self.requests.add(event, subject)
         if event.call is not None:
             self.calls.message(event)
             if event.method == "INVITE" and not event.in_dialog:
@@ -280,12 +245,6 @@ class Watch:
         if self._subscriptions is not None and number in self._subscriptions.of:
             self._subscriptions.sent(event, subject)
 
-    def _asked(self, event: Sent, subject: Watched) -> None:
-        """A request is counted, and waits for its answer."""
-        self.tally.asked(event)
-        if event.method != "CANCEL" and (len(self._open) < self._limit or self._has_room()):
-            self._open[event.transaction] = Waiting(event, subject)
-
     def _unbound(self, event: Sent, subject: Watched, step: Step, phone: PhoneState) -> None:
         """A request of a line that may be registered nowhere."""
         elsewhere = (binding for one in self.siblings(subject.number) if one is not subject
@@ -294,55 +253,8 @@ class Watch:
 
     def _look_for_silence(self, now: float) -> None:
         """Which requests have not been answered for as long as their phones wait."""
-        self._next_look = now + LOOK_EVERY
-        due = []
-        for waiting in self._open.values():
-            sent = waiting.request.time
-            if sent + SHORTEST > now:
-                break
-            if sent + waiting.subject.silence <= now:
-                due.append(waiting)
-        for waiting in due:
-            del self._open[waiting.request.transaction]
-            self._ran_out(waiting)
-
-    def _ran_out(self, waiting: Waiting) -> None:
-        """A request was not answered for as long as phones wait."""
-        event = waiting.request
-        server = self.tally.server(event.server, event.time)
-        self.tally.minute_then(server, event.time).unanswered += 1
-        if waiting.repeated and not event.in_dialog and event.method in SILENT_METHODS:
-            self._came_to_nothing(server, event, waiting.subject, sure=False)
-
-    def _came_to_nothing(self, server: ServerWatch, event: Sent, subject: Watched, *, sure: bool) -> None:
-        """A REGISTER or INVITE found no answer, and its phone showed that it heard none: it sent it again, or (`sure`)
-        went elsewhere. An answer that the capture lost shows neither."""
-        lost = self._lost.get(event.phone, NEVER)
-        if server is self.tally.beyond or not _was_served(subject) or abs(lost - event.time) <= LOSS_REACH:
-            return
-        if event.method == "INVITE":
-            self._attempt_failed(event, subject)
-        if self.outages is not None:
-            self.outages.fails(server, event.phone, event.method, event.time, event, [subject], sure=sure)
-
-    def _attempt_failed(self, event: Sent, subject: Watched) -> None:
-        attempt = self.calls.attempt(event, subject)
-        if attempt is not None and self.outages is not None:
-            attempt.failed = event.time
-            self.outages.failed_attempt(event.server, attempt)
-
-    def _failed(self, event: Failed, subjects: Sequence[Watched]) -> None:
-        """A transport failure: of the lines that work with that server, or else of all lines of the phone."""
-        server = self.tally.server(event.server, event.sent)
-        server.used(event.phone, event.sent)
-        waiting = self._open.pop(event.transaction, None) if event.transaction is not None else None
-        if waiting is not None:
-            self.tally.minute_then(server, waiting.request.time).unanswered += 1
-            if waiting.request.method == "INVITE":
-                self._attempt_failed(waiting.request, waiting.subject)
-        there = [subject for subject in subjects if _works_with(subject, event.server)] or list(subjects)
-        if self.outages is not None and there and server is not self.tally.beyond:
-            self.outages.fails(server, event.phone, None, event.sent, event, there, sure=True)
+        for waiting in self.requests.due(now):
+            self._evidence.ran_out(waiting)
 
     # -- answers
 
@@ -351,13 +263,13 @@ class Watch:
         if event.call is not None:
             self.calls.message(event)
         if event.method == "INVITE" and not event.in_dialog:
-            self._invite_answered(event, server)
+            self._evidence.invite_answered(event, server)
         if event.status == 503:
-            self._refused(event, server, subject)
+            self._evidence.refused(event, server, subject)
         elif event.status >= 200 and not event.in_dialog:
             if event.status < 300:
                 server.served.add(event.phone)
-            self._lives(event, server)
+            self._evidence.lives(event, server)
         if event.method == "REGISTER" and success(event.status) and step.before.bindings is not step.after.bindings:
             binding = step.after.binding(event.server)
             if binding is not None and binding.granted is event:
@@ -371,43 +283,14 @@ class Watch:
         server = self.tally.now(event.server, event.time)
         minute = server.minute
         minute.answered(event.status)
-        waited = self._open.pop(event.transaction, None)
+        waited = self.requests.pop(event.transaction, None)
         if waited is not None:
             took = event.time - waited.request.time
             if took > SHORTEST and took > subject.silence:   # nearly never: the line is asked for nothing
-                self._ran_out(waited)
+                self._evidence.ran_out(waited)
         if event.sent is not None and (waited is not None if event.method == "INVITE" else event.status >= 200):
             minute.took(event.time - event.sent)
         return server, waited
-
-    def _lives(self, event: Answered, server: ServerWatch) -> None:
-        """A final answer outside of dialogs: the server is there."""
-        if event.method in KEEPS_REGISTERING and event.sent is not None:
-            server.lived_registering(event.sent, event.time)
-        else:
-            server.lived(event.time)
-        if self.outages is not None:
-            self.outages.answered(server, event.phone, event.method, event.sent)
-
-    def _refused(self, event: Answered, server: ServerWatch, subject: Watched) -> None:
-        """503 counts against a server (F3)."""
-        if self._overloads is not None:
-            self._overloads.refused(event, subject)
-        server.refusals.append(event.time)
-        outage = None if self.outages is None else self.outages.open.get(server.key)
-        if outage is not None:
-            outage.refusals += 1
-        if self.outages is None or event.in_dialog or server is self.tally.beyond:
-            return
-        sent = event.time if event.sent is None else event.sent
-        self.outages.fails(server, event.phone, None, sent, event, [subject], sure=True)
-
-    def _invite_answered(self, event: Answered, server: ServerWatch) -> None:
-        if self.outages is not None and event.status != 503:
-            self.outages.invite_answered(server, event)
-        attempt = self.calls.answered(event)
-        if attempt is not None and self.outages is not None:
-            self.outages.failed_attempt(event.server, attempt)
 
     # -- where lines work
 
@@ -441,19 +324,13 @@ class Watch:
         self.calls.moved(subject, move, phone)
         if self._subscriptions is not None:
             self._subscriptions.moved(subject, move)
-        server = self.tally.server(move.source, move.time)
-        for event in move.evidence:   # over TCP nothing is sent again: that the line left shows that it heard nothing
-            if isinstance(event, Sent) and event.server == move.source and event.line == subject.number \
-                    and not event.in_dialog and event.method in SILENT_METHODS:
-                self._came_to_nothing(server, event, subject, sure=True)
-        if self.outages is not None and server is not self.tally.beyond:
-            self.outages.left(server, subject, move)
+        self._evidence.left(subject, move)
 
     def view_begins(self) -> None:
         """Nothing was seen for a while: what was asked before may have been answered, and who held a server for failed
         may have found it."""
-        self._open.clear()
-        self._lost.clear()
+        self.requests.clear()
+        self._evidence.lost.clear()
         self.gaps.view_begins()
         for server in self.tally.servers.values():
             server.failing.clear()
@@ -464,13 +341,12 @@ class Watch:
         told = self.all()
         for draft in told:
             draft.close(draft.last if isinstance(draft, Outage) else self.timers.now)
-        counted = self.drafts.dropped, self.tally.evicted, self._evicted, self.calls.evicted, self.timers.dropped
-        limits = self.drafts.limit, self.tally.limit, self._limit
+        drafts, tally, requests, calls, timers = self.drafts, self.tally, self.requests, self.calls, self.timers
         self._begin()
-        self.drafts.all = told
-        self.drafts.dropped, self.tally.evicted, self._evicted, self.calls.evicted, self.timers.dropped = counted
-        self.timers.now = now
-        self.tighten(*limits)
+        self.drafts.all, self.drafts.dropped = told, drafts.dropped
+        self.tally.evicted, self.requests.evicted, self.calls.evicted = tally.evicted, requests.evicted, calls.evicted
+        self.timers.dropped, self.timers.now = timers.dropped, now
+        self.tighten(drafts.limit, tally.limit, requests.limit)
 
     # -- the end
 
@@ -491,13 +367,3 @@ class Watch:
     def _is_doubtful(self, draft: Draft) -> bool:
         """Whether an outage rests on what one phone was not seen to be answered, and the captures lack packets."""
         return isinstance(draft, Outage) and len(draft.first) < 2 and not draft.sure and self._lossy()
-
-
-def _was_served(subject: Watched) -> bool:
-    """Whether anything was ever seen answering the line: where only one direction is captured, silence says nothing."""
-    return any(stay is not None for stay in subject.state.stays)
-
-
-def _works_with(subject: Watched, server: str) -> bool:
-    stay = subject.state.stays[subject.track]
-    return stay is not None and stay.server == server

@@ -104,7 +104,7 @@ class SaidLines:
         if told.line != steady or (at_last and told.whole != summary):
             told.line, told.whole = steady, summary
             yield LineSaid(now, summary)
-        for replay in probe.auditor.replays(line.number):
+        for replay in probe.auditor.replays.of_line(line.number):
             yield from self._of_replay(now, told, replay)
         yield from self._of_calls(now, told, line, probe)
 

@@ -166,7 +166,7 @@ class Teller:
     def _of_minutes(self, now: float, at_last: bool) -> Iterator[Saying]:
         """The minutes of servers that are over, and of which nothing will be counted any more."""
         since, until = self._minutes_until, float("inf") if at_last else now - MINUTE_SETTLES
-        yield from (MinuteSaid(now, row) for row in self._probe.minutes(lambda minute: since < minute.end <= until))
+        yield from (MinuteSaid(now, row) for row in self._probe.minutes(lambda _, end: since < end <= until))
         self._minutes_until = until
 
     def _marked(self, finding: Finding) -> Finding:

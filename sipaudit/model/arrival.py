@@ -2,9 +2,9 @@
 the 200.
 
 What these four events leave behind of a line and a phone of which nothing was known is known beforehand.  While they
-come as expected they are only remembered, and the states are made at the end, not four times.  What is not exactly
-this is absorbed event by event: correctness needs nothing of this file, and a test holds that both ways come to the
-same.
+come as expected they are only remembered, and of most lines the states are never made: mere renewals follow
+(`routine`), and then it is enough to know what to make them of.  What is not exactly this is absorbed event by event:
+correctness needs nothing of this file, and a test holds that both ways come to the same.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import LATE_FROM, absorb_phone
 from sipaudit.model.events import Answered, ModelEvent, Sent
-from sipaudit.model.routine import DONE, OFF, ON, Way
-from sipaudit.model.state import Beginning, Binding, LineState, PhoneState, Reach, Stay
+from sipaudit.model.routine import DONE, OFF, ON, Arrived, Way
+from sipaudit.model.state import Beginning, LineState, PhoneState
 
 
 def begins_to_register(event: ModelEvent) -> bool:
@@ -50,16 +50,11 @@ class Arriving:
         self.asked = event
         return ON
 
-    def done(self, granted: Answered) -> tuple[LineState, PhoneState]:
-        """The states of line and phone after the 200 that ends it."""
-        first, asked, server = self.first, self.asked, self.first.server
-        stay = Stay(server, granted, took=granted.time - asked.time)
-        began = Beginning(first.time, server, first.call_id) if first.anew else None
-        challenger = None if self.challenge is None else server
-        line = LineState((stay, stay, stay), (Binding(server, None, granted, granted),), served=granted, began=began,
-                         challenger=challenger)
-        reach = Reach(server, answered=granted, touched=asked.time, registering=asked)
-        return line, PhoneState((reach,))
+    def done(self, granted: Answered) -> Arrived:
+        """What there is to know after the 200 that ends it."""
+        first = self.first
+        began = Beginning(first.time, first.server, first.call_id) if first.anew else None
+        return Arrived(granted, self.asked, began, self.challenge is not None)
 
     def so_far(self) -> tuple[LineState, PhoneState]:
         """The states after what has come of it."""

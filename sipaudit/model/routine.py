@@ -29,7 +29,7 @@ from sipaudit.model.absorb_stays import each
 from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
 from sipaudit.model.stakes import at_home
-from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, runs_out
+from sipaudit.model.state import LONG_AGO, Beginning, Binding, LineState, PhoneState, Reach, Stay, runs_out
 
 
 class Way(Enum):
@@ -102,6 +102,30 @@ class Renewal(Struct, gc=False):
     granted: float = 0.0
 
 
+class Arrived(Struct, gc=False):
+    """What is to be known of a first registration that went as most do (`model.arrival`): the 200 that ended it, the
+    REGISTER that it answers (None once a renewal has come after it), and whether there was a challenge."""
+
+    granted: Answered
+    asked: Sent | None
+    began: Beginning | None
+    challenged: bool
+
+    def line(self) -> LineState:
+        """The line's state after it."""
+        granted, asked = self.granted, self.asked
+        server, took = granted.server, 0.0 if asked is None else granted.time - asked.time
+        stay = Stay(server, granted, took=took)
+        return LineState((stay, stay, stay), (Binding(server, None, granted, granted),), served=granted,
+                         began=self.began, challenger=server if self.challenged else None)
+
+    def phone(self) -> PhoneState:
+        """The phone's state after it."""
+        granted, asked = self.granted, self.asked
+        touched = LONG_AGO if asked is None else asked.time
+        return PhoneState((Reach(granted.server, answered=granted, touched=touched, registering=asked),))
+
+
 class Told(Protocol):
     """Who is told of a renewal when it ends."""
 
@@ -117,15 +141,18 @@ class Renewals:
     `challenged` says that any was; `count` of them are not yet in the line's state. The next begins after `since`, and
     before `until`, when the binding runs out; `moved` says whether the line came to its server from another. `current`
     and `ended` are one under way and the last one, where reconstruction told of them without events; `open` are all
-    phones of which one is under way, and `told` hears when one ends.
+    phones of which one is under way, and `told` hears when one ends. `arrived` is the first registration, where nothing
+    was written since.
     """
 
-    __slots__ = ("challenge", "challenged", "count", "current", "ended", "first", "granted", "last", "line", "moved",
-                 "open", "phone", "register", "server", "since", "told", "until")
+    __slots__ = ("arrived", "challenge", "challenged", "count", "current", "ended", "first", "granted", "last", "line",
+                 "moved", "open", "phone", "register", "server", "since", "told", "until")
 
-    def __init__(self, state: LineState, event: Sent | Answered, open_: dict[int, None], told: Told) -> None:
+    def __init__(self, state: LineState, event: Sent | Answered, open_: dict[int, None], told: Told,
+                 arrived: Arrived | None = None) -> None:
         """`event` begins the first of them (`begins`), or is the 200 of a registration of which all is true that must
         be when the next begins."""
+        self.arrived = arrived
         self.phone, self.line, self.server = event.phone, event.line, event.server
         self.moved = has_moved(state)
         self.first: Sent | None = None
@@ -202,6 +229,8 @@ class Renewals:
         """One more is over."""
         if challenged:
             self.challenged = True
+        if self.arrived is not None:
+            self.arrived.asked = None
         self.until = until
         self.count += 1
         del self.open[self.phone]
@@ -239,6 +268,9 @@ class Renewals:
         self.told(self, renewal)
         self.current, self.ended = None, renewal
         self._count(challenged=renewal.status != 0, until=renewal.answered + renewal.granted)
+        if renewal.again:   # of what came before the REGISTER that was granted nothing is asked any more
+            renewal.sent = renewal.challenged = 0.0
+            renewal.frame = renewal.challenge_frame = 0
 
     def _spell_out(self, renewal: Renewal) -> None:
         """Something else comes: from here on events tell of the renewal under way, also of what passed before."""
@@ -275,14 +307,18 @@ class Renewals:
     # -- what is left of them
 
     def line_after(self, line: LineState) -> LineState:
-        """The line's state with all renewals that ended; from then on it has them."""
+        """The line's state with all renewals that ended; from then on it has them, but where it is made of its first
+        registration: then it need not be kept."""
         self._write_ended()
+        if self.arrived is not None:
+            line = self.arrived.line()
         binding, granted = line.binding(self.server), self.granted
         if self.count == 0 or binding is None or granted is None:
             return line
         after = Binding(binding.server, None, granted, binding.since, binding.refreshes + self.count)
         stays = each(line.stays, _served)
-        self.count = 0
+        if self.arrived is None:
+            self.count = 0
         return LineState(stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered,
                          granted, line.failed, line.challenges, line.offered, line.began,
                          self.server if self.challenged else line.challenger)
@@ -290,6 +326,8 @@ class Renewals:
     def phone_after(self, phone: PhoneState) -> PhoneState:
         """The phone's state after all of them."""
         self._write_ended()
+        if self.arrived is not None:
+            phone = self.arrived.phone()
         register = self.register
         granted = self.granted
         if register is None or granted is None:

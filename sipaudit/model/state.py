@@ -305,6 +305,10 @@ class LineState(Struct, frozen=True, gc=False):
         return max(held, key=lambda binding: binding.granted.time if binding.granted else 0.0, default=None)
 
 
+NOTHING = LineState()   # one for all lines of which nothing is written
+NOBODY = PhoneState()   # and for all phones
+
+
 def evidence(reach: Reach, now: float, earliest: float) -> Iterator[Evidence]:
     """Failures of the server that stand at `now`: transport failures, doubtful answers, and requests
     unanswered for at least `earliest` seconds (F2-F4)."""

@@ -6,7 +6,7 @@ a phone speaks to provisioning servers, name servers and web pages as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sipaudit.model.events import (
     NO_LINE,
@@ -144,7 +144,7 @@ class Beside:
                 for line in [line for phone in phones for line in phone.lines][:SOURCE_LINES]:
                     self._renew(line, touched, item)
 
-    def _unresolved(self, item: DnsMessage, phones: list[Phone]) -> None:
+    def _unresolved(self, item: DnsMessage, phones: Sequence[Phone]) -> None:
         """A name that does not resolve fails its servers. That a server's name has no SRV or NAPTR is no failure, and
         a SERVFAIL for the other address family neither (RFC 3263 4.2)."""
         for phone in phones:

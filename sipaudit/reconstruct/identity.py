@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from sipaudit.reconstruct.bounds import GUISES
@@ -44,7 +45,7 @@ def weak(phone: Phone) -> bool:
     return phone.instance is None and phone.agent_mac is None
 
 
-def parted(phones: list[Phone], contact: Address, device: Device) -> Phone | None:
+def parted(phones: Sequence[Phone], contact: Address, device: Device) -> Phone | None:
     """The phone with this instance, or MAC; else one that has shown neither so far and has this Contact."""
     if contact.instance is None and device.mac is None:
         return None
@@ -61,7 +62,7 @@ def parted(phones: list[Phone], contact: Address, device: Device) -> Phone | Non
     return None
 
 
-def alike(phones: list[Phone], contact: Address, user_agent: str | None, uri: Uri) -> Phone | None:
+def alike(phones: Sequence[Phone], contact: Address, user_agent: str | None, uri: Uri) -> Phone | None:
     """Without instance and MAC: the phone with this Contact host and port, else with this User-Agent and Contact host
     (the one that has the AOR, where several do)."""
     if contact.instance is not None or read_user_agent(user_agent).mac is not None:
@@ -80,7 +81,7 @@ def alike(phones: list[Phone], contact: Address, user_agent: str | None, uri: Ur
     return named[0] if named else next((phone for phone in same if weak(phone)), None)
 
 
-def bare(lines: list[Line], aor: str) -> Line | None:
+def bare(lines: Sequence[Line], aor: str) -> Line | None:
     """Without a Contact: the line with this AOR, the last used of several."""
     named = [line for line in lines if line.aor == aor]
     if named:

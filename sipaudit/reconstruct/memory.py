@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from sipaudit.model.events import NO_LINE, EntryChanged, Lost
 from sipaudit.reconstruct.bounds import AGAIN_KEPT, MID_LIFE, ROUTES, SWEEP, Bounds
@@ -21,6 +22,8 @@ from sipaudit.sip.message import Challenge, Request
 from sipaudit.turned_away import turned_away
 
 Sight = tuple[str, str | None]  # source host:port, AOR's user
+
+SERVERS = 64   # that are remembered where only they were heard
 
 FIRST: tuple[None, None, bool] = (None, None, False)  # what is said of a request that is no re-send
 
@@ -205,7 +208,7 @@ class Memory:
         if server not in line.heard:
             if len(line.heard) >= ROUTES * 2:
                 turned_away("phone-state")
-            line.heard = (*line.heard[-ROUTES * 2 + 1:], server)
+            line.heard = (*line.heard[-ROUTES * 2 + 1:], server) if line.heard else _alone(server)
             line.owner.heard = True
 
     # -- loss ----------------------------------------------------------------------------------------------------
@@ -224,6 +227,12 @@ class Memory:
         if since is None or since >= self.traffic.first:
             self.traffic.missing_halves += 1
         self.registry.emit(phone, None, Lost(item.time, item.capture, item.frame, phone.number, NO_LINE, why, since))
+
+
+@lru_cache(SERVERS)
+def _alone(server: str) -> tuple[str]:
+    """One for all lines that hear of this server only."""
+    return (server,)
 
 
 def proves(credentials: tuple[Challenge, ...], challenges: tuple[Challenge, ...]) -> bool:

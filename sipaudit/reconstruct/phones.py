@@ -200,7 +200,7 @@ class Phone:
         self.first = item.time
         self.last = -inf
         self.unresolved = -inf
-        self.lines: list[Line] = []
+        self.lines: tuple[Line, ...] = ()   # as `phones` of a source: of most there is one, and a list is larger
         self.held: list[ModelEvent] | None = []
         # REGISTER: last CSeq by former Call-ID, the latest few. None, as of `again`, is none: of nearly all phones
         self.call_ids: dict[str, int] | None = None
@@ -228,7 +228,7 @@ class Source:
 
     def __init__(self, host: str) -> None:
         self.host = host
-        self.phones: list[Phone] = []
+        self.phones: tuple[Phone, ...] = ()
         self.by_user: dict[str | None, list[Line]] | None = None
 
     @property

@@ -65,18 +65,18 @@ class Population:
         """A candidate more at its source, which has but few."""
         source = phone.source
         if not source.phones:
-            source.phones = [phone]   # not appended to a list, which would make room for more
+            source.phones = (phone,)
             return
         waiting = [other for other in source.phones if other.held is not None]
         if len(waiting) >= LINES_UNPROVEN:
             self._drop_candidates_phone(waiting[0])
-        source.phones.append(phone)
+        source.phones += (phone,)
 
     def add_line(self, line: Line) -> None:
         """A line more of its phone, which is shown unless the phone has too many that nothing was granted to."""
         phone = line.owner
         if not phone.lines:
-            phone.lines = [line]
+            phone.lines = (line,)
         else:
             self._add_another(phone, line)
         if line.held is None:
@@ -92,7 +92,7 @@ class Population:
             self._drop_hidden(waiting[0])
         if phone.held is None and sum(1 for known in phone.lines if not known.proven) >= LINES_UNPROVEN:
             line.held = []
-        phone.lines.append(line)
+        phone.lines += (line,)
 
     def show_phone(self, phone: Phone) -> None:
         """It is a phone: what was held back is told."""
@@ -171,7 +171,7 @@ class Population:
             self._devices.gone(line)
             _blank(line, [])
         for phone in owners:
-            phone.lines = [line for line in phone.lines if line.number not in gone]
+            phone.lines = tuple(line for line in phone.lines if line.number not in gone)
             phone.source.by_user = None
         phones = [phone for phone in owners if all(line.held is not None for line in phone.lines)]
         self._drop_phones(phones)
@@ -189,7 +189,7 @@ class Population:
             phone.held = []
             self._leave(phone)
         for source in dict.fromkeys(phone.source for phone in phones):
-            source.phones = [phone for phone in source.phones if phone not in gone]
+            source.phones = tuple(phone for phone in source.phones if phone not in gone)
             if all(phone.held is not None for phone in source.phones):
                 del self.sources[source.host]
                 if source.phones:
@@ -201,12 +201,12 @@ class Population:
         del self.candidates[source.host]
         for phone in source.phones:
             self._leave(phone)
-        source.phones, source.by_user = [], None
+        source.phones, source.by_user = (), None
         self._count_candidate()
 
     def _drop_candidates_phone(self, phone: Phone) -> None:
         source = phone.source
-        source.phones.remove(phone)
+        source.phones = tuple(other for other in source.phones if other is not phone)
         source.by_user = None
         self._leave(phone)
         if not source.phones:
@@ -215,7 +215,7 @@ class Population:
 
     def _drop_hidden(self, line: Line) -> None:
         self.hidden.pop(line.number, None)
-        line.owner.lines.remove(line)
+        line.owner.lines = tuple(other for other in line.owner.lines if other is not line)
         line.owner.source.by_user = None
         self._count_candidate()
 
@@ -232,7 +232,7 @@ class Population:
         for line in phone.lines:
             self.hidden.pop(line.number, None)
             _blank(line, phone.held or [])
-        phone.lines = []
+        phone.lines = ()
 
     def _count_candidate(self) -> None:
         self.evicted["candidates"] += 1

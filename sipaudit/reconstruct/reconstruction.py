@@ -24,9 +24,10 @@ from sipaudit.reconstruct.population import Dropped
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.servers import Server
-from sipaudit.reconstruct.short_road import Closed, ShortRoad
+from sipaudit.reconstruct.short_road import Closed, Noted, ShortRoad
 from sipaudit.reconstruct.traffic import Traffic, tally
 from sipaudit.reconstruct.transactions import Transaction
+from sipaudit.reconstruct.whose import Note, whose
 from sipaudit.sip.datagram import Connection, Datagram, DnsMessage, Gap, Item, Start, TransportError
 from sipaudit.sip.forms import Form, Parsed, Repeat
 from sipaudit.sip.message import Message, Request, Response
@@ -58,6 +59,7 @@ class Reconstruction:
 
     `lines` and `phones` by number, only of those known to be phones: an event whose line is missing there in the end
     belongs to a server that was taken for a phone, and counts for nothing. `traffic` by capture index.
+    `observer` sees all of every message, `note` whose it is, for which renewals need not go the long road.
     """
 
     def __init__(
@@ -66,15 +68,19 @@ class Reconstruction:
         *,
         parse: Callable[[bytes], Message] = parse_message,
         observer: Callable[[SeenMessage], None] | None = None,
+        note: Note | None = None,
         bounds: Bounds = NO_BOUNDS,
     ) -> None:
         self._parse = parse
         self._observer = observer
+        self._note = note
+        self._is_told = observer is not None or note is not None
         self._memory = memory = Memory(knowledge, bounds)
         self._requests = Requests(memory)
         self._responses = Responses(memory)
         self._beside = Beside(memory)
-        self._short = ShortRoad(memory) if observer is None else Closed(memory)
+        self._short = (Closed(memory) if observer is not None else
+                       ShortRoad(memory) if note is None else Noted(memory, note))
         self._four = FourInARow(memory)
         self._newest = -inf
         self._due: list[ModelEvent] = []   # made by time that passed before an item that is still to come
@@ -114,7 +120,7 @@ class Reconstruction:
             return NOTHING
         out: list[ModelEvent] = []
         memory.registry.out = out
-        if form is not None or message is None or self._observer is not None:
+        if form is not None or message is None or self._is_told:
             self._take(item, message, form)
         else:
             self._message(item, message)  # type: ignore[arg-type]
@@ -160,10 +166,10 @@ class Reconstruction:
             return
         if message is None or type(message) is Repeat:
             message, form = self._read(item, message)
-        if self._observer is not None:
-            self._observed(item, message, self._observer)  # type: ignore[arg-type]
-            return
+        self._memory.repeated = False
         placed = self._message(item, message)  # type: ignore[arg-type]
+        if self._is_told:
+            self._tell(item, message, placed)  # type: ignore[arg-type]
         if form is not None and type(placed) is Transaction:
             self._short.note(form, message, placed)  # type: ignore[arg-type]
 
@@ -223,10 +229,13 @@ class Reconstruction:
             self._memory.traffic.count_malformed(message.defects)
         return None
 
-    def _observed(self, item: Datagram, message: Message, observer: Callable[[SeenMessage], None]) -> None:
-        self._memory.repeated = False
-        placed = self._message(item, message)
-        observer(_seen(item, message, placed, self._memory.repeated))
+    def _tell(self, item: Datagram, message: Message, placed: Transaction | Leg | None) -> None:
+        """Those who want to know of every message."""
+        repeated = self._memory.repeated
+        if self._note is not None:
+            self._note(item, message, whose(item, message, placed), repeated)
+        if self._observer is not None:
+            self._observer(_seen(item, message, placed, repeated))
 
     def _other(self, item: Item) -> None:
         if isinstance(item, DnsMessage):
@@ -280,12 +289,5 @@ class Reconstruction:
 
 def _seen(item: Datagram, message: Message, placed: Transaction | Leg | None, repeated: bool) -> SeenMessage:
     number = placed.number if isinstance(placed, Transaction) else None
-    if placed is None or placed.phone is None:
-        return SeenMessage(item, message, None, None, None, None, repeated, number, message.defects)
-    if isinstance(placed, Transaction):
-        from_phone = placed.from_phone == isinstance(message, Request)
-    else:
-        from_phone = placed.phone.host == item.flow.source_host
-    line = None if placed.line is None else placed.line.number
-    return SeenMessage(
-        item, message, placed.phone.number, line, placed.server, from_phone, repeated, number, message.defects)
+    phone, line, server, from_phone = whose(item, message, placed)
+    return SeenMessage(item, message, phone, line, server, from_phone, repeated, number, message.defects)

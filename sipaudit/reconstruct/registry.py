@@ -7,7 +7,8 @@ requests is answered as a phone's is.  Scanners therefore leave no trace.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from sys import intern
 
 from msgspec.structs import replace
 
@@ -85,10 +86,10 @@ class Registry:
         return source is not None and any(
             phone.declared or any(line.registered for line in phone.lines) for phone in source.phones)
 
-    def phones_at(self, host: str) -> list[Phone]:
+    def phones_at(self, host: str) -> Sequence[Phone]:
         """The phones and candidates at an address; the first SOURCE_LINES where there are more."""
         source = self.source(host)
-        return source.phones[:SOURCE_LINES] if source is not None else []
+        return source.phones[:SOURCE_LINES] if source is not None else ()
 
     def withdraw(self, host: str) -> bool:
         """A host turns out to be a server: phones there that never registered, nor were declared, are none.
@@ -233,7 +234,8 @@ class Registry:
         line.view = self._entries.open
         if self.population.forgot or self.devices.came(phone, aor):  # it may be one that was forgotten
             line.since = time
-        line.contact_user, line.contact_host = contact.uri.user, contact.uri.host
+        host = contact.uri.host
+        line.contact_user, line.contact_host = contact.uri.user, phone.host if phone.host == host else host
         self.population.add_line(line)
         if phone.source.by_user is not None:
             phone.source.by_user.setdefault(line.contact_user, []).append(line)
@@ -275,6 +277,7 @@ class Registry:
     def _refresh(self, line: Line, contact: Address, user_agent: str | None) -> None:
         """Take in what a request of the line shows: its Contact's port, and who its phone says it is."""
         port = port_of(contact.uri) if contact.uri.host == line.contact_host else line.contact_port
+        user_agent = user_agent and intern(user_agent)   # one text for all phones of a make
         look(line, (user_agent or line.user_agent, port))
         line.address = contact
         line.contact_port = port

@@ -18,6 +18,7 @@ this file, and a test holds that both roads come to the same.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from sys import intern
 
 from msgspec import Struct
@@ -29,9 +30,12 @@ from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.registrations import granted_expiry
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import CHALLENGES, COOKIE, Transaction
+from sipaudit.reconstruct.whose import Note, whose
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Form, Repeat
 from sipaudit.sip.message import Address, Challenge, Request, Response, Uri
+
+TARGETS = 256   # Request-URIs remembered
 
 
 class Asking(Struct, gc=False):
@@ -201,6 +205,29 @@ class ShortRoad:
         return True
 
 
+class Noted(ShortRoad):
+    """Takes none unread: somebody notes each message."""
+
+    def __init__(self, memory: Memory, note: Note) -> None:
+        super().__init__(memory)
+        self._tell = note
+
+    def repeats(self, _item: Datagram, _repeat: Repeat) -> bool:
+        return False
+
+    def asks(self, item: Datagram, request: Request, form: Form | None = None) -> bool:
+        return super().asks(item, request, form) and self._noted(item, request)
+
+    def answers(self, item: Datagram, response: Response, form: Form | None = None) -> bool:
+        return super().answers(item, response, form) and self._noted(item, response)
+
+    def _noted(self, item: Datagram, message: Request | Response) -> bool:
+        via = message.via
+        transaction = self._memory.find((via.branch, via.host, via.port, "REGISTER"))
+        self._tell(item, message, whose(item, message, transaction), False)
+        return True
+
+
 class Closed(ShortRoad):
     """Takes none: who observes messages wants to know of each what it belongs to."""
 
@@ -222,7 +249,13 @@ def _asking(request: Request, line: Line) -> Asking:
         uri, contact, agent = line.uri, line.address, line.user_agent
     call_id = request.call_id if line.call_id != request.call_id else line.call_id
     host = via.host if line.contact_host != via.host else line.contact_host
-    return Asking(uri, contact, agent, call_id, host, via.port, asked, request.uri, request.to.tag)
+    return Asking(uri, contact, agent, call_id, host, via.port, asked, _one_of(request.uri), request.to.tag)
+
+
+@lru_cache(TARGETS)
+def _one_of(uri: Uri) -> Uri:
+    """One for all that are equal: phones of a site register with a few names."""
+    return uri
 
 
 def _answering(response: Response, transaction: Transaction) -> Answering:
@@ -230,4 +263,6 @@ def _answering(response: Response, transaction: Transaction) -> Answering:
     granted, own = granted_expiry(transaction.contact, response) if response.status == 200 else (None, None)
     realm = intern(response.challenges[0].realm) if response.challenges else ""
     _, host, port, *_ = transaction.key
+    if transaction.line is not None and transaction.line.contact_host == host:
+        host = transaction.line.contact_host   # what another process has read, has texts of its own
     return Answering(response.status, host, port, transaction.contact, granted, own, realm)  # type: ignore[arg-type]

@@ -99,8 +99,8 @@ def _open(path: str, frames: list[int], keylog: str | None, loop: asyncio.Abstra
 
         return pyshark.FileCapture(
             _for_child(path), eventloop=loop, keep_packets=False,
-            display_filter="frame.number in {" + ", ".join(map(str, frames)) + "}",
-            custom_parameters=["-c", str(frames[-1])],
+            # not its display_filter: for that it asks tshark's version first, which takes as long as the frames
+            custom_parameters=["-Y", "frame.number in {" + ", ".join(map(str, frames)) + "}", "-c", str(frames[-1])],
             override_prefs=_preferences(keylog),
             decode_as={"tls.port==1-65535": "sip"},
         )

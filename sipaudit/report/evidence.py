@@ -44,6 +44,9 @@ class Spool:
         self._kept.setdefault((packet.capture, packet.frame), []).append(
             _Kept(packet.frame, packet.time, packet.link_type, packet.wire_length, start, length))
 
+    def __contains__(self, place: Place) -> bool:
+        return place in self._kept
+
     def note(self, place: Place, text: str) -> None:
         """Comment on a packet, in lines that are made harmless."""
         lines = [safe_text(line)[:COMMENT_SHOWN] for line in text.splitlines()[:LINES_SHOWN]]

@@ -91,24 +91,20 @@ class Rows:
 def _named(batch: pa.RecordBatch, names: Names) -> pa.RecordBatch:
     """The rows with names for numbers; a phone that proved to be none has none, and its server counts for nothing."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     columns = dict(zip(COLUMNS, batch.columns, strict=True))
 
-    def told(column: str, name: Callable[[Any], str | None]) -> list[str | None]:
-        known: dict[Any, str | None] = {None: None}
-        numbers = columns[column].to_pylist()
-        for number in set(numbers) - {None}:
-            known[number] = name(number)
-        return [known[number] for number in numbers]
+    def told(column: str, name: Callable[[Any], str | None]) -> pa.Array:
+        numbers = columns[column].dictionary_encode()
+        return pa.array(map(name, numbers.dictionary.to_pylist()), pa.string()).take(numbers.indices)
 
     phones = told("phone", names.phone)
-    servers = [server if phone else None for server, phone in zip(told("server", names.server), phones, strict=True)]
-    senders = [sender if phone else None
-               for sender, phone in zip(columns["from_phone"].to_pylist(), phones, strict=True)]
+    of_phone, nobodys = phones.is_valid(), pa.scalar(None)
     columns |= {
-        "capture": pa.array(told("capture", names.capture), pa.string()), "phone": pa.array(phones, pa.string()),
-        "line": pa.array(told("line", names.line), pa.string()), "server": pa.array(servers, pa.string()),
-        "from_phone": pa.array(senders, pa.bool_()),
+        "capture": told("capture", names.capture), "phone": phones, "line": told("line", names.line),
+        "server": pc.if_else(of_phone, told("server", names.server), nobodys),
+        "from_phone": pc.if_else(of_phone, columns["from_phone"], nobodys),
     }
     return pa.RecordBatch.from_arrays(list(columns.values()), schema=schema())
 

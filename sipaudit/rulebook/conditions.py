@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
+from importlib import import_module
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
 from typing import Any
 
 from sipaudit.model.observations import Fact
 from sipaudit.yamlfile.wording import hint
 
 SAFE_FUNCTIONS = frozenset({"size", "has", "contains", "startsWith", "endsWith", "matches", "int", "double", "string"})
+_ENGINE = "cel.cel"
 
 
 class ConditionError(ValueError):
@@ -43,14 +48,25 @@ class Condition:
 
     def _program(self) -> tuple[Any, tuple[str, ...]]:
         if self._compiled is None:
-            import cel
-
             try:
-                program = cel.compile(self.text)
+                program = _engine().compile(self.text)
             except Exception as error:
                 raise ConditionError(f"not a CEL expression: {error}") from None
             self._compiled = program, tuple(program.variables())
         return self._compiled
+
+
+def _engine() -> Any:
+    """What compiles expressions: the one module of the package `cel` that is not Python's. The package itself imports
+    its command line too, 300 modules that take longer than most reports."""
+    if _ENGINE not in sys.modules:
+        package = find_spec("cel")
+        spec = package and PathFinder.find_spec(_ENGINE, package.submodule_search_locations)
+        if not spec or not spec.loader:
+            return import_module("cel")   # another version of it, or none
+        sys.modules[_ENGINE] = module_from_spec(spec)   # where the package finds it: it bears no second one
+        spec.loader.exec_module(sys.modules[_ENGINE])
+    return sys.modules[_ENGINE]
 
 
 def _refuse_foreign(words: Iterable[str], known: frozenset[str], kind: str) -> None:

@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from sipaudit.capture.bounds import CaptureBounds
 from sipaudit.incidents.draft import DRAFTS_KEPT
+from sipaudit.incidents.requests import OPEN_KEPT
 from sipaudit.incidents.tally import SERVERS_KEPT
-from sipaudit.incidents.watch import OPEN_KEPT
 from sipaudit.reconstruct.bounds import Bounds
 
 HELD = 16    # events kept for a candidate; one that registers has told of itself in four

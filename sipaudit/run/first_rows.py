@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sipaudit.reconstruct.reconstruction import SeenMessage
+from sipaudit.reconstruct.whose import Whose
 from sipaudit.report.messages import Names, Rows, row_of, write_parquet
 from sipaudit.run.run import Run
+from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.message import Message
 from sipaudit.times import Span
 
 
 class FirstRows:
-    """An observer of a run that notes its messages. `span` is what is reported of."""
+    """Notes the messages of a run. `span` is what is reported of."""
 
     def __init__(self) -> None:
         self.span = Span(None, None)
         self._rows = Rows()
 
-    def see(self, seen: SeenMessage) -> None:
+    def note(self, item: Datagram, message: Message, whose: Whose, repeated: bool) -> None:
         """One message, with the numbers that it has now."""
-        item = seen.item
-        if self.span.holds(item.time):
-            whose = seen.phone, seen.line, seen.server or None, seen.from_phone
-            self._rows.add(row_of(item, seen.message, item.capture, whose, seen.retransmission, len(item.payload)))
+        if self.span.start <= item.time <= self.span.end:
+            phone, line, server, from_phone = whose
+            whose = phone, line, server or None, from_phone
+            self._rows.add(row_of(item, message, item.capture, whose, repeated, len(item.payload)))
 
     def write(self, run: Run, path: Path) -> None:
         """All rows as a Parquet file."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
+from sys import intern
 from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
+from msgspec.structs import astuple
 
 from sipaudit.run.ahead import parsed
 from sipaudit.sip.datagram import Datagram, Flow, Item
@@ -120,6 +122,13 @@ class Packer:
         return place, item.time, item.capture, item.frame, number, item.frames, item.cut, payload, read  # type: ignore[return-value]
 
 
+def _shared(flow: Flow) -> Flow:
+    """A flow whose texts are those of all flows, as they were before it was packed."""
+    transport, host, port, other, its, source, destination, mac = astuple(flow)
+    return Flow(intern(transport), intern(host), port, intern(other), its, intern(source), intern(destination),
+                None if mac is None else intern(mac))
+
+
 class Unpacker:
     """The runs of one packer back from their bytes, in the order in which they were packed; what it left, is read."""
 
@@ -135,7 +144,7 @@ class Unpacker:
         load, forms = self._decode(data), self._forms
         if load.anew:
             self._flows.clear()
-        self._flows += load.flows
+        self._flows += map(_shared, load.flows)
         if load.forgets:
             self._told.clear()
         forms.turn()

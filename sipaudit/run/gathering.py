@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sipaudit.report.evidence import Spool
-from sipaudit.report.exhibits import Exhibit, Place, PlacedMessage
+from sipaudit.report.exhibits import Exhibit, Packet, Place, PlacedMessage
 from sipaudit.report.redact_message import MessageRedaction
 from sipaudit.report.redact_packets import anew
 from sipaudit.run import second_pass
@@ -40,17 +40,30 @@ class Second:
                 yield self._row(placed)
 
     def look(self) -> None:
-        """What the evidence needs of the captures, whose messages are not placed again: that costs most of a pass."""
-        path, wanted = self._run.naming.path, self._embedded | self._evidence
-        for item in second_pass.datagrams(self._run) if wanted else ():
-            place = path(item.capture), item.frame
-            if place in wanted:
-                self._see_item(place, item)
+        """What the evidence needs of the captures, whose messages are not placed again: that costs most of a pass.
+        Where its packets say alone what they say, the captures are not followed at all."""
+        path, left = self._run.naming.path, self._embedded | self._evidence
+        for packet in second_pass.packets(self._run, frozenset(left)):
+            self._keep(packet)
+            item = second_pass.said_alone(self._run, packet)
+            if item is not None:
+                place = packet.capture, packet.frame
+                left.discard(place)
+                if type(item) is Datagram:
+                    self._see_item(place, item)
+        for datagram in second_pass.datagrams(self._run) if left else ():
+            place = path(datagram.capture), datagram.frame
+            if place in left:
+                self._see_item(place, datagram)
 
     def fetch_packets(self) -> None:
-        """The frames of the evidence; messages of several frames must have been seen before."""
+        """The frames of the evidence that are not there yet; messages of several frames must have been seen before."""
         wanted = self._evidence | {(path, frame) for (path, _), frames in self.parts.items() for frame in frames}
-        for packet in second_pass.packets(self._run, wanted):
+        for packet in second_pass.packets(self._run, {place for place in wanted if place not in self.spool}):
+            self.spool.add(packet)
+
+    def _keep(self, packet: Packet) -> None:
+        if (packet.capture, packet.frame) in self._evidence:
             self.spool.add(packet)
 
     def _row(self, placed: PlacedMessage) -> PlacedMessage:

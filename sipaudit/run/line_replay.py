@@ -7,18 +7,19 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from sipaudit.incidents.moves import belongs
-from sipaudit.incidents.watch import silence_of
+from sipaudit.incidents.requests import silence_of
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Observation
 from sipaudit.model.profile import Profile, Vendor, vouched
 from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import Declaration, LineSettings, ServerEntry
-from sipaudit.model.state import LineState, Track
+from sipaudit.model.state import NOTHING, LineState, Track
 from sipaudit.model.values import Frame
 from sipaudit.reconstruct.phones import Line
 from sipaudit.run.naming import Naming
 
+NO_HISTORY = History()
 MANNERS_KEPT = 1024   # of all lines together; nearly all of a site share a few
 
 
@@ -42,7 +43,7 @@ class LineReplay:
     `silence` the seconds without an answer after which the phone may hold a server for failed.
     """
 
-    __slots__ = ("_declaration", "_device", "_full", "_manner", "_naming", "_revision", "_view", "history", "index",
+    __slots__ = ("_declaration", "_device", "_full", "_history", "_manner", "_naming", "_revision", "_view", "index",
                  "number", "owner", "record", "renewals", "waiting", "written")
 
     def __init__(self, line: Line, index: int, naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
@@ -51,8 +52,8 @@ class LineReplay:
         self._full = full
         self.index = index
         self.renewals: Renewals | None = None
-        self.written = LineState()
-        self.history = History()
+        self.written = NOTHING
+        self._history: History | None = None
         self.waiting: tuple[Observation, ...] = ()
         self._naming = naming
         self._learn()
@@ -60,13 +61,27 @@ class LineReplay:
     @property
     def state(self) -> LineState:
         """What is known of the line, its renewals until now included."""
-        if self.renewals is not None:
-            self.written = self.renewals.line_after(self.written)
-        return self.written
+        if self.renewals is None:
+            return self.written
+        state = self.renewals.line_after(self.written)
+        if self.renewals.arrived is None:
+            self.written = state
+        return state
 
     def write_down(self) -> None:
         """The renewals are over: the state is what it is after them."""
         self.written, self.renewals, self.record.renewals = self.state, None, None
+
+    @property
+    def history(self) -> History:
+        """What became of the line, to look at: of most it is nothing, one for all."""
+        return NO_HISTORY if self._history is None else self._history
+
+    def own_history(self) -> History:
+        """The same, to add to."""
+        if self._history is None:
+            self._history = History()
+        return self._history
 
     @property
     def line(self) -> str:

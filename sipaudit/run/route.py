@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.incidents.chronicle import Chronicle, beyond_bounds
 from sipaudit.incidents.known import Known, called
-from sipaudit.incidents.minutes import Minute, rows
+from sipaudit.incidents.minutes import read, rows
 from sipaudit.incidents.settled import Settled
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import vouched
@@ -20,6 +20,7 @@ from sipaudit.model.values import CaptureSummary, Finding, KnownEvent, Report, S
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.reconstruction import NO_BOUNDS, Reconstruction, SeenMessage
 from sipaudit.reconstruct.servers import Server
+from sipaudit.reconstruct.whose import Note
 from sipaudit.rulebook.rules import RulePack
 from sipaudit.rulebook.telling import in_order
 from sipaudit.run.auditor import Auditor
@@ -58,13 +59,14 @@ class Route:
     """Items in; phones, lines and what is held against them out.
 
     `brief` says what is declared and which rules are in force, `health` has one entry for each capture or source,
-    `first` is the time since when they show all; `span` is what is reported of. `observer` sees every message,
-    `place` says where packets can be found, where that is not by number in their capture. With `budget` the route has
-    no end: what is over can be forgotten (`forget`), and a full table makes room for what is new.
+    `first` is the time since when they show all; `span` is what is reported of. `observer` sees every message, `note`
+    is told whose it is, `place` says where packets can be found, where that is not by number in their capture. With
+    `budget` the route has no end: what is over can be forgotten (`forget`), and a full table makes room for new things.
     """
 
     def __init__(self, brief: Brief, span: Span, first: float, health: Sequence[CaptureHealth], *,
-                 observer: Observer | None = None, place: Place | None = None, budget: Budget | None = None) -> None:
+                 observer: Observer | None = None, note: Note | None = None, place: Place | None = None,
+                 budget: Budget | None = None) -> None:
         self.brief = brief
         self.knowledge = SiteKnowledge(brief.declared)
         self._budget = budget
@@ -74,7 +76,7 @@ class Route:
         self.known_events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
-        self.reconstruction = self.reconstructing(observer)
+        self.reconstruction = self.reconstructing(observer, note)
         self.naming = Naming([safe_path(one.path) for one in health], self.server, self._frames, place)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances,
                                brief.pack.incidents, rolling=budget is not None)
@@ -86,10 +88,10 @@ class Route:
         self.auditor.since, self.auditor.began = span.start, first
         self.auditor.loss, self.auditor.steps = self.loss, self._steps
 
-    def reconstructing(self, observer: Observer | None) -> Reconstruction:
+    def reconstructing(self, observer: Observer | None, note: Note | None = None) -> Reconstruction:
         """A reconstruction at its beginning, which numbers phones and lines as every other one of this route does."""
         bounds = NO_BOUNDS if self._budget is None else self._budget.reconstruct
-        return Reconstruction(self.knowledge, observer=observer, bounds=bounds)
+        return Reconstruction(self.knowledge, observer=observer, note=note, bounds=bounds)
 
     @property
     def pack(self) -> RulePack:
@@ -203,7 +205,7 @@ class Route:
     def chronicle(self) -> Chronicle:
         """All incidents as they stand."""
         known = Known(self.known_events, {one.key: called(one.key, one.name) for one in self.reconstruction.servers})
-        return Chronicle(self.auditor.watch, self.auditor.everyone, known, self.server, self.span.touches,
+        return Chronicle(self.auditor.watch, self.auditor.replays.everyone, known, self.server, self.span.touches,
                          self.settled)
 
     def of_settings(self, lines: Iterable[Line]) -> list[Finding]:
@@ -229,12 +231,12 @@ class Route:
         findings, incidents = self.chronicle().link(report.findings)
         notes = [*report.notes, *beyond_bounds(self.auditor.watch)]
         return replace(report, findings=findings, incidents=incidents, notes=notes,
-                       minutes=self.minutes(lambda minute: self.span.touches(minute.time, minute.end)))
+                       minutes=self.minutes(self.span.touches))
 
-    def minutes(self, wanted: Callable[[Minute], bool]) -> list[ServerMinute]:
-        """What servers were asked and answered in the minutes that are wanted."""
+    def minutes(self, wanted: Callable[[float, float], bool]) -> list[ServerMinute]:
+        """What servers were asked and answered in the minutes that are wanted, by when they begin and end."""
         return rows(((key, minute) for key, server in self.auditor.watch.tally.servers.items()
-                     for minute in server.minutes.values() if wanted(minute)), self.server)
+                     for minute in read(server.minutes, wanted)), self.server)
 
     def _with_rules_said(self, report: Report, warn: Callable[[str], None]) -> Report:
         """The report with what `--rules` and `--suppress` have to say of it."""

@@ -11,6 +11,7 @@ from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, resolve
 from sipaudit.model.values import Report
 from sipaudit.reconstruct.four_in_a_row import FOUR
+from sipaudit.reconstruct.whose import Note
 from sipaudit.run.job import Brief, Job, understand
 from sipaudit.run.reader import processes, reading_apart, reading_here
 from sipaudit.run.route import Listener, Observer, Route, rare_collections
@@ -33,12 +34,12 @@ class Progress(Protocol):
 class Run(Route):
     """A job under way. Making one checks everything that can be checked before a packet is read.
 
-    `observer` sees every message, `listener` every model event; `reread` says that the captures will be read twice,
-    so that a pipe is spooled.
+    `observer` sees every message, `note` is told whose it is, `listener` sees every model event; `reread` says that
+    the captures will be read twice, so that a pipe is spooled.
     """
 
-    def __init__(self, job: Job, warn: Warn, *, observer: Observer | None = None, listener: Listener | None = None,
-                 reread: bool = False) -> None:
+    def __init__(self, job: Job, warn: Warn, *, observer: Observer | None = None, note: Note | None = None,
+                 listener: Listener | None = None, reread: bool = False) -> None:
         brief = understand(job)
         timed = any(when is not None for when in (brief.start, brief.end)) or bool(brief.events)
         resolved = resolve(job.paths, reread=reread or timed or job.keylog is not None or job.engine == "tshark")
@@ -53,17 +54,16 @@ class Run(Route):
         self._progress: Progress | None = None
         first = min((file.first for file in self.files if file.first is not None), default=0.0)
         span = span_of(brief.start, brief.end, first)
-        self._observer = observer
+        self._whole = observer is not None or note is not None
         self.captures = self._reading(brief, span, self._advance)
-        super().__init__(brief, span, first, self.captures.health, observer=observer)
-        self.auditor.in_short = listener is None
+        super().__init__(brief, span, first, self.captures.health, observer=observer, note=note)
+        self.auditor.registrations.in_short = listener is None
 
     def ahead(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
         """What the captures say, with its messages, by as many processes as the job allows."""
-        payloads = self._observer is not None
         if self._processes() == 1:
-            return reading_here(self.captures, payloads=payloads)
-        return reading_apart(partial(self._reading, self.brief, self.span), payloads=payloads, health=self.health,
+            return reading_here(self.captures, payloads=self._whole)
+        return reading_apart(partial(self._reading, self.brief, self.span), payloads=self._whole, health=self.health,
                              read=self._advance)
 
     def ahead_again(self) -> AbstractContextManager[Iterator[list[Parsed]]]:

@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 
-from sipaudit.capture.chosen import chosen_packets
+from sipaudit.capture import chosen
+from sipaudit.capture.captures import TSHARK
 from sipaudit.reconstruct.reconstruction import SeenMessage
 from sipaudit.report.exhibits import Exhibit, Packet, Place, PlacedMessage
 from sipaudit.run.route import rare_collections
@@ -66,5 +67,12 @@ def packets(run: Run, wanted: Collection[Place]) -> Iterator[Packet]:
         by_path[path].add(frame)
     for index, file in enumerate(run.files):
         path = run.naming.path(index)
-        for time, frame, link_type, data, wire_length in chosen_packets(file, by_path.get(path, ())):
+        for time, frame, link_type, data, wire_length in chosen.chosen_packets(file, by_path.get(path, ())):
             yield Packet(path, frame, time, link_type, data, wire_length)
+
+
+def said_alone(run: Run, packet: Packet) -> Item | None:
+    """What a packet says without any other; None where that may be more, or is for tshark to say."""
+    if run.job.engine == TSHARK:
+        return None
+    return chosen.said_alone((packet.time, packet.frame, packet.link_type, packet.data, packet.wire_length))

@@ -10,6 +10,7 @@ from sipaudit import __version__
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.history import MoveSeen, RegistrationSeen, TrySeen
 from sipaudit.model.settings import LineSettings, Mode, Regime
+from sipaudit.model.state import LineState
 from sipaudit.model.values import (
     SCHEMA,
     CallSpan,
@@ -112,32 +113,34 @@ def _undecided(counts: Counter[tuple[str, Reason]]) -> list[Undecided]:
 
 def line_as_it_is(line: Line, auditor: Auditor) -> LineSummary:
     """A line with what is known of it now, without its moves, tries, registrations and calls."""
-    return _told_line(line, auditor, auditor.replays(line.number), [], [], [], [])
+    replays = auditor.replays.of_line(line.number)
+    return _told_line(line, auditor, replays, [replay.state for replay in replays], [], [], [], [])
 
 
 def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
-    replays = auditor.replays(line.number)
+    replays = auditor.replays.of_line(line.number)
+    states = [replay.state for replay in replays]   # made when they are asked for
     return _told_line(
-        line, auditor, replays,
+        line, auditor, replays, states,
         sorted((move_of(move, replay) for replay in replays for move in replay.history.moves if span.holds(move.time)),
                key=lambda move: move.time),
         [try_of(seen, replay) for replay in replays for seen in replay.history.tries if span.holds(seen.request.time)],
-        [registration_of(row, replay) for replay in replays
-         for row in replay.history.registrations(replay.state, now, replay.track)
+        [registration_of(row, replay) for replay, state in zip(replays, states, strict=True)
+         for row in replay.history.registrations(state, now, replay.track)
          if row.since <= span.end and (row.until is None or row.until >= span.start)],
         [call_of(call, auditor) for call in line.spans or () if _within(call, span)],
     )
 
 
 def _told_line(
-    line: Line, auditor: Auditor, replays: Sequence[LineReplay], moves: list[Move], tries: list[Try],
-    registrations: list[Registration], call_spans: list[CallSpan],
+    line: Line, auditor: Auditor, replays: Sequence[LineReplay], states: Sequence[LineState], moves: list[Move],
+    tries: list[Try], registrations: list[Registration], call_spans: list[CallSpan],
 ) -> LineSummary:
     main = replays[0] if replays else None
     settings = _told_of(main.settings if main else NO_SETTINGS)
     checks = auditor.faults.checks.get((line.aor, line.owner.address))
     undecided = checks.open if checks else NOTHING_OPEN
-    stay = main.state.stays[main.track] if main else None
+    stay = states[0].stays[main.track] if main else None
     return LineSummary(
         line=line.aor, phone=line.owner.address, contact=line.contact, mac=line.mac, user_agent=line.user_agent,
         model=line.model, firmware=line.firmware, label=line.declaration.label, group=line.declaration.group,

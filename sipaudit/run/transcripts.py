@@ -54,7 +54,7 @@ class Transcripts:
         names = _names(line, events)
         origin = events[0].time
         transcript = Transcript(names, origin)
-        replays = run.auditor.replays(line.number)
+        replays = run.auditor.replays.of_line(line.number)
         yield f"# {line.aor} at {line.owner.address}, 0 is {origin:.6f}"
         yield from _headers(names, replays[0].profile() if replays else None, line, origin - run.auditor.began)
         yield from (transcript.line(event) for event in events)

@@ -26,6 +26,7 @@ from sipaudit.sip.text import TOKENS_AS_LETTERS
 FORMS_KEPT = 262_144    # at a time: some four a line
 LAYOUTS_KEPT = 4_096
 LONGEST = 4_096         # bytes of a message
+BESIDE = 8              # bits by which an id is shifted: its last 4 are 0, and that of no other flow is that near
 REST = 1_500            # runs in which none are learnt after most were learnt for nothing
 
 MAX_NUMBER = 10 ** MAX_DIGITS - 1
@@ -127,7 +128,7 @@ class Forms:
                 add((item, None, None))
                 continue
             flow, payload = id(item.flow), item.payload
-            key = (flow << 16) + len(payload)   # as `_key` makes it
+            key = (flow << BESIDE) + len(payload)   # as `_key` makes it
             layout = layouts(key)
             if layout is None and layouts(key - 1) is not None:
                 layout = self._longer(key, flow, payload)
@@ -196,7 +197,7 @@ class Forms:
 
 def _key(item: Datagram) -> int:
     """Of a flow, which is one object, and of a message's length."""
-    return (id(item.flow) << 16) + len(item.payload)
+    return (id(item.flow) << BESIDE) + len(item.payload)
 
 
 def _places(payload: bytes, message: Request | Response) -> tuple[tuple[Span, ...], int]:

@@ -35,6 +35,8 @@ from sipaudit.sip.startline import StartLine, read_start_line
 from sipaudit.sip.text import decode
 
 MAX_LASTING = 24576    # lines of the memo, and as many fronts and tails: together less than 40 MB
+FRESH = 6              # for one in so many of these it is the first time: who only registers is read but in a moment
+MET = 1 << 18          # places to note what was seen, of which a quarter is used
 MAX_PASSING = 1024     # lines of the last moments: a request and its responses share Via, From, Call-ID and CSeq
 MAX_REMEMBERED = 1024  # bytes of a line; longer ones are read again each time
 READ_COST = 600        # bytes that a reading takes beside the text of its line, which is there twice
@@ -56,8 +58,9 @@ class LineParser:
     A header line means the same wherever it stands, so its reading is a function
     of its bytes and remembering it cannot make it wrong.  Lines that are new in
     every transaction have a small memo of their own, so that they push nothing
-    lasting out; of these the fronts last.  A full memo is emptied: no order to
-    keep, nothing to search.
+    lasting out; of these the fronts last.  What lasts is forgotten after the
+    moment in which it was first seen, and stays from the second one on.  A full
+    memo is emptied: no order to keep, nothing to search.
     """
 
     def __init__(self, limit: int = MAX_LASTING) -> None:
@@ -65,12 +68,16 @@ class LineParser:
         self._room = inf
         self._held = 0
         self._passing_limit = min(limit, MAX_PASSING)
+        self._most_fresh = limit // FRESH
         self._longest = MAX_REMEMBERED if limit else 0
         self._starts: dict[bytes, StartLine] = {}
         self._lasting: dict[bytes, Reading] = {}
         self._passing: dict[bytes, Reading] = {}
         self._fronts: dict[bytes, Front] = {}
         self._kept: list[dict[bytes, Any]] = [self._lasting, self._fronts]  # what lasts
+        self._fresh: list[tuple[dict[bytes, Any], bytes]] = []   # what of it was seen for the first time just now
+        self._met = bytearray(MET)   # what was seen before that, by its hash; what shares one with another seems to be
+        self._count = 0
 
     def tighten(self, room: float) -> None:
         """Remember lasting lines in no more than so many bytes from now on."""
@@ -164,7 +171,22 @@ class LineParser:
             self._held = sum(2 * sum(map(len, each)) + READ_COST * len(each) for each in self._kept)
         self._held += 2 * len(key) + READ_COST
         memo[key] = known
+        if not self._met[hash(key) % MET]:
+            self._fresh.append((memo, key))
+            if len(self._fresh) > self._most_fresh:
+                self._forget_fresh()
         return known
+
+    def _forget_fresh(self) -> None:
+        """The moment has passed. What comes again stays."""
+        self._count += len(self._fresh)
+        if self._count > MET // 4:
+            self._met, self._count = bytearray(MET), 0
+        for memo, key in self._fresh:
+            self._met[hash(key) % MET] = True
+            if memo.pop(key, None) is not None:
+                self._held -= 2 * len(key) + READ_COST
+        self._fresh.clear()
 
 
 def remember(memo: dict[bytes, Known], key: bytes, known: Known, limit: int) -> Known:

@@ -1,9 +1,10 @@
 """Bytes to a SIP message.  Never raises: what is wrong is listed in `defects`, what cannot be placed is `Malformed`.
 
 The way of a usual message: Via, From, To, CSeq and Call-ID come first, in this order or with the last two changed, and
-each is read by what is remembered of it (`front`).  What follows, the tail, is the same in every message of a phone or
-server but for its credentials or challenge; it is remembered whole, without that line.  Everything else, and every
-message in which anything is wrong or in doubt, is read line by line (`lines`), which ends in the same values.
+each is read by what is remembered of it (`front`).  What follows, the tail, is the same in every message of a make of
+phones or servers but for credentials or challenge, and Contact; it is remembered whole, without these lines.
+Everything else, and every message in which anything is wrong or in doubt, is read line by line (`lines`), which ends in
+the same values.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ class Parser(LineParser):
     def __init__(self, limit: int = MAX_LASTING) -> None:
         super().__init__(limit)
         self._tails: dict[bytes, Tail] = {}
-        self._kept.append(self._tails)
+        self._contacts: dict[bytes, tuple[Address, ...]] = {}
+        self._kept += (self._tails, self._contacts)
         self._vias: dict[bytes, Via] = {}
         self._froms: dict[bytes, Address] = {}
         self._tos: dict[bytes, Address] = {}
@@ -95,6 +97,15 @@ class Parser(LineParser):
                 return self.parse_lines(payload)
             proof = front.read(tail[at + len(NONCE):behind])
             tail = tail[:begin - 2] + tail[behind:] if begin else tail[behind + 2:]
+        own: tuple[Address, ...] | None = ()
+        begin = tail.find(CONTACT_NAME)
+        if begin == 0 or (begin > 0 and tail[begin - 2:begin] == b"\r\n"):
+            behind = tail.find(b"\r\n", begin)
+            if behind < 0:
+                behind = len(tail)
+            line = tail[begin:behind]
+            own = self._contacts.get(line) or self._learn_contacts(line)
+            tail = tail[:begin - 2] + tail[behind:] if begin else tail[behind + 2:]
         rest = self._tails.get(tail) or self._learn_tail(tail)
         via = self._vias.get(via_line) or self._learn_via(via_line)
         from_ = self._froms.get(from_line) or self._learn_from(from_line)
@@ -107,13 +118,17 @@ class Parser(LineParser):
         call_id = self._call_ids.get(call_id_line) or self._learn_call_id(call_id_line)
         if (
             rest is None or via is None or from_ is None or to is None or cseq is None or call_id is None
-            or proof is None or start.defects
+            or proof is None or own is None or start.defects
         ):
             return self.parse_lines(payload)
         length, expires, user_agent, event, min_expires, retry_after, contacts, routes = rest
         method = start.method
         if (length is not None and length != len(payload) - end - 4) or (method and method != cseq.method):
             return self.parse_lines(payload)
+        if own:
+            if contacts:
+                return self.parse_lines(payload)
+            contacts = own
         if method:
             return Request(method, start.uri, via, from_, to, call_id, cseq, contacts, expires, user_agent, routes,
                            proof, event)
@@ -161,30 +176,19 @@ class Parser(LineParser):
             return NOT_A_FRONT
         return self._keep(self._fronts, front, read_front(front, self._lasting.get(front)))
 
+    def _learn_contacts(self, line: bytes) -> tuple[Address, ...] | None:
+        """The values of a Contact without flaws; None of one that has some, or that takes a look at its whole line."""
+        text = line[len(CONTACT_NAME):].decode().strip() if line.isascii() else ""
+        if not text or len(text) > MAX_REMEMBERED or "\n" in text or "\r" in text:
+            return None
+        found: Found = []
+        contacts = read_contacts(text, found)
+        return None if found else self._keep(self._contacts, line, contacts)
+
     def _learn_tail(self, tail: bytes) -> Tail | None:
-        """What a tail says; None when it takes the general way to tell."""
+        """What the lines of a tail say, one by one; None when it takes the general way to tell."""
         if len(tail) > MAX_TAIL:
             return None
-        return self._learn_contact_in(tail) or self._learn_lines_of(tail)
-
-    def _learn_contact_in(self, tail: bytes) -> Tail | None:
-        """What a tail says that has nothing new but its Contact, which is a phone's own, while all phones of a make
-        share the rest."""
-        begin = 0 if tail.startswith(CONTACT_NAME) else tail.find(b"\r\n" + CONTACT_NAME) + 2
-        if begin == 1:
-            return None
-        end = tail.find(b"\r\n", begin)
-        if end < 0:
-            end = len(tail)
-        others = tail[:begin - 2] + tail[end:] if begin else tail[end + 2:]
-        rest = self._tails.get(others) or self._learn_lines_of(others)
-        contacts = _contacts(tail[begin + len(CONTACT_NAME):end])
-        if rest is None or contacts is None or rest[6]:
-            return None
-        return self._keep(self._tails, tail, (*rest[:6], contacts, rest[7]))
-
-    def _learn_lines_of(self, tail: bytes) -> Tail | None:
-        """What the lines of a tail say, one by one."""
         lines = tail.split(b"\r\n", MAX_TAIL_LINES)
         if len(lines) > MAX_TAIL_LINES:
             return None
@@ -209,16 +213,6 @@ class Parser(LineParser):
         reading = read[0]
         # a Contact is a phone's own: the tail remembers it
         return reading if reading[0] == CONTACT else self._keep(self._lasting, line, reading)
-
-
-def _contacts(value: bytes) -> tuple[Address, ...] | None:
-    """The values of a Contact without flaws; None of one that has some, or that takes a look at its whole line."""
-    text = value.decode().strip() if value.isascii() else ""
-    if not text or len(text) > MAX_REMEMBERED or "\n" in text or "\r" in text:
-        return None
-    found: Found = []
-    contacts = read_contacts(text, found)
-    return None if found else contacts
 
 
 _shared = Parser()

@@ -122,12 +122,12 @@ def test_a_line_that_went_through_many_outages_holds_no_more_than_after_the_firs
     post = Post(tmp_path, small(64 << 20))
     heard(post, story)
     auditor = post.listener.route.auditor
-    stays = [stay for replay in auditor.everyone() for stay in replay.state.stays if stay is not None]
+    stays = [stay for replay in auditor.replays.everyone() for stay in replay.state.stays if stay is not None]
     assert max(len(stay.moves) for stay in stays) <= 2
     reached = auditor.faults.totals().reached
     assert reached["premature-failback"] > 0
     auditor.forget(ORIGIN + 20_000)
-    histories = [replay.history for replay in auditor.everyone()]
+    histories = [replay.history for replay in auditor.replays.everyone()]
     assert [(len(one.moves), one.moves[-1].evidence, one.tries) for one in histories] == [(1, (), ())]
     assert auditor.faults.totals().reached == reached
     assert not [checks for checks in auditor.faults.checks.values() if checks.reached or not checks.open]
@@ -138,7 +138,7 @@ def test_what_is_taken_back_after_it_was_summed_up_counts_once(tmp_path: Path) -
     post = Post(tmp_path, small())
     heard(post, site_life())
     auditor, faults = post.listener.route.auditor, post.listener.route.auditor.faults
-    replay = auditor.everyone()[0]
+    replay = auditor.replays.everyone()[0]
     before = faults.totals().reached.copy()
     held = faults.held(replay, replay.owner, ORIGIN + 5000)
     faults.forget(ORIGIN + 4000, set(faults.checks))

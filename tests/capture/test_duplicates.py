@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipaudit.capture.duplicates import Duplicates
+from sipaudit.capture.duplicates import LEAST, Duplicates
 
 TIME = 1_700_000_000.0
 
@@ -104,6 +104,24 @@ def test_memory_is_bounded() -> None:
         duplicates.seen(TIME, ip4(identification=number))
         assert len(duplicates) <= 200
     assert all(duplicates.seen(TIME, ip4(identification=number)) for number in range(900, 1000))
+
+
+def test_where_time_passes_what_matches_no_more_is_forgotten_and_the_last_packets_are_not() -> None:
+    duplicates = Duplicates()
+    for half_second in range(4):
+        for number in range(LEAST):
+            assert not duplicates.seen(TIME + half_second, ip4(identification=number))
+        duplicates.pass_time()
+        assert duplicates.seen(TIME + half_second + 0.01, ip4(identification=LEAST - 1))
+    assert len(duplicates) <= 2 * LEAST
+
+
+def test_no_packet_is_forgotten_only_because_a_clock_leaps_to_and_fro() -> None:
+    duplicates = Duplicates()
+    for number in range(LEAST):
+        assert not duplicates.seen(TIME + number % 2 * 3600, ip4(identification=number))
+        duplicates.pass_time()
+    assert all(duplicates.seen(TIME + number % 2 * 3600, ip4(identification=number)) for number in range(LEAST))
 
 
 @pytest.mark.parametrize("step", [-3600.0, -0.5, 3600.0])

@@ -40,6 +40,21 @@ def test_without_a_store_no_library_of_databases_is_loaded(arguments: list[str])
     assert not {"sqlalchemy", "alembic", "psycopg"} & set(ran.stderr.split())
 
 
+def test_the_engine_of_conditions_comes_without_its_command_line() -> None:
+    command = ["analyze", "samples/first-outage/capture.pcap", "--site", "samples/first-outage/site.yaml"]
+    ran = subprocess.run([sys.executable, "-c", ASK, *command], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "cel" in ran.stderr.split()
+    assert not {"prompt_toolkit", "typer", "pygments"} & set(ran.stderr.split())
+
+
+@pytest.mark.parametrize("code", [
+    "import cel; from sipaudit.rulebook.conditions import Condition as C; C('1 > 0').check(()); cel.compile('1')",
+    "from sipaudit.rulebook.conditions import Condition as C; C('1 > 0').check(()); import cel; cel.compile('1')"])
+def test_whoever_uses_the_engine_too_finds_the_same(code: str) -> None:
+    """It can be loaded once in a process, and a second time ends it."""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_installed_command_says_its_version() -> None:
     command = [sys.executable, "-m", "sipaudit.cli.main", "--version"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"sipaudit {__version__}\n"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sipaudit.incidents.chronicle import Chronicle
 from sipaudit.incidents.known import Known
 from sipaudit.incidents.moves import belongs
-from sipaudit.incidents.watch import DEFAULT_SILENCE, Watch
+from sipaudit.incidents.requests import DEFAULT_SILENCE
+from sipaudit.incidents.watch import Watch
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import History, track_of
 from sipaudit.model.profile import Profile

@@ -7,6 +7,8 @@ import shutil
 import ssl
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
@@ -15,8 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 from msgspec.structs import replace
 
+from bench.captures import Workload
 from sipaudit.model.values import Confidence, Frame, Report, Severity
 from sipaudit.pipeline import Job
+from sipaudit.reconstruct.short_road import ShortRoad
 from sipaudit.report.exhibits import Exhibits, frames_of, places_of, worst_first
 from sipaudit.report.messages import batches, write_parquet
 from sipaudit.run import second_pass
@@ -123,6 +127,22 @@ def test_evidence_can_be_read_as_the_capture_can(tmp_path: Path, transport: str)
     assert evidence_messages(out) == expected_messages(report, capture)
 
 
+@pytest.mark.parametrize(("transport", "engine", "followed"), [
+    ("udp", "auto", False), ("tcp", "auto", True), pytest.param("udp", "tshark", True, marks=needs_tls),
+])
+def test_captures_are_followed_again_only_where_a_packet_does_not_say_it_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transport: str, engine: str, followed: bool
+) -> None:
+    capture = written(early_return(transport), tmp_path / "a.pcap")
+    again: list[Run] = []
+    datagrams = second_pass.datagrams
+    monkeypatch.setattr(second_pass, "datagrams", lambda run: again.append(run) or datagrams(run))
+    report, out = judged(tmp_path, capture, job={"engine": engine})
+    assert bool(again) is followed
+    assert EARLY in {finding.rule for finding in report.findings}
+    assert evidence_messages(out) == expected_messages(report, capture)
+
+
 def test_a_message_in_fragments_brings_all_its_frames(tmp_path: Path) -> None:
     capture = written(early_return(story=Story(mtu=200)), tmp_path / "a.pcap")
     report, out = judged(tmp_path, capture)
@@ -214,10 +234,29 @@ def test_the_rows_of_the_first_pass_are_those_of_a_second(capture: Path, tmp_pat
     assert len(noted) > 0
 
 
+def test_renewals_that_go_the_short_road_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet, taken = Workload("renewals", phones=6, rounds=8, spread=40.0), Counter[bool]()
+    fleet.write(tmp_path / "a.pcap")
+    for step in ("_ask", "_answer"):
+        monkeypatch.setattr(ShortRoad, step, counting(getattr(ShortRoad, step), taken))
+    noted, found = both_passes(tmp_path / "a.pcap", str(fleet.site), tmp_path)
+    assert taken[True] > fleet.messages / 2
+    assert noted.equals(found)
+    assert len(noted) == fleet.messages
+
+
+def counting(step: Callable[..., bool], taken: Counter[bool]) -> Callable[..., bool]:
+    def counted(*what: object) -> bool:
+        done = step(*what)
+        taken[done] += 1
+        return done
+    return counted
+
+
 def both_passes(capture: Path, site: str | None, folder: Path) -> list[pa.Table]:
     """The rows as they are noted in the first pass, and as a second one finds them."""
     rows = FirstRows()
-    run = Run(Job((str(capture),), site=site, jobs=1), print, observer=rows.see, reread=True)
+    run = Run(Job((str(capture),), site=site, jobs=1), print, note=rows.note, reread=True)
     run.drive()
     rows.write(run, folder / "noted")
     write_parquet(batches(second_pass.messages(run)), folder / "found")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -194,6 +195,17 @@ def test_nothing_is_said_on_stderr_and_no_process_stays(tmp_path: Path) -> None:
     code = f"from sipaudit.report.dissect import dissect; print(len(dissect({path!r}, [1])))"
     done = subprocess.run([sys.executable, "-W", "always", "-c", code], capture_output=True, timeout=60, cwd=ROOT)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"1\n", b"")
+
+
+@needs_tshark
+def test_tshark_is_started_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its start takes longer than all frames of a report."""
+    calls, program = tmp_path / "calls", tmp_path / "tshark"
+    program.write_text(f'#!/bin/sh\necho started >> {calls}\nexec {tshark_available()} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert [one.frame for one in dissect(capture(tmp_path, register(1), register(2)), [1, 2])] == [1, 2]
+    assert calls.read_text() == "started\n"
 
 
 # What goes wrong

@@ -24,7 +24,10 @@ class PageClock:
         self.start, self.end = min(moments), max(moments)
 
     def ms(self, time: float | None) -> int | None:
-        return None if time is None else round(min(max((time - self.start) * 1000, -FARTHEST), FARTHEST))
+        if time is None:
+            return None
+        passed = (time - self.start) * 1000
+        return round(passed if -FARTHEST < passed < FARTHEST else min(max(passed, -FARTHEST), FARTHEST))
 
     def within(self, time: float) -> float:
         return min(max(time, self.start), self.end)

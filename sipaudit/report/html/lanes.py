@@ -58,6 +58,8 @@ class Lanes:
         self._index = index
         self._groups, self._entries, self._kinds = Numbers(), Numbers(), Numbers()
         self._settings = Numbers()
+        self._stays = [list(stays(line, index.clock.end)) for line in index.lines]
+        self._known: dict[int, str] = {}    # settings as text, by id: the report holds them
 
     def columns(self) -> dict[str, Any]:
         """One list for each thing that filters, sorts or labels the lines, in the order of the page."""
@@ -70,8 +72,8 @@ class Lanes:
             "working": [server(line.working) for line in lines], "calls": [line.calls for line in lines],
             "moves": [len(line.moves) for line in lines],
             "severities": [self._index.severities(line) for line in lines],
-            "used": [sorted({server(stay.server) for stay in stays(line, self._index.clock.end)}) for line in lines],
-            "settings": [self._settings.of(_settings(line)) for line in lines],
+            "used": [sorted({server(stay.server) for stay in each}) for each in self._stays],
+            "settings": [self._settings.of(self._settings_of(line)) for line in lines],
         }
         columns |= {"groups": _all(self._groups), "entries": _all(self._entries), "kinds": _all(self._kinds),
                     "settingSets": [msgspec.json.decode(each) for each in self._settings], "lanes": LANES}
@@ -80,13 +82,21 @@ class Lanes:
     def blocks(self) -> Iterator[Block]:
         lines = self._index.lines
         for number, start in enumerate(range(0, len(lines), LANES)):
-            yield packed_value(f"lanes-{number}", [self._lane(line) for line in lines[start:start + LANES]])
+            end = start + LANES
+            yield packed_value(f"lanes-{number}", list(map(self._lane, lines[start:end], self._stays[start:end])))
 
-    def _lane(self, line: LineSummary) -> dict[str, Any]:
-        ms, server, clock = self._index.clock.ms, self._index.servers.of, self._index.clock
+    def _settings_of(self, line: LineSummary) -> str:
+        """Lines that share a value have it written out once."""
+        text = self._known.get(id(line.settings))
+        if text is None:
+            text = self._known[id(line.settings)] = _settings(line)
+        return text
+
+    def _lane(self, line: LineSummary, stayed: list[Stay]) -> dict[str, Any]:
+        ms, server = self._index.clock.ms, self._index.servers.of
         return {
             "stays": [[server(stay.server), ms(stay.since), ms(stay.until), ms(stay.leaving)]
-                      for stay in _last(stays(line, clock.end))],
+                      for stay in _last(stayed)],
             "registrations": [[server(row.server), ms(row.from_), _or(ms(row.until)), row.expires, row.refreshes,
                                row.end] for row in _last(line.registrations)],
             "moves": [[ms(move.time), move.kind, server(move.from_), server(move.to), move.cause]

@@ -1,0 +1,122 @@
+"""What speaks against a server, and for it: requests in vain, transport failures, 503 (F2, F3), and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sipaudit.incidents.calls import Calls
+from sipaudit.incidents.draft import Watched
+from sipaudit.incidents.outages import Outages
+from sipaudit.incidents.overload import Overloads
+from sipaudit.incidents.requests import Waiting
+from sipaudit.incidents.servers import NEVER, ServerWatch
+from sipaudit.incidents.tally import Tally
+from sipaudit.model.conditions.trust import LOSS_REACH
+from sipaudit.model.events import Answered, Failed, Sent
+from sipaudit.model.history import MoveSeen
+
+SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
+KEEPS_REGISTERING = frozenset({"REGISTER", "OPTIONS"})
+
+
+class Evidence:
+    """Tells of it those who look for it. `lost` is by phone when the capture lacked one of its packets."""
+
+    def __init__(self, tally: Tally, calls: Calls, outages: Outages | None, overloads: Overloads | None) -> None:
+        self._tally = tally
+        self._calls = calls
+        self._outages = outages
+        self._overloads = overloads
+        self.lost: dict[int, float] = {}
+
+    # -- against it
+
+    def ran_out(self, waiting: Waiting) -> None:
+        """A request was not answered for as long as phones wait."""
+        event = waiting.request
+        server = self._tally.server(event.server, event.time)
+        self._tally.minute_then(server, event.time).unanswered += 1
+        if waiting.repeated and not event.in_dialog and event.method in SILENT_METHODS:
+            self._came_to_nothing(server, event, waiting.subject, sure=False)
+
+    def _came_to_nothing(self, server: ServerWatch, event: Sent, subject: Watched, *, sure: bool) -> None:
+        """A REGISTER or INVITE found no answer, and its phone showed that it heard none: it sent it again, or (`sure`)
+        went elsewhere. An answer that the capture lost shows neither."""
+        lost = self.lost.get(event.phone, NEVER)
+        if server is self._tally.beyond or not _was_served(subject) or abs(lost - event.time) <= LOSS_REACH:
+            return
+        if event.method == "INVITE":
+            self._attempt_failed(event, subject)
+        if self._outages is not None:
+            self._outages.fails(server, event.phone, event.method, event.time, event, [subject], sure=sure)
+
+    def _attempt_failed(self, event: Sent, subject: Watched) -> None:
+        attempt = self._calls.attempt(event, subject)
+        if attempt is not None and self._outages is not None:
+            attempt.failed = event.time
+            self._outages.failed_attempt(event.server, attempt)
+
+    def failed(self, event: Failed, subjects: Sequence[Watched], waiting: Waiting | None) -> None:
+        """A transport failure, maybe of a request that was waiting: of the lines that work with that server, or else of
+        all lines of the phone."""
+        server = self._tally.server(event.server, event.sent)
+        server.used(event.phone, event.sent)
+        if waiting is not None:
+            self._tally.minute_then(server, waiting.request.time).unanswered += 1
+            if waiting.request.method == "INVITE":
+                self._attempt_failed(waiting.request, waiting.subject)
+        there = [subject for subject in subjects if _works_with(subject, event.server)] or list(subjects)
+        if self._outages is not None and there and server is not self._tally.beyond:
+            self._outages.fails(server, event.phone, None, event.sent, event, there, sure=True)
+
+    def refused(self, event: Answered, server: ServerWatch, subject: Watched) -> None:
+        """503 counts against a server (F3)."""
+        if self._overloads is not None:
+            self._overloads.refused(event, subject)
+        server.refusals.append(event.time)
+        outage = None if self._outages is None else self._outages.open.get(server.key)
+        if outage is not None:
+            outage.refusals += 1
+        if self._outages is None or event.in_dialog or server is self._tally.beyond:
+            return
+        sent = event.time if event.sent is None else event.sent
+        self._outages.fails(server, event.phone, None, sent, event, [subject], sure=True)
+
+    def left(self, subject: Watched, move: MoveSeen) -> None:
+        """A line has failed over."""
+        server = self._tally.server(move.source, move.time)
+        for event in move.evidence:   # over TCP nothing is sent again: that the line left shows that it heard nothing
+            if isinstance(event, Sent) and event.server == move.source and event.line == subject.number \
+                    and not event.in_dialog and event.method in SILENT_METHODS:
+                self._came_to_nothing(server, event, subject, sure=True)
+        if self._outages is not None and server is not self._tally.beyond:
+            self._outages.left(server, subject, move)
+
+    # -- for it
+
+    def lives(self, event: Answered, server: ServerWatch) -> None:
+        """A final answer outside of dialogs: the server is there."""
+        if event.method in KEEPS_REGISTERING and event.sent is not None:
+            server.lived_registering(event.sent, event.time)
+        else:
+            server.lived(event.time)
+        if self._outages is not None:
+            self._outages.answered(server, event.phone, event.method, event.sent)
+
+    def invite_answered(self, event: Answered, server: ServerWatch) -> None:
+        """An answer to a call that somebody tries to make."""
+        if self._outages is not None and event.status != 503:
+            self._outages.invite_answered(server, event)
+        attempt = self._calls.answered(event)
+        if attempt is not None and self._outages is not None:
+            self._outages.failed_attempt(event.server, attempt)
+
+
+def _was_served(subject: Watched) -> bool:
+    """Whether anything was ever seen answering the line: where only one direction is captured, silence says nothing."""
+    return any(stay is not None for stay in subject.state.stays)
+
+
+def _works_with(subject: Watched, server: str) -> bool:
+    stay = subject.state.stays[subject.track]
+    return stay is not None and stay.server == server

@@ -1,0 +1,102 @@
+"""Requests that wait for an answer: which of them were not answered for as long as their phones wait."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from sipaudit.incidents.draft import Watched
+from sipaudit.incidents.servers import NEVER
+from sipaudit.model.events import Sent
+from sipaudit.model.settings import LineSettings
+from sipaudit.model.timers import earliest_silence
+
+OPEN_KEPT = 200_000           # requests that wait for an answer
+LOOK_EVERY = 0.5              # seconds between two looks at what waits for an answer
+SHORTEST = 0.1                # seconds: no phone gives up sooner
+DEFAULT_SILENCE = 3.15        # F2 with the phones' default timers: 3.5 s less 10 %
+
+
+def silence_of(settings: LineSettings) -> float:
+    """Seconds without an answer after which a phone with these settings may hold a server for failed: F2's earliest,
+    of the default timers where none are declared."""
+    known = settings.number("retryTimeOut") is not None and settings.number("retryMaxCount") is not None
+    return earliest_silence(settings) if known else DEFAULT_SILENCE
+
+
+class Waiting:
+    """A request that waits for an answer; `repeated` that its phone sent it again."""
+
+    __slots__ = ("repeated", "request", "subject")
+
+    def __init__(self, request: Sent, subject: Watched) -> None:
+        self.request = request
+        self.subject = subject
+        self.repeated = False
+
+
+class OpenRequests:
+    """By transaction, the oldest first. (`rolling`) a full table makes room for what is new; else it takes in nothing
+    more. `next_look` is when some may have waited long enough, seconds since the epoch."""
+
+    def __init__(self, *, rolling: bool) -> None:
+        self._rolling = rolling
+        self._open: dict[int, Waiting] = {}
+        self.pop = self._open.pop   # one waits no longer
+        self.limit = OPEN_KEPT
+        self.evicted = 0
+        self.next_look = NEVER
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, request: Sent, subject: Watched) -> None:
+        """A request waits for its answer. A CANCEL does not: its INVITE does."""
+        if request.method != "CANCEL" and (len(self._open) < self.limit or self._has_room()):
+            self._open[request.transaction] = Waiting(request, subject)
+
+    def _has_room(self) -> bool:
+        """The table is full: whether the oldest makes room."""
+        if self._rolling:
+            self._shed()
+        else:
+            self.evicted += 1
+        return self._rolling
+
+    def _shed(self) -> None:
+        del self._open[next(iter(self._open))]
+        self.evicted += 1
+
+    def repeated(self, transaction: int) -> None:
+        """Its phone has sent it again."""
+        waiting = self._open.get(transaction)
+        if waiting is not None:
+            waiting.repeated = True
+
+    def due(self, now: float) -> list[Waiting]:
+        """Those that have not been answered for as long as their phones wait; they wait no longer."""
+        self.next_look = now + LOOK_EVERY
+        due = []
+        for waiting in self._open.values():
+            sent = waiting.request.time
+            if sent + SHORTEST > now:
+                break
+            if sent + waiting.subject.silence <= now:
+                due.append(waiting)
+        for waiting in due:
+            del self._open[waiting.request.transaction]
+        return due
+
+    def release(self, lines: Set[int]) -> None:
+        """These lines were forgotten."""
+        for number in [number for number, one in self._open.items() if one.subject.number in lines]:
+            del self._open[number]
+
+    def tighten(self, limit: int) -> None:
+        """Another bound from now on."""
+        self.limit = min(limit, OPEN_KEPT)
+        while len(self._open) > self.limit:
+            self._shed()
+
+    def clear(self) -> None:
+        """What was asked before may have been answered."""
+        self._open.clear()

@@ -1,0 +1,29 @@
+"""Whose a message is, for those who note all messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sipaudit.reconstruct.dialogs import Leg
+from sipaudit.reconstruct.transactions import Transaction
+from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.message import Message, Request
+
+Whose = tuple[int | None, int | None, str | None, bool | None]
+"""The numbers of phone and line, the server, and whether the phone sent the message."""
+
+Note = Callable[[Datagram, Message, Whose, bool], None]
+"""Is told of a message, and whether it was sent again."""
+
+NOBODYS: Whose = (None, None, None, None)
+
+
+def whose(item: Datagram, message: Message, placed: Transaction | Leg | None) -> Whose:
+    """Whose a message is that belongs there, as far as it is known now."""
+    if placed is None or placed.phone is None:
+        return NOBODYS
+    if type(placed) is Transaction:
+        from_phone = placed.from_phone == (type(message) is Request)
+    else:
+        from_phone = placed.phone.host == item.flow.source_host
+    return placed.phone.number, None if placed.line is None else placed.line.number, placed.server, from_phone

@@ -1,0 +1,99 @@
+"""The replays of all lines.
+
+State is kept per line and server entry: moving between the entries of a line is fallback, to which no failover rule
+applies (reference-model.md 1, *server entry*), so each entry that a line used has a replay of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from sipaudit.model.events import ModelEvent
+from sipaudit.model.profile import Profile
+from sipaudit.reconstruct.phones import Line
+from sipaudit.run.line_replay import LineReplay
+from sipaudit.run.naming import Naming
+
+NOBODYS = -1       # index of the replay for servers outside of all entries of the line
+
+
+class Replays:
+    """Made as events ask for them. `lines` are reconstruction's records, `full` gives the profile of a line with what
+    grows while the capture is read."""
+
+    def __init__(self, lines: dict[int, Line], naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
+        self._lines = lines
+        self._naming = naming
+        self._full = full
+        self._by_line: dict[int, tuple[LineReplay, ...]] = {}
+        self._lines_of: dict[int, tuple[int, ...]] = {}   # of phones of which anything was replayed
+
+    def __iter__(self) -> Iterator[LineReplay]:
+        for replays in self._by_line.values():
+            yield from replays
+
+    def of(self, event: ModelEvent) -> LineReplay:
+        """The one to which an event of a line belongs."""
+        replays = self._by_line.get(event.line)
+        if replays is None:
+            first = LineReplay(self._lines[event.line], self._index(event), self._naming, self._full)
+            self._by_line[event.line] = (first,)
+            self._lines_of[event.phone] = (*self._lines_of.get(event.phone, ()), event.line)
+            return first
+        if len(replays) == 1 and replays[0].index == 0:
+            server = getattr(event, "server", None)
+            if server is not None and replays[0].follows(server):
+                return replays[0]  # nearly always: one entry, and a server of it
+        return self._at(replays, self._index(event), event.line)
+
+    def _at(self, replays: tuple[LineReplay, ...], index: int, line: int) -> LineReplay:
+        for replay in replays:
+            if replay.index == index:
+                return replay
+        made = LineReplay(self._lines[line], index, self._naming, self._full)
+        self._by_line[line] = (*replays, made)
+        return made
+
+    def _index(self, event: ModelEvent) -> int:
+        """Which entry of the line an event belongs to: that of its server, or the one it names."""
+        entries = self._lines[event.line].entries
+        server, name = getattr(event, "server", None), getattr(event, "entry", None)
+        if not entries or (server is None and name is None):
+            return 0
+        for index, entry in enumerate(entries):
+            if entry.name == name or (server is not None and entry.priority(server) is not None):
+                return index
+        return NOBODYS
+
+    def only(self, line: int) -> LineReplay | None:
+        """The one replay of a line; None if there are more, or none."""
+        replays = self._by_line.get(line)
+        return None if replays is None or len(replays) != 1 else replays[0]
+
+    def of_line(self, line: int) -> Sequence[LineReplay]:
+        """Those of a line, in the order of its entries."""
+        replays = self._by_line.get(line, ())
+        return replays if len(replays) < 2 else sorted(replays, key=lambda replay: (replay.index < 0, replay.index))
+
+    def of_phone(self, phone: int) -> list[LineReplay]:
+        """Those of all lines of a phone."""
+        return [replay for line in self._lines_of.get(phone, ()) for replay in self._by_line[line]]
+
+    def has_met(self, phone: int) -> bool:
+        """Whether anything of a phone was ever replayed."""
+        return phone in self._lines_of
+
+    def everyone(self) -> list[LineReplay]:
+        """Those of the lines that belong to phones."""
+        return [replay for line in self._lines for replay in self._by_line.get(line, ())]
+
+    def drop(self, line: Line) -> Sequence[LineReplay]:
+        """Forget those of a line; returned are what they were."""
+        dropped = self._by_line.pop(line.number, ())
+        if dropped:
+            self._lines_of[line.phone] = tuple(one for one in self._lines_of[line.phone] if one != line.number)
+        return dropped
+
+    def forget_phone(self, phone: int) -> None:
+        """The phone was forgotten, and all its lines."""
+        self._lines_of.pop(phone, None)
