@@ -34,6 +34,10 @@ class Calm:
         self._contents = contents
         self._limit = limit
 
+    def __len__(self) -> int:
+        """How many directions of calm connections were seen."""
+        return len(self._sides)
+
     def take(
         self, time: float, capture: int, frame: int, flow: Flow, seq: int, ack: int, payload: bytes
     ) -> list[Item] | None:

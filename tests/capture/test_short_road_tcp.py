@@ -98,7 +98,7 @@ def told(steps: list[Step], wrap: int) -> tuple[list[Item], list[Item], CaptureH
 @given(st.lists(STEPS, max_size=14), st.sampled_from([0x0800, 0x8100]))
 def test_segments_say_the_same_on_both_roads(steps: list[Step], wrap: int) -> None:
     short = told(steps, wrap)
-    with mock.patch.object(streams, "_CONTROL", 0), mock.patch.object(Framer, "passes", return_value=False):
+    with mock.patch.object(streams, "CONTROL", 0), mock.patch.object(Framer, "passes", return_value=False):
         long = told(steps, MPLS)
     assert short == long
 
