@@ -69,6 +69,18 @@ class TestAnHourlyWord:
         (error,) = tap.of(TransportError)
         assert (error.kind, error.flow) == (ErrorKind.RESET, phone.way)
 
+    def test_an_old_acknowledgement_takes_nothing_back(self) -> None:
+        """All was acknowledged, and answered, when the reset came: it is no failure."""
+        tap = Tap()
+        phone, server = sides(tap)
+        phone.sends(message(1))
+        server.sends(answer(1))
+        tap.see(server.way, server.next, phone.next - 20, ACK, answer(2))
+        server.next += len(answer(2))
+        server.sends(flags=RST)
+        assert tap.messages() == [message(1), answer(1), answer(2)]
+        assert not tap.of(TransportError)
+
     def test_of_too_many_the_one_unused_for_longest_goes(self) -> None:
         tap = Tap(options={"max_streams": 2})
         for number in range(3):
