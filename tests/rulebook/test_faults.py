@@ -10,6 +10,7 @@ from sipaudit.model.events import Lost
 from sipaudit.model.observations import Verdict
 from sipaudit.model.scenario import parse
 from sipaudit.model.values import Reason
+from sipaudit.rulebook import conditions
 from sipaudit.rulebook.conditions import Condition
 from sipaudit.rulebook.facts import FACTS
 from sipaudit.rulebook.faults import EVIDENCE_KEPT, Faults
@@ -121,6 +122,14 @@ def test_a_condition_that_cannot_be_worked_out_does_not_hold(text: str) -> None:
     condition = Condition(text)
     condition.check(FACTS)
     assert not condition.holds({"elapsed": None, "kind": "word"})
+
+
+def test_conditions_hold_with_an_engine_that_lies_elsewhere_in_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version of it: then the package is imported whole."""
+    whole = {"cel": conditions._engine()}
+    monkeypatch.setattr(conditions, "_ENGINE", "cel.elsewhere")
+    monkeypatch.setattr(conditions, "import_module", whole.__getitem__)
+    assert Condition("kind == 'call'").holds({"elapsed": None, "kind": "call"})
 
 
 def test_evidence_without_frame_numbers_has_no_display_filter(mine: Rule) -> None:
