@@ -36,12 +36,13 @@ class Seconds:
 
     def get(self, second: int) -> int:
         """How many came in this second."""
-        laid_by = self._counts[bisect_left(self._times, second)] if self._is_laid_by(second) else 0
-        return self.counting.get(second, 0) + laid_by
+        return self.counting.get(second, 0) + self._laid_by(second)
 
-    def _is_laid_by(self, second: int) -> bool:
+    def _laid_by(self, second: int) -> int:
+        """How many of them were laid by."""
         place = bisect_left(self._times, second)
-        return place < len(self._times) and self._times[place] == second
+        known = place < len(self._times) and self._times[place] == second
+        return self._counts[place] if known else 0
 
     def items(self) -> Iterator[tuple[int, int]]:
         """Each second in which any came, and how many; in no order."""
@@ -61,7 +62,7 @@ class Seconds:
             self._times.append(second)
             self._counts.append(self.counting.pop(second))
         if len(self) > SECONDS_KEPT:
-            late = sorted(second for second in self.counting if not self._is_laid_by(second))
+            late = sorted(second for second in self.counting if not self._laid_by(second))
             half = (len(self._times) + len(late)) // 2
             turned_away("watched-minutes", half)
             self.forget(next(islice(merge(self._times, late), half, None)))
