@@ -115,7 +115,7 @@ def counted(folder: Path, packets: Packets) -> tuple[Any, ...]:
     watch = runs[0].auditor.watch
     return (*found, runs[0].auditor._phones, watch.timers.now, watch.open, [
         (one.users, one.served, one.asking, one.answered, list(one.registered), sorted(one.seconds.items()),
-         one.crowd.seconds) for one in watch.tally.servers.values()])
+         list(one.crowd.items())) for one in watch.tally.servers.values()])
 
 
 def _never(*_: Any) -> bool:

@@ -6,46 +6,61 @@ too much, too, those in which the fewest came go first: a storm stands out from 
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
-from itertools import takewhile
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from sipaudit.turned_away import turned_away
 
 LINES_KEPT = 200_000   # of all servers together; a line counts in each second in which it registered
+SHED = 4               # the part that goes where there are more: making room is dear, and not to be done each minute
 REQUESTS, WITHIN = 20, 5   # fewer REGISTERs in so many seconds are taken for no storm
 
 
 class Crowd:
-    """Numbers of the lines that sent a server a REGISTER, by second; those before `judged` have been looked at."""
+    """Numbers of the lines that sent a server a REGISTER, by second; `count` of them.
 
-    __slots__ = ("judged", "seconds")
+    Those before `judged` have been looked at, and lie in arrays but for the last few: eight bytes a line, where a busy
+    server would else be what grows with the length of a capture.
+    """
+
+    __slots__ = ("_lines", "_sizes", "_times", "count", "judged", "recent")
 
     def __init__(self) -> None:
-        self.seconds: dict[int, list[int]] = {}
+        self.recent: dict[int, list[int]] = {}
+        self.count = 0
         self.judged = 0
+        self._times = array("q")
+        self._sizes = array("I")
+        self._lines = array("q")   # of each second so many
 
     def note(self, second: int, line: int, times: int = 1) -> None:
         """A REGISTER of a line, or so many."""
-        lines = self.seconds.get(second)
+        self.count += times
+        lines = self.recent.get(second)
         if lines is None:
-            self.seconds[second] = [line] * times
+            self.recent[second] = [line] * times
         else:
             lines += [line] * times
 
     def thin(self, now: float) -> None:
         """Forget the seconds in which not enough came; of the last few this cannot be said yet."""
         until = int(now) - WITHIN
-        recent = sorted(self._recent())
+        recent = sorted(self.recent)
         dense = self._dense(recent)
         for second in recent:
             if self.judged <= second < until and second not in dense:
-                del self.seconds[second]
+                self.count -= len(self.recent.pop(second))
         self.judged = max(self.judged, until)
+        self._lay_by(self.judged - WITHIN)
 
-    def _recent(self) -> Iterator[int]:
-        """The seconds that were not judged yet, and those before that share a span with them."""
-        return takewhile(lambda second: second > self.judged - WITHIN, reversed(self.seconds))
+    def _lay_by(self, until: int) -> None:
+        """The seconds up to that one share no span with what still comes."""
+        for second in [second for second in self.recent if second <= until]:
+            lines = self.recent.pop(second)
+            self._times.append(second)
+            self._sizes.append(len(lines))
+            self._lines.extend(lines)
 
     def _dense(self, ordered: Iterable[int]) -> set[int]:
         """Of these seconds those that lie in some span in which enough came."""
@@ -54,32 +69,62 @@ class Crowd:
         count = 0
         for second in ordered:
             span.append(second)
-            count += len(self.seconds[second])
+            count += len(self.recent[second])
             while span[0] <= second - WITHIN:
-                count -= len(self.seconds[span.popleft()])
+                count -= len(self.recent[span.popleft()])
             if count >= REQUESTS:
                 dense.update(span)
         return dense
 
+    def sizes(self) -> Iterator[tuple[int, int]]:
+        """How many came in each second; of one that was laid by, others may have come late."""
+        yield from zip(self._times, self._sizes, strict=True)
+        for second, lines in self.recent.items():
+            yield second, len(lines)
+
+    def items(self) -> Iterator[tuple[int, Sequence[int]]]:
+        """The same with the lines."""
+        at = 0
+        for second, size in zip(self._times, self._sizes, strict=True):
+            yield second, self._lines[at:at + size]
+            at += size
+        yield from self.recent.items()
+
+    def drop(self, seconds: Container[int]) -> int:
+        """Forget these seconds. How many lines those were."""
+        before, kept = self.count, [one for one in self.items() if one[0] not in seconds]
+        self._times, self._sizes, self._lines = array("q"), array("I"), array("q")
+        self.recent = {}
+        self.count = 0
+        for second, lines in kept:
+            self.recent.setdefault(second, []).extend(lines)
+            self.count += len(lines)
+        self._lay_by(self.judged - WITHIN)
+        return before - self.count
+
     def forget(self, before: float) -> None:
         """Forget the seconds before that time."""
-        for second in [second for second in self.seconds if second < before]:
-            del self.seconds[second]
+        over = {second for second, _ in self.sizes() if second < before}
+        if over:
+            self.drop(over)
 
     def lines(self, start: float, end: float) -> set[int]:
         """Those of the time from `start` to `end` (seconds since the epoch)."""
-        return {line for second, lines in self.seconds.items() if start <= second <= end for line in lines}
+        return {line for second, lines in self.items() if start <= second <= end for line in lines}
 
 
-def shed(crowds: Iterable[Crowd]) -> None:
+def shed(crowds: Sequence[Crowd]) -> None:
     """Keep no more than may be kept of all servers together."""
-    places = [(len(lines), second, crowd) for crowd in crowds for second, lines in crowd.seconds.items()]
-    count = sum(size for size, _, _ in places)
+    count = sum(crowd.count for crowd in crowds)
     if count <= LINES_KEPT:
         return
-    for size, second, crowd in sorted(places, key=lambda place: place[:2]):
-        del crowd.seconds[second]
-        turned_away("watched-lines", size)
-        count -= size
-        if count <= LINES_KEPT:
-            return
+    room = count - LINES_KEPT + LINES_KEPT // SHED
+    going: dict[int, set[int]] = {}
+    for size, second, place in sorted((size, second, place) for place, crowd in enumerate(crowds)
+                                      for second, size in crowd.sizes()):
+        if room <= 0:
+            break
+        room -= size
+        going.setdefault(place, set()).add(second)
+    for place, seconds in going.items():
+        turned_away("watched-lines", crowds[place].drop(seconds))

@@ -106,7 +106,7 @@ class Tally:
         server.crowd.thin(time)
         if time >= self._next_shed:
             self._next_shed = time + SHED_EVERY
-            shed(one.crowd for one in self.servers.values())
+            shed([one.crowd for one in self.servers.values()])
 
     def minute_then(self, server: ServerWatch, time: float) -> Minute:
         """The minute of a time that may be past."""
