@@ -26,12 +26,13 @@ from sipaudit.capture.files import resolve
 from sipaudit.capture.write import PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.report import document
-from sipaudit.run import chute, freight, reader
+from sipaudit.run import chute, freight, parts, reader
 from sipaudit.run import run as running
 from sipaudit.run.ahead import AHEAD, parsed, runs_of
 from sipaudit.run.freight import Packer, Unpacker
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Forms, Parsed, Repeat
+from sipaudit.sip.message import Request, Response
 from tests.shared import CAPTURES, ROOT
 from tests.test_fuzz import mutated, packets_of
 
@@ -185,6 +186,28 @@ def test_flows_are_one_object_each_and_numbered_anew_within_bounds(monkeypatch: 
         flows = [item.flow for item, *_ in came if isinstance(item, Datagram)]
         assert all((one is other) == (one == other) for one in flows for other in flows)
         assert len(packer._flows) <= 3 + len({id(flow) for flow in flows})
+
+
+@pytest.mark.parametrize("bound", [{"PARTS_KEPT": 40}, {"BYTES_KEPT": 1500}], ids=str)
+def test_parts_of_messages_are_one_object_each_and_numbered_anew_within_bounds(
+    bound: dict[str, int], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    [(name, most)] = bound.items()
+    monkeypatch.setattr(parts, name, most)
+    run = next(runs_of(Captures(resolve((str(OUTAGE),)).files)))
+    packer, unpacker = Packer(payloads=True), Unpacker(payloads=True)
+    shared = afresh = kept = 0
+    for part in (run[start:start + 8] for start in range(0, len(run), 8)):
+        came = unpacker.unpack(packer.pack(part, reading=True))
+        assert came == parsed(part)
+        said = [message.from_ for _, message, _ in came if isinstance(message, Request | Response)]
+        assert all((one is other) == (one == other) for one in said for other in said)
+        shared += len(said) - len(set(map(id, said)))
+        afresh += sum(map(len, packer._apart._kinds)) < kept
+        kept = sum(map(len, packer._apart._kinds))
+        assert kept <= 40 + 8 * 8
+    assert shared > 10
+    assert afresh > 2
 
 
 def test_messages_of_known_forms_arrive_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """What one process hands to the next: a run of items with their messages, as bytes and back.
 
 Nearly all are datagrams. Those of a known form (`sip.forms`) go as columns: what is new in each, and its bytes, should
-anybody have to read it. Of the flow of any other only its number goes with it. What is no datagram is pickled.
+anybody have to read it. Others go in parts (`parts`), of which each is told once, and with the number of their flow;
+what is odd about a message makes it go whole. What is no datagram is pickled.
 Both sides know the forms that one of them has learnt and told of, so that either can do the reading.
 """
 
@@ -17,6 +18,7 @@ from msgspec.msgpack import Decoder, Encoder
 from msgspec.structs import astuple
 
 from sipaudit.run.ahead import parsed
+from sipaudit.run.parts import Answered, Apart, Asked, Together
 from sipaudit.sip.datagram import Datagram, Flow, Item
 from sipaudit.sip.forms import Form, Forms, Parsed, Repeat
 from sipaudit.sip.message import Malformed, Message, Request, Response
@@ -53,7 +55,8 @@ class Repeats(Struct, array_like=True, gc=False):
 
 class Load(Struct, array_like=True, gc=False):
     """A run of so many items. `flows` are those that get the next numbers, `anew`: from 0 on; (`forgets`) the forms
-    that are learnt get their numbers from 0 on. `beside` are items that are no datagrams, pickled, with their places.
+    that are learnt get their numbers from 0 on, (`afresh`) so do the `parts` of messages, which are told before
+    `requests` and `responses` name them. `beside` are items that are no datagrams, pickled, with their places.
     """
 
     items: int
@@ -62,6 +65,10 @@ class Load(Struct, array_like=True, gc=False):
     forgets: bool
     learnt: list[Learnt]
     repeats: Repeats | None
+    afresh: bool
+    parts: bytes
+    requests: list[Asked]
+    responses: list[Answered]
     rows: list[Row]
     beside: list[tuple[int, bytes]]
 
@@ -73,6 +80,7 @@ class Packer:
         self._payloads = payloads
         self._encode = Encoder().encode
         self._forms = Forms(parse)
+        self._apart = Apart()
         self._told = 0                          # forms
         self._flows: list[Flow] = []            # held, so that no other object can have the id of one
         self._numbers: dict[int, int] = {}      # by id: a flow is one object (sip.datagram)
@@ -83,7 +91,7 @@ class Packer:
         if anew:
             self._flows.clear()
             self._numbers.clear()
-        load = Load(len(run), anew, [], self._forms.turn(), [], None, [], [])
+        load = Load(len(run), anew, [], self._forms.turn(), [], None, self._apart.turn(), b"", [], [], [], [])
         if load.forgets:
             self._told = 0
         known, repeats = len(self._flows), []
@@ -101,8 +109,8 @@ class Packer:
                 load.learnt.append(Learnt(place, *self._forms.places(item)))
             else:
                 form = None
-            load.rows.append(self._row(place, item, message, whole=form is not None))
-        load.flows = self._flows[known:]
+            self._add(load, place, item, message, whole=form is not None)
+        load.flows, load.parts = self._flows[known:], self._apart.told()
         load.repeats = Repeats(*zip(*repeats, strict=True)) if repeats else None
         return self._encode(load)
 
@@ -111,15 +119,26 @@ class Packer:
             return [(item, None, None) for item in run]
         return parsed(run) if self._payloads else self._forms.read(run)
 
-    def _row(self, place: int, item: Datagram, message: Message | Repeat | None, *, whole: bool) -> Row:
-        """(`whole`) the payload goes along with the message."""
+    def _add(self, load: Load, place: int, item: Datagram, message: Message | Repeat | None, *, whole: bool) -> None:
+        """Load a datagram; (`whole`) the payload goes along with the message."""
         number = self._numbers.get(id(item.flow))
         if number is None:
             number = self._numbers[id(item.flow)] = len(self._flows)
             self._flows.append(item.flow)
         read = None if type(message) is Repeat else message
         payload = item.payload if read is None or whole or self._payloads else b""
-        return place, item.time, item.capture, item.frame, number, item.frames, item.cut, payload, read  # type: ignore[return-value]
+        if not item.frames and not item.cut:
+            if type(read) is Request:
+                asked = self._apart.request(place, item, number, payload, read)
+                if asked is not None:
+                    load.requests.append(asked)
+                    return
+            elif type(read) is Response:
+                answered = self._apart.response(place, item, number, payload, read)
+                if answered is not None:
+                    load.responses.append(answered)
+                    return
+        load.rows.append((place, item.time, item.capture, item.frame, number, item.frames, item.cut, payload, read))  # type: ignore[arg-type]
 
 
 def _shared(flow: Flow) -> Flow:
@@ -136,6 +155,7 @@ class Unpacker:
         self._payloads = payloads
         self._decode = Decoder(Load).decode
         self._flows: list[Flow] = []
+        self._together = Together(self._flows)
         self._forms = Forms(parse)
         self._told: list[Form] = []   # forms, as the packer numbers them
 
@@ -150,6 +170,9 @@ class Unpacker:
         forms.turn()
         run: list[Parsed] = [None] * load.items  # type: ignore[list-item]
         left: list[int] = []
+        self._together.learn(load.parts, afresh=load.afresh)
+        self._together.requests(load.requests, run)
+        self._together.responses(load.responses, run)
         for place, time, capture, frame, flow, frames, cut, payload, message in load.rows:
             run[place] = Datagram(time, capture, frame, self._flows[flow], payload, frames, cut), message, None
             if message is None:
