@@ -1,5 +1,5 @@
 """Mere renewals are taken in one go (`model.routine`), and requests of the far end that touch nothing pass by
-(`model.stakes.leaves_alone`): all that the report says must stay the same."""
+(`run.replays.Replays.is_idle`): all that the report says must stay the same."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from sipaudit.model.routine import DONE, OFF, ON, Renewal, Renewals
 from sipaudit.model.scenario import parse
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.model.values import Report
-from sipaudit.run import auditor, registrations
+from sipaudit.run import registrations
+from sipaudit.run.replays import Replays
 from tests.model.fleet.story import plain
 from tests.stories import BRANCH, MINUTE, R2, Court, Handset, P, S, Settings, Story, site
 from tests.test_loss import declared, told
 from tests.traps.ground import MODES, REGIMES
 from tests.traps.test_lives import lived
 
-SHORT_ROADS = [(registrations, "begins"), (auditor, "leaves_alone")]
+SHORT_ROADS = [(registrations, "begins"), (Replays, "is_idle")]
 LIVES = [({**REGIMES[regime], **MODES[mode]}, seed) for seed, regime in enumerate(REGIMES) for mode in MODES]
 
 
@@ -29,7 +30,7 @@ LIVES = [({**REGIMES[regime], **MODES[mode]}, seed) for seed, regime in enumerat
 @pytest.mark.parametrize("share", [0.0, 0.02])
 @pytest.mark.parametrize("run", range(len(LIVES)))
 def test_lives_are_judged_alike_step_by_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: int, share: float, road: tuple[ModuleType, str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: int, share: float, road: tuple[ModuleType | type, str]
 ) -> None:
     settings, seed = LIVES[run]
     story, site = lived(settings, seed)
@@ -43,7 +44,7 @@ def test_lives_are_judged_alike_step_by_step(
 @pytest.mark.parametrize("road", SHORT_ROADS)
 @pytest.mark.parametrize("seed", range(16))
 def test_so_are_lives_with_many_renewals(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, road: tuple[ModuleType, str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, road: tuple[ModuleType | type, str]
 ) -> None:
     history = plain(seed)
     story, site = told(history), declared(history.habits)
@@ -55,7 +56,7 @@ def test_so_are_lives_with_many_renewals(
 def alike(folder: Path, monkeypatch: pytest.MonkeyPatch, story: Story, declared: Settings) -> Report:
     """The report of a story, which is the same where nothing passes by."""
     at_once = Court(folder).report(story, declared)
-    monkeypatch.setattr(auditor, "leaves_alone", lambda *_: False)
+    monkeypatch.setattr(Replays, "is_idle", lambda *_: False)
     assert json.encode(Court(folder).report(story, declared)) == json.encode(at_once)
     return at_once
 

@@ -61,11 +61,13 @@ class Minute:
 
     def answered(self, status: int) -> None:
         self.answers[status // 100] += 1
-        self.responses_503 += status == 503
+        if status == 503:
+            self.responses_503 += 1
 
     def took(self, seconds: float) -> None:
         """An answer took so long: to the millisecond below a second, coarser above, so that few counters are enough."""
-        self.delays[milliseconds(seconds)] += 1
+        step = int(seconds * 1000 + 0.5)
+        self.delays[step if 0 <= step < 1000 else milliseconds(seconds)] += 1
         if seconds > self.longest:
             self.longest = seconds
 

@@ -85,7 +85,9 @@ class Tally:
     def now(self, key: str, time: float) -> ServerWatch:
         """The server of this key, whose minute is that of `time`, which is now."""
         server = self.servers.get(key) or self.server(key, time)
-        self.minute(server, time)
+        minute = server.minute
+        if not minute.time <= time < minute.end:
+            self._turn(server, time)
         return server
 
     def minute(self, server: ServerWatch, time: float) -> Minute:
@@ -115,10 +117,11 @@ class Tally:
 
     def asked(self, request: Sent) -> None:
         """A request that begins."""
-        time = request.time
+        time, phone = request.time, request.phone
         server = self.now(request.server, time)
         server.minute.asked(request.method)
-        server.used(request.phone, time)
+        server.users.add(phone)
+        server.asking[phone] = time
         if request.method == "REGISTER":
             server.asked_to_register(time, request.line)
 

@@ -175,7 +175,13 @@ class Watch:
     def passes_by(self, event: Received | Replied) -> None:
         """An event that leaves its line as it is: `follow` would do no more."""
         self.pass_time(event.time)
-        self.calls.message(event)
+        if event.call is not None:
+            self.calls.message(event)
+
+    def call_changed(self, event: CallChanged, subject: Watched) -> None:
+        """A call begins, is up, or is over: `follow` would do no more."""
+        self.pass_time(event.time)
+        self.calls.changed(event, subject)
 
     def follow(self, step: Step, subject: Watched, phone: PhoneState) -> None:
         """One event followed step by step; `phone` is its phone's state before it."""
@@ -187,12 +193,12 @@ class Watch:
             self._sent(event, subject, step, phone)  # type: ignore[arg-type]
         elif kind is Answered:
             self._answered(event, subject, step)  # type: ignore[arg-type]
-        elif isinstance(event, Resent):
-            self.requests.repeated(event.transaction)
-        elif isinstance(event, Received | Replied):
-            self.calls.message(event)
-        elif isinstance(event, CallChanged):
-            self.calls.changed(event, subject)
+        elif kind is Resent:
+            self.requests.repeated(event.transaction)  # type: ignore[union-attr, arg-type]
+        elif kind is Received or kind is Replied:
+            self.calls.message(event)  # type: ignore[arg-type]
+        elif kind is CallChanged:
+            self.calls.changed(event, subject)  # type: ignore[arg-type]
         elif isinstance(event, EntryChanged) and self._names is not None:
             self._names.changed(event, subject)
         if step.before.stays is not step.after.stays:
@@ -234,7 +240,9 @@ class Watch:
         number = subject.number
         until = 0.0
         for binding in step.before.bindings:
-            until = max(until, binding.until)
+            runs_out = binding.until
+            if runs_out > until:
+                until = runs_out
         if 0.0 < until <= time or number in self.gaps.open:
             self._unbound(event, subject, step, phone)
         stay = step.before.stays[0] or step.before.stays[1]
@@ -260,22 +268,24 @@ class Watch:
 
     def _answered(self, event: Answered, subject: Watched, step: Step) -> None:
         server, waited = self._heard(event, subject)
+        status, method = event.status, event.method
         if event.call is not None:
             self.calls.message(event)
-        if event.method == "INVITE" and not event.in_dialog:
+        if method == "INVITE" and not event.in_dialog:
             self._evidence.invite_answered(event, server)
-        if event.status == 503:
+        if status < 200:
+            return
+        if status == 503:
             self._evidence.refused(event, server, subject)
-        elif event.status >= 200 and not event.in_dialog:
-            if event.status < 300:
+        elif not event.in_dialog:
+            if status < 300:
                 server.served.add(event.phone)
             self._evidence.lives(event, server)
-        if event.method == "REGISTER" and success(event.status) and step.before.bindings is not step.after.bindings:
+        if method == "REGISTER" and success(status) and step.before.bindings is not step.after.bindings:
             binding = step.after.binding(event.server)
             if binding is not None and binding.granted is event:
                 self.gaps.granted(subject, event.time)
-        elif event.method == "SUBSCRIBE" and event.status >= 200 and waited is not None \
-                and self._subscriptions is not None:
+        elif method == "SUBSCRIBE" and waited is not None and self._subscriptions is not None:
             self._subscriptions.answered(event, waited.request, subject)
 
     def _heard(self, event: Answered, subject: Watched) -> tuple[ServerWatch, Waiting | None]:

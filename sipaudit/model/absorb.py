@@ -64,8 +64,8 @@ def _line_sent(line: LineState, phone: PhoneState, request: Sent) -> LineState:
     challenges = line.challenges
     if challenges and request.follows is not None:   # it answers that challenge, which nothing else will
         challenges = tuple(challenge for challenge in challenges if challenge.transaction != request.follows)
-    if stays is line.stays and bindings is line.bindings and failed == line.failed and began is line.began \
-            and len(challenges) == len(line.challenges):
+    if stays is line.stays and bindings is line.bindings and began is line.began \
+            and (not line.failed or failed == line.failed) and len(challenges) == len(line.challenges):
         return line
     return LineState(stays, bindings, boot, line.answers, line.reordered, line.served, failed, challenges,
                      line.offered, began, line.challenger)

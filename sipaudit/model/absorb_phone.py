@@ -57,15 +57,17 @@ def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
     if kind is Sent:
         return with_reach(phone, _sent(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
     if kind is Answered:
-        return with_reach(phone, _answered(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
+        before = phone.reach(event.server)  # type: ignore[union-attr]
+        after = _answered(before, event)  # type: ignore[arg-type]
+        return phone if after is before and before in phone.reaches else with_reach(phone, after)
+    if kind is CallChanged:
+        return called(phone, event)  # type: ignore[arg-type]
     if kind is Resent:
         return with_reach(phone, _resent(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
     if isinstance(event, Failed):
         return with_reach(phone, _failed(phone.reach(event.server), event))
     if isinstance(event, Contacted):
         return with_reach(phone, _contacted(phone.reach(event.server), event))
-    if isinstance(event, CallChanged):
-        return _called(phone, event)
     if isinstance(event, Lost):
         return replace(phone, lost=event.time)
     if isinstance(event, Booted) and not event.possible:
@@ -128,17 +130,17 @@ def _contacted(reach: Reach, contact: Contacted) -> Reach:
     return replace(reach, touched=contact.time)
 
 
-def _called(phone: PhoneState, change: CallChanged) -> PhoneState:
+def called(phone: PhoneState, change: CallChanged) -> PhoneState:
     """A call begins, is up, or is over; one that was never heard of began before the capture."""
-    known = phone.call(change.call)
-    others = tuple(call for call in phone.calls if call.number != change.call)
+    known, others = (phone.call(change.call), tuple(call for call in phone.calls if call.number != change.call)) \
+        if phone.calls else (None, ())
     if change.state == "over":
-        return replace(phone, calls=others, quiet=change.time)
+        return PhoneState(phone.reaches, phone.lost, others, change.time, phone.started)
     up = change.time if change.state == "up" else None
     call = Call(change.call, change.line, change.server, known.began if known else change.time, up)
     if len(others) >= CALLS_KEPT:
         turned_away("line-state")
-    return replace(phone, calls=(*others[-CALLS_KEPT + 1:], call))
+    return PhoneState(phone.reaches, phone.lost, (*others[-CALLS_KEPT + 1:], call), phone.quiet, phone.started)
 
 
 def _answered(reach: Reach, answer: Answered) -> Reach:

@@ -22,9 +22,13 @@ Stays = tuple[Stay | None, Stay | None, Stay | None]
 def all_touched(line: LineState, phone: PhoneState, packet: Sent) -> Stays:
     """Stays after a send: where the packet went elsewhere than to the working server, or back to it."""
     answered, registered, regained = line.stays
-    if _is_at(answered, packet) and _is_at(registered, packet) and _is_at(regained, packet):
+    one = answered is registered is regained
+    if _is_at(answered, packet) and (one or (_is_at(registered, packet) and _is_at(regained, packet))):
         if packet.method not in DIALOG_INITIATING or packet.in_dialog:
-            return line.stays  # the usual case, and the only one that must be cheap
+            return line.stays  # the usual cases, and the only ones that must be cheap
+        if one:
+            opened = _opened(answered, packet)
+            return line.stays if opened is answered else (opened, opened, opened)
         return each(line.stays, lambda stay: _opened(stay, packet))
     return (_touched(line, phone, answered, packet, Track.ANSWERED),
             _touched(line, phone, registered, packet, Track.REGISTERED),

@@ -48,17 +48,17 @@ def step(line: LineState, phone: PhoneState, event: ModelEvent, full: Callable[[
         said, waiting = hold(waiting, judge(line, phone, event, trigger, full()))
         observations = (*observations, *said)
     after = absorb_line(line, phone, event)
-    if after.stays is not line.stays and isinstance(event, Answered) and _moved(line, after):
+    if after.stays is not line.stays and type(event) is Answered and _moved(line, after):
         observations = (*observations, *judge(after, phone, event, Trigger.MOVE, full()))
     return Step(event, line, after, absorb_phone(phone, event), observations, waiting)
 
 
 def _moved(before: LineState, after: LineState) -> bool:
     """Whether the working server has changed, on any track, for the third time or more of late."""
-    return any(
-        old is not None and new is not None and old.server != new.server and len(new.moves) > 2
-        for old, new in zip(before.stays, after.stays, strict=True)
-    )
+    for old, new in zip(before.stays, after.stays, strict=True):
+        if new is not None and len(new.moves) > 2 and old is not None and old.server != new.server:
+            return True
+    return False
 
 
 def advance(waiting: tuple[Observation, ...], phone: PhoneState, now: float

@@ -177,9 +177,14 @@ class ServerEntry(Struct, frozen=True):
     @property
     def primary(self) -> EntryServer | None:
         """The one server of best priority; None when several share it (load balancing)."""
-        best = min((server.priority for server in self.servers), default=0)
-        firsts = [server for server in self.servers if server.priority == best]
-        return firsts[0] if len(firsts) == 1 else None
+        return _primary(self.servers)
+
+
+@lru_cache(maxsize=4096)   # asked for with nearly each call
+def _primary(servers: tuple[EntryServer, ...]) -> EntryServer | None:
+    best = min((server.priority for server in servers), default=0)
+    firsts = [server for server in servers if server.priority == best]
+    return firsts[0] if len(firsts) == 1 else None
 
 
 MOST_TOLERANCE = 3600.0  # seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sipaudit.model.absorb_phone import grants_nothing
-from sipaudit.model.events import Answered, ModelEvent, Received, Replied, Sent
+from sipaudit.model.events import Answered, ModelEvent, Replied, Sent
 from sipaudit.model.expectations import Trigger
 from sipaudit.model.packets import DIALOG_INITIATING
 from sipaudit.model.profile import Profile
@@ -25,13 +25,6 @@ def at_stake(line: LineState, phone: PhoneState, event: ModelEvent, plain: Plain
     if kind is Replied:
         return Trigger.REPLY if line.offered or line.failed else None
     return None
-
-
-def leaves_alone(line: LineState, event: ModelEvent) -> bool:
-    """Whether an event is a request that reaches the phone, or its answer to one, and the line holds nothing against
-    any server: then nothing is at stake, and no state changes."""
-    kind = type(event)
-    return (kind is Received or kind is Replied) and not line.failed and not line.offered
 
 
 def _sent(line: LineState, phone: PhoneState, request: Sent, plain: Plain) -> Trigger | None:
@@ -84,7 +77,7 @@ def _answered(line: LineState, answer: Answered, plain: Plain) -> Trigger | None
         return None
     if answer.method == "REGISTER":
         return Trigger.ANSWER if answer.asked and grants_nothing(answer) else None
-    stays = [stay for stay in line.stays if stay is not None and stay.server == answer.server]
-    if any(stay.first is not None for stay in stays) and not at_home(answer.server, plain):
-        return Trigger.ANSWER
+    for stay in line.stays:
+        if stay is not None and stay.first is not None and stay.server == answer.server:
+            return None if at_home(answer.server, plain) else Trigger.ANSWER
     return None

@@ -134,7 +134,10 @@ class Binding(Struct, frozen=True, gc=False):
     @property
     def until(self) -> float:
         """When the binding runs out by the clock; 0 when there is none."""
-        return 0.0 if self.granted is None else runs_out(self.granted)
+        granted = self.granted
+        if granted is None:
+            return 0.0
+        return runs_out(granted) if granted.granted is None else granted.time + granted.granted   # without a call
 
 
 def runs_out(granted: Answered) -> float:

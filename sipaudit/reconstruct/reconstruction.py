@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -19,6 +20,7 @@ from sipaudit.reconstruct.bounds import LEAP, SET_BACK, Bounds
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.four_in_a_row import FOUR, FourInARow
 from sipaudit.reconstruct.memory import Memory
+from sipaudit.reconstruct.notified import LetsPass, Notified
 from sipaudit.reconstruct.phones import Knowledge
 from sipaudit.reconstruct.population import Dropped
 from sipaudit.reconstruct.requests import Requests
@@ -32,6 +34,10 @@ from sipaudit.sip.datagram import Connection, Datagram, DnsMessage, Gap, Item, S
 from sipaudit.sip.forms import Form, Parsed, Repeat
 from sipaudit.sip.message import Message, Request, Response
 from sipaudit.sip.parse import parse as parse_message
+
+Heard = TypeVar("Heard", Request, Response)
+Takes = Callable[[Datagram, Heard, Form | None], bool]
+"""Takes a message in short, or leaves it to the long road."""
 
 NO_BOUNDS = Bounds()
 NOTHING = ()
@@ -82,6 +88,8 @@ class Reconstruction:
         self._short = (Closed(memory) if observer is not None else
                        ShortRoad(memory) if note is None else Noted(memory, note))
         self._four = FourInARow(memory)
+        self._asking: dict[str, Takes[Request]] = {"REGISTER": self._short.asks}   # by method, as the next
+        self._answering: dict[str, Takes[Response]] = {"REGISTER": self._short.answers}
         self._newest = -inf
         self._due: list[ModelEvent] = []   # made by time that passed before an item that is still to come
         self._capture = -1
@@ -101,23 +109,26 @@ class Reconstruction:
         """
         memory, time = self._memory, item.time
         passed = time - self._newest
-        if 0.0 < passed < LEAP and item.capture == self._capture and memory.clock + passed < memory.next_sweep:
-            memory.clock += passed   # nearly always: what `_pass` does, without a call
-            self._newest = time
+        clock = memory.clock + passed
+        if 0.0 <= passed < LEAP and clock < memory.next_sweep and item.capture == self._capture and not self._due:
+            memory.clock, self._newest = clock, time   # nearly always: what `_pass` does, without a call
         elif self._pass(passed, item):
             self._take(item, message, form)
             return memory.registry.out
-        kind, short = type(message), self._short
+        kind = type(message)
         if kind is Repeat:
-            if short.repeats(item, message):  # type: ignore[arg-type]
+            if self._short.repeats(item, message):  # type: ignore[arg-type]
                 return NOTHING
             message, form = self._read(item, message)  # type: ignore[arg-type]
             kind = type(message)
-        if kind is Response:
-            if message.cseq.method == "REGISTER" and short.answers(item, message, form):  # type: ignore[arg-type, union-attr]
+        if kind is Request:
+            taken = self._asking.get(message.method)  # type: ignore[union-attr]
+            if taken is not None and taken(item, message, form):  # type: ignore[arg-type]
                 return NOTHING
-        elif kind is Request and message.method == "REGISTER" and short.asks(item, message, form):  # type: ignore[arg-type, union-attr]
-            return NOTHING
+        elif kind is Response:
+            took = self._answering.get(message.cseq.method)  # type: ignore[union-attr]
+            if took is not None and took(item, message, form):  # type: ignore[arg-type]
+                return NOTHING
         out: list[ModelEvent] = []
         memory.registry.out = out
         if form is not None or message is None or self._is_told:
@@ -125,6 +136,12 @@ class Reconstruction:
         else:
             self._message(item, message)  # type: ignore[arg-type]
         return out
+
+    def let_pass(self, lets_pass: LetsPass) -> None:
+        """Make no events of what is notified where `lets_pass` says that it changes nothing: nobody else wants them."""
+        if not self._is_told:
+            notified = Notified(self._memory, lets_pass)
+            self._asking["NOTIFY"], self._answering["NOTIFY"] = notified.asks, notified.answers
 
     def renewed(self, run: Sequence[Parsed], at: int) -> bool:
         """Whether the four items from `at` on, the first of a known form, are a mere renewal, and were taken."""

@@ -13,7 +13,7 @@ from sipaudit.reconstruct.memory import FIRST, Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import asked_expiry, own_contact
 from sipaudit.reconstruct.starts import heads
-from sipaudit.reconstruct.transactions import Key, Transaction, of_request, transaction_key
+from sipaudit.reconstruct.transactions import COOKIE, Key, Transaction, of_request, transaction_key
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Request, Uri
 from sipaudit.turned_away import turned_away
@@ -31,7 +31,11 @@ class Requests:
         """A request; returned is what it belongs to, None if to nothing that is remembered."""
         memory = self._memory
         method = request.method
-        key = transaction_key(request, "INVITE" if method == "ACK" else method)
+        via = request.via
+        branch, of = via.branch, "INVITE" if method == "ACK" else method
+        key: Key = (branch, via.host, via.port, of)
+        if branch == COOKIE or not branch.startswith(COOKIE):
+            key = transaction_key(request, of)
         found = memory.find(key)
         if found is not None:
             found = of_request(found, request, item.flow)

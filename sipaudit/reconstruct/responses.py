@@ -11,6 +11,7 @@ from sipaudit.reconstruct.transactions import (
     AGAIN,
     BRANCH_KEY,
     CHALLENGES,
+    COOKIE,
     Key,
     Transaction,
     of_response,
@@ -32,7 +33,11 @@ class Responses:
     def take(self, item: Datagram, response: Response) -> Transaction | None:
         """A response; returned is the transaction it belongs to."""
         memory = self._memory
-        key = transaction_key(response, response.cseq.method)
+        via, method = response.via, response.cseq.method
+        branch = via.branch
+        key: Key = (branch, via.host, via.port, method)
+        if branch == COOKIE or not branch.startswith(COOKIE):
+            key = transaction_key(response, method)
         found = memory.transactions.find(key)
         if found is None:
             transaction = self._orphan(item, response, key)

@@ -37,6 +37,7 @@ class Servers:
         self._entries = entries
         self._names = names
         self._seen: dict[str, Server] = {}
+        self.knows = self._seen.__contains__        # whether a server of this key was seen
         self.hosts: dict[str, list[str]] = {}       # host -> keys of its servers
         self.registrars: dict[str, None] = {}       # host:port
         self.relays: dict[str, None] = {}           # host:port of those that challenge calls, or pass them on

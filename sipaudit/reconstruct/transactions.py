@@ -234,7 +234,7 @@ class Transactions:
             self._relink(head, transaction)
         transaction.forgotten = True
         phone = transaction.phone
-        if phone is not None and (phone.again or transaction.leg is not None):
+        if phone is not None and (phone.again or (transaction.leg is not None and transaction.method == "INVITE")):
             self._forgotten(transaction)
 
     def _relink(self, head: Transaction | None, gone: Transaction) -> None:

@@ -8,14 +8,13 @@ from msgspec.structs import replace
 
 from sipaudit.incidents.watch import Watch
 from sipaudit.model.absorb import absorb_line
-from sipaudit.model.absorb_phone import absorb_phone
-from sipaudit.model.events import NO_LINE, Booted, Lost, ModelEvent, Received, Replied
+from sipaudit.model.absorb_phone import absorb_phone, called
+from sipaudit.model.events import NO_LINE, Booted, CallChanged, Lost, ModelEvent, Received, Replied, Sent
 from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import advance, step
 from sipaudit.model.settings import Tolerances
-from sipaudit.model.stakes import leaves_alone
 from sipaudit.model.state import NOBODY, NOTHING, PhoneState
 from sipaudit.model.values import Reason
 from sipaudit.reconstruct.phones import Line, Phone
@@ -61,6 +60,7 @@ class Auditor:
         self._timed: dict[int, set[LineReplay]] = {}
         self.registrations = Registrations(lines, self.replays, self._phones, self._timed, self.faults, self.watch,
                                            self._follow)
+        self._renewals = self.registrations.renewals
         self._passing: Passing[LineReplay] = Passing(self.faults)
         self._passed = False
 
@@ -69,37 +69,48 @@ class Auditor:
         if self._passed:
             for replay in self._passing.came(event.phone, event.time):
                 self._time(event.phone, replay, replay.waiting)
-        if (type(event) is Received or type(event) is Replied) and self._passes_by(event):
-            self.watch.passes_by(event)
+        kind, number = type(event), event.phone
+        if (kind is Received or kind is Replied) and self.replays.is_idle(event.line, event.server):  # type: ignore[union-attr]
+            self.watch.passes_by(event)  # type: ignore[arg-type]
             return
-        if not self.registrations.takes(event):
-            self._follow(event)
+        registers = kind is Sent and event.method == "REGISTER"  # type: ignore[union-attr]
+        if (registers or number in self._renewals or number not in self._phones) and self.registrations.takes(event):
+            return
+        self._follow(event)
 
-    def _passes_by(self, event: Received | Replied) -> bool:
-        """Whether the event changes nothing of what is known of its line and phone, and ends no renewals."""
-        replay = self.replays.only(event.line)
-        return replay is not None and replay.index == 0 and not replay.waiting and leaves_alone(replay.written, event) \
-            and replay.follows(event.server)
+    def lets_pass(self, line: int, server: str, time: float) -> bool:
+        """Whether `take` would do nothing with a server's request to a line, of no call, or with the phone's answer,
+        but let time pass until then; it has passed, if so (`reconstruct.notified`)."""
+        if self._passed or not self.replays.is_idle(line, server):
+            return False
+        self.watch.pass_time(time)
+        return True
 
     def _follow(self, event: ModelEvent) -> None:
         """One event, judged and absorbed."""
-        if event.phone in self._timed:
-            self._pass_time(event.phone, event.time)
+        number, faults = event.phone, self.faults
+        if number in self._timed:
+            self._pass_time(number, event.time)
         if event.line == NO_LINE:
             self._take_phone(event)
             return
         replay = self.replays.of(event)
-        phone = self._phones.get(event.phone, NOBODY)
-        taken = step(replay.written, phone, event, replay.full, replay.waiting, replay.profile)
-        if taken.waiting is not replay.waiting:
-            self._time(event.phone, replay, taken.waiting)
-        replay.written, replay.waiting = taken.after, taken.waiting
-        self._phones[event.phone] = taken.phone
+        phone, waiting = self._phones.get(number, NOBODY), replay.waiting
+        if type(event) is CallChanged and not waiting and not faults.open:
+            self._phones[number] = called(phone, event)   # all that it changes, and no row is about it
+            self.watch.call_changed(event, replay)
+            return
+        taken = step(replay.written, phone, event, replay.full, waiting, replay.profile)
+        if taken.waiting is not waiting:
+            self._time(number, replay, taken.waiting)
+            replay.waiting = taken.waiting
+        self._phones[number] = taken.phone
         if taken.before is not taken.after:
+            replay.written = taken.after
             replay.own_history().take(taken, replay)
         self.watch.follow(taken, replay, phone)
-        if event.time >= self.since and (taken.observations or self.faults.open):
-            self.faults.take(taken, replay)
+        if (taken.observations or faults.open) and event.time >= self.since:
+            faults.take(taken, replay)
 
     def _time(self, phone: int, replay: LineReplay, waiting: tuple[Observation, ...]) -> None:
         """Note whether something of this line waits for time to pass."""

@@ -121,7 +121,10 @@ class LineReplay:
 
     def follows(self, server: str) -> bool:
         """Whether the server is of this replay's entry; of an entry that is not known every server is."""
-        keys = self._known().keys
+        view = self.record.view
+        if view is not self._view or view.revision != self._revision:   # nothing else of `_known` says which servers
+            self._learn()
+        keys = self._manner.keys
         return not keys or server in keys
 
     def profile(self) -> Profile:

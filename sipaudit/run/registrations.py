@@ -55,7 +55,7 @@ class Registrations:
             self.end_renewals(event.phone)
         if event.phone not in self._phones and self._arrives(event):
             return True
-        return self._begins_renewal(event)
+        return type(event) is Sent and event.method == "REGISTER" and self._begins_renewal(event)
 
     def _arrives(self, event: ModelEvent) -> bool:
         """Take an event of a phone of which nothing is written yet, if it is of its first registration: at the end of
@@ -102,9 +102,10 @@ class Registrations:
         arriving, replay = self._arriving.pop(phone)
         replay.written, self._phones[phone] = arriving.so_far()
 
-    def _begins_renewal(self, event: ModelEvent) -> bool:
-        """Whether the event may be the first of a mere renewal: then it is only remembered (`model.routine`)."""
-        if type(event) is not Sent or event.follows is not None:
+    def _begins_renewal(self, event: Sent) -> bool:
+        """Whether a REGISTER may be the first message of a mere renewal: then it is only remembered (`model.routine`).
+        """
+        if event.follows is not None:
             return False
         replay, phone = self._replays.only(event.line), self._phones.get(event.phone)
         if replay is None or phone is None or replay.waiting or event.phone in self._timed \

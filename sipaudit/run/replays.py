@@ -40,10 +40,10 @@ class Replays:
             self._by_line[event.line] = (first,)
             self._lines_of[event.phone] = (*self._lines_of.get(event.phone, ()), event.line)
             return first
-        if len(replays) == 1 and replays[0].index == 0:
-            server = getattr(event, "server", None)
-            if server is not None and replays[0].follows(server):
-                return replays[0]  # nearly always: one entry, and a server of it
+        if len(replays) == 1:
+            replay, server = replays[0], getattr(event, "server", None)
+            if server is not None and replay.index == 0 and replay.follows(server):
+                return replay  # nearly always: one entry, and a server of it
         return self._at(replays, self._index(event), event.line)
 
     def _at(self, replays: tuple[LineReplay, ...], index: int, line: int) -> LineReplay:
@@ -64,6 +64,16 @@ class Replays:
             if entry.name == name or (server is not None and entry.priority(server) is not None):
                 return index
         return NOBODYS
+
+    def is_idle(self, line: int, server: str) -> bool:
+        """Whether a request of the server to the line, or the phone's answer, changes nothing of what is known of both:
+        nothing waits, and nothing is held against any server (`model.absorb`, `model.stakes`)."""
+        replays = self._by_line.get(line)
+        if replays is None or len(replays) != 1:
+            return False
+        replay = replays[0]
+        written = replay.written
+        return not (replay.waiting or written.failed or written.offered or replay.index) and replay.follows(server)
 
     def only(self, line: int) -> LineReplay | None:
         """The one replay of a line; None if there are more, or none."""

@@ -15,6 +15,7 @@ from sipaudit.reconstruct.whose import Note
 from sipaudit.run.job import Brief, Job, understand
 from sipaudit.run.reader import processes, reading_apart, reading_here
 from sipaudit.run.route import Listener, Observer, Route, rare_collections
+from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Parsed, Repeat
 from sipaudit.times import Span, span_of
 
@@ -58,6 +59,8 @@ class Run(Route):
         self.captures = self._reading(brief, span, self._advance)
         super().__init__(brief, span, first, self.captures.health, observer=observer, note=note)
         self.auditor.registrations.in_short = listener is None
+        if listener is None:
+            self.reconstruction.let_pass(self.auditor.lets_pass)
 
     def ahead(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
         """What the captures say, with its messages, by as many processes as the job allows."""
@@ -108,7 +111,8 @@ class Run(Route):
 
     def _feed_all(self, ahead: Iterator[list[Parsed]]) -> None:
         """All items: of renewals, which most are, as many in one go as can be."""
-        renewed, follow, listener = self.reconstruction.renewed, self.follow, self._listener
+        renewed, feed, listener = self.reconstruction.renewed, self.reconstruction.feed, self._listener
+        take = self.auditor.take
         begun: set[int] = set()
         for run in ahead:
             at, end = 0, len(run)
@@ -121,7 +125,11 @@ class Run(Route):
                 if item.capture not in begun:
                     self._look_for_a_hole(item.capture, begun)
                     begun.add(item.capture)
-                events = follow(item, message, form)
+                if type(item) is Datagram and item.frames:
+                    self._remember(item)
+                events = feed(item, message, form)
+                for event in events:   # as `follow` does, without a call
+                    take(event)
                 if listener is not None:
                     for event in events:
                         listener(event)

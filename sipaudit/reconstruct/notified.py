@@ -1,0 +1,85 @@
+"""What a server notifies in a subscription, taken in short: NOTIFY and its 200.
+
+Where phones watch each other a third of all messages are these, and they change
+nothing of a line that holds nothing against any server but when it was last
+seen.  Who follows the events says whether that is so (`LetsPass`): then none is
+made.  As of the short road (`short_road`), each of the two steps does all that
+the long one does of this, or nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sipaudit.reconstruct.memory import Memory
+from sipaudit.reconstruct.traffic import tally
+from sipaudit.reconstruct.transactions import COOKIE, Transaction
+from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.forms import Form
+from sipaudit.sip.message import Request, Response
+
+
+class LetsPass(Protocol):
+    """Who follows the events; times in seconds since the epoch."""
+
+    def __call__(self, line: int, server: str, time: float) -> bool:
+        """Whether a request of that server to the line, of no call, or its answer, changes nothing; time has passed
+        until then, if so."""
+
+
+class Notified:
+    """Takes NOTIFYs of known subscriptions and what answers them."""
+
+    def __init__(self, memory: Memory, lets_pass: LetsPass) -> None:
+        self._memory = memory
+        self._lets_pass = lets_pass
+
+    def asks(self, item: Datagram, request: Request, form: Form | None = None) -> bool:
+        """Take a NOTIFY of a line's server, as `Requests.take` does. False: it must go the long road."""
+        memory, flow, time, call_id, tag = self._memory, item.flow, item.time, request.call_id, request.to.tag
+        calls, host, source, via = memory.calls, flow.destination_host, flow.source_host, request.via
+        leg, branch, number = calls.known.find((host, call_id, tag)), via.branch, request.cseq.number
+        if leg is None or leg.number is not None or tag is None or host == source or form is not None:
+            return False
+        line, last = leg.line, leg.cseq_in
+        if line is None or line.held is not None or line.flow is None or line.flow.destination != flow.source \
+                or line.revision != line.view.revision or 0 <= last < number - 1:
+            return False
+        server, key, other = line.server, (branch, via.host, via.port, "NOTIFY"), (source, call_id, request.from_.tag)
+        if server not in line.heard or not memory.servers.knows(server) or memory.find(key) is not None \
+                or not branch.startswith(COOKIE) or branch == COOKIE \
+                or calls.known.find(other) is not None or calls.strange.find(other) is not None \
+                or not self._lets_pass(line.number, server, time):
+            return False
+        methods = memory.traffic.methods
+        try:
+            methods["NOTIFY"] += 1
+        except KeyError:
+            tally(methods, "NOTIFY")
+        clock = leg.seen = memory.clock
+        if number > last:
+            leg.cseq_in = number
+        line.last = time
+        memory.numbers += 1
+        memory.transactions.add(Transaction(
+            memory.numbers, key, number, call_id, "NOTIFY", flow, line, line.owner, server, False, time, True, clock,
+            None, None, request.uri, tag, leg), True)
+        return True
+
+    def answers(self, item: Datagram, response: Response, form: Form | None = None) -> bool:
+        """Take a phone's 200 to a NOTIFY, as `Responses.take` does. False: as above."""
+        memory, via, time = self._memory, response.via, item.time
+        transaction = memory.find((via.branch, via.host, via.port, "NOTIFY"))
+        if transaction is None or response.status != 200 or transaction.cseq != response.cseq.number \
+                or transaction.classes or transaction.from_phone or transaction.sibling is not None:
+            return False
+        line, leg = transaction.line, transaction.leg
+        if line is None or leg is None or line.held is not None or leg.line is None or leg.number is not None \
+                or leg.key[2] is None or form is not None or not self._lets_pass(line.number, transaction.server, time):
+            return False
+        statuses = memory.traffic.statuses
+        statuses[200] = statuses.get(200, 0) + 1
+        transaction.seen = leg.seen = memory.clock
+        transaction.classes, transaction.status = 1 << 2, 200
+        line.last = line.owner.last = time
+        return True
