@@ -25,7 +25,9 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.write import PcapWriter
 from sipaudit.pipeline import Job
 from sipaudit.reconstruct.bounds import WORDS
+from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.four_in_a_row import FourInARow
+from sipaudit.reconstruct.phones import Phone
 from sipaudit.reconstruct.reconstruction import SeenMessage
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
@@ -63,7 +65,8 @@ def captured(folder: Path, fleet: Workload) -> Packets:
             for packet in batch.packets()]
 
 
-def disturbed(packets: Packets, share: float, chance: random.Random) -> Iterator[tuple[float, bytes]]:
+def disturbed(packets: Packets, share: float, chance: random.Random, odds: list[tuple[bytes, bytes]] = ODD
+              ) -> Iterator[tuple[float, bytes]]:
     """The packets as a tap tells them that misses some, sees others twice, late, or in another order, whose clock
     jumps; and some are not what they were, or come beside what they were."""
     shift = 0.0
@@ -82,7 +85,7 @@ def disturbed(packets: Packets, share: float, chance: random.Random) -> Iterator
                 shift += chance.choice([0.5, 20.0, 600.0, -30.0])
                 yield time + shift, frame
             case _:
-                old, new = chance.choice(ODD)
+                old, new = chance.choice(odds)
                 odd = re.sub(old, new, frame)
                 yield from [(time + shift, odd)] + [(time + shift + 0.001, frame)] * chance.randrange(2)
 
@@ -108,8 +111,26 @@ def followed(folder: Path, *captures: Iterable[tuple[float, bytes]]) -> tuple[by
     return report, [
         [replay.state for replay in run.auditor.replays.everyone()], sorted(run.auditor._phones.items()),
         run.reconstruction.open, run.auditor.open,
-        [(line.cseq, line.call_id, line.asked, line.last, line.owner.last, line.owner.again) for line in lines],
+        [(line.cseq, line.call_id, line.asked, line.last, line.owner.last, again_of(line.owner)) for line in lines],
+        *remembered(run),
     ]
+
+
+def again_of(phone: Phone) -> list[Any]:
+    """What a phone may send again."""
+    return [(call_id, *one[:3], one[3].key if isinstance(one[3], Leg) else one[3], one[4])
+            for call_id, one in (phone.again or {}).items()]
+
+
+def remembered(run: Run) -> Iterator[Any]:
+    """What reconstruction knows of transactions and dialogs."""
+    memory = run.reconstruction._memory
+    for ring in (memory.transactions._known, memory.transactions._strange):
+        yield [(one.number, one.key, one.cseq, one.method, one.flow, one.server, one.time, one.in_dialog, one.seen,
+                one.asked, one.uri, one.to_tag, one.classes, one.status, one.check) for one in ring.waiting]
+    for legs in (memory.calls.known, memory.calls.strange):
+        yield [(leg.key, leg.number, leg.server, leg.state, leg.cseq_in, leg.cseq_out, leg.seen, leg.life, leg.forks)
+               for leg in legs._ring]
 
 
 @settings(max_examples=100)
