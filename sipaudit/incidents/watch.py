@@ -178,10 +178,13 @@ class Watch:
         if event.call is not None:
             self.calls.message(event)
 
-    def call_changed(self, event: CallChanged, subject: Watched) -> None:
-        """A call begins, is up, or is over: `follow` would do no more."""
+    def touched(self, event: ModelEvent, subject: Watched) -> None:
+        """A call that changes, or a provisional answer: `follow` would do no more."""
         self.pass_time(event.time)
-        self.calls.changed(event, subject)
+        if type(event) is Answered:
+            self._answer(event, subject)
+        else:
+            self.calls.changed(event, subject)  # type: ignore[arg-type]
 
     def follow(self, step: Step, subject: Watched, phone: PhoneState) -> None:
         """One event followed step by step; `phone` is its phone's state before it."""
@@ -267,12 +270,8 @@ class Watch:
     # -- answers
 
     def _answered(self, event: Answered, subject: Watched, step: Step) -> None:
-        server, waited = self._heard(event, subject)
         status, method = event.status, event.method
-        if event.call is not None:
-            self.calls.message(event)
-        if method == "INVITE" and not event.in_dialog:
-            self._evidence.invite_answered(event, server)
+        server, waited = self._answer(event, subject)
         if status < 200:
             return
         if status == 503:
@@ -288,18 +287,30 @@ class Watch:
         elif method == "SUBSCRIBE" and waited is not None and self._subscriptions is not None:
             self._subscriptions.answered(event, waited.request, subject)
 
+    def _answer(self, event: Answered, subject: Watched) -> tuple[ServerWatch, Waiting | None]:
+        """What any answer tells, a provisional one as well; returned as by `_heard`."""
+        heard = self._heard(event, subject)
+        if event.call is not None:
+            self.calls.message(event)
+        if event.method == "INVITE" and not event.in_dialog:
+            self._evidence.invite_answered(event, heard[0])
+        return heard
+
     def _heard(self, event: Answered, subject: Watched) -> tuple[ServerWatch, Waiting | None]:
         """An answer is counted. The server that it is from, and what waited for it."""
-        server = self.tally.now(event.server, event.time)
+        time, status = event.time, event.status
+        server = self.tally.now(event.server, time)
         minute = server.minute
-        minute.answered(event.status)
+        minute.answers[status // 100] += 1
+        if status == 503:
+            minute.responses_503 += 1
         waited = self.requests.pop(event.transaction, None)
         if waited is not None:
-            took = event.time - waited.request.time
+            took = time - waited.request.time
             if took > SHORTEST and took > subject.silence:   # nearly never: the line is asked for nothing
                 self._evidence.ran_out(waited)
-        if event.sent is not None and (waited is not None if event.method == "INVITE" else event.status >= 200):
-            minute.took(event.time - event.sent)
+        if event.sent is not None and (waited is not None if event.method == "INVITE" else status >= 200):
+            minute.took(time - event.sent)
         return server, waited
 
     # -- where lines work

@@ -26,12 +26,13 @@ NOWHERE = (None, None, None)   # the stays of a line that was not found at any s
 def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stays:
     """The stays after a 2xx, on every track."""
     answered, registered, regained = line.stays
-    server = answer.server
-    if (
-        answered is not None and answered.server == server and registered is not None and registered.server == server
-        and regained is not None and regained.server == server
-    ):
-        plain = is_plain(answered) and is_plain(registered) and is_plain(regained)
+    server, one = answer.server, answered is registered is regained
+    if answered is not None and answered.server == server and (one or (
+        registered is not None and registered.server == server and regained is not None and regained.server == server
+    )):
+        assert registered is not None
+        assert regained is not None
+        plain = is_plain(answered) and (one or (is_plain(registered) and is_plain(regained)))
         known = answer.method not in DIALOG_INITIATING or (
             answered.answers_calls and registered.answers_calls and regained.answers_calls)
         if (plain and known) or _was_emergency(phone, answer):

@@ -58,7 +58,7 @@ def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
         return with_reach(phone, _sent(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
     if kind is Answered:
         before = phone.reach(event.server)  # type: ignore[union-attr]
-        after = _answered(before, event)  # type: ignore[arg-type]
+        after = (_finally_answered if event.status >= 200 else _answered)(before, event)  # type: ignore[arg-type, union-attr]
         return phone if after is before and before in phone.reaches else with_reach(phone, after)
     if kind is CallChanged:
         return called(phone, event)  # type: ignore[arg-type]
@@ -77,12 +77,13 @@ def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
 
 def with_reach(phone: PhoneState, reach: Reach) -> PhoneState:
     """The phone's state with what it has learned of one server now."""
-    return PhoneState(_replaced(phone.reaches, reach), phone.lost, phone.calls, phone.quiet, phone.started)
+    reaches = phone.reaches
+    alone = len(reaches) == 1 and reaches[0].server == reach.server   # nearly always
+    return PhoneState((reach,) if alone else _replaced(reaches, reach), phone.lost, phone.calls, phone.quiet,
+                      phone.started)
 
 
 def _replaced(reaches: tuple[Reach, ...], reach: Reach) -> tuple[Reach, ...]:
-    if len(reaches) == 1 and reaches[0].server == reach.server:
-        return (reach,)
     for index, known in enumerate(reaches):
         if known.server == reach.server:
             return (*reaches[:index], reach, *reaches[index + 1:])
@@ -144,8 +145,7 @@ def called(phone: PhoneState, change: CallChanged) -> PhoneState:
 
 
 def _answered(reach: Reach, answer: Answered) -> Reach:
-    if answer.status >= 200:
-        return _finally_answered(reach, answer)
+    """What a provisional answer tells."""
     if answer.method != "INVITE" or answer.transaction in reach.ringing:
         return reach  # F4: a provisional stops no non-INVITE's timer F
     if len(reach.ringing) > WAITING_KEPT:
@@ -155,13 +155,14 @@ def _answered(reach: Reach, answer: Answered) -> Reach:
 
 
 def _finally_answered(reach: Reach, answer: Answered) -> Reach:
-    doubt = tells_failure(answer)
+    doubt = answer.status >= 300 and tells_failure(answer)
     waiting, hard, doubtful, late = reach.waiting, reach.hard, reach.doubtful, reach.late
+    sent, repeated = answer.sent, reach.repeated
     if len(waiting) == 1 and waiting[0].transaction == answer.transaction:
         waiting = ()
     else:
         waiting = tuple(request for request in waiting if not _settles(answer, request, doubt))
-    if late or len(reach.waiting) > len(waiting) + 1 or _is_late(answer):
+    if late or len(reach.waiting) > len(waiting) + 1 or (sent is not None and answer.time - sent >= LATE_FROM):
         late = _late(reach, answer, waiting)
     if hard and not doubt:
         hard = tuple(failure for failure in hard if answer.method not in MOVERS or not _disproves(answer, failure.sent))
@@ -177,7 +178,7 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
     calls = reach.calls or (answer.method == "INVITE" and not doubt and not answer.in_dialog)
     return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer, reach.touched,
                  reach.closed, reach.registering, later, reach.cancelled,
-                 lately(reach.repeated, answer.time), late, calls, reach.broke)
+                 repeated and lately(repeated, answer.time), late, calls, reach.broke)
 
 
 def lately(repeated: tuple[tuple[int, float], ...], now: float) -> tuple[tuple[int, float], ...]:

@@ -129,13 +129,16 @@ class Legs:
     def sweep(self, clock: float) -> list[Leg]:
         """Forget the legs whose time is over; returned are those whose call was not."""
         lost = []
-        ring = self._ring
-        while ring and ring[0].check <= clock:
-            leg = ring.popleft()
+        ring, check = self._ring, clock + DIALOG_CHECK
+        while ring:
+            leg = ring[0]
+            if leg.check > clock:
+                break
             if leg.seen + leg.life > clock:
-                leg.check = clock + DIALOG_CHECK
-                ring.append(leg)
+                leg.check = check
+                ring.rotate(-1)
                 continue
+            ring.popleft()
             self._drop(leg)
             if leg.state in (CallState.RINGING, CallState.UP):
                 lost.append(leg)

@@ -59,7 +59,8 @@ class Memory:
 
     def leg_at(self, address: str, host: str, flow: Flow, call_id: str, tag: str | None) -> Leg | None:
         """The leg of the phone at this end of a flow, with this Call-ID and local tag."""
-        leg = self.calls.find(host, call_id, tag)
+        calls, key = self.calls, (host, call_id, tag)
+        leg = calls.known.find(key) or calls.strange.find(key)
         if leg is not None and flow.source_host == flow.destination_host and leg.endpoint != address:
             return None
         return leg

@@ -27,7 +27,7 @@ from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.servers import Server
 from sipaudit.reconstruct.short_road import Closed, Noted, ShortRoad
-from sipaudit.reconstruct.traffic import Traffic, tally
+from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import Transaction
 from sipaudit.reconstruct.whose import Note, whose
 from sipaudit.sip.datagram import Connection, Datagram, DnsMessage, Gap, Item, Start, TransportError
@@ -121,20 +121,25 @@ class Reconstruction:
                 return NOTHING
             message, form = self._read(item, message)  # type: ignore[arg-type]
             kind = type(message)
-        if kind is Request:
-            taken = self._asking.get(message.method)  # type: ignore[union-attr]
-            if taken is not None and taken(item, message, form):  # type: ignore[arg-type]
-                return NOTHING
-        elif kind is Response:
-            took = self._answering.get(message.cseq.method)  # type: ignore[union-attr]
-            if took is not None and took(item, message, form):  # type: ignore[arg-type]
-                return NOTHING
         out: list[ModelEvent] = []
+        if kind is Request:
+            asks = self._asking.get(message.method)  # type: ignore[union-attr]
+            if asks is not None and asks(item, message, form):  # type: ignore[arg-type]
+                return NOTHING
+            if form is None and not self._is_told:
+                memory.registry.out = out
+                self._requests.take(item, message)  # type: ignore[arg-type]
+                return out
+        elif kind is Response:
+            answers = self._answering.get(message.cseq.method)  # type: ignore[union-attr]
+            if answers is not None and answers(item, message, form):  # type: ignore[arg-type]
+                return NOTHING
+            if form is None and not self._is_told:
+                memory.registry.out = out
+                self._responses.take(item, message)  # type: ignore[arg-type]
+                return out
         memory.registry.out = out
-        if form is not None or message is None or self._is_told:
-            self._take(item, message, form)
-        else:
-            self._message(item, message)  # type: ignore[arg-type]
+        self._take(item, message, form)
         return out
 
     def let_pass(self, lets_pass: LetsPass) -> None:
@@ -229,18 +234,8 @@ class Reconstruction:
     def _message(self, item: Datagram, message: Message) -> Transaction | Leg | None:
         kind = type(message)
         if kind is Request:
-            methods = self._memory.traffic.methods
-            try:
-                methods[message.method] += 1  # type: ignore[union-attr]
-            except KeyError:
-                tally(methods, message.method)  # type: ignore[union-attr]
             return self._requests.take(item, message)  # type: ignore[arg-type]
         if kind is Response:
-            statuses = self._memory.traffic.statuses
-            try:
-                statuses[message.status] += 1  # type: ignore[union-attr]
-            except KeyError:
-                statuses[message.status] = 1  # type: ignore[union-attr]
             return self._responses.take(item, message)  # type: ignore[arg-type]
         if not item.cut:  # what the snap length cut is not malformed
             self._memory.traffic.count_malformed(message.defects)

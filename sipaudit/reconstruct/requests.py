@@ -13,6 +13,7 @@ from sipaudit.reconstruct.memory import FIRST, Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import asked_expiry, own_contact
 from sipaudit.reconstruct.starts import heads
+from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import COOKIE, Key, Transaction, of_request, transaction_key
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Request, Uri
@@ -29,9 +30,12 @@ class Requests:
 
     def take(self, item: Datagram, request: Request) -> Transaction | Leg | None:
         """A request; returned is what it belongs to, None if to nothing that is remembered."""
-        memory = self._memory
-        method = request.method
-        via = request.via
+        memory, method, via = self._memory, request.method, request.via
+        methods = memory.traffic.methods
+        try:
+            methods[method] += 1
+        except KeyError:
+            tally(methods, method)
         branch, of = via.branch, "INVITE" if method == "ACK" else method
         key: Key = (branch, via.host, via.port, of)
         if branch == COOKIE or not branch.startswith(COOKIE):
@@ -203,7 +207,8 @@ class Requests:
     def _send(self, item: Datagram, request: Request, key: Key, line: Line, leg: Leg | None) -> Transaction:
         """A phone starts a request."""
         memory, phone, flow, method = self._memory, line.owner, item.flow, request.method
-        memory.use(line, flow, item)
+        if flow is not line.flow or line.revision != line.view.revision:
+            memory.use(line, flow, item)
         follows, before, proves = memory.follows(phone, request) if phone.again else FIRST
         leg = leg or before or self._leg_for(request, phone, line, request.from_.tag, line.server,
                                                (flow.source, flow.destination_host))
@@ -213,10 +218,11 @@ class Requests:
             if leg is not None and leg.number is None:
                 leg.life = max(leg.life, 2.0 * (request.expires or 0))
         phone.last = line.last = item.time
+        in_dialog = transaction.in_dialog
         memory.registry.emit(phone, line, Sent(
             item.time, item.capture, item.frame, phone.number, line.number, line.server, method, transaction.number,
-            transaction.in_dialog, transaction.asked, follows, False, self._calls_for_help(request), transaction.call,
-            request.call_id, _target(request), proves,
+            in_dialog, transaction.asked, follows, False, method == "INVITE" and self._calls_for_help(request),
+            None if leg is None else leg.number, request.call_id, "" if in_dialog else _target(request), proves,
         ))
         self._follow(transaction, request, item)
         return transaction
@@ -250,12 +256,12 @@ class Requests:
         if leg is not None and leg.number is None and request.method in CALL_METHODS:
             memory.calls.count(leg)
         memory.numbers += 1
+        tag = request.to.tag
         transaction = Transaction(
             memory.numbers, key, request.cseq.number, request.call_id, request.method, item.flow, line, phone, server,
-            from_phone, item.time, request.to.tag is not None, memory.clock, uri=request.uri, to_tag=request.to.tag,
-            leg=leg,
+            from_phone, item.time, tag is not None, memory.clock, None, None, request.uri, tag, leg,
         )
-        memory.transactions.add(transaction, known=(phone.held if line is None else line.held) is None)
+        memory.transactions.add(transaction, (phone.held if line is None else line.held) is None)
         return transaction
 
     def _leg_for(self, request: Request, phone: Phone, line: Line | None, tag: str | None, server: str,
@@ -289,9 +295,7 @@ class Requests:
             invite = invite.sibling
 
     def _calls_for_help(self, request: Request) -> bool:
-        """Whether an emergency number is called: one of the site's, or an emergency service (RFC 5031)."""
-        if request.method != "INVITE":
-            return False
+        """Whether an INVITE calls an emergency number: one of the site's, or an emergency service (RFC 5031)."""
         uri = request.uri
         if uri.scheme == "urn":
             return uri.host.lower().startswith("service:sos")
@@ -332,12 +336,12 @@ class Requests:
 
 
 def _target(request: Request) -> str:
-    """Who an INVITE that opens a dialog is for, as one text to compare: alike in all that a phone sends for one call.
+    """Who an INVITE is for that opens a dialog, as one text to compare: alike in all that a phone sends for one call.
     Of a SUBSCRIBE that opens one: whose state, and which event package.
 
     The host of the Request-URI is left out: it may be the server's own, which differs when the INVITE is diverted.
     """
-    if request.to.tag is not None or request.method not in ("INVITE", "SUBSCRIBE"):
+    if request.method not in ("INVITE", "SUBSCRIBE"):
         return ""
     to = request.to.uri
     if request.method == "SUBSCRIBE":

@@ -32,8 +32,9 @@ class Responses:
 
     def take(self, item: Datagram, response: Response) -> Transaction | None:
         """A response; returned is the transaction it belongs to."""
-        memory = self._memory
-        via, method = response.via, response.cseq.method
+        memory, via, method, status = self._memory, response.via, response.cseq.method, response.status
+        statuses = memory.traffic.statuses
+        statuses[status] = statuses.get(status, 0) + 1
         branch = via.branch
         key: Key = (branch, via.host, via.port, method)
         if branch == COOKIE or not branch.startswith(COOKIE):
@@ -48,7 +49,6 @@ class Responses:
         if transaction is None:
             return None
         transaction.seen = memory.clock
-        status = response.status
         bit = 1 << status // 100 if status != 100 else 1  # 100 is the next hop's, a class of its own
         if transaction.classes & bit:
             memory.repeated = True

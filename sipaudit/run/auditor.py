@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from sipaudit.incidents.watch import Watch
 from sipaudit.model.absorb import absorb_line
-from sipaudit.model.absorb_phone import absorb_phone, called
-from sipaudit.model.events import NO_LINE, Booted, CallChanged, Lost, ModelEvent, Received, Replied, Sent
+from sipaudit.model.absorb_phone import absorb_phone
+from sipaudit.model.events import NO_LINE, Answered, Booted, CallChanged, Lost, ModelEvent, Received, Replied, Sent
 from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.proofs import next_deadline, settle
@@ -96,9 +96,11 @@ class Auditor:
             return
         replay = self.replays.of(event)
         phone, waiting = self._phones.get(number, NOBODY), replay.waiting
-        if type(event) is CallChanged and not waiting and not faults.open:
-            self._phones[number] = called(phone, event)   # all that it changes, and no row is about it
-            self.watch.call_changed(event, replay)
+        kind = type(event)
+        if not (waiting or faults.open) and (kind is CallChanged or (kind is Answered and event.status < 200)):  # type: ignore[union-attr]
+            # no row is about it, and no line's state changes with it (`at_stake`, `absorb_line`)
+            self._phones[number] = absorb_phone(phone, event)
+            self.watch.touched(event, replay)
             return
         taken = step(replay.written, phone, event, replay.full, waiting, replay.profile)
         if taken.waiting is not waiting:
