@@ -1,8 +1,8 @@
 """What one process hands to the next: a run of items with their messages, as bytes and back.
 
-Nearly all are datagrams. Those of a known form (`sip.forms`) go as columns: what is new in each, and its bytes, should
-anybody have to read it. Others go in parts (`parts`), of which each is told once, and with the number of their flow;
-what is odd about a message makes it go whole. What is no datagram is pickled.
+Nearly all are datagrams. Of those of a known form (`sip.forms`) what is new in each goes, and its bytes, should anybody
+have to read it. Others go in parts (`parts`), of which each is told once, and with the number of their flow; what is
+odd about a message makes it go whole. What is no datagram is pickled.
 Both sides know the forms that one of them has learnt and told of, so that either can do the reading.
 """
 
@@ -39,24 +39,11 @@ class Learnt(NamedTuple):
     quoted: int
 
 
-class Repeats(Struct, array_like=True, gc=False):
-    """Datagrams of known forms, in columns."""
-
-    places: list[int]
-    times: list[float]
-    captures: list[int]
-    frames: list[int]
-    payloads: list[bytes]
-    forms: list[int]
-    branches: list[str]
-    cseqs: list[int]
-    nonces: list[str]
-
-
 class Load(Struct, array_like=True, gc=False):
     """A run of so many items. `flows` are those that get the next numbers, `anew`: from 0 on; (`forgets`) the forms
     that are learnt get their numbers from 0 on, (`afresh`) so do the `parts` of messages, which are told before
-    `requests` and `responses` name them. `beside` are items that are no datagrams, pickled, with their places.
+    `requests` and `responses` name them. `beside` are items that are no datagrams, pickled, with their places;
+    `repeats` stand in the places that are left.
     """
 
     items: int
@@ -64,7 +51,7 @@ class Load(Struct, array_like=True, gc=False):
     flows: list[Flow]
     forgets: bool
     learnt: list[Learnt]
-    repeats: Repeats | None
+    repeats: list[Repeat]
     afresh: bool
     parts: bytes
     requests: list[Asked]
@@ -91,14 +78,15 @@ class Packer:
         if anew:
             self._flows.clear()
             self._numbers.clear()
-        load = Load(len(run), anew, [], self._forms.turn(), [], None, self._apart.turn(), b"", [], [], [], [])
+        repeats: list[tuple[object, ...]] = []   # as they go, without their forms
+        load = Load(len(run), anew, [], self._forms.turn(), [], repeats, self._apart.turn(), b"", [], [], [], [])  # type: ignore[arg-type]
         if load.forgets:
             self._told = 0
-        known, repeats = len(self._flows), []
+        known = len(self._flows)
         for place, (item, message, form) in enumerate(self._read(run, reading=reading)):
-            if type(message) is Repeat and not item.frames and not item.cut:  # type: ignore[union-attr]
-                repeats.append((place, item.time, item.capture, item.frame, item.payload,  # type: ignore[union-attr]
-                                message.form.number, message.branch, message.cseq, message.nonce))
+            if type(item) is Repeat:
+                repeats.append((item.time, item.capture, item.frame, item.payload, item.frames, item.form.number,
+                                item.branch, item.cseq, item.nonce))
                 continue
             if type(item) is not Datagram:
                 load.beside.append((place, pickle.dumps(item)))
@@ -111,7 +99,6 @@ class Packer:
                 form = None
             self._add(load, place, item, message, whole=form is not None)
         load.flows, load.parts = self._flows[known:], self._apart.told()
-        load.repeats = Repeats(*zip(*repeats, strict=True)) if repeats else None
         return self._encode(load)
 
     def _read(self, run: Sequence[Item], *, reading: bool) -> list[Parsed]:
@@ -119,26 +106,25 @@ class Packer:
             return [(item, None, None) for item in run]
         return parsed(run) if self._payloads else self._forms.read(run)
 
-    def _add(self, load: Load, place: int, item: Datagram, message: Message | Repeat | None, *, whole: bool) -> None:
+    def _add(self, load: Load, place: int, item: Datagram, message: Message | None, *, whole: bool) -> None:
         """Load a datagram; (`whole`) the payload goes along with the message."""
         number = self._numbers.get(id(item.flow))
         if number is None:
             number = self._numbers[id(item.flow)] = len(self._flows)
             self._flows.append(item.flow)
-        read = None if type(message) is Repeat else message
-        payload = item.payload if read is None or whole or self._payloads else b""
+        payload = item.payload if message is None or whole or self._payloads else b""
         if not item.frames and not item.cut:
-            if type(read) is Request:
-                asked = self._apart.request(place, item, number, payload, read)
+            if type(message) is Request:
+                asked = self._apart.request(place, item, number, payload, message)
                 if asked is not None:
                     load.requests.append(asked)
                     return
-            elif type(read) is Response:
-                answered = self._apart.response(place, item, number, payload, read)
+            elif type(message) is Response:
+                answered = self._apart.response(place, item, number, payload, message)
                 if answered is not None:
                     load.responses.append(answered)
                     return
-        load.rows.append((place, item.time, item.capture, item.frame, number, item.frames, item.cut, payload, read))  # type: ignore[arg-type]
+        load.rows.append((place, item.time, item.capture, item.frame, number, item.frames, item.cut, payload, message))
 
 
 def _shared(flow: Flow) -> Flow:
@@ -168,36 +154,28 @@ class Unpacker:
         if load.forgets:
             self._told.clear()
         forms.turn()
-        run: list[Parsed] = [None] * load.items  # type: ignore[list-item]
-        left: list[int] = []
+        run: list[Parsed | None] = [None] * load.items
+        left: dict[int, Datagram] = {}
         self._together.learn(load.parts, afresh=load.afresh)
         self._together.requests(load.requests, run)
         self._together.responses(load.responses, run)
         for place, time, capture, frame, flow, frames, cut, payload, message in load.rows:
-            run[place] = Datagram(time, capture, frame, self._flows[flow], payload, frames, cut), message, None
+            item = Datagram(time, capture, frame, self._flows[flow], payload, frames, cut)
+            run[place] = item, message, None
             if message is None:
-                left.append(place)
+                left[place] = item
         for place, spans, quoted in load.learnt:
-            item, read, _ = run[place]
-            form = forms.told(item, spans, quoted)  # type: ignore[arg-type]
+            item, message, _ = run[place]  # type: ignore[assignment, misc]
+            form = forms.told(item, spans, quoted)
             self._told.append(form)
-            run[place] = item, read, form
+            run[place] = item, message, form
         if left:
-            items = [run[place][0] for place in left]
+            items = list(left.values())
             for place, made in zip(left, parsed(items) if self._payloads else forms.read(items), strict=True):
                 run[place] = made
-        if load.repeats is not None:
-            self._lay_out(load.repeats, run)
         for place, beside in load.beside:
             run[place] = pickle.loads(beside), None, None
-        return run
-
-    def _lay_out(self, repeats: Repeats, run: list[Parsed]) -> None:
-        """Put the datagrams of known forms into their places."""
-        forms = self._told
-        for place, time, capture, frame, payload, number, branch, cseq, nonce in zip(
-            repeats.places, repeats.times, repeats.captures, repeats.frames, repeats.payloads, repeats.forms,
-            repeats.branches, repeats.cseqs, repeats.nonces, strict=True,
-        ):
-            form = forms[number]
-            run[place] = Datagram(time, capture, frame, form.flow, payload), Repeat(form, branch, cseq, nonce), None
+        for repeat in load.repeats:
+            repeat.form = self._told[repeat.number]
+        repeats = iter(load.repeats)
+        return [made or (next(repeats), None, None) for made in run]

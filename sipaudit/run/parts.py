@@ -122,7 +122,7 @@ class Together:
                 known.clear()
             known += getattr(parts, kind)
 
-    def requests(self, asked: list[Asked], run: list[Parsed]) -> None:
+    def requests(self, asked: list[Asked], run: list[Parsed | None]) -> None:
         """Lay out requests in their places."""
         flows, parts = self._flows, self._parts
         texts, uris, vias, addresses, cseqs = parts.texts, parts.uris, parts.vias, parts.addresses, parts.cseqs
@@ -133,7 +133,7 @@ class Together:
                 texts[method], uris[uri], vias[via], addresses[from_], addresses[to], texts[call_id], cseqs[cseq],  # type: ignore[arg-type]
                 every[contacts], expires, texts[agent], routes[route], proofs[proof], texts[event]), None
 
-    def responses(self, answered: list[Answered], run: list[Parsed]) -> None:
+    def responses(self, answered: list[Answered], run: list[Parsed | None]) -> None:
         """Lay out responses in their places."""
         flows, parts = self._flows, self._parts
         texts, vias, addresses, cseqs = parts.texts, parts.vias, parts.addresses, parts.cseqs

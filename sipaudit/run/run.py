@@ -118,14 +118,14 @@ class Run(Route):
             at, end = 0, len(run)
             while at < end:
                 item, message, form = run[at]
-                if type(message) is Repeat and renewed(run, at):
+                if type(item) is Repeat and renewed(run, at):
                     at += FOUR
                     continue
                 at += 1
                 if item.capture not in begun:
                     self._look_for_a_hole(item.capture, begun)
                     begun.add(item.capture)
-                if type(item) is Datagram and item.frames:
+                if (type(item) is Datagram or type(item) is Repeat) and item.frames:
                     self._remember(item)
                 events = feed(item, message, form)
                 for event in events:   # as `follow` does, without a call
