@@ -73,6 +73,15 @@ def is_one_message(data: bytes, limit: int, *, synced: bool) -> bool:
     return found.end() + length == len(data) <= limit
 
 
+def begins_message(data: bytes, limit: int, *, synced: bool) -> bool:
+    """Whether the next bytes of a stream of which nothing is held are the first part of one message; what follows can
+    then be put behind them and asked `is_one_message`."""
+    if len(data) > LINE_LIMIT or data[-1] in b"\r\n" or not (_FIRST_LINE if synced else _NEXT_START.match)(data):
+        return False
+    end = _head_end(data, 0)
+    return end < 0 or end + _body_length(data, end, limit) > len(data)
+
+
 class Framer:
     """Cuts one direction of a byte stream into SIP messages.
 
