@@ -71,9 +71,10 @@ class Table:
         if pair not in self.followed:
             return
         if isinstance(pair, Side):
-            for side in (pair, pair.other):
-                if side is not None and side.held:
-                    self.hold(side, 0)
+            if pair.held:
+                self.hold(pair, 0)
+            if pair.other is not None and pair.other.held:
+                self.hold(pair.other, 0)
             self.unfollow(pair)
             return
         del self.followed[pair]
@@ -178,9 +179,10 @@ class Table:
     def drop_idle(self, time: float) -> None:
         """Forget what was not used for 10 minutes, and find the next deadline."""
         first = self._deadlines[0][0] if self._deadlines else inf
-        while self.followed:
-            oldest = self.oldest()
-            if oldest.last >= time - IDLE:
+        followed, before = self.followed, time - IDLE
+        while followed:
+            oldest = next(iter(followed))
+            if oldest.last >= before:
                 first = min(first, oldest.last + IDLE)
                 break
             self.forget(oldest)

@@ -35,8 +35,12 @@ _NEXT_START = re.compile(
     re.MULTILINE,
 )
 _EMPTY_LINE = re.compile(rb"\n(?:\n\r\n|\r?\n)").search
-# What comes first: the length as nearly all write it (perhaps with the end of the head behind it), or that end.
-_PLAIN_LENGTH_OR_END = re.compile(rb"\n(?:Content-Length: (?:(\d{1,10})\r(\n\r\n)?+)?|\n\r\n|\r?\n)").search
+# What comes first: the length as nearly all write it (perhaps with the end of the head behind it, or of all), or that
+# end.
+_PLAIN_LENGTH_OR_END = re.compile(
+    rb"\n(?:Content-Length: (?:0\r\n\r\n\Z()|(\d{1,10})\r(\n\r\n)?+)?|\n\r\n|\r?\n)"
+).search
+_ALL = 1  # the group of that
 _DIGITS = re.compile(rb"(\d{1,10})\r").match
 _PLAIN_LENGTH = b"\nContent-Length: "
 _LENGTH = re.compile(  # with white space and folding (RFC 3261 7.3.1), compact too (7.3.3)
@@ -65,8 +69,10 @@ def is_one_message(data: bytes, limit: int, *, synced: bool) -> bool:
     plain = _PLAIN_LENGTH_OR_END(data)
     if not plain:
         return False
-    known = plain[1]
-    found = plain if plain[2] else _EMPTY_LINE(data, plain.end() - 1 if known else 0)
+    if plain.lastindex == _ALL:
+        return len(data) <= limit
+    known = plain[2]
+    found = plain if plain[3] else _EMPTY_LINE(data, plain.end() - 1 if known else 0)
     if not found:
         return False
     length = int(known) if known else _body_length(data, found.end(), limit)
