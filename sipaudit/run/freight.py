@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from sipaudit.run.ahead import parsed
 from sipaudit.sip.datagram import Datagram, Flow, Item
@@ -23,10 +23,15 @@ from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.parse import parse
 
 FLOWS_KEPT = 65_536     # flows that have a number at a time
+ONLY_DATAGRAMS = {Datagram}
 
 Row = tuple[int, float, int, int, int, tuple[int, ...], bool, bytes, Request | Response | Malformed | None]
 """A datagram (its place in the run, time, capture, frame, number of its flow, frames, cut, payload) and its message,
 None if that is still to be read."""
+
+
+Left = tuple[float, int, int, int, bytes, tuple[int, ...], bool]
+"""A datagram that is still to be read (time, capture, frame, number of its flow, payload, frames, cut)."""
 
 
 class Learnt(NamedTuple):
@@ -53,7 +58,9 @@ class Repeats(Struct, array_like=True, gc=False):
 
 class Load(Struct, array_like=True, gc=False):
     """A run of so many items. `flows` are those that get the next numbers, `anew`: from 0 on; (`forgets`) the forms
-    that are learnt get their numbers from 0 on. `beside` are items that are no datagrams, pickled, with their places.
+    that are learnt get their numbers from 0 on. `beside` are items that are no datagrams, pickled, with their places;
+    `pieced` are the frames of those `repeats` that came in several. Of a run of datagrams of which none was read there
+    is only what is `left` to read.
     """
 
     items: int
@@ -64,6 +71,8 @@ class Load(Struct, array_like=True, gc=False):
     repeats: Repeats | None
     rows: list[Row]
     beside: list[tuple[int, bytes]]
+    pieced: list[tuple[int, tuple[int, ...]]]
+    left: list[Left]
 
 
 class Packer:
@@ -83,12 +92,18 @@ class Packer:
         if anew:
             self._flows.clear()
             self._numbers.clear()
-        load = Load(len(run), anew, [], self._forms.turn(), [], None, [], [])
+        load = Load(len(run), anew, [], self._forms.turn(), [], None, [], [], [], [])
         if load.forgets:
             self._told = 0
         known, repeats = len(self._flows), []
+        if not reading and set(map(type, run)) == ONLY_DATAGRAMS:
+            load.left = self._left(run)  # type: ignore[arg-type]
+            load.flows = self._flows[known:]
+            return self._encode(load)
         for place, (item, message, form) in enumerate(self._read(run, reading=reading)):
-            if type(message) is Repeat and not item.frames and not item.cut:  # type: ignore[union-attr]
+            if type(message) is Repeat and not item.cut:  # type: ignore[union-attr]
+                if item.frames:  # type: ignore[union-attr]
+                    load.pieced.append((place, item.frames))  # type: ignore[union-attr]
                 repeats.append((place, item.time, item.capture, item.frame, item.payload,  # type: ignore[union-attr]
                                 message.form.number, message.branch, message.cseq, message.nonce))
                 continue
@@ -111,15 +126,31 @@ class Packer:
             return [(item, None, None) for item in run]
         return parsed(run) if self._payloads else self._forms.read(run)
 
+    def _left(self, run: Sequence[Datagram]) -> list[Left]:
+        """A run of datagrams that nobody has read."""
+        left, known = [], self._numbers.get
+        for item in run:
+            number = known(id(item.flow))
+            if number is None:
+                number = self._number(item.flow)
+            left.append((item.time, item.capture, item.frame, number, item.payload, item.frames, item.cut))
+        return left
+
     def _row(self, place: int, item: Datagram, message: Message | Repeat | None, *, whole: bool) -> Row:
         """(`whole`) the payload goes along with the message."""
         number = self._numbers.get(id(item.flow))
         if number is None:
-            number = self._numbers[id(item.flow)] = len(self._flows)
-            self._flows.append(item.flow)
+            number = self._number(item.flow)
         read = None if type(message) is Repeat else message
         payload = item.payload if read is None or whole or self._payloads else b""
         return place, item.time, item.capture, item.frame, number, item.frames, item.cut, payload, read  # type: ignore[return-value]
+
+
+    def _number(self, flow: Flow) -> int:
+        """Of a flow that had none."""
+        number = self._numbers[id(flow)] = len(self._flows)
+        self._flows.append(flow)
+        return number
 
 
 def _shared(flow: Flow) -> Flow:
@@ -148,6 +179,8 @@ class Unpacker:
         if load.forgets:
             self._told.clear()
         forms.turn()
+        if load.left:
+            return self._read(load.left)
         run: list[Parsed] = [None] * load.items  # type: ignore[list-item]
         left: list[int] = []
         for place, time, capture, frame, flow, frames, cut, payload, message in load.rows:
@@ -161,13 +194,25 @@ class Unpacker:
             run[place] = item, read, form
         if left:
             items = [run[place][0] for place in left]
-            for place, made in zip(left, parsed(items) if self._payloads else forms.read(items), strict=True):
+            for place, made in zip(left, self._read_all(items), strict=True):
                 run[place] = made
         if load.repeats is not None:
             self._lay_out(load.repeats, run)
+        for place, frames in load.pieced:
+            item, read, _ = run[place]
+            run[place] = replace(item, frames=frames), read, None
         for place, beside in load.beside:
             run[place] = pickle.loads(beside), None, None
         return run
+
+    def _read(self, left: Sequence[Left]) -> list[Parsed]:
+        """A run that nobody has read."""
+        flows = self._flows
+        return self._read_all([Datagram(time, capture, frame, flows[flow], payload, frames, cut)
+                               for time, capture, frame, flow, payload, frames, cut in left])
+
+    def _read_all(self, items: Sequence[Item]) -> list[Parsed]:
+        return parsed(items) if self._payloads else self._forms.read(items)
 
     def _lay_out(self, repeats: Repeats, run: list[Parsed]) -> None:
         """Put the datagrams of known forms into their places."""

@@ -101,7 +101,7 @@ class Route:
     def follow(self, item: Item, message: Message | Repeat | None, form: Form | None = None) -> Sequence[ModelEvent]:
         """One item, from reconstruction to judgement. The events that it made."""
         if type(item) is Datagram and item.frames:
-            self._remember(item)
+            self.remember([item])
         events = self.reconstruction.feed(item, message, form)
         if events:
             take = self.auditor.take
@@ -159,11 +159,12 @@ class Route:
         return tuple((index, frame, seconds) for index, health in enumerate(self.health)
                      for frame, _, seconds in health.clock_steps)
 
-    def _remember(self, item: Datagram) -> None:
-        """Keep the frames of a message that came in several, for evidence; the oldest are forgotten."""
-        if len(self._frames) >= FRAMES_KEPT:
-            del self._frames[next(iter(self._frames))]
-        self._frames[item.capture, item.frame] = item.frames
+    def remember(self, pieced: Iterable[Datagram]) -> None:
+        """Keep the frames of messages that came in several, for evidence; the oldest are forgotten."""
+        for item in pieced:
+            if len(self._frames) >= FRAMES_KEPT:
+                del self._frames[next(iter(self._frames))]
+            self._frames[item.capture, item.frame] = item.frames
 
     def loss(self) -> float:
         """The share of packets that the captures lack, as far as it was measured until now."""

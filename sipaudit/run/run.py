@@ -109,6 +109,7 @@ class Run(Route):
     def _feed_all(self, ahead: Iterator[list[Parsed]]) -> None:
         """All items: of renewals, which most are, as many in one go as can be."""
         renewed, follow, listener = self.reconstruction.renewed, self.follow, self._listener
+        pieced = self.reconstruction.pieced
         begun: set[int] = set()
         for run in ahead:
             at, end = 0, len(run)
@@ -116,6 +117,9 @@ class Run(Route):
                 item, message, form = run[at]
                 if type(message) is Repeat and renewed(run, at):
                     at += FOUR
+                    if pieced:
+                        self.remember(pieced)
+                        pieced.clear()
                     continue
                 at += 1
                 if item.capture not in begun:
