@@ -33,6 +33,7 @@ class Calm:
     ) -> None:
         self._table = table
         self._sides, self._followed, self._opening = table.sides, table.followed, table.opening
+        self._use = table.followed.move_to_end
         self._moved_on = moved_on
         self.room = room
         self.most = most
@@ -62,7 +63,7 @@ class Calm:
             side.acks = ack
         first = side.first or self._table.follow(side)
         first.last = time
-        self._followed.move_to_end(first)
+        self._use(first)
         if not payload:
             return []
         side.wanted = (seq + len(payload)) % MODULUS

@@ -26,6 +26,7 @@ _CERTAIN_START = re.compile(rb"SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):
 _FIRST_LINE = re.compile(
     rb"SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):|" + _TOKEN + rb"{1,64} [^\r\n]{1,8192}" + _VERSION_END
 ).match
+_PLAIN_STARTS = (b"SIP/2.0 ", b"REGISTER sip:")   # those of them that are worth a look before
 # What follows the rest of a body may stand in the middle of a line.  There only certain signs count, and a line that
 # begins with an unknown method must not hold a known one further on.
 _CERTAIN = rb"(?:" + _METHODS + rb") (?:sips?|tel):"
@@ -38,7 +39,7 @@ _EMPTY_LINE = re.compile(rb"\n(?:\n\r\n|\r?\n)").search
 # What comes first: the length as nearly all write it (perhaps with the end of the head behind it, or of all), or that
 # end.
 _PLAIN_LENGTH_OR_END = re.compile(
-    rb"\n(?:Content-Length: (?:0\r\n\r\n\Z()|(\d{1,10})\r(\n\r\n)?+)?|\n\r\n|\r?\n)"
+    rb"\n(?:Content-Length: (?:0\r\n\r\n\Z()|(\d{1,10})\r(\n\r\n)?+)?|\n\r\n|\r\n|\n)"
 ).search
 _ALL = 1  # the group of that
 _DIGITS = re.compile(rb"(\d{1,10})\r").match
@@ -64,7 +65,7 @@ def surely_sip(beginning: bytes) -> bool:
 def is_one_message(data: bytes, limit: int, *, synced: bool) -> bool:
     """Whether the next bytes of a stream of which nothing is held are exactly one message, of at most `limit` bytes;
     (`synced`) a message begins there for sure."""
-    if not (_FIRST_LINE if synced else _NEXT_START.match)(data):
+    if not (data.startswith(_PLAIN_STARTS) or _FIRST_LINE(data) if synced else _NEXT_START.match(data)):
         return False
     plain = _PLAIN_LENGTH_OR_END(data)
     if not plain:
