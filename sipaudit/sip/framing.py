@@ -22,11 +22,11 @@ _START = re.compile(
     rb"[\r\n\0 \t]{0,64}(?:SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):"
     rb"|" + _TOKEN + rb"{1,64} [^\r\n]{1,8192}" + _VERSION_END + rb")",
 ).match
+_PLAIN_STARTS = (b"SIP/2.0 ", b"REGISTER sip:")  # most are such, and that is told sooner
 _CERTAIN_START = re.compile(rb"SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):").match
 _FIRST_LINE = re.compile(
     rb"SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):|" + _TOKEN + rb"{1,64} [^\r\n]{1,8192}" + _VERSION_END
 ).match
-_PLAIN_STARTS = (b"SIP/2.0 ", b"REGISTER sip:")   # those of them that are worth a look before
 # What follows the rest of a body may stand in the middle of a line.  There only certain signs count, and a line that
 # begins with an unknown method must not hold a known one further on.
 _CERTAIN = rb"(?:" + _METHODS + rb") (?:sips?|tel):"
@@ -54,7 +54,7 @@ def looks_like_sip(payload: bytes | bytearray) -> bool:
 
     Up to 64 bytes of line ends, blanks and NULs before it are tolerated.
     """
-    return _START(payload) is not None
+    return payload.startswith(_PLAIN_STARTS) or _START(payload) is not None
 
 
 def surely_sip(beginning: bytes) -> bool:
