@@ -17,7 +17,7 @@ from bench.readme import put
 from sipaudit.model.events import ModelEvent
 from sipaudit.pipeline import Job
 from sipaudit.run.ahead import parsed_ahead
-from sipaudit.run.route import rare_collections
+from sipaudit.run.garbage import rare_collections
 from sipaudit.run.run import Run
 
 RUNS = 5

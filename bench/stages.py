@@ -17,8 +17,8 @@ from sipaudit.pipeline import Job
 from sipaudit.report import document
 from sipaudit.run.ahead import known_ahead
 from sipaudit.run.first_rows import FirstRows
+from sipaudit.run.garbage import leave_whole, rare_collections
 from sipaudit.run.output import Output, write_files
-from sipaudit.run.route import leave_whole, rare_collections
 from sipaudit.run.run import Run
 
 STAGES = ("start", "capture", "parse", "follow", "report", "files")

@@ -23,9 +23,9 @@ from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.suppress import load_suppressions
 from sipaudit.run import provisioning, second_pass, storing
 from sipaudit.run.first_rows import FirstRows
+from sipaudit.run.garbage import leave_whole
 from sipaudit.run.job import Job
 from sipaudit.run.output import Output, hiding_for, write_again, write_files
-from sipaudit.run.route import leave_whole
 from sipaudit.run.rows import LadderRows, finding_named
 from sipaudit.run.run import Progress, Run, Warn
 from sipaudit.run.transcripts import Transcripts

@@ -17,8 +17,8 @@ from sipaudit.report.redact import Pseudonyms, read_key
 from sipaudit.report.redact_message import MessageRedaction
 from sipaudit.report.redact_report import Redaction
 from sipaudit.run.first_rows import FirstRows
+from sipaudit.run.garbage import rare_collections
 from sipaudit.run.gathering import Hidden, Second
-from sipaudit.run.route import rare_collections
 from sipaudit.run.run import Run
 
 EMBEDDED = 500      # findings whose raw text report.html carries, unless said otherwise

@@ -12,9 +12,10 @@ from sipaudit.capture.files import CaptureFile, resolve
 from sipaudit.model.values import Report
 from sipaudit.reconstruct.four_in_a_row import FOUR
 from sipaudit.reconstruct.whose import Note
+from sipaudit.run.garbage import rare_collections
 from sipaudit.run.job import Brief, Job, understand
 from sipaudit.run.reader import processes, reading_apart, reading_here
-from sipaudit.run.route import Listener, Observer, Route, rare_collections
+from sipaudit.run.route import Listener, Observer, Route
 from sipaudit.sip.forms import Parsed, Repeat
 from sipaudit.times import Span, span_of
 

@@ -13,7 +13,7 @@ from sipaudit.capture import chosen
 from sipaudit.capture.captures import TSHARK
 from sipaudit.reconstruct.reconstruction import SeenMessage
 from sipaudit.report.exhibits import Exhibit, Packet, Place, PlacedMessage
-from sipaudit.run.route import rare_collections
+from sipaudit.run.garbage import rare_collections
 from sipaudit.run.run import Run
 from sipaudit.sip.datagram import Datagram, Item
 
