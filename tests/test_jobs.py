@@ -26,8 +26,7 @@ from sipaudit.capture.files import resolve
 from sipaudit.capture.write import PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.report import document
-from sipaudit.run import chute, freight, reader
-from sipaudit.run import run as running
+from sipaudit.run import chute, freight, reader, reading
 from sipaudit.run.ahead import AHEAD, parsed, runs_of
 from sipaudit.run.freight import Packer, Unpacker
 from sipaudit.sip.datagram import Datagram
@@ -58,7 +57,7 @@ def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         seen.append(len(multiprocessing.active_children()))
         return arrivals(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(running, "processes", lambda jobs, _size: jobs or 1)
+    monkeypatch.setattr(reading, "processes", lambda jobs, _size: jobs or 1)
     monkeypatch.setattr(reader, "_arrivals", watched)
     yield seen
     assert multiprocessing.active_children() == []
@@ -223,13 +222,13 @@ def test_who_writes_waits_only_when_too_much_is_on_its_way(monkeypatch: pytest.M
         writer.send(piece)   # nobody reads
     assert writer.under_way > 2_500_000
     got: list[bytes] = []
-    reading = threading.Thread(target=lambda: got.extend(chute.received(incoming) for _ in range(len(pieces) + 2)))
-    reading.start()
+    listening = threading.Thread(target=lambda: got.extend(chute.received(incoming) for _ in range(len(pieces) + 2)))
+    listening.start()
     pieces += [b"a" * 4_000_000, b"end"]
     for piece in pieces[-2:]:
         writer.send(piece)
     writer.flush()
-    reading.join()
+    listening.join()
     assert got == pieces
     assert writer.under_way == 0
     os.close(outgoing)

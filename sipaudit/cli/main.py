@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 
 import click
 
@@ -57,6 +56,8 @@ def _say_interrupted() -> int:
 
 def _say_failed(error: Exception, text: str) -> int:
     if terminal.verbosity() > 0:
+        import traceback  # deferred: few runs fail
+
         for line in "".join(traceback.format_exception(error)).splitlines():
             click.echo(safe_text(line), err=True)
         terminal.complain(text)

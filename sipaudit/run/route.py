@@ -22,9 +22,9 @@ from sipaudit.reconstruct.whose import Note
 from sipaudit.rulebook.rules import RulePack
 from sipaudit.rulebook.telling import in_order
 from sipaudit.run.auditor import Auditor
+from sipaudit.run.brief import Brief
 from sipaudit.run.budget import Budget
 from sipaudit.run.garbage import rare_collections
-from sipaudit.run.job import Brief
 from sipaudit.run.naming import Naming, Place
 from sipaudit.run.provisioned import issue_findings
 from sipaudit.run.summary import build, capture_summary, estimate
