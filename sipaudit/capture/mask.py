@@ -7,7 +7,6 @@ mask does not fully understand is kept.
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from sipaudit.capture.tunnel import TUNNEL_PORTS
 
 Mask = NDArray[np.bool_]
 Places = NDArray[np.int64]
+Heads = NDArray[np.void]
 Numbers = NDArray[np.integer[Any]]
 
 LINK_HEADERS = {
@@ -30,7 +30,9 @@ LINK_HEADERS = {
 """Bytes before the IP header, for the link types that the mask knows."""
 _ETHERTYPE_BEFORE = {linktypes.ETHERNET: 2, linktypes.LINUX_SLL: 2, linktypes.LINUX_SLL2: 20}  # bytes before IP
 _UDP = 17
+_IP4_PLAIN = 0x45  # as its first octet: version 4, five words, so no options
 _RTP_HEADER = 12  # bytes, RFC 3550 5.1; a shorter payload is left to the decoder
+_RTP_VERSION = 2
 
 KEPT_PORTS = frozenset(TUNNEL_PORTS) | {
     5060, 5061, 53, 5353, 5355, 67, 68, 69, 123, 137, 138, 161, 162, 500, 514, 1900, 4500, 9060, 9061,
@@ -40,33 +42,56 @@ _IS_KEPT_PORT = np.isin(np.arange(65_536), list(KEPT_PORTS))
 _FIRST = np.arange(256)
 _IS_TEXT = ((_FIRST >= 0x20) & (_FIRST < 0x7F)) | ((_FIRST >= 9) & (_FIRST <= 13))
 _IS_DROPPED_FIRST = ~(_IS_TEXT | (_FIRST < 4))  # 0-3: STUN, zeroes before a message, HEP 1 and 2
-_IS_RTP_FIRST = _FIRST >> 6 == 2
 _TAG = 1
 _KIND = np.zeros(65_536, np.uint8)  # by EtherType: the IP version, or that a tag follows
 _KIND[[0x0800, 0x86DD, *VLAN_TAGS]] = [4, 6, *(_TAG for _ in VLAN_TAGS)]
-_SWAP = sys.byteorder == "little"
+_EVERYWHERE = slice(None)
+
+
+def _layout(*fields: tuple[str, str, int]) -> np.dtype[np.void]:
+    """Name, type and place of each field; the last one is the first octet behind the header of UDP."""
+    names, formats, places = zip(*fields, strict=True)
+    return np.dtype({"names": names, "formats": formats, "offsets": places, "itemsize": places[-1] + 1})
+
+
+_LAYOUTS = {
+    4: _layout(("begins", "u1", 0), ("total", ">u2", 2), ("fragment", ">u2", 6), ("protocol", "u1", 9),
+               ("source", ">u2", 20), ("destination", ">u2", 22), ("length", ">u2", 24), ("first", "u1", 28)),
+    6: _layout(("payload", ">u2", 4), ("protocol", "u1", 6),
+               ("source", ">u2", 40), ("destination", ">u2", 42), ("length", ">u2", 44), ("first", "u1", 48)),
+}
+"""What is looked at of IP and UDP headers, by version."""
 
 
 def sift(batch: Batch) -> Sifted:
     """Drop what is surely not ours."""
     rows = np.frombuffer(batch.rows, np.uint32).reshape(-1, 4)
-    times = rows[:, 0] + rows[:, 1] / 1_000_000
     dropped, rtp = _dropped(batch, rows)
     kept = np.flatnonzero(~dropped)
     columns = rows[kept]
     run = Run(
-        batch.buffer, batch.link_type, times[kept].tolist(), (kept + batch.first_frame).tolist(),
+        batch.buffer, batch.link_type, _times(columns).tolist(), (kept + batch.first_frame).tolist(),
         columns[:, 2].tolist(), columns[:, 3].tolist(),
     )
-    return Sifted(run, rtp, len(rows) - len(kept) - rtp, _span(times))
+    return Sifted(run, rtp, len(rows) - len(kept) - rtp, _span(rows))
 
 
-def _span(times: NDArray[np.float64]) -> Span:
-    if not len(times):
+def _times(rows: NDArray[np.uint32]) -> NDArray[np.float64]:
+    return rows[:, 0] + rows[:, 1] / 1_000_000
+
+
+def _span(rows: NDArray[np.uint32]) -> Span:
+    if not len(rows):
         return NO_SPAN
-    ordered = bool((times[1:] >= times[:-1]).all())
-    ends = times[[0, -1]] if ordered else np.array([times.min(), times.max()])
-    return Span(len(times), float(times[0]), float(times[-1]), float(ends[0]), float(ends[1]), ordered)
+    moments = rows[:, 0].astype(np.uint64) << 32 | rows[:, 1]
+    ordered = bool((moments[1:] >= moments[:-1]).all())
+    times = _times(rows[[0, -1]] if ordered else rows)
+    return Span(len(rows), float(times[0]), float(times[-1]), float(times.min()), float(times.max()), ordered)
+
+
+def _where(mask: Mask) -> slice | Places:
+    """Where it holds: everywhere, nearly always, and then nothing need be picked out."""
+    return _EVERYWHERE if mask.all() else np.flatnonzero(mask)
 
 
 def _dropped(batch: Batch, rows: NDArray[np.uint32]) -> tuple[Mask, int]:
@@ -75,78 +100,67 @@ def _dropped(batch: Batch, rows: NDArray[np.uint32]) -> tuple[Mask, int]:
     header = LINK_HEADERS.get(batch.link_type)
     if header is None:
         return dropped, 0
-    fields = _Fields(batch.buffer)
     offset = rows[:, 2].astype(np.int64)
     end = offset + rows[:, 3]
-    index = np.flatnonzero(rows[:, 3] >= header + 20 + 8 + _RTP_HEADER)
-    at, version = _ip_headers(fields, batch.link_type, offset[index] + header)
+    index = _where(rows[:, 3] >= header + 20 + 8 + _RTP_HEADER)
+    octets = np.frombuffer(batch.buffer, np.uint8)
+    at, version = _ip_headers(octets, batch.link_type, offset[index] + header)
+    end = end[index]
+    drop = np.zeros(len(at), np.bool_)
     rtp = 0
-    for number, find in ((4, _udp_in_ip4), (6, _udp_in_ip6)):
-        of_version = np.flatnonzero(version == number)
-        if len(of_version):
-            chosen = index[of_version]
-            found, is_rtp = find(fields, at[of_version], end[chosen])
-            dropped[chosen[found]] = True
-            rtp += is_rtp
+    for number, layout in _LAYOUTS.items():
+        chosen = _where((version == number) & (at + (layout.itemsize - 1 + _RTP_HEADER) <= end))
+        heads = _heads(batch.buffer, layout, at[chosen])
+        if len(heads):
+            drop[chosen] = media = _is_udp(heads, number) & _is_none_of_ours(heads)
+            rtp += int(np.count_nonzero(media & (heads["first"] >> 6 == _RTP_VERSION)))
+    dropped[index] = drop
     return dropped, rtp
 
 
-class _Fields:
-    """Octets of a buffer, and the 16 and 64 bit numbers in network order that begin at any of them."""
-
-    def __init__(self, buffer: bytes) -> None:
-        self._octets = np.frombuffer(buffer, np.uint8)
-        self._longs: NDArray[np.uint64] = np.ndarray(max(0, len(buffer) - 7), np.uint64, buffer, strides=(1,))
-
-    def octet(self, at: Places) -> NDArray[np.uint8]:
-        return self._octets[at]
-
-    def word(self, at: Places) -> Numbers:
-        return self._octets[at].astype(np.uint16) << 8 | self._octets[at + 1]
-
-    def long(self, at: Places) -> Places:
-        """Signed, for numpy mixes signed and unsigned into floats: shift, then mask."""
-        numbers = self._longs[at]
-        return (numbers.byteswap() if _SWAP else numbers).view(np.int64)
+def _heads(buffer: bytes, layout: np.dtype[np.void], at: Places) -> Heads:
+    """The headers that begin at these places of a buffer: copied in one go, for numpy is slow at numbers that stand
+    anywhere."""
+    plain = f"V{layout.itemsize}"  # which it copies whole, not field by field
+    anywhere: Heads = np.ndarray(max(0, len(buffer) - layout.itemsize + 1), plain, buffer, strides=(1,))
+    return anywhere[at].view(layout)
 
 
-def _ip_headers(fields: _Fields, link_type: int, at: Places) -> tuple[Places, Numbers]:
+def _ip_headers(octets: NDArray[np.uint8], link_type: int, at: Places) -> tuple[Places, Numbers]:
     """Where the IP headers begin, behind at most two VLAN tags, and their versions (0: not IP)."""
     before = _ETHERTYPE_BEFORE.get(link_type)
     if before is None:
-        return at, fields.octet(at) >> 4
-    kind = _KIND[fields.word(at - before)]
+        return at, octets[at] >> 4
+    kind = _kind(octets, at - before)
     for _ in range(2):
         tagged = kind == _TAG
         if not tagged.any():
             break
-        kind = np.where(tagged, _KIND[fields.word(at + 2)], kind)
+        kind = np.where(tagged, _kind(octets, at + 2), kind)
         at = at + 4 * tagged  # at most 8, and IP, UDP and RTP headers have 40: still within the packet
-    return at, np.where(fields.octet(at) >> 4 == kind, kind, 0)
+    return at, np.where(octets[at] >> 4 == kind, kind, 0)
 
 
-def _udp_in_ip4(fields: _Fields, at: Places, end: Places) -> tuple[Places, int]:
-    head = fields.long(at + 2)  # total length, identification, fragment, time to live, protocol
-    header = (fields.octet(at) & 15).astype(np.int64) * 4
-    likely = np.flatnonzero((head & 0x3FFF00FF == _UDP) & (header >= 20))
-    at, header = at[likely], header[likely]
-    drop, is_rtp = _udp(fields, at + header, (head[likely] >> 48 & 0xFFFF) - header, end[likely])
-    return likely[drop], is_rtp
+def _kind(octets: NDArray[np.uint8], at: Places) -> NDArray[np.uint8]:
+    """What the EtherTypes at these places mean."""
+    kinds: NDArray[np.uint8] = _KIND[octets[at].astype(np.uint16) << 8 | octets[at + 1]]
+    return kinds
 
 
-def _udp_in_ip6(fields: _Fields, at: Places, end: Places) -> tuple[Places, int]:
-    head = fields.long(at)  # version and flow, payload length, next header, hop limit
-    likely = np.flatnonzero(head >> 8 & 0xFF == _UDP)
-    drop, is_rtp = _udp(fields, at[likely] + 40, head[likely] >> 16 & 0xFFFF, end[likely])
-    return likely[drop], is_rtp
+def _is_udp(heads: Heads, version: int) -> Mask:
+    """Whether it is UDP, no fragment, behind a header without options, and as long as IP says."""
+    length = heads["length"]
+    is_udp: Mask = (heads["protocol"] == _UDP) & (length >= 8 + _RTP_HEADER)
+    if version == 6:
+        is_udp &= heads["payload"] == length
+        return is_udp
+    is_udp &= (heads["begins"] == _IP4_PLAIN) & (heads["fragment"] & 0x3FFF == 0)
+    is_udp &= heads["total"].astype(np.int32) - 20 == length
+    return is_udp
 
 
-def _udp(fields: _Fields, at: Places, declared: Places, end: Places) -> tuple[Places, int]:
-    """Which UDP datagrams to drop, and how many of those look like RTP. `declared`: their length by the IP header."""
-    held = np.flatnonzero((declared >= 8 + _RTP_HEADER) & (at + 8 + _RTP_HEADER <= end))
-    at = at[held]
-    head = fields.long(at)  # ports, length, checksum
-    first = fields.octet(at + 8)
-    known = _IS_KEPT_PORT[head >> 48 & 0xFFFF] | _IS_KEPT_PORT[head >> 32 & 0xFFFF]
-    drop = (head >> 16 & 0xFFFF == declared[held]) & ~known & _IS_DROPPED_FIRST[first]
-    return held[drop], int(np.count_nonzero(_IS_RTP_FIRST[first[drop]]))
+def _is_none_of_ours(heads: Heads) -> Mask:
+    """Whether ports and first octet mean nothing to us."""
+    known: Mask = _IS_KEPT_PORT[heads["source"]] | _IS_KEPT_PORT[heads["destination"]]
+    dropped: Mask = ~known & _IS_DROPPED_FIRST[heads["first"]]
+    return dropped

@@ -6,12 +6,16 @@ and the import costs as much as decoding 100,000 packets.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 from sipaudit.capture.packet import Batch, Run, Span
 
 LOOK_AFTER = 8_192  # packets of a run
 _LOOKED_AT = 64  # packets of a batch
+_ALGEBRA = "OPENBLAS_NUM_THREADS"
 _SMALL = 64  # packets: a smaller batch costs less without the mask
 
 
@@ -34,9 +38,7 @@ class Prefilter:
     def sift(self, batch: Batch) -> Sifted:
         """The packets of the batch worth decoding."""
         if self.active and batch.length >= _SMALL:
-            from sipaudit.capture.mask import sift
-
-            return sift(batch)
+            return _mask()(batch)
         run = batch.run()
         self._consider(run)
         return Sifted(run, 0, 0, run.span())
@@ -48,3 +50,17 @@ class Prefilter:
             return
         sample = run.chosen(range(0, len(run), len(run) // _LOOKED_AT))
         self.active = sum(b"SIP/2.0" in packet[3] for packet in sample) * 4 < len(sample)
+
+
+@cache
+def _mask() -> Callable[[Batch], Sifted]:
+    """The mask. With numpy comes a library for algebra that nobody does here, and starting its threads, one a core,
+    would take as long as all the rest of the import."""
+    before = os.environ.get(_ALGEBRA)
+    os.environ.setdefault(_ALGEBRA, "1")
+    try:
+        from sipaudit.capture.mask import sift
+    finally:
+        if before is None:
+            del os.environ[_ALGEBRA]
+    return sift

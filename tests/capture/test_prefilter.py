@@ -123,11 +123,11 @@ def test_a_snap_length_that_cut_the_rtp_makes_no_difference() -> None:
     assert kept(ethernet_frame(RTP4)[:60]) == []
 
 
-def test_ip_options_are_skipped() -> None:
+def test_ip_options_are_left_to_the_decoder() -> None:
     with_options = bytearray(RTP4[:20] + bytes(8) + RTP4[20:])
     with_options[0] = 0x47
     with_options[2:4] = len(with_options).to_bytes(2, "big")
-    assert kept(ethernet_frame(bytes(with_options)), ethernet_frame(SIP4)) == [2]
+    assert kept(ethernet_frame(RTP4), ethernet_frame(bytes(with_options)), ethernet_frame(SIP4)) == [2, 3]
 
 
 def test_an_unknown_link_type_is_kept() -> None:

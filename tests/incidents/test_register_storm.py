@@ -59,6 +59,10 @@ def test_a_storm_knows_its_lines_although_they_have_registered_since(tower: Towe
     assert tower.see(story, only="register-storm") == ["register-storm 10.0.0.1 600.000-608.000 41"]
 
 
+def kept(crowd: Crowd) -> set[int]:
+    return {second for second, _ in crowd.items()}
+
+
 @given(st.lists(st.integers(0, 9), min_size=130, max_size=130))
 def test_seconds_are_kept_that_lie_in_five_with_twenty_registers(counts: list[int]) -> None:
     crowd = Crowd()
@@ -69,7 +73,7 @@ def test_seconds_are_kept_that_lie_in_five_with_twenty_registers(counts: list[in
             crowd.note(second, line)
     crowd.thin(200)
     spans = [range(first, first + 5) for first in range(len(counts)) if sum(counts[first:first + 5]) >= 20]
-    assert set(crowd.seconds) == {second for span in spans for second in span if any(counts[second:second + 1])}
+    assert kept(crowd) == {second for span in spans for second in span if any(counts[second:second + 1])}
 
 
 def test_lines_are_noted_where_there_are_many_and_no_more_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,11 +84,39 @@ def test_lines_are_noted_where_there_are_many_and_no_more_than_may_be(monkeypatc
         crowd.note(58 + line // 10, line)   # twenty in two seconds, as a minute ends
     crowd.thin(60)
     crowd.thin(120)
-    assert set(crowd.seconds) == {57, 58, 59, 60}   # spans of five seconds with twenty
+    assert kept(crowd) == {57, 58, 59, 60}   # spans of five seconds with twenty
     assert crowd.lines(58, 59) == set(range(20))
     other = Crowd()
     for line in range(30):
         other.note(10, line)
     monkeypatch.setattr(crowds, "LINES_KEPT", 50)
     crowds.shed([crowd, other])
-    assert (set(crowd.seconds), set(other.seconds)) == ({58, 59}, {10})   # the thinnest went
+    assert (kept(crowd), kept(other)) == (set(), {10})   # the thinnest went, until there was room for others
+
+
+def test_what_is_known_of_a_busy_server_is_forgotten_in_the_middle_and_at_the_beginning() -> None:
+    crowd = Crowd()
+    for second in range(240):
+        crowd.thin(second)
+        for line in range(20 + second % 3):
+            crowd.note(second, line)
+    crowd.note(5, 99)                       # which comes late
+    assert crowd.count == 240 * 21 + 1
+    assert crowd.drop({second for second in range(240) if second % 3 == 0}) == 80 * 20
+    assert crowd.lines(3, 3) == set()
+    assert crowd.lines(4, 5) == {*range(22), 99}
+    crowd.forget(230)
+    assert (kept(crowd), crowd.count) == ({230, 232, 233, 235, 236, 238, 239}, 4 * 22 + 3 * 21)
+
+
+def test_room_is_made_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or every minute of a busy server would sort all that is known of it."""
+    crowd = Crowd()
+    for second in range(100):
+        for line in range(20):
+            crowd.note(second, line)
+    monkeypatch.setattr(crowds, "LINES_KEPT", 1000)
+    crowds.shed([crowd])
+    assert (crowd.count, min(kept(crowd))) == (740, 63)
+    crowds.shed([crowd])
+    assert crowd.count == 740
