@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +12,13 @@ COLLECT_AFTER = (200_000, 20, 100)  # allocations, and how often the older gener
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Look for garbage cycles rarely: nearly all values are frozen and form none, and the search visits them all.
-    Within another such time it changes nothing."""
+    """Look for garbage cycles rarely, and not among what is there now: nearly all values are frozen and form none, and
+    the search visits them all. Within another such time what is there now is left alone until that one ends, too."""
     before = gc.get_threshold()
+    gc.freeze()
     if before == COLLECT_AFTER:
         yield
         return
-    gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
     try:
         yield
@@ -32,4 +33,4 @@ def leave_whole(value: object) -> None:
     be a twentieth of the whole run. Nobody visits a cycle that was frozen, not even the last search for garbage."""
     cycle: list[object] = [value]
     cycle.append(cycle)
-    gc.freeze()
+    atexit.register(gc.freeze)  # not now: the end of a rare time thaws what is frozen
