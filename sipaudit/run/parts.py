@@ -42,6 +42,7 @@ class Parts(Struct, array_like=True, gc=False):
 
 
 KINDS = Parts.__struct_fields__
+NOTHING_TOLD = Encoder().encode(Parts())
 
 
 class Numbers(dict[Any, int]):
