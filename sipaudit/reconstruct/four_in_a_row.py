@@ -15,12 +15,12 @@ from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.short_road import Answering, Asking
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import CHALLENGES, COOKIE, Transaction
-from sipaudit.sip.datagram import Datagram, Flow
+from sipaudit.sip.datagram import Flow
 from sipaudit.sip.forms import Repeat
 
 FOUR = 4
 
-Told = tuple[Datagram, Repeat, object]
+Told = tuple[Repeat, object, object]
 Four = tuple[Told, Told, Told, Told]
 """Items with their messages, of which only that the first is a `Repeat` is known before they were looked at."""
 
@@ -34,28 +34,29 @@ class FourInARow:
     def take(self, four: Four, newest: float, capture: int) -> bool:
         """Take four messages, if they are a renewal; `newest` is the time of what came before them, and who asks moves
         the clock on. Flat, for most messages of most captures come here."""
-        (one, ask, _), (two, challenge, _), (three, again, _), (last, grant, _) = four
-        if type(challenge) is not Repeat or type(again) is not Repeat or type(grant) is not Repeat:
+        (one, _, _), (two, _, _), (three, _, _), (last, _, _) = four
+        if type(two) is not Repeat or type(three) is not Repeat or type(last) is not Repeat:
             return False
-        asking, granting, memory, cseq = ask.form.known, grant.form.known, self._memory, ask.cseq
-        if ask.branch != challenge.branch or again.branch != grant.branch or type(asking) is not Asking or (
-            (asking.answered is not granting or asking.challenged is not challenge.form.known
-             or asking.again is not again.form.known)
-            and not _belong_together(asking, challenge.form.known, again.form.known, granting)
+        form, again = one.form, three.form
+        asking, granting, memory, cseq = form.known, last.form.known, self._memory, one.cseq
+        if one.branch != two.branch or three.branch != last.branch or type(asking) is not Asking or (
+            (asking.answered is not granting or asking.challenged is not two.form.known
+             or asking.again is not again.known)
+            and not _belong_together(asking, two.form.known, again.known, granting)
         ):
             return False
-        sent, challenged, asked, time = one.time, two.time, three.time, last.time
-        line = memory.sights.get((one.flow.source, asking.uri.user))
+        sent, challenged, asked, time, flow = one.time, two.time, three.time, last.time, form.flow
+        line = memory.sights.get((flow.source, asking.uri.user))
         if (
-            line is None or challenge.cseq != cseq or again.cseq != cseq + 1 or grant.cseq != cseq + 1
+            line is None or two.cseq != cseq or three.cseq != cseq + 1 or last.cseq != cseq + 1
             or not newest <= sent <= challenged <= asked <= time or memory.clock + time - newest >= memory.next_sweep
             or challenged - sent >= LATE_FROM or time - asked >= LATE_FROM
             or one.capture != capture or two.capture != capture or three.capture != capture or last.capture != capture
             or one.frames or two.frames or three.frames or last.frames
-            or three.flow is not one.flow or not self._may_renew(line, asking, one.flow, sent, cseq)
+            or again.flow is not flow or not self._may_renew(line, asking, flow, sent, cseq)
         ):
             return False
-        first, second = ask.branch, again.branch
+        first, second = one.branch, three.branch
         key, second_key = (first, asking.host, asking.port, "REGISTER"), (second, asking.host, asking.port, "REGISTER")
         find = memory.find
         if first == second or find(key) is not None or find(second_key) is not None \
@@ -67,8 +68,8 @@ class FourInARow:
     def _note(self, line: Line, asking: Asking, four: Four, key: tuple[str, str, int, str],
               second_key: tuple[str, str, int, str], newest: float) -> None:
         """Remember the renewal, as two transactions that are over, and tell of it."""
-        (one, _, _), (two, challenge, _), (three, again, _), (last, _, _) = four
-        memory, phone, server, flow = self._memory, line.owner, line.server, one.flow
+        (one, _, _), (two, _, _), (three, _, _), (last, _, _) = four
+        memory, phone, server, flow = self._memory, line.owner, line.server, one.form.flow
         call_id, number = asking.call_id, memory.numbers + 1
         sent, asked, time = one.time, three.time, last.time
         renewals: Renewals = line.renewals  # type: ignore[assignment]  # it is asked for by `_may_renew`
@@ -92,7 +93,7 @@ class FourInARow:
         line.last, line.asked, phone.last = time, asked, asked
         renewal = Renewal(
             one.capture, one.frame, sent, number, asking.asked, call_id, status, two.time, two.frame, asked,
-            three.frame, number + 1, again.nonce == challenge.nonce != "", time, last.frame, granting.granted or 0.0)
+            three.frame, number + 1, three.nonce == two.nonce != "", time, last.frame, granting.granted or 0.0)
         renewals.begin(renewal)
         renewals.end(renewal)
 

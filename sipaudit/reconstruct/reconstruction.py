@@ -90,7 +90,7 @@ class Reconstruction:
         self.traffic: dict[int, Traffic] = {}
 
     def feed(
-        self, item: Item, message: Message | Repeat | None = None, form: Form | None = None
+        self, item: Item | Repeat, message: Message | None = None, form: Form | None = None
     ) -> Sequence[ModelEvent]:
         """The events that this item makes, in order. Never raises, whatever the item holds.
 
@@ -107,12 +107,13 @@ class Reconstruction:
         elif self._pass(passed, item):
             self._take(item, message, form)
             return memory.registry.out
-        kind, short = type(message), self._short
-        if kind is Repeat:
-            if short.repeats(item, message):  # type: ignore[arg-type]
+        short = self._short
+        if type(item) is Repeat:
+            if short.repeats(item):
                 return NOTHING
-            message, form = self._read(item, message)  # type: ignore[arg-type]
-            kind = type(message)
+            form, item = item.form, item.datagram()
+            message = self._parse(item.payload)
+        kind = type(message)
         if kind is Response:
             if message.cseq.method == "REGISTER" and short.answers(item, message, form):  # type: ignore[arg-type, union-attr]
                 return NOTHING
@@ -142,7 +143,7 @@ class Reconstruction:
         self._newest = time
         return True
 
-    def _pass(self, passed: float, item: Item) -> bool:
+    def _pass(self, passed: float, item: Item | Repeat) -> bool:
         """The seconds from the newest item to this one have passed on our own clock, which never goes back, and which
         one packet cannot make leap. Whether that alone makes events."""
         memory = self._memory
@@ -154,28 +155,26 @@ class Reconstruction:
             memory.clock += min(passed, LEAP)
             self._newest = item.time
             if memory.clock >= memory.next_sweep:
-                memory.sweep(item)
+                memory.sweep(item)  # type: ignore[arg-type]  # which asks for its place and time alone
         elif passed < -SET_BACK:
             self._newest = item.time
         return bool(memory.registry.out)
 
-    def _take(self, item: Item, message: Message | Repeat | None, form: Form | None) -> None:
+    def _take(self, item: Item | Repeat, message: Message | None, form: Form | None) -> None:
         """An item, the long way."""
+        if type(item) is Repeat:
+            form, item = item.form, item.datagram()
         if type(item) is not Datagram:
-            self._other(item)
+            self._other(item)  # type: ignore[arg-type]  # it is no datagram of a known form any more
             return
-        if message is None or type(message) is Repeat:
-            message, form = self._read(item, message)
+        if message is None:
+            message = self._parse(item.payload)
         self._memory.repeated = False
-        placed = self._message(item, message)  # type: ignore[arg-type]
+        placed = self._message(item, message)
         if self._is_told:
-            self._tell(item, message, placed)  # type: ignore[arg-type]
+            self._tell(item, message, placed)
         if form is not None and type(placed) is Transaction:
             self._short.note(form, message, placed)  # type: ignore[arg-type]
-
-    def _read(self, item: Datagram, message: Repeat | None) -> tuple[Message, Form | None]:
-        """The message of an item that was not read so far, and its form, if it is known to have one."""
-        return self._parse(item.payload), None if message is None else message.form
 
     def declare(self, knowledge: Knowledge) -> list[int]:
         """Another site file is in force. The numbers of the lines of which it declares something else."""

@@ -31,7 +31,7 @@ from sipaudit.reconstruct.registrations import granted_expiry
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import CHALLENGES, COOKIE, Transaction
 from sipaudit.reconstruct.whose import Note, whose
-from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.forms import Form, Repeat
 from sipaudit.sip.message import Address, Challenge, Request, Response, Uri
 
@@ -75,17 +75,18 @@ class ShortRoad:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    def repeats(self, item: Datagram, repeat: Repeat) -> bool:
+    def repeats(self, repeat: Repeat) -> bool:
         """Take a message of a known form, if it is of a renewal. False: it must be read, and asked for again."""
         known, nonce = repeat.form.known, repeat.nonce
         if type(known) is Answering:
             challenges = (Challenge(known.realm, nonce),) if nonce else ()
-            return self._answer(item, known, repeat.branch, repeat.cseq, challenges)
+            return self._answer(repeat, known, repeat.branch, repeat.cseq, challenges)
         if type(known) is not Asking:
             return False
-        line = self._memory.sights.get((item.flow.source, known.uri.user))
+        flow = repeat.form.flow
+        line = self._memory.sights.get((flow.source, known.uri.user))
         credentials = (Challenge("", nonce),) if nonce else ()   # of which nothing else is asked
-        return line is not None and self._ask(item, line, known, repeat.branch, repeat.cseq, credentials)
+        return line is not None and self._ask(repeat, flow, line, known, repeat.branch, repeat.cseq, credentials)
 
     def asks(self, item: Datagram, request: Request, form: Form | None = None) -> bool:
         """Take a REGISTER that begins a renewal, or answers its challenge. False: it must go the long road."""
@@ -95,7 +96,7 @@ class ShortRoad:
         asking = _asking(request, line)
         if form is not None:
             form.known = asking
-        return self._ask(item, line, asking, request.via.branch, request.cseq.number, request.credentials)
+        return self._ask(item, item.flow, line, asking, request.via.branch, request.cseq.number, request.credentials)
 
     def answers(self, item: Datagram, response: Response, form: Form | None = None) -> bool:
         """Take the answer to a REGISTER, if it is a challenge, or the 200 that ends a renewal. False: as above."""
@@ -118,10 +119,10 @@ class ShortRoad:
         elif len(message.contacts) == 1:
             form.known = _asking(message, transaction.line)  # type: ignore[arg-type]
 
-    def _ask(self, item: Datagram, line: Line, asking: Asking, branch: str, cseq: int,
+    def _ask(self, item: Datagram | Repeat, flow: Flow, line: Line, asking: Asking, branch: str, cseq: int,
              credentials: tuple[Challenge, ...]) -> bool:
         """A REGISTER that says this, and what is new in it."""
-        memory, flow, uri, contact, renewals = self._memory, item.flow, asking.uri, asking.contact, line.renewals
+        memory, uri, contact, renewals = self._memory, asking.uri, asking.contact, line.renewals
         call_id = line.call_id
         if renewals is None or (
             (line.uri is not uri or line.address is not contact or line.user_agent is not asking.user_agent)
@@ -164,7 +165,7 @@ class ShortRoad:
         ), True)
         return True
 
-    def _answer(self, item: Datagram, answering: Answering, branch: str, cseq: int,
+    def _answer(self, item: Datagram | Repeat, answering: Answering, branch: str, cseq: int,
                 challenges: tuple[Challenge, ...]) -> bool:
         """The same for an answer."""
         memory = self._memory
@@ -212,7 +213,7 @@ class Noted(ShortRoad):
         super().__init__(memory)
         self._tell = note
 
-    def repeats(self, _item: Datagram, _repeat: Repeat) -> bool:
+    def repeats(self, _repeat: Repeat) -> bool:
         return False
 
     def asks(self, item: Datagram, request: Request, form: Form | None = None) -> bool:
@@ -231,7 +232,7 @@ class Noted(ShortRoad):
 class Closed(ShortRoad):
     """Takes none: who observes messages wants to know of each what it belongs to."""
 
-    def repeats(self, _item: Datagram, _repeat: Repeat) -> bool:
+    def repeats(self, _repeat: Repeat) -> bool:
         return False
 
     def asks(self, _item: Datagram, _request: Request, _form: Form | None = None) -> bool:

@@ -1,7 +1,7 @@
 """What one process hands to the next: a run of items with their messages, as bytes and back.
 
-Nearly all are datagrams. Those of a known form (`sip.forms`) go as columns: what is new in each, and its bytes, should
-anybody have to read it. Of the flow of any other only its number goes with it. What is no datagram is pickled.
+Nearly all are datagrams. Of those of a known form (`sip.forms`) what is new in each goes, and its bytes, should anybody
+have to read it; of the flow of any other only its number goes with it. What is no datagram is pickled.
 Both sides know the forms that one of them has learnt and told of, so that either can do the reading.
 """
 
@@ -37,23 +37,10 @@ class Learnt(NamedTuple):
     quoted: int
 
 
-class Repeats(Struct, array_like=True, gc=False):
-    """Datagrams of known forms, in columns."""
-
-    places: list[int]
-    times: list[float]
-    captures: list[int]
-    frames: list[int]
-    payloads: list[bytes]
-    forms: list[int]
-    branches: list[str]
-    cseqs: list[int]
-    nonces: list[str]
-
-
 class Load(Struct, array_like=True, gc=False):
     """A run of so many items. `flows` are those that get the next numbers, `anew`: from 0 on; (`forgets`) the forms
-    that are learnt get their numbers from 0 on. `beside` are items that are no datagrams, pickled, with their places.
+    that are learnt get their numbers from 0 on. `beside` are items that are no datagrams, pickled, with their places;
+    `repeats` stand in the places that are left.
     """
 
     items: int
@@ -61,7 +48,7 @@ class Load(Struct, array_like=True, gc=False):
     flows: list[Flow]
     forgets: bool
     learnt: list[Learnt]
-    repeats: Repeats | None
+    repeats: list[Repeat]
     rows: list[Row]
     beside: list[tuple[int, bytes]]
 
@@ -83,14 +70,15 @@ class Packer:
         if anew:
             self._flows.clear()
             self._numbers.clear()
-        load = Load(len(run), anew, [], self._forms.turn(), [], None, [], [])
+        repeats: list[tuple[object, ...]] = []   # as they go, without their forms
+        load = Load(len(run), anew, [], self._forms.turn(), [], repeats, [], [])  # type: ignore[arg-type]
         if load.forgets:
             self._told = 0
-        known, repeats = len(self._flows), []
+        known = len(self._flows)
         for place, (item, message, form) in enumerate(self._read(run, reading=reading)):
-            if type(message) is Repeat and not item.frames and not item.cut:  # type: ignore[union-attr]
-                repeats.append((place, item.time, item.capture, item.frame, item.payload,  # type: ignore[union-attr]
-                                message.form.number, message.branch, message.cseq, message.nonce))
+            if type(item) is Repeat:
+                repeats.append((item.time, item.capture, item.frame, item.payload, item.frames, item.form.number,
+                                item.branch, item.cseq, item.nonce))
                 continue
             if type(item) is not Datagram:
                 load.beside.append((place, pickle.dumps(item)))
@@ -103,7 +91,6 @@ class Packer:
                 form = None
             load.rows.append(self._row(place, item, message, whole=form is not None))
         load.flows = self._flows[known:]
-        load.repeats = Repeats(*zip(*repeats, strict=True)) if repeats else None
         return self._encode(load)
 
     def _read(self, run: Sequence[Item], *, reading: bool) -> list[Parsed]:
@@ -111,15 +98,14 @@ class Packer:
             return [(item, None, None) for item in run]
         return parsed(run) if self._payloads else self._forms.read(run)
 
-    def _row(self, place: int, item: Datagram, message: Message | Repeat | None, *, whole: bool) -> Row:
+    def _row(self, place: int, item: Datagram, message: Message | None, *, whole: bool) -> Row:
         """(`whole`) the payload goes along with the message."""
         number = self._numbers.get(id(item.flow))
         if number is None:
             number = self._numbers[id(item.flow)] = len(self._flows)
             self._flows.append(item.flow)
-        read = None if type(message) is Repeat else message
-        payload = item.payload if read is None or whole or self._payloads else b""
-        return place, item.time, item.capture, item.frame, number, item.frames, item.cut, payload, read  # type: ignore[return-value]
+        payload = item.payload if message is None or whole or self._payloads else b""
+        return place, item.time, item.capture, item.frame, number, item.frames, item.cut, payload, message
 
 
 def _shared(flow: Flow) -> Flow:
@@ -148,33 +134,25 @@ class Unpacker:
         if load.forgets:
             self._told.clear()
         forms.turn()
-        run: list[Parsed] = [None] * load.items  # type: ignore[list-item]
-        left: list[int] = []
+        run: list[Parsed | None] = [None] * load.items
+        left: dict[int, Datagram] = {}
         for place, time, capture, frame, flow, frames, cut, payload, message in load.rows:
-            run[place] = Datagram(time, capture, frame, self._flows[flow], payload, frames, cut), message, None
+            item = Datagram(time, capture, frame, self._flows[flow], payload, frames, cut)
+            run[place] = item, message, None
             if message is None:
-                left.append(place)
+                left[place] = item
         for place, spans, quoted in load.learnt:
-            item, read, _ = run[place]
-            form = forms.told(item, spans, quoted)  # type: ignore[arg-type]
+            item, message, _ = run[place]  # type: ignore[assignment, misc]
+            form = forms.told(item, spans, quoted)
             self._told.append(form)
-            run[place] = item, read, form
+            run[place] = item, message, form
         if left:
-            items = [run[place][0] for place in left]
+            items = list(left.values())
             for place, made in zip(left, parsed(items) if self._payloads else forms.read(items), strict=True):
                 run[place] = made
-        if load.repeats is not None:
-            self._lay_out(load.repeats, run)
         for place, beside in load.beside:
             run[place] = pickle.loads(beside), None, None
-        return run
-
-    def _lay_out(self, repeats: Repeats, run: list[Parsed]) -> None:
-        """Put the datagrams of known forms into their places."""
-        forms = self._told
-        for place, time, capture, frame, payload, number, branch, cseq, nonce in zip(
-            repeats.places, repeats.times, repeats.captures, repeats.frames, repeats.payloads, repeats.forms,
-            repeats.branches, repeats.cseqs, repeats.nonces, strict=True,
-        ):
-            form = forms[number]
-            run[place] = Datagram(time, capture, frame, form.flow, payload), Repeat(form, branch, cseq, nonce), None
+        for repeat in load.repeats:
+            repeat.form = self._told[repeat.number]
+        repeats = iter(load.repeats)
+        return [made or (next(repeats), None, None) for made in run]

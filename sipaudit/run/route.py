@@ -98,9 +98,9 @@ class Route:
         """The rules in force."""
         return self.brief.pack
 
-    def follow(self, item: Item, message: Message | Repeat | None, form: Form | None = None) -> Sequence[ModelEvent]:
+    def follow(self, item: Item | Repeat, message: Message | None, form: Form | None = None) -> Sequence[ModelEvent]:
         """One item, from reconstruction to judgement. The events that it made."""
-        if type(item) is Datagram and item.frames:
+        if (type(item) is Datagram or type(item) is Repeat) and item.frames:
             self._remember(item)
         events = self.reconstruction.feed(item, message, form)
         if events:
@@ -159,7 +159,7 @@ class Route:
         return tuple((index, frame, seconds) for index, health in enumerate(self.health)
                      for frame, _, seconds in health.clock_steps)
 
-    def _remember(self, item: Datagram) -> None:
+    def _remember(self, item: Datagram | Repeat) -> None:
         """Keep the frames of a message that came in several, for evidence; the oldest are forgotten."""
         if len(self._frames) >= FRAMES_KEPT:
             del self._frames[next(iter(self._frames))]

@@ -114,7 +114,7 @@ class Run(Route):
             at, end = 0, len(run)
             while at < end:
                 item, message, form = run[at]
-                if type(message) is Repeat and renewed(run, at):
+                if type(item) is Repeat and renewed(run, at):
                     at += FOUR
                     continue
                 at += 1

@@ -42,7 +42,7 @@ def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator
             yield from (_placed(run, each) for each in seen)
             seen.clear()
             if beside is not None and message is None:
-                beside(item)
+                beside(item)  # type: ignore[arg-type]  # none is known by its form
 
 
 def datagrams(run: Run) -> Iterator[Datagram]:

@@ -45,24 +45,39 @@ _QUOTED_AS_LETTERS = bytes(ord("a") if byte in b"/=:@" else letter   # nonces ar
 
 
 class Form(Struct, gc=False):
-    """What the messages of a form are to those who follow them (`known`); `number` is for who tells others of it."""
+    """What the messages of a form are to those who follow them (`known`); `number` is for who tells others of it (-1:
+    not told)."""
 
     flow: Flow
     number: int = -1
     known: object = None
 
 
-class Repeat(Struct, frozen=True, gc=False):
-    """A message of a known form, and what is new in it; `nonce` is empty where there is none."""
+class Repeat(Struct, array_like=True, gc=False):
+    """A datagram whose message is of a known form, and what is new in it; `nonce` is empty where there is none.
 
-    form: Form
+    `number` is that of its form, for who is told of it by another process and puts `form` in its place.
+    """
+
+    time: float
+    capture: int
+    frame: int
+    payload: bytes
+    frames: tuple[int, ...]
+    number: int
     branch: str
     cseq: int
     nonce: str
+    form: Form = None  # type: ignore[assignment]
+
+    def datagram(self) -> Datagram:
+        """The datagram, for who has to read it after all."""
+        return Datagram(self.time, self.capture, self.frame, self.form.flow, self.payload, self.frames)
 
 
-Parsed = tuple[Item, Message | Repeat | None, Form | None]
-"""An item with its message, None if it is no datagram; and the form that can be told by this message, if it has one."""
+Parsed = tuple[Item | Repeat, Message | None, Form | None]
+"""An item with its message, None if it is no datagram, or one of a known form; and the form that can be told by this
+message, if it has one."""
 
 
 class Layout:
@@ -158,11 +173,12 @@ class Forms:
             form = None if layout is None else forms(hash((flow, layout.constants(payload))))
             if form is not None:
                 variables = layout.variables(payload)  # type: ignore[union-attr]
-                if variables[1].isdigit() and (   # nearly always letters and digits alone: not worth a call
+                if variables[1].isdigit() and not item.cut and (   # nearly always letters and digits: not worth a call
                     b"".join(variables).translate(TOKENS_AS_LETTERS).isalnum() or layout.admits(variables)  # type: ignore[union-attr]
                 ):
                     self._used += 1
-                    add((item, Repeat(form, variables[0].decode(), int(variables[1]), variables[2].decode()), None))
+                    add((Repeat(item.time, item.capture, item.frame, payload, item.frames, form.number,
+                                variables[0].decode(), int(variables[1]), variables[2].decode(), form), None, None))
                     continue
             message = self._parse(payload)
             repeats = type(message) is not Malformed and message.cseq.method == "REGISTER" and not self._rest  # type: ignore[union-attr]

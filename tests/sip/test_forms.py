@@ -43,14 +43,15 @@ class Reading:
         """Read, and hold what is said of messages of known forms against the parser's word."""
         for item in items:
             self._forms.turn()
-            ((_, message, form),) = self._forms.read([item])
-            if isinstance(message, Repeat):
+            ((came, message, form),) = self._forms.read([item])
+            if isinstance(came, Repeat):
                 self.repeats += 1
                 read = Parser(0).parse(item.payload)
                 assert isinstance(read, Request | Response)
-                assert (message.branch, message.cseq) == (read.via.branch, read.cseq.number), item.payload
-                assert message.nonce == "".join(one.nonce for one in proof(read)), item.payload
-                assert lasting(read) == message.form.known, item.payload
+                assert came.datagram() == item
+                assert (came.branch, came.cseq) == (read.via.branch, read.cseq.number), item.payload
+                assert came.nonce == "".join(one.nonce for one in proof(read)), item.payload
+                assert lasting(read) == came.form.known, item.payload
             elif form is not None:
                 assert isinstance(message, Request | Response)
                 assert form.known in (None, lasting(message))
