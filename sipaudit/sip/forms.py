@@ -38,6 +38,8 @@ Named = tuple[bytes, Span]
 """A variable: what stands before it, and where it stands itself."""
 
 CRLF = b"\r\n"
+LINES = 6   # from the first to Call-ID, or CSeq
+QUOTE = ord('"')
 VIA_NAME = b"Via: "
 COUNT = b" nc="
 _QUOTED_AS_LETTERS = bytes(ord("a") if byte in b"/=:@" else letter   # nonces are often Base64
@@ -116,8 +118,8 @@ class Layout:
 
 
 class Shape:
-    """What messages have in common of which all lines are as long, and of which the same (`marks`) stands before each
-    of their variables (`marked`): their layout, and whether To is `tagged`. Phones of a make differ in nothing else."""
+    """What messages have in common of which the first lines are as long, and of which the same (`marks`) stands before
+    each of their variables (`marked`): their layout, and whether To is `tagged`. All phones of a make have a few."""
 
     __slots__ = ("layout", "marked", "marks", "tagged")
 
@@ -139,7 +141,7 @@ class Forms:
         self._forms: dict[int, Form] = {}        # by the hash of flow and constants
         self._layouts: dict[int, Layout] = {}    # by flow and length of the message
         self._known: dict[tuple[Span, ...], Layout] = {}
-        self._shapes: dict[tuple[int, ...], Shape] = {}   # by the lengths of the lines
+        self._shapes: dict[tuple[int, ...], Shape] = {}   # by the lengths of the first lines, and the nonce's place
         self._used = 0
         self._rest = 0
 
@@ -199,10 +201,10 @@ class Forms:
         payload = item.payload
         if message.defects or item.cut or len(payload) > LONGEST or message.cseq.number > MAX_NUMBER:
             return None
-        lines = payload.split(CRLF)
-        lengths = tuple(map(len, lines))
+        *lines, _ = payload.split(CRLF, LINES)
+        lengths = (*map(len, lines), payload.find(NONCE))
         shape = self._shapes.get(lengths)
-        if shape is None or shape.marked(payload) != shape.marks or b'"' in lines[1]:
+        if shape is None or shape.marked(payload) != shape.marks or QUOTE in lines[1]:
             shape = self._shaped(payload, message, lengths)
             if shape is None:
                 return None
@@ -212,7 +214,7 @@ class Forms:
         return self._form(item, layout) if is_of_it else None
 
     def _shaped(self, payload: bytes, message: Request | Response, lengths: tuple[int, ...]) -> Shape | None:
-        """The shape of a message, of which the lines have these lengths; None if they do not come in the usual order.
+        """The shape of a message, of which the first lines have these lengths; None if their order is not the usual.
         """
         variables, names, quoted = _places(payload, message)
         layout = self._layout(tuple(span for _, span in variables), quoted) if variables else None
@@ -258,12 +260,12 @@ def _key(item: Datagram) -> int:
 def _places(payload: bytes, message: Request | Response) -> tuple[list[Named], list[Span], int]:
     """The variables of a message, if its lines come in the usual order (none, if they do not), where the names of lines
     stand by which they are known, and which variable is the first in quotes."""
-    lines = payload.split(CRLF, 6)
-    at_cseq = 4 if len(lines) == 7 and lines[4].startswith(CSEQ_NAME) else 5
-    if len(lines) < 7 or not lines[at_cseq].startswith(CSEQ_NAME):
+    lines = payload.split(CRLF, LINES)
+    at_cseq = 4 if len(lines) > LINES and lines[4].startswith(CSEQ_NAME) else 5
+    if len(lines) <= LINES or not lines[at_cseq].startswith(CSEQ_NAME):
         return [], [], 0
     _, via, from_, to, *_ = lines
-    if not via.startswith(VIA_NAME) or b'"' in via:
+    if not via.startswith(VIA_NAME) or QUOTE in via:
         return [], [], 0
     at = [0, *accumulate(len(line) + len(CRLF) for line in lines)]   # where each line begins
     branch, cseq = at[1] + via.find(BRANCH) + len(BRANCH), at[at_cseq] + len(CSEQ_NAME)

@@ -43,12 +43,13 @@ from sipaudit.sip.headers import (
     USER_AGENT,
 )
 from sipaudit.sip.line import Reading, read_line
-from sipaudit.sip.lines import EMPTY, MAX_LASTING, MAX_REMEMBERED, LineParser, remember
+from sipaudit.sip.lines import EMPTY, MAX_LASTING, MAX_REMEMBERED, LineParser, Memo, remember
 from sipaudit.sip.message import Address, CSeq, Message, Request, Response, Via
 
 MAX_TAIL = 2048      # bytes of a tail; longer ones are read line by line
 MAX_TAIL_LINES = 64
 CONTACT_NAME = b"Contact: "
+SEMICOLON = ord(";")   # a number, because `in` finds a byte much faster when it is one
 DIGESTS = (b"Authorization: ", b"Proxy-Authorization: ", b"WWW-Authenticate: ", b"Proxy-Authenticate: ")
 
 Tail = tuple[Any, ...]
@@ -64,8 +65,8 @@ class Parser(LineParser):
 
     def __init__(self, limit: int = MAX_LASTING) -> None:
         super().__init__(limit)
-        self._tails: dict[bytes, Tail] = {}
-        self._contacts: dict[bytes, tuple[Address, ...]] = {}
+        self._tails: Memo[Tail] = Memo()
+        self._contacts: Memo[tuple[Address, ...]] = Memo()
         self._kept += (self._tails, self._contacts)
         self._vias: dict[bytes, Via] = {}
         self._froms: dict[bytes, Address] = {}
@@ -92,7 +93,9 @@ class Parser(LineParser):
                 begin = 0
             if behind < 0:
                 behind = len(tail)
-            front = self._fronts.get(tail[begin:at]) or self._learn_front(tail[begin:at], DIGESTS)
+            own_front = tail[begin:at]
+            front = self._fronts.get(own_front) or self._fronts.fresh.get(own_front) \
+                or self._learn_front(own_front, DIGESTS)
             if type(front) is not (CredentialsFront if start.method else ChallengeFront):
                 return self.parse_lines(payload)
             proof = front.read(tail[at + len(NONCE):behind])
@@ -104,9 +107,9 @@ class Parser(LineParser):
             if behind < 0:
                 behind = len(tail)
             line = tail[begin:behind]
-            own = self._contacts.get(line) or self._learn_contacts(line)
+            own = self._contacts.get(line) or self._contacts.fresh.get(line) or self._learn_contacts(line)
             tail = tail[:begin - 2] + tail[behind:] if begin else tail[behind + 2:]
-        rest = self._tails.get(tail) or self._learn_tail(tail)
+        rest = self._tails.get(tail) or self._tails.fresh.get(tail) or self._learn_tail(tail)
         via = self._vias.get(via_line) or self._learn_via(via_line)
         from_ = self._froms.get(from_line) or self._learn_from(from_line)
         to = self._tos.get(to_line) or self._learn_to(to_line)
@@ -137,9 +140,9 @@ class Parser(LineParser):
 
     def _learn_via(self, line: bytes) -> Via | None:
         front, _, branch = line.partition(BRANCH)
-        if b";" in branch:
+        if SEMICOLON in branch:
             front, branch = divide(front, branch)
-        known = self._fronts.get(front) or self._learn_front(front, b"Via: ")
+        known = self._fronts.get(front) or self._fronts.fresh.get(front) or self._learn_front(front, b"Via: ")
         if type(known) is not ViaFront:
             return None
         via = known.read(branch)
@@ -147,7 +150,7 @@ class Parser(LineParser):
 
     def _learn_from(self, line: bytes) -> Address | None:
         front, _, tag = line.partition(TAG)
-        known = self._fronts.get(front) or self._learn_front(front, b"From: ")
+        known = self._fronts.get(front) or self._fronts.fresh.get(front) or self._learn_front(front, b"From: ")
         if type(known) is not FromFront:
             return None
         from_ = known.read(tag)
@@ -155,7 +158,7 @@ class Parser(LineParser):
 
     def _learn_to(self, line: bytes) -> Address | None:
         front, tagged, tag = line.partition(TAG)
-        known = self._fronts.get(front) or self._learn_front(front, b"To: ")
+        known = self._fronts.get(front) or self._fronts.fresh.get(front) or self._learn_front(front, b"To: ")
         if type(known) is not ToFront:
             return None
         if tagged:  # which comes but once or twice
@@ -204,7 +207,7 @@ class Parser(LineParser):
 
     def _lasting_reading(self, line: bytes) -> Reading:
         """A line that means the same in any message and comes in many; else something that is no part of a tail."""
-        known = self._lasting.get(line)
+        known = self._lasting.get(line) or self._lasting.fresh.get(line)
         if known is not None:
             return known
         read = read_line(line)
