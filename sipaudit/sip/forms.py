@@ -130,6 +130,14 @@ class Shape:
         self.marks = self.marked(payload)
         self.tagged = tagged
 
+    def holds(self, payload: bytes, via: bytes, message: Request | Response) -> bool:
+        """Whether it is that of a message, with this Via: what stands in its places is what the parser has read, and so
+        was read from there."""
+        if self.marked(payload) != self.marks or QUOTE in via:
+            return False
+        variables = self.layout.variables(payload)
+        return variables[1].isdigit() and self.layout.admits(variables) and _are_of(variables, message, self.tagged)
+
 
 class Forms:
     """Reads messages, and knows again those whose form it has read. Remembers `limit` forms at most: then it forgets
@@ -201,29 +209,26 @@ class Forms:
         payload = item.payload
         if message.defects or item.cut or len(payload) > LONGEST or message.cseq.number > MAX_NUMBER:
             return None
-        *lines, _ = payload.split(CRLF, LINES)
-        lengths = (*map(len, lines), payload.find(NONCE))
-        shape = self._shapes.get(lengths)
-        if shape is None or shape.marked(payload) != shape.marks or QUOTE in lines[1]:
-            shape = self._shaped(payload, message, lengths)
-            if shape is None:
-                return None
-        layout = shape.layout
-        variables = layout.variables(payload)
-        is_of_it = variables[1].isdigit() and layout.admits(variables) and _are_of(variables, message, shape.tagged)
-        return self._form(item, layout) if is_of_it else None
-
-    def _shaped(self, payload: bytes, message: Request | Response, lengths: tuple[int, ...]) -> Shape | None:
-        """The shape of a message, of which the first lines have these lengths; None if their order is not the usual.
-        """
-        variables, names, quoted = _places(payload, message)
-        layout = self._layout(tuple(span for _, span in variables), quoted) if variables else None
-        if layout is None:
+        lines = payload.split(CRLF, LINES)
+        if len(lines) <= LINES:
             return None
-        if len(self._shapes) >= LAYOUTS_KEPT:
-            self._shapes.clear()
-        shape = self._shapes[lengths] = Shape(payload, layout, variables, names, message.to.tag is not None)
-        return shape
+        start, via, from_, to, fourth, fifth, _ = lines
+        lengths = len(start), len(via), len(from_), len(to), len(fourth), len(fifth), payload.find(NONCE)
+        shape = self._shapes.get(lengths)
+        if shape is None or not shape.holds(payload, via, message):
+            shape = self._shaped(payload, lines, message)
+            if shape is None or not shape.holds(payload, via, message):
+                return None
+            if len(self._shapes) >= LAYOUTS_KEPT:
+                self._shapes.clear()
+            self._shapes[lengths] = shape
+        return self._form(item, shape.layout)
+
+    def _shaped(self, payload: bytes, lines: list[bytes], message: Request | Response) -> Shape | None:
+        """The shape of a message; None when its lines do not come in the usual order."""
+        variables, names, quoted = _places(payload, lines, message)
+        layout = self._layout(tuple(span for _, span in variables), quoted) if variables else None
+        return None if layout is None else Shape(payload, layout, variables, names, message.to.tag is not None)
 
     def _layout(self, spans: tuple[Span, ...], quoted: int) -> Layout | None:
         """One for all messages whose variables stand there; None when there are too many."""
@@ -257,15 +262,13 @@ def _key(item: Datagram) -> int:
     return (id(item.flow) << BESIDE) + len(item.payload)
 
 
-def _places(payload: bytes, message: Request | Response) -> tuple[list[Named], list[Span], int]:
+def _places(payload: bytes, lines: list[bytes], message: Request | Response
+            ) -> tuple[list[Named], list[Span], int]:
     """The variables of a message, if its lines come in the usual order (none, if they do not), where the names of lines
     stand by which they are known, and which variable is the first in quotes."""
-    lines = payload.split(CRLF, LINES)
-    at_cseq = 4 if len(lines) > LINES and lines[4].startswith(CSEQ_NAME) else 5
-    if len(lines) <= LINES or not lines[at_cseq].startswith(CSEQ_NAME):
-        return [], [], 0
     _, via, from_, to, *_ = lines
-    if not via.startswith(VIA_NAME) or QUOTE in via:
+    at_cseq = 4 if lines[4].startswith(CSEQ_NAME) else 5
+    if not via.startswith(VIA_NAME) or not lines[at_cseq].startswith(CSEQ_NAME):
         return [], [], 0
     at = [0, *accumulate(len(line) + len(CRLF) for line in lines)]   # where each line begins
     branch, cseq = at[1] + via.find(BRANCH) + len(BRANCH), at[at_cseq] + len(CSEQ_NAME)
@@ -305,7 +308,7 @@ def _proof(payload: bytes, at: int, begin: int, end: int) -> tuple[Named, list[N
 
 
 def _are_of(variables: tuple[bytes, ...], message: Request | Response, tagged: bool) -> bool:
-    """Whether what stands there is what the parser has read of the message: only then it was read from there."""
+    """Whether what stands there is what the parser has read of the message."""
     proof = message.credentials if type(message) is Request else message.challenges  # type: ignore[union-attr]
     branch, number, nonce, tag, *others = variables
     to_tag = message.to.tag
