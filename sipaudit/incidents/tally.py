@@ -85,7 +85,8 @@ class Tally:
     def now(self, key: str, time: float) -> ServerWatch:
         """The server of this key, whose minute is that of `time`, which is now."""
         server = self.servers.get(key) or self.server(key, time)
-        self.minute(server, time)
+        if not server.minute.time <= time < server.minute.end:
+            self._turn(server, time)
         return server
 
     def minute(self, server: ServerWatch, time: float) -> Minute:

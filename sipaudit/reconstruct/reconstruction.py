@@ -121,10 +121,12 @@ class Reconstruction:
             return NOTHING
         out: list[ModelEvent] = []
         memory.registry.out = out
-        if form is not None or message is None or self._is_told:
+        if message is None or self._is_told:
             self._take(item, message, form)
         else:
-            self._message(item, message)  # type: ignore[arg-type]
+            placed = self._message(item, message)  # type: ignore[arg-type]
+            if form is not None and type(placed) is Transaction:
+                short.note(form, message, placed)  # type: ignore[arg-type]
         return out
 
     def renewed(self, run: Sequence[Parsed], at: int) -> bool:
