@@ -48,9 +48,11 @@ _QUOTED_AS_LETTERS = bytes(ord("a") if byte in b"/=:@" else letter   # nonces ar
 
 class Form(Struct, gc=False):
     """What the messages of a form are to those who follow them (`known`); `number` is for who tells others of it (-1:
-    not told)."""
+    not told). `digest` is the hash of its flow and constants."""
 
     flow: Flow
+    layout: Layout | None = None
+    digest: int = 0
     number: int = -1
     known: object = None
 
@@ -146,8 +148,8 @@ class Forms:
     def __init__(self, parse: Callable[[bytes], Message], limit: int = FORMS_KEPT) -> None:
         self._parse = parse
         self._limit = limit
-        self._forms: dict[int, Form] = {}        # by the hash of flow and constants
-        self._layouts: dict[int, Layout] = {}    # by flow and length of the message
+        self._forms: dict[int, Form] = {}        # by flow and length of the message, mostly the only one
+        self._others: dict[int, Form] = {}       # those that share flow, length and layout with one of these, by digest
         self._known: dict[tuple[Span, ...], Layout] = {}
         self._shapes: dict[tuple[int, ...], Shape] = {}   # by the lengths of the first lines, and the nonce's place
         self._used = 0
@@ -156,12 +158,13 @@ class Forms:
     def turn(self) -> bool:
         """Another run begins. Whether the forms that there were are forgotten."""
         self._rest -= self._rest > 0
-        if len(self._forms) <= self._limit and len(self._layouts) <= 2 * self._limit:
+        count = len(self._forms) + len(self._others)
+        if count <= self._limit:
             return False
-        self._rest = REST if self._used < len(self._forms) else 0
+        self._rest = REST if self._used < count else 0
         self._used = 0
         self._forms.clear()
-        self._layouts.clear()
+        self._others.clear()
         self._known.clear()
         self._shapes.clear()
         return True
@@ -170,21 +173,25 @@ class Forms:
         """The items of a run with their messages. One loop on purpose: nine messages of ten take all of it that is done
         for them here."""
         parsed: list[Parsed] = []
-        add, layouts, forms = parsed.append, self._layouts.get, self._forms.get
+        add, forms, others = parsed.append, self._forms.get, self._others.get
         for item in run:
             if type(item) is not Datagram:
                 add((item, None, None))
                 continue
             flow, payload = id(item.flow), item.payload
             key = (flow << BESIDE) + len(payload)   # as `_key` makes it
-            layout = layouts(key)
-            if layout is None and layouts(key - 1) is not None:
-                layout = self._longer(key, flow, payload)
-            form = None if layout is None else forms(hash((flow, layout.constants(payload))))
+            form = forms(key)
+            if form is None and forms(key - 1) is not None:
+                form = self._longer(key, flow, payload)
             if form is not None:
-                variables = layout.variables(payload)  # type: ignore[union-attr]
+                layout: Layout = form.layout  # type: ignore[assignment]
+                digest = hash((flow, layout.constants(payload)))
+                if form.digest != digest:
+                    form = others(digest)
+            if form is not None:
+                variables = layout.variables(payload)
                 if variables[1].isdigit() and not item.cut and (   # nearly always letters and digits: not worth a call
-                    b"".join(variables).translate(TOKENS_AS_LETTERS).isalnum() or layout.admits(variables)  # type: ignore[union-attr]
+                    b"".join(variables).translate(TOKENS_AS_LETTERS).isalnum() or layout.admits(variables)
                 ):
                     self._used += 1
                     add((Repeat(item.time, item.capture, item.frame, payload, item.frames, form.number,
@@ -195,14 +202,17 @@ class Forms:
             add((item, message, self._learnt(item, message) if repeats else None))  # type: ignore[arg-type]
         return parsed
 
-    def _longer(self, key: int, flow: int, payload: bytes) -> Layout | None:
-        """The layout of a message whose CSeq number has got another digit since the last one of its form."""
-        layout = self._layouts[key - 1].longer()
-        if layout is None or hash((flow, layout.constants(payload))) not in self._forms:
+    def _longer(self, key: int, flow: int, payload: bytes) -> Form | None:
+        """The form of a message whose CSeq number has got another digit since the last one of its form."""
+        form = self._forms[key - 1]
+        layout: Layout | None = form.layout.longer()  # type: ignore[union-attr]
+        digest = None if layout is None else hash((flow, layout.constants(payload)))
+        if digest != form.digest and digest not in self._others:
             return None
-        del self._layouts[key - 1]   # it never gets shorter
-        self._layouts[key] = layout
-        return layout
+        del self._forms[key - 1]   # it never gets shorter
+        form.layout = layout
+        self._forms[key] = form
+        return form
 
     def _learnt(self, item: Datagram, message: Request | Response) -> Form | None:
         """The form of a message, if nothing in it is odd."""
@@ -239,16 +249,23 @@ class Forms:
 
     def _form(self, item: Datagram, layout: Layout) -> Form:
         """The form of a message with that layout."""
-        self._layouts[_key(item)] = layout
-        digest = hash((id(item.flow), layout.constants(item.payload)))
-        form = self._forms.get(digest)
+        key, digest = _key(item), hash((id(item.flow), layout.constants(item.payload)))
+        first = self._forms.get(key)
+        is_first = first is None or first.layout is not layout
+        form = self._others.get(digest) if is_first or first.digest != digest else first  # type: ignore[union-attr]
         if form is None:
-            form = self._forms[digest] = Form(item.flow)   # which holds the flow, and its id
+            form = Form(item.flow)   # which holds the flow, and its id
+        if form is not first:
+            form.layout, form.digest = layout, digest
+            if is_first:
+                self._forms[key] = form
+            else:
+                self._others[digest] = form
         return form
 
     def places(self, item: Datagram) -> tuple[tuple[Span, ...], int]:
         """Where the variables of a message stand whose form was just learnt, for `told`."""
-        layout = self._layouts[_key(item)]
+        layout: Layout = self._forms[_key(item)].layout  # type: ignore[assignment]
         return layout.spans, layout.quoted
 
     def told(self, item: Datagram, spans: tuple[Span, ...], quoted: int) -> Form:
