@@ -120,8 +120,8 @@ class Layout:
 
 
 class Shape:
-    """What messages have in common of which the first lines are as long, and of which the same (`marks`) stands before
-    each of their variables (`marked`): their layout, and whether To is `tagged`. All phones of a make have a few."""
+    """What messages have in common of which the first three lines are as long, and of which the same (`marks`) stands
+    before each of their variables (`marked`): their layout, and whether To is `tagged`. Phones of a make have a few."""
 
     __slots__ = ("layout", "marked", "marks", "tagged")
 
@@ -151,7 +151,7 @@ class Forms:
         self._forms: dict[int, Form] = {}        # by flow and length of the message, mostly the only one
         self._others: dict[int, Form] = {}       # those that share flow, length and layout with one of these, by digest
         self._known: dict[tuple[Span, ...], Layout] = {}
-        self._shapes: dict[tuple[int, ...], Shape] = {}   # by the lengths of the first lines, and the nonce's place
+        self._shapes: dict[tuple[int, ...], Shape] = {}   # by how long three lines are, and the nonce's place
         self._used = 0
         self._rest = 0
 
@@ -222,8 +222,8 @@ class Forms:
         lines = payload.split(CRLF, LINES)
         if len(lines) <= LINES:
             return None
-        start, via, from_, to, fourth, fifth, _ = lines
-        lengths = len(start), len(via), len(from_), len(to), len(fourth), len(fifth), payload.find(NONCE)
+        via = lines[1]
+        lengths = len(lines[0]), len(via), len(lines[2]), payload.find(NONCE)
         shape = self._shapes.get(lengths)
         if shape is None or not shape.holds(payload, via, message):
             shape = self._shaped(payload, lines, message)
@@ -251,10 +251,13 @@ class Forms:
         """The form of a message with that layout."""
         key, digest = _key(item), hash((id(item.flow), layout.constants(item.payload)))
         first = self._forms.get(key)
+        if first is None and digest not in self._others:   # nearly always
+            new = self._forms[key] = Form(item.flow, layout, digest)   # which holds the flow, and its id
+            return new
         is_first = first is None or first.layout is not layout
         form = self._others.get(digest) if is_first or first.digest != digest else first  # type: ignore[union-attr]
         if form is None:
-            form = Form(item.flow)   # which holds the flow, and its id
+            form = Form(item.flow)
         if form is not first:
             form.layout, form.digest = layout, digest
             if is_first:

@@ -53,13 +53,26 @@ _MISSING = {
 
 
 class Memo(dict[bytes, Known]):
-    """What lasts, by its bytes, and `fresh`, what was seen for the first time in this moment."""
+    """What lasts, by its bytes; `fresh` is what of it was seen for the first time just now."""
 
     __slots__ = ("fresh",)
 
     def __init__(self) -> None:
         super().__init__()
-        self.fresh: dict[bytes, Known] = {}
+        self.fresh: list[bytes] = []
+
+    def clear(self) -> None:
+        super().clear()
+        self.fresh.clear()
+
+    def pass_by(self) -> int:
+        """The moment has passed: forget what is fresh. So much was held of it."""
+        fresh, forget = self.fresh, self.pop
+        for key in fresh:
+            forget(key, None)
+        held = 2 * sum(map(len, fresh)) + READ_COST * len(fresh)
+        fresh.clear()
+        return held
 
 
 class LineParser:
@@ -76,7 +89,7 @@ class LineParser:
     def __init__(self, limit: int = MAX_LASTING) -> None:
         self._limit = limit
         self._room = inf
-        self._held = self._held_fresh = 0
+        self._held = 0
         self._passing_limit = min(limit, MAX_PASSING)
         self._most_fresh = limit // FRESH
         self._longest = MAX_REMEMBERED if limit else 0
@@ -84,9 +97,9 @@ class LineParser:
         self._lasting: Memo[Reading] = Memo()
         self._passing: dict[bytes, Reading] = {}
         self._fronts: Memo[Front] = Memo()
-        self._kept: list[Memo[Any]] = [self._lasting, self._fronts]
-        self._met = bytearray(MET)   # what was seen before, by its hash; what shares one with another seems to be
-        self._fresh = self._count = 0   # how much is fresh, and how much was before that
+        self._kept: list[Memo[Any]] = [self._lasting, self._fronts]  # what lasts
+        self._met = bytearray(MET)   # what was ever kept, by its hash; what shares one with another seems to be
+        self._fresh = self._count = 0   # how much of it is fresh, and how much was before
 
     def tighten(self, room: float) -> None:
         """Remember lasting lines in no more than so many bytes from now on."""
@@ -116,9 +129,8 @@ class LineParser:
         """Put the value of every line into its slot; False when a line is not plain."""
         lasting = self._lasting.get
         passing = self._passing.get
-        fresh = self._lasting.fresh.get
         for line in lines:
-            reading = lasting(line) or passing(line) or fresh(line) or self._learn(line)
+            reading = lasting(line) or passing(line) or self._learn(line)
             if reading is None:
                 return False
             slot, value = reading
@@ -144,7 +156,7 @@ class LineParser:
             return read and read[0]
         mark = MARKS.get(line[0], COLON)
         front, _, last = line.partition(mark)
-        known = self._fronts.get(front) or self._fronts.fresh.get(front)
+        known = self._fronts.get(front)
         value = known and known.read(last)
         if known is not None and value is not None:
             reading = known.slot, value
@@ -156,7 +168,7 @@ class LineParser:
         front, marked, last = line.partition(mark)
         if mark in PARAMETERS:
             front, last = divide(front, last)
-        known = self._fronts.get(front) or self._fronts.fresh.get(front)
+        known = self._fronts.get(front)
         if known is None and marked:
             known = self._keep(self._fronts, front, read_front(front, self._lasting.get(front)))
         value = known and known.read(last)
@@ -172,40 +184,32 @@ class LineParser:
 
     def _keep(self, memo: Memo[Known], key: bytes, known: Known) -> Known:
         """Remember what lasts."""
-        cost = 2 * len(key) + READ_COST
         if self._held > self._room:
-            self._forget_all()
-        self._held += cost
+            for each in self._kept:
+                each.clear()
+            self._held = 0
+        elif len(memo) >= self._limit:
+            memo.clear()
+            self._held = sum(2 * sum(map(len, each)) + READ_COST * len(each) for each in self._kept)
+        self._held += 2 * len(key) + READ_COST
+        memo[key] = known
         at = hash(key) % MET
-        if self._met[at]:
-            if len(memo) >= self._limit:
-                self._held -= sum(2 * len(each) + READ_COST for each in memo)
-                memo.clear()
-            memo[key] = known
-            return known
-        self._met[at] = True
-        memo.fresh[key] = known
-        self._held_fresh += cost
-        self._fresh += 1
-        if self._fresh > self._most_fresh:
-            self._forget_fresh()
+        if not self._met[at]:
+            self._met[at] = True
+            memo.fresh.append(key)
+            self._fresh += 1
+            if self._fresh > self._most_fresh:
+                self._forget_fresh()
         return known
 
     def _forget_fresh(self) -> None:
         """The moment has passed. What comes again stays."""
         self._count += self._fresh
+        self._fresh = 0
         if self._count > MET // 4:
             self._met, self._count = bytearray(MET), 0
         for memo in self._kept:
-            memo.fresh.clear()
-        self._held -= self._held_fresh
-        self._fresh = self._held_fresh = 0
-
-    def _forget_all(self) -> None:
-        self._forget_fresh()
-        for memo in self._kept:
-            memo.clear()
-        self._held = 0
+            self._held -= memo.pass_by()
 
 
 def remember(memo: dict[bytes, Known], key: bytes, known: Known, limit: int) -> Known:

@@ -93,9 +93,7 @@ class Parser(LineParser):
                 begin = 0
             if behind < 0:
                 behind = len(tail)
-            own_front = tail[begin:at]
-            front = self._fronts.get(own_front) or self._fronts.fresh.get(own_front) \
-                or self._learn_front(own_front, DIGESTS)
+            front = self._fronts.get(tail[begin:at]) or self._learn_front(tail[begin:at], DIGESTS)
             if type(front) is not (CredentialsFront if start.method else ChallengeFront):
                 return self.parse_lines(payload)
             proof = front.read(tail[at + len(NONCE):behind])
@@ -107,9 +105,9 @@ class Parser(LineParser):
             if behind < 0:
                 behind = len(tail)
             line = tail[begin:behind]
-            own = self._contacts.get(line) or self._contacts.fresh.get(line) or self._learn_contacts(line)
+            own = self._contacts.get(line) or self._learn_contacts(line)
             tail = tail[:begin - 2] + tail[behind:] if begin else tail[behind + 2:]
-        rest = self._tails.get(tail) or self._tails.fresh.get(tail) or self._learn_tail(tail)
+        rest = self._tails.get(tail) or self._learn_tail(tail)
         via = self._vias.get(via_line) or self._learn_via(via_line)
         from_ = self._froms.get(from_line) or self._learn_from(from_line)
         to = self._tos.get(to_line) or self._learn_to(to_line)
@@ -142,7 +140,7 @@ class Parser(LineParser):
         front, _, branch = line.partition(BRANCH)
         if SEMICOLON in branch:
             front, branch = divide(front, branch)
-        known = self._fronts.get(front) or self._fronts.fresh.get(front) or self._learn_front(front, b"Via: ")
+        known = self._fronts.get(front) or self._learn_front(front, b"Via: ")
         if type(known) is not ViaFront:
             return None
         via = known.read(branch)
@@ -150,7 +148,7 @@ class Parser(LineParser):
 
     def _learn_from(self, line: bytes) -> Address | None:
         front, _, tag = line.partition(TAG)
-        known = self._fronts.get(front) or self._fronts.fresh.get(front) or self._learn_front(front, b"From: ")
+        known = self._fronts.get(front) or self._learn_front(front, b"From: ")
         if type(known) is not FromFront:
             return None
         from_ = known.read(tag)
@@ -158,7 +156,7 @@ class Parser(LineParser):
 
     def _learn_to(self, line: bytes) -> Address | None:
         front, tagged, tag = line.partition(TAG)
-        known = self._fronts.get(front) or self._fronts.fresh.get(front) or self._learn_front(front, b"To: ")
+        known = self._fronts.get(front) or self._learn_front(front, b"To: ")
         if type(known) is not ToFront:
             return None
         if tagged:  # which comes but once or twice
@@ -207,7 +205,7 @@ class Parser(LineParser):
 
     def _lasting_reading(self, line: bytes) -> Reading:
         """A line that means the same in any message and comes in many; else something that is no part of a tail."""
-        known = self._lasting.get(line) or self._lasting.fresh.get(line)
+        known = self._lasting.get(line)
         if known is not None:
             return known
         read = read_line(line)
