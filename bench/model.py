@@ -17,7 +17,7 @@ from bench.readme import put
 from sipaudit.model.events import ModelEvent
 from sipaudit.pipeline import Job
 from sipaudit.run.ahead import parsed_ahead
-from sipaudit.run.route import rare_collections
+from sipaudit.run.garbage import rare_collections
 from sipaudit.run.run import Run
 
 RUNS = 5
@@ -35,7 +35,7 @@ def spent(take: Callable[[ModelEvent], object], events: Sequence[ModelEvent]) ->
 def once(capture: str) -> tuple[float, int]:
     """Microseconds an event, and how many there were: a fresh route each time, whose lines the events belong to."""
     route = Run(Job((capture,), site=str(SITE)), print)
-    events = [event for item, message, _ in chain.from_iterable(parsed_ahead(route.captures))
+    events = [event for item, message, _ in chain.from_iterable(parsed_ahead(route.reading.captures))
               for event in route.reconstruction.feed(item, message)]
     seen: list[ModelEvent] = []
     idle = spent(seen.append, events)

@@ -17,8 +17,9 @@ from sipaudit.pipeline import Job
 from sipaudit.report import document
 from sipaudit.run.ahead import known_ahead
 from sipaudit.run.first_rows import FirstRows
-from sipaudit.run.output import Output, write_files
-from sipaudit.run.route import leave_whole, rare_collections
+from sipaudit.run.garbage import leave_whole, rare_collections
+from sipaudit.run.job import Output
+from sipaudit.run.output import write_files
 from sipaudit.run.run import Run
 
 STAGES = ("start", "capture", "parse", "follow", "report", "files")
@@ -47,9 +48,9 @@ def go(capture: str, stage: str, site: str = str(SITE)) -> None:
 
 def _go_part_of_it(route: Run, stage: str) -> None:
     if stage == "capture":
-        deque(route.captures, maxlen=0)
+        deque(route.reading.captures, maxlen=0)
     elif stage == "parse":
-        deque(known_ahead(route.captures), maxlen=0)
+        deque(known_ahead(route.reading.captures), maxlen=0)
 
 
 def processor(workload: Workload, stage: str) -> float:

@@ -24,7 +24,8 @@ from sipaudit.capture.linktypes import ETHERNET
 from sipaudit.capture.write import PcapWriter
 from sipaudit.live.limits import Limits, give_back, resident, steady_collections
 from sipaudit.live.upkeep import Upkeep
-from sipaudit.run.job import Job, understand
+from sipaudit.run.brief import understand
+from sipaudit.run.job import Job
 from sipaudit.run.route import Route
 from sipaudit.simulate.plan.read import read_plan
 from sipaudit.simulate.play import Play

@@ -2,6 +2,9 @@
 
 Everything is a stream with bounded state; what the commands want differs only
 in what they take from the same run.
+
+What follows what is read, and what shows it, is loaded by the functions that
+need it: at the main job another process reads meanwhile.
 """
 
 from __future__ import annotations
@@ -10,34 +13,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sipaudit.capture.captures import Captures
-from sipaudit.capture.files import resolve
 from sipaudit.errors import InputError
-from sipaudit.model.values import Report
-from sipaudit.report import comparison, document
-from sipaudit.report.comparison import Comparison
-from sipaudit.report.configuration import Checked, ShownLine, checked
-from sipaudit.report.exhibits import PlacedMessage
-from sipaudit.report.ladder import LadderRow
-from sipaudit.rulebook.pack import load_pack
-from sipaudit.rulebook.suppress import load_suppressions
-from sipaudit.run import provisioning, second_pass, storing
-from sipaudit.run.first_rows import FirstRows
-from sipaudit.run.job import Job
-from sipaudit.run.output import Output, hiding_for, write_again, write_files
-from sipaudit.run.route import leave_whole
-from sipaudit.run.rows import LadderRows, finding_named
-from sipaudit.run.run import Progress, Run, Warn
-from sipaudit.run.transcripts import Transcripts
-from sipaudit.settings.provisioning import Provisioning
+from sipaudit.run.garbage import leave_whole, rare_collections
+from sipaudit.run.job import Job, Output
+from sipaudit.run.reading import Progress, Reading, Warn
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Message
-from sipaudit.sip.parse import parse
-from sipaudit.store.urls import is_store
-from sipaudit.times import parse_zone
 
 if TYPE_CHECKING:
+    from sipaudit.model.values import Report
+    from sipaudit.report.comparison import Comparison
+    from sipaudit.report.configuration import Checked, ShownLine
     from sipaudit.report.dissect import Dissection
+    from sipaudit.report.exhibits import PlacedMessage
+    from sipaudit.report.ladder import LadderRow
 
 __all__ = ["Job", "Output", "analyze", "compare", "config_check", "config_show", "events", "inspect", "ladder",
            "messages", "phones", "read_reports", "render_files"]
@@ -54,19 +43,11 @@ def analyze(
 
     Raises InputError or InputErrors for whatever the user can mend, before any output.
     """
-    hiding = hiding_for(job.redact, job.redact_key)
-    rows = FirstRows() if output is not None and hiding is None else None
-    run = Run(job, warn, note=None if rows is None else rows.note, reread=output is not None)
-    if rows is not None:
-        rows.span = run.span
-    with storing.keeper(store) as keep:
-        run.drive(progress)
-        report = run.report()
-        if output is not None:
-            write_files(run, report, output, job.zone, hiding, rows)
-        if hiding is not None:
-            report = hiding.redaction.report(report)
-        keep(report)
+    reading = Reading(job, warn, payloads=output is not None and not job.redact, reread=output is not None)
+    with rare_collections(), reading.begun():
+        from sipaudit.run.analysis import analyzed
+
+        run, report = analyzed(reading, output, store, progress, warn)
     if ending and sum(health.packets for health in run.health) >= MANY:
         leave_whole((run, report))
     return report
@@ -75,6 +56,9 @@ def analyze(
 def messages(job: Job, *, warn: Warn = print) -> Iterator[PlacedMessage]:
     """Every SIP message of the job's span with the phone, line and server it belongs to; that is known only when all
     was read, so the captures are read twice."""
+    from sipaudit.run import second_pass
+    from sipaudit.run.run import Run
+
     run = Run(job, warn, reread=True)
     second_pass.find_out_who(run)
     return (placed for placed in second_pass.messages(run) if run.span.holds(placed.item.time))
@@ -87,6 +71,11 @@ def read_reports(
     """The reports of earlier runs: each a `report.json`, the directory that holds it, or the URL of a store; all under
     the same pseudonyms when they are to be redacted. `start` and `end` (TIMEs) choose from the first, which is a store
     then. Raises InputError."""
+    from sipaudit.report import document
+    from sipaudit.run import storing
+    from sipaudit.run.hiding import hiding_for
+    from sipaudit.store.urls import is_store
+
     hiding = hiding_for(redact, redact_key)
     period = storing.period(start, end, zone)
     if paths and (start or end) and not is_store(paths[0]):
@@ -98,11 +87,15 @@ def read_reports(
 
 def compare(before: Report, after: Report) -> Comparison:
     """Which findings of two runs are new, gone and the same."""
+    from sipaudit.report import comparison
+
     return comparison.compare(before, after)
 
 
 def render_files(report: Report, directory: str, zone: str, compared: Comparison | None = None) -> str:
     """Write what of `-o` can be written without captures; says what could not."""
+    from sipaudit.run.output import write_again
+
     return write_again(report, directory, zone, compared)
 
 
@@ -121,6 +114,10 @@ def ladder(
 ) -> list[LadderRow]:
     """The messages of a line, a call, or around a finding's evidence, in order. Raises InputError for a finding that
     the analysis does not have."""
+    from sipaudit.run.hiding import hiding_for
+    from sipaudit.run.rows import LadderRows, finding_named
+    from sipaudit.run.run import Run
+
     hiding = hiding_for(job.redact, job.redact_key)
     plain = replace(job, redact=False, redact_key=None)
     chosen = None if finding is None else finding_named(analyze(plain, warn=warn), finding)
@@ -134,6 +131,10 @@ def ladder(
 def events(job: Job, *, line: str | None = None, progress: Progress | None = None, warn: Warn = print
            ) -> Iterator[str]:
     """The capture in the scenario language, line by line of text; each phone's line begins with its headers."""
+    from sipaudit.run.hiding import hiding_for
+    from sipaudit.run.run import Run
+    from sipaudit.run.transcripts import Transcripts
+
     hiding = hiding_for(job.redact, job.redact_key)
     transcripts = Transcripts()
     run = Run(job, warn, listener=transcripts.take)
@@ -150,6 +151,13 @@ def config_check(
     paths: Sequence[str], *, rules: Sequence[str] = (), suppress: str | None = None, warn: Warn = print
 ) -> Checked:
     """What is wrong with provisioning files. Raises InputError or InputErrors for what cannot be read."""
+    from sipaudit.report.configuration import checked
+    from sipaudit.rulebook.pack import load_pack
+    from sipaudit.rulebook.suppress import load_suppressions
+    from sipaudit.run import provisioning
+    from sipaudit.settings.provisioning import Provisioning
+    from sipaudit.times import parse_zone
+
     pack = load_pack(rules)
     given = load_suppressions(suppress, parse_zone("utc"), pack.known)
     files = Provisioning(paths)
@@ -161,6 +169,8 @@ def config_check(
 
 def config_show(target: str, config: Sequence[str] = ()) -> list[ShownLine]:
     """The effective settings of each line of a path, or of the phone with this MAC in `config`. Raises InputError."""
+    from sipaudit.run import provisioning
+
     return provisioning.show(target, config)
 
 
@@ -171,7 +181,10 @@ def inspect(
 
     Raises InputError without tshark, and for a frame that the capture does not have.
     """
-    from sipaudit.report.dissect import dissect  # deferred: brings pyshark and asyncio
+    from sipaudit.capture.captures import Captures
+    from sipaudit.capture.files import resolve
+    from sipaudit.report.dissect import dissect
+    from sipaudit.sip.parse import parse
 
     files = resolve((capture,), reread=True).files
     dissections = dissect(files[0].source, frames, keylog=keylog)

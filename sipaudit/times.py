@@ -8,7 +8,6 @@ work, and resolved later.
 from __future__ import annotations
 
 import re
-import zoneinfo
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
@@ -162,6 +161,8 @@ def parse_zone(text: str) -> tzinfo:
         return UTC
     if text.lower() == "local":
         return LocalZone()
+    import zoneinfo  # deferred: most runs name no zone
+
     try:
         return zoneinfo.ZoneInfo(text)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -12,9 +12,10 @@ from tests.shared import ROOT
 ASK = """
 import sys
 from sipaudit import pipeline
+from sipaudit.run.run import Run
 many, ending, sample = int(sys.argv[1]), sys.argv[2] == "ending", sys.argv[3]
 pipeline.MANY = many
-pipeline.Run.__del__ = lambda run: print("taken apart", flush=True)
+Run.__del__ = lambda run: print("taken apart", flush=True)
 report = pipeline.analyze(pipeline.Job((sample,)), ending=ending)
 print(len(report.lines), flush=True)
 """

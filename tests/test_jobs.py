@@ -26,8 +26,7 @@ from sipaudit.capture.files import resolve
 from sipaudit.capture.write import PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.report import document
-from sipaudit.run import chute, freight, reader
-from sipaudit.run import run as running
+from sipaudit.run import chute, freight, reader, reading
 from sipaudit.run.ahead import AHEAD, parsed, runs_of
 from sipaudit.run.freight import Packer, Unpacker
 from sipaudit.sip.datagram import Datagram
@@ -58,7 +57,7 @@ def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         seen.append(len(multiprocessing.active_children()))
         return arrivals(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(running, "processes", lambda jobs, _size: jobs or 1)
+    monkeypatch.setattr(reading, "processes", lambda jobs, _size: jobs or 1)
     monkeypatch.setattr(reader, "_arrivals", watched)
     yield seen
     assert multiprocessing.active_children() == []
@@ -163,6 +162,32 @@ def test_a_pipe_is_read_by_the_reader() -> None:
     assert json.loads(one)["captures"][0]["packets"] > 100
 
 
+BEGINS = """
+import sys
+from sipaudit.cli.main import main
+from sipaudit.run import reading
+
+apart = reading.reading_apart
+
+def watched(*arguments, **wanted):
+    print(*sorted({name.split(".")[1] for name in sys.modules if name.startswith("sipaudit.")}), flush=True)
+    return apart(*arguments, **wanted)
+
+reading.reading_apart = watched
+sys.exit(main())
+"""
+
+
+def test_reading_begins_before_what_follows_is_loaded() -> None:
+    """Loading it takes a fifth of a short run, in which the reader would have nothing to do."""
+    ran = subprocess.run([sys.executable, "-c", BEGINS, "analyze", str(OUTAGE), "--jobs", "2", "--format", "json"],
+                         capture_output=True, text=True, check=True)
+    loaded, _, report = ran.stdout.partition("\n")
+    assert {"capture", "sip", "settings"} <= set(loaded.split())
+    assert not {"reconstruct", "rulebook", "incidents", "report"} & set(loaded.split())
+    assert json.loads(report)["lines"]
+
+
 # -- what passes between them
 
 
@@ -222,13 +247,13 @@ def test_who_writes_waits_only_when_too_much_is_on_its_way(monkeypatch: pytest.M
         writer.send(piece)   # nobody reads
     assert writer.under_way > 2_500_000
     got: list[bytes] = []
-    reading = threading.Thread(target=lambda: got.extend(chute.received(incoming) for _ in range(len(pieces) + 2)))
-    reading.start()
+    listening = threading.Thread(target=lambda: got.extend(chute.received(incoming) for _ in range(len(pieces) + 2)))
+    listening.start()
     pieces += [b"a" * 4_000_000, b"end"]
     for piece in pieces[-2:]:
         writer.send(piece)
     writer.flush()
-    reading.join()
+    listening.join()
     assert got == pieces
     assert writer.under_way == 0
     os.close(outgoing)
@@ -250,6 +275,15 @@ def test_an_error_of_reading_is_the_users_to_mend(apart: list[int]) -> None:
             pipeline.analyze(pipeline.Job((f"/dev/fd/{incoming}",), jobs=2))
     assert raised.value.file == f"/dev/fd/{incoming}"
     assert raised.value.fix
+    assert apart == [1]
+
+
+def test_what_the_user_must_mend_ends_a_reader_that_has_begun(tmp_path: Path, apart: list[int]) -> None:
+    """Rules are read while it reads."""
+    rules = tmp_path / "mine.yaml"
+    rules.write_text("id: [")
+    with pytest.raises(InputError):
+        pipeline.analyze(pipeline.Job((str(OUTAGE),), rules=(str(rules),), jobs=2))
     assert apart == [1]
 
 

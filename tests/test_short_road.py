@@ -33,6 +33,8 @@ from sipaudit.reconstruct.short_road import ShortRoad
 from sipaudit.run.run import Run
 
 FLEET = Workload("renewals", phones=6, rounds=8, spread=40.0)   # one after the other
+OVER_TCP = replace(FLEET, phones=12, rounds=4, transport="tcp")
+SPLIT = 2   # phones of these whose segments are too small for a REGISTER
 CROWD = replace(FLEET, phones=20, rounds=4, spread=1.0)         # all at once
 
 ODD = [   # what is replaced by something as long; bytes of the IP header are the server's address
@@ -107,7 +109,7 @@ def followed(folder: Path, *captures: Iterable[tuple[float, bytes]]) -> tuple[by
         run.auditor.registrations.end_renewals(phone)
     return report, [
         [replay.state for replay in run.auditor.replays.everyone()], sorted(run.auditor._phones.items()),
-        run.reconstruction.open, run.auditor.open,
+        run.reconstruction.open, run.auditor.open, list(run.state()["_frames"].items()),
         [(line.cseq, line.call_id, line.asked, line.last, line.owner.last, line.owner.again) for line in lines],
     ]
 
@@ -214,6 +216,14 @@ def test_renewals_of_a_capture_in_which_too_many_methods_were_seen(lone: Packets
     odd = lone[0][1][:26] + bytes((10, 9, 9, 9)) + lone[0][1][30:]   # somebody else's
     methods = [(soon[0][0] - 1.0, odd.replace(b"REGISTER", b"X%07d" % number)) for number in range(WORDS)]
     by_both_roads(tmp_path, lone[:12], [*methods, *soon])
+
+
+def test_of_a_message_in_two_segments_both_frames_are_known(tmp_path: Path) -> None:
+    packets = captured(tmp_path, OVER_TCP)
+    by_both_roads(tmp_path, packets)
+    with patch.object(ShortRoad, "repeats", side_effect=AssertionError("not in four")):
+        _, (*_, frames, _) = followed(tmp_path, packets)
+    assert [len(parts) for _, parts in frames] == [2] * SPLIT * 2 * OVER_TCP.rounds
 
 
 def test_an_undisturbed_fleet_takes_it_from_its_first_renewal_on(packets: Packets, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ BUDGETS = {
     "register": Budget(calls=28, blocks=0.1),
     "calls": Budget(calls=120, blocks=3.4),
     "mixed": Budget(calls=98, blocks=1.7),
-    "tcp": Budget(calls=54, blocks=0.3),
+    "tcp": Budget(calls=47, blocks=0.3),
 }
 """With each message of `mixed` come 40 packets of media, whose work is the message's."""
 

@@ -35,7 +35,8 @@ _COOKED_ETHERNET = b"\x00\x01\x00\x06"  # ARPHRD_ETHER with a 6 byte address
 
 Head = tuple[bytes, bytes, int, int, int, bytes, int, bytes]
 """Sender's MAC; VLAN tags, EtherType and IP up to DSCP; total length; identification, flags and place of a fragment;
-protocol; addresses and ports; of UDP length and checksum, and the beginning of the payload."""
+protocol; addresses and ports; of UDP length and checksum, of TCP the sequence number; of UDP the beginning of the
+payload."""
 _HEADS = {
     link_type: [Layout(f">6x6s{header - 14}x{4 * tags + 4}sHIxBxx12sI14s") for tags in range(_TAGS + 1)]
     for link_type, header in _ROADS.items()
@@ -46,7 +47,7 @@ _FRAGMENT = 0xBFFF  # any of these bits tells of a fragment, or of a flag that i
 _UDP_SHORTEST = 20 + 8 + 14  # the beginning of the payload is part of it
 _TCP_SHORTEST = 20 + 20
 _TCP_OFFSET = 0x50  # the offset byte of a header without options
-_TCP_HEADER = Layout(">24xIIBBxxH").unpack_from  # from IP on: sequence number, acknowledged, offset, flags, checksum
+_TCP_HEADER = Layout(">28xIBBxxH").unpack_from  # from IP on: what is acknowledged, offset, flags, checksum
 _LINKS = 4096  # as many VLANs as there are
 _BEGINNINGS = 4096  # beginnings remembered: few for responses, but a request's has some of its URI
 
@@ -93,7 +94,8 @@ class Decoder:
         opening, followed, calm = streams.opening, streams.followed, streams.calm.take
         items: list[Item] = []
         add = items.append
-        for time, frame, start, length, (mac, link, total, mark, protocol, ends, udp, beginning) in zip(
+        segments = 0
+        for time, frame, start, length, (mac, link, total, mark, protocol, ends, first, beginning) in zip(
             run.times, run.frames, run.offsets, run.lengths, _heads(run, tags), strict=False
         ):
             if time >= until or time < since:
@@ -102,18 +104,18 @@ class Decoder:
                     items += streams.advance(time)
             at = start + header
             if link not in links:
-                at, (mac, _, total, mark, protocol, ends, udp, beginning) = self._head(run, start)
+                at, (mac, _, total, mark, protocol, ends, first, beginning) = self._head(run, start)
             end = at + total
             segment = None
             if not mark & _FRAGMENT and end <= start + length and not (
                 is_cooked and buffer[start + 2 : start + 6] != _COOKED_ETHERNET
             ):
                 if (
-                    protocol == UDP and udp >> 16 == total - 20 and total >= _UDP_SHORTEST
+                    protocol == UDP and first >> 16 == total - 20 and total >= _UDP_SHORTEST
                     and (beginning in beginnings or self._is_message(beginning, buffer[at + 28 : end]))
                 ):
                     payload = buffer[at + 28 : end]
-                    key: Key = mark << MARK | udp
+                    key: Key = mark << MARK | first
                     if key in recent or key in older or len(recent) >= bound:
                         place = duplicates.place(key, udp_sighting(time, ends, payload))
                         if place is None:
@@ -127,31 +129,37 @@ class Decoder:
                     add(item)
                     continue
                 if protocol == TCP and total >= _TCP_SHORTEST:
-                    seq, ack, offset, flags, check = _TCP_HEADER(buffer, at)
+                    ack, offset, flags, check = _TCP_HEADER(buffer, at)
                     data = at + 20 + (offset >> 2 & 60)
                     if offset >= _TCP_OFFSET and data <= end:
                         payload = buffer[data:end]
-                        number = OF_TCP | mark << MARK | seq ^ check << 16
+                        number = OF_TCP | mark << MARK | first ^ check << 16
                         sighting = time, buffer[at + 12 : data], payload
                         if flags & RST:  # which are not looked for: see Transports
                             pass
                         elif number not in recent and number not in older and len(recent) < bound:
                             recent[number] = sighting
-                        elif duplicates.repeated(number, sighting):
-                            health.duplicates += 1
+                        else:
+                            is_repeated = duplicates.repeated(number, sighting)
                             recent, older = duplicates.recent, duplicates.older
-                            continue
-                        health.content["tcp"] += 1
+                            if is_repeated:
+                                health.duplicates += 1
+                                continue
+                        segments += 1
                         flow = young.get(ends + mac + b"tcp") or flows.get("tcp", ends[:8], ends[8:], mac)
                         if flags & CONTROL == ACK:
-                            segment = calm(time, capture, frame, flow, seq, ack, payload)
-                        if segment is None:
-                            segment = streams.not_calm(time, capture, frame, flow, seq, ack, flags, payload, False)
+                            segment = calm(time, capture, frame, flow, first, ack, payload)
+                            if segment is not None:
+                                items += segment
+                                continue
+                        segment = streams.not_calm(time, capture, frame, flow, first, ack, flags, payload, False)
             if segment is None:
                 packet = time, frame, link_type, buffer[start : start + length], run.wire_length
                 segment = self._otherwise(packet, capture)
             items += segment
             recent, older, young = duplicates.recent, duplicates.older, flows.young
+        if segments:
+            health.content["tcp"] += segments
         return items
 
     def tighten(self, bounds: CaptureBounds) -> None:

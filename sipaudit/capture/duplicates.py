@@ -6,7 +6,6 @@ A duplicate is the same IP datagram but for TTL or hop limit, DSCP and header ch
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from struct import Struct as Layout
 
 from sipaudit.capture.bounds import FOR_FILES
@@ -60,6 +59,8 @@ class Duplicates:
         if len(ip) < _SHORTEST:
             return False
         if len(ip) > _LONG:  # what an interface has put together itself: many of these would take much memory
+            from hashlib import blake2b  # deferred: OpenSSL comes with it, and most captures have no such packet
+
             ip = ip[:_LONG] + blake2b(ip[_LONG:], digest_size=16).digest()
         if ip[0] >= 0x50:
             key = bytes((ip[0] & ~_DSCP6, ip[1] & _REST6)) + ip[2:7] + ip[8:60]

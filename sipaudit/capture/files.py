@@ -6,7 +6,6 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
@@ -102,7 +101,9 @@ def _capture_file(path: str, spool: bool) -> CaptureFile:
         return examine(path, _again(sys.stdin.fileno()) if path == STDIN else path)  # `< FILE` is a file, too
     if not spool:
         return CaptureFile(path, path)
-    held = tempfile.TemporaryFile(prefix="sipaudit-")  # noqa: SIM115 - lives as long as the CaptureFile
+    from tempfile import TemporaryFile  # deferred: most captures are no pipes
+
+    held = TemporaryFile(prefix="sipaudit-")  # noqa: SIM115 - lives as long as the CaptureFile
     with opened(path) as stream:
         shutil.copyfileobj(stream, held)
     held.flush()

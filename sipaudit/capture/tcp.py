@@ -52,7 +52,8 @@ class Streams:
         self._table = Table()
         self._contents = Contents(health, max_bytes_per_stream)
         self._lifecycle = Lifecycle(self._table)
-        self.calm = Calm(self._table, self._contents, self._moved_on, max_bytes_per_stream, max_streams)
+        self.calm = Calm(self._table, self._contents, self._moved_on, max_bytes_per_stream, max_streams,
+                         max_bytes)
         self.sip_ports: set[int] = self._contents.sip_ports
         self.tls_ports: set[int] = self._contents.tls_ports
         self.needs_tshark: Counter[str] = self._contents.needs_tshark
@@ -60,7 +61,7 @@ class Streams:
     def tighten(self, max_streams: int, max_bytes: int) -> None:
         """Other bounds from now on; bytes beyond them go with the next that come."""
         self._max_streams = self.calm.room = max_streams
-        self._max_bytes = max_bytes
+        self._max_bytes = self.calm.most = max_bytes
         while len(self._table) > max_streams:
             self.evicted += 1
             self._table.forget(self._table.oldest())
@@ -95,7 +96,7 @@ class Streams:
         cut: bool,
     ) -> list[Item]:
         """The same for a segment that `calm` would not take."""
-        half = self._table.find(flow) or self.calm.wake(flow)
+        half = self._known(flow)
         if (
             half and flags & CONTROL == ACK and not cut and not half.pair.foreign
             and half.reassembly.take(seq, len(payload))
@@ -119,6 +120,10 @@ class Streams:
         if flags & FIN and (half := self._table.find(flow)):  # its bytes may have shown that it is none of ours
             items += self._lifecycle.fin(half, Place(0, 0, time, capture, frame))
         return items
+
+    def _known(self, flow: Flow) -> Half | None:
+        """The direction that this flow is, calm no longer if it was."""
+        return self._table.find(flow) or self.calm.wake(flow)
 
     def advance(self, time: float) -> list[Item]:
         """Capture time has come to `time`: what is overdue is said, what is idle forgotten."""
@@ -159,7 +164,8 @@ class Streams:
         """The captures have ended: what waits behind holes comes out. What was still open proves nothing."""
         items: list[Item] = []
         for half in self._table.holding():
-            items += self._skip_holes(half, inf)
+            if isinstance(half, Half):
+                items += self._skip_holes(half, inf)
         return sorted(items, key=lambda item: (item.time, item.frame))
 
     def _opened(self, time: float, capture: int, flow: Flow) -> Half:
@@ -303,9 +309,12 @@ class Streams:
     def _within_memory(self, time: float, capture: int, frame: int) -> list[Item]:
         """Drop the bytes of those who have held them for longest, and a little more than needed."""
         items: list[Item] = []
-        for half in self._table.holding():
+        for held in self._table.holding():
             if self.held <= self._max_bytes * 0.9:
                 break
+            half = held if isinstance(held, Half) else self._known(held.flow)
+            if half is None:
+                continue
             half.forget_bytes()
             self._table.account(half)
             self._health[capture].undecoded["tcp-evicted"] += 1

@@ -1,9 +1,9 @@
 """Connections of which nothing is open, known by little.
 
 Most phones say something once an hour, and their connection has been forgotten by then: it is taken up in the middle,
-for a few segments, each of them one whole message or an acknowledgement, and the very bytes that are wanted next.  Of
-such a connection two small objects are kept.  Whatever else comes wakes it: it becomes what it would be if it had been
-followed like any other from the first of these segments on.
+for a few segments, each of them one whole message, a half of one, or an acknowledgement, and the very bytes that are
+wanted next.  Of such a connection two small objects are kept.  Whatever else comes wakes it: it becomes what it would
+be if it had been followed like any other from the first of these segments on.
 """
 
 from __future__ import annotations
@@ -11,26 +11,32 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sipaudit.capture.segments import HALF, MODULUS
-from sipaudit.capture.tcp_connections import Content, Half, Side
+from sipaudit.capture.tcp_connections import Content, Half, Place, Side
 from sipaudit.capture.tcp_contents import WANTS_NO_ANSWER, Contents
-from sipaudit.capture.tcp_table import Table
+from sipaudit.capture.tcp_table import PLACE_COST, Table
 from sipaudit.sip.datagram import Datagram, Flow, Item
-from sipaudit.sip.framing import Framer, is_one_message
+from sipaudit.sip.framing import Framer, begins_message, is_one_message, looks_like_sip
+
+_ALONE: tuple[int, ...] = ()   # the packets of a message that came in one
 
 
 class Calm:
     """The calm ones among the connections of a table, of which all together there may be as many as there is `room`.
 
-    `limit` is that of a message, in bytes; `moved_on` is told of flow and time of messages while SYNs are unanswered.
+    `limit` is that of a message, in bytes; `most` that of all that is held; `moved_on` is told of flow and time of
+    messages while SYNs are unanswered.
     """
 
     def __init__(
-        self, table: Table, contents: Contents, moved_on: Callable[[Flow, float], list[Item]], limit: int, room: int
+        self, table: Table, contents: Contents, moved_on: Callable[[Flow, float], list[Item]], limit: int, room: int,
+        most: int,
     ) -> None:
         self._table = table
         self._sides, self._followed, self._opening = table.sides, table.followed, table.opening
+        self._use = table.followed.move_to_end
         self._moved_on = moved_on
         self.room = room
+        self.most = most
         self._contents = contents
         self._limit = limit
 
@@ -43,56 +49,82 @@ class Calm:
     ) -> list[Item] | None:
         """Take a whole segment with no other flag than ACK. None where its connection is not calm, or would be no
         longer: then nothing was done. Flat, for nearly all segments of many captures come here."""
-        side = self._sides.get((flow.source, flow.destination))
-        if side is not None:
-            if seq != side.wanted or (payload and not is_one_message(payload, self._limit, synced=side.synced)):
+        side = self._sides.get((flow.source, flow.destination)) or self._met(flow, seq, ack, payload)
+        if side is None or seq != side.wanted:
+            return None
+        message, frames = payload, _ALONE
+        if payload and (side.begun or not is_one_message(payload, self._limit, synced=side.synced)):
+            pieced = self._pieced(side, time, capture, frame, payload)
+            if pieced is None:
                 return None
-            side.flow = flow
-            if 0 < (ack - side.acks) % MODULUS < HALF:
-                side.acks = ack
-        else:
-            side = self._met(flow, seq, ack, payload)
-            if side is None:
-                return None
-        first = side.first
+            message, frames = pieced
+        side.flow = flow
+        if 0 < (ack - side.acks) % MODULUS < HALF:
+            side.acks = ack
+        first = side.first or self._table.follow(side)
         first.last = time
-        self._followed.move_to_end(first)
+        self._use(first)
         if not payload:
             return []
         side.wanted = (seq + len(payload)) % MODULUS
         side.last_data = time
-        side.synced = True
-        side.asking = not payload.startswith(WANTS_NO_ANSWER)
-        message = Datagram(time, capture, frame, flow, payload)
-        return [*self._moved_on(flow, time), message] if self._opening else [message]
+        side.asking = not message.startswith(WANTS_NO_ANSWER)
+        if not message:
+            return []
+        if not side.synced:
+            side.synced = True
+            self._contents.learn(flow)
+        whole = Datagram(time, capture, frame, flow, message, frames)
+        return [*self._moved_on(flow, time), whole] if self._opening else [whole]
 
     def _met(self, flow: Flow, seq: int, ack: int, payload: bytes) -> Side | None:
-        """A direction that was not seen before; of a new connection only if it begins with a message, and there is room
-        for it."""
-        ends = flow.source, flow.destination
-        if ends in self._table.halves or (payload and not is_one_message(payload, self._limit, synced=False)):
-            return None
-        first = self._sides.get((flow.destination, flow.source))
-        if first is None and (
-            not payload or len(self._followed) >= self.room or flow.source == flow.destination
+        """A direction that is not followed, to be taken; of a new connection only if it begins with SIP, for which
+        there is room."""
+        other = self._sides.get((flow.destination, flow.source))
+        if other is None and (
+            not looks_like_sip(payload) or len(self._followed) >= self.room or flow.source == flow.destination
+            or (flow.source, flow.destination) in self._table.halves
         ):
             return None
-        side = self._sides[ends] = Side(flow, seq, ack, first)
-        if first is None:
-            self._followed[side] = None
-            self._contents.learn(flow)
-        return side
+        return Side(flow, seq, ack, other)
+
+    def _pieced(
+        self, side: Side, time: float, capture: int, frame: int, payload: bytes
+    ) -> tuple[bytes, tuple[int, ...]] | None:
+        """The message that these bytes are the end of, with its packets; nothing where they begin one that ends in the
+        next segment. None where they are neither."""
+        table, begun, place = self._table, side.begun, side.place
+        size = len(payload) + PLACE_COST
+        if table.held + size > self.most:
+            return None
+        if place is None:
+            if not begins_message(payload, self._limit, synced=side.synced):
+                return None
+            side.begun, side.place = payload, Place(0, len(payload), time, capture, frame)
+            table.hold(side, size)
+            return b"", ()
+        message = begun + payload
+        if (
+            place.capture != capture or place.frame >= frame or place.time > time
+            or not is_one_message(message, self._limit, synced=side.synced)
+        ):
+            return None
+        side.begun, side.place = b"", None
+        table.hold(side, 0)
+        return message, (place.frame, frame)
 
     def wake(self, flow: Flow) -> Half | None:
         """The direction that this flow is of a calm connection, which is calm no longer; None where there is none."""
         side = self._sides.get((flow.source, flow.destination)) or self._sides.get((flow.destination, flow.source))
         if side is None:
             return None
-        first, second = side.first, side.first.other
-        self._table.forget(first)
+        first: Side = side.first  # type: ignore[assignment]  # it is followed
+        second = first.other
+        self._table.unfollow(first)
         half = self._table.open(first.flow, first.last, True)
         pair = half.pair
-        pair.established = pair.learned = True
+        pair.established = True
+        pair.learned = first.synced or (second is not None and second.synced)
         pair.content = Content.SIP
         self._restore(half, first)
         if second is None:
@@ -110,3 +142,8 @@ class Calm:
         half.asking = side.asking
         half.last_data = side.last_data
         half.peer.acked = side.acks
+        if side.place is not None:
+            half.framer.feed(side.begun)
+            half.reassembly.position = side.place.end
+            half.places = [side.place]
+            self._table.hold_instead(half, side)

@@ -216,28 +216,25 @@ class Pair:
 class Side:
     """One direction of a calm connection, of which the `first` one was seen first, and stands for both; `other` is its
     peer, if that was seen.  `wanted`: the sequence number of the next byte; `acks`: what was acknowledged to the peer;
-    `asking`, `last_data` and `last` as of `Half` and `Pair`; `synced`: a message was seen."""
+    `asking`, `last_data`, `last` and `held` as of `Half` and `Pair`; `synced`: a message was seen; `begun`: the part of
+    a message that came at `place`."""
 
-    __slots__ = ("acks", "asking", "first", "flow", "last", "last_data", "other", "synced", "wanted")
+    __slots__ = ("acks", "asking", "begun", "first", "flow", "held", "last", "last_data", "other", "place", "synced",
+                 "wanted")
 
     sip = True
 
-    def __init__(self, flow: Flow, wanted: int, acks: int, first: Side | None) -> None:
+    def __init__(self, flow: Flow, wanted: int, acks: int, other: Side | None) -> None:
         self.flow = flow
         self.wanted = wanted
         self.acks = acks
         self.last = self.last_data = -inf
         self.synced = self.asking = False
-        self.other = first
-        if first is None:
-            self.first = self
-        else:
-            self.first, first.other = first, self
-
-    def untie(self) -> None:
-        """As of `Pair`; done with the first one."""
-        del self.first
-        self.other = None
+        self.begun = b""
+        self.place: Place | None = None
+        self.held = 0
+        self.other = other
+        self.first: Side | None = None   # until it is followed
 
 
 def _broken_off(victim: Half, time: float) -> bool:

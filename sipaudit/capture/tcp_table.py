@@ -12,7 +12,7 @@ from sipaudit.capture.tcp_connections import Half, Pair, Side
 from sipaudit.sip.datagram import Flow
 
 IDLE = 600.0      # a connection unused so long is forgotten; it is joined in the middle when it wakes up
-_PLACE_COST = 128  # bytes that remembering a packet takes, roughly
+PLACE_COST = 128  # bytes that remembering a packet takes, roughly
 
 Ends = tuple[str, str]
 """The source and the destination of a direction, `host:port`."""
@@ -32,7 +32,7 @@ class Table:
         self.halves: dict[Ends, Half] = {}
         self.sides: dict[Ends, Side] = {}
         self.followed: OrderedDict[Pair | Side, None] = OrderedDict()
-        self._holding: dict[Half, None] = {}
+        self._holding: dict[Ends | Half | Side, Half | Side] = {}
         self.opening: dict[str, dict[Pair, None]] = {}
         self._deadlines: list[tuple[float, int, Pair]] = []
         self._ties = count()
@@ -70,32 +70,49 @@ class Table:
         """Drop a connection with all it holds; one that is dropped already stays so."""
         if pair not in self.followed:
             return
-        del self.followed[pair]
         if isinstance(pair, Side):
-            self._forget_sides(pair)
+            if pair.held:
+                self.hold(pair, 0)
+            if pair.other is not None and pair.other.held:
+                self.hold(pair.other, 0)
+            self.unfollow(pair)
             return
+        del self.followed[pair]
         self.answered(pair)
         for half in (pair.first, pair.second):
-            self._account(half, 0)
+            self.hold(half, 0)
             key = (half.flow.source, half.flow.destination)
             if self.halves.get(key) is half:
                 del self.halves[key]
         pair.untie()
 
-    def _forget_sides(self, first: Side) -> None:
+    def follow(self, side: Side) -> Side:
+        """Follow a direction of a calm connection, and with the first one the connection; that one."""
+        flow, other = side.flow, side.other
+        self.sides[flow.source, flow.destination] = side
+        if other is None:
+            self.followed[side] = None
+            side.first = side
+            return side
+        side.first, other.other = other, side
+        return other
+
+    def unfollow(self, first: Side) -> None:
+        """Drop a calm connection; what it holds goes to who follows it otherwise."""
         flow = first.flow
+        del self.followed[first]
         del self.sides[flow.source, flow.destination]
         if first.other is not None:
             del self.sides[flow.destination, flow.source]
-        first.untie()
+        first.first = first.other = None   # as of `Pair.untie`
 
     def oldest(self) -> Pair | Side:
         """The connection that was not used for longest."""
         return next(iter(self.followed))
 
-    def holding(self) -> list[Half]:
+    def holding(self) -> list[Half | Side]:
         """The directions that hold bytes, in the order in which they began to."""
-        return list(self._holding)
+        return list(self._holding.values())
 
     def account(self, half: Half) -> None:
         """Bring `held` up to date with what a direction keeps."""
@@ -103,17 +120,23 @@ class Table:
         waiting = half.reassembly.waiting
         if framed or waiting or half.places or half.held:
             packets = len(half.places) + len(waiting)
-            self._account(half, framed + half.reassembly.waiting_bytes + packets * _PLACE_COST)
+            self.hold(half, framed + half.reassembly.waiting_bytes + packets * PLACE_COST)
 
-    def _account(self, half: Half, held: int) -> None:
+    def hold(self, half: Half | Side, held: int) -> None:
+        """A direction keeps so many bytes now."""
         if held == half.held:
             return
         self.held += held - half.held
         half.held = held
         if held:
-            self._holding[half] = None
+            self._holding[_place(half)] = half
         else:
-            self._holding.pop(half, None)
+            self._holding.pop(_place(half), None)
+
+    def hold_instead(self, half: Half, side: Side) -> None:
+        """A direction keeps what that of a calm connection did."""
+        half.held = side.held
+        self._holding[_place(half)] = half
 
     def asked(self, pair: Pair) -> None:
         """The client's SYN awaits its answer."""
@@ -156,10 +179,17 @@ class Table:
     def drop_idle(self, time: float) -> None:
         """Forget what was not used for 10 minutes, and find the next deadline."""
         first = self._deadlines[0][0] if self._deadlines else inf
-        while self.followed:
-            oldest = self.oldest()
-            if oldest.last >= time - IDLE:
+        followed, before = self.followed, time - IDLE
+        while followed:
+            oldest = next(iter(followed))
+            if oldest.last >= before:
                 first = min(first, oldest.last + IDLE)
                 break
             self.forget(oldest)
         self.next_deadline = first
+
+
+def _place(half: Half | Side) -> Ends | Half | Side:
+    """What a direction has in common with the one that takes its place: its ends, but where both have the same ones."""
+    flow = half.flow
+    return half if flow.source == flow.destination else (flow.source, flow.destination)

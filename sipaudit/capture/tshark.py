@@ -12,18 +12,15 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from functools import partial
 from io import BufferedReader
 from math import inf
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from sipaudit.capture.bpf import BpfFilter
 from sipaudit.capture.engine import batches
-from sipaudit.capture.exported import ExportedSip
-from sipaudit.capture.feed import Feed, secrets_of
 from sipaudit.capture.files import CaptureFile
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.intake import Intake
@@ -32,6 +29,10 @@ from sipaudit.capture.pcapng import PcapngRecords
 from sipaudit.capture.prefilter import Prefilter
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Datagram
+
+if TYPE_CHECKING:
+    from sipaudit.capture.exported import ExportedSip
+    from sipaudit.capture.feed import Feed
 
 INSTALL_HINT = "install tshark (Debian, Ubuntu: apt install tshark; Fedora: dnf install wireshark-cli)"
 BEYOND_US = frozenset(("tls", "ws", "wss", "sctp"))
@@ -103,6 +104,9 @@ def tshark_items(
     Raises InputError for a key log that is none, and what the engine raises for a file that cannot be read.  When
     tshark does not end well, that is counted in `health`, and what it gave before is kept.
     """
+    from sipaudit.capture.exported import ExportedSip  # deferred: few captures need tshark
+    from sipaudit.capture.feed import Feed, secrets_of
+
     if keylog is not None:
         check_keylog(keylog)
     unnoted = CaptureHealth(file.path)  # our own engine counts the packets
@@ -146,7 +150,9 @@ def _output(words: list[str], feed: Feed, health: CaptureHealth) -> Iterator[byt
 
     The settings of whoever runs us are kept out, so that a capture reads the same everywhere.
     """
-    with tempfile.TemporaryDirectory(prefix="sipaudit-") as settings:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="sipaudit-") as settings:
         process = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=_READ,
             env={**os.environ, "WIRESHARK_CONFIG_DIR": settings},

@@ -11,6 +11,7 @@ from sipaudit.cli.manual import Command
 from sipaudit.cli.progress import progress
 
 if TYPE_CHECKING:
+    from sipaudit.model.values import Report
     from sipaudit.pipeline import Job
 
 
@@ -43,9 +44,14 @@ def command(job: Job, delivery: output.Delivery, store: str | None, show_progres
     130 interrupted (nothing written).
     """
     from sipaudit import pipeline
-    from sipaudit.report import text
 
     with progress(show_progress) as display:
         report = pipeline.analyze(job, output=delivery.output, store=store, progress=display, warn=terminal.warn,
                                   ending=True)
-    output.deliver(report, text.render, job.zone, delivery)
+    output.deliver(report, _text, job.zone, delivery)
+
+
+def _text(report: Report, zone: str, width: int, color: bool) -> str:
+    from sipaudit.report import text  # deferred: it brings much of the model, and captures can be read before
+
+    return text.render(report, zone, width, color)

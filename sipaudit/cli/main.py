@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 
 import click
 
@@ -12,6 +11,7 @@ from sipaudit.cli import terminal
 from sipaudit.cli.manual import WIDTH, LazyGroup
 from sipaudit.cli.options import verbosity_options
 from sipaudit.errors import InputErrors
+from sipaudit.run.garbage import rare_collections
 from sipaudit.safe_text import safe_text
 
 FAILED = 1
@@ -57,6 +57,8 @@ def _say_interrupted() -> int:
 
 def _say_failed(error: Exception, text: str) -> int:
     if terminal.verbosity() > 0:
+        import traceback  # deferred: few runs fail
+
         for line in "".join(traceback.format_exception(error)).splitlines():
             click.echo(safe_text(line), err=True)
         terminal.complain(text)
@@ -98,7 +100,8 @@ def root() -> None:
 def main() -> int:
     """Runs the command line; gives the exit code (contract: 0, 1, 2, 3, 130)."""
     try:
-        code = root.main(prog_name="sipaudit", standalone_mode=False)
+        with rare_collections():  # what is loaded for a command is no garbage either
+            code = root.main(prog_name="sipaudit", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code

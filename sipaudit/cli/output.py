@@ -46,14 +46,16 @@ def show(report: Report, render: Render, zone: str, form: str) -> None:
 
 def _in_form(report: Report, form: str) -> Iterable[bytes]:
     """The report as json, jsonl, csv or junit."""
-    from sipaudit.report import document, table
-
     if form == "csv":
+        from sipaudit.report import table
+
         return table.to_csv(report.findings)
     if form == "junit":
         from sipaudit.report import junit
 
         return [junit.to_junit(report)]
+    from sipaudit.report import document
+
     return document.to_jsonl(report) if form == "jsonl" else document.pieces(report)
 
 

@@ -11,6 +11,7 @@ from sipaudit.cli.manual import Command, Option
 from sipaudit.cli.progress import progress
 
 if TYPE_CHECKING:
+    from sipaudit.model.values import Report
     from sipaudit.pipeline import Job
 
 
@@ -33,9 +34,14 @@ def command(job: Job, at: str | None, delivery: output.Delivery, show_progress: 
       sipaudit phones outage.pcap --at +5m --format json
     """
     from sipaudit import pipeline
-    from sipaudit.report import phones
 
     with progress(show_progress) as display:
         report = pipeline.phones(job, at=at, output=delivery.output, progress=display, warn=terminal.warn,
                                  ending=True)
-    output.deliver(report, phones.render, job.zone, delivery)
+    output.deliver(report, _text, job.zone, delivery)
+
+
+def _text(report: Report, zone: str, width: int, color: bool) -> str:
+    from sipaudit.report import phones  # deferred: it brings much of the model, and captures can be read before
+
+    return phones.render(report, zone, width, color)

@@ -46,10 +46,19 @@ class Seconds:
 
     def items(self) -> Iterator[tuple[int, int]]:
         """Each second in which any came, and how many; in no order."""
-        late = dict(self.counting)
-        for second, count in zip(self._times, self._counts, strict=True):
-            yield second, count + late.pop(second, 0)
-        yield from late.items()
+        return iter(self._counted().items())
+
+    def in_order(self) -> tuple[list[int], list[int]]:
+        """The same as two columns, the seconds ascending."""
+        counted = self._counted()
+        times = sorted(counted)
+        return times, list(map(counted.__getitem__, times))
+
+    def _counted(self) -> dict[int, int]:
+        counted = dict(zip(self._times, self._counts, strict=True))
+        for second, count in self.counting.items():
+            counted[second] = counted.get(second, 0) + count
+        return counted
 
     def at_most(self) -> int:
         """No second has more than this."""

@@ -6,7 +6,6 @@ the seconds before, `within` of them together.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 from typing import NamedTuple
@@ -91,14 +90,15 @@ class Storms:
         """Whether there are ever as many as a storm has: a quick look that says no to nearly all."""
         if seconds.at_most() * self._within < self._requests:
             return False
-        span: deque[tuple[int, int]] = deque()
-        together = 0
-        for second, count in sorted(seconds.items()):
-            span.append((second, count))
+        times, counts = seconds.in_order()
+        within, requests = self._within, self._requests
+        first = together = 0
+        for second, count in zip(times, counts, strict=True):
             together += count
-            while span[0][0] <= second - self._within:
-                together -= span.popleft()[1]
-            if together >= self._requests:
+            while times[first] <= second - within:
+                together -= counts[first]
+                first += 1
+            if together >= requests:
                 return True
         return False
 

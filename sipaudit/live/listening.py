@@ -23,7 +23,7 @@ from sipaudit.live.systemd import Systemd
 from sipaudit.live.teller import Teller
 from sipaudit.live.upkeep import Upkeep
 from sipaudit.live.vitals import Vitals
-from sipaudit.run.job import understand
+from sipaudit.run.brief import understand
 
 log = logging.getLogger(__name__)
 

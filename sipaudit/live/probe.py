@@ -13,8 +13,8 @@ from sipaudit.live.ends import Source
 from sipaudit.live.loss import RecentLoss
 from sipaudit.model.values import KnownEvent, moment
 from sipaudit.run.ahead import parsed_ahead
+from sipaudit.run.brief import Brief
 from sipaudit.run.budget import AMPLE, Budget
-from sipaudit.run.job import Brief
 from sipaudit.run.route import Route
 from sipaudit.sip.datagram import Item
 from sipaudit.times import Span, format_time

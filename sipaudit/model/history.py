@@ -139,7 +139,9 @@ class History:
     def registrations(self, state: LineState, now: float, track: Track) -> list[RegistrationSeen]:
         """All stretches, those that live at `now` last. Ordered by beginning."""
         gated = track is Track.REGAINED
-        rows = [*self.ended, *(_row(binding, now, gated) for binding in state.bindings if binding.granted)]
+        rows = [_row(binding, now, gated) for binding in state.bindings if binding.granted]
+        if self.ended:
+            rows = [*self.ended, *rows]
         return rows if len(rows) < 2 else sorted(rows, key=lambda row: (row.since, row.server))
 
 
@@ -201,7 +203,7 @@ def _ended(before: Binding, after: Binding | None, step: Step, invalidates: bool
     return _closed(before, before.until if expired else now, "expired" if expired else "replaced")
 
 
-def _closed(binding: Binding, until: float, end: str) -> RegistrationSeen:
+def _closed(binding: Binding, until: float | None, end: str | None) -> RegistrationSeen:
     assert binding.since is not None
     return RegistrationSeen(binding.server, binding.since.time, until, _finite(binding.expires), binding.refreshes, end)
 
@@ -209,10 +211,8 @@ def _closed(binding: Binding, until: float, end: str) -> RegistrationSeen:
 def _row(binding: Binding, now: float, gated: bool) -> RegistrationSeen:
     if gated and binding.left is not None:
         return _closed(binding, binding.left, "invalidated")
-    if binding.until <= now:
-        return _closed(binding, binding.until, "expired")
-    live = _closed(binding, binding.until, "")
-    return RegistrationSeen(live.server, live.since, _finite(binding.until), live.expires, live.refreshes, None)
+    until = binding.until
+    return _closed(binding, until, "expired") if until <= now else _closed(binding, _finite(until), None)
 
 
 def _finite(seconds: float) -> float | None:

@@ -26,10 +26,11 @@ Four = tuple[Told, Told, Told, Told]
 
 
 class FourInARow:
-    """Takes renewals whole."""
+    """Takes renewals whole. Who drives it clears `pieced`, those of their messages that came in several packets."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
+        self.pieced: list[Repeat] = []
 
     def take(self, four: Four, newest: float, capture: int) -> bool:
         """Take four messages, if they are a renewal; `newest` is the time of what came before them, and who asks moves
@@ -52,7 +53,6 @@ class FourInARow:
             or not newest <= sent <= challenged <= asked <= time or memory.clock + time - newest >= memory.next_sweep
             or challenged - sent >= LATE_FROM or time - asked >= LATE_FROM
             or one.capture != capture or two.capture != capture or three.capture != capture or last.capture != capture
-            or one.frames or two.frames or three.frames or last.frames
             or again.flow is not flow or not self._may_renew(line, asking, flow, sent, cseq)
         ):
             return False
@@ -62,6 +62,8 @@ class FourInARow:
         if first == second or find(key) is not None or find(second_key) is not None \
                 or not (_identifies(first) and _identifies(second)):
             return False
+        if one.frames or two.frames or three.frames or last.frames:
+            self.pieced += [item for item in (one, two, three, last) if item.frames]
         self._note(line, asking, four, key, second_key, newest)
         return True
 

@@ -59,7 +59,8 @@ class Reconstruction:
 
     `lines` and `phones` by number, only of those known to be phones: an event whose line is missing there in the end
     belongs to a server that was taken for a phone, and counts for nothing. `traffic` by capture index.
-    `observer` sees all of every message, `note` whose it is, for which renewals need not go the long road.
+    `observer` sees all of every message, `note` whose it is, for which renewals need not go the long road. `pieced` are
+    the messages that `renewed` has taken and that came in several packets, until who drives it clears them.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Reconstruction:
         self._short = (Closed(memory) if observer is not None else
                        ShortRoad(memory) if note is None else Noted(memory, note))
         self._four = FourInARow(memory)
+        self.pieced = self._four.pieced
         self._newest = -inf
         self._due: list[ModelEvent] = []   # made by time that passed before an item that is still to come
         self._capture = -1

@@ -32,14 +32,14 @@ def pieces(report: Report) -> Iterator[bytes]:
 def _rows(rows: list[Any]) -> Iterator[bytes]:
     """A list within the document, some of its rows at a time."""
     for start in range(0, len(rows), ROWS_AT_ONCE):
-        shown = _below(rows[start:start + ROWS_AT_ONCE])
-        yield (b"," if start else b"[") + shown.removeprefix(b"[").removesuffix(b"\n ]")
+        yield b"," if start else b"["
+        yield _formatted([rows[start:start + ROWS_AT_ONCE]])[len(b"[\n ["):-len(b"\n ]\n]")]
     yield b"\n ]"
 
 
 def _below(value: Any) -> bytes:
-    """A value within the document, one level further in; a line end within a text is an escape, and is none here."""
-    return _formatted(value).replace(b"\n", b"\n ")
+    """A value within the document, one level further in: formatted as the one element of a list."""
+    return _formatted([value])[len(b"[\n "):-len(b"\n]")]
 
 
 def indented(value: Any) -> bytes:

@@ -23,10 +23,15 @@ from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.parse import parse
 
 FLOWS_KEPT = 65_536     # flows that have a number at a time
+ONLY_DATAGRAMS = {Datagram}
 
 Row = tuple[int, float, int, int, int, tuple[int, ...], bool, bytes, Request | Response | Malformed | None]
 """A datagram (its place in the run, time, capture, frame, number of its flow, frames, cut, payload) and its message,
 None if that is still to be read."""
+
+
+Left = tuple[float, int, int, int, bytes, tuple[int, ...], bool]
+"""A datagram that is still to be read (time, capture, frame, number of its flow, payload, frames, cut)."""
 
 
 class Learnt(NamedTuple):
@@ -40,7 +45,8 @@ class Learnt(NamedTuple):
 class Load(Struct, array_like=True, gc=False):
     """A run of so many items. `flows` are those that get the next numbers, `anew`: from 0 on; (`forgets`) the forms
     that are learnt get their numbers from 0 on. `beside` are items that are no datagrams, pickled, with their places;
-    `repeats` stand in the places that are left.
+    `repeats` stand in the places that are left. Of a run of datagrams of which none was read there is only what is
+    `left` to read.
     """
 
     items: int
@@ -51,6 +57,7 @@ class Load(Struct, array_like=True, gc=False):
     repeats: list[Repeat]
     rows: list[Row]
     beside: list[tuple[int, bytes]]
+    left: list[Left]
 
 
 class Packer:
@@ -71,10 +78,14 @@ class Packer:
             self._flows.clear()
             self._numbers.clear()
         repeats: list[tuple[object, ...]] = []   # as they go, without their forms
-        load = Load(len(run), anew, [], self._forms.turn(), [], repeats, [], [])  # type: ignore[arg-type]
+        load = Load(len(run), anew, [], self._forms.turn(), [], repeats, [], [], [])  # type: ignore[arg-type]
         if load.forgets:
             self._told = 0
         known = len(self._flows)
+        if not reading and set(map(type, run)) == ONLY_DATAGRAMS:
+            load.left = self._left(run)  # type: ignore[arg-type]
+            load.flows = self._flows[known:]
+            return self._encode(load)
         for place, (item, message, form) in enumerate(self._read(run, reading=reading)):
             if type(item) is Repeat:
                 repeats.append((item.time, item.capture, item.frame, item.payload, item.frames, item.form.number,
@@ -98,14 +109,29 @@ class Packer:
             return [(item, None, None) for item in run]
         return parsed(run) if self._payloads else self._forms.read(run)
 
+    def _left(self, run: Sequence[Datagram]) -> list[Left]:
+        """A run of datagrams that nobody has read."""
+        left, known = [], self._numbers.get
+        for item in run:
+            number = known(id(item.flow))
+            if number is None:
+                number = self._number(item.flow)
+            left.append((item.time, item.capture, item.frame, number, item.payload, item.frames, item.cut))
+        return left
+
     def _row(self, place: int, item: Datagram, message: Message | None, *, whole: bool) -> Row:
         """(`whole`) the payload goes along with the message."""
         number = self._numbers.get(id(item.flow))
         if number is None:
-            number = self._numbers[id(item.flow)] = len(self._flows)
-            self._flows.append(item.flow)
+            number = self._number(item.flow)
         payload = item.payload if message is None or whole or self._payloads else b""
         return place, item.time, item.capture, item.frame, number, item.frames, item.cut, payload, message
+
+    def _number(self, flow: Flow) -> int:
+        """Of a flow that had none."""
+        number = self._numbers[id(flow)] = len(self._flows)
+        self._flows.append(flow)
+        return number
 
 
 def _shared(flow: Flow) -> Flow:
@@ -134,6 +160,10 @@ class Unpacker:
         if load.forgets:
             self._told.clear()
         forms.turn()
+        if load.left:
+            flows = self._flows
+            return self._read([Datagram(time, capture, frame, flows[flow], payload, frames, cut)
+                               for time, capture, frame, flow, payload, frames, cut in load.left])
         run: list[Parsed | None] = [None] * load.items
         left: dict[int, Datagram] = {}
         for place, time, capture, frame, flow, frames, cut, payload, message in load.rows:
@@ -147,8 +177,7 @@ class Unpacker:
             self._told.append(form)
             run[place] = item, message, form
         if left:
-            items = list(left.values())
-            for place, made in zip(left, parsed(items) if self._payloads else forms.read(items), strict=True):
+            for place, made in zip(left, self._read(list(left.values())), strict=True):
                 run[place] = made
         for place, beside in load.beside:
             run[place] = pickle.loads(beside), None, None
@@ -156,3 +185,6 @@ class Unpacker:
             repeat.form = self._told[repeat.number]
         repeats = iter(load.repeats)
         return [made or (next(repeats), None, None) for made in run]
+
+    def _read(self, items: Sequence[Item]) -> list[Parsed]:
+        return parsed(items) if self._payloads else self._forms.read(items)

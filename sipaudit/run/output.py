@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from sipaudit.errors import InputError
 from sipaudit.model.values import Report
 from sipaudit.report import comparison, document, markdown, table
 from sipaudit.report.comparison import Comparison
@@ -13,28 +11,15 @@ from sipaudit.report.evidence import write_evidence
 from sipaudit.report.exhibits import frames_of, places_of, worst_first
 from sipaudit.report.folder import EVIDENCE, Folder
 from sipaudit.report.messages import batches, write_parquet
-from sipaudit.report.redact import Pseudonyms, read_key
 from sipaudit.report.redact_message import MessageRedaction
-from sipaudit.report.redact_report import Redaction
 from sipaudit.run.first_rows import FirstRows
+from sipaudit.run.garbage import rare_collections
 from sipaudit.run.gathering import Hidden, Second
-from sipaudit.run.route import rare_collections
+from sipaudit.run.job import Output
 from sipaudit.run.run import Run
 
-EMBEDDED = 500      # findings whose raw text report.html carries, unless said otherwise
-EVIDENCE_FILES = 1_000
 FROM_CAPTURES = ("messages.parquet", EVIDENCE)
 PAGE = "report.html"
-
-
-@dataclass(frozen=True)
-class Output:
-    """What is wanted in a directory: the `evidence` worst findings as captures of their own (None: all of them), the
-    raw text of the `embed` worst in the HTML."""
-
-    directory: str
-    evidence: int | None = EVIDENCE_FILES
-    embed: int = EMBEDDED
 
 
 @rare_collections()
@@ -45,7 +30,7 @@ def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: Mes
     `hiding` replaces what names somebody; it is to know the report already. `rows` are the messages, where the run has
     noted them on its way; else they are read again.
     """
-    from sipaudit.report import html  # deferred, as every run imports this file
+    from sipaudit.report import html  # deferred: it brings the template engine
     from sipaudit.run.dissections import dissections
 
     worst = worst_first(report.findings)
@@ -70,15 +55,6 @@ def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: Mes
         read = dissections(second.spool, worst[:wanted.embed], run.warn) if hiding is None else {}
         folder.path(PAGE).write_bytes(html.render(
             report, zone, second.exhibits, read, wanted.embed, evidence=set(paths), rules=run.pack))
-
-
-def hiding_for(redact: bool, key: str | None) -> MessageRedaction | None:
-    """What `--redact` wants, None without it; `key` names a file. Raises InputError for one that cannot be used."""
-    if redact:
-        return MessageRedaction(Redaction(Pseudonyms(read_key(key))))
-    if key is not None:
-        raise InputError("--redact-key says how to redact, but --redact is missing", fix="add --redact")
-    return None
 
 
 def write_again(report: Report, directory: str, zone: str, compared: Comparison | None) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -24,8 +22,9 @@ from sipaudit.reconstruct.whose import Note
 from sipaudit.rulebook.rules import RulePack
 from sipaudit.rulebook.telling import in_order
 from sipaudit.run.auditor import Auditor
+from sipaudit.run.brief import Brief
 from sipaudit.run.budget import Budget
-from sipaudit.run.job import Brief
+from sipaudit.run.garbage import rare_collections
 from sipaudit.run.naming import Naming, Place
 from sipaudit.run.provisioned import issue_findings
 from sipaudit.run.summary import build, capture_summary, estimate
@@ -37,7 +36,6 @@ from sipaudit.sip.message import Message
 from sipaudit.sip.parse import tighten as tighten_parser
 from sipaudit.times import Span
 
-COLLECT_AFTER = (200_000, 20, 100)  # allocations, and how often the older generations are looked at
 FRAMES_KEPT = 50_000    # messages of several frames whose frames are remembered
 LEARNT = ("reconstruction", "auditor", "naming", "_frames", "_first")   # what of a route outlives it
 
@@ -101,7 +99,7 @@ class Route:
     def follow(self, item: Item | Repeat, message: Message | None, form: Form | None = None) -> Sequence[ModelEvent]:
         """One item, from reconstruction to judgement. The events that it made."""
         if (type(item) is Datagram or type(item) is Repeat) and item.frames:
-            self._remember(item)
+            self.remember([item])
         events = self.reconstruction.feed(item, message, form)
         if events:
             take = self.auditor.take
@@ -159,11 +157,12 @@ class Route:
         return tuple((index, frame, seconds) for index, health in enumerate(self.health)
                      for frame, _, seconds in health.clock_steps)
 
-    def _remember(self, item: Datagram | Repeat) -> None:
-        """Keep the frames of a message that came in several, for evidence; the oldest are forgotten."""
-        if len(self._frames) >= FRAMES_KEPT:
-            del self._frames[next(iter(self._frames))]
-        self._frames[item.capture, item.frame] = item.frames
+    def remember(self, pieced: Iterable[Datagram | Repeat]) -> None:
+        """Keep the frames of messages that came in several, for evidence; the oldest are forgotten."""
+        for item in pieced:
+            if len(self._frames) >= FRAMES_KEPT:
+                del self._frames[next(iter(self._frames))]
+            self._frames[item.capture, item.frame] = item.frames
 
     def loss(self) -> float:
         """The share of packets that the captures lack, as far as it was measured until now."""
@@ -216,11 +215,11 @@ class Route:
             line.identity, line.firmware, vouched(line.model, line.firmware))]
         return issue_findings(issues, self.brief.pack.settings)
 
+    @rare_collections()
     def report_at(self, last: float, warn: Callable[[str], None]) -> Report:
         """What was found, once the route has been gone to its end, at `last`."""
-        with rare_collections():
-            report = build(self.auditor, self.reconstruction.lines, self.captures_seen(), self.servers_seen(),
-                           self.known_events, self.span, min(last, self.span.end))
+        report = build(self.auditor, self.reconstruction.lines, self.captures_seen(), self.servers_seen(),
+                       self.known_events, self.span, min(last, self.span.end))
         of_settings = self.of_settings(self.lines_shown())
         if of_settings:
             report = replace(report, findings=in_order([*of_settings, *report.findings]))
@@ -244,31 +243,6 @@ class Route:
         for sentence in idle:
             warn(sentence)
         return replace(report, findings=findings, notes=list(self.brief.pack.notes))
-
-
-def leave_whole(value: object) -> None:
-    """Keep a value to the end of the process, and do not take it apart then: with millions of small objects that would
-    be a twentieth of the whole run. Nobody visits a cycle that was frozen, not even the last search for garbage."""
-    cycle: list[object] = [value]
-    cycle.append(cycle)
-    gc.freeze()
-
-
-@contextmanager
-def rare_collections() -> Iterator[None]:
-    """Look for garbage cycles rarely: nearly all values are frozen and form none, and the search visits them all.
-    Within another such time it changes nothing."""
-    before = gc.get_threshold()
-    if before == COLLECT_AFTER:
-        yield
-        return
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def _transport(server: Server) -> str:

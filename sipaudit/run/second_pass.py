@@ -13,7 +13,7 @@ from sipaudit.capture import chosen
 from sipaudit.capture.captures import TSHARK
 from sipaudit.reconstruct.reconstruction import SeenMessage
 from sipaudit.report.exhibits import Exhibit, Packet, Place, PlacedMessage
-from sipaudit.run.route import rare_collections
+from sipaudit.run.garbage import rare_collections
 from sipaudit.run.run import Run
 from sipaudit.sip.datagram import Datagram, Item
 
@@ -26,7 +26,7 @@ def exhibit(capture: str, item: Datagram) -> Exhibit:
 
 def find_out_who(run: Run) -> None:
     """A first pass that judges nothing: who is a phone and which lines it has."""
-    with rare_collections(), run.ahead() as ahead:
+    with rare_collections(), run.reading.ahead() as ahead:
         for item, message, form in chain.from_iterable(ahead):
             run.reconstruction.feed(item, message, form)
 
@@ -36,7 +36,7 @@ def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator
     before `--from` to learn from it. `beside` is told of what is no message."""
     seen: list[SeenMessage] = []
     again = run.reconstructing(seen.append)
-    with rare_collections(), run.ahead_again() as ahead:
+    with rare_collections(), run.reading.ahead_again() as ahead:
         for item, message, _ in chain.from_iterable(ahead):
             again.feed(item, message)
             yield from (_placed(run, each) for each in seen)
@@ -47,7 +47,7 @@ def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator
 
 def datagrams(run: Run) -> Iterator[Datagram]:
     """The same messages as bytes, of which nobody asks whose they are."""
-    return (item for item in run.captures_again() if type(item) is Datagram)
+    return (item for item in run.reading.captures_again() if type(item) is Datagram)
 
 
 def _placed(run: Run, seen: SeenMessage) -> PlacedMessage:
@@ -65,7 +65,7 @@ def packets(run: Run, wanted: Collection[Place]) -> Iterator[Packet]:
     by_path: defaultdict[str, set[int]] = defaultdict(set)
     for path, frame in wanted:
         by_path[path].add(frame)
-    for index, file in enumerate(run.files):
+    for index, file in enumerate(run.reading.files):
         path = run.naming.path(index)
         for time, frame, link_type, data, wire_length in chosen.chosen_packets(file, by_path.get(path, ())):
             yield Packet(path, frame, time, link_type, data, wire_length)

@@ -34,7 +34,7 @@ from sipaudit.model.values import (
 from sipaudit.reconstruct.phones import CallSeen, Line
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.run.auditor import Auditor
-from sipaudit.run.line_replay import LineReplay
+from sipaudit.run.line_replay import NO_HISTORY, LineReplay
 from sipaudit.safe_text import safe_path
 from sipaudit.times import Span
 
@@ -108,7 +108,7 @@ def build(
 
 
 def _undecided(counts: Counter[tuple[str, Reason]]) -> list[Undecided]:
-    return [Undecided(rule, reason, count) for (rule, reason), count in sorted(counts.items())]
+    return [Undecided(rule, reason, count) for (rule, reason), count in sorted(counts.items())] if counts else []
 
 
 def line_as_it_is(line: Line, auditor: Auditor) -> LineSummary:
@@ -120,16 +120,19 @@ def line_as_it_is(line: Line, auditor: Auditor) -> LineSummary:
 def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
     replays = auditor.replays.of_line(line.number)
     states = [replay.state for replay in replays]   # made when they are asked for
-    return _told_line(
-        line, auditor, replays, states,
-        sorted((move_of(move, replay) for replay in replays for move in replay.history.moves if span.holds(move.time)),
-               key=lambda move: move.time),
-        [try_of(seen, replay) for replay in replays for seen in replay.history.tries if span.holds(seen.request.time)],
-        [registration_of(row, replay) for replay, state in zip(replays, states, strict=True)
-         for row in replay.history.registrations(state, now, replay.track)
-         if row.since <= span.end and (row.until is None or row.until >= span.start)],
-        [call_of(call, auditor) for call in line.spans or () if _within(call, span)],
-    )
+    moves: list[Move] = []
+    tries: list[Try] = []
+    registrations: list[Registration] = []
+    for replay, state in zip(replays, states, strict=True):
+        history = replay.history
+        if history is not NO_HISTORY:   # which few have
+            moves += [move_of(move, replay) for move in history.moves if span.holds(move.time)]
+            tries += [try_of(seen, replay) for seen in history.tries if span.holds(seen.request.time)]
+        registrations += [registration_of(row, replay) for row in history.registrations(state, now, replay.track)
+                          if row.since <= span.end and (row.until is None or row.until >= span.start)]
+    moves.sort(key=lambda move: move.time)
+    calls = [call_of(call, auditor) for call in line.spans if _within(call, span)] if line.spans else []
+    return _told_line(line, auditor, replays, states, moves, tries, registrations, calls)
 
 
 def _told_line(
@@ -141,14 +144,15 @@ def _told_line(
     checks = auditor.faults.checks.get((line.aor, line.owner.address))
     undecided = checks.open if checks else NOTHING_OPEN
     stay = states[0].stays[main.track] if main else None
+    entries = [entry.name for entry in line.entries]
     return LineSummary(
         line=line.aor, phone=line.owner.address, contact=line.contact, mac=line.mac, user_agent=line.user_agent,
         model=line.model, firmware=line.firmware, label=line.declaration.label, group=line.declaration.group,
-        entry=line.entries[0].name if line.entries else None, entries=[entry.name for entry in line.entries],
+        entry=entries[0] if entries else None, entries=entries,
         regime=settings.regime, mode=settings.mode, working=main.server(stay.server) if main and stay else None,
         first=moment(line.first), last=moment(line.last), calls=line.calls, settings=settings.values,
         moves=moves, tries=tries, registrations=registrations, inconclusive=_undecided(undecided),
-        declare=_wanted(undecided, known=bool(line.entries)), call_spans=call_spans,
+        declare=_wanted(undecided, known=bool(entries)), call_spans=call_spans,
     )
 
 
@@ -209,5 +213,7 @@ DECLARE = {
 
 def _wanted(undecided: Counter[tuple[str, Reason]], *, known: bool) -> list[str]:
     """What to declare so that more could be decided for this line; `known` whether its server entry is."""
+    if not undecided:
+        return []
     wanted = {DECLARE[reason] for _, reason in undecided if reason in DECLARE}
-    return sorted(wanted if known or not undecided else wanted | {"entry"})
+    return sorted(wanted if known else wanted | {"entry"})

@@ -22,6 +22,7 @@ _START = re.compile(
     rb"[\r\n\0 \t]{0,64}(?:SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):"
     rb"|" + _TOKEN + rb"{1,64} [^\r\n]{1,8192}" + _VERSION_END + rb")",
 ).match
+_PLAIN_STARTS = (b"SIP/2.0 ", b"REGISTER sip:")  # most are such, and that is told sooner
 _CERTAIN_START = re.compile(rb"SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):").match
 _FIRST_LINE = re.compile(
     rb"SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):|" + _TOKEN + rb"{1,64} [^\r\n]{1,8192}" + _VERSION_END
@@ -35,8 +36,12 @@ _NEXT_START = re.compile(
     re.MULTILINE,
 )
 _EMPTY_LINE = re.compile(rb"\n(?:\n\r\n|\r?\n)").search
-# What comes first: the length as nearly all write it (perhaps with the end of the head behind it), or that end.
-_PLAIN_LENGTH_OR_END = re.compile(rb"\n(?:Content-Length: (?:(\d{1,10})\r(\n\r\n)?+)?|\n\r\n|\r?\n)").search
+# What comes first: the length as nearly all write it (perhaps with the end of the head behind it, or of all), or that
+# end.
+_PLAIN_LENGTH_OR_END = re.compile(
+    rb"\n(?:Content-Length: (?:0\r\n\r\n\Z()|(\d{1,10})\r(\n\r\n)?+)?|\n\r\n|\r\n|\n)"
+).search
+_ALL = 1  # the group of that
 _DIGITS = re.compile(rb"(\d{1,10})\r").match
 _PLAIN_LENGTH = b"\nContent-Length: "
 _LENGTH = re.compile(  # with white space and folding (RFC 3261 7.3.1), compact too (7.3.3)
@@ -49,7 +54,7 @@ def looks_like_sip(payload: bytes | bytearray) -> bool:
 
     Up to 64 bytes of line ends, blanks and NULs before it are tolerated.
     """
-    return _START(payload) is not None
+    return payload.startswith(_PLAIN_STARTS) or _START(payload) is not None
 
 
 def surely_sip(beginning: bytes) -> bool:
@@ -60,17 +65,28 @@ def surely_sip(beginning: bytes) -> bool:
 def is_one_message(data: bytes, limit: int, *, synced: bool) -> bool:
     """Whether the next bytes of a stream of which nothing is held are exactly one message, of at most `limit` bytes;
     (`synced`) a message begins there for sure."""
-    if not (_FIRST_LINE if synced else _NEXT_START.match)(data):
+    if not (data.startswith(_PLAIN_STARTS) or _FIRST_LINE(data) if synced else _NEXT_START.match(data)):
         return False
     plain = _PLAIN_LENGTH_OR_END(data)
     if not plain:
         return False
-    known = plain[1]
-    found = plain if plain[2] else _EMPTY_LINE(data, plain.end() - 1 if known else 0)
+    if plain.lastindex == _ALL:
+        return len(data) <= limit
+    known = plain[2]
+    found = plain if plain[3] else _EMPTY_LINE(data, plain.end() - 1 if known else 0)
     if not found:
         return False
     length = int(known) if known else _body_length(data, found.end(), limit)
     return found.end() + length == len(data) <= limit
+
+
+def begins_message(data: bytes, limit: int, *, synced: bool) -> bool:
+    """Whether the next bytes of a stream of which nothing is held are the first part of one message; what follows can
+    then be put behind them and asked `is_one_message`."""
+    if len(data) > LINE_LIMIT or data[-1] in b"\r\n" or not (_FIRST_LINE if synced else _NEXT_START.match)(data):
+        return False
+    end = _head_end(data, 0)
+    return end < 0 or end + _body_length(data, end, limit) > len(data)
 
 
 class Framer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 LONGEST_NAME = 64  # a longer word is no misspelt name, and comparing it would cost its square
@@ -16,7 +15,11 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     by_case = {name.casefold(): name for name in names}
     folded = word.casefold()
     tails = [name for name in by_case if folded.endswith("." + name)]
-    matches = [max(tails, key=len)] if tails else difflib.get_close_matches(folded, by_case, n=1, cutoff=0.6)
+    if tails:
+        return by_case[max(tails, key=len)]
+    from difflib import get_close_matches  # deferred: most runs have no word that is wrong
+
+    matches = get_close_matches(folded, by_case, n=1, cutoff=0.6)
     return by_case[matches[0]] if matches else None
 
 

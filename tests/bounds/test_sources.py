@@ -17,8 +17,9 @@ from sipaudit.live.limits import Limits
 from sipaudit.live.orders import Orders
 from sipaudit.live.probe import Probe
 from sipaudit.live.upkeep import Upkeep
+from sipaudit.run.brief import understand
 from sipaudit.run.budget import budget
-from sipaudit.run.job import Job, understand
+from sipaudit.run.job import Job
 from tests.capture.packets import REGISTER, hep3
 from tests.live.agents import connect, heard, quiet
 from tests.wire import ORIGIN

@@ -31,15 +31,35 @@ class TestAnHourlyWord:
             tap.wait(HOUR)
             assert len(tap.streams) == 0
 
-    def test_a_message_in_two_pieces_wakes_its_connection(self) -> None:
+    def test_a_message_in_two_pieces_wakes_nothing(self) -> None:
+        tap = Tap()
+        phone, server = sides(tap)
+        assert phone.sends(message(1)[:50]) == []
+        assert (len(tap.streams), len(tap.streams.calm)) == (1, 1)
+        assert tap.streams.held >= 50
+        (got,) = phone.sends(message(1)[50:])
+        assert isinstance(got, Datagram)
+        assert (got.payload, got.frame, got.frames) == (message(1), 2, (1, 2))
+        server.sends(answer(1))
+        assert (len(tap.streams), len(tap.streams.calm), tap.streams.held) == (1, 2, 0)
+
+    def test_a_message_in_three_pieces_wakes_its_connection(self) -> None:
         tap = Tap()
         phone, server = sides(tap)
         asked_and_answered(phone, server, 1)
-        assert phone.sends(message(2)[:20]) == []
+        for begin, end in ((0, 20), (20, 40)):
+            assert phone.sends(message(2)[begin:end]) == []
         assert len(tap.streams.calm) == 0
-        (got,) = phone.sends(message(2)[20:])
+        (got,) = phone.sends(message(2)[40:])
         assert isinstance(got, Datagram)
-        assert (got.payload, got.frames) == (message(2), (4, 5))
+        assert (got.payload, got.frames) == (message(2), (4, 5, 6))
+
+    def test_of_a_message_that_is_never_ended_nothing_is_kept(self) -> None:
+        tap = Tap()
+        phone, _ = sides(tap)
+        phone.sends(message(1)[:50])
+        tap.wait(HOUR)
+        assert (len(tap.streams), len(tap.streams.calm), tap.streams.held) == (0, 0, 0)
 
     def test_a_lost_message_is_a_gap(self) -> None:
         tap = Tap()
@@ -125,6 +145,12 @@ def story(chance: random.Random) -> list[tuple[float, Flow, int, int, int, bytes
         if chance.random() < 0.4:
             there, back = back, there
         payload = chance.choice([message(number), answer(number), b"", STRANGE])
+        if payload and chance.random() < 0.3:   # in two pieces, most of the time with nothing between them
+            cut = chance.choice([chance.randrange(1, len(payload)), len(payload) - chance.randrange(1, 5)])
+            told.append((time, there, wanted[there], wanted[back], ACK, payload[:cut], False))
+            wanted[there] = (wanted[there] + cut) % (1 << 32)
+            payload = payload[cut:]
+            time += chance.choice([0.0, 0.001, 0.001, 700.0])
         segment = wanted[there], wanted[back], ACK, payload, False
         if chance.random() < 0.125:
             segment = odd(chance, payload, wanted[there], wanted[back])
@@ -133,14 +159,14 @@ def story(chance: random.Random) -> list[tuple[float, Flow, int, int, int, bytes
     return told
 
 
-@pytest.mark.parametrize("most", [2, 65_536])
-def test_calm_or_not_a_connection_says_the_same(most: int) -> None:
+@pytest.mark.parametrize(("most", "most_bytes"), [(2, 1 << 20), (65_536, 1 << 20), (65_536, 400)])
+def test_calm_or_not_a_connection_says_the_same(most: int, most_bytes: int) -> None:
     taken = 0
     for seed in range(EVERY):
         segments, results = story(random.Random(seed)), []
         for calm in (True, False):
             health = [CaptureHealth("capture")]
-            streams = Streams(health, max_streams=most)
+            streams = Streams(health, max_streams=most, max_bytes=most_bytes)
             if not calm:
                 streams.calm.room = 0
             said = tell(streams, segments)

@@ -16,7 +16,8 @@ from sipaudit.live.journal import Journal
 from sipaudit.live.probe import Probe
 from sipaudit.live.teller import Teller
 from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, Withdrawn
-from sipaudit.run.job import Brief, Job, understand
+from sipaudit.run.brief import Brief, understand
+from sipaudit.run.job import Job
 from sipaudit.sip.datagram import Item
 from tests.stories import Packet, Story
 from tests.wire import ORIGIN

@@ -12,7 +12,8 @@ from sipaudit.live.probe import Probe
 from sipaudit.live.teller import Teller
 from sipaudit.model.sayings import FindingSaid, Saying, Withdrawn
 from sipaudit.model.values import Finding
-from sipaudit.run.job import Job, understand
+from sipaudit.run.brief import understand
+from sipaudit.run.job import Job
 
 IDLE = 0.5   # seconds without anything new after which all has come
 

@@ -24,7 +24,8 @@ from sipaudit.model.sayings import (
     TrySaid,
     Withdrawn,
 )
-from sipaudit.run.job import Job, understand
+from sipaudit.run.brief import understand
+from sipaudit.run.job import Job
 from tests.live.ear import Ear, findings, incidents, withdrawn
 from tests.shared import ROOT
 from tests.stories import MINUTE, R2, Handset, P, S, Story, handsets, site

@@ -36,9 +36,9 @@ class Recording:
     capture, blind, away = 0, 0.0, False
 
     def __init__(self, run: Run) -> None:
-        with run.ahead_again() as ahead:
+        with run.reading.ahead_again() as ahead:
             self.items: list[Item] = [item for item, *_ in chain.from_iterable(ahead)]
-        self.health = run.captures.health[0]
+        self.health = run.reading.captures.health[0]
         self.now = self.began = self.items[0].time
         self._given = 0
 

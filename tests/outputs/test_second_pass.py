@@ -207,7 +207,7 @@ def test_decrypted_messages_come_as_text(tmp_path: Path) -> None:
             writer.write(time, frame)
     run = Run(Job((str(capture),), keylog=str(tmp_path / "keys.log")), print, reread=True)
     run.drive()
-    with run.ahead_again() as ahead:
+    with run.reading.ahead_again() as ahead:
         read = [item for item, *_ in chain.from_iterable(ahead) if isinstance(item, Datagram)]
     wanted = {(str(capture), item.frame) for item in read}
     second = Second(run, wanted, wanted)

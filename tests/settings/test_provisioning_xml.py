@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipaudit.errors import InputErrors
-from sipaudit.settings.polycom import files as files_module
 from sipaudit.settings.polycom import parameters, xml
 from sipaudit.settings.polycom.xml import as_text, read_attributes
 from sipaudit.settings.provisioning import Provisioning
@@ -101,7 +100,7 @@ def test_too_much_of_anything_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(xml, "MAX_ATTRIBUTES", 3)
     with pytest.raises(InputErrors, match="more than 3 attributes"):
         Provisioning(one_file(tmp_path, a=1, b=2, c=3, d=4))
-    monkeypatch.setattr(files_module, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(xml, "MAX_BYTES", 1 << 20)
     lay(tmp_path, site="<a/>" + " " * (1 << 20))
     with pytest.raises(InputErrors, match="larger than 1 MB"):
         Provisioning([str(tmp_path / "site.cfg")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -11,8 +12,10 @@ from sipaudit.safe_text import safe_path
 from sipaudit.settings import yealink
 from sipaudit.settings.issues import SettingIssue, Statement
 from sipaudit.settings.polycom.parameters import LIST_NAMES, LISTS, meant, parameter_type
-from sipaudit.settings.polycom.xml import MAX_BYTES, Attribute, as_text, read_attributes
 from sipaudit.yamlfile.problems import Problems
+
+if TYPE_CHECKING:
+    from sipaudit.settings.polycom.xml import Attribute
 
 CLAMPED = range(1, 60)  # seconds of failBack.timeout that act as 60 (C6)
 MOST_LISTS = 200         # of one master file: there are fewer models of phone
@@ -54,6 +57,8 @@ class FileReader:
 
 
 def _read(path: Path, layer: str) -> ConfigFile:
+    from sipaudit.settings.polycom.xml import MAX_BYTES, as_text, read_attributes  # deferred: many runs read no XML
+
     name = safe_path(str(path))
     problems = Problems(name)
     try:

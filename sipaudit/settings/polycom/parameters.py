@@ -6,7 +6,6 @@ said; only a name that is nearly one of these is taken for a misprint.
 
 from __future__ import annotations
 
-import difflib
 import re
 from functools import lru_cache
 
@@ -98,7 +97,9 @@ def _meant(shape: str) -> str | None:
         if len(wrong) == 1 and _misprint(*wrong[0]):
             return ".".join(name)
     if "failover" in (word.casefold() for word in words):
-        return next(iter(difflib.get_close_matches(shape, KNOWN, n=1)), None)
+        from difflib import get_close_matches  # deferred: most runs have no parameter that is unknown
+
+        return next(iter(get_close_matches(shape, KNOWN, n=1)), None)
     return None
 
 
@@ -106,4 +107,6 @@ def _misprint(word: str, right: str) -> bool:
     """Numbers and single letters are no misprints of each other: SRV is not A."""
     if min(len(word), len(right)) < 4:
         return False
-    return difflib.SequenceMatcher(None, word.casefold(), right.casefold()).ratio() >= ALIKE
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, word.casefold(), right.casefold()).ratio() >= ALIKE

@@ -1,0 +1,36 @@
+"""The main job: what was read is followed to the report, and written down."""
+
+from __future__ import annotations
+
+from sipaudit.model.values import Report
+from sipaudit.run import storing
+from sipaudit.run.hiding import hiding_for
+from sipaudit.run.job import Output
+from sipaudit.run.reading import Progress, Reading, Warn
+from sipaudit.run.run import Run
+
+
+def analyzed(reading: Reading, output: Output | None, store: str | None, progress: Progress | None, warn: Warn
+             ) -> tuple[Run, Report]:
+    """The run of what is read, and its report, which is in the files of `output` and in the store that a URL names.
+    Messages that are read whole are noted on the way. Raises InputError or InputErrors before any output."""
+    job = reading.job
+    hiding = hiding_for(job.redact, job.redact_key)
+    rows = None
+    if output is not None:
+        from sipaudit.run.first_rows import FirstRows  # deferred: most of report serves the files alone
+        from sipaudit.run.output import write_files
+
+        rows = FirstRows() if reading.payloads else None
+    run = Run(job, warn, note=None if rows is None else rows.note, reading=reading)
+    if rows is not None:
+        rows.span = run.span
+    with storing.keeper(store) as keep:
+        run.drive(progress)
+        report = run.report()
+        if output is not None:
+            write_files(run, report, output, job.zone, hiding, rows)
+        if hiding is not None:
+            report = hiding.redaction.report(report)
+        keep(report)
+    return run, report

@@ -1,0 +1,96 @@
+"""The captures of a job, and who reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
+
+from sipaudit.capture.captures import Captures
+from sipaudit.capture.files import CaptureFile, resolve
+from sipaudit.run.job import Job
+from sipaudit.run.reader import processes, reading_apart, reading_here
+from sipaudit.run.scope import scope_of
+from sipaudit.sip.forms import Parsed
+from sipaudit.times import span_of
+
+Warn = Callable[[str], None]
+
+
+class Progress(Protocol):
+    """Is told how far reading has come, in bytes; a total of 0 is unknown."""
+
+    def start(self, total_bytes: int) -> None: ...
+    def advance(self, n: int) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Reading:
+    """What a job reads. Making one checks all of the job that reading depends on, before a packet is read.
+
+    `progress` is told what is read. (`payloads`) each message is wanted whole; `reread` says that the captures will be
+    read twice, so that a pipe is spooled. Raises InputError or InputErrors.
+    """
+
+    def __init__(self, job: Job, warn: Warn, *, payloads: bool, reread: bool) -> None:
+        scope = scope_of(job)
+        timed = any(when is not None for when in (scope.start, scope.end)) or bool(scope.events)
+        resolved = resolve(job.paths, reread=reread or timed or job.keylog is not None or job.engine == "tshark")
+        for skipped in resolved.skipped:
+            warn(f"skipped {skipped}")
+        for sentence in scope.site.warnings:
+            warn(sentence)
+        self.job = job
+        self.scope = scope
+        self.files: list[CaptureFile] = resolved.files
+        self.progress: Progress | None = None
+        self.first = min((file.first for file in self.files if file.first is not None), default=0.0)
+        self.span = span_of(scope.start, scope.end, self.first)
+        self.payloads = payloads
+        self._begun: Iterator[list[Parsed]] | None = None
+        self.captures = self._captures(self._advance)
+
+    @contextmanager
+    def begun(self) -> Iterator[None]:
+        """Within this another process reads already, where the job allows one: it need not wait until this one has
+        what it takes to follow."""
+        if self._processes() == 1:
+            yield
+            return
+        with self._apart() as self._begun:
+            yield
+
+    def ahead(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
+        """What the captures say, with its messages, by as many processes as the job allows. Once."""
+        if self._begun is not None:
+            return nullcontext(self._begun)
+        return reading_here(self.captures, payloads=self.payloads) if self._processes() == 1 else self._apart()
+
+    def _apart(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
+        return reading_apart(self._captures, payloads=self.payloads, health=self.captures.health, read=self._advance)
+
+    def ahead_again(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
+        """The same from the beginning, each message whole; every time it is the same, unless a pipe was not spooled."""
+        if self._processes() == 1:
+            return reading_here(self.captures_again(), payloads=True)
+        return reading_apart(self._captures, payloads=True)
+
+    def captures_again(self) -> Captures:
+        """The captures, to be read from the beginning."""
+        return self._captures(None)
+
+    def _processes(self) -> int:
+        sizes = [file.size for file in self.files]
+        return processes(self.job.jobs, sum(sizes) if all(sizes) else 0)
+
+    def _captures(self, progress: Callable[[int], None] | None) -> Captures:
+        job, scope = self.job, self.scope
+        return Captures(
+            self.files, engine=job.engine, bpf=job.bpf, keylog=job.keylog, progress=progress,
+            until=None if scope.end is None else self.span.end,
+            sip_ports={server.port for entry in scope.declared.entries.values() for server in entry.servers},
+        )
+
+    def _advance(self, count: int) -> None:
+        if self.progress is not None:
+            self.progress.advance(count)
