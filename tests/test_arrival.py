@@ -89,7 +89,7 @@ def test_its_server_may_turn_out_to_be_of_no_entry_of_the_line(packets: Packets,
             assert counted(tmp_path, told) == at_once
     states, = at_once[1][:1]
     assert {len(state.bindings) for state in states} == {1}
-    assert len(states) == 2 * len(at_once[1][4])   # of each line one outside of its entry
+    assert len(states) == 2 * len(at_once[1][-1])   # of each line one outside of its entry
 
 
 @pytest.mark.parametrize("run", range(0, len(LIVES), 3))
