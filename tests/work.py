@@ -57,7 +57,7 @@ class Counted:
 
 BUDGETS = {
     "register": Budget(calls=28, blocks=0.1),
-    "calls": Budget(calls=120, blocks=3.4),
+    "calls": Budget(calls=119, blocks=3.4),
     "mixed": Budget(calls=98, blocks=1.7),
     "tcp": Budget(calls=47, blocks=0.3),
 }
