@@ -145,7 +145,8 @@ class SplitBrain:
     def _look(self, entry: str, spread: Spread, time: float) -> None:
         """Whether the lines are spread over two servers."""
         enough = self._share * len(spread.where)
-        if sum(count >= enough and count > 0 for count in spread.counts.values()) < 2:
+        counts = spread.counts
+        if len(counts) < 2 or sum(count >= enough and count > 0 for count in counts.values()) < 2:
             spread.since = None
             if spread.draft is not None:
                 spread.draft.end = time

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from msgspec import Struct
+
 from sipaudit.incidents.draft import Watched
 from sipaudit.incidents.servers import NEVER
 from sipaudit.model.events import Sent
@@ -23,15 +25,12 @@ def silence_of(settings: LineSettings) -> float:
     return earliest_silence(settings) if known else DEFAULT_SILENCE
 
 
-class Waiting:
+class Waiting(Struct, eq=False, gc=False):
     """A request that waits for an answer; `repeated` that its phone sent it again."""
 
-    __slots__ = ("repeated", "request", "subject")
-
-    def __init__(self, request: Sent, subject: Watched) -> None:
-        self.request = request
-        self.subject = subject
-        self.repeated = False
+    request: Sent
+    subject: Watched
+    repeated: bool = False
 
 
 class OpenRequests:

@@ -154,7 +154,7 @@ class Renewals:
         be when the next begins."""
         self.arrived = arrived
         self.phone, self.line, self.server = event.phone, event.line, event.server
-        self.moved = has_moved(state)
+        self.moved = arrived is None and has_moved(state)
         self.first: Sent | None = None
         self.last: Sent | None = None
         if type(event) is Sent:

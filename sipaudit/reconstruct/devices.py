@@ -14,8 +14,7 @@ class Devices:
         self._declares = knowledge.declares_phone
         self._limit = limit
         self.evicted = 0
-        # instance, MAC or AOR -> the address at which that phone last proved itself; None is no key of it
-        self._hosts: dict[str | None, str] = {}
+        self._hosts: dict[str, str] = {}   # instance, MAC or AOR -> the address at which that phone last proved itself
 
     def obey(self, knowledge: Knowledge) -> None:
         """Another site file is in force."""
@@ -64,8 +63,8 @@ class Devices:
 
     def moved(self, phone: Phone) -> bool:
         """Whether the phone was last known at another address."""
-        at, host = self._hosts.get, phone.host
-        return at(phone.instance, host) != host or at(phone.mac, host) != host
+        instance, mac, at, host = phone.instance, phone.mac, self._hosts.get, phone.host
+        return (instance is not None and at(instance, host) != host) or (mac is not None and at(mac, host) != host)
 
     def came(self, phone: Phone, aor: str) -> bool:
         """Whether a new line of a phone may be an old one that was elsewhere. Another phone may share its AOR, too."""

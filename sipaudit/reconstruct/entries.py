@@ -81,7 +81,7 @@ class View:
     `entries` stays the same object while nothing changes: it is asked for with every message.
     """
 
-    __slots__ = ("declared", "entries", "keys", "revision", "states")
+    __slots__ = ("declared", "entries", "hosts", "keys", "revision", "states")
 
     def __init__(self, states: tuple[EntryState, ...], declared: bool, revision: int) -> None:
         self.states = states
@@ -89,11 +89,13 @@ class View:
         self.revision = revision
         self.keys: dict[str, str] = {}
         self.entries: tuple[ServerEntry, ...] = ()
+        self.hosts: frozenset[str | None] = frozenset()
         self.renew()
 
     def renew(self) -> None:
         """The entries as their states have them now."""
         self.entries = tuple(state.entry for state in self.states)
+        self.hosts = frozenset(server.address for entry in self.entries for server in entry.servers)
 
     def key(self, address: str, host: str, port: int) -> str:
         """The server at `host:port`: the entry's when it is of one, else the address as seen."""
@@ -115,7 +117,7 @@ class View:
 
     def lists(self, host: str) -> bool:
         """Whether any entry has this host, at whatever port."""
-        return any(server.address == host for state in self.states for server in state.entry.servers)
+        return host in self.hosts
 
     def named(self, name: str) -> Iterator[str]:
         """Keys of the servers that this name stands for: a server's own, or a chain's at its owner's."""

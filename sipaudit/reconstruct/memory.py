@@ -183,7 +183,8 @@ class Memory:
         server = view.key(flow.destination, host, flow.destination_port)
         if server != line.server:
             line.server, line.turned = server, item.time
-        if all(used.destination != flow.destination or used.transport != flow.transport for _, used in line.routes):
+        if not line.routes or all(used.destination != flow.destination or used.transport != flow.transport
+                                  for _, used in line.routes):
             if len(line.routes) >= ROUTES:
                 turned_away("phone-state")
             line.routes = (*line.routes[-ROUTES + 1:], (line.server, flow))

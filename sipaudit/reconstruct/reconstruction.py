@@ -128,17 +128,21 @@ class Reconstruction:
             asks = self._asking.get(message.method)  # type: ignore[union-attr]
             if asks is not None and asks(item, message, form):  # type: ignore[arg-type]
                 return NOTHING
-            if form is None and not self._is_told:
+            if not self._is_told:
                 memory.registry.out = out
-                self._requests.take(item, message)  # type: ignore[arg-type]
+                placed = self._requests.take(item, message)  # type: ignore[arg-type]
+                if form is not None:
+                    self._know(form, message, placed)  # type: ignore[arg-type]
                 return out
         elif kind is Response:
             answers = self._answering.get(message.cseq.method)  # type: ignore[union-attr]
             if answers is not None and answers(item, message, form):  # type: ignore[arg-type]
                 return NOTHING
-            if form is None and not self._is_told:
+            if not self._is_told:
                 memory.registry.out = out
-                self._responses.take(item, message)  # type: ignore[arg-type]
+                placed = self._responses.take(item, message)  # type: ignore[arg-type]
+                if form is not None:
+                    self._know(form, message, placed)  # type: ignore[arg-type]
                 return out
         memory.registry.out = out
         self._take(item, message, form)
@@ -196,8 +200,13 @@ class Reconstruction:
         placed = self._message(item, message)
         if self._is_told:
             self._tell(item, message, placed)
-        if form is not None and type(placed) is Transaction:
-            self._short.note(form, message, placed)  # type: ignore[arg-type]
+        if form is not None:
+            self._know(form, message, placed)  # type: ignore[arg-type]
+
+    def _know(self, form: Form, message: Request | Response, placed: Transaction | Leg | None) -> None:
+        """A message of that form has gone the long way."""
+        if type(placed) is Transaction:
+            self._short.note(form, message, placed)
 
     def declare(self, knowledge: Knowledge) -> list[int]:
         """Another site file is in force. The numbers of the lines of which it declares something else."""

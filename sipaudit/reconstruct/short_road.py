@@ -246,7 +246,8 @@ def _asking(request: Request, line: Line) -> Asking:
     """What a REGISTER with one Contact says; in the words of the line, where they are the same."""
     uri, contact, agent, via = request.to.uri, request.contacts[0], request.user_agent, request.via
     asked = request.expires if contact.expires is None else contact.expires
-    if line.uri is not None and line.address is not None and line.looks(uri, contact, agent):
+    if (line.uri is not uri or line.address is not contact or line.user_agent is not agent) \
+            and line.uri is not None and line.address is not None and line.looks(uri, contact, agent):
         uri, contact, agent = line.uri, line.address, line.user_agent
     call_id = request.call_id if line.call_id != request.call_id else line.call_id
     host = via.host if line.contact_host != via.host else line.contact_host
@@ -263,7 +264,7 @@ def _answering(response: Response, transaction: Transaction) -> Answering:
     """What an answer says to a REGISTER."""
     granted, own = granted_expiry(transaction.contact, response) if response.status == 200 else (None, None)
     realm = intern(response.challenges[0].realm) if response.challenges else ""
-    _, host, port, *_ = transaction.key
+    host, port = transaction.key[1:3]
     if transaction.line is not None and transaction.line.contact_host == host:
         host = transaction.line.contact_host   # what another process has read, has texts of its own
     return Answering(response.status, host, port, transaction.contact, granted, own, realm)  # type: ignore[arg-type]

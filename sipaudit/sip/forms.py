@@ -14,6 +14,7 @@ new in each process, would take a million years of a thousand phones' registrati
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from operator import itemgetter
 
 from msgspec import Struct
@@ -33,6 +34,14 @@ MAX_NUMBER = 10 ** MAX_DIGITS - 1
 
 Span = tuple[int, int]
 NOWHERE: Span = (0, 0)
+Named = tuple[bytes, Span]
+"""A variable: what stands before it, and where it stands itself."""
+
+CRLF = b"\r\n"
+LINES = 6   # from the first to Call-ID, or CSeq
+QUOTE = ord('"')
+VIA_NAME = b"Via: "
+COUNT = b" nc="
 _QUOTED_AS_LETTERS = bytes(ord("a") if byte in b"/=:@" else letter   # nonces are often Base64
                            for byte, letter in enumerate(TOKENS_AS_LETTERS))
 
@@ -110,6 +119,28 @@ class Layout:
                 and quoted.translate(_QUOTED_AS_LETTERS).isalnum())
 
 
+class Shape:
+    """What messages have in common of which the first three lines are as long, and of which the same (`marks`) stands
+    before each of their variables (`marked`): their layout, and whether To is `tagged`. Phones of a make have a few."""
+
+    __slots__ = ("layout", "marked", "marks", "tagged")
+
+    def __init__(self, payload: bytes, layout: Layout, variables: list[Named], names: list[Span], tagged: bool) -> None:
+        spans = names + [(begin - len(name), begin) for name, (begin, _) in variables]
+        self.layout = layout
+        self.marked: Callable[[bytes], tuple[bytes, ...]] = itemgetter(*(slice(*span) for span in spans))
+        self.marks = self.marked(payload)
+        self.tagged = tagged
+
+    def holds(self, payload: bytes, via: bytes, message: Request | Response) -> bool:
+        """Whether it is that of a message, with this Via: what stands in its places is what the parser has read, and so
+        was read from there."""
+        if self.marked(payload) != self.marks or QUOTE in via:
+            return False
+        variables = self.layout.variables(payload)
+        return variables[1].isdigit() and self.layout.admits(variables) and _are_of(variables, message, self.tagged)
+
+
 class Forms:
     """Reads messages, and knows again those whose form it has read. Remembers `limit` forms at most: then it forgets
     all, since phones come in turn."""
@@ -120,6 +151,7 @@ class Forms:
         self._forms: dict[int, Form] = {}        # by flow and length of the message, mostly the only one
         self._others: dict[int, Form] = {}       # those that share flow, length and layout with one of these, by digest
         self._known: dict[tuple[Span, ...], Layout] = {}
+        self._shapes: dict[tuple[int, ...], Shape] = {}   # by how long three lines are, and the nonce's place
         self._used = 0
         self._rest = 0
 
@@ -134,6 +166,7 @@ class Forms:
         self._forms.clear()
         self._others.clear()
         self._known.clear()
+        self._shapes.clear()
         return True
 
     def read(self, run: Sequence[Item]) -> list[Parsed]:
@@ -186,13 +219,26 @@ class Forms:
         payload = item.payload
         if message.defects or item.cut or len(payload) > LONGEST or message.cseq.number > MAX_NUMBER:
             return None
-        spans, quoted = _places(payload, message)
-        layout = self._layout(spans, quoted) if spans else None
-        if layout is None:
+        lines = payload.split(CRLF, LINES)
+        if len(lines) <= LINES:
             return None
-        variables = layout.variables(payload)
-        is_of_it = variables[1].isdigit() and layout.admits(variables) and _are_of(variables, message)
-        return self._form(item, layout) if is_of_it else None
+        via = lines[1]
+        lengths = len(lines[0]), len(via), len(lines[2]), payload.find(NONCE)
+        shape = self._shapes.get(lengths)
+        if shape is None or not shape.holds(payload, via, message):
+            shape = self._shaped(payload, lines, message)
+            if shape is None or not shape.holds(payload, via, message):
+                return None
+            if len(self._shapes) >= LAYOUTS_KEPT:
+                self._shapes.clear()
+            self._shapes[lengths] = shape
+        return self._form(item, shape.layout)
+
+    def _shaped(self, payload: bytes, lines: list[bytes], message: Request | Response) -> Shape | None:
+        """The shape of a message; None when its lines do not come in the usual order."""
+        variables, names, quoted = _places(payload, lines, message)
+        layout = self._layout(tuple(span for _, span in variables), quoted) if variables else None
+        return None if layout is None else Shape(payload, layout, variables, names, message.to.tag is not None)
 
     def _layout(self, spans: tuple[Span, ...], quoted: int) -> Layout | None:
         """One for all messages whose variables stand there; None when there are too many."""
@@ -205,10 +251,13 @@ class Forms:
         """The form of a message with that layout."""
         key, digest = _key(item), hash((id(item.flow), layout.constants(item.payload)))
         first = self._forms.get(key)
+        if first is None and digest not in self._others:   # nearly always
+            new = self._forms[key] = Form(item.flow, layout, digest)   # which holds the flow, and its id
+            return new
         is_first = first is None or first.layout is not layout
         form = self._others.get(digest) if is_first or first.digest != digest else first  # type: ignore[union-attr]
         if form is None:
-            form = Form(item.flow)   # which holds the flow, and its id
+            form = Form(item.flow)
         if form is not first:
             form.layout, form.digest = layout, digest
             if is_first:
@@ -233,61 +282,58 @@ def _key(item: Datagram) -> int:
     return (id(item.flow) << BESIDE) + len(item.payload)
 
 
-def _places(payload: bytes, message: Request | Response) -> tuple[tuple[Span, ...], int]:
-    """Where the variables of a message should stand, if its lines come in the usual order (nothing, if they do not),
-    and which of them is the first in quotes. Flat, for it is asked of every new message."""
-    lines = payload.split(b"\r\n", 6)
-    if len(lines) < 7:
-        return (), 0
-    start, via, from_, to, cseq, call_id, tail = lines
-    at_via = len(start) + 2
-    at_from = at_via + len(via) + 2
-    at_to = at_from + len(from_) + 2
-    at_cseq = at_to + len(to) + 2
-    at_tail = at_cseq + len(cseq) + len(call_id) + 4
-    if not cseq.startswith(CSEQ_NAME):
-        at_cseq += len(cseq) + 2
-        cseq = call_id
-    if not via.startswith(b"Via: ") or b'"' in via or not cseq.startswith(CSEQ_NAME):
-        return (), 0
-    branch, number = at_via + via.find(BRANCH) + len(BRANCH), len(CSEQ_NAME)
-    spans = [(branch, branch + len(message.via.branch)), (at_cseq + number, at_cseq + cseq.find(b" ", number)), NOWHERE,
-             # a tag that is not the end of its line may stand in quotes
-             (at_from + from_.find(TAG) + len(TAG), at_to - 2)]
+def _places(payload: bytes, lines: list[bytes], message: Request | Response
+            ) -> tuple[list[Named], list[Span], int]:
+    """The variables of a message, if its lines come in the usual order (none, if they do not), where the names of lines
+    stand by which they are known, and which variable is the first in quotes."""
+    _, via, from_, to, *_ = lines
+    at_cseq = 4 if lines[4].startswith(CSEQ_NAME) else 5
+    if not via.startswith(VIA_NAME) or not lines[at_cseq].startswith(CSEQ_NAME):
+        return [], [], 0
+    at = [0, *accumulate(len(line) + len(CRLF) for line in lines)]   # where each line begins
+    branch, cseq = at[1] + via.find(BRANCH) + len(BRANCH), at[at_cseq] + len(CSEQ_NAME)
+    tag, to_tag = at[2] + from_.find(TAG) + len(TAG), at[3] + to.find(TAG) + len(TAG)
+    variables = [
+        (BRANCH, (branch, branch + len(message.via.branch))), (CRLF + CSEQ_NAME, (cseq, payload.find(b" ", cseq))),
+        (b"", NOWHERE), (TAG, (tag, at[3] - 2)),   # a tag that is not the end of its line may stand in quotes
+    ]
     if message.to.tag is not None:
-        spans.append((at_to + to.find(TAG) + len(TAG), at_to + len(to)))
-    tokens, at = len(spans), tail.find(NONCE)
-    if at > 0 and tail[at - 1] in b" ,":
-        spans[2], counts, quoted = _proof(tail, at, at_tail)
-        spans += counts + quoted
+        variables.append((TAG, (to_tag, at[4] - 2)))
+    names = [(at[1], at[1] + len(VIA_NAME))]
+    tokens, nonce = len(variables), payload.find(NONCE, at[6])
+    if nonce > at[6] and payload[nonce - 1] in b" ,":
+        begin, end = payload.rfind(CRLF, 0, nonce), payload.find(CRLF, nonce)
+        names.append((begin, payload.find(b" ", begin)))
+        variables[2], counts, quoted = _proof(payload, nonce, begin, end)
+        variables += counts + quoted
         tokens += len(counts)
-    return tuple(spans), tokens
+    return variables, names, tokens
 
 
-def _proof(tail: bytes, at: int, moved: int) -> tuple[Span, list[Span], list[Span]]:
-    """Where the nonce stands, of which the name stands at `at`, the count, and what else of its line is new in every
-    message and stands in quotes. All places moved by so many bytes."""
-    begin, end = tail.rfind(b"\r\n", 0, at) + 2, tail.find(b"\r\n", at)
+def _proof(payload: bytes, at: int, begin: int, end: int) -> tuple[Named, list[Named], list[Named]]:
+    """The nonce, of which the name stands at `at`, in the line from `begin` to `end`; the count; and what else of the
+    line is new in every message and stands in quotes."""
     nonce = at + len(NONCE)
-    counts: list[Span] = []
-    count = tail.find(b" nc=", begin, end) + 4
-    if count > 3:
-        counts.append((moved + count, moved + count + 8))
-    quoted: list[Span] = []
+    counts: list[Named] = []
+    count = payload.find(COUNT, begin, end) + len(COUNT)
+    if count >= len(COUNT):
+        counts.append((COUNT, (count, count + 8)))
+    quoted: list[Named] = []
     for name in (b' response="', b' cnonce="'):
-        found = tail.find(name, begin, end) + len(name)
-        behind = tail.find(b'"', found)
+        found = payload.find(name, begin, end) + len(name)
+        behind = payload.find(b'"', found)
         if len(name) <= found < behind:
-            quoted.append((moved + found, moved + behind))
-    return (moved + nonce, moved + tail.find(b'"', nonce)), counts, quoted
+            quoted.append((name, (found, behind)))
+    return (payload[at - 1:nonce], (nonce, payload.find(b'"', nonce))), counts, quoted
 
 
-def _are_of(variables: tuple[bytes, ...], message: Request | Response) -> bool:
-    """Whether what stands there is what the parser has read of the message: only then it was read from there."""
+def _are_of(variables: tuple[bytes, ...], message: Request | Response, tagged: bool) -> bool:
+    """Whether what stands there is what the parser has read of the message."""
     proof = message.credentials if type(message) is Request else message.challenges  # type: ignore[union-attr]
     branch, number, nonce, tag, *others = variables
+    to_tag = message.to.tag
     return (
-        len(proof) < 2 and branch.decode() == message.via.branch and int(number) == message.cseq.number
-        and nonce.decode() == (proof[0].nonce if proof else "") and tag.decode() == message.from_.tag
-        and (message.to.tag is None or others[0].decode() == message.to.tag)
+        branch.decode() == message.via.branch and int(number) == message.cseq.number
+        and tag.decode() == message.from_.tag and (others[0].decode() == to_tag if tagged else to_tag is None)
+        and (nonce.decode() == proof[0].nonce and len(proof) == 1 if proof else not nonce)
     )

@@ -52,6 +52,29 @@ _MISSING = {
 }
 
 
+class Memo(dict[bytes, Known]):
+    """What lasts, by its bytes; `fresh` is what of it was seen for the first time just now."""
+
+    __slots__ = ("fresh",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fresh: list[bytes] = []
+
+    def clear(self) -> None:
+        super().clear()
+        self.fresh.clear()
+
+    def pass_by(self) -> int:
+        """The moment has passed: forget what is fresh. So much was held of it."""
+        fresh, forget = self.fresh, self.pop
+        for key in fresh:
+            forget(key, None)
+        held = 2 * sum(map(len, fresh)) + READ_COST * len(fresh)
+        fresh.clear()
+        return held
+
+
 class LineParser:
     """A parser with its memory of at most `limit` lasting lines; 0 switches the memory off, which changes no message.
 
@@ -71,13 +94,12 @@ class LineParser:
         self._most_fresh = limit // FRESH
         self._longest = MAX_REMEMBERED if limit else 0
         self._starts: dict[bytes, StartLine] = {}
-        self._lasting: dict[bytes, Reading] = {}
+        self._lasting: Memo[Reading] = Memo()
         self._passing: dict[bytes, Reading] = {}
-        self._fronts: dict[bytes, Front] = {}
-        self._kept: list[dict[bytes, Any]] = [self._lasting, self._fronts]  # what lasts
-        self._fresh: list[tuple[dict[bytes, Any], bytes]] = []   # what of it was seen for the first time just now
-        self._met = bytearray(MET)   # what was seen before that, by its hash; what shares one with another seems to be
-        self._count = 0
+        self._fronts: Memo[Front] = Memo()
+        self._kept: list[Memo[Any]] = [self._lasting, self._fronts]  # what lasts
+        self._met = bytearray(MET)   # what was ever kept, by its hash; what shares one with another seems to be
+        self._fresh = self._count = 0   # how much of it is fresh, and how much was before
 
     def tighten(self, room: float) -> None:
         """Remember lasting lines in no more than so many bytes from now on."""
@@ -160,7 +182,7 @@ class LineParser:
             return self._keep(self._lasting, line, reading)
         return remember(self._passing, line, reading, self._passing_limit)
 
-    def _keep(self, memo: dict[bytes, Known], key: bytes, known: Known) -> Known:
+    def _keep(self, memo: Memo[Known], key: bytes, known: Known) -> Known:
         """Remember what lasts."""
         if self._held > self._room:
             for each in self._kept:
@@ -171,22 +193,23 @@ class LineParser:
             self._held = sum(2 * sum(map(len, each)) + READ_COST * len(each) for each in self._kept)
         self._held += 2 * len(key) + READ_COST
         memo[key] = known
-        if not self._met[hash(key) % MET]:
-            self._fresh.append((memo, key))
-            if len(self._fresh) > self._most_fresh:
+        at = hash(key) % MET
+        if not self._met[at]:
+            self._met[at] = True
+            memo.fresh.append(key)
+            self._fresh += 1
+            if self._fresh > self._most_fresh:
                 self._forget_fresh()
         return known
 
     def _forget_fresh(self) -> None:
         """The moment has passed. What comes again stays."""
-        self._count += len(self._fresh)
+        self._count += self._fresh
+        self._fresh = 0
         if self._count > MET // 4:
             self._met, self._count = bytearray(MET), 0
-        for memo, key in self._fresh:
-            self._met[hash(key) % MET] = True
-            if memo.pop(key, None) is not None:
-                self._held -= 2 * len(key) + READ_COST
-        self._fresh.clear()
+        for memo in self._kept:
+            self._held -= memo.pass_by()
 
 
 def remember(memo: dict[bytes, Known], key: bytes, known: Known, limit: int) -> Known:
