@@ -57,7 +57,7 @@ class Counted:
 
 BUDGETS = {
     "register": Budget(calls=28, blocks=0.1),
-    "calls": Budget(calls=102, blocks=3.0),
+    "calls": Budget(calls=98, blocks=3.0),
     "mixed": Budget(calls=87, blocks=1.7),
     "tcp": Budget(calls=47, blocks=0.3),
 }
