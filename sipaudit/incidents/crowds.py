@@ -92,14 +92,17 @@ class Crowd:
 
     def drop(self, seconds: Container[int]) -> int:
         """Forget these seconds. How many lines those were."""
-        before, kept = self.count, [one for one in self.items() if one[0] not in seconds]
-        self._times, self._sizes, self._lines = array("q"), array("I"), array("q")
-        self.recent = {}
-        self.count = 0
-        for second, lines in kept:
-            self.recent.setdefault(second, []).extend(lines)
-            self.count += len(lines)
-        self._lay_by(self.judged - WITHIN)
+        before, at = self.count, 0
+        times, sizes, lines = array("q"), array("I"), array("q")
+        for second, size in zip(self._times, self._sizes, strict=True):
+            if second not in seconds:
+                times.append(second)
+                sizes.append(size)
+                lines += self._lines[at:at + size]
+            at += size
+        self._times, self._sizes, self._lines = times, sizes, lines
+        self.recent = {second: of_it for second, of_it in self.recent.items() if second not in seconds}
+        self.count = len(lines) + sum(map(len, self.recent.values()))
         return before - self.count
 
     def forget(self, before: float) -> None:

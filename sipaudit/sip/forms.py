@@ -39,7 +39,7 @@ Named = tuple[bytes, Span]
 
 CRLF = b"\r\n"
 LINES = 6   # from the first to Call-ID, or CSeq
-QUOTE = ord('"')
+QUOTE, COMMA = b'",'
 VIA_NAME = b"Via: "
 COUNT = b" nc="
 _QUOTED_AS_LETTERS = bytes(ord("a") if byte in b"/=:@" else letter   # nonces are often Base64
@@ -132,10 +132,10 @@ class Shape:
         self.marks = self.marked(payload)
         self.tagged = tagged
 
-    def holds(self, payload: bytes, via: bytes, message: Request | Response) -> bool:
-        """Whether it is that of a message, with this Via: what stands in its places is what the parser has read, and so
-        was read from there."""
-        if self.marked(payload) != self.marks or QUOTE in via:
+    def holds(self, payload: bytes, message: Request | Response) -> bool:
+        """Whether it is that of a message: what stands in its places is what the parser has read, and so was read from
+        there."""
+        if self.marked(payload) != self.marks:
             return False
         variables = self.layout.variables(payload)
         return variables[1].isdigit() and self.layout.admits(variables) and _are_of(variables, message, self.tagged)
@@ -223,11 +223,13 @@ class Forms:
         if len(lines) <= LINES:
             return None
         via = lines[1]
+        if QUOTE in via or COMMA in via:   # where a branch may stand that is none, or that of another hop
+            return None
         lengths = len(lines[0]), len(via), len(lines[2]), payload.find(NONCE)
         shape = self._shapes.get(lengths)
-        if shape is None or not shape.holds(payload, via, message):
+        if shape is None or not shape.holds(payload, message):
             shape = self._shaped(payload, lines, message)
-            if shape is None or not shape.holds(payload, via, message):
+            if shape is None or not shape.holds(payload, message):
                 return None
             if len(self._shapes) >= LAYOUTS_KEPT:
                 self._shapes.clear()

@@ -121,6 +121,7 @@ def test_the_same_bytes_on_another_flow_are_another_form() -> None:
 @pytest.mark.parametrize(("old", "new"), [
     (b"REGISTER", b"OPTIONS"), (b"CSeq: 7", b"CSeq: 4294967295"), (b"Via: ", b"v: "),
     (b"UDP 10.1.0.5:5060;branch", b'UDP 10.1.0.5:5060;x=";branch=z9hG4bK2b4fae2e";branch'),
+    (b"10.1.0.5:5060;branch=", b"10.1.0.5:5060;Branch=z9hG4bK2b4fae2e, SIP/2.0/UDP 10.1.0.6;branch="),
     (b"tag=A1B2-C3", b"tag=A1B2-C3;x=y"), (b"Content-Length: 0\r\n\r\n", b"Content-Length: 9\r\n\r\n"),
     (b"User-Agent", b"X-Pad: " + b"x" * 5000 + b"\r\nUser-Agent"),
 ])
