@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -88,5 +89,7 @@ def test_when_all_findings_are_suppressed_none_counts(tmp_path: Path) -> None:
 
 def test_what_is_wrong_with_rules_is_said_before_a_packet_is_read(tmp_path: Path) -> None:
     bad = written(tmp_path / "bad.yaml", "override: {premature-failbak: {}}")
+    read = Mock()
     with pytest.raises(InputErrors, match="did you mean 'premature-failback'"):
-        pipeline.analyze(pipeline.Job(paths=("nowhere.pcap",), rules=(str(bad),)))
+        pipeline.analyze(pipeline.Job(paths=(str(SAMPLE / "capture.pcap"),), rules=(str(bad),)), progress=read)
+    assert read.mock_calls == []
