@@ -66,8 +66,7 @@ class Minute:
 
     def took(self, seconds: float) -> None:
         """An answer took so long: to the millisecond below a second, coarser above, so that few counters are enough."""
-        step = int(seconds * 1000 + 0.5)
-        self.delays[step if 0 <= step < 1000 else milliseconds(seconds)] += 1
+        self.delays[milliseconds(seconds)] += 1
         if seconds > self.longest:
             self.longest = seconds
 

@@ -301,9 +301,7 @@ class Watch:
         time, status = event.time, event.status
         server = self.tally.now(event.server, time)
         minute = server.minute
-        minute.answers[status // 100] += 1
-        if status == 503:
-            minute.responses_503 += 1
+        minute.answered(status)
         waited = self.requests.pop(event.transaction, None)
         if waited is not None:
             took = time - waited.request.time

@@ -61,7 +61,7 @@ def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
         after = (_finally_answered if event.status >= 200 else _answered)(before, event)  # type: ignore[arg-type, union-attr]
         return phone if after is before and before in phone.reaches else with_reach(phone, after)
     if kind is CallChanged:
-        return called(phone, event)  # type: ignore[arg-type]
+        return _called(phone, event)  # type: ignore[arg-type]
     if kind is Resent:
         return with_reach(phone, _resent(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
     if isinstance(event, Failed):
@@ -131,7 +131,7 @@ def _contacted(reach: Reach, contact: Contacted) -> Reach:
     return replace(reach, touched=contact.time)
 
 
-def called(phone: PhoneState, change: CallChanged) -> PhoneState:
+def _called(phone: PhoneState, change: CallChanged) -> PhoneState:
     """A call begins, is up, or is over; one that was never heard of began before the capture."""
     known, others = (phone.call(change.call), tuple(call for call in phone.calls if call.number != change.call)) \
         if phone.calls else (None, ())

@@ -14,7 +14,7 @@ from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.short_road import Answering, Asking
 from sipaudit.reconstruct.traffic import tally
-from sipaudit.reconstruct.transactions import CHALLENGES, COOKIE, Transaction
+from sipaudit.reconstruct.transactions import CHALLENGES, Transaction, identifies
 from sipaudit.sip.datagram import Flow
 from sipaudit.sip.forms import Repeat
 
@@ -60,7 +60,7 @@ class FourInARow:
         key, second_key = (first, asking.host, asking.port, "REGISTER"), (second, asking.host, asking.port, "REGISTER")
         find = memory.find
         if first == second or find(key) is not None or find(second_key) is not None \
-                or not (_identifies(first) and _identifies(second)):
+                or not (identifies(first) and identifies(second)):
             return False
         if one.frames or two.frames or three.frames or last.frames:
             self.pieced += [item for item in (one, two, three, last) if item.frames]
@@ -111,11 +111,6 @@ class FourInARow:
                  or line.looks(asking.uri, asking.contact, asking.user_agent))
             and server in line.heard and flow.destination in memory.servers.registrars and not memory.servers.relays
         )
-
-
-def _identifies(branch: str) -> bool:
-    """Whether a branch identifies its transaction (RFC 3261 17.1.3)."""
-    return branch.startswith(COOKIE) and branch != COOKIE
 
 
 def _belong_together(asking: Asking, challenging: object, again: object, granting: object) -> bool:

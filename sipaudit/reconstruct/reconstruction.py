@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -123,29 +123,22 @@ class Reconstruction:
             form, item = item.form, item.datagram()
             message = self._parse(item.payload)
         kind = type(message)
-        out: list[ModelEvent] = []
+        short: Takes[Any] | None = None
+        long: Callable[[Datagram, Any], Transaction | Leg | None] | None = None
         if kind is Request:
-            asks = self._asking.get(message.method)  # type: ignore[union-attr]
-            if asks is not None and asks(item, message, form):  # type: ignore[arg-type]
-                return NOTHING
-            if not self._is_told:
-                memory.registry.out = out
-                placed = self._requests.take(item, message)  # type: ignore[arg-type]
-                if form is not None:
-                    self._know(form, message, placed)  # type: ignore[arg-type]
-                return out
+            short, long = self._asking.get(message.method), self._requests.take  # type: ignore[union-attr]
         elif kind is Response:
-            answers = self._answering.get(message.cseq.method)  # type: ignore[union-attr]
-            if answers is not None and answers(item, message, form):  # type: ignore[arg-type]
-                return NOTHING
-            if not self._is_told:
-                memory.registry.out = out
-                placed = self._responses.take(item, message)  # type: ignore[arg-type]
-                if form is not None:
-                    self._know(form, message, placed)  # type: ignore[arg-type]
-                return out
+            short, long = self._answering.get(message.cseq.method), self._responses.take  # type: ignore[union-attr]
+        if short is not None and short(item, message, form):  # type: ignore[arg-type]
+            return NOTHING
+        out: list[ModelEvent] = []
         memory.registry.out = out
-        self._take(item, message, form)
+        if long is None or self._is_told:
+            self._take(item, message, form)
+            return out
+        placed = long(item, message)  # type: ignore[arg-type]
+        if form is not None:
+            self._know(form, message, placed)  # type: ignore[arg-type]
         return out
 
     def let_pass(self, lets_pass: LetsPass) -> None:

@@ -14,7 +14,7 @@ from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import asked_expiry, own_contact
 from sipaudit.reconstruct.starts import heads
 from sipaudit.reconstruct.traffic import tally
-from sipaudit.reconstruct.transactions import COOKIE, Key, Transaction, of_request, transaction_key
+from sipaudit.reconstruct.transactions import Key, Transaction, of_request, transaction_key
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Request, Uri
 from sipaudit.turned_away import turned_away
@@ -30,16 +30,13 @@ class Requests:
 
     def take(self, item: Datagram, request: Request) -> Transaction | Leg | None:
         """A request; returned is what it belongs to, None if to nothing that is remembered."""
-        memory, method, via = self._memory, request.method, request.via
+        memory, method = self._memory, request.method
         methods = memory.traffic.methods
         try:
             methods[method] += 1
         except KeyError:
             tally(methods, method)
-        branch, of = via.branch, "INVITE" if method == "ACK" else method
-        key: Key = (branch, via.host, via.port, of)
-        if branch == COOKIE or not branch.startswith(COOKIE):
-            key = transaction_key(request, of)
+        key = transaction_key(request, "INVITE" if method == "ACK" else method)
         found = memory.find(key)
         if found is not None:
             found = of_request(found, request, item.flow)

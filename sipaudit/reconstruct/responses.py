@@ -11,7 +11,6 @@ from sipaudit.reconstruct.transactions import (
     AGAIN,
     BRANCH_KEY,
     CHALLENGES,
-    COOKIE,
     Key,
     Transaction,
     of_response,
@@ -32,13 +31,10 @@ class Responses:
 
     def take(self, item: Datagram, response: Response) -> Transaction | None:
         """A response; returned is the transaction it belongs to."""
-        memory, via, method, status = self._memory, response.via, response.cseq.method, response.status
+        memory, status = self._memory, response.status
         statuses = memory.traffic.statuses
         statuses[status] = statuses.get(status, 0) + 1
-        branch = via.branch
-        key: Key = (branch, via.host, via.port, method)
-        if branch == COOKIE or not branch.startswith(COOKIE):
-            key = transaction_key(response, method)
+        key = transaction_key(response, response.cseq.method)
         found = memory.transactions.find(key)
         if found is None:
             transaction = self._orphan(item, response, key)

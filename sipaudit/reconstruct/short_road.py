@@ -29,7 +29,7 @@ from sipaudit.reconstruct.memory import Memory, proves
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.registrations import granted_expiry
 from sipaudit.reconstruct.traffic import tally
-from sipaudit.reconstruct.transactions import CHALLENGES, COOKIE, Transaction
+from sipaudit.reconstruct.transactions import CHALLENGES, Transaction, identifies
 from sipaudit.reconstruct.whose import Note, whose
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.forms import Form, Repeat
@@ -133,7 +133,7 @@ class ShortRoad:
         phone, server, time = line.owner, line.server, item.time
         again, renewal = phone.again, renewals.current
         key = (branch, asking.host, asking.port, "REGISTER")
-        if memory.find(key) is not None or not branch.startswith(COOKIE) or branch == COOKIE:
+        if memory.find(key) is not None or not identifies(branch):
             return False
         asked = asking.asked   # it is no `*`: that is no line's own
         number = memory.numbers + 1

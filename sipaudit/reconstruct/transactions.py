@@ -95,11 +95,16 @@ def _outcome(status: int) -> Outcome:
     return Outcome.REDIRECTED if status < 400 else Outcome.REJECTED
 
 
+def identifies(branch: str) -> bool:
+    """Whether a branch identifies its transaction (RFC 3261 17.1.3)."""
+    return branch.startswith(COOKIE) and branch != COOKIE
+
+
 def transaction_key(message: Request | Response, method: str) -> Key:
     """The key of a message; `method` is INVITE for an ACK. Without the cookie a branch identifies nothing alone."""
     via = message.via
     branch = via.branch
-    if branch.startswith(COOKIE) and branch != COOKIE:
+    if branch.startswith(COOKIE) and branch != COOKIE:   # as `identifies`, which is a call
         return (branch, via.host, via.port, method)
     return (branch, via.host, via.port, method, message.call_id, message.cseq.number, message.from_.tag)
 

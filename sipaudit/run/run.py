@@ -12,7 +12,6 @@ from sipaudit.run.garbage import rare_collections
 from sipaudit.run.job import Job
 from sipaudit.run.reading import Progress, Reading, Warn
 from sipaudit.run.route import Listener, Observer, Route
-from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Parsed, Repeat
 
 HOLE = 120.0            # seconds between the end of one capture and the beginning of the next
@@ -57,8 +56,7 @@ class Run(Route):
 
     def _feed_all(self, ahead: Iterator[list[Parsed]]) -> None:
         """All items: of renewals, which most are, as many in one go as can be."""
-        renewed, feed, listener = self.reconstruction.renewed, self.reconstruction.feed, self._listener
-        take = self.auditor.take
+        renewed, follow, listener = self.reconstruction.renewed, self.follow, self._listener
         pieced = self.reconstruction.pieced
         begun: set[int] = set()
         for run in ahead:
@@ -75,11 +73,7 @@ class Run(Route):
                 if item.capture not in begun:
                     self._look_for_a_hole(item.capture, begun)
                     begun.add(item.capture)
-                if (type(item) is Datagram or type(item) is Repeat) and item.frames:
-                    self.remember([item])
-                events = feed(item, message, form)
-                for event in events:   # as `follow` does, without a call
-                    take(event)
+                events = follow(item, message, form)
                 if listener is not None:
                     for event in events:
                         listener(event)
