@@ -13,11 +13,11 @@ MAX_VALUES = 256  # a shared line's 200 lists every phone's Contact; a packet co
 
 # What most phones write, `"Name" <sip:user@host:5060;parameters>`, in one step: half the time of the general way.
 _USUAL_TEXT = (
-    r"""[ ]*+(?:"([^"\\]*+)"[ ]*+)?+"""
-    rf"""<(sips?):({USUAL_USER})@({USUAL_PLACE})(?:;({USUAL_PARAMETERS}))?+>"""
+    r"""[ ]*+(?:"([^"\\]*+)"[ ]*+)?"""
+    rf"""<(sips?):({USUAL_USER})@({USUAL_PLACE})(?:;({USUAL_PARAMETERS}))?>"""
 )
 _USUAL = re.compile(_USUAL_TEXT)
-_USUAL_CONTACT = re.compile(_USUAL_TEXT + r"""(?:;methods="[^"\\]*+")?+(?:;expires=([0-9]{1,9}))?+\Z""")
+_USUAL_CONTACT = re.compile(_USUAL_TEXT + r"""(?:;methods="[^"\\]*+")?(?:;expires=([0-9]{1,9}))?\Z""")
 _TOKENS = re.compile(r"[A-Za-z0-9\-.!%*_+`'~ \t]*+\Z")
 
 

@@ -39,7 +39,7 @@ _EMPTY_LINE = re.compile(rb"\n(?:\n\r\n|\r?\n)").search
 # What comes first: the length as nearly all write it (perhaps with the end of the head behind it, or of all), or that
 # end.
 _PLAIN_LENGTH_OR_END = re.compile(
-    rb"\n(?:Content-Length: (?:0\r\n\r\n\Z()|(\d{1,10})\r(\n\r\n)?+)?|\n\r\n|\r\n|\n)"
+    rb"\n(?:Content-Length: (?:0\r\n\r\n\Z()|(\d{1,10})\r(\n\r\n)?)?|\n\r\n|\r\n|\n)"
 ).search
 _ALL = 1  # the group of that
 _DIGITS = re.compile(rb"(\d{1,10})\r").match

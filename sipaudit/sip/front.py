@@ -55,7 +55,7 @@ _NO_NONCE = (Defect.BAD_CREDENTIALS,)
 _DIGEST = re.compile(rb'(?:Proxy-)?Authorization: Digest username="([ !#-[\]-~]+)", ?realm="([ !#-[\]-~]+)", ?\Z')
 _VIA = re.compile(b"Via: " + USUAL_VIA.encode())
 _PARTY = re.compile(
-    rf"""(From|To): (?:"([ !#-[\]-~]*+)" ?)?+<(sips?):({USUAL_USER})@({USUAL_PLACE})>\Z""".encode()
+    rf"""(From|To): (?:"([ !#-[\]-~]*+)" ?)?<(sips?):({USUAL_USER})@({USUAL_PLACE})>\Z""".encode()
 )
 _VISIBLE_AS_LETTERS = bytes(ord("a") if 33 <= byte <= 126 else ord(" ") for byte in range(256))
 # Numbers, because `in` finds a byte much faster when it is one.

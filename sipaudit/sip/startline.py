@@ -32,7 +32,7 @@ _NO_URI = Uri("", None, "")
 
 # What nearly every request begins with, in one step: a third of the time of the general way.
 _USUAL_REQUEST = re.compile(
-    rf"([A-Z]{{1,16}}) (sips?):({USUAL_USER})@({USUAL_PLACE})(?:;({USUAL_PARAMETERS}))?+ SIP/2\.0\Z".encode()
+    rf"([A-Z]{{1,16}}) (sips?):({USUAL_USER})@({USUAL_PLACE})(?:;({USUAL_PARAMETERS}))? SIP/2\.0\Z".encode()
 )
 
 

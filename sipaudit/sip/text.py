@@ -17,7 +17,7 @@ MAX_32 = 2**32 - 1
 TOKEN_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~"
 TOKENS_AS_LETTERS = bytes(ord("a") if byte in TOKEN_BYTES else ord(" ") for byte in range(256))   # for `translate`
 is_token = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z").match  # RFC 3261 25.1
-_QUOTED = re.compile(r'"(?:[^"\\]++|\\.)*+("?)', re.DOTALL)
+_QUOTED = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*("?)', re.DOTALL)
 _BRACKETED = re.compile(r"<[^>]*+")
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 

@@ -17,7 +17,7 @@ MAX_HOSTS = 4096  # of them
 
 # Patterns of a URI as most phones write it: what says the same the general way, and needs no look for what is wrong.
 USUAL_USER = r"[A-Za-z0-9\-_.!~*'()&=+$,%]++"
-USUAL_PLACE = r"[A-Za-z0-9.\-]++(?::[0-9]++)?+"
+USUAL_PLACE = r"[A-Za-z0-9.\-]++(?::[0-9]++)?"
 USUAL_PARAMETERS = r"[A-Za-z0-9\-_.!~*'()&=+$,%;/:\[\]]*+"
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+\Z")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sipaudit.sip.front import COLON, MARKS, PARAMETERS, divide, read_front
@@ -64,6 +64,7 @@ def test_a_usual_line_is_read_by_its_front(line: bytes) -> None:
 
 @settings(max_examples=3000)
 @given(WRITTEN)
+@example(b'From: "<sip:a@b>;tag=t')
 def test_a_line_read_by_its_front_says_what_the_whole_says(line: bytes) -> None:
     agree(line)
 
