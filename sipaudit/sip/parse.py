@@ -9,7 +9,11 @@ the same values.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import getitem
 from typing import Any
+
+from msgspec import Struct
 
 from sipaudit.sip.address import read_contacts
 from sipaudit.sip.defects import Found
@@ -44,16 +48,71 @@ from sipaudit.sip.headers import (
 )
 from sipaudit.sip.line import Reading, read_line
 from sipaudit.sip.lines import EMPTY, MAX_LASTING, MAX_REMEMBERED, LineParser, Memo, remember
-from sipaudit.sip.message import Address, CSeq, Message, Request, Response, Via
+from sipaudit.sip.message import Address, CSeq, Message, Request, Response, Uri, Via
+from sipaudit.sip.startline import StartLine, read_start_line
 
+FIRST = 6            # lines before the tail
 MAX_TAIL = 2048      # bytes of a tail; longer ones are read line by line
 MAX_TAIL_LINES = 64
 CONTACT_NAME = b"Contact: "
 SEMICOLON = ord(";")   # a number, because `in` finds a byte much faster when it is one
 DIGESTS = (b"Authorization: ", b"Proxy-Authorization: ", b"WWW-Authenticate: ", b"Proxy-Authenticate: ")
 
-Tail = tuple[Any, ...]
-"""Content-Length, expires, user_agent, event, min_expires, retry_after, contacts and routes of a tail."""
+class Tail(Struct, frozen=True, gc=False, array_like=True):
+    """What a tail says, but for credentials and challenge; `length` is its Content-Length."""
+
+    length: int | None
+    expires: int | None
+    user_agent: str | None
+    event: str | None
+    min_expires: int | None
+    retry_after: int | None
+    contacts: tuple[Address, ...]
+    routes: tuple[Uri, ...]
+
+
+class Unusual(Exception):
+    """Of a message that has to be read line by line."""
+
+
+class Lines(dict[bytes, Any]):
+    """What lines of one kind say, by their bytes: those of the last moments. One that is not there is read. Raises
+    Unusual of one that takes the general way to tell."""
+
+    __slots__ = ("_limit", "_read")
+
+    def __init__(self, read: Callable[[bytes], Any], limit: int) -> None:
+        super().__init__()
+        self._read = read
+        self._limit = limit
+
+    def __missing__(self, line: bytes) -> Any:
+        said = self._read(line)
+        if said is None:
+            raise Unusual
+        return remember(self, line, said, self._limit)
+
+
+class LastingLines(Memo[Any]):
+    """The same of lines that last."""
+
+    __slots__ = ("_keep", "_read")
+
+    def __init__(self, read: Callable[[bytes], Any], keep: Callable[[Memo[Any], bytes, Any], Any]) -> None:
+        super().__init__()
+        self._read = read
+        self._keep = keep
+
+    def __missing__(self, line: bytes) -> Any:
+        said = self._read(line)
+        if said is None:
+            raise Unusual
+        return self._keep(self, line, said)
+
+
+Row = tuple[Any, Any, Any, Any, Any, Any, Any, Any, Any]
+"""What the parts of a usual message say: start line, Via, From, To, CSeq, Call-ID, Contacts, tail, credentials or
+challenges."""
 
 
 class Parser(LineParser):
@@ -65,26 +124,71 @@ class Parser(LineParser):
 
     def __init__(self, limit: int = MAX_LASTING) -> None:
         super().__init__(limit)
-        self._tails: Memo[Tail] = Memo()
-        self._contacts: Memo[tuple[Address, ...]] = Memo()
+        few = self._passing_limit
+        self._usual_starts = Lines(self._read_start, few)
+        self._vias, self._froms, self._tos = (
+            Lines(read, few) for read in (self._read_via, self._read_from, self._read_to))
+        self._cseqs, self._call_ids = Lines(self._read_cseq, few), Lines(self._read_call_id, few)
+        self._contacts = LastingLines(self._read_contacts, self._keep)
+        self._tails = LastingLines(self._read_tail, self._keep)
         self._kept += (self._tails, self._contacts)
-        self._vias: dict[bytes, Via] = {}
-        self._froms: dict[bytes, Address] = {}
-        self._tos: dict[bytes, Address] = {}
-        self._cseqs: dict[bytes, CSeq] = {}
-        self._call_ids: dict[bytes, str] = {}
+        self._order()
+
+    def _order(self) -> None:
+        """Note what is remembered of each of the first lines."""
+        self._first = self._usual_starts, self._vias, self._froms, self._tos, self._cseqs, self._call_ids
 
     def parse(self, payload: bytes) -> Message:
-        """Any bytes as a message.
+        """Any bytes as a message."""
+        row = self.row(payload)
+        if row is None:
+            return self.parse_lines(payload)
+        start, via, from_, to, cseq, call_id, contacts, rest, proof = row
+        if start.method:
+            return Request(start.method, start.uri, via, from_, to, call_id, cseq, contacts, rest.expires,
+                           rest.user_agent, rest.routes, proof, rest.event)
+        return Response(start.status, start.reason, via, from_, to, call_id, cseq, contacts, rest.expires,
+                        rest.min_expires, rest.retry_after, rest.user_agent, proof)
+
+    def row(self, payload: bytes) -> Row | None:
+        """What a usual message says; None of any other.
 
         One function on purpose: this is done for every message, and a call costs as much as reading two lines.
         """
         end = len(payload) - 4 if payload[-4:] == b"\r\n\r\n" else payload.find(b"\r\n\r\n")
-        leading = payload[:end].split(b"\r\n", 6)
-        start = self._starts.get(leading[0]) or self._learn_start(leading[0])
-        if start is None or len(leading) != 7 or end < 0:
-            return self.parse_lines(payload)
-        _, via_line, from_line, to_line, cseq_line, call_id_line, tail = leading
+        leading = payload[:end].split(b"\r\n", FIRST)
+        if len(leading) != FIRST + 1 or end < 0:
+            return None
+        tail = leading[FIRST]
+        if leading[4][:4] != b"CSeq":
+            leading[4:6] = leading[5], leading[4]
+        try:
+            start, via, from_, to, cseq, call_id = map(getitem, self._first, leading)
+            own: Any = ()
+            proof: Any = ()
+            if tail.startswith(CONTACT_NAME):
+                line, _, tail = tail.partition(b"\r\n")
+                own = self._contacts[line]
+            rest = self._tails.get(tail)
+            if rest is None:
+                rest, other, proof = self._read_parts(tail, start.method)
+                if other:
+                    if own:
+                        return None
+                    own = other
+        except Unusual:
+            return None
+        method = start.method
+        if (rest.length is not None and rest.length != len(payload) - end - 4) or (method and method != cseq.method):
+            return None
+        if rest.contacts:
+            if own:
+                return None
+            own = rest.contacts
+        return start, via, from_, to, cseq, call_id, own, rest, proof
+
+    def _read_parts(self, tail: bytes, method: str) -> tuple[Any, Any, Any]:
+        """A tail without Contact and credentials, or challenge, where one stands in it; and these."""
         proof: Any = ()
         at = tail.find(NONCE)
         if at >= 0:
@@ -94,82 +198,50 @@ class Parser(LineParser):
             if behind < 0:
                 behind = len(tail)
             front = self._fronts.get(tail[begin:at]) or self._learn_front(tail[begin:at], DIGESTS)
-            if type(front) is not (CredentialsFront if start.method else ChallengeFront):
-                return self.parse_lines(payload)
+            if type(front) is not (CredentialsFront if method else ChallengeFront):
+                raise Unusual
             proof = front.read(tail[at + len(NONCE):behind])
-            tail = tail[:begin - 2] + tail[behind:] if begin else tail[behind + 2:]
-        own: tuple[Address, ...] | None = ()
+            if proof is None:
+                raise Unusual
+            tail = _without(tail, begin, behind)
+        own: Any = ()
         begin = tail.find(CONTACT_NAME)
         if begin == 0 or (begin > 0 and tail[begin - 2:begin] == b"\r\n"):
             behind = tail.find(b"\r\n", begin)
             if behind < 0:
                 behind = len(tail)
-            line = tail[begin:behind]
-            own = self._contacts.get(line) or self._learn_contacts(line)
-            tail = tail[:begin - 2] + tail[behind:] if begin else tail[behind + 2:]
-        rest = self._tails.get(tail) or self._learn_tail(tail)
-        via = self._vias.get(via_line) or self._learn_via(via_line)
-        from_ = self._froms.get(from_line) or self._learn_from(from_line)
-        to = self._tos.get(to_line) or self._learn_to(to_line)
-        cseq = self._cseqs.get(cseq_line)
-        if cseq is None:
-            if cseq_line[:6] != b"CSeq: ":
-                cseq_line, call_id_line = call_id_line, cseq_line
-            cseq = self._cseqs.get(cseq_line) or self._learn_cseq(cseq_line)
-        call_id = self._call_ids.get(call_id_line) or self._learn_call_id(call_id_line)
-        if (
-            rest is None or via is None or from_ is None or to is None or cseq is None or call_id is None
-            or proof is None or own is None or start.defects
-        ):
-            return self.parse_lines(payload)
-        length, expires, user_agent, event, min_expires, retry_after, contacts, routes = rest
-        method = start.method
-        if (length is not None and length != len(payload) - end - 4) or (method and method != cseq.method):
-            return self.parse_lines(payload)
-        if own:
-            if contacts:
-                return self.parse_lines(payload)
-            contacts = own
-        if method:
-            return Request(method, start.uri, via, from_, to, call_id, cseq, contacts, expires, user_agent, routes,
-                           proof, event)
-        return Response(start.status, start.reason, via, from_, to, call_id, cseq, contacts, expires, min_expires,
-                        retry_after, user_agent, proof)
+            own = self._contacts[tail[begin:behind]]
+            tail = _without(tail, begin, behind)
+        return self._tails[tail], own, proof
 
-    def _learn_via(self, line: bytes) -> Via | None:
+    def _read_start(self, line: bytes) -> StartLine | None:
+        start = read_start_line(line)
+        return None if start is None or start.defects else start
+
+    def _read_via(self, line: bytes) -> Via | None:
         front, _, branch = line.partition(BRANCH)
         if SEMICOLON in branch:
             front, branch = divide(front, branch)
         known = self._fronts.get(front) or self._learn_front(front, b"Via: ")
-        if type(known) is not ViaFront:
-            return None
-        via = known.read(branch)
-        return via and remember(self._vias, line, via, self._passing_limit)
+        return known.read(branch) if type(known) is ViaFront else None
 
-    def _learn_from(self, line: bytes) -> Address | None:
+    def _read_from(self, line: bytes) -> Address | None:
         front, _, tag = line.partition(TAG)
         known = self._fronts.get(front) or self._learn_front(front, b"From: ")
-        if type(known) is not FromFront:
-            return None
-        from_ = known.read(tag)
-        return from_ and remember(self._froms, line, from_, self._passing_limit)
+        return known.read(tag) if type(known) is FromFront else None
 
-    def _learn_to(self, line: bytes) -> Address | None:
+    def _read_to(self, line: bytes) -> Address | None:
         front, tagged, tag = line.partition(TAG)
         known = self._fronts.get(front) or self._learn_front(front, b"To: ")
         if type(known) is not ToFront:
             return None
-        if tagged:  # which comes but once or twice
-            return known.read(tag)
-        return remember(self._tos, line, Address(known.uri, None, None, None, known.display), self._passing_limit)
+        return known.read(tag) if tagged else Address(known.uri, None, None, None, known.display)
 
-    def _learn_cseq(self, line: bytes) -> CSeq | None:
-        cseq = CSEQ_FRONT.read(line[6:]) if line[:6] == b"CSeq: " else None
-        return cseq and remember(self._cseqs, line, cseq, self._passing_limit)
+    def _read_cseq(self, line: bytes) -> CSeq | None:
+        return CSEQ_FRONT.read(line[6:]) if line[:6] == b"CSeq: " else None
 
-    def _learn_call_id(self, line: bytes) -> str | None:
-        call_id = CALL_ID_FRONT.read(line[9:]) if line[:9] == b"Call-ID: " else None
-        return call_id and remember(self._call_ids, line, call_id, self._passing_limit)
+    def _read_call_id(self, line: bytes) -> str | None:
+        return CALL_ID_FRONT.read(line[9:]) if line[:9] == b"Call-ID: " else None
 
     def _learn_front(self, front: bytes, names: bytes | tuple[bytes, ...]) -> Front:
         """What is to be known of a front; of a line with another name nothing."""
@@ -177,16 +249,16 @@ class Parser(LineParser):
             return NOT_A_FRONT
         return self._keep(self._fronts, front, read_front(front, self._lasting.get(front)))
 
-    def _learn_contacts(self, line: bytes) -> tuple[Address, ...] | None:
+    def _read_contacts(self, line: bytes) -> tuple[Address, ...] | None:
         """The values of a Contact without flaws; None of one that has some, or that takes a look at its whole line."""
         text = line[len(CONTACT_NAME):].decode().strip() if line.isascii() else ""
         if not text or len(text) > MAX_REMEMBERED or "\n" in text or "\r" in text:
             return None
         found: Found = []
         contacts = read_contacts(text, found)
-        return None if found else self._keep(self._contacts, line, contacts)
+        return None if found else contacts
 
-    def _learn_tail(self, tail: bytes) -> Tail | None:
+    def _read_tail(self, tail: bytes) -> Tail | None:
         """What the lines of a tail say, one by one; None when it takes the general way to tell."""
         if len(tail) > MAX_TAIL:
             return None
@@ -199,9 +271,8 @@ class Parser(LineParser):
             if slot and (slot <= CSEQ or slot >= CREDENTIALS or row[slot] is not None):
                 return None
             row[slot] = value
-        rest = (row[CONTENT_LENGTH], row[EXPIRES], row[USER_AGENT], row[EVENT], row[MIN_EXPIRES], row[RETRY_AFTER],
-                row[CONTACT] or (), row[ROUTE] or ())
-        return self._keep(self._tails, tail, rest)
+        return Tail(row[CONTENT_LENGTH], row[EXPIRES], row[USER_AGENT], row[EVENT], row[MIN_EXPIRES], row[RETRY_AFTER],
+                    row[CONTACT] or (), row[ROUTE] or ())
 
     def _lasting_reading(self, line: bytes) -> Reading:
         """A line that means the same in any message and comes in many; else something that is no part of a tail."""
@@ -214,6 +285,11 @@ class Parser(LineParser):
         reading = read[0]
         # a Contact is a phone's own: the tail remembers it
         return reading if reading[0] == CONTACT else self._keep(self._lasting, line, reading)
+
+
+def _without(tail: bytes, begin: int, behind: int) -> bytes:
+    """A tail without the line that stands there."""
+    return tail[:begin - 2] + tail[behind:] if begin else tail[behind + 2:]
 
 
 _shared = Parser()
