@@ -2,23 +2,26 @@
 
 Nearly all are datagrams. Of those of a known form (`sip.forms`) what is new in each goes, and its bytes, should anybody
 have to read it. Others go in parts (`parts`), of which each is told once, and with the number of their flow; what is
-odd about a message makes it go whole. What is no datagram is pickled.
+odd about a message makes it go whole. What is no datagram is pickled. Each of these ways has its columns; who unpacks
+takes from them in turn.
 Both sides know the forms that one of them has learnt and told of, so that either can do the reading.
 """
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from sys import intern
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 from msgspec.structs import astuple
 
 from sipaudit.run.ahead import parsed
-from sipaudit.run.parts import NOTHING_TOLD, Answered, Apart, Asked, Together
+from sipaudit.run.parts import Apart, Numbers
+from sipaudit.run.together import NOTHING_TOLD, Columns, Together
 from sipaudit.sip.datagram import Datagram, Flow, Item
 from sipaudit.sip.forms import Form, Forms, Parsed, Repeat
 from sipaudit.sip.message import Malformed, Message, Request, Response
@@ -27,10 +30,17 @@ from sipaudit.sip.parse import parse
 FLOWS_KEPT = 65_536     # flows that have a number at a time
 ONLY_DATAGRAMS = {Datagram}
 
-Row = tuple[int, float, int, int, int, tuple[int, ...], bool, bytes, Request | Response | Malformed | None]
-"""A datagram (its place in the run, time, capture, frame, number of its flow, frames, cut, payload) and its message,
-None if that is still to be read."""
+RESPONSE, REQUEST, REPEAT, WHOLE, BESIDE = range(5)   # how an item goes
 
+Row = tuple[float, int, int, int, tuple[int, ...], bool, bytes, Request | Response | Malformed | None]
+"""A datagram (time, capture, frame, number of its flow, frames, cut, payload) and its message, None if that is still to
+be read."""
+
+Taken = tuple[Any, Message | Numbers | None, Form | None]
+"""What `Parsed` is (the first an item, or a repeat), where a message may be in parts."""
+
+Rows = list[tuple[Any, ...]]
+"""What makes `Columns`, a row for each message, and whether it is a request."""
 
 Left = tuple[float, int, int, int, bytes, tuple[int, ...], bool]
 """A datagram that is still to be read (time, capture, frame, number of its flow, payload, frames, cut)."""
@@ -45,26 +55,25 @@ class Learnt(NamedTuple):
 
 
 class Load(Struct, array_like=True, gc=False):
-    """A run of so many items. `flows` are those that get the next numbers, `anew`: from 0 on; (`forgets`) the forms
-    that are learnt get their numbers from 0 on, (`afresh`) so do the `parts` of messages, which are told before
-    `requests` and `responses` name them. `beside` are items that are no datagrams, pickled, with their places;
-    `repeats` stand in the places that are left. Of a run of datagrams of which none was read there is only what is
-    `left` to read.
+    """A run. `flows` are those that get the next numbers, `anew`: from 0 on; (`forgets`) the forms that are learnt get
+    their numbers from 0 on, (`afresh`) so do the `parts` of messages, which are told before `requests` and `responses`
+    name them. `ways` has a byte for each item, how it goes: with the `repeats`, as one of the `rows`, or `beside` if it
+    is no datagram (pickled). Of a run of datagrams of which none was read there is only what is `left` to read.
     """
 
-    items: int
     anew: bool
     flows: list[Flow]
     forgets: bool
-    learnt: list[Learnt]
-    repeats: list[Repeat]
     afresh: bool
-    parts: bytes
-    requests: list[Asked]
-    responses: list[Answered]
-    rows: list[Row]
-    beside: list[tuple[int, bytes]]
-    left: list[Left]
+    left: list[Left] = []
+    ways: bytes = b""
+    parts: bytes = NOTHING_TOLD
+    learnt: list[Learnt] = []
+    repeats: list[Repeat] = []
+    requests: Columns = Columns()
+    responses: Columns = Columns()
+    rows: list[Row] = []
+    beside: list[bytes] = []
 
 
 class Packer:
@@ -73,8 +82,8 @@ class Packer:
     def __init__(self, *, payloads: bool) -> None:
         self._payloads = payloads
         self._encode = Encoder().encode
-        self._forms = Forms(parse)
         self._apart = Apart()
+        self._forms = Forms(self._apart.read)
         self._told = 0                          # forms
         self._flows: list[Flow] = []            # held, so that no other object can have the id of one
         self._numbers: dict[int, int] = {}      # by id: a flow is one object (sip.datagram)
@@ -85,38 +94,76 @@ class Packer:
         if anew:
             self._flows.clear()
             self._numbers.clear()
-        repeats: list[tuple[object, ...]] = []   # as they go, without their forms
-        afresh = self._apart.turn()
-        load = Load(len(run), anew, [], self._forms.turn(), [], repeats, afresh, NOTHING_TOLD, [], [], [], [], [])  # type: ignore[arg-type]
+        known = len(self._flows)
+        load = Load(anew, [], self._forms.turn(), self._apart.turn())
         if load.forgets:
             self._told = 0
-        known = len(self._flows)
         if not reading and set(map(type, run)) == ONLY_DATAGRAMS:
             load.left = self._left(run)  # type: ignore[arg-type]
-            load.flows = self._flows[known:]
-            return self._encode(load)
-        for place, (item, message, form) in enumerate(self._read(run, reading=reading)):
+        else:
+            self._fill(load, self._read(run, reading=reading))
+        load.flows = self._flows[known:]
+        return self._encode(load)
+
+    def _read(self, run: Sequence[Item], *, reading: bool) -> list[Taken]:
+        if not reading:
+            return [(item, None, None) for item in run]
+        if self._payloads:
+            read = self._apart.read
+            return [(item, read(item.payload) if type(item) is Datagram else None, None) for item in run]
+        return self._forms.read(run)  # type: ignore[return-value] # as `Apart.read` makes them
+
+    def _fill(self, load: Load, run: list[Taken]) -> None:
+        """Load what was read. One loop on purpose: nearly all messages take no more than that."""
+        repeats: list[tuple[object, ...]] = []   # as they go, without their forms
+        said: tuple[Rows, Rows] = [], []         # responses and requests, in parts
+        ways = bytearray()
+        go, known, payloads = ways.append, self._numbers.get, self._payloads
+        for item, message, form in run:  # type: Any, Any, Form | None
             if type(item) is Repeat:
                 repeats.append((item.time, item.capture, item.frame, item.payload, item.frames, item.form.number,
                                 item.branch, item.cseq, item.nonce))
-                continue
-            if type(item) is not Datagram:
-                load.beside.append((place, pickle.dumps(item)))
-                continue
-            if form is not None and form.number < 0:
-                form.number = self._told
-                self._told += 1
-                load.learnt.append(Learnt(place, *self._forms.places(item)))
+                go(REPEAT)
+            elif type(message) is tuple and not item.frames and not item.cut:
+                number = known(id(item.flow))
+                if number is None:
+                    number = self._number(item.flow)
+                said[message[-1]].append((item.time, item.capture, item.frame, number,
+                                          item.payload if payloads else b"", *message))
+                go(message[-1])
+            elif type(item) is Datagram:
+                go(self._add(load, said, item, message, self._learnt(load, len(ways), item, form)))
             else:
-                form = None
-            self._add(load, place, item, message, whole=form is not None)
-        load.flows, load.parts = self._flows[known:], self._apart.told()
-        return self._encode(load)
+                load.beside.append(pickle.dumps(item))
+                go(BESIDE)
+        load.ways, load.repeats, load.parts = bytes(ways), repeats, self._apart.told()  # type: ignore[assignment]
+        load.responses, load.requests = map(_columns, said)
 
-    def _read(self, run: Sequence[Item], *, reading: bool) -> list[Parsed]:
-        if not reading:
-            return [(item, None, None) for item in run]
-        return parsed(run) if self._payloads else self._forms.read(run)
+    def _learnt(self, load: Load, place: int, item: Datagram, form: Form | None) -> bool:
+        """Whether this message is one by which a form is told."""
+        if form is None or form.number >= 0:
+            return False
+        form.number = self._told
+        self._told += 1
+        load.learnt.append(Learnt(place, *self._forms.places(item)))
+        return True
+
+    def _add(self, load: Load, said: tuple[Rows, Rows], item: Datagram, message: Message | Numbers | None, whole: bool
+             ) -> int:
+        """Load a datagram; (`whole`) the payload goes along with the message. How it goes."""
+        number = self._numbers.get(id(item.flow))
+        if number is None:
+            number = self._number(item.flow)
+        payload = item.payload if message is None or whole or self._payloads else b""
+        if isinstance(message, tuple):
+            message = self._apart.whole(message)
+        elif message is not None and not item.frames and not item.cut:
+            parts = self._apart.parts(message)
+            if parts is not None:
+                said[parts[-1]].append((item.time, item.capture, item.frame, number, payload, *parts))
+                return parts[-1]
+        load.rows.append((item.time, item.capture, item.frame, number, item.frames, item.cut, payload, message))
+        return WHOLE
 
     def _left(self, run: Sequence[Datagram]) -> list[Left]:
         """A run of datagrams that nobody has read."""
@@ -128,30 +175,17 @@ class Packer:
             left.append((item.time, item.capture, item.frame, number, item.payload, item.frames, item.cut))
         return left
 
-    def _add(self, load: Load, place: int, item: Datagram, message: Message | None, *, whole: bool) -> None:
-        """Load a datagram; (`whole`) the payload goes along with the message."""
-        number = self._numbers.get(id(item.flow))
-        if number is None:
-            number = self._number(item.flow)
-        payload = item.payload if message is None or whole or self._payloads else b""
-        if not item.frames and not item.cut:
-            if type(message) is Request:
-                asked = self._apart.request(place, item, number, payload, message)
-                if asked is not None:
-                    load.requests.append(asked)
-                    return
-            elif type(message) is Response:
-                answered = self._apart.response(place, item, number, payload, message)
-                if answered is not None:
-                    load.responses.append(answered)
-                    return
-        load.rows.append((place, item.time, item.capture, item.frame, number, item.frames, item.cut, payload, message))
-
     def _number(self, flow: Flow) -> int:
         """Of a flow that had none."""
         number = self._numbers[id(flow)] = len(self._flows)
         self._flows.append(flow)
         return number
+
+
+def _columns(rows: Rows) -> Columns:
+    """Messages in parts by columns, of which the last is for who packs."""
+    columns: list[Any] = list(zip(*rows, strict=True))
+    return Columns(*columns[:-1])
 
 
 def _shared(flow: Flow) -> Flow:
@@ -174,41 +208,47 @@ class Unpacker:
 
     def unpack(self, data: bytes) -> list[Parsed]:
         """A run, equal to the one that was packed but for payloads that were left behind."""
-        load, forms = self._decode(data), self._forms
+        load = self._decode(data)
         if load.anew:
             self._flows.clear()
         self._flows += map(_shared, load.flows)
         if load.forgets:
             self._told.clear()
-        forms.turn()
+        self._forms.turn()
         self._together.learn(load.parts, afresh=load.afresh)
         if load.left:
             flows = self._flows
             return self._read([Datagram(time, capture, frame, flows[flow], payload, frames, cut)
                                for time, capture, frame, flow, payload, frames, cut in load.left])
-        run: list[Parsed | None] = [None] * load.items
-        left: dict[int, Datagram] = {}
-        self._together.requests(load.requests, run)
-        self._together.responses(load.responses, run)
-        for place, time, capture, frame, flow, frames, cut, payload, message in load.rows:
-            item = Datagram(time, capture, frame, self._flows[flow], payload, frames, cut)
-            run[place] = item, message, None
-            if message is None:
-                left[place] = item
+        run = self._together_again(load)
         for place, spans, quoted in load.learnt:
-            item, message, _ = run[place]  # type: ignore[assignment, misc]
-            form = forms.told(item, spans, quoted)
+            item, message, _ = run[place]
+            form = self._forms.told(item, spans, quoted)  # type: ignore[arg-type]
             self._told.append(form)
             run[place] = item, message, form
-        if left:
-            for place, made in zip(left, self._read(list(left.values())), strict=True):
-                run[place] = made
-        for place, beside in load.beside:
-            run[place] = pickle.loads(beside), None, None
-        for repeat in load.repeats:
-            repeat.form = self._told[repeat.number]
-        repeats = iter(load.repeats)
-        return [made or (next(repeats), None, None) for made in run]
+        for each in load.repeats:
+            each.form = self._told[each.number]
+        return run
+
+    def _together_again(self, load: Load) -> list[Parsed]:
+        """The items of a run, each from where it went, without their forms."""
+        make, none = self._together, repeat(None)
+        ways = (
+            zip(make.datagrams(load.responses), make.responses(load.responses), none, strict=False),
+            zip(make.datagrams(load.requests), make.requests(load.requests), none, strict=False),
+            zip(load.repeats, none, none, strict=False),
+            self._rows(load.rows),
+            zip(map(pickle.loads, load.beside), none, none, strict=False),
+        )
+        return list(map(next, map(ways.__getitem__, load.ways)))
+
+    def _rows(self, rows: list[Row]) -> Iterator[Parsed]:
+        """Datagrams with their whole messages; those that were left are read."""
+        items = [Datagram(time, capture, frame, self._flows[flow], payload, frames, cut)
+                 for time, capture, frame, flow, frames, cut, payload, _ in rows]
+        left = iter(self._read([item for item, row in zip(items, rows, strict=True) if row[-1] is None]))
+        return (next(left) if row[-1] is None else (item, row[-1], None)
+                for item, row in zip(items, rows, strict=True))
 
     def _read(self, items: Sequence[Item]) -> list[Parsed]:
         return parsed(items) if self._payloads else self._forms.read(items)

@@ -1,146 +1,199 @@
 """What messages are made of, told once: to who makes messages of it again, a value is its number from then on.
 
 In a dialog nearly all that a message says was said before.  What is shared so needs neither be sent nor made again, and
-those who follow messages find the same object where the same was said.
+those who follow messages find the same object where the same was said.  Of a usual message (`sip.parse`) the lines are
+looked up for these numbers and not for what they say, so that who reads it makes no message of it: `together` does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
-from msgspec.msgpack import Decoder, Encoder
+from msgspec.msgpack import Encoder
 
-from sipaudit.sip.datagram import Datagram, Flow
-from sipaudit.sip.forms import Parsed
-from sipaudit.sip.message import Address, Challenge, CSeq, Request, Response, Uri, Via
+from sipaudit.run.together import Parts
+from sipaudit.sip.message import Challenge, CSeq, Malformed, Message, Request, Response
+from sipaudit.sip.parse import Parser
+from sipaudit.sip.startline import NO_URI, StartLine
+from sipaudit.sip.usual import Tail, Unusual, message_of
 
 PARTS_KEPT = 16_384     # values that have a number at a time, of all kinds together
 BYTES_KEPT = 1 << 21    # bytes in which these were told, with whatever is long among them
 
-Asked = tuple[int, float, int, int, int, bytes, int, int, int, int, int, int, int, int, int | None, int, int, int, int]
-"""A request: its place in the run, time, capture, frame, number of its flow, payload; and the numbers of method, URI,
-Via, From, To, Call-ID, CSeq, Contacts, then (itself) Expires, and the numbers of User-Agent, routes, credentials and
-event."""
-
-Answered = tuple[int, float, int, int, int, bytes, int, int, int, int, int, int, int, int, int | None, int, int]
-"""A response: the same up to the payload; its status itself, and the numbers of reason, Via, From, To, Call-ID, CSeq,
-Contacts, then (itself) Expires, and the numbers of User-Agent and challenges."""
-
-
-class Parts(Struct, array_like=True, gc=False):
-    """Values that get the next numbers of their kind, or all that have one."""
-
-    texts: list[str | None] = []
-    uris: list[Uri] = []
-    vias: list[Via] = []
-    addresses: list[Address] = []
-    cseqs: list[CSeq] = []
-    contacts: list[tuple[Address, ...]] = []
-    routes: list[tuple[Uri, ...]] = []
-    proofs: list[tuple[Challenge, ...]] = []
-
-
 KINDS = Parts.__struct_fields__
-NOTHING_TOLD = Encoder().encode(Parts())
+STARTS, VIAS, ADDRESSES, CSEQS, CALL_IDS, CONTACTS, TAILS, PROOFS = range(len(KINDS))
+NONE = 0                # the number of no Contacts, and of neither credentials nor challenges
+
+Numbers = tuple[int, int, int, int, int, int, int, int, int, bool]
+"""A message: the numbers of start line, Via, From, To, CSeq, Call-ID, Contacts, tail, and credentials or challenges;
+whether it is a request."""
 
 
-class Numbers(dict[Any, int]):
-    """The numbers of values of one kind; `told` are those that were not told of so far."""
+class Told(Struct, gc=False):
+    """The number of a start line, a CSeq or a tail, and what of it is compared with the rest of a message."""
 
-    def __init__(self) -> None:
+    number: int
+    method: str = ""
+    length: int | None = None
+    contacts: int = NONE
+
+
+class ByLine(dict[bytes, Any]):
+    """The numbers of what lines of one kind say, by their bytes; `values` is what they say. Raises Unusual as `Lines`
+    do."""
+
+    __slots__ = ("_read", "_values")
+
+    def __init__(self, read: Callable[[bytes], Any], values: list[Any]) -> None:
         super().__init__()
-        self.told: list[Any] = []
+        self._read = read
+        self._values = values
 
-    def __missing__(self, value: Any) -> int:
-        number = self[value] = len(self)
-        self.told.append(value)
+    def __missing__(self, line: bytes) -> Any:
+        said = self._read(line)
+        if said is None:
+            raise Unusual
+        number = self[line] = len(self._values)
+        self._values.append(said)
         return number
 
 
-class Apart:
-    """Takes messages apart."""
+class ToldByLine(ByLine):
+    """The same, where more than the number is asked for."""
+
+    __slots__ = ("_told",)
+
+    def __init__(self, read: Callable[[bytes], Any], values: list[Any], told: Callable[[int, Any], Told]) -> None:
+        super().__init__(read, values)
+        self._told = told
+
+    def __missing__(self, line: bytes) -> Told:
+        number = super().__missing__(line)
+        told = self[line] = self._told(number, self._values[number])
+        return told
+
+
+class ByValue(dict[Any, int]):
+    """The numbers of values of one kind."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: list[Any]) -> None:
+        super().__init__()
+        self._values = values
+
+    def __missing__(self, value: Any) -> int:
+        number = self[value] = len(self._values)
+        self._values.append(value)
+        return number
+
+
+class Apart(Parser):
+    """Reads messages, and takes them apart."""
 
     def __init__(self) -> None:
-        self._kinds = [Numbers() for _ in KINDS]
+        super().__init__()
+        self._kinds: list[list[Any]] = [[] for _ in KINDS]   # all that has a number
+        self._by_value = [ByValue(values) for values in self._kinds]
+        starts, vias, addresses, cseqs, call_ids, contacts, tails, _ = self._kinds
+        self._start_lines = ToldByLine(self._read_start, starts, _of_method)
+        self._vias, self._call_ids = ByLine(self._read_via, vias), ByLine(self._read_call_id, call_ids)
+        self._froms, self._tos = ByLine(self._read_from, addresses), ByLine(self._read_to, addresses)
+        self._cseqs = ToldByLine(self._read_cseq, cseqs, _of_method)
+        self._contacts = ByLine(self._read_contacts, contacts)
+        self._tails = ToldByLine(self._read_tail, tails, self._of_tail)
+        self._order()
+        self._registers: dict[int, Numbers] = {}   # those of this run, by id of their messages
         self._encode = Encoder().encode
+        self._forget()
+
+    def _of_tail(self, number: int, tail: Tail) -> Told:
+        return Told(number, "", tail.length, self._by_value[CONTACTS][tail.contacts])
+
+    def _forget(self) -> None:
+        """Nothing has a number, but for what is not there."""
         self._bytes = 0
+        self._counts = [0] * len(KINDS)   # how many were told of each kind
+        for values, numbers in zip(self._kinds, self._by_value, strict=True):
+            values.clear()
+            numbers.clear()
+        for lines in (*self._first, self._contacts, self._tails):
+            lines.clear()
+        for kind in (CONTACTS, PROOFS):
+            self._by_value[kind][()] = NONE
+            self._kinds[kind].append(())
 
     def turn(self) -> bool:
         """Another run begins. Whether the numbers that there were are forgotten, because there are too many."""
+        self._registers.clear()
         if sum(map(len, self._kinds)) <= PARTS_KEPT and self._bytes <= BYTES_KEPT:
             return False
-        self._bytes = 0
-        for numbers in self._kinds:
-            numbers.clear()
+        self._forget()
         return True
 
     def told(self) -> bytes:
         """What got a number since this was last asked, for `Together.learn`."""
-        told = self._encode(Parts(*(numbers.told for numbers in self._kinds)))
+        told = self._encode(Parts(*(values[known:] for values, known in zip(self._kinds, self._counts, strict=True))))
         self._bytes += len(told)
-        for numbers in self._kinds:
-            numbers.told = []
+        self._counts = list(map(len, self._kinds))
         return told
 
-    def request(self, place: int, item: Datagram, flow: int, payload: bytes, request: Request) -> Asked | None:
-        """A request in parts; None if it says what few say."""
-        if request.defects or request.replaces is not None or request.rack is not None:
+    def read(self, payload: bytes) -> Message | Numbers:
+        """Any bytes as a message, or a usual one in parts; but a REGISTER whole, since its form may be learnt."""
+        row = self.row(payload)
+        if row is None:
+            return self.parse_lines(payload)
+        start, via, from_, to, cseq, call_id, contacts, tail, proof = row
+        numbers = (start.number, via, from_, to, cseq.number, call_id, contacts or NONE, tail.number,
+                   self._proof(proof) if proof else NONE, start.method != "")
+        if cseq.method != "REGISTER":
+            return numbers
+        message = self.whole(numbers)
+        self._registers[id(message)] = numbers
+        return message
+
+    def _proof(self, proof: tuple[Challenge, ...]) -> int:
+        """The number of what hardly ever comes twice."""
+        proofs = self._kinds[PROOFS]
+        proofs.append(proof)
+        return len(proofs) - 1
+
+    def whole(self, numbers: Numbers) -> Request | Response:
+        """A message of which there are only the parts."""
+        kinds = self._kinds
+        start, via, from_, to, cseq, call_id, contacts, tail, proof, _ = numbers
+        return message_of((
+            kinds[STARTS][start], kinds[VIAS][via], kinds[ADDRESSES][from_], kinds[ADDRESSES][to], kinds[CSEQS][cseq],
+            kinds[CALL_IDS][call_id], kinds[CONTACTS][contacts], kinds[TAILS][tail], kinds[PROOFS][proof]))
+
+    def parts(self, message: Message) -> Numbers | None:
+        """A message of this run that was read whole; None if it says what few say."""
+        known = self._registers.get(id(message))
+        if known is not None:
+            return known
+        if isinstance(message, Malformed) or message.defects:
             return None
-        texts, uris, vias, addresses, cseqs, contacts, routes, proofs = self._kinds
-        return (
-            place, item.time, item.capture, item.frame, flow, payload, texts[request.method], uris[request.uri],
-            vias[request.via], addresses[request.from_], addresses[request.to], texts[request.call_id],
-            cseqs[request.cseq], contacts[request.contacts], request.expires, texts[request.user_agent],
-            routes[request.routes], proofs[request.credentials], texts[request.event])
-
-    def response(self, place: int, item: Datagram, flow: int, payload: bytes, response: Response) -> Answered | None:
-        """A response in parts; None as above."""
-        if response.defects or response.min_expires is not None or response.retry_after is not None:
+        if isinstance(message, Response):
+            return self._numbers(
+                message, StartLine("", NO_URI, message.status, message.reason),
+                Tail(None, message.expires, message.user_agent, None, message.min_expires, message.retry_after, (), ()),
+                message.challenges)
+        if message.replaces is not None or message.rack is not None:
             return None
-        texts, _, vias, addresses, cseqs, contacts, _, proofs = self._kinds
-        return (
-            place, item.time, item.capture, item.frame, flow, payload, response.status, texts[response.reason],
-            vias[response.via], addresses[response.from_], addresses[response.to], texts[response.call_id],
-            cseqs[response.cseq], contacts[response.contacts], response.expires, texts[response.user_agent],
-            proofs[response.challenges])
+        return self._numbers(
+            message, StartLine(message.method, message.uri, 0, ""),
+            Tail(None, message.expires, message.user_agent, message.event, None, None, (), message.routes),
+            message.credentials)
+
+    def _numbers(self, message: Request | Response, start: StartLine, tail: Tail, proof: tuple[Challenge, ...]
+                 ) -> Numbers:
+        """The numbers of what a message says."""
+        starts, vias, addresses, cseqs, call_ids, contacts, tails, proofs = self._by_value
+        return (starts[start], vias[message.via], addresses[message.from_], addresses[message.to], cseqs[message.cseq],
+                call_ids[message.call_id], contacts[message.contacts], tails[tail], proofs[proof], start.method != "")
 
 
-class Together:
-    """Puts together what was taken apart; `flows` by their numbers."""
-
-    def __init__(self, flows: list[Flow]) -> None:
-        self._flows = flows
-        self._parts = Parts()
-        self._decode = Decoder(Parts).decode
-
-    def learn(self, told: bytes, *, afresh: bool) -> None:
-        """Take in what gets the next numbers; (`afresh`) from 0 on."""
-        parts = self._decode(told)
-        for kind in KINDS:
-            known = getattr(self._parts, kind)
-            if afresh:
-                known.clear()
-            known += getattr(parts, kind)
-
-    def requests(self, asked: list[Asked], run: list[Parsed | None]) -> None:
-        """Lay out requests in their places."""
-        flows, parts = self._flows, self._parts
-        texts, uris, vias, addresses, cseqs = parts.texts, parts.uris, parts.vias, parts.addresses, parts.cseqs
-        every, routes, proofs = parts.contacts, parts.routes, parts.proofs
-        for (place, time, capture, frame, flow, payload, method, uri, via, from_, to, call_id, cseq, contacts, expires,
-             agent, route, proof, event) in asked:
-            run[place] = Datagram(time, capture, frame, flows[flow], payload), Request(
-                texts[method], uris[uri], vias[via], addresses[from_], addresses[to], texts[call_id], cseqs[cseq],  # type: ignore[arg-type]
-                every[contacts], expires, texts[agent], routes[route], proofs[proof], texts[event]), None
-
-    def responses(self, answered: list[Answered], run: list[Parsed | None]) -> None:
-        """Lay out responses in their places."""
-        flows, parts = self._flows, self._parts
-        texts, vias, addresses, cseqs = parts.texts, parts.vias, parts.addresses, parts.cseqs
-        every, proofs = parts.contacts, parts.proofs
-        for (place, time, capture, frame, flow, payload, status, reason, via, from_, to, call_id, cseq, contacts,
-             expires, agent, proof) in answered:
-            run[place] = Datagram(time, capture, frame, flows[flow], payload), Response(
-                status, texts[reason], vias[via], addresses[from_], addresses[to], texts[call_id], cseqs[cseq],  # type: ignore[arg-type]
-                every[contacts], expires, None, None, texts[agent], proofs[proof]), None
+def _of_method(number: int, said: StartLine | CSeq) -> Told:
+    return Told(number, said.method)

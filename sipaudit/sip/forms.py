@@ -16,12 +16,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from operator import itemgetter
+from typing import Any
 
 from msgspec import Struct
 
 from sipaudit.sip.datagram import Datagram, Flow, Item
 from sipaudit.sip.front import BRANCH, CSEQ_NAME, MAX_DIGITS, NONCE, TAG
-from sipaudit.sip.message import Malformed, Message, Request, Response
+from sipaudit.sip.message import Message, Request, Response
 from sipaudit.sip.text import TOKENS_AS_LETTERS
 
 FORMS_KEPT = 262_144    # at a time: some four a line
@@ -37,6 +38,7 @@ NOWHERE: Span = (0, 0)
 Named = tuple[bytes, Span]
 """A variable: what stands before it, and where it stands itself."""
 
+WHOLE = {Request, Response}   # messages of which a form may be learnt
 CRLF = b"\r\n"
 LINES = 6   # from the first to Call-ID, or CSeq
 QUOTE, COMMA = b'",'
@@ -145,7 +147,7 @@ class Forms:
     """Reads messages, and knows again those whose form it has read. Remembers `limit` forms at most: then it forgets
     all, since phones come in turn."""
 
-    def __init__(self, parse: Callable[[bytes], Message], limit: int = FORMS_KEPT) -> None:
+    def __init__(self, parse: Callable[[bytes], Any], limit: int = FORMS_KEPT) -> None:
         self._parse = parse
         self._limit = limit
         self._forms: dict[int, Form] = {}        # by flow and length of the message, mostly the only one
@@ -198,8 +200,10 @@ class Forms:
                                 variables[0].decode(), int(variables[1]), variables[2].decode(), form), None, None))
                     continue
             message = self._parse(payload)
-            repeats = type(message) is not Malformed and message.cseq.method == "REGISTER" and not self._rest  # type: ignore[union-attr]
-            add((item, message, self._learnt(item, message) if repeats else None))  # type: ignore[arg-type]
+            form = None
+            if type(message) in WHOLE and message.cseq.method == "REGISTER" and not self._rest:
+                form = self._learnt(item, message)
+            add((item, message, form))
         return parsed
 
     def _longer(self, key: int, flow: int, payload: bytes) -> Form | None:

@@ -9,11 +9,8 @@ the same values.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from operator import getitem
 from typing import Any
-
-from msgspec import Struct
 
 from sipaudit.sip.address import read_contacts
 from sipaudit.sip.defects import Found
@@ -47,9 +44,10 @@ from sipaudit.sip.headers import (
     USER_AGENT,
 )
 from sipaudit.sip.line import Reading, read_line
-from sipaudit.sip.lines import EMPTY, MAX_LASTING, MAX_REMEMBERED, LineParser, Memo, remember
-from sipaudit.sip.message import Address, CSeq, Message, Request, Response, Uri, Via
+from sipaudit.sip.lines import EMPTY, MAX_LASTING, MAX_REMEMBERED, LineParser
+from sipaudit.sip.message import Address, CSeq, Message, Via
 from sipaudit.sip.startline import StartLine, read_start_line
+from sipaudit.sip.usual import LastingLines, Lines, Row, Tail, Unusual, message_of
 
 FIRST = 6            # lines before the tail
 MAX_TAIL = 2048      # bytes of a tail; longer ones are read line by line
@@ -58,61 +56,8 @@ CONTACT_NAME = b"Contact: "
 SEMICOLON = ord(";")   # a number, because `in` finds a byte much faster when it is one
 DIGESTS = (b"Authorization: ", b"Proxy-Authorization: ", b"WWW-Authenticate: ", b"Proxy-Authenticate: ")
 
-class Tail(Struct, frozen=True, gc=False, array_like=True):
-    """What a tail says, but for credentials and challenge; `length` is its Content-Length."""
-
-    length: int | None
-    expires: int | None
-    user_agent: str | None
-    event: str | None
-    min_expires: int | None
-    retry_after: int | None
-    contacts: tuple[Address, ...]
-    routes: tuple[Uri, ...]
-
-
-class Unusual(Exception):
-    """Of a message that has to be read line by line."""
-
-
-class Lines(dict[bytes, Any]):
-    """What lines of one kind say, by their bytes: those of the last moments. One that is not there is read. Raises
-    Unusual of one that takes the general way to tell."""
-
-    __slots__ = ("_limit", "_read")
-
-    def __init__(self, read: Callable[[bytes], Any], limit: int) -> None:
-        super().__init__()
-        self._read = read
-        self._limit = limit
-
-    def __missing__(self, line: bytes) -> Any:
-        said = self._read(line)
-        if said is None:
-            raise Unusual
-        return remember(self, line, said, self._limit)
-
-
-class LastingLines(Memo[Any]):
-    """The same of lines that last."""
-
-    __slots__ = ("_keep", "_read")
-
-    def __init__(self, read: Callable[[bytes], Any], keep: Callable[[Memo[Any], bytes, Any], Any]) -> None:
-        super().__init__()
-        self._read = read
-        self._keep = keep
-
-    def __missing__(self, line: bytes) -> Any:
-        said = self._read(line)
-        if said is None:
-            raise Unusual
-        return self._keep(self, line, said)
-
-
-Row = tuple[Any, Any, Any, Any, Any, Any, Any, Any, Any]
-"""What the parts of a usual message say: start line, Via, From, To, CSeq, Call-ID, Contacts, tail, credentials or
-challenges."""
+Remembered = dict[bytes, Any]
+"""What is remembered of lines of one kind. Of one that is new it is learnt, or raises Unusual."""
 
 
 class Parser(LineParser):
@@ -125,30 +70,26 @@ class Parser(LineParser):
     def __init__(self, limit: int = MAX_LASTING) -> None:
         super().__init__(limit)
         few = self._passing_limit
-        self._usual_starts = Lines(self._read_start, few)
-        self._vias, self._froms, self._tos = (
-            Lines(read, few) for read in (self._read_via, self._read_from, self._read_to))
-        self._cseqs, self._call_ids = Lines(self._read_cseq, few), Lines(self._read_call_id, few)
-        self._contacts = LastingLines(self._read_contacts, self._keep)
-        self._tails = LastingLines(self._read_tail, self._keep)
-        self._kept += (self._tails, self._contacts)
+        self._start_lines: Remembered = Lines(self._read_start, few)
+        self._vias: Remembered = Lines(self._read_via, few)
+        self._froms: Remembered = Lines(self._read_from, few)
+        self._tos: Remembered = Lines(self._read_to, few)
+        self._cseqs: Remembered = Lines(self._read_cseq, few)
+        self._call_ids: Remembered = Lines(self._read_call_id, few)
+        contacts, tails = LastingLines(self._read_contacts, self._keep), LastingLines(self._read_tail, self._keep)
+        self._contacts: Remembered = contacts
+        self._tails: Remembered = tails
+        self._kept += (contacts, tails)
         self._order()
 
     def _order(self) -> None:
         """Note what is remembered of each of the first lines."""
-        self._first = self._usual_starts, self._vias, self._froms, self._tos, self._cseqs, self._call_ids
+        self._first = self._start_lines, self._vias, self._froms, self._tos, self._cseqs, self._call_ids
 
     def parse(self, payload: bytes) -> Message:
         """Any bytes as a message."""
         row = self.row(payload)
-        if row is None:
-            return self.parse_lines(payload)
-        start, via, from_, to, cseq, call_id, contacts, rest, proof = row
-        if start.method:
-            return Request(start.method, start.uri, via, from_, to, call_id, cseq, contacts, rest.expires,
-                           rest.user_agent, rest.routes, proof, rest.event)
-        return Response(start.status, start.reason, via, from_, to, call_id, cseq, contacts, rest.expires,
-                        rest.min_expires, rest.retry_after, rest.user_agent, proof)
+        return self.parse_lines(payload) if row is None else message_of(row)
 
     def row(self, payload: bytes) -> Row | None:
         """What a usual message says; None of any other.

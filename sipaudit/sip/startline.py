@@ -17,7 +17,7 @@ VERSION = "SIP/2.0"
 _STATUS_LINE = re.compile(r"(SIP/\S*) +(\S+) ?(.*)\Z", re.IGNORECASE | re.DOTALL)
 
 
-class StartLine(Struct, frozen=True, gc=False):
+class StartLine(Struct, frozen=True, gc=False, array_like=True):
     """Either line. A Request-Line has a method and a URI; a Status-Line has "" and a status, 0 when it is none."""
 
     method: str
@@ -27,7 +27,7 @@ class StartLine(Struct, frozen=True, gc=False):
     defects: tuple[Defect, ...] = ()
 
 
-_NO_URI = Uri("", None, "")
+NO_URI = Uri("", None, "")
 
 
 # What nearly every request begins with, in one step: a third of the time of the general way.
@@ -61,7 +61,7 @@ def _status_line(text: str, found: Found) -> StartLine | None:
     if status is None or len(code) != 3 or not 100 <= status <= 699:
         found.append(Defect.BAD_STATUS)
         status = 0
-    return StartLine("", _NO_URI, status, reason, tuple(found))
+    return StartLine("", NO_URI, status, reason, tuple(found))
 
 
 def _request_line(text: str, found: Found) -> StartLine | None:
