@@ -17,17 +17,17 @@ from sipaudit.run.together import Parts
 from sipaudit.sip.message import Challenge, CSeq, Malformed, Message, Request, Response
 from sipaudit.sip.parse import Parser
 from sipaudit.sip.startline import NO_URI, StartLine
-from sipaudit.sip.usual import Tail, Unusual, message_of
+from sipaudit.sip.usual import Tail, Unusual
 
 PARTS_KEPT = 16_384     # values that have a number at a time, of all kinds together
 BYTES_KEPT = 1 << 21    # bytes in which these were told, with whatever is long among them
 
 KINDS = Parts.__struct_fields__
-STARTS, VIAS, ADDRESSES, CSEQS, CALL_IDS, CONTACTS, TAILS, PROOFS = range(len(KINDS))
+STARTS, VIAS, ADDRESSES, CALL_IDS, CSEQS, CONTACTS, TAILS, PROOFS = range(len(KINDS))
 NONE = 0                # the number of no Contacts, and of neither credentials nor challenges
 
 Numbers = tuple[int, int, int, int, int, int, int, int, int, bool]
-"""A message: the numbers of start line, Via, From, To, CSeq, Call-ID, Contacts, tail, and credentials or challenges;
+"""A message: the numbers of start line, Via, From, To, Call-ID, CSeq, Contacts, tail, and credentials or challenges;
 whether it is a request."""
 
 
@@ -97,14 +97,15 @@ class Apart(Parser):
         super().__init__()
         self._kinds: list[list[Any]] = [[] for _ in KINDS]   # all that has a number
         self._by_value = [ByValue(values) for values in self._kinds]
-        starts, vias, addresses, cseqs, call_ids, contacts, tails, _ = self._kinds
+        starts, vias, addresses, call_ids, cseqs, contacts, tails, _ = self._kinds
         self._start_lines = ToldByLine(self._read_start, starts, _of_method)
         self._vias, self._call_ids = ByLine(self._read_via, vias), ByLine(self._read_call_id, call_ids)
         self._froms, self._tos = ByLine(self._read_from, addresses), ByLine(self._read_to, addresses)
         self._cseqs = ToldByLine(self._read_cseq, cseqs, _of_method)
         self._contacts = ByLine(self._read_contacts, contacts)
         self._tails = ToldByLine(self._read_tail, tails, self._of_tail)
-        self._order()
+        self._gather()
+        self.read: Callable[[bytes], Message | Numbers] = self.parse
         self._registers: dict[int, Numbers] = {}   # those of this run, by id of their messages
         self._encode = Encoder().encode
         self._forget()
@@ -119,7 +120,7 @@ class Apart(Parser):
         for values, numbers in zip(self._kinds, self._by_value, strict=True):
             values.clear()
             numbers.clear()
-        for lines in (*self._first, self._contacts, self._tails):
+        for lines in (*self._usual, self._contacts):
             lines.clear()
         for kind in (CONTACTS, PROOFS):
             self._by_value[kind][()] = NONE
@@ -140,13 +141,10 @@ class Apart(Parser):
         self._counts = list(map(len, self._kinds))
         return told
 
-    def read(self, payload: bytes) -> Message | Numbers:
-        """Any bytes as a message, or a usual one in parts; but a REGISTER whole, since its form may be learnt."""
-        row = self.row(payload)
-        if row is None:
-            return self.parse_lines(payload)
-        start, via, from_, to, cseq, call_id, contacts, tail, proof = row
-        numbers = (start.number, via, from_, to, cseq.number, call_id, contacts or NONE, tail.number,
+    def _made(self, start: Any, via: Any, from_: Any, to: Any, call_id: Any, cseq: Any, contacts: Any, tail: Any,
+              proof: tuple[Challenge, ...]) -> Any:
+        """The numbers of a usual message; but a REGISTER whole, since its form may be learnt."""
+        numbers = (start.number, via, from_, to, call_id, cseq.number, contacts or NONE, tail.number,
                    self._proof(proof) if proof else NONE, start.method != "")
         if cseq.method != "REGISTER":
             return numbers
@@ -163,10 +161,11 @@ class Apart(Parser):
     def whole(self, numbers: Numbers) -> Request | Response:
         """A message of which there are only the parts."""
         kinds = self._kinds
-        start, via, from_, to, cseq, call_id, contacts, tail, proof, _ = numbers
-        return message_of((
-            kinds[STARTS][start], kinds[VIAS][via], kinds[ADDRESSES][from_], kinds[ADDRESSES][to], kinds[CSEQS][cseq],
-            kinds[CALL_IDS][call_id], kinds[CONTACTS][contacts], kinds[TAILS][tail], kinds[PROOFS][proof]))
+        start, via, from_, to, call_id, cseq, contacts, tail, proof, _ = numbers
+        return super()._made(
+            kinds[STARTS][start], kinds[VIAS][via], kinds[ADDRESSES][from_], kinds[ADDRESSES][to],
+            kinds[CALL_IDS][call_id], kinds[CSEQS][cseq], kinds[CONTACTS][contacts], kinds[TAILS][tail],
+            kinds[PROOFS][proof])  # type: ignore[return-value] # of a usual message
 
     def parts(self, message: Message) -> Numbers | None:
         """A message of this run that was read whole; None if it says what few say."""
@@ -190,9 +189,9 @@ class Apart(Parser):
     def _numbers(self, message: Request | Response, start: StartLine, tail: Tail, proof: tuple[Challenge, ...]
                  ) -> Numbers:
         """The numbers of what a message says."""
-        starts, vias, addresses, cseqs, call_ids, contacts, tails, proofs = self._by_value
-        return (starts[start], vias[message.via], addresses[message.from_], addresses[message.to], cseqs[message.cseq],
-                call_ids[message.call_id], contacts[message.contacts], tails[tail], proofs[proof], start.method != "")
+        starts, vias, addresses, call_ids, cseqs, contacts, tails, proofs = self._by_value
+        return (starts[start], vias[message.via], addresses[message.from_], addresses[message.to],
+                call_ids[message.call_id], cseqs[message.cseq], contacts[message.contacts], tails[tail], proofs[proof], start.method != "")
 
 
 def _of_method(number: int, said: StartLine | CSeq) -> Told:

@@ -38,7 +38,6 @@ NOWHERE: Span = (0, 0)
 Named = tuple[bytes, Span]
 """A variable: what stands before it, and where it stands itself."""
 
-WHOLE = {Request, Response}   # messages of which a form may be learnt
 CRLF = b"\r\n"
 LINES = 6   # from the first to Call-ID, or CSeq
 QUOTE, COMMA = b'",'
@@ -201,7 +200,8 @@ class Forms:
                     continue
             message = self._parse(payload)
             form = None
-            if type(message) in WHOLE and message.cseq.method == "REGISTER" and not self._rest:
+            kind = type(message)   # else than a message where messages are wanted in parts (`run.parts`)
+            if (kind is Request or kind is Response) and message.cseq.method == "REGISTER" and not self._rest:
                 form = self._learnt(item, message)
             add((item, message, form))
         return parsed

@@ -9,7 +9,6 @@ the same values.
 
 from __future__ import annotations
 
-from operator import getitem
 from typing import Any
 
 from sipaudit.sip.address import read_contacts
@@ -45,14 +44,18 @@ from sipaudit.sip.headers import (
 )
 from sipaudit.sip.line import Reading, read_line
 from sipaudit.sip.lines import EMPTY, MAX_LASTING, MAX_REMEMBERED, LineParser
-from sipaudit.sip.message import Address, CSeq, Message, Via
+from sipaudit.sip.message import Address, Challenge, CSeq, Message, Request, Response, Via
 from sipaudit.sip.startline import StartLine, read_start_line
-from sipaudit.sip.usual import LastingLines, Lines, Row, Tail, Unusual, message_of
+from sipaudit.sip.usual import LastingLines, Lines, Tail, Unusual
 
 FIRST = 6            # lines before the tail
 MAX_TAIL = 2048      # bytes of a tail; longer ones are read line by line
 MAX_TAIL_LINES = 64
+CSEQ_NAME = b"CSeq"
 CONTACT_NAME = b"Contact: "
+LENGTH_OF_NAME = len(CONTACT_NAME)
+LINE_END = b"\r\n"
+EMPTY_LINE = LINE_END + LINE_END
 SEMICOLON = ord(";")   # a number, because `in` finds a byte much faster when it is one
 DIGESTS = (b"Authorization: ", b"Proxy-Authorization: ", b"WWW-Authenticate: ", b"Proxy-Authenticate: ")
 
@@ -80,56 +83,64 @@ class Parser(LineParser):
         self._contacts: Remembered = contacts
         self._tails: Remembered = tails
         self._kept += (contacts, tails)
-        self._order()
+        self._gather()
 
-    def _order(self) -> None:
-        """Note what is remembered of each of the first lines."""
-        self._first = self._start_lines, self._vias, self._froms, self._tos, self._cseqs, self._call_ids
+    def _gather(self) -> None:
+        """Have together what `parse` looks into for nearly every message."""
+        self._usual = (self._start_lines, self._vias, self._froms, self._tos, self._cseqs, self._call_ids, self._tails)
 
     def parse(self, payload: bytes) -> Message:
-        """Any bytes as a message."""
-        row = self.row(payload)
-        return self.parse_lines(payload) if row is None else message_of(row)
-
-    def row(self, payload: bytes) -> Row | None:
-        """What a usual message says; None of any other.
+        """Any bytes as a message.
 
         One function on purpose: this is done for every message, and a call costs as much as reading two lines.
         """
-        end = len(payload) - 4 if payload[-4:] == b"\r\n\r\n" else payload.find(b"\r\n\r\n")
-        leading = payload[:end].split(b"\r\n", FIRST)
-        if len(leading) != FIRST + 1 or end < 0:
-            return None
-        tail = leading[FIRST]
-        if leading[4][:4] != b"CSeq":
-            leading[4:6] = leading[5], leading[4]
+        if payload[-4:] == EMPTY_LINE:   # as most end: is there another one before, it stands in no tail
+            head, body = payload[:-4], b""
+        else:
+            head, ended, body = payload.partition(EMPTY_LINE)
+            if not ended:
+                return self.parse_lines(payload)
+        leading = head.split(LINE_END, FIRST)
+        if len(leading) != FIRST + 1:
+            return self.parse_lines(payload)
+        start_line, via_line, from_line, to_line, cseq_line, call_id_line, tail = leading
+        if cseq_line[:4] != CSEQ_NAME:
+            cseq_line, call_id_line = call_id_line, cseq_line
+        starts, vias, froms, tos, cseqs, call_ids, tails = self._usual
+        own: Any = ()
+        proof: Any = ()
         try:
-            start, via, from_, to, cseq, call_id = map(getitem, self._first, leading)
-            own: Any = ()
-            proof: Any = ()
-            if tail.startswith(CONTACT_NAME):
-                line, _, tail = tail.partition(b"\r\n")
-                own = self._contacts[line]
-            rest = self._tails.get(tail)
+            start, cseq = starts[start_line], cseqs[cseq_line]
+            if tail[:LENGTH_OF_NAME] == CONTACT_NAME:
+                contact_line, _, tail = tail.partition(LINE_END)
+                own = self._contacts[contact_line]
+            rest = tails.get(tail)
             if rest is None:
-                rest, other, proof = self._read_parts(tail, start.method)
-                if other:
-                    if own:
-                        return None
-                    own = other
+                rest, own, proof = self._read_parts(tail, own, start.method)
+            method, length = start.method, rest.length
+            if (length is not None and length != len(body)) or (method and method != cseq.method):
+                return self.parse_lines(payload)
+            if rest.contacts:
+                if own:
+                    return self.parse_lines(payload)
+                own = rest.contacts
+            return self._made(start, vias[via_line], froms[from_line], tos[to_line], call_ids[call_id_line], cseq, own,
+                              rest, proof)
         except Unusual:
-            return None
-        method = start.method
-        if (rest.length is not None and rest.length != len(payload) - end - 4) or (method and method != cseq.method):
-            return None
-        if rest.contacts:
-            if own:
-                return None
-            own = rest.contacts
-        return start, via, from_, to, cseq, call_id, own, rest, proof
+            return self.parse_lines(payload)
 
-    def _read_parts(self, tail: bytes, method: str) -> tuple[Any, Any, Any]:
-        """A tail without Contact and credentials, or challenge, where one stands in it; and these."""
+    def _made(self, start: StartLine, via: Via, from_: Address, to: Address, call_id: str, cseq: CSeq,
+              contacts: tuple[Address, ...], tail: Tail, proof: tuple[Challenge, ...]) -> Message:
+        """The message that says this."""
+        if start.method:
+            return Request(start.method, start.uri, via, from_, to, call_id, cseq, contacts, tail.expires,
+                           tail.user_agent, tail.routes, proof, tail.event)
+        return Response(start.status, start.reason, via, from_, to, call_id, cseq, contacts, tail.expires,
+                        tail.min_expires, tail.retry_after, tail.user_agent, proof)
+
+    def _read_parts(self, tail: bytes, own: Any, method: str) -> tuple[Any, Any, Any]:
+        """What a tail says without Contact and credentials, or challenge, where one stands in it; and what these say.
+        Of a Contact before it is known what it says, its `own`."""
         proof: Any = ()
         at = tail.find(NONCE)
         if at >= 0:
@@ -145,12 +156,13 @@ class Parser(LineParser):
             if proof is None:
                 raise Unusual
             tail = _without(tail, begin, behind)
-        own: Any = ()
         begin = tail.find(CONTACT_NAME)
         if begin == 0 or (begin > 0 and tail[begin - 2:begin] == b"\r\n"):
             behind = tail.find(b"\r\n", begin)
             if behind < 0:
                 behind = len(tail)
+            if own:
+                raise Unusual
             own = self._contacts[tail[begin:behind]]
             tail = _without(tail, begin, behind)
         return self._tails[tail], own, proof

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from sipaudit.sip.lines import MAX_REMEMBERED, Memo
-from sipaudit.sip.message import Address, Request, Response, Uri
+from sipaudit.sip.message import Address, Uri
 
 
 class Tail(Struct, frozen=True, gc=False, array_like=True):
@@ -22,11 +22,6 @@ class Tail(Struct, frozen=True, gc=False, array_like=True):
     retry_after: int | None
     contacts: tuple[Address, ...]
     routes: tuple[Uri, ...]
-
-
-Row = tuple[Any, Any, Any, Any, Any, Any, Any, Any, Any]
-"""What the parts of a usual message say: start line, Via, From, To, CSeq, Call-ID, Contacts, tail, credentials or
-challenges."""
 
 
 class Unusual(Exception):
@@ -70,13 +65,3 @@ class LastingLines(Memo[Any]):
         if said is None:
             raise Unusual
         return self._keep(self, line, said)
-
-
-def message_of(row: Row) -> Request | Response:
-    """The message that says this."""
-    start, via, from_, to, cseq, call_id, contacts, tail, proof = row
-    if start.method:
-        return Request(start.method, start.uri, via, from_, to, call_id, cseq, contacts, tail.expires, tail.user_agent,
-                       tail.routes, proof, tail.event)
-    return Response(start.status, start.reason, via, from_, to, call_id, cseq, contacts, tail.expires, tail.min_expires,
-                    tail.retry_after, tail.user_agent, proof)
