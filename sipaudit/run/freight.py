@@ -148,7 +148,7 @@ class Packer:
             number = self._number(item.flow)
         payload = item.payload if message is None or told or self._payloads else b""
         if isinstance(message, tuple):
-            message = self._apart.whole(message)
+            message = parse(item.payload)
         elif message is not None and not item.frames and not item.cut:
             parts = self._apart.parts(message)
             if parts is not None:

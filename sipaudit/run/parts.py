@@ -8,16 +8,18 @@ looked up for these numbers and not for what they say, so that who reads it make
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from msgspec import Struct
 from msgspec.msgpack import Encoder
 
 from sipaudit.run.together import Parts
-from sipaudit.sip.message import Challenge, CSeq, Malformed, Message, Request, Response
-from sipaudit.sip.parse import Parser
+from sipaudit.sip.lines import Memo
+from sipaudit.sip.message import Challenge, Malformed, Message, Request, Response
+from sipaudit.sip.parse import Parser, parse
 from sipaudit.sip.startline import NO_URI, StartLine
-from sipaudit.sip.usual import Tail, Unusual
+from sipaudit.sip.usual import Lines, Tail, Unusual
 
 PARTS_KEPT = 16_384     # values that have a number at a time, of all kinds together
 BYTES_KEPT = 1 << 21    # bytes in which these were told, with whatever is long among them
@@ -40,138 +42,139 @@ class Told(Struct, gc=False):
     contacts: int = NONE
 
 
-class ByLine(dict[bytes, Any]):
-    """The numbers of what lines of one kind say, by their bytes; `values` is what they say. Raises Unusual as `Lines`
-    do."""
+class Kind:
+    """Values of one kind: how many have a number, and those of them that are to be told."""
 
-    __slots__ = ("_read", "_values")
+    __slots__ = ("count", "new")
 
-    def __init__(self, read: Callable[[bytes], Any], values: list[Any]) -> None:
-        super().__init__()
-        self._read = read
-        self._values = values
+    def __init__(self) -> None:
+        self.count = 0
+        self.new: list[Any] = []
 
-    def __missing__(self, line: bytes) -> Any:
-        said = self._read(line)
-        if said is None:
-            raise Unusual
-        number = self[line] = len(self._values)
-        self._values.append(said)
+    def __len__(self) -> int:
+        return self.count
+
+    def clear(self) -> None:
+        """No value has a number."""
+        self.count = 0
+        self.new = []
+
+    def add(self, value: Any) -> int:
+        """The number of a value that had none."""
+        number = self.count
+        self.count = number + 1
+        self.new.append(value)
         return number
 
 
-class ToldByLine(ByLine):
-    """The same, where more than the number is asked for."""
+class ByLine(dict[bytes, Any]):
+    """The numbers of what lines of one kind say, by their bytes. Raises Unusual as `Lines` do."""
 
-    __slots__ = ("_told",)
+    __slots__ = ("_add", "_read")
 
-    def __init__(self, read: Callable[[bytes], Any], values: list[Any], told: Callable[[int, Any], Told]) -> None:
-        super().__init__(read, values)
-        self._told = told
+    def __init__(self, read: Callable[[bytes], Any], kind: Kind) -> None:
+        super().__init__()
+        self._read = read
+        self._add = kind.add
 
-    def __missing__(self, line: bytes) -> Told:
-        number = super().__missing__(line)
-        told = self[line] = self._told(number, self._values[number])
-        return told
+    def __missing__(self, line: bytes) -> int:
+        said = self._read(line)
+        if said is None:
+            raise Unusual
+        number = self[line] = self._add(said)
+        return number
 
 
 class ByValue(dict[Any, int]):
     """The numbers of values of one kind."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_add",)
 
-    def __init__(self, values: list[Any]) -> None:
+    def __init__(self, kind: Kind) -> None:
         super().__init__()
-        self._values = values
+        self._add = kind.add
 
     def __missing__(self, value: Any) -> int:
-        number = self[value] = len(self._values)
-        self._values.append(value)
+        number = self[value] = self._add(value)
         return number
 
 
 class Apart(Parser):
-    """Reads messages, and takes them apart."""
+    """Reads messages and takes them apart, but for those that are wanted whole: REGISTERs, whose form may be learnt,
+    and what is not usual."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._kinds: list[list[Any]] = [[] for _ in KINDS]   # all that has a number
-        self._by_value = [ByValue(values) for values in self._kinds]
-        starts, vias, addresses, call_ids, cseqs, contacts, tails, _ = self._kinds
-        self._start_lines = ToldByLine(self._read_start, starts, _of_method)
+        self._kinds = [Kind() for _ in KINDS]
+        self._by_value = list(map(ByValue, self._kinds))
+        self._first, vias, addresses, call_ids, self._counts, contacts, _, self._proofs = self._kinds
+        self._start_lines, self._cseqs = Lines(self._read_start, inf), Lines(self._read_cseq, inf)
         self._vias, self._call_ids = ByLine(self._read_via, vias), ByLine(self._read_call_id, call_ids)
         self._froms, self._tos = ByLine(self._read_from, addresses), ByLine(self._read_to, addresses)
-        self._cseqs = ToldByLine(self._read_cseq, cseqs, _of_method)
         self._contacts = ByLine(self._read_contacts, contacts)
-        self._tails = ToldByLine(self._read_tail, tails, self._of_tail)
         self._gather()
-        self.read: Callable[[bytes], Message | Numbers] = self.parse
-        self._registers: dict[int, Numbers] = {}   # those of this run, by id of their messages
         self._encode = Encoder().encode
         self._forget()
-
-    def _of_tail(self, number: int, tail: Tail) -> Told:
-        return Told(number, "", tail.length, self._by_value[CONTACTS][tail.contacts])
-
-    def _forget(self) -> None:
-        """Nothing has a number, but for what is not there."""
-        self._bytes = 0
-        self._counts = [0] * len(KINDS)   # how many were told of each kind
-        for values, numbers in zip(self._kinds, self._by_value, strict=True):
-            values.clear()
-            numbers.clear()
-        for lines in (*self._usual, self._contacts):
-            lines.clear()
-        for kind in (CONTACTS, PROOFS):
-            self._by_value[kind][()] = NONE
-            self._kinds[kind].append(())
+        self.read: Callable[[bytes], Message | Numbers] = self.parse
 
     def turn(self) -> bool:
         """Another run begins. Whether the numbers that there were are forgotten, because there are too many."""
-        self._registers.clear()
+        if len(self._fronts) > PARTS_KEPT:
+            self._fronts.clear()
         if sum(map(len, self._kinds)) <= PARTS_KEPT and self._bytes <= BYTES_KEPT:
             return False
         self._forget()
         return True
 
+    def _forget(self) -> None:
+        """Nothing has a number, but for what is not there."""
+        self._bytes = 0
+        for kind, numbers in zip(self._kinds, self._by_value, strict=True):
+            kind.clear()
+            numbers.clear()
+        for lines in (*self._usual, self._contacts):
+            lines.clear()
+        for numbers in (self._by_value[CONTACTS], self._by_value[PROOFS]):
+            numbers[()] = numbers[()]   # which is `NONE`
+
     def told(self) -> bytes:
         """What got a number since this was last asked, for `Together.learn`."""
-        told = self._encode(Parts(*(values[known:] for values, known in zip(self._kinds, self._counts, strict=True))))
+        told = self._encode(Parts(*(kind.new for kind in self._kinds)))
         self._bytes += len(told)
-        self._counts = list(map(len, self._kinds))
+        for kind in self._kinds:
+            kind.new = []
         return told
 
+    def parse_lines(self, payload: bytes) -> Message:
+        return parse(payload)
+
+    def _read_start(self, line: bytes) -> Any:
+        start = super()._read_start(line)
+        return start and Told(self._first.add(start), start.method)
+
+    def _read_cseq(self, line: bytes) -> Any:
+        cseq = super()._read_cseq(line)
+        return None if cseq is None or cseq.method == "REGISTER" else Told(self._counts.add(cseq), cseq.method)
+
+    def _read_tail(self, tail: bytes) -> Any:
+        said = super()._read_tail(tail)
+        return said and Told(self._by_value[TAILS][said], "", said.length, self._by_value[CONTACTS][said.contacts])
+
+    def _keep(self, memo: Memo[Any], key: bytes, known: Any) -> Any:
+        """Remember a front as long as the lines that have it: the lines of a dialog are mostly read within a minute."""
+        if memo is not self._fronts:
+            return super()._keep(memo, key, known)
+        memo[key] = known
+        return known
+
     def _made(self, start: Any, via: Any, from_: Any, to: Any, call_id: Any, cseq: Any, contacts: Any, tail: Any,
-              proof: tuple[Challenge, ...]) -> Any:
-        """The numbers of a usual message; but a REGISTER whole, since its form may be learnt."""
-        numbers = (start.number, via, from_, to, call_id, cseq.number, contacts or NONE, tail.number,
-                   self._proof(proof) if proof else NONE, start.method != "")
-        if cseq.method != "REGISTER":
-            return numbers
-        message = self.whole(numbers)
-        self._registers[id(message)] = numbers
-        return message
-
-    def _proof(self, proof: tuple[Challenge, ...]) -> int:
-        """The number of what hardly ever comes twice."""
-        proofs = self._kinds[PROOFS]
-        proofs.append(proof)
-        return len(proofs) - 1
-
-    def whole(self, numbers: Numbers) -> Request | Response:
-        """A message of which there are only the parts."""
-        kinds = self._kinds
-        start, via, from_, to, call_id, cseq, contacts, tail, proof, _ = numbers
-        return super()._made(
-            kinds[STARTS][start], kinds[VIAS][via], kinds[ADDRESSES][from_], kinds[ADDRESSES][to],
-            kinds[CALL_IDS][call_id], kinds[CSEQS][cseq], kinds[CONTACTS][contacts], kinds[TAILS][tail],
-            kinds[PROOFS][proof])  # type: ignore[return-value] # of a usual message
+              proof: Any) -> Any:
+        """The numbers of a message."""
+        return (start.number, via, from_, to, call_id, cseq.number, contacts or NONE, tail.number,
+                self._proofs.add(proof) if proof else NONE, start.method != "")
 
     def parts(self, message: Message) -> Numbers | None:
-        """A message of this run that was read whole; None if it says what few say."""
-        known = self._registers.get(id(message))
-        if known is not None:
-            return known
+        """A message that was read whole; None if it says what few say."""
         if isinstance(message, Malformed) or message.defects:
             return None
         if isinstance(message, Response):
@@ -191,8 +194,5 @@ class Apart(Parser):
         """The numbers of what a message says."""
         starts, vias, addresses, call_ids, cseqs, contacts, tails, proofs = self._by_value
         return (starts[start], vias[message.via], addresses[message.from_], addresses[message.to],
-                call_ids[message.call_id], cseqs[message.cseq], contacts[message.contacts], tails[tail], proofs[proof], start.method != "")
-
-
-def _of_method(number: int, said: StartLine | CSeq) -> Told:
-    return Told(number, said.method)
+                call_ids[message.call_id], cseqs[message.cseq], contacts[message.contacts], tails[tail], proofs[proof],
+                start.method != "")

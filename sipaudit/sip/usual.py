@@ -34,7 +34,7 @@ class Lines(dict[bytes, Any]):
 
     __slots__ = ("_limit", "_read")
 
-    def __init__(self, read: Callable[[bytes], Any], limit: int) -> None:
+    def __init__(self, read: Callable[[bytes], Any], limit: float) -> None:
         super().__init__()
         self._read = read
         self._limit = limit
