@@ -18,7 +18,7 @@ from sipaudit.run.together import Parts
 from sipaudit.sip.lines import Memo
 from sipaudit.sip.message import Challenge, Malformed, Message, Request, Response
 from sipaudit.sip.parse import Parser, parse
-from sipaudit.sip.startline import NO_URI, StartLine
+from sipaudit.sip.startline import NO_URI, StartLine, read_start_line
 from sipaudit.sip.usual import Lines, Tail, Unusual
 
 PARTS_KEPT = 16_384     # values that have a number at a time, of all kinds together
@@ -67,21 +67,24 @@ class Kind:
         return number
 
 
-class ByLine(dict[bytes, Any]):
+class ByLine(dict[bytes, int]):
     """The numbers of what lines of one kind say, by their bytes. Raises Unusual as `Lines` do."""
 
-    __slots__ = ("_add", "_read")
+    __slots__ = ("_kind", "_read")
 
     def __init__(self, read: Callable[[bytes], Any], kind: Kind) -> None:
         super().__init__()
         self._read = read
-        self._add = kind.add
+        self._kind = kind
 
     def __missing__(self, line: bytes) -> int:
         said = self._read(line)
         if said is None:
             raise Unusual
-        number = self[line] = self._add(said)
+        kind = self._kind   # as `Kind.add` does: two lines of a message are new
+        number = self[line] = kind.count
+        kind.count = number + 1
+        kind.new.append(said)
         return number
 
 
@@ -149,8 +152,8 @@ class Apart(Parser):
         return parse(payload)
 
     def _read_start(self, line: bytes) -> Any:
-        start = super()._read_start(line)
-        return start and Told(self._first.add(start), start.method)
+        start = read_start_line(line)
+        return None if start is None or start.defects else Told(self._first.add(start), start.method)
 
     def _read_cseq(self, line: bytes) -> Any:
         cseq = super()._read_cseq(line)
