@@ -14,6 +14,7 @@ from sipaudit.reconstruct.bounds import LASTING
 from sipaudit.reconstruct.entries import View
 from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.useragent import Device
+from sipaudit.reconstruct.wording import Asking
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Challenge, Uri
 from sipaudit.sip.uri import aor as address_of_record
@@ -66,14 +67,14 @@ class Line:
     `calls` how many it had, `spans` the last of them.  `renewals` is set by those who follow its events while they see
     nothing else of it: then these may be told without (`short_road`).  The rest below `strayed` is reconstruction's
     own: when it last sent a REGISTER (`asked`), where it sends to (`flow`, `server` since `turned`, `routes`), the view
-    it has of its entries, and `held`, the list its events wait in while it is not known to be a phone's.
+    it has of its entries, what its last REGISTER `said`, and `held`, the list its events wait in while it is not known
+    to be a phone's.
     """
 
     __slots__ = ("address", "aor", "asked", "call_id", "calls", "contact_host", "contact_port",
                  "contact_user", "cseq", "declaration", "device", "first", "flow", "heard", "held", "identity", "last",
-                 "number", "owner", "phone", "proven", "registered", "renewals", "revision", "routes", "server",
-                 "since", "spans",
-                 "strayed", "turned", "uri", "user_agent", "view")
+                 "number", "owner", "phone", "proven", "registered", "renewals", "revision", "routes", "said",
+                 "server", "since", "spans", "strayed", "turned", "uri", "user_agent", "view")
 
     def __init__(self, number: int, owner: Phone, aor: str, identity: LineIdentity, time: float) -> None:
         self.number = number
@@ -98,6 +99,7 @@ class Line:
         self.proven = False
         self.registered = False
         self.renewals: Renewals | None = None
+        self.said: Asking | None = None
         self.address: Address | None = None
         self.uri: Uri | None = None
         self.flow: Flow | None = None

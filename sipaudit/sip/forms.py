@@ -47,14 +47,15 @@ _QUOTED_AS_LETTERS = bytes(ord("a") if byte in b"/=:@" else letter   # nonces ar
 
 
 class Form(Struct, gc=False):
-    """What the messages of a form are to those who follow them (`known`); `number` is for who tells others of it (-1:
-    not told). `digest` is the hash of its flow and constants."""
+    """What the messages of a form are to those who follow them (`known`), and what the requests are that they answer
+    (`request`); `number` is for who tells others of it (-1: not told). `digest` is of its flow and constants."""
 
     flow: Flow
     layout: Layout | None = None
     digest: int = 0
     number: int = -1
     known: object = None
+    request: object = None
 
 
 class Repeat(Struct, array_like=True, gc=False):
