@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from sys import intern
 
 from msgspec import Struct
 
+from sipaudit.sip.datagram import one_port
 from sipaudit.sip.message import Address, Uri
 
 TARGETS = 256   # Request-URIs remembered
@@ -34,6 +36,12 @@ class Answering(Struct, frozen=True, gc=False):
     granted: int | None
     own: bool | None
     realm: str
+
+
+def in_words_of(uri: Uri, user: str | None) -> Uri:
+    """The same URI of texts that there are anyway: those of other URIs, and `user` where it is the same."""
+    return Uri(intern(uri.scheme), user if user == uri.user else uri.user, intern(uri.host), one_port(uri.port),
+               intern(uri.parameters))
 
 
 @lru_cache(TARGETS)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import Profile
 from sipaudit.reconstruct.phones import Line
-from sipaudit.run.line_replay import LineReplay
+from sipaudit.run.line_replay import LineReplay, Shared
 from sipaudit.run.naming import Naming
 
 NOBODYS = -1       # index of the replay for servers outside of all entries of the line
@@ -23,8 +23,7 @@ class Replays:
 
     def __init__(self, lines: dict[int, Line], naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
         self._lines = lines
-        self._naming = naming
-        self._full = full
+        self._shared = Shared(naming, full)
         self._by_line: dict[int, tuple[LineReplay, ...]] = {}
         self._lines_of: dict[int, tuple[int, ...]] = {}   # of phones of which anything was replayed
 
@@ -36,7 +35,7 @@ class Replays:
         """The one to which an event of a line belongs."""
         replays = self._by_line.get(event.line)
         if replays is None:
-            first = LineReplay(self._lines[event.line], self._index(event), self._naming, self._full)
+            first = LineReplay(self._lines[event.line], self._index(event), self._shared)
             self._by_line[event.line] = (first,)
             self._lines_of[event.phone] = (*self._lines_of.get(event.phone, ()), event.line)
             return first
@@ -50,7 +49,7 @@ class Replays:
         for replay in replays:
             if replay.index == index:
                 return replay
-        made = LineReplay(self._lines[line], index, self._naming, self._full)
+        made = LineReplay(self._lines[line], index, self._shared)
         self._by_line[line] = (*replays, made)
         return made
 

@@ -7,8 +7,11 @@ These values are the border between packets and SIP.  `capture/` makes them,
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
+
+PORTS = 256   # remembered as numbers
 
 
 class Flow(Struct, frozen=True, gc=False, array_like=True):
@@ -34,6 +37,12 @@ class Flow(Struct, frozen=True, gc=False, array_like=True):
 def endpoint(host: str, port: int) -> str:
     """`host:port`, an IPv6 host in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@lru_cache(PORTS)
+def one_port(number: int) -> int:
+    """One number for all that are equal: nearly all flows have the usual port at both ends."""
+    return number
 
 
 def flow(
