@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from typing import Protocol
 
@@ -68,14 +68,15 @@ class Line:
     which it may have been elsewhere; `calls` how many it had, `spans` the last of them.  `renewals` is set by those who
     follow its events while they see nothing else of it: then these may be told without (`short_road`).  The rest below
     `strayed` is reconstruction's own: when it last sent a REGISTER (`asked`), where it sends to (`flow`, `server` since
-    `turned`, `routes`), the view it has of its entries, what its last REGISTER `said`, and `held`, the list its events
-    wait in while it is not known to be a phone's.
+    `turned`) and ever did (`servers` by `ways`), the view it has of its entries, what its last REGISTER `said`, and
+    `held`, the list its events wait in while it is not known to be a phone's.
     """
 
     __slots__ = ("address", "aor", "asked", "call_id", "calls", "contact_host", "contact_port",
                  "contact_user", "cseq", "declaration", "device", "domain", "first", "flow", "heard", "held", "last",
-                 "number", "owner", "phone", "proven", "registered", "renewals", "revision", "routes", "said",
-                 "server", "since", "spans", "strayed", "turned", "uri", "user", "user_agent", "view")
+                 "number", "owner", "phone", "proven", "registered", "renewals", "revision", "said", "server",
+                 "servers", "since", "spans", "strayed", "turned", "uri", "user", "user_agent", "view",
+                 "ways")
 
     def __init__(self, number: int, owner: Phone, aor: str, user: str, domain: str, time: float) -> None:
         self.number = number
@@ -109,7 +110,8 @@ class Line:
         self.turned = time
         self.asked = time
         self.since = NEVER
-        self.routes: tuple[tuple[str, Flow], ...] = ()
+        self.servers: tuple[str, ...] = ()
+        self.ways: tuple[Flow, ...] = ()
         self.view: View
         self.revision = -1
         self.held: list[ModelEvent] | None = owner.held
@@ -132,6 +134,11 @@ class Line:
             turned_away("line-calls")
             del self.spans[0]
         self.spans.append(call)
+
+    @property
+    def routes(self) -> Iterator[tuple[str, Flow]]:
+        """The servers that it used, with the flow to each."""
+        return zip(self.servers, self.ways, strict=True)
 
     @property
     def identity(self) -> LineIdentity:

@@ -27,7 +27,7 @@ from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import CHALLENGES, Transaction, identifies
 from sipaudit.reconstruct.whose import Note, whose
 from sipaudit.reconstruct.wording import Answering, Asking, one_answer, one_of
-from sipaudit.sip.datagram import Datagram, Flow
+from sipaudit.sip.datagram import Datagram, Flow, one_number
 from sipaudit.sip.forms import Form, Repeat
 from sipaudit.sip.message import Challenge, Request, Response
 
@@ -219,7 +219,8 @@ def _asking(request: Request, line: Line) -> Asking:
         uri, contact, agent = line.uri, line.address, line.user_agent
     call_id = request.call_id if line.call_id != request.call_id else line.call_id
     host = via.host if line.contact_host != via.host else line.contact_host
-    asking = Asking(uri, contact, agent, call_id, host, via.port, asked, one_of(request.uri), request.to.tag)
+    asking = Asking(uri, contact, agent, call_id, host, one_number(via.port), asked and one_number(asked),
+                    one_of(request.uri), request.to.tag)
     if line.said != asking:
         line.said = asking
     return line.said

@@ -7,7 +7,7 @@ from sys import intern
 
 from msgspec import Struct
 
-from sipaudit.sip.datagram import one_port
+from sipaudit.sip.datagram import one_number
 from sipaudit.sip.message import Address, Uri
 
 TARGETS = 256   # Request-URIs remembered
@@ -40,7 +40,7 @@ class Answering(Struct, frozen=True, gc=False):
 
 def in_words_of(uri: Uri, user: str | None) -> Uri:
     """The same URI of texts that there are anyway: those of other URIs, and `user` where it is the same."""
-    return Uri(intern(uri.scheme), user if user == uri.user else uri.user, intern(uri.host), one_port(uri.port),
+    return Uri(intern(uri.scheme), user if user == uri.user else uri.user, intern(uri.host), one_number(uri.port),
                intern(uri.parameters))
 
 

@@ -19,7 +19,7 @@ from msgspec.structs import astuple
 
 from sipaudit.run.ahead import parsed
 from sipaudit.run.parts import NOTHING_TOLD, Answered, Apart, Asked, Together
-from sipaudit.sip.datagram import Datagram, Flow, Item, one_port
+from sipaudit.sip.datagram import Datagram, Flow, Item, one_number
 from sipaudit.sip.forms import Form, Forms, Parsed, Repeat
 from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.parse import parse
@@ -157,7 +157,7 @@ class Packer:
 def _shared(flow: Flow) -> Flow:
     """A flow whose texts are those of all flows, as they were before it was packed."""
     transport, host, port, other, its, source, destination, mac = astuple(flow)
-    return Flow(intern(transport), intern(host), one_port(port), intern(other), one_port(its), intern(source),
+    return Flow(intern(transport), intern(host), one_number(port), intern(other), one_number(its), intern(source),
                 intern(destination), None if mac is None else intern(mac))
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-PORTS = 256   # remembered as numbers
+NUMBERS = 256   # remembered
 
 
 class Flow(Struct, frozen=True, gc=False, array_like=True):
@@ -39,9 +39,10 @@ def endpoint(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-@lru_cache(PORTS)
-def one_port(number: int) -> int:
-    """One number for all that are equal: nearly all flows have the usual port at both ends."""
+@lru_cache(NUMBERS)
+def one_number(number: int) -> int:
+    """One for all that are equal: nearly all flows have the usual port at both ends, and phones ask for the same time.
+    """
     return number
 
 
