@@ -65,10 +65,10 @@ class Renewal(Struct, gc=False):
 
     def packed(self) -> bytes:
         """What is kept of it once it is over, but for its Call-ID: the REGISTER that was granted, and the 200."""
-        return _ENDED.pack(
-            self.capture, self.transaction, self.again, self.asked_frame if self.again else self.frame, self.proves,
-            _number(self.expires), self.asked if self.again else self.sent, self.answered, self.answer_frame,
-            self.granted)
+        expires = nan if self.expires is None else self.expires
+        frame, asked = (self.asked_frame, self.asked) if self.again else (self.frame, self.sent)
+        return _ENDED.pack(self.capture, self.transaction, self.again, frame, self.proves, expires, asked,
+                           self.answered, self.answer_frame, self.granted)
 
 
 def unpacked(ended: bytes, whose: Whose, call_id: str) -> tuple[Answered, Sent]:
@@ -133,7 +133,7 @@ class Past(Struct, gc=False):
 
     def renewed(self) -> Past:
         """What is kept of it once a renewal has come after it."""
-        return Past(self.packed[:_ARRIVED.size], self.call_id) if len(self.packed) > _ARRIVED.size else self
+        return Past(self.packed[:_ARRIVED.size], self.call_id)
 
 
 def past(arrived: Arrived) -> Arrived | Past:

@@ -172,18 +172,18 @@ class Renewals:
             renewal.status, renewal.challenged = challenge.status, challenge.time
         self.told(self, renewal)
         self.ended = answer, last
-        self._count(challenged=challenge is not None, until=runs_out(answer))
+        del self.open[self.phone]
+        self._count(challenge is not None, runs_out(answer))
         self.first = self.last = self.challenge = None
 
-    def _count(self, *, challenged: bool, until: float) -> None:
+    def _count(self, challenged: bool, until: float) -> None:
         """One more is over."""
         if challenged:
             self.challenged = True
-        if self.arrived is not None:
+        if self.count == 0 and self.arrived is not None:
             self.arrived = self.arrived.renewed()
         self.until = until
         self.count += 1
-        del self.open[self.phone]
 
     @property
     def began(self) -> float | None:
@@ -215,9 +215,15 @@ class Renewals:
 
     def end(self, renewal: Renewal) -> None:
         """It has ended."""
+        del self.open[self.phone]
+        self.current = None
+        self.pass_by(renewal)
+
+    def pass_by(self, renewal: Renewal) -> None:
+        """One has begun and ended, and nothing was between."""
         self.told(self, renewal)
-        self.current, self.ended, self.call_id = None, renewal.packed(), renewal.call_id
-        self._count(challenged=renewal.status != 0, until=renewal.answered + renewal.granted)
+        self.ended, self.call_id = renewal.packed(), renewal.call_id
+        self._count(renewal.status != 0, renewal.answered + renewal.granted)
 
     def _spell_out(self, renewal: Renewal) -> None:
         """Something else comes: from here on events tell of the renewal under way, also of what passed before."""

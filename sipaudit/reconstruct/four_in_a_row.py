@@ -13,7 +13,7 @@ from sipaudit.model.routine import Renewal, Renewals
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.traffic import tally
-from sipaudit.reconstruct.transactions import CHALLENGES, Transaction, identifies
+from sipaudit.reconstruct.transactions import Transaction, identifies
 from sipaudit.reconstruct.wording import Answering, Asking
 from sipaudit.sip.datagram import Flow
 from sipaudit.sip.forms import Repeat
@@ -47,8 +47,7 @@ class FourInARow:
             return False
         challenging: Answering = refused.known  # type: ignore[assignment]  # as `request` tells (`short_road`)
         granting: Answering = granted.known  # type: ignore[assignment]
-        if challenging.status not in CHALLENGES or granting.status != 200 or granting.own is not True \
-                or not granting.granted or asking.asked == 0:
+        if not (challenging.challenges and granting.grants) or asking.asked == 0:
             return False
         sent, challenged, asked, time, flow = one.time, two.time, three.time, last.time, form.flow
         line = memory.sights.get((flow.source, asking.uri.user))
@@ -98,8 +97,7 @@ class FourInARow:
         renewal = Renewal(
             one.capture, one.frame, sent, number, asking.asked, call_id, status, two.time, two.frame, asked,
             three.frame, number + 1, three.nonce == two.nonce != "", time, last.frame, granting.granted or 0.0)
-        renewals.begin(renewal)
-        renewals.end(renewal)
+        renewals.pass_by(renewal)
 
     def _may_renew(self, line: Line, asking: Asking, flow: Flow, time: float, cseq: int) -> bool:
         """Whether the line may begin a mere renewal with this REGISTER, and hear of it by its server."""

@@ -24,7 +24,7 @@ from sipaudit.reconstruct.memory import Memory, proves
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.registrations import granted_expiry
 from sipaudit.reconstruct.traffic import tally
-from sipaudit.reconstruct.transactions import CHALLENGES, Transaction, identifies
+from sipaudit.reconstruct.transactions import Transaction, identifies
 from sipaudit.reconstruct.whose import Note, whose
 from sipaudit.reconstruct.wording import Answering, Asking, one_answer, one_of
 from sipaudit.sip.datagram import Datagram, Flow, one_number
@@ -152,13 +152,13 @@ class ShortRoad:
         statuses = memory.traffic.statuses
         if status == 200:
             granted = answering.granted
-            if answering.own is not True or not granted or memory.servers.relays \
+            if granted is None or not answering.grants or memory.servers.relays \
                     or (renewal.status and not renewal.again):
                 return False
             if not renewal.again:
                 renewal.asked = sent
             renewal.answered, renewal.answer_frame, renewal.granted = time, item.frame, granted
-        elif status in CHALLENGES:
+        elif answering.challenges:
             if renewal.status or phone.again:
                 return False
             phone.again = {transaction.call_id: (transaction.cseq, "REGISTER", number, None, challenges)}

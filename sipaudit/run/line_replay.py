@@ -56,10 +56,12 @@ class LineReplay:
     `silence` the seconds without an answer after which the phone may hold a server for failed.
     """
 
-    __slots__ = ("_device", "_history", "_manner", "_shared", "index", "record", "renewals", "waiting", "written")
+    __slots__ = ("_device", "_history", "_manner", "_shared", "index", "number", "record", "renewals", "waiting",
+                 "written")
 
     def __init__(self, line: Line, index: int, shared: Shared) -> None:
         self.record = line
+        self.number = line.number
         self.index = index
         self.renewals: Renewals | None = None
         self.written = NOTHING
@@ -67,10 +69,6 @@ class LineReplay:
         self.waiting: tuple[Observation, ...] = ()
         self._shared = shared
         self._manner = self._learnt()
-
-    @property
-    def number(self) -> int:
-        return self.record.number
 
     @property
     def owner(self) -> int:

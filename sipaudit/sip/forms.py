@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any
 
 from msgspec import Struct
 
@@ -46,10 +45,6 @@ class Form(Struct, gc=False):
     known: object = None
     request: object = None
     next: Form | None = None
-
-
-Many = dict[int, Form]
-"""The forms of a flow by the length of their messages, where there are more than a few."""
 
 
 class Repeat(Struct, array_like=True, gc=False):
@@ -86,7 +81,8 @@ class Forms:
     def __init__(self, parse: Callable[[bytes], Message], limit: int = FORMS_KEPT) -> None:
         self._parse = parse
         self._limit = limit
-        self._forms: dict[int, Form | Many] = {}   # by id of the flow, which each form holds: the last one, or many
+        self._forms: dict[int, Form] = {}   # by id of the flow, which each form holds, the last of its few
+        self._many: dict[tuple[int, int], Form] = {}   # those of flows that have more, by the length of a message, too
         self._others: dict[int, Form] = {}   # those that share flow, length and layout with one of these, by digest
         self._count = 0                      # of all but the others
         self._known: dict[tuple[int, tuple[Span, ...]], Layout] = {}
@@ -103,6 +99,7 @@ class Forms:
         self._rest = REST if self._used < count else 0
         self._used = self._count = 0
         self._forms.clear()
+        self._many.clear()
         self._others.clear()
         self._known.clear()
         self._shapes.clear()
@@ -112,24 +109,29 @@ class Forms:
         """The items of a run with their messages. One loop on purpose: nine messages of ten take all of it that is done
         for them here."""
         parsed: list[Parsed] = []
-        add, forms, others = parsed.append, self._forms.get, self._others.get
+        used = 0
+        add, forms, others, many = parsed.append, self._forms.get, self._others.get, self._many
         for item in run:
             if type(item) is not Datagram:
                 add((item, None, None))
                 continue
             flow, payload = id(item.flow), item.payload
-            length, shorter = len(payload), None
-            form: Any = forms(flow)
-            if type(form) is dict:
-                form, shorter = form.get(length), form.get(length - 1)
-            while form is not None and form.layout.length != length:
-                if form.layout.length == length - 1:
+            length, shorter, form = len(payload), None, forms(flow)
+            while form is not None:
+                layout = form.layout
+                if layout.length == length:
+                    break
+                if layout.length + 1 == length:
                     shorter = form
                 form = form.next
-            if form is None and shorter is not None:
-                form = self._longer(shorter, payload)
+            else:
+                if many:
+                    form, shorter = many.get((flow, length)), shorter or many.get((flow, length - 1))
+                if form is None and shorter is not None:
+                    form = self._longer(shorter, payload)
+                if form is not None:
+                    layout = form.layout
             if form is not None:
-                layout: Layout = form.layout
                 digest = hash((flow, layout.constants(payload))) & DIGEST   # as `_digest` makes it
                 if form.digest != digest:
                     form = others(digest)
@@ -138,13 +140,14 @@ class Forms:
                 if variables[1].isdigit() and not item.cut and (   # nearly always letters and digits: not worth a call
                     b"".join(variables).translate(TOKENS_AS_LETTERS).isalnum() or layout.admits(variables)
                 ):
-                    self._used += 1
+                    used += 1
                     add((Repeat(item.time, item.capture, item.frame, payload, item.frames, 0,
                                 variables[0].decode(), int(variables[1]), variables[2].decode(), form), None, None))
                     continue
             message = self._parse(payload)
             repeats = type(message) is not Malformed and message.cseq.method == "REGISTER" and not self._rest  # type: ignore[union-attr]
             add((item, message, self._learnt(item, message) if repeats else None))  # type: ignore[arg-type]
+        self._used += used
         return parsed
 
     def _longer(self, form: Form, payload: bytes) -> Form | None:
@@ -154,9 +157,9 @@ class Forms:
         digest = None if layout is None else _digest(form.flow, layout, payload)
         if layout is None or (digest != form.digest and digest not in self._others):
             return None
-        known = self._forms[id(form.flow)]
-        if type(known) is dict:
-            known[layout.length] = known.pop(form.layout.length)
+        flow = id(form.flow)
+        if self._many.pop((flow, form.layout.length), None) is not None:
+            self._many[flow, layout.length] = form
         form.layout = layout   # it never gets shorter
         return form
 
@@ -197,42 +200,41 @@ class Forms:
 
     def _form(self, item: Datagram, layout: Layout) -> Form:
         """The form of a message with that layout."""
-        digest, first = _digest(item.flow, layout, item.payload), self._first(item)
+        flow = item.flow
+        digest, few = _digest(flow, layout, item.payload), self._forms.get(id(flow))
+        if digest not in self._others and (
+            few is None or (few.next is None and few.layout.length != layout.length)
+        ):   # nearly always: a phone's first, or its second
+            self._count += 1
+            new = self._forms[id(flow)] = Form(flow, layout, digest, None, None, few)
+            return new
+        first = self._first(item)
         if first is not None and first.layout is layout:
             if first.digest == digest:
                 return first
-            form = self._others.get(digest)
-            if form is None:
-                form = self._others[digest] = Form(item.flow, layout, digest)
-            return form
-        form = self._others.get(digest) or Form(item.flow, layout, digest)
+            return self._others.setdefault(digest, Form(flow, layout, digest))
+        form = self._others.get(digest) or Form(flow, layout, digest)
         form.layout = layout
         self._put_first(form, instead=first)
         return form
 
     def _first(self, item: Datagram) -> Form | None:
         """Of the forms of a message's flow and length the one that it is held against."""
-        known, length = self._forms.get(id(item.flow)), len(item.payload)
-        if type(known) is dict:
-            return known.get(length)
-        return next((form for form in _chain(known) if form.layout.length == length), None)  # type: ignore[arg-type]
+        flow, length = id(item.flow), len(item.payload)
+        few = (form for form in _chain(self._forms.get(flow)) if form.layout.length == length)
+        return next(few, None) or self._many.get((flow, length))
 
     def _put_first(self, form: Form, instead: Form | None) -> None:
         """Hold messages of its flow and length against this form from now on, (`instead`) no longer that one."""
         flow, length = id(form.flow), form.layout.length
         self._count += instead is None
-        known = self._forms.get(flow)
-        if type(known) is not dict:
-            chain = [form, *(other for other in _chain(known) if other is not instead)]  # type: ignore[arg-type]
-            if len(chain) <= FEW:
-                for one, following in pairwise((*chain, None)):
-                    one.next = following   # type: ignore[union-attr]  # only the last is None
-                self._forms[flow] = form
-                return
-            for one in chain:
-                one.next = None
-            known = self._forms[flow] = {one.layout.length: one for one in chain}
-        known[length] = form
+        few = [other for other in _chain(self._forms.get(flow)) if other is not instead]
+        if len(few) < FEW and (flow, length) not in self._many:
+            for one, following in pairwise((form, *few, None)):
+                one.next = following   # type: ignore[union-attr]  # only the last is None
+            self._forms[flow] = form
+        else:
+            self._many[flow, length] = form
 
     def places(self, item: Datagram) -> tuple[tuple[Span, ...], int]:
         """Where the variables of a message stand whose form was just learnt, for `told`."""
