@@ -22,7 +22,7 @@ from msgspec.structs import astuple
 from sipaudit.run.ahead import parsed
 from sipaudit.run.parts import Apart, Numbers
 from sipaudit.run.together import NOTHING_TOLD, Said, Together
-from sipaudit.sip.datagram import Datagram, Flow, Item
+from sipaudit.sip.datagram import Datagram, Flow, Item, one_number
 from sipaudit.sip.forms import Form, Forms, Parsed, Repeat
 from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.parse import parse
@@ -116,7 +116,7 @@ class Packer:
         go, say, known, payloads = ways.append, load.said.append, self._numbers.get, self._payloads
         for item, message, form in run:
             if type(item) is Repeat:
-                repeats.append((item.time, item.capture, item.frame, item.payload, item.frames, item.form.number,
+                repeats.append((item.time, item.capture, item.frame, item.payload, item.frames, item.form.known,
                                 item.branch, item.cseq, item.nonce))
                 go(REPEAT)
             elif type(message) is tuple and not item.frames and not item.cut:
@@ -134,9 +134,9 @@ class Packer:
 
     def _learnt(self, load: Load, place: int, item: Datagram, form: Form | None) -> bool:
         """Whether this message is one by which a form is told."""
-        if form is None or form.number >= 0:
+        if form is None or form.known is not None:
             return False
-        form.number = self._told
+        form.known = self._told
         self._told += 1
         load.learnt.append(Learnt(place, *self._forms.places(item)))
         return True
@@ -177,8 +177,8 @@ class Packer:
 def _shared(flow: Flow) -> Flow:
     """A flow whose texts are those of all flows, as they were before it was packed."""
     transport, host, port, other, its, source, destination, mac = astuple(flow)
-    return Flow(intern(transport), intern(host), port, intern(other), its, intern(source), intern(destination),
-                None if mac is None else intern(mac))
+    return Flow(intern(transport), intern(host), one_number(port), intern(other), one_number(its), intern(source),
+                intern(destination), None if mac is None else intern(mac))
 
 
 class Unpacker:
