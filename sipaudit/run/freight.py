@@ -30,7 +30,7 @@ from sipaudit.sip.parse import parse
 FLOWS_KEPT = 65_536     # flows that have a number at a time
 ONLY_DATAGRAMS = {Datagram}
 
-SAID, REPEAT, WHOLE, BESIDE = range(4)   # how an item goes
+REPEAT, SAID, WHOLE, BESIDE = range(4)   # how an item goes
 
 Row = tuple[float, int, int, int, tuple[int, ...], bool, bytes, Request | Response | Malformed | None]
 """A datagram (time, capture, frame, number of its flow, frames, cut, payload) and its message, None if that is still to
@@ -112,34 +112,33 @@ class Packer:
     def _fill(self, load: Load, run: list[Taken]) -> None:
         """Load what was read. One loop on purpose: nearly all messages take no more than that."""
         repeats: list[tuple[object, ...]] = []   # as they go, without their forms
-        ways = bytearray()
-        go, say, known, payloads = ways.append, load.said.append, self._numbers.get, self._payloads
-        for item, message, form in run:
+        ways = bytearray(len(run))
+        say, known, payloads = load.said.append, self._numbers.get, self._payloads
+        for place, (item, message, form) in enumerate(run):
             if type(item) is Repeat:
                 repeats.append((item.time, item.capture, item.frame, item.payload, item.frames, item.form.known,
                                 item.branch, item.cseq, item.nonce))
-                go(REPEAT)
             elif type(message) is tuple and not item.frames and not item.cut:
                 number = known(id(item.flow))
                 if number is None:
                     number = self._number(item.flow)
                 say((item.time, item.capture, item.frame, number, item.payload if payloads else b"") + message)  # noqa: RUF005 - twice as fast
-                go(SAID)
+                ways[place] = SAID
             elif type(item) is Datagram:
-                go(self._add(load, item, message, told=self._learnt(load, len(ways), item, form)))
+                told = form is not None and form.known is None
+                if told:
+                    self._tell(load, place, item, form)  # type: ignore[arg-type]
+                ways[place] = self._add(load, item, message, told=told)
             else:
                 load.beside.append(pickle.dumps(item))
-                go(BESIDE)
+                ways[place] = BESIDE
         load.ways, load.repeats, load.parts = bytes(ways), repeats, self._apart.told()  # type: ignore[assignment]
 
-    def _learnt(self, load: Load, place: int, item: Datagram, form: Form | None) -> bool:
-        """Whether this message is one by which a form is told."""
-        if form is None or form.known is not None:
-            return False
+    def _tell(self, load: Load, place: int, item: Datagram, form: Form) -> None:
+        """Of a form, by the message at this place."""
         form.known = self._told
         self._told += 1
         load.learnt.append(Learnt(place, *self._forms.places(item)))
-        return True
 
     def _add(self, load: Load, item: Datagram, message: Message | Numbers | None, *, told: bool) -> int:
         """Load a datagram; (`told`) its payload goes along with its message. How it goes."""
@@ -218,12 +217,13 @@ class Unpacker:
 
     def _together_again(self, load: Load) -> list[Parsed]:
         """The items of a run, each from where it went, without their forms."""
-        said = self._together.messages(load.said)
+        none = repeat(None)
+        said, repeats = self._together.messages(load.said), zip(load.repeats, none, none, strict=False)
         if len(said) == len(load.ways):
             return said
-        none = repeat(None)
-        ways = (iter(said), zip(load.repeats, none, none, strict=False), self._rows(load.rows),
-                zip(map(pickle.loads, load.beside), none, none, strict=False))
+        if len(load.repeats) == len(load.ways):
+            return list(repeats)
+        ways = repeats, iter(said), self._rows(load.rows), zip(map(pickle.loads, load.beside), none, none, strict=False)
         return list(map(next, map(ways.__getitem__, load.ways)))
 
     def _rows(self, rows: list[Row]) -> Iterator[Parsed]:

@@ -15,8 +15,8 @@ from msgspec import Struct
 from msgspec.msgpack import Encoder
 
 from sipaudit.run.together import Parts
-from sipaudit.sip.lines import Memo
-from sipaudit.sip.message import Challenge, Malformed, Message, Request, Response
+from sipaudit.sip.front import NOT_A_FRONT, Front, read_front
+from sipaudit.sip.message import CSeq, Malformed, Message, Response
 from sipaudit.sip.parse import Parser, parse
 from sipaudit.sip.startline import NO_URI, StartLine, read_start_line
 from sipaudit.sip.usual import Lines, Tail, Unusual
@@ -25,7 +25,8 @@ PARTS_KEPT = 16_384     # values that have a number at a time, of all kinds toge
 BYTES_KEPT = 1 << 21    # bytes in which these were told, with whatever is long among them
 
 KINDS = Parts.__struct_fields__
-STARTS, VIAS, ADDRESSES, CALL_IDS, CSEQS, CONTACTS, TAILS, PROOFS = range(len(KINDS))
+CONTACTS, TAILS, PROOFS = map(KINDS.index, ("contacts", "tails", "proofs"))
+LONGEST_FRONT = 512     # bytes of a line before its branch or tag; who says more is read whole
 NONE = 0                # the number of no Contacts, and of neither credentials nor challenges
 
 Numbers = tuple[int, int, int, int, int, int, int, int, int, bool]
@@ -81,24 +82,45 @@ class ByLine(dict[bytes, int]):
         said = self._read(line)
         if said is None:
             raise Unusual
-        kind = self._kind   # as `Kind.add` does: two lines of a message are new
+        kind = self._kind   # as `Kind.add` does, without a call: two lines of a message are new
         number = self[line] = kind.count
         kind.count = number + 1
         kind.new.append(said)
         return number
 
 
+class CSeqs(dict[bytes, Told | None]):
+    """The same of CSeqs; None of a REGISTER's, which is wanted whole, since its form may be learnt."""
+
+    __slots__ = ("_kind", "_read")
+
+    def __init__(self, read: Callable[[bytes], CSeq | None], kind: Kind) -> None:
+        super().__init__()
+        self._read = read
+        self._kind = kind
+
+    def __missing__(self, line: bytes) -> Told | None:
+        cseq = self._read(line)
+        if cseq is None:
+            raise Unusual
+        told = self[line] = None if cseq.method == "REGISTER" else Told(self._kind.add(cseq), cseq.method)
+        return told
+
+
 class ByValue(dict[Any, int]):
     """The numbers of values of one kind."""
 
-    __slots__ = ("_add",)
+    __slots__ = ("_kind",)
 
     def __init__(self, kind: Kind) -> None:
         super().__init__()
-        self._add = kind.add
+        self._kind = kind
 
     def __missing__(self, value: Any) -> int:
-        number = self[value] = self._add(value)
+        kind = self._kind
+        number = self[value] = kind.count
+        kind.count = number + 1
+        kind.new.append(value)
         return number
 
 
@@ -110,8 +132,8 @@ class Apart(Parser):
         super().__init__()
         self._kinds = [Kind() for _ in KINDS]
         self._by_value = list(map(ByValue, self._kinds))
-        self._first, vias, addresses, call_ids, self._counts, contacts, _, self._proofs = self._kinds
-        self._start_lines, self._cseqs = Lines(self._read_start, inf), Lines(self._read_cseq, inf)
+        self._first, vias, addresses, call_ids, cseqs, contacts, _, self._proofs = self._kinds
+        self._start_lines, self._cseqs = Lines(self._read_start, inf), CSeqs(self._read_cseq, cseqs)
         self._vias, self._call_ids = ByLine(self._read_via, vias), ByLine(self._read_call_id, call_ids)
         self._froms, self._tos = ByLine(self._read_from, addresses), ByLine(self._read_to, addresses)
         self._contacts = ByLine(self._read_contacts, contacts)
@@ -135,10 +157,10 @@ class Apart(Parser):
         for kind, numbers in zip(self._kinds, self._by_value, strict=True):
             kind.clear()
             numbers.clear()
-        for lines in (*self._usual, self._contacts):
+        for lines in (*self._usual, self._cseqs, self._contacts):
             lines.clear()
-        for numbers in (self._by_value[CONTACTS], self._by_value[PROOFS]):
-            numbers[()] = numbers[()]   # which is `NONE`
+        for absent in (CONTACTS, PROOFS):
+            self._by_value[absent][()] = self._kinds[absent].add(())   # is `NONE`
 
     def told(self) -> bytes:
         """What got a number since this was last asked, for `Together.learn`."""
@@ -155,19 +177,15 @@ class Apart(Parser):
         start = read_start_line(line)
         return None if start is None or start.defects else Told(self._first.add(start), start.method)
 
-    def _read_cseq(self, line: bytes) -> Any:
-        cseq = super()._read_cseq(line)
-        return None if cseq is None or cseq.method == "REGISTER" else Told(self._counts.add(cseq), cseq.method)
-
     def _read_tail(self, tail: bytes) -> Any:
         said = super()._read_tail(tail)
         return said and Told(self._by_value[TAILS][said], "", said.length, self._by_value[CONTACTS][said.contacts])
 
-    def _keep(self, memo: Memo[Any], key: bytes, known: Any) -> Any:
-        """Remember a front as long as the lines that have it: the lines of a dialog are mostly read within a minute."""
-        if memo is not self._fronts:
-            return super()._keep(memo, key, known)
-        memo[key] = known
+    def _learn_front(self, front: bytes, names: bytes | tuple[bytes, ...]) -> Front:
+        """Fronts need not last: the lines that have them are remembered themselves."""
+        if not front.startswith(names) or len(front) > LONGEST_FRONT:
+            return NOT_A_FRONT
+        known = self._fronts[front] = read_front(front)
         return known
 
     def _made(self, start: Any, via: Any, from_: Any, to: Any, call_id: Any, cseq: Any, contacts: Any, tail: Any,
@@ -181,20 +199,16 @@ class Apart(Parser):
         if isinstance(message, Malformed) or message.defects:
             return None
         if isinstance(message, Response):
-            return self._numbers(
-                message, StartLine("", NO_URI, message.status, message.reason),
-                Tail(None, message.expires, message.user_agent, None, message.min_expires, message.retry_after, (), ()),
-                message.challenges)
-        if message.replaces is not None or message.rack is not None:
+            start = StartLine("", NO_URI, message.status, message.reason)
+            tail = Tail(None, message.expires, message.user_agent, None, message.min_expires, message.retry_after, (),
+                        ())
+            proof = message.challenges
+        elif message.replaces is None and message.rack is None:
+            start = StartLine(message.method, message.uri, 0, "")
+            tail = Tail(None, message.expires, message.user_agent, message.event, None, None, (), message.routes)
+            proof = message.credentials
+        else:
             return None
-        return self._numbers(
-            message, StartLine(message.method, message.uri, 0, ""),
-            Tail(None, message.expires, message.user_agent, message.event, None, None, (), message.routes),
-            message.credentials)
-
-    def _numbers(self, message: Request | Response, start: StartLine, tail: Tail, proof: tuple[Challenge, ...]
-                 ) -> Numbers:
-        """The numbers of what a message says."""
         starts, vias, addresses, call_ids, cseqs, contacts, tails, proofs = self._by_value
         return (starts[start], vias[message.via], addresses[message.from_], addresses[message.to],
                 call_ids[message.call_id], cseqs[message.cseq], contacts[message.contacts], tails[tail], proofs[proof],

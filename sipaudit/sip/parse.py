@@ -49,6 +49,7 @@ from sipaudit.sip.startline import StartLine, read_start_line
 from sipaudit.sip.usual import LastingLines, Lines, Tail, Unusual
 
 FIRST = 6            # lines before the tail
+MAX_TOS = 128         # To lines; those of responses differ in their tags, which come in few messages
 MAX_TAIL = 2048      # bytes of a tail; longer ones are read line by line
 MAX_TAIL_LINES = 64
 CSEQ_NAME = b"CSeq"
@@ -76,7 +77,7 @@ class Parser(LineParser):
         self._start_lines: Remembered = Lines(self._read_start, few)
         self._vias: Remembered = Lines(self._read_via, few)
         self._froms: Remembered = Lines(self._read_from, few)
-        self._tos: Remembered = Lines(self._read_to, few)
+        self._tos: Remembered = Lines(self._read_to, min(few, MAX_TOS))
         self._cseqs: Remembered = Lines(self._read_cseq, few)
         self._call_ids: Remembered = Lines(self._read_call_id, few)
         contacts, tails = LastingLines(self._read_contacts, self._keep), LastingLines(self._read_tail, self._keep)
@@ -87,7 +88,7 @@ class Parser(LineParser):
 
     def _gather(self) -> None:
         """Have together what `parse` looks into for nearly every message."""
-        self._usual = (self._start_lines, self._vias, self._froms, self._tos, self._cseqs, self._call_ids, self._tails)
+        self._usual = self._start_lines, self._vias, self._froms, self._tos, self._call_ids, self._tails
 
     def parse(self, payload: bytes) -> Message:
         """Any bytes as a message.
@@ -106,11 +107,14 @@ class Parser(LineParser):
         start_line, via_line, from_line, to_line, cseq_line, call_id_line, tail = leading
         if cseq_line[:4] != CSEQ_NAME:
             cseq_line, call_id_line = call_id_line, cseq_line
-        starts, vias, froms, tos, cseqs, call_ids, tails = self._usual
-        own: Any = ()
-        proof: Any = ()
         try:
-            start, cseq = starts[start_line], cseqs[cseq_line]
+            cseq = self._cseqs[cseq_line]
+            if cseq is None:   # of a message that is wanted whole where others are not
+                return self.parse_lines(payload)
+            starts, vias, froms, tos, call_ids, tails = self._usual
+            own: Any = ()
+            proof: Any = ()
+            start = starts[start_line]
             if tail[:LENGTH_OF_NAME] == CONTACT_NAME:
                 contact_line, _, tail = tail.partition(LINE_END)
                 own = self._contacts[contact_line]
@@ -144,7 +148,7 @@ class Parser(LineParser):
         proof: Any = ()
         at = tail.find(NONCE)
         if at >= 0:
-            begin, behind = tail.rfind(b"\r\n", 0, at) + 2, tail.find(b"\r\n", at)
+            begin, behind = tail.rfind(LINE_END, 0, at) + 2, tail.find(LINE_END, at)
             if begin < 2:
                 begin = 0
             if behind < 0:
@@ -157,8 +161,8 @@ class Parser(LineParser):
                 raise Unusual
             tail = _without(tail, begin, behind)
         begin = tail.find(CONTACT_NAME)
-        if begin == 0 or (begin > 0 and tail[begin - 2:begin] == b"\r\n"):
-            behind = tail.find(b"\r\n", begin)
+        if begin == 0 or (begin > 0 and tail[begin - 2:begin] == LINE_END):
+            behind = tail.find(LINE_END, begin)
             if behind < 0:
                 behind = len(tail)
             if own:
@@ -215,7 +219,7 @@ class Parser(LineParser):
         """What the lines of a tail say, one by one; None when it takes the general way to tell."""
         if len(tail) > MAX_TAIL:
             return None
-        lines = tail.split(b"\r\n", MAX_TAIL_LINES)
+        lines = tail.split(LINE_END, MAX_TAIL_LINES)
         if len(lines) > MAX_TAIL_LINES:
             return None
         row = EMPTY.copy()

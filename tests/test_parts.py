@@ -1,0 +1,106 @@
+"""What goes from process to process in parts arrives as what it says, whatever it is, and within bounds."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from sipaudit.run import parts
+from sipaudit.run.freight import Packer, Unpacker
+from sipaudit.run.parts import Apart
+from sipaudit.sip.datagram import Datagram, Item, flow
+from sipaudit.sip.forms import Repeat
+from sipaudit.sip.message import Request, Response
+from sipaudit.sip.parse import Parser
+from tests.sip.test_usual import USUAL, changed
+
+FLOW = flow("udp", "10.1.0.5", 5060, "192.0.2.10", 5060)
+CALL = USUAL["INVITE"]
+
+
+def datagrams(payloads: list[bytes]) -> list[Item]:
+    return [Datagram(float(number), 0, number + 1, FLOW, payload) for number, payload in enumerate(payloads)]
+
+
+def as_calls(payload: bytes) -> bytes:
+    """A usual message, of a method that has no forms."""
+    return payload.replace(b"REGISTER", b"OPTIONS")
+
+
+
+@pytest.mark.parametrize("kept", [16, parts.PARTS_KEPT])
+@pytest.mark.parametrize("payloads", [False, True])
+def test_messages_changed_anywhere_arrive_as_they_are_read(
+    payloads: bool, kept: int, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parts, "PARTS_KEPT", kept)
+    chance, none = random.Random(3261), Parser(0)
+    packer, unpacker = Packer(payloads=payloads), Unpacker(payloads=payloads)
+    roads: Counter[bool] = Counter()
+    read = packer._apart.read
+    for _ in range(400):
+        sent = datagrams([as_calls(changed(chance.choice(list(USUAL.values())), chance)) for _ in range(8)])
+        came = unpacker.unpack(packer.pack(sent, reading=True))
+        for item, (arrived, message, _) in zip(sent, came, strict=True):
+            assert isinstance(item, Datagram)
+            assert isinstance(arrived, Datagram)
+            assert message == none.parse(item.payload), item.payload
+            assert (arrived.time, arrived.frame, arrived.flow) == (item.time, item.frame, FLOW)
+            assert arrived.payload == (item.payload if payloads else b"")
+            roads[type(read(item.payload)) is tuple] += 1
+    assert min(roads.values()) > 400, "in parts and whole"
+
+
+def test_all_kinds_of_messages_keep_their_order() -> None:
+    """In parts, by form, whole, cut and in several packets."""
+    register, call = USUAL["REGISTER"], as_calls(USUAL["200"])
+    packer, unpacker = Packer(payloads=False), Unpacker(payloads=False)
+    for number in range(6):
+        new = b"%04d" % number
+        sent = datagrams([
+            CALL.replace(b"2b4f", new), register.replace(b"2b4f", new), call.replace(b"2b4f", new), b"no message",
+            CALL.replace(b"Contact: ", b"Contact: ,"), call.replace(b"2b4f", new)])
+        sent[2:2] = [Datagram(9.0, 0, 9, FLOW, CALL, (8, 9)), Datagram(9.0, 0, 9, FLOW, CALL, (), cut=True)]
+        for item, (arrived, message, _) in zip(sent, unpacker.unpack(packer.pack(sent, reading=True)), strict=True):
+            assert isinstance(item, Datagram)
+            expected = Parser(0).parse(item.payload)
+            if isinstance(arrived, Repeat):
+                assert number > 0
+                assert arrived.datagram() == item
+            else:
+                assert isinstance(arrived, Datagram)
+                assert message == expected
+                assert (arrived.frames, arrived.cut) == (item.frames, item.cut)
+
+
+def test_what_is_said_again_is_the_same_object() -> None:
+    """Whether a message is usual, or has its lines in another order."""
+    lines = CALL.split(b"\r\n")
+    lines[1:6] = lines[2:6] + lines[1:2]
+    packer, unpacker = Packer(payloads=False), Unpacker(payloads=False)
+    for payload in (CALL, b"\r\n".join(lines)):
+        messages = [message for _ in range(2)
+                    for _, message, _ in unpacker.unpack(packer.pack(datagrams([payload] * 2), reading=True))]
+        assert all(isinstance(message, Request | Response) for message in messages)
+        assert len({id(message.from_) for message in messages}) == 1  # type: ignore[union-attr]
+        assert len({id(message.call_id) for message in messages}) == 1  # type: ignore[union-attr]
+
+
+def test_what_is_remembered_of_lines_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "PARTS_KEPT", 60)
+    apart = Apart()
+    for number in range(200):
+        apart.turn()
+        new = b"%d" % number
+        for old in (b"1002@", b"2b4f", b"A1B2", b"1001@pbx.example.com>;", b"e9f8", b"sip:1001@pbx.example.com>\r"):
+            apart.read(CALL.replace(old, new + old, 1))
+        assert sum(map(len, apart._kinds)) <= 60 + 6 * 9
+        assert all(len(memo) <= 60 + 6 * 9 for memo in vars(apart).values() if isinstance(memo, dict))
+
+
+def test_a_long_front_is_not_remembered() -> None:
+    apart = Apart()
+    assert isinstance(apart.read(CALL.replace(b'"1001"', b'"%s"' % (b"a" * 600))), Request)
+    assert all(len(line) < parts.LONGEST_FRONT for line in apart._fronts)
