@@ -10,6 +10,7 @@ Both sides know the forms that one of them has learnt and told of, so that eithe
 from __future__ import annotations
 
 import pickle
+from array import array
 from collections.abc import Iterator, Sequence
 from itertools import repeat
 from sys import intern
@@ -21,7 +22,7 @@ from msgspec.structs import astuple
 
 from sipaudit.run.ahead import parsed
 from sipaudit.run.parts import Apart, Numbers
-from sipaudit.run.together import NOTHING_TOLD, Said, Together
+from sipaudit.run.together import NOTHING_TOLD, NUMBERS, Said, Together
 from sipaudit.sip.datagram import Datagram, Flow, Item, one_number
 from sipaudit.sip.forms import Form, Forms, Parsed, Repeat
 from sipaudit.sip.message import Malformed, Message, Request, Response
@@ -38,6 +39,9 @@ be read."""
 
 Taken = tuple[Any, Message | Numbers | None, Form | None]
 """What `Parsed` is (the first an item, or a repeat), where a message may be in parts."""
+
+Rows = list[tuple[Any, ...]]
+"""What makes `Said`: a payload, and the numbers."""
 
 Left = tuple[float, int, int, int, bytes, tuple[int, ...], bool]
 """A datagram that is still to be read (time, capture, frame, number of its flow, payload, frames, cut)."""
@@ -67,7 +71,7 @@ class Load(Struct, array_like=True, gc=False):
     parts: bytes = NOTHING_TOLD
     learnt: list[Learnt] = []
     repeats: list[Repeat] = []
-    said: list[Said] = []
+    said: Said = Said()
     rows: list[Row] = []
     beside: list[bytes] = []
 
@@ -113,7 +117,8 @@ class Packer:
         """Load what was read. One loop on purpose: nearly all messages take no more than that."""
         repeats: list[tuple[object, ...]] = []   # as they go, without their forms
         ways = bytearray(len(run))
-        say, known, payloads = load.said.append, self._numbers.get, self._payloads
+        said: Rows = []
+        say, known, payloads = said.append, self._numbers.get, self._payloads
         for place, (item, message, form) in enumerate(run):
             if type(item) is Repeat:
                 repeats.append((item.time, item.capture, item.frame, item.payload, item.frames, item.form.known,
@@ -122,16 +127,17 @@ class Packer:
                 number = known(id(item.flow))
                 if number is None:
                     number = self._number(item.flow)
-                say((item.time, item.capture, item.frame, number, item.payload if payloads else b"") + message)  # noqa: RUF005 - twice as fast
+                say((item.payload if payloads else b"", item.time, item.capture, item.frame, number) + message)  # noqa: RUF005 - twice as fast
                 ways[place] = SAID
             elif type(item) is Datagram:
                 told = form is not None and form.known is None
                 if told:
                     self._tell(load, place, item, form)  # type: ignore[arg-type]
-                ways[place] = self._add(load, item, message, told=told)
+                ways[place] = self._add(load, said, item, message, told=told)
             else:
                 load.beside.append(pickle.dumps(item))
                 ways[place] = BESIDE
+        load.said = _columns(said)
         load.ways, load.repeats, load.parts = bytes(ways), repeats, self._apart.told()  # type: ignore[assignment]
 
     def _tell(self, load: Load, place: int, item: Datagram, form: Form) -> None:
@@ -140,7 +146,7 @@ class Packer:
         self._told += 1
         load.learnt.append(Learnt(place, *self._forms.places(item)))
 
-    def _add(self, load: Load, item: Datagram, message: Message | Numbers | None, *, told: bool) -> int:
+    def _add(self, load: Load, said: Rows, item: Datagram, message: Message | Numbers | None, *, told: bool) -> int:
         """Load a datagram; (`told`) its payload goes along with its message. How it goes."""
         number = self._numbers.get(id(item.flow))
         if number is None:
@@ -151,7 +157,7 @@ class Packer:
         elif message is not None and not item.frames and not item.cut:
             parts = self._apart.parts(message)
             if parts is not None:
-                load.said.append((item.time, item.capture, item.frame, number, payload, *parts))
+                said.append((payload, item.time, item.capture, item.frame, number, *parts))
                 return SAID
         load.rows.append((item.time, item.capture, item.frame, number, item.frames, item.cut, payload, message))
         return WHOLE
@@ -171,6 +177,14 @@ class Packer:
         number = self._numbers[id(flow)] = len(self._flows)
         self._flows.append(flow)
         return number
+
+
+def _columns(rows: Rows) -> Said:
+    if not rows:
+        return Said()
+    payloads, *columns = zip(*rows, strict=True)
+    numbers = [array(code, column).tobytes() for code, column in zip(NUMBERS, columns, strict=True)]
+    return Said(numbers, payloads if any(payloads) else [])  # type: ignore[arg-type]  # which are encoded alike
 
 
 def _shared(flow: Flow) -> Flow:

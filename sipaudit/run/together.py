@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from itertools import repeat
 from sys import intern
 
 from msgspec import Struct
@@ -13,9 +15,16 @@ from sipaudit.sip.message import Address, Challenge, CSeq, Request, Response, Vi
 from sipaudit.sip.startline import StartLine
 from sipaudit.sip.usual import Tail
 
-Said = tuple[float, int, int, int, bytes, int, int, int, int, int, int, int, int, int, bool]
-"""A datagram (time, capture, frame, number of its flow, payload) and its message: the numbers of start line, Via, From,
-To, Call-ID, CSeq, Contacts, tail, and credentials or challenges; whether it is a request."""
+NUMBERS = "dIQI" + "I" * 9 + "B"
+"""The columns of datagrams and their messages, as arrays: time, capture, frame and number of the flow; numbers of start
+line, Via, From, To, Call-ID, CSeq, Contacts, tail, and credentials or challenges; whether it is a request."""
+
+
+class Said(Struct, array_like=True, frozen=True, gc=False):
+    """Datagrams with messages: columns of numbers, and payloads if there are any."""
+
+    columns: list[bytes] = []
+    payloads: list[bytes] = []
 
 
 class Parts(Struct, array_like=True, gc=False):
@@ -57,13 +66,18 @@ class Together:
         known.tails += new.tails
         known.proofs += new.proofs
 
-    def messages(self, said: list[Said]) -> list[Parsed]:
+    def messages(self, said: Said) -> list[Parsed]:
         """Messages with their datagrams. One loop on purpose: nearly all messages are made here."""
         run: list[Parsed] = []
+        if not said.columns:
+            return run
         add, flows, parts = run.append, self._flows, self._parts
         starts, vias, addresses, call_ids = parts.starts, parts.vias, parts.addresses, parts.call_ids
         cseqs, contacts, tails, proofs = parts.cseqs, parts.contacts, parts.tails, parts.proofs
-        for time, capture, frame, flow, payload, first, via, from_, to, call_id, cseq, own, rest, proof, asks in said:
+        columns = map(array, NUMBERS, said.columns)
+        for payload, time, capture, frame, flow, first, via, from_, to, call_id, cseq, own, rest, proof, asks in zip(
+            said.payloads or repeat(b""), *columns, strict=False,
+        ):
             start, tail = starts[first], tails[rest]
             message = Request(
                 start.method, start.uri, vias[via], addresses[from_], addresses[to], call_ids[call_id], cseqs[cseq],
