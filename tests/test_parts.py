@@ -113,3 +113,15 @@ def test_a_long_front_is_not_remembered() -> None:
     apart = Apart()
     assert isinstance(apart.read(CALL.replace(b'"1001"', b'"%s"' % (b"a" * 600))), Request)
     assert all(len(line) < parts.LONGEST_FRONT for line in apart._fronts)
+
+
+@pytest.mark.parametrize("other", [b"m: <sip:2@h>\r\n", b"CONTACT: <sip:2@h>\r\n", b"Contact: <sip:2@h>\r\n"])
+def test_contacts_in_two_lines_are_all_read(other: bytes) -> None:
+    """However their names are written, and though each of the lines was read before."""
+    alone = CALL.replace(b"Contact: <sip:1001@10.1.0.5>\r\n", other)
+    both = CALL.replace(b"User-Agent: ", other + b"User-Agent: ")
+    packer, unpacker, parser = Packer(payloads=False), Unpacker(payloads=False), Parser()
+    came = unpacker.unpack(packer.pack(datagrams([alone, CALL, both]), reading=True))
+    for payload, (_, message, _) in zip((alone, CALL, both), came, strict=True):
+        assert message == parser.parse(payload) == Parser(0).parse(payload)
+    assert len(came[2][1].contacts) == 2  # type: ignore[union-attr]
