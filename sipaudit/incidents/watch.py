@@ -33,8 +33,9 @@ from sipaudit.model.events import (
     Sent,
 )
 from sipaudit.model.history import MoveKind, MoveSeen
+from sipaudit.model.renewal import Renewal
 from sipaudit.model.replay import Step
-from sipaudit.model.routine import Renewal, Renewals
+from sipaudit.model.routine import Renewals
 from sipaudit.model.state import PhoneState, Stay
 from sipaudit.rulebook.rules import IncidentKind
 

@@ -31,8 +31,6 @@ from sipaudit.model.renewal import Arrived, Past, Renewal, Whose, past, unpacked
 from sipaudit.model.stakes import at_home
 from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, runs_out
 
-__all__ = ["DONE", "OFF", "ON", "Arrived", "Renewal", "Renewals", "Way", "begins", "has_moved"]
-
 
 class Way(Enum):
     """What an event is to the renewal under way."""
