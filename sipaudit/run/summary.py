@@ -145,7 +145,7 @@ def _told_line(
     checks = auditor.faults.checks.get((line.aor, line.owner.address))
     undecided = checks.open if checks else NOTHING_OPEN
     stay = states[0].stays[main.track] if main else None
-    entries = [entry.name for entry in line.entries]
+    entries = line.view.names
     return LineSummary(
         line=line.aor, phone=line.owner.address, contact=line.contact, mac=line.mac, user_agent=line.user_agent,
         model=line.model, firmware=line.firmware, label=line.declaration.label, group=line.declaration.group,
