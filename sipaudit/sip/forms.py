@@ -8,7 +8,7 @@ stand (`Layout`), and by one hash of their constants.
 It cannot make a message another.  A form is learnt from a message of which each variable is where the parser found it,
 and a message is of a form only if its constants are the same and its variables are written with characters that mean
 nothing else there: then it reads the same but for these.  Two forms that have one hash of 60 bits, with a key that is
-new in each process, would take a hundred thousand years of a thousand phones' registrations.
+new in each process, would take sixty thousand years of a thousand phones' registrations.
 """
 
 from __future__ import annotations
