@@ -38,7 +38,7 @@ from sipaudit.sip.parse import MAX_LASTING, Parser
 SLACK = 1.05
 LINEAR = 1.03      # at most so many times as much for a message in a capture twice as long
 LARGE_FLEET = 30   # calls for a renewal's message with 50,000 phones, whose lines the parser's memo cannot hold
-A_LINE = 3_900     # bytes of a line that has registered twice
+A_LINE = 4_040     # bytes of a line that has registered twice
 SMALLER = 125      # how much smaller fleets and the parser's memo are here than there
 
 
