@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from sipaudit.incidents.moves import belongs
 from sipaudit.incidents.requests import silence_of
+from sipaudit.model.calling import Calling
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Observation
@@ -24,13 +25,15 @@ MANNERS_KEPT = 1024   # of all lines together; nearly all of a site share a few
 
 
 class Manner(Struct, frozen=True):
-    """What declaration, entry and device say of how a line behaves: all that they are asked for with each event."""
+    """What declaration, entry and device say of how a line behaves: all that they are asked for with each event.
+    `home` is the primary of the entry, empty where it has none, None where the entry is not known."""
 
     profile: Profile
     track: Track
     silence: float
     belongs: bool
     keys: frozenset[str]
+    home: str | None
 
 
 _manners: dict[tuple[object, ...], tuple[Declaration, ServerEntry | None, Manner]] = {}
@@ -39,12 +42,13 @@ _manners: dict[tuple[object, ...], tuple[Declaration, ServerEntry | None, Manner
 class LineReplay:
     """One line at one of its entries, being replayed. Also the subject that its findings name.
 
-    `number` is the line's, `owner` its phone's, `renewals` those that go on, `written` its state without them,
+    `number` is the line's, `owner` its phone's, `renewals` those that go on, `calling` what goes on beside them (never
+    both), `written` its state without them,
     `silence` the seconds without an answer after which the phone may hold a server for failed.
     """
 
-    __slots__ = ("_declaration", "_device", "_full", "_history", "_manner", "_naming", "_revision", "_view", "index",
-                 "number", "owner", "record", "renewals", "waiting", "written")
+    __slots__ = ("_declaration", "_device", "_full", "_history", "_manner", "_naming", "_revision", "_view",
+                 "calling", "index", "number", "owner", "record", "renewals", "waiting", "written")
 
     def __init__(self, line: Line, index: int, naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
         self.record = line
@@ -52,6 +56,7 @@ class LineReplay:
         self._full = full
         self.index = index
         self.renewals: Renewals | None = None
+        self.calling: Calling | None = None
         self.written = NOTHING
         self._history: History | None = None
         self.waiting: tuple[Observation, ...] = ()
@@ -60,17 +65,17 @@ class LineReplay:
 
     @property
     def state(self) -> LineState:
-        """What is known of the line, its renewals until now included."""
+        """What is known of the line, its renewals, or what goes on in short, until now included."""
         if self.renewals is None:
-            return self.written
+            return self.written if self.calling is None else self.calling.line_after(self.written)
         state = self.renewals.line_after(self.written)
         if self.renewals.arrived is None:
             self.written = state
         return state
 
     def write_down(self) -> None:
-        """The renewals are over: the state is what it is after them."""
-        self.written, self.renewals, self.record.renewals = self.state, None, None
+        """The renewals, or what went on, are over: the state is what it is after them."""
+        self.written, self.renewals, self.record.renewals, self.calling = self.state, None, None, None
 
     @property
     def history(self) -> History:
@@ -127,6 +132,15 @@ class LineReplay:
         keys = self._manner.keys
         return not keys or server in keys
 
+    def is_home(self, server: str) -> bool:
+        """Whether the server is the primary of this replay's entry, or the entry is not known (`model.stakes.at_home`);
+        it is of the entry then (`follows`)."""
+        view = self.record.view
+        if view is not self._view or view.revision != self._revision:
+            self._learn()
+        home = self._manner.home
+        return home is None or home == server
+
     def profile(self) -> Profile:
         """What is known of the line itself; made anew when its declaration or its entries changed."""
         return self._known().profile
@@ -169,7 +183,8 @@ def _manner(declaration: Declaration, entry: ServerEntry | None, vendor: Vendor,
     settings = declaration.at(entry.name if entry else None)
     profile = Profile(settings, entry, vendor, firmware, vouched(model, firmware))
     keys = frozenset(server.key for server in entry.servers) if entry else frozenset()
-    made = Manner(profile, track_of(profile), silence_of(settings), belongs(settings), keys)
+    home = None if entry is None else "" if entry.primary is None else entry.primary.key
+    made = Manner(profile, track_of(profile), silence_of(settings), belongs(settings), keys, home)
     if len(_manners) >= MANNERS_KEPT:
         _manners.clear()
     _manners[key] = declaration, entry, made
