@@ -135,13 +135,13 @@ class Beside:
             self._agrees(step_)
 
     def _takes(self, event: ModelEvent, line: LineState) -> bool:
-        if self.going_on is not None and self.going_on[0].take(event):
+        if self.going_on is not None and takes(self.going_on[0], event):
             return True
         self.going_on = None
         if isinstance(event, Sent) and begins_to_call(line, self.phone, event) \
                 and at_home(event.server, lambda: self.profile):
             calling = Calling(line, self.phone, event)
-            if calling.take(event):
+            if calling.asks(event):
                 self.going_on = calling, line, self.phone
                 return True
         return False
@@ -156,6 +156,15 @@ class Beside:
         assert calling.phone_after(phone) == taken.phone
         first, second, third = calling.line_after(line).stays
         assert first is second is third
+
+
+def takes(calling: Calling, event: ModelEvent) -> bool:
+    """Whether it takes an event."""
+    if isinstance(event, Sent):
+        return calling.asks(event)
+    if isinstance(event, Answered):
+        return calling.answers(event)
+    return isinstance(event, CallChanged) and calling.changes(event)
 
 
 def beside(events: Sequence[ModelEvent], profile: Profile) -> Counter[str | int]:

@@ -118,9 +118,10 @@ class Tally:
     def asked(self, request: Sent) -> None:
         """A request that begins."""
         time = request.time
-        server = self.now(request.server, time)
+        server, phone = self.now(request.server, time), request.phone
         server.minute.asked(request.method)
-        server.used(request.phone, time)
+        server.users.add(phone)
+        server.asking[phone] = time
         if request.method == "REGISTER":
             server.asked_to_register(time, request.line)
 

@@ -327,17 +327,15 @@ class Watch:
 
     def _heard(self, event: Answered, subject: Watched) -> tuple[ServerWatch, Waiting | None]:
         """An answer is counted. The server that it is from, and what waited for it."""
-        time, status = event.time, event.status
-        server = self.tally.now(event.server, time)
-        minute = server.minute
-        minute.answered(status)
-        waited = self.requests.pop(event.transaction, None)
+        time, status, sent = event.time, event.status, event.sent
+        server, waited = self.tally.now(event.server, time), self.requests.pop(event.transaction, None)
+        server.minute.answered(status)
+        if sent is not None and (waited is not None if event.method == "INVITE" else status >= 200):
+            server.minute.took(time - sent)
         if waited is not None:
             took = time - waited.request.time
             if took > SHORTEST and took > subject.silence:   # nearly never: the line is asked for nothing
                 self._evidence.ran_out(waited)
-        if event.sent is not None and (waited is not None if event.method == "INVITE" else status >= 200):
-            minute.took(time - event.sent)
         return server, waited
 
     # -- where lines work

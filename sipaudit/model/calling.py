@@ -11,7 +11,7 @@ and a test holds that both ways come to the same.
 from __future__ import annotations
 
 from sipaudit.model.absorb_phone import LATE_FROM, with_reach
-from sipaudit.model.events import Answered, CallChanged, ModelEvent, Sent
+from sipaudit.model.events import Answered, CallChanged, Sent
 from sipaudit.model.state import Call, LineState, PhoneState, Reach, Stay
 
 OPENING = frozenset({"INVITE", "SUBSCRIBE"})
@@ -77,16 +77,9 @@ class Calling:
         self.call: Call | None = phone.calls[0] if phone.calls else None
         self.quiet = phone.quiet
 
-    def take(self, event: ModelEvent) -> bool:
-        """Note an event; False if it is anything that might matter otherwise, of which nothing is noted then."""
-        kind = type(event)
-        if kind is Sent:
-            return self._sent(event)   # type: ignore[arg-type]
-        if kind is Answered:
-            return self._answered(event)   # type: ignore[arg-type]
-        return kind is CallChanged and self._changed(event)   # type: ignore[arg-type]
+    # Each notes an event; False, and nothing is noted, if it is anything that might matter otherwise.
 
-    def _sent(self, request: Sent) -> bool:
+    def asks(self, request: Sent) -> bool:
         """A request: in a dialog that is known, or to open one."""
         if self.waiting is not None or request.line != self.line or request.server != self.server \
                 or not self.since < request.time < self.until or request.expires == 0 or request.emergency:
@@ -116,7 +109,7 @@ class Calling:
         self.challenge = None
         return True
 
-    def _answered(self, answer: Answered) -> bool:
+    def answers(self, answer: Answered) -> bool:
         """An answer to the request that waits, in time."""
         request, status = self.waiting, answer.status
         if request is None or answer.transaction != request.transaction:
@@ -139,7 +132,7 @@ class Calling:
         self.waiting, self.rang, self.answered = None, False, answer
         return True
 
-    def _changed(self, change: CallChanged) -> bool:
+    def changes(self, change: CallChanged) -> bool:
         """The call begins, is up, or is over."""
         call, time = self.call, change.time
         if change.line != self.line or change.server != self.server \

@@ -31,12 +31,21 @@ class Calls:
     def takes(self, event: ModelEvent) -> bool:
         """Take an event of a phone of which something goes on, if it is part of that; else it ends that."""
         calling, replay = self.going_on[event.phone]
-        if (self._faults.open and self._may_rearm(replay)) or not replay.is_home(calling.server) \
-                or not calling.take(event):
-            self.end(event.phone)
-            return False
-        self._tell(event, replay)
-        return True
+        if replay.is_home(calling.server) and not (self._faults.open and self._may_rearm(replay)):
+            kind = type(event)
+            if kind is Answered:
+                if calling.answers(event):   # type: ignore[arg-type]
+                    self._watch.hears(event, replay)   # type: ignore[arg-type]
+                    return True
+            elif kind is Sent:
+                if calling.asks(event):   # type: ignore[arg-type]
+                    self._watch.asks(event, replay)   # type: ignore[arg-type]
+                    return True
+            elif kind is CallChanged and calling.changes(event):   # type: ignore[arg-type]
+                self._watch.touched(event, replay)
+                return True
+        self.end(event.phone)
+        return False
 
     def begins(self, request: Sent) -> bool:
         """Take a request, if from then on what its line does may be taken so."""
@@ -49,22 +58,12 @@ class Calls:
                 or self._watch.minds(request.line) or (self._faults.open and self._may_rearm(replay)):
             return False
         calling = Calling(replay.written, phone, request)
-        if not calling.take(request):
+        if not calling.asks(request):
             return False
         replay.calling = calling
         self.going_on[request.phone] = calling, replay
-        self._tell(request, replay)
+        self._watch.asks(request, replay)
         return True
-
-    def _tell(self, event: ModelEvent, replay: LineReplay) -> None:
-        """The watch hears of each event when it comes."""
-        kind = type(event)
-        if kind is Sent:
-            self._watch.asks(event, replay)   # type: ignore[arg-type]
-        elif kind is Answered:
-            self._watch.hears(event, replay)   # type: ignore[arg-type]
-        elif kind is CallChanged:
-            self._watch.touched(event, replay)
 
     def _may_rearm(self, replay: LineReplay) -> bool:
         """Whether a fault is open of the line, which its next event may close."""
