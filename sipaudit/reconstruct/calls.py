@@ -13,6 +13,7 @@ from sipaudit.reconstruct.transactions import AGAIN, Transaction
 from sipaudit.sip.datagram import Item
 from sipaudit.sip.message import Request, Response
 
+TOLD = {state: state.value for state in CallState}   # as events say it
 LIVES = {CallState.RINGING: RINGING_LIFE, CallState.UP: CALL_LIFE}  # its INVITE's end ends a call that rings sooner
 
 
@@ -143,7 +144,7 @@ class Calls:
             _show(leg, leg.line, state, item.time)
         number = NO_LINE if leg.line is None else leg.line.number
         self._registry.emit(leg.phone, leg.line, CallChanged(
-            item.time, item.capture, item.frame, leg.phone.number, number, leg.server, leg.number, state.value,
+            item.time, item.capture, item.frame, leg.phone.number, number, leg.server, leg.number, TOLD[state],
         ))
 
 

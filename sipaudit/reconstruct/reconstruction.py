@@ -85,6 +85,8 @@ class Reconstruction:
         self._memory = memory = Memory(knowledge, bounds)
         self._requests = Requests(memory)
         self._responses = Responses(memory)
+        self._long: dict[type, Callable[[Datagram, Any], Transaction | Leg | None]] = (
+            {} if self._is_told else {Request: self._requests.take, Response: self._responses.take})
         self._beside = Beside(memory)
         self._short = (Closed(memory) if observer is not None else
                        ShortRoad(memory) if note is None else Noted(memory, note))
@@ -123,17 +125,17 @@ class Reconstruction:
             form, item = item.form, item.datagram()
             message = self._parse(item.payload)
         kind = type(message)
-        short: Takes[Any] | None = None
-        long: Callable[[Datagram, Any], Transaction | Leg | None] | None = None
+        short: Takes[Any] | None
         if kind is Request:
-            short, long = self._asking.get(message.method), self._requests.take  # type: ignore[union-attr]
-        elif kind is Response:
-            short, long = self._answering.get(message.cseq.method), self._responses.take  # type: ignore[union-attr]
+            short = self._asking.get(message.method)  # type: ignore[union-attr]
+        else:
+            short = self._answering.get(message.cseq.method) if kind is Response else None  # type: ignore[union-attr]
         if short is not None and short(item, message, form):  # type: ignore[arg-type]
             return NOTHING
         out: list[ModelEvent] = []
         memory.registry.out = out
-        if long is None or self._is_told:
+        long = self._long.get(kind)
+        if long is None:
             self._take(item, message, form)
             return out
         placed = long(item, message)  # type: ignore[arg-type]

@@ -203,23 +203,31 @@ class Requests:
 
     def _send(self, item: Datagram, request: Request, key: Key, line: Line, leg: Leg | None) -> Transaction:
         """A phone starts a request."""
-        memory, phone, flow, method = self._memory, line.owner, item.flow, request.method
+        memory, phone, flow, method, time = self._memory, line.owner, item.flow, request.method, item.time
         if flow is not line.flow or line.revision != line.view.revision:
             memory.use(line, flow, item)
+        server, call_id, tag, asked = line.server, request.call_id, request.to.tag, None
         follows, before, proves = memory.follows(phone, request) if phone.again else FIRST
-        leg = leg or before or self._leg_for(request, phone, line, request.from_.tag, line.server,
+        leg = leg or before or self._leg_for(request, phone, line, request.from_.tag, server,
                                                (flow.source, flow.destination_host))
-        transaction = self._new(item, request, key, phone, line, line.server, leg, from_phone=True)
+        if leg is not None and leg.number is None and method in CALL_METHODS:
+            memory.calls.count(leg)
         if method == "SUBSCRIBE":
-            transaction.asked = request.expires
+            asked = request.expires
             if leg is not None and leg.number is None:
-                leg.life = max(leg.life, 2.0 * (request.expires or 0))
-        phone.last = line.last = item.time
-        in_dialog = transaction.in_dialog
+                leg.life = max(leg.life, 2.0 * (asked or 0))
+        memory.numbers = number = memory.numbers + 1
+        in_dialog = tag is not None
+        transaction = Transaction(
+            number, key, request.cseq.number, call_id, method, flow, line, phone, server, True, time, in_dialog,
+            memory.clock, asked, None, request.uri, tag, leg,
+        )
+        memory.transactions.add(transaction, line.held is None)
+        phone.last = line.last = time
         memory.registry.emit(phone, line, Sent(
-            item.time, item.capture, item.frame, phone.number, line.number, line.server, method, transaction.number,
-            in_dialog, transaction.asked, follows, False, method == "INVITE" and self._calls_for_help(request),
-            None if leg is None else leg.number, request.call_id, "" if in_dialog else _target(request), proves,
+            time, item.capture, item.frame, phone.number, line.number, server, method, number, in_dialog, asked,
+            follows, False, method == "INVITE" and self._calls_for_help(request),
+            None if leg is None else leg.number, call_id, "" if in_dialog else _target(request), proves,
         ))
         self._follow(transaction, request, item)
         return transaction
@@ -238,7 +246,7 @@ class Requests:
             memory.heard(line, server)
             line.last = item.time
         leg = leg or self._leg_for(request, phone, line, request.to.tag, server, (flow.destination, flow.source_host))
-        transaction = self._new(item, request, key, phone, line, server, leg, from_phone=False)
+        transaction = self._received(item, request, key, phone, line, server, leg)
         if line is not None:
             memory.registry.emit(phone, line, Received(
                 item.time, item.capture, item.frame, phone.number, line.number, server, request.method,
@@ -247,8 +255,8 @@ class Requests:
         self._follow(transaction, request, item)
         return transaction
 
-    def _new(self, item: Datagram, request: Request, key: Key, phone: Phone, line: Line | None, server: str,
-             leg: Leg | None, from_phone: bool) -> Transaction:
+    def _received(self, item: Datagram, request: Request, key: Key, phone: Phone, line: Line | None, server: str,
+                  leg: Leg | None) -> Transaction:
         memory = self._memory
         if leg is not None and leg.number is None and request.method in CALL_METHODS:
             memory.calls.count(leg)
@@ -256,7 +264,7 @@ class Requests:
         tag = request.to.tag
         transaction = Transaction(
             memory.numbers, key, request.cseq.number, request.call_id, request.method, item.flow, line, phone, server,
-            from_phone, item.time, tag is not None, memory.clock, None, None, request.uri, tag, leg,
+            False, item.time, tag is not None, memory.clock, None, None, request.uri, tag, leg,
         )
         memory.transactions.add(transaction, (phone.held if line is None else line.held) is None)
         return transaction
@@ -280,9 +288,9 @@ class Requests:
         if request.method == "CANCEL":
             self._cancelled(transaction.key)
         elif leg is not None:
-            unheard = memory.clock - leg.seen
-            if memory.calls.began(leg, transaction, request, item, memory.clock):
-                memory.lose(leg.phone, item, "a jump in CSeq", item.time - unheard)
+            clock, seen = memory.clock, leg.seen
+            if memory.calls.began(leg, transaction, request, item, clock):
+                memory.lose(leg.phone, item, "a jump in CSeq", item.time - (clock - seen))
 
     def _cancelled(self, key: Key) -> None:
         """CANCEL: its INVITE has 32 s left (RFC 3261 9.1)."""

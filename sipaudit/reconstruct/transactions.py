@@ -14,7 +14,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sipaudit.reconstruct.bounds import RINGING_LIFE, SECOND_CHANCES, TRANSACTION_CHECK, TRANSACTION_LIFE
-from sipaudit.reconstruct.dialogs import Leg
+from sipaudit.reconstruct.dialogs import CallState, Leg
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.sip.datagram import Flow
 from sipaudit.sip.message import Address, Request, Response, Uri
@@ -238,8 +238,8 @@ class Transactions:
         if head is not transaction or transaction.sibling is not None:
             self._relink(head, transaction)
         transaction.forgotten = True
-        phone = transaction.phone
-        if phone is not None and (phone.again or (transaction.leg is not None and transaction.method == "INVITE")):
+        phone, leg = transaction.phone, transaction.leg
+        if phone is not None and (phone.again or (leg is not None and leg.state is CallState.RINGING)):
             self._forgotten(transaction)
 
     def _relink(self, head: Transaction | None, gone: Transaction) -> None:
