@@ -50,12 +50,17 @@ class Calls:
         """A new leg, with a number if it is a call's; `ends` are the phone's `host:port` and the server's host."""
         leg = Leg(key, phone, line, server, *ends, clock)
         if call:
-            self.count(leg)
+            self._number(leg)
         (self.strange if phone.held is not None else self.known).add(leg)
         return leg
 
     def count(self, leg: Leg) -> None:
-        """The leg is a call's."""
+        """The leg of a subscription turns out to be a call's."""
+        self._number(leg)
+        self.known.doubt()
+        self.strange.doubt()
+
+    def _number(self, leg: Leg) -> None:
         self._numbers += 1
         leg.number = self._numbers
         leg.life = DIALOG_LIFE

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Container
 from enum import StrEnum
+from math import inf
 
-from sipaudit.reconstruct.bounds import DIALOG_CHECK, FORKS, SECOND_CHANCES, SUBSCRIPTION_LIFE
+from sipaudit.reconstruct.bounds import DIALOG_CHECK, DIALOG_LIFE, FORKS, SECOND_CHANCES, SUBSCRIPTION_LIFE
+from sipaudit.reconstruct.looks import Look, Looks
 from sipaudit.reconstruct.phones import CallSeen, Line, Phone
 from sipaudit.turned_away import turned_away
 
@@ -43,7 +45,7 @@ class Leg:
     remote tag; `invite` the number of the INVITE transaction that counts; `endpoint` the phone's host:port
     and `far_host` the server's host; `shown` the call as the report will show it."""
 
-    __slots__ = ("check", "cseq_in", "cseq_out", "endpoint", "far_host", "forks", "invite", "key", "life", "line",
+    __slots__ = ("cseq_in", "cseq_out", "endpoint", "far_host", "forks", "invite", "key", "life", "line",
                  "number", "phone", "seen", "server", "shown", "state")
 
     def __init__(self, key: LegKey, phone: Phone, line: Line | None, server: str, endpoint: str,
@@ -63,7 +65,11 @@ class Leg:
         self.cseq_in = -1
         self.life = SUBSCRIPTION_LIFE
         self.seen = clock
-        self.check = clock + DIALOG_CHECK
+
+    @property
+    def lives_until(self) -> float:
+        """When it may be over at the soonest: a call, when that ends; what is heard of it puts it off."""
+        return self.seen + (self.life if self.number is None else DIALOG_LIFE)
 
     def note(self, tag: str | None, state: Fork) -> bool:
         """Take in how the dialog with this remote tag stands; False if that is old news (a late or repeated
@@ -102,6 +108,7 @@ class Legs:
         self._by_key: dict[LegKey, Leg] = {}
         self._by_call: dict[tuple[str, str | None], Leg] = {}
         self._ring: deque[Leg] = deque()
+        self._looks = Looks()   # of the ring
         self.find = self._by_key.get
         self.evicted = 0
 
@@ -112,6 +119,7 @@ class Legs:
         self._by_key[leg.key] = leg
         self._by_call[leg.key[1:]] = leg
         self._ring.append(leg)
+        self._looks.add(leg.seen + DIALOG_CHECK)
         if len(self._ring) > self._limit:
             self._evict()
 
@@ -128,26 +136,39 @@ class Legs:
 
     def sweep(self, clock: float) -> list[Leg]:
         """Forget the legs whose time is over; returned are those whose call was not."""
-        lost = []
-        ring, check = self._ring, clock + DIALOG_CHECK
-        while ring:
-            leg = ring[0]
-            if leg.check > clock:
-                break
+        lost: list[Leg] = []
+        while (look := self._looks.due(clock)) is not None:
+            if self._looks.is_idle(look, clock):
+                self._ring.rotate(-look.count)
+                self._looks.add(clock + DIALOG_CHECK, look.count, look.safe)
+            else:
+                self._look_at(look, clock, lost)
+        return lost
+
+    def _look_at(self, look: Look, clock: float, lost: list[Leg]) -> None:
+        """The same of the first legs of the ring."""
+        ring, kept, safe = self._ring, 0, inf
+        for _ in range(look.count):
+            leg = ring.popleft()
             if leg.seen + leg.life > clock:
-                leg.check = check
-                ring.rotate(-1)
+                ring.append(leg)
+                kept, safe = kept + 1, min(safe, leg.lives_until)
                 continue
-            ring.popleft()
             self._drop(leg)
             if leg.state in (CallState.RINGING, CallState.UP):
                 lost.append(leg)
-        return lost
+        if kept:
+            self._looks.add(clock + DIALOG_CHECK, kept, safe)
+
+    def doubt(self) -> None:
+        """One may be over sooner than it seemed when it was last looked at: a subscription's has become a call's."""
+        self._looks.doubt()
 
     def release(self, phones: Container[Phone]) -> None:
         """Forget the legs of phones that are forgotten."""
         kept = [leg for leg in self._ring if leg.phone not in phones]
         if len(kept) < len(self._ring):
+            self._looks.keep(leg.phone not in phones for leg in self._ring)
             for leg in self._ring:
                 if leg.phone in phones:
                     self._drop(leg)
@@ -160,23 +181,23 @@ class Legs:
             self._evict()
 
     def _evict(self) -> None:
-        ring = self._ring
-        if _pass_over(ring, lambda leg: leg.state is CallState.UP):
-            _pass_over(ring, lambda leg: leg.phone.lasting)
-        self._drop(ring.popleft())
+        if self._pass_over(lambda leg: leg.state is CallState.UP):
+            self._pass_over(lambda leg: leg.phone.lasting)
+        self._looks.gone()
+        self._drop(self._ring.popleft())
         self.evicted += 1
+
+    def _pass_over(self, matters: Callable[[Leg], bool]) -> bool:
+        """Turn the ring until its head does not matter; whether all that were looked at do."""
+        for _ in range(SECOND_CHANCES):
+            if not matters(self._ring[0]):
+                return False
+            self._looks.turned()
+            self._ring.rotate(-1)
+        return True
 
     def _drop(self, leg: Leg) -> None:
         if self._by_key.get(leg.key) is leg:
             del self._by_key[leg.key]
         if self._by_call.get(leg.key[1:]) is leg:
             del self._by_call[leg.key[1:]]
-
-
-def _pass_over(ring: deque[Leg], matters: Callable[[Leg], bool]) -> bool:
-    """Turn the ring until its head does not matter; whether all that were looked at do."""
-    for _ in range(SECOND_CHANCES):
-        if not matters(ring[0]):
-            return False
-        ring.rotate(-1)
-    return True
