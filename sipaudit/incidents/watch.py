@@ -180,11 +180,11 @@ class Watch:
 
     def touched(self, event: ModelEvent, subject: Watched) -> None:
         """A call that changes, or a provisional answer: `follow` would do no more."""
-        self.pass_time(event.time)
         if type(event) is Answered:
+            self.pass_time(event.time)
             self._answer(event, subject)
         else:
-            self.calls.changed(event, subject)  # type: ignore[arg-type]
+            self.changes(event, subject)  # type: ignore[arg-type]
 
     def minds(self, line: int) -> bool:
         """Whether a request of the line may tell more than that it was made (`asks`)."""
@@ -192,19 +192,27 @@ class Watch:
 
     def asks(self, request: Sent, subject: Watched) -> None:
         """A request of a line that holds a binding, and never failed to return: `follow` would do no more."""
-        self.pass_time(request.time)
+        if request.time > self.timers.now:
+            self.pass_time(request.time)
         self._ask(request, subject)
         if self._subscriptions is not None and subject.number in self._subscriptions.of:
             self._subscriptions.sent(request, subject)
 
     def hears(self, answer: Answered, subject: Watched) -> None:
         """An answer that leaves a line where it is, and is no REGISTER's: `follow` would do no more."""
-        self.pass_time(answer.time)
+        if answer.time > self.timers.now:
+            self.pass_time(answer.time)
         server, waited = self._answer(answer, subject)
         if answer.status >= 200:
             self._is_there(answer, server)
-            if answer.method == "SUBSCRIBE" and waited is not None and self._subscriptions is not None:
+            if waited is not None and self._subscriptions is not None and answer.method == "SUBSCRIBE":
                 self._subscriptions.answered(answer, waited.request, subject)
+
+    def changes(self, change: CallChanged, subject: Watched) -> None:
+        """A call of a line changes: `follow` would do no more."""
+        if change.time > self.timers.now:
+            self.pass_time(change.time)
+        self.calls.changed(change, subject)
 
     def follow(self, step: Step, subject: Watched, phone: PhoneState) -> None:
         """One event followed step by step; `phone` is its phone's state before it."""

@@ -81,17 +81,16 @@ class Calls:
     def answered(self, leg: Leg, transaction: Transaction, response: Response, item: Item, clock: float) -> None:
         """What a response means for the dialogs of its leg."""
         leg.seen = clock
-        status, method = response.status, transaction.method
-        far = response.to.tag if transaction.from_phone else response.from_.tag
-        if not transaction.from_phone:
+        status, method, outward = response.status, transaction.method, transaction.from_phone
+        if not outward:
             self._tag(leg, response.to.tag)
         if method == "INVITE" and not transaction.in_dialog:
             if status > 100 and status not in AGAIN:
-                self._invite_answered(leg, transaction, status, far, item)
-        elif (method == "BYE" and status >= 200 and not transaction.from_phone) or (
-            status == 481 and transaction.from_phone and method in CALL_METHODS  # RFC 3261 12.2.1.2
+                self._invite_answered(leg, transaction, status, response.to.tag if outward else response.from_.tag, item)
+        elif (method == "BYE" and status >= 200 and not outward) or (
+            status == 481 and outward and method in CALL_METHODS  # RFC 3261 12.2.1.2
         ):
-            self._end(leg, far, item)
+            self._end(leg, response.to.tag if outward else response.from_.tag, item)
 
     def up(self, leg: Leg, item: Item) -> None:
         """The call is up: a 2xx to its INVITE, or what only comes after one."""

@@ -39,7 +39,12 @@ class Looks:
 
     def due(self, clock: float) -> Look | None:
         """The first look, if its time has come; its members are to be added again at the end, or gone."""
-        return self._looks.popleft() if self._looks and self._looks[0].check <= clock else None
+        looks = self._looks
+        while looks and (looks[0].check <= clock or not looks[0].count):
+            look = looks.popleft()
+            if look.count:
+                return look
+        return None
 
     def is_idle(self, look: Look, clock: float) -> bool:
         """Whether all of its members surely live on."""

@@ -114,7 +114,7 @@ class Reconstruction:
         memory, time = self._memory, item.time
         passed = time - self._newest
         clock = memory.clock + passed
-        if 0.0 <= passed < LEAP and clock < memory.next_sweep and item.capture == self._capture and not self._due:
+        if passed >= 0.0 and clock < memory.next_sweep and item.capture == self._capture and not self._due:
             memory.clock, self._newest = clock, time   # nearly always: what `_pass` does, without a call
         elif self._pass(passed, item):
             self._take(item, message, form)
@@ -155,7 +155,7 @@ class Reconstruction:
         if last > len(run) or item.capture != self._capture:
             return False
         passed = item.time - self._newest
-        if (passed >= LEAP or memory.clock + passed >= memory.next_sweep) and self._pass(passed, item):
+        if memory.clock + passed >= memory.next_sweep and self._pass(passed, item):
             self._due = memory.registry.out
             return False
         if not self._four.take(run[at:last], self._newest, self._capture):  # type: ignore[arg-type]

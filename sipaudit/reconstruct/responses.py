@@ -46,12 +46,13 @@ class Responses:
             return None
         transaction.seen = memory.clock
         bit = 1 << status // 100 if status != 100 else 1  # 100 is the next hop's, a class of its own
-        if transaction.classes & bit:
+        classes = transaction.classes
+        if classes & bit:
             memory.repeated = True
             if transaction.leg is not None:  # it may be another fork's
                 memory.calls.answered(transaction.leg, transaction, response, item, memory.clock)
             return transaction
-        transaction.classes |= bit
+        transaction.classes = classes | bit
         if status > transaction.status:
             transaction.status = status
         line = transaction.line
@@ -63,44 +64,52 @@ class Responses:
 
     def _answer(self, transaction: Transaction, line: Line, item: Datagram, response: Response) -> None:
         """A response reaches the phone."""
-        memory, phone, leg = self._memory, line.owner, transaction.leg
+        memory, leg, time = self._memory, transaction.leg, item.time
         status, method, server = response.status, transaction.method, transaction.server
         if server not in line.heard:
             memory.heard(line, server)
         if line.revision != line.view.revision:
             memory.catch_up(line, item)
-        line.last = item.time
+        line.last = time
         granted: int | None = None
         own: bool | None = None
         if method == "REGISTER":
-            if transaction.flow.destination not in memory.servers.registrars and status in REGISTRAR_ANSWERS:
-                self._answers_registers(transaction.flow)
-            if 200 <= status < 300:
-                line.registered = True
-                if memory.servers.relays:
-                    memory.servers.relays.pop(transaction.flow.source, None)
-                granted, own = granted_expiry(transaction.contact, response)
-                if granted is None and item.cut and transaction.asked:
-                    granted = int(transaction.asked)  # the snap length cut it off: nothing tells that it was not said
+            granted, own = self._grants(transaction, line, item, response)
         if not line.proven and 200 <= status < 300 and self._proves(transaction):
             self._prove(line)
         event = Answered(
-            item.time, item.capture, item.frame, phone.number, line.number, server, method, transaction.number, status,
+            time, item.capture, item.frame, line.phone, line.number, server, method, transaction.number, status,
             transaction.time, transaction.in_dialog, granted, own, transaction.asked, response.retry_after,
             None if leg is None else leg.number,
         )
         if line.held is None:
             memory.registry.out.append(event)
         else:
-            memory.registry.emit(phone, line, event)
+            memory.registry.emit(line.owner, line, event)
         if status in AGAIN:
-            memory.may_ask_again(phone, transaction, response.challenges)
+            memory.may_ask_again(line.owner, transaction, response.challenges)
             if method == "INVITE" and status in CHALLENGES:
                 memory.relays_calls(transaction.flow.destination, transaction.flow.destination_host)
         if leg is not None:
             leg.seen = memory.clock
             if (method == "INVITE" and status > 100) or status == 481:   # of all else nothing is told of the call
                 memory.calls.answered(leg, transaction, response, item, memory.clock)
+
+    def _grants(self, transaction: Transaction, line: Line, item: Datagram, response: Response
+                ) -> tuple[int | None, bool | None]:
+        """What the answer to a REGISTER shows of its server, and grants (`granted_expiry`)."""
+        memory, status = self._memory, response.status
+        if transaction.flow.destination not in memory.servers.registrars and status in REGISTRAR_ANSWERS:
+            self._answers_registers(transaction.flow)
+        if not 200 <= status < 300:
+            return None, None
+        line.registered = True
+        if memory.servers.relays:
+            memory.servers.relays.pop(transaction.flow.source, None)
+        granted, own = granted_expiry(transaction.contact, response)
+        if granted is None and item.cut and transaction.asked:
+            granted = int(transaction.asked)  # the snap length cut it off: nothing tells that it was not said
+        return granted, own
 
     def _proves(self, transaction: Transaction) -> bool:
         """Whether a 2xx makes the sender a phone: to REGISTER, or to an INVITE that no phone answered."""

@@ -72,12 +72,16 @@ class Auditor:
         if self._passed:
             for replay in self._passing.came(event.phone, event.time):
                 self._time(event.phone, replay, replay.waiting)
-        kind, number = type(event), event.phone
+        number = event.phone
+        goes_on = number in self._going_on
+        if goes_on and self.calls.takes(event):
+            return
+        kind = type(event)
         if (kind is Received or kind is Replied) and self.replays.is_idle(event.line, event.server):  # type: ignore[union-attr]
             self.watch.passes_by(event)  # type: ignore[arg-type]
             return
-        if number in self._going_on and self.calls.takes(event):
-            return
+        if goes_on:
+            self.calls.end(number)
         registers = kind is Sent and event.method == "REGISTER"  # type: ignore[union-attr]
         if (registers or number in self._renewals or number not in self._phones) and self.registrations.takes(event):
             return

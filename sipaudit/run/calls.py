@@ -29,7 +29,7 @@ class Calls:
         self.going_on: dict[int, tuple[Calling, LineReplay]] = {}   # by phone
 
     def takes(self, event: ModelEvent) -> bool:
-        """Take an event of a phone of which something goes on, if it is part of that; else it ends that."""
+        """Take an event of a phone of which something goes on, if it is part of that."""
         calling, replay = self.going_on[event.phone]
         if replay.is_home(calling.server) and not (self._faults.open and self._may_rearm(replay)):
             kind = type(event)
@@ -42,9 +42,8 @@ class Calls:
                     self._watch.asks(event, replay)   # type: ignore[arg-type]
                     return True
             elif kind is CallChanged and calling.changes(event):   # type: ignore[arg-type]
-                self._watch.touched(event, replay)
+                self._watch.changes(event, replay)   # type: ignore[arg-type]
                 return True
-        self.end(event.phone)
         return False
 
     def begins(self, request: Sent) -> bool:
