@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from sipaudit.incidents.calls import Calls
+from sipaudit.incidents.calm import Calm
 from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.incidents.evidence import Evidence
 from sipaudit.incidents.gaps import Gaps
@@ -86,6 +87,8 @@ class Watch:
         self.gaps = Gaps(float("inf") if gap is None else gap["lasting"])
         self._subscriptions = None if wanted("dead-subscriptions") is None else Subscriptions(drafts, timers)
         self._names = None if wanted("stale-dns") is None else StaleNames(drafts)
+        self.calm = Calm(timers, self.tally, self.requests, self.calls, self._evidence, self._subscriptions,
+                         self.pass_time)
 
     # -- what need not be remembered
 
@@ -180,39 +183,15 @@ class Watch:
 
     def touched(self, event: ModelEvent, subject: Watched) -> None:
         """A call that changes, or a provisional answer: `follow` would do no more."""
+        self.pass_time(event.time)
         if type(event) is Answered:
-            self.pass_time(event.time)
             self._answer(event, subject)
         else:
-            self.changes(event, subject)  # type: ignore[arg-type]
+            self.calls.changed(event, subject)  # type: ignore[arg-type]
 
     def minds(self, line: int) -> bool:
-        """Whether a request of the line may tell more than that it was made (`asks`)."""
+        """Whether a request of the line may tell more than that it was made (`calm`)."""
         return line in self.gaps.open or (self._names is not None and line in self._names.gone)
-
-    def asks(self, request: Sent, subject: Watched) -> None:
-        """A request of a line that holds a binding, and never failed to return: `follow` would do no more."""
-        if request.time > self.timers.now:
-            self.pass_time(request.time)
-        self._ask(request, subject)
-        if self._subscriptions is not None and subject.number in self._subscriptions.of:
-            self._subscriptions.sent(request, subject)
-
-    def hears(self, answer: Answered, subject: Watched) -> None:
-        """An answer that leaves a line where it is, and is no REGISTER's: `follow` would do no more."""
-        if answer.time > self.timers.now:
-            self.pass_time(answer.time)
-        server, waited = self._answer(answer, subject)
-        if answer.status >= 200:
-            self._is_there(answer, server)
-            if waited is not None and self._subscriptions is not None and answer.method == "SUBSCRIBE":
-                self._subscriptions.answered(answer, waited.request, subject)
-
-    def changes(self, change: CallChanged, subject: Watched) -> None:
-        """A call of a line changes: `follow` would do no more."""
-        if change.time > self.timers.now:
-            self.pass_time(change.time)
-        self.calls.changed(change, subject)
 
     def follow(self, step: Step, subject: Watched, phone: PhoneState) -> None:
         """One event followed step by step; `phone` is its phone's state before it."""
@@ -262,7 +241,12 @@ class Watch:
 
     def _sent(self, event: Sent, subject: Watched, step: Step, phone: PhoneState) -> None:
         time = event.time
-        self._ask(event, subject)
+        self.tally.asked(event)
+        self.requests.add(event, subject)
+        if event.call is not None:
+            self.calls.message(event)
+            if event.method == "INVITE" and not event.in_dialog:
+                self.calls.tried(event, subject)
         number = subject.number
         until = 0.0
         for binding in step.before.bindings:
@@ -278,15 +262,6 @@ class Watch:
             self._names.sent(event, subject)
         if self._subscriptions is not None and number in self._subscriptions.of:
             self._subscriptions.sent(event, subject)
-
-    def _ask(self, event: Sent, subject: Watched) -> None:
-        """What any request tells."""
-        self.tally.asked(event)
-        self.requests.add(event, subject)
-        if event.call is not None:
-            self.calls.message(event)
-            if event.method == "INVITE" and not event.in_dialog:
-                self.calls.tried(event, subject)
 
     def _unbound(self, event: Sent, subject: Watched, step: Step, phone: PhoneState) -> None:
         """A request of a line that may be registered nowhere."""
@@ -308,8 +283,10 @@ class Watch:
             return
         if status == 503:
             self._evidence.refused(event, server, subject)
-        else:
-            self._is_there(event, server)
+        elif not event.in_dialog:
+            if status < 300:
+                server.served.add(event.phone)
+            self._evidence.lives(event, server)
         if method == "REGISTER" and success(status) and step.before.bindings is not step.after.bindings:
             binding = step.after.binding(event.server)
             if binding is not None and binding.granted is event:
@@ -325,13 +302,6 @@ class Watch:
         if event.method == "INVITE" and not event.in_dialog:
             self._evidence.invite_answered(event, heard[0])
         return heard
-
-    def _is_there(self, event: Answered, server: ServerWatch) -> None:
-        """A final answer that is no 503."""
-        if not event.in_dialog:
-            if event.status < 300:
-                server.served.add(event.phone)
-            self._evidence.lives(event, server)
 
     def _heard(self, event: Answered, subject: Watched) -> tuple[ServerWatch, Waiting | None]:
         """An answer is counted. The server that it is from, and what waited for it."""

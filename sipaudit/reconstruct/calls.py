@@ -144,12 +144,15 @@ class Calls:
         leg.life = LIVES.get(state, DIALOG_LIFE)
         if leg.number is None:
             return
-        if leg.line is not None:
-            _show(leg, leg.line, state, item.time)
-        number = NO_LINE if leg.line is None else leg.line.number
-        self._registry.emit(leg.phone, leg.line, CallChanged(
-            item.time, item.capture, item.frame, leg.phone.number, number, leg.server, leg.number, TOLD[state],
-        ))
+        line, number = leg.line, NO_LINE
+        if line is not None:
+            _show(leg, line, state, item.time)
+            number = line.number
+        event = CallChanged(
+            item.time, item.capture, item.frame, leg.phone.number, number, leg.server, leg.number, TOLD[state])
+        if line is None or line.goes_on is None or self._registry.out or line.revision != line.view.revision \
+                or not line.goes_on.changes(event):
+            self._registry.emit(leg.phone, line, event)
 
 
 def _show(leg: Leg, line: Line, state: CallState, time: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Protocol
 
-from sipaudit.model.events import ModelEvent
+from sipaudit.model.events import Answered, CallChanged, ModelEvent, Sent
 from sipaudit.model.profile import Vendor
 from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import Declaration, LineIdentity, ServerEntry
@@ -58,19 +58,28 @@ class Knowledge(Protocol):
     def emergency(self) -> frozenset[str]: ...
 
 
+class GoesOn(Protocol):
+    """Who follows what goes on of a line while its entries are what they were, and is told of it at once: each takes an
+    event, or (False) it goes the usual way."""
+
+    def asks(self, request: Sent) -> bool: ...
+    def hears(self, answer: Answered) -> bool: ...
+    def changes(self, change: CallChanged) -> bool: ...
+
+
 class Line:
     """One registration of a phone: AOR + Contact user and host.
 
     `phone` is the phone's number and `owner` the phone; `heard` the keys of the servers that ever sent to it; `first`
     and `last` when it was seen (seconds as captured), `since` the time before which it may have been elsewhere;
     `calls` how many it had, `spans` the last of them.  `renewals` is set by those who follow its events while they see
-    nothing else of it: then these may be told without (`short_road`).  The rest below `strayed` is reconstruction's
+    nothing else of it: then these may be told without (`short_road`); so is `goes_on` while they see nothing wrong (`run.calls`).  The rest below `strayed` is reconstruction's
     own: when it last sent a REGISTER (`asked`), where it sends to (`flow`, `server` since `turned`, `routes`), the view
     it has of its entries, and `held`, the list its events wait in while it is not known to be a phone's.
     """
 
     __slots__ = ("address", "aor", "asked", "call_id", "calls", "contact_host", "contact_port",
-                 "contact_user", "cseq", "declaration", "device", "first", "flow", "heard", "held", "identity", "last",
+                 "contact_user", "cseq", "declaration", "device", "first", "flow", "goes_on", "heard", "held", "identity", "last",
                  "number", "owner", "phone", "proven", "registered", "renewals", "revision", "routes", "server",
                  "since", "spans",
                  "strayed", "turned", "uri", "user_agent", "view")
@@ -98,6 +107,7 @@ class Line:
         self.proven = False
         self.registered = False
         self.renewals: Renewals | None = None
+        self.goes_on: GoesOn | None = None
         self.address: Address | None = None
         self.uri: Uri | None = None
         self.flow: Flow | None = None

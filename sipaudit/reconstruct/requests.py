@@ -224,11 +224,13 @@ class Requests:
         )
         memory.transactions.add(transaction, line.held is None)
         phone.last = line.last = time
-        memory.registry.emit(phone, line, Sent(
+        event = Sent(
             time, item.capture, item.frame, phone.number, line.number, server, method, number, in_dialog, asked,
             follows, False, method == "INVITE" and self._calls_for_help(request),
             None if leg is None else leg.number, call_id, "" if in_dialog else _target(request), proves,
-        ))
+        )
+        if line.goes_on is None or memory.registry.out or not line.goes_on.asks(event):
+            memory.registry.emit(phone, line, event)
         self._follow(transaction, request, item)
         return transaction
 

@@ -82,9 +82,7 @@ class Responses:
             transaction.time, transaction.in_dialog, granted, own, transaction.asked, response.retry_after,
             None if leg is None else leg.number,
         )
-        if line.held is None:
-            memory.registry.out.append(event)
-        else:
+        if line.goes_on is None or memory.registry.out or not line.goes_on.hears(event):
             memory.registry.emit(line.owner, line, event)
         if status in AGAIN:
             memory.may_ask_again(line.owner, transaction, response.challenges)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from sipaudit.incidents.calm import Calm
 from sipaudit.incidents.watch import Watch
 from sipaudit.model.calling import Calling, begins_to_call
 from sipaudit.model.events import Answered, CallChanged, ModelEvent, Sent
@@ -15,9 +16,48 @@ from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.replays import Replays
 
 
+class GoesOn:
+    """What goes on of a line; who looks for incidents hears of each event when it comes. Each of the three takes an
+    event if it is part of that, and false says that it was not."""
+
+    __slots__ = ("_calm", "_faults", "calling", "replay")
+
+    def __init__(self, calling: Calling, replay: LineReplay, faults: Faults, calm: Calm) -> None:
+        self.calling = calling
+        self.replay = replay
+        self._faults = faults
+        self._calm = calm
+
+    def asks(self, request: Sent) -> bool:
+        """A request of the phone."""
+        if (self._faults.open and self._may_rearm()) or not self.calling.asks(request):
+            return False
+        self._calm.asks(request, self.replay)
+        return True
+
+    def hears(self, answer: Answered) -> bool:
+        """An answer to one."""
+        if (self._faults.open and self._may_rearm()) or not self.calling.answers(answer):
+            return False
+        self._calm.hears(answer, self.replay)
+        return True
+
+    def changes(self, change: CallChanged) -> bool:
+        """A call begins, is up, or is over."""
+        if (self._faults.open and self._may_rearm()) or not self.calling.changes(change):
+            return False
+        self._calm.changes(change, self.replay)
+        return True
+
+    def _may_rearm(self) -> bool:
+        """Whether a fault of the line is open, which its next event may close."""
+        return (self.replay.line, self.replay.phone) in self._faults.open
+
+
 class Calls:
     """Takes events of such lines, one of a phone at a time. `phones` are the states of phones that were written down,
-    `timed` phones of which something waits for time to pass."""
+    `timed` phones of which something waits for time to pass. (`in_short`) reconstruction may tell of them at once:
+    nobody else wants them."""
 
     def __init__(self, replays: Replays, phones: dict[int, PhoneState], timed: Container[int], faults: Faults,
                  watch: Watch) -> None:
@@ -26,25 +66,19 @@ class Calls:
         self._timed = timed
         self._faults = faults
         self._watch = watch
-        self.going_on: dict[int, tuple[Calling, LineReplay]] = {}   # by phone
+        self.going_on: dict[int, GoesOn] = {}   # by phone
+        self.in_short = False
 
     def takes(self, event: ModelEvent) -> bool:
         """Take an event of a phone of which something goes on, if it is part of that."""
-        calling, replay = self.going_on[event.phone]
-        if replay.is_home(calling.server) and not (self._faults.open and self._may_rearm(replay)):
-            kind = type(event)
-            if kind is Answered:
-                if calling.answers(event):   # type: ignore[arg-type]
-                    self._watch.hears(event, replay)   # type: ignore[arg-type]
-                    return True
-            elif kind is Sent:
-                if calling.asks(event):   # type: ignore[arg-type]
-                    self._watch.asks(event, replay)   # type: ignore[arg-type]
-                    return True
-            elif kind is CallChanged and calling.changes(event):   # type: ignore[arg-type]
-                self._watch.changes(event, replay)   # type: ignore[arg-type]
-                return True
-        return False
+        going, kind = self.going_on[event.phone], type(event)
+        if not going.replay.is_home(going.calling.server):   # DNS has told otherwise meanwhile
+            return False
+        if kind is Answered:
+            return going.hears(event)   # type: ignore[arg-type]
+        if kind is Sent:
+            return going.asks(event)   # type: ignore[arg-type]
+        return kind is CallChanged and going.changes(event)   # type: ignore[arg-type]
 
     def begins(self, request: Sent) -> bool:
         """Take a request, if from then on what its line does may be taken so."""
@@ -54,27 +88,23 @@ class Calls:
         replay = self._replays.only(request.line)
         if replay is None or replay.waiting or replay.index or replay.history.tries \
                 or not replay.is_home(request.server) or not begins_to_call(replay.written, phone, request) \
-                or self._watch.minds(request.line) or (self._faults.open and self._may_rearm(replay)):
+                or self._watch.minds(request.line):
             return False
-        calling = Calling(replay.written, phone, request)
-        if not calling.asks(request):
+        going = GoesOn(Calling(replay.written, phone, request), replay, self._faults, self._watch.calm)
+        if not going.asks(request):
             return False
-        replay.calling = calling
-        self.going_on[request.phone] = calling, replay
-        self._watch.asks(request, replay)
+        replay.calling = going.calling
+        self.going_on[request.phone] = going
+        if self.in_short:
+            replay.record.goes_on = going
         return True
-
-    def _may_rearm(self, replay: LineReplay) -> bool:
-        """Whether a fault is open of the line, which its next event may close."""
-        return (replay.line, replay.phone) in self._faults.open
 
     def end(self, phone: int) -> None:
         """Write down what went on of the phone."""
-        going_on = self.going_on.pop(phone, None)
-        if going_on is not None:
-            calling, replay = going_on
-            self._phones[phone] = calling.phone_after(self._phones[phone])
-            replay.write_down()
+        going = self.going_on.pop(phone, None)
+        if going is not None:
+            self._phones[phone] = going.calling.phone_after(self._phones[phone])
+            going.replay.write_down()
 
     def end_all(self) -> None:
         """Write down all of it."""

@@ -35,7 +35,7 @@ class Run(Route):
         self.warn = warn
         self.reading = reading
         self._listener = listener
-        self.auditor.registrations.in_short = listener is None
+        self.auditor.registrations.in_short = self.auditor.calls.in_short = listener is None
         if listener is None:
             self.reconstruction.let_pass(self.auditor.lets_pass)
 
