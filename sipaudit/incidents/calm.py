@@ -29,12 +29,12 @@ class Calm:
         self._calls = calls
         self._evidence = evidence
         self._subscriptions = subscriptions
-        self._pass_time = pass_time
+        self.pass_time = pass_time
 
     def asks(self, request: Sent, subject: Watched) -> None:
         """A request of a line that holds a binding, and never failed to return."""
         if request.time > self._timers.now:
-            self._pass_time(request.time)
+            self.pass_time(request.time)
         self._tally.asked(request)
         self._requests.add(request, subject)
         if request.call is not None:
@@ -48,7 +48,7 @@ class Calm:
         """An answer that leaves the line where it is, to no REGISTER, and no failure. Flat: most events come here."""
         time, status, sent = answer.time, answer.status, answer.sent
         if time > self._timers.now:
-            self._pass_time(time)
+            self.pass_time(time)
         server, waited = self._tally.now(answer.server, time), self._requests.pop(answer.transaction, None)
         server.minute.answers[status // 100] += 1
         if waited is not None:
@@ -73,5 +73,5 @@ class Calm:
     def changes(self, change: CallChanged, subject: Watched) -> None:
         """A call of the line begins, is up, or is over."""
         if change.time > self._timers.now:
-            self._pass_time(change.time)
+            self.pass_time(change.time)
         self._calls.changed(change, subject)

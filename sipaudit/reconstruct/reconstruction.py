@@ -19,6 +19,8 @@ from sipaudit.reconstruct.beside import Beside
 from sipaudit.reconstruct.bounds import LEAP, SET_BACK, Bounds
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.four_in_a_row import FOUR, FourInARow
+from sipaudit.reconstruct.heard import METHODS as HEARD
+from sipaudit.reconstruct.heard import Heard as HeardAtOnce
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.notified import LetsPass, Notified
 from sipaudit.reconstruct.phones import Knowledge
@@ -93,6 +95,8 @@ class Reconstruction:
         self._four = FourInARow(memory)
         self._asking: dict[str, Takes[Request]] = {"REGISTER": self._short.asks}   # by method, as the next
         self._answering: dict[str, Takes[Response]] = {"REGISTER": self._short.answers}
+        if not self._is_told:
+            self._answering |= dict.fromkeys(HEARD, HeardAtOnce(memory).answers)
         self.pieced = self._four.pieced
         self._newest = -inf
         self._due: list[ModelEvent] = []   # made by time that passed before an item that is still to come
@@ -130,10 +134,10 @@ class Reconstruction:
             short = self._asking.get(message.method)  # type: ignore[union-attr]
         else:
             short = self._answering.get(message.cseq.method) if kind is Response else None  # type: ignore[union-attr]
-        if short is not None and short(item, message, form):  # type: ignore[arg-type]
-            return NOTHING
         out: list[ModelEvent] = []
         memory.registry.out = out
+        if short is not None and short(item, message, form):  # type: ignore[arg-type]
+            return out
         long = self._long.get(kind)
         if long is None:
             self._take(item, message, form)

@@ -49,6 +49,13 @@ class GoesOn:
         self._calm.changes(change, self.replay)
         return True
 
+    def lets_pass(self, server: str, time: float) -> bool:
+        """Whether a request of that server, of no call, or its answer, changes nothing; time has passed, if so."""
+        if server != self.calling.server:
+            return False
+        self._calm.pass_time(time)
+        return True
+
     def _may_rearm(self) -> bool:
         """Whether a fault of the line is open, which its next event may close."""
         return (self.replay.line, self.replay.phone) in self._faults.open
