@@ -33,13 +33,17 @@ class Calm:
 
     def asks(self, request: Sent, subject: Watched) -> None:
         """A request of a line that holds a binding, and never failed to return."""
-        if request.time > self._timers.now:
-            self.pass_time(request.time)
-        self._tally.asked(request)
+        time, method, phone = request.time, request.method, request.phone
+        if time > self._timers.now:
+            self.pass_time(time)
+        server = self._tally.now(request.server, time)
+        server.minute.asked(method)
+        server.users.add(phone)
+        server.asking[phone] = time
         self._requests.add(request, subject)
         if request.call is not None:
             self._calls.message(request)
-            if request.method == "INVITE" and not request.in_dialog:
+            if method == "INVITE" and not request.in_dialog:
                 self._calls.tried(request, subject)
         if self._subscriptions is not None and subject.number in self._subscriptions.of:
             self._subscriptions.sent(request, subject)

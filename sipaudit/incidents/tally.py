@@ -118,10 +118,9 @@ class Tally:
     def asked(self, request: Sent) -> None:
         """A request that begins."""
         time = request.time
-        server, phone = self.now(request.server, time), request.phone
+        server = self.now(request.server, time)
         server.minute.asked(request.method)
-        server.users.add(phone)
-        server.asking[phone] = time
+        server.used(request.phone, time)
         if request.method == "REGISTER":
             server.asked_to_register(time, request.line)
 

@@ -119,7 +119,7 @@ class Legs:
         self._by_key[leg.key] = leg
         self._by_call[leg.key[1:]] = leg
         self._ring.append(leg)
-        self._looks.add(leg.seen + DIALOG_CHECK)
+        self._looks.begin(leg.seen + DIALOG_CHECK)
         if len(self._ring) > self._limit:
             self._evict()
 

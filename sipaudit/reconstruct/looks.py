@@ -28,8 +28,13 @@ class Looks:
         self._looks: deque[Look] = deque()
         self._era = 0
 
-    def add(self, check: float, count: int = 1, safe: float = -inf) -> None:
-        """New members at the end. With those before them they are looked at in one go where nothing is to be seen."""
+    def begin(self, check: float) -> None:
+        """A new member, at the end."""
+        self._looks.append(Look(1, check, -inf, self._era))
+
+    def add(self, check: float, count: int, safe: float) -> None:
+        """Members that were looked at, at the end. With those before them they are looked at in one go the next time,
+        where that may be so."""
         last = self._looks[-1] if self._looks else None
         if last is not None and last.check == check and last.era == self._era and (last.safe > check) == (safe > check):
             last.count += count
