@@ -13,8 +13,6 @@ from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Form
 from sipaudit.sip.message import Response
 
-METHODS = ("INVITE", "BYE", "SUBSCRIBE")
-
 
 class Heard:
     """Takes such answers."""

@@ -19,8 +19,7 @@ from sipaudit.reconstruct.beside import Beside
 from sipaudit.reconstruct.bounds import LEAP, SET_BACK, Bounds
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.four_in_a_row import FOUR, FourInARow
-from sipaudit.reconstruct.heard import METHODS as HEARD
-from sipaudit.reconstruct.heard import Heard as HeardAtOnce
+from sipaudit.reconstruct.heard import Heard
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.notified import LetsPass, Notified
 from sipaudit.reconstruct.phones import Knowledge
@@ -37,12 +36,13 @@ from sipaudit.sip.forms import Form, Parsed, Repeat
 from sipaudit.sip.message import Message, Request, Response
 from sipaudit.sip.parse import parse as parse_message
 
-Heard = TypeVar("Heard", Request, Response)
-Takes = Callable[[Datagram, Heard, Form | None], bool]
+Said = TypeVar("Said", Request, Response)
+Takes = Callable[[Datagram, Said, Form | None], bool]
 """Takes a message in short, or leaves it to the long road."""
 
 NO_BOUNDS = Bounds()
 NOTHING = ()
+USUAL = ("INVITE", "BYE", "SUBSCRIBE")   # of which most are from lines that are known, and most answers to these
 
 
 class SeenMessage(Struct, frozen=True):
@@ -96,7 +96,8 @@ class Reconstruction:
         self._asking: dict[str, Takes[Request]] = {"REGISTER": self._short.asks}   # by method, as the next
         self._answering: dict[str, Takes[Response]] = {"REGISTER": self._short.answers}
         if not self._is_told:
-            self._answering |= dict.fromkeys(HEARD, HeardAtOnce(memory).answers)
+            self._asking |= dict.fromkeys(USUAL, self._requests.goes_on)
+            self._answering |= dict.fromkeys(USUAL, Heard(memory).answers)
         self.pieced = self._four.pieced
         self._newest = -inf
         self._due: list[ModelEvent] = []   # made by time that passed before an item that is still to come
