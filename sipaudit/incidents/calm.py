@@ -36,7 +36,9 @@ class Calm:
         time, method, phone = request.time, request.method, request.phone
         if time > self._timers.now:
             self.pass_time(time)
-        server = self._tally.now(request.server, time)
+        server = self._tally.servers.get(request.server)
+        if server is None or not server.minute.time <= time < server.minute.end:
+            server = self._tally.now(request.server, time)
         server.minute.asked(method)
         server.users.add(phone)
         server.asking[phone] = time
@@ -53,7 +55,9 @@ class Calm:
         time, status, sent = answer.time, answer.status, answer.sent
         if time > self._timers.now:
             self.pass_time(time)
-        server, waited = self._tally.now(answer.server, time), self._requests.pop(answer.transaction, None)
+        server, waited = self._tally.servers.get(answer.server), self._requests.pop(answer.transaction, None)
+        if server is None or not server.minute.time <= time < server.minute.end:
+            server = self._tally.now(answer.server, time)
         server.minute.answers[status // 100] += 1
         if waited is not None:
             took = time - waited.request.time

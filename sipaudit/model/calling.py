@@ -19,14 +19,14 @@ CHALLENGES = frozenset({401, 407})
 
 
 def begins_to_call(line: LineState, phone: PhoneState, event: Sent) -> bool:
-    """Whether `event` may be the first of which `Calling` takes note: it opens a dialog at the server that the line
-    works with on every track, where it holds a binding, and nothing is open, failed, tried or doubtful."""
+    """Whether `event` may be the first of which `Calling` takes note, if the line holds a binding: it opens a dialog at
+    the server that the line works with on every track, and nothing is open, failed, tried or doubtful."""
     stay, server = line.stays[0], event.server
     if event.method not in OPENING or event.in_dialog or event.follows is not None \
             or stay is None or not stay is line.stays[1] is line.stays[2]:
         return False
     if line.failed or line.offered or line.challenges or len(phone.calls) > 1 \
-            or stay.server != server or not _is_settled(stay, event) or holds_until(line) <= event.time:
+            or stay.server != server or not _is_settled(stay, event):
         return False
     reach = phone.reach(server)
     return not (reach.waiting or reach.ringing or reach.hard or reach.doubtful or reach.late or reach.repeated)
@@ -36,17 +36,6 @@ def _is_settled(stay: Stay, request: Sent) -> bool:
     """Whether an answer to the request tells nothing of the stay but that its server serves the line."""
     return stay.away is None and stay.aside is None and not (stay.failed or stay.tries or stay.unsure) \
         and stay.took < LATE_FROM and request.time > stay.arrived.time
-
-
-def holds_until(line: LineState) -> float:
-    """When the last binding of the line runs out."""
-    return max((binding.until for binding in line.bindings), default=0.0)
-
-
-def _arrived(line: LineState) -> float:
-    """When the line, which works with one server, had come there."""
-    stay = line.stays[0]
-    return 0.0 if stay is None else stay.arrived.time
 
 
 class Calling:
@@ -64,7 +53,11 @@ class Calling:
 
     def __init__(self, line: LineState, phone: PhoneState, event: Sent) -> None:
         self.line, self.server = event.line, event.server
-        self.since, self.until = _arrived(line), holds_until(line)
+        stay = line.stays[0]
+        self.since = 0.0 if stay is None else stay.arrived.time
+        self.until = 0.0
+        for binding in line.bindings:
+            self.until = max(self.until, binding.until)
         self.waiting: Sent | None = None
         self.rang = False
         self.challenge: Answered | None = None

@@ -40,6 +40,10 @@ class Fork(StrEnum):
     ENDED = "ended"
 
 
+NONE, RINGING, UP, OVER = CallState   # of an Enum's members each look-up costs as much as two tests
+EARLY, CONFIRMED, ENDED = Fork
+
+
 class Leg:
     """One phone's side of a Call-ID. `number` is the call's, None for a subscription; `forks` its dialogs by
     remote tag; `invite` the number of the INVITE transaction that counts; `endpoint` the phone's host:port
@@ -57,7 +61,7 @@ class Leg:
         self.server = server
         self.endpoint = endpoint
         self.far_host = far_host
-        self.state = CallState.NONE
+        self.state = NONE
         self.forks: dict[str | None, Fork] = {}
         self.invite = -1
         self.shown: CallSeen | None = None
@@ -75,7 +79,7 @@ class Leg:
         """Take in how the dialog with this remote tag stands; False if that is old news (a late or repeated
         response)."""
         known = self.forks.get(tag)
-        if known is Fork.ENDED or (known is Fork.CONFIRMED and state is Fork.EARLY):
+        if known is ENDED or (known is CONFIRMED and state is EARLY):
             return False
         if known is not None or len(self.forks) < FORKS:
             self.forks[tag] = state
@@ -155,7 +159,7 @@ class Legs:
                 kept, safe = kept + 1, min(safe, leg.lives_until)
                 continue
             self._drop(leg)
-            if leg.state in (CallState.RINGING, CallState.UP):
+            if leg.state in (RINGING, UP):
                 lost.append(leg)
         if kept:
             self._looks.add(clock + DIALOG_CHECK, kept, safe)
@@ -181,7 +185,7 @@ class Legs:
             self._evict()
 
     def _evict(self) -> None:
-        if self._pass_over(lambda leg: leg.state is CallState.UP):
+        if self._pass_over(lambda leg: leg.state is UP):
             self._pass_over(lambda leg: leg.phone.lasting)
         self._looks.gone()
         self._drop(self._ring.popleft())

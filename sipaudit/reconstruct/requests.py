@@ -259,7 +259,8 @@ class Requests:
         )
         if line.goes_on is None or memory.registry.out or not line.goes_on.asks(event):
             memory.registry.emit(phone, line, event)
-        self._follow(transaction, request, item)
+        if leg is not None or method == "CANCEL":
+            self._follow(transaction, request, item)
         return transaction
 
     def _receive(self, item: Datagram, request: Request, key: Key, line: Line | None, leg: Leg | None) -> Transaction:
@@ -315,12 +316,12 @@ class Requests:
     def _follow(self, transaction: Transaction, request: Request, item: Datagram) -> None:
         """What a request means for others: CANCEL for its INVITE, the rest for its leg's dialogs."""
         memory, leg = self._memory, transaction.leg
-        if request.method == "CANCEL":
-            self._cancelled(transaction.key)
-        elif leg is not None:
+        if leg is not None and request.method != "CANCEL":
             clock, seen = memory.clock, leg.seen
             if memory.calls.began(leg, transaction, request, item, clock):
                 memory.lose(leg.phone, item, "a jump in CSeq", item.time - (clock - seen))
+        elif request.method == "CANCEL":
+            self._cancelled(transaction.key)
 
     def _cancelled(self, key: Key) -> None:
         """CANCEL: its INVITE has 32 s left (RFC 3261 9.1)."""

@@ -14,13 +14,12 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sipaudit.reconstruct.bounds import RINGING_LIFE, SECOND_CHANCES, TRANSACTION_CHECK, TRANSACTION_LIFE
-from sipaudit.reconstruct.dialogs import CallState, Leg
+from sipaudit.reconstruct.dialogs import RINGING, Leg
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.sip.datagram import Flow
 from sipaudit.sip.message import Address, Request, Response, Uri
 
 COOKIE = "z9hG4bK"
-RINGING = CallState.RINGING   # of an Enum's members each look-up costs as much as two tests
 SIBLINGS = 8
 BRANCH_KEY = 4  # parts of a key whose branch alone identifies; more without the cookie
 CHALLENGES = (401, 407)
