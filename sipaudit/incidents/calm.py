@@ -1,6 +1,6 @@
 """What a line does where nothing is wrong, counted: requests that it makes at its working server, and what it hears.
 
-Most of what is not a renewal comes here. All that `watch` asks of an event for the sake of lines that move, are refused,
+Most of what is no renewal comes here. All that `watch` asks of an event for the sake of lines that move, are refused,
 or lose what they had, needs no asking then: each of the three does what it would do with it, and no more.
 """
 

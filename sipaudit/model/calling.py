@@ -1,11 +1,11 @@
-"""What a line does where nothing is wrong: it calls, subscribes, and speaks in its dialogs, at its working server, which
-answers.
+"""What a line does where nothing is wrong: it calls, subscribes, and speaks in its dialogs, at its working server,
+which answers.
 
-Each message is an event of which hardly anything is left once the next has come: a request waits, an answer ends that.
-While they come as expected, and nothing that is known of the line could make one of them matter to anybody,
-what they change is noted in one record, `Calling`; the states of line and phone, as following the events one by one
-would have made them, are written once something else comes or somebody asks.  Correctness needs nothing of this file,
-and a test holds that both ways come to the same.
+Of each of these events hardly anything is left once the next has come: a request waits, and its answer ends that.
+While they come as expected, and no rule can be about any of them (`stakes`), what they change is noted in one record,
+`Calling`. The states of line and phone, as following the events one by one would have made them, are written once
+something else comes or somebody asks.  Correctness needs nothing of this file, and a test holds that both ways come to
+the same.
 """
 
 from __future__ import annotations
@@ -39,13 +39,14 @@ def _is_settled(stay: Stay, request: Sent) -> bool:
 
 
 class Calling:
-    """What the events of a line have changed since its states were last written: at most one request waits at a time,
-    and one call is not over.
+    """What the events of a line have changed since its states were written: at most one request waits at a time, and
+    one call is not over.
 
-    `since` is when it had come to its server and `until` when its last binding runs out; `waiting` the request under way, `rang` that it had a provisional
-    answer, `challenge` the 401 or 407 that no credentials have answered so far; `opened` the first that opens a dialog,
-    `served` the last 2xx to one; `answered` the last final answer, `call` the call and `quiet` when the last one was
-    over; `touched` when the phone last sent, `invited` that an INVITE was answered.
+    `since` is when it had come to its server, `until` when its last binding runs out. `waiting` is the request under
+    way, `rang` says that it had a provisional answer; `challenge` is the 401 or 407 that no credentials have answered
+    so far, `challenged` that there was any; `opened` the first request that opened a dialog, `served` the last 2xx to
+    one that did; `answered` the last final answer, `invited` says that one was to such an INVITE; `call` is the call,
+    `quiet` when the last one was over, `touched` when the phone last sent.
     """
 
     __slots__ = ("answered", "call", "challenge", "challenged", "invited", "line", "opened", "quiet", "rang", "served",

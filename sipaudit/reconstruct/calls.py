@@ -99,7 +99,8 @@ class Calls:
             self._tag(leg, response.to.tag)
         if method == "INVITE" and not transaction.in_dialog:
             if status > 100 and status not in AGAIN:
-                self._invite_answered(leg, transaction, status, response.to.tag if outward else response.from_.tag, item)
+                far = response.to.tag if outward else response.from_.tag
+                self._invite_answered(leg, transaction, status, far, item)
         elif (method == "BYE" and status >= 200 and not outward) or (
             status == 481 and outward and method in CALL_METHODS  # RFC 3261 12.2.1.2
         ):

@@ -75,16 +75,16 @@ class Line:
     `phone` is the phone's number and `owner` the phone; `heard` the keys of the servers that ever sent to it; `first`
     and `last` when it was seen (seconds as captured), `since` the time before which it may have been elsewhere;
     `calls` how many it had, `spans` the last of them.  `renewals` is set by those who follow its events while they see
-    nothing else of it: then these may be told without (`short_road`); so is `goes_on` while they see nothing wrong (`run.calls`).  The rest below `strayed` is reconstruction's
-    own: when it last sent a REGISTER (`asked`), where it sends to (`flow`, `server` since `turned`, `routes`), the view
-    it has of its entries, and `held`, the list its events wait in while it is not known to be a phone's.
+    nothing else of it: then these may be told without (`short_road`); `goes_on` while they see nothing wrong: it is
+    told of events at once.  The rest below `strayed` is reconstruction's own: when it last sent a REGISTER (`asked`),
+    where it sends to (`flow`, `server` since `turned`, `routes`), the view it has of its entries, and `held`, the list
+    its events wait in while it is not known to be a phone's.
     """
 
     __slots__ = ("address", "aor", "asked", "call_id", "calls", "contact_host", "contact_port",
-                 "contact_user", "cseq", "declaration", "device", "first", "flow", "goes_on", "heard", "held", "identity", "last",
-                 "number", "owner", "phone", "proven", "registered", "renewals", "revision", "routes", "server",
-                 "since", "spans",
-                 "strayed", "turned", "uri", "user_agent", "view")
+                 "contact_user", "cseq", "declaration", "device", "first", "flow", "goes_on", "heard", "held",
+                 "identity", "last", "number", "owner", "phone", "proven", "registered", "renewals", "revision",
+                 "routes", "server", "since", "spans", "strayed", "turned", "uri", "user_agent", "view")
 
     def __init__(self, number: int, owner: Phone, aor: str, identity: LineIdentity, time: float) -> None:
         self.number = number

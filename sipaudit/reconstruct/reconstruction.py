@@ -96,8 +96,7 @@ class Reconstruction:
         self._asking: dict[str, Takes[Request]] = {"REGISTER": self._short.asks}   # by method, as the next
         self._answering: dict[str, Takes[Response]] = {"REGISTER": self._short.answers}
         if not self._is_told:
-            self._asking |= dict.fromkeys(USUAL, self._requests.goes_on)
-            self._answering |= dict.fromkeys(USUAL, Heard(memory).answers)
+            self._asking |= dict.fromkeys(USUAL, self._requests.usual)
         self.pieced = self._four.pieced
         self._newest = -inf
         self._due: list[ModelEvent] = []   # made by time that passed before an item that is still to come
@@ -149,10 +148,12 @@ class Reconstruction:
         return out
 
     def let_pass(self, lets_pass: LetsPass) -> None:
-        """Make no events of what is notified where `lets_pass` says that it changes nothing: nobody else wants them."""
+        """Make no events of what is notified where `lets_pass` says that it changes nothing, nor of what lines hear of
+        which somebody wants to be told at once (`Line.goes_on`): nobody else wants them."""
         if not self._is_told:
             notified = Notified(self._memory, lets_pass)
             self._asking["NOTIFY"], self._answering["NOTIFY"] = notified.asks, notified.answers
+            self._answering |= dict.fromkeys(USUAL, Heard(self._memory).answers)
 
     def renewed(self, run: Sequence[Parsed], at: int) -> bool:
         """Whether the four items from `at` on, the first of a known form, are a mere renewal, and were taken."""

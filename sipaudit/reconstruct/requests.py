@@ -49,7 +49,7 @@ class Requests:
             return self._ack_of_success(item, request)
         return self._begin(item, request, key)
 
-    def goes_on(self, item: Datagram, request: Request, _form: Form | None = None) -> bool:
+    def usual(self, item: Datagram, request: Request, _form: Form | None = None) -> bool:
         """Take the first packet of an INVITE, BYE or SUBSCRIBE of a known line, as `take` does, which asks more. False:
         it must do so."""
         memory, flow, via, sender, method = self._memory, item.flow, request.via, request.from_, request.method

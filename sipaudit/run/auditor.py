@@ -62,7 +62,7 @@ class Auditor:
         self.registrations = Registrations(lines, self.replays, self._phones, self._timed, self.faults, self.watch,
                                            self._follow)
         self._renewals = self.registrations.renewals
-        self.calls = Calls(self.replays, self._phones, self._timed, self.faults, self.watch)
+        self.calls = Calls(self.replays, self._phones, self._timed, self.watch)
         self._going_on = self.calls.going_on
         self._passing: Passing[LineReplay] = Passing(self.faults)
         self._passed = False

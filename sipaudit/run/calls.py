@@ -1,5 +1,5 @@
-"""What lines do where nothing is wrong, taken in short (`model.calling`): calls, subscriptions, and what is said in their
-dialogs. What it changes is written down when anything else comes.
+"""What lines do where nothing is wrong, taken in short (`model.calling`): calls, subscriptions, and what is said in
+their dialogs. What it changes is written down when anything else comes.
 """
 
 from __future__ import annotations
@@ -11,40 +11,39 @@ from sipaudit.incidents.watch import Watch
 from sipaudit.model.calling import Calling, begins_to_call
 from sipaudit.model.events import Answered, CallChanged, ModelEvent, Sent
 from sipaudit.model.state import PhoneState
-from sipaudit.rulebook.faults import Faults
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.replays import Replays
 
 
 class GoesOn:
     """What goes on of a line; who looks for incidents hears of each event when it comes. Each of the three takes an
-    event if it is part of that, and false says that it was not."""
+    event if it is part of that, and false says that it was not. Faults hear of none: nothing is observed, and no fault
+    may be said again before the line moves or registers anew."""
 
-    __slots__ = ("_calm", "_faults", "calling", "replay")
+    __slots__ = ("_calm", "calling", "replay")
 
-    def __init__(self, calling: Calling, replay: LineReplay, faults: Faults, calm: Calm) -> None:
+    def __init__(self, calling: Calling, replay: LineReplay, calm: Calm) -> None:
         self.calling = calling
         self.replay = replay
-        self._faults = faults
         self._calm = calm
 
     def asks(self, request: Sent) -> bool:
         """A request of the phone."""
-        if (self._faults.open and self._may_rearm()) or not self.calling.asks(request):
+        if not self.calling.asks(request):
             return False
         self._calm.asks(request, self.replay)
         return True
 
     def hears(self, answer: Answered) -> bool:
         """An answer to one."""
-        if (self._faults.open and self._may_rearm()) or not self.calling.answers(answer):
+        if not self.calling.answers(answer):
             return False
         self._calm.hears(answer, self.replay)
         return True
 
     def changes(self, change: CallChanged) -> bool:
         """A call begins, is up, or is over."""
-        if (self._faults.open and self._may_rearm()) or not self.calling.changes(change):
+        if not self.calling.changes(change):
             return False
         self._calm.changes(change, self.replay)
         return True
@@ -56,22 +55,16 @@ class GoesOn:
         self._calm.pass_time(time)
         return True
 
-    def _may_rearm(self) -> bool:
-        """Whether a fault of the line is open, which its next event may close."""
-        return (self.replay.line, self.replay.phone) in self._faults.open
-
 
 class Calls:
     """Takes events of such lines, one of a phone at a time. `phones` are the states of phones that were written down,
     `timed` phones of which something waits for time to pass. (`in_short`) reconstruction may tell of them at once:
     nobody else wants them."""
 
-    def __init__(self, replays: Replays, phones: dict[int, PhoneState], timed: Container[int], faults: Faults,
-                 watch: Watch) -> None:
+    def __init__(self, replays: Replays, phones: dict[int, PhoneState], timed: Container[int], watch: Watch) -> None:
         self._replays = replays
         self._phones = phones
         self._timed = timed
-        self._faults = faults
         self._watch = watch
         self.going_on: dict[int, GoesOn] = {}   # by phone
         self.in_short = False
@@ -93,11 +86,11 @@ class Calls:
         if phone is None or request.phone in self._timed:
             return False
         replay = self._replays.only(request.line)
-        if replay is None or replay.waiting or replay.index or replay.history.tries \
+        if replay is None or replay.waiting or replay.index or replay.history.is_trying \
                 or not replay.is_home(request.server) or not begins_to_call(replay.written, phone, request) \
                 or self._watch.minds(request.line):
             return False
-        going = GoesOn(Calling(replay.written, phone, request), replay, self._faults, self._watch.calm)
+        going = GoesOn(Calling(replay.written, phone, request), replay, self._watch.calm)
         if not going.asks(request):
             return False
         replay.calling = going.calling
