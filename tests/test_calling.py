@@ -338,7 +338,7 @@ def test_listeners_are_told_of_each_event(packets: Packets, tmp_path: Path) -> N
     run = Run(Job((str(path),), site=str(SITE), jobs=1), print, listener=told.append)
     run.drive()
     kinds = Counter(type(event) for event in told)
-    assert kinds[Sent] == sum(frame[42:49] != b"SIP/2.0" and b"ACK" != frame[42:45] and b"NOTIFY" != frame[42:48]
+    assert kinds[Sent] == sum(frame[42:49] != b"SIP/2.0" and frame[42:45] != b"ACK" and frame[42:48] != b"NOTIFY"
                               for _, frame in packets)
     assert kinds[CallChanged] == 3 * sum(frame[42:45] == b"BYE" for _, frame in packets)
     assert told == sorted(told, key=lambda event: event.time)
