@@ -7,7 +7,7 @@ from socket import AF_INET, AF_INET6, inet_ntop
 from sys import intern
 
 from sipaudit.capture.bounds import FOR_FILES
-from sipaudit.sip.datagram import Flow, endpoint
+from sipaudit.sip.datagram import Flow, endpoint, one_number
 
 ENDS = 1 << 12  # transport addresses remembered: a server takes part in all flows, a phone in two that begin together
 
@@ -69,5 +69,5 @@ def _hardware(mac: bytes) -> str:
 @lru_cache(ENDS)
 def end(address: bytes, port: bytes) -> tuple[str, int, str]:
     """A transport address: host, port, and both in one."""
-    name, number = intern(host(address)), int.from_bytes(port, "big")   # as the hosts of URIs are
+    name, number = intern(host(address)), one_number(int.from_bytes(port, "big"))   # as the hosts of URIs are
     return name, number, endpoint(name, number)

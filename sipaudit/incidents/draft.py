@@ -28,9 +28,10 @@ class Watched(Protocol):
     its settings let it belong where it works (split-brain).
     """
 
-    number: int
-    owner: int
-
+    @property
+    def number(self) -> int: ...
+    @property
+    def owner(self) -> int: ...
     @property
     def history(self) -> History: ...
     @property

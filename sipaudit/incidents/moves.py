@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 
 from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.incidents.outages import Outage
@@ -82,16 +82,34 @@ class Flapping:
 
 
 class Spread:
-    """How the lines of one entry are spread: `where` each works, `counts` how many at each server, `since` when two
-    servers have had enough of them, `draft` the incident that says so."""
+    """How the lines of one entry are spread: `home` the server at which they work but for those `elsewhere`, `counts`
+    how many at each server, `since` when two servers have had enough of them, `draft` the incident that says so."""
 
-    __slots__ = ("counts", "draft", "since", "where")
+    __slots__ = ("counts", "draft", "elsewhere", "home", "lines", "since")
 
-    def __init__(self) -> None:
+    def __init__(self, home: str) -> None:
+        self.home = home
+        self.elsewhere: dict[int, str] = {}
         self.counts: Counter[str] = Counter()
-        self.where: dict[int, tuple[str, Watched]] = {}
+        self.lines: dict[int, Watched] = {}
         self.since: float | None = None
         self.draft: Draft | None = None
+
+    def works(self, subject: Watched, server: str) -> None:
+        """A line works with this server now, and was counted with none."""
+        self.counts[server] += 1
+        self.lines[subject.number] = subject
+        if server != self.home:
+            self.elsewhere[subject.number] = server
+
+    def left(self, number: int) -> None:
+        """A line is no longer counted with its server."""
+        self.counts[self.elsewhere.pop(number, self.home)] -= 1
+
+    def where(self) -> Iterator[tuple[str, Watched]]:
+        """All lines with their servers."""
+        home, elsewhere = self.home, self.elsewhere.get
+        return ((elsewhere(number, home), subject) for number, subject in self.lines.items())
 
 
 class SplitBrain:
@@ -116,35 +134,35 @@ class SplitBrain:
             return
         spread = self._entries.get(entry)
         if spread is None:
-            spread = self._entries[entry] = Spread()
-        known = spread.where.get(subject.number)
-        if known is not None:
-            spread.counts[known[0]] -= 1
+            spread = self._entries[entry] = Spread(server)
+        number = subject.number
+        if number in spread.lines:
+            spread.left(number)
         elif self._count >= LINES_KEPT:
             turned_away("watched-lines")
             return
         else:
             self._count += 1
-        spread.counts[server] += 1
-        spread.where[subject.number] = server, subject
+        spread.works(subject, server)
         self._look(entry, spread, time)
 
     def release(self, lines: Set[int], now: float) -> None:
         """These lines were forgotten."""
         for entry, spread in list(self._entries.items()):
-            gone = spread.where.keys() & lines
+            gone = spread.lines.keys() & lines
             for number in gone:
-                spread.counts[spread.where.pop(number)[0]] -= 1
+                spread.left(number)
+                del spread.lines[number]
             self._count -= len(gone)
             if gone:
                 spread.counts = Counter({server: count for server, count in spread.counts.items() if count})
                 self._look(entry, spread, now)
-            if not spread.where:
+            if not spread.lines:
                 del self._entries[entry]
 
     def _look(self, entry: str, spread: Spread, time: float) -> None:
         """Whether the lines are spread over two servers."""
-        enough = self._share * len(spread.where)
+        enough = self._share * len(spread.lines)
         counts = spread.counts
         if len(counts) < 2 or sum(count >= enough and count > 0 for count in counts.values()) < 2:
             spread.since = None
@@ -158,7 +176,7 @@ class SplitBrain:
     def _two(self, spread: Spread, now: float) -> dict[str, list[Watched]]:
         """The servers of unequal priority that have enough of the entry's lines, and these lines; only of those that
         are registered at `now`."""
-        lines = [(server, subject) for server, subject in spread.where.values() if _is_registered(subject, server, now)]
+        lines = [(server, subject) for server, subject in spread.where() if _is_registered(subject, server, now)]
         counts = Counter(server for server, _ in lines)
         most = {server for server, count in counts.items() if count >= self._share * len(lines)}
         ranks = {_priority(subject, server) for server, subject in lines if server in most}
@@ -171,7 +189,7 @@ class SplitBrain:
         spread, now = self._entries.get(entry), self._timers.now
         if spread is None or spread.since is None or spread.draft is not None:
             return
-        servers = {server for server, _ in spread.where.values()}
+        servers = {server for server, _ in spread.where()}
         out = any(server in self._outages for server in servers)
         ended = max((self._servers[server].restored for server in servers if server in self._servers), default=NEVER)
         since = now if out else max(spread.since, ended)

@@ -19,7 +19,6 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from sipaudit.model.absorb import with_binding
@@ -28,8 +27,11 @@ from sipaudit.model.absorb_phone import LATE_FROM, lately, with_reach
 from sipaudit.model.absorb_stays import each
 from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
+from sipaudit.model.renewal import Arrived, Past, Renewal, Whose, past, unpacked
 from sipaudit.model.stakes import at_home
-from sipaudit.model.state import LONG_AGO, Beginning, Binding, LineState, PhoneState, Reach, Stay, runs_out
+from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, runs_out
+
+__all__ = ["DONE", "OFF", "ON", "Arrived", "Renewal", "Renewals", "Way", "begins", "has_moved"]
 
 
 class Way(Enum):
@@ -75,57 +77,6 @@ def has_moved(line: LineState) -> bool:
     return any(stay is not None and stay.first is not None for stay in line.stays)
 
 
-class Renewal(Struct, gc=False):
-    """One mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200; of each its
-    time, and what else an event of it would say that is not the same in every one.
-
-    `sent` is the first REGISTER, `status` of the challenge (0: there was none) that came at `challenged`, `asked` the
-    REGISTER that was granted at `answered`, which is the first where there was no challenge. `again` is the transaction
-    of the one with credentials, 0 before it was sent.
-    """
-
-    capture: int
-    frame: int
-    sent: float
-    transaction: int
-    expires: float | None
-    call_id: str
-    status: int = 0
-    challenged: float = 0.0
-    challenge_frame: int = 0
-    asked: float = 0.0
-    asked_frame: int = 0
-    again: int = 0
-    proves: bool = False
-    answered: float = 0.0
-    answer_frame: int = 0
-    granted: float = 0.0
-
-
-class Arrived(Struct, gc=False):
-    """What is to be known of a first registration that went as most do (`model.arrival`): the 200 that ended it, the
-    REGISTER that it answers (None once a renewal has come after it), and whether there was a challenge."""
-
-    granted: Answered
-    asked: Sent | None
-    began: Beginning | None
-    challenged: bool
-
-    def line(self) -> LineState:
-        """The line's state after it."""
-        granted, asked = self.granted, self.asked
-        server, took = granted.server, 0.0 if asked is None else granted.time - asked.time
-        stay = Stay(server, granted, took=took)
-        return LineState((stay, stay, stay), (Binding(server, None, granted, granted),), served=granted,
-                         began=self.began, challenger=server if self.challenged else None)
-
-    def phone(self) -> PhoneState:
-        """The phone's state after it."""
-        granted, asked = self.granted, self.asked
-        touched = LONG_AGO if asked is None else asked.time
-        return PhoneState((Reach(granted.server, answered=granted, touched=touched, registering=asked),))
-
-
 class Told(Protocol):
     """Who is told of a renewal when it ends."""
 
@@ -139,20 +90,20 @@ class Renewals:
     `first` is the REGISTER of the one under way, `challenge` the answer to it and `last` the REGISTER with credentials
     (or `first`), None between two renewals. `granted` is the 200 that ended the last one, `register` what it answers,
     `challenged` says that any was; `count` of them are not yet in the line's state. The next begins after `since`, and
-    before `until`, when the binding runs out; `moved` says whether the line came to its server from another. `current`
-    and `ended` are one under way and the last one, where reconstruction told of them without events; `open` are all
-    phones of which one is under way, and `told` hears when one ends. `arrived` is the first registration, where nothing
-    was written since.
+    before `until`, when the binding runs out; `moved` says whether the line came to its server from another. Where
+    reconstruction told of them without events, `current` is one under way, and the last one, `ended`, lies packed, but
+    for its `call_id`; `open` are all phones of which one is under way, and `told` hears when one ends. `arrived` is the
+    first registration, where nothing was written since.
     """
 
-    __slots__ = ("arrived", "challenge", "challenged", "count", "current", "ended", "first", "granted", "last", "line",
-                 "moved", "open", "phone", "register", "server", "since", "told", "until")
+    __slots__ = ("arrived", "call_id", "challenge", "challenged", "count", "current", "ended", "first", "last", "line",
+                 "moved", "open", "phone", "server", "since", "told", "until")
 
     def __init__(self, state: LineState, event: Sent | Answered, open_: dict[int, None], told: Told,
                  arrived: Arrived | None = None) -> None:
         """`event` begins the first of them (`begins`), or is the 200 of a registration of which all is true that must
         be when the next begins."""
-        self.arrived = arrived
+        self.arrived = None if arrived is None else past(arrived)
         self.phone, self.line, self.server = event.phone, event.line, event.server
         self.moved = arrived is None and has_moved(state)
         self.first: Sent | None = None
@@ -164,12 +115,11 @@ class Renewals:
         else:
             self.since, self.until = event.time, runs_out(event)   # type: ignore[arg-type]
         self.challenge: Answered | None = None
-        self.granted: Answered | None = None
-        self.register: Sent | None = None
         self.challenged = False
         self.count = 0
         self.current: Renewal | None = None
-        self.ended: Renewal | None = None
+        self.ended: bytes | tuple[Answered, Sent] | None = None
+        self.call_id = ""
         self.open = open_
         self.told = told
 
@@ -221,19 +171,19 @@ class Renewals:
         if challenge is not None:
             renewal.status, renewal.challenged = challenge.status, challenge.time
         self.told(self, renewal)
-        self.granted, self.register, self.ended = answer, last, None
-        self._count(challenged=challenge is not None, until=runs_out(answer))
+        self.ended = answer, last
+        del self.open[self.phone]
+        self._count(challenge is not None, runs_out(answer))
         self.first = self.last = self.challenge = None
 
-    def _count(self, *, challenged: bool, until: float) -> None:
+    def _count(self, challenged: bool, until: float) -> None:
         """One more is over."""
         if challenged:
             self.challenged = True
-        if self.arrived is not None:
-            self.arrived.asked = None
+        if self.count == 0 and self.arrived is not None:
+            self.arrived = self.arrived.renewed()
         self.until = until
         self.count += 1
-        del self.open[self.phone]
 
     @property
     def began(self) -> float | None:
@@ -265,59 +215,66 @@ class Renewals:
 
     def end(self, renewal: Renewal) -> None:
         """It has ended."""
+        del self.open[self.phone]
+        self.current = None
+        self.pass_by(renewal)
+
+    def pass_by(self, renewal: Renewal) -> None:
+        """One has begun and ended, and nothing was between."""
         self.told(self, renewal)
-        self.current, self.ended = None, renewal
-        self._count(challenged=renewal.status != 0, until=renewal.answered + renewal.granted)
-        if renewal.again:   # of what came before the REGISTER that was granted nothing is asked any more
-            renewal.sent = renewal.challenged = 0.0
-            renewal.frame = renewal.challenge_frame = 0
+        self.ended, self.call_id = renewal.packed(), renewal.call_id
+        self._count(renewal.status != 0, renewal.answered + renewal.granted)
 
     def _spell_out(self, renewal: Renewal) -> None:
         """Something else comes: from here on events tell of the renewal under way, also of what passed before."""
         self.current = None
-        self.first = self.last = self._sent(renewal)
+        whose = self._whose
+        self.first = self.last = renewal.first(whose)
         if renewal.status:
-            self.challenge = Answered(
-                renewal.challenged, renewal.capture, renewal.challenge_frame, self.phone, self.line, self.server,
-                "REGISTER", renewal.transaction, renewal.status, renewal.sent, asked=renewal.expires)
+            self.challenge = renewal.challenge(whose)
         if renewal.again:
-            self.last = self._sent_again(renewal)
-
-    def _sent(self, renewal: Renewal) -> Sent:
-        return Sent(renewal.sent, renewal.capture, renewal.frame, self.phone, self.line, self.server, "REGISTER",
-                    renewal.transaction, expires=renewal.expires, call_id=renewal.call_id)
-
-    def _sent_again(self, renewal: Renewal) -> Sent:
-        return Sent(renewal.asked, renewal.capture, renewal.asked_frame, self.phone, self.line, self.server,
-                    "REGISTER", renewal.again, expires=renewal.expires, follows=renewal.transaction,
-                    call_id=renewal.call_id, proves=renewal.proves)
-
-    def _write_ended(self) -> None:
-        """The last 200 and its REGISTER as events, if none told of them."""
-        renewal = self.ended
-        if renewal is None:
-            return
-        self.ended = None
-        self.register = self._sent_again(renewal) if renewal.again else self._sent(renewal)
-        self.granted = Answered(
-            renewal.answered, renewal.capture, renewal.answer_frame, self.phone, self.line, self.server, "REGISTER",
-            self.register.transaction, 200, self.register.time, granted=renewal.granted, own=True,
-            asked=renewal.expires)
+            self.last = renewal.second(whose)
 
     # -- what is left of them
+
+    @property
+    def _whose(self) -> Whose:
+        return self.phone, self.line, self.server
+
+    def _last(self) -> tuple[Answered, Sent] | None:
+        """The 200 that ended the last one, and its REGISTER, made if no events told of them."""
+        ended = self.ended
+        return unpacked(ended, self._whose, self.call_id) if type(ended) is bytes else ended  # type: ignore[return-value]
+
+    @property
+    def granted(self) -> Answered | None:
+        last = self._last()
+        return None if last is None else last[0]
+
+    @property
+    def register(self) -> Sent | None:
+        last = self._last()
+        return None if last is None else last[1]
+
+    def _arrived(self) -> Arrived | None:
+        """The first registration, where nothing was written since."""
+        arrived = self.arrived
+        return arrived.arrived(self._whose) if type(arrived) is Past else arrived  # type: ignore[return-value]
 
     def line_after(self, line: LineState) -> LineState:
         """The line's state with all renewals that ended; from then on it has them, but where it is made of its first
         registration: then it need not be kept."""
-        self._write_ended()
-        if self.arrived is not None:
-            line = self.arrived.line()
+        arrived = self._arrived()
+        if arrived is not None:
+            line = arrived.line()
+        else:
+            self.ended = self._last()
         binding, granted = line.binding(self.server), self.granted
         if self.count == 0 or binding is None or granted is None:
             return line
         after = Binding(binding.server, None, granted, binding.since, binding.refreshes + self.count)
         stays = each(line.stays, _served)
-        if self.arrived is None:
+        if arrived is None:
             self.count = 0
         return LineState(stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered,
                          granted, line.failed, line.challenges, line.offered, line.began,
@@ -325,12 +282,11 @@ class Renewals:
 
     def phone_after(self, phone: PhoneState) -> PhoneState:
         """The phone's state after all of them."""
-        self._write_ended()
-        if self.arrived is not None:
-            phone = self.arrived.phone()
-        register = self.register
-        granted = self.granted
-        if register is None or granted is None:
+        arrived, self.ended = self._arrived(), self._last()
+        if arrived is not None:
+            phone = arrived.phone()
+        granted, register = self.granted, self.register
+        if granted is None or register is None:
             return phone
         reach = phone.reach(self.server)
         return with_reach(phone, Reach(

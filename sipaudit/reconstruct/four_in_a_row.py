@@ -12,9 +12,9 @@ from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.routine import Renewal, Renewals
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line
-from sipaudit.reconstruct.short_road import Answering, Asking
 from sipaudit.reconstruct.traffic import tally
-from sipaudit.reconstruct.transactions import CHALLENGES, Transaction, identifies
+from sipaudit.reconstruct.transactions import Transaction, identifies
+from sipaudit.reconstruct.wording import Answering, Asking
 from sipaudit.sip.datagram import Flow
 from sipaudit.sip.forms import Repeat
 
@@ -38,13 +38,16 @@ class FourInARow:
         (one, _, _), (two, _, _), (three, _, _), (last, _, _) = four
         if type(two) is not Repeat or type(three) is not Repeat or type(last) is not Repeat:
             return False
-        form, again = one.form, three.form
-        asking, granting, memory, cseq = form.known, last.form.known, self._memory, one.cseq
-        if one.branch != two.branch or three.branch != last.branch or type(asking) is not Asking or (
-            (asking.answered is not granting or asking.challenged is not two.form.known
-             or asking.again is not again.known)
-            and not _belong_together(asking, two.form.known, again.known, granting)
+        form, again, refused, granted = one.form, three.form, two.form, last.form
+        asking, memory, cseq = form.known, self._memory, one.cseq
+        if (
+            one.branch != two.branch or three.branch != last.branch or again.known is not asking
+            or refused.request is not asking or granted.request is not asking or type(asking) is not Asking
         ):
+            return False
+        challenging: Answering = refused.known  # type: ignore[assignment]  # as `request` tells (`short_road`)
+        granting: Answering = granted.known  # type: ignore[assignment]
+        if not (challenging.challenges and granting.grants) or asking.asked == 0:
             return False
         sent, challenged, asked, time, flow = one.time, two.time, three.time, last.time, form.flow
         line = memory.sights.get((flow.source, asking.uri.user))
@@ -64,19 +67,17 @@ class FourInARow:
             return False
         if one.frames or two.frames or three.frames or last.frames:
             self.pieced += [item for item in (one, two, three, last) if item.frames]
-        self._note(line, asking, four, key, second_key, newest)
+        self._note(line, asking, challenging, granting, four, key, second_key, newest)
         return True
 
-    def _note(self, line: Line, asking: Asking, four: Four, key: tuple[str, str, int, str],
-              second_key: tuple[str, str, int, str], newest: float) -> None:
+    def _note(self, line: Line, asking: Asking, challenging: Answering, granting: Answering, four: Four,
+              key: tuple[str, str, int, str], second_key: tuple[str, str, int, str], newest: float) -> None:
         """Remember the renewal, as two transactions that are over, and tell of it."""
         (one, _, _), (two, _, _), (three, _, _), (last, _, _) = four
         memory, phone, server, flow = self._memory, line.owner, line.server, one.form.flow
         call_id, number = asking.call_id, memory.numbers + 1
         sent, asked, time = one.time, three.time, last.time
         renewals: Renewals = line.renewals  # type: ignore[assignment]  # it is asked for by `_may_renew`
-        challenging: Answering = asking.challenged  # type: ignore[assignment]  # and these by `_belong_together`
-        granting: Answering = asking.answered  # type: ignore[assignment]
         status, begun = challenging.status, memory.clock - newest   # what our clock showed when the capture's showed 0
         tally(memory.traffic.methods, "REGISTER", 2)
         for answered in (status, 200):
@@ -96,8 +97,7 @@ class FourInARow:
         renewal = Renewal(
             one.capture, one.frame, sent, number, asking.asked, call_id, status, two.time, two.frame, asked,
             three.frame, number + 1, three.nonce == two.nonce != "", time, last.frame, granting.granted or 0.0)
-        renewals.begin(renewal)
-        renewals.end(renewal)
+        renewals.pass_by(renewal)
 
     def _may_renew(self, line: Line, asking: Asking, flow: Flow, time: float, cseq: int) -> bool:
         """Whether the line may begin a mere renewal with this REGISTER, and hear of it by its server."""
@@ -111,21 +111,3 @@ class FourInARow:
                  or line.looks(asking.uri, asking.contact, asking.user_agent))
             and server in line.heard and flow.destination in memory.servers.registrars and not memory.servers.relays
         )
-
-
-def _belong_together(asking: Asking, challenging: object, again: object, granting: object) -> bool:
-    """Whether messages of these forms are a renewal, if what is new in them is right; noted with the first of them."""
-    if type(challenging) is not Answering or type(again) is not Asking or type(granting) is not Answering:
-        return False
-    place = asking.host, asking.port
-    if not (
-        place == (challenging.host, challenging.port) == (again.host, again.port) == (granting.host, granting.port)
-        and challenging.status in CHALLENGES and granting.status == 200
-        and asking.asked == again.asked != 0 and asking.call_id == again.call_id and asking.uri == again.uri
-        and asking.contact == again.contact and asking.user_agent == again.user_agent
-        and asking.target == again.target and asking.to_tag == again.to_tag
-        and granting.contact is again.contact and granting.own is True and granting.granted
-    ):
-        return False
-    asking.challenged, asking.again, asking.answered = challenging, again, granting
-    return True

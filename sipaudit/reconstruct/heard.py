@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from sipaudit.model.events import Answered
 from sipaudit.reconstruct.memory import Memory
-from sipaudit.reconstruct.transactions import AGAIN, CHALLENGES
+from sipaudit.reconstruct.transactions import AGAIN
+from sipaudit.reconstruct.wording import CHALLENGES
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Form
 from sipaudit.sip.message import Response

@@ -183,17 +183,18 @@ class Memory:
         server = view.key(flow.destination, host, flow.destination_port)
         if server != line.server:
             line.server, line.turned = server, item.time
-        if not line.routes or all(used.destination != flow.destination or used.transport != flow.transport
-                                  for _, used in line.routes):
-            if len(line.routes) >= ROUTES:
+        if not line.ways or all(used.destination != flow.destination or used.transport != flow.transport
+                                for used in line.ways):
+            if len(line.ways) >= ROUTES:
                 turned_away("phone-state")
-            line.routes = (*line.routes[-ROUTES + 1:], (line.server, flow))
+            line.ways = (*line.ways[-ROUTES + 1:], flow)
+            line.servers = (*line.servers[-ROUTES + 1:], line.server) if line.servers else _alone(line.server)
             if line.held is None:
                 self.servers.note(line.server, flow)
 
     def catch_up(self, line: Line, item: Item) -> None:
         """DNS changed the line's entries since it was last seen, or may now tell of one."""
-        for _, flow in line.routes:
+        for flow in line.ways:
             view = self.entries.with_chain(line.view, flow)
             if view is not line.view:
                 line.view, line.revision = view, -1
@@ -233,7 +234,7 @@ class Memory:
 
 @lru_cache(SERVERS)
 def _alone(server: str) -> tuple[str]:
-    """One for all lines that hear of this server only."""
+    """One for all lines that know of this server only."""
     return (server,)
 
 

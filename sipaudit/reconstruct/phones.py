@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from sipaudit.reconstruct.bounds import LASTING
 from sipaudit.reconstruct.entries import View
 from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.useragent import Device
+from sipaudit.reconstruct.wording import Asking
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Challenge, Uri
 from sipaudit.sip.uri import aor as address_of_record
@@ -21,6 +22,7 @@ from sipaudit.turned_away import turned_away
 
 Guise = tuple[str | None, int]  # User-Agent, Contact port: what a phone looks like
 
+NEVER = -inf   # the same number for all
 FEW = 8  # lines of a source that are searched one by one
 CALLS_KEPT = 200  # of one line, the last ones: what a report shows as bars
 
@@ -72,26 +74,29 @@ class GoesOn(Protocol):
 class Line:
     """One registration of a phone: AOR + Contact user and host.
 
-    `phone` is the phone's number and `owner` the phone; `heard` the keys of the servers that ever sent to it; `first`
-    and `last` when it was seen (seconds as captured), `since` the time before which it may have been elsewhere;
-    `calls` how many it had, `spans` the last of them.  `renewals` is set by those who follow its events while they see
-    nothing else of it: then these may be told without (`short_road`); `goes_on` while they see nothing wrong: it is
-    told of events at once.  The rest below `strayed` is reconstruction's own: when it last sent a REGISTER (`asked`),
-    where it sends to (`flow`, `server` since `turned`, `routes`), the view it has of its entries, and `held`, the list
-    its events wait in while it is not known to be a phone's.
+    `phone` is the phone's number and `owner` the phone; `user` and `domain` are the AOR's; `heard` the keys of the
+    servers that ever sent to it; `first` and `last` when it was seen (seconds as captured), `since` the time before
+    which it may have been elsewhere; `calls` how many it had, `spans` the last of them.  `renewals` is set by those who
+    follow its events while they see nothing else of it: then these may be told without (`short_road`); `goes_on` while
+    they see nothing wrong: it is told of events at once.  The rest below `strayed` is reconstruction's own: when it
+    last sent a REGISTER (`asked`), where it sends to (`flow`, `server` since `turned`) and ever did (`servers` by
+    `ways`), the view it has of its entries, what its last REGISTER `said`, and `held`, the list its events wait in
+    while it is not known to be a phone's.
     """
 
     __slots__ = ("address", "aor", "asked", "call_id", "calls", "contact_host", "contact_port",
-                 "contact_user", "cseq", "declaration", "device", "first", "flow", "goes_on", "heard", "held",
-                 "identity", "last", "number", "owner", "phone", "proven", "registered", "renewals", "revision",
-                 "routes", "server", "since", "spans", "strayed", "turned", "uri", "user_agent", "view")
+                 "contact_user", "cseq", "declaration", "device", "domain", "first", "flow", "goes_on", "heard", "held",
+                 "last", "number", "owner", "phone", "proven", "registered", "renewals", "revision", "said", "server",
+                 "servers", "since", "spans", "strayed", "turned", "uri", "user", "user_agent", "view",
+                 "ways")
 
-    def __init__(self, number: int, owner: Phone, aor: str, identity: LineIdentity, time: float) -> None:
+    def __init__(self, number: int, owner: Phone, aor: str, user: str, domain: str, time: float) -> None:
         self.number = number
         self.phone = owner.number
         self.owner = owner
         self.aor = aor
-        self.identity = identity
+        self.user = user
+        self.domain = domain
         self.declaration = Declaration()
         self.contact_user: str | None = None
         self.contact_host: str | None = None
@@ -109,6 +114,7 @@ class Line:
         self.proven = False
         self.registered = False
         self.renewals: Renewals | None = None
+        self.said: Asking | None = None
         self.goes_on: GoesOn | None = None
         self.address: Address | None = None
         self.uri: Uri | None = None
@@ -116,8 +122,9 @@ class Line:
         self.server = ""
         self.turned = time
         self.asked = time
-        self.since = -inf
-        self.routes: tuple[tuple[str, Flow], ...] = ()
+        self.since = NEVER
+        self.servers: tuple[str, ...] = ()
+        self.ways: tuple[Flow, ...] = ()
         self.view: View
         self.revision = -1
         self.held: list[ModelEvent] | None = owner.held
@@ -140,6 +147,16 @@ class Line:
             turned_away("line-calls")
             del self.spans[0]
         self.spans.append(call)
+
+    @property
+    def routes(self) -> Iterator[tuple[str, Flow]]:
+        """The servers that it used, with the flow to each."""
+        return zip(self.servers, self.ways, strict=True)
+
+    @property
+    def identity(self) -> LineIdentity:
+        """What the site file can match it by."""
+        return LineIdentity(self.user, self.domain, self.aor, self.owner.host, self.user_agent, self.model, self.mac)
 
     @property
     def contact(self) -> str | None:
@@ -210,8 +227,8 @@ class Phone:
         self.guises: tuple[Guise, ...] = ()
         self.capture = item.capture
         self.first = item.time
-        self.last = -inf
-        self.unresolved = -inf
+        self.last = NEVER
+        self.unresolved = NEVER
         self.lines: tuple[Line, ...] = ()   # as `phones` of a source: of most there is one, and a list is larger
         self.held: list[ModelEvent] | None = []
         # REGISTER: last CSeq by former Call-ID, the latest few. None, as of `again`, is none: of nearly all phones

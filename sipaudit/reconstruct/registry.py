@@ -13,7 +13,7 @@ from sys import intern
 from msgspec.structs import replace
 
 from sipaudit.model.events import ModelEvent
-from sipaudit.model.settings import DEFAULT_PORTS, LineIdentity
+from sipaudit.model.settings import DEFAULT_PORTS
 from sipaudit.reconstruct.bounds import SOURCE_LINES, Bounds
 from sipaudit.reconstruct.devices import Devices
 from sipaudit.reconstruct.entries import Entries
@@ -22,6 +22,7 @@ from sipaudit.reconstruct.phones import Knowledge, Line, Phone, Source
 from sipaudit.reconstruct.population import Population
 from sipaudit.reconstruct.registrations import ALL, port_of
 from sipaudit.reconstruct.useragent import read_user_agent
+from sipaudit.reconstruct.wording import in_words_of
 from sipaudit.sip.datagram import Datagram, Flow, endpoint
 from sipaudit.sip.message import Address, Request, Uri
 from sipaudit.sip.uri import aor as address_of_record
@@ -194,7 +195,6 @@ class Registry:
         """Take in who the phone shows to be; the site file's items may then match its lines by its MAC."""
         if self.devices.identify(phone, flow):
             for line in phone.lines:
-                line.identity = replace(line.identity, mac=phone.mac)
                 self._declare(line)
         if phone.declared and phone.held is not None:
             self.population.show_phone(phone)
@@ -229,13 +229,13 @@ class Registry:
     def _new_line(self, phone: Phone, aor: str, uri: Uri, contact: Address, user_agent: str | None, time: float
                   ) -> Line:
         self._numbers += 1
-        identity = LineIdentity(uri.user or "", uri.host, aor, phone.host, mac=phone.mac)
-        line = Line(self._numbers, phone, aor, identity, time)
+        line = Line(self._numbers, phone, aor, uri.user or "", intern(uri.host), time)
         line.view = self._entries.open
         if self.population.forgot or self.devices.came(phone, aor):  # it may be one that was forgotten
             line.since = time
-        host = contact.uri.host
-        line.contact_user, line.contact_host = contact.uri.user, phone.host if phone.host == host else host
+        user, host = contact.uri.user, contact.uri.host
+        line.contact_user = line.user if line.user == user else user
+        line.contact_host = phone.host if phone.host == host else host
         self.population.add_line(line)
         if phone.source.by_user is not None:
             phone.source.by_user.setdefault(line.contact_user, []).append(line)
@@ -246,9 +246,7 @@ class Registry:
     def _name(self, line: Line, aor: str, uri: Uri) -> None:
         if line.aor == aor:
             return
-        line.aor = aor
-        line.identity = LineIdentity(uri.user or "", uri.host, aor, line.owner.host, line.user_agent, line.model,
-                                     line.mac)
+        line.aor, line.user, line.domain = aor, uri.user or "", uri.host
         self._declare(line)
 
     def declare(self, knowledge: Knowledge) -> list[int]:
@@ -279,7 +277,8 @@ class Registry:
         port = port_of(contact.uri) if contact.uri.host == line.contact_host else line.contact_port
         user_agent = user_agent and intern(user_agent)   # one text for all phones of a make
         look(line, (user_agent or line.user_agent, port))
-        line.address = contact
+        if line.address != contact:
+            line.address = replace(contact, uri=in_words_of(contact.uri, line.contact_user))
         line.contact_port = port
         if user_agent is not None and user_agent != line.user_agent:
             self._describe(line, user_agent)
@@ -290,8 +289,5 @@ class Registry:
         line.device = read_user_agent(user_agent)
         line.user_agent = phone.user_agent = user_agent
         phone.vendor = line.device.vendor
-        known = line.identity
-        line.identity = LineIdentity(known.user, known.domain, known.aor, known.address, user_agent, line.model,
-                                     phone.mac)
         if before is None:
             self._declare(line)

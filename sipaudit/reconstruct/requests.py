@@ -15,6 +15,7 @@ from sipaudit.reconstruct.registrations import asked_expiry, own_contact
 from sipaudit.reconstruct.starts import heads
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import Key, Transaction, identifies, of_request, transaction_key
+from sipaudit.reconstruct.wording import in_words_of
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.forms import Form
 from sipaudit.sip.message import Address, Request, Uri
@@ -183,7 +184,8 @@ class Requests:
             if len(memory.sights) >= memory.bounds.sights:
                 memory.sights.clear()
             memory.sights[(flow.source, uri.user)] = line
-            line.uri = uri
+            if line.uri != uri:
+                line.uri = in_words_of(uri, line.user)
         return line
 
     def _begin(self, item: Datagram, request: Request, key: Key) -> Transaction:

@@ -7,15 +7,8 @@ from sipaudit.reconstruct.dialogs import CALL_METHODS, Leg
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import granted_expiry
-from sipaudit.reconstruct.transactions import (
-    AGAIN,
-    BRANCH_KEY,
-    CHALLENGES,
-    Key,
-    Transaction,
-    of_response,
-    transaction_key,
-)
+from sipaudit.reconstruct.transactions import AGAIN, BRANCH_KEY, Key, Transaction, of_response, transaction_key
+from sipaudit.reconstruct.wording import CHALLENGES
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Response
 

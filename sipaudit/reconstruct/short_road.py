@@ -18,55 +18,18 @@ this file, and a test holds that both roads come to the same.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from sys import intern
-
-from msgspec import Struct
-
 from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.routine import Renewal
 from sipaudit.reconstruct.memory import Memory, proves
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.registrations import granted_expiry
 from sipaudit.reconstruct.traffic import tally
-from sipaudit.reconstruct.transactions import CHALLENGES, Transaction, identifies
+from sipaudit.reconstruct.transactions import Transaction, identifies
 from sipaudit.reconstruct.whose import Note, whose
-from sipaudit.sip.datagram import Datagram, Flow
+from sipaudit.reconstruct.wording import Answering, Asking, one_answer, one_of
+from sipaudit.sip.datagram import Datagram, Flow, one_number
 from sipaudit.sip.forms import Form, Repeat
-from sipaudit.sip.message import Address, Challenge, Request, Response, Uri
-
-TARGETS = 256   # Request-URIs remembered
-
-
-class Asking(Struct, gc=False):
-    """What REGISTERs of one form say; `asked` in seconds. `challenged`, `again` and `answered` are of the messages that
-    follow in a renewal (`four_in_a_row`)."""
-
-    uri: Uri
-    contact: Address
-    user_agent: str | None
-    call_id: str
-    host: str
-    port: int
-    asked: int | None
-    target: Uri
-    to_tag: str | None
-    challenged: Answering | None = None
-    again: Asking | None = None
-    answered: Answering | None = None
-
-
-class Answering(Struct, gc=False):
-    """What answers of one form say to a REGISTER with this Contact; `granted` in seconds, `own` as `granted_expiry` has
-    them, `realm` of the one challenge, if it is one."""
-
-    status: int
-    host: str
-    port: int
-    contact: Address | None
-    granted: int | None
-    own: bool | None
-    realm: str
+from sipaudit.sip.message import Challenge, Request, Response
 
 
 class ShortRoad:
@@ -77,13 +40,17 @@ class ShortRoad:
 
     def repeats(self, repeat: Repeat) -> bool:
         """Take a message of a known form, if it is of a renewal. False: it must be read, and asked for again."""
-        known, nonce = repeat.form.known, repeat.nonce
+        form, nonce = repeat.form, repeat.nonce
+        known = form.known
         if type(known) is Answering:
+            asking: Asking = form.request  # type: ignore[assignment]  # as `_know_answer` notes it
+            transaction = self._memory.find((repeat.branch, asking.host, asking.port, "REGISTER"))
             challenges = (Challenge(known.realm, nonce),) if nonce else ()
-            return self._answer(repeat, known, repeat.branch, repeat.cseq, challenges)
+            return transaction is not None and transaction.contact == asking.contact \
+                and self._answer(repeat, known, transaction, repeat.cseq, challenges)
         if type(known) is not Asking:
             return False
-        flow = repeat.form.flow
+        flow = form.flow
         line = self._memory.sights.get((flow.source, known.uri.user))
         credentials = (Challenge("", nonce),) if nonce else ()   # of which nothing else is asked
         return line is not None and self._ask(repeat, flow, line, known, repeat.branch, repeat.cseq, credentials)
@@ -107,15 +74,17 @@ class ShortRoad:
             return False
         answering = _answering(response, transaction)
         if form is not None:
-            form.known = answering
-        return self._answer(item, answering, via.branch, response.cseq.number, response.challenges)
+            _know_answer(form, answering, transaction)
+        return self._answer(item, answering, transaction, response.cseq.number, response.challenges)
 
     def note(self, form: Form, message: Request | Response, transaction: Transaction) -> None:
         """A message of that form has gone the long road."""
         if transaction.line is None or message.cseq.method != "REGISTER":
             return
         if type(message) is Response:
-            form.known = None if message.retry_after is not None else _answering(message, transaction)
+            form.known = form.request = None
+            if message.retry_after is None:
+                _know_answer(form, _answering(message, transaction), transaction)
         elif len(message.contacts) == 1:
             form.known = _asking(message, transaction.line)  # type: ignore[arg-type]
 
@@ -165,14 +134,12 @@ class ShortRoad:
         ), True)
         return True
 
-    def _answer(self, item: Datagram | Repeat, answering: Answering, branch: str, cseq: int,
+    def _answer(self, item: Datagram | Repeat, answering: Answering, transaction: Transaction, cseq: int,
                 challenges: tuple[Challenge, ...]) -> bool:
         """The same for an answer."""
-        memory = self._memory
-        transaction = memory.find((branch, answering.host, answering.port, "REGISTER"))
-        if transaction is None or transaction.line is None or transaction.classes or transaction.sibling is not None:
+        memory, line = self._memory, transaction.line
+        if line is None or transaction.classes or transaction.sibling is not None:
             return False
-        line = transaction.line
         renewals, time, status = line.renewals, item.time, answering.status
         if renewals is None or renewals.current is None:
             return False
@@ -185,13 +152,13 @@ class ShortRoad:
         statuses = memory.traffic.statuses
         if status == 200:
             granted = answering.granted
-            if transaction.contact is not answering.contact or answering.own is not True or not granted \
-                    or memory.servers.relays or (renewal.status and not renewal.again):
+            if granted is None or not answering.grants or memory.servers.relays \
+                    or (renewal.status and not renewal.again):
                 return False
             if not renewal.again:
                 renewal.asked = sent
             renewal.answered, renewal.answer_frame, renewal.granted = time, item.frame, granted
-        elif status in CHALLENGES:
+        elif answering.challenges:
             if renewal.status or phone.again:
                 return False
             phone.again = {transaction.call_id: (transaction.cseq, "REGISTER", number, None, challenges)}
@@ -243,7 +210,8 @@ class Closed(ShortRoad):
 
 
 def _asking(request: Request, line: Line) -> Asking:
-    """What a REGISTER with one Contact says; in the words of the line, where they are the same."""
+    """What a REGISTER with one Contact says; in the words of the line, where they are the same, and the very object
+    that its last one said."""
     uri, contact, agent, via = request.to.uri, request.contacts[0], request.user_agent, request.via
     asked = request.expires if contact.expires is None else contact.expires
     if (line.uri is not uri or line.address is not contact or line.user_agent is not agent) \
@@ -251,20 +219,22 @@ def _asking(request: Request, line: Line) -> Asking:
         uri, contact, agent = line.uri, line.address, line.user_agent
     call_id = request.call_id if line.call_id != request.call_id else line.call_id
     host = via.host if line.contact_host != via.host else line.contact_host
-    return Asking(uri, contact, agent, call_id, host, via.port, asked, _one_of(request.uri), request.to.tag)
-
-
-@lru_cache(TARGETS)
-def _one_of(uri: Uri) -> Uri:
-    """One for all that are equal: phones of a site register with a few names."""
-    return uri
+    asking = Asking(uri, contact, agent, call_id, host, one_number(via.port), asked and one_number(asked),
+                    one_of(request.uri), request.to.tag)
+    if line.said != asking:
+        line.said = asking
+    return line.said
 
 
 def _answering(response: Response, transaction: Transaction) -> Answering:
     """What an answer says to a REGISTER."""
     granted, own = granted_expiry(transaction.contact, response) if response.status == 200 else (None, None)
-    realm = intern(response.challenges[0].realm) if response.challenges else ""
-    host, port = transaction.key[1:3]
-    if transaction.line is not None and transaction.line.contact_host == host:
-        host = transaction.line.contact_host   # what another process has read, has texts of its own
-    return Answering(response.status, host, port, transaction.contact, granted, own, realm)  # type: ignore[arg-type]
+    return one_answer(response.status, granted, own, response.challenges[0].realm if response.challenges else "")
+
+
+def _know_answer(form: Form, answering: Answering, transaction: Transaction) -> None:
+    """Messages of that form are answers to what the line said last, if that was this transaction's REGISTER."""
+    said = None if transaction.line is None else transaction.line.said
+    form.known = form.request = None
+    if said is not None and transaction.key[1:3] == (said.host, said.port) and transaction.contact == said.contact:
+        form.known, form.request = answering, said

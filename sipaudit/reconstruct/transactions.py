@@ -16,13 +16,13 @@ from msgspec import Struct
 from sipaudit.reconstruct.bounds import RINGING_LIFE, SECOND_CHANCES, TRANSACTION_CHECK, TRANSACTION_LIFE
 from sipaudit.reconstruct.dialogs import RINGING, Leg
 from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.reconstruct.wording import CHALLENGES
 from sipaudit.sip.datagram import Flow
 from sipaudit.sip.message import Address, Request, Response, Uri
 
 COOKIE = "z9hG4bK"
 SIBLINGS = 8
 BRANCH_KEY = 4  # parts of a key whose branch alone identifies; more without the cookie
-CHALLENGES = (401, 407)
 AGAIN = frozenset({401, 407, 422, 423, *range(300, 400)})  # answers after which the phone asks again, CSeq + 1
 
 Key = tuple[str | int | None, ...]

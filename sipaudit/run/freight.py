@@ -19,7 +19,7 @@ from msgspec.structs import astuple
 
 from sipaudit.run.ahead import parsed
 from sipaudit.run.parts import NOTHING_TOLD, Answered, Apart, Asked, Together
-from sipaudit.sip.datagram import Datagram, Flow, Item
+from sipaudit.sip.datagram import Datagram, Flow, Item, one_number
 from sipaudit.sip.forms import Form, Forms, Parsed, Repeat
 from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.parse import parse
@@ -97,14 +97,14 @@ class Packer:
             return self._encode(load)
         for place, (item, message, form) in enumerate(self._read(run, reading=reading)):
             if type(item) is Repeat:
-                repeats.append((item.time, item.capture, item.frame, item.payload, item.frames, item.form.number,
+                repeats.append((item.time, item.capture, item.frame, item.payload, item.frames, item.form.known,
                                 item.branch, item.cseq, item.nonce))
                 continue
             if type(item) is not Datagram:
                 load.beside.append((place, pickle.dumps(item)))
                 continue
-            if form is not None and form.number < 0:
-                form.number = self._told
+            if form is not None and form.known is None:
+                form.known = self._told
                 self._told += 1
                 load.learnt.append(Learnt(place, *self._forms.places(item)))
             else:
@@ -157,8 +157,8 @@ class Packer:
 def _shared(flow: Flow) -> Flow:
     """A flow whose texts are those of all flows, as they were before it was packed."""
     transport, host, port, other, its, source, destination, mac = astuple(flow)
-    return Flow(intern(transport), intern(host), port, intern(other), its, intern(source), intern(destination),
-                None if mac is None else intern(mac))
+    return Flow(intern(transport), intern(host), one_number(port), intern(other), one_number(its), intern(source),
+                intern(destination), None if mac is None else intern(mac))
 
 
 class Unpacker:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -17,6 +18,7 @@ from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import Declaration, LineSettings, ServerEntry
 from sipaudit.model.state import NOTHING, LineState, Track
 from sipaudit.model.values import Frame
+from sipaudit.reconstruct.entries import View
 from sipaudit.reconstruct.phones import Line
 from sipaudit.run.naming import Naming
 
@@ -25,9 +27,13 @@ MANNERS_KEPT = 1024   # of all lines together; nearly all of a site share a few
 
 
 class Manner(Struct, frozen=True):
-    """What declaration, entry and device say of how a line behaves: all that they are asked for with each event.
-    `home` is the primary of the entry, empty where it has none, None where the entry is not known."""
+    """What declaration, entry and device say of how a line behaves: all that they are asked for with each event. The
+    entry is that of a view with this revision; `home` is its primary, empty where it has none, None where no entry is
+    known."""
 
+    declaration: Declaration
+    view: View
+    revision: int
     profile: Profile
     track: Track
     silence: float
@@ -36,32 +42,42 @@ class Manner(Struct, frozen=True):
     home: str | None
 
 
-_manners: dict[tuple[object, ...], tuple[Declaration, ServerEntry | None, Manner]] = {}
+class Shared(NamedTuple):
+    """What all replays ask: who names things, and what the profile of one is with what grows meanwhile."""
+
+    naming: Naming
+    full: Callable[[LineReplay], Profile]
+
+
+_manners: dict[tuple[object, ...], Manner] = {}
 
 
 class LineReplay:
     """One line at one of its entries, being replayed. Also the subject that its findings name.
 
-    `number` is the line's, `owner` its phone's, `renewals` those that go on, `calling` what goes on beside them (never
-    both), `written` its state without them,
-    `silence` the seconds without an answer after which the phone may hold a server for failed.
+    `number` is the line's, `owner` its phone's, `renewals` those that go on, or `calling` what else goes on in short,
+    `written` its state without them, `silence` the seconds without an answer after which the phone may hold a server
+    for failed.
     """
 
-    __slots__ = ("_declaration", "_device", "_full", "_history", "_manner", "_naming", "_revision", "_view",
-                 "calling", "index", "number", "owner", "record", "renewals", "waiting", "written")
+    __slots__ = ("_device", "_history", "_manner", "_shared", "calling", "index", "number", "record", "renewals",
+                 "waiting", "written")
 
-    def __init__(self, line: Line, index: int, naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
+    def __init__(self, line: Line, index: int, shared: Shared) -> None:
         self.record = line
-        self.number, self.owner = line.number, line.phone
-        self._full = full
+        self.number = line.number
         self.index = index
         self.renewals: Renewals | None = None
         self.calling: Calling | None = None
         self.written = NOTHING
         self._history: History | None = None
         self.waiting: tuple[Observation, ...] = ()
-        self._naming = naming
-        self._learn()
+        self._shared = shared
+        self._manner = self._learnt()
+
+    @property
+    def owner(self) -> int:
+        return self.record.phone
 
     @property
     def state(self) -> LineState:
@@ -117,30 +133,28 @@ class LineReplay:
 
     def full(self) -> Profile:
         """The profile with what grows while the capture is read."""
-        return self._full(self)
+        return self._shared.full(self)
 
     def server(self, key: str) -> str:
-        return self._naming.server(key)
+        return self._shared.naming.server(key)
 
     def frame(self, event: ModelEvent) -> Frame:
-        return self._naming.frame(event, self.record.owner.host)
+        return self._shared.naming.frame(event, self.record.owner.host)
 
     def follows(self, server: str) -> bool:
         """Whether the server is of this replay's entry; of an entry that is not known every server is."""
-        view = self.record.view
-        if view is not self._view or view.revision != self._revision:   # nothing else of `_known` says which servers
-            self._learn()
-        keys = self._manner.keys
-        return not keys or server in keys
+        view, manner = self.record.view, self._manner
+        if view is not manner.view or view.revision != manner.revision:   # nothing else of `_known` says which servers
+            manner = self._manner = self._learnt()
+        return not manner.keys or server in manner.keys
 
     def is_home(self, server: str) -> bool:
         """Whether the server is the primary of this replay's entry, or the entry is not known (`model.stakes.at_home`);
         it is of the entry then (`follows`)."""
-        view = self.record.view
-        if view is not self._view or view.revision != self._revision:
-            self._learn()
-        home = self._manner.home
-        return home is None or home == server
+        view, manner = self.record.view, self._manner
+        if view is not manner.view or view.revision != manner.revision:
+            manner = self._manner = self._learnt()
+        return manner.home is None or manner.home == server
 
     def profile(self) -> Profile:
         """What is known of the line itself; made anew when its declaration or its entries changed."""
@@ -160,33 +174,33 @@ class LineReplay:
         return self._known().belongs
 
     def _known(self) -> Manner:
-        record = self.record
-        if record.view is not self._view or record.view.revision != self._revision \
-                or record.declaration is not self._declaration or record.device is not self._device:
-            self._learn()
+        record, manner = self.record, self._manner
+        if record.view is not manner.view or record.view.revision != manner.revision \
+                or record.declaration is not manner.declaration or record.device is not self._device:
+            self._manner = self._learnt()
         return self._manner
 
-    def _learn(self) -> None:
+    def _learnt(self) -> Manner:
         record = self.record
-        self._view, self._revision = record.view, record.view.revision
-        self._declaration, self._device = record.declaration, record.device
+        self._device = record.device
         entry = record.entries[self.index] if 0 <= self.index < len(record.entries) else None
-        self._manner = _manner(record.declaration, entry, record.owner.vendor, record.model, record.firmware)
+        return _manner(record.declaration, record.view, entry, record.owner.vendor, record.model, record.firmware)
 
 
-def _manner(declaration: Declaration, entry: ServerEntry | None, vendor: Vendor, model: str | None,
+def _manner(declaration: Declaration, view: View, entry: ServerEntry | None, vendor: Vendor, model: str | None,
             firmware: str | None) -> Manner:
     """Made once for all lines of which the same was said, by the same objects."""
-    key = id(declaration), id(entry), vendor, model, firmware
+    key = id(declaration), id(view), view.revision, id(entry), vendor, model, firmware
     known = _manners.get(key)
-    if known is not None and known[0] is declaration and known[1] is entry:
-        return known[2]
+    if known is not None and known.declaration is declaration and known.view is view and known.profile.entry is entry:
+        return known
     settings = declaration.at(entry.name if entry else None)
     profile = Profile(settings, entry, vendor, firmware, vouched(model, firmware))
     keys = frozenset(server.key for server in entry.servers) if entry else frozenset()
     home = None if entry is None else "" if entry.primary is None else entry.primary.key
-    made = Manner(profile, track_of(profile), silence_of(settings), belongs(settings), keys, home)
+    made = Manner(declaration, view, view.revision, profile, track_of(profile), silence_of(settings),
+                  belongs(settings), keys, home)
     if len(_manners) >= MANNERS_KEPT:
         _manners.clear()
-    _manners[key] = declaration, entry, made
+    _manners[key] = made
     return made

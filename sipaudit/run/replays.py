@@ -7,12 +7,15 @@ applies (reference-model.md 1, *server entry*), so each entry that a line used h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import Profile
 from sipaudit.reconstruct.phones import Line
-from sipaudit.run.line_replay import LineReplay
+from sipaudit.run.line_replay import LineReplay, Shared
 from sipaudit.run.naming import Naming
+
+Known = TypeVar("Known", int, LineReplay)
 
 NOBODYS = -1       # index of the replay for servers outside of all entries of the line
 
@@ -23,34 +26,34 @@ class Replays:
 
     def __init__(self, lines: dict[int, Line], naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
         self._lines = lines
-        self._naming = naming
-        self._full = full
-        self._by_line: dict[int, tuple[LineReplay, ...]] = {}
-        self._lines_of: dict[int, tuple[int, ...]] = {}   # of phones of which anything was replayed
+        self._shared = Shared(naming, full)
+        self._by_line: dict[int, LineReplay | tuple[LineReplay, ...]] = {}   # of most there is one
+        self._lines_of: dict[int, int | tuple[int, ...]] = {}   # of phones of which anything was replayed; as above
 
     def __iter__(self) -> Iterator[LineReplay]:
         for replays in self._by_line.values():
-            yield from replays
+            yield from _all(replays)
 
     def of(self, event: ModelEvent) -> LineReplay:
         """The one to which an event of a line belongs."""
         replays = self._by_line.get(event.line)
         if replays is None:
-            first = LineReplay(self._lines[event.line], self._index(event), self._naming, self._full)
-            self._by_line[event.line] = (first,)
-            self._lines_of[event.phone] = (*self._lines_of.get(event.phone, ()), event.line)
+            first = LineReplay(self._lines[event.line], self._index(event), self._shared)
+            self._by_line[event.line] = first
+            lines = self._lines_of.get(event.phone)
+            self._lines_of[event.phone] = event.line if lines is None else (*_all(lines), event.line)
             return first
-        if len(replays) == 1:
-            replay, server = replays[0], getattr(event, "server", None)
-            if server is not None and replay.index == 0 and replay.follows(server):
-                return replay  # nearly always: one entry, and a server of it
-        return self._at(replays, self._index(event), event.line)
+        if type(replays) is LineReplay:
+            server = getattr(event, "server", None)
+            if server is not None and replays.index == 0 and replays.follows(server):
+                return replays  # nearly always: one entry, and a server of it
+        return self._at(_all(replays), self._index(event), event.line)
 
     def _at(self, replays: tuple[LineReplay, ...], index: int, line: int) -> LineReplay:
         for replay in replays:
             if replay.index == index:
                 return replay
-        made = LineReplay(self._lines[line], index, self._naming, self._full)
+        made = LineReplay(self._lines[line], index, self._shared)
         self._by_line[line] = (*replays, made)
         return made
 
@@ -68,26 +71,25 @@ class Replays:
     def is_idle(self, line: int, server: str) -> bool:
         """Whether a request of the server to the line, or the phone's answer, changes nothing of what is known of both:
         nothing waits, and nothing is held against any server (`model.absorb`, `model.stakes`)."""
-        replays = self._by_line.get(line)
-        if replays is None or len(replays) != 1:
+        replay = self._by_line.get(line)
+        if type(replay) is not LineReplay:
             return False
-        replay = replays[0]
         written = replay.written
         return not (replay.waiting or written.failed or written.offered or replay.index) and replay.follows(server)
 
     def only(self, line: int) -> LineReplay | None:
         """The one replay of a line; None if there are more, or none."""
-        replays = self._by_line.get(line)
-        return None if replays is None or len(replays) != 1 else replays[0]
+        replay = self._by_line.get(line)
+        return replay if type(replay) is LineReplay else None
 
     def of_line(self, line: int) -> Sequence[LineReplay]:
         """Those of a line, in the order of its entries."""
-        replays = self._by_line.get(line, ())
+        replays = self._of_line(line)
         return replays if len(replays) < 2 else sorted(replays, key=lambda replay: (replay.index < 0, replay.index))
 
     def of_phone(self, phone: int) -> list[LineReplay]:
         """Those of all lines of a phone."""
-        return [replay for line in self._lines_of.get(phone, ()) for replay in self._by_line[line]]
+        return [replay for line in _all(self._lines_of.get(phone, ())) for replay in _all(self._by_line[line])]
 
     def has_met(self, phone: int) -> bool:
         """Whether anything of a phone was ever replayed."""
@@ -95,15 +97,23 @@ class Replays:
 
     def everyone(self) -> list[LineReplay]:
         """Those of the lines that belong to phones."""
-        return [replay for line in self._lines for replay in self._by_line.get(line, ())]
+        return [replay for line in self._lines for replay in self._of_line(line)]
 
     def drop(self, line: Line) -> Sequence[LineReplay]:
         """Forget those of a line; returned are what they were."""
-        dropped = self._by_line.pop(line.number, ())
+        dropped = _all(self._by_line.pop(line.number, ()))
         if dropped:
-            self._lines_of[line.phone] = tuple(one for one in self._lines_of[line.phone] if one != line.number)
+            self._lines_of[line.phone] = tuple(one for one in _all(self._lines_of[line.phone]) if one != line.number)
         return dropped
+
+    def _of_line(self, line: int) -> tuple[LineReplay, ...]:
+        return _all(self._by_line.get(line, ()))
 
     def forget_phone(self, phone: int) -> None:
         """The phone was forgotten, and all its lines."""
         self._lines_of.pop(phone, None)
+
+
+def _all(known: Known | tuple[Known, ...]) -> tuple[Known, ...]:
+    """One, or several, as several."""
+    return known if isinstance(known, tuple) else (known,)

@@ -36,7 +36,7 @@ from sipaudit.sip.text import decode
 
 MAX_LASTING = 24576    # lines of the memo, and as many fronts and tails: together less than 40 MB
 FRESH = 6              # for one in so many of these it is the first time: who only registers is read but in a moment
-MET = 1 << 18          # places to note what was seen, of which a quarter is used
+MET = 1 << 20          # places to note what was seen, of which a sixteenth is used
 MAX_PASSING = 1024     # lines of the last moments: a request and its responses share Via, From, Call-ID and CSeq
 MAX_REMEMBERED = 1024  # bytes of a line; longer ones are read again each time
 READ_COST = 600        # bytes that a reading takes beside the text of its line, which is there twice
@@ -206,7 +206,7 @@ class LineParser:
         """The moment has passed. What comes again stays."""
         self._count += self._fresh
         self._fresh = 0
-        if self._count > MET // 4:
+        if self._count > MET // 16:
             self._met, self._count = bytearray(MET), 0
         for memo in self._kept:
             self._held -= memo.pass_by()

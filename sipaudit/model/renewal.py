@@ -1,0 +1,161 @@
+"""Registrations that went as most do: while they last, and what is kept of those that are over.
+
+There are as many of these as lines, and of nearly all nothing is ever asked again.  So they lie packed, their numbers
+side by side: a number that is an object of its own takes 32 bytes.
+"""
+
+from __future__ import annotations
+
+from math import isnan, nan
+from struct import Struct as Layout
+
+from msgspec import Struct
+
+from sipaudit.model.events import Answered, Sent
+from sipaudit.model.state import LONG_AGO, Beginning, Binding, LineState, PhoneState, Reach, Stay
+
+_ENDED = Layout("<IQQQ?dddQd")     # as `Renewal.packed` fills it
+_ARRIVED = Layout("<IQQddddd?")    # as `past` does
+_ASKED = Layout("<QQ???")
+
+Whose = tuple[int, int, str]
+"""Phone, line and server of events."""
+
+
+class Renewal(Struct, gc=False):
+    """One mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200; of each its
+    time, and what else an event of it would say that is not the same in every one.
+
+    `sent` is the first REGISTER, `status` of the challenge (0: there was none) that came at `challenged`, `asked` the
+    REGISTER that was granted at `answered`, which is the first where there was no challenge. `again` is the transaction
+    of the one with credentials, 0 before it was sent.
+    """
+
+    capture: int
+    frame: int
+    sent: float
+    transaction: int
+    expires: float | None
+    call_id: str
+    status: int = 0
+    challenged: float = 0.0
+    challenge_frame: int = 0
+    asked: float = 0.0
+    asked_frame: int = 0
+    again: int = 0
+    proves: bool = False
+    answered: float = 0.0
+    answer_frame: int = 0
+    granted: float = 0.0
+
+    def first(self, whose: Whose) -> Sent:
+        """The REGISTER with which it began, as an event."""
+        return Sent(self.sent, self.capture, self.frame, *whose, "REGISTER", self.transaction, expires=self.expires,
+                    call_id=self.call_id)
+
+    def second(self, whose: Whose) -> Sent:
+        """The one with credentials."""
+        return Sent(self.asked, self.capture, self.asked_frame, *whose, "REGISTER", self.again, expires=self.expires,
+                    follows=self.transaction, call_id=self.call_id, proves=self.proves)
+
+    def challenge(self, whose: Whose) -> Answered:
+        """What came between them."""
+        return Answered(self.challenged, self.capture, self.challenge_frame, *whose, "REGISTER", self.transaction,
+                        self.status, self.sent, asked=self.expires)
+
+    def packed(self) -> bytes:
+        """What is kept of it once it is over, but for its Call-ID: the REGISTER that was granted, and the 200."""
+        expires = nan if self.expires is None else self.expires
+        frame, asked = (self.asked_frame, self.asked) if self.again else (self.frame, self.sent)
+        return _ENDED.pack(self.capture, self.transaction, self.again, frame, self.proves, expires, asked,
+                           self.answered, self.answer_frame, self.granted)
+
+
+def unpacked(ended: bytes, whose: Whose, call_id: str) -> tuple[Answered, Sent]:
+    """The 200 that ended a renewal, and the REGISTER that it answers."""
+    capture, first, again, frame, proves, expires, asked, answered, answer_frame, granted = _ENDED.unpack(ended)
+    wanted = _seconds(expires)
+    register = Sent(asked, capture, frame, *whose, "REGISTER", again or first, expires=wanted,
+                    follows=first if again else None, call_id=call_id, proves=proves)
+    return Answered(answered, capture, answer_frame, *whose, "REGISTER", register.transaction, 200, asked,
+                    granted=_seconds(granted), own=True, asked=wanted), register
+
+
+class Arrived(Struct, gc=False):
+    """What is to be known of a first registration that went as most do (`model.arrival`): the 200 that ended it, the
+    REGISTER that it answers (None once a renewal has come after it), and whether there was a challenge."""
+
+    granted: Answered
+    asked: Sent | None
+    began: Beginning | None
+    challenged: bool
+
+    def line(self) -> LineState:
+        """The line's state after it."""
+        granted, asked = self.granted, self.asked
+        server, took = granted.server, 0.0 if asked is None else granted.time - asked.time
+        stay = Stay(server, granted, took=took)
+        return LineState((stay, stay, stay), (Binding(server, None, granted, granted),), served=granted,
+                         began=self.began, challenger=server if self.challenged else None)
+
+    def renewed(self) -> Arrived:
+        """What is to be known once a renewal has come after it."""
+        self.asked = None
+        return self
+
+    def phone(self) -> PhoneState:
+        """The phone's state after it."""
+        granted, asked = self.granted, self.asked
+        touched = LONG_AGO if asked is None else asked.time
+        return PhoneState((Reach(granted.server, answered=granted, touched=touched, registering=asked),))
+
+
+class Past(Struct, gc=False):
+    """The same, packed: the 200, when the line came up (no time: it did not), and the REGISTER, of which the Call-ID is
+    that with which it came up."""
+
+    packed: bytes
+    call_id: str
+
+    def arrived(self, whose: Whose) -> Arrived:
+        """What it was before."""
+        packed = self.packed
+        capture, frame, transaction, time, sent, granted, expires, began, challenged = _ARRIVED.unpack_from(packed)
+        wanted = _seconds(expires)
+        ended = Answered(time, capture, frame, *whose, "REGISTER", transaction, 200, sent, granted=_seconds(granted),
+                         own=True, asked=wanted)
+        asked = None
+        if len(packed) > _ARRIVED.size:
+            frame, follows, fresh, proves, anew = _ASKED.unpack_from(packed, _ARRIVED.size)
+            asked = Sent(sent, capture, frame, *whose, "REGISTER", transaction, expires=wanted, follows=follows or None,
+                         fresh=fresh, call_id=self.call_id, proves=proves, anew=anew)
+        return Arrived(ended, asked, None if isnan(began) else Beginning(began, whose[2], self.call_id), challenged)
+
+    def renewed(self) -> Past:
+        """What is kept of it once a renewal has come after it."""
+        return Past(self.packed[:_ARRIVED.size], self.call_id)
+
+
+def past(arrived: Arrived) -> Arrived | Past:
+    """What is kept of a first registration: as it is, if anything odd was said."""
+    granted, asked, began = arrived.granted, arrived.asked, arrived.began
+    if (
+        asked is None or granted.sent != asked.time or granted.asked != asked.expires or asked.in_dialog
+        or granted.in_dialog or granted.retry_after is not None or asked.call is not None or granted.call is not None
+        or granted.capture != asked.capture
+    ):
+        return arrived
+    return Past(
+        _ARRIVED.pack(granted.capture, granted.frame, granted.transaction, granted.time, asked.time,
+                      _number(granted.granted), _number(granted.asked), nan if began is None else began.time,
+                      arrived.challenged)
+        + _ASKED.pack(asked.frame, asked.follows or 0, asked.fresh, asked.proves, asked.anew), asked.call_id)
+
+
+def _number(seconds: float | None) -> float:
+    return nan if seconds is None else seconds
+
+
+def _seconds(number: float) -> float | None:
+    """As messages say them: in whole numbers, or not at all."""
+    return None if isnan(number) else int(number) if number.is_integer() else number

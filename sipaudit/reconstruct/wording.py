@@ -1,0 +1,60 @@
+"""What REGISTERs and their answers say, but for what is new in each of them: one value for all that say the same."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from sys import intern
+
+from msgspec import Struct
+
+from sipaudit.sip.datagram import one_number
+from sipaudit.sip.message import Address, Uri
+
+TARGETS = 256   # Request-URIs remembered
+ANSWERS = 256   # as many answers
+CHALLENGES = (401, 407)
+
+
+class Asking(Struct, frozen=True, gc=False):
+    """What REGISTERs of a line say, of one form or of several; `asked` in seconds."""
+
+    uri: Uri
+    contact: Address
+    user_agent: str | None
+    call_id: str
+    host: str
+    port: int
+    asked: int | None
+    target: Uri
+    to_tag: str | None
+
+
+class Answering(Struct, frozen=True, gc=False):
+    """What answers say to a REGISTER of their line, the same to many lines; `granted` in seconds, `own` as
+    `granted_expiry` has them, `realm` of the one challenge, if it is one. (`challenges`) the REGISTER is to be sent
+    again with credentials, (`grants`) a registration begins or goes on."""
+
+    status: int
+    granted: int | None
+    own: bool | None
+    realm: str
+    challenges: bool
+    grants: bool
+
+
+def in_words_of(uri: Uri, user: str | None) -> Uri:
+    """The same URI of texts that there are anyway: those of other URIs, and `user` where it is the same."""
+    return Uri(intern(uri.scheme), user if user == uri.user else uri.user, intern(uri.host), one_number(uri.port),
+               intern(uri.parameters))
+
+
+@lru_cache(TARGETS)
+def one_of(uri: Uri) -> Uri:
+    """One for all that are equal: phones of a site register with a few names."""
+    return uri
+
+
+@lru_cache(ANSWERS)
+def one_answer(status: int, granted: int | None, own: bool | None, realm: str) -> Answering:
+    """One for all that are equal: a registrar says the same to all its lines."""
+    return Answering(status, granted, own, realm, status in CHALLENGES, status == 200 and own is True and bool(granted))
