@@ -141,6 +141,8 @@ class Legs:
     def sweep(self, clock: float) -> list[Leg]:
         """Forget the legs whose time is over; returned are those whose call was not."""
         lost: list[Leg] = []
+        if not self._ring:
+            return lost
         while (look := self._looks.due(clock)) is not None:
             if self._looks.is_idle(look, clock):
                 self._ring.rotate(-look.count)

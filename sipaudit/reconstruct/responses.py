@@ -67,7 +67,15 @@ class Responses:
         granted: int | None = None
         own: bool | None = None
         if method == "REGISTER":
-            granted, own = self._grants(transaction, line, item, response)
+            if transaction.flow.destination not in memory.servers.registrars and status in REGISTRAR_ANSWERS:
+                self._answers_registers(transaction.flow)
+            if 200 <= status < 300:
+                line.registered = True
+                if memory.servers.relays:
+                    memory.servers.relays.pop(transaction.flow.source, None)
+                granted, own = granted_expiry(transaction.contact, response)
+                if granted is None and item.cut and transaction.asked:
+                    granted = int(transaction.asked)  # the snap length cut it off: nothing tells that it was not said
         if not line.proven and 200 <= status < 300 and self._proves(transaction):
             self._prove(line)
         event = Answered(
@@ -76,7 +84,10 @@ class Responses:
             None if leg is None else leg.number,
         )
         if line.goes_on is None or memory.registry.out or not line.goes_on.hears(event):
-            memory.registry.emit(line.owner, line, event)
+            if line.held is None:
+                memory.registry.out.append(event)
+            else:
+                memory.registry.emit(line.owner, line, event)
         if status in AGAIN:
             memory.may_ask_again(line.owner, transaction, response.challenges)
             if method == "INVITE" and status in CHALLENGES:
@@ -85,22 +96,6 @@ class Responses:
             leg.seen = memory.clock
             if (method == "INVITE" and status > 100) or status == 481:   # of all else nothing is told of the call
                 memory.calls.answered(leg, transaction, response, item, memory.clock)
-
-    def _grants(self, transaction: Transaction, line: Line, item: Datagram, response: Response
-                ) -> tuple[int | None, bool | None]:
-        """What the answer to a REGISTER shows of its server, and grants (`granted_expiry`)."""
-        memory, status = self._memory, response.status
-        if transaction.flow.destination not in memory.servers.registrars and status in REGISTRAR_ANSWERS:
-            self._answers_registers(transaction.flow)
-        if not 200 <= status < 300:
-            return None, None
-        line.registered = True
-        if memory.servers.relays:
-            memory.servers.relays.pop(transaction.flow.source, None)
-        granted, own = granted_expiry(transaction.contact, response)
-        if granted is None and item.cut and transaction.asked:
-            granted = int(transaction.asked)  # the snap length cut it off: nothing tells that it was not said
-        return granted, own
 
     def _proves(self, transaction: Transaction) -> bool:
         """Whether a 2xx makes the sender a phone: to REGISTER, or to an INVITE that no phone answered."""
