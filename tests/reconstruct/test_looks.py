@@ -13,9 +13,9 @@ from sipaudit.reconstruct.bounds import CALL_LIFE, DIALOG_CHECK, DIALOG_LIFE, RI
 from sipaudit.reconstruct.dialogs import CallState, Leg, Legs
 from sipaudit.reconstruct.phones import Phone
 
-LIMIT = 12
+LIMIT = 5
 PAUSES = (0.0, 1.0, SWEEP, 30.0, DIALOG_CHECK, 600.0, 4000.0)
-DOINGS = ("add", "add", "heard", "heard", "sweep", "sweep", "sweep", "call", "up", "over", "given up", "release")
+DOINGS = ("add", "add", "add", "add", "heard", "heard", "sweep", "sweep", "sweep", "call", "up", "over", "given up", "release")
 
 
 class OneByOne:
