@@ -235,6 +235,7 @@ class Auditor:
         gone = {phone.number for phone in phones}
         self._passing.release({line.phone for line in lines})
         for number in gone:
+            self.calls.end(number)
             self._phones.pop(number, None)
             self._timed.pop(number, None)
             self.replays.forget_phone(number)
