@@ -32,7 +32,7 @@ class Calm:
         self.pass_time = pass_time
 
     def asks(self, request: Sent, subject: Watched) -> None:
-        """A request of a line that holds a binding, and never failed to return."""
+        """A request of a line at its working server, while it holds a binding."""
         time, method, phone = request.time, request.method, request.phone
         if time > self._timers.now:
             self.pass_time(time)
