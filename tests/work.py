@@ -61,8 +61,8 @@ class Counted:
 
 BUDGETS = {
     "register": Budget(calls=28, blocks=0.1),
-    "calls": Budget(calls=98, blocks=3.0),
-    "mixed": Budget(calls=87, blocks=1.7),
+    "calls": Budget(calls=80, blocks=3.0),
+    "mixed": Budget(calls=71, blocks=1.7),
     "tcp": Budget(calls=47, blocks=0.3),
 }
 """With each message of `mixed` come 40 packets of media, whose work is the message's."""

@@ -280,7 +280,8 @@ class Renewals:
 
     def phone_after(self, phone: PhoneState) -> PhoneState:
         """The phone's state after all of them."""
-        arrived, self.ended = self._arrived(), self._last()
+        self.arrived = arrived = self._arrived()   # unpacked, for the line's state, which has the same events
+        self.ended = self._last()
         if arrived is not None:
             phone = arrived.phone()
         granted, register = self.granted, self.register
