@@ -15,7 +15,7 @@ from sipaudit.reconstruct.phones import Phone
 
 LIMIT = 5
 PAUSES = (0.0, 1.0, SWEEP, 30.0, DIALOG_CHECK, 600.0, 4000.0)
-DOINGS = ("add", "add", "add", "add", "heard", "heard", "sweep", "sweep", "sweep", "call", "up", "over", "given up", "release")
+DOINGS = (*["add"] * 4, *["sweep"] * 3, "heard", "heard", "call", "up", "over", "given up", "release")
 
 
 class OneByOne:
