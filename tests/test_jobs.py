@@ -15,7 +15,10 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from io import BufferedReader
+from multiprocessing.context import ForkProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -50,13 +53,13 @@ def site_of(capture: Path) -> str | None:
 @pytest.fixture
 def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """As many processes work as the job says, though whoever runs the tests may have threads. Gives how many readers
-    there were each time that some work was done."""
+    there were each time that some work was done, even if one has done its work by then."""
     seen: list[int] = []
     arrivals = reader._arrivals
 
-    def watched(*arguments: object) -> Iterator[list[Parsed]]:
-        seen.append(len(multiprocessing.active_children()))
-        return arrivals(*arguments)  # type: ignore[arg-type]
+    def watched(incoming: BufferedReader, process: ForkProcess, *arguments: Any) -> Iterator[list[Parsed]]:
+        seen.append(int(process.pid not in (None, os.getpid())))
+        return arrivals(incoming, process, *arguments)
 
     monkeypatch.setattr(reading, "processes", lambda jobs, _size: jobs or 1)
     monkeypatch.setattr(reader, "_arrivals", watched)

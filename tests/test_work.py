@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.work import BUDGETS, LARGE_FLEET, LINEAR, SLACK
+from tests.work import A_LINE, BUDGETS, LARGE_FLEET, LINEAR, SLACK
 
 HOW = "where it is meant so, the budgets stand in tests/work.py"
 
@@ -40,3 +40,7 @@ def test_a_capture_twice_as_long_makes_twice_the_work(counted: dict[str, Any], n
 
 def test_a_message_costs_no_more_than_its_budget_where_the_memo_cannot_hold_all_lines(counted: dict[str, Any]) -> None:
     assert counted["large fleet"] <= LARGE_FLEET * SLACK, HOW
+
+
+def test_a_line_takes_no_more_memory_than_its_budget(counted: dict[str, Any]) -> None:
+    assert counted["line"] <= A_LINE * SLACK, HOW

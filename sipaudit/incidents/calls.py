@@ -19,6 +19,7 @@ ATTEMPTS_KEPT = 20_000
 OFFERS_KEPT = 16        # requests of the far end in one call that wait for the phone's answer
 IGNORED_AFTER = 32.0    # seconds without an answer to the far end (64*T1)
 TOGETHER = 600.0        # seconds between ghosts of one server that make one incident
+SAYS_NOTHING = frozenset({100, 401, 407, 422})   # of whether the call comes through
 REFUSED = frozenset({403, 408})   # beside 5xx: the service failed, not who was called
 
 
@@ -174,10 +175,10 @@ class Calls:
 
     def answered(self, event: Answered) -> Attempt | None:
         """A response to an INVITE that opens a dialog; returned is an attempt that the answer made fail."""
-        attempt = self._by_call.get(event.call or 0)
-        if attempt is None or event.status in (100, 401, 407, 422) or 300 <= event.status < 400:
+        attempt, status = self._by_call.get(event.call or 0), event.status
+        if attempt is None or status in SAYS_NOTHING or 300 <= status < 400:
             return None
-        if event.status in REFUSED or 500 <= event.status < 600:
+        if status in REFUSED or 500 <= status < 600:
             attempt.failed = attempt.event.time if event.sent is None else event.sent
             return attempt
         attempt.made = True

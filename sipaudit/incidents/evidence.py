@@ -100,16 +100,17 @@ class Evidence:
             server.lived_registering(event.sent, event.time)
         else:
             server.lived(event.time)
-        if self._outages is not None:
+        if server.failing and self._outages is not None:
             self._outages.answered(server, event.phone, event.method, event.sent)
 
     def invite_answered(self, event: Answered, server: ServerWatch) -> None:
         """An answer to a call that somebody tries to make."""
-        if self._outages is not None and event.status != 503:
-            self._outages.invite_answered(server, event)
+        outages = self._outages
+        if outages is not None and (outages.unheard or outages.open) and event.status != 503:
+            outages.invite_answered(server, event)
         attempt = self._calls.answered(event)
-        if attempt is not None and self._outages is not None:
-            self._outages.failed_attempt(event.server, attempt)
+        if attempt is not None and outages is not None:
+            outages.failed_attempt(event.server, attempt)
 
 
 def _was_served(subject: Watched) -> bool:

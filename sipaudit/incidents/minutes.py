@@ -66,7 +66,8 @@ class Minute:
 
     def took(self, seconds: float) -> None:
         """An answer took so long: to the millisecond below a second, coarser above, so that few counters are enough."""
-        self.delays[milliseconds(seconds)] += 1
+        step = int(seconds * 1000 + 0.5)
+        self.delays[step if 0 <= step < 1000 else _coarse(step)] += 1
         if seconds > self.longest:
             self.longest = seconds
 
@@ -80,11 +81,9 @@ class Minute:
         return None
 
 
-def milliseconds(seconds: float) -> int:
-    step = int(seconds * 1000 + 0.5)
-    if step < 1000:
-        return max(step, 0)
-    return min(step // 100 * 100, SLOWEST)
+def _coarse(step: int) -> int:
+    """Milliseconds that are not counted one by one."""
+    return min(step // 100 * 100, SLOWEST) if step > 0 else 0
 
 
 OfServer = dict[float, Minute | bytes]

@@ -73,13 +73,13 @@ class Outages:
         self._calls = calls
         self.open: dict[str, Outage] = {}
         self._closed: dict[str, Outage] = {}   # the last one of each server
-        self._unheard: dict[str, list[float]] = {}
+        self.unheard: dict[str, list[float]] = {}
         self._attempts: dict[str, list[Attempt]] = {}
 
     def forget(self, before: float) -> None:
         """Forget what was over before that time."""
         self._closed = {key: outage for key, outage in self._closed.items() if (outage.end or 0.0) >= before}
-        self._unheard = {key: unheard for key, unheard in self._unheard.items() if unheard[-1] >= before}
+        self.unheard = {key: unheard for key, unheard in self.unheard.items() if unheard[-1] >= before}
         self._attempts = {key: kept for key, kept in self._attempts.items() if kept[-1].event.time >= before}
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
@@ -121,7 +121,7 @@ class Outages:
             self._join(server, outage, phone, failing, method, sent, event, subjects)
 
     def _note_unheard(self, server: ServerWatch, sent: float) -> None:
-        unheard = self._unheard.setdefault(server.key, [])
+        unheard = self.unheard.setdefault(server.key, [])
         unheard.append(sent)
         if len(unheard) > UNHEARD_KEPT + 1:
             turned_away("samples")
@@ -183,7 +183,7 @@ class Outages:
     def _opens_in_part(self, server: ServerWatch) -> Outage | None:
         """An outage of calls alone: two INVITEs run out, of whomever, none is answered, and between them a REGISTER is.
         """
-        unheard = self._unheard.get(server.key)
+        unheard = self.unheard.get(server.key)
         if not unheard or not _registered_between(server, min(unheard), max(unheard)):
             return None
         start = min(unheard)
@@ -197,7 +197,7 @@ class Outages:
         """The outage was none of the whole server: it registers, and goes on to let calls run out."""
         outage.end, outage.answer, outage.registers = None, None, True
         outage.settle_kind()
-        self._unheard.pop(server.key, None)
+        self.unheard.pop(server.key, None)
         self._closed.pop(server.key)
         self.open[server.key] = outage
         self._look_later(server, outage)
@@ -223,7 +223,7 @@ class Outages:
         for attempt in self._attempts.pop(server.key, ()):
             if attempt.failed is not None and attempt.failed >= start:
                 outage.failed(attempt)
-        self._unheard.pop(server.key, None)
+        self.unheard.pop(server.key, None)
         self.open[server.key] = outage
         self._drafts.open(outage)
         self._look_later(server, outage)
@@ -240,7 +240,7 @@ class Outages:
 
     def invite_answered(self, server: ServerWatch, answer: Answered) -> None:
         """Any response to an INVITE that opens a dialog: calls are no longer left to run out."""
-        self._unheard.pop(server.key, None)
+        self.unheard.pop(server.key, None)
         outage = self.open.get(server.key)
         if outage is not None and outage.kind == PARTIAL and answer.sent is not None and answer.sent > outage.start:
             self._close(server, outage, answer.time)

@@ -14,7 +14,8 @@ from sipaudit.incidents.draft import SHED
 from sipaudit.incidents.minutes import Minute, Minutes
 from sipaudit.incidents.servers import APART, ServerWatch
 from sipaudit.model.events import Sent
-from sipaudit.model.routine import Renewal, Renewals
+from sipaudit.model.renewal import Renewal
+from sipaudit.model.routine import Renewals
 
 SERVERS_KEPT = 4_096
 SHED_EVERY = 60.0   # seconds between two looks how many lines are noted

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from sipaudit.incidents.calls import Calls
+from sipaudit.incidents.calm import Calm
 from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.incidents.evidence import Evidence
 from sipaudit.incidents.gaps import Gaps
@@ -33,8 +34,9 @@ from sipaudit.model.events import (
     Sent,
 )
 from sipaudit.model.history import MoveKind, MoveSeen
+from sipaudit.model.renewal import Renewal
 from sipaudit.model.replay import Step
-from sipaudit.model.routine import Renewal, Renewals
+from sipaudit.model.routine import Renewals
 from sipaudit.model.state import PhoneState, Stay
 from sipaudit.rulebook.rules import IncidentKind
 
@@ -86,6 +88,8 @@ class Watch:
         self.gaps = Gaps(float("inf") if gap is None else gap["lasting"])
         self._subscriptions = None if wanted("dead-subscriptions") is None else Subscriptions(drafts, timers)
         self._names = None if wanted("stale-dns") is None else StaleNames(drafts)
+        self.calm = Calm(timers, self.tally, self.requests, self.calls, self._evidence, self._subscriptions,
+                         self.pass_time)
 
     # -- what need not be remembered
 
@@ -185,6 +189,10 @@ class Watch:
             self._answer(event, subject)
         else:
             self.calls.changed(event, subject)  # type: ignore[arg-type]
+
+    def minds(self, line: int) -> bool:
+        """Whether a request of the line may tell more than that it was made (`calm`)."""
+        return line in self.gaps.open or (self._names is not None and line in self._names.gone)
 
     def follow(self, step: Step, subject: Watched, phone: PhoneState) -> None:
         """One event followed step by step; `phone` is its phone's state before it."""
@@ -298,17 +306,15 @@ class Watch:
 
     def _heard(self, event: Answered, subject: Watched) -> tuple[ServerWatch, Waiting | None]:
         """An answer is counted. The server that it is from, and what waited for it."""
-        time, status = event.time, event.status
-        server = self.tally.now(event.server, time)
-        minute = server.minute
-        minute.answered(status)
-        waited = self.requests.pop(event.transaction, None)
+        time, status, sent = event.time, event.status, event.sent
+        server, waited = self.tally.now(event.server, time), self.requests.pop(event.transaction, None)
+        server.minute.answered(status)
+        if sent is not None and (waited is not None if event.method == "INVITE" else status >= 200):
+            server.minute.took(time - sent)
         if waited is not None:
             took = time - waited.request.time
             if took > SHORTEST and took > subject.silence:   # nearly never: the line is asked for nothing
                 self._evidence.ran_out(waited)
-        if event.sent is not None and (waited is not None if event.method == "INVITE" else status >= 200):
-            minute.took(time - event.sent)
         return server, waited
 
     # -- where lines work

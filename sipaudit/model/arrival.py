@@ -12,7 +12,8 @@ from __future__ import annotations
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import LATE_FROM, absorb_phone
 from sipaudit.model.events import Answered, ModelEvent, Sent
-from sipaudit.model.routine import DONE, OFF, ON, Arrived, Way
+from sipaudit.model.renewal import Arrived
+from sipaudit.model.routine import DONE, OFF, ON, Way
 from sipaudit.model.state import Beginning, LineState, PhoneState
 
 

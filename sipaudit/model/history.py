@@ -83,10 +83,15 @@ class History:
             before, after = step.before.stays[track], step.after.stays[track]
             if before is not None and after is not None and before is not after:
                 self._stayed(before, after, step, known)
-        if self.tries and self.tries[-1].result == "unknown":
+        if self.is_trying:
             self._settle_try(self.tries[-1], step)
         if type(step.event) is Answered and step.before.bindings is not step.after.bindings:
             self._bound(step, known)
+
+    @property
+    def is_trying(self) -> bool:
+        """Whether it is not known yet what came of the last try."""
+        return bool(self.tries) and self.tries[-1].result == "unknown"
 
     def _stayed(self, before: Stay, after: Stay, step: Step, known: Known) -> None:
         if before.server != after.server:

@@ -31,8 +31,6 @@ from sipaudit.model.renewal import Arrived, Past, Renewal, Whose, past, unpacked
 from sipaudit.model.stakes import at_home
 from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, runs_out
 
-__all__ = ["DONE", "OFF", "ON", "Arrived", "Renewal", "Renewals", "Way", "begins", "has_moved"]
-
 
 class Way(Enum):
     """What an event is to the renewal under way."""
@@ -282,7 +280,8 @@ class Renewals:
 
     def phone_after(self, phone: PhoneState) -> PhoneState:
         """The phone's state after all of them."""
-        arrived, self.ended = self._arrived(), self._last()
+        self.arrived = arrived = self._arrived()   # unpacked, for the line's state, which has the same events
+        self.ended = self._last()
         if arrived is not None:
             phone = arrived.phone()
         granted, register = self.granted, self.register

@@ -14,7 +14,8 @@ DIALOG_LIFE = 64.0        # a call that is over
 CALL_LIFE = 86_400.0      # a call that is up, since its last message
 SUBSCRIPTION_LIFE = 3600.0  # and never less than twice what was asked for
 
-LEAP = 16.0               # seconds that one packet can make pass: a leaping clock must not make everything forgotten
+LEAP = 16.0               # seconds that one packet can make pass: a leaping clock must not make everything forgotten;
+                          # more than SWEEP, so that who asks for what is due need not ask for a leap
 SET_BACK = 60.0           # packets older than this against the newest: the clock was set back
 
 START_TAKES = 600.0       # seconds from one sign of a start to the next, and to the first REGISTER

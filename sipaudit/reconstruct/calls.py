@@ -6,14 +6,28 @@ from collections.abc import Container
 
 from sipaudit.model.events import NO_LINE, CallChanged
 from sipaudit.reconstruct.bounds import CALL_LIFE, DIALOG_LIFE, RINGING_LIFE, Bounds
-from sipaudit.reconstruct.dialogs import CALL_METHODS, CallState, Fork, Leg, LegKey, Legs
+from sipaudit.reconstruct.dialogs import (
+    CALL_METHODS,
+    CONFIRMED,
+    EARLY,
+    ENDED,
+    NONE,
+    OVER,
+    RINGING,
+    UP,
+    CallState,
+    Leg,
+    LegKey,
+    Legs,
+)
 from sipaudit.reconstruct.phones import CallSeen, Line, Phone
 from sipaudit.reconstruct.registry import Registry
 from sipaudit.reconstruct.transactions import AGAIN, Transaction
 from sipaudit.sip.datagram import Item
 from sipaudit.sip.message import Request, Response
 
-LIVES = {CallState.RINGING: RINGING_LIFE, CallState.UP: CALL_LIFE}  # its INVITE's end ends a call that rings sooner
+TOLD = {state: state.value for state in CallState}   # as events say it
+LIVES = {RINGING: RINGING_LIFE, UP: CALL_LIFE}  # its INVITE's end ends a call that rings sooner
 
 
 class Calls:
@@ -49,12 +63,17 @@ class Calls:
         """A new leg, with a number if it is a call's; `ends` are the phone's `host:port` and the server's host."""
         leg = Leg(key, phone, line, server, *ends, clock)
         if call:
-            self.count(leg)
+            self._number(leg)
         (self.strange if phone.held is not None else self.known).add(leg)
         return leg
 
     def count(self, leg: Leg) -> None:
-        """The leg is a call's."""
+        """The leg of a subscription turns out to be a call's."""
+        self._number(leg)
+        self.known.doubt()
+        self.strange.doubt()
+
+    def _number(self, leg: Leg) -> None:
         self._numbers += 1
         leg.number = self._numbers
         leg.life = DIALOG_LIFE
@@ -68,39 +87,39 @@ class Calls:
             self._begin(leg, transaction, item)
         elif method == "BYE" and outward:
             self._end(leg, request.to.tag, item)
-        elif leg.state is CallState.NONE and method in ("INVITE", "UPDATE", "INFO"):
+        elif leg.state is NONE and method in ("INVITE", "UPDATE", "INFO"):
             self.up(leg, item)  # the middle of a call that began before the capture
         return leg.jumps(request.cseq.number, outward)
 
     def answered(self, leg: Leg, transaction: Transaction, response: Response, item: Item, clock: float) -> None:
         """What a response means for the dialogs of its leg."""
         leg.seen = clock
-        status, method = response.status, transaction.method
-        far = response.to.tag if transaction.from_phone else response.from_.tag
-        if not transaction.from_phone:
+        status, method, outward = response.status, transaction.method, transaction.from_phone
+        if not outward:
             self._tag(leg, response.to.tag)
         if method == "INVITE" and not transaction.in_dialog:
             if status > 100 and status not in AGAIN:
+                far = response.to.tag if outward else response.from_.tag
                 self._invite_answered(leg, transaction, status, far, item)
-        elif (method == "BYE" and status >= 200 and not transaction.from_phone) or (
-            status == 481 and transaction.from_phone and method in CALL_METHODS  # RFC 3261 12.2.1.2
+        elif (method == "BYE" and status >= 200 and not outward) or (
+            status == 481 and outward and method in CALL_METHODS  # RFC 3261 12.2.1.2
         ):
-            self._end(leg, far, item)
+            self._end(leg, response.to.tag if outward else response.from_.tag, item)
 
     def up(self, leg: Leg, item: Item) -> None:
         """The call is up: a 2xx to its INVITE, or what only comes after one."""
-        if leg.number is not None and leg.state is not CallState.UP:
-            self._change(leg, CallState.UP, item)
+        if leg.number is not None and leg.state is not UP:
+            self._change(leg, UP, item)
 
     def given_up(self, leg: Leg, invite: Transaction, item: Item) -> None:
         """An INVITE transaction was forgotten: the call rang, and will never be answered."""
-        if leg.invite == invite.number and leg.state is CallState.RINGING:
-            self._change(leg, CallState.OVER, item)
+        if leg.invite == invite.number and leg.state is RINGING:
+            self._change(leg, OVER, item)
 
     def sweep(self, clock: float, item: Item) -> None:
         """Forget what was not heard of for long; a call that never ended is over with that."""
         for leg in (*self.known.sweep(clock), *self.strange.sweep(clock)):
-            self._change(leg, CallState.OVER, item)
+            self._change(leg, OVER, item)
 
     def _tag(self, leg: Leg, tag: str | None) -> None:
         """The phone's tag became known: its first response with one."""
@@ -112,47 +131,50 @@ class Calls:
     def _begin(self, leg: Leg, invite: Transaction, item: Item) -> None:
         """An INVITE out of a dialog: of several under one Call-ID the last counts, a phone gives up one for another."""
         leg.invite, leg.server = invite.number, invite.server
-        if leg.state in (CallState.NONE, CallState.OVER):
-            if leg.state is CallState.NONE and leg.line is not None:
+        if leg.state in (NONE, OVER):
+            if leg.state is NONE and leg.line is not None:
                 leg.line.calls += 1
-            self._change(leg, CallState.RINGING, item)
+            self._change(leg, RINGING, item)
         if leg.shown is not None:
             leg.shown.turn(invite.server)
 
     def _invite_answered(self, leg: Leg, invite: Transaction, status: int, tag: str | None, item: Item) -> None:
         """A response to an INVITE of the leg; `tag` is the far end's."""
         if status < 300:
-            if leg.note(tag, Fork.CONFIRMED if status >= 200 else Fork.EARLY) and status >= 200:
+            if leg.note(tag, CONFIRMED if status >= 200 else EARLY) and status >= 200:
                 leg.server = invite.server
                 self.up(leg, item)
-        elif leg.invite == invite.number and leg.state is CallState.RINGING:
-            self._change(leg, CallState.OVER, item)
+        elif leg.invite == invite.number and leg.state is RINGING:
+            self._change(leg, OVER, item)
 
     def _end(self, leg: Leg, tag: str | None, item: Item) -> None:
         """BYE: this fork is over, and the call with its last confirmed one."""
-        leg.note(tag, Fork.ENDED)
-        if leg.number is not None and leg.state is not CallState.OVER and Fork.CONFIRMED not in leg.forks.values():
-            self._change(leg, CallState.OVER, item)
+        leg.note(tag, ENDED)
+        if leg.number is not None and leg.state is not OVER and CONFIRMED not in leg.forks.values():
+            self._change(leg, OVER, item)
 
     def _change(self, leg: Leg, state: CallState, item: Item) -> None:
         leg.state = state
         leg.life = LIVES.get(state, DIALOG_LIFE)
         if leg.number is None:
             return
-        if leg.line is not None:
-            _show(leg, leg.line, state, item.time)
-        number = NO_LINE if leg.line is None else leg.line.number
-        self._registry.emit(leg.phone, leg.line, CallChanged(
-            item.time, item.capture, item.frame, leg.phone.number, number, leg.server, leg.number, state.value,
-        ))
+        line, number = leg.line, NO_LINE
+        if line is not None:
+            _show(leg, line, state, item.time)
+            number = line.number
+        event = CallChanged(
+            item.time, item.capture, item.frame, leg.phone.number, number, leg.server, leg.number, TOLD[state])
+        if line is None or line.goes_on is None or self._registry.out or line.revision != line.view.revision \
+                or not line.goes_on.changes(event):
+            self._registry.emit(leg.phone, line, event)
 
 
 def _show(leg: Leg, line: Line, state: CallState, time: float) -> None:
     """What has become of the call, for the report; one that is tried again after its end is still one call."""
     call = leg.shown
     if call is None:
-        call = leg.shown = CallSeen(time if state is CallState.RINGING else None, leg.server)
+        call = leg.shown = CallSeen(time if state is RINGING else None, leg.server)
         line.note_call(call)
-    call.over = time if state is CallState.OVER else None
-    if state is CallState.UP:
+    call.over = time if state is OVER else None
+    if state is UP:
         call.up = time

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Container
 from enum import StrEnum
+from math import inf
 
-from sipaudit.reconstruct.bounds import DIALOG_CHECK, FORKS, SECOND_CHANCES, SUBSCRIPTION_LIFE
+from sipaudit.reconstruct.bounds import DIALOG_CHECK, DIALOG_LIFE, FORKS, SECOND_CHANCES, SUBSCRIPTION_LIFE
+from sipaudit.reconstruct.looks import Look, Looks
 from sipaudit.reconstruct.phones import CallSeen, Line, Phone
 from sipaudit.turned_away import turned_away
 
@@ -38,12 +40,16 @@ class Fork(StrEnum):
     ENDED = "ended"
 
 
+NONE, RINGING, UP, OVER = CallState   # of an Enum's members each look-up costs as much as two tests
+EARLY, CONFIRMED, ENDED = Fork
+
+
 class Leg:
     """One phone's side of a Call-ID. `number` is the call's, None for a subscription; `forks` its dialogs by
     remote tag; `invite` the number of the INVITE transaction that counts; `endpoint` the phone's host:port
     and `far_host` the server's host; `shown` the call as the report will show it."""
 
-    __slots__ = ("check", "cseq_in", "cseq_out", "endpoint", "far_host", "forks", "invite", "key", "life", "line",
+    __slots__ = ("cseq_in", "cseq_out", "endpoint", "far_host", "forks", "invite", "key", "life", "line",
                  "number", "phone", "seen", "server", "shown", "state")
 
     def __init__(self, key: LegKey, phone: Phone, line: Line | None, server: str, endpoint: str,
@@ -55,7 +61,7 @@ class Leg:
         self.server = server
         self.endpoint = endpoint
         self.far_host = far_host
-        self.state = CallState.NONE
+        self.state = NONE
         self.forks: dict[str | None, Fork] = {}
         self.invite = -1
         self.shown: CallSeen | None = None
@@ -63,13 +69,17 @@ class Leg:
         self.cseq_in = -1
         self.life = SUBSCRIPTION_LIFE
         self.seen = clock
-        self.check = clock + DIALOG_CHECK
+
+    @property
+    def lives_until(self) -> float:
+        """When it may be over at the soonest: a call, when that ends; what is heard of it puts it off."""
+        return self.seen + (self.life if self.number is None else DIALOG_LIFE)
 
     def note(self, tag: str | None, state: Fork) -> bool:
         """Take in how the dialog with this remote tag stands; False if that is old news (a late or repeated
         response)."""
         known = self.forks.get(tag)
-        if known is Fork.ENDED or (known is Fork.CONFIRMED and state is Fork.EARLY):
+        if known is ENDED or (known is CONFIRMED and state is EARLY):
             return False
         if known is not None or len(self.forks) < FORKS:
             self.forks[tag] = state
@@ -102,6 +112,7 @@ class Legs:
         self._by_key: dict[LegKey, Leg] = {}
         self._by_call: dict[tuple[str, str | None], Leg] = {}
         self._ring: deque[Leg] = deque()
+        self._looks = Looks()   # of the ring
         self.find = self._by_key.get
         self.evicted = 0
 
@@ -112,6 +123,7 @@ class Legs:
         self._by_key[leg.key] = leg
         self._by_call[leg.key[1:]] = leg
         self._ring.append(leg)
+        self._looks.begin(leg.seen + DIALOG_CHECK)
         if len(self._ring) > self._limit:
             self._evict()
 
@@ -128,26 +140,41 @@ class Legs:
 
     def sweep(self, clock: float) -> list[Leg]:
         """Forget the legs whose time is over; returned are those whose call was not."""
-        lost = []
-        ring, check = self._ring, clock + DIALOG_CHECK
-        while ring:
-            leg = ring[0]
-            if leg.check > clock:
-                break
-            if leg.seen + leg.life > clock:
-                leg.check = check
-                ring.rotate(-1)
-                continue
-            ring.popleft()
-            self._drop(leg)
-            if leg.state in (CallState.RINGING, CallState.UP):
-                lost.append(leg)
+        lost: list[Leg] = []
+        if not self._ring:
+            return lost
+        while (look := self._looks.due(clock)) is not None:
+            if self._looks.is_idle(look, clock):
+                self._ring.rotate(-look.count)
+                self._looks.add(clock + DIALOG_CHECK, look.count, look.safe)
+            else:
+                self._look_at(look, clock, lost)
         return lost
+
+    def _look_at(self, look: Look, clock: float, lost: list[Leg]) -> None:
+        """The same of the first legs of the ring."""
+        ring, kept, safe = self._ring, 0, inf
+        for _ in range(look.count):
+            leg = ring.popleft()
+            if leg.seen + leg.life > clock:
+                ring.append(leg)
+                kept, safe = kept + 1, min(safe, leg.lives_until)
+                continue
+            self._drop(leg)
+            if leg.state in (RINGING, UP):
+                lost.append(leg)
+        if kept:
+            self._looks.add(clock + DIALOG_CHECK, kept, safe)
+
+    def doubt(self) -> None:
+        """One may be over sooner than it seemed when it was last looked at: a subscription's has become a call's."""
+        self._looks.doubt()
 
     def release(self, phones: Container[Phone]) -> None:
         """Forget the legs of phones that are forgotten."""
         kept = [leg for leg in self._ring if leg.phone not in phones]
         if len(kept) < len(self._ring):
+            self._looks.keep(leg.phone not in phones for leg in self._ring)
             for leg in self._ring:
                 if leg.phone in phones:
                     self._drop(leg)
@@ -160,23 +187,23 @@ class Legs:
             self._evict()
 
     def _evict(self) -> None:
-        ring = self._ring
-        if _pass_over(ring, lambda leg: leg.state is CallState.UP):
-            _pass_over(ring, lambda leg: leg.phone.lasting)
-        self._drop(ring.popleft())
+        if self._pass_over(lambda leg: leg.state is UP):
+            self._pass_over(lambda leg: leg.phone.lasting)
+        self._looks.gone()
+        self._drop(self._ring.popleft())
         self.evicted += 1
+
+    def _pass_over(self, matters: Callable[[Leg], bool]) -> bool:
+        """Turn the ring until its head does not matter; whether all that were looked at do."""
+        for _ in range(SECOND_CHANCES):
+            if not matters(self._ring[0]):
+                return False
+            self._looks.turned()
+            self._ring.rotate(-1)
+        return True
 
     def _drop(self, leg: Leg) -> None:
         if self._by_key.get(leg.key) is leg:
             del self._by_key[leg.key]
         if self._by_call.get(leg.key[1:]) is leg:
             del self._by_call[leg.key[1:]]
-
-
-def _pass_over(ring: deque[Leg], matters: Callable[[Leg], bool]) -> bool:
-    """Turn the ring until its head does not matter; whether all that were looked at do."""
-    for _ in range(SECOND_CHANCES):
-        if not matters(ring[0]):
-            return False
-        ring.rotate(-1)
-    return True

@@ -81,7 +81,7 @@ class View:
     `entries` stays the same object while nothing changes: it is asked for with every message.
     """
 
-    __slots__ = ("declared", "entries", "hosts", "keys", "revision", "states")
+    __slots__ = ("declared", "entries", "hosts", "keys", "names", "revision", "states")
 
     def __init__(self, states: tuple[EntryState, ...], declared: bool, revision: int) -> None:
         self.states = states
@@ -90,11 +90,13 @@ class View:
         self.keys: dict[str, str] = {}
         self.entries: tuple[ServerEntry, ...] = ()
         self.hosts: frozenset[str | None] = frozenset()
+        self.names: list[str] = []
         self.renew()
 
     def renew(self) -> None:
         """The entries as their states have them now."""
         self.entries = tuple(state.entry for state in self.states)
+        self.names = [entry.name for entry in self.entries]   # one for all lines: reports have them
         self.hosts = frozenset(server.address for entry in self.entries for server in entry.servers)
 
     def key(self, address: str, host: str, port: int) -> str:

@@ -200,7 +200,7 @@ class Memory:
                 line.view, line.revision = view, -1
         told = line.revision
         line.revision = line.view.revision
-        line.flow = None
+        line.flow = line.goes_on = None   # whoever follows it may have to ask which servers it has
         for state in line.view.states:
             if state.changed > told and state.until is not None:
                 reordered = state.reordered and told >= 0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from typing import Protocol
 
-from sipaudit.model.events import ModelEvent
+from sipaudit.model.events import Answered, CallChanged, ModelEvent, Sent
 from sipaudit.model.profile import Vendor
 from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import Declaration, LineIdentity, ServerEntry
@@ -60,21 +60,33 @@ class Knowledge(Protocol):
     def emergency(self) -> frozenset[str]: ...
 
 
+class GoesOn(Protocol):
+    """Who follows what goes on of a line while its entries are what they were, and is told of it at once: each takes an
+    event, or (False) it goes the usual way."""
+
+    def asks(self, request: Sent) -> bool: ...
+    def hears(self, answer: Answered) -> bool: ...
+    def changes(self, change: CallChanged) -> bool: ...
+    def lets_pass(self, server: str, time: float) -> bool:
+        """As `notified.LetsPass`."""
+
+
 class Line:
     """One registration of a phone: AOR + Contact user and host.
 
     `phone` is the phone's number and `owner` the phone; `user` and `domain` are the AOR's; `heard` the keys of the
     servers that ever sent to it; `first` and `last` when it was seen (seconds as captured), `since` the time before
     which it may have been elsewhere; `calls` how many it had, `spans` the last of them.  `renewals` is set by those who
-    follow its events while they see nothing else of it: then these may be told without (`short_road`).  The rest below
-    `strayed` is reconstruction's own: when it last sent a REGISTER (`asked`), where it sends to (`flow`, `server` since
-    `turned`) and ever did (`servers` by `ways`), the view it has of its entries, what its last REGISTER `said`, and
-    `held`, the list its events wait in while it is not known to be a phone's.
+    follow its events while they see nothing else of it: then these may be told without (`short_road`); `goes_on` while
+    they see nothing wrong: it is told of events at once.  The rest below `strayed` is reconstruction's own: when it
+    last sent a REGISTER (`asked`), where it sends to (`flow`, `server` since `turned`) and ever did (`servers` by
+    `ways`), the view it has of its entries, what its last REGISTER `said`, and `held`, the list its events wait in
+    while it is not known to be a phone's.
     """
 
     __slots__ = ("address", "aor", "asked", "call_id", "calls", "contact_host", "contact_port",
-                 "contact_user", "cseq", "declaration", "device", "domain", "first", "flow", "heard", "held", "last",
-                 "number", "owner", "phone", "proven", "registered", "renewals", "revision", "said", "server",
+                 "contact_user", "cseq", "declaration", "device", "domain", "first", "flow", "goes_on", "heard", "held",
+                 "last", "number", "owner", "phone", "proven", "registered", "renewals", "revision", "said", "server",
                  "servers", "since", "spans", "strayed", "turned", "uri", "user", "user_agent", "view",
                  "ways")
 
@@ -103,6 +115,7 @@ class Line:
         self.registered = False
         self.renewals: Renewals | None = None
         self.said: Asking | None = None
+        self.goes_on: GoesOn | None = None
         self.address: Address | None = None
         self.uri: Uri | None = None
         self.flow: Flow | None = None

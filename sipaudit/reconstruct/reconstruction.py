@@ -19,6 +19,7 @@ from sipaudit.reconstruct.beside import Beside
 from sipaudit.reconstruct.bounds import LEAP, SET_BACK, Bounds
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.four_in_a_row import FOUR, FourInARow
+from sipaudit.reconstruct.heard import Heard
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.notified import LetsPass, Notified
 from sipaudit.reconstruct.phones import Knowledge
@@ -35,12 +36,13 @@ from sipaudit.sip.forms import Form, Parsed, Repeat
 from sipaudit.sip.message import Message, Request, Response
 from sipaudit.sip.parse import parse as parse_message
 
-Heard = TypeVar("Heard", Request, Response)
-Takes = Callable[[Datagram, Heard, Form | None], bool]
+Said = TypeVar("Said", Request, Response)
+Takes = Callable[[Datagram, Said, Form | None], bool]
 """Takes a message in short, or leaves it to the long road."""
 
 NO_BOUNDS = Bounds()
 NOTHING = ()
+USUAL = ("INVITE", "BYE", "SUBSCRIBE")   # of which most are from lines that are known, and most answers to these
 
 
 class SeenMessage(Struct, frozen=True):
@@ -85,12 +87,16 @@ class Reconstruction:
         self._memory = memory = Memory(knowledge, bounds)
         self._requests = Requests(memory)
         self._responses = Responses(memory)
+        self._long: dict[type, Callable[[Datagram, Any], Transaction | Leg | None]] = (
+            {} if self._is_told else {Request: self._requests.take, Response: self._responses.take})
         self._beside = Beside(memory)
         self._short = (Closed(memory) if observer is not None else
                        ShortRoad(memory) if note is None else Noted(memory, note))
         self._four = FourInARow(memory)
         self._asking: dict[str, Takes[Request]] = {"REGISTER": self._short.asks}   # by method, as the next
         self._answering: dict[str, Takes[Response]] = {"REGISTER": self._short.answers}
+        if not self._is_told:
+            self._asking |= dict.fromkeys(USUAL, self._requests.usual)
         self.pieced = self._four.pieced
         self._newest = -inf
         self._due: list[ModelEvent] = []   # made by time that passed before an item that is still to come
@@ -112,7 +118,7 @@ class Reconstruction:
         memory, time = self._memory, item.time
         passed = time - self._newest
         clock = memory.clock + passed
-        if 0.0 <= passed < LEAP and clock < memory.next_sweep and item.capture == self._capture and not self._due:
+        if passed >= 0.0 and clock < memory.next_sweep and item.capture == self._capture and not self._due:
             memory.clock, self._newest = clock, time   # nearly always: what `_pass` does, without a call
         elif self._pass(passed, item):
             self._take(item, message, form)
@@ -123,17 +129,17 @@ class Reconstruction:
             form, item = item.form, item.datagram()
             message = self._parse(item.payload)
         kind = type(message)
-        short: Takes[Any] | None = None
-        long: Callable[[Datagram, Any], Transaction | Leg | None] | None = None
+        short: Takes[Any] | None
         if kind is Request:
-            short, long = self._asking.get(message.method), self._requests.take  # type: ignore[union-attr]
-        elif kind is Response:
-            short, long = self._answering.get(message.cseq.method), self._responses.take  # type: ignore[union-attr]
-        if short is not None and short(item, message, form):  # type: ignore[arg-type]
-            return NOTHING
+            short = self._asking.get(message.method)  # type: ignore[union-attr]
+        else:
+            short = self._answering.get(message.cseq.method) if kind is Response else None  # type: ignore[union-attr]
         out: list[ModelEvent] = []
         memory.registry.out = out
-        if long is None or self._is_told:
+        if short is not None and short(item, message, form):  # type: ignore[arg-type]
+            return out
+        long = self._long.get(kind)
+        if long is None:
             self._take(item, message, form)
             return out
         placed = long(item, message)  # type: ignore[arg-type]
@@ -142,10 +148,12 @@ class Reconstruction:
         return out
 
     def let_pass(self, lets_pass: LetsPass) -> None:
-        """Make no events of what is notified where `lets_pass` says that it changes nothing: nobody else wants them."""
+        """Make no events of what is notified where `lets_pass` says that it changes nothing, nor of what lines hear of
+        which somebody wants to be told at once (`Line.goes_on`): nobody else wants them."""
         if not self._is_told:
             notified = Notified(self._memory, lets_pass)
             self._asking["NOTIFY"], self._answering["NOTIFY"] = notified.asks, notified.answers
+            self._answering |= dict.fromkeys(USUAL, Heard(self._memory).answers)
 
     def renewed(self, run: Sequence[Parsed], at: int) -> bool:
         """Whether the four items from `at` on, the first of a known form, are a mere renewal, and were taken."""
@@ -153,7 +161,7 @@ class Reconstruction:
         if last > len(run) or item.capture != self._capture:
             return False
         passed = item.time - self._newest
-        if (passed >= LEAP or memory.clock + passed >= memory.next_sweep) and self._pass(passed, item):
+        if memory.clock + passed >= memory.next_sweep and self._pass(passed, item):
             self._due = memory.registry.out
             return False
         if not self._four.take(run[at:last], self._newest, self._capture):  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ from sipaudit.reconstruct.population import Population
 from sipaudit.reconstruct.registrations import ALL, port_of
 from sipaudit.reconstruct.useragent import read_user_agent
 from sipaudit.reconstruct.wording import in_words_of
-from sipaudit.sip.datagram import Datagram, Flow, endpoint
+from sipaudit.sip.datagram import Datagram, Flow, endpoint, one_number
 from sipaudit.sip.message import Address, Request, Uri
 from sipaudit.sip.uri import aor as address_of_record
 from sipaudit.turned_away import turned_away
@@ -279,7 +279,7 @@ class Registry:
         look(line, (user_agent or line.user_agent, port))
         if line.address != contact:
             line.address = replace(contact, uri=in_words_of(contact.uri, line.contact_user))
-        line.contact_port = port
+        line.contact_port = one_number(port)
         if user_agent is not None and user_agent != line.user_agent:
             self._describe(line, user_agent)
         line.user_agent = user_agent or line.user_agent

@@ -14,9 +14,10 @@ from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import asked_expiry, own_contact
 from sipaudit.reconstruct.starts import heads
 from sipaudit.reconstruct.traffic import tally
-from sipaudit.reconstruct.transactions import Key, Transaction, of_request, transaction_key
+from sipaudit.reconstruct.transactions import Key, Transaction, identifies, of_request, transaction_key
 from sipaudit.reconstruct.wording import in_words_of
 from sipaudit.sip.datagram import Datagram, Flow
+from sipaudit.sip.forms import Form
 from sipaudit.sip.message import Address, Request, Uri
 from sipaudit.turned_away import turned_away
 
@@ -48,6 +49,33 @@ class Requests:
         if method == "ACK":
             return self._ack_of_success(item, request)
         return self._begin(item, request, key)
+
+    def usual(self, item: Datagram, request: Request, _form: Form | None = None) -> bool:
+        """Take the first packet of an INVITE, BYE or SUBSCRIBE of a known line, as `take` does, which asks more. False:
+        it must do so."""
+        memory, flow, via, sender, method = self._memory, item.flow, request.via, request.from_, request.method
+        calls, host, branch, uri = memory.calls, flow.source_host, via.branch, sender.uri
+        key, ours = (branch, via.host, via.port, method), (host, request.call_id, sender.tag)
+        if memory.find(key) is not None or not identifies(branch) or host == flow.destination_host:
+            return False
+        leg = calls.known.find(ours)
+        if leg is not None:
+            line = leg.line
+        elif request.to.tag is None and calls.strange.find(ours) is None:
+            line = memory.sights.get((flow.source, uri.user))
+            if line is not None and not line.looks(uri, own_contact(request.contacts), request.user_agent):
+                return False
+        else:
+            return False
+        if line is None:
+            return False
+        methods = memory.traffic.methods
+        try:
+            methods[method] += 1
+        except KeyError:
+            tally(methods, method)
+        self._send(item, request, key, line, leg)
+        return True
 
     def _sent_again(self, transaction: Transaction, item: Datagram) -> Transaction:
         """A retransmission: the same branch to the same server."""
@@ -205,25 +233,36 @@ class Requests:
 
     def _send(self, item: Datagram, request: Request, key: Key, line: Line, leg: Leg | None) -> Transaction:
         """A phone starts a request."""
-        memory, phone, flow, method = self._memory, line.owner, item.flow, request.method
+        memory, phone, flow, method, time = self._memory, line.owner, item.flow, request.method, item.time
         if flow is not line.flow or line.revision != line.view.revision:
             memory.use(line, flow, item)
+        server, call_id, tag, asked = line.server, request.call_id, request.to.tag, None
         follows, before, proves = memory.follows(phone, request) if phone.again else FIRST
-        leg = leg or before or self._leg_for(request, phone, line, request.from_.tag, line.server,
+        leg = leg or before or self._leg_for(request, phone, line, request.from_.tag, server,
                                                (flow.source, flow.destination_host))
-        transaction = self._new(item, request, key, phone, line, line.server, leg, from_phone=True)
+        if leg is not None and leg.number is None and method in CALL_METHODS:
+            memory.calls.count(leg)
         if method == "SUBSCRIBE":
-            transaction.asked = request.expires
+            asked = request.expires
             if leg is not None and leg.number is None:
-                leg.life = max(leg.life, 2.0 * (request.expires or 0))
-        phone.last = line.last = item.time
-        in_dialog = transaction.in_dialog
-        memory.registry.emit(phone, line, Sent(
-            item.time, item.capture, item.frame, phone.number, line.number, line.server, method, transaction.number,
-            in_dialog, transaction.asked, follows, False, method == "INVITE" and self._calls_for_help(request),
-            None if leg is None else leg.number, request.call_id, "" if in_dialog else _target(request), proves,
-        ))
-        self._follow(transaction, request, item)
+                leg.life = max(leg.life, 2.0 * (asked or 0))
+        memory.numbers = number = memory.numbers + 1
+        in_dialog = tag is not None
+        transaction = Transaction(
+            number, key, request.cseq.number, call_id, method, flow, line, phone, server, True, time, in_dialog,
+            memory.clock, asked, None, request.uri, tag, leg,
+        )
+        memory.transactions.add(transaction, line.held is None)
+        phone.last = line.last = time
+        event = Sent(
+            time, item.capture, item.frame, phone.number, line.number, server, method, number, in_dialog, asked,
+            follows, False, method == "INVITE" and self._calls_for_help(request),
+            None if leg is None else leg.number, call_id, "" if in_dialog else _target(request), proves,
+        )
+        if line.goes_on is None or memory.registry.out or not line.goes_on.asks(event):
+            memory.registry.emit(phone, line, event)
+        if leg is not None or method == "CANCEL":
+            self._follow(transaction, request, item)
         return transaction
 
     def _receive(self, item: Datagram, request: Request, key: Key, line: Line | None, leg: Leg | None) -> Transaction:
@@ -240,7 +279,7 @@ class Requests:
             memory.heard(line, server)
             line.last = item.time
         leg = leg or self._leg_for(request, phone, line, request.to.tag, server, (flow.destination, flow.source_host))
-        transaction = self._new(item, request, key, phone, line, server, leg, from_phone=False)
+        transaction = self._received(item, request, key, phone, line, server, leg)
         if line is not None:
             memory.registry.emit(phone, line, Received(
                 item.time, item.capture, item.frame, phone.number, line.number, server, request.method,
@@ -249,8 +288,8 @@ class Requests:
         self._follow(transaction, request, item)
         return transaction
 
-    def _new(self, item: Datagram, request: Request, key: Key, phone: Phone, line: Line | None, server: str,
-             leg: Leg | None, from_phone: bool) -> Transaction:
+    def _received(self, item: Datagram, request: Request, key: Key, phone: Phone, line: Line | None, server: str,
+                  leg: Leg | None) -> Transaction:
         memory = self._memory
         if leg is not None and leg.number is None and request.method in CALL_METHODS:
             memory.calls.count(leg)
@@ -258,7 +297,7 @@ class Requests:
         tag = request.to.tag
         transaction = Transaction(
             memory.numbers, key, request.cseq.number, request.call_id, request.method, item.flow, line, phone, server,
-            from_phone, item.time, tag is not None, memory.clock, None, None, request.uri, tag, leg,
+            False, item.time, tag is not None, memory.clock, None, None, request.uri, tag, leg,
         )
         memory.transactions.add(transaction, (phone.held if line is None else line.held) is None)
         return transaction
@@ -279,12 +318,12 @@ class Requests:
     def _follow(self, transaction: Transaction, request: Request, item: Datagram) -> None:
         """What a request means for others: CANCEL for its INVITE, the rest for its leg's dialogs."""
         memory, leg = self._memory, transaction.leg
-        if request.method == "CANCEL":
+        if leg is not None and request.method != "CANCEL":
+            clock, seen = memory.clock, leg.seen
+            if memory.calls.began(leg, transaction, request, item, clock):
+                memory.lose(leg.phone, item, "a jump in CSeq", item.time - (clock - seen))
+        elif request.method == "CANCEL":
             self._cancelled(transaction.key)
-        elif leg is not None:
-            unheard = memory.clock - leg.seen
-            if memory.calls.began(leg, transaction, request, item, memory.clock):
-                memory.lose(leg.phone, item, "a jump in CSeq", item.time - unheard)
 
     def _cancelled(self, key: Key) -> None:
         """CANCEL: its INVITE has 32 s left (RFC 3261 9.1)."""

@@ -24,14 +24,14 @@ class Responses:
 
     def take(self, item: Datagram, response: Response) -> Transaction | None:
         """A response; returned is the transaction it belongs to."""
-        memory, status = self._memory, response.status
+        memory, status, cseq = self._memory, response.status, response.cseq
         statuses = memory.traffic.statuses
         statuses[status] = statuses.get(status, 0) + 1
-        key = transaction_key(response, response.cseq.method)
-        found = memory.transactions.find(key)
+        key = transaction_key(response, cseq.method)
+        found = memory.find(key)
         if found is None:
             transaction = self._orphan(item, response, key)
-        elif found.sibling is None and found.cseq == response.cseq.number and len(key) == BRANCH_KEY:
+        elif found.sibling is None and found.cseq == cseq.number and len(key) == BRANCH_KEY:
             transaction = found  # nearly always
         else:
             transaction = of_response(found, response, item.flow) or self._orphan(item, response, key)
@@ -39,29 +39,31 @@ class Responses:
             return None
         transaction.seen = memory.clock
         bit = 1 << status // 100 if status != 100 else 1  # 100 is the next hop's, a class of its own
-        if transaction.classes & bit:
+        classes = transaction.classes
+        if classes & bit:
             memory.repeated = True
             if transaction.leg is not None:  # it may be another fork's
                 memory.calls.answered(transaction.leg, transaction, response, item, memory.clock)
             return transaction
-        transaction.classes |= bit
+        transaction.classes = classes | bit
         if status > transaction.status:
             transaction.status = status
-        if transaction.line is not None and transaction.from_phone:
-            self._answer(transaction, transaction.line, item, response)
+        line = transaction.line
+        if line is not None and transaction.from_phone:
+            self._answer(transaction, line, item, response)
         elif transaction.phone is not None:
             self._reply(transaction, transaction.phone, item, response)
         return transaction
 
     def _answer(self, transaction: Transaction, line: Line, item: Datagram, response: Response) -> None:
         """A response reaches the phone."""
-        memory, phone = self._memory, line.owner
+        memory, leg, time = self._memory, transaction.leg, item.time
         status, method, server = response.status, transaction.method, transaction.server
         if server not in line.heard:
             memory.heard(line, server)
         if line.revision != line.view.revision:
             memory.catch_up(line, item)
-        line.last = item.time
+        line.last = time
         granted: int | None = None
         own: bool | None = None
         if method == "REGISTER":
@@ -77,20 +79,23 @@ class Responses:
         if not line.proven and 200 <= status < 300 and self._proves(transaction):
             self._prove(line)
         event = Answered(
-            item.time, item.capture, item.frame, phone.number, line.number, server, method, transaction.number, status,
+            time, item.capture, item.frame, line.phone, line.number, server, method, transaction.number, status,
             transaction.time, transaction.in_dialog, granted, own, transaction.asked, response.retry_after,
-            None if transaction.leg is None else transaction.leg.number,
+            None if leg is None else leg.number,
         )
-        if line.held is None:
-            memory.registry.out.append(event)
-        else:
-            memory.registry.emit(phone, line, event)
+        if line.goes_on is None or memory.registry.out or not line.goes_on.hears(event):
+            if line.held is None:
+                memory.registry.out.append(event)
+            else:
+                memory.registry.emit(line.owner, line, event)
         if status in AGAIN:
-            memory.may_ask_again(phone, transaction, response.challenges)
+            memory.may_ask_again(line.owner, transaction, response.challenges)
             if method == "INVITE" and status in CHALLENGES:
                 memory.relays_calls(transaction.flow.destination, transaction.flow.destination_host)
-        if transaction.leg is not None:
-            memory.calls.answered(transaction.leg, transaction, response, item, memory.clock)
+        if leg is not None:
+            leg.seen = memory.clock
+            if (method == "INVITE" and status > 100) or status == 481:   # of all else nothing is told of the call
+                memory.calls.answered(leg, transaction, response, item, memory.clock)
 
     def _proves(self, transaction: Transaction) -> bool:
         """Whether a 2xx makes the sender a phone: to REGISTER, or to an INVITE that no phone answered."""

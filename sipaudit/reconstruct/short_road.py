@@ -19,7 +19,7 @@ this file, and a test holds that both roads come to the same.
 from __future__ import annotations
 
 from sipaudit.model.absorb_phone import LATE_FROM
-from sipaudit.model.routine import Renewal
+from sipaudit.model.renewal import Renewal
 from sipaudit.reconstruct.memory import Memory, proves
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.registrations import granted_expiry

@@ -14,7 +14,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from sipaudit.reconstruct.bounds import RINGING_LIFE, SECOND_CHANCES, TRANSACTION_CHECK, TRANSACTION_LIFE
-from sipaudit.reconstruct.dialogs import Leg
+from sipaudit.reconstruct.dialogs import RINGING, Leg
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.wording import CHALLENGES
 from sipaudit.sip.datagram import Flow
@@ -221,14 +221,14 @@ class Transactions:
 
     def sweep(self, clock: float) -> None:
         """Forget those whose time is over at `clock`."""
+        check = clock + TRANSACTION_CHECK
         for ring in (self._known.waiting, self._strange.waiting):
             while ring and ring[0].check <= clock:
                 transaction = ring.popleft()
-                seen = transaction.seen
-                if seen + TRANSACTION_LIFE > clock or (
-                    transaction.status < 200 and _rings(transaction) and seen + RINGING_LIFE > clock
+                if transaction.seen + TRANSACTION_LIFE > clock or (
+                    transaction.status < 200 and _rings(transaction) and transaction.seen + RINGING_LIFE > clock
                 ):
-                    transaction.check = clock + TRANSACTION_CHECK
+                    transaction.check = check
                     ring.append(transaction)
                 else:
                     self._forget(transaction)
@@ -238,8 +238,8 @@ class Transactions:
         if head is not transaction or transaction.sibling is not None:
             self._relink(head, transaction)
         transaction.forgotten = True
-        phone = transaction.phone
-        if phone is not None and (phone.again or (transaction.leg is not None and transaction.method == "INVITE")):
+        phone, leg = transaction.phone, transaction.leg
+        if phone is not None and (phone.again or (leg is not None and leg.state is RINGING)):
             self._forgotten(transaction)
 
     def _relink(self, head: Transaction | None, gone: Transaction) -> None:

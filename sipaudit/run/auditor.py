@@ -21,6 +21,7 @@ from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.rulebook.fault import LOSS_ALLOWED
 from sipaudit.rulebook.faults import Faults
 from sipaudit.rulebook.rules import IncidentKind, Rule
+from sipaudit.run.calls import Calls
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.naming import Naming
 from sipaudit.run.passing import Passing
@@ -61,6 +62,8 @@ class Auditor:
         self.registrations = Registrations(lines, self.replays, self._phones, self._timed, self.faults, self.watch,
                                            self._follow)
         self._renewals = self.registrations.renewals
+        self.calls = Calls(self.replays, self._phones, self._timed, self.watch)
+        self._going_on = self.calls.going_on
         self._passing: Passing[LineReplay] = Passing(self.faults)
         self._passed = False
 
@@ -69,12 +72,20 @@ class Auditor:
         if self._passed:
             for replay in self._passing.came(event.phone, event.time):
                 self._time(event.phone, replay, replay.waiting)
-        kind, number = type(event), event.phone
+        number = event.phone
+        goes_on = number in self._going_on
+        if goes_on and self.calls.takes(event):
+            return
+        kind = type(event)
         if (kind is Received or kind is Replied) and self.replays.is_idle(event.line, event.server):  # type: ignore[union-attr]
             self.watch.passes_by(event)  # type: ignore[arg-type]
             return
+        if goes_on:
+            self.calls.end(number)
         registers = kind is Sent and event.method == "REGISTER"  # type: ignore[union-attr]
         if (registers or number in self._renewals or number not in self._phones) and self.registrations.takes(event):
+            return
+        if kind is Sent and not registers and self.calls.begins(event):  # type: ignore[arg-type]
             return
         self._follow(event)
 
@@ -148,6 +159,7 @@ class Auditor:
     def finish(self, now: float) -> None:
         """The captures have ended at `now`: what still waits to be settled stays undecided."""
         self.registrations.let_go()
+        self.calls.end_all()
         for phone in tuple(self._timed):
             self._pass_time(phone, now)
         for replay in self.replays:
@@ -162,6 +174,7 @@ class Auditor:
         """Nothing was seen for a while until `now`, and phones may have done anything: what is known of their state
         begins anew, and what waited for a packet stays undecided."""
         self.registrations.end_all()
+        self.calls.end_all()
         for replay in self.replays:
             self._say(replay.waiting, replay)
             replay.own_history().view_begins(replay.state, now, replay.track)
@@ -188,6 +201,7 @@ class Auditor:
         self.registrations.let_go()
         for line in map(self._lines.__getitem__, lines):
             self.registrations.end_renewals(line.phone)
+            self.calls.end(line.phone)
             for replay in self.replays.drop(line):
                 self._say(replay.waiting, replay)
                 self._time(line.phone, replay, ())
@@ -212,6 +226,7 @@ class Auditor:
         """Reconstruction has forgotten these lines, and these phones: what still waits to be settled never will be."""
         for line in lines:
             self.registrations.release(line)
+            self.calls.end(line.phone)
             for replay in self.replays.drop(line):
                 self._say(tuple(map(_evicted, replay.waiting)), replay)
                 if line.phone in self._timed:
@@ -220,6 +235,7 @@ class Auditor:
         gone = {phone.number for phone in phones}
         self._passing.release({line.phone for line in lines})
         for number in gone:
+            self.calls.end(number)
             self._phones.pop(number, None)
             self._timed.pop(number, None)
             self.replays.forget_phone(number)

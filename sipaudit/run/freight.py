@@ -28,7 +28,7 @@ from sipaudit.sip.forms import Form, Forms, Parsed, Repeat
 from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.parse import parse
 
-FLOWS_KEPT = 65_536     # flows that have a number at a time
+FLOWS_KEPT = 131_072    # flows that have a number at a time: what gets another one is another flow to who follows
 ONLY_DATAGRAMS = {Datagram}
 
 REPEAT, SAID, WHOLE, BESIDE = range(4)   # how an item goes

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from sipaudit.incidents.moves import belongs
 from sipaudit.incidents.requests import silence_of
+from sipaudit.model.calling import Calling
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import History, track_of
 from sipaudit.model.observations import Observation
@@ -27,7 +28,8 @@ MANNERS_KEPT = 1024   # of all lines together; nearly all of a site share a few
 
 class Manner(Struct, frozen=True):
     """What declaration, entry and device say of how a line behaves: all that they are asked for with each event. The
-    entry is that of a view with this revision."""
+    entry is that of a view with this revision; `home` is its primary, empty where it has none, None where no entry is
+    known."""
 
     declaration: Declaration
     view: View
@@ -37,6 +39,7 @@ class Manner(Struct, frozen=True):
     silence: float
     belongs: bool
     keys: frozenset[str]
+    home: str | None
 
 
 class Shared(NamedTuple):
@@ -52,18 +55,20 @@ _manners: dict[tuple[object, ...], Manner] = {}
 class LineReplay:
     """One line at one of its entries, being replayed. Also the subject that its findings name.
 
-    `number` is the line's, `owner` its phone's, `renewals` those that go on, `written` its state without them,
-    `silence` the seconds without an answer after which the phone may hold a server for failed.
+    `number` is the line's, `owner` its phone's, `renewals` those that go on, or `calling` what else goes on in short,
+    `written` its state without them, `silence` the seconds without an answer after which the phone may hold a server
+    for failed.
     """
 
-    __slots__ = ("_device", "_history", "_manner", "_shared", "index", "number", "record", "renewals", "waiting",
-                 "written")
+    __slots__ = ("_device", "_history", "_manner", "_shared", "calling", "index", "number", "record", "renewals",
+                 "waiting", "written")
 
     def __init__(self, line: Line, index: int, shared: Shared) -> None:
         self.record = line
         self.number = line.number
         self.index = index
         self.renewals: Renewals | None = None
+        self.calling: Calling | None = None
         self.written = NOTHING
         self._history: History | None = None
         self.waiting: tuple[Observation, ...] = ()
@@ -76,17 +81,18 @@ class LineReplay:
 
     @property
     def state(self) -> LineState:
-        """What is known of the line, its renewals until now included."""
+        """What is known of the line, its renewals, or what goes on in short, until now included."""
         if self.renewals is None:
-            return self.written
+            return self.written if self.calling is None else self.calling.line_after(self.written)
         state = self.renewals.line_after(self.written)
         if self.renewals.arrived is None:
             self.written = state
         return state
 
     def write_down(self) -> None:
-        """The renewals are over: the state is what it is after them."""
-        self.written, self.renewals, self.record.renewals = self.state, None, None
+        """The renewals, or what went on, are over: the state is what it is after them."""
+        self.written, self.renewals, self.calling = self.state, None, None
+        self.record.renewals = self.record.goes_on = None
 
     @property
     def history(self) -> History:
@@ -142,6 +148,14 @@ class LineReplay:
             manner = self._manner = self._learnt()
         return not manner.keys or server in manner.keys
 
+    def is_home(self, server: str) -> bool:
+        """Whether the server is the primary of this replay's entry, or the entry is not known (`model.stakes.at_home`);
+        it is of the entry then (`follows`)."""
+        view, manner = self.record.view, self._manner
+        if view is not manner.view or view.revision != manner.revision:
+            manner = self._manner = self._learnt()
+        return manner.home is None or manner.home == server
+
     def profile(self) -> Profile:
         """What is known of the line itself; made anew when its declaration or its entries changed."""
         return self._known().profile
@@ -183,8 +197,9 @@ def _manner(declaration: Declaration, view: View, entry: ServerEntry | None, ven
     settings = declaration.at(entry.name if entry else None)
     profile = Profile(settings, entry, vendor, firmware, vouched(model, firmware))
     keys = frozenset(server.key for server in entry.servers) if entry else frozenset()
+    home = None if entry is None else "" if entry.primary is None else entry.primary.key
     made = Manner(declaration, view, view.revision, profile, track_of(profile), silence_of(settings),
-                  belongs(settings), keys)
+                  belongs(settings), keys, home)
     if len(_manners) >= MANNERS_KEPT:
         _manners.clear()
     _manners[key] = made

@@ -10,7 +10,8 @@ from math import inf
 from sipaudit.incidents.watch import Watch
 from sipaudit.model.arrival import Arriving, begins_to_register
 from sipaudit.model.events import Answered, ModelEvent, Sent
-from sipaudit.model.routine import DONE, OFF, Arrived, Renewals, begins
+from sipaudit.model.renewal import Arrived
+from sipaudit.model.routine import DONE, OFF, Renewals, begins
 from sipaudit.model.stakes import at_home
 from sipaudit.model.state import NOBODY, PhoneState
 from sipaudit.reconstruct.phones import Line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sipaudit import __version__
 from sipaudit.capture.health import CaptureHealth
@@ -49,6 +49,7 @@ class Told(NamedTuple):
 
 NO_SETTINGS = LineSettings()
 NOTHING_OPEN: Counter[tuple[str, Reason]] = Counter()
+NONE: list[Any] = []   # one for all lines: most have neither moves nor tries nor calls, and nothing undecided
 SETTINGS_KEPT = 1024   # of all lines together
 _told: dict[int, tuple[LineSettings, Told]] = {}   # by id, with the one that has it
 
@@ -144,15 +145,16 @@ def _told_line(
     checks = auditor.faults.checks.get((line.aor, line.owner.address))
     undecided = checks.open if checks else NOTHING_OPEN
     stay = states[0].stays[main.track] if main else None
-    entries = [entry.name for entry in line.entries]
+    entries = line.view.names
     return LineSummary(
         line=line.aor, phone=line.owner.address, contact=line.contact, mac=line.mac, user_agent=line.user_agent,
         model=line.model, firmware=line.firmware, label=line.declaration.label, group=line.declaration.group,
         entry=entries[0] if entries else None, entries=entries,
         regime=settings.regime, mode=settings.mode, working=main.server(stay.server) if main and stay else None,
         first=moment(line.first), last=moment(line.last), calls=line.calls, settings=settings.values,
-        moves=moves, tries=tries, registrations=registrations, inconclusive=_undecided(undecided),
-        declare=_wanted(undecided, known=bool(entries)), call_spans=call_spans,
+        moves=moves or NONE, tries=tries or NONE, registrations=registrations,
+        inconclusive=_undecided(undecided) or NONE, declare=_wanted(undecided, known=bool(entries)) or NONE,
+        call_spans=call_spans or NONE,
     )
 
 

@@ -8,7 +8,7 @@ stand (`Layout`), and by one hash of their constants.
 It cannot make a message another.  A form is learnt from a message of which each variable is where the parser found it,
 and a message is of a form only if its constants are the same and its variables are written with characters that mean
 nothing else there: then it reads the same but for these.  Two forms that have one hash of 60 bits, with a key that is
-new in each process, would take a hundred thousand years of a thousand phones' registrations.
+new in each process, would take sixty thousand years of a thousand phones' registrations.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ class Forms:
         self._count = 0                      # of all but the others
         self._known: dict[tuple[int, tuple[Span, ...]], Layout] = {}
         self._shapes: dict[tuple[int, ...], Shape] = {}   # by how long message and lines are, and the nonce's place
+        self._lengths: set[int] = set()   # of messages that may be of a known form
         self._used = 0
         self._rest = 0
 
@@ -104,6 +105,7 @@ class Forms:
         self._others.clear()
         self._known.clear()
         self._shapes.clear()
+        self._lengths.clear()
         return True
 
     def read(self, run: Sequence[Item]) -> list[Parsed]:
@@ -112,12 +114,14 @@ class Forms:
         parsed: list[Parsed] = []
         used = 0
         add, forms, others, many = parsed.append, self._forms.get, self._others.get, self._many
+        lengths = self._lengths
         for item in run:
             if type(item) is not Datagram:
                 add((item, None, None))
                 continue
             flow, payload = id(item.flow), item.payload
-            length, shorter, form = len(payload), None, forms(flow)
+            length, shorter = len(payload), None
+            form = forms(flow) if length in lengths else None
             while form is not None:
                 layout = form.layout
                 if layout.length == length:
@@ -165,6 +169,7 @@ class Forms:
         if self._many.pop((flow, form.layout.length), None) is not None:
             self._many[flow, layout.length] = form
         form.layout = layout   # it never gets shorter
+        self._lengths.add(layout.length + 1)
         return form
 
     def _learnt(self, item: Datagram, message: Request | Response) -> Form | None:
@@ -200,6 +205,7 @@ class Forms:
         layout = self._known.get((length, spans))
         if layout is None and len(self._known) < LAYOUTS_KEPT:
             layout = self._known[length, spans] = Layout(length, spans, quoted)
+            self._lengths.update((length, length + 1))   # it may get a digit
         return layout
 
     def _form(self, item: Datagram, layout: Layout) -> Form:

@@ -1,0 +1,85 @@
+"""What a line does where nothing is wrong, counted: requests that it makes at its working server, and what it hears.
+
+Most of what is no renewal comes here. All that `watch` asks of an event for the sake of lines that move, are refused,
+or lose what they had, needs no asking then: each of the three does what it would do with it, and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sipaudit.incidents.calls import Calls
+from sipaudit.incidents.draft import Watched
+from sipaudit.incidents.evidence import Evidence
+from sipaudit.incidents.requests import SHORTEST, OpenRequests
+from sipaudit.incidents.subscriptions import Subscriptions
+from sipaudit.incidents.tally import Tally
+from sipaudit.incidents.timers import Timers
+from sipaudit.model.events import Answered, CallChanged, Sent
+
+
+class Calm:
+    """Follows such events (`model.calling`); `pass_time` is the watch's."""
+
+    def __init__(self, timers: Timers, tally: Tally, requests: OpenRequests, calls: Calls, evidence: Evidence,
+                 subscriptions: Subscriptions | None, pass_time: Callable[[float], None]) -> None:
+        self._timers = timers
+        self._tally = tally
+        self._requests = requests
+        self._calls = calls
+        self._evidence = evidence
+        self._subscriptions = subscriptions
+        self.pass_time = pass_time
+
+    def asks(self, request: Sent, subject: Watched) -> None:
+        """A request of a line at its working server, while it holds a binding."""
+        time, method, phone = request.time, request.method, request.phone
+        if time > self._timers.now:
+            self.pass_time(time)
+        server = self._tally.servers.get(request.server)
+        if server is None or not server.minute.time <= time < server.minute.end:
+            server = self._tally.now(request.server, time)
+        server.minute.asked(method)
+        server.users.add(phone)
+        server.asking[phone] = time
+        self._requests.add(request, subject)
+        if request.call is not None:
+            self._calls.message(request)
+            if method == "INVITE" and not request.in_dialog:
+                self._calls.tried(request, subject)
+        if self._subscriptions is not None and subject.number in self._subscriptions.of:
+            self._subscriptions.sent(request, subject)
+
+    def hears(self, answer: Answered, subject: Watched) -> None:
+        """An answer that leaves the line where it is, to no REGISTER, and no failure. Flat: most events come here."""
+        time, status, sent = answer.time, answer.status, answer.sent
+        if time > self._timers.now:
+            self.pass_time(time)
+        server, waited = self._tally.servers.get(answer.server), self._requests.pop(answer.transaction, None)
+        if server is None or not server.minute.time <= time < server.minute.end:
+            server = self._tally.now(answer.server, time)
+        server.minute.answers[status // 100] += 1
+        if waited is not None:
+            took = time - waited.request.time
+            if took > SHORTEST and took > subject.silence:
+                self._evidence.ran_out(waited)
+        invites = answer.method == "INVITE"
+        if sent is not None and (waited is not None if invites else status >= 200):
+            server.minute.took(time - sent)
+        if answer.call is not None:
+            self._calls.message(answer)
+        if not answer.in_dialog:
+            if invites:
+                self._evidence.invite_answered(answer, server)
+            if status >= 200:
+                if status < 300:
+                    server.served.add(answer.phone)
+                self._evidence.lives(answer, server)
+        if waited is not None and status >= 200 and self._subscriptions is not None and answer.method == "SUBSCRIBE":
+            self._subscriptions.answered(answer, waited.request, subject)
+
+    def changes(self, change: CallChanged, subject: Watched) -> None:
+        """A call of the line begins, is up, or is over."""
+        if change.time > self._timers.now:
+            self.pass_time(change.time)
+        self._calls.changed(change, subject)

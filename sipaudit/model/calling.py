@@ -1,0 +1,167 @@
+"""What a line does where nothing is wrong: it calls, subscribes, and speaks in its dialogs, at its working server,
+which answers.
+
+Of each of these events hardly anything is left once the next has come: a request waits, and its answer ends that.
+While they come as expected, and no rule can be about any of them (`stakes`), what they change is noted in one record,
+`Calling`. The states of line and phone, as following the events one by one would have made them, are written once
+something else comes or somebody asks.  Correctness needs nothing of this file, and a test holds that both ways come to
+the same.
+"""
+
+from __future__ import annotations
+
+from sipaudit.model.absorb_phone import LATE_FROM, with_reach
+from sipaudit.model.events import Answered, CallChanged, Sent
+from sipaudit.model.state import Call, LineState, PhoneState, Reach, Stay
+
+OPENING = frozenset({"INVITE", "SUBSCRIBE"})
+CHALLENGES = frozenset({401, 407})
+
+
+def begins_to_call(line: LineState, phone: PhoneState, event: Sent) -> bool:
+    """Whether `event` may be the first of which `Calling` takes note, if the line holds a binding: it opens a dialog at
+    the server that the line works with on every track, and nothing is open, failed, tried or doubtful."""
+    stay, server = line.stays[0], event.server
+    if event.method not in OPENING or event.in_dialog or event.follows is not None \
+            or stay is None or not stay is line.stays[1] is line.stays[2]:
+        return False
+    if line.failed or line.offered or line.challenges or len(phone.calls) > 1 \
+            or stay.server != server or not _is_settled(stay, event):
+        return False
+    reach = phone.reach(server)
+    return not (reach.waiting or reach.ringing or reach.hard or reach.doubtful or reach.late or reach.repeated)
+
+
+def _is_settled(stay: Stay, request: Sent) -> bool:
+    """Whether an answer to the request tells nothing of the stay but that its server serves the line."""
+    return stay.away is None and stay.aside is None and not (stay.failed or stay.tries or stay.unsure) \
+        and stay.took < LATE_FROM and request.time > stay.arrived.time
+
+
+class Calling:
+    """What the events of a line have changed since its states were written: at most one request waits at a time, and
+    one call is not over.
+
+    `since` is when it had come to its server, `until` when its last binding runs out. `waiting` is the request under
+    way, `rang` says that it had a provisional answer; `challenge` is the 401 or 407 that no credentials have answered
+    so far, `challenged` that there was any; `opened` the first request that opened a dialog, `served` the last 2xx to
+    one that did; `answered` the last final answer, `invited` says that one was to such an INVITE; `call` is the call,
+    `quiet` when the last one was over, `touched` when the phone last sent.
+    """
+
+    __slots__ = ("answered", "call", "challenge", "challenged", "invited", "line", "opened", "quiet", "rang", "served",
+                 "server", "since", "touched", "until", "waiting")
+
+    def __init__(self, line: LineState, phone: PhoneState, event: Sent) -> None:
+        self.line, self.server = event.line, event.server
+        stay = line.stays[0]
+        self.since = 0.0 if stay is None else stay.arrived.time
+        self.until = 0.0
+        for binding in line.bindings:
+            self.until = max(self.until, binding.until)
+        self.waiting: Sent | None = None
+        self.rang = False
+        self.challenge: Answered | None = None
+        self.challenged = False
+        self.opened: Sent | None = None
+        self.served: Answered | None = None
+        self.answered: Answered | None = None
+        self.invited = False
+        self.touched = event.time
+        self.call: Call | None = phone.calls[0] if phone.calls else None
+        self.quiet = phone.quiet
+
+    # Each notes an event; False, and nothing is noted, if it is anything that might matter otherwise.
+
+    def asks(self, request: Sent) -> bool:
+        """A request: in a dialog that is known, or to open one."""
+        if self.waiting is not None or request.line != self.line or request.server != self.server \
+                or not self.since < request.time < self.until or request.expires == 0 or request.emergency:
+            return False
+        if request.in_dialog:
+            if request.follows is not None or request.method == "CANCEL" or not self._knows(request.call):
+                return False
+        elif request.method not in OPENING or not self._opens(request):
+            return False
+        self.waiting, self.touched = request, request.time
+        return True
+
+    def _knows(self, call: int | None) -> bool:
+        """Whether it is the call that is known, or none but a subscription."""
+        return call is None or (self.call is not None and self.call.number == call)
+
+    def _opens(self, request: Sent) -> bool:
+        """What opens a dialog: for the first time, or with the credentials that it was asked for."""
+        challenge = self.challenge
+        if request.follows is None:
+            if challenge is not None:
+                return False
+            if self.opened is None:
+                self.opened = request
+        elif challenge is None or request.follows != challenge.transaction:
+            return False
+        self.challenge = None
+        return True
+
+    def answers(self, answer: Answered) -> bool:
+        """An answer to the request that waits, in time."""
+        request, status = self.waiting, answer.status
+        if request is None or answer.transaction != request.transaction:
+            return False
+        rang = self.rang
+        if not rang and answer.time - request.time >= LATE_FROM:
+            return False
+        if status < 200:
+            self.rang = rang or answer.method == "INVITE"   # F4: a provisional stops no other's timer
+            return True
+        if status < 300:
+            if not answer.in_dialog:
+                self.served = answer
+        elif status in CHALLENGES and self.challenge is None:
+            self.challenge, self.challenged = answer, True
+        else:
+            return False
+        if answer.method == "INVITE" and not answer.in_dialog:
+            self.invited = True
+        self.waiting, self.rang, self.answered = None, False, answer
+        return True
+
+    def changes(self, change: CallChanged) -> bool:
+        """The call begins, is up, or is over."""
+        call, time = self.call, change.time
+        if change.line != self.line or change.server != self.server \
+                or (call is not None and call.number != change.call):
+            return False
+        if change.state == "over":
+            self.call, self.quiet = None, time
+        else:
+            self.call = Call(change.call, change.line, change.server, time if call is None else call.began,
+                             time if change.state == "up" else None)
+        return True
+
+    # -- what is left of them
+
+    def line_after(self, line: LineState) -> LineState:
+        """The line's state, which was written when this began, as it is now."""
+        before, served = line.stays[0], self.served
+        assert before is not None
+        stay = Stay(
+            before.server, before.arrived, before.first, before.origin, before.failed, before.away, before.tries,
+            before.aside, before.origin_since, before.moves, before.opened or self.opened, before.called, before.driven,
+            before.took if served is None else 0.0, before.unsure, before.older, before.perhaps, before.proven,
+            before.found, before.doubted, before.answers_calls or served is not None, before.refreshed, before.others)
+        return LineState(
+            (stay, stay, stay), line.bindings, line.boot, line.answers, line.reordered, served or line.served,
+            line.failed, () if self.challenge is None else (self.challenge,), line.offered, line.began,
+            self.server if self.challenged else line.challenger)
+
+    def phone_after(self, phone: PhoneState) -> PhoneState:
+        """The same of the phone's state."""
+        reach, waiting = phone.reach(self.server), self.waiting
+        known = with_reach(phone, Reach(
+            reach.server, () if waiting is None else (waiting,),
+            (waiting.transaction,) if waiting is not None and self.rang else (), reach.hard, reach.doubtful,
+            self.answered or reach.answered, self.touched, reach.closed, reach.registering, reach.later,
+            reach.cancelled, reach.repeated, reach.late, reach.calls or self.invited, reach.broke))
+        return PhoneState(known.reaches, known.lost, () if self.call is None else (self.call,), self.quiet,
+                          known.started)

@@ -1,0 +1,57 @@
+"""What a line hears where nothing is wrong, taken in short: answers to its INVITEs, BYEs and SUBSCRIBEs.
+
+Who follows the line has said that it wants to be told of them at once (`Line.goes_on`).  As of the short road
+(`short_road`), this does all that the long one does of such an answer, or nothing.
+"""
+
+from __future__ import annotations
+
+from sipaudit.model.events import Answered
+from sipaudit.reconstruct.memory import Memory
+from sipaudit.reconstruct.transactions import AGAIN
+from sipaudit.reconstruct.wording import CHALLENGES
+from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.forms import Form
+from sipaudit.sip.message import Response
+
+
+class Heard:
+    """Takes such answers."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def answers(self, item: Datagram, response: Response, form: Form | None = None) -> bool:
+        """Take the first answer of its class to a request of the line, as `Responses.take` does. False: it must go the
+        long road."""
+        memory, via, cseq, status = self._memory, response.via, response.cseq, response.status
+        transaction = memory.find((via.branch, via.host, via.port, cseq.method))
+        if transaction is None or not transaction.from_phone or transaction.sibling is not None \
+                or transaction.cseq != cseq.number or form is not None:
+            return False
+        line, server, classes = transaction.line, transaction.server, transaction.classes
+        bit = 1 << status // 100 if status != 100 else 1
+        if line is None or line.goes_on is None or classes & bit or line.revision != line.view.revision \
+                or server not in line.heard or not line.proven:
+            return False
+        time, leg, method, flow = item.time, transaction.leg, transaction.method, transaction.flow
+        if not line.goes_on.hears(Answered(
+            time, item.capture, item.frame, line.phone, line.number, server, method, transaction.number, status,
+            transaction.time, transaction.in_dialog, None, None, transaction.asked, response.retry_after,
+            None if leg is None else leg.number,
+        )):
+            return False
+        statuses, clock = memory.traffic.statuses, memory.clock
+        statuses[status] = statuses.get(status, 0) + 1
+        transaction.seen, transaction.classes, line.last = clock, classes | bit, time
+        if status > transaction.status:
+            transaction.status = status
+        if status in AGAIN:
+            memory.may_ask_again(line.owner, transaction, response.challenges)
+            if method == "INVITE" and status in CHALLENGES:
+                memory.relays_calls(flow.destination, flow.destination_host)
+        if leg is not None:
+            leg.seen = clock
+            if method == "INVITE" and status > 100:
+                memory.calls.answered(leg, transaction, response, item, clock)
+        return True

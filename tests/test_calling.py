@@ -1,0 +1,379 @@
+"""What lines do where nothing is wrong is taken in short (`model.calling`): whatever disturbs it, all that is found and
+known must be what following it event by event finds and knows."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import json
+from msgspec.structs import replace
+
+from bench.captures import SITE, Workload
+from sipaudit.incidents.watch import Watch
+from sipaudit.model.calling import Calling, begins_to_call
+from sipaudit.model.events import Answered, CallChanged, ModelEvent, Received, Replied, Sent
+from sipaudit.model.profile import Profile
+from sipaudit.model.replay import Step, step
+from sipaudit.model.scenario import parse
+from sipaudit.model.settings import ServerEntry
+from sipaudit.model.stakes import at_home
+from sipaudit.model.state import LineState, PhoneState
+from sipaudit.pipeline import Job
+from sipaudit.reconstruct.entries import View
+from sipaudit.reconstruct.heard import Heard
+from sipaudit.reconstruct.reconstruction import Reconstruction
+from sipaudit.run import calls
+from sipaudit.run.run import Run
+from tests.incidents.test_properties import KINDS, Told
+from tests.model.fleet.story import disobedient, obedient, plain
+from tests.model.fleet.wrongs import WRONGS
+from tests.model.strings import histories
+from tests.stories import Court
+from tests.test_arrival import counted
+from tests.test_loss import declared, told
+from tests.test_notified import ODD
+from tests.test_routine import LIVES
+from tests.test_short_road import Packets, captured, disturbed, written
+from tests.traps.test_lives import lived
+
+CALLING = Workload("calling", phones=6, rounds=2, calls=12, talk=9.0, watch=True, spread=20.0)
+ENTRY = "entry: P S"
+REGISTERED = (ENTRY, "0 > P REGISTER #1", "0.1 < P 200 REGISTER #1 expires=3600")
+ONE_CALL = (
+    "10 > P INVITE #2 call=1 id=a to=x", "10 * call P #1 ringing", "10.1 < P 407 INVITE #2",
+    "10.2 > P INVITE #3 follows=2 call=1 id=a to=x proves", "10.3 < P 100 INVITE #3", "10.4 < P 180 INVITE #3",
+    "12 < P 200 INVITE #3", "12 * call P #1 up", "60 > P BYE #4 dialog call=1", "60 * call P #1 over",
+    "60.1 < P 200 BYE #4",
+)
+
+
+@pytest.fixture(scope="module")
+def packets(tmp_path_factory: pytest.TempPathFactory) -> Packets:
+    return captured(tmp_path_factory.mktemp("calling"), CALLING)
+
+
+def both_ways(folder: Path, packets: Packets) -> None:
+    in_short = all_of(folder, packets)
+    with patch.object(calls, "begins_to_call", _never):
+        assert all_of(folder, packets) == in_short
+
+
+def all_of(folder: Path, packets: Packets) -> tuple[Any, ...]:
+    """What is found and known, and what is counted and remembered of requests and calls."""
+    runs: list[Run] = []
+    init = Run.__init__
+
+    def made(run: Run, *arguments: Any, **named: Any) -> None:
+        runs.append(run)
+        init(run, *arguments, **named)
+
+    with patch.object(Run, "__init__", made):
+        found = counted(folder, packets)
+    return *found, *remembered_by(runs[0].auditor.watch)
+
+
+def remembered_by(watch: Watch) -> Iterator[Any]:
+    """What those who look for incidents remember of requests, calls and servers."""
+    calls, subscriptions = watch.calls, watch._subscriptions
+    assert subscriptions is not None
+    yield watch.timers.now
+    yield [(number, one.repeated) for number, one in watch.requests._open.items()]
+    yield [(number, one.server, one.up, one.last, one.left, list(one.offers)) for number, one in calls._up.items()]
+    yield [(key, one.event, one.failed, one.made) for key, one in calls._attempts.items()]
+    yield [(call, one.event) for call, one in calls._by_call.items()]
+    for number, own in subscriptions.of.items():
+        yield number, [(call_id, one.event, one.server, one.until, one.left, one.dead) for call_id, one in own.items()]
+    for key, one in watch.tally.servers.items():
+        yield key, one.users, one.served, one.asking, one.answered, one.lives, one.registered
+        yield one.failing.keys(), one.refusals, [minute if isinstance(minute, bytes) else minute.packed()
+                                                 for minute in one.minutes.values()]
+
+
+def _never(*_: Any) -> bool:
+    return False
+
+
+@settings(max_examples=100)
+@given(seed=st.integers(0, 1 << 32), share=st.sampled_from([0.003, 0.01, 0.05, 0.3]),
+       lasts=st.sampled_from([30.0, 1e9, 1e9]))
+def test_both_ways_come_to_the_same(
+    packets: Packets, tmp_path_factory: pytest.TempPathFactory, seed: int, share: float, lasts: float
+) -> None:
+    """Also where the capture ends while calls are made."""
+    odd = [packet for packet in sorted(disturbed(packets, share, random.Random(seed), ODD))
+           if packet[0] < packets[0][0] + lasts]
+    both_ways(tmp_path_factory.mktemp("calling"), odd or packets[:1])
+
+
+@pytest.mark.parametrize("run", range(len(LIVES)))
+@pytest.mark.parametrize("share", [0.0, 0.02])
+def test_so_are_lives_in_all_regimes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: int, share: float) -> None:
+    story, site = lived(*LIVES[run])
+    if share:
+        story = story.thinned(share, run)
+    at_once = json.encode(Court(tmp_path).report(story, site))
+    monkeypatch.setattr(calls, "begins_to_call", _never)
+    assert json.encode(Court(tmp_path).report(story, site)) == at_once
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_so_are_lives_with_many_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    history = plain(seed)
+    story, site = told(history), declared(history.habits)
+    at_once = json.encode(Court(tmp_path).report(story, site))
+    monkeypatch.setattr(calls, "begins_to_call", _never)
+    assert json.encode(Court(tmp_path).report(story, site)) == at_once
+
+
+# -- the model alone
+
+
+class Beside:
+    """Follows events one by one, and beside that in short where it may be so: asks after each whether both agree, and
+    who looks for incidents. `taken` counts what was taken in short, by method and status."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self.told = Told(profile)
+        self.watch, self.calm_watch = (Watch(KINDS, lambda _: [self.told], lambda: False) for _ in range(2))
+        self.lines: dict[int, LineState] = {}
+        self.phone = PhoneState()
+        self.going_on: tuple[Calling, LineState, PhoneState] | None = None
+        self.taken: Counter[str | int] = Counter()
+
+    def follow(self, event: ModelEvent) -> None:
+        if self.going_on is not None and isinstance(event, Received | Replied):
+            return   # it passes by
+        line, before = self.lines.get(event.line, LineState()), self.phone
+        in_short = self._takes(event, line)
+        taken = step(line, self.phone, event, lambda: self.profile)
+        self.lines[event.line], self.phone = taken.after, taken.phone
+        self.told.state = taken.after
+        self.told.history.take(taken, self.told)
+        self.watch.follow(taken, self.told, before)
+        self.watch.of_phone(event, [self.told])
+        if in_short:
+            self._agrees(taken)
+        else:
+            self.calm_watch.follow(taken, self.told, before)
+            self.calm_watch.of_phone(event, [self.told])
+
+    def _takes(self, event: ModelEvent, line: LineState) -> bool:
+        if self.going_on is not None and takes(self.going_on[0], event):
+            return True
+        self.going_on = None
+        if isinstance(event, Sent) and begins_to_call(line, self.phone, event) and not self.told.history.is_trying \
+                and not self.watch.minds(self.told.number) and at_home(event.server, lambda: self.profile):
+            calling = Calling(line, self.phone, event)
+            if calling.asks(event):
+                self.going_on = calling, line, self.phone
+                return True
+        return False
+
+    def _agrees(self, taken: Step) -> None:
+        assert self.going_on is not None
+        calling, line, phone = self.going_on
+        event = taken.event
+        self.taken[event.status if isinstance(event, Answered) else event.state if isinstance(event, CallChanged)
+                   else event.method if isinstance(event, Sent) else ""] += 1
+        assert not taken.observations
+        assert not taken.waiting
+        assert calling.line_after(line) == taken.after
+        assert calling.phone_after(phone) == taken.phone
+        first, second, third = calling.line_after(line).stays
+        assert first is second is third
+        tell = {Sent: self.calm_watch.calm.asks, Answered: self.calm_watch.calm.hears,
+                CallChanged: self.calm_watch.calm.changes}[type(event)]
+        tell(event, self.told)   # type: ignore[operator]
+        assert [*remembered_by(self.calm_watch)] == [*remembered_by(self.watch)]
+
+
+def takes(calling: Calling, event: ModelEvent) -> bool:
+    """Whether it takes an event."""
+    if isinstance(event, Sent):
+        return calling.asks(event)
+    if isinstance(event, Answered):
+        return calling.answers(event)
+    return isinstance(event, CallChanged) and calling.changes(event)
+
+
+def beside(events: Sequence[ModelEvent], profile: Profile) -> Counter[str | int]:
+    following = Beside(profile)
+    for event in events:
+        following.follow(event)
+    return following.taken
+
+
+@settings(max_examples=300)
+@given(histories(60))
+def test_the_states_are_those_that_any_events_leave(events: list[ModelEvent]) -> None:
+    beside([*parse("entry: P S\n-9 > P REGISTER #900\n-8.9 < P 200 REGISTER #900 expires=9999\n").events, *events],
+           parse("entry: P S\n").profile)
+
+
+def test_the_states_are_those_that_lives_leave() -> None:
+    taken: Counter[str | int] = Counter()
+    lives = [*map(obedient, range(150)), *map(plain, range(50)),
+             *(disobedient(seed, wrong.rule) for seed, wrong in enumerate(WRONGS))]
+    for life in lives:
+        taken += beside(life.events, life.profiles[0][1])
+    assert {"INVITE", "BYE", "SUBSCRIBE", 180, 200, 401, "ringing", "up", "over"} <= taken.keys() | {401}
+    assert taken.total() > 1000, taken
+
+
+def begun(*lines: str) -> tuple[Beside, ModelEvent]:
+    """What goes on after all of these but the last, which is still to come."""
+    scenario = parse("\n".join([*REGISTERED, *lines, ""]))
+    following = Beside(scenario.profile)
+    for event in scenario.events[:-1]:
+        following.follow(event)
+    return following, scenario.events[-1]
+
+
+def test_a_call_is_taken_whole() -> None:
+    following, last = begun(*ONE_CALL)
+    following.follow(last)
+    assert following.taken.total() == len(ONE_CALL)
+
+
+@pytest.mark.parametrize(("before", "odd"), [
+    (1, "10 > S INVITE #9 call=2"),
+    (1, "10.1 > P INVITE #9 call=2"),                 # while one waits
+    (1, "10.5 < P 200 INVITE #2"),                    # late: the phone may have given it up
+    (1, "10.5 < P 100 INVITE #2"),
+    (1, "10.1 < P 503 INVITE #2"),
+    (1, "10.1 < P 486 INVITE #2"),
+    (1, "10.1 < P 302 INVITE #2"),
+    (1, "10.1 >> P INVITE #2"),
+    (1, "10.1 ! P icmp"),
+    (1, "10.1 * call S #1 ringing"),
+    (2, "10.1 * call P #2 ringing"),                  # another call
+    (2, "10.1 * lost a jump"),
+    (2, "10.1 > P CANCEL #9 call=1"),
+    (3, "10.2 > P INVITE #9 call=2"),                 # as if it had not heard the challenge
+    (3, "10.2 > P INVITE #9 follows=7 call=2"),
+    (3, "10.2 > P INVITE #9 follows=2 call=1 emergency"),
+    (3, "10.2 > P SUBSCRIBE #9 follows=2 expires=0"),
+    (4, "10.3 < P 200 INVITE #2"),
+    (8, "60 > P BYE #9 dialog call=2"),               # of a call that began before the capture
+    (8, "60 > P BYE #9 dialog call=1 follows=2"),
+    (8, "60 > P CANCEL #9 dialog call=1"),
+    (8, "60 > P OPTIONS #9"),
+    (8, "60 > P REGISTER #9"),
+    (8, "60 > P INVITE #9 call=2 emergency"),
+    (8, "60 > P SUBSCRIBE #9 expires=0"),
+    (8, "0.05 > P SUBSCRIBE #9"),                     # from before it came to its server
+    (8, "3601 > P BYE #9 dialog call=1"),             # its registration has run out
+    (8, "60 * boot"),
+    (8, "60 * dns ttl=60"),
+    (9, "60.1 < P 481 BYE #4"),
+])
+def test_whatever_is_not_just_that_ends_it(before: int, odd: str) -> None:
+    following, event = begun(*ONE_CALL[:before], odd)
+    assert following.going_on is not None
+    calling, line, phone = following.going_on
+    assert not takes(calling, event)
+    assert (calling.line_after(line), calling.phone_after(phone)) == (following.lines[0], following.phone)
+
+
+@pytest.mark.parametrize("lines", [
+    ["5 > P INVITE #9 call=1 follows=1"],
+    ["5 > P INVITE #9 call=1 dialog"],
+    ["5 > P OPTIONS #9"],
+    ["5 > S INVITE #9 call=1"],
+    ["4 > P OPTIONS #8", "5 > P INVITE #9 call=1"],                           # something waits
+    ["4 > P OPTIONS #8", "4.1 < P 503 OPTIONS #8", "5 > P INVITE #9 call=1"],
+    ["4 > S OPTIONS #8", "5 > P INVITE #9 call=1"],                           # it turned away
+    ["4 ! P icmp", "5 > P INVITE #9 call=1"],
+    ["4 > P OPTIONS #8", "4.1 < P 401 OPTIONS #8", "5 > P INVITE #9 call=1"],
+    ["4 * call P #7 ringing", "4 * call P #8 ringing", "5 > P INVITE #9 call=1"],
+    ["0 > P INVITE #9 call=1"],
+])
+def test_nothing_begins_where_anything_is_open(lines: list[str]) -> None:
+    following, event = begun(*lines)
+    following.follow(event)
+    assert following.going_on is None
+
+
+# -- who is told
+
+
+def test_an_undisturbed_fleet_is_taken_so_for_all_its_calls(packets: Packets, tmp_path: Path) -> None:
+    """But for what ends it, and begins it anew: a registration."""
+    asked: Counter[str] = Counter()
+    hears: Counter[int] = Counter()
+
+    def asks(going: calls.GoesOn, request: Sent) -> bool:
+        was = ask(going, request)
+        asked[request.method] += was
+        return was
+
+    def heard(road: Heard, item: Any, response: Any, form: Any = None) -> bool:
+        was = hear(road, item, response, form)
+        hears[response.status] += was
+        return was
+
+    ask, hear = calls.GoesOn.asks, Heard.answers
+    with patch.object(calls.GoesOn, "asks", asks), patch.object(Heard, "answers", heard):
+        all_of(tmp_path, packets)
+    methods = Counter(frame[42:45] for _, frame in packets)
+    assert +asked == {"INVITE": methods[b"INV"], "BYE": methods[b"BYE"], "SUBSCRIBE": methods[b"SUB"]}
+    ringing = methods[b"INV"] // 2
+    assert +hears == {100: ringing, 180: ringing, 407: ringing, 200: 2 * ringing + methods[b"SUB"]}
+
+
+def test_listeners_are_told_of_each_event(packets: Packets, tmp_path: Path) -> None:
+    """Nothing is told at once where somebody else wants it: all come, in the order of their times."""
+    path = tmp_path / "capture.pcap"
+    written(path, packets)
+    told: list[ModelEvent] = []
+    run = Run(Job((str(path),), site=str(SITE), jobs=1), print, listener=told.append)
+    run.drive()
+    kinds = Counter(type(event) for event in told)
+    assert kinds[Sent] == sum(frame[42:49] != b"SIP/2.0" and frame[42:45] != b"ACK" and frame[42:48] != b"NOTIFY"
+                              for _, frame in packets)
+    assert kinds[CallChanged] == 3 * sum(frame[42:45] == b"BYE" for _, frame in packets)
+    assert told == sorted(told, key=lambda event: event.time)
+
+
+@pytest.mark.parametrize("after", range(60, 200, 7))
+def test_another_primary_ends_it(packets: Packets, tmp_path: Path, after: int) -> None:
+    """DNS may put another server first at any moment, of which no event of the line tells: its next request is judged
+    by that, and what comes of a server outside of its entry is another replay's."""
+    found = _when_changed(tmp_path, packets, after)
+    with patch.object(calls, "begins_to_call", _never):
+        assert _when_changed(tmp_path, packets, after) == found
+
+
+def _when_changed(folder: Path, packets: Packets, after: int) -> tuple[Any, ...]:
+    """What is found and known where the entry changes after so many messages."""
+    seen = 0
+    feed = Reconstruction.feed
+
+    def fed(reconstruction: Reconstruction, *arguments: Any) -> Any:
+        nonlocal seen
+        seen += 1
+        if seen == after:
+            _change(next(iter(reconstruction.lines.values())).view, outside=after % 2 == 0)
+        return feed(reconstruction, *arguments)
+
+    with patch.object(Reconstruction, "feed", fed):
+        return all_of(folder, packets)
+
+
+def _change(view: View, *, outside: bool) -> None:
+    """Another server becomes the primary, and the old one is (`outside`) none of the entry any more."""
+    before = view.entries[0]
+    servers = tuple(replace(one, priority=9 - one.priority) for one in before.servers)
+    view.states[0].entry = ServerEntry(before.name, servers[1:] if outside else servers)
+    view.renew()
+    view.keys.clear()
+    view.revision += 1
