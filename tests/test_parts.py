@@ -13,7 +13,8 @@ from sipaudit.run.parts import Apart
 from sipaudit.sip.datagram import Datagram, Item, flow
 from sipaudit.sip.forms import Repeat
 from sipaudit.sip.message import Request, Response
-from sipaudit.sip.parse import Parser
+from sipaudit.sip.parse import Parser, parse
+from tests.sip.test_forms import renewed
 from tests.sip.test_usual import USUAL, changed
 
 FLOW = flow("udp", "10.1.0.5", 5060, "192.0.2.10", 5060)
@@ -125,3 +126,27 @@ def test_contacts_in_two_lines_are_all_read(other: bytes) -> None:
     for payload, (_, message, _) in zip((alone, CALL, both), came, strict=True):
         assert message == parser.parse(payload) == Parser(0).parse(payload)
     assert len(came[2][1].contacts) == 2  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("size", [1, 3, 16, 1000])
+def test_a_form_is_told_by_where_it_was_learnt_though_it_changes_in_the_same_run(size: int) -> None:
+    """A CSeq with one more digit, or who is as long but stands elsewhere; who follows may read any run itself."""
+    one = USUAL["REGISTER"]
+    other = one.replace(b"1001", b"uu").replace(b"e9f8a7-", b"e9f8a7-" + b"x" * 10)
+    assert len(one) == len(other)
+    sent = datagrams([renewed(message.replace(b"CSeq: 7", b"CSeq: %d" % count))
+                      for count in (8, 9, 10, 11, 99, 100) for message in (one, one, other, other)])
+    packer, unpacker = Packer(payloads=False), Unpacker(payloads=False)
+    for number, at in enumerate(range(0, len(sent), size)):
+        run = sent[at:at + size]
+        arrived = unpacker.unpack(packer.pack(run, reading=number % 3 != 2))
+        for item, (came, message, form) in zip(run, arrived, strict=True):
+            assert isinstance(item, Datagram)
+            read = parse(item.payload)
+            assert isinstance(read, Request)
+            if isinstance(came, Repeat):
+                assert (came.branch, came.cseq) == (read.via.branch, read.cseq.number)
+                continue
+            assert message == read
+            if form is not None and form.layout.length == len(item.payload):
+                assert form.layout.variables(item.payload)[3].decode() == read.from_.tag

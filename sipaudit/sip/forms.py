@@ -77,7 +77,8 @@ message, if it has one."""
 
 class Forms:
     """Reads messages, and knows again those whose form it has read. Remembers `limit` forms at most: then it forgets
-    all, since phones come in turn."""
+    all, since phones come in turn. `layouts` has those of the messages of the last run that have a form, in their
+    order: a form may have got another since, in the same run."""
 
     def __init__(self, parse: Callable[[bytes], Any], limit: int = FORMS_KEPT) -> None:
         self._parse = parse
@@ -86,6 +87,7 @@ class Forms:
         self._many: dict[tuple[int, int], Form] = {}   # those of flows that have more, by the length of a message, too
         self._others: dict[int, Form] = {}   # those that share flow, length and layout with one of these, by digest
         self._count = 0                      # of all but the others
+        self.layouts: list[Layout] = []
         self._known: dict[tuple[int, tuple[Span, ...]], Layout] = {}
         self._shapes: dict[tuple[int, ...], Shape] = {}   # by how long message and lines are, and the nonce's place
         self._lengths: set[int] = set()   # of messages that may be of a known form
@@ -115,6 +117,7 @@ class Forms:
         used = 0
         add, forms, others, many = parsed.append, self._forms.get, self._others.get, self._many
         lengths = self._lengths
+        self.layouts.clear()
         for item in run:
             if type(item) is not Datagram:
                 add((item, None, None))
@@ -192,6 +195,7 @@ class Forms:
             if len(self._shapes) >= LAYOUTS_KEPT:
                 self._shapes.clear()
             self._shapes[lengths] = shape
+        self.layouts.append(shape.layout)
         return self._form(item, shape.layout)
 
     def _shaped(self, payload: bytes, lines: list[bytes], message: Request | Response) -> Shape | None:
@@ -245,11 +249,6 @@ class Forms:
             self._forms[flow] = form
         else:
             self._many[flow, length] = form
-
-    def places(self, item: Datagram) -> tuple[tuple[Span, ...], int]:
-        """Where the variables of a message stand whose form was just learnt, for `told`."""
-        layout = self._first(item).layout  # type: ignore[union-attr]
-        return layout.spans, layout.quoted
 
     def told(self, item: Datagram, spans: tuple[Span, ...], quoted: int) -> Form:
         """The form of a message that others have learnt."""
