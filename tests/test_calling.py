@@ -39,7 +39,7 @@ from tests.incidents.test_properties import KINDS, Told
 from tests.model.fleet.story import disobedient, obedient, plain
 from tests.model.fleet.wrongs import WRONGS
 from tests.model.strings import histories
-from tests.stories import Court
+from tests.stories import Court, Handset, P, S, Story, site
 from tests.test_arrival import counted
 from tests.test_loss import declared, told
 from tests.test_notified import ODD
@@ -135,6 +135,31 @@ def test_so_are_lives_with_many_calls(tmp_path: Path, monkeypatch: pytest.Monkey
     at_once = json.encode(Court(tmp_path).report(story, site))
     monkeypatch.setattr(calls, "begins_to_call", _never)
     assert json.encode(Court(tmp_path).report(story, site)) == at_once
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_what_another_line_waits_for_is_judged_by_what_was_known_until_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, long: bool
+) -> None:
+    """The phone's second call into silence should have gone to the next server. Its other line, for which that one is
+    the only one, calls there when the time for it is over: that excuses nothing. (Somebody else's packets show that
+    time has passed.)"""
+    story = Story()
+    one, other = (Handset(story, user=user) for user in ("1001", "1002"))
+    one.register(0, P)
+    other.register(1, S)
+    one.silence(300, P)
+    one.silence(400, P)
+    Handset(story, user="1003", place=("10.1.0.6", 5060)).register(445, P)
+    other.call(500, S, 20)
+    one.register(1000, P)
+    patient = {"reRegisterOn": 0, "retryMaxCount": 3, "retryTimeOut": 0}
+    two = site(patient, P, S)
+    two["entries"]["other"] = site(patient, S)["entries"]["sbc"]
+    two["lines"].insert(0, {"match": {"user": "1002"}, "entry": "other", "settings": patient})
+    if long:
+        monkeypatch.setattr(calls, "begins_to_call", _never)
+    assert Court(tmp_path, ["failover-missing"])(story, two) == ["400.000 failover-missing 1001 10.0.0.1 certain"]
 
 
 # -- the model alone
