@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,19 +34,21 @@ from sipaudit.reconstruct.entries import View
 from sipaudit.reconstruct.heard import Heard
 from sipaudit.reconstruct.reconstruction import Reconstruction
 from sipaudit.run import calls
+from sipaudit.run.auditor import Auditor
 from sipaudit.run.calls import Calls
 from sipaudit.run.run import Run
 from tests.incidents.test_properties import KINDS, Told
 from tests.model.fleet.story import disobedient, obedient, plain
 from tests.model.fleet.wrongs import WRONGS
 from tests.model.strings import histories
-from tests.stories import Court, Handset, P, S, Story, site
+from tests.stories import Court, Handset, P, S, Story, handsets, site
 from tests.test_arrival import counted
 from tests.test_loss import declared, told
 from tests.test_notified import ODD
 from tests.test_routine import LIVES
 from tests.test_short_road import Packets, captured, disturbed, written
 from tests.traps.test_lives import lived
+from tests.wire import ORIGIN
 
 CALLING = Workload("calling", phones=6, rounds=2, calls=12, talk=9.0, watch=True, spread=20.0)
 ENTRY = "entry: P S"
@@ -397,25 +400,101 @@ def test_listeners_are_told_of_each_event(packets: Packets, tmp_path: Path) -> N
     assert told == sorted(told, key=lambda event: event.time)
 
 
+@settings(max_examples=40)
+@given(seed=st.integers(0, 1 << 32), share=st.sampled_from([0.0, 0.02, 0.1]))
+def test_what_is_told_at_once_is_told_in_its_order(
+    packets: Packets, tmp_path_factory: pytest.TempPathFactory, seed: int, share: float
+) -> None:
+    in_their_order(tmp_path_factory.mktemp("order"), sorted(disturbed(packets, share, random.Random(seed), ODD)))
+
+
+@pytest.mark.parametrize("comes", ["INVITE", "200"])
+def test_what_a_packet_shows_of_others_comes_before_it(comes: str, tmp_path: Path) -> None:
+    """Whose INVITE nobody answers has no call any more when a packet of somebody else's shows that time has passed."""
+    story = Story()
+    unheard, calm, idle = handsets(story, (11, 12, 13))
+    for time, phone in enumerate((unheard, calm, idle)):
+        phone.register(time)
+    subscribe = calm.ask(10, P, "SUBSCRIBE", expires=3600)
+    calm.told(10.1, subscribe, 200)
+    unheard.silence(20)   # until 23.5: it is forgotten 32 s later
+    for time in range(24, 50, 3):
+        idle.register(time)
+    calls_at = 57.0 if comes == "INVITE" else 52.0
+    invite = calm.ask(calls_at, P, "INVITE")
+    calm.told(calls_at + 0.1, invite, 180)
+    calm.told(calls_at + 5.0, invite, 200)
+    in_their_order(tmp_path, [(ORIGIN + packet.time, packet.frame) for packet in story.packets])
+
+
+def in_their_order(folder: Path, packets: Packets) -> None:
+    in_short = _in_order(folder, packets)
+    assert in_short
+    with patch.object(calls, "begins_to_call", _never):
+        assert _in_order(folder, packets) == in_short
+
+
+def _in_order(folder: Path, packets: Packets) -> list[ModelEvent]:
+    """All events that the auditor is told of, at once or not."""
+    told: list[ModelEvent] = []
+
+    def at_once(kind: str) -> Any:
+        tell = getattr(calls.GoesOn, kind)
+
+        def telling(going: calls.GoesOn, event: ModelEvent) -> bool:
+            taken: bool = tell(going, event)
+            if taken:
+                told.append(event)
+            return taken
+        return telling
+
+    def take(auditor: Auditor, event: ModelEvent) -> None:
+        before = len(told)
+        way(auditor, event)
+        if len(told) == before:
+            told.append(event)
+
+    way = Auditor.take
+    with ExitStack() as patched:
+        for kind in ("asks", "hears", "changes"):
+            patched.enter_context(patch.object(calls.GoesOn, kind, at_once(kind)))
+        patched.enter_context(patch.object(Auditor, "take", take))
+        counted(folder, packets)
+    return told
+
+
 @pytest.mark.parametrize("after", range(60, 200, 7))
 def test_another_primary_ends_it(packets: Packets, tmp_path: Path, after: int) -> None:
     """DNS may put another server first at any moment, of which no event of the line tells: its next request is judged
     by that, and what comes of a server outside of its entry is another replay's."""
-    found = _when_changed(tmp_path, packets, after)
+    _both_ways_when_changed(tmp_path, packets, after, outside=after % 2 == 0)
+
+
+@pytest.mark.parametrize("which", range(0, 24, 3))
+def test_it_ends_with_an_answer_to_a_server_that_is_none_of_its_own_any_more(
+    packets: Packets, tmp_path: Path, which: int
+) -> None:
+    """The NOTIFY had come before; and nothing comes after it, which would show the same."""
+    answers = [at for at, (_, frame) in enumerate(packets, 1) if frame[42:49] == b"SIP/2.0" and b" NOTIFY" in frame]
+    _both_ways_when_changed(tmp_path, packets[:answers[which]], answers[which], outside=True)
+
+
+def _both_ways_when_changed(folder: Path, packets: Packets, at: int, *, outside: bool) -> None:
+    found = _when_changed(folder, packets, at, outside=outside)
     with patch.object(calls, "begins_to_call", _never):
-        assert _when_changed(tmp_path, packets, after) == found
+        assert _when_changed(folder, packets, at, outside=outside) == found
 
 
-def _when_changed(folder: Path, packets: Packets, after: int) -> tuple[Any, ...]:
-    """What is found and known where the entry changes after so many messages."""
+def _when_changed(folder: Path, packets: Packets, at: int, *, outside: bool) -> tuple[Any, ...]:
+    """What is found and known where the entry changes before this message, the first is 1."""
     seen = 0
     feed = Reconstruction.feed
 
     def fed(reconstruction: Reconstruction, *arguments: Any) -> Any:
         nonlocal seen
         seen += 1
-        if seen == after:
-            _change(next(iter(reconstruction.lines.values())).view, outside=after % 2 == 0)
+        if seen == at:
+            _change(next(iter(reconstruction.lines.values())).view, outside=outside)
         return feed(reconstruction, *arguments)
 
     with patch.object(Reconstruction, "feed", fed):
