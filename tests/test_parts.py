@@ -110,6 +110,15 @@ def test_what_is_remembered_of_lines_is_bounded(monkeypatch: pytest.MonkeyPatch)
         assert all(len(memo) <= 60 + 6 * 9 for memo in vars(apart).values() if isinstance(memo, dict))
 
 
+def test_so_are_lines_of_messages_that_are_wanted_whole_and_have_no_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is odd about a REGISTER makes it go as it is: nothing in it gets a number."""
+    monkeypatch.setattr(parts, "PARTS_KEPT", 60)
+    packer = Packer(payloads=False)
+    for number in range(200):
+        packer.pack(datagrams([USUAL["REGISTER"].replace(b"CSeq: 7", b"CSeq: %d" % number) + b"more"]), reading=True)
+        assert all(len(memo) <= 60 + 1 for memo in vars(packer._apart).values() if isinstance(memo, dict))
+
+
 def test_a_long_front_is_not_remembered() -> None:
     apart = Apart()
     assert isinstance(apart.read(CALL.replace(b'"1001"', b'"%s"' % (b"a" * 600))), Request)

@@ -144,8 +144,9 @@ class Apart(Parser):
 
     def turn(self) -> bool:
         """Another run begins. Whether the numbers that there were are forgotten, because there are too many."""
-        if len(self._fronts) > PARTS_KEPT:
-            self._fronts.clear()
+        for lines in (self._fronts, self._cseqs):   # of which not all have a number
+            if len(lines) > PARTS_KEPT:
+                lines.clear()
         if sum(map(len, self._kinds)) <= PARTS_KEPT and self._bytes <= BYTES_KEPT:
             return False
         self._forget()
