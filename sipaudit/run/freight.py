@@ -132,7 +132,7 @@ class Packer:
             elif type(item) is Datagram:
                 told = form is not None and form.known is None
                 if told:
-                    self._tell(load, place, item, form)  # type: ignore[arg-type]
+                    self._tell(load, place, form)  # type: ignore[arg-type]
                 ways[place] = self._add(load, said, item, message, told=told)
             else:
                 load.beside.append(pickle.dumps(item))
@@ -140,11 +140,11 @@ class Packer:
         load.said = _columns(said)
         load.ways, load.repeats, load.parts = bytes(ways), repeats, self._apart.told()  # type: ignore[assignment]
 
-    def _tell(self, load: Load, place: int, item: Datagram, form: Form) -> None:
+    def _tell(self, load: Load, place: int, form: Form) -> None:
         """Of a form, by the message at this place."""
         form.known = self._told
         self._told += 1
-        load.learnt.append(Learnt(place, *self._forms.places(item)))
+        load.learnt.append(Learnt(place, *self._forms.places(form)))
 
     def _add(self, load: Load, said: Rows, item: Datagram, message: Message | Numbers | None, *, told: bool) -> int:
         """Load a datagram; (`told`) its payload goes along with its message. How it goes."""

@@ -88,6 +88,7 @@ class Forms:
         self._count = 0                      # of all but the others
         self._known: dict[tuple[int, tuple[Span, ...]], Layout] = {}
         self._shapes: dict[tuple[int, ...], Shape] = {}   # by how long message and lines are, and the nonce's place
+        self._new: dict[int, Layout] = {}    # of the run: by id of a form, the layout with which it was learnt
         self._lengths: set[int] = set()   # of messages that may be of a known form
         self._used = 0
         self._rest = 0
@@ -95,6 +96,7 @@ class Forms:
     def turn(self) -> bool:
         """Another run begins. Whether the forms that there were are forgotten."""
         self._rest -= self._rest > 0
+        self._new.clear()
         count = self._count + len(self._others)
         if count <= self._limit:
             return False
@@ -192,7 +194,9 @@ class Forms:
             if len(self._shapes) >= LAYOUTS_KEPT:
                 self._shapes.clear()
             self._shapes[lengths] = shape
-        return self._form(item, shape.layout)
+        form = self._form(item, shape.layout)
+        self._new.setdefault(id(form), shape.layout)
+        return form
 
     def _shaped(self, payload: bytes, lines: list[bytes], message: Request | Response) -> Shape | None:
         """The shape of a message; None when its lines do not come in the usual order."""
@@ -246,9 +250,10 @@ class Forms:
         else:
             self._many[flow, length] = form
 
-    def places(self, item: Datagram) -> tuple[tuple[Span, ...], int]:
-        """Where the variables of a message stand whose form was just learnt, for `told`."""
-        layout = self._first(item).layout  # type: ignore[union-attr]
+    def places(self, form: Form) -> tuple[tuple[Span, ...], int]:
+        """Where the variables stand in the message from which a form of this run was learnt first, for `told`. Later
+        ones of the run may have been longer."""
+        layout = self._new[id(form)]
         return layout.spans, layout.quoted
 
     def told(self, item: Datagram, spans: tuple[Span, ...], quoted: int) -> Form:
