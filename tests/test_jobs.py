@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from msgspec.structs import replace
 
 from sipaudit import pipeline
@@ -32,10 +33,14 @@ from sipaudit.report import document
 from sipaudit.run import chute, freight, parts, reader, reading
 from sipaudit.run.ahead import AHEAD, parsed, runs_of
 from sipaudit.run.freight import Packer, Unpacker
+from sipaudit.simulate.simulate import simulate
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Forms, Parsed, Repeat
 from sipaudit.sip.message import Request, Response
+from tests.score import plans
 from tests.shared import CAPTURES, ROOT
+from tests.sip.test_forms import PHONE
+from tests.sip.test_usual import USUAL
 from tests.test_fuzz import mutated, packets_of
 
 SAMPLES = sorted(ROOT.glob("samples/*/capture.pcap*")) + sorted(ROOT.glob("samples/lab/*/*.pcap*"))
@@ -76,6 +81,18 @@ def analyzed(capture: Path, jobs: int) -> bytes:
 @pytest.mark.parametrize("capture", EVERYTHING, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_two_processes_say_byte_for_byte_what_one_says(capture: Path, apart: list[int]) -> None:
     assert analyzed(capture, 2) == analyzed(capture, 1)
+    assert apart == [1]
+
+
+@pytest.mark.parametrize(("kind", "seed"), [("obedient", 5006), ("wild", 5017), ("deviant", 5003)])
+def test_nor_does_it_matter_to_a_plan(kind: str, seed: int, tmp_path: Path, apart: list[int]) -> None:
+    """Of phones that register every few minutes; the first two make a count grow while their forms are new."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(yaml.safe_dump(getattr(plans, kind)(seed)))
+    capture, site, *_ = simulate(str(plan), str(tmp_path / "plan.pcap"))
+    one, two = (document.to_json(pipeline.analyze(pipeline.Job((str(capture),), site=str(site), jobs=jobs),
+                                                  warn=lambda _: None)) for jobs in (1, 2))
+    assert one == two
     assert apart == [1]
 
 
@@ -237,6 +254,16 @@ def test_parts_of_messages_are_one_object_each_and_numbered_anew_within_bounds(
         assert kept <= 40 + 8 * 8
     assert shared > 10
     assert afresh > 2
+
+
+def test_a_count_that_grows_by_a_digit_in_the_run_that_first_shows_its_form() -> None:
+    register = USUAL["REGISTER"]
+    sent = [Datagram(float(count), 0, count, PHONE, register.replace(b"CSeq: 7", b"CSeq: %d" % count))
+            for count in range(8, 13)]
+    came = Unpacker(payloads=False).unpack(Packer(payloads=False).pack(sent, reading=True))
+    assert [type(item) for item, *_ in came] == [Datagram, *[Repeat] * 4]
+    assert [item.cseq for item, *_ in came if isinstance(item, Repeat)] == [9, 10, 11, 12]
+    assert [item.datagram() for item, *_ in came if isinstance(item, Repeat)] == sent[1:]
 
 
 def test_messages_of_known_forms_arrive_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,6 @@ from sipaudit.run.parts import Apart, Numbers
 from sipaudit.run.together import NOTHING_TOLD, NUMBERS, Said, Together
 from sipaudit.sip.datagram import Datagram, Flow, Item, one_number
 from sipaudit.sip.forms import Form, Forms, Parsed, Repeat
-from sipaudit.sip.layout import Layout
 from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.parse import parse
 
@@ -120,7 +119,6 @@ class Packer:
         ways = bytearray(len(run))
         said: Rows = []
         say, known, payloads = said.append, self._numbers.get, self._payloads
-        layouts = iter(self._forms.layouts)
         for place, (item, message, form) in enumerate(run):
             if type(item) is Repeat:
                 repeats.append((item.time, item.capture, item.frame, item.payload, item.frames, item.form.known,
@@ -132,7 +130,9 @@ class Packer:
                 say((item.payload if payloads else b"", item.time, item.capture, item.frame, number, *message))
                 ways[place] = SAID
             elif type(item) is Datagram:
-                told = form is not None and self._tell(load, place, form, next(layouts))
+                told = form is not None and form.known is None
+                if told:
+                    self._tell(load, place, form)  # type: ignore[arg-type]
                 ways[place] = self._add(load, said, item, message, told=told)
             else:
                 load.beside.append(pickle.dumps(item))
@@ -140,14 +140,11 @@ class Packer:
         load.said = _columns(said)
         load.ways, load.repeats, load.parts = bytes(ways), repeats, self._apart.told()  # type: ignore[assignment]
 
-    def _tell(self, load: Load, place: int, form: Form, layout: Layout) -> bool:
-        """Of a form, by the message at this place, which has that layout; false if it was told before."""
-        if form.known is not None:
-            return False
+    def _tell(self, load: Load, place: int, form: Form) -> None:
+        """Of a form, by the message at this place."""
         form.known = self._told
         self._told += 1
-        load.learnt.append(Learnt(place, layout.spans, layout.quoted))
-        return True
+        load.learnt.append(Learnt(place, *self._forms.places(form)))
 
     def _add(self, load: Load, said: Rows, item: Datagram, message: Message | Numbers | None, *, told: bool) -> int:
         """Load a datagram; (`told`) its payload goes along with its message. How it goes."""

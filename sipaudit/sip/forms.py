@@ -77,8 +77,7 @@ message, if it has one."""
 
 class Forms:
     """Reads messages, and knows again those whose form it has read. Remembers `limit` forms at most: then it forgets
-    all, since phones come in turn. `layouts` has those of the messages of the last run that have a form, in their
-    order: a form may have got another since, in the same run."""
+    all, since phones come in turn."""
 
     def __init__(self, parse: Callable[[bytes], Any], limit: int = FORMS_KEPT) -> None:
         self._parse = parse
@@ -87,9 +86,9 @@ class Forms:
         self._many: dict[tuple[int, int], Form] = {}   # those of flows that have more, by the length of a message, too
         self._others: dict[int, Form] = {}   # those that share flow, length and layout with one of these, by digest
         self._count = 0                      # of all but the others
-        self.layouts: list[Layout] = []
         self._known: dict[tuple[int, tuple[Span, ...]], Layout] = {}
         self._shapes: dict[tuple[int, ...], Shape] = {}   # by how long message and lines are, and the nonce's place
+        self._new: dict[int, Layout] = {}    # of the run: by id of a form, the layout with which it was learnt
         self._lengths: set[int] = set()   # of messages that may be of a known form
         self._used = 0
         self._rest = 0
@@ -97,6 +96,7 @@ class Forms:
     def turn(self) -> bool:
         """Another run begins. Whether the forms that there were are forgotten."""
         self._rest -= self._rest > 0
+        self._new.clear()
         count = self._count + len(self._others)
         if count <= self._limit:
             return False
@@ -117,7 +117,6 @@ class Forms:
         used = 0
         add, forms, others, many = parsed.append, self._forms.get, self._others.get, self._many
         lengths = self._lengths
-        self.layouts.clear()
         for item in run:
             if type(item) is not Datagram:
                 add((item, None, None))
@@ -195,8 +194,9 @@ class Forms:
             if len(self._shapes) >= LAYOUTS_KEPT:
                 self._shapes.clear()
             self._shapes[lengths] = shape
-        self.layouts.append(shape.layout)
-        return self._form(item, shape.layout)
+        form = self._form(item, shape.layout)
+        self._new.setdefault(id(form), shape.layout)
+        return form
 
     def _shaped(self, payload: bytes, lines: list[bytes], message: Request | Response) -> Shape | None:
         """The shape of a message; None when its lines do not come in the usual order."""
@@ -249,6 +249,12 @@ class Forms:
             self._forms[flow] = form
         else:
             self._many[flow, length] = form
+
+    def places(self, form: Form) -> tuple[tuple[Span, ...], int]:
+        """Where the variables stand in the message from which a form of this run was learnt first, for `told`. Later
+        ones of the run may have been longer."""
+        layout = self._new[id(form)]
+        return layout.spans, layout.quoted
 
     def told(self, item: Datagram, spans: tuple[Span, ...], quoted: int) -> Form:
         """The form of a message that others have learnt."""
