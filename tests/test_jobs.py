@@ -29,12 +29,13 @@ from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.capture.write import PcapWriter
 from sipaudit.errors import InputError
+from sipaudit.reconstruct.entries import Entries, View
 from sipaudit.report import document
-from sipaudit.run import chute, freight, parts, reader, reading
+from sipaudit.run import ahead, chute, freight, parts, reader, reading
 from sipaudit.run.ahead import AHEAD, parsed, runs_of
 from sipaudit.run.freight import Packer, Unpacker
 from sipaudit.simulate.simulate import simulate
-from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.forms import Forms, Parsed, Repeat
 from sipaudit.sip.message import Request, Response
 from tests.score import plans
@@ -94,6 +95,24 @@ def test_nor_does_it_matter_to_a_plan(kind: str, seed: int, tmp_path: Path, apar
                                                   warn=lambda _: None)) for jobs in (1, 2))
     assert one == two
     assert apart == [1]
+
+
+def test_nor_that_a_flow_has_become_another_object(apart: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no reason to ask anew which entry the line has, which DNS may have told of meanwhile."""
+    monkeypatch.setattr(freight, "FLOWS_KEPT", 1)
+    monkeypatch.setattr(ahead, "AHEAD", 3)
+    asked: list[Flow] = []
+    ask = Entries.with_chain
+
+    def asking(entries: Entries, view: View, flow: Flow) -> View:
+        asked.append(flow)
+        return ask(entries, view, flow)
+
+    monkeypatch.setattr(Entries, "with_chain", asking)
+    assert analyzed(OUTAGE, 1) == analyzed(OUTAGE, 2)
+    assert apart == [1]
+    half = len(asked) // 2
+    assert asked[:half] == asked[half:]
 
 
 def test_all_files_are_those_of_one_process(tmp_path: Path, apart: list[int]) -> None:

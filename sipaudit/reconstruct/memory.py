@@ -170,7 +170,8 @@ class Memory:
         """The line sends on this flow: see to it that its entries and its server are those of now."""
         if line.revision != line.view.revision:
             self.catch_up(line, item)
-        if flow is line.flow:
+        if flow == line.flow:
+            line.flow = flow   # another object, where too many flows were known (`run.freight`)
             return
         host = flow.destination_host
         view = self.entries.with_chain(line.view, flow)
