@@ -14,9 +14,11 @@ from msgspec import Struct
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.state import LONG_AGO, Beginning, Binding, LineState, PhoneState, Reach, Stay
 
-_ENDED = Layout("<IQQQ?dddQd")     # as `Renewal.packed` fills it
-_ARRIVED = Layout("<IQQddddd?")    # as `past` does
+# As `past` fills them; what lies behind the first goes with the first renewal.
+_ARRIVED = Layout("<IQQddddd?")
 _ASKED = Layout("<QQ???")
+# As `Renewal.packed` does; as long as these two, so that it takes the place in memory that they leave.
+_ENDED = Layout("<IQQQ?dddQd11x")
 
 Whose = tuple[int, int, str]
 """Phone, line and server of events."""
