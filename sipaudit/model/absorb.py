@@ -14,7 +14,7 @@ from sipaudit.model.absorb_marks import challenged, mark_answered, mark_sent, ma
 from sipaudit.model.absorb_moves import is_late, noted, stays_answered
 from sipaudit.model.absorb_phone import ALIVE, success, tells_failure
 from sipaudit.model.absorb_stays import Stays, all_touched
-from sipaudit.model.events import Answered, Booted, EntryChanged, ModelEvent, Received, Resent, Sent
+from sipaudit.model.events import CHALLENGES, Answered, Booted, EntryChanged, ModelEvent, Received, Resent, Sent
 from sipaudit.model.packets import NOTHING_NEW
 from sipaudit.model.state import LONG_AGO, Beginning, Binding, LineState, PhoneState, Reach, Stay, Track
 from sipaudit.model.timers import BOOT_SILENCE
@@ -121,7 +121,7 @@ def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> Line
     if success(answer.status):
         stays = stays_answered(line, phone, answer)
         served = answer if _serves(stays, answer) else served
-    elif answer.status in (401, 407):
+    elif answer.status in CHALLENGES:
         line = challenged(line, answer)
     elif answer.status not in ALIVE and not tells_failure(answer):
         stays = (noted(stays[0], answer), *stays[1:])

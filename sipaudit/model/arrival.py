@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import LATE_FROM, absorb_phone
-from sipaudit.model.events import Answered, ModelEvent, Sent
+from sipaudit.model.events import CHALLENGES, Answered, ModelEvent, Sent
 from sipaudit.model.renewal import Arrived
 from sipaudit.model.routine import DONE, OFF, ON, Way
 from sipaudit.model.state import Beginning, LineState, PhoneState
@@ -41,7 +41,7 @@ class Arriving:
             if event.status == 200:
                 open_ = asked is first and self.challenge is not None   # it was challenged, and not asked again
                 return OFF if open_ or event.own is not True or event.granted == 0 else DONE
-            if event.status not in (401, 407) or self.challenge is not None:
+            if event.status not in CHALLENGES or self.challenge is not None:
                 return OFF
             self.challenge = event
             return ON

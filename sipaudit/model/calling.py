@@ -11,11 +11,10 @@ the same.
 from __future__ import annotations
 
 from sipaudit.model.absorb_phone import LATE_FROM, with_reach
-from sipaudit.model.events import Answered, CallChanged, Sent
+from sipaudit.model.events import CHALLENGES, Answered, CallChanged, Sent
 from sipaudit.model.state import Call, LineState, PhoneState, Reach, Stay
 
 OPENING = frozenset({"INVITE", "SUBSCRIBE"})
-CHALLENGES = frozenset({401, 407})
 
 
 def begins_to_call(line: LineState, phone: PhoneState, event: Sent) -> bool:

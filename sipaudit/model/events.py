@@ -16,6 +16,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 NO_LINE = -1
+CHALLENGES = (401, 407)   # statuses that ask for credentials (RFC 3261 22)
 
 
 class Event(Struct, frozen=True, gc=False):

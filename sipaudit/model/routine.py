@@ -25,7 +25,7 @@ from sipaudit.model.absorb import with_binding
 from sipaudit.model.absorb_moves import is_plain
 from sipaudit.model.absorb_phone import LATE_FROM, lately, with_reach
 from sipaudit.model.absorb_stays import each
-from sipaudit.model.events import Answered, ModelEvent, Sent
+from sipaudit.model.events import CHALLENGES, Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
 from sipaudit.model.renewal import Arrived, Past, Renewal, Whose, past, unpacked
 from sipaudit.model.stakes import at_home
@@ -154,7 +154,7 @@ class Renewals:
         if status == 200:
             open_ = challenged and self.last is self.first   # it was challenged, and not asked again
             return OFF if open_ or answer.own is not True or answer.granted == 0 else DONE
-        if challenged or status not in (401, 407):
+        if challenged or status not in CHALLENGES:
             return OFF
         self.challenge = answer
         return ON

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from sipaudit.model.events import Answered
 from sipaudit.reconstruct.memory import Memory
-from sipaudit.reconstruct.transactions import AGAIN
-from sipaudit.reconstruct.wording import CHALLENGES
+from sipaudit.reconstruct.responses import answered
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Form
 from sipaudit.sip.message import Response
@@ -34,24 +33,17 @@ class Heard:
         if line is None or line.goes_on is None or classes & bit or line.revision != line.view.revision \
                 or server not in line.heard or not line.proven:
             return False
-        time, leg, method, flow = item.time, transaction.leg, transaction.method, transaction.flow
+        time, leg, method = item.time, transaction.leg, transaction.method
         if not line.goes_on.hears(Answered(
             time, item.capture, item.frame, line.phone, line.number, server, method, transaction.number, status,
             transaction.time, transaction.in_dialog, None, None, transaction.asked, response.retry_after,
             None if leg is None else leg.number,
         )):
             return False
-        statuses, clock = memory.traffic.statuses, memory.clock
+        statuses = memory.traffic.statuses
         statuses[status] = statuses.get(status, 0) + 1
-        transaction.seen, transaction.classes, line.last = clock, classes | bit, time
+        transaction.seen, transaction.classes, line.last = memory.clock, classes | bit, time
         if status > transaction.status:
             transaction.status = status
-        if status in AGAIN:
-            memory.may_ask_again(line.owner, transaction, response.challenges)
-            if method == "INVITE" and status in CHALLENGES:
-                memory.relays_calls(flow.destination, flow.destination_host)
-        if leg is not None:
-            leg.seen = clock
-            if method == "INVITE" and status > 100:
-                memory.calls.answered(leg, transaction, response, item, clock)
+        answered(memory, transaction, line.owner, item, response)
         return True

@@ -14,7 +14,7 @@ from typing import Protocol
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.traffic import tally
-from sipaudit.reconstruct.transactions import COOKIE, Transaction
+from sipaudit.reconstruct.transactions import Transaction, identifies
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Form
 from sipaudit.sip.message import Request, Response
@@ -48,7 +48,7 @@ class Notified:
             return False
         server, key, other = line.server, (branch, via.host, via.port, "NOTIFY"), (source, call_id, request.from_.tag)
         if server not in line.heard or not memory.servers.knows(server) or memory.find(key) is not None \
-                or not branch.startswith(COOKIE) or branch == COOKIE \
+                or not identifies(branch) \
                 or calls.known.find(other) is not None or calls.strange.find(other) is not None \
                 or not self._may_pass(line, server, time):
             return False

@@ -69,11 +69,7 @@ class Requests:
             return False
         if line is None:
             return False
-        methods = memory.traffic.methods
-        try:
-            methods[method] += 1
-        except KeyError:
-            tally(methods, method)
+        tally(memory.traffic.methods, method)
         self._send(item, request, key, line, leg)
         return True
 
@@ -236,28 +232,21 @@ class Requests:
         memory, phone, flow, method, time = self._memory, line.owner, item.flow, request.method, item.time
         if flow is not line.flow or line.revision != line.view.revision:
             memory.use(line, flow, item)
-        server, call_id, tag, asked = line.server, request.call_id, request.to.tag, None
+        server, asked = line.server, None
         follows, before, proves = memory.follows(phone, request) if phone.again else FIRST
         leg = leg or before or self._leg_for(request, phone, line, request.from_.tag, server,
                                                (flow.source, flow.destination_host))
-        if leg is not None and leg.number is None and method in CALL_METHODS:
-            memory.calls.count(leg)
         if method == "SUBSCRIBE":
             asked = request.expires
             if leg is not None and leg.number is None:
                 leg.life = max(leg.life, 2.0 * (asked or 0))
-        memory.numbers = number = memory.numbers + 1
-        in_dialog = tag is not None
-        transaction = Transaction(
-            number, key, request.cseq.number, call_id, method, flow, line, phone, server, True, time, in_dialog,
-            memory.clock, asked, None, request.uri, tag, leg,
-        )
-        memory.transactions.add(transaction, line.held is None)
+        transaction = self._new(item, request, key, phone, line, server, leg, asked, from_phone=True)
         phone.last = line.last = time
+        in_dialog = transaction.in_dialog
         event = Sent(
-            time, item.capture, item.frame, phone.number, line.number, server, method, number, in_dialog, asked,
-            follows, False, method == "INVITE" and self._calls_for_help(request),
-            None if leg is None else leg.number, call_id, "" if in_dialog else _target(request), proves,
+            time, item.capture, item.frame, phone.number, line.number, server, method, transaction.number, in_dialog,
+            asked, follows, False, method == "INVITE" and self._calls_for_help(request),
+            None if leg is None else leg.number, request.call_id, "" if in_dialog else _target(request), proves,
         )
         if line.goes_on is None or memory.registry.out or not line.goes_on.asks(event):
             memory.registry.emit(phone, line, event)
@@ -279,7 +268,7 @@ class Requests:
             memory.heard(line, server)
             line.last = item.time
         leg = leg or self._leg_for(request, phone, line, request.to.tag, server, (flow.destination, flow.source_host))
-        transaction = self._received(item, request, key, phone, line, server, leg)
+        transaction = self._new(item, request, key, phone, line, server, leg, None, from_phone=False)
         if line is not None:
             memory.registry.emit(phone, line, Received(
                 item.time, item.capture, item.frame, phone.number, line.number, server, request.method,
@@ -288,8 +277,8 @@ class Requests:
         self._follow(transaction, request, item)
         return transaction
 
-    def _received(self, item: Datagram, request: Request, key: Key, phone: Phone, line: Line | None, server: str,
-                  leg: Leg | None) -> Transaction:
+    def _new(self, item: Datagram, request: Request, key: Key, phone: Phone, line: Line | None, server: str,
+             leg: Leg | None, asked: int | None, *, from_phone: bool) -> Transaction:
         memory = self._memory
         if leg is not None and leg.number is None and request.method in CALL_METHODS:
             memory.calls.count(leg)
@@ -297,7 +286,7 @@ class Requests:
         tag = request.to.tag
         transaction = Transaction(
             memory.numbers, key, request.cseq.number, request.call_id, request.method, item.flow, line, phone, server,
-            False, item.time, tag is not None, memory.clock, None, None, request.uri, tag, leg,
+            from_phone, item.time, tag is not None, memory.clock, asked, None, request.uri, tag, leg,
         )
         memory.transactions.add(transaction, (phone.held if line is None else line.held) is None)
         return transaction

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from sipaudit.model.events import Answered, Replied
+from sipaudit.model.events import CHALLENGES, Answered, Replied
 from sipaudit.reconstruct.dialogs import CALL_METHODS, Leg
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import granted_expiry
 from sipaudit.reconstruct.transactions import AGAIN, BRANCH_KEY, Key, Transaction, of_response, transaction_key
-from sipaudit.reconstruct.wording import CHALLENGES
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Response
 
@@ -88,14 +87,7 @@ class Responses:
                 memory.registry.out.append(event)
             else:
                 memory.registry.emit(line.owner, line, event)
-        if status in AGAIN:
-            memory.may_ask_again(line.owner, transaction, response.challenges)
-            if method == "INVITE" and status in CHALLENGES:
-                memory.relays_calls(transaction.flow.destination, transaction.flow.destination_host)
-        if leg is not None:
-            leg.seen = memory.clock
-            if (method == "INVITE" and status > 100) or status == 481:   # of all else nothing is told of the call
-                memory.calls.answered(leg, transaction, response, item, memory.clock)
+        answered(memory, transaction, line.owner, item, response)
 
     def _proves(self, transaction: Transaction) -> bool:
         """Whether a 2xx makes the sender a phone: to REGISTER, or to an INVITE that no phone answered."""
@@ -198,3 +190,16 @@ def _reversed(flow: Flow) -> Flow:
         flow.transport, flow.destination_host, flow.destination_port, flow.source_host, flow.source_port,
         flow.destination, flow.source,
     )
+
+
+def answered(memory: Memory, transaction: Transaction, phone: Phone, item: Datagram, response: Response) -> None:
+    """What an answer to a request of the phone means beside its line: for requests to come, the server, the call."""
+    status, method, leg = response.status, transaction.method, transaction.leg
+    if status in AGAIN:
+        memory.may_ask_again(phone, transaction, response.challenges)
+        if method == "INVITE" and status in CHALLENGES:
+            memory.relays_calls(transaction.flow.destination, transaction.flow.destination_host)
+    if leg is not None:
+        leg.seen = memory.clock
+        if (method == "INVITE" and status > 100) or status == 481:   # of all else nothing is told of the call
+            memory.calls.answered(leg, transaction, response, item, memory.clock)

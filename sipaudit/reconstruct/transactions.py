@@ -13,10 +13,10 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from sipaudit.model.events import CHALLENGES
 from sipaudit.reconstruct.bounds import RINGING_LIFE, SECOND_CHANCES, TRANSACTION_CHECK, TRANSACTION_LIFE
 from sipaudit.reconstruct.dialogs import RINGING, Leg
 from sipaudit.reconstruct.phones import Line, Phone
-from sipaudit.reconstruct.wording import CHALLENGES
 from sipaudit.sip.datagram import Flow
 from sipaudit.sip.message import Address, Request, Response, Uri
 

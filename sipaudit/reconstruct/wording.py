@@ -7,12 +7,12 @@ from sys import intern
 
 from msgspec import Struct
 
+from sipaudit.model.events import CHALLENGES
 from sipaudit.sip.datagram import one_number
 from sipaudit.sip.message import Address, Uri
 
 TARGETS = 256   # Request-URIs remembered
 ANSWERS = 256   # as many answers
-CHALLENGES = (401, 407)
 
 
 class Asking(Struct, frozen=True, gc=False):

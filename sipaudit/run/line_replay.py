@@ -151,10 +151,8 @@ class LineReplay:
     def is_home(self, server: str) -> bool:
         """Whether the server is the primary of this replay's entry, or the entry is not known (`model.stakes.at_home`);
         it is of the entry then (`follows`)."""
-        view, manner = self.record.view, self._manner
-        if view is not manner.view or view.revision != manner.revision:
-            manner = self._manner = self._learnt()
-        return manner.home is None or manner.home == server
+        home = self._known().home
+        return home is None or home == server
 
     def profile(self) -> Profile:
         """What is known of the line itself; made anew when its declaration or its entries changed."""

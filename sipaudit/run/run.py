@@ -12,7 +12,6 @@ from sipaudit.run.garbage import rare_collections
 from sipaudit.run.job import Job
 from sipaudit.run.reading import Progress, Reading, Warn
 from sipaudit.run.route import Listener, Observer, Route
-from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Parsed, Repeat
 
 HOLE = 120.0            # seconds between the end of one capture and the beginning of the next
@@ -57,16 +56,14 @@ class Run(Route):
 
     def _feed_all(self, ahead: Iterator[list[Parsed]]) -> None:
         """All items: of renewals, which most are, as many in one go as can be."""
-        renewed, feed, take, listener = (
-            self.reconstruction.renewed, self.reconstruction.feed, self.auditor.take, self._listener)
+        renewed, follow, listener = self.reconstruction.renewed, self.follow, self._listener
         pieced = self.reconstruction.pieced
         begun: set[int] = set()
         for run in ahead:
             at, end = 0, len(run)
             while at < end:
                 item, message, form = run[at]
-                kind = type(item)
-                if kind is Repeat and renewed(run, at):
+                if type(item) is Repeat and renewed(run, at):
                     at += FOUR
                     if pieced:
                         self.remember(pieced)
@@ -76,11 +73,7 @@ class Run(Route):
                 if item.capture not in begun:
                     self._look_for_a_hole(item.capture, begun)
                     begun.add(item.capture)
-                if (kind is Datagram or kind is Repeat) and item.frames:  # type: ignore[union-attr]
-                    self.remember([item])  # type: ignore[list-item]
-                events = feed(item, message, form)   # as `follow`, which is a call
-                for event in events:
-                    take(event)
+                events = follow(item, message, form)
                 if listener is not None:
                     for event in events:
                         listener(event)
