@@ -1,0 +1,104 @@
+"""`python -m bench.following [--write]`: what a capture takes when reading it costs nothing, beside the marks that are
+missed.
+
+What the reading process hands over is kept in a file. Then a process starts, follows that, and writes the report: no
+reader, in whatever language, lets the whole take less than this. In turn with the neighbour that the mark is about.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import statistics
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from bench.captures import DATA, WORKLOADS, Workload, ensure
+from bench.measure import run
+from bench.programs import NEIGHBOURS, sipaudit
+from bench.readme import put
+from sipaudit.pipeline import Job
+from sipaudit.report import document
+from sipaudit.run.ahead import runs_of
+from sipaudit.run.analysis import analyzed
+from sipaudit.run.freight import Packer, Unpacker
+from sipaudit.run.garbage import leave_whole, rare_collections
+from sipaudit.run.reading import Reading
+from sipaudit.sip.forms import Parsed
+
+MARKS = {"calls": ("sngrep", 1 / 2), "mixed": ("tshark", 1 / 25)}   # at most so much of what the neighbour takes
+RUNS = 5
+
+
+class Read(Reading):
+    """What a job reads, where another process has done so before."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job, print, payloads=False, reread=False)
+        self._kept = _kept(Path(job.paths[0]))
+
+    def keep(self) -> None:
+        """Read the capture, and keep what the other process would hand over."""
+        packer, [health] = Packer(payloads=False), self.captures.health
+        with self._kept.open("wb") as kept:
+            for each in runs_of(self.captures):
+                pickle.dump((packer.pack(each, reading=True), health.__dict__), kept)
+
+    def ahead(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
+        return nullcontext(self._runs())
+
+    def _runs(self) -> Iterator[list[Parsed]]:
+        unpacker, [health] = Unpacker(payloads=False), self.captures.health
+        with self._kept.open("rb") as kept:
+            while kept.peek(1):
+                parcel, state = pickle.load(kept)
+                health.__dict__.update(state)
+                yield unpacker.unpack(parcel)
+
+
+def _kept(capture: Path) -> Path:
+    return DATA / f"{capture.stem}.read"
+
+
+def follow(capture: str, site: str) -> None:
+    """From what was kept to the report, as the command does it."""
+    with rare_collections():
+        result = analyzed(Read(Job((capture,), site=site)), None, None, None, print)
+    sys.stdout.buffer.write(document.to_json(result[1]))
+    leave_whole(result)
+
+
+def measured(workload: Workload, neighbour: str, bound: float) -> str:
+    """A row: seconds, medians; and the ratio, that of the pairs."""
+    capture, site = str(ensure(workload)), str(workload.site)
+    Read(Job((capture,), site=site, jobs=1)).keep()
+    call = f"from bench.following import follow; follow({capture!r}, {site!r})"
+    commands = {"follow": [sys.executable, "-c", call], "whole": sipaudit(2).command(workload),
+                "neighbour": NEIGHBOURS[neighbour].command(workload)}
+    spent: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(RUNS):
+        for name, command in commands.items():
+            spent[name].append(run(command, DATA / "following.out").seconds)
+    _kept(workload.path).unlink()
+    seconds = {name: statistics.median(each) for name, each in spent.items()}
+    ratio = statistics.median(one / other for one, other in zip(spent["follow"], spent["neighbour"], strict=True))
+    return (f"| `{workload.name}` | {seconds['whole']:.2f} | {seconds['follow']:.2f} | {ratio:.2f}x "
+            f"| {bound * seconds['neighbour']:.2f} ({bound:.2f}x {neighbour}) |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.following", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
+    chosen = parser.parse_args()
+    rows = ["| capture | `--jobs 2`, s | reading costs nothing, s | of the neighbour | mark, s |", "|---|--:|--:|--:|--:|"]
+    for name, (neighbour, bound) in MARKS.items():
+        rows.append(measured(WORKLOADS[name], neighbour, bound))
+    print("\n".join(rows))
+    if chosen.write:
+        put("following", "\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
