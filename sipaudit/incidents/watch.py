@@ -86,8 +86,8 @@ class Watch(Detectors):
             self.calls.changed(event, subject)  # type: ignore[arg-type]
 
     def minds(self, line: int) -> bool:
-        """Whether a request of the line may tell more than that it was made (`calm`)."""
-        return line in self.gaps.open or (self._names is not None and line in self._names.gone)
+        """Whether a request of the line to its working server may tell more than that it was made (`calm`)."""
+        return line in self.gaps.open
 
     def follow(self, step: Step, subject: Watched, phone: PhoneState) -> None:
         """One event followed step by step; `phone` is its phone's state before it."""
