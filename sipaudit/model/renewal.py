@@ -6,6 +6,7 @@ side by side: a number that is an object of its own takes 32 bytes.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import isnan, nan
 from struct import Struct as Layout
 
@@ -19,6 +20,8 @@ _ARRIVED = Layout("<IQQddddd?")
 _ASKED = Layout("<QQ???")
 # As `Renewal.packed` does; as long as these two, so that it takes the place in memory that they leave.
 _ENDED = Layout("<IQQQ?dddQd11x")
+
+TIMES = 256   # that phones ask for, remembered
 
 Whose = tuple[int, int, str]
 """Phone, line and server of events."""
@@ -173,4 +176,10 @@ def _number(seconds: float | None) -> float:
 
 def _seconds(number: float) -> float | None:
     """As messages say them: in whole numbers, or not at all."""
-    return None if isnan(number) else int(number) if number.is_integer() else number
+    return None if isnan(number) else _one(number)
+
+
+@lru_cache(TIMES)
+def _one(number: float) -> float:
+    """One number for all that are equal: the phones of a site ask for the same time."""
+    return int(number) if number.is_integer() else number

@@ -204,12 +204,12 @@ def _usual_front(front: bytes) -> Front | None:
     found: Found = []
     if party := _PARTY.match(front):
         name, display, scheme, user, place = party.groups()
-        uri = Uri(intern(scheme.decode()), intern(user.decode()), *read_host_port(place.decode(), found))
+        uri = Uri(intern(scheme.decode()), user.decode(), *read_host_port(place.decode(), found))
         made: Front = (FromFront if name == b"From" else ToFront)(uri, None if display is None else display.decode())
     elif via := _VIA.match(front):
         made = ViaFront(intern(via[1].decode()), *read_host_port(via[2].decode(), found), None, None)
     elif digest := _DIGEST.match(front):
-        made = CredentialsFront(intern(digest[2].decode()), intern(digest[1].decode()))
+        made = CredentialsFront(intern(digest[2].decode()), digest[1].decode())
     else:
         return None
     return None if found else made

@@ -41,8 +41,7 @@ def read_start_line(line: bytes) -> StartLine | None:
     found: Found = []
     if usual := _USUAL_REQUEST.match(line):
         method, scheme, user, place, after = usual.groups(b"")
-        host, port = read_host_port(place.decode(), found)
-        uri = Uri(intern(scheme.decode()), intern(user.decode()), host, port, after.decode())
+        uri = Uri(intern(scheme.decode()), user.decode(), *read_host_port(place.decode(), found), after.decode())
         return StartLine(intern(method.decode()), uri, 0, "", tuple(found))
     text = decode(line, found)
     if "\n" in text or "\r" in text:
