@@ -249,5 +249,3 @@ def _broken_off(victim: Half, time: float) -> bool:
 
 def _error(kind: ErrorKind, victim: Half, place: Place, sent: float, code: str = "") -> TransportError:
     return TransportError(place.time, place.capture, place.frame, kind, victim.evidence_flow(), sent, b"", code)
-
-

@@ -278,5 +278,3 @@ def _members(value: str) -> Iterator[str]:
         if member:
             yield member
         at = end + 1
-
-
