@@ -16,6 +16,7 @@ from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.capture.duplicates import MARK, OF_TCP, Key, udp_sighting
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.ip import TCP, UDP
+from sipaudit.capture.link import ETHERTYPE_IP, VLAN_TAGS
 from sipaudit.capture.linktypes import ETHERNET, LINUX_SLL
 from sipaudit.capture.long_road import LongRoad
 from sipaudit.capture.packet import Packet, Run
@@ -29,8 +30,8 @@ ADVANCE = 0.5  # seconds of capture time between two looks at the deadlines of s
 
 _ROADS = {ETHERNET: 14, LINUX_SLL: 16}  # link types of the short road, and how long their headers are without tags
 _TAGS = 2  # VLAN tags that the short road knows how to pass
-_VLAN = frozenset((b"\x81\x00", b"\x88\xa8", b"\x91\x00"))
-_ETHERTYPES = (b"\x08\x00", b"\x86\xdd")
+_VLAN = frozenset(number.to_bytes(2, "big") for number in VLAN_TAGS)
+_ETHERTYPES = tuple(number.to_bytes(2, "big") for number in ETHERTYPE_IP)
 _COOKED_ETHERNET = b"\x00\x01\x00\x06"  # ARPHRD_ETHER with a 6 byte address
 
 Head = tuple[bytes, bytes, int, int, int, bytes, int, bytes]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from sipaudit.capture.content import SIPS_PORT
 from sipaudit.capture.segments import Reassembly
 from sipaudit.capture.tls import Records
 from sipaudit.capture.websocket import Frames
@@ -27,8 +28,6 @@ BLIND_HOLE_WAIT = 1.0  # the peer is not in the capture, nothing says whether th
 HOLE_WAIT = ATTEMPT    # the peer misses the bytes as well: they will be sent again
 CLOSED_KEPT = 64.0     # stragglers of a closed connection are known as such so long
 FRAMES_KEPT = 512      # packets that a message may name
-
-SIPS_PORT = 5061
 
 
 class Content(StrEnum):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from sipaudit.capture.content import SIP_PORT, SIPS_PORT
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.tcp_connections import SIPS_PORT, Content, Half, Pair, Place
+from sipaudit.capture.tcp_connections import Content, Half, Pair, Place
 from sipaudit.capture.tcp_recognition import recognise
 from sipaudit.capture.tls import Records, is_client_hello
 from sipaudit.capture.websocket import Frames
@@ -22,7 +23,7 @@ class Contents:
     def __init__(self, health: Sequence[CaptureHealth], limit: int) -> None:
         self._health = health
         self._limit = limit
-        self.sip_ports: set[int] = {5060, SIPS_PORT}
+        self.sip_ports: set[int] = {SIP_PORT, SIPS_PORT}
         self.tls_ports: set[int] = set()
         self.needs_tshark: Counter[str] = Counter()
 
