@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from sipaudit.capture import linktypes
 from sipaudit.capture.ip import UDP
 from sipaudit.capture.link import ETHERTYPE_IP, VLAN_TAGS
-from sipaudit.capture.packet import NO_SPAN, Batch, Run, Span
-from sipaudit.capture.prefilter import Sifted
+from sipaudit.capture.packet import NO_SPAN, Batch, Run, Sifted, Span
 from sipaudit.capture.tunnel import TUNNEL_PORTS
 
 Mask = NDArray[np.bool_]
