@@ -51,7 +51,13 @@ class Place(NamedTuple):
 
 
 class Half:
-    """One direction. `acked` is what the other side acknowledged, `asking` whether its last bytes want an answer,"""
+    """One direction.
+
+    `opening` has its first bytes while nobody knows whose they are, then `framer`, `records` or `frames` reads them
+    (SIP, TLS, WebSocket); `places` are the packets that brought what waits, `held` the bytes that all of it takes.
+    `isn` is the sequence number of its SYN, `acked` what the other side acknowledged; `seen`: the capture shows it;
+    `fin`: it has ended; `asking`: its last bytes want an answer.
+    """
 
     __slots__ = ("acked", "asking", "fin", "flow", "framer", "frames", "held", "isn", "last_data", "opening",
                  "pair", "peer", "places", "reassembly", "records", "seen", "tls_flow")
