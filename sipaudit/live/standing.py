@@ -16,8 +16,8 @@ from sipaudit.model.sayings import (
     Withdrawn,
 )
 from sipaudit.model.values import CaptureSummary, Incident, LineSummary, ServerSummary
+from sipaudit.report.incident_words import short_names
 from sipaudit.report.screen import brief
-from sipaudit.report.verdict import short_names
 from sipaudit.turned_away import turned_away
 
 T = TypeVar("T")
