@@ -10,7 +10,6 @@ so times may step back by as long as a hole is waited for.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from math import inf
 
@@ -35,9 +34,7 @@ class Streams:
     """All TCP connections of the captures.
 
     `sip_ports` are the ports whose connections count as SIP before a message was seen: 5060, 5061, those where SIP
-    was found, and what the caller adds.  `tls_ports` are the server ports on which a TLS hello was seen, SIP or not.
-    `needs_tshark` counts the connections that only tshark can read: `tls` on SIP ports, `websocket`. `calm` takes
-    segments in short.
+    was found, and what the caller adds. `calm` takes segments in short.
     """
 
     def __init__(
@@ -55,8 +52,6 @@ class Streams:
         self.calm = Calm(self._table, self._contents, self._moved_on, max_bytes_per_stream, max_streams,
                          max_bytes)
         self.sip_ports: set[int] = self._contents.sip_ports
-        self.tls_ports: set[int] = self._contents.tls_ports
-        self.needs_tshark: Counter[str] = self._contents.needs_tshark
 
     def tighten(self, max_streams: int, max_bytes: int) -> None:
         """Other bounds from now on; bytes beyond them go with the next that come."""
@@ -74,11 +69,6 @@ class Streams:
     def held(self) -> int:
         """Bytes that unfinished messages and segments behind holes take."""
         return self._table.held
-
-    @property
-    def next_deadline(self) -> float:
-        """The capture time at which `advance` may have something to do; inf when never."""
-        return self._table.next_deadline
 
     def segment(
         self, time: float, capture: int, frame: int, flow: Flow, seq: int, ack: int, flags: int, payload: bytes,
@@ -179,12 +169,12 @@ class Streams:
         return self._table.open(flow, time, self._contents.on_sip_port(flow))
 
     def _joined(self, time: float, capture: int, flow: Flow, flags: int, payload: bytes) -> Half | None:
-        """Take up a connection whose beginning was not seen, if it may be SIP, or shows where TLS is spoken."""
+        """Take up a connection whose beginning was not seen, if it may be SIP."""
         if flags & RST:
             return None
         if not self._contents.on_sip_port(flow):
             content = recognise(payload, False) if payload else None
-            if content is None or content is Content.OTHER:
+            if content is not Content.SIP and content is not Content.WEBSOCKET:
                 return None
         half = self._opened(time, capture, flow)
         half.pair.established = True
