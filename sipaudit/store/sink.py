@@ -123,7 +123,7 @@ class StoreSink:
             self._told = lost
 
     def standing(self) -> Standing:
-        """How it stands, for metrics and health."""
+        """How it stands now."""
         return Standing(self._reach.written, len(self._pending) + len(self._in_hand), len(self._spool),
                         self._dropped + self._spool.dropped, self._reach.refused, self._reach.away)
 
