@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from docs import trace
+from docs.parts import replaced
 from sipaudit.model import machines
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
@@ -199,12 +200,7 @@ def parts() -> dict[str, str]:
 def put(page: str, generated: dict[str, str]) -> str:
     """The page with its generated parts replaced."""
     for name, text in generated.items():
-        begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
-        head, found, rest = page.partition(begin)
-        _, closed, tail = rest.partition(end)
-        if not found or not closed:
-            raise SystemExit(f"{PAGE}: the part {name!r} is missing, or not closed")
-        page = f"{head}{begin}\n{text}\n\n{end}{tail}"
+        page = replaced(page, name, f"\n{text}\n")
     return page
 
 

@@ -152,4 +152,3 @@ def _names(paths: PathName | Iterable[PathName]) -> tuple[str, ...]:
 
 def _warn(text: str) -> None:
     warnings.warn(text, stacklevel=4)
-

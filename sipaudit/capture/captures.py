@@ -25,7 +25,7 @@ from sipaudit.sip.datagram import Datagram, Item
 
 PART = 512  # packets decoded in one go: who follows what they say in another process need not wait for thousands
 LIBPCAP, TSHARK, AUTO = "libpcap", "tshark", "auto"
-_BEYOND_US = ("websocket", "sctp")  # what the decoder counts as undecoded and tshark reads without keys
+_WITHOUT_KEYS = frozenset(("websocket", "sctp"))  # what the decoder counts as undecoded, and tshark reads as it is
 
 
 class Captures:
@@ -119,12 +119,11 @@ class Captures:
     def _with_tshark_when_needed(self, own: Iterator[tuple[int, list[Item]]]) -> Iterator[Iterable[Item]]:
         """tshark is started with the first packets that need it: nothing before can be its message."""
         for capture, items in own:
-            undecoded = self.health[capture].undecoded
-            if "websocket" in undecoded or "sctp" in undecoded:
+            if _WITHOUT_KEYS & self.health[capture].undecoded.keys():
                 yield self._with_tshark(chain(items, chain.from_iterable(items for _, items in own)), BEYOND_US)
                 return
             yield items
-        if any(kind in health.undecoded for health in self.health for kind in _BEYOND_US):
+        if any(_WITHOUT_KEYS & health.undecoded.keys() for health in self.health):
             yield self._with_tshark(iter(()), BEYOND_US)
 
     def _with_tshark(self, own: Iterator[Item], only: frozenset[str] | None) -> Iterator[Item]:
@@ -135,7 +134,7 @@ class Captures:
         yield from beside.merge(own, messages, self.health)
         for health in self.health:
             if not any(kind.startswith("tshark-") for kind in health.undecoded):  # it ended well
-                for kind in _BEYOND_US:
+                for kind in _WITHOUT_KEYS:
                     health.undecoded.pop(kind, None)
 
 

@@ -16,6 +16,7 @@ from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.capture.duplicates import MARK, OF_TCP, Key, udp_sighting
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.ip import TCP, UDP
+from sipaudit.capture.link import ETHERTYPE_IP, VLAN_TAGS
 from sipaudit.capture.linktypes import ETHERNET, LINUX_SLL
 from sipaudit.capture.long_road import LongRoad
 from sipaudit.capture.packet import Packet, Run
@@ -29,8 +30,8 @@ ADVANCE = 0.5  # seconds of capture time between two looks at the deadlines of s
 
 _ROADS = {ETHERNET: 14, LINUX_SLL: 16}  # link types of the short road, and how long their headers are without tags
 _TAGS = 2  # VLAN tags that the short road knows how to pass
-_VLAN = frozenset((b"\x81\x00", b"\x88\xa8", b"\x91\x00"))
-_ETHERTYPES = (b"\x08\x00", b"\x86\xdd")
+_VLAN = frozenset(number.to_bytes(2, "big") for number in VLAN_TAGS)
+_ETHERTYPES = tuple(number.to_bytes(2, "big") for number in ETHERTYPE_IP)
 _COOKED_ETHERNET = b"\x00\x01\x00\x06"  # ARPHRD_ETHER with a 6 byte address
 
 Head = tuple[bytes, bytes, int, int, int, bytes, int, bytes]
@@ -46,6 +47,7 @@ _IP4 = frozenset(b"\x08\x00\x45" + bytes((dscp << 2,)) for dscp in range(64))  #
 _FRAGMENT = 0xBFFF  # any of these bits tells of a fragment, or of a flag that is none: DF is not among them
 _UDP_SHORTEST = 20 + 8 + 14  # the beginning of the payload is part of it
 _TCP_SHORTEST = 20 + 20
+_NEITHER = -1  # a protocol that is none: the packet takes the long road
 _TCP_OFFSET = 0x50  # the offset byte of a header without options
 _TCP_HEADER = Layout(">28xIBBxxH").unpack_from  # from IP on: what is acknowledged, offset, flags, checksum
 _LINKS = 4096  # as many VLANs as there are
@@ -106,57 +108,60 @@ class Decoder:
             if link not in links:
                 at, (mac, _, total, mark, protocol, ends, first, beginning) = self._head(run, start)
             end = at + total
-            segment = None
-            if not mark & _FRAGMENT and end <= start + length and not (
+            if mark & _FRAGMENT or end > start + length or (
                 is_cooked and buffer[start + 2 : start + 6] != _COOKED_ETHERNET
             ):
-                if (
-                    protocol == UDP and first >> 16 == total - 20 and total >= _UDP_SHORTEST
-                    and (beginning in beginnings or self._is_message(beginning, buffer[at + 28 : end]))
-                ):
-                    payload = buffer[at + 28 : end]
-                    key: Key = mark << MARK | first
-                    if key in recent or key in older or len(recent) >= bound:
-                        place = duplicates.place(key, udp_sighting(time, ends, payload))
-                        if place is None:
-                            health.duplicates += 1
-                            continue
-                        key, recent, older = place, duplicates.recent, duplicates.older
-                    flow = young.get(ends + mac) or flows.get("udp", ends[:8], ends[8:], mac)
-                    item = recent[key] = Datagram(time, capture, frame, flow, payload)
-                    if opening:
-                        items += streams.turned(flow, payload, time)
-                    add(item)
-                    continue
-                if protocol == TCP and total >= _TCP_SHORTEST:
-                    ack, offset, flags, check = _TCP_HEADER(buffer, at)
-                    data = at + 20 + (offset >> 2 & 60)
-                    if offset >= _TCP_OFFSET and data <= end:
-                        payload = buffer[data:end]
+                protocol = _NEITHER
+
+            if (
+                protocol == UDP and first >> 16 == total - 20 and total >= _UDP_SHORTEST
+                and (beginning in beginnings or self._is_message(beginning, buffer[at + 28 : end]))
+            ):
+                payload = buffer[at + 28 : end]
+                key: Key = mark << MARK | first
+                if key in recent or key in older or len(recent) >= bound:
+                    place = duplicates.place(key, udp_sighting(time, ends, payload))
+                    if place is None:
+                        health.duplicates += 1
+                        continue
+                    key, recent, older = place, duplicates.recent, duplicates.older
+                flow = young.get(ends + mac) or flows.get("udp", ends[:8], ends[8:], mac)
+                item = recent[key] = Datagram(time, capture, frame, flow, payload)
+                if opening:
+                    items += streams.turned(flow, payload, time)
+                add(item)
+                continue
+
+            said = None
+            if protocol == TCP and total >= _TCP_SHORTEST:
+                ack, offset, flags, check = _TCP_HEADER(buffer, at)
+                body = at + 20 + (offset >> 2 & 60)
+                if offset >= _TCP_OFFSET and body <= end:
+                    payload = buffer[body:end]
+                    if not flags & RST:  # which are not looked for: see Transports
                         number = OF_TCP | mark << MARK | first ^ check << 16
-                        sighting = time, buffer[at + 12 : data], payload
-                        if flags & RST:  # which are not looked for: see Transports
-                            pass
-                        elif number not in recent and number not in older and len(recent) < bound:
-                            recent[number] = sighting
-                        else:
+                        sighting = time, buffer[at + 12 : body], payload
+                        if number in recent or number in older or len(recent) >= bound:
                             is_repeated = duplicates.repeated(number, sighting)
                             recent, older = duplicates.recent, duplicates.older
                             if is_repeated:
                                 health.duplicates += 1
                                 continue
-                        segments += 1
-                        flow = young.get(ends + mac + b"tcp") or flows.get("tcp", ends[:8], ends[8:], mac)
-                        if flags & CONTROL == ACK:
-                            segment = calm(time, capture, frame, flow, first, ack, payload)
-                            if segment is not None:
-                                items += segment
-                                continue
-                        segment = streams.not_calm(time, capture, frame, flow, first, ack, flags, payload, False)
-            if segment is None:
+                        else:
+                            recent[number] = sighting
+                    segments += 1
+                    flow = young.get(ends + mac + b"tcp") or flows.get("tcp", ends[:8], ends[8:], mac)
+                    if flags & CONTROL == ACK:
+                        said = calm(time, capture, frame, flow, first, ack, payload)
+                        if said is not None:
+                            items += said
+                            continue
+                    said = streams.not_calm(time, capture, frame, flow, first, ack, flags, payload, False)
+
+            if said is None:
                 packet = time, frame, link_type, buffer[start : start + length], run.wire_length
-                segment = self._otherwise(packet, capture)
-            items += segment
+                said = self._otherwise(packet, capture)
+            items += said
             recent, older, young = duplicates.recent, duplicates.older, flows.young
         if segments:
             health.content["tcp"] += segments

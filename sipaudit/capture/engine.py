@@ -98,4 +98,3 @@ def _with_our_reader(
     if reader is None or not reader.frames:
         raise no_packet(file.path, reader)
     reader.finish()
-

@@ -11,13 +11,14 @@ from typing import BinaryIO
 from sipaudit.capture import formats, linktypes
 from sipaudit.capture.files import CaptureFile
 from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.ip import UDP
 from sipaudit.capture.packet import Packet, Run
 from sipaudit.capture.records import Records
 from sipaudit.capture.streams import chunks, opened
 from sipaudit.capture.tunnel import TUNNEL_PORTS
 from sipaudit.capture.write import PcapngWriter
 
-_IP4, _UDP = b"\x08\x00\x45", 17
+_IP4 = b"\x08\x00\x45"
 
 
 class Feed:
@@ -79,7 +80,7 @@ class Feed:
 def _is_plain_udp(packet: Packet) -> bool:
     """Whether this is surely an unfragmented UDP datagram that is no tunnel; only plain Ethernet and IPv4 are told."""
     _, _, link_type, data, _ = packet
-    if link_type != linktypes.ETHERNET or data[12:15] != _IP4 or len(data) < 42 or data[23] != _UDP:
+    if link_type != linktypes.ETHERNET or data[12:15] != _IP4 or len(data) < 42 or data[23] != UDP:
         return False
     if data[20] & 0x3F or data[21]:
         return False

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sipaudit.capture import linktypes
-from sipaudit.capture.link import VLAN_TAGS
-from sipaudit.capture.packet import NO_SPAN, Batch, Run, Span
-from sipaudit.capture.prefilter import Sifted
+from sipaudit.capture.ip import UDP
+from sipaudit.capture.link import ETHERTYPE_IP, VLAN_TAGS
+from sipaudit.capture.packet import NO_SPAN, Batch, Run, Sifted, Span
 from sipaudit.capture.tunnel import TUNNEL_PORTS
 
 Mask = NDArray[np.bool_]
@@ -29,7 +29,6 @@ LINK_HEADERS = {
 }  # fmt: skip
 """Bytes before the IP header, for the link types that the mask knows."""
 _ETHERTYPE_BEFORE = {linktypes.ETHERNET: 2, linktypes.LINUX_SLL: 2, linktypes.LINUX_SLL2: 20}  # bytes before IP
-_UDP = 17
 _IP4_PLAIN = 0x45  # as its first octet: version 4, five words, so no options
 _RTP_HEADER = 12  # bytes, RFC 3550 5.1; a shorter payload is left to the decoder
 _RTP_VERSION = 2
@@ -44,7 +43,7 @@ _IS_TEXT = ((_FIRST >= 0x20) & (_FIRST < 0x7F)) | ((_FIRST >= 9) & (_FIRST <= 13
 _IS_DROPPED_FIRST = ~(_IS_TEXT | (_FIRST < 4))  # 0-3: STUN, zeroes before a message, HEP 1 and 2
 _TAG = 1
 _KIND = np.zeros(65_536, np.uint8)  # by EtherType: the IP version, or that a tag follows
-_KIND[[0x0800, 0x86DD, *VLAN_TAGS]] = [4, 6, *(_TAG for _ in VLAN_TAGS)]
+_KIND[[*ETHERTYPE_IP, *VLAN_TAGS]] = [4, 6, *(_TAG for _ in VLAN_TAGS)]
 _EVERYWHERE = slice(None)
 
 
@@ -150,7 +149,7 @@ def _kind(octets: NDArray[np.uint8], at: Places) -> NDArray[np.uint8]:
 def _is_udp(heads: Heads, version: int) -> Mask:
     """Whether it is UDP, no fragment, behind a header without options, and as long as IP says."""
     length = heads["length"]
-    is_udp: Mask = (heads["protocol"] == _UDP) & (length >= 8 + _RTP_HEADER)
+    is_udp: Mask = (heads["protocol"] == UDP) & (length >= 8 + _RTP_HEADER)
     if version == 6:
         is_udp &= heads["payload"] == length
         return is_udp

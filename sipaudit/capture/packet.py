@@ -117,3 +117,12 @@ class Batch(NamedTuple):
     def packets(self) -> list[Packet]:
         """All packets of the batch, one by one."""
         return list(self.run())
+
+
+class Sifted(NamedTuple):
+    """What remains of a batch: `packets`; so many of `rtp` and of other `udp` were dropped; `span` is that of all."""
+
+    packets: Run
+    rtp: int
+    udp: int
+    span: Span

@@ -9,23 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
 
-from sipaudit.capture.packet import Batch, Run, Span
+from sipaudit.capture.packet import Batch, Run, Sifted
 
 LOOK_AFTER = 8_192  # packets of a run
 _LOOKED_AT = 64  # packets of a batch
 _ALGEBRA = "OPENBLAS_NUM_THREADS"
 _SMALL = 64  # packets: a smaller batch costs less without the mask
-
-
-class Sifted(NamedTuple):
-    """What remains of a batch: `packets`; `rtp` and `udp` were dropped; `span` is that of all packets."""
-
-    packets: Run
-    rtp: int
-    udp: int
-    span: Span
 
 
 class Prefilter:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from sipaudit.capture.content import SIPS_PORT
 from sipaudit.capture.segments import Reassembly
 from sipaudit.capture.tls import Records
 from sipaudit.capture.websocket import Frames
@@ -27,8 +28,6 @@ BLIND_HOLE_WAIT = 1.0  # the peer is not in the capture, nothing says whether th
 HOLE_WAIT = ATTEMPT    # the peer misses the bytes as well: they will be sent again
 CLOSED_KEPT = 64.0     # stragglers of a closed connection are known as such so long
 FRAMES_KEPT = 512      # packets that a message may name
-
-SIPS_PORT = 5061
 
 
 class Content(StrEnum):
@@ -52,7 +51,13 @@ class Place(NamedTuple):
 
 
 class Half:
-    """One direction. `acked` is what the other side acknowledged, `asking` whether its last bytes want an answer,"""
+    """One direction.
+
+    `opening` has its first bytes while nobody knows whose they are, then `framer`, `records` or `frames` reads them
+    (SIP, TLS, WebSocket); `places` are the packets that brought what waits, `held` the bytes that all of it takes.
+    `isn` is the sequence number of its SYN, `acked` what the other side acknowledged; `seen`: the capture shows it;
+    `fin`: it has ended; `asking`: its last bytes want an answer.
+    """
 
     __slots__ = ("acked", "asking", "fin", "flow", "framer", "frames", "held", "isn", "last_data", "opening",
                  "pair", "peer", "places", "reassembly", "records", "seen", "tls_flow")
@@ -249,5 +254,3 @@ def _broken_off(victim: Half, time: float) -> bool:
 
 def _error(kind: ErrorKind, victim: Half, place: Place, sent: float, code: str = "") -> TransportError:
     return TransportError(place.time, place.capture, place.frame, kind, victim.evidence_flow(), sent, b"", code)
-
-

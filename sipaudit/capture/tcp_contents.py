@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
+from sipaudit.capture.content import SIP_PORT, SIPS_PORT
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.tcp_connections import SIPS_PORT, Content, Half, Pair, Place
+from sipaudit.capture.tcp_connections import Content, Half, Pair, Place
 from sipaudit.capture.tcp_recognition import recognise
 from sipaudit.capture.tls import Records, is_client_hello
 from sipaudit.capture.websocket import Frames
@@ -22,9 +22,7 @@ class Contents:
     def __init__(self, health: Sequence[CaptureHealth], limit: int) -> None:
         self._health = health
         self._limit = limit
-        self.sip_ports: set[int] = {5060, SIPS_PORT}
-        self.tls_ports: set[int] = set()
-        self.needs_tshark: Counter[str] = Counter()
+        self.sip_ports: set[int] = {SIP_PORT, SIPS_PORT}
 
     def on_sip_port(self, flow: Flow) -> bool:
         """Whether SIP is expected there."""
@@ -121,23 +119,19 @@ class Contents:
         return half.framer
 
     def _begin_tls(self, half: Half, place: Place) -> None:
-        """Note the server's port; follow the connection only where SIP is expected."""
-        pair, flow = half.pair, half.flow
-        is_hello = is_client_hello(half.opening)
-        to_server = is_hello or flow.destination_port in self.sip_ports
-        self.tls_ports.add(flow.destination_port if to_server else flow.source_port)
+        """Follow the connection only where SIP is expected."""
+        pair = half.pair
         if not pair.sip:
             pair.content = Content.OTHER
             pair.foreign = True
             return
-        self.needs_tshark["tls"] += 1
+        is_hello = is_client_hello(half.opening)
         if is_hello:
             pair.client = pair.client or half
             pair.hello = place
         half.records, half.peer.records = Records(is_hello), Records(is_hello)
 
     def _begin_websocket(self, pair: Pair) -> None:
-        self.needs_tshark["websocket"] += 1
         pair.sip = True
         pair.first.frames, pair.second.frames = Frames(), Frames()
 

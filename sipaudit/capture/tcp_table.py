@@ -21,14 +21,12 @@ Ends = tuple[str, str]
 class Table:
     """Connections in the order of their use.
 
-    `held` is the memory in bytes that unfinished messages and waiting segments take, `next_deadline` the next moment
-    at which something may be due, `halves` and `sides` the directions by their ends, `opening` the
-    connections whose SYN awaits its answer, by the host that sent it.
+    `held` is the memory in bytes that unfinished messages and waiting segments take, `halves` and `sides` the
+    directions by their ends, `opening` the connections whose SYN awaits its answer, by the host that sent it.
     """
 
     def __init__(self) -> None:
         self.held = 0
-        self.next_deadline = inf
         self.halves: dict[Ends, Half] = {}
         self.sides: dict[Ends, Side] = {}
         self.followed: OrderedDict[Pair | Side, None] = OrderedDict()
@@ -63,7 +61,6 @@ class Table:
         self.halves[(flow.destination, flow.source)] = pair.second
         self.followed[pair] = None
         self.use(pair.first, flow, time)
-        self.next_deadline = min(self.next_deadline, time + IDLE)
         return pair.first
 
     def forget(self, pair: Pair | Side) -> None:
@@ -163,7 +160,6 @@ class Table:
             return
         pair.scheduled = deadline
         heappush(self._deadlines, (deadline, next(self._ties), pair))
-        self.next_deadline = min(self.next_deadline, deadline)
         if len(self._deadlines) > 4 * len(self.followed) + 1000:  # mostly entries of connections long forgotten
             self._deadlines = [entry for entry in self._deadlines if entry[2] in self.followed]
             heapify(self._deadlines)
@@ -177,16 +173,10 @@ class Table:
                 yield pair
 
     def drop_idle(self, time: float) -> None:
-        """Forget what was not used for 10 minutes, and find the next deadline."""
-        first = self._deadlines[0][0] if self._deadlines else inf
+        """Forget what was not used for 10 minutes."""
         followed, before = self.followed, time - IDLE
-        while followed:
-            oldest = next(iter(followed))
-            if oldest.last >= before:
-                first = min(first, oldest.last + IDLE)
-                break
+        while followed and (oldest := next(iter(followed))).last < before:
             self.forget(oldest)
-        self.next_deadline = first
 
 
 def _place(half: Half | Side) -> Ends | Half | Side:

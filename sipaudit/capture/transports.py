@@ -18,14 +18,13 @@ from sipaudit.capture.ip import ICMP, ICMP6, TCP, UDP, IpPacket, protocol_stop
 from sipaudit.capture.layers import TRUNCATED, Stop, Tally
 from sipaudit.capture.starts import DHCP_PORTS, TFTP_PORT, read_dhcp, read_tftp
 from sipaudit.capture.tcp import Streams
+from sipaudit.capture.tcp_lifecycle import RST
 from sipaudit.sip.datagram import Datagram, Flow, Item, Start
 from sipaudit.sip.framing import looks_like_sip
 
 HEP_CLOCK = 86_400.0  # seconds by which an agent's clock may be off before we trust the capture's
 
 Result = Item | list[Item] | Stop | None
-
-_RST = 0x04
 
 
 class Origin(Struct, frozen=True, gc=False):
@@ -154,7 +153,7 @@ class Transports:
         if header[12] < 0x50:
             return Stop("tcp-header")
         # Hosts send RSTs without an identification (RFC 6864 4.1): two are alike without a mirror, and do no harm.
-        if not header[13] & _RST and self.repeated(origin, ip.datagram):
+        if not header[13] & RST and self.repeated(origin, ip.datagram):
             return None
         self._health[origin.capture].content["tcp"] += 1
         flow = self.flows.get("tcp", ip.source + ip.destination, header[:4], origin.mac)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sipaudit.cli import options, terminal
-from sipaudit.cli.manual import Command, Option
+from sipaudit.cli.manual import Command
 from sipaudit.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 @click.command("ladder", cls=Command, short_help="Draw the messages as a call-flow ladder.")
 @options.job_options
 @options.LINE
-@click.option("--call-id", cls=Option, section=options.REPORTED, metavar="ID", help="Only messages with this Call-ID.")
-@click.option(
-    "--finding", cls=Option, section=options.REPORTED, metavar="ID",
+@options.option("--call-id", section=options.REPORTED, metavar="ID", help="Only messages with this Call-ID.")
+@options.option(
+    "--finding", section=options.REPORTED, metavar="ID",
     help="What led to this finding of the same analysis: f-000001.",
 )
 @options.progress_option

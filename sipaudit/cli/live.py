@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sipaudit.cli import options
+from sipaudit.cli.live_options import live_options
 from sipaudit.cli.manual import Command
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("live", cls=Command, short_help="Judge phones as they go, on a mirror port.")
-@options.live_options
+@live_options
 @options.verbosity_options
 def command(orders: Orders) -> None:
     """Listens on a mirror port and says what phones do wrong while they do it. It never sends a packet there.

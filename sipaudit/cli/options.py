@@ -10,7 +10,7 @@ import click
 
 from sipaudit.cli.manual import GENERAL, Option
 from sipaudit.cli.output import Delivery
-from sipaudit.cli.terminal import VERBOSITY, verbosity
+from sipaudit.cli.terminal import VERBOSITY
 
 if TYPE_CHECKING:
     from sipaudit.pipeline import Output
@@ -50,129 +50,130 @@ def _checked_directory(_context: click.Context, _option: click.Parameter, direct
     return directory
 
 
-def _option(*names: str, section: str, **attributes: Any) -> Decorator:
+def option(*names: str, section: str, **attributes: Any) -> Decorator:
+    """An option under the heading `section` of a command's help."""
     return click.option(*names, cls=Option, section=section, **attributes)
 
 
 def fail_on(default: str) -> Decorator:
     """From which severity on a finding is a failure."""
-    return _option(
+    return option(
         "--fail-on", section=WAY, type=click.Choice(["info", "warning", "error", "never"]), default=default,
         show_default=True, help="End with exit code 3 when there is a finding at least this severe.",
     )
 
 
 CAPTURES = click.argument("paths", metavar="CAPTURE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
-SITE = _option(
+SITE = option(
     "--site", section=KNOWN, metavar="FILE", type=click.Path(),
     help="Site file (YAML): server entries, lines and their settings, tolerances, known events.",
 )
-CONFIG = _option(
+CONFIG = option(
     "--config", section=KNOWN, metavar="PATH", multiple=True, type=click.Path(),
     help="Polycom provisioning: a directory, or a file of it. Settings and servers of the lines are taken from there. "
     "May be repeated; of a parameter the first statement counts.",
 )
-SET = _option(
+SET = option(
     "--set", "settings", section=KNOWN, metavar="SUFFIX=VALUE", multiple=True,
     help="One setting for every line, over the site file, as in the provisioning file: "
     "--set failBack.mode=duration. May be repeated.",
 )
-RULES = _option(
+RULES = option(
     "--rules", section=KNOWN, metavar="FILE|DIR", multiple=True, type=click.Path(),
     help="Rules (YAML) over those that ship: new ones, replacements, or an override: of severity, tolerance and "
     "thresholds. May be repeated; later over earlier.",
 )
-SUPPRESS = _option(
+SUPPRESS = option(
     "--suppress", section=KNOWN, metavar="FILE", type=click.Path(),
     help="Findings that are known and shall not count (YAML): they stay in the output, marked with the reason.",
 )
-EVENT = _option(
+EVENT = option(
     "--event", "events", section=KNOWN, metavar="TEXT", multiple=True,
     help='Something you know to have happened, shown in timelines: "12:03:04 sbc1 stopped". May be repeated.',
 )
-ENGINE = _option(
+ENGINE = option(
     "--engine", section=READ, type=click.Choice(["auto", "libpcap", "tshark"]), default="auto", show_default=True,
     help="What reads the packets. auto: libpcap, and tshark for the frames that need it, when it is installed.",
 )
-FILTER = _option(
+FILTER = option(
     "--filter", "bpf", section=READ, metavar="BPF",
     help="Only packets that this capture filter lets through (outer packet, as captured). Frame numbers stay.",
 )
-KEYLOG = _option(
+KEYLOG = option(
     "--tls-keylog", "keylog", section=READ, metavar="FILE", type=click.Path(),
     help="TLS keys (SSLKEYLOGFILE format), to read SIP inside TLS; needs tshark.",
 )
-FROM = _option(
+FROM = option(
     "--from", "start", section=REPORTED, metavar="TIME",
     help="Report from here on. Earlier packets are read all the same and teach the model. TIME: ISO 8601, "
     "12:03[:04], +90s or +5m after the first packet, or @1700000300.5 (epoch).",
 )
-TO = _option("--to", "end", section=REPORTED, metavar="TIME", help="Report up to here. Nothing after it is read.")
-JOBS = _option(
+TO = option("--to", "end", section=REPORTED, metavar="TIME", help="Report up to here. Nothing after it is read.")
+JOBS = option(
     "--jobs", section=READ, metavar="N", type=click.IntRange(min=1),
     help="How many processes may work; it changes the time, never the result. Two find work: one reads and parses, one "
     "follows.  [default: the cores, where the captures are worth it]",
 )
-ZONE = _option(
+ZONE = option(
     "--tz", "zone", section=REPORTED, metavar="ZONE", default="local", show_default=True,
     help="Time zone of the times shown and given: an IANA name (Europe/Berlin), utc or local.",
 )
-LINE = _option(
+LINE = option(
     "--line", section=REPORTED, metavar="AOR", help="Only this line: sip:1001@pbx.example.com.",
 )
-FORMAT = _option(
+FORMAT = option(
     "--format", "form", section=WAY, type=click.Choice(["text", "json", "jsonl", "csv", "junit"]), default="text",
     show_default=True,
     help="What stdout gets: text to read, one JSON document, JSON lines, the findings as CSV, or JUnit XML for a build "
     "server.",
 )
-TEXT_OR_JSON = _option(
+TEXT_OR_JSON = option(
     "--format", "form", section=WAY, type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="Text to read, or one JSON document.",
 )
-OUTPUT = _option(
+OUTPUT = option(
     "-o", "--output", "directory", section=WAY, metavar="DIR", type=click.Path(), callback=_checked_directory,
     help="Also write report.json, report.md, findings.csv, messages.parquet and evidence/ into this directory, which "
     "is made if need be. Other files in it stay.",
 )
-REPORT_OUTPUT = _option(
+REPORT_OUTPUT = option(
     "-o", "--output", "directory", section=WAY, metavar="DIR", type=click.Path(), callback=_checked_directory,
     help="Also write report.json, report.md and findings.csv into this directory (with --compare also "
     "comparison.json). Other files in it stay.",
 )
-EVIDENCE = _option(
+EVIDENCE = option(
     "--evidence", section=WAY, metavar="N|all", default="1000", show_default=True, callback=_count_or_all,
     help="With -o: how many findings get a capture of their own with the packets that prove them, the worst first.",
 )
-EMBED = _option(
+EMBED = option(
     "--embed", section=WAY, metavar="N", type=click.IntRange(min=0), default=500, show_default=True,
     help="With -o: of how many findings the HTML report carries the raw text of the messages, the worst first.",
 )
-REDACT = _option(
+REDACT = option(
     "--redact", section=WAY, is_flag=True,
     help="Put pseudonyms for numbers, names, addresses, hosts, files and digest values in everything that is written. "
     "The same value gets the same pseudonym; addresses of one network stay in one network.",
 )
-REDACT_KEY = _option(
+REDACT_KEY = option(
     "--redact-key", section=WAY, metavar="FILE", type=click.Path(),
     help="Secret key (16 bytes or more) of the pseudonyms, so that files written with it agree. Without it each run "
     "has its own.",
 )
-STORE = _option(
+STORE = option(
     "--store", section=WAY, metavar="URL",
     help="Also keep the report in this store: sqlite:///sipaudit.db, or postgresql+psycopg://user@host/database, which "
     "several may share. `sipaudit report URL` shows it again. The same captures analysed again replace what was kept.",
 )
 FAIL_ON = fail_on("never")
-PROGRESS = _option(
+PROGRESS = option(
     "--progress/--no-progress", "show_progress", section=WAY, default=None,
     help="Show on stderr how far the reading is.  [default: when stderr is a terminal]",
 )
-VERBOSE = _option(
+VERBOSE = option(
     "-v", "--verbose", section=GENERAL, count=True, expose_value=False, callback=_set_verbose,
     help="Say more on stderr: a traceback when the tool itself fails.",
 )
-QUIET = _option(
+QUIET = option(
     "-q", "--quiet", section=GENERAL, is_flag=True, expose_value=False, callback=_set_quiet,
     help="Say less on stderr: errors only.",
 )
@@ -183,83 +184,8 @@ JOB_FIELDS = ("paths", "site", "config", "settings", "engine", "bpf", "keylog", 
               "rules", "suppress", "redact", "redact_key", "jobs")
 
 
-INTERFACE = _option(
-    "-i", "--interface", "interfaces", section=READ, metavar="IFACE", multiple=True,
-    help="Listen on this interface. May be repeated: a packet seen on two of them counts once.",
-)
-USER = _option(
-    "--user", section=READ, metavar="NAME",
-    help="Become this user once the interfaces are open.",
-)
-JSONL = _option(
-    "--jsonl", section=WAY, metavar="FILE|-", type=click.Path(allow_dash=True),
-    help="Write everything that is said as lines of JSON to this file (appended to; opened again when it was moved "
-    "away), or to stdout.",
-)
-
-HEP = _option(
-    "--hep", section=READ, metavar="URL", multiple=True,
-    help="Receive what capture agents send (HEP): udp://0.0.0.0:9060, tcp://..., tls://... May be repeated.",
-)
-HEP_KEY = _option(
-    "--hep-key", section=READ, metavar="KEY", envvar="SIPAUDIT_HEP_KEY", show_envvar=True,
-    help="Password that agents must send; what comes without it is dropped.",
-)
-HEP_CERT = _option("--hep-cert", section=READ, metavar="FILE", type=click.Path(), help="Certificate (PEM) for tls.")
-HEP_KEYFILE = _option(
-    "--hep-keyfile", section=READ, metavar="FILE", type=click.Path(),
-    help="Private key (PEM) of the certificate, if it is not in the same file.",
-)
-FOLLOW = _option(
-    "--follow", section=READ, metavar="DIR", multiple=True, type=click.Path(),
-    help="Read the files that a rotating capture (dumpcap -b, tcpdump -C) writes into this directory, as they come. "
-    "May be repeated.",
-)
-METRICS = _option(
-    "--metrics", section=WAY, metavar="HOST:PORT",
-    help="Serve Prometheus metrics at /metrics, and /healthz (docs/metrics.md).",
-)
-NOTIFY = _option(
-    "--notify", section=WAY, metavar="URL|@FILE", multiple=True,
-    help="Notify by this Apprise URL, or by those in a file, a line each. May be repeated.",
-)
-NOTIFY_SEVERITY = _option(
-    "--notify-severity", section=WAY, type=click.Choice(["info", "warning", "error"]), default="warning",
-    show_default=True, help="From which severity on notifications are sent.",
-)
-CHECKPOINT = _option(
-    "--checkpoint", section=WAY, metavar="FILE", type=click.Path(),
-    help="Keep what is known in this file, and go on from it after a restart or a crash.",
-)
-MAX_MEMORY = _option(
-    "--max-memory", section=WAY, metavar="SIZE",
-    help="Keep the tables so small that the process stays under this size: 512M, 2G (docs/bounds.md).",
-)
-LOG_FORMAT = _option(
-    "--log-format", section=WAY, type=click.Choice(["text", "json"]), default="text", show_default=True,
-    help="How the log on stderr is written: lines of text, or a JSON object a line.",
-)
-
-LIVE = (INTERFACE, HEP, HEP_KEY, HEP_CERT, HEP_KEYFILE, FOLLOW, FILTER, USER, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT,
-        ZONE, STORE, JSONL, METRICS, NOTIFY, NOTIFY_SEVERITY, CHECKPOINT, MAX_MEMORY, LOG_FORMAT)
-LIVE_JOB_FIELDS = ("site", "config", "settings", "bpf", "zone", "events", "rules", "suppress")
-
-
-def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What to listen to and where to say it; the command gets its `orders`."""
-
-    @functools.wraps(command)
-    def with_orders(**values: Any) -> Any:
-        from sipaudit.live.orders import Orders
-        from sipaudit.pipeline import Job
-
-        job = Job((), **{name: values.pop(name) for name in LIVE_JOB_FIELDS})
-        return command(orders=Orders(job, verbosity=verbosity(), **values))
-
-    return _decorated(with_orders, LIVE)
-
-
-def _decorated(function: Callable[..., Any], decorators: tuple[Decorator, ...]) -> Callable[..., Any]:
+def decorated(function: Callable[..., Any], decorators: tuple[Decorator, ...]) -> Callable[..., Any]:
+    """The function with these options, the first of them above all in its help."""
     for decorator in reversed(decorators):
         function = decorator(function)
     return function
@@ -267,7 +193,7 @@ def _decorated(function: Callable[..., Any], decorators: tuple[Decorator, ...]) 
 
 def verbosity_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """-v and -q, which every command takes, before or after its name."""
-    return _decorated(command, (VERBOSE, QUIET))
+    return decorated(command, (VERBOSE, QUIET))
 
 
 def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -279,7 +205,7 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
         return command(job=Job(**{name: values.pop(name) for name in JOB_FIELDS}), **values)
 
-    return _decorated(with_job, JOB)
+    return decorated(with_job, JOB)
 
 
 def delivery_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -292,7 +218,7 @@ def delivery_options(command: Callable[..., Any]) -> Callable[..., Any]:
         delivery = Delivery(form, fail_on, _output(directory, evidence, embed))
         return command(delivery=delivery, **values)
 
-    return _decorated(with_delivery, (FORMAT, OUTPUT, EVIDENCE, EMBED, FAIL_ON))
+    return decorated(with_delivery, (FORMAT, OUTPUT, EVIDENCE, EMBED, FAIL_ON))
 
 
 def _output(directory: str | None, evidence: int | None, embed: int) -> Output | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sipaudit.cli import options, output, terminal
-from sipaudit.cli.manual import Command, Option
+from sipaudit.cli.manual import Command
 from sipaudit.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @click.command("phones", cls=Command, short_help="List phones, lines, servers and registrations.")
 @options.job_options
-@click.option(
-    "--at", cls=Option, section=options.REPORTED, metavar="TIME",
+@options.option(
+    "--at", section=options.REPORTED, metavar="TIME",
     help="Where every line was at this time (as --from), not at the end of the capture.",
 )
 @options.delivery_options

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sipaudit.cli import options, output, terminal
-from sipaudit.cli.manual import Command, Option
+from sipaudit.cli.manual import Command
 
 if TYPE_CHECKING:
     from sipaudit.model.values import Report
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 @click.command("report", cls=Command, short_help="Render a report again, or compare two runs.")
 @click.argument("path", metavar="STORE|REPORT.json", type=click.Path())
-@click.option(
-    "--compare", "other", cls=Option, section=options.READ, metavar="OTHER", type=click.Path(),
+@options.option(
+    "--compare", "other", section=options.READ, metavar="OTHER", type=click.Path(),
     help="An earlier report, or a store: which findings are new since, which are gone, which are the same. With "
     "--fail-on only a new finding counts.",
 )
-@click.option(
-    "--from", "start", cls=Option, section=options.REPORTED, metavar="TIME",
+@options.option(
+    "--from", "start", section=options.REPORTED, metavar="TIME",
     help="Of a store: report from here on. TIME: ISO 8601, 12:03[:04], +90s or +5m after the first packet of the "
     "store, or @1700000300.5 (epoch).",
 )
-@click.option(
-    "--to", "end", cls=Option, section=options.REPORTED, metavar="TIME", help="Of a store: report up to here.",
+@options.option(
+    "--to", "end", section=options.REPORTED, metavar="TIME", help="Of a store: report up to here.",
 )
 @options.ZONE
 @options.FORMAT

@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from sipaudit.cli import options, terminal
-from sipaudit.cli.manual import Command, Option
+from sipaudit.cli.manual import Command
 
 
 @click.command("simulate", cls=Command, short_help="Write a capture whose truth is known.")
 @click.argument("plan", metavar="PLAN.yaml", type=click.Path())
-@click.option(
-    "-o", "--output", "capture", cls=Option, section=options.WAY, metavar="OUT.pcap", required=True,
+@options.option(
+    "-o", "--output", "capture", section=options.WAY, metavar="OUT.pcap", required=True,
     type=click.Path(), help="The capture to write; OUT.site.yaml and OUT.truth.json are written beside it.",
 )
 @options.verbosity_options

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from sipaudit.live.labels import Labels
+from sipaudit.live.standing import keep
 from sipaudit.model.sayings import (
     FindingSaid,
     IncidentSaid,
@@ -46,7 +47,7 @@ class Counts:
         self._kinds, self._moves, self._causes, self._reasons = (Labels(KINDS) for _ in range(4))
         self._declared, self._servers = Labels(DECLARED), Labels(SERVERS)
         self._of_site: set[str] = set()
-        self._undecided: dict[tuple[str, str], int] = {}
+        self._undecided: dict[Key, int] = {}
         self._ranks: dict[str, int] = {}   # what was counted, with the rank of its severity
         for rule in rules:
             self.findings.update({(self.rules.name(rule), str(severity)): 0 for severity in Severity})
@@ -64,15 +65,9 @@ class Counts:
             case Withdrawn(id=name):
                 self.withdrawn[("incident" if name.startswith("i-") else "finding",)] += 1
             case UndecidedSaid(inconclusive=row):
-                if (row.rule, row.reason) in self._undecided or len(self._undecided) < PAIRS:
-                    self._undecided[(row.rule, row.reason)] = row.count
-                else:
-                    turned_away("shown")
+                keep(self._undecided, (row.rule, row.reason), row.count, PAIRS)
             case ReachedSaid(reached=reached):
-                if reached.rule in self.reached or len(self.reached) < PAIRS:
-                    self.reached[reached.rule] = reached.count
-                else:
-                    turned_away("shown")
+                keep(self.reached, reached.rule, reached.count, PAIRS)
             case ServerSaid(server=server):
                 if server.entry is not None and len(self._of_site) < DECLARED:
                     self._of_site.add(server.server)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sipaudit.capture.bounds import CaptureBounds
 from sipaudit.capture.health import CaptureHealth
@@ -93,6 +93,7 @@ class Sink(Protocol):
         ...
 
 
+@runtime_checkable
 class Follower(Sink, Protocol):
     """A sink that shows how things stand, and so has to know how they stood when a probe goes on from a checkpoint."""
 

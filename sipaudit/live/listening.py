@@ -11,7 +11,7 @@ from sipaudit.errors import InputError, InputErrors
 from sipaudit.live import privileges
 from sipaudit.live.checkpoint import Checkpoint, Kept
 from sipaudit.live.console import is_terminal
-from sipaudit.live.ends import Sink
+from sipaudit.live.ends import Follower, Sink
 from sipaudit.live.inputs import decoders_of, open_sources
 from sipaudit.live.limits import Limits, read_size
 from sipaudit.live.logs import LogFormat, Logs
@@ -118,11 +118,10 @@ class Listening:
 
     def _teach(self) -> None:
         """What shows how things stand has to know how they stood."""
+        followers = [sink for sink in self._sinks if isinstance(sink, Follower)]
         for saying in self._teller.stand(self._probe.newest):
-            for sink in self._sinks:
-                learn = getattr(sink, "learn", None)
-                if learn is not None:
-                    learn(saying)
+            for follower in followers:
+                follower.learn(saying)
 
     def _make_good(self) -> None:
         """What was said last, once more to the store: of the last seconds it may have nothing."""

@@ -15,8 +15,8 @@ from datetime import tzinfo
 
 from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, ServerSaid, Withdrawn
 from sipaudit.model.values import Finding, Incident, ServerSummary, Severity
+from sipaudit.report.incident_words import Words, short_names
 from sipaudit.report.screen import count_of, shortened
-from sipaudit.report.verdict import Words, short_names
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time
 

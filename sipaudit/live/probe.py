@@ -70,7 +70,7 @@ class Probe(Route):
         read = [source.read() for source in self.sources]
         self._begin()
         self._look_for_blindness()
-        self._look_at_clock(clock)
+        self._look_for_step_back(clock)
         count = 0
         for item, message, _ in chain.from_iterable(parsed_ahead(_in_order(read))):
             if self._leap is not None and item.time > self._leap.last:
@@ -86,7 +86,7 @@ class Probe(Route):
         """The time of the packets that the sources gave last."""
         return max((health.at for health in self.health if health.at is not None), default=self.newest)
 
-    def _look_at_clock(self, clock: float) -> None:
+    def _look_for_step_back(self, clock: float) -> None:
         """Where packets come, and those of all sources are older than what was read before, the clock was set back."""
         latest, before = self._latest(), self._latest_seen
         self._latest_seen = latest

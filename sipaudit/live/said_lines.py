@@ -28,7 +28,6 @@ LATEST = 16        # moves, tries and registrations of a line that may be new
 NEVER = float("-inf")
 ALL_EVERY = 60.0   # seconds between two looks at lines of which nothing was seen: registrations run out by the clock
 
-
 Row = TypeVar("Row")
 
 Stretches = dict[tuple[str, float], tuple[int, float | None]]
@@ -44,7 +43,7 @@ class Told(Struct):
     whole: LineSummary | None = None
     moved: dict[int, float] = {}
     tried: dict[int, float] = {}
-    called: float = float("-inf")
+    called: float = NEVER
     stretches: dict[int, Stretches] = {}
 
 
@@ -55,8 +54,8 @@ class SaidLines:
         self.new: list[Line] = []
         self._told: dict[int, Told] = {}
         self._servers: dict[str, ServerSummary] = {}
-        self._looked = float("-inf")
-        self._all_after = float("-inf")
+        self._looked = NEVER
+        self._all_after = NEVER
 
     def turn(self, now: float, probe: Probe, *, at_last: bool = False) -> Iterator[Saying]:
         """What is to be said of those that were seen since the last look. `at_last`: nothing will be said later."""
@@ -68,7 +67,7 @@ class SaidLines:
                 del self._told[number]
             yield from self._of_servers(now, probe)
         self.new = []
-        since = float("-inf") if everything else self._looked
+        since = NEVER if everything else self._looked
         self._looked = now - 1.0
         for line in tuple(lines.values()):
             if line.last >= since:
@@ -76,7 +75,7 @@ class SaidLines:
 
     def set_back(self) -> None:
         """The clock was set back: all are looked at anew, and calls that end from now on end before those."""
-        self._looked = self._all_after = float("-inf")
+        self._looked = self._all_after = NEVER
         for told in self._told.values():
             told.called = NEVER
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
 from typing import TypeVar
 
 from sipaudit.model.sayings import (
@@ -16,10 +17,11 @@ from sipaudit.model.sayings import (
     Withdrawn,
 )
 from sipaudit.model.values import CaptureSummary, Incident, LineSummary, ServerSummary
+from sipaudit.report.incident_words import short_names
 from sipaudit.report.screen import brief
-from sipaudit.report.verdict import short_names
 from sipaudit.turned_away import turned_away
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 LINES = 100_000
@@ -94,10 +96,10 @@ class Standing:
             case Withdrawn(id=name):
                 self.open.pop(name, None)
             case ServerSaid(server=server):
-                _keep(self.servers, server.server, server, SERVERS)
+                keep(self.servers, server.server, server, SERVERS)
                 self._names = None
             case CaptureSaid(capture=capture):
-                _keep(self.captures, capture.path, capture, CAPTURES)
+                keep(self.captures, capture.path, capture, CAPTURES)
             case _:
                 pass
 
@@ -111,7 +113,8 @@ class Standing:
                 turned_away("shown")
 
 
-def _keep(kept: dict[str, T], name: str, value: T, limit: int) -> None:
+def keep(kept: dict[K, T], name: K, value: T, limit: int) -> None:
+    """Put what is shown into a table of at most `limit`: what is new is turned away where that is full."""
     if name in kept or len(kept) < limit:
         kept[name] = value
     else:

@@ -97,7 +97,7 @@ class Teller:
             if note not in self._notes:
                 self._notes.append(note)
                 yield NoteSaid(now, note)
-        checks = self._probe.auditor.faults.totals()
+        checks = self._probe.auditor.faults.checks.totals()
         undecided, reached = checks.open, checks.reached
         for (rule, reason), count in sorted(undecided.items()):
             if self._undecided[rule, reason] != count:

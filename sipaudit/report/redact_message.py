@@ -16,6 +16,7 @@ from sipaudit.report.ladder import LadderRow
 from sipaudit.report.redact import Pseudonyms
 from sipaudit.report.redact_report import Redaction
 from sipaudit.sip.message import Address, Malformed, Message, Request, Via
+from sipaudit.sip.text import decode
 
 REASONS = {
     100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress", 200: "OK",
@@ -243,19 +244,12 @@ def _unfolded(head: bytes) -> list[str]:
     """The lines of a head, continuations joined to what they continue."""
     lines: list[str] = []
     for raw in head.split(b"\n"):
-        line = _decoded(raw)
+        line = decode(raw, [])
         if line[:1] in (" ", "\t") and len(lines) > 1:
             lines[-1] += " " + line.strip()
         else:
             lines.append(line)
     return lines or [""]
-
-
-def _decoded(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
 
 
 def _header(line: str) -> tuple[str, str]:
@@ -272,11 +266,9 @@ def _members(value: str) -> Iterator[str]:
         found = _MEMBER.match(value, at)
         end = found.end() if found else at
         member = value[at:end].strip()
-        if end < len(value) and value[end] not in ",":  # a quote that never closes
+        if end < len(value) and value[end] != ",":  # a quote that never closes
             yield value[at:].strip()
             return
         if member:
             yield member
         at = end + 1
-
-

@@ -8,8 +8,9 @@ from datetime import tzinfo
 
 from sipaudit.model.values import CaptureSummary, Finding, Frame, Incident, Place, Proof, Report, Undecided
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
+from sipaudit.report.incident_words import short_names
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
-from sipaudit.report.verdict import sentences, short_names
+from sipaudit.report.verdict import sentences
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
 INCIDENTS_SHOWN = 5

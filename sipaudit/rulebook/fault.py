@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -13,6 +12,7 @@ from sipaudit.model.events import ModelEvent
 from sipaudit.model.observations import Observation
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import Assumption, Frame, Reason, Severity
+from sipaudit.rulebook.reached import Checks
 from sipaudit.rulebook.repetition import Party
 from sipaudit.rulebook.rules import Rule
 
@@ -29,7 +29,6 @@ class Subject(Party, Protocol):
     def frame(self, event: ModelEvent) -> Frame: ...
 
 
-Whose = tuple[str, str]   # line and phone
 LeftOpen = Callable[[Subject, float, str, Reason], None]   # whose, when (seconds), which rule, why
 
 
@@ -50,23 +49,6 @@ class Fault(Struct):
     number: int = 0
     cause: int | None = None
     times: int = 0
-
-
-class Checks:
-    """What was checked of one line: `reached` by rule, and `open` (not decided) by rule and reason; `last` when that
-    happened which was checked last, or something was said of the line that may still be taken back."""
-
-    __slots__ = ("last", "open", "reached")
-
-    def __init__(self) -> None:
-        self.last = float("-inf")
-        self.reached: Counter[str] = Counter()
-        self.open: Counter[tuple[str, Reason]] = Counter()
-
-    def add(self, others: Checks) -> None:
-        """What was checked of another line as well."""
-        self.reached.update(others.reached)
-        self.open.update(others.open)
 
 
 class Held(NamedTuple):

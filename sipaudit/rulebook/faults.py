@@ -16,7 +16,8 @@ from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.replay import Step
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import Finding, Reason, Severity
-from sipaudit.rulebook.fault import Checks, Fault, Held, LeftOpen, Subject, Whose, in_doubt, standing
+from sipaudit.rulebook.fault import Fault, Held, LeftOpen, Subject, in_doubt, standing
+from sipaudit.rulebook.reached import Checks, ChecksOfLines, Whose
 from sipaudit.rulebook.repetition import Repetitions
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.telling import facts_of, finding_of, in_order
@@ -37,7 +38,7 @@ class Faults:
     that could not be decided.
 
     No more than `limit` faults, and lines with checks, are kept; `made` counts the faults there ever were, `evicted`
-    those that had to go. What was checked of lines that are kept no longer, or long ago, is summed up in `gone`.
+    those that had to go.
     """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
@@ -46,8 +47,7 @@ class Faults:
         self.done: list[Fault] = []
         self.of_phone: dict[int, list[Fault]] = {}
         self.open: dict[Whose, dict[str, Fault]] = {}
-        self.checks: dict[Whose, Checks] = {}
-        self.gone = Checks()
+        self.checks = ChecksOfLines()
         self.limit = inf
         self.evicted = 0
         self.made = 0
@@ -96,7 +96,7 @@ class Faults:
                 self._add(rule, observation, tuple(listed[1:]) if name in listed else (), subject)
 
     def _broken(self, observation: Observation, subject: Subject) -> Iterable[tuple[Rule, Observation]]:
-        checks = self.checks_of((subject.line, subject.phone))
+        checks = self.checks.of((subject.line, subject.phone))
         checks.last = max(checks.last, observation.time)
         for rule in self.by_expectation.get(observation.expectation, ()):
             checks.reached[rule.id] += 1
@@ -141,40 +141,14 @@ class Faults:
             of_phone.append(fault)
         return fault
 
-    def checks_of(self, whose: Whose) -> Checks:
-        """What was checked of a line at a phone; where too many are kept, the oldest are only summed up."""
-        checks = self.checks.get(whose)
-        if checks is None:
-            if len(self.checks) >= self.limit:
-                self.gone.add(self.checks.pop(next(iter(self.checks))))
-            checks = self.checks[whose] = Checks()
-        return checks
-
-    def totals(self) -> Checks:
-        """What was checked of all lines, those that are kept no longer included."""
-        total = Checks()
-        for checks in (self.gone, *self.checks.values()):
-            total.add(checks)
-        return total
-
     def forget(self, before: float, known: Set[Whose]) -> None:
         """Forget the faults that nothing can join any more and that tell of something before that time (seconds since
         the epoch), and all of lines that are not `known`."""
         self.release([whose for whose in (*self.checks, *self.open) if whose not in known], ())
         self._repetitions.forget(before)
-        self._sum_up(before)
+        self.checks.sum_up(before)
         open_ = self._joinable()
         self._without({fault.number for fault in self.done if fault.told.time < before and fault.number not in open_})
-
-    def _sum_up(self, before: float) -> None:
-        """Of lines of which nothing was checked since then only what is open is told by line."""
-        for whose, checks in list(self.checks.items()):
-            if checks.last < before:
-                if checks.open:
-                    self.gone.reached.update(checks.reached)
-                    checks.reached.clear()
-                else:
-                    self.gone.add(self.checks.pop(whose))
 
     def begin_anew(self) -> None:
         """Nothing that comes may join or repeat what was."""
@@ -186,15 +160,12 @@ class Faults:
         self.limit = limit
         while len(self.done) > limit:
             self._shed()
-        while len(self.checks) > limit:
-            self.gone.add(self.checks.pop(next(iter(self.checks))))
+        self.checks.tighten(limit)
 
     def release(self, whose: Collection[Whose], phones: Iterable[int]) -> None:
         """These lines and phones were forgotten."""
+        self.checks.release(whose)
         for each in whose:
-            checks = self.checks.pop(each, None)
-            if checks is not None:
-                self.gone.add(checks)
             self.open.pop(each, None)
         for phone in phones:
             self.of_phone.pop(phone, None)
@@ -238,7 +209,7 @@ class Faults:
         key = subject.line, subject.phone
         faults = [(fault, replace(fault, evidence=dict(fault.evidence))) for fault in self.of_phone.get(phone, ())
                   if (fault.subject.line, fault.subject.phone) == key]
-        checks, known = Checks(), self.checks_of(key)
+        checks, known = Checks(), self.checks.of(key)
         checks.last = known.last = max(known.last, now)
         checks.reached, checks.open = known.reached.copy(), known.open.copy()
         return Held(faults, dict(self.open.get(key, {})), checks)
@@ -267,7 +238,7 @@ class Faults:
             told = standing(fault, loss)
             if told is None:
                 key = fault.subject.line, fault.subject.phone
-                self.checks_of(key).open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
+                self.checks.of(key).open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
                 self.undecided.add(fault.number)
             else:
                 fault.told = told

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
-import ipaddress
 import re
 
 from msgspec import Struct
 
 from sipaudit.model.settings import LineIdentity
-from sipaudit.settings.reader import Address, Reader
+from sipaudit.settings.reader import Address, Network, Reader
 from sipaudit.yamlfile.tree import Node
 from sipaudit.yamlfile.wording import quoted
 
@@ -17,8 +16,6 @@ GLOB_KEYS = ("user", "domain", "aor", "user_agent", "model", "mac")
 MATCH_KEYS = ("user", "domain", "aor", "address", "user_agent", "model", "mac")
 
 LONGEST_GLOB = 255
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _EXAMPLE = '{user: "10??"}, or {} for every line'
 _WILDCARD = re.compile(r"[*?\[]")
@@ -79,7 +76,8 @@ def bare_mac(text: str) -> str:
 
 
 def read_match(reader: Reader, node: Node, where: str) -> LineMatch:
-    # An empty value would silently widen the item to every line, so here it is an error and not "unset".
+    """The match of an item. An empty value is an error here, and not unset (C3): it would silently widen the item to
+    every line."""
     mapping = reader.mapping(node, where, _EXAMPLE)
     fields = reader.keys(node, where, MATCH_KEYS, _EXAMPLE) if mapping else None
     if mapping is None or fields is None:

@@ -256,4 +256,3 @@ def _blocks(variants: Iterable[Variant]) -> Iterator[LineBlock]:
 
 def _fitting(lines: Iterable[LineBlock], identity: LineIdentity) -> list[LineBlock]:
     return [block for block in lines if block.address is not None and block.fits(identity.user, identity.domain)]
-

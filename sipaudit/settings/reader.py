@@ -21,6 +21,7 @@ _KINDS: dict[type, str] = {Scalar: "a single value", Sequence: "a list", Mapping
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Reader:
@@ -115,7 +116,7 @@ class Reader:
         self.problems.add(node.line, f"{where}: {quoted(text)} is no IP address", fix)
         return None
 
-    def network(self, node: Node, where: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    def network(self, node: Node, where: str) -> Network | None:
         """One address, or a network as CIDR."""
         text = self.text(node, where, "10.1.0.0/16")
         if text is None:

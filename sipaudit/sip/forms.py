@@ -20,8 +20,8 @@ from typing import Any
 from msgspec import Struct
 
 from sipaudit.sip.datagram import Datagram, Flow, Item
-from sipaudit.sip.front import MAX_DIGITS, NONCE
-from sipaudit.sip.layout import COMMA, CRLF, LINES, QUOTE, Layout, Shape, Span, places
+from sipaudit.sip.front import CRLF, LEADING, MAX_DIGITS, NONCE
+from sipaudit.sip.layout import COMMA, QUOTE, Layout, Shape, Span, places
 from sipaudit.sip.message import Message, Request, Response
 from sipaudit.sip.text import TOKENS_AS_LETTERS
 
@@ -179,8 +179,8 @@ class Forms:
         payload = item.payload
         if message.defects or item.cut or len(payload) > LONGEST or message.cseq.number > MAX_NUMBER:
             return None
-        lines = payload.split(CRLF, LINES)
-        if len(lines) <= LINES:
+        lines = payload.split(CRLF, LEADING)
+        if len(lines) <= LEADING:
             return None
         via = lines[1]
         if QUOTE in via or COMMA in via:   # where a branch may stand that is none, or that of another hop

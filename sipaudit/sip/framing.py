@@ -94,17 +94,17 @@ class Framer:
 
     `begin` is the offset of its first byte, `synced` whether a message begins there.
     `spans` holds, for the messages of the last call, the offsets `(begin, end)` they cover in the stream, lost
-    bytes included.  `keepalives` counts empty lines between messages (RFC 5626 3.5.1), `skipped` bytes that belong
-    to no message.  Work is linear in the bytes fed and never more than `limit` bytes (256 kB) and a line are held.
+    bytes included.  `skipped` counts bytes that belong to no message, empty lines between them left aside (they keep a
+    connection open, RFC 5626 3.5.1).  Work is linear in the bytes fed and never more than `limit` bytes (256 kB) and a
+    line are held.
     """
 
-    __slots__ = ("_buffer", "_head_found", "_need", "_rest", "_scanned", "_synced", "begin", "keepalives", "limit",
-                 "skipped", "spans")
+    __slots__ = ("_buffer", "_head_found", "_need", "_rest", "_scanned", "_synced", "begin", "limit", "skipped",
+                 "spans")
 
     def __init__(self, limit: int = MESSAGE_LIMIT, begin: int = 0, *, synced: bool = True) -> None:
         self.limit = limit
         self.spans: list[tuple[int, int]] = []
-        self.keepalives = 0
         self.skipped = 0
         self.begin = begin          # stream offset of the first byte held
         self._synced = synced       # the next message begins at the front, or behind empty lines
@@ -193,9 +193,7 @@ class Framer:
         """Drop what stands before the next start line."""
         buffer = self._buffer
         if buffer and buffer[0] in b"\r\n":
-            blank = len(buffer) - len(buffer.lstrip(b"\r\n"))
-            self.keepalives += buffer.count(b"\n", 0, blank)
-            self._drop(blank)
+            self._drop(len(buffer) - len(buffer.lstrip(b"\r\n")))
         if buffer.find(b"\n", self._scanned) < 0:
             self._wait_for_line()
             return False

@@ -38,7 +38,9 @@ BRANCH = b";branch="
 TAG = b";tag="
 NONCE = b'nonce="'
 COLON = b": "
+CRLF = b"\r\n"
 CSEQ_NAME = b"CSeq: "
+LEADING = 6   # lines of a usual message, from the first to Call-ID and CSeq
 PARAMETERS = (BRANCH, TAG)  # others may follow them
 MARKS = {
     ord("V"): BRANCH, ord("F"): TAG, ord("T"): TAG, ord("A"): NONCE, ord("P"): NONCE, ord("W"): NONCE,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import accumulate
 from operator import itemgetter
 
-from sipaudit.sip.front import BRANCH, CSEQ_NAME, MAX_DIGITS, NONCE, TAG
+from sipaudit.sip.front import BRANCH, CRLF, CSEQ_NAME, MAX_DIGITS, NONCE, TAG
 from sipaudit.sip.message import Request, Response
 from sipaudit.sip.text import TOKENS_AS_LETTERS
 
@@ -18,8 +18,6 @@ NOWHERE: Span = (0, 0)
 Named = tuple[bytes, Span]
 """A variable: what stands before it, and where it stands itself."""
 
-CRLF = b"\r\n"
-LINES = 6   # from the first to Call-ID, or CSeq
 QUOTE, COMMA = b'",'
 VIA_NAME = b"Via: "
 COUNT = b" nc="

@@ -16,7 +16,10 @@ from sipaudit.sip.defects import Found
 from sipaudit.sip.front import (
     BRANCH,
     CALL_ID_FRONT,
+    CRLF,
     CSEQ_FRONT,
+    CSEQ_NAME,
+    LEADING,
     NONCE,
     NOT_A_FRONT,
     TAG,
@@ -48,15 +51,12 @@ from sipaudit.sip.message import Address, Challenge, CSeq, Message, Request, Res
 from sipaudit.sip.startline import StartLine, read_start_line
 from sipaudit.sip.usual import LastingLines, Lines, Tail, Unusual
 
-FIRST = 6            # lines before the tail
-MAX_TOS = 128         # To lines; those of responses differ in their tags, which come in few messages
+MAX_TOS = 128        # To lines; those of responses differ in their tags, which come in few messages
 MAX_TAIL = 2048      # bytes of a tail; longer ones are read line by line
 MAX_TAIL_LINES = 64
-CSEQ_NAME = b"CSeq"
 CONTACT_NAME = b"Contact: "
 LENGTH_OF_NAME = len(CONTACT_NAME)
-LINE_END = b"\r\n"
-EMPTY_LINE = LINE_END + LINE_END
+EMPTY_LINE = CRLF + CRLF
 SEMICOLON = ord(";")   # a number, because `in` finds a byte much faster when it is one
 DIGESTS = (b"Authorization: ", b"Proxy-Authorization: ", b"WWW-Authenticate: ", b"Proxy-Authenticate: ")
 
@@ -101,11 +101,11 @@ class Parser(LineParser):
             head, ended, body = payload.partition(EMPTY_LINE)
             if not ended:
                 return self.parse_lines(payload)
-        leading = head.split(LINE_END, FIRST)
-        if len(leading) != FIRST + 1:
+        leading = head.split(CRLF, LEADING)
+        if len(leading) != LEADING + 1:
             return self.parse_lines(payload)
         start_line, via_line, from_line, to_line, cseq_line, call_id_line, tail = leading
-        if cseq_line[:4] != CSEQ_NAME:
+        if cseq_line[:6] != CSEQ_NAME:
             cseq_line, call_id_line = call_id_line, cseq_line
         try:
             cseq = self._cseqs[cseq_line]
@@ -116,7 +116,7 @@ class Parser(LineParser):
             proof: Any = ()
             start = starts[start_line]
             if tail[:LENGTH_OF_NAME] == CONTACT_NAME:
-                contact_line, _, tail = tail.partition(LINE_END)
+                contact_line, _, tail = tail.partition(CRLF)
                 own = self._contacts[contact_line]
             rest = tails.get(tail)
             if rest is None:
@@ -148,7 +148,7 @@ class Parser(LineParser):
         proof: Any = ()
         at = tail.find(NONCE)
         if at >= 0:
-            begin, behind = tail.rfind(LINE_END, 0, at) + 2, tail.find(LINE_END, at)
+            begin, behind = tail.rfind(CRLF, 0, at) + 2, tail.find(CRLF, at)
             if begin < 2:
                 begin = 0
             if behind < 0:
@@ -161,8 +161,8 @@ class Parser(LineParser):
                 raise Unusual
             tail = _without(tail, begin, behind)
         begin = tail.find(CONTACT_NAME)
-        if begin == 0 or (begin > 0 and tail[begin - 2:begin] == LINE_END):
-            behind = tail.find(LINE_END, begin)
+        if begin == 0 or (begin > 0 and tail[begin - 2:begin] == CRLF):
+            behind = tail.find(CRLF, begin)
             if behind < 0:
                 behind = len(tail)
             if own:
@@ -195,7 +195,7 @@ class Parser(LineParser):
         return known.read(tag) if tagged else Address(known.uri, None, None, None, known.display)
 
     def _read_cseq(self, line: bytes) -> CSeq | None:
-        return CSEQ_FRONT.read(line[6:]) if line[:6] == b"CSeq: " else None
+        return CSEQ_FRONT.read(line[6:]) if line[:6] == CSEQ_NAME else None
 
     def _read_call_id(self, line: bytes) -> str | None:
         return CALL_ID_FRONT.read(line[9:]) if line[:9] == b"Call-ID: " else None
@@ -219,7 +219,7 @@ class Parser(LineParser):
         """What the lines of a tail say, one by one; None when it takes the general way to tell."""
         if len(tail) > MAX_TAIL:
             return None
-        lines = tail.split(LINE_END, MAX_TAIL_LINES)
+        lines = tail.split(CRLF, MAX_TAIL_LINES)
         if len(lines) > MAX_TAIL_LINES:
             return None
         row = EMPTY.copy()

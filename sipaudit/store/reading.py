@@ -95,7 +95,7 @@ class Reading:
     def _values(self, kind: type[T], name: str, *conditions: ColumnElement[bool]) -> list[T]:
         return [_value(kind, row) for row in self._rows(name, *conditions)]
 
-    def _told(self, kind: type[T], name: str, *conditions: ColumnElement[bool]) -> list[tuple[tuple[str, str], T]]:
+    def _told(self, kind: type[T], name: str, *conditions: ColumnElement[bool]) -> list[tuple[Who, T]]:
         """Values with the line and phone that they are of."""
         return [((row.line, row.phone), _value(kind, row)) for row in self._rows(name, *conditions)]
 

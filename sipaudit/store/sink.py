@@ -6,27 +6,25 @@ As long as the spool holds anything, what is new goes behind it, so that the sto
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import traceback
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from msgspec.structs import replace
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from sipaudit import __version__
 from sipaudit.model.sayings import FindingSaid, IncidentSaid, RegistrationSaid, Saying, Withdrawn
 from sipaudit.safe_text import safe_text
 from sipaudit.store.opening import Store, open_for_writing
-from sipaudit.store.retention import DAY, prune
+from sipaudit.store.reach import LOG, Reach
 from sipaudit.store.rows import name_of
 from sipaudit.store.spool import BOUND, Spool
-from sipaudit.store.writing import RunOf, Stood, write
+from sipaudit.store.writing import RunOf, Stood
 
 ROWS = 1_000            # sayings written in one transaction at most
 EVERY = 1.0             # seconds that a saying waits for others at most
@@ -34,10 +32,6 @@ WAITING = 20_000        # sayings in memory at most
 AGAIN = 2.0             # seconds until a store that is away is tried again
 HANGS = 10.0            # seconds without an answer of the store, after which what waits behind it goes to disk
 PATIENCE = 8.0          # seconds that the end of the run waits for the last batches
-PRUNED_EVERY = DAY / 24
-PRUNED_AT_ONCE = 5      # deleting transactions after a batch
-
-LOG = logging.getLogger("sipaudit.store")
 
 
 @dataclass(frozen=True)
@@ -71,14 +65,10 @@ class StoreSink:
         self._change = threading.Condition()
         self._relieving = threading.RLock()     # one at a time moves what is in hand to disk
         self._in_hand: Sequence[Saying] = ()
-        self._written = self._dropped = self._refused = self._told = 0
-        self._away: float | None = None
-        self._asked: float | None = None        # when the store was asked for what it has not answered yet
+        self._reach = Reach(store, again, rest=every)
+        self._dropped = self._told = 0
         self._relief: threading.Thread | None = None
-        self._next_try = 0.0
         self._ends = False
-        self._next_pruning = time.monotonic() + self._every
-        self._pruning: Iterator[int] = iter(())
         if len(self._spool):
             LOG.warning("%d sayings of an earlier run wait for the store", len(self._spool))
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
@@ -120,7 +110,7 @@ class StoreSink:
 
     def turn(self, now: float) -> None:  # noqa: ARG002 - a store hangs by a clock that nobody sets
         """Look after a store that does not answer, and say what was lost since the last turn."""
-        asked, is_relieved = self._asked, self._relief is not None and self._relief.is_alive()
+        asked, is_relieved = self._reach.asked, self._relief is not None and self._relief.is_alive()
         if asked is not None and time.monotonic() - asked > HANGS and not is_relieved and self.standing().waiting:
             self._relief = threading.Thread(target=self._relieve, name="store relief", daemon=True)
             self._relief.start()
@@ -133,9 +123,9 @@ class StoreSink:
             self._told = lost
 
     def standing(self) -> Standing:
-        """How it stands, for metrics and health."""
-        return Standing(self._written, len(self._pending) + len(self._in_hand), len(self._spool),
-                        self._dropped + self._spool.dropped, self._refused, self._away)
+        """How it stands now."""
+        return Standing(self._reach.written, len(self._pending) + len(self._in_hand), len(self._spool),
+                        self._dropped + self._spool.dropped, self._reach.refused, self._reach.away)
 
     def close(self) -> None:
         """Write what waits, or put it on disk when the store does not take it within seconds."""
@@ -172,17 +162,17 @@ class StoreSink:
             except Exception as error:  # else a mistake of ours would end all writing for weeks
                 told = safe_text("".join(traceback.format_exception(error)))
                 LOG.error("writing to the store failed in a way that was not foreseen: %s", told)
-                self._is_away(error)
+                self._reach.fails(error)
                 with self._relieving:
                     self._lose(self._in_hand)
                     self._in_hand = ()
 
     def _ended(self) -> bool:
         with self._change:
-            is_replaying = self._away is None and len(self._spool) > 0
+            is_replaying = self._reach.away is None and len(self._spool) > 0
             if not self._ends and len(self._pending) < self._rows and not is_replaying:
-                self._change.wait(self._every if self._away is None else min(self._every, self._again))
-            return self._ends and not self._pending and not (self._away is None and len(self._spool))
+                self._change.wait(self._every if self._reach.away is None else min(self._every, self._again))
+            return self._ends and not self._pending and not (self._reach.away is None and len(self._spool))
 
     def _step(self) -> None:
         """A batch from memory, into the store or behind what waits for it on disk."""
@@ -190,14 +180,14 @@ class StoreSink:
             self._in_hand = list(islice(self._pending.values(), self._rows))
             for name in list(islice(self._pending, self._rows)):
                 del self._pending[name]
-        is_due = self._away is None or self._ends or time.monotonic() >= self._next_try
-        is_written = is_due and self._replay() and not len(self._spool) and self._put(self._run, self._in_hand)
+        is_due = self._ends or self._reach.is_due
+        is_written = is_due and self._replay() and not len(self._spool) and self._reach.put(self._run, self._in_hand)
         with self._relieving:
             if not is_written:
                 self._keep(self._in_hand)
             self._in_hand = ()
-        if self._away is None:
-            self._prune_some()
+        if self._reach.away is None:
+            self._reach.prune_some()
 
     def _replay(self) -> bool:
         """The oldest file of the spool into the store, and whether the store was there for it."""
@@ -206,54 +196,9 @@ class StoreSink:
             return True
         run, sayings = waiting
         while batch := list(islice(sayings, self._rows)):
-            if not self._put(run, batch):
+            if not self._reach.put(run, batch):
                 return False
         self._spool.remove()
-        return True
-
-    def _put(self, run: RunOf, sayings: Sequence[Saying]) -> bool:
-        """Whether the store was there for these sayings; without any it is not asked."""
-        if not sayings:
-            return True
-        try:
-            self._write(run, sayings)
-        except Exception as error:
-            return self._is_away(error) if means_away(error) else self._put_one_by_one(run, sayings)
-        return self._is_back()
-
-    def _put_one_by_one(self, run: RunOf, sayings: Sequence[Saying]) -> bool:
-        """One of them is refused for what it says: it alone is lost."""
-        for saying in sayings:
-            try:
-                self._write(run, [saying])
-            except Exception as error:
-                if means_away(error):
-                    return self._is_away(error)
-                self._refused += 1
-                LOG.error("the store refuses a saying (%s): %s", type(saying).__name__, self._store.trouble(error))
-        return self._is_back()
-
-    def _write(self, run: RunOf, sayings: Sequence[Saying]) -> None:
-        self._asked = time.monotonic()
-        try:
-            with self._store.engine.begin() as connection:
-                count = write(connection, run, sayings, time.time())
-        finally:
-            self._asked = None
-        self._written += count
-
-    def _is_away(self, error: Exception) -> bool:
-        self._next_try = time.monotonic() + self._again
-        if self._away is None:
-            self._away = time.time()
-            LOG.warning("the store %s is away: %s; what is said is kept on disk until it is back",
-                        self._store.address.shown, self._store.trouble(error))
-        return False
-
-    def _is_back(self) -> bool:
-        if self._away is not None:
-            LOG.warning("the store %s is back after %.0f s", self._store.address.shown, time.time() - self._away)
-            self._away = None
         return True
 
     def _keep(self, sayings: Sequence[Saying]) -> None:
@@ -270,18 +215,6 @@ class StoreSink:
         with self._change:      # `take` counts as well
             self._dropped += len(sayings)
 
-    def _prune_some(self) -> None:
-        """What is too old goes, a part of it after each batch."""
-        if time.monotonic() >= self._next_pruning:
-            self._next_pruning = time.monotonic() + PRUNED_EVERY
-            address = self._store.address
-            self._pruning = prune(self._store.engine, address.writer, address.days, time.time())
-        try:
-            for _ in islice(self._pruning, PRUNED_AT_ONCE):
-                pass
-        except (SQLAlchemyError, OSError) as error:
-            self._is_away(error)
-
 
 def _ended(said: RegistrationSaid, now: float) -> RegistrationSaid:
     """A registration that nobody followed until then."""
@@ -289,13 +222,6 @@ def _ended(said: RegistrationSaid, now: float) -> RegistrationSaid:
     over = row.until is not None and row.until <= now
     until = row.until if over else now
     return replace(said, registration=replace(row, until=until, end="expired" if over else "unknown"))
-
-
-def means_away(error: Exception) -> bool:
-    """Whether the store cannot be used now, rather than refuse what it was given."""
-    if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
-        return False
-    return isinstance(error, SQLAlchemyError | OSError) and not isinstance(error, DataError | IntegrityError)
 
 
 def open_sink(url: str, spool: Path, *, identity: str | None = None) -> StoreSink:

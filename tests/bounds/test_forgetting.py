@@ -66,9 +66,9 @@ def test_a_line_that_is_forgotten_with_an_open_check_leaves_it_undecided(tmp_pat
     post = Post(tmp_path, small())
     heard(post, story)
     route = post.listener.route
-    assert not route.auditor.faults.totals().open
+    assert not route.auditor.faults.checks.totals().open
     route.forget(ORIGIN, unheard=ORIGIN + 1000)
-    assert route.auditor.faults.totals().open == {("failover-without-failure", Reason.EVICTED): 1}
+    assert route.auditor.faults.checks.totals().open == {("failover-without-failure", Reason.EVICTED): 1}
     left = {table for table, count in route.open.items() if count}
     assert left <= {"transactions", "incidents", "servers", "watched-servers", "minutes"}
 
@@ -124,12 +124,12 @@ def test_a_line_that_went_through_many_outages_holds_no_more_than_after_the_firs
     auditor = post.listener.route.auditor
     stays = [stay for replay in auditor.replays.everyone() for stay in replay.state.stays if stay is not None]
     assert max(len(stay.moves) for stay in stays) <= 2
-    reached = auditor.faults.totals().reached
+    reached = auditor.faults.checks.totals().reached
     assert reached["premature-failback"] > 0
     auditor.forget(ORIGIN + 20_000)
     histories = [replay.history for replay in auditor.replays.everyone()]
     assert [(len(one.moves), one.moves[-1].evidence, one.tries) for one in histories] == [(1, (), ())]
-    assert auditor.faults.totals().reached == reached
+    assert auditor.faults.checks.totals().reached == reached
     assert not [checks for checks in auditor.faults.checks.values() if checks.reached or not checks.open]
 
 
@@ -139,8 +139,8 @@ def test_what_is_taken_back_after_it_was_summed_up_counts_once(tmp_path: Path) -
     heard(post, site_life())
     auditor, faults = post.listener.route.auditor, post.listener.route.auditor.faults
     replay = auditor.replays.everyone()[0]
-    before = faults.totals().reached.copy()
+    before = faults.checks.totals().reached.copy()
     held = faults.held(replay, replay.owner, ORIGIN + 5000)
     faults.forget(ORIGIN + 4000, set(faults.checks))
     faults.take_back(replay, replay.owner, held)
-    assert faults.totals().reached == before
+    assert faults.checks.totals().reached == before

@@ -117,5 +117,3 @@ def connected(tap: Tap, **options: Any) -> tuple[Side, Side]:
     host.sends(flags=SYN | ACK)
     client.sends(flags=ACK)
     return client, host
-
-

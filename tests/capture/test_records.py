@@ -249,4 +249,3 @@ def test_no_bytes_raise_and_pieces_make_no_difference(data: bytes, piece: int) -
 
 def test_names_of_link_types() -> None:
     assert (linktypes.name(1), linktypes.name(276), linktypes.name(9999)) == ("EN10MB", "LINUX_SLL2", "linktype-9999")
-

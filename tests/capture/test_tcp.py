@@ -647,10 +647,8 @@ class TestBounds:
         phone, _ = connected(tap)
         phone.sends(message(1))
         assert len(tap.streams) == 1
-        assert tap.streams.next_deadline < tap.time + 3600
         tap.wait(3600)
         assert len(tap.streams) == 0
-        assert tap.streams.next_deadline == float("inf")
         phone.sends(message(2))
         assert tap.messages() == [message(1), message(2)]
 

@@ -171,7 +171,7 @@ def test_calm_or_not_a_connection_says_the_same(most: int, most_bytes: int) -> N
                 streams.calm.room = 0
             said = tell(streams, segments)
             taken += len(streams.calm) if calm else 0
-            results.append((said, vars(health[0]).copy(), streams.sip_ports, streams.tls_ports, streams.needs_tshark,
-                            streams.evicted, streams.held, len(streams)))
+            results.append((said, vars(health[0]).copy(), streams.sip_ports, streams.evicted, streams.held,
+                            len(streams)))
         assert results[0] == results[1], seed
     assert taken > EVERY / 4   # some were calm to the end

@@ -61,27 +61,30 @@ class TestRecognition:
         assert not any(is_record(data) for data in (b"", b"\x17\x03", message(1), b"\x17\x03\x03\xff\xff"))
 
     @pytest.mark.parametrize("hello", [HELLO, SSL2_HELLO])
-    def test_a_hello_on_any_port_makes_it_one_of_tls(self, hello: bytes) -> None:
+    def test_a_hello_on_another_port_than_those_of_sip_is_none_of_ours(self, hello: bytes) -> None:
         tap = Tap()
         for port in (443, 15061):
             phone, _ = connected(tap, port=port)
+            assert len(tap.streams) == 1
             phone.sends(hello)
-        assert tap.streams.tls_ports == {443, 15061}
-        assert len(tap.streams) == 0
-        assert tap.streams.needs_tshark == {}
+            assert len(tap.streams) == 0
+        assert tap.items == []
 
     def test_a_hello_joined_without_its_syn(self) -> None:
         tap = Tap()
-        phone, _ = sides(tap, port=443)
+        tap.streams.tighten(max_streams=1, max_bytes=1 << 20)
+        connected(tap)
+        phone, _ = sides(tap, client_port=41_000, port=443)
         phone.sends(HELLO)
-        assert tap.streams.tls_ports == {443}
+        assert (len(tap.streams), tap.streams.evicted) == (1, 0), "it pushes out nothing that is ours"
 
     def test_a_hello_in_pieces(self) -> None:
         tap = Tap()
-        phone, _ = connected(tap, port=15061)
-        for at in range(len(HELLO)):
-            phone.sends(HELLO[at:at + 1])
-        assert tap.streams.tls_ports == {15061}
+        phone, server = connected(tap, port=5061)
+        for at in range(0, len(HELLO), 7):
+            phone.sends(HELLO[at:at + 7])
+        server.sends(alert(2, 40))
+        assert kinds(tap) == ["syn", "tls"]
 
 
 class TestEncrypted:
@@ -97,7 +100,6 @@ class TestEncrypted:
         assert told[1].flow.transport == told[0].flow.transport == "tls"
         assert told[1].flow.destination == "10.0.0.1:5061"
         assert tap.health[0].encrypted == {"tls": 9}
-        assert tap.streams.needs_tshark == {"tls": 1}
         assert tap.streams.held == 0
 
     def test_joined_in_the_middle(self) -> None:
@@ -106,7 +108,6 @@ class TestEncrypted:
         phone.sends(DATA)
         server.sends(DATA)
         assert kinds(tap) == ["encrypted"]
-        assert tap.streams.tls_ports == {5061}
         assert tap.health[0].encrypted == {"tls": 2}
 
     def test_joined_inside_a_record(self) -> None:
@@ -302,7 +303,6 @@ class TestWebSocket:
         server.sends(frame(message(1), masked=False)[30:])
         phone.sends(frame(message(2)) + frame(b"", 9) + frame(message(3, b"x" * 70_000)))
         assert tap.health[0].undecoded == {"websocket": 3}
-        assert tap.streams.needs_tshark == {"websocket": 1}
         assert tap.of(Datagram) == []
 
     def test_other_websockets_are_not_ours(self) -> None:

@@ -254,5 +254,3 @@ def test_drawing_is_quick_enough_to_be_done_between_two_reads() -> None:
     many = [said.line(number, f"10.0.{number % 250}.1:5060/udp") for number in range(20_000)]
     few = [said.line(number, f"10.0.{number % 250}.1:5060/udp") for number in range(250)]
     assert min(cost(many) for _ in range(3)) < 5 * min(cost(few) for _ in range(3))
-
-

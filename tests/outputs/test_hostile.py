@@ -152,4 +152,3 @@ def test_a_real_terminal_shows_it_and_keeps_its_title(place: Path) -> None:
     assert is_inert(COLOUR.sub("", screen))
     assert r"a\x1b[2J\x1b]0" in COLOUR.sub("", screen)  # the rest stands below it in its column
     assert "owned" not in title.stdout
-

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from sipaudit import pipeline
 from sipaudit.model.values import Confidence, Finding, Frame, Happening, Incident, Report, Severity
 from sipaudit.report import text
-from sipaudit.report.verdict import DID, SAID, sentences
+from sipaudit.report.incident_words import SAID
+from sipaudit.report.verdict import DID, sentences
 from sipaudit.rulebook.pack import load_pack
 from tests.shared import ROOT
 

@@ -72,8 +72,8 @@ def test_of_a_line_that_is_known_no_more_only_the_sum_of_its_checks_is_kept(mine
         faults.judge([replace(seen(20, verdict=Verdict.INCONCLUSIVE), reason=Reason.TTL_UNKNOWN)], who)
     faults.forget(5.0, whose(SECOND))
     assert list(faults.checks) == [(SECOND.line, SECOND.phone)]
-    assert faults.totals().reached == {"mine": 4}
-    assert faults.totals().open == {("mine", Reason.TTL_UNKNOWN): 2}
+    assert faults.checks.totals().reached == {"mine": 4}
+    assert faults.checks.totals().open == {("mine", Reason.TTL_UNKNOWN): 2}
     faults.judge([seen(30)], FIRST)  # it comes back: a line like any new one
     faults.judge([seen(30)], SECOND)
     assert [(one.line, one.facts["times"]) for one in faults.findings()] == [
@@ -90,7 +90,7 @@ def test_of_a_line_that_was_checked_long_ago_only_what_is_open_is_told_by_line(m
     faults.forget(25.0, whose(FIRST, SECOND))
     assert faults.checks[SECOND.line, SECOND.phone].open == {("mine", Reason.TTL_UNKNOWN): 1}
     assert not faults.checks[SECOND.line, SECOND.phone].reached
-    assert faults.totals().reached == {"mine": 3}
+    assert faults.checks.totals().reached == {"mine": 3}
 
 
 def test_where_all_begins_anew_nothing_joins_what_was(mine: Rule) -> None:
@@ -146,7 +146,7 @@ def test_checks_of_too_many_lines_are_summed_up(mine: Rule) -> None:
     assert len(faults.checks) == 2
     faults.judge([seen(30, verdict=Verdict.CONFORMED)], Who(line="sip:new@example.com"))
     assert len(faults.checks) == 2
-    assert faults.totals().reached == {"mine": 7}
+    assert faults.checks.totals().reached == {"mine": 7}
 
 
 # -- what a late packet shows ----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from docs.parts import replaced
 from sipaudit import pipeline
 from tests.score import plans, runs
 from tests.score.compare import Verdict, compare
@@ -22,7 +23,6 @@ from tests.shared import ROOT
 
 LOSSES = (0.0, 0.001, 0.01, 0.05)
 README = ROOT / "README.md"
-BEGIN, END = "<!-- begin score -->\n", "<!-- end score -->"
 
 
 def arguments() -> argparse.Namespace:
@@ -73,17 +73,8 @@ def main() -> int:
         for line in (verdict.false if loss else [*verdict.false, *verdict.missed]):
             print(f"{loss:.1%} {line}")
     if chosen.write:
-        put(text)
+        README.write_text(replaced(README.read_text(), "score", text))
     return 1 if verdicts[0.0].missed or verdicts[0.0].false else 0
-
-
-def put(text: str) -> None:
-    """The table into the README."""
-    head, found, rest = README.read_text().partition(BEGIN)
-    _, closed, tail = rest.partition(END)
-    if not found or not closed:
-        raise SystemExit(f"{README}: the place of the score is missing")
-    README.write_text(f"{head}{BEGIN}{text}\n{END}{tail}")
 
 
 if __name__ == "__main__":

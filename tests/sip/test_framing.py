@@ -105,8 +105,7 @@ class TestFraming:
         assert len(expected) == 4
         assert got == expected
         assert [stream[begin:end] for begin, end in spans] == expected
-        assert cut.keepalives == whole.keepalives == 4 * blank
-        assert cut.skipped == 0
+        assert cut.skipped == whole.skipped == 0
 
     def test_byte_by_byte(self) -> None:
         framer = Framer()
@@ -239,4 +238,4 @@ class TestHostileStreams:
         for chunk in chunks:
             framed += sum(map(len, framer.feed(chunk)))
         blank = sum(map(len, chunks)) - framed - framer.skipped - framer.pending
-        assert framer.keepalives <= blank <= sum(chunk.count(b"\r") + chunk.count(b"\n") for chunk in chunks)
+        assert 0 <= blank <= sum(chunk.count(b"\r") + chunk.count(b"\n") for chunk in chunks)

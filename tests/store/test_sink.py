@@ -336,7 +336,7 @@ def unanswered(url: str, spool: Path, patched: pytest.MonkeyPatch) -> Iterator[S
     with occupied(url), patched.context() as impatient:     # who comes after waits as long as a busy machine needs
         impatient.setattr(sinks, "PATIENCE", 0.2)
         sink.take(finding(1))
-        eventually(lambda: sink._asked is not None)
+        eventually(lambda: sink._reach.asked is not None)
         yield sink
         sink.close()
     with probe(url, spool, identity="one"):
@@ -348,7 +348,7 @@ def test_a_mistake_of_ours_costs_what_was_in_hand_and_no_more(
 ) -> None:
     with probe(sqlite_url, spool) as sink:
         with monkeypatch.context() as patched:
-            patched.setattr(sink, "_put", lambda *_: {}["\x1b[2J"])
+            patched.setattr(sink._reach, "put", lambda *_: {}["\x1b[2J"])
             sink.take(finding(1))
             eventually(lambda: sink.standing().dropped == 1)
         sink.take(finding(2))

@@ -161,4 +161,3 @@ class FollowSource:
             more = drops - self._drops if drops >= self._drops else drops
             self.health.kernel_drops = (self.health.kernel_drops or 0) + more
             self._drops, health.kernel_drops = drops, None
-

@@ -85,4 +85,3 @@ def _drops(listener: socket.socket) -> int | None:
     except OSError:
         return None
     return int.from_bytes(told[4 * _DROPS : 4 * _DROPS + 4], sys.byteorder) if len(told) >= _MEMINFO else None
-

@@ -68,5 +68,3 @@ def _weights(findings: Iterable[Finding]) -> dict[tuple[str, str], list[int]]:
         if finding.suppressed is None and finding.phone is not None:
             counted.setdefault((finding.line, finding.phone), [0, 0, 0])[finding.severity.rank] += 1
     return counted
-
-

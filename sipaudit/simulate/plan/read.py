@@ -154,6 +154,18 @@ def _placed(plan: Plan) -> Plan:
 
 
 def _check(problems: Problems, plan: Plan) -> None:
+    _check_names(problems, plan)
+    _check_places(problems, plan)
+    for place, group in enumerate(plan.phones):
+        _check_group(problems, plan, group, f"phones[{place}]")
+    _check_users(problems, plan)
+    total = sum(group.count for group in plan.phones)
+    if total > MOST_PHONES:
+        problems.add(plan.phones[0].line, f"{total} phones are too many", f"at most {MOST_PHONES} in all")
+
+
+def _check_names(problems: Problems, plan: Plan) -> None:
+    """Servers that are named are there."""
     for name, server_plan in plan.servers.items():
         for fault in server_plan.faults:
             if fault.kind == "redirects" and fault.target not in plan.servers:
@@ -166,22 +178,19 @@ def _check(problems: Problems, plan: Plan) -> None:
                 where = f"entries.{printable(name)}.servers"
                 problems.add(entry.line, f"{where}: there is no server '{printable(server)}'",
                              suggestion(server, plan.servers))
-    _check_places(problems, plan)
-    total = 0
+
+
+def _check_users(problems: Problems, plan: Plan) -> None:
+    """Everybody has a number of his own."""
     users: dict[int, int] = {}
     for place, group in enumerate(plan.phones):
-        where = f"phones[{place}]"
-        total += group.count
-        _check_group(problems, plan, group, where)
         taken = range(group.user, group.user + (1 if group.shared else group.count) * group.lines)
         for first, size in users.items():
             if taken.start < first + size and first < taken.stop:
-                problems.add(group.line, f"{where}: users {taken.start} to {taken.stop - 1} overlap another group's",
-                             "give the group another first 'user:'")
+                problems.add(group.line, f"phones[{place}]: users {taken.start} to {taken.stop - 1} overlap another "
+                             "group's", "give the group another first 'user:'")
                 break
         users[taken.start] = len(taken)
-    if total > MOST_PHONES:
-        problems.add(plan.phones[0].line, f"{total} phones are too many", f"at most {MOST_PHONES} in all")
 
 
 def _check_places(problems: Problems, plan: Plan) -> None:

@@ -171,4 +171,3 @@ class Connection:
 
     def _deliver(self, message: Message, side: int) -> None:
         self._peers[1 - side].receive(message, self._places[side], b"")
-

@@ -1,0 +1,100 @@
+"""The options of `sipaudit live` alone, and how they become its orders."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from sipaudit.cli.options import (
+    CONFIG,
+    EVENT,
+    FILTER,
+    READ,
+    RULES,
+    SET,
+    SITE,
+    STORE,
+    SUPPRESS,
+    WAY,
+    ZONE,
+    decorated,
+    option,
+)
+from sipaudit.cli.terminal import verbosity
+
+INTERFACE = option(
+    "-i", "--interface", "interfaces", section=READ, metavar="IFACE", multiple=True,
+    help="Listen on this interface. May be repeated: a packet seen on two of them counts once.",
+)
+USER = option(
+    "--user", section=READ, metavar="NAME",
+    help="Become this user once the interfaces are open.",
+)
+JSONL = option(
+    "--jsonl", section=WAY, metavar="FILE|-", type=click.Path(allow_dash=True),
+    help="Write everything that is said as lines of JSON to this file (appended to; opened again when it was moved "
+    "away), or to stdout.",
+)
+HEP = option(
+    "--hep", section=READ, metavar="URL", multiple=True,
+    help="Receive what capture agents send (HEP): udp://0.0.0.0:9060, tcp://..., tls://... May be repeated.",
+)
+HEP_KEY = option(
+    "--hep-key", section=READ, metavar="KEY", envvar="SIPAUDIT_HEP_KEY", show_envvar=True,
+    help="Password that agents must send; what comes without it is dropped.",
+)
+HEP_CERT = option("--hep-cert", section=READ, metavar="FILE", type=click.Path(), help="Certificate (PEM) for tls.")
+HEP_KEYFILE = option(
+    "--hep-keyfile", section=READ, metavar="FILE", type=click.Path(),
+    help="Private key (PEM) of the certificate, if it is not in the same file.",
+)
+FOLLOW = option(
+    "--follow", section=READ, metavar="DIR", multiple=True, type=click.Path(),
+    help="Read the files that a rotating capture (dumpcap -b, tcpdump -C) writes into this directory, as they come. "
+    "May be repeated.",
+)
+METRICS = option(
+    "--metrics", section=WAY, metavar="HOST:PORT",
+    help="Serve Prometheus metrics at /metrics, and /healthz (docs/metrics.md).",
+)
+NOTIFY = option(
+    "--notify", section=WAY, metavar="URL|@FILE", multiple=True,
+    help="Notify by this Apprise URL, or by those in a file, a line each. May be repeated.",
+)
+NOTIFY_SEVERITY = option(
+    "--notify-severity", section=WAY, type=click.Choice(["info", "warning", "error"]), default="warning",
+    show_default=True, help="From which severity on notifications are sent.",
+)
+CHECKPOINT = option(
+    "--checkpoint", section=WAY, metavar="FILE", type=click.Path(),
+    help="Keep what is known in this file, and go on from it after a restart or a crash.",
+)
+MAX_MEMORY = option(
+    "--max-memory", section=WAY, metavar="SIZE",
+    help="Keep the tables so small that the process stays under this size: 512M, 2G (docs/bounds.md).",
+)
+LOG_FORMAT = option(
+    "--log-format", section=WAY, type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="How the log on stderr is written: lines of text, or a JSON object a line.",
+)
+
+LIVE = (INTERFACE, HEP, HEP_KEY, HEP_CERT, HEP_KEYFILE, FOLLOW, FILTER, USER, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT,
+        ZONE, STORE, JSONL, METRICS, NOTIFY, NOTIFY_SEVERITY, CHECKPOINT, MAX_MEMORY, LOG_FORMAT)
+LIVE_JOB_FIELDS = ("site", "config", "settings", "bpf", "zone", "events", "rules", "suppress")
+
+
+def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What to listen to and where to say it; the command gets its `orders`."""
+
+    @functools.wraps(command)
+    def with_orders(**values: Any) -> Any:
+        from sipaudit.live.orders import Orders
+        from sipaudit.pipeline import Job
+
+        job = Job((), **{name: values.pop(name) for name in LIVE_JOB_FIELDS})
+        return command(orders=Orders(job, verbosity=verbosity(), **values))
+
+    return decorated(with_orders, LIVE)

@@ -1,0 +1,109 @@
+"""A store that may go away and come back: what is put into it, and whether it was there for that."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+
+from sipaudit.model.sayings import Saying
+from sipaudit.store.opening import Store
+from sipaudit.store.retention import DAY, prune
+from sipaudit.store.writing import RunOf, write
+
+PRUNED_EVERY = DAY / 24
+PRUNED_AT_ONCE = 5      # deleting transactions after a batch
+
+LOG = logging.getLogger("sipaudit.store")
+
+
+class Reach:
+    """Used by one thread; who else looks sees how it stands.
+
+    `written` counts the rows in the store, `refused` the sayings that it did not take; `away` is since when it cannot
+    be used (seconds since the epoch; None: it is there), `asked` since when (by the monotonic clock) it owes an answer.
+    A store that is away is tried again after `again` seconds; what is too old goes from it after the first `rest` ones.
+    """
+
+    def __init__(self, store: Store, again: float, rest: float) -> None:
+        self.written = self.refused = 0
+        self.away: float | None = None
+        self.asked: float | None = None
+        self._store = store
+        self._again = again
+        self._next_try = 0.0
+        self._next_pruning = time.monotonic() + rest
+        self._pruning: Iterator[int] = iter(())
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is there, or it is time to see whether it is."""
+        return self.away is None or time.monotonic() >= self._next_try
+
+    def put(self, run: RunOf, sayings: Sequence[Saying]) -> bool:
+        """Whether the store was there for these sayings; without any it is not asked."""
+        if not sayings:
+            return True
+        try:
+            self._write(run, sayings)
+        except Exception as error:
+            return self.fails(error) if means_away(error) else self._put_one_by_one(run, sayings)
+        return self._is_back()
+
+    def _put_one_by_one(self, run: RunOf, sayings: Sequence[Saying]) -> bool:
+        """One of them is refused for what it says: it alone is lost."""
+        for saying in sayings:
+            try:
+                self._write(run, [saying])
+            except Exception as error:
+                if means_away(error):
+                    return self.fails(error)
+                self.refused += 1
+                LOG.error("the store refuses a saying (%s): %s", type(saying).__name__, self._store.trouble(error))
+        return self._is_back()
+
+    def _write(self, run: RunOf, sayings: Sequence[Saying]) -> None:
+        self.asked = time.monotonic()
+        try:
+            with self._store.engine.begin() as connection:
+                count = write(connection, run, sayings, time.time())
+        finally:
+            self.asked = None
+        self.written += count
+
+    def fails(self, error: Exception) -> bool:
+        """It cannot be used now, for this reason: false, as whether it was there."""
+        self._next_try = time.monotonic() + self._again
+        if self.away is None:
+            self.away = time.time()
+            LOG.warning("the store %s is away: %s; what is said is kept on disk until it is back",
+                        self._store.address.shown, self._store.trouble(error))
+        return False
+
+    def _is_back(self) -> bool:
+        if self.away is not None:
+            LOG.warning("the store %s is back after %.0f s", self._store.address.shown, time.time() - self.away)
+            self.away = None
+        return True
+
+    def prune_some(self) -> None:
+        """What is too old goes, a part of it after each batch."""
+        if time.monotonic() >= self._next_pruning:
+            self._next_pruning = time.monotonic() + PRUNED_EVERY
+            address = self._store.address
+            self._pruning = prune(self._store.engine, address.writer, address.days, time.time())
+        try:
+            for _ in islice(self._pruning, PRUNED_AT_ONCE):
+                pass
+        except (SQLAlchemyError, OSError) as error:
+            self.fails(error)
+
+
+def means_away(error: Exception) -> bool:
+    """Whether the store cannot be used now, rather than refuse what it was given."""
+    if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
+        return False
+    return isinstance(error, SQLAlchemyError | OSError) and not isinstance(error, DataError | IntegrityError)
