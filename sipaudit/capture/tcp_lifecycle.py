@@ -12,6 +12,7 @@ from sipaudit.sip.datagram import Connection, ConnectionKind, Item, TransportErr
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 
 MOVED_ON = 1.0  # seconds: a SYN older than this has failed when its sender turns elsewhere
+PASSED_OVER = 1_000  # SYNs of a host that may still be answered, the oldest; the rest then waits for its deadlines
 
 
 class Lifecycle:
@@ -36,11 +37,23 @@ class Lifecycle:
     def moved_on(self, host: str, destination: str, time: float) -> list[Item]:
         """A host turns to `destination`: its unanswered SYNs to others have failed."""
         items: list[Item] = []
-        for pair in self._table.unanswered(host):
+        for pair in self._given_up(host, destination, time):
+            items += self.unanswered(pair, time)
+        return items
+
+    def _given_up(self, host: str, destination: str, time: float) -> list[Pair]:
+        """The connections whose SYN from this host has failed by that; a flood of SYNs is not looked through whole."""
+        failed: list[Pair] = []
+        passed = 0
+        for pair in self._table.opening.get(host, ()):
             opener = pair.client
             if opener and pair.syn and opener.flow.destination != destination and time - pair.syn.time >= MOVED_ON:
-                items += self.unanswered(pair, time)
-        return items
+                failed.append(pair)
+                continue
+            passed += 1
+            if passed >= PASSED_OVER:
+                break
+        return failed
 
     def _first_syn(self, half: Half, place: Place, seq: int, *, opens: bool) -> list[Item]:
         pair = half.pair

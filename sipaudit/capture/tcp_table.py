@@ -149,10 +149,6 @@ class Table:
             if not waiting:
                 del self.opening[host]
 
-    def unanswered(self, host: str) -> list[Pair]:
-        """The connections whose SYN from this host awaits an answer."""
-        return list(self.opening[host]) if host in self.opening else []
-
     def schedule(self, pair: Pair) -> None:
         """See to it that the connection is `due` in time. Deadlines that move later are found out when they come."""
         deadline = pair.deadline()

@@ -36,6 +36,7 @@ SHED = 8               # a full table that is looked through whole sheds an eigh
 SECOND_CHANCES = 8     # of what is known to matter, when a queue is full: so often its head goes to its end
 VIEW_ENTRIES = 16      # server entries of one line that DNS tells of
 ENTRY_NAMES = 256      # names that one entry was read from
+NAME_ENTRIES = 64         # entries that were read from one name
 WORDS = 64                # different methods, statuses, defects counted by name
 
 

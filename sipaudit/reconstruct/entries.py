@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sipaudit.model.settings import DEFAULT_PORTS, ServerEntry
-from sipaudit.reconstruct.bounds import ENTRY_NAMES, VIEW_ENTRIES
+from sipaudit.reconstruct.bounds import ENTRY_NAMES, NAME_ENTRIES, VIEW_ENTRIES
 from sipaudit.reconstruct.names import Chain, Names, SetKey, srv_domain
 from sipaudit.reconstruct.room import Room
 from sipaudit.sip.datagram import DnsMessage, Flow
@@ -144,8 +144,9 @@ class Entries:
         self.used: Callable[[], Iterable[View]] = tuple
         self._declared = {name: EntryState(entry) for name, entry in declared.items()}
         self._chains: dict[tuple[SetKey, str, int, str], EntryState] = {}
-        self._by_name: dict[str, list[EntryState]] = {}
+        self._by_name: dict[str, dict[EntryState, None]] = {}
         self._views: dict[tuple[EntryState, ...], View] = {}
+        self._views_of: dict[EntryState, list[View]] = {}
         self._revision = 0
         self.hosts: dict[str, None] = {}      # addresses of servers of entries
         self.endpoints: dict[str, None] = {}  # the same as host:port
@@ -159,7 +160,7 @@ class Entries:
         for name, entry in declared.items():
             state = known.get(name)
             self._declared[name] = state if state is not None and state.declared == entry else EntryState(entry)
-        for table in (self._views, self._by_name, self.hosts, self.endpoints):
+        for table in (self._views, self._views_of, self._by_name, self.hosts, self.endpoints):
             table.clear()
         for state in self.states():
             self._index(state)
@@ -190,6 +191,7 @@ class Entries:
             if len(self._views) >= self._most:
                 self._keep_used()
             self._views[states] = View(states, declared, self._revision)
+            self._index_view(self._views[states])
         return self._views[states]
 
     def with_chain(self, view: View, flow: Flow) -> View:
@@ -213,10 +215,17 @@ class Entries:
                 return self._chains[key]
             chain = self._names.chain_at(owner, family, port, transport)
             if chain is not None and len({server.address for server in chain.servers}) > 1:
-                if not self._room.admits(len(self._chains), self._shed):
+                if self._is_everywhere(chain) or not self._room.admits(len(self._chains), self._shed):
                     return None
                 return self._learnt(key, chain, port, transport)
         return None
+
+    def _is_everywhere(self, chain: Chain) -> bool:
+        """Whether a chain shares a name with so many entries that an answer for it would concern too many."""
+        common = any(len(self._by_name.get(name, ())) >= NAME_ENTRIES for name in chain.names)
+        if common:
+            turned_away("entry-names")
+        return common
 
     def _learnt(self, key: tuple[SetKey, str, int, str], chain: Chain, port: int, transport: str) -> EntryState:
         owner, family = key[:2]
@@ -241,8 +250,10 @@ class Entries:
         kept = set(states)
         self._views = {key: view for key, view in self._views.items()
                        if kept.issuperset(key) and (view.declared or view in used)}
-        for index in (self._by_name, self.hosts, self.endpoints, self._names.pinned):
+        for index in (self._views_of, self._by_name, self.hosts, self.endpoints, self._names.pinned):
             index.clear()
+        for view in self._views.values():
+            self._index_view(view)
         for state in states:
             self._index(state)
         self._most = max(self._most, 2 * len(self.hosts), 2 * len(self._by_name), 2 * len(self._views))
@@ -271,12 +282,11 @@ class Entries:
             self._keep_used()
         changed = state.changed > self._revision
         self._revision += changed
-        for view in self._views.values():
-            if state in view.states:
-                view.renew()
-                if changed:
-                    view.revision = self._revision
-                    view.keys.clear()
+        for view in self._views_of.get(state, ()):
+            view.renew()
+            if changed:
+                view.revision = self._revision
+                view.keys.clear()
 
     def _shows_others(self, state: EntryState) -> bool:
         """Whether DNS gives a declared server's name an address that the entry does not have."""
@@ -295,11 +305,13 @@ class Entries:
             targets = [address for target in targets for address in self._names.addresses_of(target)]
         return any(target in seen for target in targets)
 
+    def _index_view(self, view: View) -> None:
+        for state in view.states:
+            self._views_of.setdefault(state, []).append(view)
+
     def _index(self, state: EntryState) -> None:
         for name in state.names:
-            known = self._by_name.setdefault(name, [])
-            if state not in known:
-                known.append(state)
+            self._by_name.setdefault(name, {})[state] = None
         for server in state.entry.servers:
             if server.address is not None:
                 self.hosts[server.address] = None

@@ -67,13 +67,11 @@ def alike(phones: Sequence[Phone], contact: Address, user_agent: str | None, uri
     (the one that has the AOR, where several do)."""
     if contact.instance is not None or read_user_agent(user_agent).mac is not None:
         return None
-    same = [phone for phone in phones if phone.uses(contact.uri)]
+    host, port = contact.uri.host, port_of(contact.uri)
+    near = [line for phone in phones for line in phone.lines if line.contact_host == host]   # there may be thousands
+    same = list(dict.fromkeys([line.owner for line in near if line.contact_port == port]))
     if not same:
-        same = [
-            phone for phone in phones
-            if any(line.contact_host == contact.uri.host and user_agent in (None, line.user_agent)
-                   for line in phone.lines)
-        ]
+        same = list(dict.fromkeys([line.owner for line in near if user_agent in (None, line.user_agent)]))
     if len(same) < 2:
         return same[0] if same else None
     aor = address_of_record(uri)

@@ -7,6 +7,7 @@ chain in which a server's address lies is found from the address.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from msgspec import Struct
 
@@ -16,7 +17,9 @@ from sipaudit.sip.datagram import DnsMessage, DnsRecord
 RECORDS = 64   # of one answer that are read
 MEMBERS = 32   # of one record set that are kept
 DEPTH = 8      # CNAMEs followed
-CLIMB = 64     # names looked at on the way from an address to its chains
+CLIMB = 64     # names of an address, and sets that point at one of them, that are looked at on the way to its chains
+OWNERS = 32    # sets from which a chain may lead to an address, of an address that has many names; the first learnt
+CHANCES = 8    # sets of entries in use that are passed over where one has to go
 
 SetKey = tuple[str, str]  # owner name, type
 Data = str | tuple[int | str, ...]
@@ -84,8 +87,9 @@ class Names:
     def tighten(self, limit: int) -> None:
         """Another bound from now on."""
         self._limit = limit
-        while len(self._sets) > limit and self._evict():
-            pass
+        free = [key for key in self._sets if key[0] not in self.pinned]
+        for key in free[: max(len(self._sets) - limit, 0)]:
+            self._drop(key)
 
     def learn(self, answer: DnsMessage) -> list[SetKey]:
         """Take in an answer; returned are the sets whose members are new or others than before."""
@@ -107,20 +111,24 @@ class Names:
         for member in data:
             self._leads.setdefault(_target(key[1], member), {})[key] = None
         if len(self._sets) > self._limit:
-            self._evict()
+            self._make_room(key)
         return True
 
-    def _evict(self) -> bool:
-        """The longest not renewed goes, of those that no entry was read from; whether there was one."""
-        for _ in range(len(self._sets)):
+    def _make_room(self, newest: SetKey) -> None:
+        """The longest not renewed goes, of those that no entry was read from. Where so many in a row are an entry's,
+        the newest does: a table that is full of them must not be looked through for each that comes."""
+        for _ in range(CHANCES):
             oldest = next(iter(self._sets))
-            records = self._sets.pop(oldest)
             if oldest[0] not in self.pinned:
-                self._unlink(oldest, records)
-                self.evicted += 1
-                return True
-            self._sets[oldest] = records
-        return False
+                self._drop(oldest)
+                return
+            self._sets[oldest] = self._sets.pop(oldest)
+        if newest[0] not in self.pinned:
+            self._drop(newest)
+
+    def _drop(self, key: SetKey) -> None:
+        self._unlink(key, self._sets.pop(key))
+        self.evicted += 1
 
     def _unlink(self, key: SetKey, records: RecordSet) -> None:
         for member in records.data:
@@ -202,20 +210,20 @@ class Names:
         return servers
 
     def owners_of(self, address: str, transport: str) -> Iterator[SetKey]:
-        """The sets from which a chain leads to this address: SRV first, those of this transport before others, then
-        names (their aliases before themselves)."""
-        climbed = list(self._climb(address))
+        """The sets from which a chain leads to this address, OWNERS at the most: SRV first, those of this transport
+        before others, then names (their aliases before themselves)."""
+        climbed = list(islice(self._climb(address), OWNERS))
         srv = [key for key in climbed if key[1] == "SRV"]
         yield from sorted(srv, key=lambda key: srv_transport(key[0]) != transport)
         yield from (key for key in reversed(climbed) if key[1] != "SRV")
 
     def _climb(self, address: str) -> Iterator[SetKey]:
         kind = "AAAA" if ":" in address else "A"
-        names = [owner for owner, type_ in self._leads.get(address, {}) if type_ == kind]
+        names = [owner for owner, type_ in islice(self._leads.get(address, {}), CLIMB) if type_ == kind]
         seen = dict.fromkeys(names)
         for name in names:  # grows while it is walked, CLIMB names at the most
             yield (name, kind)
-            for owner, type_ in self._leads.get(name, {}):
+            for owner, type_ in islice(self._leads.get(name, {}), CLIMB):
                 if type_ == "SRV":
                     yield (owner, "SRV")
                 elif type_ == "CNAME" and owner not in seen and len(seen) < CLIMB:

@@ -276,6 +276,10 @@ class Reconstruction:
         """Every server that a phone used, in order of first sight."""
         return self._memory.servers.all()
 
+    def knows_server(self, key: str) -> bool:
+        """Whether a server is among them."""
+        return self._memory.servers.knows(key)
+
     @property
     def evicted(self) -> dict[str, int]:
         """What the bounds pushed out, by kind."""

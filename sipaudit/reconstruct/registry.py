@@ -173,7 +173,8 @@ class Registry:
                 source.host, contact.uri.port or DEFAULT_PORTS.get(flow.transport, 5060))
             nameless = contact.instance is None and device.mac is None
             for phone in known if nameless else ():
-                phone.unsure = SEVERAL if weak(phone) else phone.unsure
+                if phone.unsure is None and weak(phone):   # of thousands all but the first are known to be
+                    phone.unsure = SEVERAL
             found = self._new_phone(source, shown, contact.instance, device.mac, flow, item)
             found.unsure = SEVERAL if nameless and len(source.phones) > 1 else None
         elif found.instance is None or found.agent_mac is None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from sipaudit.model.settings import ServerEntry
+from sipaudit.model.settings import EntryServer, ServerEntry
 from sipaudit.reconstruct.entries import Entries, View
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.room import Room
@@ -130,12 +130,17 @@ class Servers:
 
     def all(self) -> list[Server]:
         """Every server seen, with its name, entry and priority as they are known by now."""
+        listed = {member.key: (entry, member) for entry, member in reversed(list(self._listed()))}
         for server in self._seen.values():
             server.name = self._names.name_of(server.host)
-            for entry in (state.entry for state in self._entries.states()):
-                member = next((one for one in entry.servers if one.key == server.key), None)
-                if member is not None:
-                    server.entry, server.priority = entry, member.priority
-                    server.name = member.name or server.name
-                    break
+            if server.key in listed:
+                server.entry, member = listed[server.key]
+                server.priority = member.priority
+                server.name = member.name or server.name
         return list(self._seen.values())
+
+    def _listed(self) -> Iterator[tuple[ServerEntry, EntryServer]]:
+        """The servers of all entries, those first that say whose a server is."""
+        for state in self._entries.states():
+            for member in state.entry.servers:
+                yield state.entry, member
