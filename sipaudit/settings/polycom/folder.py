@@ -28,11 +28,13 @@ _OTHER_WORD = re.compile(r"\[[A-Z_]+\]")
 
 
 class Layers(Struct, frozen=True):
-    """What one phone reads of one place: overrides beat all; `issues` are of files that it does not get."""
+    """What one phone reads of one place: overrides beat all; `issues` are of files that it does not get, `unread`
+    says of the first of them that a list names it and we do not have it."""
 
     overrides: tuple[ConfigFile, ...] = ()
     files: tuple[ConfigFile, ...] = ()
     issues: tuple[SettingIssue, ...] = ()
+    unread: str | None = None
 
 
 class Folder:
@@ -107,7 +109,8 @@ class Folder:
                 files.append(self._reader.read(path))
             elif why is not None:
                 issues.append(_missing(statement, word, why))
-        return Layers(self._overrides(master, mac, model), tuple(files), tuple(issues))
+        unread = _unread(issues[0].statements[0]) if issues else None
+        return Layers(self._overrides(master, mac, model), tuple(files), tuple(issues), unread)
 
     def _master(self, mac: str | None) -> ConfigFile | None:
         return self._masters.get(mac or DEFAULT_MASTER) or self._masters.get(DEFAULT_MASTER)
@@ -128,7 +131,18 @@ class Folder:
         if MAC_WORD in word and mac is None:
             return None, None
         path = self._existing(word, mac)
-        return path, None if path is not None else "there is no such file in the provisioning directory"
+        return path, None if path is not None else self._absent(_plain(word))
+
+    def _absent(self, name: str) -> str:
+        """What to say of a file that is not there."""
+        folder, slash, last = name.rpartition("/")
+        try:
+            alike = next((one for one in sorted(os.listdir(self._root / folder)) if one.lower() == last.lower()), None)
+        except (OSError, ValueError):
+            alike = None
+        if alike is None:
+            return "there is no such file in the provisioning directory"
+        return f"only {folder}{slash}{alike} is in the provisioning directory, and upper and lower case count"
 
     def _existing(self, word: str, mac: str | None) -> Path | None:
         plain = _plain(word)
@@ -176,3 +190,8 @@ def _refused(word: str) -> str | None:
 def _missing(at: Statement, word: str, why: str) -> SettingIssue:
     one = Statement(at.name, word, at.file, at.line, at.attribute)
     return SettingIssue("config-missing-file", (one,), {"reason": why})
+
+
+def _unread(named: Statement) -> str:
+    """Why it is not known what a phone makes of what no file here states: one that is not here may state it."""
+    return f"{named.source}: {named.text} is not here, and may say it"
