@@ -137,9 +137,10 @@ class Folder:
         """What to say of a file that is not there."""
         folder, slash, last = name.rpartition("/")
         try:
-            alike = next((one for one in sorted(os.listdir(self._root / folder)) if one.lower() == last.lower()), None)
+            names = sorted(entry.name for entry in os.scandir(self._root / folder))
         except (OSError, ValueError):
-            alike = None
+            names = []
+        alike = next((one for one in names if one.lower() == last.lower()), None)
         if alike is None:
             return "there is no such file in the provisioning directory"
         return f"only {folder}{slash}{alike} is in the provisioning directory, and upper and lower case count"
