@@ -261,8 +261,8 @@ def nobody(report: Report) -> Iterator[str]:
 
 def _nobody(report: Report) -> Iterator[str]:
     if not report.lines and not report.findings:
-        yield ("Nothing was judged: no line of a phone was seen in the time that is reported. A source is a phone when a "
-               "REGISTER or INVITE of its is answered with 2xx, or when the site file declares its address or MAC.")
+        yield ("Nothing was judged: no line of a phone was seen in the time that is reported. A source is a phone when "
+               "a REGISTER or INVITE of its is answered with 2xx, or when the site file declares its address or MAC.")
 
 
 def _deviations(findings: list[Finding]) -> list[str]:

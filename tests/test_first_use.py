@@ -1,0 +1,89 @@
+"""What somebody gets who uses sipaudit for the first time, and slips: an error with its remedy, and nothing written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.shared import ROOT
+
+SAMPLE = ROOT / "samples" / "first-outage"
+CAPTURE, SITE = str(SAMPLE / "capture.pcap"), str(SAMPLE / "site.yaml")
+
+
+class Ran:
+    def __init__(self, *arguments: str, folder: Path, shell: str = "") -> None:
+        command = [sys.executable, "-m", "sipaudit.cli.main", *arguments]
+        if shell:
+            command = ["sh", "-c", f'"$@" {shell}', "sh", *command]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False,
+                              env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "TZ": "UTC"})
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(("times", "said"), [
+    (("--from", "12:06", "--to", "12:05"),
+     "sipaudit: --from 2026-11-22 12:06:00.000 is after --to 2026-11-22 12:05:00.000 (give the earlier time to "
+     "--from)\n"),
+    (("--to", "11:30"), "sipaudit: --to 2026-11-22 11:30:00.000 is before the first packet, 2026-11-22 12:00:00.000 "
+                        "(give a later time, or mind --tz)\n"),
+])
+def test_a_period_that_cannot_be_is_refused(tmp_path: Path, times: tuple[str, ...], said: str) -> None:
+    ran = Ran("analyze", CAPTURE, *times, "-o", "out", folder=tmp_path)
+    assert (ran.code, ran.out, ran.err) == (2, "", said)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_moment_before_the_capture_has_no_phones(tmp_path: Path) -> None:
+    ran = Ran("phones", CAPTURE, "--at", "11:30", folder=tmp_path)
+    assert ran.code == 2
+    assert ran.err.startswith("sipaudit: --at 2026-11-22 11:30:00.000 is before the first packet")
+
+
+def test_a_period_after_the_capture_is_told(tmp_path: Path) -> None:
+    """Its end is not known before all was read."""
+    ran = Ran("analyze", CAPTURE, "--from", "13:05", folder=tmp_path)
+    assert ran.err == ("sipaudit: warning: --from 2026-11-22 13:05:00.000 is after the last packet, 2026-11-22 "
+                       "12:07:13.568: there is nothing to report\n")
+    assert "No deviation was found" not in ran.out
+
+
+@pytest.mark.parametrize("line", ["sip:1003@pbx.example.com", "1003@pbx.example.com", "1003"])
+def test_a_line_may_be_named_as_the_tables_name_it(tmp_path: Path, line: str) -> None:
+    whole = Ran("ladder", CAPTURE, "--line", "sip:1003@pbx.example.com", folder=tmp_path)
+    assert Ran("ladder", CAPTURE, "--line", line, folder=tmp_path).out == whole.out
+    assert Ran("events", CAPTURE, "--line", line, folder=tmp_path).out.startswith("# sip:1003@pbx.example.com at ")
+
+
+@pytest.mark.parametrize("command", ["ladder", "events"])
+def test_a_line_that_is_not_there_is_an_error(tmp_path: Path, command: str) -> None:
+    ran = Ran(command, CAPTURE, "--line", "sip:1103@pbx.example.com", folder=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("sipaudit: --line: no line 'sip:1103@pbx.example.com' in these captures (did you mean")
+
+
+def test_a_plan_is_not_replaced_by_its_capture(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    text = (ROOT / "samples" / "busy-phone" / "plan.yaml").read_text()
+    plan.write_text(text)
+    ran = Ran("simulate", "plan.yaml", "-o", "plan.yaml", folder=tmp_path)
+    assert (ran.code, ran.err) == (
+        2, "sipaudit: plan.yaml: is the plan, and would be replaced (name another file with -o)\n")
+    assert list(tmp_path.iterdir()) == [plan]
+    assert plan.read_text() == text
+
+
+def test_an_empty_directory_name_is_no_directory(tmp_path: Path) -> None:
+    """`-o "$OUT"` with a variable that is not set."""
+    ran = Ran("analyze", CAPTURE, "-o", "", folder=tmp_path)
+    assert (ran.code, ran.err) == (2, "sipaudit: --output names no directory (name one, or . for this one)\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_closed_stdout_takes_nothing_away_from_the_files(tmp_path: Path) -> None:
+    ran = Ran("analyze", CAPTURE, "--site", SITE, "-o", "out", folder=tmp_path, shell=">&-")
+    assert (ran.code, ran.err) == (0, "sipaudit: wrote the report into out\n")
+    assert (tmp_path / "out" / "report.json").exists()
