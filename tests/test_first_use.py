@@ -51,6 +51,37 @@ def test_a_period_after_the_capture_is_told(tmp_path: Path) -> None:
     assert "No deviation was found" not in ran.out
 
 
+def test_all_events_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text('events:\n  - sbc1 stopped\n  - "25:00 sbc1 stopped"\n')
+    ran = Ran("analyze", CAPTURE, "--site", "site.yaml", "--event", "12:05", folder=tmp_path)
+    assert [line.partition("(")[0] for line in ran.err.splitlines()] == [
+        "sipaudit: site.yaml:2: events: 'sbc1' is no time ", "sipaudit: site.yaml:3: events: '25:00' is no time ",
+        "sipaudit: --event: '12:05' does not say what happened "]
+
+
+@pytest.mark.parametrize(("site", "said"), [
+    ("entries: {sbc: [{address: 10.0.5.1}, {address: 10.0.5.2}]}\nlines: [{match: {}, entry: sbc}]\n",
+     "entries.sbc: none of its servers is in the captures; they have 10.0.0.1:5060/udp, 10.0.0.2:5060/udp"),
+    ("entries: {sbc: [{name: sbc1.x.com}, {name: sbc2.x.com}]}\nlines: [{match: {}, entry: sbc}]\n",
+     "entries.sbc: none of its servers is in the captures, and no DNS answer for their names; they have "
+     "10.0.0.1:5060/udp, 10.0.0.2:5060/udp"),
+    ("entries: {sbc: [{address: 10.0.0.1}, {address: 10.0.0.2}]}\nlines: [{match: {user: '20??'}, entry: sbc}]\n",
+     "none of its lines: matches a line of the captures, such as sip:1001@pbx.example.com at 10.1.0.11:5060, "
+     "sip:1002@pbx.example.com at 10.1.0.12:5060, sip:1003@pbx.example.com at 10.1.0.13:5060"),
+    ("# nothing yet\n",
+     "it has no lines:, so nothing is declared of a line of the captures, such as sip:1001@pbx.example.com at "
+     "10.1.0.11:5060, sip:1002@pbx.example.com at 10.1.0.12:5060, sip:1003@pbx.example.com at 10.1.0.13:5060"),
+])
+def test_a_site_file_that_fits_nothing_in_the_capture_is_told(tmp_path: Path, site: str, said: str) -> None:
+    (tmp_path / "site.yaml").write_text(site)
+    assert Ran("analyze", CAPTURE, "--site", "site.yaml", folder=tmp_path).err == (
+        f"sipaudit: warning: site.yaml: {said}\n")
+
+
+def test_a_site_file_that_fits_is_not_spoken_of(tmp_path: Path) -> None:
+    assert Ran("analyze", CAPTURE, "--site", SITE, folder=tmp_path).err == ""
+
+
 @pytest.mark.parametrize("line", ["sip:1003@pbx.example.com", "1003@pbx.example.com", "1003"])
 def test_a_line_may_be_named_as_the_tables_name_it(tmp_path: Path, line: str) -> None:
     whole = Ran("ladder", CAPTURE, "--line", "sip:1003@pbx.example.com", folder=tmp_path)
