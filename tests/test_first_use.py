@@ -118,3 +118,26 @@ def test_a_closed_stdout_takes_nothing_away_from_the_files(tmp_path: Path) -> No
     ran = Ran("analyze", CAPTURE, "--site", SITE, "-o", "out", folder=tmp_path, shell=">&-")
     assert (ran.code, ran.err) == (0, "sipaudit: wrote the report into out\n")
     assert (tmp_path / "out" / "report.json").exists()
+
+
+def test_folders_within_a_folder_are_not_searched_and_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "day" / "one").mkdir(parents=True)
+    (tmp_path / "day" / "README").write_text("captures of a day\n")
+    ran = Ran("analyze", "day", folder=tmp_path)
+    assert (ran.code, ran.err) == (2, "sipaudit: day: none of the 1 files is a capture (name a pcap or pcapng file; "
+                                      "folders within a folder are not searched)\n")
+
+
+def test_a_store_named_by_its_path_is_told_its_url(tmp_path: Path) -> None:
+    assert Ran("analyze", CAPTURE, "--store", "sqlite:///s.db", folder=tmp_path).code == 0
+    ran = Ran("report", "s.db", folder=tmp_path)
+    assert ran.code == 2
+    assert "(a store is named by its URL: sqlite:///s.db)" in ran.err
+
+
+def test_a_master_file_in_capitals_is_named(tmp_path: Path) -> None:
+    (tmp_path / "prov").mkdir()
+    (tmp_path / "prov" / "0004F2ABCDEF.CFG").write_text('<APPLICATION CONFIG_FILES="site.cfg"/>')
+    ran = Ran("config", "check", "prov", folder=tmp_path)
+    assert ran.code == 2
+    assert "(phones ask for 0004f2abcdef.cfg: rename 0004F2ABCDEF.CFG)" in ran.err

@@ -165,7 +165,7 @@ def _steps(report: Report) -> Iterator[str]:
     wanted = Counter(name for line in report.lines for name in line.declare)
     if wanted:
         names = ", ".join(f"{name} ({count_of(count, 'line')})" for name, count in sorted(wanted.items()))
-        yield f"To judge more, declare in a site file: {names}."
+        yield f"To judge more, declare in a site file: {names}. See docs/site-file.md."
     if report.inconclusive:
         yield f"What to capture so that more can be decided: {CAPTURING}."
     counted = [finding for finding in report.findings if finding.suppressed is None]

@@ -224,7 +224,7 @@ def _places(path: Path, reader: FileReader) -> list[Folder | _Single]:
     except (OSError, ValueError):  # a name longer than the file system bears, a directory that may not be read
         pass
     reader.errors.append(InputError("there is no such provisioning file or directory that can be read",
-                                    fix="check --config", file=str(path)))
+                                    fix="check the path", file=str(path)))
     return []
 
 

@@ -91,7 +91,8 @@ def test_phones_says_what_a_capture_without_sip_is(tmp_path: Path) -> None:
 
     path = tmp_path / "quiet.pcap"
     write_capture(path, [], covered=0.0)
-    assert "No SIP in 1 packet." in phones.render(pipeline.phones(job(paths=(str(path),), site=None)), "utc", 120, False)
+    report = pipeline.phones(job(paths=(str(path),), site=None))
+    assert "No SIP in 1 packet." in phones.render(report, "utc", 120, False)
 
 
 def test_phones_shows_where_each_line_was_then() -> None:

@@ -55,9 +55,11 @@ class Folder:
                 self._masters.setdefault(master[1].lower(), reader.read(root / name))
         self._common = [reader.read(root / name) for name in names if not only and _COMMON_YEALINK.fullmatch(name)]
         if not self._masters:
+            capitals = next((name for name in names if MASTER.fullmatch(name.lower())), None)
+            fix = "name the directory that holds them, or the parameter files themselves" if capitals is None else \
+                f"phones ask for {capitals.lower()}: rename {capitals}"
             reader.errors.append(InputError(
-                "no master file: neither 000000000000.cfg nor one named after a phone's MAC",
-                fix="name the directory that holds them, or the parameter files themselves", file=str(root)))
+                "no master file: neither 000000000000.cfg nor one named after a phone's MAC", fix=fix, file=str(root)))
         self.has_default = DEFAULT_MASTER in self._masters
         own = self._masters.keys() - {DEFAULT_MASTER}
         self.macs = own | (self._listed(names) if self.has_default else set())
