@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +17,12 @@ CAPTURE, SITE = str(SAMPLE / "capture.pcap"), str(SAMPLE / "site.yaml")
 
 
 class Ran:
-    def __init__(self, *arguments: str, folder: Path, shell: str = "") -> None:
+    def __init__(self, *arguments: str, folder: Path, shell: str = "", home: Path = ROOT) -> None:
         command = [sys.executable, "-m", "sipaudit.cli.main", *arguments]
         if shell:
             command = ["sh", "-c", f'"$@" {shell}', "sh", *command]
         done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False,
-                              env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "TZ": "UTC"})
+                              env={"PYTHONPATH": str(home), "PATH": "/usr/bin:/bin", "TZ": "UTC"})
         self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
 
 
@@ -141,3 +143,14 @@ def test_a_master_file_in_capitals_is_named(tmp_path: Path) -> None:
     ran = Ran("config", "check", "prov", folder=tmp_path)
     assert ran.code == 2
     assert "(phones ask for 0004f2abcdef.cfg: rename 0004F2ABCDEF.CFG)" in ran.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_user_who_may_not_read_the_program_is_an_error(tmp_path: Path) -> None:
+    """It lies in a home directory, and what is loaded later could not be."""
+    shutil.copytree(ROOT / "sipaudit", tmp_path / "home" / "sipaudit", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "rules", tmp_path / "home" / "rules")
+    (tmp_path / "home").chmod(0o700)
+    ran = Ran("live", "--hep", "udp://127.0.0.1:0", "--user", "nobody", folder=tmp_path, home=tmp_path / "home")
+    assert ran.code == 2
+    assert ran.err.startswith("sipaudit: --user 'nobody' may not read ")
