@@ -113,7 +113,7 @@ def ladder(
     progress: Progress | None = None, warn: Warn = print,
 ) -> list[LadderRow]:
     """The messages of a line, a call, or around a finding's evidence, in order. Raises InputError for a finding that
-    the analysis does not have."""
+    the analysis does not have, and for a line that the captures do not have."""
     from sipaudit.run.hiding import hiding_for
     from sipaudit.run.rows import LadderRows, finding_named
     from sipaudit.run.run import Run

@@ -77,7 +77,8 @@ def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
             skipped.append(error)
     if not files:
         what = f"none of the {len(skipped)} files is a capture" if skipped else "no file there"
-        raise InputError(what, fix="name a pcap or pcapng file", file=" ".join(arguments))
+        fix = "name a pcap or pcapng file; folders within a folder are not searched"
+        raise InputError(what, fix=fix, file=" ".join(arguments))
     return Resolved(files, skipped)
 
 

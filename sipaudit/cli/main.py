@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -97,8 +99,16 @@ def root() -> None:
     """
 
 
+def _open_what_is_closed() -> None:
+    """A closed stdout or stderr (`>&-`, some schedulers) takes what comes and keeps nothing, as /dev/null does."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for as long as the process lives
+
+
 def main() -> int:
     """Runs the command line; gives the exit code (contract: 0, 1, 2, 3, 130)."""
+    _open_what_is_closed()
     try:
         with rare_collections():  # what is loaded for a command is no garbage either
             code = root.main(prog_name="sipaudit", standalone_mode=False)

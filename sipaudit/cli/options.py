@@ -119,7 +119,7 @@ ZONE = option(
     help="Time zone of the times shown and given: an IANA name (Europe/Berlin), utc or local.",
 )
 LINE = option(
-    "--line", section=REPORTED, metavar="AOR", help="Only this line: sip:1001@pbx.example.com.",
+    "--line", section=REPORTED, metavar="AOR", help="Only this line: sip:1001@pbx.example.com, or its user 1001.",
 )
 FORMAT = option(
     "--format", "form", section=WAY, type=click.Choice(["text", "json", "jsonl", "csv", "junit"]), default="text",

@@ -147,5 +147,5 @@ def _cannot(name: str, why: str) -> InputError:
     if name != ANY and name not in known:
         return InputError(f"-i {name}: there is no such interface", fix=f"name one of {', '.join(known)}")
     if not privileges.can_capture():
-        return InputError(f"-i {name}: this process may not capture ({why})", fix=privileges.how_to_be_allowed())
+        return InputError(f"-i {name}: this process may not capture", fix=privileges.how_to_be_allowed())
     return InputError(f"-i {name}: cannot be opened: {why}", fix=f"bring it up: ip link set dev {name} up")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections import deque
@@ -11,6 +12,8 @@ from sipaudit.errors import InputError
 from sipaudit.live.writer import Writer
 from sipaudit.model.sayings import Saying
 from sipaudit.safe_json import to_json
+
+log = logging.getLogger(__name__)
 
 STDOUT = "-"
 KEPT = 8 << 20           # bytes that wait for a disk that is full
@@ -51,6 +54,7 @@ class LinesToFile:
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
         self._broken_off = False   # whether the first of those that wait is the rest of a line
+        self._away = False         # whether the last that was written was refused
         self.dropped = 0
         try:
             self._file = self._opened()
@@ -75,15 +79,29 @@ class LinesToFile:
 
     def close(self) -> None:
         self._write()
+        if self._waiting or self.dropped:
+            log.warning("--jsonl: %d lines were not written", len(self._waiting) + self.dropped)
         os.close(self._file)
+
+    def _say_away(self, error: OSError) -> None:
+        if not self._away:
+            log.warning("--jsonl: cannot be written: %s; what is said waits", error.strerror)
+        self._away = True
+
+    def _say_back(self) -> None:
+        if self._away:
+            log.warning("--jsonl: is written again; %d lines were dropped", self.dropped)
+        self._away = False
 
     def _write(self) -> None:
         while self._waiting:
             line = self._waiting[0]
             try:
                 written = os.write(self._file, line)
-            except OSError:   # later, perhaps
+            except OSError as error:   # later, perhaps
+                self._say_away(error)
                 return
+            self._say_back()
             self._bytes -= written
             self._broken_off = written < len(line)
             if self._broken_off:

@@ -9,6 +9,8 @@ import pwd
 import struct
 import sys
 
+import msgspec
+
 from sipaudit.errors import InputError
 
 CAP_NET_RAW = 13
@@ -59,6 +61,15 @@ def _become(user: str) -> None:
         os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
     except PermissionError as error:
         raise InputError(f"--user {user!r}: only root can become another user", fix="leave out --user") from error
+    _check_what_is_loaded_later(user)
+
+
+def _check_what_is_loaded_later(user: str) -> None:
+    """Python's library, ours and that of others must be readable still: a home directory is closed to other users."""
+    for path in (os.__file__, __file__, msgspec.__file__):
+        if path is not None and not os.access(path, os.R_OK):
+            raise InputError(f"--user {user!r} may not read {path}, which sipaudit needs",
+                             fix="install it where that user may read it, as /opt (docs/service.md)")
 
 
 def _libc() -> ctypes.CDLL:

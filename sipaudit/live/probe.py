@@ -138,6 +138,7 @@ class Probe(Route):
         if first < self.newest:
             self.newest = self.auditor.began = first
             self._at = None
+            self.clock_was_set(first)
 
     def _look_for_blindness(self) -> None:
         """Where a source could not see, phones may have done anything: the view begins anew."""

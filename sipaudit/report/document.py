@@ -12,6 +12,7 @@ from sipaudit import safe_json
 from sipaudit.errors import InputError
 from sipaudit.model.values import SCHEMA, Frame, Place, Report, read_proof
 
+SQLITE = b"SQLite format 3\0"   # how a store begins that is a file
 ROWS_AT_ONCE = 500   # lines, findings and the like that are formatted together
 
 
@@ -72,7 +73,8 @@ def read(path: str) -> Report:
     try:
         report = from_json(data)
     except InputError as error:
-        raise InputError(error.message, fix=error.fix, file=str(place)) from None
+        fix = f"a store is named by its URL: sqlite:///{path}" if data.startswith(SQLITE) else error.fix
+        raise InputError(error.message, fix=fix, file=str(place)) from None
     if report.schema != SCHEMA:
         raise InputError(f"is a report of the schema {report.schema!r}, and this version reads {SCHEMA}",
                          fix="analyze the captures again", file=str(place))

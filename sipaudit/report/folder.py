@@ -93,6 +93,8 @@ def _undisturbed() -> Iterator[None]:
 def check(directory: str) -> None:
     """Refuses a directory that cannot become ours, before any work is done. Raises InputError."""
     place = Path(directory)
+    if not directory:
+        raise InputError("--output names no directory", fix="name one, or . for this one")
     if place.exists() and not place.is_dir():
         raise InputError("is a file, --output needs a directory", fix="name another one", file=directory)
     standing = next(folder for folder in (place, *place.absolute().parents) if folder.exists())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 
 from sipaudit.model.values import LineSummary, Registration, Report
+from sipaudit.report import verdict
 from sipaudit.report.screen import Screen, brief, count_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
@@ -17,8 +18,11 @@ def render(report: Report, zone: str, width: int, color: bool) -> str:
     phones = len({line.phone for line in report.lines})
     last = max((capture.last for capture in report.captures if capture.last is not None), default=None)
     when = "" if last is None else f" at {format_time(last, clock, TimeStyle.FULL)}"
-    screen.say(f"{phones} phones, {len(report.lines)} lines{when}")
-    screen.title("Lines")
+    screen.say(f"{count_of(phones, 'phone')}, {count_of(len(report.lines), 'line')}{when}")
+    for sentence in verdict.nobody(report):
+        screen.say(sentence)
+    if report.lines:
+        screen.title("Lines")
     columns = ("phone", "line", "model", "firmware", "entry", "works with", "registered until", "calls", "moves",
                "last seen")
     screen.table(columns, [_row(line, clock) for line in report.lines], right=frozenset({"calls", "moves"}))

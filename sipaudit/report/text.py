@@ -166,7 +166,7 @@ def _steps(report: Report) -> Iterator[str]:
     wanted = Counter(name for line in report.lines for name in line.declare)
     if wanted:
         names = ", ".join(f"{name} ({count_of(count, 'line')})" for name, count in sorted(wanted.items()))
-        yield f"To judge more, declare in a site file: {names}."
+        yield f"To judge more, declare in a site file: {names}. See docs/site-file.md."
     if report.inconclusive:
         yield f"What to capture so that more can be decided: {CAPTURING}."
     counted = [finding for finding in report.findings if finding.suppressed is None]
@@ -207,7 +207,8 @@ def _defects(capture: CaptureSummary) -> list[str]:
         (capture.truncated, f"It ends in the middle of a packet; all before it was used. See {CAPTURING}."),
         (capture.snaplen_cut > 0, f"{count_of(capture.snaplen_cut, 'SIP message')} lost the end to the snap length: "
                                   f"capture with full length (-s 0), see {CAPTURING}."),
-        (capture.duplicates > 0, f"{count_of(capture.duplicates, 'duplicate')} of a mirror port left out."),
+        (capture.duplicates > 0, f"{count_of(capture.duplicates, 'packet')} left out that a mirror port or another "
+                                 "capture shows as well."),
         (bool(capture.encrypted), f"Encrypted and not read: {_named(capture.encrypted)}. With --tls-keylog and tshark "
                                   f"installed they can be, see {CAPTURING}."),
         (bool(capture.undecoded), f"Not decoded: {_named(capture.undecoded)}."),
@@ -215,11 +216,11 @@ def _defects(capture: CaptureSummary) -> list[str]:
                                                         "it (apt install tshark) and leave --engine at auto."),
         (bool(capture.malformed), f"Malformed SIP: {_named(capture.malformed)}."),
         (bool(capture.clock_steps), f"The clock stepped {count_of(len(capture.clock_steps), 'time')}."),
-        (capture.mid_life > 0, f"{count_of(capture.mid_life, 'registration or call')} began before the capture."),
+        (capture.mid_life > 0, f"Registrations and calls that began before the capture: {capture.mid_life}."),
         (capture.one_way > 0, f"Only one direction is seen of {count_of(capture.one_way, 'phone')}, see {CAPTURING}."),
         (bool(loss.kernel_drops), f"The capturing machine dropped {loss.kernel_drops} packets."),
         (loss.tcp_gaps > 0, f"{count_of(loss.tcp_gaps, 'gap')} in TCP streams."),
-        (loss.missing_halves > 0, f"{count_of(loss.missing_halves, 'message')} without its other half "
+        (loss.missing_halves > 0, f"{count_of(loss.missing_halves, 'message')} without the other half "
                                   f"(estimated loss {loss.estimate:.2%}), see {CAPTURING}."),
     ]
     return [sentence for applies, sentence in facts if applies]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from sipaudit.model.values import Finding, Report, Severity
 from sipaudit.report.advice import CAPTURING
@@ -43,7 +44,8 @@ def sentences(report: Report, zone: str) -> list[str]:
     messages = sum(capture.sip_messages for capture in report.captures)
     if not messages:
         return [_no_sip(report)]
-    said = [*_incidents(report, zone), *_deviations(report.findings), _scope(report, messages), *report.notes]
+    deviations = [*_nobody(report)] or _deviations(report.findings)
+    said = [*_incidents(report, zone), *deviations, _scope(report, messages), *report.notes]
     open_checks = sum(row.count for row in report.inconclusive)
     if open_checks:
         said.append(f"{count_of(open_checks, 'check')} could not be decided, see below why.")
@@ -66,6 +68,20 @@ def _incidents(report: Report, zone: str) -> list[str]:
         said.append(f"{count_of(rest.total(), 'more incident')}: "
                     + ", ".join(f"{count} {kind}" for kind, count in rest.items()) + ".")
     return said
+
+
+def nobody(report: Report) -> Iterator[str]:
+    """Why there is nothing to judge, where there is nothing."""
+    if not any(capture.sip_messages for capture in report.captures):
+        yield _no_sip(report)
+    elif not report.lines:
+        yield from _nobody(report)
+
+
+def _nobody(report: Report) -> Iterator[str]:
+    if not report.lines and not report.findings:
+        yield ("Nothing was judged: no line of a phone was seen in the time that is reported. A source is a phone when "
+               "a REGISTER or INVITE of its is answered with 2xx, or when the site file declares its address or MAC.")
 
 
 def _deviations(findings: list[Finding]) -> list[str]:

@@ -8,6 +8,7 @@ from sipaudit.run.hiding import hiding_for
 from sipaudit.run.job import Output
 from sipaudit.run.reading import Progress, Reading, Warn
 from sipaudit.run.run import Run
+from sipaudit.run.unheard import unheard
 
 
 def analyzed(reading: Reading, output: Output | None, store: str | None, progress: Progress | None, warn: Warn
@@ -28,6 +29,8 @@ def analyzed(reading: Reading, output: Output | None, store: str | None, progres
     with storing.keeper(store) as keep:
         run.drive(progress)
         report = run.report()
+        for sentence in unheard(run.brief.declared, run.lines_shown(), report.lines, report.servers):
+            warn(sentence)
         if output is not None:
             write_files(run, report, output, job.zone, hiding, rows)
         if hiding is not None:

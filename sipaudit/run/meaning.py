@@ -17,7 +17,7 @@ def meaning(name: str, setting: Setting, settings: LineSettings) -> str:
         values = " or ".join(str(value) for value in setting.candidates)
         return f"{values}: statements differ, and no source says which one holds"
     if setting.value is None:
-        return "not a valid value: what the phone makes of it is not known"
+        return "no valid value is known, so what the phone does is not known"
     found = MEANINGS.get(name)
     return found(settings) if found is not None else ""
 

@@ -65,11 +65,12 @@ def _lines(phone: Phone) -> Iterator[ShownLine]:
                 same.append(model or "any other model")
     for block, models in readings:
         every = len(models) == len(phone.variants)
-        yield ShownLine(phone.mac, block.aor, [] if every else models, [_server(one) for one in block.servers])
+        servers = [_server(one, block.unread) for one in block.servers]
+        yield ShownLine(phone.mac, block.aor, [] if every else models, servers)
 
 
-def _server(server: ServerBlock) -> ShownServer:
-    settings = in_force(declared_block(server.settings), [])
+def _server(server: ServerBlock, unread: str | None) -> ShownServer:
+    settings = in_force(declared_block(server.settings, unread), [])
     entry = server.entry
     return ShownServer(
         name=server.host.label if server.host else None, proxy=bool(server.host and server.host.proxy),

@@ -8,11 +8,12 @@ from typing import Protocol
 
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, resolve
+from sipaudit.errors import InputError
 from sipaudit.run.job import Job
 from sipaudit.run.reader import processes, reading_apart, reading_here
 from sipaudit.run.scope import scope_of
 from sipaudit.sip.forms import Parsed
-from sipaudit.times import span_of
+from sipaudit.times import TimeStyle, format_time, span_of
 
 Warn = Callable[[str], None]
 
@@ -46,9 +47,20 @@ class Reading:
         self.progress: Progress | None = None
         self.first = min((file.first for file in self.files if file.first is not None), default=0.0)
         self.span = span_of(scope.start, scope.end, self.first)
+        self._check_span()
         self.payloads = payloads
         self._begun: Iterator[list[Parsed]] | None = None
         self.captures = self._captures(self._advance)
+
+    def _check_span(self) -> None:
+        """A period that ends before it begins, or before there is a packet, is a slip, mostly of the time zone."""
+        start, end, option, zone = self.span.start, self.span.end, self.job.end_option, self.scope.zone
+        if end < start:
+            raise InputError(f"--from {format_time(start, zone, TimeStyle.FULL)} is after {option} "
+                             f"{format_time(end, zone, TimeStyle.FULL)}", fix="give the earlier time to --from")
+        if end < self.first:
+            raise InputError(f"{option} {format_time(end, zone, TimeStyle.FULL)} is before the first packet, "
+                             f"{format_time(self.first, zone, TimeStyle.FULL)}", fix="give a later time, or mind --tz")
 
     @contextmanager
     def begun(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from sipaudit.errors import InputError
 from sipaudit.model.values import Finding, Frame, Report
 from sipaudit.reconstruct.reconstruction import SeenMessage
 from sipaudit.report.ladder import LadderRow
+from sipaudit.run.chosen_line import means, require
 from sipaudit.run.run import Run
 from sipaudit.sip.message import Malformed, Request, Response
 from sipaudit.sip.uri import aor
@@ -58,10 +59,12 @@ class LadderRows:
             return self._line is None and self._call_id is None
         if self._call_id is not None and message.call_id != self._call_id:
             return False
-        return self._line is None or self._line in (aor(message.from_.uri), aor(message.to.uri))
+        return self._line is None or any(means(self._line, aor(one.uri)) for one in (message.from_, message.to))
 
     def done(self, run: Run, warn: Callable[[str], None]) -> list[LadderRow]:
-        """The rows, in order of time as captured."""
+        """The rows, in order of time as captured. Raises InputError for a line that there is not."""
+        if not self._seen:
+            require(self._line, run.reconstruction.lines.values())
         if self._more:
             warn(f"{self._more} more messages are not drawn: choose a line, a call, or --from and --to")
         return list(self._rows(run))

@@ -13,6 +13,7 @@ from sipaudit.run.job import Job
 from sipaudit.run.reading import Progress, Reading, Warn
 from sipaudit.run.route import Listener, Observer, Route
 from sipaudit.sip.forms import Parsed, Repeat
+from sipaudit.times import TimeStyle, format_time
 
 HOLE = 120.0            # seconds between the end of one capture and the beginning of the next
 
@@ -49,10 +50,17 @@ class Run(Route):
             self._feed_all(ahead)
         self.reconstruction.finish()
         self.auditor.finish(self._last())
+        self._look_for_an_empty_span()
 
     def _last(self) -> float:
         """The time of the last packet read, seconds since the epoch."""
         return max((health.last for health in self.health if health.last is not None), default=0.0)
+
+    def _look_for_an_empty_span(self) -> None:
+        start, last, zone = self.span.start, self._last(), self.brief.zone
+        if start > last:
+            self.warn(f"--from {format_time(start, zone, TimeStyle.FULL)} is after the last packet, "
+                      f"{format_time(last, zone, TimeStyle.FULL)}: there is nothing to report")
 
     def _feed_all(self, ahead: Iterator[list[Parsed]]) -> None:
         """All items: of renewals, which most are, as many in one go as can be."""

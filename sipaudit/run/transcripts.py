@@ -11,6 +11,7 @@ from sipaudit.model.values import Finding, Reason
 from sipaudit.reconstruct.phones import Line
 from sipaudit.rulebook.fault import Subject
 from sipaudit.rulebook.trial import by_time, finding_line, left_open_line
+from sipaudit.run.chosen_line import means, require
 from sipaudit.run.run import Run
 from sipaudit.safe_text import safe_text
 
@@ -38,12 +39,17 @@ class Transcripts:
             self._open.append((subject.line, subject.phone, time, rule, reason))
 
     def text(self, run: Run, wanted: str | None, warn: Callable[[str], None]) -> Iterator[str]:
-        """The scenario of each line (of `wanted`, an AOR, alone), with what was found below its rule."""
+        """The scenario of each line (of `wanted` alone, as `--line` names it), with what was found below its rule.
+        Raises InputError for a line that there is not."""
+        require(wanted, run.reconstruction.lines.values())
+        return self._text(run, wanted, warn)
+
+    def _text(self, run: Run, wanted: str | None, warn: Callable[[str], None]) -> Iterator[str]:
         findings = run.report().findings
         if self._more:
             warn(f"{self._more} events more are not printed: choose --from and --to")
         for line in sorted(run.reconstruction.lines.values(), key=lambda line: (line.aor, line.owner.address)):
-            if wanted is None or line.aor == wanted:
+            if wanted is None or means(wanted, line.aor):
                 yield from map(safe_text, self._line(run, line, findings))
 
     def _line(self, run: Run, line: Line, findings: list[Finding]) -> Iterator[str]:

@@ -82,6 +82,7 @@ SETTINGS: dict[str, SettingType] = {
 }
 
 DEFAULTS: dict[str, Value] = {name: kind.default for name, kind in SETTINGS.items() if kind.default is not None}
+_BEHAVIOUR = ("reRegisterOn", "failRegistrationOn", "onlySignalWithRegistered", "failBack.mode", "failBack.timeout")
 _DEFAULT_SETTINGS = {name: Setting(value, None, Origin.DEFAULT) for name, value in DEFAULTS.items()}
 
 _TTL = _seconds(300, 1 << 29)
@@ -150,9 +151,12 @@ def parse_set(texts: Iterable[str]) -> dict[str, Setting]:
     return settings
 
 
-def declared_block(stated: dict[str, Setting]) -> LineSettings:
-    """A declared block: what it leaves out has its default (reference-model.md 4)."""
-    return LineSettings({**_DEFAULT_SETTINGS, **stated}, declared=True)
+def declared_block(stated: dict[str, Setting], unread: str | None = None) -> LineSettings:
+    """A declared block: what it leaves out has its default (reference-model.md 4). Where `unread` names a part of it
+    that is not here, that may say anything of what is left out: unknown, as it is of a line that nobody declared."""
+    if unread is None:
+        return LineSettings({**_DEFAULT_SETTINGS, **stated}, declared=True)
+    return LineSettings({**dict.fromkeys(_BEHAVIOUR, Setting(None, unread, Origin.UNKNOWN)), **stated})
 
 
 def in_force(base: LineSettings, over: Sequence[dict[str, Setting]]) -> LineSettings:

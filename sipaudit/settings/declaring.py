@@ -77,16 +77,17 @@ class Declarations:
         """The item's declaration over its blocks, the one that counts most last."""
         main = blocks[-1]
         named = {name: place for place, name in enumerate(item.entries)} or self._entries_of(main)
-        settings = {"": self._settings(item, [block.common for block in blocks], "")}
+        unread = next((block.unread for block in blocks if block.unread), None)
+        settings = {"": self._settings(item, [block.common for block in blocks], "", unread)}
         for key, place in (named or _hosts_of(main)).items():
-            settings[key] = self._settings(item, [block.settings_at(place) for block in blocks], key)
+            settings[key] = self._settings(item, [block.settings_at(place) for block in blocks], key, unread)
         return replace(item.declaration, entries=tuple(named), settings=settings)
 
-    def _settings(self, item: LineItem, blocks: Sequence[Stated], entry: str) -> LineSettings:
+    def _settings(self, item: LineItem, blocks: Sequence[Stated], entry: str, unread: str | None) -> LineSettings:
         stated: dict[str, Setting] = {}
         for layer in (*blocks, item.block.values):
             stated |= {name: one for name, one in layer.items() if one.origin is not Origin.DEFAULT}
-        return in_force(declared_block(stated), [item.per_entry.get(entry, {}), self._overrides])
+        return in_force(declared_block(stated, unread), [item.per_entry.get(entry, {}), self._overrides])
 
     def _entries_of(self, block: LineBlock) -> dict[str, int]:
         """The entries of a line's servers, each with the place of its first server; none where the addresses of one

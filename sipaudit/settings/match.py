@@ -20,6 +20,8 @@ LONGEST_GLOB = 255
 _EXAMPLE = '{user: "10??"}, or {} for every line'
 _WILDCARD = re.compile(r"[*?\[]")
 _MAC_SEPARATORS = re.compile("[:.-]")
+# Twelve hexadecimal digits, or something with a wildcard and no other letters.
+_MAC_GLOB = re.compile(r"[0-9a-f]{12}|(?=.*[*?\[])[0-9a-f*?\[\]!-]+", re.IGNORECASE)
 
 
 class LineMatch(Struct, frozen=True):
@@ -48,6 +50,11 @@ class LineMatch(Struct, frozen=True):
         if self.network is not None and self.network.num_addresses == 1:
             return ("address", str(self.network.network_address))
         return ("mac", self.literals["mac"]) if "mac" in self.literals else None
+
+    @property
+    def written(self) -> tuple[object, ...]:
+        """What it says, to be compared: two that are written alike match the same lines."""
+        return tuple(sorted((key, pattern.pattern) for key, pattern in self.globs.items())), self.network
 
     def holds(self, identity: LineIdentity, address: Address | None) -> bool:
         """Whether every key holds for a line; `address` is the identity's, parsed. What is not known does not match."""
@@ -105,6 +112,10 @@ def _read_glob(reader: Reader, key: str, node: Node, where: str) -> str | None:
     if key == "aor" and text[0] not in "*?[" and not text.lower().startswith("sip"):
         fix = f"write {quoted('sip:' + text)}, the AOR as reports show it"
         reader.problems.add(node.line, f"{where}: {quoted(text)} matches no AOR", fix)
+        return None
+    if key == "mac" and not _MAC_GLOB.fullmatch(_bare_mac_glob(text)):
+        fix = "write 0004f2abcdef, or 0004f2* for all of a maker"
+        reader.problems.add(node.line, f"{where}: {quoted(text)} matches no MAC", fix)
         return None
     return _bare_mac_glob(text) if key == "mac" else text
 

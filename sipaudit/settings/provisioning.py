@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sipaudit.errors import InputError, InputErrors
 from sipaudit.model.settings import LineIdentity
@@ -116,7 +117,9 @@ class Provisioning:
         values = merged([file.statements for file in files])
         makes_yealink = any(file.yealink for file in files)
         defaults = {**DEFAULTS, **yealink.DEFAULTS} if makes_yealink else DEFAULTS
+        unread = next((layers.unread for layers in found if layers.unread), None)
         lines = read_lines(values, defaults, yealink=makes_yealink) if values else ()
+        lines = tuple(replace(line, unread=unread) for line in lines)
         issues = [issue for layers in found for issue in layers.issues]
         issues += [issue for file in files for issue in file.issues]
         return Variant(values, lines, tuple(issues), tuple(_superseded(files, values, lines)))
@@ -221,7 +224,7 @@ def _places(path: Path, reader: FileReader) -> list[Folder | _Single]:
     except (OSError, ValueError):  # a name longer than the file system bears, a directory that may not be read
         pass
     reader.errors.append(InputError("there is no such provisioning file or directory that can be read",
-                                    fix="check --config", file=str(path)))
+                                    fix="check the path", file=str(path)))
     return []
 
 

@@ -130,10 +130,14 @@ def _warnings(file: str, lines: tuple[LineItem, ...]) -> list[str]:
     """What the file says and nothing will ever heed."""
     warnings: list[str] = []
     catch_all: int | None = None
+    seen: dict[object, int] = {}
     for index, item in enumerate(lines):
         where = f"{file}:{item.line}: lines[{index}]"
+        before = seen.setdefault(item.match.written, index)
         if catch_all is not None:
             warnings.append(f"{where} is never used: lines[{catch_all}] matches every line before it")
+        elif before != index:
+            warnings.append(f"{where} is never used: lines[{before}] has the same match")
         elif not item.match.globs and item.match.network is None:
             catch_all = index
     return warnings

@@ -29,6 +29,8 @@ def simulate(plan_path: str, capture: str) -> list[Path]:
     base = target.with_suffix("") if target.suffix in (".pcap", ".cap") else target
     site, truth = Path(f"{base}.site.yaml"), Path(f"{base}.truth.json")
     keylog = [Path(f"{base}.keylog")] if plan.tap.keys else []
+    if Path(plan_path).resolve() in (path.resolve() for path in (target, site, truth, *keylog)):
+        raise InputError("is the plan, and would be replaced", fix="name another file with -o", file=plan_path)
     aside = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in (target, site, truth, *keylog)}
     try:
         known = write(plan, aside[target], *(aside[path] for path in keylog))

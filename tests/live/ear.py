@@ -70,10 +70,10 @@ class Wire:
 class Ear:
     """A probe with its teller. Its clock shows seconds after ORIGIN, as the packets' times do."""
 
-    def __init__(self, folder: Path, declared: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, declared: dict[str, Any], *, began: float = ORIGIN - 50_000) -> None:
         self._site = folder / "site.yaml"
         self.wire = Wire()
-        self.probe = Probe(self._understood(declared), [self.wire], ORIGIN - 50_000)
+        self.probe = Probe(self._understood(declared), [self.wire], began)
         self.set_ahead = 0.0   # seconds by which the clock of the machine was set since, for the worse
         self.said: list[Saying] = []
         self.tells(Teller(self.probe))

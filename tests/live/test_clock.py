@@ -57,6 +57,22 @@ def hears(ear: Ear, story: Story, clock: float) -> None:
         ear.turn(clock + packet.time, read=True)
 
 
+def test_what_is_older_than_the_probe_is_said_as_it_comes(tmp_path: Path) -> None:
+    """A capture of days ago appears in a directory that is followed, or is shipped to a probe that had looked around
+    before: its moves and minutes do not wait until its clock shows today."""
+    ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S), began=ORIGIN + 5 * 86_400)
+    ear.turn(0.0)
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.fail_over(300)
+    ear.hears(story)
+    ear.turn(400)
+    assert [(one.move.kind, one.move.to) for one in ear.said if isinstance(one, MoveSaid)] == [
+        ("failover", "10.0.0.2:5060/udp")]
+    assert [one.minute.time - ORIGIN for one in ear.said if isinstance(one, MinuteSaid)][:1] == [0.0]
+
+
 def test_deadlines_fire_and_deviations_are_found_as_if_nothing_had_been(ear: Ear) -> None:
     known(ear)
     later = Story()

@@ -66,6 +66,28 @@ def test_a_file_that_was_moved_away_is_made_anew_and_no_line_is_lost(tmp_path: P
     assert [one["note"] for one in read(path)] == ["after"]
 
 
+def test_a_full_disk_is_said_once_and_when_there_is_room_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = LinesToFile("/dev/full")
+    for number in range(3):
+        sink.take(NoteSaid(float(number), "x"))
+        sink.turn(0.0)
+    assert [record.getMessage() for record in caplog.records] == [
+        "--jsonl: cannot be written: No space left on device; what is said waits"]
+    os.dup2(os.open(tmp_path / "said", os.O_WRONLY | os.O_CREAT | os.O_APPEND), sink._file)
+    sink.close()
+    assert caplog.records[1].getMessage() == "--jsonl: is written again; 0 lines were dropped"
+    assert len(caplog.records) == 2
+
+
+def test_what_a_full_disk_never_took_is_said_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    sink = LinesToFile("/dev/full")
+    sink.take(NoteSaid(1.0, "x"))
+    sink.close()
+    assert caplog.records[-1].getMessage() == "--jsonl: 1 lines were not written"
+
+
 def test_on_a_full_disk_lines_wait_and_beyond_a_bound_the_newest_are_dropped(tmp_path: Path) -> None:
     sink = LinesToFile("/dev/full")
     for number in range(KEPT // 1_000 + 100):

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from sipaudit import pipeline
 from sipaudit.model.values import Assumption, Reason
@@ -72,6 +73,26 @@ def test_a_capture_without_sip_says_what_it_is_and_where_to_read_on(tmp_path: Pa
     shown = text.render(pipeline.analyze(job(paths=(str(path),), site=None)), "utc", 120, False)
     assert shown.startswith("No SIP in 1 packet.")
     assert "docs/capturing.md" in shown
+
+
+def test_where_nobody_is_a_phone_nothing_is_called_right() -> None:
+    """Messages that nobody answered, or a period in which no line was seen, are no proof of anything."""
+    report = replace(pipeline.analyze(job(site=None)), lines=[], findings=[], incidents=[])
+    shown, listed = text.render(report, "utc", 200, False), phones.render(report, "utc", 200, False)
+    assert "No deviation was found" not in shown
+    for said in (shown, listed):
+        assert "Nothing was judged: no line of a phone was seen" in said
+    assert listed.startswith("0 phones, 0 lines at ")
+    assert "Lines" not in listed.splitlines()
+
+
+def test_phones_says_what_a_capture_without_sip_is(tmp_path: Path) -> None:
+    from tests.wire import write_capture
+
+    path = tmp_path / "quiet.pcap"
+    write_capture(path, [], covered=0.0)
+    report = pipeline.phones(job(paths=(str(path),), site=None))
+    assert "No SIP in 1 packet." in phones.render(report, "utc", 120, False)
 
 
 def test_phones_shows_where_each_line_was_then() -> None:

@@ -76,6 +76,40 @@ def test_an_invalid_value_leaves_the_line_open(court, tmp_path):
     assert f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain" in found
 
 
+class TestAFileThatIsNotHere:
+    """What none of the files states may stand in the one that was not copied."""
+
+    def files(self, tmp_path: Path, listed: str, **more: object) -> dict[str, Any]:
+        lay(tmp_path, _000000000000=f'<APPLICATION CONFIG_FILES="{listed}"/>',
+            line=flat(**{**LINE, **SERVERS}), failover=flat(**DURATION, **more))
+        return {"config": (str(tmp_path),)}
+
+    def test_accuses_nobody_by_a_default(self, court, tmp_path):
+        """A call at the secondary breaks newRequests, the default, and no other mode."""
+        phone = Handset(Story())
+        phone.register(0)
+        phone.fail_over(300)
+        phone.call(400, S)
+        phone.call(450, S)
+        phone.register(500, S)
+        whole = court(phone.story, None, **self.files(tmp_path, "line.cfg"))
+        assert [line for line in whole if line.split()[1] == "primary-not-tried-first" and "certain" in line]
+        found = court(phone.story, None, **self.files(tmp_path, "line.cfg, http://boot.example.com/all.cfg"))
+        assert "? unexpected-re-registration settings-unknown" in found
+        assert not [line for line in found if "certain" in line and "config-missing-file" not in line]
+
+    def test_leaves_what_the_others_state(self, court, tmp_path):
+        files = self.files(tmp_path, "line.cfg, failover.cfg, gone.cfg", **{f"{F}failBack__timeout": 60})
+        found = court(faulty(), None, **files)
+        assert f"336.000 {PREMATURE} 1001 10.0.0.1 certain" in found
+
+    def test_is_named_where_a_setting_is_not_known_for_it(self, court, tmp_path):
+        (line,) = court.report(faulty(), None, **self.files(tmp_path, "line.cfg, gone.cfg")).lines
+        said = line.settings["failBack.mode"]
+        assert (line.regime, said.value, said.origin) == (None, None, "unknown")
+        assert said.source == f"{tmp_path}/000000000000.cfg:1 CONFIG_FILES: gone.cfg is not here, and may say it"
+
+
 def test_an_invalid_register_leaves_open_whether_the_line_registers(court, tmp_path):
     found = court(faulty(), None, **config(tmp_path, **DURATION, voIpProt__server__1__register="x"))
     assert f"? {UNREGISTERED} settings-unknown" in found

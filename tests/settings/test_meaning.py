@@ -44,7 +44,7 @@ MEANT = [
     ("tcpFastFailover", {"tcpFastFailover": 0}, "after 32 s"),
     ("failoverOn503Response", {"failoverOn503Response": 1}, "counts as a failure"),
     ("failoverOn503Response", {"failoverOn503Response": 0}, "counts as an answer"),
-    ("reRegisterOn", {"reRegisterOn": UNKNOWN}, "not a valid value"),
+    ("reRegisterOn", {"reRegisterOn": UNKNOWN}, "no valid value is known"),
     ("reRegisterOn", {"reRegisterOn": Setting(None, "a", Origin.AMBIGUOUS, (1, 0))}, "1 or 0: statements differ"),
 ]
 

@@ -202,6 +202,13 @@ class TestMissingFiles:
             "[PHONE_MODEL].cfg": "what [PHONE_MODEL] stands for is not known here",
         }
 
+    def test_one_that_differs_in_upper_and_lower_case_alone_is_named(self, tmp_path):
+        lay(tmp_path, _000000000000=master("Site.cfg, phones/a.cfg"), site=expires(60), phones__A=expires(60))
+        assert self.reasons(tmp_path) == {
+            "Site.cfg": "only site.cfg is in the provisioning directory, and upper and lower case count",
+            "phones/a.cfg": "only phones/A.cfg is in the provisioning directory, and upper and lower case count",
+        }
+
     def test_a_name_that_no_file_can_have_is_not_there(self, tmp_path):
         lay(tmp_path, _000000000000=master("x" * 300 + ".cfg"))
         assert list(self.reasons(tmp_path)) == ["x" * 300 + ".cfg"]

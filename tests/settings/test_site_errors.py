@@ -142,6 +142,16 @@ class TestLines:
                 "write 'sip:1001@pbx.example.com', the AOR as reports show it",
             ),
             (
+                "{match: {mac: '00:04:f2:zz'}}",
+                ".match.mac: '00:04:f2:zz' matches no MAC",
+                "write 0004f2abcdef, or 0004f2* for all of a maker",
+            ),
+            (
+                "{match: {mac: '00:04:f2'}}",
+                ".match.mac: '00:04:f2' matches no MAC",
+                "write 0004f2abcdef, or 0004f2* for all of a maker",
+            ),
+            (
                 "{match: {}, config: nowhere/}",
                 ".config: '{folder}/nowhere' does not exist",
                 "name a provisioning file or directory, counted from the site file's folder",

@@ -252,6 +252,12 @@ class TestTheRest:
         path = tmp_path / "site.yaml"
         assert site.warnings == (f"{path}:3: lines[1] is never used: lines[0] matches every line before it",)
 
+    def test_an_item_with_the_match_of_an_earlier_one_is_said(self, tmp_path):
+        site = load(tmp_path, "lines:\n  - match: {user: 1001, address: 10.1.0.5}\n"
+                              "  - match: {address: 10.1.0.5/32, user: '1001'}\n  - match: {user: 1001}\n")
+        path = tmp_path / "site.yaml"
+        assert site.warnings == (f"{path}:3: lines[1] is never used: lines[0] has the same match",)
+
     def test_blocks_may_be_shared_by_anchor_alias_and_merge(self, tmp_path):
         site = load(
             tmp_path,

@@ -20,7 +20,7 @@ def line_issues(values: Values, block: LineBlock) -> Iterator[SettingIssue]:
     """Everything that is to be said of a line, but for its files themselves."""
     for server in block.servers:
         yield from _ambiguous(server)
-        yield from _without_effect(server, block.defaults)
+        yield from _without_effect(server, block)
         yield from _failback(server, block.defaults)
         yield from _lync(values, server)
     yield from _proxy_unused(values, block)
@@ -64,9 +64,10 @@ def _candidates(found: Setting) -> str:
     return " or ".join(str(value) for value in found.candidates)
 
 
-def _without_effect(server: ServerBlock, defaults: Mapping[str, Value]) -> Iterator[SettingIssue]:
+def _without_effect(server: ServerBlock, block: LineBlock) -> Iterator[SettingIssue]:
     """C5. A value that is the default anyway does no harm, and nothing is said of it."""
-    re_register, fail, mode = (_value(server, name, defaults)
+    known = block.defaults if block.unread is None else {}  # a file that is not here may state what makes it act
+    re_register, fail, mode = (_value(server, name, known)
                                for name in ("reRegisterOn", "failRegistrationOn", "failBack.mode"))
     reasons = {
         "failRegistrationOn": ("reRegisterOn is 0", re_register == 0),
@@ -76,8 +77,8 @@ def _without_effect(server: ServerBlock, defaults: Mapping[str, Value]) -> Itera
     }
     for suffix, (why, idle) in reasons.items():
         statement = _stated(server, suffix)
-        value = _value(server, suffix, defaults)
-        if statement is not None and idle and value not in (None, defaults[suffix]):
+        value = _value(server, suffix, known)
+        if statement is not None and idle and value not in (None, block.defaults[suffix]):
             yield SettingIssue("config-no-effect", (statement,), {"reason": why})
 
 

@@ -28,11 +28,13 @@ _OTHER_WORD = re.compile(r"\[[A-Z_]+\]")
 
 
 class Layers(Struct, frozen=True):
-    """What one phone reads of one place: overrides beat all; `issues` are of files that it does not get."""
+    """What one phone reads of one place: overrides beat all; `issues` are of files that it does not get, `unread`
+    says of the first of them that a list names it and we do not have it."""
 
     overrides: tuple[ConfigFile, ...] = ()
     files: tuple[ConfigFile, ...] = ()
     issues: tuple[SettingIssue, ...] = ()
+    unread: str | None = None
 
 
 class Folder:
@@ -53,9 +55,11 @@ class Folder:
                 self._masters.setdefault(master[1].lower(), reader.read(root / name))
         self._common = [reader.read(root / name) for name in names if not only and _COMMON_YEALINK.fullmatch(name)]
         if not self._masters:
+            capitals = next((name for name in names if MASTER.fullmatch(name.lower())), None)
+            fix = "name the directory that holds them, or the parameter files themselves" if capitals is None else \
+                f"phones ask for {capitals.lower()}: rename {capitals}"
             reader.errors.append(InputError(
-                "no master file: neither 000000000000.cfg nor one named after a phone's MAC",
-                fix="name the directory that holds them, or the parameter files themselves", file=str(root)))
+                "no master file: neither 000000000000.cfg nor one named after a phone's MAC", fix=fix, file=str(root)))
         self.has_default = DEFAULT_MASTER in self._masters
         own = self._masters.keys() - {DEFAULT_MASTER}
         self.macs = own | (self._listed(names) if self.has_default else set())
@@ -107,7 +111,8 @@ class Folder:
                 files.append(self._reader.read(path))
             elif why is not None:
                 issues.append(_missing(statement, word, why))
-        return Layers(self._overrides(master, mac, model), tuple(files), tuple(issues))
+        unread = _unread(issues[0].statements[0]) if issues else None
+        return Layers(self._overrides(master, mac, model), tuple(files), tuple(issues), unread)
 
     def _master(self, mac: str | None) -> ConfigFile | None:
         return self._masters.get(mac or DEFAULT_MASTER) or self._masters.get(DEFAULT_MASTER)
@@ -128,7 +133,19 @@ class Folder:
         if MAC_WORD in word and mac is None:
             return None, None
         path = self._existing(word, mac)
-        return path, None if path is not None else "there is no such file in the provisioning directory"
+        return path, None if path is not None else self._absent(_plain(word))
+
+    def _absent(self, name: str) -> str:
+        """What to say of a file that is not there."""
+        folder, slash, last = name.rpartition("/")
+        try:
+            names = sorted(entry.name for entry in os.scandir(self._root / folder))
+        except (OSError, ValueError):
+            names = []
+        alike = next((one for one in names if one.lower() == last.lower()), None)
+        if alike is None:
+            return "there is no such file in the provisioning directory"
+        return f"only {folder}{slash}{alike} is in the provisioning directory, and upper and lower case count"
 
     def _existing(self, word: str, mac: str | None) -> Path | None:
         plain = _plain(word)
@@ -176,3 +193,8 @@ def _refused(word: str) -> str | None:
 def _missing(at: Statement, word: str, why: str) -> SettingIssue:
     one = Statement(at.name, word, at.file, at.line, at.attribute)
     return SettingIssue("config-missing-file", (one,), {"reason": why})
+
+
+def _unread(named: Statement) -> str:
+    """Why it is not known what a phone makes of what no file here states: one that is not here may state it."""
+    return f"{named.source}: {named.text} is not here, and may say it"

@@ -54,7 +54,9 @@ class ServerBlock(Struct, frozen=True):
 
 class LineBlock(Struct, frozen=True):
     """A declared block: one line of one phone. `address` is reg.x.address, None where none is given; `defaults` those
-    of the make; `common` is what is known at a server of which it cannot be told which of `servers` it is."""
+    of the make; `common` is what is known at a server of which it cannot be told which of `servers` it is; `unread`
+    says which file of the phone is not here, and may state what none of the others does: then nothing has its default.
+    """
 
     line: int
     address: Statement | None
@@ -62,6 +64,7 @@ class LineBlock(Struct, frozen=True):
     common: Settings
     defaults: dict[str, Value]
     yealink: bool = False
+    unread: str | None = None
 
     @property
     def user(self) -> str | None:
@@ -208,7 +211,8 @@ def one_of(blocks: Sequence[LineBlock]) -> LineBlock:
     servers = tuple(_one_server(servers, first.defaults)
                     for servers in zip(*(block.servers for block in blocks), strict=True)) if alike else ()
     common = agreed([block.common for block in blocks], first.defaults)
-    return replace(first, servers=servers, common=common)
+    unread = next((block.unread for block in blocks if block.unread), None)
+    return replace(first, servers=servers, common=common, unread=unread)
 
 
 def _one_server(servers: Sequence[ServerBlock], defaults: Mapping[str, Value]) -> ServerBlock:

@@ -1,0 +1,37 @@
+"""What a site file declares and the captures show nothing of: mostly a slip in an address or a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sipaudit.model.values import LineSummary, ServerSummary
+from sipaudit.reconstruct.phones import Line
+from sipaudit.settings.declaring import Declarations
+from sipaudit.settings.site import Site
+
+SHOWN = 3   # servers or lines named
+
+
+def unheard(declared: Declarations, lines: Iterable[Line], report: Sequence[LineSummary],
+            servers: Sequence[ServerSummary]) -> Iterator[str]:
+    """Sentences for stderr. A site file may speak of more than a capture shows; what counts is that nothing fits."""
+    site = declared.site
+    if site.path is None or not report or (not site.lines and (declared.provisioned or _is_of_events(site))):
+        return
+    if not any(site.finder.first(line.identity) is not None for line in lines):
+        known = ", ".join(f"{line.line} at {line.phone}" for line in report[:SHOWN])
+        what = "none of its lines: matches" if site.lines else "it has no lines:, so nothing is declared of"
+        yield f"{site.path}: {what} a line of the captures, such as {known}"
+        return
+    seen = {server.entry for server in servers}
+    used = ", ".join(server.server for server in servers if server.entry is None) or "none"
+    for name in dict.fromkeys(line.entry for line in report if not seen.intersection(line.entries)):
+        if name is not None and name in site.entries:
+            nameless = any(server.address is None for server in site.entries[name].servers)
+            why = ", and no DNS answer for their names" if nameless else ""
+            yield f"{site.path}: entries.{name}: none of its servers is in the captures{why}; they have {used}"
+
+
+def _is_of_events(site: Site) -> bool:
+    """Whether it says other things than who the phones are."""
+    return not site.entries and bool(site.events or site.emergency or site.stated_tolerances)

@@ -1,0 +1,156 @@
+"""What somebody gets who uses sipaudit for the first time, and slips: an error with its remedy, and nothing written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.shared import ROOT
+
+SAMPLE = ROOT / "samples" / "first-outage"
+CAPTURE, SITE = str(SAMPLE / "capture.pcap"), str(SAMPLE / "site.yaml")
+
+
+class Ran:
+    def __init__(self, *arguments: str, folder: Path, shell: str = "", home: Path = ROOT) -> None:
+        command = [sys.executable, "-m", "sipaudit.cli.main", *arguments]
+        if shell:
+            command = ["sh", "-c", f'"$@" {shell}', "sh", *command]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False,
+                              env={"PYTHONPATH": str(home), "PATH": "/usr/bin:/bin", "TZ": "UTC"})
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(("times", "said"), [
+    (("--from", "12:06", "--to", "12:05"),
+     "sipaudit: --from 2026-11-22 12:06:00.000 is after --to 2026-11-22 12:05:00.000 (give the earlier time to "
+     "--from)\n"),
+    (("--to", "11:30"), "sipaudit: --to 2026-11-22 11:30:00.000 is before the first packet, 2026-11-22 12:00:00.000 "
+                        "(give a later time, or mind --tz)\n"),
+])
+def test_a_period_that_cannot_be_is_refused(tmp_path: Path, times: tuple[str, ...], said: str) -> None:
+    ran = Ran("analyze", CAPTURE, *times, "-o", "out", folder=tmp_path)
+    assert (ran.code, ran.out, ran.err) == (2, "", said)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_moment_before_the_capture_has_no_phones(tmp_path: Path) -> None:
+    ran = Ran("phones", CAPTURE, "--at", "11:30", folder=tmp_path)
+    assert ran.code == 2
+    assert ran.err.startswith("sipaudit: --at 2026-11-22 11:30:00.000 is before the first packet")
+
+
+def test_a_period_after_the_capture_is_told(tmp_path: Path) -> None:
+    """Its end is not known before all was read."""
+    ran = Ran("analyze", CAPTURE, "--from", "13:05", folder=tmp_path)
+    assert ran.err == ("sipaudit: warning: --from 2026-11-22 13:05:00.000 is after the last packet, 2026-11-22 "
+                       "12:07:13.568: there is nothing to report\n")
+    assert "No deviation was found" not in ran.out
+
+
+def test_all_events_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text('events:\n  - sbc1 stopped\n  - "25:00 sbc1 stopped"\n')
+    ran = Ran("analyze", CAPTURE, "--site", "site.yaml", "--event", "12:05", folder=tmp_path)
+    assert [line.partition("(")[0] for line in ran.err.splitlines()] == [
+        "sipaudit: site.yaml:2: events: 'sbc1' is no time ", "sipaudit: site.yaml:3: events: '25:00' is no time ",
+        "sipaudit: --event: '12:05' does not say what happened "]
+
+
+@pytest.mark.parametrize(("site", "said"), [
+    ("entries: {sbc: [{address: 10.0.5.1}, {address: 10.0.5.2}]}\nlines: [{match: {}, entry: sbc}]\n",
+     "entries.sbc: none of its servers is in the captures; they have 10.0.0.1:5060/udp, 10.0.0.2:5060/udp"),
+    ("entries: {sbc: [{name: sbc1.x.com}, {name: sbc2.x.com}]}\nlines: [{match: {}, entry: sbc}]\n",
+     "entries.sbc: none of its servers is in the captures, and no DNS answer for their names; they have "
+     "10.0.0.1:5060/udp, 10.0.0.2:5060/udp"),
+    ("entries: {sbc: [{address: 10.0.0.1}, {address: 10.0.0.2}]}\nlines: [{match: {user: '20??'}, entry: sbc}]\n",
+     "none of its lines: matches a line of the captures, such as sip:1001@pbx.example.com at 10.1.0.11:5060, "
+     "sip:1002@pbx.example.com at 10.1.0.12:5060, sip:1003@pbx.example.com at 10.1.0.13:5060"),
+    ("# nothing yet\n",
+     "it has no lines:, so nothing is declared of a line of the captures, such as sip:1001@pbx.example.com at "
+     "10.1.0.11:5060, sip:1002@pbx.example.com at 10.1.0.12:5060, sip:1003@pbx.example.com at 10.1.0.13:5060"),
+])
+def test_a_site_file_that_fits_nothing_in_the_capture_is_told(tmp_path: Path, site: str, said: str) -> None:
+    (tmp_path / "site.yaml").write_text(site)
+    assert Ran("analyze", CAPTURE, "--site", "site.yaml", folder=tmp_path).err == (
+        f"sipaudit: warning: site.yaml: {said}\n")
+
+
+def test_a_site_file_that_fits_is_not_spoken_of(tmp_path: Path) -> None:
+    assert Ran("analyze", CAPTURE, "--site", SITE, folder=tmp_path).err == ""
+
+
+@pytest.mark.parametrize("line", ["sip:1003@pbx.example.com", "1003@pbx.example.com", "1003"])
+def test_a_line_may_be_named_as_the_tables_name_it(tmp_path: Path, line: str) -> None:
+    whole = Ran("ladder", CAPTURE, "--line", "sip:1003@pbx.example.com", folder=tmp_path)
+    assert Ran("ladder", CAPTURE, "--line", line, folder=tmp_path).out == whole.out
+    assert Ran("events", CAPTURE, "--line", line, folder=tmp_path).out.startswith("# sip:1003@pbx.example.com at ")
+
+
+@pytest.mark.parametrize("command", ["ladder", "events"])
+def test_a_line_that_is_not_there_is_an_error(tmp_path: Path, command: str) -> None:
+    ran = Ran(command, CAPTURE, "--line", "sip:1103@pbx.example.com", folder=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("sipaudit: --line: no line 'sip:1103@pbx.example.com' in these captures (did you mean")
+
+
+def test_a_plan_is_not_replaced_by_its_capture(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    text = (ROOT / "samples" / "busy-phone" / "plan.yaml").read_text()
+    plan.write_text(text)
+    ran = Ran("simulate", "plan.yaml", "-o", "plan.yaml", folder=tmp_path)
+    assert (ran.code, ran.err) == (
+        2, "sipaudit: plan.yaml: is the plan, and would be replaced (name another file with -o)\n")
+    assert list(tmp_path.iterdir()) == [plan]
+    assert plan.read_text() == text
+
+
+def test_an_empty_directory_name_is_no_directory(tmp_path: Path) -> None:
+    """`-o "$OUT"` with a variable that is not set."""
+    ran = Ran("analyze", CAPTURE, "-o", "", folder=tmp_path)
+    assert (ran.code, ran.err) == (2, "sipaudit: --output names no directory (name one, or . for this one)\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_closed_stdout_takes_nothing_away_from_the_files(tmp_path: Path) -> None:
+    ran = Ran("analyze", CAPTURE, "--site", SITE, "-o", "out", folder=tmp_path, shell=">&-")
+    assert (ran.code, ran.err) == (0, "sipaudit: wrote the report into out\n")
+    assert (tmp_path / "out" / "report.json").exists()
+
+
+def test_folders_within_a_folder_are_not_searched_and_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "day" / "one").mkdir(parents=True)
+    (tmp_path / "day" / "README").write_text("captures of a day\n")
+    ran = Ran("analyze", "day", folder=tmp_path)
+    assert (ran.code, ran.err) == (2, "sipaudit: day: none of the 1 files is a capture (name a pcap or pcapng file; "
+                                      "folders within a folder are not searched)\n")
+
+
+def test_a_store_named_by_its_path_is_told_its_url(tmp_path: Path) -> None:
+    assert Ran("analyze", CAPTURE, "--store", "sqlite:///s.db", folder=tmp_path).code == 0
+    ran = Ran("report", "s.db", folder=tmp_path)
+    assert ran.code == 2
+    assert "(a store is named by its URL: sqlite:///s.db)" in ran.err
+
+
+def test_a_master_file_in_capitals_is_named(tmp_path: Path) -> None:
+    (tmp_path / "prov").mkdir()
+    (tmp_path / "prov" / "0004F2ABCDEF.CFG").write_text('<APPLICATION CONFIG_FILES="site.cfg"/>')
+    ran = Ran("config", "check", "prov", folder=tmp_path)
+    assert ran.code == 2
+    assert "(phones ask for 0004f2abcdef.cfg: rename 0004F2ABCDEF.CFG)" in ran.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_user_who_may_not_read_the_program_is_an_error(tmp_path: Path) -> None:
+    """It lies in a home directory, and what is loaded later could not be."""
+    shutil.copytree(ROOT / "sipaudit", tmp_path / "home" / "sipaudit", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "rules", tmp_path / "home" / "rules")
+    (tmp_path / "home").chmod(0o700)
+    ran = Ran("live", "--hep", "udp://127.0.0.1:0", "--user", "nobody", folder=tmp_path, home=tmp_path / "home")
+    assert ran.code == 2
+    assert ran.err.startswith("sipaudit: --user 'nobody' may not read ")
