@@ -253,8 +253,10 @@ def _drives_away(item: Evidence, reach: Reach) -> bool:
 
 
 def is_late(line: LineState, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
-    """Whether the phone may have given up what is answered here: its working server, not failed, has served the line
-    since it was asked, or much time has passed."""
+    """Whether the phone may have given up what is answered here: it is a call that was taken back (RFC 3261 9.1), its
+    working server, not failed, has served the line since it was asked, or much time has passed."""
+    if answer.transaction in phone.reach(answer.server).cancelled:
+        return True
     if answer.sent is None:
         return False
     served = line.served
