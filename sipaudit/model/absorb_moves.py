@@ -130,7 +130,7 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     if stay is None:  # what was asked before the capture began may have been given up, too
         took = SILENCE_MAX if answer.sent is None else took
         return Stay(answer.server, answer, took=took, unsure=_may_not_move(answer))
-    failed = _against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
+    failed = against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
     perhaps = _perhaps(stay)
     was_there = answer.server in perhaps
     refresh, held = _may_only_refresh(line, phone, stay, answer, track), line.binding(answer.server)
@@ -212,14 +212,14 @@ def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: An
     if binding is None or binding.granted is None:
         ended = binding is not None and binding.removed is not None and binding.removed.asked != 0
         return keeps and ended  # the server said 0: the phone may hold on to it (F6), and renew it in its time
-    against = _against(phone.reach(stay.server), answer.time, SLOW)
+    standing = against(phone.reach(stay.server), answer.time, SLOW)
     if keeps and binding.until > answer.time:
         due = [one.server for one in line.bindings if one.granted and _may_be_due(one, one.granted, answer.time)]
-        drives = [item for item in against if _surely_drives(item, phone, stay, answer)]
+        drives = [item for item in standing if _surely_drives(item, phone, stay, answer)]
         if answer.server in due or (due and not drives):
             return True
-    own = any(item.line in (answer.line, NO_LINE) and item.time > stay.arrived.time for item in against)
-    return bool(against) and not own
+    own = any(item.line in (answer.line, NO_LINE) and item.time > stay.arrived.time for item in standing)
+    return bool(standing) and not own
 
 
 def _surely_drives(item: Evidence, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
@@ -239,7 +239,7 @@ def _may_be_due(binding: Binding, granted: Answered, now: float) -> bool:
     return binding.expires <= 2 * OVERLAP_MAX or now - granted.time >= binding.expires / 2 - RENEWAL_SLACK
 
 
-def _against(reach: Reach, now: float, earliest: float) -> tuple[Evidence, ...]:
+def against(reach: Reach, now: float, earliest: float) -> tuple[Evidence, ...]:
     """What speaks against a server at `now` so that a line leaves it: no redirection, nothing inside a dialog, no
     silence after a provisional answer, nor any that ended soon."""
     return tuple(item for item in evidence(reach, now, earliest) if _drives_away(item, reach))
@@ -253,8 +253,10 @@ def _drives_away(item: Evidence, reach: Reach) -> bool:
 
 
 def is_late(line: LineState, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
-    """Whether the phone may have given up what is answered here: its working server, not failed, has served the line
-    since it was asked, or much time has passed."""
+    """Whether the phone may have given up what is answered here: it is a call that was taken back (RFC 3261 9.1), its
+    working server, not failed, has served the line since it was asked, or much time has passed."""
+    if answer.transaction in phone.reach(answer.server).cancelled:
+        return True
     if answer.sent is None:
         return False
     served = line.served
@@ -262,7 +264,7 @@ def is_late(line: LineState, phone: PhoneState, stay: Stay, answer: Answered) ->
     if answer.sent < stay.arrived.time or (since is not None and answer.sent < since):
         return True
     slow = answer.time - answer.sent > SLOW and answer.transaction not in phone.reach(answer.server).ringing
-    return slow and not _against(phone.reach(stay.server), answer.time, SLOW)
+    return slow and not against(phone.reach(stay.server), answer.time, SLOW)
 
 
 def _regains(line: LineState, answer: Answered, track: Track) -> bool:
@@ -293,4 +295,4 @@ def _moves(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     # ended the line's registration there
     left = line.binding(stay.server)
     turned_away = left is not None and left.granted is None
-    return turned_away or bool(_against(phone.reach(stay.server), answer.time, SLOW))
+    return turned_away or bool(against(phone.reach(stay.server), answer.time, SLOW))

@@ -19,6 +19,7 @@ from sipaudit.model.events import (
 from sipaudit.model.packets import MOVERS, REDIRECTS
 from sipaudit.model.state import RUNS, Call, PhoneState, Reach
 from sipaudit.model.timers import SILENCE_MAX, SLACK_MIN, T1
+from sipaudit.model.unanswered import runs_out
 from sipaudit.turned_away import turned_away
 
 WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
@@ -136,12 +137,19 @@ def _called(phone: PhoneState, change: CallChanged) -> PhoneState:
     known, others = (phone.call(change.call), tuple(call for call in phone.calls if call.number != change.call)) \
         if phone.calls else (None, ())
     if change.state == "over":
-        return PhoneState(phone.reaches, phone.lost, others, change.time, phone.started)
+        return PhoneState(phone.reaches, phone.lost, others, _over(phone, known, change.time), phone.started)
     up = change.time if change.state == "up" else None
     call = Call(change.call, change.line, change.server, known.began if known else change.time, up)
     if len(others) >= CALLS_KEPT:
         turned_away("line-state")
     return PhoneState(phone.reaches, phone.lost, (*others[-CALLS_KEPT + 1:], call), phone.quiet, phone.started)
+
+
+def _over(phone: PhoneState, call: Call | None, noticed: float) -> float:
+    """Since when the phone is quiet, now that a call is over: one that ran out may have been so long before that is
+    noticed, since in a capture of few packets nothing tells the time."""
+    ran_out = None if call is None else runs_out(phone, call, RUNS)
+    return noticed if ran_out is None else max(phone.quiet, min(noticed, ran_out))
 
 
 def _answered(reach: Reach, answer: Answered) -> Reach:

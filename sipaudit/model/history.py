@@ -9,12 +9,13 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sipaudit.model.absorb_moves import against
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.judge import possible_regimes
 from sipaudit.model.profile import Profile
 from sipaudit.model.replay import Step
-from sipaudit.model.state import TRACK_OF, Binding, LineState, Stay, Track, evidence
+from sipaudit.model.state import TRACK_OF, Binding, LineState, Stay, Track
 from sipaudit.model.timers import NO_EXPIRY, UNDECLARED_EARLIEST
 from sipaudit.turned_away import turned_away
 
@@ -98,7 +99,7 @@ class History:
             if _has_room(self.moves):
                 self.moves += (_move(before, after, known.profile()),)
         elif isinstance(step.event, Sent) and before.tries is not after.tries:
-            failed = any(evidence(step.phone.reach(before.server), step.event.time, UNDECLARED_EARLIEST))
+            failed = against(step.phone.reach(before.server), step.event.time, UNDECLARED_EARLIEST)
             if not failed and _has_room(self.tries):  # after a failure it is a failover on its way, not a try to return
                 self.tries += (TrySeen(step.event),)
 

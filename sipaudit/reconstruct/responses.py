@@ -52,6 +52,8 @@ class Responses:
             self._answer(transaction, line, item, response)
         elif transaction.phone is not None:
             self._reply(transaction, transaction.phone, item, response)
+        elif transaction.method == "REGISTER" and status in REGISTRAR_ANSWERS:
+            self._passed_on(transaction.flow)
         return transaction
 
     def _answer(self, transaction: Transaction, line: Line, item: Datagram, response: Response) -> None:
@@ -115,6 +117,13 @@ class Responses:
         memory.servers.registered(flow)
         if flow.source_host != flow.destination_host and memory.registry.withdraw(flow.destination_host):
             memory.sights.clear()
+
+    def _passed_on(self, flow: Flow) -> None:
+        """Nobody's REGISTER is answered: where a server passed it on, by the registrar behind it."""
+        memory = self._memory
+        if memory.is_server(flow.source, flow.source_host, flow) \
+                and not memory.registry.has_registered(flow.destination_host):
+            self._answers_registers(flow)
 
     def _reply(self, transaction: Transaction, phone: Phone, item: Datagram, response: Response) -> None:
         """The phone answers a request."""

@@ -94,3 +94,14 @@ def test_what_is_over_is_forgotten_but_where_the_line_is_and_why() -> None:
     assert [move.time for move in seen.moves] == [1000.1]
     assert seen.moves[-1].evidence == ()  # it was told with it
     assert seen.tries == seen.ended == ()
+
+
+def test_a_try_to_return_is_one_though_the_servers_are_far_away() -> None:
+    """An answer after 450 ms is not one to a request that ran out."""
+    seen, _ = lived(parse(HEAD + """300 > P REGISTER
+304 > S REGISTER
+304.45 < S 200 REGISTER expires=3600
+400 > P REGISTER
+400.45 < P 200 REGISTER expires=3600
+"""))
+    assert [(one.request.time, one.result) for one in seen.tries] == [(400, "answered")]

@@ -7,6 +7,7 @@ import pytest
 from tests.stories import (
     BRANCH,
     MINUTE,
+    VVX,
     Court,
     Handset,
     P,
@@ -29,6 +30,7 @@ from tests.traps.ground import (
     returns,
 )
 
+SWITCH = ("10.5.0.1", 5060)
 ABOUT = ("signalling-to-unregistered-server", "premature-failback")
 
 
@@ -176,6 +178,24 @@ def test_servers_of_nobodys_list(court: Court, regime: str) -> None:
     returns(phone, regime, 380)
     assert court(phone.story, minute(regime)) == []
 
+
+
+@any_regime
+@pytest.mark.parametrize("agent", [None, VVX], ids=["silent-about-itself", "passes-the-agent-on"])
+def test_the_registrar_behind_the_servers_is_no_phone(court: Court, regime: str, agent: str | None) -> None:
+    """The tap sees both sides of P and S: they pass REGISTERs on to a switch, which calls through P and, while that is
+    silent, through S. It is a server by what it answers, whoever answers its calls."""
+    phone = handset()
+    switch = Handset(phone.story, user="2000", place=SWITCH, agent=agent)
+    for server, time in ((P, 0.001), (P, 0.01), (S, 20)):
+        Handset(phone.story, place=server).register(time, SWITCH)
+    for time in (100, 140):
+        switch.call(time, P)
+    switch.call(switch.silence(300, P), S)
+    switch.call(EARLY, P)
+    report = court.report(phone.story, minute(regime))
+    assert [line.line for line in report.lines] == [phone.aor]
+    assert report.findings == []
 
 
 @any_regime

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
+from sipaudit.model.conditions.busy import open_calls, quiet_since
 from sipaudit.model.conditions.primary import primary_untried
 from sipaudit.model.conditions.trust import left_servers
 from sipaudit.model.events import Answered, Sent
@@ -30,7 +31,7 @@ def call_is_up(case: Case) -> Ground:
     up = [call for call in case.phone.calls if call.up is not None
           and call.up < case.now - case.profile.tolerances.idle_retry and call.server not in left]
     if not up:
-        return Ground(reason=Reason.BUSY_UNPROVEN) if case.phone.calls else FAILS
+        return Ground(reason=Reason.BUSY_UNPROVEN) if open_calls(case) else FAILS
     since = min(call.up for call in up if call.up is not None)
     return Ground(reason=Reason.BUSY_UNPROVEN, facts={"call_up": case.now - since, "calls": len(up)},
                   awaited=Awaited(Sign.CALL, since=case.now, calls=tuple(sorted(call.number for call in up))))
@@ -129,7 +130,7 @@ def fifth_failed_try(case: Case) -> Ground:
     if request.method != "REGISTER" or len(before) < TOO_OFTEN - 1:
         return FAILS
     first = before[0].time
-    if case.phone.calls or case.phone.quiet >= first - case.profile.tolerances.idle_retry:
+    if open_calls(case) or quiet_since(case) >= first - case.profile.tolerances.idle_retry:
         return FAILS
     within = _longest_delay(case)
     if isinstance(within, Reason):

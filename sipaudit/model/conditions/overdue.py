@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
+from sipaudit.model.conditions.busy import open_calls, quiet_since
 from sipaudit.model.conditions.failures import RETRY_WAIT, not_the_challenger, retry_after
 from sipaudit.model.conditions.primary import not_the_optimized_one
 from sipaudit.model.conditions.servers import primary_key
@@ -38,7 +39,7 @@ def past_due(case: Case) -> Ground:
     began, allowed = _began(case), case.profile.tolerances
     if began is None:
         return Ground(reason=Reason.STARTED_LATER)
-    ghosts = [_ends_at_last(call, case) for call in case.phone.calls]
+    ghosts = [_ends_at_last(call, case) for call in open_calls(case)]
     if NO_EXPIRY in ghosts or case.now <= began[1] + allowed.overdue:
         return FAILS  # B5: busy, it waits by right; and no delay is shorter than nothing
     due = _due(case, began)
@@ -60,7 +61,7 @@ def _quiet(case: Case) -> float:
                if reach.answered is not None and reach.answered.method == "BYE"]
     slow = [answer.time for answer in answers
             if answer.sent is not None and answer.time - answer.sent > case.profile.tolerances.idle_retry]
-    return max([case.phone.quiet, *slow])
+    return max([quiet_since(case), *slow])
 
 
 def _hangs_up(case: Case) -> bool:
@@ -160,7 +161,7 @@ def renews_only_here(case: Case) -> Ground:
     granted = binding.granted
     untouched = _untouched_since(case, min(granted.time if granted.sent is None else granted.sent, now - TRY_LASTS))
     # whether a call holds up this try, too, no source says
-    reason = untouched.reason or (Reason.READINGS_DIFFER if case.phone.calls or _returns_from_a_try(case) else None)
+    reason = untouched.reason or (Reason.READINGS_DIFFER if open_calls(case) or _returns_from_a_try(case) else None)
     return Ground(due & untouched.holds, reason, facts={
         "expires": binding.expires, "due": newer - (stay.began or (newer, 0.0))[0], "overdue": max(now - newer, 0.0),
     }, proof=(granted,))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from math import inf
-
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
+from sipaudit.model.conditions.busy import waits_for
 from sipaudit.model.conditions.failures import diverted, retry_after
 from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.trust import RETRY_AFTER, in_mid_life
@@ -12,7 +11,6 @@ from sipaudit.model.events import FailureKind
 from sipaudit.model.packets import SAME_NUMBER, goes_on_here, redirects, waits_for_call
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import LONG_AGO, evidence
-from sipaudit.model.timers import latest_silence
 from sipaudit.model.values import Reason
 
 CONTACT_FOR_IT = 32.0   # seconds within which a contact with the primary counts as made for the request (B1)
@@ -31,7 +29,7 @@ def primary_untried(case: Case) -> Ground:
     if waits_for_call(reach, request, stay) or any(
             one.server == primary and goes_on_here(one, request, stay) for one in stay.tries):
         return FAILS
-    if any(one.method in TRIES and not one.in_dialog and one.time >= case.now - _try_lasts(case)
+    if any(one.method in TRIES and not one.in_dialog and one.time >= case.now - waits_for(case)
            for one in reach.waiting):
         return FAILS  # a try that has just run out
     if case.stay.server in (primary, "") and _known_bad(case, primary):
@@ -41,12 +39,6 @@ def primary_untried(case: Case) -> Ground:
     if retry_after(case, primary):
         return Ground(reason=Reason.RETRY_AFTER)
     return Ground(facts={"working": case.stay.server} if case.stay.server else {})
-
-
-def _try_lasts(case: Case) -> float:
-    """How long a phone may wait for the primary's answer, in seconds (F2); where that is not known, for ever."""
-    latest = latest_silence(case.profile.settings)
-    return inf if latest is None else latest + case.profile.tolerances.timer
 
 
 def _known_bad(case: Case, primary: str) -> bool:
