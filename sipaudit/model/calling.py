@@ -132,6 +132,9 @@ class Calling:
                 or (call is not None and call.number != change.call):
             return False
         if change.state == "over":
+            waiting = self.waiting
+            if waiting is not None and waiting.method == "INVITE" and not self.rang:
+                return False   # it has run out, and was over before that was noticed
             self.call, self.quiet = None, time
         else:
             self.call = Call(change.call, change.line, change.server, time if call is None else call.began,

@@ -52,6 +52,7 @@ from sipaudit.model.settings import EntryServer, LineSettings, Origin, ServerEnt
 
 RULE = "----"
 HEADERS = frozenset({"entry", "settings", "agent", "ttl", "covered", "heard", "show"})
+CALL_STATES = ("ringing", "up", "over")
 DEFAULT_COVER = 100_000.0  # a scenario starts with a capture that has long been running, unless it says `covered:`
 
 
@@ -243,13 +244,19 @@ class _Reader:
             why = " ".join(word for word in words[1:] if not word.startswith("since="))
             return Lost(time, 0, self.frame, 0, 0, why, float(options["since"]) if "since" in options else None)
         if what == "call":
-            return CallChanged(time, 0, self.frame, 0, 0, self.names[words[1]], self._number(options) or 0, words[2])
+            return self._call_changed(time, words, options)
         if what == "dns":
             low, _, high = options["ttl"].partition("..")
             until = float(options.get("until", time + float(low)))
             return EntryChanged(time, 0, self.frame, 0, 0, "sbc", until, float(low), float(high or low),
                                 "reordered" in options)
         raise ValueError("known notes are boot, lost, call and dns")
+
+    def _call_changed(self, time: float, words: list[str], options: dict[str, str]) -> ModelEvent:
+        server, state = words[1:3]
+        if state not in CALL_STATES:
+            raise ValueError(f"a call is {', '.join(CALL_STATES[:-1])} or {CALL_STATES[-1]}")
+        return CallChanged(time, 0, self.frame, 0, 0, self.names[server], self._number(options) or 0, state)
 
 
 def _call(options: dict[str, str]) -> int | None:

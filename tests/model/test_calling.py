@@ -29,9 +29,9 @@ from tests.test_calling import remembered_by
 ENTRY = "entry: P S"
 REGISTERED = (ENTRY, "0 > P REGISTER #1", "0.1 < P 200 REGISTER #1 expires=3600")
 ONE_CALL = (
-    "10 > P INVITE #2 call=1 id=a to=x", "10 * call P #1 ringing", "10.1 < P 407 INVITE #2",
+    "10 > P INVITE #2 call=1 id=a to=x", "10 * call P ringing #1", "10.1 < P 407 INVITE #2",
     "10.2 > P INVITE #3 follows=2 call=1 id=a to=x proves", "10.3 < P 100 INVITE #3", "10.4 < P 180 INVITE #3",
-    "12 < P 200 INVITE #3", "12 * call P #1 up", "60 > P BYE #4 dialog call=1", "60 * call P #1 over",
+    "12 < P 200 INVITE #3", "12 * call P up #1", "60 > P BYE #4 dialog call=1", "60 * call P over #1",
     "60.1 < P 200 BYE #4",
 )
 
@@ -175,8 +175,8 @@ def test_a_call_is_taken_whole() -> None:
     (1, "10.1 < P 302 INVITE #2"),
     (1, "10.1 >> P INVITE #2"),
     (1, "10.1 ! P icmp"),
-    (1, "10.1 * call S #1 ringing"),
-    (2, "10.1 * call P #2 ringing"),                  # another call
+    (1, "10.1 * call S ringing #1"),
+    (2, "10.1 * call P ringing #2"),                  # another call
     (2, "10.1 * lost a jump"),
     (2, "10.1 > P CANCEL #9 call=1"),
     (3, "10.2 > P INVITE #9 call=2"),                 # as if it had not heard the challenge
@@ -215,7 +215,7 @@ def test_whatever_is_not_just_that_ends_it(before: int, odd: str) -> None:
     ["4 > S OPTIONS #8", "5 > P INVITE #9 call=1"],                           # it turned away
     ["4 ! P icmp", "5 > P INVITE #9 call=1"],
     ["4 > P OPTIONS #8", "4.1 < P 401 OPTIONS #8", "5 > P INVITE #9 call=1"],
-    ["4 * call P #7 ringing", "4 * call P #8 ringing", "5 > P INVITE #9 call=1"],
+    ["4 * call P ringing #7", "4 * call P ringing #8", "5 > P INVITE #9 call=1"],
     ["0 > P INVITE #9 call=1"],
     ["5 > S INVITE #7 call=1 id=a", "6 * boot seen", "7 > P REGISTER #8", "7.1 < P 200 REGISTER #8 expires=3600",
      "8 > P INVITE #9 call=2"],                                               # nobody knows what came of its try
@@ -225,3 +225,10 @@ def test_nothing_begins_where_anything_is_open(lines: list[str]) -> None:
     following, event = begun(*lines)
     following.follow(event)
     assert following.going_on is None
+
+
+def test_a_call_that_runs_out_leaves_its_phone_quiet_since_then() -> None:
+    """However late it is noticed (`absorb_phone`)."""
+    story = parse("\n".join([*REGISTERED, "10 > P INVITE #2 call=1 id=a to=x", "10 * call P ringing #1",
+                             "200 * call P over #1", "300 > P INVITE #3 call=2 id=b to=x"]))
+    beside(story.events, story.profile)

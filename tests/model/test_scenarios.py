@@ -46,6 +46,7 @@ def test_scenario_written_out_reads_as_the_same_events(path: Path) -> None:
     "300 >> P INVITE",          # nothing was sent before
     "300 * reboot",             # no such note
     "300 ! P silence",          # no such failure
+    "300 * call P #1 up",       # what it is stands behind the server
 ])
 def test_a_line_that_cannot_be_read_is_named(line: str) -> None:
     with pytest.raises(ScenarioError, match=re.escape(line)):
