@@ -147,6 +147,13 @@ def test_a_store_named_by_its_path_is_told_its_url(tmp_path: Path) -> None:
     assert "(a store is named by its URL: sqlite:///s.db)" in ran.err
 
 
+def test_a_period_of_a_store_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    assert Ran("analyze", CAPTURE, "--store", "sqlite:///s.db", folder=tmp_path).code == 0
+    ran = Ran("report", "sqlite:///s.db", "--from", "12:06", "--to", "12:05", folder=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("sipaudit: --from 2026-11-22 12:06:00.000 is after --to 2026-11-22 12:05:00.000")
+
+
 def test_a_master_file_in_capitals_is_named(tmp_path: Path) -> None:
     (tmp_path / "prov").mkdir()
     (tmp_path / "prov" / "0004F2ABCDEF.CFG").write_text('<APPLICATION CONFIG_FILES="site.cfg"/>')
