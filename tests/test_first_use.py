@@ -80,8 +80,18 @@ def test_a_site_file_that_fits_nothing_in_the_capture_is_told(tmp_path: Path, si
         f"sipaudit: warning: site.yaml: {said}\n")
 
 
+def test_provisioning_of_other_phones_is_told(tmp_path: Path) -> None:
+    (tmp_path / "0004f2abcdef.cfg").write_text('<APPLICATION CONFIG_FILES="site.cfg"/>')
+    (tmp_path / "site.cfg").write_text('<reg reg.1.address="1001" reg.1.server.1.address="pbx.example.com"/>')
+    assert Ran("analyze", CAPTURE, "--config", ".", folder=tmp_path).err == (
+        "sipaudit: warning: the provisioning files say nothing of any line of the captures, such as "
+        "sip:1001@pbx.example.com of phone 0004f2000001, sip:1002@pbx.example.com of phone 0004f2000002, "
+        "sip:1003@pbx.example.com of phone 0004f2000003\n")
+
+
 def test_a_site_file_that_fits_is_not_spoken_of(tmp_path: Path) -> None:
     assert Ran("analyze", CAPTURE, "--site", SITE, folder=tmp_path).err == ""
+    assert Ran("analyze", CAPTURE, "--config", str(SAMPLE / "provisioning"), folder=tmp_path).err == ""
 
 
 @pytest.mark.parametrize("line", ["sip:1003@pbx.example.com", "1003@pbx.example.com", "1003"])
@@ -135,6 +145,13 @@ def test_a_store_named_by_its_path_is_told_its_url(tmp_path: Path) -> None:
     ran = Ran("report", "s.db", folder=tmp_path)
     assert ran.code == 2
     assert "(a store is named by its URL: sqlite:///s.db)" in ran.err
+
+
+def test_a_period_of_a_store_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    assert Ran("analyze", CAPTURE, "--store", "sqlite:///s.db", folder=tmp_path).code == 0
+    ran = Ran("report", "sqlite:///s.db", "--from", "12:06", "--to", "12:05", folder=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("sipaudit: --from 2026-11-22 12:06:00.000 is after --to 2026-11-22 12:05:00.000")
 
 
 def test_a_master_file_in_capitals_is_named(tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ from hashlib import blake2b
 
 from msgspec.structs import replace
 
+from sipaudit.incidents.chronicle import LOST_CALLS
 from sipaudit.live.probe import Probe
 from sipaudit.live.said_findings import SaidFindings
 from sipaudit.live.said_incidents import SaidIncidents
 from sipaudit.live.said_lines import SaidLines
+from sipaudit.model.packets import SAME_NUMBER
 from sipaudit.model.sayings import (
     CaptureSaid,
     EventSaid,
@@ -25,7 +27,7 @@ from sipaudit.model.sayings import (
     UndecidedSaid,
     Withdrawn,
 )
-from sipaudit.model.values import Finding, Frame, KnownEvent, Reached, Reason, Undecided
+from sipaudit.model.values import Finding, Frame, Incident, KnownEvent, Reached, Reason, Undecided
 from sipaudit.safe_json import to_json
 from sipaudit.turned_away import turned_away
 
@@ -77,12 +79,13 @@ class Teller:
         """What is to be said of incidents; which of the findings that stand belong to which is noted."""
         chronicle = self._probe.chronicle()
         linked, incidents = chronicle.link(list(stand.values()))
-        drafts = chronicle.drafts()
-        names = self._incidents.name(list(zip(drafts, incidents, strict=True)))
-        name_of = {incident.id: name for incident, name in zip(incidents, names, strict=True)}
+        told = [(draft, incident) for draft, incident in zip(chronicle.drafts(), incidents, strict=True)
+                if at_last or not _may_pass(incident, now)]
+        names = self._incidents.name(told)
+        name_of = {incident.id: name for name, (_, incident) in zip(names, told, strict=True)}
         self._incident_of = {number: name_of[finding.incident] for number, finding in zip(stand, linked, strict=True)
-                             if finding.incident is not None}
-        named = list(zip(names, drafts, incidents, strict=True))
+                             if finding.incident in name_of}
+        named = [(name, draft, incident) for name, (draft, incident) in zip(names, told, strict=True)]
         yield from self._incidents.turn(now, named, self._forgotten, at_last=at_last)
 
     def _of_counts(self, now: float, at_last: bool) -> Iterator[Saying]:
@@ -175,6 +178,11 @@ class Teller:
         if any(frame.capture in self._nowhere for frame in finding.evidence if isinstance(frame, Frame)):
             finding = replace(finding, wireshark=None)
         return self._probe.brief.suppressions.mark([finding], self._probe.auditor.began)[0][0]
+
+
+def _may_pass(incident: Incident, now: float) -> bool:
+    """Whether calls that seem to be lost may still come through at another server, as those of any failover do."""
+    return incident.kind == LOST_CALLS and now - incident.start < SAME_NUMBER
 
 
 def _registration(said: RegistrationSaid) -> tuple[object, ...]:

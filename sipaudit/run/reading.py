@@ -13,7 +13,7 @@ from sipaudit.run.job import Job
 from sipaudit.run.reader import processes, reading_apart, reading_here
 from sipaudit.run.scope import scope_of
 from sipaudit.sip.forms import Parsed
-from sipaudit.times import TimeStyle, format_time, span_of
+from sipaudit.times import TimeStyle, check_order, format_time, span_of
 
 Warn = Callable[[str], None]
 
@@ -54,10 +54,8 @@ class Reading:
 
     def _check_span(self) -> None:
         """A period that ends before it begins, or before there is a packet, is a slip, mostly of the time zone."""
-        start, end, option, zone = self.span.start, self.span.end, self.job.end_option, self.scope.zone
-        if end < start:
-            raise InputError(f"--from {format_time(start, zone, TimeStyle.FULL)} is after {option} "
-                             f"{format_time(end, zone, TimeStyle.FULL)}", fix="give the earlier time to --from")
+        end, option, zone = self.span.end, self.job.end_option, self.scope.zone
+        check_order(self.span, zone, option)
         if end < self.first:
             raise InputError(f"{option} {format_time(end, zone, TimeStyle.FULL)} is before the first packet, "
                              f"{format_time(self.first, zone, TimeStyle.FULL)}", fix="give a later time, or mind --tz")

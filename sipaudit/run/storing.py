@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 from sipaudit.model.values import Report
-from sipaudit.times import Span, parse_time, parse_zone, span_of
+from sipaudit.times import Span, check_order, parse_time, parse_zone, span_of
 
 PeriodFrom = Callable[[float], Span]    # of the first packet
 
@@ -30,7 +30,13 @@ def period(start: str | None, end: str | None, zone: str) -> PeriodFrom:
     place = parse_zone(zone)
     begins = None if start is None else parse_time(start, place, option="--from")
     ends = None if end is None else parse_time(end, place, option="--to")
-    return lambda first: span_of(begins, ends, first)
+
+    def chosen(first: float) -> Span:
+        span = span_of(begins, ends, first)
+        check_order(span, place)
+        return span
+
+    return chosen
 
 
 def read(url: str, chosen: PeriodFrom | None) -> Report:

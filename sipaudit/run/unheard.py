@@ -1,4 +1,4 @@
-"""What a site file declares and the captures show nothing of: mostly a slip in an address or a name."""
+"""What is declared and the captures show nothing of: mostly a slip in an address or a name."""
 
 from __future__ import annotations
 
@@ -12,9 +12,17 @@ from sipaudit.settings.site import Site
 SHOWN = 3   # servers or lines named
 
 
-def unheard(declared: Declarations, lines: Iterable[Line], report: Sequence[LineSummary],
+def unheard(declared: Declarations, lines: Sequence[Line], report: Sequence[LineSummary],
             servers: Sequence[ServerSummary]) -> Iterator[str]:
-    """Sentences for stderr. A site file may speak of more than a capture shows; what counts is that nothing fits."""
+    """Sentences for stderr. What is declared may be more than a capture shows; what counts is that nothing fits."""
+    if declared.provisioned and report and not any(declared.provisions(line.identity) for line in lines):
+        known = ", ".join(f"{line.line} of phone {line.mac or line.phone}" for line in report[:SHOWN])
+        yield f"the provisioning files say nothing of any line of the captures, such as {known}"
+    yield from _site_unheard(declared, lines, report, servers)
+
+
+def _site_unheard(declared: Declarations, lines: Iterable[Line], report: Sequence[LineSummary],
+                  servers: Sequence[ServerSummary]) -> Iterator[str]:
     site = declared.site
     if site.path is None or not report or (not site.lines and (declared.provisioned or _is_of_events(site))):
         return

@@ -56,6 +56,10 @@ class Declarations:
         item = LineItem(LineMatch()) if place is None else self.site.lines[place]
         return self._declaration(item, [found.block for found in (common, own) if found is not None])
 
+    def provisions(self, identity: LineIdentity) -> bool:
+        """Whether any provisioning file speaks of a line."""
+        return any(found is not None for found in self._found(self.site.finder.first(identity), identity))
+
     def issues(self, identity: LineIdentity, firmware: str | None, vouched: bool) -> tuple[SettingIssue, ...]:
         """What is to be said of the provisioning files that speak of a line, for a phone with this firmware; `vouched`
         whether the advisory names it and the model (C9)."""

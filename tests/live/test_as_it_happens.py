@@ -82,6 +82,36 @@ def test_an_outage_opens_while_nothing_but_silence_is_heard_and_closes_when_it_i
     assert incidents(ear.turn(700)) == ["server-outage closed"]
 
 
+def test_a_call_that_every_failover_delays_is_not_said_to_be_lost(ear: Ear) -> None:
+    """Nor taken back some seconds later: whether it comes through at the next server is known after two minutes."""
+    story = Story()
+    phones = handsets(story, range(10, 14))
+    for phone in phones:
+        phone.register(0)
+    for number, phone in enumerate(phones):
+        phone.fail_over(300 + number)
+    phones[0].silence(500, P)
+    ear.hears(story)
+    for clock in range(320, 620, 2):
+        ear.turn(clock)
+    assert incidents(ear.said)[0] == "server-outage open"
+    assert not withdrawn(ear.said)
+
+
+def test_a_call_that_nobody_took_is_said_to_be_lost_after_two_minutes(ear: Ear) -> None:
+    story = Story()
+    phones = handsets(story, range(10, 14))
+    for phone in phones:
+        phone.register(0)
+        phone.silence(300, P)
+        phone.silence(306, S)
+    ear.hears(story)
+    for clock in range(316, 426, 2):
+        assert "calls-lost open" not in incidents(ear.turn(clock))
+    said = [one for clock in range(426, 440, 2) for one in incidents(ear.turn(clock))]
+    assert said.count("calls-lost open") == 2
+
+
 def test_lines_moves_and_registrations_are_said_when_they_change(tmp_path: Path) -> None:
     ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
     story = Story()
