@@ -9,8 +9,7 @@ from msgspec import Struct
 
 from sipaudit.capture.health import CaptureHealth
 
-
-KINDS_KEPT = 256   # of what is counted by name: EtherTypes and the like are told by the packets, which may tell anything
+KINDS_KEPT = 256   # of what is counted by name: packets may hold any EtherType
 OTHER = "other"
 
 

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from sipaudit.capture import formats, linktypes
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.pcapng import PcapngRecords
 from sipaudit.capture.packet import Packet
-from sipaudit.capture.pcapng import MAX_INTERFACES, MAX_SECRETS
+from sipaudit.capture.pcapng import MAX_INTERFACES, MAX_SECRETS, PcapngRecords
 from sipaudit.capture.records import MAX_CAPTURED, Records
 from sipaudit.capture.write import PcapngWriter, PcapWriter, udp_frame
 
