@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections import deque
@@ -10,11 +11,14 @@ from pathlib import Path
 from sipaudit.errors import InputError
 from sipaudit.live.writer import Writer
 from sipaudit.model.sayings import Saying
+from sipaudit.report.screen import count_of
 from sipaudit.safe_json import to_json
 
 STDOUT = "-"
 KEPT = 8 << 20           # bytes that wait for a disk that is full
 WAITING = 20_000         # lines that wait for a reader who is slow
+
+log = logging.getLogger(__name__)
 
 
 def json_lines(path: str) -> LinesToFile | LinesToStdout:
@@ -44,13 +48,14 @@ class LinesToStdout:
 
 class LinesToFile:
     """A sink. The file is appended to, and opened again when it was moved away (logrotate). What a full disk does not
-    take waits; beyond a bound the newest lines are dropped whole, and counted."""
+    take waits; beyond a bound the newest lines are dropped whole, and counted. Both is logged."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
         self._broken_off = False   # whether the first of those that wait is the rest of a line
+        self._complained = False
         self.dropped = 0
         try:
             self._file = self._opened()
@@ -76,13 +81,17 @@ class LinesToFile:
     def close(self) -> None:
         self._write()
         os.close(self._file)
+        lost = self.dropped + len(self._waiting)
+        if lost:
+            log.warning("%s: %s could not be written", self._path, count_of(lost, "line"))
 
     def _write(self) -> None:
         while self._waiting:
             line = self._waiting[0]
             try:
                 written = os.write(self._file, line)
-            except OSError:   # later, perhaps
+            except OSError as error:   # later, perhaps
+                self._complain(error)
                 return
             self._bytes -= written
             self._broken_off = written < len(line)
@@ -90,6 +99,13 @@ class LinesToFile:
                 self._waiting[0] = line[written:]
             else:
                 self._waiting.popleft()
+        self._complained = False
+
+    def _complain(self, error: OSError) -> None:
+        """Once, until all that waits could be written."""
+        if not self._complained:
+            log.warning("%s cannot be written, its lines wait: %s", self._path, error.strerror)
+        self._complained = True
 
     def _reopen_if_moved(self) -> None:
         """Not in the middle of a line, which would then stand in two files."""

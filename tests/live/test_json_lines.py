@@ -78,6 +78,16 @@ def test_on_a_full_disk_lines_wait_and_beyond_a_bound_the_newest_are_dropped(tmp
     assert [one["time"] for one in read(path)] == [float(number) for number in range(len(read(path)))]
 
 
+def test_a_full_disk_is_said_once_and_what_is_lost_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    sink = LinesToFile("/dev/full")
+    for _ in range(3):
+        sink.take(NoteSaid(1.0, "text"))
+        sink.turn(0.0)
+    sink.close()
+    assert caplog.messages == ["/dev/full cannot be written, its lines wait: No space left on device",
+                               "/dev/full: 3 lines could not be written"]
+
+
 @pytest.mark.parametrize("text", ["\udc80", "a\ud800b", "\udfff\ud83d"])
 def test_half_a_character_is_written_as_its_escape_by_every_end(tmp_path: Path, text: str) -> None:
     escaped = text.encode("utf-8", "backslashreplace").decode()
