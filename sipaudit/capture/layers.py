@@ -9,6 +9,9 @@ from msgspec import Struct
 
 from sipaudit.capture.health import CaptureHealth
 
+KINDS_KEPT = 256   # of what is counted by name: packets may hold any EtherType
+OTHER = "other"
+
 
 class Tally(StrEnum):
     """Which counter of `CaptureHealth` a packet that ends here belongs to."""
@@ -25,12 +28,8 @@ class Stop(Struct, frozen=True, gc=False):
     tally: Tally = Tally.UNDECODED
 
     def count(self, health: CaptureHealth) -> None:
-        if self.tally is Tally.CONTENT:
-            health.content[self.kind] += 1
-        elif self.tally is Tally.ENCRYPTED:
-            health.encrypted[self.kind] += 1
-        else:
-            health.undecoded[self.kind] += 1
+        counts = getattr(health, self.tally)
+        counts[self.kind if self.kind in counts or len(counts) < KINDS_KEPT else OTHER] += 1
 
 
 class Inner(Struct, frozen=True):

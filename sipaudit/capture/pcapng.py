@@ -67,8 +67,8 @@ class PcapngRecords(Records):
     def __init__(self, health: CaptureHealth) -> None:
         super().__init__(health)
         self._interfaces: list[Interface] = []
-        self._sections = 0
-        self._drops: dict[tuple[int, int], int] = {}
+        self._drops: dict[int, int] = {}   # of the section, by interface
+        self._dropped = 0                  # in all of them
         self._secrets_held = 0
         self._packet = struct.Struct("<6I")
         self._rows: list[int] = []
@@ -145,7 +145,7 @@ class PcapngRecords(Records):
         self._order = order
         self._packet = struct.Struct(order + "6I")
         self._interfaces = []
-        self._sections += 1
+        self._drops = {}
 
     def _interface(self, body: bytes) -> None:
         if len(body) < 8 or len(self._interfaces) >= MAX_INTERFACES:
@@ -192,8 +192,10 @@ class PcapngRecords(Records):
         (number,) = struct.unpack_from(self._order + "I", body)
         dropped = self._options(body, 12).get(_ISB_IFDROP, b"")
         if len(dropped) == 8 and number < MAX_INTERFACES:
-            self._drops[self._sections, number] = struct.unpack(self._order + "Q", dropped)[0]
-            self.health.kernel_drops = sum(self._drops.values())
+            (count,) = struct.unpack(self._order + "Q", dropped)
+            self._dropped += count - self._drops.get(number, 0)
+            self._drops[number] = count
+            self.health.kernel_drops = self._dropped
 
     def _decryption_secrets(self, body: bytes) -> None:
         if len(body) < 8:

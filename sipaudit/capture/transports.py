@@ -22,7 +22,7 @@ from sipaudit.capture.tcp_lifecycle import RST
 from sipaudit.sip.datagram import Datagram, Flow, Item, Start
 from sipaudit.sip.framing import looks_like_sip
 
-HEP_CLOCK = 86_400.0  # seconds by which an agent's clock may be off before we trust the capture's
+HEP_BEHIND, HEP_AHEAD = 86_400.0, 5.0  # seconds by which an agent's time may be off before we trust the capture's
 
 Result = Item | list[Item] | Stop | None
 
@@ -123,15 +123,17 @@ class Transports:
         """A message with the addresses that the agent saw.
 
         Its time is the agent's: that is when the message passed, while the HEP packet may have been queued.  An
-        agent whose clock is more than a day off says nothing, then it is the packet's own time.  Messages come out
-        in the order of their packets, so times of several agents may step back by their delays.
+        agent whose clock is more than a day behind says nothing, nor does one that is ahead, for nothing is shipped
+        before it passed (one packet would make an hour pass for all): then it is the time of the packet.  Messages
+        come out in the order of their packets, so times of several agents may step back by their delays.
         """
         stop = aside(hep)
         if stop is not None or hep.transport is None:
             return stop
         if self.repeated(origin, udp.datagram):
             return None
-        time = hep.time if hep.time is not None and abs(hep.time - origin.time) <= HEP_CLOCK else origin.time
+        is_late = hep.time is not None and -HEP_AHEAD <= origin.time - hep.time <= HEP_BEHIND
+        time = hep.time if hep.time is not None and is_late else origin.time
         flow = self.flows.get(hep.transport, hep.addresses, hep.ports)
         return self._datagram(origin, time, flow, hep.payload, hep.cut or udp.cut)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from sipaudit.errors import InputError
 from sipaudit.live.writer import Writer
 from sipaudit.model.sayings import Saying
+from sipaudit.report.screen import count_of
 from sipaudit.safe_json import to_json
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class LinesToFile:
     def close(self) -> None:
         self._write()
         if self._waiting or self.dropped:
-            log.warning("--jsonl: %d lines were not written", len(self._waiting) + self.dropped)
+            log.warning("--jsonl: %s could not be written", count_of(len(self._waiting) + self.dropped, "line"))
         os.close(self._file)
 
     def _say_away(self, error: OSError) -> None:
@@ -90,7 +91,7 @@ class LinesToFile:
 
     def _say_back(self) -> None:
         if self._away:
-            log.warning("--jsonl: is written again; %d lines were dropped", self.dropped)
+            log.warning("--jsonl: is written again; %s dropped meanwhile", count_of(self.dropped, "line"))
         self._away = False
 
     def _write(self) -> None:

@@ -56,7 +56,8 @@ class SaidIncidents:
         """The names under which these were said before, or new ones."""
         by_draft = {id(told.draft): name for name, told in self._told.items()}
         names = [by_draft.get(id(draft)) for draft, _ in incidents]
-        rest = {name: told for name, told in self._told.items() if name not in names}
+        found = set(names)
+        rest = {name: told for name, told in self._told.items() if name not in found}
         return [name or self._found(incident, rest) for name, (_, incident) in zip(names, incidents, strict=True)]
 
     def _found(self, incident: Incident, rest: dict[str, Told]) -> str:

@@ -52,7 +52,7 @@ class Teller:
         self._undecided: Counter[tuple[str, Reason]] = Counter()
         self._reached: Counter[str] = Counter()
         self._settled: dict[tuple[str, str, str], None] = {}
-        self._events: list[KnownEvent] = []
+        self._events: set[KnownEvent] = set()
         self._notes: list[str] = []
         self._minutes_until = float("-inf")
         self._again: set[bytes] = set()   # what another run said and will be seen again
@@ -92,10 +92,8 @@ class Teller:
         for summary in self._probe.captures_seen():
             yield CaptureSaid(now, summary)
         yield from self._of_minutes(now, at_last)
-        for event in self._probe.known_events:
-            if event not in self._events:
-                self._events.append(event)
-                yield EventSaid(now, event)
+        before, self._events = self._events, set(self._probe.known_events)
+        yield from (EventSaid(now, event) for event in dict.fromkeys(self._probe.known_events) if event not in before)
         for note in self._probe.pack.notes:
             if note not in self._notes:
                 self._notes.append(note)

@@ -12,6 +12,7 @@ from sipaudit.capture.bounds import FOR_FILES
 from sipaudit.capture.decode import Decoder
 from sipaudit.capture.flows import Flows
 from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.layers import KINDS_KEPT
 from sipaudit.sip.datagram import Connection, Datagram, DnsMessage, TransportError
 from tests.capture.packets import (
     ETHERNET,
@@ -148,6 +149,16 @@ def test_bad_tcp_headers_are_counted(segment: bytes, kind: str) -> None:
     wire = Wire()
     assert wire.see(ethernet(ip4(segment, 6))) == []
     assert wire.health.undecoded == {kind: 1}
+
+
+def test_kinds_that_packets_make_up_are_counted_together_beyond_a_bound() -> None:
+    """Each has an EtherType of its own: there are 65,000 of them, and health is told every ten seconds."""
+    wire = Wire()
+    for number in range(0x9000, 0x9000 + 4 * KINDS_KEPT):
+        wire.see(b"\x02" * 12 + number.to_bytes(2, "big") + b"payload of what nobody knows" * 2)
+    counted = wire.health.undecoded
+    assert len(counted) == KINDS_KEPT + 1
+    assert counted["other"] == 4 * KINDS_KEPT - KINDS_KEPT == counted.total() - KINDS_KEPT
 
 
 def test_a_syn_that_nobody_answers_is_told_when_its_time_is_up() -> None:

@@ -73,7 +73,7 @@ def test_the_transport_is_the_agents(protocol: int, transport: str) -> None:
     assert only(Wire(), shipped(hep3(protocol=protocol))).flow.transport == transport
 
 
-@pytest.mark.parametrize("time", [None, TIME - 2 * 86_400, 0.0, 4e9])
+@pytest.mark.parametrize("time", [None, TIME - 2 * 86_400, 0.0, 4e9, TIME + 3600, TIME + 10])
 def test_a_clock_that_cannot_be_right_is_not_believed(time: float | None) -> None:
     wire = Wire()
     assert only(wire, shipped(hep3(time=time))).time == wire.time

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sipaudit.capture import formats, linktypes
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Packet
-from sipaudit.capture.pcapng import MAX_INTERFACES, MAX_SECRETS
+from sipaudit.capture.pcapng import MAX_INTERFACES, MAX_SECRETS, PcapngRecords
 from sipaudit.capture.records import MAX_CAPTURED, Records
 from sipaudit.capture.write import PcapngWriter, PcapWriter, udp_frame
 
@@ -168,6 +168,20 @@ def test_what_the_interfaces_lost_is_their_last_word_summed_over_interfaces_and_
 
     assert read(section(3, 5, 10) + section(0, 100, 0))[1].health.kernel_drops == 115
     assert read(pcapng())[1].health.kernel_drops is None
+
+
+def test_what_interfaces_of_former_sections_lost_is_remembered_as_one_number() -> None:
+    """A file of nothing but sections and statistics is as long as its writer likes."""
+    health = CaptureHealth("a.pcapng")
+    reader = PcapngRecords(health)
+    for _ in range(50):
+        stream = io.BytesIO()
+        writer = PcapngWriter(stream)
+        for _ in range(20):
+            writer.statistics(TIMES[0], interface=writer.interface(), dropped=1)
+        reader.feed(stream.getvalue())
+    assert health.kernel_drops == 1000
+    assert len(reader._drops) == 20
 
 
 def test_tls_secrets_are_handed_out() -> None:

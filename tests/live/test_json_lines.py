@@ -77,7 +77,7 @@ def test_a_full_disk_is_said_once_and_when_there_is_room_again(
         "--jsonl: cannot be written: No space left on device; what is said waits"]
     os.dup2(os.open(tmp_path / "said", os.O_WRONLY | os.O_CREAT | os.O_APPEND), sink._file)
     sink.close()
-    assert caplog.records[1].getMessage() == "--jsonl: is written again; 0 lines were dropped"
+    assert caplog.records[1].getMessage() == "--jsonl: is written again; 0 lines dropped meanwhile"
     assert len(caplog.records) == 2
 
 
@@ -85,7 +85,7 @@ def test_what_a_full_disk_never_took_is_said_at_the_end(caplog: pytest.LogCaptur
     sink = LinesToFile("/dev/full")
     sink.take(NoteSaid(1.0, "x"))
     sink.close()
-    assert caplog.records[-1].getMessage() == "--jsonl: 1 lines were not written"
+    assert caplog.records[-1].getMessage() == "--jsonl: 1 line could not be written"
 
 
 def test_on_a_full_disk_lines_wait_and_beyond_a_bound_the_newest_are_dropped(tmp_path: Path) -> None:

@@ -16,18 +16,20 @@ FARTHEST = 2.0**53  # ms: what a browser can count; a broken clock may show more
 LONGEST = 366 * 24 * HOUR  # beyond that a clock is broken, and its last offset will do
 
 
+def milliseconds(seconds: float) -> int:
+    """A time as a browser can count it, however far off a report says that it is."""
+    return round(min(max(seconds * 1000, -FARTHEST), FARTHEST))
+
+
 class PageClock:
     """Counts the milliseconds of a report from its first moment; `start` and `end` are seconds since the epoch."""
 
     def __init__(self, report: Report) -> None:
-        moments = list(_moments(report)) or [0.0]
+        moments = [min(max(time, -FARTHEST / 1000), FARTHEST / 1000) for time in _moments(report)] or [0.0]
         self.start, self.end = min(moments), max(moments)
 
     def ms(self, time: float | None) -> int | None:
-        if time is None:
-            return None
-        passed = (time - self.start) * 1000
-        return round(passed if -FARTHEST < passed < FARTHEST else min(max(passed, -FARTHEST), FARTHEST))
+        return None if time is None else milliseconds(time - self.start)
 
     def within(self, time: float) -> float:
         return min(max(time, self.start), self.end)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sipaudit.model.values import Finding, Frame, Place, Proof
 from sipaudit.report.exhibits import Exhibit, Exhibits
+from sipaudit.report.html.clock import milliseconds
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import FIELD, MESSAGE, SENTENCE, inert, inert_lines
 from sipaudit.report.html.packing import Block, packed_value
@@ -81,7 +82,7 @@ class Findings:
         if isinstance(proof, Place):
             return [inert(proof.file, 400), proof.line, inert(proof.attribute), inert(proof.summary, FIELD)]
         assert isinstance(proof, Frame)
-        since = round((proof.time - (finding.time or 0.0)) * 1000)
+        since = milliseconds(proof.time - (finding.time or 0.0))
         capture = self._index.captures.of(proof.capture)
         row: list[Any] = [capture, proof.frame, since, inert(proof.summary)]
         return [*row, proof.frames] if proof.frames else row

@@ -95,6 +95,17 @@ def test_the_page_knows_when_its_zone_changes_the_clocks() -> None:
     assert clock.offsets(ZoneInfo("Europe/Berlin")) == [(0, 7_200), (7_200_000, 3_600)]
 
 
+@pytest.mark.parametrize("time", [1e20, -1e20, 1e308, -1e308])
+def test_a_report_whose_times_somebody_changed_is_a_page_all_the_same(time: float) -> None:
+    """The page counts milliseconds, and looks hour by hour for when the clocks were changed."""
+    report, exhibits = pages.sample()
+    finding = report.findings[0]
+    proof = replace(finding.evidence[0], time=time)
+    told = replace(report, captures=[replace(report.captures[0], first=time)],
+                   findings=[replace(finding, time=-time, evidence=[proof]), *report.findings[1:]])
+    assert render(told, "Europe/Berlin", exhibits, {}, 500)
+
+
 def test_what_does_not_print_is_shown_as_its_escape_and_cut() -> None:
     assert inert("a\x1b[0m\u202eb") == "a\\x1b[0m\\u202eb"
     assert inert("x" * 8_000, 10) == "xxxxxxxxxx… (8,000 characters)"
