@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import captures, marks, programs
+from bench import captures, following, marks, programs
 from bench.captures import MIXED, SIP, SITE, WORKLOADS, Capture, Workload, ensure
 from bench.make import CAPTURES, USUAL
 from bench.measure import Cost, Failed, run
@@ -22,6 +22,8 @@ from bench.results import Measured, Results, keep, read, table
 from bench.stages import STAGES, go
 from sipaudit.model.values import Report
 from sipaudit.pipeline import Job, analyze
+from sipaudit.report import document
+from sipaudit.run.analysis import analyzed
 from tests.shared import ROOT
 
 FEW = Workload("few", phones=5, rounds=20)
@@ -145,6 +147,15 @@ def test_the_route_that_a_report_is_compared_with_is_driven_to_its_end() -> None
     assert STAGES.index("report") - STAGES.index("follow") == 1
     with pytest.raises(ValueError, match="no stage: model"):
         go("nowhere.pcap", "model")
+
+
+def test_following_alone_is_timed_to_the_whole_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "DATA", tmp_path)
+    job = Job((str(made(WATCHED, tmp_path)),), site=str(WATCHED.site), jobs=1)
+    following.Read(job).keep()
+    _, found = analyzed(following.Read(job), None, None, None, print)
+    assert document.to_json(found) == document.to_json(analyze(job))
+    assert found.captures[0].packets == WATCHED.packets
 
 
 def test_tcpdump_copies_what_the_mark_names() -> None:

@@ -144,7 +144,13 @@ class StaleNames:
         """A request of a line."""
         since = self.gone.get(subject.number, {}).get(request.server)
         if since is None or request.time <= since or request.in_dialog or request.expires == 0 \
-                or request.method not in MOVERS:
+                or request.method not in MOVERS or _lists(subject, request.server):
             return
         draft = self._drafts.series("stale-dns", request.server, subject.entry, request.time, TOGETHER)
         draft.add([subject], request)
+
+
+def _lists(subject: Watched, server: str) -> bool:
+    """Whether the entry does, whatever an answer for another entry, or for what was declared before, has left out."""
+    entry = subject.profile().entry
+    return entry is not None and entry.priority(server) is not None

@@ -52,7 +52,7 @@ def _opened(stay: Stay | None, packet: Sent) -> Stay | None:
         return stay
     if stay.opened is None and not any(isinstance(item, Sent) and goes_on_here(item, packet, stay)
                                        for item in stay.failed):
-        stay = replace(stay, opened=packet)
+        stay = replace(stay, opened=packet.time)
     if packet.method != "INVITE" or not packet.call_id or not (stay.failed or stay.tries):
         return stay
     if len(stay.called) >= CALLS_KEPT:

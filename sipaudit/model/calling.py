@@ -43,9 +43,9 @@ class Calling:
 
     `since` is when it had come to its server, `until` when its last binding runs out. `waiting` is the request under
     way, `rang` says that it had a provisional answer; `challenge` is the 401 or 407 that no credentials have answered
-    so far, `challenged` that there was any; `opened` the first request that opened a dialog, `served` the last 2xx to
-    one that did; `answered` the last final answer, `invited` says that one was to such an INVITE; `call` is the call,
-    `quiet` when the last one was over, `touched` when the phone last sent.
+    so far, `challenged` that there was any; `opened` is when the first request came that opened a dialog, `served` the
+    last 2xx to one that did; `answered` the last final answer, `invited` says that one was to such an INVITE; `call` is
+    the call, `quiet` when the last one was over, `touched` when the phone last sent.
     """
 
     __slots__ = ("answered", "call", "challenge", "challenged", "invited", "line", "opened", "quiet", "rang", "served",
@@ -62,7 +62,7 @@ class Calling:
         self.rang = False
         self.challenge: Answered | None = None
         self.challenged = False
-        self.opened: Sent | None = None
+        self.opened: float | None = None
         self.served: Answered | None = None
         self.answered: Answered | None = None
         self.invited = False
@@ -96,7 +96,7 @@ class Calling:
             if challenge is not None:
                 return False
             if self.opened is None:
-                self.opened = request
+                self.opened = request.time
         elif challenge is None or request.follows != challenge.transaction:
             return False
         self.challenge = None
@@ -146,9 +146,10 @@ class Calling:
         assert before is not None
         stay = Stay(
             before.server, before.arrived, before.first, before.origin, before.failed, before.away, before.tries,
-            before.aside, before.origin_since, before.moves, before.opened or self.opened, before.called, before.driven,
-            before.took if served is None else 0.0, before.unsure, before.older, before.perhaps, before.proven,
-            before.found, before.doubted, before.answers_calls or served is not None, before.refreshed, before.others)
+            before.aside, before.origin_since, before.moves, self.opened if before.opened is None else before.opened,
+            before.called, before.driven, before.took if served is None else 0.0, before.unsure, before.older,
+            before.perhaps, before.proven, before.found, before.doubted,
+            before.answers_calls or served is not None, before.refreshed, before.others)
         return LineState(
             (stay, stay, stay), line.bindings, line.boot, line.answers, line.reordered, served or line.served,
             line.failed, () if self.challenge is None else (self.challenge,), line.offered, line.began,

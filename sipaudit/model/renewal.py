@@ -6,6 +6,7 @@ side by side: a number that is an object of its own takes 32 bytes.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import isnan, nan
 from struct import Struct as Layout
 
@@ -19,6 +20,8 @@ _ARRIVED = Layout("<IQQddddd?")
 _ASKED = Layout("<QQ???")
 # As `Renewal.packed` does; as long as these two, so that it takes the place in memory that they leave.
 _ENDED = Layout("<IQQQ?dddQd11x")
+
+TIMES = 256   # that phones ask for, remembered
 
 Whose = tuple[int, int, str]
 """Phone, line and server of events."""
@@ -67,10 +70,27 @@ class Renewal(Struct, gc=False):
 
     def packed(self) -> bytes:
         """What is kept of it once it is over, but for its Call-ID: the REGISTER that was granted, and the 200."""
-        expires = nan if self.expires is None else self.expires
         frame, asked = (self.asked_frame, self.asked) if self.again else (self.frame, self.sent)
-        return _ENDED.pack(self.capture, self.transaction, self.again, frame, self.proves, expires, asked,
+        return _ENDED.pack(self.capture, self.transaction, self.again, frame, self.proves, _number(self.expires), asked,
                            self.answered, self.answer_frame, self.granted)
+
+
+def kept(granted: Answered, register: Sent) -> bytes | tuple[Answered, Sent]:
+    """The same of a renewal of which events have told: these, if they say anything odd."""
+    if register.fresh or register.anew or not _is_plain(granted, register):
+        return granted, register
+    first, again = (register.transaction, 0) if register.follows is None else (register.follows, register.transaction)
+    return _ENDED.pack(granted.capture, first, again, register.frame, register.proves, _number(register.expires),
+                       register.time, granted.time, granted.frame, _number(granted.granted))
+
+
+def _is_plain(granted: Answered, asked: Sent) -> bool:
+    """Whether a REGISTER and its 200 say of each other, and of no dialog, what nearly all do."""
+    return (
+        granted.sent == asked.time and granted.asked == asked.expires and granted.capture == asked.capture
+        and not asked.in_dialog and not granted.in_dialog and granted.retry_after is None
+        and asked.call is None and granted.call is None
+    )
 
 
 def unpacked(ended: bytes, whose: Whose, call_id: str) -> tuple[Answered, Sent]:
@@ -141,11 +161,7 @@ class Past(Struct, gc=False):
 def past(arrived: Arrived) -> Arrived | Past:
     """What is kept of a first registration: as it is, if anything odd was said."""
     granted, asked, began = arrived.granted, arrived.asked, arrived.began
-    if (
-        asked is None or granted.sent != asked.time or granted.asked != asked.expires or asked.in_dialog
-        or granted.in_dialog or granted.retry_after is not None or asked.call is not None or granted.call is not None
-        or granted.capture != asked.capture
-    ):
+    if asked is None or not _is_plain(granted, asked):
         return arrived
     return Past(
         _ARRIVED.pack(granted.capture, granted.frame, granted.transaction, granted.time, asked.time,
@@ -160,4 +176,10 @@ def _number(seconds: float | None) -> float:
 
 def _seconds(number: float) -> float | None:
     """As messages say them: in whole numbers, or not at all."""
-    return None if isnan(number) else int(number) if number.is_integer() else number
+    return None if isnan(number) else _one(number)
+
+
+@lru_cache(TIMES)
+def _one(number: float) -> float:
+    """One number for all that are equal: the phones of a site ask for the same time."""
+    return int(number) if number.is_integer() else number

@@ -27,7 +27,7 @@ from sipaudit.model.absorb_phone import LATE_FROM, lately, with_reach
 from sipaudit.model.absorb_stays import each
 from sipaudit.model.events import CHALLENGES, Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
-from sipaudit.model.renewal import Arrived, Past, Renewal, Whose, past, unpacked
+from sipaudit.model.renewal import Arrived, Past, Renewal, Whose, kept, past, unpacked
 from sipaudit.model.stakes import at_home
 from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, runs_out
 
@@ -89,8 +89,8 @@ class Renewals:
     (or `first`), None between two renewals. `granted` is the 200 that ended the last one, `register` what it answers,
     `challenged` says that any was; `count` of them are not yet in the line's state. The next begins after `since`, and
     before `until`, when the binding runs out; `moved` says whether the line came to its server from another. Where
-    reconstruction told of them without events, `current` is one under way, and the last one, `ended`, lies packed, but
-    for its `call_id`; `open` are all phones of which one is under way, and `told` hears when one ends. `arrived` is the
+    reconstruction told of them without events, `current` is one under way. The last one, `ended`, lies packed, but for
+    its `call_id`; `open` are all phones of which one is under way, and `told` hears when one ends. `arrived` is the
     first registration, where nothing was written since.
     """
 
@@ -169,7 +169,7 @@ class Renewals:
         if challenge is not None:
             renewal.status, renewal.challenged = challenge.status, challenge.time
         self.told(self, renewal)
-        self.ended = answer, last
+        self.ended, self.call_id = kept(answer, last), last.call_id
         del self.open[self.phone]
         self._count(challenge is not None, runs_out(answer))
         self.first = self.last = self.challenge = None

@@ -47,9 +47,10 @@ class Stay(Struct, frozen=True, gc=False):
     the stay; in R0 any other that is neither challenge nor failure. `others` are those before it, the first and the
     last of each server, where they are of the kind by which a working server is told.
     `origin_since` is when the stay at `origin` began, `moves` are the answers that made the moves of the last twenty
-    minutes, this one's last, since one that no failure explains, and `opened` is the first dialog-initiating request
-    sent here since that did not belong to the move (of a stay found in progress: the first of all), `called` the
-    Call-IDs of the last calls sent here since the line came from another server, or asked another.
+    minutes, this one's last, since one that no failure explains, and `opened` is when the first
+    dialog-initiating request was sent here since that did not belong to the move (of a stay found in progress: the
+    first of all), `called` the Call-IDs of the last calls sent here since the line came from another server, or asked
+    another.
     `took` are the seconds that the arrival's answer took (0: a provisional came before it, or the server has served
     the line since), `unsure` says that the answer need not have moved the line (F6, F7), `older` that the line may
     have been here before, and never have left; `perhaps` are the servers where it may have worked all the while at
@@ -71,7 +72,7 @@ class Stay(Struct, frozen=True, gc=False):
     aside: Answered | None = None
     origin_since: float | None = None
     moves: tuple[Answered, ...] = ()
-    opened: Sent | None = None
+    opened: float | None = None
     called: tuple[str, ...] = ()
     driven: bool = False
     took: float = 0.0

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from math import inf
-
-from sipaudit.model.events import NO_LINE, Booted, Received, Resent, Sent
-from sipaudit.model.timers import BOOT_SILENCE
-from sipaudit.reconstruct.bounds import KEPT_CALL_IDS, SOURCE_LINES, UNRESOLVED
+from sipaudit.model.events import Received, Resent, Sent
 from sipaudit.reconstruct.dialogs import CALL_METHODS, DIALOG_METHODS, CallState, Leg
 from sipaudit.reconstruct.memory import FIRST, Memory
 from sipaudit.reconstruct.phones import Line, Phone
-from sipaudit.reconstruct.registrations import asked_expiry, own_contact
-from sipaudit.reconstruct.starts import heads
+from sipaudit.reconstruct.registering import Registering
+from sipaudit.reconstruct.registrations import own_contact
+from sipaudit.reconstruct.senders import place, stranger
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import Key, Transaction, identifies, of_request, transaction_key
-from sipaudit.reconstruct.wording import in_words_of
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.forms import Form
-from sipaudit.sip.message import Address, Request, Uri
-from sipaudit.turned_away import turned_away
-
-FIRST_CSEQ = 1   # of a Call-ID, as phones count (RFC 3261 8.1.1.5 lets them begin anywhere)
+from sipaudit.sip.message import Request
 
 
 class Requests:
@@ -29,6 +21,7 @@ class Requests:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
+        self._registering = Registering(memory)
 
     def take(self, item: Datagram, request: Request) -> Transaction | Leg | None:
         """A request; returned is what it belongs to, None if to nothing that is remembered."""
@@ -45,7 +38,7 @@ class Requests:
             if found is not None:
                 return self._acknowledged(found, item) if method == "ACK" else self._sent_again(found, item)
         if method == "REGISTER":
-            return self._register(item, request, key)
+            return self._registering.take(item, request, key)
         if method == "ACK":
             return self._ack_of_success(item, request)
         return self._begin(item, request, key)
@@ -86,104 +79,6 @@ class Requests:
             ))
         return transaction
 
-    def _register(self, item: Datagram, request: Request, key: Key) -> Transaction:
-        """The first packet of a REGISTER. Most messages are these: nothing is looked up twice here."""
-        memory, flow, time, to = self._memory, item.flow, item.time, request.to
-        cseq, call_id, uri, contacts = request.cseq.number, request.call_id, to.uri, request.contacts
-        contact = contacts[0] if len(contacts) == 1 else own_contact(contacts)
-        line = memory.sights.get((flow.source, uri.user))
-        if line is None or (
-            (line.uri is not uri or line.address is not contact or line.user_agent is not request.user_agent)
-            and not line.looks(uri, contact, request.user_agent)
-        ):
-            line = self._place(item, request, uri, contact)
-            if line is None:
-                return self._stranger(item, request, key)
-        phone = line.owner
-        if flow is not line.flow or line.revision != line.view.revision:
-            memory.use(line, flow, item, registers=True)
-        server = line.server
-        follows, _, proves = memory.follows(phone, request) if phone.again else FIRST
-        if call_id == line.call_id:
-            call_id, fresh = line.call_id, False   # one text for all: events remember it
-        else:
-            fresh = self._is_unused(call_id, phone, line, item)
-        if cseq > line.cseq + 1 and not fresh:
-            self._jumps(phone, line, cseq, item)
-        line.cseq = cseq
-        line.asked = phone.last = line.last = time
-        asked = asked_expiry(request, contact)
-        memory.numbers = number = memory.numbers + 1
-        transaction = Transaction(
-            number, key, cseq, call_id, "REGISTER", flow, line, phone, server, True, time, False, memory.clock, asked,
-            contact, request.uri, to.tag,
-        )
-        memory.transactions.add(transaction, line.held is None)
-        memory.registry.emit(phone, line, Sent(
-            time, item.capture, item.frame, line.phone, line.number, server, "REGISTER", number, False, asked,
-            follows, fresh, False, None, call_id, "", proves, fresh and cseq == FIRST_CSEQ,
-        ))
-        return transaction
-
-    def _is_unused(self, call_id: str, phone: Phone, line: Line, item: Datagram) -> bool:
-        """Take another Call-ID for the line's REGISTERs; whether the phone never used it before."""
-        if line.call_id is not None:
-            if phone.call_ids is None:
-                phone.call_ids = {}
-            phone.call_ids.pop(line.call_id, None)
-            phone.call_ids[line.call_id] = line.cseq
-        line.call_id = call_id
-        call_ids = phone.call_ids or {}
-        last = call_ids.get(call_id)
-        if last is None and len(phone.lines) > 1:
-            last = max((other.cseq for other in alike(line)), default=None)
-        if last is not None:
-            line.cseq, line.asked = last, line.first
-            return False
-        if len(call_ids) > KEPT_CALL_IDS + len(phone.lines):
-            del call_ids[next(iter(call_ids))]
-            turned_away("phone-state")
-        if item.time - phone.last >= BOOT_SILENCE:
-            self._may_have_started(phone, line, item)
-        return True
-
-    def _jumps(self, phone: Phone, line: Line, cseq: int, item: Datagram) -> None:
-        """The line's CSeq grew by more than one. Lines may count under one Call-ID together (RFC 3261 10.2)."""
-        latest = max((line, *alike(line)), key=lambda one: one.cseq)
-        if latest.cseq < cseq - 1:
-            self._memory.lose(phone, item, "a jump in CSeq", latest.asked)
-
-    def _may_have_started(self, phone: Phone, line: Line, item: Datagram) -> None:
-        """A new Call-ID after a silence: a start, seen or possible, when it goes to the head of the list (reference-
-        model.md 1, *boot*). A phone that gets another address begins anew wherever it goes; one never seen before
-        has no past to forget."""
-        devices = self._memory.registry.devices
-        moved = devices.moved(phone)
-        if moved:
-            for each in phone.lines:
-                each.since = item.time
-            if line.proven:
-                devices.here(line)
-        seen = self._memory.starts.ends(phone, line, item.time) and heads(line)
-        if seen or moved or (phone.last > -inf and (
-                heads(line) or item.time - phone.unresolved <= UNRESOLVED)):   # the head may not have resolved
-            self._memory.registry.emit(phone, None, Booted(
-                item.time, item.capture, item.frame, phone.number, NO_LINE, not seen))
-
-    def _place(self, item: Datagram, request: Request, uri: Uri, contact: Address | None) -> Line | None:
-        """The line of a request by a phone, the long way; remembered when it is a phone's."""
-        memory, flow = self._memory, item.flow
-        if memory.is_server(flow.source, flow.source_host, flow):
-            return None  # a server that passes on what phones ask for
-        line = memory.registry.place(request, flow, uri, contact, item)
-        if line is not None and line.held is None and contact is not None:
-            if len(memory.sights) >= memory.bounds.sights:
-                memory.sights.clear()
-            memory.sights[(flow.source, uri.user)] = line
-            if line.uri != uri:
-                line.uri = in_words_of(uri, line.user)
-        return line
-
     def _begin(self, item: Datagram, request: Request, key: Key) -> Transaction:
         """The first packet of a transaction other than REGISTER: from a phone, to a phone, or neither's."""
         memory, flow, uri, call_id = self._memory, item.flow, request.from_.uri, request.call_id
@@ -202,10 +97,10 @@ class Requests:
             memory.relays_calls(flow.source, flow.source_host)
         goes = memory.goes_to_server(flow, request.method)
         if goes is None:
-            return self._stranger(item, request, key)
+            return stranger(memory, item, request, key)
         if goes:
-            line = self._place(item, request, uri, contact)
-            return self._stranger(item, request, key) if line is None else self._send(item, request, key, line, leg)
+            line = place(memory, item, request, uri, contact)
+            return stranger(memory, item, request, key) if line is None else self._send(item, request, key, line, leg)
         return self._receive(item, request, key, self._called(item, request), None)
 
     def _called(self, item: Datagram, request: Request) -> Line | None:
@@ -214,18 +109,6 @@ class Requests:
                 and not self._memory.registry.is_phone(item.flow.destination_host):
             line = self._memory.registry.place_called(request, item.flow, item)
         return line
-
-    def _stranger(self, item: Datagram, request: Request, key: Key) -> Transaction:
-        """A transaction of nobody we follow: kept so that its responses are not taken for orphans."""
-        memory = self._memory
-        memory.numbers += 1
-        transaction = Transaction(
-            memory.numbers, key, request.cseq.number, request.call_id, request.method, item.flow, None, None,
-            item.flow.destination, True, item.time, request.to.tag is not None, memory.clock,
-            uri=request.uri, to_tag=request.to.tag,
-        )
-        memory.transactions.add(transaction, known=False)
-        return transaction
 
     def _send(self, item: Datagram, request: Request, key: Key, line: Line, leg: Leg | None) -> Transaction:
         """A phone starts a request."""
@@ -259,7 +142,7 @@ class Requests:
         memory, flow = self._memory, item.flow
         phone = line.owner if line is not None else leg.phone if leg is not None else self._only_phone(flow)
         if phone is None:
-            return self._stranger(item, request, key)
+            return stranger(memory, item, request, key)
         server = flow.source
         if line is not None:
             if line.revision != line.view.revision:
@@ -374,10 +257,3 @@ def _target(request: Request) -> str:
     if request.method == "SUBSCRIBE":
         return f"{to.user or ''}@{to.host} {(request.event or '').partition(';')[0].strip().lower()}"
     return f"{to.user or ''}@{to.host} {request.uri.user or ''}"
-
-
-def alike(line: Line) -> Iterator[Line]:
-    """The other lines of the phone that register under the line's Call-ID."""
-    for other in line.owner.lines[:SOURCE_LINES]:
-        if other is not line and other.call_id == line.call_id:
-            yield other

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.incidents.ground import Tower, registered
-from tests.stories import Story, T
+from tests.stories import R2, Story, T
 
 
 def renamed(story: Story, tries: float) -> None:
@@ -25,3 +25,12 @@ def test_an_address_is_stale_when_the_answer_that_listed_it_has_run_out(
     renamed(story, tries)
     entries = {"sbc": {"servers": [{"name": "sbc.example.com"}]}}
     assert tower.see(story, entries=entries, only="stale-dns") == seen
+
+
+def test_an_address_that_another_entry_of_the_line_lists_is_not_stale(tower: Tower) -> None:
+    """The line works with T, which only its branch's entry still lists."""
+    story = Story()
+    renamed(story, 62)
+    entries = {"sbc": {"servers": [{"name": "sbc.example.com"}]}, "branch": {"servers": [{"address": T[0]}]}}
+    lines = [{"match": {}, "entry": ["sbc", "branch"], "settings": R2}]
+    assert tower.see(story, entries=entries, lines=lines, only="stale-dns") == []

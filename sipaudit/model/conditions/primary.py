@@ -74,4 +74,4 @@ def _opened_before(case: Case) -> bool:
         return stay.opened is not None
     if stay.server == primary_key(case):
         return True  # no failover is outstanding
-    return stay.opened is not None and stay.opened.time > case.profile.covered_from + SAME_NUMBER
+    return stay.opened is not None and stay.opened > case.profile.covered_from + SAME_NUMBER

@@ -1,0 +1,180 @@
+"""The detectors of incidents, and what is told to all of them: that time passes, what may be forgotten, the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Set
+
+from sipaudit.incidents.calls import Calls
+from sipaudit.incidents.calm import Calm
+from sipaudit.incidents.draft import Draft, Drafts
+from sipaudit.incidents.evidence import Evidence
+from sipaudit.incidents.gaps import Gaps
+from sipaudit.incidents.moves import Flapping, SplitBrain
+from sipaudit.incidents.outages import Outage, Outages
+from sipaudit.incidents.overload import Overloads
+from sipaudit.incidents.requests import OpenRequests
+from sipaudit.incidents.storms import Storms
+from sipaudit.incidents.stuck import StaleNames, Stuck
+from sipaudit.incidents.subscriptions import Subscriptions
+from sipaudit.incidents.tally import Tally
+from sipaudit.incidents.timers import Timers
+from sipaudit.rulebook.rules import IncidentKind
+
+
+class Detectors:
+    """All detectors, and what they share. `lossy` says whether the captures lack more packets than evidence by absence
+    allows.
+
+    A kind that is not among `kinds` is not looked for; without server-outage there are neither partial outages nor lost
+    calls. (`rolling`) full tables make room for what is new; else they take in nothing more.
+    """
+
+    def __init__(self, kinds: Iterable[IncidentKind], lossy: Callable[[], bool], *, rolling: bool = False) -> None:
+        self._thresholds = {kind.id: kind.thresholds for kind in kinds}
+        self.kinds = frozenset(self._thresholds)
+        self._rolling = rolling
+        self._lossy = lossy
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing was seen yet."""
+        self.tally = Tally(rolling=self._rolling)
+        self.drafts = Drafts(rolling=self._rolling)
+        self.timers = Timers()
+        self.requests = OpenRequests(rolling=self._rolling)
+        self._build(self._thresholds)
+
+    def _build(self, thresholds: Mapping[str, Mapping[str, float]]) -> None:
+        drafts, timers = self.drafts, self.timers
+        wanted = thresholds.get
+        self.calls = Calls(drafts, timers, ghosts="ghost-calls" in thresholds)
+        outage, overload, storm = wanted("server-outage"), wanted("overload"), wanted("register-storm")
+        self.outages = None if outage is None else Outages(outage, drafts, timers, self.calls)
+        out = {} if self.outages is None else self.outages.open
+        if self.outages is not None:
+            self.tally.gone = self.outages.dropped
+        self._overloads = None if overload is None else Overloads(overload, drafts)
+        self._evidence = Evidence(self.tally, self.calls, self.outages, self._overloads)
+        self._storms = None if storm is None else Storms(storm)
+        flapping, split, stuck = wanted("flapping"), wanted("split-brain"), wanted("stuck-on-secondary")
+        self._flapping = None if flapping is None else Flapping(flapping, drafts)
+        self._split = None if split is None else SplitBrain(split, drafts, timers, out, self.tally.servers)
+        self._stuck = None if stuck is None else Stuck(stuck, drafts, out, self.tally.servers)
+        gap = wanted("registration-gap")
+        self.gaps = Gaps(float("inf") if gap is None else gap["lasting"])
+        self._subscriptions = None if wanted("dead-subscriptions") is None else Subscriptions(drafts, timers)
+        self._names = None if wanted("stale-dns") is None else StaleNames(drafts)
+        self.calm = Calm(timers, self.tally, self.requests, self.calls, self._evidence, self._subscriptions,
+                         self.pass_time)
+
+    # -- time passes
+
+    def pass_time(self, now: float) -> None:
+        timers = self.timers
+        if now > timers.now:
+            timers.now = now
+            if now >= self.requests.next_look:
+                self._look_for_silence(now)
+            if now >= timers.next:
+                timers.pass_time(now)
+
+    def _look_for_silence(self, now: float) -> None:
+        """Which requests have not been answered for as long as their phones wait."""
+        for waiting in self.requests.due(now):
+            self._evidence.ran_out(waiting)
+
+    def finish(self, now: float) -> None:
+        """The captures have ended at `now`."""
+        self.pass_time(now)
+        self._look_for_silence(now)
+        if self.outages is not None:
+            self.outages.finish(now, self.tally.servers)
+
+    # -- what need not be remembered, or is no longer true
+
+    def forget(self, before: float) -> None:
+        """Forget what was over before that time (seconds since the epoch), and was told. What is open is kept, and what
+        may go on with less than half an hour in between."""
+        out = {} if self.outages is None else self.outages.open
+        self.drafts.forget(before)
+        self.tally.forget(before, out)
+        self.calls.forget(before)
+        self.gaps.forget(before)
+        lost = self._evidence.lost
+        self._evidence.lost = {phone: time for phone, time in lost.items() if time >= before}
+        for each in (self.outages, self._overloads, self._flapping, self._subscriptions):
+            if each is not None:
+                each.forget(before)
+
+    def tighten(self, incidents: int, servers: int, requests: int) -> None:
+        """Other bounds from now on: so many incidents and servers, and so many requests, calls, and attempts to call.
+        """
+        self.drafts.tighten(incidents)
+        self.tally.tighten(servers)
+        self.requests.tighten(requests)
+        self.calls.tighten(requests)
+
+    def release(self, lines: Set[int], phones: Set[int]) -> None:
+        """These lines and phones were forgotten, by their numbers: nothing holds them any longer."""
+        now = self.timers.now
+        self.drafts.release(lines)
+        self.tally.release(lines, phones)
+        self.requests.release(lines)
+        for phone in self._evidence.lost.keys() & phones:
+            del self._evidence.lost[phone]
+        if self.outages is not None:
+            self.outages.release(lines, phones)
+        for each in (self.calls, self.gaps, self._overloads, self._flapping, self._names):
+            if each is not None:
+                each.release(lines)
+        for one in (self._stuck, self._subscriptions, self._split):
+            if one is not None:
+                one.release(lines, now)
+
+    def view_begins(self) -> None:
+        """Nothing was seen for a while: what was asked before may have been answered, and who held a server for failed
+        may have found it."""
+        self.requests.clear()
+        self._evidence.lost.clear()
+        self.gaps.view_begins()
+        for server in self.tally.servers.values():
+            server.failing.clear()
+
+    def set_back(self, now: float) -> None:
+        """The clock was set back to `now`. What was found until then stands as it was last known, and ends with that;
+        what comes is followed as if first seen: times from before would lie in its future."""
+        told = self.all()
+        for draft in told:
+            draft.close(draft.last if isinstance(draft, Outage) else self.timers.now)
+        drafts, tally, requests, calls, timers = self.drafts, self.tally, self.requests, self.calls, self.timers
+        self._begin()
+        self.drafts.all, self.drafts.dropped = told, drafts.dropped
+        self.tally.evicted, self.requests.evicted, self.calls.evicted = tally.evicted, requests.evicted, calls.evicted
+        self.timers.dropped, self.timers.now = timers.dropped, now
+        self.tighten(drafts.limit, tally.limit, requests.limit)
+
+    # -- what was found
+
+    def all(self) -> list[Draft]:
+        """Every incident that was found by now, of the kinds that are wanted but for lost calls."""
+        found = [*self.drafts.all, *self.gaps.drafts()]
+        if self._storms is not None:
+            found += self._storms.of_all(self.tally.servers.values(), self.tally.began, self.timers.now)
+        return [draft for draft in found if draft.kind in self.kinds and not self._is_doubtful(draft)]
+
+    def _is_doubtful(self, draft: Draft) -> bool:
+        """Whether an outage rests on what one phone was not seen to be answered, and the captures lack packets."""
+        return isinstance(draft, Outage) and len(draft.first) < 2 and not draft.sure and self._lossy()
+
+    @property
+    def evicted(self) -> dict[str, int]:
+        """What the bounds pushed out, or turned away, by kind."""
+        return {"incidents": self.drafts.dropped, "watched-servers": self.tally.evicted,
+                "watched-requests": self.requests.evicted, "watched-calls": self.calls.evicted,
+                "timers": self.timers.dropped}
+
+    @property
+    def open(self) -> dict[str, int]:
+        """How much is remembered now, by kind."""
+        return {"incidents": len(self.drafts.all), "watched-servers": len(self.tally.servers),
+                "watched-requests": len(self.requests), "minutes": len(self.tally.minutes)}

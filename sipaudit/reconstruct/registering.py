@@ -1,0 +1,119 @@
+"""REGISTER: the first packet of each, and what its Call-ID and CSeq tell of the phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf
+
+from sipaudit.model.events import NO_LINE, Booted, Sent
+from sipaudit.model.timers import BOOT_SILENCE
+from sipaudit.reconstruct.bounds import KEPT_CALL_IDS, SOURCE_LINES, UNRESOLVED
+from sipaudit.reconstruct.memory import FIRST, Memory
+from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.reconstruct.registrations import asked_expiry, own_contact
+from sipaudit.reconstruct.senders import place, stranger
+from sipaudit.reconstruct.starts import heads
+from sipaudit.reconstruct.transactions import Key, Transaction
+from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.message import Request
+from sipaudit.turned_away import turned_away
+
+FIRST_CSEQ = 1   # of a Call-ID, as phones count (RFC 3261 8.1.1.5 lets them begin anywhere)
+
+
+class Registering:
+    """Makes events of REGISTERs."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def take(self, item: Datagram, request: Request, key: Key) -> Transaction:
+        """The first packet of a REGISTER. Most messages are these: nothing is looked up twice here."""
+        memory, flow, time, to = self._memory, item.flow, item.time, request.to
+        cseq, call_id, uri, contacts = request.cseq.number, request.call_id, to.uri, request.contacts
+        contact = contacts[0] if len(contacts) == 1 else own_contact(contacts)
+        line = memory.sights.get((flow.source, uri.user))
+        if line is None or (
+            (line.uri is not uri or line.address is not contact or line.user_agent is not request.user_agent)
+            and not line.looks(uri, contact, request.user_agent)
+        ):
+            line = place(memory, item, request, uri, contact)
+            if line is None:
+                return stranger(memory, item, request, key)
+        phone = line.owner
+        if flow is not line.flow or line.revision != line.view.revision:
+            memory.use(line, flow, item, registers=True)
+        server = line.server
+        follows, _, proves = memory.follows(phone, request) if phone.again else FIRST
+        if call_id == line.call_id:
+            call_id, fresh = line.call_id, False   # one text for all: events remember it
+        else:
+            fresh = self._is_unused(call_id, phone, line, item)
+        if cseq > line.cseq + 1 and not fresh:
+            self._jumps(phone, line, cseq, item)
+        line.cseq = cseq
+        line.asked = phone.last = line.last = time
+        asked = asked_expiry(request, contact)
+        memory.numbers = number = memory.numbers + 1
+        transaction = Transaction(
+            number, key, cseq, call_id, "REGISTER", flow, line, phone, server, True, time, False, memory.clock, asked,
+            contact, request.uri, to.tag,
+        )
+        memory.transactions.add(transaction, line.held is None)
+        memory.registry.emit(phone, line, Sent(
+            time, item.capture, item.frame, line.phone, line.number, server, "REGISTER", number, False, asked,
+            follows, fresh, False, None, call_id, "", proves, fresh and cseq == FIRST_CSEQ,
+        ))
+        return transaction
+
+    def _is_unused(self, call_id: str, phone: Phone, line: Line, item: Datagram) -> bool:
+        """Take another Call-ID for the line's REGISTERs; whether the phone never used it before."""
+        if line.call_id is not None:
+            if phone.call_ids is None:
+                phone.call_ids = {}
+            phone.call_ids.pop(line.call_id, None)
+            phone.call_ids[line.call_id] = line.cseq
+        line.call_id = call_id
+        call_ids = phone.call_ids or {}
+        last = call_ids.get(call_id)
+        if last is None and len(phone.lines) > 1:
+            last = max((other.cseq for other in alike(line)), default=None)
+        if last is not None:
+            line.cseq, line.asked = last, line.first
+            return False
+        if len(call_ids) > KEPT_CALL_IDS + len(phone.lines):
+            del call_ids[next(iter(call_ids))]
+            turned_away("phone-state")
+        if item.time - phone.last >= BOOT_SILENCE:
+            self._may_have_started(phone, line, item)
+        return True
+
+    def _jumps(self, phone: Phone, line: Line, cseq: int, item: Datagram) -> None:
+        """The line's CSeq grew by more than one. Lines may count under one Call-ID together (RFC 3261 10.2)."""
+        latest = max((line, *alike(line)), key=lambda one: one.cseq)
+        if latest.cseq < cseq - 1:
+            self._memory.lose(phone, item, "a jump in CSeq", latest.asked)
+
+    def _may_have_started(self, phone: Phone, line: Line, item: Datagram) -> None:
+        """A new Call-ID after a silence: a start, seen or possible, when it goes to the head of the list (reference-
+        model.md 1, *boot*). A phone that gets another address begins anew wherever it goes; one never seen before
+        has no past to forget."""
+        devices = self._memory.registry.devices
+        moved = devices.moved(phone)
+        if moved:
+            for each in phone.lines:
+                each.since = item.time
+            if line.proven:
+                devices.here(line)
+        seen = self._memory.starts.ends(phone, line, item.time) and heads(line)
+        if seen or moved or (phone.last > -inf and (
+                heads(line) or item.time - phone.unresolved <= UNRESOLVED)):   # the head may not have resolved
+            self._memory.registry.emit(phone, None, Booted(
+                item.time, item.capture, item.frame, phone.number, NO_LINE, not seen))
+
+
+def alike(line: Line) -> Iterator[Line]:
+    """The other lines of the phone that register under the line's Call-ID."""
+    for other in line.owner.lines[:SOURCE_LINES]:
+        if other is not line and other.call_id == line.call_id:
+            yield other

@@ -1,0 +1,37 @@
+"""Who sends a request of which its sender's address and user alone do not tell."""
+
+from __future__ import annotations
+
+from sipaudit.reconstruct.memory import Memory
+from sipaudit.reconstruct.phones import Line
+from sipaudit.reconstruct.transactions import Key, Transaction
+from sipaudit.reconstruct.wording import in_words_of
+from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.message import Address, Request, Uri
+
+
+def place(memory: Memory, item: Datagram, request: Request, uri: Uri, contact: Address | None) -> Line | None:
+    """The line of a request by a phone, the long way; remembered when it is a phone's."""
+    flow = item.flow
+    if memory.is_server(flow.source, flow.source_host, flow):
+        return None  # a server that passes on what phones ask for
+    line = memory.registry.place(request, flow, uri, contact, item)
+    if line is not None and line.held is None and contact is not None:
+        if len(memory.sights) >= memory.bounds.sights:
+            memory.sights.clear()
+        memory.sights[(flow.source, uri.user)] = line
+        if line.uri != uri:
+            line.uri = in_words_of(uri, line.user)
+    return line
+
+
+def stranger(memory: Memory, item: Datagram, request: Request, key: Key) -> Transaction:
+    """A transaction of nobody we follow: kept so that its responses are not taken for orphans."""
+    memory.numbers += 1
+    transaction = Transaction(
+        memory.numbers, key, request.cseq.number, request.call_id, request.method, item.flow, None, None,
+        item.flow.destination, True, item.time, request.to.tag is not None, memory.clock,
+        uri=request.uri, to_tag=request.to.tag,
+    )
+    memory.transactions.add(transaction, known=False)
+    return transaction
