@@ -5,7 +5,8 @@ at once.  A stream joined in the middle is taken up at its next start line.  All
 and in total.
 
 A message behind a hole is handed out when the hole fills or is given up, with the time and frame of its own packets,
-so times may step back by as long as a hole is waited for.
+so times may step back by as long as a hole is waited for. Never later than what the other side says once it has
+acknowledged the message: that may be because of it.
 """
 
 from __future__ import annotations
@@ -104,7 +105,10 @@ class Streams:
             self._table.use(half, flow, time)  # nearly all are such: the bytes that are wanted next, or none
             if ack != half.peer.acked or not half.pair.established:
                 self._lifecycle.acknowledged(half.peer, ack)
-            return self._taken(half, time, capture, frame, payload) if payload else []
+            if not payload:
+                return []
+            heard = self._skip_read(half.peer) if half.peer.reassembly.waiting else []
+            return heard + self._taken(half, time, capture, frame, payload)
         if flags & SYN:
             return self._syn(half, Place(0, 0, time, capture, frame), flow, seq, ack, flags, payload)
         if half is None:
@@ -116,7 +120,8 @@ class Streams:
             return self._lifecycle.reset(half, Place(0, 0, time, capture, frame), seq, ack, flags)
         if flags & ACK and (ack != half.peer.acked or not half.pair.established):
             self._lifecycle.acknowledged(half.peer, ack)
-        items = self._data(half, time, capture, frame, seq, payload, cut)
+        items = self._skip_read(half.peer) if payload and half.peer.reassembly.waiting else []
+        items += self._data(half, time, capture, frame, seq, payload, cut)
         if flags & FIN and (half := self._table.find(flow)):  # its bytes may have shown that it is none of ours
             items += self._lifecycle.fin(half, Place(0, 0, time, capture, frame))
         return items
@@ -292,6 +297,16 @@ class Streams:
             reassembly.hopeless or reassembly.waiting_bytes > self._max_bytes_per_stream
             or half.hole_deadline() <= time
         ):
+            items += self._skip_hole(half)
+        self._table.account(half)
+        return items
+
+    def _skip_read(self, half: Half) -> list[Item]:
+        """The other side speaks, and has acknowledged what waits behind a hole: it has read that, before it spoke."""
+        reassembly = half.reassembly
+        items: list[Item] = []
+        while reassembly.waiting and half.acked is not None \
+                and reassembly.offset(half.acked) >= reassembly.waiting[0].end:
             items += self._skip_hole(half)
         self._table.account(half)
         return items
