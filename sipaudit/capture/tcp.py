@@ -92,7 +92,10 @@ class Streams:
             self._table.use(half, flow, time)  # nearly all are such: the bytes that are wanted next, or none
             if ack != half.peer.acked or not half.pair.established:
                 self._lifecycle.acknowledged(half.peer, ack)
-            return self._order.taken(half, time, capture, frame, payload) if payload else []
+            if not payload:
+                return []
+            heard = self._order.skip_read(half.peer) if half.peer.reassembly.waiting else []
+            return heard + self._order.taken(half, time, capture, frame, payload)
         if flags & SYN:
             return self._syn(half, Place(0, 0, time, capture, frame), flow, seq, ack, flags, payload)
         if half is None:
@@ -104,7 +107,8 @@ class Streams:
             return self._lifecycle.reset(half, Place(0, 0, time, capture, frame), seq, ack, flags)
         if flags & ACK and (ack != half.peer.acked or not half.pair.established):
             self._lifecycle.acknowledged(half.peer, ack)
-        items = self._data(half, time, capture, frame, seq, payload, cut)
+        items = self._order.skip_read(half.peer) if payload and half.peer.reassembly.waiting else []
+        items += self._data(half, time, capture, frame, seq, payload, cut)
         if flags & FIN and (half := self._table.find(flow)):  # its bytes may have shown that it is none of ours
             items += self._lifecycle.fin(half, Place(0, 0, time, capture, frame))
         return items

@@ -1,7 +1,8 @@
 """The bytes of TCP connections put in order and read, within bounds: per stream and in total.
 
 A message behind a hole is handed out when the hole fills or is given up, with the time and frame of its own packets,
-so times may step back by as long as a hole is waited for.
+so times may step back by as long as a hole is waited for. Never later than what the other side says once it has
+acknowledged the message: that may be because of it.
 """
 
 from __future__ import annotations
@@ -114,6 +115,16 @@ class Order:
             reassembly.hopeless or reassembly.waiting_bytes > self._limit
             or half.hole_deadline() <= time
         ):
+            items += self._skip_hole(half)
+        self._table.account(half)
+        return items
+
+    def skip_read(self, half: Half) -> list[Item]:
+        """The other side speaks, and has acknowledged what waits behind a hole: it has read that, before it spoke."""
+        reassembly = half.reassembly
+        items: list[Item] = []
+        while reassembly.waiting and half.acked is not None \
+                and reassembly.offset(half.acked) >= reassembly.waiting[0].end:
             items += self._skip_hole(half)
         self._table.account(half)
         return items

@@ -41,11 +41,14 @@ def granted_expiry(contact: Address | None, response: Response) -> tuple[int | N
 
 
 def _find(contact: Address, listed: tuple[Address, ...]) -> Address | None:
-    """The same address (with the same instance, when several have it); else the same user at a rewritten address:
-    of the same instance, or the only one listed (NAT and SBC rewriting)."""
+    """The same address (with the same instance and transport, when several have it; none where they live for different
+    times even so); else the same user at a rewritten address: of the same instance, or the only one listed (NAT and SBC
+    rewriting)."""
     same = [other for other in listed if _same_address(contact.uri, other.uri)]
     if same:
-        return next((other for other in same if other.instance == contact.instance), same[0])
+        likest = max(_likeness(contact, other) for other in same)
+        alike = [other for other in same if _likeness(contact, other) == likest]
+        return alike[0] if len({other.expires for other in alike}) == 1 else None
     user = [other for other in listed if _same_user(contact.uri, other.uri)]
     if contact.instance is not None:
         instance = [other for other in user if other.instance == contact.instance]
@@ -67,6 +70,16 @@ def _same_user(one: Uri, other: Uri) -> bool:
     if one.user is None or other.user is None:
         return False
     return unquote(one.user) == unquote(other.user)
+
+
+def _likeness(contact: Address, other: Address) -> tuple[bool, bool]:
+    return contact.instance == other.instance, _transport(contact.uri) == _transport(other.uri)
+
+
+def _transport(uri: Uri) -> str:
+    """That of its parameters, else the usual one: a phone that went from TCP to UDP may still be listed with both."""
+    named = [parameter for parameter in uri.parameters.lower().split(";") if parameter.startswith("transport=")]
+    return named[0] if named else "transport=udp"
 
 
 def port_of(uri: Uri) -> int:

@@ -62,6 +62,7 @@ class TestAnHourlyWord:
         assert (len(tap.streams), len(tap.streams.calm), tap.streams.held) == (0, 0, 0)
 
     def test_a_lost_message_is_a_gap(self) -> None:
+        """Which the answer to the next shows: it comes after what it answers."""
         tap = Tap()
         phone, server = sides(tap)
         asked_and_answered(phone, server, 1)
@@ -71,7 +72,7 @@ class TestAnHourlyWord:
         tap.wait(1.0)
         (gap,) = tap.of(Gap)
         assert gap.missing == len(message(2))
-        assert tap.messages() == [message(1), answer(1), answer(3), message(3)]
+        assert tap.messages() == [message(1), answer(1), message(3), answer(3)]
 
     def test_what_is_sent_again_is_no_message(self) -> None:
         tap = Tap()

@@ -107,6 +107,30 @@ def test_of_two_contacts_at_one_address_the_instance_tells_the_own() -> None:
     assert desk.of(Answered)[-1].granted == 20
 
 
+@pytest.mark.parametrize(("own", "granted"), [("", 300), (";transport=tcp", 3600)])
+def test_of_two_contacts_at_one_address_the_transport_tells_the_own(own: str, granted: int) -> None:
+    """TCPpreferred went from TCP to UDP: the registrar still has both."""
+    desk = Desk()
+    phone = Handset(desk, contact=f"sip:1001@10.1.0.5{own}")
+    asked = phone.compose("REGISTER", expires=3600)
+    phone.send(0, P, asked)
+    phone.hear(0.1, P, response(200, asked, contact=(
+        "<sip:1001@10.1.0.5:5060;transport=tcp>;expires=3600, <sip:1001@10.1.0.5:5060>;expires=300")))
+    assert desk.of(Answered)[-1].granted == granted
+
+
+def test_of_two_contacts_that_nothing_parts_nobody_knows_which_is_the_own() -> None:
+    """A registrar that tells bindings apart by Call-ID still has the one of before the phone's last start."""
+    desk = Desk()
+    phone = Handset(desk)
+    asked = phone.compose("REGISTER", expires=3600)
+    phone.send(0, P, asked)
+    phone.hear(0.1, P, response(200, asked, contact=(
+        "<sip:1001@10.1.0.5:5060>;expires=3412, <sip:1001@10.1.0.5:5060>;expires=300")))
+    answered = desk.of(Answered)[-1]
+    assert (answered.granted, answered.own) == (None, False)
+
+
 def test_an_instance_is_known_again_at_a_rewritten_address() -> None:
     desk = Desk()
     phone = Handset(desk, params=';+sip.instance="<urn:uuid:me>"')

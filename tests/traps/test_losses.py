@@ -66,3 +66,16 @@ def test_what_never_was_is_not_missed(court: Court, regime: str) -> None:
     phone.register(3800, P)
     found = accused(court(phone.story, minute(regime)))
     assert [one for one in found if "certain" in one and UNREGISTERED in one] != []
+
+
+@gated_regime
+def test_a_segment_lost_before_the_200_does_not_keep_it_from_being_heard_in_time(court: Court, regime: str) -> None:
+    """By TCP: the capture lacks S's 401. That the phone has it shows as it calls, with all that S said acknowledged."""
+    phone = handset(transport="tcp")
+    phone.story.reset(299, P, phone.place)
+    phone.place = ("10.1.0.5", 49_153)
+    phone.story.syn(300, phone.place, P)
+    phone.story.reset(300.001, P, phone.place)
+    phone.call(phone.register(300.1, S), S)
+    seen = phone.story.without(lambda packet: packet.what == "401 REGISTER" and packet.source == S)
+    assert accused(court(seen, minute(regime))) == []
