@@ -9,15 +9,16 @@ from sipaudit.model.values import Report
 from sipaudit.reconstruct.four_in_a_row import FOUR
 from sipaudit.reconstruct.whose import Note
 from sipaudit.run.brief import understand
+from sipaudit.run.clocks import Clocks
 from sipaudit.run.garbage import rare_collections
 from sipaudit.run.job import Job
 from sipaudit.run.reading import Progress, Reading, Warn
 from sipaudit.run.route import Listener, Observer, Route
+from sipaudit.sip.datagram import Item
 from sipaudit.sip.forms import Parsed, Repeat
 from sipaudit.times import TimeStyle, format_time
 
 HOLE = 120.0            # seconds between the end of one capture and the beginning of the next
-SET_BACK = 2.0          # seconds by which packets may come out of order; more is a clock that was set back (live.md)
 
 
 class Run(Route):
@@ -69,14 +70,16 @@ class Run(Route):
         renewed, follow, listener = self.reconstruction.renewed, self.follow, self._listener
         pieced = self.reconstruction.pieced
         begun: set[int] = set()
-        newest = -inf
+        clocks = Clocks(self.health)
         for run in ahead:
+            clocks.look()
             at, end = 0, len(run)
             while at < end:
                 item, message, form = run[at]
+                if clocks.ahead:
+                    self._pass_steps(clocks, item)
                 if type(item) is Repeat and renewed(run, at):
                     at += FOUR
-                    newest = max(newest, run[at - 1][0].time)
                     if pieced:
                         self.remember(pieced)
                         pieced.clear()
@@ -85,10 +88,6 @@ class Run(Route):
                 if item.capture not in begun:
                     self._look_for_a_hole(item.capture, begun)
                     begun.add(item.capture)
-                if item.time < newest - SET_BACK:
-                    self._set_back(newest, item.time)
-                    newest = item.time
-                newest = max(newest, item.time)
                 events = follow(item, message, form)
                 if listener is not None:
                     for event in events:
@@ -102,10 +101,11 @@ class Run(Route):
         if before is not None and first is not None and first - before > HOLE:
             self.auditor.view_begins(first)
 
-    def _set_back(self, before: float, now: float) -> None:
-        """A capture's clock was set back: the view begins anew, as that of a live run does."""
-        self.auditor.set_back(before, now)
-        self.reconstruction.forget(inf)
+    def _pass_steps(self, clocks: Clocks, item: Item | Repeat) -> None:
+        """Where a capture's clock was set back, the view begins anew, as that of a live run does."""
+        for before, after in clocks.passed(item):
+            self.auditor.set_back(before, after)
+            self.reconstruction.forget(inf)
 
     def report(self) -> Report:
         """What was found, once the route has been driven."""

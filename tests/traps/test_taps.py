@@ -108,6 +108,19 @@ def test_the_clock_is_set_back(court: Court, regime: str, by: int) -> None:
     assert all(said.startswith("?") for said in found)
 
 
+@gated_regime
+def test_what_waited_for_a_lost_segment_is_no_clock_that_was_set_back(court: Court, regime: str) -> None:
+    """It is told 32 s late, in the middle of the other phone's failover."""
+    phone = handset()
+    other = Handset(phone.story, "1002", ("10.1.0.6", 5060), transport="tcp")
+    other.register(100)
+    other.ask(270, P, "OPTIONS")
+    phone.story.packets.pop()
+    other.ask(270.5, P, "OPTIONS")
+    phone.fail_over(300, registers=False)
+    assert court(phone.story, minute(regime)) == [f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain"]
+
+
 @any_regime
 @pytest.mark.parametrize("leap", [40, 90_000])
 def test_the_clock_leaps_ahead(court: Court, regime: str, leap: int) -> None:
