@@ -28,8 +28,10 @@ class Stop(Struct, frozen=True, gc=False):
     tally: Tally = Tally.UNDECODED
 
     def count(self, health: CaptureHealth) -> None:
-        counts = getattr(health, self.tally)
-        counts[self.kind if self.kind in counts or len(counts) < KINDS_KEPT else OTHER] += 1
+        kind, tally = self.kind, self.tally
+        counts = (health.content if tally is Tally.CONTENT else
+                  health.encrypted if tally is Tally.ENCRYPTED else health.undecoded)
+        counts[kind if kind in counts or len(counts) < KINDS_KEPT else OTHER] += 1
 
 
 class Inner(Struct, frozen=True):
