@@ -68,7 +68,7 @@ class Run(Route):
                 item, message, form = run[at]
                 if type(item) is Repeat and renewed(run, at):
                     at += FOUR
-                    newest = max(newest, run[at - 1][0].time)
+                    newest = run[at - 1][0].time   # they come in order, after all before
                     if pieced:
                         self.remember(pieced)
                         pieced.clear()
@@ -77,10 +77,12 @@ class Run(Route):
                 if item.capture not in begun:
                     self._look_for_a_hole(item.capture, begun)
                     begun.add(item.capture)
-                if item.time < newest - SET_BACK:
-                    self._set_back(newest, item.time)
-                    newest = item.time
-                newest = max(newest, item.time)
+                time = item.time
+                if time < newest - SET_BACK:
+                    self._set_back(newest, time)
+                    newest = time
+                elif time > newest:
+                    newest = time
                 events = follow(item, message, form)
                 if listener is not None:
                     for event in events:
