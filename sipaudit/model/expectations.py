@@ -51,11 +51,9 @@ from sipaudit.model.conditions.failed_servers import (
 from sipaudit.model.conditions.failures import (
     after_a_failure,
     failed_then_moved,
-    no_contact_elsewhere,
     not_logged_out,
     not_the_challenger,
     nothing_against,
-    ran_out_before,
     served_later,
     working_server_alive,
     works_on,
@@ -69,6 +67,7 @@ from sipaudit.model.conditions.overdue import (
     still_below,
 )
 from sipaudit.model.conditions.primary import not_the_optimized_one, primary_untried, story_is_whole
+from sipaudit.model.conditions.ran_out import no_contact_elsewhere, ran_out_before
 from sipaudit.model.conditions.requests import (
     calls_or_registers,
     deregisters,

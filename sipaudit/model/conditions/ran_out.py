@@ -1,0 +1,116 @@
+"""Conditions on requests that ran out one after the other at a silent server (F2, failover-missing)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf
+
+from sipaudit.model.case import FAILS, Case, Ground
+from sipaudit.model.conditions.failures import CONTACT_WAIT, RETRY_WAIT
+from sipaudit.model.conditions.trust import clock_was_set
+from sipaudit.model.events import Sent
+from sipaudit.model.observations import Awaited, Fact, Sign
+from sipaudit.model.state import Reach, repeated_until
+from sipaudit.model.timers import DEFAULT_RETRIES, SILENCE_MAX, SLACK_SHARE, T1, last_resend, latest_silence
+from sipaudit.model.values import Reason
+
+PATIENCE_SHARE = 0.25   # by which a phone's timers, and what the capture shows of them, may differ from time to time
+
+
+def ran_out_before(case: Case) -> Ground:
+    """F2: the same kind of request of the line ran out here before, and was not given up by its caller."""
+    before = _run_out(case)
+    if before is None:
+        return FAILS
+    if latest_silence(case.profile.settings) is None:
+        return Ground(reason=Reason.SETTINGS_UNKNOWN)
+    facts: dict[str, Fact] = {"silent": case.now - before.time}
+    if not _shown_unanswered(case, before):
+        # F4: whether a caller gave it up is open, as an unanswered CANCEL is
+        reason = Reason.OPEN_CODE if before.method == "INVITE" else Reason.ONE_WAY
+        return Ground(reason=reason, facts=facts, proof=(before,))
+    return Ground(facts=facts, proof=(before,))
+
+
+def _silent_before(case: Case) -> Iterator[Sent]:
+    """Requests of the line like the one on trial that its server has not answered in any way, none of them given up."""
+    request, reach = case.request, case.phone.reach(case.request.server)
+    for one in reach.waiting:
+        alike = one.line == request.line and one.method == request.method and one.expires != 0
+        open_code = one.transaction in reach.ringing or one.transaction in reach.cancelled
+        if alike and not one.in_dialog and not one.emergency and not open_code:
+            yield one
+
+
+def _run_out(case: Case) -> Sent | None:
+    """The last of them that ran out: a REGISTER is not sent anew before that (RFC 3261 10.2), a call may be."""
+    settings = case.profile.settings
+    latest = (latest_silence(settings) or SILENCE_MAX) + case.profile.tolerances.timer
+    least = case.profile.earliest_silence if case.request.method == "REGISTER" else latest
+    ran_out = [one for one in _silent_before(case)
+               if case.now - one.time >= least and not clock_was_set(case, one, ahead=True)]
+    return ran_out[-1] if ran_out else None
+
+
+def _shown_unanswered(case: Case, before: Sent) -> bool:
+    """Whether the phone itself shows that it got no answer: an INVITE was retransmitted as long as no caller had given
+    it up, a REGISTER is asked again soon, or was retransmitted. Else the answers may take a way that the capture does
+    not see."""
+    if before.method == "INVITE":
+        until = repeated_until(case.phone.reach(before.server), before)
+        return until >= _persists(case, before, until - before.time)
+    latest = (latest_silence(case.profile.settings) or 0.0) + case.profile.tolerances.timer
+    binding = case.line.binding(before.server)
+    resent = binding is not None and binding.register is before and binding.resent is not None
+    return resent or case.now - before.time <= latest + RETRY_WAIT
+
+
+def _persists(case: Case, request: Sent, lasted: float) -> float:
+    """When the last retransmission before F2's earliest is due, at the latest: a phone that is not seen to send it has
+    given up its INVITE, or speaks over a connection, where nothing shows that it has not. Of many retries, whose
+    intervals may double, the last of all counts: a caller does not wait so long. One that `lasted` longer than the
+    retries explain waits the whole 32 s, as at the last server of a list (F2, *latest*)."""
+    settings, earliest = case.profile.settings, case.profile.earliest_silence
+    interval, retries = (settings.number("retryTimeOut") or 0) / 1000, settings.number("retryMaxCount") or 0
+    count = retries or DEFAULT_RETRIES
+    if lasted > T1 + (count * interval or last_resend(count)):
+        return request.time + (SILENCE_MAX - max(interval, T1)) * (1 - SLACK_SHARE)
+    if interval:
+        return request.time + max(earliest - interval, 0.0)
+    if retries > DEFAULT_RETRIES:
+        return request.time + last_resend(retries) * (1 - SLACK_SHARE)
+    return request.time + max((earliest - T1) / 2, 0.0)
+
+
+def no_contact_elsewhere(case: Case) -> Ground:
+    """No contact with another server since the first of the two requests, nor until 32 s after the second ran out."""
+    request, entry, latest = case.request, case.profile.entry, latest_silence(case.profile.settings)
+    first = _run_out(case) or request
+    lost = case.phone.lost
+    if lost is not None and lost >= first.time:
+        return Ground(reason=Reason.LOSS_NEARBY)
+    others = tuple(server.key for server in entry.servers if server.key != request.server) if entry else ()
+    if any(_asked_since(case, case.phone.reach(key), first.time) for key in others):
+        return FAILS
+    until = request.time + (latest or 0.0) + case.profile.tolerances.timer + CONTACT_WAIT
+    repeats, rests = _persists_alike(case, first) if request.method == "INVITE" else (request.time, inf)
+    # a line with further entries may fall back to one of these
+    return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
+        Sign.SILENCE, request.transaction, since=first.time, until=until, server=request.server,
+        others=() if case.profile.fallback else others, repeats=repeats, rests=rests))
+
+
+def _asked_since(case: Case, reach: Reach, since: float) -> bool:
+    """Whether the phone has turned to the server since then, or had a request open there: over a connection nothing
+    is sent again."""
+    lasts = (latest_silence(case.profile.settings) or 0.0) + case.profile.tolerances.timer
+    return reach.touched >= since or any(one.time + lasts >= since for one in reach.waiting)
+
+
+def _persists_alike(case: Case, first: Sent) -> tuple[float, float]:
+    """Between which times the request on trial must be sent for the last time, if neither it nor the first was given up
+    by its caller: a phone is as patient with a server the second time as it was the first."""
+    request = case.request
+    lasted = repeated_until(case.phone.reach(first.server), first) - first.time
+    least = request.time + lasted * (1 - PATIENCE_SHARE)
+    return max(_persists(case, request, lasted), least), request.time + lasted * (1 + PATIENCE_SHARE) + T1
