@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop
-from sys import intern
 
 from sipaudit.capture.bounds import FOR_FILES
-from sipaudit.sip.datagram import Flow, endpoint, one_number
+from sipaudit.one import one_number, one_text
+from sipaudit.sip.datagram import Flow, endpoint
 
 ENDS = 1 << 12  # transport addresses remembered: a server takes part in all flows, a phone in two that begin together
 
@@ -69,5 +69,5 @@ def _hardware(mac: bytes) -> str:
 @lru_cache(ENDS)
 def end(address: bytes, port: bytes) -> tuple[str, int, str]:
     """A transport address: host, port, and both in one."""
-    name, number = intern(host(address)), one_number(int.from_bytes(port, "big"))   # as the hosts of URIs are
+    name, number = one_text(host(address)), one_number(int.from_bytes(port, "big"))   # as the hosts of URIs are
     return name, number, endpoint(name, number)

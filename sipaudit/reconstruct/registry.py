@@ -8,12 +8,12 @@ requests is answered as a phone's is.  Scanners therefore leave no trace.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from sys import intern
 
 from msgspec.structs import replace
 
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.settings import DEFAULT_PORTS
+from sipaudit.one import one_number, one_text
 from sipaudit.reconstruct.bounds import SOURCE_LINES, Bounds
 from sipaudit.reconstruct.devices import Devices
 from sipaudit.reconstruct.entries import Entries
@@ -23,7 +23,7 @@ from sipaudit.reconstruct.population import Population
 from sipaudit.reconstruct.registrations import ALL, port_of
 from sipaudit.reconstruct.useragent import read_user_agent
 from sipaudit.reconstruct.wording import in_words_of
-from sipaudit.sip.datagram import Datagram, Flow, endpoint, one_number
+from sipaudit.sip.datagram import Datagram, Flow, endpoint
 from sipaudit.sip.message import Address, Request, Uri
 from sipaudit.sip.uri import aor as address_of_record
 from sipaudit.turned_away import turned_away
@@ -230,7 +230,7 @@ class Registry:
     def _new_line(self, phone: Phone, aor: str, uri: Uri, contact: Address, user_agent: str | None, time: float
                   ) -> Line:
         self._numbers += 1
-        line = Line(self._numbers, phone, aor, uri.user or "", intern(uri.host), time)
+        line = Line(self._numbers, phone, aor, uri.user or "", one_text(uri.host), time)
         line.view = self._entries.open
         if self.population.forgot or self.devices.came(phone, aor):  # it may be one that was forgotten
             line.since = time
@@ -276,7 +276,7 @@ class Registry:
     def _refresh(self, line: Line, contact: Address, user_agent: str | None) -> None:
         """Take in what a request of the line shows: its Contact's port, and who its phone says it is."""
         port = port_of(contact.uri) if contact.uri.host == line.contact_host else line.contact_port
-        user_agent = user_agent and intern(user_agent)   # one text for all phones of a make
+        user_agent = user_agent and one_text(user_agent)   # one text for all phones of a make
         look(line, (user_agent or line.user_agent, port))
         if line.address != contact:
             line.address = replace(contact, uri=in_words_of(contact.uri, line.contact_user))

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.renewal import Renewal
+from sipaudit.one import one_number
 from sipaudit.reconstruct.memory import Memory, proves
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.registrations import granted_expiry
@@ -27,7 +28,7 @@ from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import Transaction, identifies
 from sipaudit.reconstruct.whose import Note, whose
 from sipaudit.reconstruct.wording import Answering, Asking, one_answer, one_of
-from sipaudit.sip.datagram import Datagram, Flow, one_number
+from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.forms import Form, Repeat
 from sipaudit.sip.message import Challenge, Request, Response
 

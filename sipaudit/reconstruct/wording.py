@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from sys import intern
 
 from msgspec import Struct
 
 from sipaudit.model.events import CHALLENGES
-from sipaudit.sip.datagram import one_number
+from sipaudit.one import one_number, one_text
 from sipaudit.sip.message import Address, Uri
 
 TARGETS = 256   # Request-URIs remembered
@@ -44,8 +43,8 @@ class Answering(Struct, frozen=True, gc=False):
 
 def in_words_of(uri: Uri, user: str | None) -> Uri:
     """The same URI of texts that there are anyway: those of other URIs, and `user` where it is the same."""
-    return Uri(intern(uri.scheme), user if user == uri.user else uri.user, intern(uri.host), one_number(uri.port),
-               intern(uri.parameters))
+    return Uri(one_text(uri.scheme), user if user == uri.user else uri.user, one_text(uri.host), one_number(uri.port),
+               one_text(uri.parameters))
 
 
 @lru_cache(TARGETS)

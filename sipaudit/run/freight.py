@@ -13,17 +13,17 @@ import pickle
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import repeat
-from sys import intern
 from typing import Any, NamedTuple
 
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 from msgspec.structs import astuple
 
+from sipaudit.one import one_number, one_text
 from sipaudit.run.ahead import parsed
 from sipaudit.run.parts import Apart, Numbers
 from sipaudit.run.together import NOTHING_TOLD, NUMBERS, Said, Together
-from sipaudit.sip.datagram import Datagram, Flow, Item, one_number
+from sipaudit.sip.datagram import Datagram, Flow, Item
 from sipaudit.sip.forms import Form, Forms, Parsed, Repeat
 from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.parse import parse
@@ -191,8 +191,8 @@ def _columns(rows: Rows) -> Said:
 def _shared(flow: Flow) -> Flow:
     """A flow whose texts are those of all flows, as they were before it was packed."""
     transport, host, port, other, its, source, destination, mac = astuple(flow)
-    return Flow(intern(transport), intern(host), one_number(port), intern(other), one_number(its), intern(source),
-                intern(destination), None if mac is None else intern(mac))
+    return Flow(one_text(transport), one_text(host), one_number(port), one_text(other), one_number(its),
+                one_text(source), one_text(destination), None if mac is None else one_text(mac))
 
 
 class Unpacker:

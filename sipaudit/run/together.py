@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from array import array
 from itertools import repeat
-from sys import intern
 
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
+from sipaudit.one import one_text
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.forms import Parsed
 from sipaudit.sip.message import Address, Challenge, CSeq, Request, Response, Via
@@ -57,11 +57,12 @@ class Together:
         if afresh:
             self._parts = Parts()
         known, new = self._parts, self._decode(told)
-        known.starts += [StartLine(intern(start.method), start.uri, start.status, start.reason) for start in new.starts]
+        known.starts += [StartLine(one_text(start.method), start.uri, start.status, start.reason)
+                         for start in new.starts]
         known.vias += new.vias
         known.addresses += new.addresses
         known.call_ids += new.call_ids
-        known.cseqs += [CSeq(cseq.number, intern(cseq.method)) for cseq in new.cseqs]
+        known.cseqs += [CSeq(cseq.number, one_text(cseq.method)) for cseq in new.cseqs]
         known.contacts += new.contacts
         known.tails += new.tails
         known.proofs += new.proofs

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from sys import intern
 
-from sipaudit.sip.datagram import one_number
+from sipaudit.one import one_number, one_text
 from sipaudit.sip.defects import Defect, Found
 from sipaudit.sip.message import Address, Uri
 from sipaudit.sip.text import mask, number, parameters, unquote, values
@@ -36,7 +35,7 @@ def read_contacts(text: str, found: Found) -> tuple[Address, ...]:
     usual = _USUAL_CONTACT.match(text)
     if usual is not None:
         display, scheme, user, host_port, after, expires = usual.groups()
-        uri = Uri(intern(scheme), user, *read_host_port(host_port, found), after or "")
+        uri = Uri(one_text(scheme), user, *read_host_port(host_port, found), after or "")
         return (Address(uri, None, None if expires is None else one_number(int(expires)), None, display),)
     return tuple([_contact(value, masked, found) for value, masked in _listed(text, found)])
 
@@ -82,7 +81,7 @@ def _read_address(text: str, masked: str | None, found: Found) -> tuple[Uri, str
     given = {}
     if len(text) > end:
         given = parameters(text, mask(text, found) if masked is None else masked, end, found)
-    return Uri(intern(scheme), user, host, port, after or ""), display, given
+    return Uri(one_text(scheme), user, host, port, after or ""), display, given
 
 
 def _read_unusual(text: str, masked: str, found: Found) -> tuple[Uri, str | None, dict[str, str]]:

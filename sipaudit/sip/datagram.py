@@ -7,11 +7,8 @@ These values are the border between packets and SIP.  `capture/` makes them,
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import lru_cache
 
 from msgspec import Struct
-
-NUMBERS = 256   # remembered
 
 
 class Flow(Struct, frozen=True, gc=False, array_like=True):
@@ -37,13 +34,6 @@ class Flow(Struct, frozen=True, gc=False, array_like=True):
 def endpoint(host: str, port: int) -> str:
     """`host:port`, an IPv6 host in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-@lru_cache(NUMBERS)
-def one_number(number: int) -> int:
-    """One for all that are equal: nearly all flows have the usual port at both ends, and phones ask for the same time.
-    """
-    return number
 
 
 def flow(

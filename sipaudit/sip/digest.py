@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sys import intern
-
+from sipaudit.one import one_text
 from sipaudit.sip.defects import Defect, Found
 from sipaudit.sip.message import Challenge
 from sipaudit.sip.text import mask, unquote, values
@@ -12,13 +11,13 @@ from sipaudit.sip.text import mask, unquote, values
 def read_credentials(text: str, found: Found) -> tuple[Challenge, ...]:
     """One answer to a challenge.  Other schemes than Digest are kept with what they share."""
     given = _pairs(text, found)
-    return (Challenge(intern(given.get("realm", "")), given.get("nonce", ""), given.get("username", "")),)
+    return (Challenge(one_text(given.get("realm", "")), given.get("nonce", ""), given.get("username", "")),)
 
 
 def read_challenge(text: str, found: Found) -> tuple[Challenge, ...]:
     """One challenge; 7.3.1 allows no list of them in a header field."""
     given = _pairs(text, found)
-    return (Challenge(intern(given.get("realm", "")), given.get("nonce", "")),)
+    return (Challenge(one_text(given.get("realm", "")), given.get("nonce", "")),)
 
 
 def _pairs(text: str, found: Found) -> dict[str, str]:

@@ -10,11 +10,11 @@ whole line, they give None.
 from __future__ import annotations
 
 import re
-from sys import intern
 from typing import ClassVar
 
 from msgspec import Struct
 
+from sipaudit.one import one_text
 from sipaudit.sip.defects import Defect, Found
 from sipaudit.sip.headers import (
     CALL_ID,
@@ -153,7 +153,7 @@ class CSeqFront(Struct, frozen=True, gc=False):
         number, _, method = last.partition(b" ")
         if not (number.isdigit() and len(number) <= MAX_DIGITS and method.isalpha()):
             return None
-        return CSeq(int(number), intern(method.decode()))
+        return CSeq(int(number), one_text(method.decode()))
 
 
 class NoFront(Struct, frozen=True, gc=False):
@@ -206,12 +206,12 @@ def _usual_front(front: bytes) -> Front | None:
     found: Found = []
     if party := _PARTY.match(front):
         name, display, scheme, user, place = party.groups()
-        uri = Uri(intern(scheme.decode()), user.decode(), *read_host_port(place.decode(), found))
+        uri = Uri(one_text(scheme.decode()), user.decode(), *read_host_port(place.decode(), found))
         made: Front = (FromFront if name == b"From" else ToFront)(uri, None if display is None else display.decode())
     elif via := _VIA.match(front):
-        made = ViaFront(intern(via[1].decode()), *read_host_port(via[2].decode(), found), None, None)
+        made = ViaFront(one_text(via[1].decode()), *read_host_port(via[2].decode(), found), None, None)
     elif digest := _DIGEST.match(front):
-        made = CredentialsFront(intern(digest[2].decode()), digest[1].decode())
+        made = CredentialsFront(one_text(digest[2].decode()), digest[1].decode())
     else:
         return None
     return None if found else made

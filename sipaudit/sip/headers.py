@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from sys import intern
 
 from msgspec import Struct
 
+from sipaudit.one import one_text
 from sipaudit.sip.address import read_contacts, read_party, read_routes
 from sipaudit.sip.defects import Defect, Found
 from sipaudit.sip.digest import read_challenge, read_credentials
@@ -49,7 +49,7 @@ def read_via(text: str, found: Found) -> Via:
     """The first value of a Via header. White space around "/" and ":" is legal (RFC 3261 25.1, RFC 4475 3.1.1.1)."""
     usual = _usual_via(text)
     if usual is not None:
-        return Via(intern(usual[1]), *read_host_port(usual[2], found), "")
+        return Via(one_text(usual[1]), *read_host_port(usual[2], found), "")
     text, masked = values(text, mask(text, found))[0]
     head = masked.partition(";")[0]
     protocol, _, version_transport = head.partition("/")
@@ -64,7 +64,7 @@ def read_via(text: str, found: Found) -> Via:
     given = parameters(text, masked, len(head), found)
     received = given.get("received")
     return Via(
-        intern(transport.upper()), host, port, _branch(given, found),
+        one_text(transport.upper()), host, port, _branch(given, found),
         received.strip("[]").lower() if received else None,  # brackets: RFC 5118 4.5
         _rport(given, found),
     )
@@ -100,7 +100,7 @@ def read_cseq(text: str, found: Found) -> CSeq:
     value = number(words[0])
     if value is None or len(words) != 2:
         found.append(Defect.BAD_CSEQ)
-    return CSeq(-1 if value is None else value, intern(words[1]) if len(words) > 1 else "")
+    return CSeq(-1 if value is None else value, one_text(words[1]) if len(words) > 1 else "")
 
 
 def read_text(text: str, _found: Found) -> str | None:

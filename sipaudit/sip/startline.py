@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from sys import intern
 
 from msgspec import Struct
 
+from sipaudit.one import one_text
 from sipaudit.sip.defects import Defect, Found
 from sipaudit.sip.message import Uri
 from sipaudit.sip.text import decode, is_token, number
@@ -41,8 +41,8 @@ def read_start_line(line: bytes) -> StartLine | None:
     found: Found = []
     if usual := _USUAL_REQUEST.match(line):
         method, scheme, user, place, after = usual.groups(b"")
-        uri = Uri(intern(scheme.decode()), user.decode(), *read_host_port(place.decode(), found), after.decode())
-        return StartLine(intern(method.decode()), uri, 0, "", tuple(found))
+        uri = Uri(one_text(scheme.decode()), user.decode(), *read_host_port(place.decode(), found), after.decode())
+        return StartLine(one_text(method.decode()), uri, 0, "", tuple(found))
     text = decode(line, found)
     if "\n" in text or "\r" in text:
         return None
@@ -73,7 +73,7 @@ def _request_line(text: str, found: Found) -> StartLine | None:
     if f"{method} {uri} {version}" != text:
         found.append(Defect.START_LINE_SPACES)
     _check_version(version, found)
-    return StartLine(intern(method), _request_uri(uri, found), 0, "", tuple(found))
+    return StartLine(one_text(method), _request_uri(uri, found), 0, "", tuple(found))
 
 
 def _check_version(text: str, found: Found) -> None:

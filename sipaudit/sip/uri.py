@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
-from sys import intern
 
+from sipaudit.one import one_text
 from sipaudit.sip.defects import Defect, Found
 from sipaudit.sip.message import Uri
 from sipaudit.sip.text import number
@@ -37,7 +37,7 @@ def read_uri(text: str, found: Found) -> Uri:
         return Uri("", None, text)
     if _UNESCAPED.search(rest):
         found.append(Defect.BAD_URI)
-    scheme = intern(scheme.lower())
+    scheme = one_text(scheme.lower())
     if scheme in ("sip", "sips"):
         return _sip_uri(scheme, rest, found)
     if scheme == "tel":
@@ -76,7 +76,7 @@ def read_host_port(text: str, found: Found) -> tuple[str, int]:
         return known
     flaws: Found = []
     usual = _ADDRESS_PORT.match(text)
-    read = (intern(usual[1]), int(usual[2] or 0)) if usual else _read_host_port(text, flaws)
+    read = (one_text(usual[1]), int(usual[2] or 0)) if usual else _read_host_port(text, flaws)
     found += flaws
     if not flaws and len(text) <= MAX_HOST:
         if len(_sound) >= MAX_HOSTS:
@@ -93,7 +93,7 @@ def _read_host_port(text: str, found: Found) -> tuple[str, int]:
         host, port = plain.groups()
         if host.rpartition(".")[2].isdigit() and not _is_address(socket.AF_INET, host):  # 25.1 toplabel
             found.append(Defect.BAD_HOST)
-    host = intern(host.lower())
+    host = one_text(host.lower())
     if port is None:
         return host, 0
     value = number(port.strip(), MAX_PORT)
