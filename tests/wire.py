@@ -249,6 +249,8 @@ def write_capture(path: Path, packets: Iterable[tuple[float, bytes]], covered: f
 
 def put_on_wire(scenario: Scenario, folder: Path, agent: str) -> tuple[Path, Path]:
     """The scenario as `capture.pcap` and `site.yaml` in `folder`. Raises NoWireFormError."""
+    if scenario.profile.covered_from > 0.0:
+        raise NoWireFormError("a hole behind which the past is known: the view begins anew there")
     wire = Wire(agent)
     for event in scenario.events:
         wire.add(event)

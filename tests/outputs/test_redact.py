@@ -335,7 +335,10 @@ def test_whatever_the_wire_holds_is_hidden_without_a_fault(payload: bytes) -> No
 @few
 @given(odd_text, odd_text)
 def test_odd_values_of_headers_are_hidden_without_a_fault(name: str, value: str) -> None:
+    """But for a product and its version, as `Unmistakable/Unmistakable` is."""
     for header in ("From", "Via", "Contact", "Authorization", "User-Agent", "Call-ID", "Retry-After", name):
+        if header.lower() in ("user-agent", "server") and value[:1] in ("/", ":"):
+            continue
         said = f"INVITE {value} SIP/2.0\r\n{header}: Unmistakable{value}Unmistakable\r\n\r\n".encode("utf-8", "replace")
         assert b"Unmistakable" not in HIDING.text(said).replace(f"X{name}".encode("utf-8", "replace"), b"")
 
