@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from bench.captures import DATA, WORKLOADS, Workload, ensure
+from bench.marks import MISSED
 from bench.measure import run
 from bench.programs import NEIGHBOURS, sipaudit
 from bench.readme import put
@@ -28,7 +29,6 @@ from sipaudit.run.garbage import leave_whole, rare_collections
 from sipaudit.run.reading import Reading
 from sipaudit.sip.forms import Parsed
 
-MARKS = {"calls": ("sngrep", 0.5), "mixed": ("tshark", 0.04)}   # at most so much of what the neighbour takes
 RUNS = 5
 HEAD = ("| capture | `--jobs 2`, s | reading costs nothing, s | of the neighbour | mark, s |", "|---|--:|--:|--:|--:|")
 
@@ -93,7 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.following", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
     chosen = parser.parse_args()
-    text = "\n".join([*HEAD, *(measured(WORKLOADS[name], *mark) for name, mark in MARKS.items())])
+    text = "\n".join([*HEAD, *(measured(WORKLOADS[name], *mark) for name, mark in MISSED.items())])
     print(text)
     if chosen.write:
         put("following", text)

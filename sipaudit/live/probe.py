@@ -15,11 +15,11 @@ from sipaudit.model.values import KnownEvent, moment
 from sipaudit.run.ahead import parsed_ahead
 from sipaudit.run.brief import Brief
 from sipaudit.run.budget import AMPLE, Budget
+from sipaudit.run.clocks import SLACK
 from sipaudit.run.route import Route
 from sipaudit.sip.datagram import Item
 from sipaudit.times import Span, format_time
 
-SLACK = 2.0   # seconds by which packets of different sources may come out of order
 ON_THE_WAY = 1.0   # seconds in which packets still come that were captured before our clock was set
 EVENTS_KEPT = 1_000
 
@@ -101,8 +101,7 @@ class Probe(Route):
         self.steps_back += 1
         self._happened(now, f"the clock was set back, from {format_time(before, self.brief.zone)}")
         self.newest = now
-        self.auditor.set_back(before, now)
-        self.reconstruction.forget(float("inf"))
+        self.set_back(before, now)
         self.clock_was_set(now)
 
     def look_at_clocks(self, wall: float, clock: float) -> None:

@@ -11,9 +11,9 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-# The settings that decide which requirements hold for a line.
-JUDGED = ("reRegisterOn", "failRegistrationOn", "onlySignalWithRegistered", "failBack.mode", "failBack.timeout",
-          "authOptimizedInFailover", "register")
+# The five that rule failover (reference-model.md 2), and all that decide which requirements hold for a line.
+FAILOVER = ("reRegisterOn", "failRegistrationOn", "onlySignalWithRegistered", "failBack.mode", "failBack.timeout")
+JUDGED = (*FAILOVER, "authOptimizedInFailover", "register")
 FAILBACK_TIMEOUT_MIN = 60  # C6: 1-59 act as 60
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 5060, "wss": 5061}
 

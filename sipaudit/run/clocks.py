@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.sip.datagram import Item
 from sipaudit.sip.forms import Repeat
 
-SET_BACK = 2.0   # seconds by which packets may come out of order; more is a clock that was set back (docs/live.md)
+SLACK = 2.0   # seconds by which packets may come out of order; more is a clock that was set back
+
+
+class Step(NamedTuple):
+    """From this frame on a capture's clock said `after`, where it had said `before`."""
+
+    frame: int
+    before: float
+    after: float
 
 
 class Clocks:
     """Steps come from the packets, not from the items: what waits for a lost segment comes late by right. `ahead` are
-    those of which no item has come yet: capture, frame, and the times before and after it."""
+    those of which no item has come yet, by capture."""
 
     def __init__(self, health: Sequence[CaptureHealth]) -> None:
         self._health = health
         self._seen = [0] * len(health)
-        self.ahead: list[tuple[int, int, float, float]] = []
+        self.ahead: dict[int, list[Step]] = {}
 
     def look(self) -> None:
         """Another run of items was read: which steps are in it, or were before it."""
         for capture, health in enumerate(self._health):
-            steps = health.clock_steps
-            if len(steps) > self._seen[capture]:
-                self.ahead += [(capture, frame, time - seconds, time)
-                               for frame, time, seconds in steps[self._seen[capture]:] if seconds < -SET_BACK]
-                self._seen[capture] = len(steps)
+            for frame, time, seconds in health.clock_steps[self._seen[capture]:]:
+                if seconds < -SLACK:
+                    self.ahead.setdefault(capture, []).append(Step(frame, time - seconds, time))
+            self._seen[capture] = len(health.clock_steps)
 
-    def passed(self, item: Item | Repeat) -> list[tuple[float, float]]:
-        """The steps that lie before this item, and after the one before it: the times before and after each."""
-        passed = [step for step in self.ahead if step[0] == item.capture and step[1] <= item.frame]
-        self.ahead = [step for step in self.ahead if step not in passed]
-        return [(before, after) for _, _, before, after in passed]
+    def passed(self, item: Item | Repeat) -> list[Step]:
+        """The steps that lie before this item, and after the one before it of its capture."""
+        steps = self.ahead.pop(item.capture, [])
+        later = [step for step in steps if step.frame > item.frame]
+        if later:
+            self.ahead[item.capture] = later
+        return [step for step in steps if step.frame <= item.frame]

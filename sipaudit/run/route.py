@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from typing import Any
 
 from msgspec.structs import replace
@@ -112,6 +113,11 @@ class Route:
         (both seconds since the epoch)."""
         self.reconstruction.forget(before, unheard)
         self.auditor.forget(before)
+
+    def set_back(self, before: float, now: float) -> None:
+        """A clock was set back, from `before` to `now` (seconds since the epoch): the view begins anew."""
+        self.auditor.set_back(before, now)
+        self.reconstruction.forget(inf)
 
     def tighten(self, budget: Budget) -> None:
         """Other bounds from now on: what is beyond them is forgotten at once."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import inf
 
 from sipaudit.model.values import Report
 from sipaudit.reconstruct.four_in_a_row import FOUR
@@ -14,7 +13,6 @@ from sipaudit.run.garbage import rare_collections
 from sipaudit.run.job import Job
 from sipaudit.run.reading import Progress, Reading, Warn
 from sipaudit.run.route import Listener, Observer, Route
-from sipaudit.sip.datagram import Item
 from sipaudit.sip.forms import Parsed, Repeat
 from sipaudit.times import TimeStyle, format_time
 
@@ -77,7 +75,8 @@ class Run(Route):
             while at < end:
                 item, message, form = run[at]
                 if clocks.ahead:
-                    self._pass_steps(clocks, item)
+                    for step in clocks.passed(item):
+                        self.set_back(step.before, step.after)
                 if type(item) is Repeat and renewed(run, at):
                     at += FOUR
                     if pieced:
@@ -100,12 +99,6 @@ class Run(Route):
         first = health[capture].first
         if before is not None and first is not None and first - before > HOLE:
             self.auditor.view_begins(first)
-
-    def _pass_steps(self, clocks: Clocks, item: Item | Repeat) -> None:
-        """Where a capture's clock was set back, the view begins anew, as that of a live run does."""
-        for before, after in clocks.passed(item):
-            self.auditor.set_back(before, after)
-            self.reconstruction.forget(inf)
 
     def report(self) -> Report:
         """What was found, once the route has been driven."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from sipaudit.model.settings import LineSettings, Mode, Origin, Setting, Value
+from sipaudit.model.settings import FAILOVER, LineSettings, Mode, Origin, Setting, Value
 from sipaudit.yamlfile.problems import Problems
 from sipaudit.yamlfile.wording import quoted, suggestion
 
@@ -82,7 +82,6 @@ SETTINGS: dict[str, SettingType] = {
 }
 
 DEFAULTS: dict[str, Value] = {name: kind.default for name, kind in SETTINGS.items() if kind.default is not None}
-_BEHAVIOUR = ("reRegisterOn", "failRegistrationOn", "onlySignalWithRegistered", "failBack.mode", "failBack.timeout")
 _DEFAULT_SETTINGS = {name: Setting(value, None, Origin.DEFAULT) for name, value in DEFAULTS.items()}
 
 _TTL = _seconds(300, 1 << 29)
@@ -156,7 +155,7 @@ def declared_block(stated: dict[str, Setting], unread: str | None = None) -> Lin
     that is not here, that may say anything of what is left out: unknown, as it is of a line that nobody declared."""
     if unread is None:
         return LineSettings({**_DEFAULT_SETTINGS, **stated}, declared=True)
-    return LineSettings({**dict.fromkeys(_BEHAVIOUR, Setting(None, unread, Origin.UNKNOWN)), **stated})
+    return LineSettings({**dict.fromkeys(FAILOVER, Setting(None, unread, Origin.UNKNOWN)), **stated})
 
 
 def in_force(base: LineSettings, over: Sequence[dict[str, Setting]]) -> LineSettings:

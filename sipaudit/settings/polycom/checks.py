@@ -9,7 +9,7 @@ from sipaudit.settings.issues import SettingIssue, Statement
 from sipaudit.settings.polycom.choices import SHARED_PROXY, Choice
 from sipaudit.settings.polycom.hosts import is_literal
 from sipaudit.settings.polycom.line import LineBlock, ServerBlock
-from sipaudit.settings.polycom.parameters import FAILOVER
+from sipaudit.settings.polycom.parameters import OF_FAILOVER
 
 Values = Mapping[str, Statement]
 
@@ -115,7 +115,7 @@ def _proxy_unused(values: Values, block: LineBlock) -> Iterator[SettingIssue]:
     addressed = next((values[prefix + "address"] for prefix in prefixes if prefix + "address" in values), None)
     why = "no outbound proxy has an address" if addressed is None else "no server of the line has useOutboundProxy=1"
     for prefix in prefixes:
-        for suffix in ("address", *(f"failOver.{name}" for name in FAILOVER)):
+        for suffix in ("address", *(f"failOver.{name}" for name in OF_FAILOVER)):
             statement = values.get(prefix + suffix)
             if statement is not None:
                 yield SettingIssue("config-proxy-unused", (statement,), {"reason": why})

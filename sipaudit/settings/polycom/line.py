@@ -25,7 +25,7 @@ from sipaudit.settings.polycom.choices import (
     unset,
 )
 from sipaudit.settings.polycom.hosts import DnsCache, Host
-from sipaudit.settings.polycom.parameters import FAILOVER, OF_LINE, OF_SERVER
+from sipaudit.settings.polycom.parameters import OF_FAILOVER, OF_LINE, OF_SERVER
 
 SERVERS = range(1, 11)
 
@@ -135,13 +135,13 @@ def _indices(values: Values, number: int) -> list[int]:
         return own or shared
     said = [at.server for at in places if any(
         prefix + suffix in values for prefix in (at.own, at.shared)
-        for suffix in (*_PLAIN, *(f"failOver.{name}" for name in FAILOVER)))]
+        for suffix in (*_PLAIN, *(f"failOver.{name}" for name in OF_FAILOVER)))]
     return said or [1]
 
 
 def _server(values: Values, at: Place, cache: DnsCache, defaults: Mapping[str, Value]) -> ServerBlock:
     proxied = _proxied(values, at, defaults)
-    choices = {suffix: _failover(values, at, suffix, proxied) for suffix in FAILOVER}
+    choices = {suffix: _failover(values, at, suffix, proxied) for suffix in OF_FAILOVER}
     found = {name: setting(name, of_server(values, at, name), defaults) for name in _PLAIN}
     found |= {name: setting(name, choice, defaults) for name, choice in choices.items()}
     found |= {name: setting(name, of_line(values, at, name), defaults) for name in OF_LINE}

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from sipaudit.model.settings import FAILOVER
 from sipaudit.settings.catalogue import DNS_CACHE, SETTINGS, SettingType, setting_type
 
 # Suffixes of reg.x.server.y. and voIpProt.server.x., and with failOver. before them of the proxy's prefixes, too.
-FAILOVER = ("reRegisterOn", "failRegistrationOn", "onlySignalWithRegistered", "failBack.mode", "failBack.timeout",
-            "concurrentRegistration")
+OF_FAILOVER = (*FAILOVER, "concurrentRegistration")
 OF_SERVER = ("address", "port", "transport", "expires", "expires.overlap", "register", "retryTimeOut", "retryMaxCount",
              "registerRetry.baseTimeOut", "registerRetry.maxTimeOut", "useOutboundProxy", "specialInterop")
 OF_PROXY = ("address", "port", "transport")
@@ -39,7 +39,8 @@ def _known() -> dict[str, SettingType]:
     proxies = ("reg.N.outboundProxy.", "voIpProt.SIP.outboundProxy.")
     known = {prefix + suffix: SETTINGS[suffix] for prefix in servers for suffix in OF_SERVER}
     known |= {prefix + suffix: SETTINGS[suffix] for prefix in proxies for suffix in OF_PROXY}
-    known |= {f"{prefix}failOver.{suffix}": SETTINGS[suffix] for prefix in (*servers, *proxies) for suffix in FAILOVER}
+    known |= {f"{prefix}failOver.{suffix}": SETTINGS[suffix]
+              for prefix in (*servers, *proxies) for suffix in OF_FAILOVER}
     for name, (of_line, of_phone) in OF_LINE.items():
         known |= {of_phone: SETTINGS[name]} | ({f"reg.N.{of_line}": SETTINGS[name]} if of_line else {})
     known |= {f"dns.cache.{kind}.N.{field}": of for kind, fields in DNS_CACHE.items() for field, of in fields.items()}
