@@ -38,6 +38,7 @@ from sipaudit.simulate.simulate import simulate
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.forms import Forms, Parsed, Repeat
 from sipaudit.sip.message import Request, Response
+from tests.ctrl_c import hears_ctrl_c
 from tests.score import plans
 from tests.shared import CAPTURES, ROOT
 from tests.sip.test_forms import PHONE
@@ -391,7 +392,7 @@ def test_the_reader_ends_with_the_command(ending: signal.Signals, tmp_path: Path
     command = subprocess.Popen(
         [sys.executable, "-m", "sipaudit.cli.main", "analyze", "-", "--jobs", "2"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=hears_ctrl_c,
     )
     assert command.stdin is not None
     data = OUTAGE.read_bytes()

@@ -11,22 +11,18 @@ from pathlib import Path
 
 from sipaudit.capture.write import PcapWriter, udp_frame
 from tests.capture.packets import REGISTER
+from tests.ctrl_c import hears_ctrl_c
 
 MORE_THAN_A_PIPE_HOLDS = 2_000_000  # bytes: writing them ends only when the command is reading
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
 PACKET = struct.pack("<IIII", 1_700_000_000, 0, 1000, 1000) + bytes(1000)
 
 
-def _hears_ctrl_c() -> None:
-    """A shell starts what it puts in the background deaf to SIGINT, and the tests may be run so."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_ctrl_c_while_reading_ends_with_130_and_writes_nothing(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with subprocess.Popen(
         [sys.executable, "-m", "sipaudit.cli.main", "analyze", "-", "-o", out],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_hears_ctrl_c,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=hears_ctrl_c,
     ) as command:
         assert command.stdin is not None
         command.stdin.write(HEADER + PACKET * (MORE_THAN_A_PIPE_HOLDS // len(PACKET)))
@@ -52,7 +48,7 @@ def test_ctrl_c_while_files_are_made_leaves_the_directory_as_it_was(tmp_path: Pa
     (out / "report.json").write_text("old")
     with subprocess.Popen(
         [sys.executable, "-m", "sipaudit.cli.main", "analyze", capture, "-o", out],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_hears_ctrl_c,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=hears_ctrl_c,
     ) as command:
         while command.poll() is None and not list(out.glob(".sipaudit-*")):
             time.sleep(0.002)

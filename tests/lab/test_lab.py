@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ctrl_c import hears_ctrl_c
 from tests.lab.ability import missing
 from tests.lab.play import TOO_BUSY, begin
 from tests.lab.scenes import SCENES
@@ -102,7 +103,7 @@ def test_an_interrupted_lab_leaves_nothing_behind(tmp_path: Path, end: str) -> N
     """Its processes end with the one that was started, and their namespaces with them."""
     starter = subprocess.Popen(
         [sys.executable, "-m", "tests.lab.play", "names", str(tmp_path)], cwd=ROOT, start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=hears_ctrl_c,
     )
     try:
         assert within(30, lambda: (tmp_path / "log" / "1001.err").exists() or len(descendants(starter.pid)) > 20)
