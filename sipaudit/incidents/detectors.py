@@ -163,8 +163,11 @@ class Detectors:
         return [draft for draft in found if draft.kind in self.kinds and not self._is_doubtful(draft)]
 
     def _is_doubtful(self, draft: Draft) -> bool:
-        """Whether an outage rests on what one phone was not seen to be answered, and the captures lack packets."""
-        return isinstance(draft, Outage) and len(draft.first) < 2 and not draft.sure and self._lossy()
+        """Whether an outage rests on what one phone was not seen to be answered, and the captures lack packets: those
+        of a live run about that time."""
+        if not isinstance(draft, Outage) or len(draft.first) >= 2 or draft.sure:
+            return False
+        return draft.is_doubtful(self._lossy(), self.timers.now) if self._rolling else self._lossy()
 
     @property
     def evicted(self) -> dict[str, int]:

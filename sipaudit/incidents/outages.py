@@ -8,6 +8,7 @@ from sipaudit.incidents.calls import Attempt, Calls, CallSeen
 from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.incidents.servers import NEVER, Failing, ServerWatch
 from sipaudit.incidents.timers import Timers
+from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, ModelEvent
 from sipaudit.model.history import MoveSeen
 from sipaudit.turned_away import turned_away
@@ -40,6 +41,14 @@ class Outage(Draft):
         self.refusals = 0
         self.stop: float | None = None
         self.sure = False
+        self._doubtful: bool | None = None
+
+    def is_doubtful(self, lossy: bool, now: float) -> bool:
+        """Whether packets lacked when it was seen; asked now and then, with whether they lack `now`. What lacks much
+        later says nothing of it, and no more does that nothing lacks any more."""
+        if self._doubtful is None or now <= self.last + LOSS_REACH:
+            self._doubtful = self._doubtful or lossy
+        return self._doubtful
 
     def failed(self, attempt: Attempt) -> None:
         if len(self.attempts) < ATTEMPTS_KEPT:

@@ -36,20 +36,29 @@ class RecentLoss:
         self._marks: deque[Mark] = deque()
         self.share = 0.0
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything is known with which later counts can be compared."""
+        return bool(self._marks)
+
     def mark(self, now: float, healths: Iterable[CaptureHealth], traffic: Mapping[int, Traffic]) -> None:
-        """`now` in seconds, by any clock that does not go back."""
-        if self._marks and now - self._marks[-1].time < EVERY:
+        """`now` is the time of the packets, in seconds: files of hours may be read in one. Where it goes back, the
+        clock was set, and what is counted from then on is compared with what was counted last."""
+        if self._marks and now < self._marks[-1].time:
+            self._marks = deque([self._marks[-1]._replace(time=now)])
+        elif self._marks and now - self._marks[-1].time < EVERY:
             return
         seen = list(healths)
         counted = Mark(
             now, sum(one.packets for one in seen), sum((one.kernel_drops or 0) + one.interface_drops for one in seen),
             sum(one.sip_messages for one in traffic.values()), sum(one.missing_halves for one in traffic.values()))
         self._marks.append(counted)
-        while now - self._marks[0].time > max(SPANS):
+        while len(self._marks) > 1 and now - self._marks[1].time >= max(SPANS):
             self._marks.popleft()
         self.share = max(self._over(span, counted) for span in SPANS)
 
     def _over(self, span: float, now: Mark) -> float:
-        since = next(mark for mark in self._marks if now.time - mark.time <= span)
+        """The whole span at least: since the latest mark before it, or the first."""
+        since = next((mark for mark in reversed(self._marks) if now.time - mark.time >= span), self._marks[0])
         return lost_share(now.packets - since.packets, now.messages - since.messages, now.drops - since.drops,
                           now.halves - since.halves)

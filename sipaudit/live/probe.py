@@ -61,12 +61,17 @@ class Probe(Route):
     def _place(self, capture: int, frame: int) -> tuple[str, int | None]:
         return self.sources[capture].place(frame)
 
+    def _mark_loss(self, now: float) -> None:
+        self.recent.mark(now, self.health, self.reconstruction.traffic)
+
     def loss(self) -> float:
         """The share of packets that the sources lacked of late."""
         return self.recent.share
 
     def read(self, clock: float) -> int:
         """Follow what has come; `clock` is a monotonic one's time, in seconds. How many items that were."""
+        if not self.recent.begun:
+            self._mark_loss(self.newest)
         read = [source.read() for source in self.sources]
         self._begin()
         self._look_for_blindness()
@@ -185,7 +190,7 @@ class Probe(Route):
 
     def pass_time(self, clock: float, *, drained: bool) -> None:
         """Say what time has settled; `drained` whether all that had come was read, so that silence is silence."""
-        self.recent.mark(clock, self.health, self.reconstruction.traffic)
+        self._mark_loss(self.now(clock))
         silent = drained and not any(source.away for source in self.sources)
         self.auditor.pass_time((self.now(clock) if silent else self.newest) - SLACK)
 

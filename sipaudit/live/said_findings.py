@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.observations import Observation
 from sipaudit.model.sayings import FindingSaid, Saying, Withdrawn
 from sipaudit.model.values import Finding
@@ -25,14 +26,17 @@ Mark = Callable[[Finding], Finding]
 class Told(Struct):
     """A fault that is followed, under an `id` once it has come to a finding. `finding` is what it comes to now (None:
     it does not stand), made `of` these; `said` what was said of it last, at the time `at`, and None while nothing of it
-    stands that was said."""
+    stands that was said. `loss` is the largest share of packets that lacked about the time of the fault, of which more
+    may be learnt `until` then: what comes much later says nothing of it, and no more does that a loss is long past."""
 
     fault: Fault
+    until: float
     id: str = ""
     finding: Finding | None = None
     of: tuple[object, ...] = ()
     said: Finding | None = None
     at: float = 0.0
+    loss: float = 0.0
 
 
 class SaidFindings:
@@ -76,18 +80,20 @@ class SaidFindings:
         for number in self._told.keys() - known:
             del self._told[number]
 
-    def look(self, faults: Faults, loss: float) -> dict[int, Finding]:
-        """The findings that stand, of no incident yet, by the number of their fault; `loss` is the share of packets
-        that lacks."""
+    def look(self, now: float, faults: Faults, loss: float) -> dict[int, Finding]:
+        """The findings that stand at `now`, of no incident yet, by the number of their fault; `loss` is the share of
+        packets that lacked of late."""
         for fault in faults.since(self._next):
             self._next = fault.number + 1
-            self._told[fault.number] = Told(fault)
+            self._told[fault.number] = Told(fault, now + LOSS_REACH, loss=loss)
         while len(self._told) > FOLLOWED:
             del self._told[next(iter(self._told))]
             turned_away("said")
         stand, self.fresh = {}, False
         for number, told in self._told.items():
-            self._update(told, None if number in faults.undecided else standing(told.fault, loss))
+            if now <= told.until:
+                told.loss = max(told.loss, loss)
+            self._update(told, None if number in faults.undecided else standing(told.fault, told.loss))
             if told.finding is not None:
                 stand[number] = told.finding
                 self.fresh = self.fresh or told.said is None

@@ -70,7 +70,7 @@ class Teller:
             yield from self._new(self._lines.turn(now, self._probe, at_last=at_last))
             yield from self._of_settings(now)
         faults = self._probe.auditor.faults
-        stand = self._findings.look(faults, self._probe.loss())
+        stand = self._findings.look(now, faults, self._probe.loss())
         incidents = list(self._of_incidents(now, stand, at_last)) if looks or self._findings.fresh else []
         yield from self._findings.say(now, faults, self._incident_of, at_last=at_last)
         yield from incidents

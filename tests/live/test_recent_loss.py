@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.live.loss import RecentLoss
-from sipaudit.model.sayings import FindingSaid
+from sipaudit.model.sayings import FindingSaid, Saying, Withdrawn
 from sipaudit.model.values import Confidence
 from tests.live.ear import Ear, findings
 from tests.stories import MINUTE, R2, Handset, P, S, Story, site
@@ -61,3 +61,44 @@ def test_a_finding_in_the_midst_of_drops_is_likely_only(tmp_path: Path) -> None:
     other = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
     assert {one.finding.confidence for one in early_return(other, drops=50)} == {Confidence.LIKELY}
     assert findings(other.said)
+
+
+def test_a_file_that_is_read_in_one_lacks_what_it_lacks_and_not_what_came_within_a_minute_of_reading() -> None:
+    """A directory that is followed is caught up with in seconds, which hold hours of packets."""
+    health, loss = CaptureHealth("ring"), RecentLoss()
+    loss.mark(1_000_000.0, [health], {})    # when it was begun, by our clock
+    health.packets, health.kernel_drops = 9_000, 1_000
+    loss.mark(300.0, [health], {})          # the packets are older
+    assert loss.share == 0.1
+    health.packets += 10_000
+    loss.mark(4_000.0, [health], {})
+    assert loss.share == 0
+
+
+def unregistered(ear: Ear, *, drops: int = 0, later: int = 0) -> list[Saying]:
+    """A line calls at a server where it did not register, while so many packets were dropped, and others much `later`.
+    """
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.fail_over(300, registers=False)
+    ear.wire.health.kernel_drops = 0
+    ear.hears(story, until=100)
+    ear.wire.health.kernel_drops = drops
+    ear.hears(story, since=100)
+    for second in range(440, 1500, 5):
+        ear.wire.health.packets += 10
+        ear.turn(second)
+    ear.wire.health.kernel_drops += later
+    ear.wire.health.packets += 10
+    ear.turn(1505)
+    return [one for one in ear.said if isinstance(one, FindingSaid | Withdrawn)]
+
+
+def test_a_loss_speaks_of_what_was_found_near_it_and_of_nothing_before_or_after(tmp_path: Path) -> None:
+    declared = site({**R2, **MINUTE}, P, S)
+    whole = unregistered(Ear(tmp_path, declared))
+    assert {type(one) for one in whole} == {FindingSaid}
+    assert not unregistered(Ear(tmp_path, declared), drops=50)   # nor when the loss is long past
+    again = unregistered(Ear(tmp_path, declared), later=500)     # nothing is withdrawn, neither finding nor outage
+    assert {type(one) for one in again} == {FindingSaid}
