@@ -21,10 +21,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from sipaudit import __version__
 from sipaudit.errors import InputError
 from sipaudit.live.journal import Journal
 from sipaudit.live.probe import Probe
+from sipaudit.live.program import program
 from sipaudit.live.synced import sync_names
 from sipaudit.live.teller import Teller
 from sipaudit.model.sayings import Saying
@@ -43,9 +43,9 @@ _OTHERS = frozenset(f"{module}.{name}" for module, names in {
 
 
 class Kept(Struct):
-    """What a checkpoint holds. `identity` is the run's, within which ids are unique; `sources` are their names: the
-    captures that numbers in it mean, `positions` how far each was read; `time` is until when (seconds since the epoch),
-    `blind` for how many seconds nothing was seen in it."""
+    """What a checkpoint holds. `version` is that of the program that wrote it, `identity` the run's, within which ids are
+    unique; `sources` are their names: the captures that numbers in it mean, `positions` how far each was read; `time`
+    is until when (seconds since the epoch), `blind` for how many seconds nothing was seen in it."""
 
     version: str
     identity: str
@@ -83,8 +83,12 @@ class Checkpoint:
             self._ended(*os.waitpid(self._child, os.WNOHANG))
         if self._child is None and clock >= self._due:
             self._due = clock + EVERY
-            self.journal.turned()
-            self._child = os.fork()
+            try:
+                self.journal.turned()
+                self._child = os.fork()
+            except OSError as error:   # a full disk, or no place for another process: the last checkpoint holds
+                self._fails(error)
+                return
             if not self._child:
                 self._write_and_end(probe, teller, identity)
 
@@ -110,15 +114,18 @@ class Checkpoint:
         """Write one before the process ends."""
         if self._child is not None:
             self._ended(*os.waitpid(self._child, 0))
-        self.journal.turned()
         try:
+            self.journal.turned()
             self._write(probe, teller, identity)
             self.journal.cut()
         except OSError as error:
-            self._log(f"the checkpoint {self.path} cannot be written: {error.strerror}")
+            self._fails(error)
+
+    def _fails(self, error: OSError) -> None:
+        self._log(f"the checkpoint {self.path} cannot be written: {error.strerror}")
 
     def _write(self, probe: Probe, teller: Teller, identity: str) -> None:
-        kept = Kept(__version__, identity, [one.path for one in probe.health], probe.newest, probe.blind, probe.state(),
+        kept = Kept(program(), identity, [one.path for one in probe.health], probe.newest, probe.blind, probe.state(),
                     teller, [source.position() for source in probe.sources])
         beside = self.path.with_name(self.path.name + ".new")
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -155,7 +162,7 @@ class Checkpoint:
             if status.st_uid not in (0, os.geteuid()) or stat.S_IMODE(status.st_mode) & 0o022:
                 raise UnusableError("may have been written by somebody else")
             kept = _Reader(io.BytesIO(file.read()), probe).load()
-        if not isinstance(kept, Kept) or kept.version != __version__:
+        if not isinstance(kept, Kept) or kept.version != program():
             raise UnusableError("is of another version of sipaudit")
         if kept.sources != [one.path for one in probe.health]:
             raise UnusableError(f"is of other sources: {', '.join(kept.sources)}")

@@ -4,7 +4,10 @@ seconds behind, what was said between the last two checkpoints is kept as well."
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from errno import ENOSPC
 from pathlib import Path
 from typing import IO
 
@@ -92,15 +95,18 @@ class Journal:
         return self._syncer.idle
 
     def turned(self) -> None:
-        """A checkpoint begins that knows all that was said until now."""
+        """A checkpoint begins that knows all that was said until now. Raises OSError where that cannot be set apart
+        from what is said later; then no checkpoint must begin."""
+        if self._file is not None:
+            self.turn(0.0)
+            self._close()
+        if self._new.exists():
+            self._set_apart()
         self._bytes = 0
-        if self._file is None:
-            return
-        self.turn(0.0)
-        self._close()
+
+    def _set_apart(self) -> None:
         if self._old.exists():   # of a checkpoint that did not come about
-            with self._old.open("ab") as old:
-                old.write(self._new.read_bytes())
+            _append(self._old, self._new.read_bytes())
             self._new.unlink()
         else:
             self._new.rename(self._old)
@@ -145,3 +151,16 @@ class Journal:
             except OSError as error:
                 self._fails(error)
             self._file = None
+
+
+def _append(path: Path, data: bytes) -> None:
+    """All of it or, where the disk is full, nothing."""
+    size = path.stat().st_size
+    try:
+        with path.open("ab", buffering=0) as file:
+            if file.write(data) < len(data):
+                raise OSError(ENOSPC, os.strerror(ENOSPC))
+    except OSError:
+        with suppress(OSError):
+            os.truncate(path, size)
+        raise

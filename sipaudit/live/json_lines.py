@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections import deque
+from errno import ENXIO
 from pathlib import Path
 
 from sipaudit.errors import InputError
@@ -47,8 +48,8 @@ class LinesToStdout:
 
 
 class LinesToFile:
-    """A sink. The file is appended to, and opened again when it was moved away (logrotate). What a full disk does not
-    take waits; beyond a bound the newest lines are dropped whole, and counted."""
+    """A sink. The file is appended to, and opened again when it was moved away (logrotate). What a full disk, or a pipe
+    whose reader is slow, does not take waits; beyond a bound the newest lines are dropped whole, and counted."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
@@ -60,11 +61,13 @@ class LinesToFile:
         try:
             self._file = self._opened()
         except OSError as error:
-            raise InputError(f"cannot be written: {error.strerror}", fix="name a file in a directory that is there",
-                             file=path) from error
+            fix = "start the reader of this pipe first" if error.errno == ENXIO else (
+                "name a file in a directory that is there")
+            raise InputError(f"cannot be written: {error.strerror}", fix=fix, file=path) from error
 
     def _opened(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        """A pipe (`--jsonl >(jq ...)`) that is full, or that nobody reads, is not waited for either."""
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o640)
 
     def take(self, saying: Saying) -> None:
         line = to_json(saying) + b"\n"
@@ -99,6 +102,8 @@ class LinesToFile:
             line = self._waiting[0]
             try:
                 written = os.write(self._file, line)
+            except BlockingIOError:    # a pipe whose reader is slow
+                return
             except OSError as error:   # later, perhaps
                 self._say_away(error)
                 return

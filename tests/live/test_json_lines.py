@@ -115,6 +115,35 @@ def test_half_a_character_is_written_as_its_escape_by_every_end(tmp_path: Path, 
     assert [json.loads(line)["reached"]["rule"] for line in to_jsonl(report)] == [escaped]
 
 
+def test_a_pipe_that_nobody_reads_holds_up_nothing_and_what_is_read_later_is_whole(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As `--jsonl >(jq ...)` is one: the lines wait, and beyond a bound the newest are dropped."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    sink = LinesToFile(str(path))
+    for number in range(500):
+        sink.take(NoteSaid(float(number), "x" * 1_000))
+        sink.turn(0.0)
+    told = b""
+    while len(told.splitlines()) < 500:
+        told += os.read(reader, 1 << 20)
+        sink.turn(0.0)
+    assert [json.loads(line)["time"] for line in told.splitlines()] == [float(number) for number in range(500)]
+    assert not caplog.records
+    os.close(reader)
+    sink.take(NoteSaid(500.0, "x"))
+    sink.close()
+    assert caplog.records[0].getMessage() == "--jsonl: cannot be written: Broken pipe; what is said waits"
+
+
+def test_a_pipe_without_a_reader_is_named_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="start the reader"):
+        json_lines(str(tmp_path / "pipe"))
+
+
 def test_a_file_that_cannot_be_opened_is_named() -> None:
     with pytest.raises(InputError, match="cannot be written"):
         json_lines("/nowhere/said")

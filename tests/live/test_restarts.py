@@ -10,8 +10,9 @@ import pytest
 
 from sipaudit.live.checkpoint import Checkpoint
 from sipaudit.live.follow.source import follow_source
-from sipaudit.live.journal import Journal
+from sipaudit.live.journal import Journal, Judged, Seen
 from sipaudit.live.probe import Probe
+from sipaudit.live.program import program
 from sipaudit.live.teller import Teller
 from sipaudit.model.sayings import (
     CallSaid,
@@ -196,6 +197,49 @@ def test_a_damaged_checkpoint_is_not_gone_on_with(ear: Ear, tmp_path: Path, bad:
     checkpoint.path.write_bytes(bad)
     assert checkpoint.read(ear.probe) is None
     assert "starting anew" in said[0]
+
+
+def test_a_checkpoint_of_other_sources_of_the_same_version_is_not_gone_on_with(
+    ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkout is updated between releases; its values may have other fields by then."""
+    said: list[str] = []
+    checkpoint = Checkpoint(str(tmp_path / "state"), said.append)
+    checkpoint.write(ear.probe, ear.teller, "run")
+    assert checkpoint.read(ear.probe) is not None
+    package = tmp_path / "sipaudit"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    monkeypatch.setattr("sipaudit.__file__", str(package / "__init__.py"))
+    program.cache_clear()
+    assert checkpoint.read(ear.probe) is None
+    assert "another version" in said[0]
+    program.cache_clear()
+
+
+def test_a_full_disk_costs_a_checkpoint_and_neither_the_run_nor_what_was_noted(ear: Ear, tmp_path: Path) -> None:
+    """The checkpoint before did not come about either; what was said until then lies on the disk that is full now."""
+    said: list[str] = []
+    checkpoint = Checkpoint(str(tmp_path / "state"), said.append)
+    returned_early(ear)
+    old = tmp_path / "state.said.old"
+    old.symlink_to("/dev/full")
+    ear.notes_in(checkpoint.journal)
+    checkpoint.turn(0.0, ear.probe, ear.teller, "run")
+    assert said == [f"the checkpoint {checkpoint.path} cannot be written: No space left on device"]
+    checkpoint.write(ear.probe, ear.teller, "run")
+    assert len(said) == 2
+    old.unlink()
+    ear.notes_in(checkpoint.journal)
+    assert list(checkpoint.journal.read()) == 2 * list(noted(ear.said))
+    checkpoint.write(ear.probe, ear.teller, "run")
+    assert len(said) == 2
+    assert not list(checkpoint.journal.read())
+
+
+def noted(said: list[Saying]) -> list[Saying]:
+    """What a journal notes of it."""
+    return [one for one in said if isinstance(one, Judged | Seen)]
 
 
 def test_a_checkpoint_that_others_may_write_is_not_read(ear: Ear, tmp_path: Path) -> None:
