@@ -43,9 +43,9 @@ _OTHERS = frozenset(f"{module}.{name}" for module, names in {
 
 
 class Kept(Struct):
-    """What a checkpoint holds. `version` is that of the program that wrote it, `identity` the run's, within which ids are
-    unique; `sources` are their names: the captures that numbers in it mean, `positions` how far each was read; `time`
-    is until when (seconds since the epoch), `blind` for how many seconds nothing was seen in it."""
+    """What a checkpoint holds. `version` is that of the program that wrote it, `identity` the run's, within which ids
+    are unique; `sources` are their names: the captures that numbers in it mean, `positions` how far each was read;
+    `time` is until when (seconds since the epoch), `blind` for how many seconds nothing was seen in it."""
 
     version: str
     identity: str

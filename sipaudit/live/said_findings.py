@@ -37,6 +37,7 @@ class Told(Struct):
     said: Finding | None = None
     at: float = 0.0
     loss: float = 0.0
+    settled: bool = False   # whether nothing more will be learnt of that
 
 
 class SaidFindings:
@@ -93,7 +94,12 @@ class SaidFindings:
         for number, told in self._told.items():
             if now <= told.until:
                 told.loss = max(told.loss, loss)
-            self._update(told, None if number in faults.undecided else standing(told.fault, told.loss))
+            stands = None if number in faults.undecided else standing(told.fault, told.loss)
+            self._update(told, stands)
+            if now > told.until and not told.settled:
+                told.settled = True
+                if stands is None and number not in faults.undecided:
+                    faults.lost_to_gaps(told.fault)
             if told.finding is not None:
                 stand[number] = told.finding
                 self.fresh = self.fresh or told.said is None

@@ -237,11 +237,15 @@ class Faults:
         for fault in self.done:
             told = standing(fault, loss)
             if told is None:
-                key = fault.subject.line, fault.subject.phone
-                self.checks.of(key).open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
+                self.lost_to_gaps(fault)
                 self.undecided.add(fault.number)
             else:
                 fault.told = told
+
+    def lost_to_gaps(self, fault: Fault) -> None:
+        """The packets that lack leave it undecided."""
+        key = fault.subject.line, fault.subject.phone
+        self.checks.of(key).open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
 
     def findings(self, wanted: Callable[[ModelEvent], bool] = lambda _: True) -> list[Finding]:
         """The findings whose condemning event is `wanted`, numbered by (time, line, phone, rule)."""

@@ -164,7 +164,6 @@ class Auditor:
             self._pass_time(phone, now)
         for replay in self.replays:
             self._say(replay.waiting, replay)
-        self.faults.finish(self.loss())
         self.watch.finish(now)
 
     def _is_lossy(self) -> bool:

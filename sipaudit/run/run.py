@@ -51,6 +51,7 @@ class Run(Route):
             self._feed_all(ahead)
         self.reconstruction.finish()
         self.auditor.finish(self._last())
+        self.auditor.faults.finish(self.auditor.loss())
         self._look_for_an_empty_span()
 
     def _last(self) -> float:

@@ -102,3 +102,20 @@ def test_a_loss_speaks_of_what_was_found_near_it_and_of_nothing_before_or_after(
     assert not unregistered(Ear(tmp_path, declared), drops=50)   # nor when the loss is long past
     again = unregistered(Ear(tmp_path, declared), later=500)     # nothing is withdrawn, neither finding nor outage
     assert {type(one) for one in again} == {FindingSaid}
+
+
+def test_what_stands_at_the_end_is_not_taken_back_because_it_was_doubtful(tmp_path: Path) -> None:
+    """Packets lack, but not so many that what rests on one that did not come is left open: it is likely."""
+    ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
+    ear.wire.health.packets, ear.wire.health.kernel_drops = 10_000, 0
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.fail_over(300, registers=False)
+    ear.hears(story, until=100)
+    ear.wire.health.kernel_drops = 60
+    ear.wire.health.packets += 10_000
+    ear.hears(story, since=100)
+    ear.finish(440)
+    assert {one.finding.confidence for one in ear.said if isinstance(one, FindingSaid)} == {Confidence.LIKELY}
+    assert not [one for one in ear.said if isinstance(one, Withdrawn)]
