@@ -95,7 +95,7 @@ def test_a_tap_that_never_hears_the_second_server(court: Court, regime: str) -> 
     assert all(said.startswith("?") for said in found)
 
 
-MISSING, SKIPPED = "failover-missing", "failover-skipped-server"
+MISSING, SKIPPED, UNTRIED = "failover-missing", "failover-skipped-server", "primary-not-tried-first"
 CALLS_AT_EACH = site({**REGIMES["R0"], **MODES["newRequests"], "retryMaxCount": 3, "retryTimeOut": 0}, P, S)
 
 
@@ -140,6 +140,16 @@ def test_the_server_between_is_not_at_this_tap(court: Court, seen: bool) -> None
         Handset(story, user="1002", place=("10.1.0.6", 5060)).fail_over(100, registers=False)
     assert Court(court.folder, [SKIPPED])(story, three) == [
         f"305.500 {SKIPPED} 1001 10.0.0.3 " + ("certain" if seen else "likely capture-complete")]
+
+
+@pytest.mark.parametrize("tries", [False, True])
+def test_a_tap_at_the_second_server_alone(court: Court, tries: bool) -> None:
+    """Whether a phone tried the first is not seen there, of none."""
+    phone = Handset(Story())
+    phone.call(400, P) if tries else None
+    phone.call(700, S)
+    found = Court(court.folder, [UNTRIED])(phone.story, CALLS_AT_EACH)
+    assert found == [f"700.000 {UNTRIED} 1001 10.0.0.2 " + ("certain" if tries else "likely capture-complete")]
 
 
 @any_regime
