@@ -10,8 +10,9 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from socketserver import ThreadingMixIn
-from threading import BoundedSemaphore, Thread
+from threading import BoundedSemaphore, Thread, Timer
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 SILENCE = 30.0      # seconds without a turn of the loop after which the probe is not well
 AT_ONCE = 8         # requests
-PATIENCE = 10.0     # seconds that a client may take over a request
+PATIENCE = 10.0     # seconds that a client may take over a part of its request, or of our answer
+LONGEST = 30.0      # seconds that it may take over all of it, in however small parts
 POLL = 0.1          # seconds until the server notices that it shall end
 
 log = logging.getLogger(__name__)
@@ -149,14 +151,24 @@ class _Server(ThreadingMixIn, WSGIServer):
             self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
+        end = Timer(LONGEST, _break_off, (request,))
+        end.daemon = True
+        end.start()
         try:
             super().process_request_thread(request, client_address)
         finally:
+            end.cancel()
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the standard library's names
         """A client that went away, or took too long, is its own business."""
         log.debug("a request for metrics broke off", exc_info=True)
+
+
+def _break_off(request: socket.socket) -> None:
+    """Whoever waits for it is woken; it may have ended by itself."""
+    with suppress(OSError):
+        request.shutdown(socket.SHUT_RDWR)
 
 
 def _listening(host: str, port: int) -> _Server:

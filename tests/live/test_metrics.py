@@ -8,7 +8,9 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +211,23 @@ def test_clients_that_say_nothing_do_not_pile_up(serve: Callable[..., Scrape]) -
     assert silent[-1].recv(1) == b""     # turned away, while the first ones are waited for
     for each in silent:
         each.close()
+
+
+def test_clients_that_say_a_letter_now_and_then_do_not_keep_the_others_out(
+    serve: Callable[..., Scrape], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sipaudit.live.scrape.LONGEST", 1.0)
+    scrape = serve()
+    slow = [socket.create_connection(("127.0.0.1", scrape.port)) for _ in range(AT_ONCE)]
+    since = time.monotonic()
+    while time.monotonic() - since < 2.0:
+        for client in slow:
+            with suppress(OSError):   # it was broken off
+                client.send(b"x")
+        time.sleep(0.2)
+    assert get(scrape, "/healthz") == (200, "ok\n")
+    for client in slow:
+        client.close()
 
 
 def test_ipv6_can_be_listened_on(serve: Callable[..., Scrape]) -> None:
