@@ -202,13 +202,14 @@ class Phone:
     `address` is its source address and port as contract.md 3 has it, and never changes; `mac` its MAC if it shows
     one; `unsure` why its identity is unsure, None when it is not; `first` when it was first heard of, `last` when it
     last sent, -inf before; `heard` whether any server was ever seen speaking to it; `encrypted` whether it speaks where
-    nothing can be read, `unresolved` when a name of its servers last did not resolve. `held` is None once it is
-    known to be a phone.
+    nothing can be read, `unresolved` when a name of its servers last did not resolve, `stirred` when it last
+    ended a silence by an answer that a phone which has just started gives, too. `held` is None once it is known to be
+    a phone.
     """
 
     __slots__ = ("address", "again", "agent_mac", "call_ids", "capture", "declared", "encrypted", "first", "guises",
-                 "heard", "held", "host", "instance", "last", "lines", "mac", "number", "source", "unresolved",
-                 "unsure", "user_agent", "vendor")
+                 "heard", "held", "host", "instance", "last", "lines", "mac", "number", "source", "stirred",
+                 "unresolved", "unsure", "user_agent", "vendor")
 
     def __init__(self, number: int, source: Source, address: str, item: Datagram) -> None:
         self.number = number
@@ -228,6 +229,7 @@ class Phone:
         self.capture = item.capture
         self.first = item.time
         self.last = NEVER
+        self.stirred = NEVER
         self.unresolved = NEVER
         self.lines: tuple[Line, ...] = ()   # as `phones` of a source: of most there is one, and a list is larger
         self.held: list[ModelEvent] | None = []
