@@ -83,6 +83,17 @@ def test_a_phone_that_answers_before_it_registers_may_have_started(
     assert accused(court(phone.story, minute(regime))) == []
 
 
+@any_regime
+def test_a_phone_that_takes_new_settings_may_begin_anew_without_a_pause(court: Court, regime: str) -> None:
+    """A server told it to look for them: for some it need not start, and is soon back with a Call-ID of its own."""
+    phone = moved(regime)
+    summons = phone.called(EARLY - 8, S, "NOTIFY", call_id="resync", headers="Event: check-sync;reboot=false\r\n")
+    phone.replies(EARLY - 7.9, summons, 200)
+    phone.register(EARLY, P, call_id="with-new-settings")
+    phone.call(EARLY + 1, P)
+    assert accused(court(phone.story, minute(regime))) == []
+
+
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_a_phone_that_was_heard_all_the_time_has_not(court: Court, regime: str) -> None:
     phone = moved(regime)

@@ -70,7 +70,7 @@ def test_an_answer_that_a_mirror_port_shows_behind_the_call_that_waited_for_it(
     asked = phone.ask(time, S, "REGISTER", expires=3600, headers=CREDENTIALS)
     phone.call(time + 0.02, S, 5)
     phone.told(time + 0.02 + behind, asked, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
-    assert court(phone.story, minute(regime)) == []
+    assert all(said.startswith("?") for said in court(phone.story, minute(regime)))
 
 
 @any_regime
