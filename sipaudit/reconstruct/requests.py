@@ -146,7 +146,7 @@ class Requests:
         phone = line.owner if line is not None else leg.phone if leg is not None else self._only_phone(flow)
         if phone is None:
             return stranger(memory, item, request, key)
-        if request.event == SUMMONS:
+        if request.event is not None and request.event.startswith(SUMMONS):
             phone.summoned = item.time
         server = flow.source
         if line is not None:
