@@ -8,7 +8,7 @@ credentials repeat them (`proves`).  What no packet shows is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
@@ -29,6 +29,7 @@ from sipaudit.model.events import (
     Sent,
 )
 from sipaudit.model.scenario import Scenario
+from sipaudit.model.settings import ServerEntry
 from tests.wire_beside import Beside, NoWireFormError, server_name
 
 ORIGIN = 1_795_348_800.0
@@ -247,6 +248,18 @@ def write_capture(path: Path, packets: Iterable[tuple[float, bytes]], covered: f
             writer.write(ORIGIN + time, frame)
 
 
+def _others(entry: ServerEntry, time: float) -> Iterator[tuple[float, bytes]]:
+    """A phone at each server, of another make: the tap sees them all."""
+    for number, server in enumerate(entry.servers):
+        here, there = (f"10.9.0.{number + 1}", 5060), _endpoint(server.key)
+        said = (f"Via: SIP/2.0/UDP {here[0]};branch=z9hG4bKo{number}\r\nFrom: <sip:o{number}@other.example.com>;tag=1\r\n"
+                f"To: <sip:o{number}@other.example.com>\r\nCall-ID: o{number}\r\nCSeq: 1 REGISTER\r\n"
+                f"Contact: <sip:o{number}@{here[0]}>;expires=3600\r\nContent-Length: 0\r\n\r\n")
+        asks = f"REGISTER sip:other.example.com SIP/2.0\r\nUser-Agent: Telephone/1.0\r\n{said}"
+        yield time, ethernet_frame(udp_packet(here, there, asks.encode()))
+        yield time, ethernet_frame(udp_packet(there, here, f"SIP/2.0 200 OK\r\n{said}".encode()))
+
+
 def put_on_wire(scenario: Scenario, folder: Path, agent: str) -> tuple[Path, Path]:
     """The scenario as `capture.pcap` and `site.yaml` in `folder`. Raises NoWireFormError."""
     if scenario.profile.covered_from > 0.0:
@@ -256,9 +269,10 @@ def put_on_wire(scenario: Scenario, folder: Path, agent: str) -> tuple[Path, Pat
         wire.add(event)
     capture, site = folder / "capture.pcap", folder / "site.yaml"
     packets = sorted(wire.packets, key=lambda packet: packet[0])
-    write_capture(capture, packets, min(-scenario.profile.covered_from, 100_000.0))
+    covered = min(-scenario.profile.covered_from, 100_000.0)
     entry = scenario.profile.entry
     assert entry is not None
+    write_capture(capture, [*_others(entry, -covered), *packets], covered)
     servers: list[dict[str, object]] = [
         {"address": server.address, "port": server.port} for server in entry.servers]
     for server in servers if wire.beside.names else ():
@@ -266,7 +280,7 @@ def put_on_wire(scenario: Scenario, folder: Path, agent: str) -> tuple[Path, Pat
     declared: dict[str, object] = {"servers": servers}
     if entry.dns_ttl is not None:
         declared["dns_ttl"] = entry.dns_ttl
-    line: dict[str, object] = {"match": {}, "entry": "sbc"}
+    line: dict[str, object] = {"match": {"user": "1001"}, "entry": "sbc"}
     values = {name: setting.value for name, setting in scenario.profile.settings.values.items()}
     if values:
         line["settings"] = values

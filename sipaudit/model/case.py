@@ -53,7 +53,7 @@ class Case(Struct, frozen=True):
 
 class Ground(Struct, frozen=True):
     """What a condition found: the worlds in which it holds, or the `reason` why it cannot be told - not before
-    `awaited` shows it."""
+    `awaited` shows it. `elsewhere` are the servers at which contact would have acquitted, and none was seen."""
 
     holds: int = ALWAYS
     reason: Reason | None = None
@@ -61,6 +61,7 @@ class Ground(Struct, frozen=True):
     assumptions: tuple[Assumption, ...] = ()
     facts: Mapping[str, Fact] = {}
     proof: tuple[ModelEvent, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
 HOLDS = Ground()

@@ -57,6 +57,7 @@ class Trial(Struct, frozen=True):
     facts: dict[str, Fact] = {}
     assumptions: tuple[Assumption, ...] = ()
     proof: tuple[ModelEvent, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def condemned(self) -> bool:
@@ -126,7 +127,8 @@ def _observation(trial: Trial, row: Row, scene: Scene, verdict: Verdict, reason:
     facts = {**trial.facts, "regime": _only(scene.regimes), "mode": _only(scene.modes)}
     at = _deadline(trial, scene, row.timed) if row.timed else None
     return Observation(row.expectation, row.clause, verdict, scene.event, _about(row, trial, scene), reason, facts,
-                       doubts, trial.proof, None if awaited is None else row.verdict, awaited, at)
+                       doubts, trial.proof, None if awaited is None else row.verdict, awaited, at,
+                       elsewhere=trial.elsewhere)
 
 
 def _only(possible: tuple[Regime, ...] | tuple[Mode, ...]) -> str | None:
@@ -208,7 +210,8 @@ def _sum(row: Row, grounds: list[Ground]) -> Trial:
     reason, awaited = (opened[0].reason, opened[0].awaited) if opened else (None, None)
     proof = tuple(dict.fromkeys(event for ground in grounds for event in ground.proof))
     return Trial(row, holds, reason, awaited, facts,
-                 tuple(doubt for ground in grounds for doubt in ground.assumptions), proof)
+                 tuple(doubt for ground in grounds for doubt in ground.assumptions), proof,
+                 tuple(key for ground in grounds for key in ground.elsewhere))
 
 
 def _all_doubts(trials: list[Trial]) -> tuple[Assumption, ...]:

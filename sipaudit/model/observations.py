@@ -74,7 +74,7 @@ class Observation(Struct, frozen=True):
     one becomes when what is `awaited` is seen.  `at` is the time of what the
     event only shows (a deadline that passed), None for its own.  `server` is empty where the
     deviation is of no one server.  `absent`: it rests on packets that are not there, and would be undecided were the
-    capture known to lack some.
+    capture known to lack some.  `elsewhere`: contact with these servers would have acquitted, and none was seen.
     """
 
     expectation: str
@@ -90,6 +90,7 @@ class Observation(Struct, frozen=True):
     awaited: Awaited | None = None
     at: float | None = None
     absent: bool = False
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def time(self) -> float:

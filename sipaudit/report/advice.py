@@ -33,7 +33,8 @@ ADVICE: dict[Reason, str] = {
 
 ASSUMED: dict[Assumption, str] = {
     Assumption.LIST_AS_RESOLVED: "the phone has the servers of the entry, although another address was seen",
-    Assumption.CAPTURE_COMPLETE: "the capture holds all packets of this phone, although some are missing nearby",
+    Assumption.CAPTURE_COMPLETE: "the capture holds all packets of this phone, although some are missing nearby, or "
+                                 "nothing was seen of a server of its list",
     Assumption.FIRMWARE_OBEYS: "this model and firmware obey the advisory, which does not name them",
     Assumption.SETTINGS_IN_FORCE: "the settings were in force before the phone's boot",
     Assumption.TTL_FROM_FAILOVER: "the declared TTL began to run at the failover",

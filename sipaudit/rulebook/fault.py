@@ -21,11 +21,12 @@ LOSS_BEYOND = 0.007    # beyond which a whole exchange may lack in a flow withou
 
 
 class Subject(Party, Protocol):
-    """Whose step it is, and how its packets are named in a report."""
+    """Whose step it is, how its packets are named in a report, and whether the captures show anything of a server."""
 
     @property
     def settings(self) -> LineSettings: ...
     def server(self, key: str) -> str: ...
+    def sees(self, key: str) -> bool: ...
     def frame(self, event: ModelEvent) -> Frame: ...
 
 
@@ -60,11 +61,13 @@ class Held(NamedTuple):
 
 
 def standing(fault: Fault, loss: float) -> Observation | None:
-    """What a fault tells where captures lack this share of packets; None where it stays undecided."""
-    gaps = Assumption.CAPTURE_COMPLETE in fault.told.assumptions
-    if fault.told.absent and (gaps or loss > LOSS_BEYOND):
+    """What a fault tells where captures lack this share of packets; None where it stays undecided. A server of which
+    they show nothing, of no phone, may be one that no tap sees: what was not seen to go there is likely only."""
+    told = fault.told
+    gaps = Assumption.CAPTURE_COMPLETE in told.assumptions
+    if told.absent and (gaps or loss > LOSS_BEYOND):
         return None
-    return in_doubt(fault.told) if loss > LOSS_ALLOWED else fault.told
+    return told if loss <= LOSS_ALLOWED and all(map(fault.subject.sees, told.elsewhere)) else in_doubt(told)
 
 
 def in_doubt(told: Observation) -> Observation:

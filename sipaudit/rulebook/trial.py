@@ -45,6 +45,10 @@ class ScenarioLine(Struct, frozen=True):
     def server(self, key: str) -> str:
         return next((name for name, known in self.names.items() if known == key), key)
 
+    def sees(self, key: str) -> bool:
+        """A scenario shows all there is."""
+        return key in self.names.values()
+
     def frame(self, event: ModelEvent) -> Frame:
         method = getattr(event, "method", type(event).__name__)
         return Frame("scenario", event.frame, event.time, method)

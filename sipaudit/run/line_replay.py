@@ -138,6 +138,9 @@ class LineReplay:
     def server(self, key: str) -> str:
         return self._shared.naming.server(key)
 
+    def sees(self, key: str) -> bool:
+        return self._shared.naming.sees(key)
+
     def frame(self, event: ModelEvent) -> Frame:
         return self._shared.naming.frame(event, self.record.owner.host)
 

@@ -12,13 +12,15 @@ Place = Callable[[int, int], tuple[str, int | None]]
 
 class Naming:
     """How events and servers are called in a report. `place` says where a packet (capture, frame) can be found: the
-    name of its capture, and its number there (None: it has none)."""
+    name of its capture, and its number there (None: it has none); `sees` whether anything was seen of a server, of any
+    phone."""
 
-    def __init__(self, paths: list[str], server: Callable[[str], str], frames: dict[tuple[int, int], tuple[int, ...]],
-                 place: Place | None = None) -> None:
+    def __init__(self, paths: list[str], server: Callable[[str], str], sees: Callable[[str], bool],
+                 frames: dict[tuple[int, int], tuple[int, ...]], place: Place | None = None) -> None:
         self._paths = paths
         self._frames = frames
         self.server = server
+        self.sees = sees
         self.place = place or self._numbered
 
     def path(self, capture: int) -> str:

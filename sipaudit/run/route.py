@@ -76,7 +76,7 @@ class Route:
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
         self.reconstruction = self.reconstructing(observer, note)
-        self.naming = Naming([safe_path(one.path) for one in health], self.server, self._frames, place)
+        self.naming = Naming([safe_path(one.path) for one in health], self.server, self.sees, self._frames, place)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances,
                                brief.pack.incidents, rolling=budget is not None)
         if budget is not None:
@@ -182,6 +182,10 @@ class Route:
         if key not in self._named and self.reconstruction.knows_server(key):
             self._named = {one.key: f"{one.key}/{_transport(one)}" for one in self.reconstruction.servers}
         return self._named.get(key, f"{key}/udp")
+
+    def sees(self, key: str) -> bool:
+        """Whether a phone was seen to use that server."""
+        return self.reconstruction.knows_server(key)
 
     def phone(self, number: int | None) -> str | None:
         """The address of a phone; None where it is none, or a candidate that proved to be none."""

@@ -13,6 +13,7 @@ from tests.stories import (
     Packet,
     S,
     Story,
+    T,
     site,
 )
 from tests.traps.ground import (
@@ -107,6 +108,63 @@ def test_a_tap_that_never_hears_the_second_server(court: Court, regime: str) -> 
     returns(phone, regime)
     found = court(phone.story.without(lambda packet: packet.source == S), minute(regime))
     assert all(said.startswith("?") for said in found)
+
+
+MISSING, SKIPPED, UNTRIED = "failover-missing", "failover-skipped-server", "primary-not-tried-first"
+CALLS_AT_EACH = site({**REGIMES["R0"], **MODES["newRequests"], "retryMaxCount": 3, "retryTimeOut": 0}, P, S)
+
+
+def tries_first(story: Story, number: int = 1, begins: float = 0.0) -> None:
+    """A phone that tries P, which is silent, with each of two calls, and makes them at S."""
+    phone = Handset(story, user=f"100{number}", place=(f"10.1.0.{number}", 5060))
+    phone.register(begins)
+    for time in (300, 400):
+        phone.call(phone.silence(begins + time), S, 5.0)
+    phone.register(begins + 1000)
+
+
+def test_a_tap_at_the_first_server_alone(court: Court) -> None:
+    """A phone that stays with a silent server, and one that makes its calls at another, look alike there."""
+    story = Story()
+    tries_first(story)
+    here = story.without(lambda packet: S in (packet.source, packet.destination))
+    here.murmur(420, 520)
+    found = Court(court.folder, [MISSING])(here, CALLS_AT_EACH)
+    assert found == [f"400.000 {MISSING} 1001 10.0.0.1 likely capture-complete"]
+
+
+def test_a_phone_that_stays_beside_one_that_moves(court: Court) -> None:
+    """The tap sees the second server, where another phone's calls go."""
+    story = Story()
+    tries_first(story, 2, begins=700.0)
+    stays = Handset(story, user="1001", place=("10.1.0.1", 5060))
+    stays.register(0)
+    stays.silence(300)
+    stays.silence(400)
+    stays.register(1000)
+    assert Court(court.folder, [MISSING])(story, CALLS_AT_EACH) == [f"400.000 {MISSING} 1001 10.0.0.1 certain"]
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_the_server_between_is_not_at_this_tap(court: Court, seen: bool) -> None:
+    """A phone may have tried it there; where another phone uses it, this one did not."""
+    story, three = Story(), site({**REGIMES["R0"], **MINUTE}, P, S, T)
+    phone = handset(story)
+    phone.fail_over(300, to=T, registers=False)
+    if seen:
+        Handset(story, user="1002", place=("10.1.0.6", 5060)).fail_over(100, registers=False)
+    assert Court(court.folder, [SKIPPED])(story, three) == [
+        f"305.500 {SKIPPED} 1001 10.0.0.3 " + ("certain" if seen else "likely capture-complete")]
+
+
+@pytest.mark.parametrize("tries", [False, True])
+def test_a_tap_at_the_second_server_alone(court: Court, tries: bool) -> None:
+    """Whether a phone tried the first is not seen there, of none."""
+    phone = Handset(Story())
+    phone.call(400, P) if tries else None
+    phone.call(700, S)
+    found = Court(court.folder, [UNTRIED])(phone.story, CALLS_AT_EACH)
+    assert found == [f"700.000 {UNTRIED} 1001 10.0.0.2 " + ("certain" if tries else "likely capture-complete")]
 
 
 @any_regime

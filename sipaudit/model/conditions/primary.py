@@ -38,7 +38,7 @@ def primary_untried(case: Case) -> Ground:
         return FAILS  # its name does not resolve
     if retry_after(case, primary):
         return Ground(reason=Reason.RETRY_AFTER)
-    return Ground(facts={"working": case.stay.server} if case.stay.server else {})
+    return Ground(facts={"working": case.stay.server} if case.stay.server else {}, elsewhere=(primary,))
 
 
 def _known_bad(case: Case, primary: str) -> bool:

@@ -97,7 +97,7 @@ def no_contact_elsewhere(case: Case) -> Ground:
     # a line with further entries may fall back to one of these
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Sign.SILENCE, request.transaction, since=first.time, until=until, server=request.server,
-        others=() if case.profile.fallback else others, repeats=repeats, rests=rests))
+        others=() if case.profile.fallback else others, repeats=repeats, rests=rests), elsewhere=others)
 
 
 def _asked_since(case: Case, reach: Reach, since: float) -> bool:

@@ -152,4 +152,4 @@ def _passed_over(case: Case, entry: ServerEntry, server: EntryServer) -> Ground:
         return Ground(reason=Reason.LOAD_BALANCED, facts=facts)  # one of several equals, any of which may be tried
     if not _has_served(case, server.key) and in_mid_life(case):
         return Ground(reason=Reason.STARTED_LATER, facts=facts)  # it may have failed before the capture began
-    return Ground(facts=facts)
+    return Ground(facts=facts, elsewhere=(server.key,))
