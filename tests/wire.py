@@ -252,8 +252,9 @@ def _others(entry: ServerEntry, time: float) -> Iterator[tuple[float, bytes]]:
     """A phone at each server, of another make: the tap sees them all."""
     for number, server in enumerate(entry.servers):
         here, there = (f"10.9.0.{number + 1}", 5060), _endpoint(server.key)
-        said = (f"Via: SIP/2.0/UDP {here[0]};branch=z9hG4bKo{number}\r\nFrom: <sip:o{number}@other.example.com>;tag=1\r\n"
-                f"To: <sip:o{number}@other.example.com>\r\nCall-ID: o{number}\r\nCSeq: 1 REGISTER\r\n"
+        said = (f"Via: SIP/2.0/UDP {here[0]};branch=z9hG4bKo{number}\r\n"
+                f"From: <sip:o{number}@other.example.com>;tag=1\r\nTo: <sip:o{number}@other.example.com>\r\n"
+                f"Call-ID: o{number}\r\nCSeq: 1 REGISTER\r\n"
                 f"Contact: <sip:o{number}@{here[0]}>;expires=3600\r\nContent-Length: 0\r\n\r\n")
         asks = f"REGISTER sip:other.example.com SIP/2.0\r\nUser-Agent: Telephone/1.0\r\n{said}"
         yield time, ethernet_frame(udp_packet(here, there, asks.encode()))

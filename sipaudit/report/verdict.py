@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from sipaudit.model.values import Finding, Report, Severity
+from sipaudit.model.values import Confidence, Finding, Report, Severity
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.incident_words import SAID, words_of
 from sipaudit.report.screen import count_of
@@ -89,7 +89,7 @@ def _deviations(findings: list[Finding]) -> list[str]:
         return ["No deviation was found."]
     counted = [finding for finding in findings if finding.suppressed is None]
     broken = _phones_by_rule(counted)
-    said = [_did(rule, phones) for rule, phones in broken[:RULES_SAID]]
+    said = [_did(rule, phones, certain=certain) for rule, phones, certain in broken[:RULES_SAID]]
     if len(broken) > RULES_SAID:
         more = len(broken) - RULES_SAID
         said.append(f"{count_of(more, 'more rule')} {'was' if more == 1 else 'were'} broken.")
@@ -100,20 +100,22 @@ def _deviations(findings: list[Finding]) -> list[str]:
     return [*said, _counts(findings)]
 
 
-def _phones_by_rule(findings: list[Finding]) -> list[tuple[str, int]]:
-    """How many phones broke each rule that weighs, errors first, then the most frequent."""
+def _phones_by_rule(findings: list[Finding]) -> list[tuple[str, int, bool]]:
+    """How many phones broke each rule that weighs, and whether any did for certain; errors first, then the most
+    frequent."""
     phones: dict[str, set[str]] = {}
+    certain = {finding.rule for finding in findings if finding.confidence is Confidence.CERTAIN}
     worst: dict[str, int] = {}
     for finding in findings:
         if finding.phone is not None and finding.severity is not Severity.INFO:
             phones.setdefault(finding.rule, set()).add(finding.phone)
             worst[finding.rule] = max(worst.get(finding.rule, 0), finding.severity.rank)
     ordered = sorted(phones, key=lambda rule: (-worst[rule], -len(phones[rule]), rule))
-    return [(rule, len(phones[rule])) for rule in ordered]
+    return [(rule, len(phones[rule]), rule in certain) for rule in ordered]
 
 
-def _did(rule: str, phones: int) -> str:
-    return f"{count_of(phones, 'phone')} {DID.get(rule, f'broke the rule {rule}')}."
+def _did(rule: str, phones: int, *, certain: bool) -> str:
+    return f"{count_of(phones, 'phone')} {'' if certain else 'likely '}{DID.get(rule, f'broke the rule {rule}')}."
 
 
 def _counts(findings: list[Finding]) -> str:

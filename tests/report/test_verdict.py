@@ -109,6 +109,15 @@ def test_phones_are_counted_once_by_rule_and_what_is_suppressed_or_weak_is_not(r
                          "Deviations: 3 warning findings, 1 info finding. Suppressed and not counted: 1."]
 
 
+def test_what_is_likely_of_all_phones_is_said_so(report: Report) -> None:
+    here, there = finding("premature-failback", "a"), finding("premature-failback", "b")
+    doubtful = [replace(one, confidence=Confidence.LIKELY) for one in (here, there)]
+    told = (replace(report, findings=found, incidents=[]) for found in (doubtful, [*doubtful, here]))
+    said = [sentences(each, "utc")[1] for each in told]
+    assert said == ["2 phones likely returned before the failback was due.",
+                    "2 phones returned before the failback was due."]
+
+
 def test_hostile_names_are_harmless_on_the_screen(report: Report) -> None:
     """The words hold what was seen; the screen shows it as escapes."""
     servers = [replace(row, name="sbc\x1b[2J\u202e") for row in report.servers[:1]]
