@@ -35,11 +35,11 @@ def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stay
         plain = is_plain(answered) and (one or (is_plain(registered) and is_plain(regained)))
         known = answer.method not in DIALOG_INITIATING or (
             answered.answers_calls and registered.answers_calls and regained.answers_calls)
-        if (plain and known) or _was_emergency(phone, answer):
+        if (plain and known) or _went_its_way(phone, answer):
             return line.stays
         slow = _takes(phone, answer) >= LATE_FROM
         return each(line.stays, lambda stay: _served(stay, answer, slow))
-    if answer.in_dialog or answer.method in NOTHING_NEW or _was_emergency(phone, answer):
+    if answer.in_dialog or answer.method in NOTHING_NEW or _went_its_way(phone, answer):
         return each(line.stays, lambda stay: noted(stay, answer))
     if line.stays == NOWHERE and answer.method == "REGISTER" and answer.granted != 0:
         found = _moved(line, phone, None, answer, Track.ANSWERED)  # `_moves` says the same of all tracks
@@ -85,12 +85,12 @@ def _may_not_move(answer: Answered) -> bool:
     return answer.method == "REGISTER" and (answer.own is not True or answer.granted == 0)
 
 
-def _was_emergency(phone: PhoneState, answer: Answered) -> bool:
-    """Whether an emergency call is answered: it goes wherever it can, and the line stays where it is. A later call that
-    was answered before it does not change that."""
+def _went_its_way(phone: PhoneState, answer: Answered) -> bool:
+    """Whether an emergency call is answered, or one for an address: it goes wherever it can, and the line stays where
+    it is. A later call that was answered before it does not change that."""
     if answer.method != "INVITE":
         return False
-    return any(request.transaction == answer.transaction and request.emergency
+    return any(request.transaction == answer.transaction and request.goes_its_way
                for request in phone.reach(answer.server).unsettled)
 
 

@@ -67,7 +67,7 @@ def _is_at(stay: Stay | None, packet: Sent) -> bool:
 
 def _opens(packet: Sent, track: Track) -> bool:
     """Whether a packet may open a failback: dialog-initiating, or in R2 and R3 a REGISTER that asks for more than 0."""
-    if packet.in_dialog or packet.follows is not None or packet.emergency:
+    if packet.in_dialog or packet.follows is not None or packet.goes_its_way:
         return False
     if packet.method == "REGISTER":
         return track is Track.REGAINED and packet.expires != 0
@@ -98,7 +98,7 @@ def _touched(line: LineState, phone: PhoneState, stay: Stay | None, packet: Sent
 
 def _goes_elsewhere(packet: Sent) -> bool:
     """Whether a line that leaves its server sends such a packet to the next."""
-    return not packet.in_dialog and not packet.emergency and packet.method in MOVERS
+    return not packet.in_dialog and not packet.goes_its_way and packet.method in MOVERS
 
 
 def _may_have_moved(stay: Stay) -> bool:

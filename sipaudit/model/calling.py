@@ -75,7 +75,7 @@ class Calling:
     def asks(self, request: Sent) -> bool:
         """A request: in a dialog that is known, or to open one."""
         if self.waiting is not None or request.line != self.line or request.server != self.server \
-                or not self.since < request.time < self.until or request.expires == 0 or request.emergency:
+                or not self.since < request.time < self.until or request.expires == 0 or request.goes_its_way:
             return False
         if request.in_dialog:
             if request.follows is not None or request.method == "CANCEL" or not self._knows(request.call):

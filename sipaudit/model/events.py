@@ -43,6 +43,7 @@ class Sent(Event, frozen=True, gc=False):
     (same Call-ID, next CSeq); None else.
     `fresh`: REGISTER only: its Call-ID was not used by this phone before.
     `emergency`: the number called is one of the site's emergency numbers.
+    `addressed`: an INVITE for a URI at the very address it is sent to, by a line that registers with a name.
     `call`: number of the dialog-forming call (INVITE transactions and in-dialog requests of one Call-ID share it);
     None in a subscription's dialog.
     `call_id`: the Call-ID, compared only.  `target`: what opens a dialog only, as one text that is compared only: of an
@@ -64,6 +65,12 @@ class Sent(Event, frozen=True, gc=False):
     target: str = ""
     proves: bool = False
     anew: bool = False
+    addressed: bool = False
+
+    @property
+    def goes_its_way(self) -> bool:
+        """Whether it goes where its number or its address wants it, whatever server the line works with."""
+        return self.emergency or self.addressed
 
 
 class Resent(Event, frozen=True, gc=False):

@@ -16,6 +16,7 @@ from sipaudit.model.state import PhoneState, repeated_until
 from sipaudit.turned_away import turned_away
 
 SKEW = 1.0               # seconds by which the clocks of two captures may differ
+REORDERED = 0.01         # seconds by which one port of a mirror may be behind the other
 WORKS_WITHIN = 64.0      # seconds in which a failover ends: what is on its way runs out, and the next server answers
 LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
 LOGS_IN = 20.0           # seconds in which no user has logged in again
@@ -95,10 +96,11 @@ def _with(one: Observation, told: Told, event: ModelEvent | None = None) -> Obse
 
 def _waited(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     """Its answer, its retransmission or its re-send shows that the phone was waiting still. The clocks of two taps
-    differ."""
+    differ, and the two ways at one tap pass queues of their own."""
     if not isinstance(event, Answered | Resent | Sent):
         return None
-    if event.capture != one.event.capture and event.time - one.event.time < SKEW:
+    overtaken = REORDERED if isinstance(event, Answered) else 0.0
+    if event.time - one.event.time < (overtaken if event.capture == one.event.capture else SKEW):
         return None
     if isinstance(event, Sent):
         shows = event.follows == awaited.transaction
@@ -183,7 +185,7 @@ def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     had begun before."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
-    if isinstance(event, Sent) and event.method == "INVITE" and not (event.in_dialog or event.emergency):
+    if isinstance(event, Sent) and event.method == "INVITE" and not (event.in_dialog or event.goes_its_way):
         # who has logged out calls no one
         return None if event.call in awaited.calls else Outcome.CONDEMNED
     if not isinstance(event, Sent) or event.method != "REGISTER":
@@ -208,7 +210,7 @@ def _stays(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     """What the line opens next shows where it is. A call of the same number goes where that number goes."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
-    if not isinstance(event, Sent) or event.in_dialog or event.follows is not None or event.emergency \
+    if not isinstance(event, Sent) or event.in_dialog or event.follows is not None or event.goes_its_way \
             or event.method not in DIALOG_INITIATING:
         return None
     if event.server in awaited.others:

@@ -5,7 +5,7 @@
     agent: VVX_500 4.0.1.13681     model and firmware
 
     0       > P REGISTER           the phone starts a request       (dialog, expires=60, fresh, anew, follows, proves,
-                                                                    emergency, call=1, id=CALL-ID, to=TARGET,
+                                                                    emergency, addressed, call=1, id=CALL-ID, to=TARGET,
                                                                     follows=3: of that transaction)
     0.1     < P 200 REGISTER       a response reaches the phone     (expires=60, own=no, own=none, retry-after=5)
     300     > P INVITE
@@ -170,7 +170,7 @@ class _Reader:
             follows=self._followed(options, before), fresh="fresh" in options,
             emergency="emergency" in options, call=_call(options),
             call_id=options.get("id", ""), target=options.get("to", ""), proves="proves" in options,
-            anew="anew" in options,
+            anew="anew" in options, addressed="addressed" in options,
         )
         self._remember(sent)
         return sent

@@ -70,7 +70,7 @@ class Transcript:
     def _sent(self, event: Sent, follows: str) -> str:
         expires = "" if event.expires is None else f" expires={event.expires:g}"
         flags = _flag(event.in_dialog, "dialog") + _flag(event.fresh, "fresh") + _flag(event.anew, "anew")
-        flags += _flag(event.emergency, "emergency")
+        flags += _flag(event.emergency, "emergency") + _flag(event.addressed, "addressed")
         follows += _flag(event.proves, "proves")
         return (f"> {self.name(event.server)} {event.method}{expires}{flags}{follows}{_call(event)}"
                 f"{_word('id', event.call_id)}{_word('to', event.target)}")

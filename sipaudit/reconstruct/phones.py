@@ -78,13 +78,13 @@ class Line:
     servers that ever sent to it; `first` and `last` when it was seen (seconds as captured), `since` the time before
     which it may have been elsewhere; `calls` how many it had, `spans` the last of them.  `renewals` is set by those who
     follow its events while they see nothing else of it: then these may be told without (`short_road`); `goes_on` while
-    they see nothing wrong: it is told of events at once.  The rest below `strayed` is reconstruction's own: when it
-    last sent a REGISTER (`asked`), where it sends to (`flow`, `server` since `turned`) and ever did (`servers` by
-    `ways`), the view it has of its entries, what its last REGISTER `said`, and `held`, the list its events wait in
-    while it is not known to be a phone's.
+    they see nothing wrong: it is told of events at once.  The rest below `strayed` is reconstruction's own: whether
+    its REGISTERs are for a name, no address (`by_name`), when it last sent one (`asked`), where it sends to (`flow`,
+    `server` since `turned`) and ever did (`servers` by `ways`), the view it has of its entries, what its last REGISTER
+    `said`, and `held`, the list its events wait in while it is not known to be a phone's.
     """
 
-    __slots__ = ("address", "aor", "asked", "call_id", "calls", "contact_host", "contact_port",
+    __slots__ = ("address", "aor", "asked", "by_name", "call_id", "calls", "contact_host", "contact_port",
                  "contact_user", "cseq", "declaration", "device", "domain", "first", "flow", "goes_on", "heard", "held",
                  "last", "number", "owner", "phone", "proven", "registered", "renewals", "revision", "said", "server",
                  "servers", "since", "spans", "strayed", "turned", "uri", "user", "user_agent", "view",
@@ -111,6 +111,7 @@ class Line:
         self.cseq = -1
         self.heard: tuple[str, ...] = ()
         self.strayed = False
+        self.by_name = False
         self.proven = False
         self.registered = False
         self.renewals: Renewals | None = None
@@ -202,13 +203,15 @@ class Phone:
     `address` is its source address and port as contract.md 3 has it, and never changes; `mac` its MAC if it shows
     one; `unsure` why its identity is unsure, None when it is not; `first` when it was first heard of, `last` when it
     last sent, -inf before; `heard` whether any server was ever seen speaking to it; `encrypted` whether it speaks where
-    nothing can be read, `unresolved` when a name of its servers last did not resolve. `held` is None once it is
-    known to be a phone.
+    nothing can be read, `unresolved` when a name of its servers last did not resolve, `stirred` when it last
+    ended a silence by an answer that a phone which has just started gives, too, `summoned` when a NOTIFY last told it
+    to look for new settings. `held` is None once it is known to be
+    a phone.
     """
 
     __slots__ = ("address", "again", "agent_mac", "call_ids", "capture", "declared", "encrypted", "first", "guises",
-                 "heard", "held", "host", "instance", "last", "lines", "mac", "number", "source", "unresolved",
-                 "unsure", "user_agent", "vendor")
+                 "heard", "held", "host", "instance", "last", "lines", "mac", "number", "source", "stirred",
+                 "summoned", "unresolved", "unsure", "user_agent", "vendor")
 
     def __init__(self, number: int, source: Source, address: str, item: Datagram) -> None:
         self.number = number
@@ -228,6 +231,8 @@ class Phone:
         self.capture = item.capture
         self.first = item.time
         self.last = NEVER
+        self.stirred = NEVER
+        self.summoned = NEVER
         self.unresolved = NEVER
         self.lines: tuple[Line, ...] = ()   # as `phones` of a source: of most there is one, and a list is larger
         self.held: list[ModelEvent] | None = []

@@ -15,6 +15,8 @@ from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.forms import Form
 from sipaudit.sip.message import Request
 
+SUMMONS = "check-sync"   # the event by which servers tell phones to look for new settings
+
 
 class Requests:
     """Makes events of requests."""
@@ -130,6 +132,7 @@ class Requests:
             time, item.capture, item.frame, phone.number, line.number, server, method, transaction.number, in_dialog,
             asked, follows, False, method == "INVITE" and self._calls_for_help(request),
             None if leg is None else leg.number, request.call_id, "" if in_dialog else _target(request), proves,
+            addressed=method == "INVITE" and line.by_name and _is_addressed(request, flow),
         )
         if line.goes_on is None or memory.registry.out or not line.goes_on.asks(event):
             memory.registry.emit(phone, line, event)
@@ -143,6 +146,8 @@ class Requests:
         phone = line.owner if line is not None else leg.phone if leg is not None else self._only_phone(flow)
         if phone is None:
             return stranger(memory, item, request, key)
+        if request.event is not None and request.event.startswith(SUMMONS):
+            phone.summoned = item.time
         server = flow.source
         if line is not None:
             if line.revision != line.view.revision:
@@ -243,6 +248,13 @@ class Requests:
             memory.missing(leg.phone, item, "an ACK without its final response", item.time - unheard)
             memory.calls.up(leg, item)
         return leg
+
+
+def _is_addressed(request: Request, flow: Flow) -> bool:
+    """Whether an INVITE is for a URI at the address it goes to: of a line that registers with a name, one
+    that was dialled whole, or came by REFER, and is resolved by itself (RFC 3261 8.1.2). The Request-URI alone would
+    not tell: in it a phone may write the address of whatever server it uses."""
+    return request.uri.host == flow.destination_host == request.to.uri.host
 
 
 def _target(request: Request) -> str:

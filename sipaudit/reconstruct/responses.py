@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from sipaudit.model.events import CHALLENGES, Answered, Replied
+from sipaudit.model.timers import BOOT_SILENCE
 from sipaudit.reconstruct.dialogs import CALL_METHODS, Leg
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, Phone
@@ -128,6 +131,8 @@ class Responses:
     def _reply(self, transaction: Transaction, phone: Phone, item: Datagram, response: Response) -> None:
         """The phone answers a request."""
         memory, status, leg = self._memory, response.status, transaction.leg
+        if BOOT_SILENCE <= item.time - phone.last < inf and (status >= 300 or transaction.method != "INVITE"):
+            phone.stirred = item.time
         phone.last = item.time
         if leg is not None and leg.line is None:
             leg.line = transaction.line = memory.registry.of_contact(phone, response.contacts)

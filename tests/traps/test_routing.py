@@ -13,6 +13,7 @@ from tests.stories import (
     site,
 )
 from tests.traps.ground import (
+    EARLY,
     PREMATURE,
     REGIMES,
     RETURN,
@@ -44,6 +45,39 @@ def test_emergency_calls_go_wherever_they_can(court: Court, regime: str, number:
     returns(phone, regime)
     found = court(phone.story, minute(regime, emergency=["112"]))
     assert all(said.startswith("?") for said in found)
+
+
+@any_regime
+def test_a_call_for_an_address_goes_there(court: Court, regime: str) -> None:
+    """The far end of a call at S transfers the phone to somebody at S, and one later to somebody at P: an SBC writes
+    its own address into Refer-To, and the phone resolves that URI by itself."""
+    phone = moved(regime)
+    for time, server in ((EARLY, P), (345, S)):
+        there = {"uri": f"sip:3000@{server[0]}", "to": f"sip:3000@{server[0]}"}
+        asked = phone.ask(time - 3, S, "INVITE")
+        phone.told(time - 2, asked, 200)
+        phone.acknowledge(time - 1.9, asked)
+        phone.replies(time - 1, phone.called(time - 1.1, S, "REFER", call_id=asked.call_id, tag="near",
+                                             headers=f"Refer-To: <{there['to']}>\r\n"), 202)
+        phone.call(time, server, 4, **there)
+        phone.hang_up(time + 1, asked)
+    returns(phone, regime)
+    assert court(phone.story, minute(regime)) == []
+
+
+@pytest.mark.parametrize("regime", ["R0", "R1"])
+def test_a_call_at_s_for_an_address_there_need_not_try_p(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    phone.call(370, S, 4, uri="sip:3000@10.0.0.2", to="sip:3000@10.0.0.2")
+    court.about = ("primary-not-tried-first",)
+    assert court(phone.story, site({**REGIMES[regime], "failBack.mode": "newRequests"})) == []
+
+
+@pytest.mark.parametrize("regime", ["R0", "R1"])
+def test_where_all_is_named_by_address_that_excuses_nothing(court: Court, regime: str) -> None:
+    phone = moved(regime, domain="10.0.0.1")
+    phone.call(EARLY, P, 4, uri="sip:2000@10.0.0.1", to="sip:2000@10.0.0.1")
+    assert court(phone.story, minute(regime)) == [f"{EARLY:.3f} {PREMATURE} 1001 10.0.0.1 certain"]
 
 
 @any_regime

@@ -69,6 +69,40 @@ def test_a_poll_before_a_return_under_a_new_call_id_leaves_it_open(court: Court,
     assert court(phone.story, minute(regime)) == [f"? {PREMATURE} possible-boot"]
 
 
+@any_regime
+@pytest.mark.parametrize("asked", [("BYE", 481), ("OPTIONS", 200)], ids=["call-it-forgot", "options"])
+def test_a_phone_that_answers_before_it_registers_may_have_started(
+    court: Court, regime: str, asked: tuple[str, int],
+) -> None:
+    """It was silent for 25 s; what servers repeat meanwhile it answers as soon as it can."""
+    phone = moved(regime)
+    method, answer = asked
+    phone.replies(EARLY - 0.3, phone.called(EARLY - 0.4, S, method, call_id="from-before", tag="near"), answer)
+    phone.register(EARLY, P, call_id="after-the-start")
+    phone.call(EARLY + 1, P)
+    assert accused(court(phone.story, minute(regime))) == []
+
+
+@any_regime
+def test_a_phone_that_takes_new_settings_may_begin_anew_without_a_pause(court: Court, regime: str) -> None:
+    """A server told it to look for them: for some it need not start, and is soon back with a Call-ID of its own."""
+    phone = moved(regime)
+    summons = phone.called(EARLY - 8, S, "NOTIFY", call_id="resync", headers="Event: check-sync;reboot=false\r\n")
+    phone.replies(EARLY - 7.9, summons, 200)
+    phone.register(EARLY, P, call_id="with-new-settings")
+    phone.call(EARLY + 1, P)
+    assert accused(court(phone.story, minute(regime))) == []
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_a_phone_that_was_heard_all_the_time_has_not(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    for time in (320, EARLY - 0.4):
+        phone.replies(time + 0.1, phone.called(time, S, "OPTIONS", call_id=f"keepalive-{time}"), 200)
+    phone.register(EARLY, P, call_id="new-at-each-server")
+    assert [one.split()[1] for one in accused(court(phone.story, minute(regime)))] == [PREMATURE]
+
+
 @gated_regime
 def test_a_cable_that_was_out_is_no_start(court: Court, regime: str) -> None:
     """The phone asks for its address anew, and goes on with its old Call-ID: what it registered stands."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.stories import (
+    CREDENTIALS,
     MINUTE,
     Court,
     Handset,
@@ -57,6 +58,20 @@ def test_faults_shown_twice_are_found_once(court: Court, regime: str, delay: flo
     phone.fail_over(300, registers=False)
     phone.story.packets += [mirrored(packet, delay) for packet in phone.story.packets]
     assert court(phone.story, minute(regime)) == [f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain"]
+
+
+@gated_regime
+@pytest.mark.parametrize("behind", [0.0005, 0.008])
+def test_an_answer_that_a_mirror_port_shows_behind_the_call_that_waited_for_it(
+    court: Court, regime: str, behind: float,
+) -> None:
+    """What comes from the servers passes another port of the mirror, and a longer queue."""
+    phone = handset()
+    time = phone.silence(300)
+    asked = phone.ask(time, S, "REGISTER", expires=3600, headers=CREDENTIALS)
+    phone.call(time + 0.02, S, 5)
+    phone.told(time + 0.02 + behind, asked, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
+    assert all(said.startswith("?") for said in court(phone.story, minute(regime)))
 
 
 @any_regime

@@ -195,7 +195,7 @@ def challenged_elsewhere(case: Case) -> Ground:
     """F13: the credentials for one server's challenge go to another, and nothing speaks against the challenger."""
     request = case.request
     challenge = case.line.challenge(request.follows)
-    if challenge is None or challenge.server == request.server or request.emergency:
+    if challenge is None or challenge.server == request.server or request.goes_its_way:
         return FAILS
     reach = case.phone.reach(challenge.server)
     if reach.touched > challenge.time or speaks_against(

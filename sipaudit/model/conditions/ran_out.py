@@ -38,7 +38,7 @@ def _silent_before(case: Case) -> Iterator[Sent]:
     for one in reach.waiting:
         alike = one.line == request.line and one.method == request.method and one.expires != 0
         open_code = one.transaction in reach.ringing or one.transaction in reach.cancelled
-        if alike and not one.in_dialog and not one.emergency and not open_code:
+        if alike and not one.in_dialog and not one.goes_its_way and not open_code:
             yield one
 
 

@@ -14,13 +14,13 @@ NEVER_GATED = KEEPALIVES | {"REGISTER", "CANCEL"}
 def gated_request(case: Case) -> Ground:
     """F6 holds back every out-of-dialog request but REGISTER; OPTIONS and keepalives are not judged."""
     request = case.request
-    return holds_if(request.method not in NEVER_GATED and not request.emergency)
+    return holds_if(request.method not in NEVER_GATED and not request.goes_its_way)
 
 
 def failback_request(case: Case) -> Ground:
     """The narrow term *try*: a dialog-initiating request, in R2 and R3 also a REGISTER with expiry > 0."""
     request = case.request
-    if request.emergency or request.expires == 0:
+    if request.goes_its_way or request.expires == 0:
         return FAILS
     if request.method == "REGISTER":
         return holds_if(case.regime in (Regime.R2, Regime.R3))
@@ -30,12 +30,12 @@ def failback_request(case: Case) -> Ground:
 def opens_dialog(case: Case) -> Ground:
     """A dialog-initiating request: INVITE, initial SUBSCRIBE, out-of-dialog REFER."""
     request = case.request
-    return holds_if(request.method in DIALOG_INITIATING and not request.emergency and request.expires != 0)
+    return holds_if(request.method in DIALOG_INITIATING and not request.goes_its_way and request.expires != 0)
 
 
 def opens_call(case: Case) -> Ground:
-    """An INVITE that opens a dialog; emergency calls go wherever they can."""
-    return holds_if(case.request.method == "INVITE" and not case.request.emergency)
+    """An INVITE that opens a dialog; emergency calls go wherever they can, and those for an address go there."""
+    return holds_if(case.request.method == "INVITE" and not case.request.goes_its_way)
 
 
 def registers(case: Case) -> Ground:

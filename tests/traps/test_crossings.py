@@ -1,0 +1,100 @@
+"""A return that something old reaches into: calls that end as it begins, answers nobody waits for, taps that repeat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sipaudit.capture.write import Endpoint
+from tests.stories import CREDENTIALS, PROXY_CHALLENGE, VVX, Asked, Court, Handset, S, Story
+from tests.traps.ground import RETURN, any_regime, handset, minute, moved, returns
+
+NAT: Endpoint = ("198.51.100.1", 6001)
+UDP_PAYLOAD = 42   # where it begins in an Ethernet frame of IPv4
+
+
+def in_a_call(phone: Handset, time: float = 340) -> Asked:
+    asked = phone.ask(time, S, "INVITE")
+    phone.told(time + 0.1, asked, 200)
+    phone.acknowledge(time + 0.2, asked)
+    return asked
+
+
+@any_regime
+def test_a_bye_that_is_repeated_until_after_the_return(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    call = in_a_call(phone)
+    bye = phone.ask(RETURN - 1, S, "BYE", call_id=call.call_id, tag="far")
+    for step in (0.5, 1.5, 3.5, 7.5):
+        phone.again(RETURN - 1 + step, bye)
+    returns(phone, regime)
+    assert court(phone.story, minute(regime)) == []
+
+
+@any_regime
+def test_a_bye_whose_challenge_comes_with_the_return(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    call = in_a_call(phone)
+    bye = phone.ask(RETURN - 0.1, S, "BYE", call_id=call.call_id, tag="far")
+    returns(phone, regime)
+    phone.told(RETURN + 0.1, bye, 407, headers=PROXY_CHALLENGE)
+    bye = phone.ask(RETURN + 0.11, S, "BYE", call_id=call.call_id, tag="far", headers=f"Proxy-{CREDENTIALS}")
+    phone.told(RETURN + 0.2, bye, 200)
+    assert court(phone.story, minute(regime)) == []
+
+
+@any_regime
+def test_a_call_whose_far_end_asks_after_it_when_it_is_over(court: Court, regime: str) -> None:
+    """The tap missed its BYE. That the phone knows no such call shows that it had ended."""
+    phone = moved(regime)
+    call = in_a_call(phone)
+    returns(phone, regime)
+    asked = phone.called(RETURN + 20, S, "UPDATE", call_id=call.call_id, tag="near")
+    phone.replies(RETURN + 20.1, asked, 481)
+    assert all(said.startswith("?") for said in court(phone.story, minute(regime)))
+
+
+@any_regime
+def test_the_far_end_hangs_up_and_the_tap_shows_it_behind_the_return(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    call = in_a_call(phone)
+    bye = phone.called(RETURN + 0.004, S, "BYE", call_id=call.call_id, tag="near")
+    phone.replies(RETURN + 0.010, bye, 200)
+    returns(phone, regime)
+    assert all(said.startswith("?") for said in court(phone.story, minute(regime)))
+
+
+@any_regime
+def test_the_second_server_refuses_only_subscriptions(court: Court, regime: str) -> None:
+    """A 503 for one method may send the line on, back to the head of the list."""
+    phone = moved(regime)
+    refused = phone.ask(320, S, "SUBSCRIBE", headers="Event: dialog\r\n", expires=3600)
+    phone.told(320.1, refused, 503)
+    returns(phone, regime, 320.2)
+    assert all(said.startswith("?") for said in court(phone.story, minute(regime)))
+
+
+@any_regime
+def test_a_tap_on_both_sides_of_a_nat(court: Court, regime: str) -> None:
+    """The same phone twice, by two addresses and with the same transactions."""
+    phone = moved(regime, agent=f"{VVX}_0004f2aabbcc")
+    returns(phone, regime)
+    outside = Story()
+    for packet in phone.story.packets:
+        source, destination = (NAT if end == phone.place else end for end in (packet.source, packet.destination))
+        later = 0.0005 if source == NAT else -0.0005
+        outside.udp(packet.time + later, source, destination, packet.frame[UDP_PAYLOAD:], packet.what)
+    story = replace(phone.story, packets=phone.story.packets + outside.packets)
+    assert court(story, minute(regime)) == []
+
+
+@any_regime
+def test_the_second_server_finds_the_time_too_short(court: Court, regime: str) -> None:
+    phone = handset()
+    time = phone.silence(300)
+    if regime != "R0":
+        asked = phone.ask(time, S, "REGISTER", expires=60)
+        phone.told(time + 0.1, asked, 423, headers="Min-Expires: 600\r\n")
+        time = phone.register(time + 0.2, S, expires=600, challenged=False)
+    phone.call(time, S, 5)
+    returns(phone, regime)
+    assert court(phone.story, minute(regime)) == []
