@@ -151,7 +151,7 @@ class Beside:
             lines = phone.lines[:SOURCE_LINES]
             failing = (server for line in lines for state in line.view.states for server in _failing(state, item))
             for server in dict.fromkeys(failing):
-                phone.unresolved = item.time
+                phone.omens = phone.omens._replace(unresolved=item.time)
                 self._registry.emit(phone, None, Failed(
                     item.time, item.capture, item.frame, phone.number, NO_LINE, server, FailureKind.DNS, item.time,
                 ))

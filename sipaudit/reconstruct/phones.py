@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from math import inf
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sipaudit.model.events import Answered, CallChanged, ModelEvent, Sent
 from sipaudit.model.profile import Vendor
@@ -79,9 +79,9 @@ class Line:
     which it may have been elsewhere; `calls` how many it had, `spans` the last of them.  `renewals` is set by those who
     follow its events while they see nothing else of it: then these may be told without (`short_road`); `goes_on` while
     they see nothing wrong: it is told of events at once.  The rest below `strayed` is reconstruction's own: whether
-    its REGISTERs are for a name, no address (`by_name`), when it last sent one (`asked`), where it sends to (`flow`,
-    `server` since `turned`) and ever did (`servers` by `ways`), the view it has of its entries, what its last REGISTER
-    `said`, and `held`, the list its events wait in while it is not known to be a phone's.
+    it registered with a name, no address (`by_name`), when it last sent a REGISTER (`asked`), where it sends to
+    (`flow`, `server` since `turned`) and ever did (`servers` by `ways`), the view it has of its entries, what its last
+    REGISTER `said`, and `held`, the list its events wait in while it is not known to be a phone's.
     """
 
     __slots__ = ("address", "aor", "asked", "by_name", "call_id", "calls", "contact_host", "contact_port",
@@ -197,21 +197,31 @@ class Line:
         return self.strayed or any(state.doubtful for state in self.view.states)
 
 
+class Omens(NamedTuple):
+    """What may explain what a phone does next (seconds as captured): `unresolved` when a name of its servers last did
+    not resolve, `may_start` until when it may begin anew though it was not silent, since it ended a silence by an
+    answer that a phone which has just started gives, too, or was told by a NOTIFY to look for new settings."""
+
+    unresolved: float = NEVER
+    may_start: float = NEVER
+
+
+NO_OMENS = Omens()   # of nearly all phones
+
+
 class Phone:
     """One device.
 
     `address` is its source address and port as contract.md 3 has it, and never changes; `mac` its MAC if it shows
     one; `unsure` why its identity is unsure, None when it is not; `first` when it was first heard of, `last` when it
     last sent, -inf before; `heard` whether any server was ever seen speaking to it; `encrypted` whether it speaks where
-    nothing can be read, `unresolved` when a name of its servers last did not resolve, `stirred` when it last
-    ended a silence by an answer that a phone which has just started gives, too, `summoned` when a NOTIFY last told it
-    to look for new settings. `held` is None once it is known to be
+    nothing can be read, `omens` are what of late may explain what it does next. `held` is None once it is known to be
     a phone.
     """
 
     __slots__ = ("address", "again", "agent_mac", "call_ids", "capture", "declared", "encrypted", "first", "guises",
-                 "heard", "held", "host", "instance", "last", "lines", "mac", "number", "source", "stirred",
-                 "summoned", "unresolved", "unsure", "user_agent", "vendor")
+                 "heard", "held", "host", "instance", "last", "lines", "mac", "number", "omens", "source",
+                 "unsure", "user_agent", "vendor")
 
     def __init__(self, number: int, source: Source, address: str, item: Datagram) -> None:
         self.number = number
@@ -231,9 +241,7 @@ class Phone:
         self.capture = item.capture
         self.first = item.time
         self.last = NEVER
-        self.stirred = NEVER
-        self.summoned = NEVER
-        self.unresolved = NEVER
+        self.omens = NO_OMENS
         self.lines: tuple[Line, ...] = ()   # as `phones` of a source: of most there is one, and a list is larger
         self.held: list[ModelEvent] | None = []
         # REGISTER: last CSeq by former Call-ID, the latest few. None, as of `again`, is none: of nearly all phones

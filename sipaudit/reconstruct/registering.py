@@ -7,7 +7,7 @@ from math import inf
 
 from sipaudit.model.events import NO_LINE, Booted, Sent
 from sipaudit.model.timers import BOOT_SILENCE
-from sipaudit.reconstruct.bounds import KEPT_CALL_IDS, SOURCE_LINES, START_TAKES, STIRS, UNRESOLVED
+from sipaudit.reconstruct.bounds import KEPT_CALL_IDS, SOURCE_LINES, UNRESOLVED
 from sipaudit.reconstruct.memory import FIRST, Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import asked_expiry, own_contact
@@ -84,8 +84,7 @@ class Registering:
         if len(call_ids) > KEPT_CALL_IDS + len(phone.lines):
             del call_ids[next(iter(call_ids))]
             turned_away("phone-state")
-        if item.time - phone.last >= BOOT_SILENCE or item.time - phone.stirred <= STIRS \
-                or item.time - phone.summoned <= START_TAKES:
+        if item.time - phone.last >= BOOT_SILENCE or item.time <= phone.omens.may_start:
             self._may_have_started(phone, line, item)
         return True
 
@@ -108,7 +107,7 @@ class Registering:
                 devices.here(line)
         seen = self._memory.starts.ends(phone, line, item.time) and heads(line)
         if seen or moved or (phone.last > -inf and (
-                heads(line) or item.time - phone.unresolved <= UNRESOLVED)):   # the head may not have resolved
+                heads(line) or item.time - phone.omens.unresolved <= UNRESOLVED)):   # the head may not have resolved
             self._memory.registry.emit(phone, None, Booted(
                 item.time, item.capture, item.frame, phone.number, NO_LINE, not seen))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sipaudit.model.events import Received, Resent, Sent
+from sipaudit.reconstruct.bounds import START_TAKES
 from sipaudit.reconstruct.dialogs import CALL_METHODS, DIALOG_METHODS, CallState, Leg
 from sipaudit.reconstruct.memory import FIRST, Memory
 from sipaudit.reconstruct.phones import Line, Phone
@@ -147,7 +148,7 @@ class Requests:
         if phone is None:
             return stranger(memory, item, request, key)
         if request.event is not None and request.event.startswith(SUMMONS):
-            phone.summoned = item.time
+            phone.omens = phone.omens._replace(may_start=item.time + START_TAKES)
         server = flow.source
         if line is not None:
             if line.revision != line.view.revision:

@@ -6,6 +6,7 @@ from math import inf
 
 from sipaudit.model.events import CHALLENGES, Answered, Replied
 from sipaudit.model.timers import BOOT_SILENCE
+from sipaudit.reconstruct.bounds import STIRS
 from sipaudit.reconstruct.dialogs import CALL_METHODS, Leg
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, Phone
@@ -132,7 +133,7 @@ class Responses:
         """The phone answers a request."""
         memory, status, leg = self._memory, response.status, transaction.leg
         if BOOT_SILENCE <= item.time - phone.last < inf and (status >= 300 or transaction.method != "INVITE"):
-            phone.stirred = item.time
+            phone.omens = phone.omens._replace(may_start=max(phone.omens.may_start, item.time + STIRS))
         phone.last = item.time
         if leg is not None and leg.line is None:
             leg.line = transaction.line = memory.registry.of_contact(phone, response.contacts)

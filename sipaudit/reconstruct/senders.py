@@ -16,8 +16,9 @@ def place(memory: Memory, item: Datagram, request: Request, uri: Uri, contact: A
     if memory.is_server(flow.source, flow.source_host, flow):
         return None  # a server that passes on what phones ask for
     line = memory.registry.place(request, flow, uri, contact, item)
-    if line is not None and request.method == "REGISTER":
-        line.by_name = _is_name(request.uri.host)
+    if line is not None and request.method == "REGISTER" and not line.by_name:
+        host = request.uri.host   # the last label of a name begins with a letter (RFC 3261 25.1)
+        line.by_name = ":" not in host and host.rpartition(".")[2][:1].isalpha()
     if line is not None and line.held is None and contact is not None:
         if len(memory.sights) >= memory.bounds.sights:
             memory.sights.clear()
@@ -25,11 +26,6 @@ def place(memory: Memory, item: Datagram, request: Request, uri: Uri, contact: A
         if line.uri != uri:
             line.uri = in_words_of(uri, line.user)
     return line
-
-
-def _is_name(host: str) -> bool:
-    """Whether it is no address: the last label of a name begins with a letter (RFC 3261 25.1)."""
-    return ":" not in host and host.rpartition(".")[2][:1].isalpha()
 
 
 def stranger(memory: Memory, item: Datagram, request: Request, key: Key) -> Transaction:
