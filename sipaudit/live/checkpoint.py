@@ -71,6 +71,7 @@ class Checkpoint:
             raise InputError("no checkpoint can be written there", fix="name a file in a directory that may be written",
                              file=path)
         self.journal = Journal(self.path, log)
+        self._program = program()   # now: a checkout may be updated while it runs
         self.said: list[Saying] = []    # since the checkpoint that was read
         self.before: list[Saying] = []  # since the one before that, until it
         self._log = log
@@ -125,8 +126,8 @@ class Checkpoint:
         self._log(f"the checkpoint {self.path} cannot be written: {error.strerror}")
 
     def _write(self, probe: Probe, teller: Teller, identity: str) -> None:
-        kept = Kept(program(), identity, [one.path for one in probe.health], probe.newest, probe.blind, probe.state(),
-                    teller, [source.position() for source in probe.sources])
+        kept = Kept(self._program, identity, [one.path for one in probe.health], probe.newest, probe.blind,
+                    probe.state(), teller, [source.position() for source in probe.sources])
         beside = self.path.with_name(self.path.name + ".new")
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             _Writer(file, probe).dump(kept)
@@ -162,7 +163,7 @@ class Checkpoint:
             if status.st_uid not in (0, os.geteuid()) or stat.S_IMODE(status.st_mode) & 0o022:
                 raise UnusableError("may have been written by somebody else")
             kept = _Reader(io.BytesIO(file.read()), probe).load()
-        if not isinstance(kept, Kept) or kept.version != program():
+        if not isinstance(kept, Kept) or kept.version != self._program:
             raise UnusableError("is of another version of sipaudit")
         if kept.sources != [one.path for one in probe.health]:
             raise UnusableError(f"is of other sources: {', '.join(kept.sources)}")

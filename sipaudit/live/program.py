@@ -6,16 +6,14 @@ classes, of which today's may think otherwise: fields lack, or stand in another 
 
 from __future__ import annotations
 
-from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
 import sipaudit
 
 
-@cache
 def program() -> str:
-    """The version, and a digest of all sources of the package."""
+    """The version, and a digest of all sources of the package as they are now."""
     digest = blake2b(digest_size=8)
     folder = Path(sipaudit.__file__).parent
     for path in sorted(folder.rglob("*.py")):
