@@ -81,9 +81,9 @@ class SaidFindings:
         for number in self._told.keys() - known:
             del self._told[number]
 
-    def look(self, now: float, faults: Faults, loss: float) -> dict[int, Finding]:
+    def look(self, now: float, faults: Faults, loss: float, *, at_last: bool = False) -> dict[int, Finding]:
         """The findings that stand at `now`, of no incident yet, by the number of their fault; `loss` is the share of
-        packets that lacked of late."""
+        packets that lacked of late. `at_last`: no more will be learnt."""
         for fault in faults.since(self._next):
             self._next = fault.number + 1
             self._told[fault.number] = Told(fault, now + LOSS_REACH, loss=loss)
@@ -96,7 +96,7 @@ class SaidFindings:
                 told.loss = max(told.loss, loss)
             stands = None if number in faults.undecided else standing(told.fault, told.loss)
             self._update(told, stands)
-            if now > told.until and not told.settled:
+            if (at_last or now > told.until) and not told.settled:
                 told.settled = True
                 if stands is None and number not in faults.undecided:
                     faults.lost_to_gaps(told.fault)

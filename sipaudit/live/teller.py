@@ -61,7 +61,8 @@ class Teller:
     def turn(self, now: float, *, at_last: bool = False) -> Iterator[Saying]:
         """What is new at `now` (seconds since the epoch), what counts first, then in the order of contract.md 3.
         `at_last`: nothing will be said later."""
-        looks = at_last or now >= self._look_after
+        looks, faults = at_last or now >= self._look_after, self._probe.auditor.faults
+        stand = self._findings.look(now, faults, self._probe.loss(), at_last=at_last)   # what it leaves open is counted
         if at_last or now >= self._count_after:
             self._count_after = now + COUNT_EVERY
             yield from self._of_counts(now, at_last)
@@ -69,8 +70,6 @@ class Teller:
             self._look_after = now + LOOK_EVERY
             yield from self._new(self._lines.turn(now, self._probe, at_last=at_last))
             yield from self._of_settings(now)
-        faults = self._probe.auditor.faults
-        stand = self._findings.look(now, faults, self._probe.loss())
         incidents = list(self._of_incidents(now, stand, at_last)) if looks or self._findings.fresh else []
         yield from self._findings.say(now, faults, self._incident_of, at_last=at_last)
         yield from incidents

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.live.loss import RecentLoss
-from sipaudit.model.sayings import FindingSaid, Saying, Withdrawn
-from sipaudit.model.values import Confidence
+from sipaudit.model.sayings import FindingSaid, Saying, UndecidedSaid, Withdrawn
+from sipaudit.model.values import Confidence, Reason
 from tests.live.ear import Ear, findings
 from tests.stories import MINUTE, R2, Handset, P, S, Story, site
 
@@ -119,3 +119,20 @@ def test_what_stands_at_the_end_is_not_taken_back_because_it_was_doubtful(tmp_pa
     ear.finish(440)
     assert {one.finding.confidence for one in ear.said if isinstance(one, FindingSaid)} == {Confidence.LIKELY}
     assert not [one for one in ear.said if isinstance(one, Withdrawn)]
+
+
+def test_what_a_loss_leaves_open_shortly_before_the_end_is_counted(tmp_path: Path) -> None:
+    """Not found and not decided are two things."""
+    ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
+    ear.wire.health.kernel_drops = 0
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.fail_over(300, registers=False)
+    ear.hears(story, until=100)
+    ear.wire.health.kernel_drops = 50
+    ear.hears(story, since=100)
+    ear.finish(310)
+    left_open = {(one.inconclusive.rule, one.inconclusive.reason) for one in ear.said if isinstance(one, UndecidedSaid)}
+    assert ("signalling-to-unregistered-server", Reason.LOSS_NEARBY) in left_open
+    assert not findings(ear.said)
