@@ -104,12 +104,14 @@ def _phones_by_rule(findings: list[Finding]) -> list[tuple[str, int, bool]]:
     """How many phones broke each rule that weighs, and whether any did for certain; errors first, then the most
     frequent."""
     phones: dict[str, set[str]] = {}
-    certain = {finding.rule for finding in findings if finding.confidence is Confidence.CERTAIN}
+    certain: set[str] = set()
     worst: dict[str, int] = {}
     for finding in findings:
         if finding.phone is not None and finding.severity is not Severity.INFO:
             phones.setdefault(finding.rule, set()).add(finding.phone)
             worst[finding.rule] = max(worst.get(finding.rule, 0), finding.severity.rank)
+            if finding.confidence is Confidence.CERTAIN:
+                certain.add(finding.rule)
     ordered = sorted(phones, key=lambda rule: (-worst[rule], -len(phones[rule]), rule))
     return [(rule, len(phones[rule]), rule in certain) for rule in ordered]
 

@@ -110,8 +110,10 @@ def test_phones_are_counted_once_by_rule_and_what_is_suppressed_or_weak_is_not(r
 
 
 def test_what_is_likely_of_all_phones_is_said_so(report: Report) -> None:
+    """A mere remark that is certain is none of them."""
     here, there = finding("premature-failback", "a"), finding("premature-failback", "b")
-    doubtful = [replace(one, confidence=Confidence.LIKELY) for one in (here, there)]
+    doubtful = [*(replace(one, confidence=Confidence.LIKELY) for one in (here, there)),
+                finding("premature-failback", "c", Severity.INFO)]
     told = (replace(report, findings=found, incidents=[]) for found in (doubtful, [*doubtful, here]))
     said = [sentences(each, "utc")[1] for each in told]
     assert said == ["2 phones likely returned before the failback was due.",
