@@ -179,7 +179,7 @@ class Route:
 
     def server(self, key: str) -> str:
         """`10.0.0.1:5060/udp`: a server with the transport of its entry, else the first one seen."""
-        if key not in self._named and self.reconstruction.knows_server(key):
+        if key not in self._named and self.sees(key):
             self._named = {one.key: f"{one.key}/{_transport(one)}" for one in self.reconstruction.servers}
         return self._named.get(key, f"{key}/udp")
 
