@@ -13,6 +13,8 @@ from sipaudit.turned_away import turned_away
 AWAY = 120.0          # seconds of silence after which a phone may have been off: a retry comes within a minute (B3)
 SPELLS_KEPT = 100_000
 OPEN_KEPT = 100_000
+ASKED_AGAIN = 0.45    # of what was granted: no phone renews so soon, it asks again because it asked in vain
+USUAL_EXPIRES = 3600  # seconds that a REGISTER asks for which names none (RFC 3261 10.2)
 
 
 class Spell:
@@ -53,8 +55,9 @@ class Gaps:
             else:
                 spell.seen = now
             return
+        bindings = tuple(bindings)
         ended = _ended(bindings)
-        if ended is not None and ended < now and not logs_out:
+        if ended is not None and ended < now and not logs_out and not _may_be_granted(bindings, phone, request):
             spoke = max((reach.touched for reach in phone.reaches), default=-inf)
             self._begin(Spell(ended if now - spoke <= AWAY else now, subject, request))
 
@@ -63,6 +66,13 @@ class Gaps:
         spell = self.open.get(subject.number)
         if spell is not None:
             self._end(spell, time)
+
+    def lost(self, number: int, since: float | None) -> None:
+        """The capture lacks a packet of the line's phone, that passed after `since`: it may have registered the line.
+        """
+        spell = self.open.get(number)
+        if spell is not None and since is not None:
+            self._end(spell, since)
 
     def gone(self, number: int) -> None:
         """The phone has started anew: its line had nothing to lose."""
@@ -142,3 +152,24 @@ def _ended(bindings: Iterable[Binding]) -> float | None:
         elif binding.removed is not None and binding.removed.asked == 0:
             removed = max(removed, binding.removed.time)
     return None if granted == -inf or removed > granted or until == inf else until
+
+
+def _may_be_granted(bindings: tuple[Binding, ...], phone: PhoneState, request: Sent) -> bool:
+    """Whether the line may be registered, and the capture lack the packets that say so: a REGISTER has no answer and its
+    phone is content with that, or packets of the phone are missing since the last 200."""
+    if any(_was_in_vain(binding, request) for binding in bindings):
+        return False
+    granted = max(binding.granted.time for binding in bindings if binding.granted is not None)
+    return (phone.lost is not None and phone.lost > granted) or any(
+        register.time + (USUAL_EXPIRES if register.expires is None else register.expires) > request.time
+        for binding in bindings if (register := binding.register) is not None)
+
+
+def _was_in_vain(binding: Binding, request: Sent) -> bool:
+    """Whether the last REGISTER there was refused, or its phone shows that nobody answered: it sent it again, or asks
+    anew sooner than it renews."""
+    if binding.refused is not None or binding.resent is not None:
+        return True
+    asked = binding.register
+    return asked is not None and request.method == "REGISTER" \
+        and request.time - asked.time < ASKED_AGAIN * (binding.expires or USUAL_EXPIRES)

@@ -118,6 +118,8 @@ class Watch(Detectors):
             self._evidence.failed(event, subjects, waiting)
         elif isinstance(event, Lost):
             self._evidence.lost[event.phone] = event.time
+            for subject in subjects:
+                self.gaps.lost(subject.number, event.since)
         elif isinstance(event, Booted) and not event.possible:
             for server in self.tally.servers.values():
                 server.failing.pop(event.phone, None)

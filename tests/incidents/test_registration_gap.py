@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.incidents.ground import Tower, end, registered
-from tests.stories import CREDENTIALS, Handset, P, S, Story
+from tests.stories import CREDENTIALS, Handset, P, Packet, S, Story
 
 
 def unregistered(story: Story, granted_at: float) -> Handset:
@@ -64,3 +66,48 @@ def test_gaps_of_many_lines_are_one_incident(tower: Tower) -> None:
             phone.told(time + 0.01, phone.ask(time, P, "REGISTER", expires=300, headers=CREDENTIALS), 500)
     end(story, 500)
     assert tower.see(story, only="registration-gap") == ["registration-gap sbc 300.011- 6"]
+
+
+def renews(lacks: Callable[[Packet], bool], **known: int) -> Story:
+    """A phone that renews its registration for three hours and calls every minute, and what the capture lacks of it."""
+    story = Story()
+    (phone,) = registered(story, 1, **known)
+    for time in range(3540, 10_700, 3540):
+        phone.register(time, challenged=False)
+    for time in range(100, 10_700, 60):
+        phone.call(time + 7)
+    return story.without(lacks)
+
+
+@pytest.mark.parametrize("lacks", [("200 REGISTER",), ("REGISTER", "200 REGISTER")])
+def test_nor_has_a_line_whose_renewal_the_capture_lacks(tower: Tower, lacks: tuple[str, ...]) -> None:
+    """The phone sends its REGISTER once and is content: it has heard the 200. Of one that is missing altogether the
+    next one's number tells, an hour later."""
+    story = renews(lambda packet: 3530 < packet.time < 3550 and packet.what in lacks)
+    assert tower.see(story, only="registration-gap") == []
+
+
+@pytest.mark.parametrize(("granted", "every"), [(60, 30), (120, 60), (120, 110)])
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_nor_one_whose_answers_take_another_way(tower: Tower, granted: int, every: int, transport: str) -> None:
+    story = Story()
+    phones = registered(story, 2, granted=granted, transport=transport)
+    for number in range(1, 20):
+        for phone in phones:
+            phone.register(number * every + 20, challenged=False)
+    heard = story.without(lambda packet: packet.destination == phones[0].place and packet.time > 10 * every)
+    assert tower.see(heard, only="registration-gap") == []
+
+
+@pytest.mark.parametrize(("transport", "seen"), [("udp", 300.011), ("tcp", 300.011)])
+def test_a_line_that_asks_again_and_again_has_one(tower: Tower, transport: str, seen: float) -> None:
+    """In vain, though nobody says so: it asks sooner than it would renew anything."""
+    story = Story()
+    (phone,) = registered(story, 1, granted=300, asks=300, transport=transport)
+    for time in range(240, 420, 40):
+        if transport == "udp":
+            phone.silence(time, method="REGISTER")
+        else:
+            phone.ask(time, P, "REGISTER", expires=300)
+    end(story, 460)
+    assert tower.see(story, only="registration-gap") == [f"registration-gap sbc {seen}- 1"]

@@ -111,6 +111,21 @@ def test_a_tap_that_never_hears_the_second_server(court: Court, regime: str) -> 
 
 
 MISSING, SKIPPED, UNTRIED = "failover-missing", "failover-skipped-server", "primary-not-tried-first"
+
+
+@pytest.mark.parametrize(("granted", "every"), [(60, 30), (60, 45), (120, 60)])
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_renewals_whose_answers_take_another_way(court: Court, granted: int, every: int, transport: str) -> None:
+    """The phone goes on as ever, and sends nothing again: it hears what this tap no longer does."""
+    phone = handset(granted=granted, transport=transport)
+    Handset(phone.story, "1002", ("10.1.0.6", 5060)).register(5, S)
+    for number in range(1, 20):
+        phone.register(number * every, challenged=False)
+    answers = phone.story.without(lambda packet: packet.source == P and packet.time > 10 * every)
+    answers.murmur(20 * every, 20 * every + 100)
+    assert Court(court.folder, [MISSING])(answers, minute("R2")) == [f"? {MISSING} one-way"]
+
+
 CALLS_AT_EACH = site({**REGIMES["R0"], **MODES["newRequests"], "retryMaxCount": 3, "retryTimeOut": 0}, P, S)
 
 

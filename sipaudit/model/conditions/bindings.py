@@ -287,8 +287,13 @@ def renewal_may_have_come(case: Case, binding: Binding, at: float) -> bool:
     """Whether the binding's renewal may have fallen due by then, on any firmware: a phone that could not register then
     tries again later."""
     assert binding.granted is not None
+    return is_renewed_after(case, binding, at - binding.granted.time)
+
+
+def is_renewed_after(case: Case, binding: Binding, seconds: float) -> bool:
+    """Whether a phone may renew what was granted there so long after it was, on any firmware."""
     due, slack = _renewal(case, binding.expires)
-    return at - binding.granted.time >= min(due, binding.expires / 2) - slack
+    return seconds >= min(due, binding.expires / 2) - slack
 
 
 def _renewal(case: Case, expires: float) -> tuple[float, float]:

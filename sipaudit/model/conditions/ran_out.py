@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import inf
 
 from sipaudit.model.case import FAILS, Case, Ground
+from sipaudit.model.conditions.bindings import is_renewed_after
 from sipaudit.model.conditions.failures import CONTACT_WAIT, RETRY_WAIT
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.events import Sent
@@ -54,15 +55,18 @@ def _run_out(case: Case) -> Sent | None:
 
 def _shown_unanswered(case: Case, before: Sent) -> bool:
     """Whether the phone itself shows that it got no answer: an INVITE was retransmitted as long as no caller had given
-    it up, a REGISTER is asked again soon, or was retransmitted. Else the answers may take a way that the capture does
-    not see."""
+    it up, a REGISTER is asked again sooner than it is renewed, or was retransmitted. Else the answers may take a way
+    that the capture does not see."""
     if before.method == "INVITE":
         until = repeated_until(case.phone.reach(before.server), before)
         return until >= _persists(case, before, until - before.time)
     latest = (latest_silence(case.profile.settings) or 0.0) + case.profile.tolerances.timer
     binding = case.line.binding(before.server)
-    resent = binding is not None and binding.register is before and binding.resent is not None
-    return resent or case.now - before.time <= latest + RETRY_WAIT
+    if binding is not None and binding.register is before and binding.resent is not None:
+        return True
+    passed = case.now - before.time
+    renews = binding is not None and binding.granted is not None and is_renewed_after(case, binding, passed)
+    return passed <= latest + RETRY_WAIT and not renews
 
 
 def _persists(case: Case, request: Sent, lasted: float) -> float:
