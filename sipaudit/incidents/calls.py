@@ -6,6 +6,7 @@ from collections.abc import Iterator, Set
 from typing import Any
 
 from sipaudit.incidents.draft import Drafts, Watched
+from sipaudit.incidents.servers import NEVER
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, CallChanged, Received, Replied, Sent
@@ -25,9 +26,10 @@ REFUSED = frozenset({403, 408})   # beside 5xx: the service failed, not who was 
 
 class CallSeen:
     """A call that is up: `last` its last message, `left` when its line left its server, with nothing from the phone
-    since; `offers` requests of the far end that the phone has not answered by then."""
+    since; `offers` requests of the far end that the phone has not answered by then; `taken` when an outage began through
+    which it was up."""
 
-    __slots__ = ("last", "left", "number", "offers", "server", "subject", "up")
+    __slots__ = ("last", "left", "number", "offers", "server", "subject", "taken", "up")
 
     def __init__(self, number: int, subject: Watched, server: str, up: float) -> None:
         self.number = number
@@ -36,7 +38,16 @@ class CallSeen:
         self.up = up
         self.last = up
         self.left: float | None = None
+        self.taken = NEVER
         self.offers: dict[int, Received] = {}
+
+    def may_be_over(self, time: float) -> bool:
+        """Whether nothing shows that the call was still up then: since its last message an outage has taken it, its
+        phone has (maybe) started anew, or the line's registrations have run out, as those of a phone that is off."""
+        state = self.subject.state
+        held = [binding.until for binding in state.bindings if binding.granted is not None]
+        return self.taken > self.last or (state.boot is not None and state.boot.time > self.last) \
+            or (bool(held) and max(held) < time)
 
 
 class Attempt:
@@ -95,9 +106,12 @@ class Calls:
                 self.evicted += 1
             self._up[event.call] = CallSeen(event.call, subject, event.server, event.time)
 
-    def through(self, server: str) -> list[CallSeen]:
-        """The calls that are up through this server."""
-        return [call for call in self._up.values() if call.server == server]
+    def through(self, server: str, start: float) -> list[CallSeen]:
+        """The calls that are up through this server, which has failed at `start`."""
+        through = [call for call in self._up.values() if call.server == server and not call.may_be_over(start)]
+        for call in through:
+            call.taken = start
+        return through
 
     def message(self, event: Sent | Answered | Received | Replied) -> None:
         """A message of a call."""

@@ -155,8 +155,8 @@ def _ended(bindings: Iterable[Binding]) -> float | None:
 
 
 def _may_be_granted(bindings: tuple[Binding, ...], phone: PhoneState, request: Sent) -> bool:
-    """Whether the line may be registered, and the capture lack the packets that say so: a REGISTER has no answer and its
-    phone is content with that, or packets of the phone are missing since the last 200."""
+    """Whether the line may be registered, and the capture lack the packets that say so: a REGISTER has no answer and
+    its phone is content with that, or packets of the phone are missing since the last 200."""
     if any(_was_in_vain(binding, request) for binding in bindings):
         return False
     granted = max(binding.granted.time for binding in bindings if binding.granted is not None)

@@ -228,7 +228,7 @@ class Outages:
                 outage.moves.setdefault(subject.number, (subject, move))
                 outage.add([subject])
         outage.refusals = sum(time >= start for time in server.refusals)
-        outage.calls = self._calls.through(server.key)
+        outage.calls = self._calls.through(server.key, start)
         for attempt in self._attempts.pop(server.key, ()):
             if attempt.failed is not None and attempt.failed >= start:
                 outage.failed(attempt)

@@ -101,7 +101,7 @@ class Calls:
             if status > 100 and status not in AGAIN:
                 far = response.to.tag if outward else response.from_.tag
                 self._invite_answered(leg, transaction, status, far, item)
-        elif (method == "BYE" and status >= 200 and not outward) or (
+        elif (method == "BYE" and status >= 200) or (
             status == 481 and outward and method in CALL_METHODS  # RFC 3261 12.2.1.2
         ):
             self._end(leg, response.to.tag if outward else response.from_.tag, item)

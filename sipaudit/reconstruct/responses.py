@@ -183,6 +183,8 @@ class Responses:
             contact=line.address if method == "REGISTER" else None, leg=leg,
         )
         memory.transactions.add(transaction, known=line.held is None)
+        if leg is not None and method == "BYE" and response.status >= 200 and not replies:
+            memory.calls.answered(leg, transaction, response, item, memory.clock)   # of the BYE nothing was seen
         return transaction
 
     def _asked_after(self, line: Line, leg: Leg | None, response: Response, replies: bool, item: Datagram

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.incidents.ground import Tower, end, registered
-from tests.stories import P, Story
+from tests.stories import Asked, Handset, P, Story
 from tests.wire import ORIGIN
 
 
@@ -39,3 +39,63 @@ def test_a_call_that_is_heard_of_again_is_not_lost(tower: Tower) -> None:
         phone.fail_over(300)
     phones[3].register(400)
     assert tower.see(story, only="calls-lost") == []
+
+
+def talks(phone: Handset, time: float) -> Asked:
+    """A call that is up."""
+    asked = phone.ask(time, P, "INVITE")
+    phone.told(time + 1, asked, 200)
+    phone.acknowledge(time + 1.01, asked)
+    return asked
+
+
+def out(story: Story, phones: list[Handset], time: float) -> None:
+    """P is out for a hundred seconds; the first phones but one are back a minute later."""
+    for number, phone in enumerate(phones[1:-1]):
+        phone.fail_over(time + number)
+        phone.register(time + 170 + number)
+    phones[-1].register(time + 100)
+    end(story, time + 200)
+
+
+def lost_at(tower: Tower, story: Story) -> list[float]:
+    tower.see(story)
+    return [incident.start - ORIGIN for incident in tower.report.incidents if incident.kind == "calls-lost"]
+
+
+def test_a_call_is_lost_once(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 5)
+    talks(phones[0], 200)
+    out(story, phones, 300)
+    out(story, phones, 1000)
+    assert lost_at(tower, story) == [300]
+
+
+def test_not_one_that_a_start_of_its_phone_has_ended(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 5)
+    talks(phones[0], 200)
+    phones[0].register(600, call_id="anew")
+    out(story, phones, 1000)
+    assert lost_at(tower, story) == []
+
+
+def test_nor_one_of_a_phone_that_is_there_no_more(tower: Tower) -> None:
+    """Unplugged in mid-call: half an hour later its registration has run out."""
+    story = Story()
+    phones = registered(story, 5, granted=300, asks=300)
+    talks(phones[0], 200)
+    for phone in phones[1:]:
+        for time in range(240, 2100, 240):
+            phone.register(time, challenged=False)
+    out(story, phones, 2100)
+    assert lost_at(tower, story) == []
+
+
+def test_nor_one_of_which_the_capture_lacks_the_goodbye(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 5)
+    phones[0].hang_up(250, talks(phones[0], 200))
+    out(story, phones, 1000)
+    assert lost_at(tower, story.without(lambda packet: packet.what == "BYE" and packet.time == 250)) == []
