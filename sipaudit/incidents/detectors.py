@@ -59,7 +59,7 @@ class Detectors:
         flapping, split, stuck = wanted("flapping"), wanted("split-brain"), wanted("stuck-on-secondary")
         self._flapping = None if flapping is None else Flapping(flapping, drafts)
         self._split = None if split is None else SplitBrain(split, drafts, timers, out, self.tally.servers)
-        self._stuck = None if stuck is None else Stuck(stuck, drafts, out, self.tally.servers)
+        self._stuck = None if stuck is None else Stuck(stuck, drafts, timers, out, self.tally.servers)
         gap = wanted("registration-gap")
         self.gaps = Gaps(float("inf") if gap is None else gap["lasting"])
         self._subscriptions = None if wanted("dead-subscriptions") is None else Subscriptions(drafts, timers)

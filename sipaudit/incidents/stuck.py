@@ -8,6 +8,7 @@ from math import inf
 from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.incidents.outages import Outage
 from sipaudit.incidents.servers import ServerWatch
+from sipaudit.incidents.timers import Timers
 from sipaudit.model.events import EntryChanged, Sent
 from sipaudit.model.packets import MOVERS
 from sipaudit.model.settings import Mode, ServerEntry
@@ -15,6 +16,7 @@ from sipaudit.model.state import PhoneState, Stay
 from sipaudit.model.timers import renewal
 from sipaudit.turned_away import turned_away
 
+RENEWED_WITHIN = 0.5   # seconds: what ran out just now may be renewed just now
 IDLE_FOR = 5.0         # seconds after a call in which no return is missed (B5)
 LISTED_KEPT = 32       # servers remembered that an entry once listed
 LINES_KEPT = 100_000
@@ -22,12 +24,13 @@ TOGETHER = 600.0       # seconds between two happenings at a server that make on
 
 
 class Stuck:
-    """Lines that do not return, by the primary that they do not return to."""
+    """Lines that do not return, by the primary that they do not return to, for as long as they are registered."""
 
-    def __init__(self, thresholds: Mapping[str, float], drafts: Drafts, outages: Mapping[str, Outage],
+    def __init__(self, thresholds: Mapping[str, float], drafts: Drafts, timers: Timers, outages: Mapping[str, Outage],
                  servers: Mapping[str, ServerWatch]) -> None:
         self._factor = thresholds["factor"]
         self._drafts = drafts
+        self._timers = timers
         self._outages = outages
         self._servers = servers
         self._open: dict[str, tuple[Draft, set[int]]] = {}
@@ -64,6 +67,24 @@ class Stuck:
             numbers.add(subject.number)
             draft.start = min(draft.start, limit)
             draft.add([subject], request)
+            self._look_later(primary, subject, request.time)
+
+    def _look_later(self, primary: str, subject: Watched, now: float) -> None:
+        until = max([now, *(binding.until for binding in subject.state.bindings)])
+        self._timers.at(until + RENEWED_WITHIN, self._look, (primary, subject.number, until))
+
+    def _look(self, looked_at: tuple[str, int, float]) -> None:
+        """A line whose registrations have all run out is nowhere: its phone may be off."""
+        primary, number, ended = looked_at
+        draft, numbers = self._open.get(primary, (None, set[int]()))
+        subject = None if draft is None else draft.lines.get(number)
+        if subject is None or number not in numbers:
+            return
+        bindings = subject.state.bindings
+        if any(binding.until > ended for binding in bindings):
+            self._look_later(primary, subject, ended)
+        elif bindings:
+            self._without(primary, {number}, ended)
 
     def works(self, subject: Watched, server: str, time: float) -> None:
         """A line works with this server now."""

@@ -44,3 +44,17 @@ def test_without_a_delay_nothing_is_stuck(tower: Tower, settings: Settings) -> N
     story = Story()
     stays_away(story, 700.0)
     assert tower.see(story, settings, only="stuck-on-secondary") == []
+
+
+def test_a_phone_that_was_switched_off_is_stuck_no_longer_than_it_was_registered(tower: Tower) -> None:
+    """Its registration at S, of 305.501, lasts for 300 s."""
+    story = Story()
+    phones = registered(story, 4, granted=300)
+    phones[0].fail_over(300)
+    phones[1].fail_over(300)
+    phones[1].register(380)
+    for time in range(320, 2000, 20):
+        phones[2 + time // 20 % 2].register(time)
+    phones[0].call(500, S, 2.0)
+    end(story, 2100)
+    assert tower.see(story, only="stuck-on-secondary") == ["stuck-on-secondary 10.0.0.1 440.004-605.511 1"]
