@@ -26,8 +26,8 @@ REFUSED = frozenset({403, 408})   # beside 5xx: the service failed, not who was 
 
 class CallSeen:
     """A call that is up: `last` its last message, `left` when its line left its server, with nothing from the phone
-    since; `offers` requests of the far end that the phone has not answered by then; `taken` when an outage began through
-    which it was up."""
+    since; `offers` requests of the far end that the phone has not answered by then; `taken` when its server last failed.
+    """
 
     __slots__ = ("last", "left", "number", "offers", "server", "subject", "taken", "up")
 

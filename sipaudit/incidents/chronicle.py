@@ -16,6 +16,7 @@ from sipaudit.incidents.outages import OUTAGE, Outage
 from sipaudit.incidents.settled import Left, Named, Settled, Whose
 from sipaudit.incidents.settled import mark as mark_of
 from sipaudit.incidents.watch import Watch
+from sipaudit.model.events import Answered, Failed
 from sipaudit.model.history import MoveKind, MoveSeen
 from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Incident, moment
 
@@ -108,7 +109,7 @@ class Chronicle:
         server = self._server(outage) or ""
         if outage.last_answer is not None and outage.last_answer != float("-inf"):
             yield outage.last_answer, f"last answer from {server}"
-        yield outage.start, "first request without answer"
+        yield outage.start, f"first request {_came_to(outage)}"
         moves = moved_in(outage)
         first = [(move.first_packet, subject) for subject, move in moves if move.first_packet is not None]
         if first:
@@ -247,6 +248,15 @@ def _is_last(subject: Watched, left: MoveSeen, time: float) -> bool:
              if (move.first_packet if move.kind is MoveKind.FAILOVER and move.first_packet is not None
                  else move.time) <= time]
     return bool(moved) and (moved[-1].time, moved[-1].target) == (left.time, left.target)
+
+
+def _came_to(outage: Outage) -> str:
+    """What became of the first request that failed."""
+    shown = (event for event, _ in outage.evidence if isinstance(event, Answered | Failed))
+    first = next((event for event in shown if event.sent == outage.start), None)
+    if first is None:
+        return "without answer"
+    return "refused with 503" if isinstance(first, Answered) else "that could not be delivered"
 
 
 def _took_calls(outage: Outage) -> bool:

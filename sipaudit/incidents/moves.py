@@ -207,7 +207,8 @@ class SplitBrain:
             stay = subjects[0].state.stays[subjects[0].track]
             if stay is not None:
                 draft.evidence.append((stay.arrived, subjects[0]))
-            draft.happened(since, f"{len(subjects)} lines work with {subjects[0].server(server)}")
+            lines = "1 line works" if len(subjects) == 1 else f"{len(subjects)} lines work"
+            draft.happened(since, f"{lines} with {subjects[0].server(server)}")
 
 
 def belongs(settings: LineSettings) -> bool:
