@@ -26,7 +26,7 @@ REFUSED = frozenset({403, 408})   # beside 5xx: the service failed, not who was 
 
 class CallSeen:
     """A call that is up: `last` its last message, `left` when its line left its server, with nothing from the phone
-    since; `offers` requests of the far end that the phone has not answered by then; `taken` when its server last failed.
+    since; `offers` requests of the far end that the phone has not answered by then; `taken` when its server failed.
     """
 
     __slots__ = ("last", "left", "number", "offers", "server", "subject", "taken", "up")

@@ -69,10 +69,12 @@ class LineSettings(Struct, frozen=True):
 
     A name that is absent is unknown.  `declared` tells whether any block
     declared the line: then absent suffixes have been filled with defaults.
+    `doubted`: a file that nobody has may state one of these otherwise (C7).
     """
 
     values: dict[str, Setting] = {}
     declared: bool = False
+    doubted: bool = False
 
     def get(self, name: str) -> Setting:
         return self.values.get(name, UNKNOWN)

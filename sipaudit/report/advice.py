@@ -36,7 +36,8 @@ ASSUMED: dict[Assumption, str] = {
     Assumption.CAPTURE_COMPLETE: "the capture holds all packets of this phone, although some are missing nearby, or "
                                  "nothing was seen of a server of its list",
     Assumption.FIRMWARE_OBEYS: "this model and firmware obey the advisory, which does not name them",
-    Assumption.SETTINGS_IN_FORCE: "the settings were in force before the phone's boot",
+    Assumption.SETTINGS_IN_FORCE: "the declared settings were in force, although the phone has started since, or a "
+                                  "provisioning file that may say otherwise is missing",
     Assumption.TTL_FROM_FAILOVER: "the declared TTL began to run at the failover",
     Assumption.NO_EARLIER_STAY: "no registration there from before the capture is still alive",
 }

@@ -67,10 +67,11 @@ def standing(fault: Fault, loss: float) -> Observation | None:
     gaps = Assumption.CAPTURE_COMPLETE in told.assumptions
     if told.absent and (gaps or loss > LOSS_BEYOND):
         return None
-    return told if loss <= LOSS_ALLOWED and all(map(fault.subject.sees, told.elsewhere)) else in_doubt(told)
+    complete = loss <= LOSS_ALLOWED and all(map(fault.subject.sees, told.elsewhere))
+    return told if complete else in_doubt(told, Assumption.CAPTURE_COMPLETE)
 
 
-def in_doubt(told: Observation) -> Observation:
-    """The observation with the assumption that the capture is complete."""
-    doubts = {*told.assumptions, Assumption.CAPTURE_COMPLETE}
+def in_doubt(told: Observation, assumed: Assumption) -> Observation:
+    """The observation with one assumption more."""
+    doubts = {*told.assumptions, assumed}
     return replace(told, assumptions=tuple(doubt for doubt in Assumption if doubt in doubts))

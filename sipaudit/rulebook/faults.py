@@ -15,7 +15,7 @@ from sipaudit.model.judge import possible_regimes
 from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.replay import Step
 from sipaudit.model.settings import LineSettings
-from sipaudit.model.values import Finding, Reason, Severity
+from sipaudit.model.values import Assumption, Finding, Reason, Severity
 from sipaudit.rulebook.fault import Fault, Held, LeftOpen, Subject, in_doubt, standing
 from sipaudit.rulebook.reached import Checks, ChecksOfLines, Whose
 from sipaudit.rulebook.repetition import Repetitions
@@ -82,7 +82,16 @@ class Faults:
         for fault in reversed(self.of_phone.get(lost.phone, ())):
             if since - fault.told.event.time > LOSS_REACH:
                 return
-            fault.told = in_doubt(fault.told)
+            fault.told = in_doubt(fault.told, Assumption.CAPTURE_COMPLETE)
+
+    def started(self, phone: int) -> None:
+        """The phone was seen to start, and may have other settings since: that those that are declared were in force
+        before is an assumption (C8)."""
+        for fault in reversed(self.of_phone.get(phone, ())):
+            if Assumption.SETTINGS_IN_FORCE in fault.told.assumptions:
+                return
+            if fault.subject.settings.values:
+                fault.told = in_doubt(fault.told, Assumption.SETTINGS_IN_FORCE)
 
     def judge(self, observations: Iterable[Observation], subject: Subject) -> None:
         """Take in observations of one event: of the rules of one request the first is the finding, others stand beside.

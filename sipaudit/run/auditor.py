@@ -277,6 +277,8 @@ class Auditor:
             self.faults.doubt(event)
         if not isinstance(event, Booted):
             return
+        if not event.possible:
+            self.faults.started(event.phone)
         for replay in replays:
             said, waiting = settle(replay.waiting, event, self._phones[event.phone])
             self._time(event.phone, replay, waiting)

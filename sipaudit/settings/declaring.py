@@ -81,17 +81,21 @@ class Declarations:
         """The item's declaration over its blocks, the one that counts most last."""
         main = blocks[-1]
         named = {name: place for place, name in enumerate(item.entries)} or self._entries_of(main)
-        unread = next((block.unread for block in blocks if block.unread), None)
-        settings = {"": self._settings(item, [block.common for block in blocks], "", unread)}
+        settings = {"": self._settings(item, blocks, [block.common for block in blocks], "")}
         for key, place in (named or _hosts_of(main)).items():
-            settings[key] = self._settings(item, [block.settings_at(place) for block in blocks], key, unread)
+            settings[key] = self._settings(item, blocks, [block.settings_at(place) for block in blocks], key)
         return replace(item.declaration, entries=tuple(named), settings=settings)
 
-    def _settings(self, item: LineItem, blocks: Sequence[Stated], entry: str, unread: str | None) -> LineSettings:
+    def _settings(self, item: LineItem, blocks: Sequence[LineBlock], layers: Sequence[Stated], entry: str
+                  ) -> LineSettings:
         stated: dict[str, Setting] = {}
-        for layer in (*blocks, item.block.values):
+        for layer in (*layers, item.block.values):
             stated |= {name: one for name, one in layer.items() if one.origin is not Origin.DEFAULT}
-        return in_force(declared_block(stated, unread), [item.per_entry.get(entry, {}), self._overrides])
+        unread = next((block.unread for block in blocks if block.unread), None)
+        settings = in_force(declared_block(stated, unread), [item.per_entry.get(entry, {}), self._overrides])
+        behind = tuple(f"{file}:" for block in blocks for file in block.behind)
+        doubted = any((one.source or "").startswith(behind) for one in settings.values.values())
+        return replace(settings, doubted=doubted)
 
     def _entries_of(self, block: LineBlock) -> dict[str, int]:
         """The entries of a line's servers, each with the place of its first server; none where the addresses of one

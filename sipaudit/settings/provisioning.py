@@ -119,7 +119,8 @@ class Provisioning:
         defaults = {**DEFAULTS, **yealink.DEFAULTS} if makes_yealink else DEFAULTS
         unread = next((layers.unread for layers in found if layers.unread), None)
         lines = read_lines(values, defaults, yealink=makes_yealink) if values else ()
-        lines = tuple(replace(line, unread=unread) for line in lines)
+        behind = frozenset[str]().union(*(layers.behind for layers in found))
+        lines = tuple(replace(line, unread=unread, behind=behind) for line in lines)
         issues = [issue for layers in found for issue in layers.issues]
         issues += [issue for file in files for issue in file.issues]
         return Variant(values, lines, tuple(issues), tuple(_superseded(files, values, lines)))

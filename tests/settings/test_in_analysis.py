@@ -103,6 +103,13 @@ class TestAFileThatIsNotHere:
         found = court(faulty(), None, **files)
         assert f"336.000 {PREMATURE} 1001 10.0.0.1 certain" in found
 
+    def test_makes_an_assumption_of_what_is_stated_behind_it(self, court, tmp_path):
+        """Of two statements the phone takes the first (C7), which may stand in the file that was not copied."""
+        files = self.files(tmp_path, "line.cfg, gone.cfg, failover.cfg", **{f"{F}failBack__timeout": 60})
+        found = court(faulty(), None, **files)
+        assert f"336.000 {PREMATURE} 1001 10.0.0.1 likely settings-in-force" in found
+        assert not [line for line in found if line.endswith("certain") and "config-" not in line]
+
     def test_is_named_where_a_setting_is_not_known_for_it(self, court, tmp_path):
         (line,) = court.report(faulty(), None, **self.files(tmp_path, "line.cfg, gone.cfg")).lines
         said = line.settings["failBack.mode"]

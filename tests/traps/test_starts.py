@@ -53,6 +53,22 @@ def test_and_is_judged_by_what_it_does_from_then_on(court: Court, regime: str) -
 
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_what_it_did_before_a_start_was_by_settings_that_may_have_been_others(court: Court, regime: str) -> None:
+    """C8: it may have started for those that are declared now."""
+    phone = moved(regime)
+    returns(phone, regime, EARLY)
+    early = phone.story.without(lambda _: False)
+    asks_for_address(phone.story, 411, phone.place)
+    fetches(phone.story, 413, phone.place)
+    phone.register(440, P, call_id="after-the-start")
+    later = phone.fail_over(500, registers=regime != "R0")
+    returns(phone, regime, later + 20)
+    assert [one.split()[4:] for one in accused(court(early, minute(regime)))] == [["certain"]]
+    assert [one.split()[4:] for one in accused(court(phone.story, minute(regime)))] == [
+        ["likely", "settings-in-force"], ["certain"]]
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_a_poll_of_the_files_excuses_nothing(court: Court, regime: str) -> None:
     phone = moved(regime)
     fetches(phone.story, 313, phone.place)

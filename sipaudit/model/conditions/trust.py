@@ -55,6 +55,8 @@ def _doubts(case: Case) -> list[Assumption]:
         doubts.append(Assumption.CAPTURE_COMPLETE)
     if not profile.vouched:
         doubts.append(Assumption.FIRMWARE_OBEYS)
+    if profile.settings.doubted:
+        doubts.append(Assumption.SETTINGS_IN_FORCE)
     return doubts
 
 

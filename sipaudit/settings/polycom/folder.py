@@ -29,12 +29,14 @@ _OTHER_WORD = re.compile(r"\[[A-Z_]+\]")
 
 class Layers(Struct, frozen=True):
     """What one phone reads of one place: overrides beat all; `issues` are of files that it does not get, `unread`
-    says of the first of them that a list names it and we do not have it."""
+    says of the first of them that a list names it and we do not have it, `behind` are the files that the list names
+    after it: what they state it may have stated before (C7)."""
 
     overrides: tuple[ConfigFile, ...] = ()
     files: tuple[ConfigFile, ...] = ()
     issues: tuple[SettingIssue, ...] = ()
     unread: str | None = None
+    behind: frozenset[str] = frozenset()
 
 
 class Folder:
@@ -105,14 +107,17 @@ class Folder:
             return Layers(issues=(_missing(at, "", "it names none, so the phone reads no other file"),))
         files: list[ConfigFile] = []
         issues: list[SettingIssue] = []
+        before = 0
         for word in _words(statement):
             path, why = self._file(word, mac)
             if path is not None:
                 files.append(self._reader.read(path))
             elif why is not None:
+                before = before if issues else len(files)
                 issues.append(_missing(statement, word, why))
         unread = _unread(issues[0].statements[0]) if issues else None
-        return Layers(self._overrides(master, mac, model), tuple(files), tuple(issues), unread)
+        behind = frozenset(file.path for file in files[before:]) if issues else frozenset[str]()
+        return Layers(self._overrides(master, mac, model), tuple(files), tuple(issues), unread, behind)
 
     def _master(self, mac: str | None) -> ConfigFile | None:
         return self._masters.get(mac or DEFAULT_MASTER) or self._masters.get(DEFAULT_MASTER)

@@ -55,7 +55,8 @@ class ServerBlock(Struct, frozen=True):
 class LineBlock(Struct, frozen=True):
     """A declared block: one line of one phone. `address` is reg.x.address, None where none is given; `defaults` those
     of the make; `common` is what is known at a server of which it cannot be told which of `servers` it is; `unread`
-    says which file of the phone is not here, and may state what none of the others does: then nothing has its default.
+    says which file of the phone is not here, and may state what none of the others does: then nothing has its default;
+    `behind` are those whose statements it goes before.
     """
 
     line: int
@@ -65,6 +66,7 @@ class LineBlock(Struct, frozen=True):
     defaults: dict[str, Value]
     yealink: bool = False
     unread: str | None = None
+    behind: frozenset[str] = frozenset()
 
     @property
     def user(self) -> str | None:
@@ -212,7 +214,8 @@ def one_of(blocks: Sequence[LineBlock]) -> LineBlock:
                     for servers in zip(*(block.servers for block in blocks), strict=True)) if alike else ()
     common = agreed([block.common for block in blocks], first.defaults)
     unread = next((block.unread for block in blocks if block.unread), None)
-    return replace(first, servers=servers, common=common, unread=unread)
+    behind = frozenset[str]().union(*(block.behind for block in blocks))
+    return replace(first, servers=servers, common=common, unread=unread, behind=behind)
 
 
 def _one_server(servers: Sequence[ServerBlock], defaults: Mapping[str, Value]) -> ServerBlock:
