@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipaudit.capture.tcp_connections import Content
-from sipaudit.capture.tls import is_client_hello, is_record
+from sipaudit.capture.tls import is_client_hello, is_record, may_begin_hello
 from sipaudit.capture.websocket import HEAD_LIMIT, asks_for_sip, head_length
 from sipaudit.sip.framing import looks_like_sip
 
@@ -18,8 +18,10 @@ def recognise(opening: bytes | bytearray, on_sip_port: bool) -> Content | None:
     """
     if looks_like_sip(opening):
         return Content.SIP
-    if is_client_hello(opening) or (on_sip_port and is_record(opening)):
+    if is_client_hello(opening):
         return Content.TLS
+    if on_sip_port and is_record(opening):
+        return None if may_begin_hello(opening) else Content.TLS
     text = opening.lstrip(b"\r\n")
     line_end = text.find(b"\n")
     if line_end < 0:

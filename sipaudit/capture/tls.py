@@ -40,6 +40,11 @@ def is_client_hello(data: bytes | bytearray) -> bool:
     return _ssl2_hello(data) > 0
 
 
+def may_begin_hello(data: bytes | bytearray) -> bool:
+    """Whether this is the header of a handshake record and nothing more: the next byte tells if it is a hello."""
+    return len(data) == _HEADER and data[0] == HANDSHAKE
+
+
 def _ssl2_hello(data: bytes | bytearray) -> int:
     """Length of the SSL 2.0 record of a hello that fills the segment, 0 when it is none."""
     length = ((data[0] & 0x7F) << 8 | data[1]) + 2

@@ -78,11 +78,13 @@ class TestRecognition:
         phone.sends(HELLO)
         assert (len(tap.streams), tap.streams.evicted) == (1, 0), "it pushes out nothing that is ours"
 
-    def test_a_hello_in_pieces(self) -> None:
+    @pytest.mark.parametrize("size", [1, 4, 5, 6, 7])
+    def test_a_hello_in_pieces(self, size: int) -> None:
+        """The header of its record is five bytes, and does not tell yet that it is one."""
         tap = Tap()
         phone, server = connected(tap, port=5061)
-        for at in range(0, len(HELLO), 7):
-            phone.sends(HELLO[at:at + 7])
+        for at in range(0, len(HELLO), size):
+            phone.sends(HELLO[at:at + size])
         server.sends(alert(2, 40))
         assert kinds(tap) == ["syn", "tls"]
 
