@@ -49,6 +49,8 @@ class Registering:
             call_id, fresh = line.call_id, False   # one text for all: events remember it
         else:
             fresh = self._is_unused(call_id, phone, line, item)
+        if cseq < line.cseq and not fresh:
+            self._after_silence(phone, line, item)   # who counts anew has forgotten how far it was (RFC 3261 10.2)
         if cseq > line.cseq + 1 and not fresh:
             self._jumps(phone, line, cseq, item)
         line.cseq = cseq
@@ -84,9 +86,12 @@ class Registering:
         if len(call_ids) > KEPT_CALL_IDS + len(phone.lines):
             del call_ids[next(iter(call_ids))]
             turned_away("phone-state")
+        self._after_silence(phone, line, item)
+        return True
+
+    def _after_silence(self, phone: Phone, line: Line, item: Datagram) -> None:
         if item.time - phone.last >= BOOT_SILENCE or item.time <= phone.omens.may_start:
             self._may_have_started(phone, line, item)
-        return True
 
     def _jumps(self, phone: Phone, line: Line, cseq: int, item: Datagram) -> None:
         """The line's CSeq grew by more than one. Lines may count under one Call-ID together (RFC 3261 10.2)."""
@@ -95,8 +100,8 @@ class Registering:
             self._memory.lose(phone, item, "a jump in CSeq", latest.asked)
 
     def _may_have_started(self, phone: Phone, line: Line, item: Datagram) -> None:
-        """A new Call-ID after a silence: a start, seen or possible, when it goes to the head of the list (reference-
-        model.md 1, *boot*). A phone that gets another address begins anew wherever it goes; one never seen before
+        """A new Call-ID, or one counted anew, after a silence: a start, seen or possible, when it goes to the head of
+        the list (reference-model.md 1, *boot*). A phone that gets another address begins anew wherever it goes; one never seen before
         has no past to forget."""
         devices = self._memory.registry.devices
         moved = devices.moved(phone)

@@ -42,6 +42,20 @@ def test_a_phone_that_starts_anew_goes_to_the_head_at_once(court: Court, regime:
 
 
 @any_regime
+@pytest.mark.parametrize("seen", [True, False])
+def test_also_under_the_call_id_that_it_always_uses(court: Court, regime: str, seen: bool) -> None:
+    """It counts its REGISTERs from one again: so it has forgotten the past (RFC 3261 10.2)."""
+    phone = moved(regime)
+    if seen:
+        asks_for_address(phone.story, 311, phone.place)
+        fetches(phone.story, 313, phone.place)
+    phone.numbers[phone.registration] = 0
+    phone.register(EARLY, P)
+    phone.call(EARLY + 1, P)
+    assert accused(court(phone.story, minute(regime))) == []
+
+
+@any_regime
 def test_and_is_judged_by_what_it_does_from_then_on(court: Court, regime: str) -> None:
     phone = moved(regime)
     asks_for_address(phone.story, 311, phone.place)
