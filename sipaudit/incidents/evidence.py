@@ -36,12 +36,12 @@ class Evidence:
         event = waiting.request
         server = self._tally.server(event.server, event.time)
         self._tally.minute_then(server, event.time).unanswered += 1
-        if waiting.repeated and not event.in_dialog and event.method in SILENT_METHODS:
+        if waiting.shows_silence and not event.in_dialog and event.method in SILENT_METHODS:
             self._came_to_nothing(server, event, waiting.subject, sure=False)
 
     def _came_to_nothing(self, server: ServerWatch, event: Sent, subject: Watched, *, sure: bool) -> None:
-        """A REGISTER or INVITE found no answer, and its phone showed that it heard none: it sent it again, or (`sure`)
-        went elsewhere. An answer that the capture lost shows neither."""
+        """A REGISTER or INVITE found no answer, and its phone showed that it heard none: it went on sending it, or
+        (`sure`) went elsewhere. An answer that the capture lost shows neither."""
         lost = self.lost.get(event.phone, NEVER)
         if server is self._tally.beyond or not _was_served(subject) or abs(lost - event.time) <= LOSS_REACH:
             return

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from math import inf
 
 from sipaudit.incidents.draft import Draft, Watched
+from sipaudit.incidents.requests import went_on
 from sipaudit.model.events import ModelEvent, Sent
 from sipaudit.model.state import Binding, PhoneState
+from sipaudit.model.timers import renewal
 from sipaudit.turned_away import turned_away
 
 AWAY = 120.0          # seconds of silence after which a phone may have been off: a retry comes within a minute (B3)
 SPELLS_KEPT = 100_000
 OPEN_KEPT = 100_000
-ASKED_AGAIN = 0.45    # of what was granted: no phone renews so soon, it asks again because it asked in vain
+SOONER = 0.9          # of the time after which a phone renews: what asks again sooner has asked in vain
 USUAL_EXPIRES = 3600  # seconds that a REGISTER asks for which names none (RFC 3261 10.2)
 
 
@@ -57,9 +59,10 @@ class Gaps:
             return
         bindings = tuple(bindings)
         ended = _ended(bindings)
-        if ended is not None and ended < now and not logs_out and not _may_be_granted(bindings, phone, request):
-            spoke = max((reach.touched for reach in phone.reaches), default=-inf)
-            self._begin(Spell(ended if now - spoke <= AWAY else now, subject, request))
+        if ended is None or ended >= now or logs_out or _may_be_granted(bindings, phone, request, subject):
+            return
+        spoke = max((reach.touched for reach in phone.reaches), default=-inf)
+        self._begin(Spell(ended if now - spoke <= AWAY else now, subject, request))
 
     def granted(self, subject: Watched, time: float) -> None:
         """A REGISTER of the line was granted."""
@@ -154,10 +157,10 @@ def _ended(bindings: Iterable[Binding]) -> float | None:
     return None if granted == -inf or removed > granted or until == inf else until
 
 
-def _may_be_granted(bindings: tuple[Binding, ...], phone: PhoneState, request: Sent) -> bool:
+def _may_be_granted(bindings: tuple[Binding, ...], phone: PhoneState, request: Sent, subject: Watched) -> bool:
     """Whether the line may be registered, and the capture lack the packets that say so: a REGISTER has no answer and
     its phone is content with that, or packets of the phone are missing since the last 200."""
-    if any(_was_in_vain(binding, request) for binding in bindings):
+    if any(_was_in_vain(binding, request, subject) for binding in bindings):
         return False
     granted = max(binding.granted.time for binding in bindings if binding.granted is not None)
     return (phone.lost is not None and phone.lost > granted) or any(
@@ -165,11 +168,19 @@ def _may_be_granted(bindings: tuple[Binding, ...], phone: PhoneState, request: S
         for binding in bindings if (register := binding.register) is not None)
 
 
-def _was_in_vain(binding: Binding, request: Sent) -> bool:
-    """Whether the last REGISTER there was refused, or its phone shows that nobody answered: it sent it again, or asks
-    anew sooner than it renews."""
-    if binding.refused is not None or binding.resent is not None:
-        return True
+def _was_in_vain(binding: Binding, request: Sent, subject: Watched) -> bool:
+    """Whether the last REGISTER there was refused, or its phone shows that nobody answered: it went on sending it, or
+    asks anew sooner than it renews; not if it does so at once, with credentials."""
     asked = binding.register
-    return asked is not None and request.method == "REGISTER" \
-        and request.time - asked.time < ASKED_AGAIN * (binding.expires or USUAL_EXPIRES)
+    if binding.refused is not None or asked is None:
+        return binding.refused is not None
+    if binding.resent is not None and went_on(asked, binding.resent, subject):
+        return True
+    passed = request.time - asked.time
+    return request.method == "REGISTER" and subject.silence <= passed < SOONER * _renewed_after(binding, subject)
+
+
+def _renewed_after(binding: Binding, subject: Watched) -> float:
+    """Seconds after which what was granted there is renewed, on any firmware, at the earliest."""
+    expires = binding.expires or USUAL_EXPIRES
+    return min(renewal(expires, subject.profile().settings.number("expires.overlap")), expires / 2)

@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from sipaudit.incidents.draft import Watched
 from sipaudit.incidents.servers import NEVER
-from sipaudit.model.events import Sent
+from sipaudit.model.events import Resent, Sent
 from sipaudit.model.settings import LineSettings
-from sipaudit.model.timers import earliest_silence
+from sipaudit.model.timers import T1, earliest_silence
 
 OPEN_KEPT = 200_000           # requests that wait for an answer
 LOOK_EVERY = 0.5              # seconds between two looks at what waits for an answer
@@ -25,12 +25,23 @@ def silence_of(settings: LineSettings) -> float:
     return earliest_silence(settings) if known else DEFAULT_SILENCE
 
 
+def went_on(request: Sent, repeated: float, subject: Watched) -> bool:
+    """Whether the last sending of a request lies past the middle of what its phone waits for, as it does at doubling
+    intervals (F2): one that stopped before has heard an answer, and the capture may lack it."""
+    return repeated - request.time >= (subject.silence - T1) / 2
+
+
 class Waiting(Struct, eq=False, gc=False):
-    """A request that waits for an answer; `repeated` that its phone sent it again."""
+    """A request that waits for an answer; `repeated` is when its phone sent it again, the last time."""
 
     request: Sent
     subject: Watched
-    repeated: bool = False
+    repeated: float = NEVER
+
+    @property
+    def shows_silence(self) -> bool:
+        """Whether its phone went on sending it, as one does that hears nothing."""
+        return went_on(self.request, self.repeated, self.subject)
 
 
 class OpenRequests:
@@ -65,11 +76,11 @@ class OpenRequests:
         del self._open[next(iter(self._open))]
         self.evicted += 1
 
-    def repeated(self, transaction: int) -> None:
+    def repeated(self, packet: Resent) -> None:
         """Its phone has sent it again."""
-        waiting = self._open.get(transaction)
+        waiting = self._open.get(packet.transaction)
         if waiting is not None:
-            waiting.repeated = True
+            waiting.repeated = packet.time
 
     def due(self, now: float) -> list[Waiting]:
         """Those that have not been answered for as long as their phones wait; they wait no longer."""

@@ -100,7 +100,7 @@ class Watch(Detectors):
         elif kind is Answered:
             self._answered(event, subject, step)  # type: ignore[arg-type]
         elif kind is Resent:
-            self.requests.repeated(event.transaction)  # type: ignore[union-attr, arg-type]
+            self.requests.repeated(event)  # type: ignore[arg-type]
         elif kind is Received or kind is Replied:
             self.calls.message(event)  # type: ignore[arg-type]
         elif kind is CallChanged:

@@ -101,8 +101,8 @@ class Registering:
 
     def _may_have_started(self, phone: Phone, line: Line, item: Datagram) -> None:
         """A new Call-ID, or one counted anew, after a silence: a start, seen or possible, when it goes to the head of
-        the list (reference-model.md 1, *boot*). A phone that gets another address begins anew wherever it goes; one never seen before
-        has no past to forget."""
+        the list (reference-model.md 1, *boot*). A phone that gets another address begins anew wherever it goes; one
+        never seen before has no past to forget."""
         devices = self._memory.registry.devices
         moved = devices.moved(phone)
         if moved:

@@ -87,7 +87,7 @@ def test_nor_has_a_line_whose_renewal_the_capture_lacks(tower: Tower, lacks: tup
     assert tower.see(story, only="registration-gap") == []
 
 
-@pytest.mark.parametrize(("granted", "every"), [(60, 30), (120, 60), (120, 110)])
+@pytest.mark.parametrize(("granted", "every"), [(60, 15), (60, 30), (120, 60), (120, 110)])
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_nor_one_whose_answers_take_another_way(tower: Tower, granted: int, every: int, transport: str) -> None:
     story = Story()
@@ -97,6 +97,22 @@ def test_nor_one_whose_answers_take_another_way(tower: Tower, granted: int, ever
             phone.register(number * every + 20, challenged=False)
     heard = story.without(lambda packet: packet.destination == phones[0].place and packet.time > 10 * every)
     assert tower.see(heard, only="registration-gap") == []
+
+
+@pytest.mark.parametrize("challenged", [True, False])
+def test_nor_one_of_a_slow_server_whose_answers_take_another_way(tower: Tower, challenged: bool) -> None:
+    """It takes 0.7 s: each request is sent twice."""
+    story = Story()
+    phones = registered(story, 2, granted=60)
+    for number in range(1, 20):
+        for phone in phones:
+            time = number * 30 + 20.0
+            for step in (0.0, 0.7)[:1 + challenged]:
+                asked = phone.ask(time + step, P, "REGISTER", expires=3600, headers=CREDENTIALS)
+                phone.again(time + step + 0.5, asked)
+            phone.told(time + 1.4, asked, 200, headers=f"Contact: <{phone.contact}>;expires=60\r\n")
+    heard = story.without(lambda packet: packet.destination == phones[0].place and packet.time > 300)
+    assert tower.see(heard) == []
 
 
 @pytest.mark.parametrize(("transport", "seen"), [("udp", 300.011), ("tcp", 300.011)])

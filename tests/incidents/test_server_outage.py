@@ -83,6 +83,7 @@ def test_silence_is_what_phones_take_for_it(tower: Tower, waits: float, seen: in
     for phone in registered(story, 3)[:2]:
         asked = phone.ask(300, P, "REGISTER", expires=3600)
         phone.again(300.5, asked)
+        phone.again(301.5, asked)
         phone.told(300 + waits, asked, 401, headers=CHALLENGE)
         phone.register(301 + waits)
     assert len(tower.see(story)) == seen

@@ -113,7 +113,7 @@ def test_a_tap_that_never_hears_the_second_server(court: Court, regime: str) -> 
 MISSING, SKIPPED, UNTRIED = "failover-missing", "failover-skipped-server", "primary-not-tried-first"
 
 
-@pytest.mark.parametrize(("granted", "every"), [(60, 30), (60, 45), (120, 60)])
+@pytest.mark.parametrize(("granted", "every"), [(60, 15), (60, 30), (60, 45), (120, 60)])
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_renewals_whose_answers_take_another_way(court: Court, granted: int, every: int, transport: str) -> None:
     """The phone goes on as ever, and sends nothing again: it hears what this tap no longer does."""
