@@ -26,10 +26,10 @@ REFUSED = frozenset({403, 408})   # beside 5xx: the service failed, not who was 
 
 class CallSeen:
     """A call that is up: `last` its last message, `left` when its line left its server, with nothing from the phone
-    since; `offers` requests of the far end that the phone has not answered by then; `taken` when its server failed.
-    """
+    since; `offers` requests of the far end that the phone has not answered by then; `taken` when its server failed;
+    `hung_up` whether the far end has said goodbye."""
 
-    __slots__ = ("last", "left", "number", "offers", "server", "subject", "taken", "up")
+    __slots__ = ("hung_up", "last", "left", "number", "offers", "server", "subject", "taken", "up")
 
     def __init__(self, number: int, subject: Watched, server: str, up: float) -> None:
         self.number = number
@@ -39,14 +39,16 @@ class CallSeen:
         self.last = up
         self.left: float | None = None
         self.taken = NEVER
+        self.hung_up = False
         self.offers: dict[int, Received] = {}
 
     def may_be_over(self, time: float) -> bool:
-        """Whether nothing shows that the call was still up then: since its last message an outage has taken it, its
-        phone has (maybe) started anew, or the line's registrations have run out, as those of a phone that is off."""
+        """Whether nothing shows that the call was still up then: its far end has hung up, or since its last message an
+        outage has taken it, its phone has (maybe) started anew, or the line's registrations have run out, as those of a
+        phone that is off."""
         state = self.subject.state
         held = [binding.until for binding in state.bindings if binding.granted is not None]
-        return self.taken > self.last or (state.boot is not None and state.boot.time > self.last) \
+        return self.hung_up or self.taken > self.last or (state.boot is not None and state.boot.time > self.last) \
             or (bool(held) and max(held) < time)
 
 
@@ -119,6 +121,7 @@ class Calls:
         if call is None:
             return
         call.last = event.time
+        call.hung_up = call.hung_up or (isinstance(event, Received) and event.method == "BYE")
         if call.left is not None and event.time > call.left:
             self._after_the_move(call, event)
 

@@ -14,7 +14,9 @@ from sipaudit.incidents.tally import Tally
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.history import MoveSeen
+from sipaudit.model.timers import SILENCE_MAX
 
+PATIENCE = 3.0   # seconds by which a phone may wait longer
 SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
 KEEPS_REGISTERING = frozenset({"REGISTER", "OPTIONS"})
 
@@ -87,7 +89,7 @@ class Evidence:
         server = self._tally.server(move.source, move.time)
         for event in move.evidence:   # over TCP nothing is sent again: that the line left shows that it heard nothing
             if isinstance(event, Sent) and event.server == move.source and event.line == subject.number \
-                    and not event.in_dialog and event.method in SILENT_METHODS:
+                    and not event.in_dialog and event.method in SILENT_METHODS and _left_for(event, move):
                 self._came_to_nothing(server, event, subject, sure=True)
         if self._outages is not None and server is not self._tally.beyond:
             self._outages.left(server, subject, move)
@@ -111,6 +113,12 @@ class Evidence:
         attempt = self._calls.answered(event)
         if attempt is not None and outages is not None:
             outages.failed_attempt(event.server, attempt)
+
+
+def _left_for(request: Sent, move: MoveSeen) -> bool:
+    """Whether the line may have left for this, and not for something later: it does not wait for longer (F2)."""
+    turned = move.time if move.first_packet is None else move.first_packet
+    return turned - request.time <= SILENCE_MAX + PATIENCE
 
 
 def _was_served(subject: Watched) -> bool:

@@ -42,6 +42,7 @@ class Gaps:
         self.open: dict[int, Spell] = {}
         self.begun = 0
         self._over: list[Spell] = []
+        self._may_be: dict[int, float] = {}   # until when a line may be registered, by packets that the capture lacks
 
     def sent(self, request: Sent, subject: Watched, bindings: Iterable[Binding], phone: PhoneState) -> None:
         """A request of a line; its bindings at all servers, and its phone's state, before it."""
@@ -59,13 +60,24 @@ class Gaps:
             return
         bindings = tuple(bindings)
         ended = _ended(bindings)
-        if ended is None or ended >= now or logs_out or _may_be_granted(bindings, phone, request, subject):
+        if ended is None or logs_out:
+            return
+        ended = max(ended, self._unseen(bindings, request, subject, phone))
+        if ended >= now:
             return
         spoke = max((reach.touched for reach in phone.reaches), default=-inf)
         self._begin(Spell(ended if now - spoke <= AWAY else now, subject, request))
 
+    def _unseen(self, bindings: tuple[Binding, ...], request: Sent, subject: Watched, phone: PhoneState) -> float:
+        """Until when the line may be registered, though nothing was seen to say so."""
+        until = max(_may_be_granted(bindings, phone, request, subject), self._may_be.get(subject.number, -inf))
+        if until > request.time and len(self._may_be) < OPEN_KEPT:
+            self._may_be[subject.number] = until
+        return until
+
     def granted(self, subject: Watched, time: float) -> None:
         """A REGISTER of the line was granted."""
+        self._may_be.pop(subject.number, None)
         spell = self.open.get(subject.number)
         if spell is not None:
             self._end(spell, time)
@@ -80,6 +92,7 @@ class Gaps:
     def gone(self, number: int) -> None:
         """The phone has started anew: its line had nothing to lose."""
         self.open.pop(number, None)
+        self._may_be.pop(number, None)
 
     def forget(self, before: float) -> None:
         """Forget the spells that were over before that time."""
@@ -87,8 +100,9 @@ class Gaps:
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten."""
-        for number in self.open.keys() & lines:
-            del self.open[number]
+        for table in (self.open, self._may_be):
+            for number in table.keys() & lines:
+                del table[number]
         self._over = [spell for spell in self._over if spell.subject.number not in lines]
 
     def view_begins(self) -> None:
@@ -157,15 +171,17 @@ def _ended(bindings: Iterable[Binding]) -> float | None:
     return None if granted == -inf or removed > granted or until == inf else until
 
 
-def _may_be_granted(bindings: tuple[Binding, ...], phone: PhoneState, request: Sent, subject: Watched) -> bool:
-    """Whether the line may be registered, and the capture lack the packets that say so: a REGISTER has no answer and
-    its phone is content with that, or packets of the phone are missing since the last 200."""
+def _may_be_granted(bindings: tuple[Binding, ...], phone: PhoneState, request: Sent, subject: Watched) -> float:
+    """Until when the line may be registered because the capture may lack the packets that say so: a REGISTER has no
+    answer and its phone is content with that, or packets of the phone are missing since the last 200. Servers grant as
+    much as before."""
     if any(_was_in_vain(binding, request, subject) for binding in bindings):
-        return False
-    granted = max(binding.granted.time for binding in bindings if binding.granted is not None)
-    return (phone.lost is not None and phone.lost > granted) or any(
-        register.time + (USUAL_EXPIRES if register.expires is None else register.expires) > request.time
-        for binding in bindings if (register := binding.register) is not None)
+        return -inf
+    granted, lasts = max((binding.granted.time, binding.expires) for binding in bindings if binding.granted is not None)
+    unseen = [binding.register.time for binding in bindings if binding.register is not None]
+    if phone.lost is not None and phone.lost > granted:
+        unseen.append(phone.lost)
+    return max(unseen, default=-inf) + lasts
 
 
 def _was_in_vain(binding: Binding, request: Sent, subject: Watched) -> bool:

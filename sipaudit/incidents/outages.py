@@ -25,7 +25,7 @@ class Outage(Draft):
     """A server that is out. `first` is when each phone first asked in vain, `last` the last such request of all;
     `answer` the first answer after that, `last_answer` the one before the start (-inf: none was seen; None: others were
     answered all the time), `stop` when it really stopped, if somebody said so; `methods` of what ran out (None:
-    refused, or not delivered); `sure` whether more than silence tells it; `moves` the lines that left."""
+    refused, or not delivered); `called` when the last INVITE was sent that it answered; `sure` whether more than silence tells it; `moves` the lines that left."""
 
     def __init__(self, start: float, server: str, entry: str | None) -> None:
         super().__init__(OUTAGE, start, server, entry)
@@ -40,6 +40,7 @@ class Outage(Draft):
         self.attempts: list[Attempt] = []
         self.refusals = 0
         self.stop: float | None = None
+        self.called = NEVER
         self.sure = False
         self._doubtful: bool | None = None
 
@@ -251,7 +252,10 @@ class Outages:
         """Any response to an INVITE that opens a dialog: calls are no longer left to run out."""
         self.unheard.pop(server.key, None)
         outage = self.open.get(server.key)
-        if outage is not None and outage.kind == PARTIAL and answer.sent is not None and answer.sent > outage.start:
+        if outage is None or answer.sent is None:
+            return
+        outage.called = max(outage.called, answer.sent)
+        if outage.kind == PARTIAL and answer.sent > outage.start:
             self._close(server, outage, answer.time)
 
     def _is_over(self, server: ServerWatch, outage: Outage, sent: float) -> bool:
@@ -287,6 +291,8 @@ class Outages:
     def _close(self, server: ServerWatch, outage: Outage, end: float) -> None:
         outage.end = end
         self._closed[server.key] = outage
+        if outage.methods == {"INVITE"} and outage.called < outage.last:
+            self._note_unheard(server, outage.last)   # that it registers does not say that it takes calls again
         server.restored = max(server.restored, end)
         self.open.pop(server.key, None)
         server.left.clear()

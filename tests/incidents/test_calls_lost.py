@@ -93,6 +93,16 @@ def test_nor_one_of_a_phone_that_is_there_no_more(tower: Tower) -> None:
     assert lost_at(tower, story) == []
 
 
+def test_nor_one_whose_far_end_had_hung_up(tower: Tower) -> None:
+    """Of the phone's answer nothing is seen."""
+    story = Story()
+    phones = registered(story, 5)
+    asked = talks(phones[0], 200)
+    phones[0].called(250, P, "BYE", call_id=asked.call_id, tag=f"near{asked.call_id[:6]}")
+    out(story, phones, 1000)
+    assert lost_at(tower, story) == []
+
+
 def test_nor_one_of_which_the_capture_lacks_the_goodbye(tower: Tower) -> None:
     story = Story()
     phones = registered(story, 5)

@@ -99,6 +99,19 @@ def test_nor_one_whose_answers_take_another_way(tower: Tower, granted: int, ever
     assert tower.see(heard, only="registration-gap") == []
 
 
+def test_nor_when_the_next_renewal_runs_out_before_the_hidden_one_does(tower: Tower) -> None:
+    """The 200 at 240 is not in the capture; at 480 P is out, and the phone moves."""
+    story = Story()
+    phones = registered(story, 2, granted=300)
+    for phone in phones:
+        phone.register(240, challenged=False)
+        phone.call(400)
+        phone.register(phone.silence(480, method="REGISTER"), S)
+    end(story, 600)
+    assert tower.see(story.without(lambda packet: 240 < packet.time < 241)) == ["server-outage 10.0.0.1 480.000- 2"]
+    assert tower.of("server-outage").metrics["registrations_lost"] == 0
+
+
 @pytest.mark.parametrize("challenged", [True, False])
 def test_nor_one_of_a_slow_server_whose_answers_take_another_way(tower: Tower, challenged: bool) -> None:
     """It takes 0.7 s: each request is sent twice."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.incidents.ground import Tower, registered
-from tests.stories import CHALLENGE, MINUTE, R2, Handset, P, S, Story
+from tests.incidents.ground import Tower, end, registered
+from tests.stories import CHALLENGE, MINUTE, R0, R2, Handset, P, S, Story
 from tests.wire import ORIGIN
 
 OUTAGE = "server-outage 10.0.0.1"
@@ -184,6 +184,18 @@ def test_near_a_packet_that_the_capture_lacks_silence_says_nothing(tower: Tower)
         phone.acknowledge(301.5 + index, asked)
     story.murmur(302, 340)
     assert tower.see(story) == []
+
+
+def test_what_a_line_leaves_a_server_for_was_not_asked_long_before(tower: Tower) -> None:
+    """At 100 the capture lacks answers of P; at 300 it is out."""
+    story = Story()
+    phones = registered(story, 3)
+    for phone in phones[:2]:
+        phone.told(100.1, phone.ask(100, P, "INVITE"), 486)
+        phone.fail_over(300, registers=False)
+    end(story, 400)
+    assert tower.see(story.without(lambda packet: packet.source == P and packet.time > 99), {**R0, **MINUTE}) == [
+        "server-outage 10.0.0.1 300.000- 2"]
 
 
 def test_an_answer_that_the_capture_lost_is_no_silence(tower: Tower) -> None:
