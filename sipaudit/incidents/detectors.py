@@ -162,6 +162,11 @@ class Detectors:
             found += self._storms.of_all(self.tally.servers.values(), self.tally.began, self.timers.now)
         return [draft for draft in found if draft.kind in self.kinds and not self._is_doubtful(draft)]
 
+    def is_out_of_sight(self, server: str, time: float) -> bool:
+        """Whether the captures may not have shown a server at that time that they had shown before."""
+        known = self.tally.servers.get(server)
+        return known is not None and known.is_out_of_sight(time, self.timers.now)
+
     def _is_doubtful(self, draft: Draft) -> bool:
         """Whether an outage rests on what one phone was not seen to be answered, and the captures lack packets: those
         of a live run about that time."""

@@ -197,7 +197,8 @@ class SplitBrain:
             self._timers.at(max(since, now) + self._lasting if out else since + self._lasting, self._lasted, entry)
             return
         two = self._two(spread, now)
-        if len(two) < 2:
+        seen = (self._servers.get(server) for server in two)
+        if len(two) < 2 or any(one is not None and one.is_out_of_sight(since, now) for one in seen):
             self._timers.at(now + self._lasting, self._lasted, entry)
             return
         spread.draft = draft = Draft("split-brain", since, None, entry)

@@ -25,7 +25,8 @@ class Outage(Draft):
     """A server that is out. `first` is when each phone first asked in vain, `last` the last such request of all;
     `answer` the first answer after that, `last_answer` the one before the start (-inf: none was seen; None: others were
     answered all the time), `stop` when it really stopped, if somebody said so; `methods` of what ran out (None:
-    refused, or not delivered); `called` when the last INVITE was sent that it answered; `sure` whether more than silence tells it; `moves` the lines that left."""
+    refused, or not delivered); `called` when the last INVITE was sent that it answered; `sure` whether more than
+    silence tells it; `moves` the lines that left."""
 
     def __init__(self, start: float, server: str, entry: str | None) -> None:
         super().__init__(OUTAGE, start, server, entry)

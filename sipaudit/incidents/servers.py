@@ -7,7 +7,7 @@ from collections.abc import Iterator, Set
 
 from sipaudit.incidents.crowds import Crowd
 from sipaudit.incidents.draft import Watched
-from sipaudit.incidents.minutes import Minute, OfServer
+from sipaudit.incidents.minutes import MINUTE, Minute, OfServer
 from sipaudit.incidents.seconds import Seconds
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import MoveSeen
@@ -17,6 +17,9 @@ LIVES_KEPT = 64        # seconds in which the server answered that are remembere
 SENDS_KEPT = 16        # unanswered sends of one phone
 APART = 1.0            # seconds between two answers remembered
 MINUTES_ASKED = 4      # minutes of which it is remembered who asked
+IN_USE = 3             # minutes one after the other in which a server was asked
+OF_SEVERAL = 3         # phones that use a server whose silence says something
+LOOKED_BACK = 60       # minutes
 REFUSALS_KEPT = 256    # responses 503 of one server
 LEFT_FOR = 120.0       # seconds for which a move away is remembered before there is an outage
 
@@ -99,6 +102,18 @@ class ServerWatch:
         second = int(time)
         self.seconds.counting[second] += 1
         self.crowd.note(second, line)
+
+    def is_out_of_sight(self, time: float, now: float) -> bool:
+        """Whether nobody was seen there for a minute about that time, though it was in use before: the tap may show it
+        no more, as that of a port whose link is down. `now` is how far the captures were read."""
+        minutes, this = self.minutes, time // MINUTE * MINUTE
+        about = (minute for minute in (this - MINUTE, this, this + MINUTE) if minute + MINUTE <= now)
+        empty = next((minute for minute in about if minute not in minutes), None)
+        if empty is None or len(self.users) < OF_SEVERAL:
+            return False
+        before = (empty - MINUTE * step for step in range(1, LOOKED_BACK))
+        last = next((minute for minute in before if minute in minutes), None)
+        return last is not None and all(last - MINUTE * step in minutes for step in range(1, IN_USE))
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
         """These lines and phones were forgotten."""

@@ -21,12 +21,14 @@ LOSS_BEYOND = 0.007    # beyond which a whole exchange may lack in a flow withou
 
 
 class Subject(Party, Protocol):
-    """Whose step it is, how its packets are named in a report, and whether the captures show anything of a server."""
+    """Whose step it is, how its packets are named in a report, and whether the captures show anything of a server, or
+    may not show it at some time."""
 
     @property
     def settings(self) -> LineSettings: ...
     def server(self, key: str) -> str: ...
     def sees(self, key: str) -> bool: ...
+    def loses_sight(self, key: str, time: float) -> bool: ...
     def frame(self, event: ModelEvent) -> Frame: ...
 
 
@@ -37,7 +39,8 @@ class Fault(Struct):
     """A finding in the making: the observation that it tells of, and what joined it since.
 
     `grade` is the severity of that observation by its own facts, `severity` what repetitions made of it, `cause` the
-    number of the fault of which this is a consequence.
+    number of the fault of which this is a consequence; `hidden` that what would have acquitted may have been out of the
+    tap's sight.
     """
 
     rule: Rule
@@ -50,6 +53,13 @@ class Fault(Struct):
     number: int = 0
     cause: int | None = None
     times: int = 0
+    hidden: bool = False
+
+    def is_hidden(self) -> bool:
+        """Whether a server at which contact would have acquitted may not have been seen then, by what is known now."""
+        told, subject = self.told, self.subject
+        self.hidden = self.hidden or any(subject.loses_sight(key, told.event.time) for key in told.elsewhere)
+        return self.hidden
 
 
 class Held(NamedTuple):
@@ -62,10 +72,11 @@ class Held(NamedTuple):
 
 def standing(fault: Fault, loss: float) -> Observation | None:
     """What a fault tells where captures lack this share of packets; None where it stays undecided. A server of which
-    they show nothing, of no phone, may be one that no tap sees: what was not seen to go there is likely only."""
+    they show nothing, of no phone, may be one that no tap sees: what was not seen to go there is likely only. Of one
+    that they show no more, to nobody, it is not known at all."""
     told = fault.told
     gaps = Assumption.CAPTURE_COMPLETE in told.assumptions
-    if told.absent and (gaps or loss > LOSS_BEYOND):
+    if fault.is_hidden() or (told.absent and (gaps or loss > LOSS_BEYOND)):
         return None
     complete = loss <= LOSS_ALLOWED and all(map(fault.subject.sees, told.elsewhere))
     return told if complete else in_doubt(told, Assumption.CAPTURE_COMPLETE)

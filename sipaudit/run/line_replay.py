@@ -43,10 +43,12 @@ class Manner(Struct, frozen=True):
 
 
 class Shared(NamedTuple):
-    """What all replays ask: who names things, and what the profile of one is with what grows meanwhile."""
+    """What all replays ask: who names things, what the profile of one is with what grows meanwhile, and whether a
+    server was out of the tap's sight at some time."""
 
     naming: Naming
     full: Callable[[LineReplay], Profile]
+    hidden: Callable[[str, float], bool]
 
 
 _manners: dict[tuple[object, ...], Manner] = {}
@@ -140,6 +142,10 @@ class LineReplay:
 
     def sees(self, key: str) -> bool:
         return self._shared.naming.sees(key)
+
+    def loses_sight(self, key: str, time: float) -> bool:
+        """Whether a server that was seen before may not have been seen at that time, whoever asked it."""
+        return self._shared.hidden(key, time)
 
     def frame(self, event: ModelEvent) -> Frame:
         return self._shared.naming.frame(event, self.record.owner.host)

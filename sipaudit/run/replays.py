@@ -22,11 +22,12 @@ NOBODYS = -1       # index of the replay for servers outside of all entries of t
 
 class Replays:
     """Made as events ask for them. `lines` are reconstruction's records, `full` gives the profile of a line with what
-    grows while the capture is read."""
+    grows while the capture is read, `hidden` says whether a server was out of the tap's sight."""
 
-    def __init__(self, lines: dict[int, Line], naming: Naming, full: Callable[[LineReplay], Profile]) -> None:
+    def __init__(self, lines: dict[int, Line], naming: Naming, full: Callable[[LineReplay], Profile],
+                 hidden: Callable[[str, float], bool]) -> None:
         self._lines = lines
-        self._shared = Shared(naming, full)
+        self._shared = Shared(naming, full, hidden)
         self._by_line: dict[int, LineReplay | tuple[LineReplay, ...]] = {}   # of most there is one
         self._lines_of: dict[int, int | tuple[int, ...]] = {}   # of phones of which anything was replayed; as above
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.stories import (
@@ -170,6 +172,46 @@ def test_the_server_between_is_not_at_this_tap(court: Court, seen: bool) -> None
         Handset(story, user="1002", place=("10.1.0.6", 5060)).fail_over(100, registers=False)
     assert Court(court.folder, [SKIPPED])(story, three) == [
         f"305.500 {SKIPPED} 1001 10.0.0.3 " + ("certain" if seen else "likely capture-complete")]
+
+
+def leaves_a_port_that_is_down(regime: str, mode: str, *, sees: float) -> tuple[Story, dict[str, Any]]:
+    """Four phones call through P every half minute. At 600 its link goes down, and with it the port that is mirrored:
+    they call it in vain, at first every time, and work at S. From `sees` on the tap shows P again."""
+    story = Story()
+    for number in range(4):
+        phone = Handset(story, user=f"100{number}", place=(f"10.1.0.{number + 5}", 5060))
+        phone.register(number)
+        for time in range(20 + 7 * number, 600, 30):
+            phone.call(time, P, 4.0)
+        begins = 605.0 + 20 * number
+        done = phone.fail_over(begins, registers=regime != "R0")
+        for time in (done + 30, done + 60, done + 90):
+            phone.call(phone.silence(time) if mode == "newRequests" else time, S, 4.0)
+    story.murmur(600, 1000)
+    here = story.without(lambda packet: P in (packet.source, packet.destination) and 600 <= packet.time < sees)
+    return here, site({**REGIMES[regime], "failBack.mode": mode, "failBack.timeout": 3600}, P, S)
+
+
+@pytest.mark.parametrize(("regime", "mode"), [
+    ("R0", "newRequests"), ("R0", "duration"), ("R1", "newRequests"), ("R1", "duration"), ("R2", "duration"),
+    ("R3", "duration")])
+@pytest.mark.parametrize("sees", [715.0, 10_000.0])
+def test_a_tap_whose_port_goes_down_with_its_server(court: Court, regime: str, mode: str, sees: float) -> None:
+    here, declared = leaves_a_port_that_is_down(regime, mode, sees=sees)
+    found = Court(court.folder, [UNTRIED, "failover-without-failure", SKIPPED])(here, declared)
+    assert [said for said in found if not said.startswith("?")] == []
+
+
+def test_where_others_are_seen_at_the_server_its_port_is_up(court: Court) -> None:
+    """What one phone was not seen to do there it did not do."""
+    story, declared = leaves_a_port_that_is_down("R0", "newRequests", sees=10_000.0)
+    for number in range(3):
+        other = Handset(story, user=f"101{number}", place=(f"10.1.0.{number + 15}", 5060))
+        other.register(3.5 + number)
+        for time in range(22 + 7 * number, 1000, 30):
+            other.call(time, P, 4.0)
+    found = Court(court.folder, [UNTRIED])(story, declared)
+    assert f"650.500 {UNTRIED} 1002 10.0.0.2 certain" in found
 
 
 @pytest.mark.parametrize("tries", [False, True])

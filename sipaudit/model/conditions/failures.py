@@ -124,13 +124,14 @@ def nothing_against(case: Case) -> Ground:
     if _may_have_failed_before(case, reach):
         return Ground(reason=Reason.STARTED_LATER)
     young = reach.waiting[-1] if reach.waiting else None
+    there = (stay.server,) if stay.server else ()
     if young is None:
-        return Ground(facts={"working": stay.server}, proof=(reach.answered or stay.arrived,))
+        return Ground(facts={"working": stay.server}, proof=(reach.answered or stay.arrived,), elsewhere=there)
     if clock_was_set(case, young, ahead=False):
         return FAILS
     # it was asked just now, and the capture may lack what told the phone that it had failed
     return Ground(reason=Reason.LOSS_NEARBY, awaited=waited(young, None), proof=(young,),
-                  facts={"working": stay.server, "kind": "impatient", "silent": case.now - young.time})
+                  facts={"working": stay.server, "kind": "impatient", "silent": case.now - young.time}, elsewhere=there)
 
 
 def _may_have_failed_before(case: Case, reach: Reach) -> bool:
