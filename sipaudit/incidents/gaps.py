@@ -175,21 +175,25 @@ def _may_be_granted(bindings: tuple[Binding, ...], phone: PhoneState, request: S
     """Until when the line may be registered because the capture may lack the packets that say so: a REGISTER has no
     answer and its phone is content with that, or packets of the phone are missing since the last 200. Servers grant as
     much as before."""
-    if any(_was_in_vain(binding, request, subject) for binding in bindings):
-        return -inf
     granted, lasts = max((binding.granted.time, binding.expires) for binding in bindings if binding.granted is not None)
-    unseen = [binding.register.time for binding in bindings if binding.register is not None]
+    since = max(granted, granted + lasts - AWAY)   # what was in vain long before it ran out was no renewal
+    if any(_was_in_vain(binding, since, request, subject) for binding in bindings):
+        return -inf
+    unseen = [binding.register.time for binding in bindings
+              if binding.register is not None and binding.register.time > granted]
     if phone.lost is not None and phone.lost > granted:
         unseen.append(phone.lost)
     return max(unseen, default=-inf) + lasts
 
 
-def _was_in_vain(binding: Binding, request: Sent, subject: Watched) -> bool:
-    """Whether the last REGISTER there was refused, or its phone shows that nobody answered: it went on sending it, or
-    asks anew sooner than it renews; not if it does so at once, with credentials."""
-    asked = binding.register
-    if binding.refused is not None or asked is None:
-        return binding.refused is not None
+def _was_in_vain(binding: Binding, since: float, request: Sent, subject: Watched) -> bool:
+    """Whether a REGISTER there was refused since then, or its phone shows that nobody answered: it went on sending it,
+    or asks anew sooner than it renews; not if it does so at once, with credentials."""
+    asked, refused = binding.register, binding.refused
+    if refused is not None and refused.time > since:
+        return True
+    if asked is None or asked.time <= since:
+        return False
     if binding.resent is not None and went_on(asked, binding.resent, subject):
         return True
     passed = request.time - asked.time
