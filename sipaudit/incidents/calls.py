@@ -78,6 +78,8 @@ class Calls:
         self._up: dict[int, CallSeen] = {}
         self._attempts: dict[tuple[int, str], Attempt] = {}
         self._by_call: dict[int, Attempt] = {}
+        self._lacks: dict[int, float] = {}   # by phone when the capture lacked a packet of it
+        self._hole = NEVER                   # when the last began in which nothing was seen of anybody
 
     def tighten(self, limit: int) -> None:
         """Other bounds from now on: so many calls, and so many attempts."""
@@ -89,9 +91,12 @@ class Calls:
         """Forget the attempts that were made before that time."""
         self._attempts = {key: one for key, one in self._attempts.items() if one.event.time >= before}
         self._by_call = {call: one for call, one in self._by_call.items() if one.event.time >= before}
+        self._lacks = {phone: time for phone, time in self._lacks.items() if time >= before}
 
-    def release(self, lines: Set[int]) -> None:
-        """These lines were forgotten."""
+    def release(self, lines: Set[int], phones: Set[int]) -> None:
+        """These lines and phones were forgotten."""
+        for phone in self._lacks.keys() & phones:
+            del self._lacks[phone]
         self._up = {number: call for number, call in self._up.items() if call.subject.number not in lines}
         self._attempts = {key: one for key, one in self._attempts.items() if one.subject.number not in lines}
         self._by_call = {call: one for call, one in self._by_call.items() if one.subject.number not in lines}
@@ -108,9 +113,19 @@ class Calls:
                 self.evicted += 1
             self._up[event.call] = CallSeen(event.call, subject, event.server, event.time)
 
+    def lacks(self, phone: int, time: float) -> None:
+        """The capture lacks a packet of this phone."""
+        self._lacks[phone] = time
+
+    def view_begins(self, hole: float) -> None:
+        """Nothing was seen since `hole`."""
+        self._hole = hole
+
     def through(self, server: str, start: float) -> list[CallSeen]:
-        """The calls that are up through this server, which has failed at `start`."""
-        through = [call for call in self._up.values() if call.server == server and not call.may_be_over(start)]
+        """The calls that are up through this server, which has failed at `start`. Of one the capture may lack the end.
+        """
+        through = [call for call in self._up.values() if call.server == server and not call.may_be_over(start)
+                   and max(self._lacks.get(call.subject.owner, NEVER), self._hole) < call.last]
         for call in through:
             call.taken = start
         return through

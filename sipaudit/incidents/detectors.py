@@ -124,7 +124,8 @@ class Detectors:
             del self._evidence.lost[phone]
         if self.outages is not None:
             self.outages.release(lines, phones)
-        for each in (self.calls, self.gaps, self._overloads, self._flapping, self._names):
+        self.calls.release(lines, phones)
+        for each in (self.gaps, self._overloads, self._flapping, self._names):
             if each is not None:
                 each.release(lines)
         for one in (self._stuck, self._subscriptions, self._split):
@@ -137,6 +138,7 @@ class Detectors:
         self.requests.clear()
         self._evidence.lost.clear()
         self.gaps.view_begins()
+        self.calls.view_begins(self.timers.now)
         for server in self.tally.servers.values():
             server.failing.clear()
 
@@ -162,10 +164,11 @@ class Detectors:
             found += self._storms.of_all(self.tally.servers.values(), self.tally.began, self.timers.now)
         return [draft for draft in found if draft.kind in self.kinds and not self._is_doubtful(draft)]
 
-    def is_out_of_sight(self, server: str, time: float) -> bool:
-        """Whether the captures may not have shown a server at that time that they had shown before."""
+    def lost_from_sight(self, server: str, time: float) -> int:
+        """How many phones use a server that the captures may not have shown at that time, as they did before; 0 where
+        they did."""
         known = self.tally.servers.get(server)
-        return known is not None and known.is_out_of_sight(time, self.timers.now)
+        return len(known.users) if known is not None and known.is_out_of_sight(time, self.timers.now) else 0
 
     def _is_doubtful(self, draft: Draft) -> bool:
         """Whether an outage rests on what one phone was not seen to be answered, and the captures lack packets: those

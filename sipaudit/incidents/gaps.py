@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 from math import inf
+from typing import Any
 
 from sipaudit.incidents.draft import Draft, Watched
 from sipaudit.incidents.requests import went_on
@@ -13,6 +14,7 @@ from sipaudit.model.timers import renewal
 from sipaudit.turned_away import turned_away
 
 AWAY = 120.0          # seconds of silence after which a phone may have been off: a retry comes within a minute (B3)
+CONNECTS = 2.0        # seconds before a request in which its phone looks up and connects for it
 SPELLS_KEPT = 100_000
 OPEN_KEPT = 100_000
 SOONER = 0.9          # of the time after which a phone renews: what asks again sooner has asked in vain
@@ -21,15 +23,17 @@ USUAL_EXPIRES = 3600  # seconds that a REGISTER asks for which names none (RFC 3
 
 class Spell:
     """A time without any live binding, of one line: from `start`, when the last binding ended or the phone was first
-    seen after that, to the 200 that ended it. `seen` is the last request of the line in it."""
+    seen after that, to the 200 that ended it (`granted`), or until when it is known. `seen` is the last request of the
+    line in it."""
 
-    __slots__ = ("end", "event", "seen", "start", "subject")
+    __slots__ = ("end", "event", "granted", "seen", "start", "subject")
 
     def __init__(self, start: float, subject: Watched, event: ModelEvent) -> None:
         self.start = start
         self.end: float | None = None
         self.subject = subject
         self.event = event
+        self.granted = False
         self.seen = event.time
 
 
@@ -42,6 +46,7 @@ class Gaps:
         self.open: dict[int, Spell] = {}
         self.begun = 0
         self._over: list[Spell] = []
+        self._latest: dict[int, Spell] = {}   # of those that are over, by line
         self._may_be: dict[int, float] = {}   # until when a line may be registered, by packets that the capture lacks
 
     def sent(self, request: Sent, subject: Watched, bindings: Iterable[Binding], phone: PhoneState) -> None:
@@ -65,7 +70,7 @@ class Gaps:
         ended = max(ended, self._unseen(bindings, request, subject, phone))
         if ended >= now:
             return
-        spoke = max((reach.touched for reach in phone.reaches), default=-inf)
+        spoke = max((reach.touched for reach in phone.reaches if reach.touched < now - CONNECTS), default=-inf)
         self._begin(Spell(ended if now - spoke <= AWAY else now, subject, request))
 
     def _unseen(self, bindings: tuple[Binding, ...], request: Sent, subject: Watched, phone: PhoneState) -> float:
@@ -80,13 +85,18 @@ class Gaps:
         self._may_be.pop(subject.number, None)
         spell = self.open.get(subject.number)
         if spell is not None:
+            spell.granted = True
             self._end(spell, time)
 
     def lost(self, number: int, since: float | None) -> None:
         """The capture lacks a packet of the line's phone, that passed after `since`: it may have registered the line.
         """
-        spell = self.open.get(number)
-        if spell is not None and since is not None:
+        if since is None:
+            return
+        over, spell = self._latest.get(number), self.open.get(number)
+        if over is not None and over.end is not None and not over.granted:
+            over.end = min(over.end, max(since, over.start))
+        if spell is not None:
             self._end(spell, since)
 
     def gone(self, number: int) -> None:
@@ -97,10 +107,12 @@ class Gaps:
     def forget(self, before: float) -> None:
         """Forget the spells that were over before that time."""
         self._over = [spell for spell in self._over if spell.end is None or spell.end >= before]
+        self._latest = {spell.subject.number: spell for spell in self._over}
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten."""
-        for table in (self.open, self._may_be):
+        tables: tuple[dict[int, Any], ...] = (self.open, self._latest, self._may_be)
+        for table in tables:
             for number in table.keys() & lines:
                 del table[number]
         self._over = [spell for spell in self._over if spell.subject.number not in lines]
@@ -124,12 +136,13 @@ class Gaps:
             return
         if len(self._over) < SPELLS_KEPT:
             self._over.append(spell)
+            self._latest[spell.subject.number] = spell
         else:
             turned_away("watched-lines")
 
     def spells(self) -> Iterator[Spell]:
         """All spells, those that last included."""
-        yield from self._over
+        yield from (spell for spell in self._over if spell.end is None or spell.end > spell.start)
         yield from self.open.values()
 
     def drafts(self) -> list[Draft]:

@@ -18,7 +18,6 @@ SENDS_KEPT = 16        # unanswered sends of one phone
 APART = 1.0            # seconds between two answers remembered
 MINUTES_ASKED = 4      # minutes of which it is remembered who asked
 IN_USE = 3             # minutes one after the other in which a server was asked
-OF_SEVERAL = 3         # phones that use a server whose silence says something
 LOOKED_BACK = 60       # minutes
 REFUSALS_KEPT = 256    # responses 503 of one server
 LEFT_FOR = 120.0       # seconds for which a move away is remembered before there is an outage
@@ -109,7 +108,7 @@ class ServerWatch:
         minutes, this = self.minutes, time // MINUTE * MINUTE
         about = (minute for minute in (this - MINUTE, this, this + MINUTE) if minute + MINUTE <= now)
         empty = next((minute for minute in about if minute not in minutes), None)
-        if empty is None or len(self.users) < OF_SEVERAL:
+        if empty is None:
             return False
         before = (empty - MINUTE * step for step in range(1, LOOKED_BACK))
         last = next((minute for minute in before if minute in minutes), None)

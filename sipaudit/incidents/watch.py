@@ -118,6 +118,7 @@ class Watch(Detectors):
             self._evidence.failed(event, subjects, waiting)
         elif isinstance(event, Lost):
             self._evidence.lost[event.phone] = event.time
+            self.calls.lacks(event.phone, event.time)
             for subject in subjects:
                 self.gaps.lost(subject.number, event.since)
         elif isinstance(event, Booted) and not event.possible:

@@ -47,7 +47,7 @@ class Auditor:
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances,
                  kinds: Iterable[IncidentKind] = (), *, rolling: bool = False) -> None:
         self.faults = Faults(rules)
-        self.replays = Replays(lines, naming, self._full, self._is_hidden)
+        self.replays = Replays(lines, naming, self._full, self._hidden)
         self.watch = Watch(kinds, self.replays.of_line, self._is_lossy, rolling=rolling)
         self.since = float("-inf")
         self.began = 0.0
@@ -286,8 +286,8 @@ class Auditor:
             replay.waiting = waiting
             replay.written = absorb_line(replay.written, self._phones[event.phone], event)
 
-    def _is_hidden(self, server: str, time: float) -> bool:
-        return self.watch.is_out_of_sight(server, time)
+    def _hidden(self, server: str, time: float) -> int:
+        return self.watch.lost_from_sight(server, time)
 
     def _full(self, replay: LineReplay) -> Profile:
         """The profile with what grows while the capture is read."""

@@ -93,6 +93,17 @@ def test_nor_one_of_a_phone_that_is_there_no_more(tower: Tower) -> None:
     assert lost_at(tower, story) == []
 
 
+def test_nor_one_that_may_have_ended_in_a_gap_of_the_capture(tower: Tower) -> None:
+    """The number of the next REGISTER shows that packets of the phone are missing."""
+    story = Story()
+    phones = registered(story, 5)
+    phones[0].hang_up(250, talks(phones[0], 200))
+    phones[0].register(260)
+    phones[0].register(300)
+    out(story, phones, 1000)
+    assert lost_at(tower, story.without(lambda packet: 240 < packet.time < 290)) == []
+
+
 def test_nor_one_whose_far_end_had_hung_up(tower: Tower) -> None:
     """Of the phone's answer nothing is seen."""
     story = Story()

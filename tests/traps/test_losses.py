@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.stories import Court, P, Packet, S
+from tests.stories import CREDENTIALS, Court, P, Packet, S
 from tests.traps.ground import UNREGISTERED, gated_regime, handset, minute, moved, returns
 
 Choice = Callable[[Packet], bool]
@@ -79,3 +79,17 @@ def test_a_segment_lost_before_the_200_does_not_keep_it_from_being_heard_in_time
     phone.call(phone.register(300.1, S), S)
     seen = phone.story.without(lambda packet: packet.what == "401 REGISTER" and packet.source == S)
     assert accused(court(seen, minute(regime))) == []
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_a_refusal_of_long_ago_does_not_say_that_no_registration_came_later(court: Court, regime: str) -> None:
+    """P refuses the return at 366; that of 600, and all until then, the capture lacks, as the next REGISTER shows."""
+    phone = moved(regime)
+    phone.told(366.01, phone.ask(366, P, "REGISTER", expires=3600, headers=CREDENTIALS), 503)
+    for time in (440, 520):
+        phone.call(time, S)
+    phone.register(600, P)
+    phone.call(620, P)
+    phone.register(700, P)
+    seen = phone.story.without(lambda packet: 430 < packet.time < 610)
+    assert accused([said for said in court(seen, minute(regime)) if "failback-without-registration" in said]) == []

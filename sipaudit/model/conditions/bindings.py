@@ -9,6 +9,7 @@ from sipaudit.model.conditions.failures import waited
 from sipaudit.model.conditions.servers import higher_server, lower_server
 from sipaudit.model.conditions.trust import (
     DEFAULT_EXPIRES,
+    LOSS_REACH,
     boot_was_seen,
     came_up,
     clock_was_set,
@@ -108,7 +109,8 @@ def not_registered_since_left(case: Case) -> Ground:
         return Ground(reason=Reason.READINGS_DIFFER)  # nothing had failed: was it a failover that left the server?
     if binding.register is not None and binding.register.time >= binding.left and binding.register.expires != 0:
         return _pending_binding(case, binding, binding.register)
-    if case.profile.lossy and binding.refused is None:
+    refused = binding.refused is not None and case.now - binding.refused.time <= LOSS_REACH
+    if case.profile.lossy and not refused:   # a second witness, unless it speaks of long ago
         return Ground(reason=Reason.LOSS_NEARBY)
     return Ground(facts={"registered": "invalidated"})
 
