@@ -23,17 +23,16 @@ USUAL_EXPIRES = 3600  # seconds that a REGISTER asks for which names none (RFC 3
 
 class Spell:
     """A time without any live binding, of one line: from `start`, when the last binding ended or the phone was first
-    seen after that, to the 200 that ended it (`granted`), or until when it is known. `seen` is the last request of the
-    line in it."""
+    seen after that, to the 200 that ended it, or until when it is known. `seen` is the last request of the line in it.
+    """
 
-    __slots__ = ("end", "event", "granted", "seen", "start", "subject")
+    __slots__ = ("end", "event", "seen", "start", "subject")
 
     def __init__(self, start: float, subject: Watched, event: ModelEvent) -> None:
         self.start = start
         self.end: float | None = None
         self.subject = subject
         self.event = event
-        self.granted = False
         self.seen = event.time
 
 
@@ -85,7 +84,6 @@ class Gaps:
         self._may_be.pop(subject.number, None)
         spell = self.open.get(subject.number)
         if spell is not None:
-            spell.granted = True
             self._end(spell, time)
 
     def lost(self, number: int, since: float | None) -> None:
@@ -94,7 +92,7 @@ class Gaps:
         if since is None:
             return
         over, spell = self._latest.get(number), self.open.get(number)
-        if over is not None and over.end is not None and not over.granted:
+        if over is not None and over.end is not None:
             over.end = min(over.end, max(since, over.start))
         if spell is not None:
             self._end(spell, since)
