@@ -188,23 +188,22 @@ def _may_be_granted(bindings: tuple[Binding, ...], phone: PhoneState, request: S
     much as before."""
     granted, lasts = max((binding.granted.time, binding.expires) for binding in bindings if binding.granted is not None)
     since = max(granted, granted + lasts - AWAY)   # what was in vain long before it ran out was no renewal
-    if any(_was_in_vain(binding, since, request, subject) for binding in bindings):
-        return -inf
-    unseen = [binding.register.time for binding in bindings
-              if binding.register is not None and binding.register.time > granted]
-    if phone.lost is not None and phone.lost > granted:
-        unseen.append(phone.lost)
-    return max(unseen, default=-inf) + lasts
+    vain, unseen = False, -inf
+    for binding in bindings:
+        asked, refused = binding.register, binding.refused
+        if asked is not None and _found_no_answer(binding, asked, request, subject):
+            vain = vain or asked.time > since
+        elif asked is not None and asked.time > granted:
+            unseen = max(unseen, asked.time)
+        vain = vain or (refused is not None and refused.time > since)
+    if phone.lost is not None and phone.lost > granted and not vain:
+        unseen = max(unseen, phone.lost)
+    return unseen + lasts
 
 
-def _was_in_vain(binding: Binding, since: float, request: Sent, subject: Watched) -> bool:
-    """Whether a REGISTER there was refused since then, or its phone shows that nobody answered: it went on sending it,
-    or asks anew sooner than it renews; not if it does so at once, with credentials."""
-    asked, refused = binding.register, binding.refused
-    if refused is not None and refused.time > since:
-        return True
-    if asked is None or asked.time <= since:
-        return False
+def _found_no_answer(binding: Binding, asked: Sent, request: Sent, subject: Watched) -> bool:
+    """Whether its phone shows that nobody answered a REGISTER: it went on sending it, or asks anew sooner than it
+    renews; not if it does so at once, with credentials."""
     if binding.resent is not None and went_on(asked, binding.resent, subject):
         return True
     passed = request.time - asked.time
