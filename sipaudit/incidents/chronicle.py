@@ -23,7 +23,9 @@ from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Inciden
 LOST_CALLS = "calls-lost"
 STOP = "known stop"      # how a timeline calls the known event from which times to detect and recover count
 AGAIN = " answers again"   # and the end of an outage, after the server's name
+UNSEEN = "nothing is seen of "   # and a server at which those that missed one may have been served
 CAUSES = (OUTAGE, "partial-outage")   # the moves away from such a server explain what a line does next
+MISSED = (*CAUSES, LOST_CALLS, "registration-gap")   # what nobody is said to have done for these lines
 ROOTS = (*CAUSES, "overload", "stuck-on-secondary", "ghost-calls", "registration-gap", "split-brain")
 
 Reached = tuple[Draft, Incident, Sequence[Left]]   # with how the line left the server
@@ -95,7 +97,7 @@ class Chronicle:
         if isinstance(draft, Outage):
             stop = self._known.stop(draft.server, draft.last_answer, draft.start)
             draft.stop = stop
-            draft.metrics = of_outage(draft, stop, self._everyone, self._watch.gaps.spells())
+            draft.metrics = of_outage(draft, stop, self._everyone, self._watch.gaps.spells(), self._watch.timers.now)
         elif draft.kind == "register-storm":
             self._registered_in(draft)
 
@@ -139,7 +141,8 @@ class Chronicle:
 
     def _lost_calls(self, outage: Outage) -> Draft:
         """What the outage took of the calls."""
-        calls, attempts = list(lost(outage.calls, outage.start)), failed_attempts(outage)
+        calls = list(lost(outage.calls, outage.start))
+        attempts = failed_attempts(outage, self._watch.timers.now)
         start = min([*(outage.start for _ in calls[:1]), *(attempt.event.time for attempt in attempts)])
         draft = Draft(LOST_CALLS, start, outage.server, outage.entry)
         draft.end = outage.end
@@ -181,7 +184,8 @@ class Chronicle:
         stop = draft.stop if isinstance(draft, Outage) else None
         known = [(event.time, f"{STOP if event.time == stop else 'known'}: {event.what}")
                  for event in self._known.around(draft.server, draft.start if stop is None else stop, end)]
-        told = sorted(dict.fromkeys([*known, *self._happenings(draft)]), key=lambda entry: entry[0])
+        unseen = [(draft.start, UNSEEN + server) for server in _unseen(draft)]
+        told = sorted(dict.fromkeys([*known, *self._happenings(draft), *unseen]), key=lambda entry: entry[0])
         return [Happening(moment(time), what) for time, what in told]
 
     def drafts(self) -> list[Draft]:
@@ -257,6 +261,16 @@ def _came_to(outage: Outage) -> str:
     if first is None:
         return "without answer"
     return "refused with 503" if isinstance(first, Answered) else "that could not be delivered"
+
+
+def _unseen(draft: Draft) -> list[str]:
+    """The other servers of its entry that no packet shows: the tap may not see them, or nobody turned there."""
+    subject = next(iter(draft.lines.values()), None)
+    entry = None if subject is None or draft.kind not in MISSED else subject.profile().entry
+    if subject is None or entry is None:
+        return []
+    return [subject.server(server.key) for server in entry.servers
+            if server.address is not None and server.key != draft.server and not subject.sees(server.key)]
 
 
 def _took_calls(outage: Outage) -> bool:

@@ -91,6 +91,7 @@ class Gaps:
         """
         if since is None:
             return
+        self.begun += 1   # as if another had: what is told of them changes
         over, spell = self._latest.get(number), self.open.get(number)
         if over is not None and over.end is not None:
             over.end = min(over.end, max(since, over.start))

@@ -11,6 +11,7 @@ from sipaudit.incidents.gaps import Spell, lapsed
 from sipaudit.incidents.outages import Outage
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.history import MoveSeen
+from sipaudit.model.timers import SILENCE_MAX
 
 PERCENTILES = (("p50", 50), ("p95", 95), ("max", 100))
 TIMES = ("time_to_detect", "time_to_recover")
@@ -28,9 +29,9 @@ def percentile(values: Sequence[float], percent: int) -> float | None:
     return sorted(values)[max(ceil(percent / 100 * len(values)), 1) - 1]
 
 
-def of_outage(outage: Outage, stop: float | None, everyone: Iterable[Watched], spells: Iterable[Spell]
+def of_outage(outage: Outage, stop: float | None, everyone: Iterable[Watched], spells: Iterable[Spell], now: float
               ) -> dict[str, float | None]:
-    """The metrics of an outage; `stop` when the server really stopped, if that is known."""
+    """The metrics of an outage, as far as is known `now`; `stop` when the server really stopped, if that is known."""
     detect, recover = [], []
     moves = moved_in(outage)
     for subject, move in moves:
@@ -44,7 +45,7 @@ def of_outage(outage: Outage, stop: float | None, everyone: Iterable[Watched], s
         for suffix, percent in PERCENTILES:
             value = percentile(seconds, percent)
             metrics[f"{name}_{suffix}"] = None if value is None else round(value, 3)
-    failed = failed_attempts(outage)
+    failed = failed_attempts(outage, now)
     end = float("inf") if outage.end is None else outage.end
     return {
         **metrics, "lines_moved": len(moves), "lines_stayed": _stayed(outage, everyone),
@@ -62,11 +63,12 @@ def moved_in(outage: Outage) -> list[tuple[Watched, MoveSeen]]:
     return sorted(moves, key=lambda pair: (pair[1].time, pair[0].number))
 
 
-def failed_attempts(outage: Outage) -> list[Attempt]:
-    """The calls that could not be made, emergency calls first; one that came through elsewhere is none."""
+def failed_attempts(outage: Outage, now: float) -> list[Attempt]:
+    """The calls that could not be made, emergency calls first; one that came through elsewhere is none, nor is one that
+    may still."""
     end = float("inf") if outage.end is None else outage.end
     failed = {id(attempt): attempt for attempt in outage.attempts if not attempt.made and attempt.failed is not None
-              and outage.start <= attempt.failed <= end}
+              and outage.start <= attempt.failed <= end and attempt.event.time + SILENCE_MAX <= now}
     return sorted(failed.values(), key=lambda attempt: (not attempt.event.emergency, attempt.event.time))
 
 

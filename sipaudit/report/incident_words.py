@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import tzinfo
 
-from sipaudit.incidents.chronicle import AGAIN, STOP
+from sipaudit.incidents.chronicle import AGAIN, STOP, UNSEEN
 from sipaudit.model.values import Incident, Report, ServerSummary
 from sipaudit.report.screen import brief, count_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
@@ -30,7 +30,7 @@ class Words:
         say = SAID.get(incident.kind)
         if say is None:
             return [f"{incident.kind}{self.at(incident)} {self.span(incident)}."]
-        return list(say(self, incident))
+        return [*say(self, incident), *self.unseen(incident)]
 
     def server(self, server: str | None) -> str:
         return "A server" if server is None else self._names.get(server, brief(server))
@@ -52,6 +52,13 @@ class Words:
     def lines(self, count: int) -> str:
         """`3 phones` where every phone has one line, else `3 lines`."""
         return count_of(count, "phone" if self._alone else "line")
+
+    def unseen(self, incident: Incident) -> Iterator[str]:
+        """Where the captures do not show whether somebody was served."""
+        servers = [self.server(entry.what.removeprefix(UNSEEN)) for entry in incident.timeline
+                   if entry.what.startswith(UNSEEN)]
+        if servers:
+            yield f"The captures show nothing of {' and '.join(servers)}: what was done there is not known."
 
     def groups(self, incident: Incident) -> Iterator[str]:
         """`Site A: 40 of 42`, those of an incident that reached several or a part of one."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower, end, registered
-from tests.stories import Asked, Handset, P, Story
+from tests.stories import Asked, Handset, P, S, Story
 from tests.wire import ORIGIN
 
 
@@ -39,6 +40,17 @@ def test_a_call_that_is_heard_of_again_is_not_lost(tower: Tower) -> None:
         phone.fail_over(300)
     phones[3].register(400)
     assert tower.see(story, only="calls-lost") == []
+
+
+@pytest.mark.parametrize(("seen", "failed"), [(330.0, 0), (340.0, 2)])
+def test_a_call_that_may_still_come_through_has_not_failed(tower: Tower, seen: float, failed: int) -> None:
+    """Who hears nothing for 32 s has given up (RFC 3261 17.1.1.2)."""
+    story = Story()
+    for number, phone in enumerate(registered(story, 3)[:2]):
+        phone.silence(300 + number)
+    end(story, seen)
+    tower.see(story)
+    assert tower.of("server-outage").metrics["calls_failed"] == failed
 
 
 def talks(phone: Handset, time: float) -> Asked:
@@ -120,3 +132,18 @@ def test_nor_one_of_which_the_capture_lacks_the_goodbye(tower: Tower) -> None:
     phones[0].hang_up(250, talks(phones[0], 200))
     out(story, phones, 1000)
     assert lost_at(tower, story.without(lambda packet: packet.what == "BYE" and packet.time == 250)) == []
+
+
+def test_where_the_captures_show_nothing_of_the_next_server_that_is_said(tower: Tower) -> None:
+    """The phones make their calls there."""
+    story = Story()
+    for number, phone in enumerate(registered(story, 3)[:2]):
+        phone.fail_over(300 + number)
+    end(story, 400)
+    assert tower.see(story.without(lambda packet: S in (packet.source, packet.destination))) == [
+        "calls-lost 10.0.0.1 300.000- 2", "server-outage 10.0.0.1 300.000- 2"]
+    for kind in ("calls-lost", "server-outage"):
+        incident = tower.of(kind)
+        assert "nothing is seen of 10.0.0.2:5060/udp" in [entry.what for entry in incident.timeline]
+        assert words_of(tower.report, "utc").of(incident)[-1] == (
+            "The captures show nothing of 10.0.0.2: what was done there is not known.")
