@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from typing import Any
 
-from sipaudit.incidents.draft import Drafts, Watched
+from sipaudit.incidents.draft import Drafts, Watched, was_registered
 from sipaudit.incidents.servers import NEVER
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
@@ -46,10 +46,9 @@ class CallSeen:
         """Whether nothing shows that the call was still up then: its far end has hung up, or since its last message an
         outage has taken it, its phone has (maybe) started anew, or the line's registrations have run out, as those of a
         phone that is off."""
-        state = self.subject.state
-        held = [binding.until for binding in state.bindings if binding.granted is not None]
-        return self.hung_up or self.taken > self.last or (state.boot is not None and state.boot.time > self.last) \
-            or (bool(held) and max(held) < time)
+        boot = self.subject.state.boot
+        return self.hung_up or self.taken > self.last or (boot is not None and boot.time > self.last) \
+            or not was_registered(self.subject, time)
 
 
 class Attempt:

@@ -58,6 +58,12 @@ class Watched(Protocol):
     def frame(self, event: ModelEvent) -> Frame: ...
 
 
+def was_registered(subject: Watched, time: float) -> bool:
+    """Whether not all registrations of the line had run out by then, as those of a phone that is off have."""
+    held = [binding.until for binding in subject.state.bindings if binding.granted is not None]
+    return not held or max(held) >= time
+
+
 class Draft:
     """An incident as far as it is known. Times in seconds since the epoch; `end` None while it lasts.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 
 from sipaudit.incidents.calls import Attempt, lost
-from sipaudit.incidents.draft import Watched
+from sipaudit.incidents.draft import Watched, was_registered
 from sipaudit.incidents.gaps import Spell, lapsed
 from sipaudit.incidents.outages import Outage
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
@@ -106,9 +106,9 @@ def _tried_elsewhere(outage: Outage, moved: set[int], stop: float | None) -> lis
 
 
 def _stayed(outage: Outage, everyone: Iterable[Watched]) -> int:
-    """How many lines worked with the server when it failed, and did not leave it."""
+    """How many lines worked with the server when it failed, and did not leave it: not those of phones that were off."""
     return sum(subject.number not in outage.moves and working_at(subject, outage.start) == outage.server
-               for subject in everyone)
+               and was_registered(subject, outage.start) for subject in everyone)
 
 
 def working_at(subject: Watched, time: float) -> str | None:

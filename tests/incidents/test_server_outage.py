@@ -198,6 +198,20 @@ def test_what_a_line_leaves_a_server_for_was_not_asked_long_before(tower: Tower)
         "server-outage 10.0.0.1 300.000- 2"]
 
 
+def test_phones_that_were_switched_off_before_did_not_stay(tower: Tower) -> None:
+    """1004 and 1005 are seen no more after the first minute; 1003 is idle."""
+    story = Story()
+    phones = registered(story, 5, granted=300)
+    for phone in phones[:3]:
+        phone.register(250)
+        phone.register(500)
+    dies(story, phones[:2], at=600)
+    end(story, 700)
+    tower.see(story)
+    metrics = tower.of("server-outage").metrics
+    assert (metrics["lines_moved"], metrics["lines_stayed"]) == (2, 1)
+
+
 def test_an_answer_that_the_capture_lost_is_no_silence(tower: Tower) -> None:
     """The phone heard it: it does not send the request again."""
     story = Story()
