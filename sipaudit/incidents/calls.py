@@ -103,7 +103,10 @@ class Calls:
     # -- calls that are up
 
     def changed(self, event: CallChanged, subject: Watched) -> None:
-        """A call is up, or over."""
+        """A call is up, or over. What shows it to be up shows that it could be made, though no answer was seen."""
+        attempt = self._by_call.get(event.call)
+        if attempt is not None and event.state == "up":
+            attempt.made = True
         if event.state == "over":
             self._up.pop(event.call, None)
         elif event.state == "up" and event.call not in self._up:

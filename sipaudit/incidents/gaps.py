@@ -58,7 +58,7 @@ class Gaps:
                 self._end(spell, now)
             elif now - spell.seen > AWAY:
                 self._end(spell, spell.seen)
-                self._begin(Spell(now, subject, request))
+                self._returns(request, subject, tuple(bindings))
             else:
                 spell.seen = now
             return
@@ -70,7 +70,18 @@ class Gaps:
         if ended >= now:
             return
         spoke = max((reach.touched for reach in phone.reaches if reach.touched < now - CONNECTS), default=-inf)
-        self._begin(Spell(ended if now - spoke <= AWAY else now, subject, request))
+        if now - spoke <= AWAY:
+            self._begin(Spell(ended, subject, request))
+        else:
+            self._returns(request, subject, bindings)
+
+    def _returns(self, request: Sent, subject: Watched, bindings: tuple[Binding, ...]) -> None:
+        """The phone has not been seen for a while. If it registers it was off; who goes on calling may have renewed
+        where the capture did not show it."""
+        if request.method == "REGISTER":
+            self._begin(Spell(request.time, subject, request))
+        elif len(self._may_be) < OPEN_KEPT:
+            self._may_be[subject.number] = request.time + max((binding.expires for binding in bindings), default=0.0)
 
     def _unseen(self, bindings: tuple[Binding, ...], request: Sent, subject: Watched, phone: PhoneState) -> float:
         """Until when the line may be registered, though nothing was seen to say so."""

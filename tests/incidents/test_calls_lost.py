@@ -134,6 +134,15 @@ def test_nor_one_of_which_the_capture_lacks_the_goodbye(tower: Tower) -> None:
     assert lost_at(tower, story.without(lambda packet: packet.what == "BYE" and packet.time == 250)) == []
 
 
+def test_a_call_has_not_failed_whose_ack_is_seen_though_its_answer_is_not(tower: Tower) -> None:
+    story = Story()
+    for number, phone in enumerate(registered(story, 3)[:2]):
+        phone.fail_over(300 + number)
+    end(story, 400)
+    seen = story.without(lambda packet: packet.source == S and packet.what.endswith("INVITE"))
+    assert tower.see(seen) == ["server-outage 10.0.0.1 300.000- 2"]
+
+
 def test_where_the_captures_show_nothing_of_the_next_server_that_is_said(tower: Tower) -> None:
     """The phones make their calls there."""
     story = Story()

@@ -140,3 +140,15 @@ def test_a_line_that_asks_again_and_again_has_one(tower: Tower, transport: str, 
             phone.ask(time, P, "REGISTER", expires=300)
     end(story, 460)
     assert tower.see(story, only="registration-gap") == [f"registration-gap sbc {seen}- 1"]
+
+
+def test_nor_one_whose_phone_the_capture_did_not_show_for_a_while(tower: Tower) -> None:
+    """It goes on calling, and registers as ever, under a Call-ID of which nothing was seen before."""
+    story = Story()
+    phone, other = registered(story, 2, granted=300)
+    for time in range(240, 1300, 240):
+        other.register(time)
+    for time in range(600, 740, 20):
+        phone.call(time, seconds=5)
+    phone.register(745, call_id="another")
+    assert tower.see(story, only="registration-gap") == []

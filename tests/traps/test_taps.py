@@ -112,6 +112,7 @@ def test_a_tap_that_never_hears_the_second_server(court: Court, regime: str) -> 
     assert all(said.startswith("?") for said in found)
 
 
+OVERDUE = "overdue-failback"
 MISSING, SKIPPED, UNTRIED = "failover-missing", "failover-skipped-server", "primary-not-tried-first"
 
 
@@ -200,6 +201,23 @@ def test_a_tap_whose_port_goes_down_with_its_server(court: Court, regime: str, m
     here, declared = leaves_a_port_that_is_down(regime, mode, sees=sees)
     found = Court(court.folder, [UNTRIED, "failover-without-failure", SKIPPED])(here, declared)
     assert [said for said in found if not said.startswith("?")] == []
+
+
+@pytest.mark.parametrize(("down", "verdicts"), [(False, set()), (True, {f"? {OVERDUE} loss-nearby"})])
+def test_a_port_that_goes_down_while_its_server_is_restarted(court: Court, down: bool, verdicts: set[str]) -> None:
+    """P falls silent at 600. At 650 its link goes down for a while, and the phones' tries of P are seen no more."""
+    story = Story()
+    for number in range(6):
+        phone = Handset(story, user=f"100{number}", place=(f"10.1.0.{number + 5}", 5060))
+        phone.register(number)
+        for time in range(20 + 4 * number, 590, 30):
+            phone.call(time, P, 3.0)
+        phone.fail_over(600.0 + 5 * number, registers=False)
+        for tried in range(670 + 7 * number, 860, 62):
+            phone.call(phone.silence(tried), S, 3.0)
+        phone.call(900 + 7 * number, P, 3.0)
+    seen = story.without(lambda packet: down and P in (packet.source, packet.destination) and 650 <= packet.time < 890)
+    assert set(Court(court.folder, [OVERDUE])(seen, minute("R0"))) == verdicts
 
 
 def test_three_phones_may_as_well_have_left_it_all_at_once(court: Court) -> None:

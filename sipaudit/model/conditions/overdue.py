@@ -52,7 +52,13 @@ def past_due(case: Case) -> Ground:
         return Ground(reason=Reason.BUSY_UNPROVEN)
     untouched = _untouched_since(case, due.earliest - allowed.timer)
     return Ground(untouched.holds, untouched.reason or _busy_unseen(case, late), assumptions=due.doubts,
-                  facts={**due.facts, "due": late - began[0], "overdue": case.now - late})
+                  facts={**due.facts, "due": late - began[0], "overdue": case.now - late}, elsewhere=_there(case))
+
+
+def _there(case: Case) -> tuple[str, ...]:
+    """Where a try would have been seen."""
+    primary = primary_key(case)
+    return () if primary is None else (primary,)
 
 
 def _quiet(case: Case) -> float:
@@ -164,7 +170,7 @@ def renews_only_here(case: Case) -> Ground:
     reason = untouched.reason or (Reason.READINGS_DIFFER if open_calls(case) or _returns_from_a_try(case) else None)
     return Ground(due & untouched.holds, reason, facts={
         "expires": binding.expires, "due": newer - (stay.began or (newer, 0.0))[0], "overdue": max(now - newer, 0.0),
-    }, proof=(granted,))
+    }, proof=(granted,), elsewhere=_there(case))
 
 
 def _returns_from_a_try(case: Case) -> bool:
