@@ -26,6 +26,7 @@ from sipaudit.run.auditor import Auditor
 from sipaudit.run.brief import Brief
 from sipaudit.run.budget import Budget
 from sipaudit.run.garbage import rare_collections
+from sipaudit.run.holes import missed
 from sipaudit.run.naming import Naming, Place
 from sipaudit.run.provisioned import issue_findings
 from sipaudit.run.summary import build, capture_summary, estimate
@@ -37,6 +38,7 @@ from sipaudit.sip.message import Message
 from sipaudit.sip.parse import tighten as tighten_parser
 from sipaudit.times import Span
 
+EVENTS_KEPT = 1_000      # that were noticed, beside those of the site file and the command line
 FRAMES_KEPT = 50_000    # messages of several frames whose frames are remembered
 LEARNT = ("reconstruction", "auditor", "naming", "_frames", "_first")   # what of a route outlives it
 
@@ -73,6 +75,7 @@ class Route:
         self.health = health
         self._first = first
         self.known_events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
+        self._own_events: list[KnownEvent] = []
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
         self.reconstruction = self.reconstructing(observer, note)
@@ -86,6 +89,7 @@ class Route:
         self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
         self.auditor.since, self.auditor.began = span.start, first
         self.auditor.loss, self.auditor.steps = self.loss, self._steps
+        self.reconstruction.when_silent(self._look_for_a_hole_in)
 
     def reconstructing(self, observer: Observer | None, note: Note | None = None) -> Reconstruction:
         """A reconstruction at its beginning, which numbers phones and lines as every other one of this route does."""
@@ -119,6 +123,21 @@ class Route:
         self.auditor.set_back(before, now)
         self.reconstruction.forget(inf)
 
+    def _look_for_a_hole_in(self, since: float, until: float) -> None:
+        """Nothing was seen between these two moments. Where phones would have spoken, they may have done anything, and
+        the view begins anew."""
+        phones = missed(self.auditor.replays, since, until)
+        if phones:
+            self.happened(since, f"nothing was captured for {until - since:.0f} s, in which {phones} phones had "
+                                 "registrations to renew")
+            self.auditor.view_begins(until)
+
+    def happened(self, time: float, what: str) -> None:
+        """Something that belongs into the timelines of incidents."""
+        event = KnownEvent(moment(time), what)
+        self._own_events = [*self._own_events[-EVENTS_KEPT + 1:], event]
+        self.known_events = [*self.known_events, event][-EVENTS_KEPT - len(self.brief.events):]
+
     def tighten(self, budget: Budget) -> None:
         """Other bounds from now on: what is beyond them is forgotten at once."""
         self._budget = budget
@@ -143,6 +162,7 @@ class Route:
         self._named.clear()
         self.settled = Settled()
         self.known_events = [KnownEvent(moment(when.resolve(self._first)), what) for when, what in brief.events]
+        self.known_events += self._own_events
         self.auditor.obey(brief.pack.rules, brief.site.tolerances, brief.pack.tolerances_of(brief.site.tolerances))
         self.auditor.begin_anew(self.reconstruction.declare(self.knowledge))
 
