@@ -98,6 +98,25 @@ def test_nor_does_it_matter_to_a_plan(kind: str, seed: int, tmp_path: Path, apar
     assert apart == [1]
 
 
+def test_nor_that_the_tap_was_away(tmp_path: Path, apart: list[int]) -> None:
+    """A silence is noticed by whoever follows, between two items that may have come in one run."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(yaml.safe_dump(plans.obedient(46)))
+    capture, site, *_ = simulate(str(plan), str(tmp_path / "plan.pcap"))
+    _, packets = packets_of(Path(capture))
+    seen = tmp_path / "seen.pcap"
+    with seen.open("wb") as stream:
+        writer = PcapWriter(stream)
+        for time, frame in packets:
+            if not 737 <= time - packets[0][0] < 827:
+                writer.write(time, frame)
+    one, two = (pipeline.analyze(pipeline.Job((str(seen),), site=str(site), jobs=jobs), warn=lambda _: None)
+                for jobs in (1, 2))
+    assert document.to_json(one) == document.to_json(two)
+    assert [event.what for event in one.events if "captured" in event.what] != []
+    assert apart == [1]
+
+
 def test_nor_that_a_flow_has_become_another_object(apart: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no reason to ask anew which entry the line has, which DNS may have told of meanwhile."""
     monkeypatch.setattr(freight, "FLOWS_KEPT", 1)

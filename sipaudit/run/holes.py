@@ -7,30 +7,25 @@ silence. Where several phones let theirs run out in the same silence, it was the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from sipaudit.model.state import LineState
 from sipaudit.run.line_replay import LineReplay
+from sipaudit.run.replays import Replays
 
 LATE = 10.0   # seconds by which a renewal may come later than most
 PHONES = 3    # that miss their renewals in one silence: one or two may have been switched off in it
 
 
-def missed(replays: Iterable[LineReplay], since: float, until: float) -> int:
+def missed(replays: Replays, since: float, until: float) -> int:
     """How many phones missed a renewal between these two moments (seconds since the epoch), in which nothing was seen
     of anybody; 0 where it may be by chance."""
-    phones: set[int] = set()
-    for replay in replays:
-        renewals = replay.renewals
-        if renewals is None:
-            line = replay.written
-        elif renewals.began is not None or not since < renewals.until < until:
-            continue   # of nearly all lines nothing else need be known, and it costs nothing to know it
-        else:
-            line = replay.state
-        if _missed(line, since, until):
-            phones.add(replay.owner)
+    phones = {replay.owner for replay in replays.running_out(since, until)
+              if not _asks(replay) and _missed(replay.state, since, until)}
     return len(phones) if len(phones) >= PHONES else 0
+
+
+def _asks(replay: LineReplay) -> bool:
+    """Whether a renewal has begun."""
+    return replay.renewals is not None and replay.renewals.began is not None
 
 
 def _missed(line: LineState, since: float, until: float) -> bool:

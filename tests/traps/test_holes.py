@@ -54,6 +54,18 @@ def test_who_registered_in_the_hole_may_call(court: Court, regime: str) -> None:
     assert certain(court(away(story), minute(regime))) == []
 
 
+def test_two_captures_of_which_one_follows_the_other_soon(court: Court) -> None:
+    """They are 76 s apart."""
+    story = Story()
+    phone = four_that_renew_unseen(story)
+    phone.register(phone.silence(714) + 1, S)
+    phone.call(810, S)
+    story.murmur(790, 800)
+    seen = away(story, 714.5, 790)
+    early, late = seen.without(lambda packet: packet.time > 750), seen.without(lambda packet: packet.time < 750)
+    assert certain(court([early, late], minute("R1"))) == []
+
+
 @any_regime
 def test_who_came_back_in_the_hole_may_have_gone_again(court: Court, regime: str) -> None:
     """It left P at 560, and again in the hole: the minute after which it returns began with the first of these."""
