@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.observations import Observation
+from sipaudit.model.proofs import SKEW
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import Assumption, Frame, Reason, Severity
 from sipaudit.rulebook.reached import Checks
@@ -21,12 +22,14 @@ LOSS_BEYOND = 0.007    # beyond which a whole exchange may lack in a flow withou
 
 
 class Subject(Party, Protocol):
-    """Whose step it is, how its packets are named in a report, and whether the captures show anything of a server."""
+    """Whose step it is, how its packets are named in a report, whether the captures show anything of a server, and by
+    how many seconds the clocks of those that show the phone may differ."""
 
     @property
     def settings(self) -> LineSettings: ...
     def server(self, key: str) -> str: ...
     def sees(self, key: str) -> bool: ...
+    def skew(self) -> float: ...
     def frame(self, event: ModelEvent) -> Frame: ...
 
 
@@ -62,12 +65,16 @@ class Held(NamedTuple):
 
 def standing(fault: Fault, loss: float) -> Observation | None:
     """What a fault tells where captures lack this share of packets; None where it stays undecided. A server of which
-    they show nothing, of no phone, may be one that no tap sees: what was not seen to go there is likely only."""
+    they show nothing, of no phone, may be one that no tap sees: what was not seen to go there is likely only. So is
+    what two taps show of a phone, if their clocks differ; where they differ by more than clocks that are kept, nothing
+    tells what came first."""
     told = fault.told
     gaps = Assumption.CAPTURE_COMPLETE in told.assumptions
-    if told.absent and (gaps or loss > LOSS_BEYOND):
+    skew = fault.subject.skew()
+    if skew > SKEW or (told.absent and (gaps or loss > LOSS_BEYOND)):
         return None
-    return told if loss <= LOSS_ALLOWED and all(map(fault.subject.sees, told.elsewhere)) else in_doubt(told)
+    return told if loss <= LOSS_ALLOWED and skew == 0.0 and all(map(fault.subject.sees, told.elsewhere)) \
+        else in_doubt(told)
 
 
 def in_doubt(told: Observation) -> Observation:

@@ -141,6 +141,9 @@ class LineReplay:
     def sees(self, key: str) -> bool:
         return self._shared.naming.sees(key)
 
+    def skew(self) -> float:
+        return self._shared.naming.skew(self.record.owner.host)
+
     def frame(self, event: ModelEvent) -> Frame:
         return self._shared.naming.frame(event, self.record.owner.host)
 

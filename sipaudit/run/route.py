@@ -79,7 +79,8 @@ class Route:
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
         self.reconstruction = self.reconstructing(observer, note)
-        self.naming = Naming([safe_path(one.path) for one in health], self.server, self.sees, self._frames, place)
+        self.naming = Naming([safe_path(one.path) for one in health], self.server, self.sees, self.skew, self._frames,
+                             place)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances,
                                brief.pack.incidents, rolling=budget is not None)
         if budget is not None:
@@ -89,7 +90,7 @@ class Route:
         self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
         self.auditor.since, self.auditor.began = span.start, first
         self.auditor.loss, self.auditor.steps = self.loss, self._steps
-        self.reconstruction.when_silent(self._look_for_a_hole_in)
+        self.reconstruction.when_silent(self._after_silence)
 
     def reconstructing(self, observer: Observer | None, note: Note | None = None) -> Reconstruction:
         """A reconstruction at its beginning, which numbers phones and lines as every other one of this route does."""
@@ -123,7 +124,7 @@ class Route:
         self.auditor.set_back(before, now)
         self.reconstruction.forget(inf)
 
-    def _look_for_a_hole_in(self, since: float, until: float) -> None:
+    def _after_silence(self, since: float, until: float) -> None:
         """Nothing was seen between these two moments. Where phones would have spoken, they may have done anything, and
         the view begins anew."""
         phones = missed(self.auditor.replays, since, until)
@@ -207,6 +208,14 @@ class Route:
         """Whether a phone was seen to use that server."""
         return self.reconstruction.knows_server(key)
 
+    def skew(self, _host: str) -> float:
+        """By how many seconds the clocks of captures that show a host may differ: all come from one, or were moved."""
+        return 0.0
+
+    def clocks_said(self) -> list[str]:
+        """What the report says of clocks that differ."""
+        return []
+
     def phone(self, number: int | None) -> str | None:
         """The address of a phone; None where it is none, or a candidate that proved to be none."""
         phone = None if number is None else self.reconstruction.phones.get(number)
@@ -258,7 +267,7 @@ class Route:
     def _with_incidents(self, report: Report) -> Report:
         """The report with its incidents, under which the findings stand that they explain, and with its minutes."""
         findings, incidents = self.chronicle().link(report.findings)
-        notes = [*report.notes, *beyond_bounds(self.auditor.watch)]
+        notes = [*report.notes, *self.clocks_said(), *beyond_bounds(self.auditor.watch)]
         return replace(report, findings=findings, incidents=incidents, notes=notes,
                        minutes=self.minutes(self.span.touches))
 
