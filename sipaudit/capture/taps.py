@@ -6,6 +6,7 @@ no more than a method and a URI, it is the same, and no other packet is, but for
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from zlib import crc32
 
@@ -13,6 +14,7 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Run
 
 SIP = b"SIP/2.0"
+RUNS = 4        # of some thousand packets, before and after two captures are read at once
 KEPT = 8_192    # packets that are remembered; of more, an even choice
 SHOWN_BY = 4    # captures that show one packet, and are told apart
 OTHERS = 64     # captures with which one is compared
@@ -26,9 +28,20 @@ class Taps:
         self._health = health
         self._seen: dict[int, dict[int, float]] = {}   # by what tells packets apart: when each capture shows it first
         self._choice = 1                               # of so many packets one is remembered, the same ones of each tap
+        self._alone: deque[tuple[int, Run]] = deque(maxlen=RUNS)   # not looked at
+        self._looks = 0                                            # runs that will be
 
-    def look(self, capture: int, run: Run) -> None:
-        """These packets of a capture are read next."""
+    def read(self, capture: int, run: Run, *, alone: bool) -> None:
+        """These packets of a capture are read next; (`alone`) no other is being read. What is read alone is looked at
+        only shortly before and after others are: in a ring, where captures follow each other, that is never."""
+        self._alone.append((capture, run))
+        self._looks = self._looks - 1 if alone else RUNS
+        if self._looks > 0:
+            for one in self._alone:
+                self._look(*one)
+            self._alone.clear()
+
+    def _look(self, capture: int, run: Run) -> None:
         buffer = run.buffer
         for time, at, length in zip(run.times, run.offsets, run.lengths, strict=True):
             end = at + length
