@@ -3,8 +3,9 @@
 Everything is a stream with bounded state; what the commands want differs only
 in what they take from the same run.
 
-What follows what is read, and what shows it, is loaded by the functions that
-need it: at the main job another process reads meanwhile.
+What reads, what follows what is read, and what shows it, is loaded by the
+functions that need it: at the main job another process gets ready to read, and
+reads, meanwhile.
 """
 
 from __future__ import annotations
@@ -16,9 +17,7 @@ from typing import TYPE_CHECKING
 from sipaudit.errors import InputError
 from sipaudit.run.garbage import leave_whole, rare_collections
 from sipaudit.run.job import Job, Output
-from sipaudit.run.reading import Progress, Reading, Warn
-from sipaudit.sip.datagram import Datagram
-from sipaudit.sip.message import Message
+from sipaudit.run.ready import getting_ready
 
 if TYPE_CHECKING:
     from sipaudit.model.values import Report
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from sipaudit.report.dissect import Dissection
     from sipaudit.report.exhibits import PlacedMessage
     from sipaudit.report.ladder import LadderRow
+    from sipaudit.run.reading import Progress, Warn
+    from sipaudit.sip.message import Message
 
 __all__ = ["Job", "Output", "analyze", "compare", "config_check", "config_show", "events", "inspect", "ladder",
            "messages", "phones", "read_reports", "render_files"]
@@ -43,11 +44,15 @@ def analyze(
 
     Raises InputError or InputErrors for whatever the user can mend, before any output.
     """
-    reading = Reading(job, warn, payloads=output is not None and not job.redact, reread=output is not None)
-    with rare_collections(), reading.begun():
-        from sipaudit.run.analysis import analyzed
+    with rare_collections(), getting_ready(job) as ready:
+        from sipaudit.run.reading import Reading
 
-        run, report = analyzed(reading, output, store, progress, warn)
+        reading = Reading(job, warn, payloads=output is not None and not job.redact, reread=output is not None,
+                          ready=ready)
+        with reading.begun():
+            from sipaudit.run.analysis import analyzed
+
+            run, report = analyzed(reading, output, store, progress, warn)
     if ending and sum(health.packets for health in run.health) >= MANY:
         leave_whole((run, report))
     return report
@@ -184,6 +189,7 @@ def inspect(
     from sipaudit.capture.captures import Captures
     from sipaudit.capture.files import resolve
     from sipaudit.report.dissect import dissect
+    from sipaudit.sip.datagram import Datagram
     from sipaudit.sip.parse import parse
 
     files = resolve((capture,), reread=True).files

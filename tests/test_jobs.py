@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from io import BufferedReader
 from multiprocessing.context import ForkProcess
@@ -31,7 +31,7 @@ from sipaudit.capture.write import PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.reconstruct.entries import Entries, View
 from sipaudit.report import document
-from sipaudit.run import ahead, chute, freight, parts, reader, reading
+from sipaudit.run import ahead, chute, freight, parts, reader, reading, ready, sender
 from sipaudit.run.ahead import AHEAD, parsed, runs_of
 from sipaudit.run.freight import Packer, Unpacker
 from sipaudit.simulate.simulate import simulate
@@ -98,6 +98,25 @@ def test_nor_does_it_matter_to_a_plan(kind: str, seed: int, tmp_path: Path, apar
     assert apart == [1]
 
 
+def test_nor_that_the_tap_was_away(tmp_path: Path, apart: list[int]) -> None:
+    """A silence is noticed by whoever follows, between two items that may have come in one run."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(yaml.safe_dump(plans.obedient(46)))
+    capture, site, *_ = simulate(str(plan), str(tmp_path / "plan.pcap"))
+    _, packets = packets_of(Path(capture))
+    seen = tmp_path / "seen.pcap"
+    with seen.open("wb") as stream:
+        writer = PcapWriter(stream)
+        for time, frame in packets:
+            if not 737 <= time - packets[0][0] < 827:
+                writer.write(time, frame)
+    one, two = (pipeline.analyze(pipeline.Job((str(seen),), site=str(site), jobs=jobs), warn=lambda _: None)
+                for jobs in (1, 2))
+    assert document.to_json(one) == document.to_json(two)
+    assert [event.what for event in one.events if "captured" in event.what] != []
+    assert apart == [1]
+
+
 def test_nor_that_a_flow_has_become_another_object(apart: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no reason to ask anew which entry the line has, which DNS may have told of meanwhile."""
     monkeypatch.setattr(freight, "FLOWS_KEPT", 1)
@@ -156,7 +175,7 @@ def test_several_captures_with_a_hole_between_them(tmp_path: Path, apart: list[i
 @pytest.mark.parametrize("waits", [False, True])
 def test_it_does_not_matter_who_parses(waits: bool, apart: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """The reader parses all messages, or none: usually it depends on who is the slower at the moment."""
-    monkeypatch.setattr(reader.Sender, "_is_waited_for", lambda _sender: waits)
+    monkeypatch.setattr(sender.Sender, "_is_waited_for", lambda _sender: waits)
     storm = ROOT / "samples/register-storm/capture.pcap"
     assert analyzed(storm, 2) == analyzed(storm, 1)
 
@@ -206,27 +225,56 @@ def test_a_pipe_is_read_by_the_reader() -> None:
 BEGINS = """
 import sys
 from sipaudit.cli.main import main
-from sipaudit.run import reading
+from sipaudit.run.ready import Reader
 
-apart = reading.reading_apart
-
-def watched(*arguments, **wanted):
+def loaded():
     print(*sorted({name.split(".")[1] for name in sys.modules if name.startswith("sipaudit.")}), flush=True)
-    return apart(*arguments, **wanted)
 
-reading.reading_apart = watched
+began, told = Reader.__init__, Reader.read
+def beginning(reader):
+    loaded()
+    began(reader)
+def telling(reader, *arguments, **wanted):
+    loaded()
+    told(reader, *arguments, **wanted)
+Reader.__init__, Reader.read = beginning, telling
 sys.exit(main())
 """
 
 
 def test_reading_begins_before_what_follows_is_loaded() -> None:
-    """Loading it takes a fifth of a short run, in which the reader would have nothing to do."""
+    """Loading it takes a fifth of a short run, in which the reader would have nothing to do. The reader itself loads
+    what it takes before the site file says what there is to read."""
     ran = subprocess.run([sys.executable, "-c", BEGINS, "analyze", str(OUTAGE), "--jobs", "2", "--format", "json"],
                          capture_output=True, text=True, check=True)
-    loaded, _, report = ran.stdout.partition("\n")
-    assert {"capture", "sip", "settings"} <= set(loaded.split())
-    assert not {"reconstruct", "rulebook", "incidents", "report"} & set(loaded.split())
+    begun, told, report = ran.stdout.split("\n", 2)
+    assert not {"capture", "sip", "settings"} & set(begun.split())
+    assert {"capture", "settings"} <= set(told.split())
+    assert not {"reconstruct", "rulebook", "incidents", "report"} & set(told.split())
     assert json.loads(report)["lines"]
+
+
+def test_what_the_site_file_gets_wrong_ends_a_reader_that_waits(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("lines: {")
+    with pytest.raises(InputError):
+        pipeline.analyze(pipeline.Job((str(OUTAGE),), site=str(site), jobs=2))
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("paths", [("{folder}",), ("{folder}/*.pcap",), ("{file}", "{folder}"), ("{file}", "-")])
+def test_what_is_not_named_file_by_file_is_read_when_it_is_known(paths: tuple[str, ...], tmp_path: Path) -> None:
+    """Nobody waits to read what may have to be spooled first."""
+    (tmp_path / "one.pcap").write_bytes(OUTAGE.read_bytes())
+    named = [path.format(folder=tmp_path, file=OUTAGE) for path in paths]
+    code = "import sys\nfrom sipaudit.run import ready\nfrom sipaudit.run.job import Job\n" \
+           "with ready.getting_ready(Job(tuple(sys.argv[1:]), jobs=2)) as reader: print(reader)"
+    ran = subprocess.run([sys.executable, "-c", code, *named], capture_output=True, text=True, check=True)
+    assert ran.stdout == "None\n"
+    command = [sys.executable, "-m", "sipaudit.cli.main", "analyze", *named, "--format", "json", "--jobs"]
+    one, two = (subprocess.run([*command, jobs], input=OUTAGE.read_bytes(), capture_output=True, check=True).stdout
+                for jobs in ("1", "2"))
+    assert one == two
 
 
 # -- what passes between them
@@ -361,11 +409,15 @@ def test_what_the_user_must_mend_ends_a_reader_that_has_begun(tmp_path: Path, ap
     assert apart == [1]
 
 
-def test_a_reader_that_dies_is_a_failure_and_no_report() -> None:
-    def dying(_read: object) -> Captures:
+class Dying(ready.Wanted):
+    """Nobody survives reading it."""
+
+    def captures(self, progress: Callable[[int], None] | None = None) -> Captures:
         os._exit(7)
 
-    with reader.reading_apart(dying, payloads=False) as items, \
+
+def test_a_reader_that_dies_is_a_failure_and_no_report() -> None:
+    with reader.reading_apart(Dying([]), payloads=False) as items, \
             pytest.raises(RuntimeError, match="ended with 7"):
         next(items)
     assert multiprocessing.active_children() == []
@@ -380,7 +432,7 @@ def test_who_leaves_early_leaves_nobody_behind(tmp_path: Path) -> None:
             for when, data in packets:
                 writer.write(when + number * 4000.0, data)
     files = resolve((str(many),)).files
-    with reader.reading_apart(lambda read: Captures(files, progress=read), payloads=True) as items:
+    with reader.reading_apart(ready.Wanted(files), payloads=True) as items:
         assert next(items)[0][1] is not None
         assert len(multiprocessing.active_children()) == 1
     assert multiprocessing.active_children() == []
@@ -418,20 +470,20 @@ def test_the_reader_ends_with_the_command(ending: signal.Signals, tmp_path: Path
 
 
 @pytest.mark.parametrize(("jobs", "size", "cores", "threads", "expected"), [
-    (None, reader.WORTH - 1, 8, 1, 1),      # over before a second one has begun
-    (None, reader.WORTH, 8, 1, 2),
-    (None, reader.WORTH, 1, 1, 1),
+    (None, ready.WORTH - 1, 8, 1, 1),      # over before a second one has begun
+    (None, ready.WORTH, 8, 1, 2),
+    (None, ready.WORTH, 1, 1, 1),
     (None, 0, 4, 1, 2),                     # a pipe: nobody knows how much comes
-    (1, reader.WORTH * 100, 8, 1, 1),
+    (1, ready.WORTH * 100, 8, 1, 1),
     (2, 1, 1, 1, 2),                        # the user's word
-    (64, reader.WORTH, 8, 1, 2),
-    (2, reader.WORTH, 8, 3, 1),             # a copy of a process with threads may hang
+    (64, ready.WORTH, 8, 1, 2),
+    (2, ready.WORTH, 8, 3, 1),             # a copy of a process with threads may hang
 ])
 def test_how_many_processes_work(jobs: int | None, size: int, cores: int, threads: int, expected: int,
                                  monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(cores)))
     monkeypatch.setattr(threading, "active_count", lambda: threads)
-    assert reader.processes(jobs, size) == expected
+    assert ready.processes(jobs, size) == expected
 
 
 def test_runs_are_as_long_in_one_process_as_in_two() -> None:

@@ -12,8 +12,10 @@ import yaml
 from sipaudit.capture.engine import batches
 from sipaudit.capture.files import resolve
 from sipaudit.capture.health import CaptureHealth
+from sipaudit.simulate.simulate import simulate
 from tests.model.fleet.habits import REGIMES, Habits
 from tests.model.fleet.story import History, disobedient, plain
+from tests.score import plans
 from tests.shared import ROOT
 from tests.stories import VVX, Court, Packet, Settings, Story, site
 from tests.wire import ORIGIN, Wire
@@ -23,6 +25,7 @@ SHARES = [0.001, 0.01, 0.05]
 RUNS = 60
 SECONDS = 900.0
 NOBODY = ("", 0)
+HOLES = [(2, 1021.0, 300.0), (46, 737.0, 90.0), (51, 895.0, 60.0), (53, 664.0, 90.0), (55, 866.0, 60.0)]
 WRONGS = ("signalling-to-unregistered-server", "premature-failback")
 
 
@@ -50,9 +53,9 @@ def declared(habits: Habits) -> dict[str, Any]:
     return site(settings, *servers, ttl=habits.ttl[0])
 
 
-def sample() -> Story:
-    """The packets of the sample, its times counted from ORIGIN as all are here."""
-    path = str(SAMPLE / "capture.pcap")
+def story_of(capture: Path) -> Story:
+    """The packets of a capture, its times counted from ORIGIN as all are here."""
+    path = str(capture)
     file = resolve((path,)).files[0]
     packets = [packet for batch in batches(file, CaptureHealth(path), lambda _: None) for packet in batch.packets()]
     return Story([Packet(packet[0] - ORIGIN, bytes(packet[3]), NOBODY, NOBODY) for packet in packets])
@@ -92,7 +95,7 @@ def test_a_faulty_phone_seen_with_gaps(court: Court, share: float) -> None:
 
 @pytest.mark.parametrize("share", SHARES)
 def test_the_sample_seen_with_gaps(court: Court, share: float) -> None:
-    whole = sample()
+    whole = story_of(SAMPLE / "capture.pcap")
     site_file = yaml.safe_load((SAMPLE / "site.yaml").read_text())
     truth = accused(court(whole, site_file, covered=0))
     assert len(truth) == 2
@@ -104,3 +107,16 @@ def test_the_sample_seen_with_gaps(court: Court, share: float) -> None:
         found += len(truth.keys() & seen.keys())
     print(f"{share:.1%} lost: {found} of {RUNS // 2 * len(truth)} found, beside them {dict(wrong)}")
     assert wrong["certain"] == 0
+
+
+@pytest.mark.parametrize(("seed", "begins", "lasts"), HOLES)
+def test_phones_that_obey_and_a_tap_that_was_away(court: Court, seed: int, begins: float, lasts: float) -> None:
+    """What was up when the tap went away may be down when it is back, and the phones elsewhere."""
+    plan = court.folder / "plan.yaml"
+    plan.write_text(yaml.safe_dump(plans.obedient(seed), sort_keys=False))
+    capture, declared, *_ = simulate(str(plan), str(court.folder / "plan.pcap"))
+    whole = story_of(Path(capture))
+    first = whole.packets[0].time + begins
+    seen = whole.without(lambda packet: first <= packet.time < first + lasts)
+    found = court(seen, yaml.safe_load(Path(declared).read_text()), covered=0)
+    assert [said for said in found if "certain" in said] == []

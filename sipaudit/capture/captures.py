@@ -19,6 +19,7 @@ from sipaudit.capture.link import by_link_type
 from sipaudit.capture.merging import Source, in_order
 from sipaudit.capture.packet import Run
 from sipaudit.capture.prefilter import Prefilter
+from sipaudit.capture.taps import Taps
 from sipaudit.capture.tshark import BEYOND_US, INSTALL_HINT, check_keylog, tshark_available, tshark_stream
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Datagram, Item
@@ -56,6 +57,7 @@ class Captures:
         self._until = until
         self._progress = progress or (lambda _: None)
         self._sip_ports = sip_ports
+        self._open = 0   # captures that are being read; those of a ring are one after the other
         link_types = {link_type for file in files for link_type in file.link_types}
         self._bpf = None if bpf is None else BpfFilter(bpf, link_types or {linktypes.ETHERNET})
         self._strange = [file for file in files if file.link_types and not any(map(_known, file.link_types))]
@@ -100,7 +102,10 @@ class Captures:
         """What we read ourselves, run by run, each with the index of its capture."""
         decoder = Decoder(self.health)
         decoder.streams.sip_ports.update(self._sip_ports)
+        taps = Taps(self.health)
         for capture, run in in_order(self._sources()):
+            if len(self._files) > 1:
+                taps.read(capture, run, alone=self._open == 1)
             for begin in range(0, len(run), PART):
                 yield capture, decoder.run(run.part(begin, begin + PART), capture)
         yield 0, decoder.finish()
@@ -114,7 +119,9 @@ class Captures:
     def _runs(self, index: int) -> Iterator[Run]:
         health = self.health[index]
         intake = Intake(health, self.prefilter, self._bpf, self._until)
-        return intake.runs(batches(self._files[index], health, self._progress))
+        self._open += 1
+        yield from intake.runs(batches(self._files[index], health, self._progress))
+        self._open -= 1
 
     def _with_tshark_when_needed(self, own: Iterator[tuple[int, list[Item]]]) -> Iterator[Iterable[Item]]:
         """tshark is started with the first packets that need it: nothing before can be its message."""

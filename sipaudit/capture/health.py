@@ -20,7 +20,8 @@ class CaptureHealth:
     `at` the time of the packet that was read last, which may be before `last`;
     `clock_steps` `(frame, time, seconds)`, the first hundred; `kernel_drops` None where the file does not say,
     `interface_drops` what a live port's card lost; `content` what the packets were (`rtp-like`, `dns`, `tcp`, `arp`
-    ...), so that a capture without SIP can say what it holds instead.
+    ...), so that a capture without SIP can say what it holds instead; `apart`, by the index of an earlier capture, so
+    many seconds after it this one shows a packet that both show (the first of these packets, and the last).
     """
 
     path: str
@@ -39,6 +40,7 @@ class CaptureHealth:
     kernel_drops: int | None = None
     interface_drops: int = 0
     content: Counter[str] = field(default_factory=Counter)
+    apart: dict[int, list[float]] = field(default_factory=dict)
 
     def clock_step(self, frame: int, time: float, seconds: float) -> None:
         """Note a step of the capture's clock, within bounds."""

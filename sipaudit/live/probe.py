@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from sipaudit.live.ends import Source
 from sipaudit.live.loss import RecentLoss
-from sipaudit.model.values import KnownEvent, moment
 from sipaudit.run.ahead import parsed_ahead
 from sipaudit.run.brief import Brief
 from sipaudit.run.budget import AMPLE, Budget
@@ -21,7 +20,6 @@ from sipaudit.sip.datagram import Item
 from sipaudit.times import Span, format_time
 
 ON_THE_WAY = 1.0   # seconds in which packets still come that were captured before our clock was set
-EVENTS_KEPT = 1_000
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +52,6 @@ class Probe(Route):
         self._latest_seen = began
         self._blind = self._blind_before = 0.0
         self._begun = False
-        self._own_events: list[KnownEvent] = []
         self.clock_sets: Callable[[], None] = _nobody
         self.clock_was_set: Callable[[float], None] = _nobody
 
@@ -104,7 +101,7 @@ class Probe(Route):
         self.clock_sets()
         log.warning("the clock was set back by %.1f s: what is known of the phones begins anew", before - now)
         self.steps_back += 1
-        self._happened(now, f"the clock was set back, from {format_time(before, self.brief.zone)}")
+        self.happened(now, f"the clock was set back, from {format_time(before, self.brief.zone)}")
         self.newest = now
         self.set_back(before, now)
         self.clock_was_set(now)
@@ -129,7 +126,7 @@ class Probe(Route):
         log.warning("the clock was set forward by %.1f s, or the machine slept: what is known of the phones begins "
                     "anew", now - before)
         self.steps_forward += 1
-        self._happened(before, f"the clock was set forward, to {format_time(now, self.brief.zone)}, or sipaudit slept")
+        self.happened(before, f"the clock was set forward, to {format_time(now, self.brief.zone)}, or sipaudit slept")
         self.newest, self._at = now, clock
         self.auditor.view_begins(now)
 
@@ -151,12 +148,6 @@ class Probe(Route):
             self._blind = blind
             self.auditor.view_begins(self.newest)
 
-    def _happened(self, time: float, what: str) -> None:
-        """Something that belongs into the timelines of incidents."""
-        event = KnownEvent(moment(time), what)
-        self._own_events = [*self._own_events[-EVENTS_KEPT + 1:], event]
-        self.known_events = [*self.known_events, event][-EVENTS_KEPT - len(self.brief.events):]
-
     def go_on(self, state: dict[str, Any], last: float, now: float, blind: float) -> None:
         """Go on from what another run had learnt until `last`; until `now` nobody listened. That one had been blind
         for so many seconds before."""
@@ -170,13 +161,8 @@ class Probe(Route):
             return
         self.newest = now
         until = format_time(self.newest, self.brief.zone)
-        self._happened(last, f"sipaudit did not listen until {until}")
+        self.happened(last, f"sipaudit did not listen until {until}")
         self.auditor.view_begins(self.newest)
-
-    def obey(self, brief: Brief) -> None:
-        """Another site file is in force; what happened to the probe itself stays known."""
-        super().obey(brief)
-        self.known_events += self._own_events
 
     @property
     def blind(self) -> float:

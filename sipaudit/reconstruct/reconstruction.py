@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from sipaudit.model.events import ModelEvent
 from sipaudit.reconstruct.beside import Beside
-from sipaudit.reconstruct.bounds import LEAP, SET_BACK, Bounds
+from sipaudit.reconstruct.bounds import LEAP, SET_BACK, SILENCE, Bounds
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.four_in_a_row import FOUR, FourInARow
 from sipaudit.reconstruct.heard import Heard
@@ -42,6 +42,9 @@ Takes = Callable[[Datagram, Said, Form | None], bool]
 
 NO_BOUNDS = Bounds()
 NOTHING = ()
+Silent = Callable[[float, float], None]
+"""Is told between which two moments nothing was seen (seconds since the epoch)."""
+
 USUAL = ("INVITE", "BYE", "SUBSCRIBE")   # of which most are from lines that are known, and most answers to these
 
 
@@ -101,6 +104,7 @@ class Reconstruction:
         self._newest = -inf
         self._due: list[ModelEvent] = []   # made by time that passed before an item that is still to come
         self._capture = -1
+        self._was_silent: Silent | None = None
         self.phones = memory.registry.phones
         self.lines = memory.registry.lines
         self.traffic: dict[int, Traffic] = {}
@@ -180,6 +184,8 @@ class Reconstruction:
             self._capture = item.capture
             memory.traffic = self.traffic.setdefault(item.capture, Traffic(item.time))
         if passed > 0.0:
+            if passed >= SILENCE and self._was_silent is not None:
+                self._was_silent(self._newest, item.time)
             memory.clock += min(passed, LEAP)
             self._newest = item.time
             if memory.clock >= memory.next_sweep:
@@ -229,6 +235,10 @@ class Reconstruction:
     def when_dropped(self, told: Dropped) -> None:
         """Have `told` called with the lines and phones that are forgotten, at the moment when they are."""
         self._memory.registry.population.dropped.append(told)
+
+    def when_silent(self, told: Silent) -> None:
+        """Have `told` called when nothing was seen for a while, before the item that ends it is followed."""
+        self._was_silent = told
 
     def forget(self, before: float, unheard: float | None = None) -> None:
         """Forget the calls that were over before that time, and the lines of which nothing was seen since `unheard`

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.observations import Observation
+from sipaudit.model.proofs import SKEW
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import Assumption, Frame, Reason, Severity
 from sipaudit.rulebook.reached import Checks
@@ -22,14 +23,16 @@ SEVERAL, MANY = 3, 6   # phones that use a server of which nothing is seen for a
 
 
 class Subject(Party, Protocol):
-    """Whose step it is, how its packets are named in a report, whether the captures show anything of a server, and how
-    many phones use one that they may not show at some time."""
+    """Whose step it is, how its packets are named in a report, whether the captures show anything of a server, how many
+    phones use one that they may not show at some time, and by how many seconds the clocks of those that show the phone
+    may differ."""
 
     @property
     def settings(self) -> LineSettings: ...
     def server(self, key: str) -> str: ...
     def sees(self, key: str) -> bool: ...
     def loses_sight(self, key: str, time: float) -> int: ...
+    def skew(self) -> float: ...
     def frame(self, event: ModelEvent) -> Frame: ...
 
 
@@ -74,13 +77,15 @@ class Held(NamedTuple):
 def standing(fault: Fault, loss: float) -> Observation | None:
     """What a fault tells where captures lack this share of packets; None where it stays undecided. A server of which
     they show nothing, of no phone, may be one that no tap sees: what was not seen to go there is likely only. So it is
-    of one that they show no more, to nobody; where many use it, the tap has lost it rather than all of them left it."""
-    told = fault.told
+    of one that they show no more, to nobody; where many use it, the tap has lost it rather than all of them left it. So
+    is what two taps show of a phone, if their clocks differ; where they differ by more than clocks that are kept,
+    nothing tells what came first."""
+    told, hidden, skew = fault.told, fault.loses_sight(), fault.subject.skew()
     gaps = Assumption.CAPTURE_COMPLETE in told.assumptions
-    hidden = fault.loses_sight()
-    if hidden >= MANY or (told.absent and (gaps or loss > LOSS_BEYOND)):
+    if hidden >= MANY or skew > SKEW or (told.absent and (gaps or loss > LOSS_BEYOND)):
         return None
-    complete = loss <= LOSS_ALLOWED and hidden < SEVERAL and all(map(fault.subject.sees, told.elsewhere))
+    complete = loss <= LOSS_ALLOWED and skew == 0.0 and hidden < SEVERAL \
+        and all(map(fault.subject.sees, told.elsewhere))
     return told if complete else in_doubt(told, Assumption.CAPTURE_COMPLETE)
 
 

@@ -53,6 +53,10 @@ class ScenarioLine(Struct, frozen=True):
         """A scenario shows all there is."""
         return key in self.names.values()
 
+    def skew(self) -> float:
+        """It has one clock."""
+        return 0.0
+
     def frame(self, event: ModelEvent) -> Frame:
         method = getattr(event, "method", type(event).__name__)
         return Frame("scenario", event.frame, event.time, method)

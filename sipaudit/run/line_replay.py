@@ -148,6 +148,9 @@ class LineReplay:
         it."""
         return self._shared.hidden(key, time)
 
+    def skew(self) -> float:
+        return self._shared.naming.skew(self.record.owner.host)
+
     def frame(self, event: ModelEvent) -> Frame:
         return self._shared.naming.frame(event, self.record.owner.host)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
-from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, resolve
 from sipaudit.errors import InputError
 from sipaudit.run.job import Job
-from sipaudit.run.reader import processes, reading_apart, reading_here
+from sipaudit.run.ready import Reader, Wanted, processes
 from sipaudit.run.scope import scope_of
-from sipaudit.sip.forms import Parsed
 from sipaudit.times import TimeStyle, check_order, format_time, span_of
+
+if TYPE_CHECKING:
+    from sipaudit.capture.captures import Captures
+    from sipaudit.sip.forms import Parsed
 
 Warn = Callable[[str], None]
 
@@ -30,10 +33,11 @@ class Reading:
     """What a job reads. Making one checks all of the job that reading depends on, before a packet is read.
 
     `progress` is told what is read. (`payloads`) each message is wanted whole; `reread` says that the captures will be
-    read twice, so that a pipe is spooled. Raises InputError or InputErrors.
+    read twice, so that a pipe is spooled; `ready` is a process that waits to be told what to read. Raises InputError or
+    InputErrors.
     """
 
-    def __init__(self, job: Job, warn: Warn, *, payloads: bool, reread: bool) -> None:
+    def __init__(self, job: Job, warn: Warn, *, payloads: bool, reread: bool, ready: Reader | None = None) -> None:
         scope = scope_of(job)
         timed = any(when is not None for when in (scope.start, scope.end)) or bool(scope.events)
         resolved = resolve(job.paths, reread=reread or timed or job.keylog is not None or job.engine == "tshark")
@@ -50,7 +54,11 @@ class Reading:
         self._check_span()
         self.payloads = payloads
         self._begun: Iterator[list[Parsed]] | None = None
-        self.captures = self._captures(self._advance)
+        self._wanted = self._what_is_wanted()
+        self._told = ready if self._processes() > 1 else None
+        if self._told is not None:
+            self._told.read(self._wanted, payloads=payloads)   # before this one loads the same
+        self.captures = self._wanted.captures(self._advance)
 
     def _check_span(self) -> None:
         """A period that ends before it begins, or before there is a packet, is a slip, mostly of the time zone."""
@@ -74,31 +82,42 @@ class Reading:
         """What the captures say, with its messages, by as many processes as the job allows. Once."""
         if self._begun is not None:
             return nullcontext(self._begun)
-        return reading_here(self.captures, payloads=self.payloads) if self._processes() == 1 else self._apart()
-
-    def _apart(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
-        return reading_apart(self._captures, payloads=self.payloads, health=self.captures.health, read=self._advance)
+        return self._here(self.captures, payloads=self.payloads) if self._processes() == 1 else self._apart()
 
     def ahead_again(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
         """The same from the beginning, each message whole; every time it is the same, unless a pipe was not spooled."""
         if self._processes() == 1:
-            return reading_here(self.captures_again(), payloads=True)
-        return reading_apart(self._captures, payloads=True)
+            return self._here(self.captures_again(), payloads=True)
+        from sipaudit.run.reader import reading_apart
+
+        return reading_apart(self._wanted, payloads=True)
 
     def captures_again(self) -> Captures:
         """The captures, to be read from the beginning."""
-        return self._captures(None)
+        return self._wanted.captures()
+
+    def _here(self, captures: Captures, *, payloads: bool) -> AbstractContextManager[Iterator[list[Parsed]]]:
+        from sipaudit.run.reader import reading_here
+
+        return reading_here(captures, payloads=payloads)
+
+    def _apart(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
+        from sipaudit.run.reader import reading_apart
+
+        return reading_apart(self._wanted, payloads=self.payloads, health=self.captures.health, read=self._advance,
+                             told=self._told)
 
     def _processes(self) -> int:
         sizes = [file.size for file in self.files]
         return processes(self.job.jobs, sum(sizes) if all(sizes) else 0)
 
-    def _captures(self, progress: Callable[[int], None] | None) -> Captures:
+    def _what_is_wanted(self) -> Wanted:
+        """Of a spool another process needs no more than the path."""
         job, scope = self.job, self.scope
-        return Captures(
-            self.files, engine=job.engine, bpf=job.bpf, keylog=job.keylog, progress=progress,
+        return Wanted(
+            [replace(file, spool=None) for file in self.files], engine=job.engine, bpf=job.bpf, keylog=job.keylog,
             until=None if scope.end is None else self.span.end,
-            sip_ports={server.port for entry in scope.declared.entries.values() for server in entry.servers},
+            sip_ports=frozenset(server.port for entry in scope.declared.entries.values() for server in entry.servers),
         )
 
     def _advance(self, count: int) -> None:

@@ -100,6 +100,23 @@ class Replays:
         """Those of the lines that belong to phones."""
         return [replay for line in self._lines for replay in self._of_line(line)]
 
+    def running_out(self, since: float, until: float) -> list[LineReplay]:
+        """Those of lines with one replay of which a registration ran out between these moments, as far as servers said
+        how long it lives. All are asked after each silence, so nothing is called for any of them."""
+        found = []
+        for replay in self._by_line.values():
+            if type(replay) is not LineReplay:
+                continue
+            if replay.renewals is not None:
+                if since < replay.renewals.until < until:
+                    found.append(replay)
+                continue
+            for binding in replay.written.bindings:
+                granted = binding.granted
+                if granted is not None and granted.granted and since < granted.time + granted.granted < until:
+                    found.append(replay)
+        return found
+
     def drop(self, line: Line) -> Sequence[LineReplay]:
         """Forget those of a line; returned are what they were."""
         dropped = _all(self._by_line.pop(line.number, ()))

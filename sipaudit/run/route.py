@@ -26,6 +26,7 @@ from sipaudit.run.auditor import Auditor
 from sipaudit.run.brief import Brief
 from sipaudit.run.budget import Budget
 from sipaudit.run.garbage import rare_collections
+from sipaudit.run.holes import missed
 from sipaudit.run.naming import Naming, Place
 from sipaudit.run.provisioned import issue_findings
 from sipaudit.run.summary import build, capture_summary, estimate
@@ -37,6 +38,7 @@ from sipaudit.sip.message import Message
 from sipaudit.sip.parse import tighten as tighten_parser
 from sipaudit.times import Span
 
+EVENTS_KEPT = 1_000      # that were noticed, beside those of the site file and the command line
 FRAMES_KEPT = 50_000    # messages of several frames whose frames are remembered
 LEARNT = ("reconstruction", "auditor", "naming", "_frames", "_first")   # what of a route outlives it
 
@@ -73,10 +75,12 @@ class Route:
         self.health = health
         self._first = first
         self.known_events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
+        self._own_events: list[KnownEvent] = []
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
         self.reconstruction = self.reconstructing(observer, note)
-        self.naming = Naming([safe_path(one.path) for one in health], self.server, self.sees, self._frames, place)
+        self.naming = Naming([safe_path(one.path) for one in health], self.server, self.sees, self.skew, self._frames,
+                             place)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances,
                                brief.pack.incidents, rolling=budget is not None)
         if budget is not None:
@@ -86,6 +90,7 @@ class Route:
         self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
         self.auditor.since, self.auditor.began = span.start, first
         self.auditor.loss, self.auditor.steps = self.loss, self._steps
+        self.reconstruction.when_silent(self._after_silence)
 
     def reconstructing(self, observer: Observer | None, note: Note | None = None) -> Reconstruction:
         """A reconstruction at its beginning, which numbers phones and lines as every other one of this route does."""
@@ -119,6 +124,21 @@ class Route:
         self.auditor.set_back(before, now)
         self.reconstruction.forget(inf)
 
+    def _after_silence(self, since: float, until: float) -> None:
+        """Nothing was seen between these two moments. Where phones would have spoken, they may have done anything, and
+        the view begins anew."""
+        phones = missed(self.auditor.replays, since, until)
+        if phones:
+            self.happened(since, f"nothing was captured for {until - since:.0f} s, in which {phones} phones had "
+                                 "registrations to renew")
+            self.auditor.view_begins(until)
+
+    def happened(self, time: float, what: str) -> None:
+        """Something that belongs into the timelines of incidents."""
+        event = KnownEvent(moment(time), what)
+        self._own_events = [*self._own_events[-EVENTS_KEPT + 1:], event]
+        self.known_events = [*self.known_events, event][-EVENTS_KEPT - len(self.brief.events):]
+
     def tighten(self, budget: Budget) -> None:
         """Other bounds from now on: what is beyond them is forgotten at once."""
         self._budget = budget
@@ -143,6 +163,7 @@ class Route:
         self._named.clear()
         self.settled = Settled()
         self.known_events = [KnownEvent(moment(when.resolve(self._first)), what) for when, what in brief.events]
+        self.known_events += self._own_events
         self.auditor.obey(brief.pack.rules, brief.site.tolerances, brief.pack.tolerances_of(brief.site.tolerances))
         self.auditor.begin_anew(self.reconstruction.declare(self.knowledge))
 
@@ -186,6 +207,14 @@ class Route:
     def sees(self, key: str) -> bool:
         """Whether a phone was seen to use that server."""
         return self.reconstruction.knows_server(key)
+
+    def skew(self, _host: str) -> float:
+        """By how many seconds the clocks of captures that show a host may differ: all come from one, or were moved."""
+        return 0.0
+
+    def clocks_said(self) -> list[str]:
+        """What the report says of clocks that differ."""
+        return []
 
     def phone(self, number: int | None) -> str | None:
         """The address of a phone; None where it is none, or a candidate that proved to be none."""
@@ -238,7 +267,7 @@ class Route:
     def _with_incidents(self, report: Report) -> Report:
         """The report with its incidents, under which the findings stand that they explain, and with its minutes."""
         findings, incidents = self.chronicle().link(report.findings)
-        notes = [*report.notes, *beyond_bounds(self.auditor.watch)]
+        notes = [*report.notes, *self.clocks_said(), *beyond_bounds(self.auditor.watch)]
         return replace(report, findings=findings, incidents=incidents, notes=notes,
                        minutes=self.minutes(self.span.touches))
 

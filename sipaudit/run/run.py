@@ -13,6 +13,7 @@ from sipaudit.run.garbage import rare_collections
 from sipaudit.run.job import Job
 from sipaudit.run.reading import Progress, Reading, Warn
 from sipaudit.run.route import Listener, Observer, Route
+from sipaudit.run.taps import Taps
 from sipaudit.sip.forms import Parsed, Repeat
 from sipaudit.times import TimeStyle, format_time
 
@@ -35,6 +36,7 @@ class Run(Route):
                          observer=observer, note=note)
         self.job = job
         self.warn = warn
+        self._taps = Taps(reading.captures.health)
         self.reading = reading
         self._listener = listener
         self.auditor.registrations.in_short = self.auditor.calls.in_short = listener is None
@@ -70,8 +72,11 @@ class Run(Route):
         pieced = self.reconstruction.pieced
         begun: set[int] = set()
         clocks = Clocks(self.health)
+        several = len(self.health) > 1
         for run in ahead:
             clocks.look()
+            if several:
+                self._taps.note(run)
             at, end = 0, len(run)
             while at < end:
                 item, message, form = run[at]
@@ -86,20 +91,31 @@ class Run(Route):
                     continue
                 at += 1
                 if item.capture not in begun:
-                    self._look_for_a_hole(item.capture, begun)
+                    self._look_for_a_hole(item.capture)
                     begun.add(item.capture)
                 events = follow(item, message, form)
                 if listener is not None:
                     for event in events:
                         listener(event)
 
-    def _look_for_a_hole(self, capture: int, begun: set[int]) -> None:
-        """What happened between two captures that do not follow each other is not known: the view begins anew."""
-        health = self.health
-        before = max((health[index].last or 0.0 for index in begun), default=None)
-        first = health[capture].first
-        if before is not None and first is not None and first - before > HOLE:
+    def _look_for_a_hole(self, capture: int) -> None:
+        """What happened between two captures that do not follow each other is not known: the view begins anew. Of those
+        between them there may be some that hold nothing for us, and show that there was nothing."""
+        first = self.health[capture].first
+        if first is None:
+            return
+        before = max((one.last for index, one in enumerate(self.health)
+                      if index != capture and one.first is not None and one.last is not None and one.first <= first),
+                     default=None)
+        if before is not None and first - before > HOLE:
             self.auditor.view_begins(first)
+
+    def skew(self, host: str) -> float:
+        """Once all has been read."""
+        return self._taps.skew(host)
+
+    def clocks_said(self) -> list[str]:
+        return self._taps.said(line.owner.host for line in self.lines_shown())
 
     def report(self) -> Report:
         """What was found, once the route has been driven."""

@@ -45,6 +45,7 @@ def test_on_a_port_that_fell_silent_it_is_said_when_its_time_has_passed(ear: Ear
 def test_an_answer_that_comes_late_takes_it_back(ear: Ear) -> None:
     story = retries(4)
     phone = Handset(story)
+    phone.numbers[phone.registration] = 50
     asked = phone.ask(1540, P, "REGISTER", expires=3600)
     ear.hears(story)
     said = ear.turn(1540 + 40)

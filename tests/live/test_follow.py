@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -28,9 +29,12 @@ from sipaudit.live.follow.directory import GONE_KEPT, SETTLED
 from sipaudit.live.follow.places import KEPT, Places
 from sipaudit.live.follow.source import FollowSource, follow_source
 from sipaudit.live.follow.unpack import PIECE
+from sipaudit.simulate.simulate import simulate
 from sipaudit.sip.datagram import Datagram, Item
 from tests.live.judged import live, offline
+from tests.score import plans
 from tests.shared import ROOT
+from tests.test_fuzz import packets_of
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
 START = 1_795_000_000.0
@@ -558,3 +562,21 @@ def test_a_directory_without_permission(tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0)
     with pytest.raises(InputError, match="permissions"):
         follow_source(str(tmp_path / "locked"), 0)
+
+
+def test_a_capture_that_was_away_is_followed_as_it_is_analysed(tmp_path: Path) -> None:
+    """What is found behind the hole rests on nothing before it."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(yaml.safe_dump(plans.deviant(3)))
+    whole, site, *_ = simulate(str(plan), str(tmp_path / "plan.pcap"))
+    ring = tmp_path / "ring"
+    ring.mkdir()
+    _, packets = packets_of(Path(whole))
+    with (ring / "ring_00001.pcap").open("wb") as stream:
+        writer = PcapWriter(stream)
+        for time, frame in packets:
+            if not 400 <= time - packets[0][0] < 520:
+                writer.write(time, frame)
+    found = live(FollowSource(ring, 0), Path(site))
+    assert found == offline(ring / "ring_00001.pcap", Path(site))
+    assert 0 < len(found) < len(offline(Path(whole), Path(site)))

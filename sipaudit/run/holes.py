@@ -1,0 +1,40 @@
+"""Holes in a capture: silences in which registrations ran out that their phones would have renewed.
+
+That nothing is seen proves nothing: in a quiet lab there may be nothing to say for an hour. But a phone that keeps
+renewing lets no registration run out while it lives, and one whose server is away keeps trying, so that there is no
+silence. Where several phones let theirs run out in the same silence, it was the capture that was away, or they were.
+"""
+
+from __future__ import annotations
+
+from sipaudit.model.state import LineState
+from sipaudit.run.line_replay import LineReplay
+from sipaudit.run.replays import Replays
+
+LATE = 10.0   # seconds by which a renewal may come later than most
+PHONES = 3    # that miss their renewals in one silence: one or two may have been switched off in it
+
+
+def missed(replays: Replays, since: float, until: float) -> int:
+    """How many phones missed a renewal between these two moments (seconds since the epoch), in which nothing was seen
+    of anybody; 0 where it may be by chance."""
+    phones = {replay.owner for replay in replays.running_out(since, until)
+              if not _asks(replay) and _missed(replay.state, since, until)}
+    return len(phones) if len(phones) >= PHONES else 0
+
+
+def _asks(replay: LineReplay) -> bool:
+    """Whether a renewal has begun."""
+    return replay.renewals is not None and replay.renewals.began is not None
+
+
+def _missed(line: LineState, since: float, until: float) -> bool:
+    """Whether the line, which has renewed its registration before, let it run out and has not even asked for it. One
+    that was overdue when the silence began had gone before."""
+    binding = line.latest_grant()
+    if binding is None or binding.granted is None or binding.since is None or not binding.refreshes \
+            or binding.register is not None:
+        return False
+    granted = binding.granted.time
+    habit = (granted - binding.since.time) / binding.refreshes
+    return since < granted + habit + LATE and since < binding.until < until

@@ -1,0 +1,90 @@
+"""How far the clocks of two taps are apart is known by the packets that both show."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from sipaudit.capture import taps
+from sipaudit.capture.captures import Captures
+from sipaudit.capture.files import resolve
+from sipaudit.capture.write import PcapWriter, ethernet_frame, udp_packet
+
+START = 1_700_000_000.0
+PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
+Sent = tuple[float, int]   # when, and which message
+
+
+def request(number: int) -> bytes:
+    return (f"OPTIONS sip:10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.1.0.5;branch=z9hG4bK{number}\r\n"
+            "Content-Length: 0\r\n\r\n").encode()
+
+
+def tap(path: Path, sent: Iterable[Sent], ahead: float = 0.0, vlans: tuple[int, ...] = ()) -> Path:
+    """What a tap writes down whose clock is ahead: each time another identification, for a message that is sent again
+    is another packet."""
+    with path.open("wb") as stream:
+        writer = PcapWriter(stream)
+        for time, number in sent:
+            packet = udp_packet(PHONE, SERVER, request(number), identification=int(time * 2) % 65_000 + 1)
+            writer.write(START + time + ahead, ethernet_frame(packet, vlans=vlans))
+    return path
+
+
+def apart(*paths: Path) -> list[dict[int, list[float]]]:
+    read = Captures(resolve(tuple(map(str, paths))).files)
+    list(read)
+    return [health.apart for health in read.health]
+
+
+@pytest.mark.parametrize("ahead", [-40.0, -0.25, 0.0, 0.004, 0.25, 40.0])
+def test_it_does_not_matter_which_clock_is_ahead_nor_what_dresses_packets(ahead: float, tmp_path: Path) -> None:
+    sent = [(float(number), number) for number in range(50)]
+    one, other = tap(tmp_path / "a", sent), tap(tmp_path / "b", sent, ahead, vlans=(7,))
+    none, found = apart(one, other)
+    assert none == {}
+    assert found == {0: pytest.approx([ahead] * 50, abs=2e-6)}
+
+
+def test_of_what_is_sent_again_the_first_counts(tmp_path: Path) -> None:
+    sent = [(number + again, number) for number in range(0, 60, 3) for again in (0.0, 0.5, 1.5)]
+    assert apart(tap(tmp_path / "a", sent), tap(tmp_path / "b", sent, 2.0))[1] \
+        == {0: pytest.approx([2.0] * 20, abs=2e-6)}
+
+
+def test_taps_that_share_nothing_tell_nothing(tmp_path: Path) -> None:
+    one, other = [[(float(number), number) for number in range(parity, 50, 2)] for parity in (0, 1)]
+    assert apart(tap(tmp_path / "a", one), tap(tmp_path / "b", other)) == [{}, {}]
+
+
+def test_nor_does_one_tap(tmp_path: Path) -> None:
+    assert apart(tap(tmp_path / "a", [(0.0, 1), (0.5, 1), (1.5, 1)])) == [{}]
+
+
+def test_of_three_taps_each_is_compared_with_those_before_it(tmp_path: Path) -> None:
+    sent = [(float(number), number) for number in range(10)]
+    found = apart(*(tap(tmp_path / str(number), sent, number * 3.0) for number in range(3)))
+    assert [{other: round(samples[0], 3) for other, samples in one.items()} for one in found] \
+        == [{}, {0: 3.0}, {0: 6.0, 1: 3.0}]
+
+
+def test_a_long_capture_is_compared_by_some_of_its_packets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that drifts is seen to: the first that both show are kept, and the last."""
+    monkeypatch.setattr(taps, "KEPT", 500)
+    sent = [(number / 2, number) for number in range(20_000)]
+    drifting = tap(tmp_path / "b", [(time * 1.00005, number) for time, number in sent], 3.0)
+    samples = apart(tap(tmp_path / "a", sent), drifting)[1][0]
+    assert len(samples) == taps.SAMPLES
+    assert samples[0] == pytest.approx(3.0, abs=0.01)
+    assert samples[-1] == pytest.approx(3.5, abs=0.01)
+
+
+def test_no_capture_is_compared_with_more_than_some_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taps, "OTHERS", 2)
+    chance = random.Random(1)
+    sent = [(float(number), number) for number in range(40)]
+    found = apart(*(tap(tmp_path / str(number), [one for one in sent if chance.random() < 0.9]) for number in range(8)))
+    assert max(map(len, found)) == 2

@@ -1,0 +1,151 @@
+"""A capture that was away for some minutes: a mirror session that was off, a tcpdump that was stopped and goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from tests.stories import MINUTE, Court, Handset, P, S, Story, handsets, site
+from tests.traps.ground import REGIMES, UNREGISTERED, any_regime, gated_regime, minute
+
+LIVES, RENEWS = 300, 240   # seconds that a registration lives, and after which a phone renews it
+HOLE = (600.0, 800.0)      # in which renewals fall due (at 720), and registrations run out (at 780)
+
+
+def site_of(story: Story, count: int = 4, granted: int = LIVES) -> list[Handset]:
+    """Phones that have renewed their registrations at P for hours: by what is lost of so many packets the whole capture
+    need not be doubted."""
+    phones = handsets(story, range(11, 11 + count))
+    for phone in phones:
+        phone.granted = granted
+    renewed(phones, *range(-60 * RENEWS, 3 * RENEWS, RENEWS))
+    return phones
+
+
+def renewed(phones: Iterable[Handset], *times: float) -> None:
+    for number, phone in enumerate(phones):
+        for time in times:
+            phone.register(time + number)
+
+
+def away(story: Story, begins: float = HOLE[0], ends: float = HOLE[1]) -> Story:
+    """What a tap shows that was away meanwhile."""
+    return story.without(lambda packet: begins <= packet.time < ends)
+
+
+def four_that_renew_unseen(story: Story) -> Handset:
+    """All renew in the hole and after it; the first of them, which is given back, does other things there, too."""
+    first, *others = site_of(story)
+    renewed(others, 3 * RENEWS, 4 * RENEWS)
+    return first
+
+
+def certain(found: list[str]) -> list[str]:
+    return [said for said in found if not said.startswith("?")]
+
+
+@gated_regime
+def test_who_registered_in_the_hole_may_call(court: Court, regime: str) -> None:
+    story = Story()
+    phone = four_that_renew_unseen(story)
+    phone.register(phone.silence(594) + 1, S)
+    phone.call(810, S)
+    assert certain(court(away(story), minute(regime))) == []
+
+
+def test_two_captures_of_which_one_follows_the_other_soon(court: Court) -> None:
+    """They are 76 s apart."""
+    story = Story()
+    phone = four_that_renew_unseen(story)
+    phone.register(phone.silence(714) + 1, S)
+    phone.call(810, S)
+    story.murmur(790, 800)
+    seen = away(story, 714.5, 790)
+    early, late = seen.without(lambda packet: packet.time > 750), seen.without(lambda packet: packet.time < 750)
+    assert certain(court([early, late], minute("R1"))) == []
+
+
+@any_regime
+def test_who_came_back_in_the_hole_may_have_gone_again(court: Court, regime: str) -> None:
+    """It left P at 560, and again in the hole: the minute after which it returns began with the first of these."""
+    story = Story()
+    phone = four_that_renew_unseen(story)
+    phone.fail_over(560, registers=regime != "R0")
+    phone.fail_over(640, origin=S, to=P)
+    phone.call(810, P)
+    assert certain(court(away(story), site({**REGIMES[regime], **MINUTE, "failBack.timeout": 3600}))) == []
+
+
+def test_a_report_says_that_the_capture_was_away(court: Court) -> None:
+    story = Story()
+    four_that_renew_unseen(story).register(805)
+    report = court.report(away(story), minute("R1"))
+    assert [event.what for event in report.events] == [
+        "nothing was captured for 322 s, in which 4 phones had registrations to renew"]
+
+
+# -- a silence that is none
+
+def guilty(phone: Handset, time: float = 810) -> str:
+    """It moves to S and calls there with no registration; what is to be said of that."""
+    phone.fail_over(time - 5.5, registers=False)
+    return f"{time:.3f} {UNREGISTERED} 1011 10.0.0.2 certain"
+
+
+@pytest.mark.parametrize("called", [False, True])
+def test_nothing_was_due(court: Court, called: bool) -> None:
+    """Phones that register hourly have nothing to say for three minutes."""
+    story = Story()
+    phones = site_of(story, granted=3600)
+    for number, phone in enumerate(phones if called else []):
+        phone.call(500 + number)
+    said = guilty(phones[0])
+    assert certain(court(away(story), minute("R1"))) == [said]
+
+
+def test_nothing_was_seen_to_be_renewed(court: Court) -> None:
+    """What registers once, and never again, has no habit."""
+    story = Story()
+    for phone in handsets(story, range(12, 16)):
+        phone.granted = LIVES
+        phone.register(480)
+    phone = Handset(story, user="1011", place=("10.1.0.11", 5060))
+    phone.register(0)
+    said = guilty(phone)
+    assert certain(court(away(story), minute("R1"))) == [said]
+
+
+@pytest.mark.parametrize("gone", [1, 2])
+def test_one_phone_or_two_were_switched_off(court: Court, gone: int) -> None:
+    story = Story()
+    phone = site_of(story, 1 + gone)[0]
+    phone.granted = 3600
+    phone.register(500)
+    said = guilty(phone)
+    assert certain(court(away(story), minute("R1"))) == [said]
+
+
+def test_the_others_had_been_switched_off_before(court: Court) -> None:
+    """Their registrations run out in the silence; but they were not renewed at 720, when somebody was seen still."""
+    story = Story()
+    phone = site_of(story, 5)[0]
+    phone.granted = 3600
+    phone.register(500)
+    phone.call(750, seconds=5)
+    said = guilty(phone)
+    assert certain(court(story, minute("R1"))) == [said]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_server_that_is_away_is_no_hole(court: Court, again: bool) -> None:
+    """The phones have asked it at their time; who waits to ask again lets a registration run out, too."""
+    story = Story()
+    phones = site_of(story)
+    for number, phone in enumerate(phones):
+        if again:
+            phone.silence(720 + number, method="REGISTER")
+        else:
+            phone.ask(720 + number, P, "REGISTER", expires=3600)
+    said = guilty(phones[0])
+    assert certain(court(story, minute("R1"))) == [said]
