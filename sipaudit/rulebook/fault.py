@@ -19,7 +19,7 @@ from sipaudit.rulebook.rules import Rule
 
 LOSS_ALLOWED = 0.005   # share of packets that a capture may lack without doubt (reference-model.md 4)
 LOSS_BEYOND = 0.007    # beyond which a whole exchange may lack in a flow without a gap (5 % lost measure as 0.6-2.5 %)
-SEVERAL, MANY = 3, 6   # phones that use a server of which nothing is seen for a minute
+SEVERAL, MANY = 4, 6   # phones that use a server of which nothing is seen for a minute
 
 
 class Subject(Party, Protocol):
