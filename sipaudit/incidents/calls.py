@@ -9,6 +9,7 @@ from sipaudit.incidents.draft import Drafts, Watched, was_registered
 from sipaudit.incidents.servers import NEVER
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
+from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, CallChanged, Received, Replied, Sent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.packets import SAME_NUMBER
@@ -174,7 +175,7 @@ class Calls:
     def _ignored(self, offered: tuple[CallSeen, int]) -> None:
         call, transaction = offered
         offer = call.offers.pop(transaction, None)
-        if offer is not None:
+        if offer is not None and abs(self._lacks.get(call.subject.owner, NEVER) - offer.time) > LOSS_REACH:
             self._ghost(call, offer, None)
 
     def _ghost(self, call: CallSeen, offer: Received, refusal: Replied | None) -> None:

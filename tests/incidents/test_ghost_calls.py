@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.incidents.ground import Tower, end, registered
-from tests.stories import MINUTE, R3, P, Story
+from tests.stories import MINUTE, R3, Handset, P, S, Story
 
 
 def ghost(story: Story, status: int | None, *, speaks: bool = False) -> None:
@@ -43,6 +43,16 @@ def test_only_where_a_phone_drops_calls_without_a_word(tower: Tower) -> None:
     story = Story()
     ghost(story, 481)
     assert tower.see(story, {**R3, **MINUTE}, only="ghost-calls") == []
+
+
+@pytest.mark.parametrize(("lacks", "seen"), [(0.0, 1), (390.0, 0)])
+def test_nor_where_the_capture_may_lack_its_answer(tower: Tower, lacks: float, seen: int) -> None:
+    """It lacks another request of the phone at about that time."""
+    story = Story()
+    ghost(story, None)
+    if lacks:
+        Handset(story, "1001", ("10.1.4.1", 5060)).orphan(lacks, S)
+    assert len(tower.see(story, only="ghost-calls")) == seen
 
 
 def test_and_only_if_the_phone_said_nothing_in_it(tower: Tower) -> None:
