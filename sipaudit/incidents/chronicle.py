@@ -12,7 +12,7 @@ from sipaudit.incidents.calls import lost
 from sipaudit.incidents.draft import EVIDENCE_KEPT, Draft, Watched
 from sipaudit.incidents.known import Known
 from sipaudit.incidents.metrics import NAMES, failed_attempts, moved_in, of_outage
-from sipaudit.incidents.outages import OUTAGE, Outage
+from sipaudit.incidents.outage import OUTAGE, Outage
 from sipaudit.incidents.settled import Left, Named, Settled, Whose
 from sipaudit.incidents.settled import mark as mark_of
 from sipaudit.incidents.watch import Watch
@@ -119,7 +119,9 @@ class Chronicle:
             yield time, f"first line turns to another server: {subject.line}"
         if moves:
             yield moves[-1][1].time, f"the last of {len(moves)} lines has moved: {moves[-1][0].line}"
-        again = outage.answer if outage.end is None else outage.end
+        again = outage.end
+        if again is None and outage.kind == OUTAGE:
+            again = outage.answer
         if again is not None:   # without an end the capture does not show that it stays so
             yield again, f"{server}{AGAIN}"
 

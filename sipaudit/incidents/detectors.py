@@ -10,7 +10,8 @@ from sipaudit.incidents.draft import Draft, Drafts
 from sipaudit.incidents.evidence import Evidence
 from sipaudit.incidents.gaps import Gaps
 from sipaudit.incidents.moves import Flapping, SplitBrain
-from sipaudit.incidents.outages import Outage, Outages
+from sipaudit.incidents.outage import Outage
+from sipaudit.incidents.outages import Outages
 from sipaudit.incidents.overload import Overloads
 from sipaudit.incidents.requests import OpenRequests
 from sipaudit.incidents.storms import Storms

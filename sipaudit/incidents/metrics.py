@@ -8,7 +8,7 @@ from math import ceil
 from sipaudit.incidents.calls import Attempt, lost
 from sipaudit.incidents.draft import Watched, was_registered
 from sipaudit.incidents.gaps import Spell, lapsed
-from sipaudit.incidents.outages import Outage
+from sipaudit.incidents.outage import Outage
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.timers import SILENCE_MAX

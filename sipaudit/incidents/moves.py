@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Set
 
 from sipaudit.incidents.draft import Draft, Drafts, Watched
-from sipaudit.incidents.outages import Outage
+from sipaudit.incidents.outage import Outage
 from sipaudit.incidents.servers import NEVER, ServerWatch
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.events import ModelEvent

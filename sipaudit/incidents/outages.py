@@ -4,71 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
-from sipaudit.incidents.calls import Attempt, Calls, CallSeen
-from sipaudit.incidents.draft import Draft, Drafts, Watched
+from sipaudit.incidents.calls import Attempt, Calls
+from sipaudit.incidents.draft import Drafts, Watched
+from sipaudit.incidents.outage import OUTAGE, PARTIAL, Outage
 from sipaudit.incidents.servers import NEVER, Failing, ServerWatch
 from sipaudit.incidents.timers import Timers
-from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, ModelEvent
 from sipaudit.model.history import MoveSeen
 from sipaudit.turned_away import turned_away
 
-OUTAGE, PARTIAL = "server-outage", "partial-outage"
 LOOK_EVERY = 5.0        # seconds between two looks whether a server answers again
 LATE = 35.0             # seconds by which evidence may come after the request that it is of (64*T1, and some)
-ATTEMPTS_KEPT = 20_000  # of one outage
 UNTOLD_KEPT = 64        # of a server of which no outage is told (yet)
 UNHEARD_KEPT = 16       # INVITEs to one server that ran out, beside the first
-
-
-class Outage(Draft):
-    """A server that is out. `first` is when each phone first asked in vain, `last` the last such request of all;
-    `answer` the first answer after that, `last_answer` the one before the start (-inf: none was seen; None: others were
-    answered all the time), `stop` when it really stopped, if somebody said so; `methods` of what ran out (None:
-    refused, or not delivered); `called` when the last INVITE was sent that it answered; `sure` whether more than
-    silence tells it; `moves` the lines that left."""
-
-    def __init__(self, start: float, server: str, entry: str | None) -> None:
-        super().__init__(OUTAGE, start, server, entry)
-        self.first: dict[int, float] = {}
-        self.last = start
-        self.answer: float | None = None
-        self.last_answer: float | None = None
-        self.methods: set[str | None] = set()
-        self.registers = False
-        self.moves: dict[int, tuple[Watched, MoveSeen]] = {}
-        self.calls: list[CallSeen] = []
-        self.attempts: list[Attempt] = []
-        self.refusals = 0
-        self.stop: float | None = None
-        self.called = NEVER
-        self.sure = False
-        self._doubtful: bool | None = None
-
-    def is_doubtful(self, lossy: bool, now: float) -> bool:
-        """Whether packets lacked when it was seen; asked now and then, with whether they lack `now`. What lacks much
-        later says nothing of it, and no more does that nothing lacks any more."""
-        if self._doubtful is None or now <= self.last + LOSS_REACH:
-            self._doubtful = self._doubtful or lossy
-        return self._doubtful
-
-    def failed(self, attempt: Attempt) -> None:
-        if len(self.attempts) < ATTEMPTS_KEPT:
-            self.attempts.append(attempt)
-        else:
-            turned_away("watched-calls")
-
-    def release(self, lines: Set[int]) -> None:
-        """These lines were forgotten."""
-        super().release(lines)
-        for number in self.moves.keys() & lines:
-            del self.moves[number]
-        self.calls = [call for call in self.calls if call.subject.number not in lines]
-        self.attempts = [attempt for attempt in self.attempts if attempt.subject.number not in lines]
-
-    def settle_kind(self) -> None:
-        """A server that registers all the while and lets only calls run out is a part of one."""
-        self.kind = PARTIAL if self.registers and self.methods == {"INVITE"} else OUTAGE
 
 
 class Outages:
@@ -202,6 +150,9 @@ class Outages:
         if last is not None and last.methods == {"INVITE"} and (last.end or start) >= start:
             return self._reopen(server, last)
         failing = {phone: one for phone, one in server.failing.items() if one.methods.get("INVITE", NEVER) >= start}
+        enough = 1 if len(server.users) == 1 else self._phones
+        if len(failing) < enough and not any(one.registered_at(server.key, start) for one in failing.values()):
+            return None   # one phone may have a path of its own that fails, while others register
         return self._begin(server, failing, start) if failing else None
 
     def _reopen(self, server: ServerWatch, outage: Outage) -> Outage:

@@ -50,6 +50,11 @@ class Failing:
                 del self.methods[known]
         return not self.methods
 
+    def registered_at(self, server: str, since: float) -> bool:
+        """Whether the phone itself was registered there since then."""
+        return any(binding.server == server and binding.granted is not None and binding.granted.time > since
+                   for subject in self.subjects for binding in subject.state.bindings)
+
     def since(self, answered: float, earliest: float) -> float:
         """The first unanswered send that belongs together with the last: after the server's last answer to anybody, or
         else not before `earliest`."""

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from msgspec import Struct
 
 from sipaudit.incidents.draft import Draft, Watched
-from sipaudit.incidents.outages import Outage
+from sipaudit.incidents.outage import Outage
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.values import Incident
 

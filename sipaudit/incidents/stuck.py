@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from math import inf
 
 from sipaudit.incidents.draft import Draft, Drafts, Watched
-from sipaudit.incidents.outages import Outage
+from sipaudit.incidents.outage import Outage
 from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.events import EntryChanged, Sent

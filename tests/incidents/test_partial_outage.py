@@ -43,3 +43,17 @@ def test_it_takes_two_calls_and_none_that_is_answered(tower: Tower) -> None:
     phones[0].silence(320)
     phones[2].register(330)
     assert tower.see(story) == []
+
+
+@pytest.mark.parametrize(("registers", "seen"), [(2, []), (0, ["partial-outage"])])
+def test_where_one_phone_alone_hears_nothing_its_own_registration_shows_it(
+    tower: Tower, registers: int, seen: list[str]
+) -> None:
+    """That of another one may have come by a path that works."""
+    story = Story()
+    phones = registered(story, 3)
+    phones[0].silence(300)
+    phones[registers].register(310)
+    phones[0].silence(320)
+    phones[2].register(400)
+    assert [line.split()[0] for line in tower.see(story) if "calls-lost" not in line] == seen

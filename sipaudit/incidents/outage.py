@@ -1,0 +1,65 @@
+"""One server that is out, or lets calls alone run out, and what is known of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from sipaudit.incidents.calls import Attempt, CallSeen
+from sipaudit.incidents.draft import Draft, Watched
+from sipaudit.incidents.servers import NEVER
+from sipaudit.model.conditions.trust import LOSS_REACH
+from sipaudit.model.history import MoveSeen
+from sipaudit.turned_away import turned_away
+
+OUTAGE, PARTIAL = "server-outage", "partial-outage"
+ATTEMPTS_KEPT = 20_000  # of one outage
+
+
+class Outage(Draft):
+    """A server that is out. `first` is when each phone first asked in vain, `last` the last such request of all;
+    `answer` the first answer after that, `last_answer` the one before the start (-inf: none was seen; None: others were
+    answered all the time), `stop` when it really stopped, if somebody said so; `methods` of what ran out (None:
+    refused, or not delivered); `called` when the last INVITE was sent that it answered; `sure` whether more than
+    silence tells it; `moves` the lines that left."""
+
+    def __init__(self, start: float, server: str, entry: str | None) -> None:
+        super().__init__(OUTAGE, start, server, entry)
+        self.first: dict[int, float] = {}
+        self.last = start
+        self.answer: float | None = None
+        self.last_answer: float | None = None
+        self.methods: set[str | None] = set()
+        self.registers = False
+        self.moves: dict[int, tuple[Watched, MoveSeen]] = {}
+        self.calls: list[CallSeen] = []
+        self.attempts: list[Attempt] = []
+        self.refusals = 0
+        self.stop: float | None = None
+        self.called = NEVER
+        self.sure = False
+        self._doubtful: bool | None = None
+
+    def is_doubtful(self, lossy: bool, now: float) -> bool:
+        """Whether packets lacked when it was seen; asked now and then, with whether they lack `now`. What lacks much
+        later says nothing of it, and no more does that nothing lacks any more."""
+        if self._doubtful is None or now <= self.last + LOSS_REACH:
+            self._doubtful = self._doubtful or lossy
+        return self._doubtful
+
+    def failed(self, attempt: Attempt) -> None:
+        if len(self.attempts) < ATTEMPTS_KEPT:
+            self.attempts.append(attempt)
+        else:
+            turned_away("watched-calls")
+
+    def release(self, lines: Set[int]) -> None:
+        """These lines were forgotten."""
+        super().release(lines)
+        for number in self.moves.keys() & lines:
+            del self.moves[number]
+        self.calls = [call for call in self.calls if call.subject.number not in lines]
+        self.attempts = [attempt for attempt in self.attempts if attempt.subject.number not in lines]
+
+    def settle_kind(self) -> None:
+        """A server that registers all the while and lets only calls run out is a part of one."""
+        self.kind = PARTIAL if self.registers and self.methods == {"INVITE"} else OUTAGE
