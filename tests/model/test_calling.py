@@ -219,7 +219,8 @@ def test_whatever_is_not_just_that_ends_it(before: int, odd: str) -> None:
     ["0 > P INVITE #9 call=1"],
     ["5 > S INVITE #7 call=1 id=a", "6 * boot seen", "7 > P REGISTER #8", "7.1 < P 200 REGISTER #8 expires=3600",
      "8 > P INVITE #9 call=2"],                                               # nobody knows what came of its try
-    ["3700 > P INVITE #7 call=1", "3700.1 < P 200 INVITE #7", "5 > P INVITE #9 call=2"],   # a gap from the future
+    ["3590 > P OPTIONS #6", "3590.1 < P 200 OPTIONS #6", "3700 > P INVITE #7 call=1", "3700.1 < P 200 INVITE #7",
+     "5 > P INVITE #9 call=2"],                                               # a gap from the future
 ])
 def test_nothing_begins_where_anything_is_open(lines: list[str]) -> None:
     following, event = begun(*lines)
