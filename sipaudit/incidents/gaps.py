@@ -102,12 +102,13 @@ class Gaps:
         """
         if since is None:
             return
-        self.begun += 1   # as if another had: what is told of them changes
         over, spell = self._latest.get(number), self.open.get(number)
-        if over is not None and over.end is not None:
-            over.end = min(over.end, max(since, over.start))
+        if over is not None and over.end is not None and over.end > max(since, over.start):
+            over.end = max(since, over.start)
+            self.begun += 1   # as if another had: what is told of them changes
         if spell is not None:
             self._end(spell, since)
+            self.begun += 1
 
     def gone(self, number: int) -> None:
         """The phone has started anew: its line had nothing to lose."""
