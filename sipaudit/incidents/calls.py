@@ -105,12 +105,11 @@ class Calls:
 
     def changed(self, event: CallChanged, subject: Watched) -> None:
         """A call is up, or over. What shows it to be up shows that it could be made, though no answer was seen."""
-        attempt = self._by_call.get(event.call)
-        if attempt is not None and event.state == "up":
-            attempt.made = True
         if event.state == "over":
             self._up.pop(event.call, None)
         elif event.state == "up" and event.call not in self._up:
+            if event.call in self._by_call:
+                self._by_call[event.call].made = True
             if len(self._up) >= self._limit:
                 del self._up[next(iter(self._up))]
                 self.evicted += 1
@@ -139,7 +138,8 @@ class Calls:
         if call is None:
             return
         call.last = event.time
-        call.hung_up = call.hung_up or (isinstance(event, Received) and event.method == "BYE")
+        if event.method == "BYE" and isinstance(event, Received):
+            call.hung_up = True
         if call.left is not None and event.time > call.left:
             self._after_the_move(call, event)
 
