@@ -30,7 +30,8 @@ CAPS = {
     "model.history": ("ROWS_KEPT",), "reconstruct.memory": ("ROUTES",), "reconstruct.phones": ("CALLS_KEPT",),
     "rulebook.faults": ("EVIDENCE_KEPT",), "incidents.draft": ("EVIDENCE_KEPT",), "incidents.moves": ("LINES_KEPT",),
     "incidents.minutes": ("MINUTES_KEPT",), "incidents.seconds": ("SECONDS_KEPT",),
-    "incidents.outages": ("UNHEARD_KEPT", "ATTEMPTS_KEPT"),
+    "incidents.outage": ("ATTEMPTS_KEPT",),
+    "incidents.outages": ("UNHEARD_KEPT",),
 }
 
 
