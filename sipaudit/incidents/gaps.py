@@ -80,15 +80,22 @@ class Gaps:
         where the capture did not show it."""
         if request.method == "REGISTER":
             self._begin(Spell(request.time, subject, request))
-        elif len(self._may_be) < OPEN_KEPT:
-            self._may_be[subject.number] = request.time + max((binding.expires for binding in bindings), default=0.0)
+        else:
+            lasts = max((binding.expires for binding in bindings), default=0.0)
+            self._may_be_until(subject, request.time + lasts)
 
     def _unseen(self, bindings: tuple[Binding, ...], request: Sent, subject: Watched, phone: PhoneState) -> float:
         """Until when the line may be registered, though nothing was seen to say so."""
         until = max(_may_be_granted(bindings, phone, request, subject), self._may_be.get(subject.number, -inf))
-        if until > request.time and len(self._may_be) < OPEN_KEPT:
-            self._may_be[subject.number] = until
+        if until > request.time:
+            self._may_be_until(subject, until)
         return until
+
+    def _may_be_until(self, subject: Watched, until: float) -> None:
+        if len(self._may_be) < OPEN_KEPT:
+            self._may_be[subject.number] = until
+        else:
+            turned_away("watched-lines")
 
     def granted(self, subject: Watched, time: float) -> None:
         """A REGISTER of the line was granted."""
