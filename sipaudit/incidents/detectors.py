@@ -165,11 +165,10 @@ class Detectors:
             found += self._storms.of_all(self.tally.servers.values(), self.tally.began, self.timers.now)
         return [draft for draft in found if draft.kind in self.kinds and not self._is_doubtful(draft)]
 
-    def lost_from_sight(self, server: str, time: float) -> int:
-        """How many phones use a server that the captures may not have shown at that time, as they did before; 0 where
-        they did."""
+    def lost_from_sight(self, server: str, time: float) -> bool:
+        """Whether the captures may not have shown a server at that time, as they did before."""
         known = self.tally.servers.get(server)
-        return len(known.users) if known is not None and known.is_out_of_sight(time, self.timers.now) else 0
+        return known is not None and known.is_out_of_sight(time, self.timers.now)
 
     def _is_doubtful(self, draft: Draft) -> bool:
         """Whether an outage rests on what one phone was not seen to be answered, and the captures lack packets: those

@@ -17,6 +17,7 @@ LIVES_KEPT = 64        # seconds in which the server answered that are remembere
 SENDS_KEPT = 16        # unanswered sends of one phone
 APART = 1.0            # seconds between two answers remembered
 MINUTES_ASKED = 4      # minutes of which it is remembered who asked
+SEVERAL = 4            # phones: fewer may as well have left a server all at once
 IN_USE = 3             # minutes one after the other in which a server was asked
 LOOKED_BACK = 60       # minutes
 REFUSALS_KEPT = 256    # responses 503 of one server
@@ -108,8 +109,10 @@ class ServerWatch:
         self.crowd.note(second, line)
 
     def is_out_of_sight(self, time: float, now: float) -> bool:
-        """Whether nobody was seen there for a minute about that time, though it was in use before: the tap may show it
-        no more, as that of a port whose link is down. `now` is how far the captures were read."""
+        """Whether nobody was seen there for a minute about that time, though several phones had used it: the tap may
+        show it no more, as that of a port whose link is down. `now` is how far the captures were read."""
+        if len(self.users) < SEVERAL:
+            return False
         minutes, this = self.minutes, time // MINUTE * MINUTE
         about = (minute for minute in (this - MINUTE, this, this + MINUTE) if minute + MINUTE <= now)
         empty = next((minute for minute in about if minute not in minutes), None)

@@ -19,19 +19,17 @@ from sipaudit.rulebook.rules import Rule
 
 LOSS_ALLOWED = 0.005   # share of packets that a capture may lack without doubt (reference-model.md 4)
 LOSS_BEYOND = 0.007    # beyond which a whole exchange may lack in a flow without a gap (5 % lost measure as 0.6-2.5 %)
-SEVERAL, MANY = 4, 6   # phones that use a server of which nothing is seen for a minute
 
 
 class Subject(Party, Protocol):
-    """Whose step it is, how its packets are named in a report, whether the captures show anything of a server, how many
-    phones use one that they may not show at some time, and by how many seconds the clocks of those that show the phone
-    may differ."""
+    """Whose step it is, how its packets are named in a report, whether the captures show anything of a server, whether
+    they may not show it at some time, and by how many seconds the clocks of those that show the phone may differ."""
 
     @property
     def settings(self) -> LineSettings: ...
     def server(self, key: str) -> str: ...
     def sees(self, key: str) -> bool: ...
-    def loses_sight(self, key: str, time: float) -> int: ...
+    def loses_sight(self, key: str, time: float) -> bool: ...
     def skew(self) -> float: ...
     def frame(self, event: ModelEvent) -> Frame: ...
 
@@ -43,8 +41,8 @@ class Fault(Struct):
     """A finding in the making: the observation that it tells of, and what joined it since.
 
     `grade` is the severity of that observation by its own facts, `severity` what repetitions made of it, `cause` the
-    number of the fault of which this is a consequence; `hidden` how many phones use a server at which contact would
-    have acquitted, and which may have been out of the tap's sight.
+    number of the fault of which this is a consequence; `hidden` whether a server at which contact would have acquitted
+    may have been out of the tap's sight.
     """
 
     rule: Rule
@@ -57,12 +55,12 @@ class Fault(Struct):
     number: int = 0
     cause: int | None = None
     times: int = 0
-    hidden: int = 0
+    hidden: bool = False
 
-    def loses_sight(self) -> int:
+    def loses_sight(self) -> bool:
         """`hidden`, by what is known now."""
         told, subject = self.told, self.subject
-        self.hidden = max([self.hidden, *(subject.loses_sight(key, told.event.time) for key in told.elsewhere)])
+        self.hidden = self.hidden or any(subject.loses_sight(key, told.event.time) for key in told.elsewhere)
         return self.hidden
 
 
@@ -77,14 +75,14 @@ class Held(NamedTuple):
 def standing(fault: Fault, loss: float) -> Observation | None:
     """What a fault tells where captures lack this share of packets; None where it stays undecided. A server of which
     they show nothing, of no phone, may be one that no tap sees: what was not seen to go there is likely only. So it is
-    of one that they show no more, to nobody; where many use it, the tap has lost it rather than all of them left it. So
-    is what two taps show of a phone, if their clocks differ; where they differ by more than clocks that are kept,
-    nothing tells what came first."""
+    of one that several phones use, and of which they show no more, to nobody: the tap may have lost it. It is not left
+    undecided, for phones of one make and one setting err at once. So is what two taps show of a phone, if their clocks
+    differ; where they differ by more than clocks that are kept, nothing tells what came first."""
     told, hidden, skew = fault.told, fault.loses_sight(), fault.subject.skew()
     gaps = Assumption.CAPTURE_COMPLETE in told.assumptions
-    if hidden >= MANY or skew > SKEW or (told.absent and (gaps or loss > LOSS_BEYOND)):
+    if skew > SKEW or (told.absent and (gaps or loss > LOSS_BEYOND)):
         return None
-    complete = loss <= LOSS_ALLOWED and skew == 0.0 and hidden < SEVERAL \
+    complete = loss <= LOSS_ALLOWED and skew == 0.0 and not hidden \
         and all(map(fault.subject.sees, told.elsewhere))
     return told if complete else in_doubt(told, Assumption.CAPTURE_COMPLETE)
 

@@ -45,9 +45,9 @@ class ScenarioLine(Struct, frozen=True):
     def server(self, key: str) -> str:
         return next((name for name, known in self.names.items() if known == key), key)
 
-    def loses_sight(self, key: str, time: float) -> int:  # noqa: ARG002 - a Subject's
+    def loses_sight(self, key: str, time: float) -> bool:  # noqa: ARG002 - a Subject's
         """A scenario tells everything."""
-        return 0
+        return False
 
     def sees(self, key: str) -> bool:
         """A scenario shows all there is."""

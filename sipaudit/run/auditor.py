@@ -286,7 +286,7 @@ class Auditor:
             replay.waiting = waiting
             replay.written = absorb_line(replay.written, self._phones[event.phone], event)
 
-    def _hidden(self, server: str, time: float) -> int:
+    def _hidden(self, server: str, time: float) -> bool:
         return self.watch.lost_from_sight(server, time)
 
     def _full(self, replay: LineReplay) -> Profile:

@@ -43,12 +43,12 @@ class Manner(Struct, frozen=True):
 
 
 class Shared(NamedTuple):
-    """What all replays ask: who names things, what the profile of one is with what grows meanwhile, and how many
-    phones use a server that was out of the tap's sight at some time."""
+    """What all replays ask: who names things, what the profile of one is with what grows meanwhile, and whether a
+    server may have been out of the tap's sight at some time."""
 
     naming: Naming
     full: Callable[[LineReplay], Profile]
-    hidden: Callable[[str, float], int]
+    hidden: Callable[[str, float], bool]
 
 
 _manners: dict[tuple[object, ...], Manner] = {}
@@ -143,9 +143,8 @@ class LineReplay:
     def sees(self, key: str) -> bool:
         return self._shared.naming.sees(key)
 
-    def loses_sight(self, key: str, time: float) -> int:
-        """Of a server that was seen before, and may not have been at that time, whoever asked it: how many phones use
-        it."""
+    def loses_sight(self, key: str, time: float) -> bool:
+        """Whether a server that was seen before may not have been seen at that time, whoever asked it."""
         return self._shared.hidden(key, time)
 
     def skew(self) -> float:

@@ -22,10 +22,10 @@ NOBODYS = -1       # index of the replay for servers outside of all entries of t
 
 class Replays:
     """Made as events ask for them. `lines` are reconstruction's records, `full` gives the profile of a line with what
-    grows while the capture is read, `hidden` how many phones use a server that was out of the tap's sight."""
+    grows while the capture is read, `hidden` says whether a server may have been out of the tap's sight."""
 
     def __init__(self, lines: dict[int, Line], naming: Naming, full: Callable[[LineReplay], Profile],
-                 hidden: Callable[[str, float], int]) -> None:
+                 hidden: Callable[[str, float], bool]) -> None:
         self._lines = lines
         self._shared = Shared(naming, full, hidden)
         self._by_line: dict[int, LineReplay | tuple[LineReplay, ...]] = {}   # of most there is one
