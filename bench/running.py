@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bench.captures import DATA, Capture
@@ -48,7 +49,7 @@ def measure(capture: Capture, programs: Sequence[Program], runs: int) -> Results
             if program in once:
                 continue
             cost = _once(program, capture)
-            results.runs[program.name].append(cost)
+            results.runs[program.name].append(replace(cost, together=warm[program].together))
             say(f"{capture.name}, run {number + 1} of {runs}: {program.name} {cost.seconds:.2f} s")
     return results
 
@@ -56,7 +57,7 @@ def measure(capture: Capture, programs: Sequence[Program], runs: int) -> Results
 def _warm_up(program: Program, capture: Capture) -> Cost | None:
     """One run; a neighbour that cannot do it (None) is left out with a sentence. Raises Failed when it is sipaudit."""
     try:
-        cost = _once(program, capture)
+        cost = _once(program, capture, watched=True)
     except Failed as failure:
         if program.ours:
             raise
@@ -66,12 +67,14 @@ def _warm_up(program: Program, capture: Capture) -> Cost | None:
     return cost
 
 
-def _once(program: Program, capture: Capture) -> Cost:
+def _once(program: Program, capture: Capture, *, watched: bool = False) -> Cost:
+    """One run; (`watched`) the memory of all processes of sipaudit is looked at meanwhile, which takes some time of the
+    core that one of them would have."""
     core = max(os.sched_getaffinity(0)) if program.one_core else None
     output = DATA / f"{program.name.replace(' ', '')}.out"
     try:
         return run(program.command(capture), output, core=core, limit=None if program.ours else LIMIT,
-                   together=program.ours and not program.one_core)
+                   together=watched and program.ours and not program.one_core)
     finally:
         output.unlink(missing_ok=True)
         COPY.unlink(missing_ok=True)

@@ -96,8 +96,8 @@ def build(
     shown = [line for line in lines.values() if line.last >= span.start]
     rows = sorted((_line(line, auditor, span, now) for line in shown),
                   key=lambda row: (row.line, row.phone, row.contact or ""))
-    checks = [auditor.faults.checks[key] for key in sorted({(line.aor, line.owner.address) for line in shown})
-              if key in auditor.faults.checks]
+    known = auditor.faults.checks
+    checks = [known[key] for key in sorted(known.keys() & {(line.aor, line.owner.address) for line in shown})]
     open_checks = sum((each.open for each in checks), Counter[tuple[str, Reason]]())
     reached = sum((each.reached for each in checks), Counter[str]())
     return Report(
