@@ -138,7 +138,7 @@ class Calls:
         if call is None:
             return
         call.last = event.time
-        if event.method == "BYE" and isinstance(event, Received):
+        if event.method == "BYE" and type(event) is Received:
             call.hung_up = True
         if call.left is not None and event.time > call.left:
             self._after_the_move(call, event)

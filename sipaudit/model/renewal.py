@@ -95,17 +95,12 @@ def _is_plain(granted: Answered, asked: Sent) -> bool:
 
 def unpacked(ended: bytes, whose: Whose, call_id: str) -> tuple[Answered, Sent]:
     """The 200 that ended a renewal, and the REGISTER that it answers."""
-    capture, first, again, frame, proves, expires, asked, *_ = _ENDED.unpack(ended)
-    register = Sent(asked, capture, frame, *whose, "REGISTER", again or first, expires=_seconds(expires),
+    capture, first, again, frame, proves, expires, asked, answered, answer_frame, granted = _ENDED.unpack(ended)
+    wanted = _seconds(expires)
+    register = Sent(asked, capture, frame, *whose, "REGISTER", again or first, expires=wanted,
                     follows=first if again else None, call_id=call_id, proves=proves)
-    return granting(ended, whose), register
-
-
-def granting(ended: bytes, whose: Whose) -> Answered:
-    """The 200 alone, which is all that a report asks for."""
-    capture, first, again, _, _, expires, asked, answered, frame, granted = _ENDED.unpack(ended)
-    return Answered(answered, capture, frame, *whose, "REGISTER", again or first, 200, asked,
-                    granted=_seconds(granted), own=True, asked=_seconds(expires))
+    return Answered(answered, capture, answer_frame, *whose, "REGISTER", register.transaction, 200, asked,
+                    granted=_seconds(granted), own=True, asked=wanted), register
 
 
 class Arrived(Struct, gc=False):

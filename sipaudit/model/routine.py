@@ -27,7 +27,7 @@ from sipaudit.model.absorb_phone import LATE_FROM, lately, with_reach
 from sipaudit.model.absorb_stays import each
 from sipaudit.model.events import CHALLENGES, Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
-from sipaudit.model.renewal import Arrived, Past, Renewal, Whose, granting, kept, past, unpacked
+from sipaudit.model.renewal import Arrived, Past, Renewal, Whose, kept, past, unpacked
 from sipaudit.model.stakes import at_home
 from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, runs_out
 
@@ -246,10 +246,8 @@ class Renewals:
 
     @property
     def granted(self) -> Answered | None:
-        ended = self.ended
-        if type(ended) is bytes:
-            return granting(ended, self._whose)
-        return None if ended is None else ended[0]  # type: ignore[return-value]
+        last = self._last()
+        return None if last is None else last[0]
 
     @property
     def register(self) -> Sent | None:

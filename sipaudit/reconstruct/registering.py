@@ -48,9 +48,11 @@ class Registering:
         if call_id == line.call_id:
             call_id, fresh = line.call_id, False   # one text for all: events remember it
         else:
-            fresh = self._is_unused(call_id, phone, line, item)
-        if cseq < line.cseq and not fresh:
-            self._after_silence(phone, line, item)   # who counts anew has forgotten how far it was (RFC 3261 10.2)
+            fresh = self._is_unused(call_id, phone, line)
+        if (fresh or cseq < line.cseq) and (   # who counts anew has forgotten how far it was (RFC 3261 10.2)
+            time - phone.last >= BOOT_SILENCE or time <= phone.omens.may_start
+        ):
+            self._may_have_started(phone, line, item)
         if cseq > line.cseq + 1 and not fresh:
             self._jumps(phone, line, cseq, item)
         line.cseq = cseq
@@ -68,7 +70,7 @@ class Registering:
         ))
         return transaction
 
-    def _is_unused(self, call_id: str, phone: Phone, line: Line, item: Datagram) -> bool:
+    def _is_unused(self, call_id: str, phone: Phone, line: Line) -> bool:
         """Take another Call-ID for the line's REGISTERs; whether the phone never used it before."""
         if line.call_id is not None:
             if phone.call_ids is None:
@@ -86,12 +88,7 @@ class Registering:
         if len(call_ids) > KEPT_CALL_IDS + len(phone.lines):
             del call_ids[next(iter(call_ids))]
             turned_away("phone-state")
-        self._after_silence(phone, line, item)
         return True
-
-    def _after_silence(self, phone: Phone, line: Line, item: Datagram) -> None:
-        if item.time - phone.last >= BOOT_SILENCE or item.time <= phone.omens.may_start:
-            self._may_have_started(phone, line, item)
 
     def _jumps(self, phone: Phone, line: Line, cseq: int, item: Datagram) -> None:
         """The line's CSeq grew by more than one. Lines may count under one Call-ID together (RFC 3261 10.2)."""
