@@ -19,7 +19,7 @@ from sipaudit.capture.link import by_link_type
 from sipaudit.capture.merging import Source, in_order
 from sipaudit.capture.packet import Run
 from sipaudit.capture.prefilter import Prefilter
-from sipaudit.capture.taps import Taps
+from sipaudit.capture.taps import SharedPackets
 from sipaudit.capture.tshark import BEYOND_US, INSTALL_HINT, check_keylog, tshark_available, tshark_stream
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Datagram, Item
@@ -102,10 +102,10 @@ class Captures:
         """What we read ourselves, run by run, each with the index of its capture."""
         decoder = Decoder(self.health)
         decoder.streams.sip_ports.update(self._sip_ports)
-        taps = Taps(self.health)
+        shared = SharedPackets(self.health)
         for capture, run in in_order(self._sources()):
             if len(self._files) > 1:
-                taps.read(capture, run, alone=self._open == 1)
+                shared.read(capture, run, alone=self._open == 1)
             for begin in range(0, len(run), PART):
                 yield capture, decoder.run(run.part(begin, begin + PART), capture)
         yield 0, decoder.finish()

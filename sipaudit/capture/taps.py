@@ -21,7 +21,7 @@ OTHERS = 64     # captures with which one is compared
 SAMPLES = 64    # of two captures: half of them the first, half the last
 
 
-class Taps:
+class SharedPackets:
     """Compares captures while they are read. What it finds is in the `apart` of the later one's health."""
 
     def __init__(self, health: Sequence[CaptureHealth]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sipaudit.incidents.calls import Calls
 from sipaudit.incidents.draft import Watched
-from sipaudit.incidents.outages import Outages
+from sipaudit.incidents.outages import LATE, Outages
 from sipaudit.incidents.overload import Overloads
 from sipaudit.incidents.requests import Waiting
 from sipaudit.incidents.servers import NEVER, ServerWatch
@@ -14,9 +14,7 @@ from sipaudit.incidents.tally import Tally
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.history import MoveSeen
-from sipaudit.model.timers import SILENCE_MAX
 
-PATIENCE = 3.0   # seconds by which a phone may wait longer
 SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
 KEEPS_REGISTERING = frozenset({"REGISTER", "OPTIONS"})
 
@@ -118,7 +116,7 @@ class Evidence:
 def _left_for(request: Sent, move: MoveSeen) -> bool:
     """Whether the line may have left for this, and not for something later: it does not wait for longer (F2)."""
     turned = move.time if move.first_packet is None else move.first_packet
-    return turned - request.time <= SILENCE_MAX + PATIENCE
+    return turned - request.time <= LATE
 
 
 def _was_served(subject: Watched) -> bool:

@@ -10,7 +10,7 @@ from sipaudit.incidents.draft import Draft, Watched
 from sipaudit.incidents.requests import went_on
 from sipaudit.model.events import ModelEvent, Sent
 from sipaudit.model.state import Binding, PhoneState
-from sipaudit.model.timers import renewal
+from sipaudit.model.timers import DEFAULT_EXPIRES, first_renewal
 from sipaudit.turned_away import turned_away
 
 AWAY = 120.0          # seconds of silence after which a phone may have been off: a retry comes within a minute (B3)
@@ -18,7 +18,6 @@ CONNECTS = 2.0        # seconds before a request in which its phone looks up and
 SPELLS_KEPT = 100_000
 OPEN_KEPT = 100_000
 SOONER = 0.9          # of the time after which a phone renews: what asks again sooner has asked in vain
-USUAL_EXPIRES = 3600  # seconds that a REGISTER asks for which names none (RFC 3261 10.2)
 
 
 class Spell:
@@ -232,5 +231,4 @@ def _found_no_answer(binding: Binding, asked: Sent, request: Sent, subject: Watc
 
 def _renewed_after(binding: Binding, subject: Watched) -> float:
     """Seconds after which what was granted there is renewed, on any firmware, at the earliest."""
-    expires = binding.expires or USUAL_EXPIRES
-    return min(renewal(expires, subject.profile().settings.number("expires.overlap")), expires / 2)
+    return first_renewal(binding.expires or DEFAULT_EXPIRES, subject.profile().settings)

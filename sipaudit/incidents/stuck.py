@@ -117,7 +117,7 @@ def _delay(entry: ServerEntry, subject: Watched, stay: Stay) -> float | None:
         binding = subject.state.binding(stay.server)
         if binding is None or binding.granted is None or binding.expires == inf:
             return None
-        return renewal(binding.expires, settings.number("expires.overlap")) or None
+        return renewal(binding.expires, settings) or None
     return None
 
 

@@ -18,6 +18,7 @@ FLAPPING_WITHIN = 600.0   # in which three moves are flapping (reference-model.m
 SLACK_MIN = 0.3
 SLACK_SHARE = 0.1
 DEFAULT_OVERLAP = 60
+DEFAULT_EXPIRES = 3600   # seconds that a REGISTER asks for which names none
 NO_EXPIRY = float("inf")
 
 
@@ -60,10 +61,16 @@ def _doubling(count: int, cap: float = T2_FIELD) -> float:
     return sum(min(T1 * 2.0 ** step, cap) for step in range(count))
 
 
-def renewal(expires: float, overlap: int | None) -> float:
+def renewal(expires: float, settings: LineSettings) -> float:
     """Seconds from the 200 to the earliest renewal of a binding granted for `expires` seconds."""
+    overlap = settings.number("expires.overlap")
     margin = DEFAULT_OVERLAP if overlap is None else overlap
     if expires > margin:
         return expires - margin
     # E = O: the text settles nothing, anything in [0, E/2] is right
     return expires / 2 if expires < margin else 0.0
+
+
+def first_renewal(expires: float, settings: LineSettings) -> float:
+    """Seconds from the 200 to the earliest renewal that any firmware knows: older ones renew after half the time."""
+    return min(renewal(expires, settings), expires / 2)

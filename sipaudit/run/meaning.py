@@ -158,7 +158,7 @@ def _idle(settings: LineSettings) -> str:
         return "An idle phone does not notice a dead server: it has no registration to renew."
     if expires is None or overlap is None:
         return "When an idle phone notices a dead server cannot be told: its registration period is not known."
-    return (f"An idle phone notices a dead server only when it renews, up to {in_words(renewal(expires, overlap))} "
+    return (f"An idle phone notices a dead server only when it renews, up to {in_words(renewal(expires, settings))} "
             f"later (if the server grants {expires} s); until then calls to it are lost.")
 
 
@@ -180,7 +180,7 @@ def _renewal(settings: LineSettings) -> str:
     expires, overlap = settings.number("expires"), settings.number("expires.overlap")
     if expires is None or overlap is None:
         return "when that is, is not known"
-    return f"{in_words(renewal(expires, overlap))} after it was granted"
+    return f"{in_words(renewal(expires, settings))} after it was granted"
 
 
 def _when(settings: LineSettings, mode: Mode, entry: ServerEntry | None) -> str:

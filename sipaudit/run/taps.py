@@ -26,18 +26,21 @@ SAID = 3            # pairs of captures that a report speaks of
 
 class Pair(NamedTuple):
     """Two captures of the same time, by their indices: so many seconds is the clock of the later one ahead (None: that
-    is not known), by so many packets that both show."""
+    is not known), by packets that both show."""
 
     first: int
     later: int
     ahead: float | None
-    packets: int
 
     @property
     def skew(self) -> float:
         """How far what they show may be apart, in seconds. What is not known is taken for what clocks that are kept are
         apart."""
         return SKEW if self.ahead is None else abs(self.ahead)
+
+    def shows(self, captures: int) -> bool:
+        """Whether both are among these: a bit for each capture."""
+        return bool(captures >> self.first & captures >> self.later & 1)
 
 
 class Taps:
@@ -64,7 +67,7 @@ class Taps:
     def skew(self, host: str) -> float:
         """How far the clocks by which a host is shown may be apart, in seconds, once all has been read."""
         shown = self._shown.get(host, -1)
-        return max((pair.skew for pair in self.pairs() if shown >> pair.first & shown >> pair.later & 1), default=0.0)
+        return max((pair.skew for pair in self.pairs() if pair.shows(shown)), default=0.0)
 
     def pairs(self) -> list[Pair]:
         """Captures of the same time whose clocks are not known to agree."""
@@ -87,7 +90,7 @@ class Taps:
     def said(self, phones: Iterable[str]) -> list[str]:
         """What the report has to say of clocks, where that matters to any of these hosts."""
         shown = {self._shown.get(host, -1) for host in phones}
-        both = [pair for pair in self.pairs() if any(one >> pair.first & one >> pair.later & 1 for one in shown)]
+        both = [pair for pair in self.pairs() if any(map(pair.shows, shown))]
         said = [_sentence(pair, self._health) for pair in both[:SAID]]
         if len(both) > SAID:
             said.append(f"So it is with {len(both) - SAID} more pairs of captures.")
@@ -99,7 +102,7 @@ def _pair(first: int, later: int, health: Sequence[CaptureHealth]) -> Pair:
     ahead = median(samples) if len(samples) >= ENOUGH else None
     if ahead is not None and 2 * sum(abs(one - ahead) <= AGREE for one in samples) < len(samples):
         ahead = None
-    return Pair(first, later, ahead, len(samples))
+    return Pair(first, later, ahead)
 
 
 def _sentence(pair: Pair, health: Sequence[CaptureHealth]) -> str:

@@ -175,15 +175,21 @@ def test_the_server_between_is_not_at_this_tap(court: Court, seen: bool) -> None
         f"305.500 {SKIPPED} 1001 10.0.0.3 " + ("certain" if seen else "likely capture-complete")]
 
 
+def calls_through_the_first(story: Story, number: int, every: int = 30) -> Handset:
+    """A phone that registers at P and calls there every so many seconds until shortly before 600."""
+    phone = Handset(story, user=f"1{number:03}", place=(f"10.1.0.{number + 5}", 5060))
+    phone.register(number)
+    for time in range(20 + 4 * number, 590, every):
+        phone.call(time, P, 3.0)
+    return phone
+
+
 def leaves_a_port_that_is_down(regime: str, mode: str, *, sees: float, phones: int = 6) -> tuple[Story, dict[str, Any]]:
     """Phones call through P every half minute. At 600 its link goes down, and with it the port that is mirrored: they
     call it in vain, at first every time, and work at S. From `sees` on the tap shows P again."""
     story = Story()
     for number in range(phones):
-        phone = Handset(story, user=f"100{number}", place=(f"10.1.0.{number + 5}", 5060))
-        phone.register(number)
-        for time in range(20 + 7 * number, 600, 30):
-            phone.call(time, P, 4.0)
+        phone = calls_through_the_first(story, number)
         begins = 605.0 + 20 * number
         done = phone.fail_over(begins, registers=regime != "R0")
         for time in (done + 30, done + 60, done + 90):
@@ -208,10 +214,7 @@ def test_a_port_that_goes_down_while_its_server_is_restarted(court: Court, down:
     """P falls silent at 600. At 650 its link goes down for a while, and the phones' tries of P are seen no more."""
     story = Story()
     for number in range(6):
-        phone = Handset(story, user=f"100{number}", place=(f"10.1.0.{number + 5}", 5060))
-        phone.register(number)
-        for time in range(20 + 4 * number, 590, 30):
-            phone.call(time, P, 3.0)
+        phone = calls_through_the_first(story, number)
         phone.fail_over(600.0 + 5 * number, registers=False)
         for tried in range(670 + 7 * number, 860, 62):
             phone.call(phone.silence(tried), S, 3.0)
@@ -226,10 +229,7 @@ def test_a_fleet_that_never_returns_is_found_whoever_is_left_at_its_server(court
     """After the outage nobody is seen at P, as if its port were down: that is what they are accused of."""
     story = Story()
     for number in range(phones):
-        phone = Handset(story, user=f"1{number:03}", place=(f"10.1.0.{number + 5}", 5060))
-        phone.register(number)
-        for time in range(20 + 4 * number, 590, 60):
-            phone.call(time, P, 3.0)
+        phone = calls_through_the_first(story, number, every=60)
         phone.fail_over(600.0 + number, registers=False)
         for time in range(900 + number, 1200, 60):
             phone.call(time, S, 3.0)

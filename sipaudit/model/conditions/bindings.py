@@ -8,7 +8,6 @@ from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import waited
 from sipaudit.model.conditions.servers import higher_server, lower_server
 from sipaudit.model.conditions.trust import (
-    DEFAULT_EXPIRES,
     LOSS_REACH,
     boot_was_seen,
     came_up,
@@ -23,7 +22,7 @@ from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, Reading, negate, taken
 from sipaudit.model.settings import Origin, Regime
 from sipaudit.model.state import Binding
-from sipaudit.model.timers import NO_EXPIRY, SILENCE_MAX, latest_silence, renewal
+from sipaudit.model.timers import DEFAULT_EXPIRES, NO_EXPIRY, SILENCE_MAX, first_renewal, latest_silence, renewal
 from sipaudit.model.values import Assumption, Reason
 
 LAPSED = 32.0         # seconds after which an ended binding counts as ended (EA; a renewal may be on its way)
@@ -281,7 +280,7 @@ def renewal_is_near(case: Case, binding: Binding) -> bool:
     renewal to its end."""
     assert binding.granted is not None
     age, expires = case.now - binding.granted.time, binding.expires
-    due, slack = _renewal(case, expires)
+    due, slack = renewal(expires, case.profile.settings), _slack(case, expires)
     return age >= due - slack or abs(age - expires / 2) <= slack
 
 
@@ -294,14 +293,13 @@ def renewal_may_have_come(case: Case, binding: Binding, at: float) -> bool:
 
 def is_renewed_after(case: Case, binding: Binding, seconds: float) -> bool:
     """Whether a phone may renew what was granted there so long after it was, on any firmware."""
-    due, slack = _renewal(case, binding.expires)
-    return seconds >= min(due, binding.expires / 2) - slack
+    first = first_renewal(binding.expires, case.profile.settings)
+    return seconds >= first - _slack(case, binding.expires)
 
 
-def _renewal(case: Case, expires: float) -> tuple[float, float]:
-    """Seconds from a 200 to the renewal, and by how much a phone may differ from that."""
-    return (renewal(expires, case.profile.settings.number("expires.overlap")),
-            max(DUE_SHARE * expires, case.profile.tolerances.timer))
+def _slack(case: Case, expires: float) -> float:
+    """Seconds by which a renewal may come sooner than reckoned, or later."""
+    return max(DUE_SHARE * expires, case.profile.tolerances.timer)
 
 
 def registered_just_now(case: Case) -> Ground:

@@ -15,7 +15,7 @@ from sipaudit.model.packets import asked_at
 from sipaudit.model.readings import ALWAYS, Reading, negate, taken
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import Binding, Evidence
-from sipaudit.model.timers import NO_EXPIRY, TRY_LASTS, renewal
+from sipaudit.model.timers import NO_EXPIRY, TRY_LASTS, first_renewal, renewal
 from sipaudit.model.values import Assumption, Reason
 
 
@@ -169,7 +169,7 @@ def _was_due(case: Case, binding: Binding, began: tuple[float, float]) -> bool:
     if grants_nothing(since):
         return True  # it may have been no registration at all (F6)
     said = since.asked if since.granted is None else since.granted
-    first = since.time + _first_renewal(case, NO_EXPIRY if said is None else said)
+    first = since.time + first_renewal(NO_EXPIRY if said is None else said, case.profile.settings)
     return (granted.time if granted.sent is None else granted.sent) >= first - case.profile.tolerances.timer
 
 
@@ -192,16 +192,11 @@ def _renewed_by_the_move(case: Case) -> bool:
     return renewed or later or first.method != "REGISTER"
 
 
-def _first_renewal(case: Case, expires: float) -> float:
-    """Seconds from a 200 to the earliest renewal that any firmware knows."""
-    return min(renewal(expires, case.profile.settings.number("expires.overlap")), expires / 2)
-
-
 def renewals(case: Case, binding: Binding) -> tuple[float, float]:
     """When old firmware renews the binding, and when the newer does (seconds since the epoch)."""
     granted, began, expires = binding.granted, case.stay.began, binding.expires
     assert granted is not None
     # the binding that came with the move counts from T0, a later one from its own 200
     start = began[0] if began is not None and began[0] <= granted.time <= began[1] else granted.time
-    newer = start + renewal(expires, case.profile.settings.number("expires.overlap"))
-    return start + min(expires / 2, newer - start), newer
+    settings = case.profile.settings
+    return start + first_renewal(expires, settings), start + renewal(expires, settings)

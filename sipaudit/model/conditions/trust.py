@@ -13,10 +13,9 @@ from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import Binding, Evidence
-from sipaudit.model.timers import BOOT_SILENCE, NO_EXPIRY, SILENCE_MAX, latest_silence
+from sipaudit.model.timers import BOOT_SILENCE, DEFAULT_EXPIRES, NO_EXPIRY, SILENCE_MAX, latest_silence
 from sipaudit.model.values import Assumption, Reason
 
-DEFAULT_EXPIRES = 3600   # seconds
 RETRY_AFTER = 600.0      # seconds that a Retry-After from before the capture may run
 LOSS_REACH = 64.0       # seconds: reference-model.md 4, `capture-complete`
 WITHOUT_ONLY_SIGNAL = (3, 2, 4)   # C9: this firmware has no onlySignalWithRegistered
