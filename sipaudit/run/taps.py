@@ -7,7 +7,6 @@ too late, beside what the other shows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from statistics import median
 from typing import NamedTuple
 
 from sipaudit.capture.health import CaptureHealth
@@ -98,6 +97,8 @@ class Taps:
 
 
 def _pair(first: int, later: int, health: Sequence[CaptureHealth]) -> Pair:
+    from statistics import median  # deferred: most runs read one capture
+
     samples = health[later].apart.get(first, [])
     ahead = median(samples) if len(samples) >= ENOUGH else None
     if ahead is not None and 2 * sum(abs(one - ahead) <= AGREE for one in samples) < len(samples):
