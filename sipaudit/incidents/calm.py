@@ -40,8 +40,7 @@ class Calm:
         if server is None or not server.minute.time <= time < server.minute.end:
             server = self._tally.now(request.server, time)
         server.minute.asked(method)
-        server.users.add(phone)
-        server.asking[phone] = time
+        server.used(phone, time)
         self._requests.add(request, subject)
         if request.call is not None:
             self._calls.message(request)

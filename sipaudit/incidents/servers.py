@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Set
+from itertools import chain, islice
 
 from sipaudit.incidents.crowds import Crowd
 from sipaudit.incidents.draft import Watched
@@ -17,6 +18,7 @@ LIVES_KEPT = 64        # seconds in which the server answered that are remembere
 SENDS_KEPT = 16        # unanswered sends of one phone
 APART = 1.0            # seconds between two answers remembered
 MINUTES_ASKED = 4      # minutes of which it is remembered who asked
+USERS_KEPT = 64        # phones of a server: nobody asks for more than a few of them
 SEVERAL = 4            # phones: fewer may as well have left a server all at once
 IN_USE = 3             # minutes one after the other in which a server was asked
 LOOKED_BACK = 60       # minutes
@@ -65,7 +67,7 @@ class Failing:
 
 
 class ServerWatch:
-    """One server. `users` are all its phones, `served` those that it ever answered as it answers its own, `asking`
+    """One server. `users` are some of its phones, or all where they are few, `served` those that it ever answered as it answers its own, `asking`
     those of this minute with the time of their last request,
     `asked` the same of the last minutes; `lives` times of final answers outside of dialogs, `registered` those to
     REGISTER and OPTIONS as (sent, answered), at most one a second, and `noted` when the last of these was sent;
@@ -99,8 +101,9 @@ class ServerWatch:
 
     def used(self, phone: int, time: float) -> None:
         """A phone sends it a request."""
-        self.users.add(phone)
         self.asking[phone] = time
+        if len(self.users) < USERS_KEPT:
+            self.users.add(phone)
 
     def asked_to_register(self, time: float, line: int) -> None:
         """A line sends it a REGISTER."""
@@ -124,11 +127,12 @@ class ServerWatch:
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
         """These lines and phones were forgotten."""
-        self.users = {phone for phone in self.users if phone not in phones}
         self.served -= phones
         for asked in self.asked:
             for phone in asked.keys() & phones:
                 del asked[phone]
+        self.users -= phones
+        self.users.update(islice(chain.from_iterable(self.asked), USERS_KEPT - len(self.users)))
         for phone in self.failing.keys() & phones:
             del self.failing[phone]
         for number in self.left.keys() & lines:

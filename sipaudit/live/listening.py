@@ -23,7 +23,7 @@ from sipaudit.live.systemd import Systemd
 from sipaudit.live.teller import Teller
 from sipaudit.live.upkeep import Upkeep
 from sipaudit.live.vitals import Vitals
-from sipaudit.run.brief import understand
+from sipaudit.run.brief import understand, understand_again
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ class Listening:
     def _reload(self) -> None:
         """Read the site file, rules and suppressions again; where they cannot be read, the old ones stay."""
         try:
-            self._probe.obey(understand(self._orders.job))
+            self._probe.obey(understand_again(self._orders.job, self._probe.brief))
         except InputError as error:
             for one in error.errors if isinstance(error, InputErrors) else [error]:
                 log.warning("not reloaded, the old ones stay in force: %s", one)

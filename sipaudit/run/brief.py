@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from sipaudit.errors import InputError
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.rules import RulePack
 from sipaudit.rulebook.suppress import Suppressions, load_suppressions
 from sipaudit.run.job import Job
 from sipaudit.run.scope import Scope, scope_of
+from sipaudit.settings.site import Site
 
 
 @dataclass(frozen=True)
@@ -25,3 +28,19 @@ def understand(job: Job, scope: Scope | None = None) -> Brief:
     known = scope or scope_of(job)
     pack = load_pack(job.rules)
     return Brief(**vars(known), pack=pack, suppressions=load_suppressions(job.suppress, known.zone, pack.known))
+
+
+def understand_again(job: Job, before: Brief) -> Brief:
+    """The same once more. Raises InputError also for a pipe, which says what it has to say but once, and for a site file
+    that declared something `before` and declares nothing now, as one that is just being written."""
+    for path in (job.site, job.suppress, *job.rules):
+        if path is not None and Path(path).is_fifo():
+            raise InputError("is a pipe, which cannot be read again", fix="name a file, or start anew", file=path)
+    now = understand(job)
+    if _declares(before.site) and not _declares(now.site):
+        raise InputError("declares nothing any more", fix="start anew, if that is meant", file=job.site)
+    return now
+
+
+def _declares(site: Site) -> bool:
+    return bool(site.entries or site.lines)

@@ -80,3 +80,12 @@ def test_what_is_kept_of_one_server_does_not_grow_with_what_it_is_asked() -> Non
     assert len(one.lives) == len(one.registered) == servers.LIVES_KEPT
     assert len(one.minute.requests) <= minutes.METHODS_KEPT + 1
     assert len(one.minute.delays) <= 1000 + minutes.SLOWEST / 100
+
+
+def test_a_server_of_which_the_first_phones_were_forgotten_is_still_used_by_others() -> None:
+    one = servers.ServerWatch("10.0.0.1:5060", minutes.Minute(0.0))
+    for phone in range(2 * servers.USERS_KEPT):
+        one.used(phone, phone / 1000)
+    assert len(one.users) == servers.USERS_KEPT
+    one.release(set(), set(range(servers.USERS_KEPT)))
+    assert one.users == set(range(servers.USERS_KEPT, 2 * servers.USERS_KEPT))

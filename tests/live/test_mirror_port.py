@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pwd
 import re
 import signal
@@ -231,6 +232,32 @@ def test_sighup_reads_the_site_file_again_and_a_bad_one_changes_nothing(port: Mi
     port.replay(capture)
     wait_until(lambda: listener.sayings("line"), "the phones")
     assert {one["line"]["mode"] for one in listener.sayings("line")} == {"newRequests"}
+    assert listener.end() == 0
+
+
+def test_a_site_file_that_is_just_being_written_declares_what_it_did_before(port: Mirror) -> None:
+    capture, where = outage(port.folder)
+    listener = port.live("--site", str(where))
+    where.write_text("# from here on\n")
+    listener.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "declares nothing any more" in listener.errors, "it is named")
+    port.replay(capture)
+    wait_until(lambda: listener.sayings("line"), "the phones")
+    assert {one["line"]["mode"] for one in listener.sayings("line")} == {"duration"}
+    assert listener.end() == 0
+
+
+def test_nobody_waits_for_a_pipe_that_was_read_before(port: Mirror) -> None:
+    capture, where = outage(port.folder)
+    pipe = port.folder / "pipe.yaml"
+    os.mkfifo(pipe)
+    writer = port.start("cp", str(where), str(pipe), log=port.folder / "cp.log")
+    listener = port.live("--site", str(pipe))
+    assert writer.wait(30) == 0
+    listener.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "is a pipe, which cannot be read again" in listener.errors, "it is named")
+    port.replay(capture)
+    wait_until(lambda: listener.sayings("line"), "the phones")
     assert listener.end() == 0
 
 
