@@ -67,14 +67,13 @@ class Failing:
 
 
 class ServerWatch:
-    """One server. `users` are some of its phones, or all where they are few, `served` those that it ever answered as it answers its own, `asking`
-    those of this minute with the time of their last request,
-    `asked` the same of the last minutes; `lives` times of final answers outside of dialogs, `registered` those to
-    REGISTER and OPTIONS as (sent, answered), at most one a second, and `noted` when the last of these was sent;
-    `failing` phones with evidence against it, the latest last; `left` the last failover of each line away from it;
-    `over` is the minute before this one;
-    `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each second, `crowd` of which
-    lines where they were many; `restored` when its last outage ended."""
+    """One server. `users` are some of its phones, or all where they are few, `served` those that it ever answered as it
+    answers its own, `asking` those of this minute with the time of their last request, `asked` the same of the last
+    minutes; `lives` times of final answers outside of dialogs, `registered` those to REGISTER and OPTIONS as (sent,
+    answered), at most one a second, and `noted` when the last of these was sent; `failing` phones with evidence against
+    it, the latest last; `left` the last failover of each line away from it; `over` is the minute before this one;
+    `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each second, `crowd` of which lines
+    where they were many; `restored` when its last outage ended."""
 
     __slots__ = ("answered", "asked", "asking", "crowd", "failing", "key", "left", "lives", "minute", "minutes",
                  "noted", "over", "refusals", "registered", "restored", "seconds", "served", "users")
@@ -102,7 +101,7 @@ class ServerWatch:
     def used(self, phone: int, time: float) -> None:
         """A phone sends it a request."""
         self.asking[phone] = time
-        if len(self.users) < USERS_KEPT:
+        if phone not in self.users and len(self.users) < USERS_KEPT:
             self.users.add(phone)
 
     def asked_to_register(self, time: float, line: int) -> None:
