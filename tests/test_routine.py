@@ -10,7 +10,7 @@ import pytest
 from msgspec import json
 
 from sipaudit.model.events import Answered, Sent
-from sipaudit.model.routine import DONE, OFF, ON, Renewal, Renewals
+from sipaudit.model.routine import DONE, OFF, ON, Common, Renewal, Renewals
 from sipaudit.model.scenario import parse
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.model.values import Report
@@ -99,7 +99,7 @@ def test_events_that_were_never_made_are_made_as_they_would_have_been(challenged
     assert silent.under_way() == told.under_way()
     assert silent.phone_after(PhoneState()) == told.phone_after(PhoneState())
     assert (silent.granted, silent.register, silent.until) == (told.granted, told.register, told.until)
-    assert (silent.count, silent.challenged, silent.open) == (told.count, told.challenged, told.open)
+    assert (silent.count, silent.challenged, silent.common.open) == (told.count, told.challenged, told.common.open)
 
 
 def _renewed(challenged: bool, *, silently: bool) -> Renewals:
@@ -110,7 +110,7 @@ def _renewed(challenged: bool, *, silently: bool) -> Renewals:
         renewal = Renewal(0, number, 100.0 * number, 2 * number, 60.0, "call")
         sent = Sent(renewal.sent, 0, number, 1, 2, "S", "REGISTER", renewal.transaction, expires=60.0, call_id="call")
         if renewals is None:
-            renewals = Renewals(LineState(), sent, {}, lambda _, renewal: ended.append(renewal.sent))
+            renewals = Renewals(LineState(), sent, Common({}, lambda _, renewal: ended.append(renewal.sent)))
             if silently:
                 renewals.adopt(sent)
         elif silently:
@@ -164,7 +164,7 @@ def test_an_answer_to_another_request_ends_the_renewal() -> None:
 10.2 < P 200 REGISTER #2
 """).events
     assert isinstance(register, Sent)
-    renewals = Renewals(LineState(), register, {}, _nobody)
+    renewals = Renewals(LineState(), register, Common({}, _nobody))
     assert renewals.take(late) is OFF
     assert renewals.take(answer) is DONE
 
@@ -177,6 +177,6 @@ def test_a_register_that_answers_no_challenge_ends_the_renewal() -> None:
 0.2  > P REGISTER #2
 """).events
     assert isinstance(register, Sent)
-    renewals = Renewals(LineState(), register, {}, _nobody)
+    renewals = Renewals(LineState(), register, Common({}, _nobody))
     assert renewals.take(challenge) is ON
     assert renewals.take(again) is OFF

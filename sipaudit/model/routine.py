@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
@@ -81,6 +81,14 @@ class Told(Protocol):
     def __call__(self, renewals: Renewals, renewal: Renewal) -> object: ...
 
 
+class Common(NamedTuple):
+    """What the renewals of all lines share: `open` are the phones of which one is under way, the oldest first, and
+    `told` hears when one ends."""
+
+    open: dict[int, None]
+    told: Told
+
+
 class Renewals:
     """The renewals of a line since its state was last written, all of them mere renewals: what is true of the first
     (`begins`) is true of the next while nothing else happens.
@@ -90,15 +98,14 @@ class Renewals:
     `challenged` says that any was; `count` of them are not yet in the line's state. The next begins after `since`, and
     before `until`, when the binding runs out; `moved` says whether the line came to its server from another. Where
     reconstruction told of them without events, `current` is one under way. The last one, `ended`, lies packed, but for
-    its `call_id`; `open` are all phones of which one is under way, and `told` hears when one ends. `arrived` is the
-    first registration, where nothing was written since.
+    its `call_id`. `arrived` is the first registration, where nothing was written since.
     """
 
-    __slots__ = ("arrived", "call_id", "challenge", "challenged", "count", "current", "ended", "first", "last", "line",
-                 "moved", "open", "phone", "server", "since", "told", "until")
+    __slots__ = ("arrived", "call_id", "challenge", "challenged", "common", "count", "current", "ended", "first",
+                 "last", "line", "moved", "phone", "server", "since", "until")
 
-    def __init__(self, state: LineState, event: Sent | Answered, open_: dict[int, None], told: Told,
-                 arrived: Arrived | None = None) -> None:
+    def __init__(self, state: LineState, event: Sent | Answered, common: Common, arrived: Arrived | None = None
+                 ) -> None:
         """`event` begins the first of them (`begins`), or is the 200 of a registration of which all is true that must
         be when the next begins."""
         self.arrived = None if arrived is None else past(arrived)
@@ -109,7 +116,7 @@ class Renewals:
         if type(event) is Sent:
             self.since = self.until = 0.0   # it has begun in time
             self.first = self.last = event
-            open_[self.phone] = None
+            common.open[self.phone] = None
         else:
             self.since, self.until = event.time, runs_out(event)   # type: ignore[arg-type]
         self.challenge: Answered | None = None
@@ -118,8 +125,7 @@ class Renewals:
         self.current: Renewal | None = None
         self.ended: bytes | tuple[Answered, Sent] | None = None
         self.call_id = ""
-        self.open = open_
-        self.told = told
+        self.common = common
 
     def take(self, event: ModelEvent) -> Way:
         """What `event` is to the renewals, and remember it: a REGISTER that begins one, a challenge, its answer, or
@@ -134,7 +140,7 @@ class Renewals:
                 if event.follows is not None or event.method != "REGISTER" or not self.since < event.time < self.until:  # type: ignore[union-attr]
                     return OFF
                 self.first = self.last = event  # type: ignore[assignment]
-                self.open[self.phone] = None
+                self.common.open[self.phone] = None
                 return BEGUN
             challenge = self.challenge
             if challenge is None or self.last is not self.first or event.follows != challenge.transaction:  # type: ignore[union-attr]
@@ -168,9 +174,9 @@ class Renewals:
                           asked=last.time, answered=answer.time)
         if challenge is not None:
             renewal.status, renewal.challenged = challenge.status, challenge.time
-        self.told(self, renewal)
+        self.common.told(self, renewal)
         self.ended, self.call_id = kept(answer, last), last.call_id
-        del self.open[self.phone]
+        del self.common.open[self.phone]
         self._count(challenge is not None, runs_out(answer))
         self.first = self.last = self.challenge = None
 
@@ -209,17 +215,17 @@ class Renewals:
     def begin(self, renewal: Renewal) -> None:
         """A renewal has begun, of which events will not tell."""
         self.current = renewal
-        self.open[self.phone] = None
+        self.common.open[self.phone] = None
 
     def end(self, renewal: Renewal) -> None:
         """It has ended."""
-        del self.open[self.phone]
+        del self.common.open[self.phone]
         self.current = None
         self.pass_by(renewal)
 
     def pass_by(self, renewal: Renewal) -> None:
         """One has begun and ended, and nothing was between."""
-        self.told(self, renewal)
+        self.common.told(self, renewal)
         self.ended, self.call_id = renewal.packed(), renewal.call_id
         self._count(renewal.status != 0, renewal.answered + renewal.granted)
 

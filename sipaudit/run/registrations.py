@@ -11,7 +11,7 @@ from sipaudit.incidents.watch import Watch
 from sipaudit.model.arrival import Arriving, begins_to_register
 from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.renewal import Arrived
-from sipaudit.model.routine import DONE, OFF, Renewals, begins
+from sipaudit.model.routine import DONE, OFF, Common, Renewals, begins
 from sipaudit.model.stakes import at_home
 from sipaudit.model.state import NOBODY, PhoneState
 from sipaudit.reconstruct.phones import Line
@@ -35,9 +35,9 @@ class Registrations:
         self._faults = faults
         self._watch = watch
         self._follow = follow
-        self._renewed = watch.renewed   # one for all lines
         self.renewals: dict[int, Renewals] = {}   # by phone: the one line of which nothing but these was seen lately
         self.under_way: dict[int, None] = {}      # phones of which a renewal has begun, the oldest first
+        self._common = Common(self.under_way, watch.renewed)
         self._arriving: dict[int, tuple[Arriving, LineReplay]] = {}   # phones that register for the first time
         self.in_short = True
 
@@ -119,7 +119,7 @@ class Registrations:
 
     def _may_renew(self, event: Sent | Answered, replay: LineReplay, arrived: Arrived | None = None) -> Renewals:
         """From this event on nothing but mere renewals is awaited of the line."""
-        renewals = Renewals(replay.written, event, self.under_way, self._renewed, arrived)
+        renewals = Renewals(replay.written, event, self._common, arrived)
         replay.renewals = self.renewals[event.phone] = renewals
         if self.in_short:
             replay.record.renewals = renewals
