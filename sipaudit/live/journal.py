@@ -106,7 +106,7 @@ class Journal:
 
     def _set_apart(self) -> None:
         if self._old.exists():   # of a checkpoint that did not come about
-            _append(self._old, self._new.read_bytes())
+            _append(self._old, b"\n" + self._new.read_bytes())   # the last line may have broken off
             self._new.unlink()
         else:
             self._new.rename(self._old)

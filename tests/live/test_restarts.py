@@ -189,6 +189,20 @@ def test_a_journal_that_breaks_off_is_read_up_to_there(ear: Ear, tmp_path: Path)
     assert list(journal.read()) == whole[:-1]
 
 
+def test_what_comes_behind_a_line_that_breaks_off_is_read(ear: Ear, tmp_path: Path) -> None:
+    """The disk was full, so that the checkpoint did not come about; then there is room again."""
+    returned_early(ear)
+    journal = Journal(tmp_path / "state", print)
+    ear.notes_in(journal)
+    journal.turned()
+    whole = list(journal.read())
+    path = tmp_path / "state.said.old"
+    path.write_bytes(path.read_bytes()[:-10])
+    ear.notes_in(journal)
+    journal.turned()
+    assert list(journal.read()) == [*whole[:-1], *whole]
+
+
 @pytest.mark.parametrize("bad", [b"", b"nonsense", pickle.dumps(os.system), b"\x80\x05cos\nsystem\n."])
 def test_a_damaged_checkpoint_is_not_gone_on_with(ear: Ear, tmp_path: Path, bad: bytes) -> None:
     said: list[str] = []
