@@ -33,7 +33,7 @@ def understand(job: Job, scope: Scope | None = None) -> Brief:
 def understand_again(job: Job, before: Brief) -> Brief:
     """The same once more. Raises InputError also for a pipe, which says what it has to say but once, and for a site
     file that declared something `before` and declares nothing now, as one that is just being written."""
-    for path in (job.site, job.suppress, *job.rules):
+    for path in (job.site, job.suppress, *job.rules, *job.config):
         if path is not None and Path(path).is_fifo():
             raise InputError("is a pipe, which cannot be read again", fix="name a file, or start anew", file=path)
     now = understand(job)

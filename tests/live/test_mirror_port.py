@@ -21,7 +21,7 @@ import yaml
 
 import sipaudit
 from sipaudit.capture.write import PcapWriter
-from tests.live.mirror import SIPAUDIT, Mirror, mirror, wait_until, why_not
+from tests.live.mirror import SIPAUDIT, Listener, Mirror, mirror, wait_until, why_not
 from tests.shared import ROOT
 from tests.stories import MINUTE, R2, P, S, Story, handsets, site
 from tests.wire import ORIGIN
@@ -218,20 +218,29 @@ def test_what_was_said_before_a_kill_in_mid_outage_is_in_the_store(port: Mirror)
     assert {row["server"] for line in report["lines"] for row in line["registrations"]} >= {"10.0.0.2:5060/udp"}
 
 
+def reload(listener: Listener, says: str) -> None:
+    """SIGHUP, until the log says that."""
+    listener.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: says in listener.errors, says)
+
+
+def declared_modes(port: Mirror, capture: Path, listener: Listener) -> set[str]:
+    """By what the lines of a capture are judged."""
+    port.replay(capture)
+    wait_until(lambda: listener.sayings("line"), "the phones")
+    return {one["line"]["mode"] for one in listener.sayings("line")}
+
+
 def test_sighup_reads_the_site_file_again_and_a_bad_one_changes_nothing(port: Mirror) -> None:
     capture, where = outage(port.folder)
     listener = port.live("--site", str(where))
     good = where.read_text()
     where.write_text("lines: 7\n")
-    listener.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: "not reloaded" in listener.errors, "the bad file is named")
+    reload(listener, "not reloaded")
     assert "site.yaml:1" in listener.errors
     where.write_text(good.replace("failBack.mode: duration", "failBack.mode: newRequests"))
-    listener.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: "read again" in listener.errors, "the good file is read")
-    port.replay(capture)
-    wait_until(lambda: listener.sayings("line"), "the phones")
-    assert {one["line"]["mode"] for one in listener.sayings("line")} == {"newRequests"}
+    reload(listener, "read again")
+    assert declared_modes(port, capture, listener) == {"newRequests"}
     assert listener.end() == 0
 
 
@@ -239,25 +248,22 @@ def test_a_site_file_that_is_just_being_written_declares_what_it_did_before(port
     capture, where = outage(port.folder)
     listener = port.live("--site", str(where))
     where.write_text("# from here on\n")
-    listener.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: "declares nothing any more" in listener.errors, "it is named")
-    port.replay(capture)
-    wait_until(lambda: listener.sayings("line"), "the phones")
-    assert {one["line"]["mode"] for one in listener.sayings("line")} == {"duration"}
+    reload(listener, "declares nothing any more")
+    assert declared_modes(port, capture, listener) == {"duration"}
     assert listener.end() == 0
 
 
-def test_nobody_waits_for_a_pipe_that_was_read_before(port: Mirror) -> None:
+@pytest.mark.parametrize("option", ["--site", "--config"])
+def test_nobody_waits_for_a_pipe_that_was_read_before(port: Mirror, option: str) -> None:
     capture, where = outage(port.folder)
-    pipe = port.folder / "pipe.yaml"
+    config, pipe = port.folder / "phone.cfg", port.folder / "pipe"
+    config.write_text('<phone reg.1.address="1010" reg.1.server.1.failOver.failBack.mode="duration"/>\n')
     os.mkfifo(pipe)
-    writer = port.start("cp", str(where), str(pipe), log=port.folder / "cp.log")
-    listener = port.live("--site", str(pipe))
+    writer = port.start("cp", str(where if option == "--site" else config), str(pipe), log=port.folder / "cp.log")
+    listener = port.live(option, str(pipe))
     assert writer.wait(30) == 0
-    listener.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: "is a pipe, which cannot be read again" in listener.errors, "it is named")
-    port.replay(capture)
-    wait_until(lambda: listener.sayings("line"), "the phones")
+    reload(listener, "is a pipe, which cannot be read again")
+    assert "duration" in declared_modes(port, capture, listener)
     assert listener.end() == 0
 
 
