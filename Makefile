@@ -2,9 +2,10 @@
 BIN := .venv/bin
 DEMO := samples/first-outage
 COVERAGE := 85
+PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lab samples score tools clean
+.PHONY: help demo test lint compile bench lab samples score tools clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -13,13 +14,17 @@ demo: .venv/runtime.stamp  ## analyse a sample capture of an outage; writes out/
 	$(BIN)/sipaudit analyze $(DEMO)/capture.pcap --site $(DEMO)/site.yaml -o out/first-outage
 	@echo "All files: out/first-outage/; open report.html of it in a browser"
 
-test: .venv/dev.stamp tools lint  ## all checks and tests
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
+test: .venv/dev.stamp tools lint compile  ## all checks, and the tests twice: by the interpreter, and as compiled
+	SIPAUDIT_PURE=1 $(BIN)/pytest $(PARALLEL) --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
+	$(BIN)/pytest $(PARALLEL) --ignore=tests/lab --ignore=tests/report
 
 lint: .venv/dev.stamp  ## style, types, direction of imports
 	$(BIN)/ruff check
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports
+
+compile: .venv/dev.stamp  ## compile again what has changed of it; until then its source is used
+	$(BIN)/python hatch_build.py
 
 bench: .venv/dev.stamp tools  ## speed and memory, beside the neighbours that are installed
 	bench/run
@@ -37,11 +42,11 @@ tools:  ## the Debian programs that some tests start (installed when root, else 
 	@.ci/tools
 
 clean:  ## remove .venv and everything that was made
-	rm -rf .venv out build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv sipaudit/_compiled out build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-.venv/runtime.stamp: pyproject.toml .ci/venv
+.venv/runtime.stamp: pyproject.toml hatch_build.py .ci/venv
 	@.ci/venv .
 
-.venv/dev.stamp: pyproject.toml .ci/venv
+.venv/dev.stamp: pyproject.toml hatch_build.py .ci/venv
 	@.ci/venv ".[dev]"
 	@touch .venv/runtime.stamp

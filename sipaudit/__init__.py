@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from sipaudit import compiled
 from sipaudit.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["InputError", "Report", "__version__", "analyze", "read_messages"]
+
+
+compiled.install()
 
 
 def __getattr__(name: str) -> object:

@@ -6,6 +6,7 @@ Work is counted: calls of functions and blocks of memory. How long it takes is f
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from sipaudit.compiled import PURE
 from tests.work import A_LINE, BUDGETS, LARGE_FLEET, LINEAR, SLACK
 
 HOW = "where it is meant so, the budgets stand in tests/work.py"
@@ -21,7 +23,7 @@ HOW = "where it is meant so, the budgets stand in tests/work.py"
 @pytest.fixture(scope="module")
 def counted() -> dict[str, Any]:
     ran = subprocess.run([sys.executable, "-m", "tests.work", "--json"], capture_output=True, text=True, check=True,
-                         cwd=Path(__file__).parents[1])
+                         cwd=Path(__file__).parents[1], env={**os.environ, PURE: "1"})
     told: dict[str, Any] = json.loads(ran.stdout)
     return told
 

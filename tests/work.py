@@ -1,6 +1,6 @@
 """How much work a message makes: counted, not timed, so that a busy machine changes nothing.
 
-    python -m tests.work
+    SIPAUDIT_PURE=1 python -m tests.work
 
 prints what is counted beside its budget. A change that makes a message dearer on purpose raises the budget here: the
 new figure, rounded up, and in the commit why it is worth it. One that makes it cheaper lowers it, else it can be lost
@@ -9,7 +9,7 @@ again unseen. `SLACK` is for versions of Python and of libraries, not for change
 Counted are calls of functions (Python's and C's, as cProfile sees them) and blocks of memory that are held at the end
 and were not before (without the parser's memo), each for the messages that a capture has more than one half as long:
 what starts up, and what a line costs once, is then left out. Each capture is followed in a process of its own, so that
-no memo knows it.
+no memo knows it, and by the interpreter, since calls of what is compiled are not seen.
 
 What a line takes is counted in bytes, at the most while its capture is read: between a fleet and one twice as large.
 """
@@ -30,6 +30,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.captures import SIP, WORKLOADS, Workload
+from sipaudit.compiled import PURE
 from sipaudit.pipeline import Job
 from sipaudit.run import ahead
 from sipaudit.run.run import Run
@@ -162,6 +163,8 @@ def _apart(counting: Callable[[], int]) -> int:
 
 def main() -> None:
     """A table; with `--json` what the tests read."""
+    if not os.environ.get(PURE):
+        sys.exit(f"what is compiled cannot be counted: {PURE}=1 python -m tests.work")
     counted, (few, many) = {name: count(name) for name in BUDGETS}, fleets()
     if "--json" in sys.argv:
         print(json.dumps({"large fleet": many, "line": line(), **{name: asdict(one) for name, one in counted.items()}}))

@@ -22,7 +22,7 @@ def begins_to_call(line: LineState, phone: PhoneState, event: Sent) -> bool:
     the server that the line works with on every track, and nothing is open, failed, tried or doubtful."""
     stay, server = line.stays[0], event.server
     if event.method not in OPENING or event.in_dialog or event.follows is not None \
-            or stay is None or not stay is line.stays[1] is line.stays[2]:
+            or stay is None or stay is not line.stays[1] or stay is not line.stays[2]:
         return False
     if line.failed or line.offered or line.challenges or len(phone.calls) > 1 \
             or stay.server != server or not _is_settled(stay, event):

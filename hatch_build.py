@@ -1,0 +1,88 @@
+"""Compiles the modules that each message passes through, of which pyproject.toml has the list.
+
+Hatchling calls it (`pip install .`, also `-e`); `python hatch_build.py` does it again for what has changed. Cython
+makes C of the sources as they are: there are no others. Without a C compiler they are left to the interpreter.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from pathlib import Path
+from shutil import move
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT))
+from sipaudit.compiled import FOLDER, PURE, SUFFIX, is_of, source_of  # noqa: E402
+
+DIRECTIVES = {
+    "annotation_typing": False,   # else it refuses subclasses, a Counter for a dict
+    "language_level": 3,
+}
+COMPILE = ["-O2", "-g0", "-w"]
+LINK = ["-s"]
+
+
+class CustomBuildHook(BuildHookInterface[Any]):
+    """What hatchling looks for."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile; what is compiled goes into a wheel, and an editable installation finds it where it is."""
+        if self.target_name != "wheel" or os.environ.get(PURE):
+            return
+        files = compile_all(self.config["modules"])
+        if not files or version == "editable":
+            return
+        build_data["pure_python"] = False
+        build_data["infer_tag"] = True
+        build_data["force_include"] |= {str(file): f"sipaudit/{FOLDER.name}/{file.name}" for file in files}
+
+
+def compile_all(modules: list[str]) -> list[Path]:
+    """What is compiled of these modules; those that are not up to date are made first, and others are removed."""
+    wanted = {name: FOLDER / f"{name}{SUFFIX}" for name in (f"sipaudit.{module}" for module in modules)}
+    FOLDER.mkdir(exist_ok=True)
+    for file in FOLDER.glob(f"*{SUFFIX}"):
+        if file not in wanted.values():
+            file.unlink()
+    old = {name: file for name, file in wanted.items() if not is_of(file, source_of(name))}
+    if old:
+        _compile(old)
+    return [file for file in wanted.values() if file.exists()]
+
+
+def _compile(files: dict[str, Path]) -> None:
+    from Cython.Build import cythonize
+    from setuptools import Distribution, Extension
+    from setuptools.command.build_ext import build_ext
+    from setuptools.errors import CompileError, LinkError
+
+    times = {name: source_of(name).stat().st_mtime_ns for name in files}
+    with TemporaryDirectory() as place:
+        extensions = [Extension(name, [str(source_of(name).relative_to(ROOT))], extra_compile_args=COMPILE,
+                                extra_link_args=LINK) for name in files]
+        command = build_ext(Distribution({"ext_modules": cythonize(
+            extensions, build_dir=place, compiler_directives=DIRECTIVES, quiet=True)}))
+        command.build_lib, command.build_temp = f"{place}/lib", place
+        command.parallel = len(os.sched_getaffinity(0))
+        command.ensure_finalized()
+        try:
+            command.run()
+        except (CompileError, LinkError) as error:
+            print(f"not compiled: {error}", file=sys.stderr)
+            return
+        for name, file in files.items():
+            move(command.get_ext_fullpath(name), file)
+            os.utime(file, ns=(times[name], times[name]))
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    made = compile_all(project["tool"]["hatch"]["build"]["hooks"]["custom"]["modules"])
+    print(f"{len(made)} modules are compiled")

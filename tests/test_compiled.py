@@ -1,0 +1,98 @@
+"""What is compiled says what its source says, and is only used while it is made of it (hatch_build.py).
+
+The whole suite runs twice, by the interpreter and with what is compiled (`make test`); these are the stories of both.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sipaudit.compiled import FOLDER, PURE, SUFFIX, is_of, source_of
+from tests.shared import ROOT
+
+MODULES = [f"sipaudit.{module}" for module in
+           tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["hooks"]["custom"]["modules"]]
+SAMPLES = sorted(ROOT.glob("samples/*/capture.pcap*"))
+REPORTS = """
+import sys
+from hashlib import sha256
+from pathlib import Path
+from sipaudit import pipeline
+from sipaudit.report import document
+for path in map(Path, sys.argv[1:]):
+    site = path.with_name("site.yaml")
+    job = pipeline.Job((str(path),), site=str(site) if site.exists() else None)
+    print(path, sha256(document.to_json(pipeline.analyze(job, warn=print))).hexdigest())
+print(sys.modules["sipaudit.sip.parse"].__file__)
+"""
+
+up_to_date = pytest.mark.skipif(
+    not all(is_of(FOLDER / f"{name}{SUFFIX}", source_of(name)) for name in MODULES),
+    reason="not all that is compiled is up to date here: `make compile`, which takes a C compiler and Python.h")
+
+
+def run(script: str, *arguments: str | Path, place: Path = ROOT, pure: bool = False) -> list[str]:
+    """What a Python says in which the package of `place` is imported."""
+    kept = {name: value for name, value in os.environ.items() if name != PURE}
+    environment = {**kept, "PYTHONPATH": str(place), **({PURE: "1"} if pure else {})}
+    return subprocess.run([sys.executable, "-c", script, *arguments], cwd=place, env=environment, check=True,
+                          capture_output=True, text=True).stdout.splitlines()
+
+
+@up_to_date
+def test_every_sample_has_the_same_report() -> None:
+    *compiled, used = run(REPORTS, *SAMPLES)
+    *interpreted, unused = run(REPORTS, *SAMPLES, pure=True)
+    assert compiled == interpreted
+    assert len(compiled) >= len(SAMPLES) > 10
+    assert (Path(used).parent, Path(unused).suffix) == (FOLDER, ".py")
+
+
+@up_to_date
+def test_a_source_that_has_changed_is_what_is_imported(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "sipaudit", tmp_path / "sipaudit")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    source = tmp_path / "sipaudit" / "sip" / "uri.py"
+    with source.open("a") as stream:
+        stream.write("\nNEW = 1\n")
+    script = "from sipaudit.sip import address, uri; print(address.__file__, uri.__file__, hasattr(uri, 'NEW'))"
+    beside, changed, new = run(script, place=tmp_path)[0].split()
+    assert Path(beside).parent == tmp_path / "sipaudit" / FOLDER.name
+    assert (Path(changed), new) == (source, "True")
+
+
+@up_to_date
+def test_what_is_compiled_does_not_outlive_its_source(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "sipaudit", tmp_path / "sipaudit")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "sipaudit" / "sip" / "uri.py").unlink()
+    script = "import importlib.util as util; print(util.find_spec('sipaudit.sip.uri'))"
+    assert run(script, place=tmp_path) == ["None"]
+
+
+def test_all_that_is_to_be_compiled_is_there() -> None:
+    assert sorted(MODULES) == MODULES
+    assert [name for name in MODULES if not source_of(name).is_file()] == []
+
+
+def misread(tree: ast.AST) -> Iterator[int]:
+    """The lines of what Cython 3.3 takes for something else: `not (a is b is c)` for `a is not b is c`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not) and isinstance(node.operand, ast.Compare) \
+                and len(node.operand.ops) > 1 and isinstance(node.operand.ops[0], ast.Is | ast.In):
+            yield node.lineno
+
+
+def test_nothing_is_written_that_the_compiler_misreads() -> None:
+    assert list(misread(ast.parse("not (a is b is c)\nnot a is b\nnot a < b < c\nnot a in b is c"))) == [1, 4]
+    found = [f"{name}:{line}" for name in MODULES for line in misread(ast.parse(source_of(name).read_text()))]
+    assert found == []
