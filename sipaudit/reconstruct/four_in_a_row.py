@@ -51,7 +51,7 @@ class FourInARow:
         if not (challenging.challenges and granting.grants) or asking.asked == 0:
             return False
         sent, challenged, asked, time, flow = one.time, two.time, three.time, last.time, form.flow
-        line = memory.sights.get((flow.source, asking.uri.user))
+        line = memory.sights.get(flow.source, asking.uri.user)
         if (
             line is None or two.cseq != cseq or three.cseq != cseq + 1 or last.cseq != cseq + 1
             or not newest <= sent <= challenged <= asked <= time or memory.clock + time - newest >= memory.next_sweep

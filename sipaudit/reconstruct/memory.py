@@ -14,14 +14,13 @@ from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.registry import Registry
 from sipaudit.reconstruct.servers import Servers
+from sipaudit.reconstruct.sights import Sights
 from sipaudit.reconstruct.starts import Starts
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import AGAIN, Transaction, Transactions
 from sipaudit.sip.datagram import Flow, Item
 from sipaudit.sip.message import Challenge, Request
 from sipaudit.turned_away import turned_away
-
-Sight = tuple[str, str | None]  # source host:port, AOR's user
 
 SERVERS = 64   # that are remembered where only they were heard
 
@@ -30,8 +29,7 @@ FIRST: tuple[None, None, bool] = (None, None, False)  # what is said of a reques
 
 class Memory:
     """The registries of one reconstruction. `clock` is the seconds that passed, whatever the capture's clock did; `now`
-    the item at which was last swept; `sights` the line last seen at a source with an AOR user, a
-    shortcut that is good while the rest is as it was; `traffic` the capture's counters."""
+    the item at which was last swept; `traffic` the capture's counters."""
 
     def __init__(self, knowledge: Knowledge, bounds: Bounds) -> None:
         self.bounds = bounds
@@ -42,7 +40,7 @@ class Memory:
         self.calls = Calls(self.registry, bounds)
         self.transactions = Transactions(bounds.transactions, bounds.strange_transactions, self._forgotten)
         self.find = self.transactions.find
-        self.sights: dict[Sight, Line] = {}
+        self.sights = Sights()
         self.starts = Starts()
         self.emergency = knowledge.emergency
         self.traffic = Traffic()
@@ -93,7 +91,7 @@ class Memory:
     def _dropped(self, lines: Sequence[Line], phones: Sequence[Phone]) -> None:
         """These lines, and phones, are forgotten: nothing here may hold them."""
         if lines:
-            self.sights = {sight: line for sight, line in self.sights.items() if line.held is None}
+            self.sights.drop_blank()
         if phones:
             self.calls.release(set(phones))
 

@@ -32,7 +32,7 @@ class Registering:
         memory, flow, time, to = self._memory, item.flow, item.time, request.to
         cseq, call_id, uri, contacts = request.cseq.number, request.call_id, to.uri, request.contacts
         contact = contacts[0] if len(contacts) == 1 else own_contact(contacts)
-        line = memory.sights.get((flow.source, uri.user))
+        line = memory.sights.get(flow.source, uri.user)
         if line is None or (
             (line.uri is not uri or line.address is not contact or line.user_agent is not request.user_agent)
             and not line.looks(uri, contact, request.user_agent)

@@ -58,7 +58,7 @@ class Requests:
         if leg is not None:
             line = leg.line
         elif request.to.tag is None and calls.strange.find(ours) is None:
-            line = memory.sights.get((flow.source, uri.user))
+            line = memory.sights.get(flow.source, uri.user)
             if line is not None and not line.looks(uri, own_contact(request.contacts), request.user_agent):
                 return False
         else:
@@ -93,7 +93,7 @@ class Requests:
             if called is not None:
                 return self._receive(item, request, key, called.line, called)
         contact = own_contact(request.contacts)
-        line = memory.sights.get((flow.source, uri.user))
+        line = memory.sights.get(flow.source, uri.user)
         if line is not None and line.looks(uri, contact, request.user_agent):
             return self._send(item, request, key, line, leg)
         if memory.calls.passes_on(call_id, request.from_.tag, flow.source_host):

@@ -22,7 +22,7 @@ def place(memory: Memory, item: Datagram, request: Request, uri: Uri, contact: A
     if line is not None and line.held is None and contact is not None:
         if len(memory.sights) >= memory.bounds.sights:
             memory.sights.clear()
-        memory.sights[(flow.source, uri.user)] = line
+        memory.sights.see(flow.source, uri.user, line)
         if line.uri != uri:
             line.uri = in_words_of(uri, line.user)
     return line

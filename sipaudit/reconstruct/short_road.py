@@ -52,13 +52,13 @@ class ShortRoad:
         if type(known) is not Asking:
             return False
         flow = form.flow
-        line = self._memory.sights.get((flow.source, known.uri.user))
+        line = self._memory.sights.get(flow.source, known.uri.user)
         credentials = (Challenge("", nonce),) if nonce else ()   # of which nothing else is asked
         return line is not None and self._ask(repeat, flow, line, known, repeat.branch, repeat.cseq, credentials)
 
     def asks(self, item: Datagram, request: Request, form: Form | None = None) -> bool:
         """Take a REGISTER that begins a renewal, or answers its challenge. False: it must go the long road."""
-        line = self._memory.sights.get((item.flow.source, request.to.uri.user))
+        line = self._memory.sights.get(item.flow.source, request.to.uri.user)
         if line is None or line.renewals is None or len(request.contacts) != 1:
             return False
         asking = _asking(request, line)

@@ -36,7 +36,8 @@ def _nothing_lost() -> float:
 
 
 class Auditor:
-    """Replays every line. `lines` are reconstruction's records, `since` the time before which nothing is reported.
+    """Replays every line. `lines` and `phones` are reconstruction's records, `since` the time before which nothing is
+    reported.
 
     `kinds` are the incidents to look for. (`rolling`) it runs without an end: `forget` and `release` are called, and a
     full table makes room for what is new.
@@ -44,10 +45,10 @@ class Auditor:
     `tolerances_of` those of single expectations, where they differ from `tolerances`.
     """
 
-    def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], naming: Naming, tolerances: Tolerances,
-                 kinds: Iterable[IncidentKind] = (), *, rolling: bool = False) -> None:
+    def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], phones: dict[int, Phone], naming: Naming,
+                 tolerances: Tolerances, kinds: Iterable[IncidentKind] = (), *, rolling: bool = False) -> None:
         self.faults = Faults(rules)
-        self.replays = Replays(lines, naming, self._full, self._hidden)
+        self.replays = Replays(lines, phones, naming, self._full, self._hidden)
         self.watch = Watch(kinds, self.replays.of_line, self._is_lossy, rolling=rolling)
         self.since = float("-inf")
         self.began = 0.0
@@ -237,7 +238,6 @@ class Auditor:
             self.calls.end(number)
             self._phones.pop(number, None)
             self._timed.pop(number, None)
-            self.replays.forget_phone(number)
         shared = {(line.aor, line.phone) for owner in {line.owner for line in lines} for line in owner.lines
                   if line.number in self._lines}
         self.faults.release([(line.aor, line.owner.address) for line in lines

@@ -7,29 +7,26 @@ applies (reference-model.md 1, *server entry*), so each entry that a line used h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
 
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import Profile
-from sipaudit.reconstruct.phones import Line
+from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.run.line_replay import LineReplay, Shared
 from sipaudit.run.naming import Naming
-
-Known = TypeVar("Known", int, LineReplay)
 
 NOBODYS = -1       # index of the replay for servers outside of all entries of the line
 
 
 class Replays:
-    """Made as events ask for them. `lines` are reconstruction's records, `full` gives the profile of a line with what
-    grows while the capture is read, `hidden` says whether a server may have been out of the tap's sight."""
+    """Made as events ask for them. `lines` and `phones` are reconstruction's, `full` gives a line's profile with
+    what grows while the capture is read, `hidden` says whether a server may have been out of the tap's sight."""
 
-    def __init__(self, lines: dict[int, Line], naming: Naming, full: Callable[[LineReplay], Profile],
-                 hidden: Callable[[str, float], bool]) -> None:
+    def __init__(self, lines: dict[int, Line], phones: dict[int, Phone], naming: Naming,
+                 full: Callable[[LineReplay], Profile], hidden: Callable[[str, float], bool]) -> None:
         self._lines = lines
+        self._phones = phones
         self._shared = Shared(naming, full, hidden)
         self._by_line: dict[int, LineReplay | tuple[LineReplay, ...]] = {}   # of most there is one
-        self._lines_of: dict[int, int | tuple[int, ...]] = {}   # of phones of which anything was replayed; as above
 
     def __iter__(self) -> Iterator[LineReplay]:
         for replays in self._by_line.values():
@@ -39,10 +36,7 @@ class Replays:
         """The one to which an event of a line belongs."""
         replays = self._by_line.get(event.line)
         if replays is None:
-            first = LineReplay(self._lines[event.line], self._index(event), self._shared)
-            self._by_line[event.line] = first
-            lines = self._lines_of.get(event.phone)
-            self._lines_of[event.phone] = event.line if lines is None else (*_all(lines), event.line)
+            first = self._by_line[event.line] = LineReplay(self._lines[event.line], self._index(event), self._shared)
             return first
         if type(replays) is LineReplay:
             server = getattr(event, "server", None)
@@ -90,11 +84,15 @@ class Replays:
 
     def of_phone(self, phone: int) -> list[LineReplay]:
         """Those of all lines of a phone."""
-        return [replay for line in _all(self._lines_of.get(phone, ())) for replay in _all(self._by_line[line])]
+        return [replay for line in self._lines_of(phone) for replay in self._of_line(line.number)]
 
     def has_met(self, phone: int) -> bool:
         """Whether anything of a phone was ever replayed."""
-        return phone in self._lines_of
+        return any(line.number in self._by_line for line in self._lines_of(phone))
+
+    def _lines_of(self, phone: int) -> Sequence[Line]:
+        known = self._phones.get(phone)
+        return () if known is None else known.lines
 
     def everyone(self) -> list[LineReplay]:
         """Those of the lines that belong to phones."""
@@ -119,19 +117,12 @@ class Replays:
 
     def drop(self, line: Line) -> Sequence[LineReplay]:
         """Forget those of a line; returned are what they were."""
-        dropped = _all(self._by_line.pop(line.number, ()))
-        if dropped:
-            self._lines_of[line.phone] = tuple(one for one in _all(self._lines_of[line.phone]) if one != line.number)
-        return dropped
+        return _all(self._by_line.pop(line.number, ()))
 
     def _of_line(self, line: int) -> tuple[LineReplay, ...]:
         return _all(self._by_line.get(line, ()))
 
-    def forget_phone(self, phone: int) -> None:
-        """The phone was forgotten, and all its lines."""
-        self._lines_of.pop(phone, None)
 
-
-def _all(known: Known | tuple[Known, ...]) -> tuple[Known, ...]:
+def _all(known: LineReplay | tuple[LineReplay, ...]) -> tuple[LineReplay, ...]:
     """One, or several, as several."""
     return known if isinstance(known, tuple) else (known,)

@@ -81,8 +81,8 @@ class Route:
         self.reconstruction = self.reconstructing(observer, note)
         self.naming = Naming([safe_path(one.path) for one in health], self.server, self.sees, self.skew, self._frames,
                              place)
-        self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.naming, brief.site.tolerances,
-                               brief.pack.incidents, rolling=budget is not None)
+        self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.reconstruction.phones, self.naming,
+                               brief.site.tolerances, brief.pack.incidents, rolling=budget is not None)
         if budget is not None:
             self.reconstruction.when_dropped(self.auditor.release)
             self.tighten(budget)
