@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import attrgetter
 
 from sipaudit.reconstruct.bounds import GUISES
 from sipaudit.reconstruct.phones import Guise, Line, Phone
 from sipaudit.reconstruct.registrations import port_of
+from sipaudit.reconstruct.source import Source
 from sipaudit.reconstruct.useragent import Device, read_user_agent
 from sipaudit.sip.datagram import Flow
 from sipaudit.sip.message import Address, Request, Uri
@@ -45,33 +47,33 @@ def weak(phone: Phone) -> bool:
     return phone.instance is None and phone.agent_mac is None
 
 
-def parted(phones: Sequence[Phone], contact: Address, device: Device) -> Phone | None:
+def parted(source: Source, contact: Address, device: Device) -> Phone | None:
     """The phone with this instance, or MAC; else one that has shown neither so far and has this Contact."""
-    if contact.instance is None and device.mac is None:
+    instance, mac = contact.instance, device.mac
+    if instance is None and mac is None:
         return None
-    for phone in phones:
-        if contact.instance is not None:
-            if phone.instance == contact.instance:
-                return phone
-        elif phone.agent_mac == device.mac:
-            return phone
-    for phone in phones:
-        strange = (contact.instance and phone.instance) or (device.mac and phone.agent_mac not in (None, device.mac))
+    known = source.with_mac(mac) if instance is None else source.with_instance(instance)
+    if known is not None:
+        return known
+    for phone in source.without_mac() if instance is None else source.without_instance():
+        strange = mac and phone.agent_mac not in (None, mac)
         if not strange and phone.uses(contact.uri):
             return phone
     return None
 
 
-def alike(phones: Sequence[Phone], contact: Address, user_agent: str | None, uri: Uri) -> Phone | None:
+def alike(source: Source, contact: Address, user_agent: str | None, uri: Uri) -> Phone | None:
     """Without instance and MAC: the phone with this Contact host and port, else with this User-Agent and Contact host
     (the one that has the AOR, where several do)."""
     if contact.instance is not None or read_user_agent(user_agent).mac is not None:
         return None
-    host, port = contact.uri.host, port_of(contact.uri)
-    near = [line for phone in phones for line in phone.lines if line.contact_host == host]   # there may be thousands
-    same = list(dict.fromkeys([line.owner for line in near if line.contact_port == port]))
-    if not same:
-        same = list(dict.fromkeys([line.owner for line in near if user_agent in (None, line.user_agent)]))
+    port, near = port_of(contact.uri), source.with_contact_host(contact.uri.host)
+    if len(source.phones) == 1:   # thousands of lines behind a border controller look like one phone's
+        looks = any(line.contact_port == port or user_agent in (None, line.user_agent) for line in near)
+        return source.phones[0] if looks else None
+    found = {line.owner for line in near if line.contact_port == port} \
+        or {line.owner for line in near if user_agent in (None, line.user_agent)}
+    same = sorted(found, key=attrgetter("number"))
     if len(same) < 2:
         return same[0] if same else None
     aor = address_of_record(uri)
@@ -87,12 +89,12 @@ def bare(lines: Sequence[Line], aor: str) -> Line | None:
     return lines[0] if len(lines) == 1 else None
 
 
-def narrowed(found: list[Line], request: Request, flow: Flow) -> Line | None:
+def narrowed(found: Sequence[Line], request: Request, flow: Flow) -> Line | None:
     """Of lines with the right Contact user, the one with its host and port, or its mapped address behind a NAT."""
     if len(found) < 2:
         return found[0] if found else None
-    uri = request.uri
-    same = [line for line in found if line.contact_host == uri.host and line.contact_port == port_of(uri)] or found
+    host, port = request.uri.host, port_of(request.uri)
+    same = [line for line in found if line.contact_host == host and line.contact_port == port] or list(found)
     if len(same) > 1:
         same = [line for line in same if line.flow is not None and line.flow.source == flow.destination]
     return same[0] if len(same) == 1 else None

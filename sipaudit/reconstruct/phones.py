@@ -13,6 +13,7 @@ from sipaudit.model.settings import Declaration, LineIdentity, ServerEntry
 from sipaudit.reconstruct.bounds import LASTING
 from sipaudit.reconstruct.entries import View
 from sipaudit.reconstruct.registrations import port_of
+from sipaudit.reconstruct.source import Source
 from sipaudit.reconstruct.useragent import Device
 from sipaudit.reconstruct.wording import Asking
 from sipaudit.sip.datagram import Datagram, Flow
@@ -23,7 +24,6 @@ from sipaudit.turned_away import turned_away
 Guise = tuple[str | None, int]  # User-Agent, Contact port: what a phone looks like
 
 NEVER = -inf   # the same number for all
-FEW = 8  # lines of a source that are searched one by one
 CALLS_KEPT = 200  # of one line, the last ones: what a report shows as bars
 
 
@@ -216,12 +216,12 @@ class Phone:
     one; `unsure` why its identity is unsure, None when it is not; `first` when it was first heard of, `last` when it
     last sent, -inf before; `heard` whether any server was ever seen speaking to it; `encrypted` whether it speaks where
     nothing can be read, `omens` are what of late may explain what it does next. `held` is None once it is known to be
-    a phone.
+    a phone; `unproven` of its lines were granted nothing so far.
     """
 
     __slots__ = ("address", "again", "agent_mac", "call_ids", "capture", "declared", "encrypted", "first", "guises",
                  "heard", "held", "host", "instance", "last", "lines", "mac", "number", "omens", "source",
-                 "unsure", "user_agent", "vendor")
+                 "unproven", "unsure", "user_agent", "vendor")
 
     def __init__(self, number: int, source: Source, address: str, item: Datagram) -> None:
         self.number = number
@@ -243,6 +243,7 @@ class Phone:
         self.last = NEVER
         self.omens = NO_OMENS
         self.lines: tuple[Line, ...] = ()   # as `phones` of a source: of most there is one, and a list is larger
+        self.unproven = 0
         self.held: list[ModelEvent] | None = []
         # REGISTER: last CSeq by former Call-ID, the latest few. None, as of `again`, is none: of nearly all phones
         self.call_ids: dict[str, int] | None = None
@@ -261,29 +262,3 @@ class Phone:
     def uses(self, uri: Uri) -> bool:
         """Whether one of its lines has this Contact host and port now."""
         return any(line.contact_host == uri.host and line.contact_port == port_of(uri) for line in self.lines)
-
-
-class Source:
-    """One source address and the phones behind it (more than one behind a NAT)."""
-
-    __slots__ = ("by_user", "host", "phones")
-
-    def __init__(self, host: str) -> None:
-        self.host = host
-        self.phones: tuple[Phone, ...] = ()
-        self.by_user: dict[str | None, list[Line]] | None = None
-
-    @property
-    def lines(self) -> list[Line]:
-        return [line for phone in self.phones for line in phone.lines]
-
-    def with_contact_user(self, user: str | None) -> list[Line]:
-        """The lines with this Contact user; an index is kept where there are many."""
-        if self.by_user is None:
-            lines = self.lines
-            if len(lines) <= FEW:
-                return [line for line in lines if line.contact_user == user]
-            self.by_user = {}
-            for line in lines:
-                self.by_user.setdefault(line.contact_user, []).append(line)
-        return self.by_user.get(user, [])

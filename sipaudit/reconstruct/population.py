@@ -9,7 +9,8 @@ from heapq import nsmallest
 from sipaudit.model.events import NO_LINE, ModelEvent
 from sipaudit.reconstruct.bounds import LINES_UNPROVEN, SHED, Bounds
 from sipaudit.reconstruct.devices import Devices
-from sipaudit.reconstruct.phones import Line, Phone, Source
+from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.reconstruct.source import Source
 
 Dropped = Callable[[Sequence[Line], Sequence[Phone]], None]
 
@@ -64,13 +65,18 @@ class Population:
     def add_phone(self, phone: Phone) -> None:
         """A candidate more at its source, which has but few."""
         source = phone.source
-        if not source.phones:
-            source.phones = (phone,)
-            return
-        waiting = [other for other in source.phones if other.held is not None]
-        if len(waiting) >= LINES_UNPROVEN:
-            self._drop_candidates_phone(waiting[0])
-        source.phones += (phone,)
+        if source.phones:
+            waiting = self._waiting_phones(source)
+            if len(waiting) >= LINES_UNPROVEN:
+                self._drop_candidates_phone(waiting[0])
+        source.came(phone)
+
+    def _waiting_phones(self, source: Source) -> list[Phone]:
+        """Those of the source that are held back: each has a line that is."""
+        if len(source.phones) < len(self.hidden):
+            return [phone for phone in source.phones if phone.held is not None]
+        owners = dict.fromkeys([line.owner for line in self.hidden.values()])
+        return [phone for phone in owners if phone.source is source and phone.held is not None]
 
     def add_line(self, line: Line) -> None:
         """A line more of its phone, which is shown unless the phone has too many that nothing was granted to."""
@@ -79,6 +85,8 @@ class Population:
             phone.lines = (line,)
         else:
             self._add_another(phone, line)
+        phone.unproven += 1
+        phone.source.has_line(line)
         if line.held is None:
             self._shown(line)
             return
@@ -87,10 +95,11 @@ class Population:
             self._drop_oldest_hidden()
 
     def _add_another(self, phone: Phone, line: Line) -> None:
-        waiting = [known for known in phone.lines if known.held is not None]
+        lines = phone.lines if len(phone.lines) < len(self.hidden) else self.hidden.values()
+        waiting = [known for known in lines if known.held is not None and known.owner is phone]
         if len(waiting) >= LINES_UNPROVEN:
             self._drop_hidden(waiting[0])
-        if phone.held is None and sum(1 for known in phone.lines if not known.proven) >= LINES_UNPROVEN:
+        if phone.held is None and phone.unproven >= LINES_UNPROVEN:
             line.held = []
         phone.lines += (line,)
 
@@ -168,11 +177,12 @@ class Population:
         owners = dict.fromkeys(line.owner for line in lines)
         for line in lines:
             del self.lines[line.number]
+            line.owner.unproven -= not line.proven
             self._devices.gone(line)
             _blank(line, [])
         for phone in owners:
             phone.lines = tuple(line for line in phone.lines if line.number not in gone)
-            phone.source.by_user = None
+            phone.source.left()
         phones = [phone for phone in owners if all(line.held is not None for line in phone.lines)]
         self._drop_phones(phones)
         out = self._out()
@@ -201,13 +211,14 @@ class Population:
         del self.candidates[source.host]
         for phone in source.phones:
             self._leave(phone)
-        source.phones, source.by_user = (), None
+        source.phones = ()
+        source.left()
         self._count_candidate()
 
     def _drop_candidates_phone(self, phone: Phone) -> None:
         source = phone.source
         source.phones = tuple(other for other in source.phones if other is not phone)
-        source.by_user = None
+        source.left()
         self._leave(phone)
         if not source.phones:
             self.candidates.pop(source.host, None)
@@ -216,7 +227,8 @@ class Population:
     def _drop_hidden(self, line: Line) -> None:
         self.hidden.pop(line.number, None)
         line.owner.lines = tuple(other for other in line.owner.lines if other is not line)
-        line.owner.source.by_user = None
+        line.owner.unproven -= not line.proven
+        line.owner.source.left()
         self._count_candidate()
 
     def _drop_oldest_hidden(self) -> None:
@@ -232,7 +244,7 @@ class Population:
         for line in phone.lines:
             self.hidden.pop(line.number, None)
             _blank(line, phone.held or [])
-        phone.lines = ()
+        phone.lines, phone.unproven = (), 0
 
     def _count_candidate(self) -> None:
         self.evicted["candidates"] += 1

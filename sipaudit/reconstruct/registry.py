@@ -18,9 +18,10 @@ from sipaudit.reconstruct.bounds import SOURCE_LINES, Bounds
 from sipaudit.reconstruct.devices import Devices
 from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.identity import SEVERAL, alike, bare, look, narrowed, parted, weak
-from sipaudit.reconstruct.phones import Knowledge, Line, Phone, Source
+from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.population import Population
 from sipaudit.reconstruct.registrations import ALL, port_of
+from sipaudit.reconstruct.source import FEW, Source
 from sipaudit.reconstruct.useragent import read_user_agent
 from sipaudit.reconstruct.wording import in_words_of
 from sipaudit.sip.datagram import Datagram, Flow, endpoint
@@ -62,13 +63,15 @@ class Registry:
 
     def prove(self, line: Line) -> bool:
         """A request of the line was answered as a phone's is: it is one. False if the candidate was forgotten."""
+        phone, first = line.owner, not line.proven
         line.proven = True
         self.devices.here(line)
         if line.held is None:
+            phone.unproven -= first
             return True
-        phone = line.owner
         if self.source(phone.host) is not phone.source or phone not in phone.source.phones or line not in phone.lines:
             return False
+        phone.unproven -= first
         if phone.held is not None:
             self.population.show_phone(phone)
         if line.held is not None:
@@ -167,19 +170,19 @@ class Registry:
                item: Datagram) -> Phone:
         device = read_user_agent(user_agent)
         known = source.phones
-        found = (parted(known, contact, device) or alike(known, contact, user_agent, uri)) if known else None
+        found = (parted(source, contact, device) or alike(source, contact, user_agent, uri)) if known else None
         if found is None:
             shown = flow.source if flow.transport == "udp" else endpoint(
                 source.host, contact.uri.port or DEFAULT_PORTS.get(flow.transport, 5060))
             nameless = contact.instance is None and device.mac is None
-            for phone in known if nameless else ():
-                if phone.unsure is None and weak(phone):   # of thousands all but the first are known to be
-                    phone.unsure = SEVERAL
+            if nameless and known and weak(known[0]):   # all others were not alone when they came
+                known[0].unsure = SEVERAL
             found = self._new_phone(source, shown, contact.instance, device.mac, flow, item)
             found.unsure = SEVERAL if nameless and len(source.phones) > 1 else None
         elif found.instance is None or found.agent_mac is None:
             found.instance = found.instance or contact.instance
             found.agent_mac = found.agent_mac or device.mac
+            source.showed(found)
             self._identify(found, flow)
         return found
 
@@ -209,7 +212,9 @@ class Registry:
         if not phone.lines:
             return self._new_line(phone, aor, uri, contact, user_agent, time)
         user, host = contact.uri.user, contact.uri.host
-        same_contact = [line for line in phone.lines if line.contact_user == user and line.contact_host == host]
+        lines = phone.lines if len(phone.lines) <= FEW else phone.source.with_contact_user(user)
+        same_contact = [line for line in lines
+                        if line.contact_user == user and line.contact_host == host and line.owner is phone]
         exact = next((line for line in same_contact if line.aor == aor), None)
         if exact is not None:
             return exact
@@ -238,8 +243,6 @@ class Registry:
         line.contact_user = line.user if line.user == user else user
         line.contact_host = phone.host if phone.host == host else host
         self.population.add_line(line)
-        if phone.source.by_user is not None:
-            phone.source.by_user.setdefault(line.contact_user, []).append(line)
         if user_agent is None:   # else it is declared in a moment, by its model as well (`_describe`)
             self._declare(line)
         return line

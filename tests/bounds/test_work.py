@@ -99,6 +99,30 @@ def test_names_in_a_memory_that_is_full_of_those_of_entries() -> None:
     assert taken[1] < GROWS * taken[0]
 
 
+@pytest.mark.parametrize("shows", [
+    {"contact": "sip:{user}@203.0.113.1:5060"},                                      # a border controller's
+    {"contact": "sip:{user}@203.0.113.1:{port}"},                                    # as a NAT that reads SIP writes it
+    {"contact": "sip:{user}@192.168.{high}.{low}:5060"},                             # as the phone wrote it
+    {"contact": "sip:{user}@203.0.113.1:5060", "params": ';+sip.instance="<urn:{user}>"'},
+    {"contact": "sip:{user}@203.0.113.1:5060", "user_agent": "PolycomVVX-VVX_500-UA/4.0.1.13681_0004f20{user}"},
+], ids=["one contact", "ports", "hosts", "instances", "MACs"])
+def test_phones_behind_one_address(shows: dict[str, str]) -> None:
+    """Of each that comes it is asked which of those it is that are there, and how many of them nobody has answered."""
+    taken = []
+    for count in (FEW, MANY):
+        desk = Desk()
+
+        def comes(index: int, desk: Desk = desk) -> None:
+            known = {"user": 10_000 + index, "port": 20_000 + index, "high": index // 250, "low": index % 250}
+            Handset(desk, str(10_000 + index), f"203.0.113.1:{20_000 + index}",
+                    **{name: text.format(**known) for name, text in shows.items()}).register(index)
+
+        for index in range(count):
+            comes(index)
+        taken.append(work(partial(comes, count)))
+    assert taken[1] < GROWS * taken[0]
+
+
 def test_servers_of_which_dns_tells() -> None:
     """A report says of each which entry it is of."""
     taken = []

@@ -1,0 +1,133 @@
+"""A source address and the phones behind it: one, or behind a NAT or a border controller thousands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sipaudit.reconstruct.phones import Line, Phone
+
+FEW = 8  # phones or lines of a source that are searched one by one
+
+
+class Source:
+    """One source address and the phones behind it, in the order in which they came."""
+
+    __slots__ = ("_crowd", "host", "phones")
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.phones: tuple[Phone, ...] = ()
+        self._crowd: Crowd | None = None
+
+    @property
+    def lines(self) -> list[Line]:
+        return [line for phone in self.phones for line in phone.lines]
+
+    def with_contact_user(self, user: str | None) -> Sequence[Line]:
+        """The lines with this Contact user."""
+        crowd = self._crowded()
+        if crowd is None:
+            return [line for line in self.lines if line.contact_user == user]
+        return crowd.users.get(user, ())
+
+    def with_contact_host(self, host: str) -> Sequence[Line]:
+        """The lines with this Contact host."""
+        crowd = self._crowded()
+        if crowd is None:
+            return [line for line in self.lines if line.contact_host == host]
+        return crowd.hosts.get(host, ())
+
+    def with_instance(self, instance: str) -> Phone | None:
+        crowd = self._crowded()
+        if crowd is None:
+            return next((phone for phone in self.phones if phone.instance == instance), None)
+        return crowd.instances.get(instance)
+
+    def with_mac(self, mac: str | None) -> Phone | None:
+        """The phone whose User-Agent has this MAC."""
+        crowd = self._crowded()
+        if crowd is None:
+            return next((phone for phone in self.phones if phone.agent_mac == mac), None)
+        return None if mac is None else crowd.macs.get(mac)
+
+    def without_instance(self) -> Iterable[Phone]:
+        crowd = self._crowded()
+        return [phone for phone in self.phones if phone.instance is None] if crowd is None else crowd.no_instance
+
+    def without_mac(self) -> Iterable[Phone]:
+        """The phones of which no User-Agent has shown a MAC."""
+        crowd = self._crowded()
+        return [phone for phone in self.phones if phone.agent_mac is None] if crowd is None else crowd.no_mac
+
+    def _crowded(self) -> Crowd | None:
+        """What finds them where there are many."""
+        crowd, phones = self._crowd, self.phones
+        if crowd is None and (len(phones) > FEW or sum([len(phone.lines) for phone in phones]) > FEW):
+            crowd = self._crowd = Crowd(phones)
+        return crowd
+
+    # -- who comes, and what is new of them
+
+    def came(self, phone: Phone) -> None:
+        """One phone more."""
+        self.phones = (*self.phones, phone) if self.phones else (phone,)
+        if self._crowd is not None:
+            self._crowd.add(phone)
+
+    def has_line(self, line: Line) -> None:
+        """One of its phones has one line more."""
+        if self._crowd is not None:
+            self._crowd.add_line(line)
+
+    def showed(self, phone: Phone) -> None:
+        """One of its phones has shown its instance, or its MAC."""
+        if self._crowd is not None:
+            self._crowd.name(phone)
+
+    def left(self) -> None:
+        """Phones, or lines of them, are there no more."""
+        self._crowd = None
+
+
+class Crowd:
+    """The phones and lines of a source by what they show: none is looked for among all."""
+
+    __slots__ = ("hosts", "instances", "macs", "no_instance", "no_mac", "users")
+
+    def __init__(self, phones: Iterable[Phone]) -> None:
+        self.users: dict[str | None, list[Line]] = {}
+        self.hosts: dict[str | None, list[Line]] = {}
+        self.instances: dict[str, Phone] = {}
+        self.macs: dict[str, Phone] = {}
+        self.no_instance: dict[Phone, None] = {}
+        self.no_mac: dict[Phone, None] = {}
+        for phone in phones:
+            self.add(phone)
+            for line in phone.lines:
+                self.add_line(line)
+
+    def add(self, phone: Phone) -> None:
+        self.no_instance[phone] = self.no_mac[phone] = None
+        self.name(phone)
+
+    def add_line(self, line: Line) -> None:
+        self.users.setdefault(line.contact_user, []).append(line)
+        self.hosts.setdefault(line.contact_host, []).append(line)
+
+    def name(self, phone: Phone) -> None:
+        """It may have an instance and a MAC now; neither ever changes."""
+        if phone.instance is not None:
+            _put_first(self.instances, phone.instance, phone)
+            self.no_instance.pop(phone, None)
+        if phone.agent_mac is not None:
+            _put_first(self.macs, phone.agent_mac, phone)
+            self.no_mac.pop(phone, None)
+
+
+def _put_first(known: dict[str, Phone], name: str, phone: Phone) -> None:
+    """Of two with one name, for an instance and a MAC may contradict each other, the one that came first."""
+    other = known.get(name)
+    if other is None or phone.number < other.number:
+        known[name] = phone
