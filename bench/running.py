@@ -14,6 +14,7 @@ from bench.captures import DATA, Capture
 from bench.measure import Cost, Failed, floor, run
 from bench.programs import COPY, FILES, Program
 from bench.results import Results, machine
+from sipaudit.compiled import in_use
 
 PATIENCE = 180.0   # seconds: a neighbour that is slower is not run again, its warm-up is its one run
 LIMIT = 3600.0     # seconds: one that is slower yet is stopped
@@ -40,7 +41,7 @@ def measure(capture: Capture, programs: Sequence[Program], runs: int) -> Results
     once = [program for program, cost in warm.items()
             if program.once or not runs or (cost.seconds > PATIENCE and not program.ours)]
     versions = ", ".join(dict.fromkeys(program.version() for program in warm))
-    taken = (f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; {versions}. "
+    taken = (f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; {versions}; {in_use()} modules of ours compiled. "
              f"Load before the first run: {load:.1f}.")
     results = Results.of(capture, taken, floor())
     results.runs = {program.name: [cost] if program in once else [] for program, cost in warm.items()}
