@@ -26,6 +26,7 @@ from types import FunctionType
 
 import pytest
 
+from sipaudit.compiled import PURE
 from sipaudit.model import expectations
 from sipaudit.model.scenario import Scenario, parse
 from sipaudit.rulebook.checking import check
@@ -219,6 +220,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="a part of a file's name")
     chosen = parser.parse_args()
+    if not os.environ.get(PURE):
+        parser.error(f"what is compiled cannot be broken: {PURE}=1 python -m tests.mutation")
     wanted = [mutant for mutant in mutants() if chosen.only in str(mutant.file)]
     survivors = []
     for mutant in campaign(wanted, chosen.jobs):

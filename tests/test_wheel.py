@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sipaudit import __version__
+from sipaudit.compiled import in_use
 from tests.shared import ROOT
 
 pytestmark = pytest.mark.skipif(
@@ -78,3 +79,11 @@ def test_the_wheel_brings_what_makes_a_store(installed: Path, tmp_path: Path) ->
     command = installed / "bin/sipaudit"
     analysed = run(command, "analyze", sample / "capture.pcap", "--format", "json", "--store", url, cwd=installed)
     assert run(command, "report", url, "--format", "json", cwd=installed) == analysed
+
+
+@pytest.mark.skipif(not in_use(), reason="nothing is compiled here")
+def test_the_wheel_brings_what_is_compiled(installed: Path) -> None:
+    script = "import sipaudit.sip.parse as one; from sipaudit.compiled import in_use; print(one.__file__, in_use())"
+    where, count = run(installed / "bin/python", "-c", script, cwd=installed).split()
+    assert Path(where).is_relative_to(installed)
+    assert int(count) == in_use()

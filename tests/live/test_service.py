@@ -160,7 +160,7 @@ def test_the_container_is_built_from_what_is_there() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     packaged = {*project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"],
                 *project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"],
-                project["project"]["readme"], *project["project"]["license-files"], "pyproject.toml"}
+                project["project"]["readme"], *project["project"]["license-files"], "pyproject.toml", "hatch_build.py"}
     assert packaged <= set(copied)
     extras = re.search(r'"\.\[([a-z,]+)\]"', " ".join(parsed["RUN"]))
     assert extras is not None
