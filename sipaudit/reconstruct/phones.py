@@ -84,11 +84,10 @@ class Line:
     REGISTER `said`, and `held`, the list its events wait in while it is not known to be a phone's.
     """
 
-    __slots__ = ("address", "aor", "asked", "by_name", "call_id", "calls", "contact_host", "contact_port",
+    __slots__ = ("_ways", "address", "aor", "asked", "by_name", "call_id", "calls", "contact_host", "contact_port",
                  "contact_user", "cseq", "declaration", "device", "domain", "first", "flow", "goes_on", "heard", "held",
                  "last", "number", "owner", "phone", "proven", "registered", "renewals", "revision", "said", "server",
-                 "servers", "since", "spans", "strayed", "turned", "uri", "user", "user_agent", "view",
-                 "ways")
+                 "servers", "since", "spans", "strayed", "turned", "uri", "user", "user_agent", "view")
 
     def __init__(self, number: int, owner: Phone, aor: str, user: str, domain: str, time: float) -> None:
         self.number = number
@@ -125,7 +124,7 @@ class Line:
         self.asked = time
         self.since = NEVER
         self.servers: tuple[str, ...] = ()
-        self.ways: tuple[Flow, ...] = ()
+        self._ways: Flow | tuple[Flow, ...] = ()   # of most there is one, and no tuple around it
         self.view: View
         self.revision = -1
         self.held: list[ModelEvent] | None = owner.held
@@ -148,6 +147,15 @@ class Line:
             turned_away("line-calls")
             del self.spans[0]
         self.spans.append(call)
+
+    @property
+    def ways(self) -> tuple[Flow, ...]:
+        known = self._ways
+        return known if isinstance(known, tuple) else (known,)
+
+    @ways.setter
+    def ways(self, ways: tuple[Flow, ...]) -> None:
+        self._ways = ways[0] if len(ways) == 1 else ways
 
     @property
     def routes(self) -> Iterator[tuple[str, Flow]]:
@@ -219,9 +227,9 @@ class Phone:
     a phone; `unproven` of its lines were granted nothing so far.
     """
 
-    __slots__ = ("address", "again", "agent_mac", "call_ids", "capture", "declared", "encrypted", "first", "guises",
-                 "heard", "held", "host", "instance", "last", "lines", "mac", "number", "omens", "source",
-                 "unproven", "unsure", "user_agent", "vendor")
+    __slots__ = ("_lines", "address", "again", "agent_mac", "call_ids", "capture", "declared", "encrypted", "first",
+                 "guises", "heard", "held", "host", "instance", "last", "mac", "number", "omens", "source", "unproven",
+                 "unsure", "user_agent", "vendor")
 
     def __init__(self, number: int, source: Source, address: str, item: Datagram) -> None:
         self.number = number
@@ -242,13 +250,22 @@ class Phone:
         self.first = item.time
         self.last = NEVER
         self.omens = NO_OMENS
-        self.lines: tuple[Line, ...] = ()   # as `phones` of a source: of most there is one, and a list is larger
+        self._lines: Line | tuple[Line, ...] = ()   # as the phones of a source
         self.unproven = 0
         self.held: list[ModelEvent] | None = []
         # REGISTER: last CSeq by former Call-ID, the latest few. None, as of `again`, is none: of nearly all phones
         self.call_ids: dict[str, int] | None = None
         # By Call-ID what may be sent again: CSeq, method, transaction, leg, challenges
         self.again: dict[str, tuple[int, str, int, object, tuple[Challenge, ...]]] | None = None
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        known = self._lines
+        return known if isinstance(known, tuple) else (known,)
+
+    @lines.setter
+    def lines(self, lines: tuple[Line, ...]) -> None:
+        self._lines = lines[0] if len(lines) == 1 else lines
 
     @property
     def identity_unsure(self) -> bool:

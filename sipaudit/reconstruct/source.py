@@ -14,12 +14,21 @@ FEW = 8  # phones or lines of a source that are searched one by one
 class Source:
     """One source address and the phones behind it, in the order in which they came."""
 
-    __slots__ = ("_crowd", "host", "phones")
+    __slots__ = ("_crowd", "_phones", "host")
 
     def __init__(self, host: str) -> None:
         self.host = host
-        self.phones: tuple[Phone, ...] = ()
+        self._phones: Phone | tuple[Phone, ...] = ()   # of most there is one, and no tuple around it
         self._crowd: Crowd | None = None
+
+    @property
+    def phones(self) -> tuple[Phone, ...]:
+        known = self._phones
+        return known if isinstance(known, tuple) else (known,)
+
+    @phones.setter
+    def phones(self, phones: tuple[Phone, ...]) -> None:
+        self._phones = phones[0] if len(phones) == 1 else phones
 
     @property
     def lines(self) -> list[Line]:
@@ -72,7 +81,7 @@ class Source:
 
     def came(self, phone: Phone) -> None:
         """One phone more."""
-        self.phones = (*self.phones, phone) if self.phones else (phone,)
+        self.phones += (phone,)
         if self._crowd is not None:
             self._crowd.add(phone)
 
