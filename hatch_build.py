@@ -35,7 +35,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
         """Compile; what is compiled goes into a wheel, and an editable installation finds it where it is."""
         if self.target_name != "wheel" or os.environ.get(PURE):
             return
-        files = compile_all(self.config["modules"])
+        files = compile_all(listed())
         if not files or version == "editable":
             return
         build_data["pure_python"] = False
@@ -43,14 +43,20 @@ class CustomBuildHook(BuildHookInterface[Any]):
         build_data["force_include"] |= {str(file): f"sipaudit/{FOLDER.name}/{file.name}" for file in files}
 
 
+def listed() -> list[str]:
+    """The modules that are to be compiled, named in full."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return [f"sipaudit.{module}" for module in project["tool"]["hatch"]["build"]["hooks"]["custom"]["modules"]]
+
+
 def compile_all(modules: list[str]) -> list[Path]:
     """What is compiled of these modules; those that are not up to date are made first, and others are removed."""
-    wanted = {name: FOLDER / f"{name}{SUFFIX}" for name in (f"sipaudit.{module}" for module in modules)}
+    wanted = {name: FOLDER / f"{name}{SUFFIX}" for name in modules}
     FOLDER.mkdir(exist_ok=True)
     for file in FOLDER.glob(f"*{SUFFIX}"):
         if file not in wanted.values():
             file.unlink()
-    old = {name: file for name, file in wanted.items() if not is_of(file, source_of(name))}
+    old = {name: file for name, file in wanted.items() if not is_of(file, name)}
     if old:
         _compile(old)
     return [file for file in wanted.values() if file.exists()]
@@ -83,6 +89,4 @@ def _compile(files: dict[str, Path]) -> None:
 
 if __name__ == "__main__":
     os.chdir(ROOT)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    made = compile_all(project["tool"]["hatch"]["build"]["hooks"]["custom"]["modules"])
-    print(f"{len(made)} modules are compiled")
+    print(f"{len(compile_all(listed()))} modules are compiled")

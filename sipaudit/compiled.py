@@ -23,10 +23,10 @@ def source_of(module: str) -> Path:
     return PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")
 
 
-def is_of(compiled: Path, source: Path) -> bool:
-    """Whether it was made of the source as it is: both then have the same time, to the nanosecond."""
+def is_of(file: Path, module: str) -> bool:
+    """Whether a file was made of the module's source as it is: both then have the same time, to the nanosecond."""
     try:
-        return compiled.stat().st_mtime_ns == source.stat().st_mtime_ns
+        return file.stat().st_mtime_ns == source_of(module).stat().st_mtime_ns
     except OSError:
         return False
 
@@ -43,7 +43,7 @@ class Compiled:
                   ) -> ModuleSpec | None:
         """As `importlib.abc.MetaPathFinder` has it."""
         file = self.files.get(name)
-        if file is None or (self._watched and not is_of(file, source_of(name))):
+        if file is None or (self._watched and not is_of(file, name)):
             return None
         return ModuleSpec(name, ExtensionFileLoader(name, str(file)), origin=str(file))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from math import inf
 from typing import NamedTuple, Protocol
 
@@ -13,6 +13,7 @@ from sipaudit.model.settings import Declaration, LineIdentity, ServerEntry
 from sipaudit.reconstruct.bounds import LASTING
 from sipaudit.reconstruct.entries import View
 from sipaudit.reconstruct.registrations import port_of
+from sipaudit.reconstruct.several import Several
 from sipaudit.reconstruct.source import Source
 from sipaudit.reconstruct.useragent import Device
 from sipaudit.reconstruct.wording import Asking
@@ -88,6 +89,7 @@ class Line:
                  "contact_user", "cseq", "declaration", "device", "domain", "first", "flow", "goes_on", "heard", "held",
                  "last", "number", "owner", "phone", "proven", "registered", "renewals", "revision", "said", "server",
                  "servers", "since", "spans", "strayed", "turned", "uri", "user", "user_agent", "view")
+    ways = Several[Flow]()
 
     def __init__(self, number: int, owner: Phone, aor: str, user: str, domain: str, time: float) -> None:
         self.number = number
@@ -124,7 +126,7 @@ class Line:
         self.asked = time
         self.since = NEVER
         self.servers: tuple[str, ...] = ()
-        self._ways: Flow | tuple[Flow, ...] = ()   # of most there is one, and no tuple around it
+        self.ways = ()
         self.view: View
         self.revision = -1
         self.held: list[ModelEvent] | None = owner.held
@@ -147,15 +149,6 @@ class Line:
             turned_away("line-calls")
             del self.spans[0]
         self.spans.append(call)
-
-    @property
-    def ways(self) -> tuple[Flow, ...]:
-        known = self._ways
-        return known if isinstance(known, tuple) else (known,)
-
-    @ways.setter
-    def ways(self, ways: tuple[Flow, ...]) -> None:
-        self._ways = ways[0] if len(ways) == 1 else ways
 
     @property
     def routes(self) -> Iterator[tuple[str, Flow]]:
@@ -224,12 +217,13 @@ class Phone:
     one; `unsure` why its identity is unsure, None when it is not; `first` when it was first heard of, `last` when it
     last sent, -inf before; `heard` whether any server was ever seen speaking to it; `encrypted` whether it speaks where
     nothing can be read, `omens` are what of late may explain what it does next. `held` is None once it is known to be
-    a phone; `unproven` of its lines were granted nothing so far.
+    a phone; `unproven` of its lines, which may be thousands, were granted nothing so far.
     """
 
     __slots__ = ("_lines", "address", "again", "agent_mac", "call_ids", "capture", "declared", "encrypted", "first",
                  "guises", "heard", "held", "host", "instance", "last", "mac", "number", "omens", "source", "unproven",
                  "unsure", "user_agent", "vendor")
+    lines = Several[Line]()
 
     def __init__(self, number: int, source: Source, address: str, item: Datagram) -> None:
         self.number = number
@@ -250,7 +244,7 @@ class Phone:
         self.first = item.time
         self.last = NEVER
         self.omens = NO_OMENS
-        self._lines: Line | tuple[Line, ...] = ()   # as the phones of a source
+        self.lines = ()
         self.unproven = 0
         self.held: list[ModelEvent] | None = []
         # REGISTER: last CSeq by former Call-ID, the latest few. None, as of `again`, is none: of nearly all phones
@@ -258,14 +252,17 @@ class Phone:
         # By Call-ID what may be sent again: CSeq, method, transaction, leg, challenges
         self.again: dict[str, tuple[int, str, int, object, tuple[Challenge, ...]]] | None = None
 
-    @property
-    def lines(self) -> tuple[Line, ...]:
-        known = self._lines
-        return known if isinstance(known, tuple) else (known,)
+    def add(self, line: Line) -> None:
+        """One line more, which nothing was granted to."""
+        self.lines += (line,)
+        self.unproven += 1
+        self.source.has_line(line)
 
-    @lines.setter
-    def lines(self, lines: tuple[Line, ...]) -> None:
-        self._lines = lines[0] if len(lines) == 1 else lines
+    def lose(self, gone: Collection[Line]) -> None:
+        """These lines are no more."""
+        self.lines = tuple(line for line in self.lines if line not in gone)
+        self.unproven = sum(1 for line in self.lines if not line.proven)
+        self.source.lost_lines()
 
     @property
     def identity_unsure(self) -> bool:

@@ -81,12 +81,9 @@ class Population:
     def add_line(self, line: Line) -> None:
         """A line more of its phone, which is shown unless the phone has too many that nothing was granted to."""
         phone = line.owner
-        if not phone.lines:
-            phone.lines = (line,)
-        else:
-            self._add_another(phone, line)
-        phone.unproven += 1
-        phone.source.has_line(line)
+        if phone.lines:
+            self._restrain(phone, line)
+        phone.add(line)
         if line.held is None:
             self._shown(line)
             return
@@ -94,14 +91,14 @@ class Population:
         while len(self.hidden) > self.bounds.strange_lines:
             self._drop_oldest_hidden()
 
-    def _add_another(self, phone: Phone, line: Line) -> None:
+    def _restrain(self, phone: Phone, line: Line) -> None:
+        """Nobody answers many lines of the phone: the oldest goes, or the one that comes is held back."""
         lines = phone.lines if len(phone.lines) < len(self.hidden) else self.hidden.values()
         waiting = [known for known in lines if known.held is not None and known.owner is phone]
         if len(waiting) >= LINES_UNPROVEN:
             self._drop_hidden(waiting[0])
         if phone.held is None and phone.unproven >= LINES_UNPROVEN:
             line.held = []
-        phone.lines += (line,)
 
     def show_phone(self, phone: Phone) -> None:
         """It is a phone: what was held back is told."""
@@ -173,20 +170,18 @@ class Population:
 
     def _drop(self, lines: Sequence[Line]) -> int:
         """Forget lines, and the phones that have no other; how many phones that were."""
-        gone = {line.number for line in lines}
+        gone, numbers = set(lines), {line.number for line in lines}
         owners = dict.fromkeys(line.owner for line in lines)
         for line in lines:
             del self.lines[line.number]
-            line.owner.unproven -= not line.proven
             self._devices.gone(line)
             _blank(line, [])
         for phone in owners:
-            phone.lines = tuple(line for line in phone.lines if line.number not in gone)
-            phone.source.left()
+            phone.lose(gone)
         phones = [phone for phone in owners if all(line.held is not None for line in phone.lines)]
         self._drop_phones(phones)
         out = self._out()
-        out[:] = [event for event in out if event.phone in self.phones and event.line not in gone]
+        out[:] = [event for event in out if event.phone in self.phones and event.line not in numbers]
         for told in self.dropped:
             told(lines, phones)
         return len(phones)
@@ -199,7 +194,7 @@ class Population:
             phone.held = []
             self._leave(phone)
         for source in dict.fromkeys(phone.source for phone in phones):
-            source.phones = tuple(phone for phone in source.phones if phone not in gone)
+            source.lose(gone)
             if all(phone.held is not None for phone in source.phones):
                 del self.sources[source.host]
                 if source.phones:
@@ -211,14 +206,12 @@ class Population:
         del self.candidates[source.host]
         for phone in source.phones:
             self._leave(phone)
-        source.phones = ()
-        source.left()
+        source.lose(source.phones)
         self._count_candidate()
 
     def _drop_candidates_phone(self, phone: Phone) -> None:
         source = phone.source
-        source.phones = tuple(other for other in source.phones if other is not phone)
-        source.left()
+        source.lose((phone,))
         self._leave(phone)
         if not source.phones:
             self.candidates.pop(source.host, None)
@@ -226,9 +219,7 @@ class Population:
 
     def _drop_hidden(self, line: Line) -> None:
         self.hidden.pop(line.number, None)
-        line.owner.lines = tuple(other for other in line.owner.lines if other is not line)
-        line.owner.unproven -= not line.proven
-        line.owner.source.left()
+        line.owner.lose((line,))
         self._count_candidate()
 
     def _drop_oldest_hidden(self) -> None:

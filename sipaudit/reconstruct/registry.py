@@ -21,7 +21,7 @@ from sipaudit.reconstruct.identity import SEVERAL, alike, bare, look, narrowed, 
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.population import Population
 from sipaudit.reconstruct.registrations import ALL, port_of
-from sipaudit.reconstruct.source import FEW, Source
+from sipaudit.reconstruct.source import Source
 from sipaudit.reconstruct.useragent import read_user_agent
 from sipaudit.reconstruct.wording import in_words_of
 from sipaudit.sip.datagram import Datagram, Flow, endpoint
@@ -66,10 +66,8 @@ class Registry:
         phone, first = line.owner, not line.proven
         line.proven = True
         self.devices.here(line)
-        if line.held is None:
-            phone.unproven -= first
-            return True
-        if self.source(phone.host) is not phone.source or phone not in phone.source.phones or line not in phone.lines:
+        if line.held is not None and (self.source(phone.host) is not phone.source
+                                      or phone not in phone.source.phones or line not in phone.lines):
             return False
         phone.unproven -= first
         if phone.held is not None:
@@ -212,9 +210,8 @@ class Registry:
         if not phone.lines:
             return self._new_line(phone, aor, uri, contact, user_agent, time)
         user, host = contact.uri.user, contact.uri.host
-        lines = phone.lines if len(phone.lines) <= FEW else phone.source.with_contact_user(user)
-        same_contact = [line for line in lines
-                        if line.contact_user == user and line.contact_host == host and line.owner is phone]
+        same_contact = [line for line in phone.source.with_contact_user(user)
+                        if line.contact_host == host and line.owner is phone]
         exact = next((line for line in same_contact if line.aor == aor), None)
         if exact is not None:
             return exact

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
+
+from sipaudit.reconstruct.several import Several
 
 if TYPE_CHECKING:
     from sipaudit.reconstruct.phones import Line, Phone
@@ -15,20 +17,12 @@ class Source:
     """One source address and the phones behind it, in the order in which they came."""
 
     __slots__ = ("_crowd", "_phones", "host")
+    phones = Several["Phone"]()
 
     def __init__(self, host: str) -> None:
         self.host = host
-        self._phones: Phone | tuple[Phone, ...] = ()   # of most there is one, and no tuple around it
+        self.phones = ()
         self._crowd: Crowd | None = None
-
-    @property
-    def phones(self) -> tuple[Phone, ...]:
-        known = self._phones
-        return known if isinstance(known, tuple) else (known,)
-
-    @phones.setter
-    def phones(self, phones: tuple[Phone, ...]) -> None:
-        self._phones = phones[0] if len(phones) == 1 else phones
 
     @property
     def lines(self) -> list[Line]:
@@ -95,8 +89,13 @@ class Source:
         if self._crowd is not None:
             self._crowd.name(phone)
 
-    def left(self) -> None:
-        """Phones, or lines of them, are there no more."""
+    def lose(self, gone: Collection[Phone]) -> None:
+        """These phones are there no more."""
+        self.phones = tuple(phone for phone in self.phones if phone not in gone)
+        self.lost_lines()
+
+    def lost_lines(self) -> None:
+        """Of its phones there are fewer lines."""
         self._crowd = None
 
 

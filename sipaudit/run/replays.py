@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import Profile
 from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.reconstruct.several import several
 from sipaudit.run.line_replay import LineReplay, Shared
 from sipaudit.run.naming import Naming
 
@@ -30,7 +31,7 @@ class Replays:
 
     def __iter__(self) -> Iterator[LineReplay]:
         for replays in self._by_line.values():
-            yield from _all(replays)
+            yield from several(replays)
 
     def of(self, event: ModelEvent) -> LineReplay:
         """The one to which an event of a line belongs."""
@@ -42,7 +43,7 @@ class Replays:
             server = getattr(event, "server", None)
             if server is not None and replays.index == 0 and replays.follows(server):
                 return replays  # nearly always: one entry, and a server of it
-        return self._at(_all(replays), self._index(event), event.line)
+        return self._at(several(replays), self._index(event), event.line)
 
     def _at(self, replays: tuple[LineReplay, ...], index: int, line: int) -> LineReplay:
         for replay in replays:
@@ -117,12 +118,7 @@ class Replays:
 
     def drop(self, line: Line) -> Sequence[LineReplay]:
         """Forget those of a line; returned are what they were."""
-        return _all(self._by_line.pop(line.number, ()))
+        return several(self._by_line.pop(line.number, ()))
 
     def _of_line(self, line: int) -> tuple[LineReplay, ...]:
-        return _all(self._by_line.get(line, ()))
-
-
-def _all(known: LineReplay | tuple[LineReplay, ...]) -> tuple[LineReplay, ...]:
-    """One, or several, as several."""
-    return known if isinstance(known, tuple) else (known,)
+        return several(self._by_line.get(line, ()))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipaudit.model.events import ModelEvent
-from sipaudit.reconstruct import registry, source
+from sipaudit.reconstruct import source
 from sipaudit.reconstruct.bounds import Bounds
 from tests.reconstruct.desk import Desk, Handset, P
 
@@ -29,7 +29,6 @@ def outcome(plan: list[dict[str, Any]], few: int, bounds: Bounds) -> tuple[list[
     """Who is there in the end, and all that was told, where so many are searched one by one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "FEW", few)
-        patch.setattr(registry, "FEW", few)
         desk = Desk(bounds=bounds)
         for time, one in enumerate(plan):
             params = "" if one["instance"] is None else f';+sip.instance="<urn:{one["instance"]}>"'

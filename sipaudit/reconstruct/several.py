@@ -1,0 +1,26 @@
+"""What most have one of, and a few have many: kept without the tuple around it, of which there would be as many."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+One = TypeVar("One")
+
+
+def several(known: One | tuple[One, ...]) -> tuple[One, ...]:
+    """One, or several, as several."""
+    return known if isinstance(known, tuple) else (known,)
+
+
+class Several(Generic[One]):
+    """An attribute that is a tuple to all who use it, in the slot of its name with `_` before it."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._slot = owner.__dict__[f"_{name}"]
+
+    def __get__(self, instance: Any, _owner: type | None = None) -> tuple[One, ...]:
+        known = self._slot.__get__(instance)
+        return known if type(known) is tuple else (known,)   # as `several`, with no call: messages ask for it
+
+    def __set__(self, instance: Any, values: tuple[One, ...]) -> None:
+        self._slot.__set__(instance, values[0] if len(values) == 1 else values)
