@@ -6,12 +6,13 @@ from here when they are first asked for.
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from html import escape
 from os import PathLike, fspath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sipaudit import pipeline
 from sipaudit.errors import InputError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Report", "analyze", "read_messages"]
 
 PathName = str | PathLike[str]
+Found = TypeVar("Found")
 
 ENGINES = ("auto", "libpcap", "tshark")
 FINDINGS_SHOWN = 20      # rows of a notebook's view
@@ -115,7 +117,7 @@ def analyze(
         raise InputError(f"jobs={jobs}: at least one process has to work", fix="leave it out to use all cores")
     job = _job(paths, site=site, config=config, settings=settings, rules=rules, suppress=suppress, engine=engine,
                jobs=jobs)
-    return Report(pipeline.analyze(job, warn=_warn))
+    return Report(_left(pipeline.analyze(job, warn=_warn)))
 
 
 def read_messages(
@@ -128,7 +130,13 @@ def read_messages(
     Parameters and errors are those of `analyze`.
     """
     job = _job(paths, site=site, config=config, settings=settings, engine=engine)
-    return frames.messages(pipeline.messages(job, warn=_warn))
+    return _left(frames.messages(pipeline.messages(job, warn=_warn)))
+
+
+def _left(found: Found) -> Found:
+    """What is left of a run: all else is in cycles, and old (`rare_collections`), so that it would stay for long."""
+    gc.collect()
+    return found
 
 
 def _job(

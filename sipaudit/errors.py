@@ -25,8 +25,12 @@ class InputError(Exception):
 
 
 class InputErrors(InputError):
-    """Several input errors found in one pass (a site file is checked whole)."""
+    """Several input errors found in one pass (a site file is checked whole); `fix`, `file`, `line` are the first's."""
 
     def __init__(self, errors: list[InputError]) -> None:
-        super().__init__("; ".join(str(error) for error in errors))
+        first = errors[0]
+        super().__init__("; ".join(map(str, errors)), fix=first.fix, file=first.file, line=first.line)
         self.errors = errors
+
+    def __str__(self) -> str:
+        return self.message

@@ -37,11 +37,11 @@ class BpfFilter:
     def _compiled(self, link_type: int) -> pcapy.BPFProgram:
         try:
             return pcapy.compile(linktypes.dlt(link_type), _SNAPLEN, self._expression, _OPTIMISED, _NO_NETMASK)
-        except pcapy.PcapError as error:
+        except (pcapy.PcapError, UnicodeError) as error:
             raise unusable(self._expression, error) from error
 
 
-def unusable(expression: str | None, error: pcapy.PcapError) -> InputError:
+def unusable(expression: str | None, error: Exception) -> InputError:
     """What libpcap has against a user's filter."""
     return InputError(f"--filter {expression!r} cannot be used: {error}",
                       fix="write it as for tcpdump, for example: host 10.0.0.1 and not port 22")

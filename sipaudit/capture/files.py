@@ -129,8 +129,12 @@ def examine(path: str, source: str, spool: IO[bytes] | None = None) -> CaptureFi
     """Look at a capture up to its first packet. Raises InputError when none comes."""
     health = CaptureHealth(path)
     with opened(source) as stream:
-        head = stream.read(formats.MAGIC)
-        stream.seek(0)
+        try:
+            head = stream.read(formats.MAGIC)
+            stream.seek(0)
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", fix="name a capture, or a pipe that gives one",
+                             file=path) from error
         size = os.fstat(stream.fileno()).st_size
         reader, batch = _first_packet(chunks(stream, path), path, health)
     return CaptureFile(

@@ -35,7 +35,7 @@ class Port:
             self._pcap.activate()
             self._pcap.setnonblock(1)
             self.link_type = int(self._pcap.datalink())
-        except pcapy.PcapError as error:
+        except (pcapy.PcapError, UnicodeError) as error:
             raise PortError(str(error)) from error
         self._filter(bpf)
 
@@ -44,7 +44,7 @@ class Port:
         try:
             if expression:
                 self._pcap.setfilter(expression)
-        except pcapy.PcapError as error:
+        except (pcapy.PcapError, UnicodeError) as error:
             raise unusable(bpf, error) from error
 
     def fileno(self) -> int:

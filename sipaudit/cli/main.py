@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from errno import ENAMETOOLONG
+from io import StringIO
 from pathlib import Path
 
 import click
@@ -40,7 +42,10 @@ class Root(LazyGroup):
         except (KeyboardInterrupt, click.Abort):
             code = _say_interrupted()
         except OSError as error:
-            code = _say_failed(error, f"failed: {error}")
+            if error.errno == ENAMETOOLONG:  # of a name that the user gave: ours are short
+                code = _say_input_error(InputError(str(error), fix="name a shorter path"))
+            else:
+                code = _say_failed(error, f"failed: {error}")
         except Exception as error:
             code = _say_failed(error, f"failed: {type(error).__name__}: {error} (this is a bug)")
         ctx.exit(code)
@@ -50,6 +55,14 @@ def _say_input_error(error: InputError) -> int:
     for one in error.errors if isinstance(error, InputErrors) else [error]:
         terminal.complain(str(one))
     return UNUSABLE_INPUT
+
+
+def _say_unusable_words(error: click.ClickException) -> None:
+    """What click says; it repeats words of the command line, which may be names of files."""
+    said = StringIO()
+    error.show(said)
+    for line in said.getvalue().splitlines():
+        click.echo(safe_text(line), err=True)
 
 
 def _say_interrupted() -> int:
@@ -100,10 +113,11 @@ def root() -> None:
 
 
 def _open_what_is_closed() -> None:
-    """A closed stdout or stderr (`>&-`, some schedulers) takes what comes and keeps nothing, as /dev/null does."""
-    for name in ("stdout", "stderr"):
+    """A closed stdout or stderr (`>&-`, some schedulers) takes what comes and keeps nothing, as /dev/null does; of a
+    closed stdin nothing comes."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for as long as the process lives
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - for as long as the process lives
 
 
 def main() -> int:
@@ -113,8 +127,10 @@ def main() -> int:
         with rare_collections():  # what is loaded for a command is no garbage either
             code = root.main(prog_name="sipaudit", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _say_unusable_words(error)
         return error.exit_code
+    except OSError as error:  # of --help and --version, which are no command: a full disk behind stdout
+        return _say_failed(error, f"failed: {error}")
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     return code if isinstance(code, int) else 0

@@ -133,12 +133,12 @@ TEXT_OR_JSON = option(
 )
 OUTPUT = option(
     "-o", "--output", "directory", section=WAY, metavar="DIR", type=click.Path(), callback=_checked_directory,
-    help="Also write report.json, report.md, findings.csv, messages.parquet and evidence/ into this directory, which "
-    "is made if need be. Other files in it stay.",
+    help="Also write report.html, report.json, report.md, findings.csv, messages.parquet and evidence/ into this "
+    "directory, which is made if need be. Other files in it stay.",
 )
 REPORT_OUTPUT = option(
     "-o", "--output", "directory", section=WAY, metavar="DIR", type=click.Path(), callback=_checked_directory,
-    help="Also write report.json, report.md and findings.csv into this directory (with --compare also "
+    help="Also write report.html, report.json, report.md and findings.csv into this directory (with --compare also "
     "comparison.json). Other files in it stay.",
 )
 EVIDENCE = option(

@@ -15,34 +15,37 @@ from heapq import merge
 from itertools import islice
 from math import inf
 
+from sipaudit.incidents.minutes import MINUTE
 from sipaudit.turned_away import turned_away
 
 SECONDS_KEPT = 200_000   # of one server, in which it got a REGISTER
 
 
 class Seconds:
-    """`counting` are those that were not laid by: of this minute, and what came late for one that is over. A count of
-    the same second may stand in both places."""
+    """`counting` are those of this minute, and until the next one begins what comes late or from a clock that is
+    ahead: the same second may have been laid by, too."""
 
-    __slots__ = ("_counts", "_times", "counting")
+    __slots__ = ("_counts", "_odd", "_times", "counting")
 
     def __init__(self) -> None:
         self.counting: defaultdict[int, int] = defaultdict(int)
+        self._odd: dict[int, int] = {}   # laid by, but late or too early; none of them in `_times`
         self._times = array("q")    # ascending, each once
         self._counts = array("I")
 
     def __len__(self) -> int:
-        return len(self._times) + len(self.counting)
+        return len(self._times) + len(self._odd) + len(self.counting)
 
     def get(self, second: int) -> int:
         """How many came in this second."""
-        return self.counting.get(second, 0) + self._laid_by(second)
+        place = self._place(second)
+        laid_by = self._odd.get(second, 0) if place is None else self._counts[place]
+        return self.counting.get(second, 0) + laid_by
 
-    def _laid_by(self, second: int) -> int:
-        """How many of them were laid by."""
+    def _place(self, second: int) -> int | None:
+        """Where in the arrays it is counted."""
         place = bisect_left(self._times, second)
-        known = place < len(self._times) and self._times[place] == second
-        return self._counts[place] if known else 0
+        return place if place < len(self._times) and self._times[place] == second else None
 
     def items(self) -> Iterator[tuple[int, int]]:
         """Each second in which any came, and how many; in no order."""
@@ -55,30 +58,44 @@ class Seconds:
         return times, list(map(counted.__getitem__, times))
 
     def _counted(self) -> dict[int, int]:
-        counted = dict(zip(self._times, self._counts, strict=True))
+        counted = dict(zip(self._times, self._counts, strict=True)) | self._odd
         for second, count in self.counting.items():
             counted[second] = counted.get(second, 0) + count
         return counted
 
     def at_most(self) -> int:
         """No second has more than this."""
-        return max(self._counts, default=0) + max(self.counting.values(), default=0)
+        laid_by = max(max(self._counts, default=0), max(self._odd.values(), default=0))
+        return laid_by + max(self.counting.values(), default=0)
 
     def lay_by(self, before: float) -> None:
-        """The seconds before that time are over; the older half goes where there are too many."""
+        """The seconds before that time, with which a minute begins, are over; the older half goes where there are too
+        many."""
         last = self._times[-1] if self._times else -inf
-        for second in sorted(second for second in self.counting if last < second < before):
-            self._times.append(second)
-            self._counts.append(self.counting.pop(second))
+        for second in sorted(self.counting):
+            if last < second < before:
+                self._times.append(second)
+                self._counts.append(self.counting.pop(second) + self._odd.pop(second, 0))
+            elif not before <= second < before + MINUTE:
+                self._lay_apart(second, self.counting.pop(second))
         if len(self) > SECONDS_KEPT:
-            late = sorted(second for second in self.counting if not self._laid_by(second))
-            half = (len(self._times) + len(late)) // 2
+            odd = sorted(self._odd.keys() | self.counting.keys())
+            half = (len(self._times) + len(odd)) // 2
             turned_away("watched-minutes", half)
-            self.forget(next(islice(merge(self._times, late), half, None)))
+            self.forget(next(islice(merge(self._times, odd), half, None)))
+
+    def _lay_apart(self, second: int, count: int) -> None:
+        """Lay by what comes late, or so early that all others would be late after it."""
+        place = self._place(second)
+        if place is None:
+            self._odd[second] = self._odd.get(second, 0) + count
+        else:
+            self._counts[place] += count
 
     def forget(self, before: float) -> None:
         """Forget the seconds before that time."""
         place = bisect_left(self._times, before)
         del self._times[:place], self._counts[:place]
-        for second in [second for second in self.counting if second < before]:
-            del self.counting[second]
+        for counts in (self._odd, self.counting):
+            for second in [second for second in counts if second < before]:
+                del counts[second]

@@ -232,6 +232,10 @@ class Reconstruction:
                 self.traffic[phone.capture].one_way += 1
         return ()
 
+    def let_go(self) -> None:
+        """Forget transactions: they hold the phones that hold us, and the search for garbage cannot see that."""
+        self._memory.transactions.clear()
+
     def when_dropped(self, told: Dropped) -> None:
         """Have `told` called with the lines and phones that are forgotten, at the moment when they are."""
         self._memory.registry.population.dropped.append(told)

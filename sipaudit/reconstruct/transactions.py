@@ -209,6 +209,12 @@ class Transactions:
             while len(ring.waiting) > ring.limit:
                 self._evict(ring.waiting)
 
+    def clear(self) -> None:
+        """Forget all, and tell nobody."""
+        self._by_key.clear()
+        for ring in (self._known, self._strange):
+            ring.waiting.clear()
+
     def _evict(self, waiting: deque[Transaction]) -> None:
         """The oldest goes; one of a phone that has been heard for a while may stay, a few times."""
         for _ in range(SECOND_CHANCES):

@@ -40,8 +40,13 @@ class Folder:
 
     def __enter__(self) -> Folder:
         self._made = [folder for folder in (self.place, *self.place.parents) if not folder.exists()]
-        self.place.mkdir(parents=True, exist_ok=True)
-        self._aside.mkdir(exist_ok=True)
+        try:
+            self.place.mkdir(parents=True, exist_ok=True)
+            self._aside.mkdir(exist_ok=True)
+        except OSError as error:  # /proc lets anybody write, and takes nothing
+            self._unmake()
+            raise InputError(f"cannot be made: {error.strerror}", fix="name another directory", file=str(self.place)
+                             ) from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -51,9 +56,12 @@ class Folder:
                 self._put_in_place()
         shutil.rmtree(self._aside, ignore_errors=True)
         if kind is not None:
-            with suppress(OSError):  # somebody else has put something there
-                for folder in self._made:
-                    folder.rmdir()
+            self._unmake()
+
+    def _unmake(self) -> None:
+        with suppress(OSError):  # it was not made, or somebody else has put something there
+            for folder in self._made:
+                folder.rmdir()
 
     def _put_in_place(self) -> None:
         for name in FILES:

@@ -126,7 +126,8 @@ def write_parquet(rows: Iterator[pa.RecordBatch], path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetWriter(path, schema(), compression="zstd") as writer:
+    # a stream, since Arrow takes `run:1/...` for a URI, and cannot encode each name that a file may have
+    with path.open("wb") as stream, pq.ParquetWriter(stream, schema(), compression="zstd") as writer:
         while group := list(islice(rows, ROW_GROUP // PIECE)):
             writer.write_table(pa.Table.from_batches(group), row_group_size=ROW_GROUP)
 

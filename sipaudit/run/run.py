@@ -54,6 +54,7 @@ class Run(Route):
         self.reconstruction.finish()
         self.auditor.finish(self._last())
         self.auditor.faults.finish(self.auditor.loss())
+        self.reconstruction.let_go()
         self._look_for_an_empty_span()
 
     def _last(self) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
 from itertools import chain
 
 from sipaudit.capture import chosen
@@ -29,6 +30,7 @@ def find_out_who(run: Run) -> None:
     with rare_collections(), run.reading.ahead() as ahead:
         for item, message, form in chain.from_iterable(ahead):
             run.reconstruction.feed(item, message, form)
+    run.reconstruction.let_go()
 
 
 def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator[PlacedMessage]:
@@ -36,7 +38,8 @@ def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator
     before `--from` to learn from it. `beside` is told of what is no message."""
     seen: list[SeenMessage] = []
     again = run.reconstructing(seen.append)
-    with rare_collections(), run.reading.ahead_again() as ahead:
+    with rare_collections(), run.reading.ahead_again() as ahead, ExitStack() as ending:
+        ending.callback(again.let_go)
         for item, message, _ in chain.from_iterable(ahead):
             again.feed(item, message)
             yield from (_placed(run, each) for each in seen)

@@ -38,6 +38,8 @@ def simulate(plan_path: str, capture: str) -> list[Path]:
         aside[truth].write_bytes(known.document())
         for path, unfinished in aside.items():
             unfinished.replace(path)
+    except (FileNotFoundError, PermissionError) as error:  # /proc lets anybody write, and takes nothing
+        raise _unwritable(target) from error
     finally:
         for unfinished in aside.values():
             unfinished.unlink(missing_ok=True)
@@ -50,7 +52,11 @@ def check_place(target: Path) -> None:
     if target.is_dir():
         raise InputError("is a directory, -o needs a file", fix="name a file: OUT.pcap", file=str(target))
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError("cannot be written", fix="name a file in a folder that exists", file=str(target))
+        raise _unwritable(target)
+
+
+def _unwritable(target: Path) -> InputError:
+    return InputError("cannot be written", fix="name a file in a folder that exists", file=str(target))
 
 
 def write(plan: Plan, path: Path, keylog: Path | None = None) -> Truth:

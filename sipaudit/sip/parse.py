@@ -208,8 +208,10 @@ class Parser(LineParser):
 
     def _read_contacts(self, line: bytes) -> tuple[Address, ...] | None:
         """The values of a Contact without flaws; None of one that has some, or that takes a look at its whole line."""
-        text = line[len(CONTACT_NAME):].decode().strip() if line.isascii() else ""
-        if not text or len(text) > MAX_REMEMBERED or "\n" in text or "\r" in text:
+        if not line.isascii() or b"\n" in line or b"\r" in line:
+            return None
+        text = line[len(CONTACT_NAME):].decode().strip()
+        if not text or len(text) > MAX_REMEMBERED:
             return None
         found: Found = []
         contacts = read_contacts(text, found)

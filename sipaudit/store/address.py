@@ -64,6 +64,7 @@ def _is_secret(option: str) -> bool:
 def parse(text: str) -> Address:
     """The address that a URL names. Raises InputError; nothing is opened."""
     try:
+        text.encode()   # a URL that the terminal did not write in UTF-8 cannot be shown
         url = make_url(text)
     except (ArgumentError, ValueError):
         raise InputError("this is not the URL of a store", fix=EXAMPLES) from None  # nothing of it is said

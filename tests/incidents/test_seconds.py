@@ -23,14 +23,26 @@ def _followed(came: Came) -> tuple[Seconds, dict[int, int]]:
     return compact, plain
 
 
-@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 9))), st.integers(0, 30))
+@given(st.lists(st.tuples(st.integers(0, 200), st.integers(1, 9))), st.integers(0, 200))
 def test_what_was_laid_by_is_counted_as_what_was_not(came: Came, before: int) -> None:
     compact, plain = _followed(came)
     assert dict(compact.items()) == plain
-    assert [compact.get(second) for second in range(31)] == [plain.get(second, 0) for second in range(31)]
+    assert [compact.get(second) for second in range(201)] == [plain.get(second, 0) for second in range(201)]
     assert compact.at_most() >= max(plain.values(), default=0)
     compact.forget(before)
     assert dict(compact.items()) == {second: count for second, count in plain.items() if second >= before}
+
+
+def test_late_seconds_are_laid_by_once_and_for_all() -> None:
+    kept = Seconds()
+    kept.counting[1_000] += 1
+    kept.lay_by(1_001)
+    for second in range(300, 0, -1):   # of a clock that runs backwards, and one that is ahead
+        kept.counting[second] += 1
+        kept.counting[second + 2_000] += 1
+        kept.lay_by(1_001)
+        assert not kept.counting
+    assert len(kept) == 601
 
 
 def test_the_older_half_goes_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,9 +39,17 @@ WORDS = [
     "boot", "TTL", "SRV", "tolerance", "severity",
 ]
 
+SAID = [   # the closed lists of a report (contract.md 3)
+    "failover", "failback", "fallback", "unknown", "timeout", "icmp", "refused", "reset", "tls", "dns", "503",
+    "other-response", "newRequests", "DNSTTL", "registration", "duration", "answered", "abandoned", "expired",
+    "invalidated", "deregistered", "replaced", "explicit", "inherited", "default", "ambiguous",
+    "time_to_detect_p50", "time_to_recover_max", "lines_moved", "lines_stayed", "registrations_lost", "calls_lost",
+    "calls_failed", "emergency_failed", "register_rate_median", "register_rate_peak", "responses_503", "mid_life",
+]
+
 
 @pytest.mark.parametrize("name", [
-    *SETTINGS, *(f"dns.cache.{kind}" for kind in DNS_CACHE), *REQUIREMENTS, *Regime, *Mode, *Reason, *Assumption,
+    *SAID, *SETTINGS, *(f"dns.cache.{kind}" for kind in DNS_CACHE), *REQUIREMENTS, *Regime, *Mode, *Reason, *Assumption,
     *Severity, *CODES, *WORDS,
     *(rule.id for rule in (*PACK.rules, *PACK.settings)), *(kind.id for kind in PACK.incidents),
 ], ids=str)

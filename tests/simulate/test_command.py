@@ -60,6 +60,7 @@ def test_another_seed_is_another_story(tmp_path: Path) -> None:
     ("entries:\n  'a b': {servers: [sbc]}\n", "plan.yaml:2: the plan.entries: 'a b' is no name"),
     ("tap: {loss: 5}\n", "plan.yaml:1: the plan.tap.loss cannot be '5' (write a share from 0 to 1)"),
     ("start: yesterday\n", "plan.yaml:1: the plan.start: 'yesterday' is no moment"),
+    ("start: 2200-01-01T00:00:00Z\n", "is no moment from 1970 to 2099"),
     ("phones:\n  - entry: sbc\n    settings: {reRegisterOn: 2}\n",
      "plan.yaml:3: the plan.phones[0].settings.reRegisterOn cannot be '2' (write a whole number from 0 to 1)"),
     ("phones:\n  - entry: sbc\n    deviates: [premature-fallback]\n",

@@ -76,6 +76,14 @@ def test_a_usual_message_is_read_without_a_look_at_every_line(name: str) -> None
     assert parser.general == []
 
 
+@pytest.mark.parametrize("line", [b"Contact: \r<sip:1001@10.1.0.5>", b"Contact: <sip:1001@10.1.0.5>\r",
+                                  b"Contact: \n<sip:1001@10.1.0.5>", b"Contact: <sip:1001@10.1.0.5>\n"])
+def test_half_a_line_end_beside_a_contact_is_no_space(line: bytes) -> None:
+    odd = USUAL["REGISTER"].replace(b"Contact: <sip:1001@10.1.0.5>", line)
+    assert Parser().parse(odd) == Parser(0).parse(odd)
+    assert "bare-line-end" in Parser().parse(odd).defects
+
+
 def test_a_message_changed_anywhere_is_read_as_without_memory() -> None:
     chance = random.Random(3261)
     parser, none = Noting(), Parser(0)

@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from sipaudit.errors import InputError
-from sipaudit.store import address
+from sipaudit.store import address, migration
 from sipaudit.store.migration import VERSIONS, configuration
 from sipaudit.store.opening import make_engine, open_for_reading, open_for_writing
 from sipaudit.store.rows import row_of
@@ -87,6 +87,16 @@ def test_what_is_no_store_is_not_made_one_by_reading(sipaudit_command, store_url
             assert [name for name, in theirs.execute("SELECT name FROM sqlite_master")] == ["lines"]
 
 
+def test_of_a_store_that_could_not_be_made_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        assert (tmp_path / "new.db").exists()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(migration, "bring_up", full)
+    assert "No space left" in refusal(f"sqlite:///{tmp_path}/new.db")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(("url", "said"), [
     ("mysql://host/db", "there is no store of the kind 'mysql' (write sqlite:///sipaudit.db or"),
     ("sqlite://", "the URL names none"),
@@ -99,6 +109,7 @@ def test_what_is_no_store_is_not_made_one_by_reading(sipaudit_command, store_url
     ("sqlite:///a.db?keep_findings=3d", "no number of days (write keep_findings=90"),
     ("sqlite:///a.db?probe=a&probe=b", "probe is said 2 times"),
     ("postgresql://host:port/db", "this is not the URL of a store"),
+    ("sqlite:///\udcff.db", "this is not the URL of a store"),
 ])
 def test_a_url_that_names_no_store_is_refused_with_the_fix(
     url: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -94,8 +94,8 @@ def network() -> Kind:
 
 
 def moment() -> Kind:
-    """A moment in UTC, in seconds since the epoch."""
-    return _written("moment", "2026-11-22T12:00:00Z", _since_the_epoch)
+    """A moment of the years 1970 to 2099 in UTC, in seconds since the epoch."""
+    return _written("moment from 1970 to 2099", "2026-11-22T12:00:00Z", _since_the_epoch)
 
 
 def listing(kind: Kind) -> Kind:
@@ -175,7 +175,7 @@ def _written(what: str, example: str, parse: Callable[[str], Any]) -> Kind:
 
 def _since_the_epoch(written: str) -> float:
     when = datetime.fromisoformat(written)
-    if when.tzinfo is None or when.year < 1970:
+    if when.tzinfo is None or not 1970 <= when.year < 2100:   # a pcap file counts seconds up to the year 2106
         raise ValueError(written)
     return when.timestamp()
 

@@ -1,0 +1,67 @@
+"""Paths and words that nobody expects: refused with what to do, or simply used, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.shared import ROOT
+
+SAMPLE = str(ROOT / "samples" / "first-outage" / "capture.pcap")
+PLAN = str(ROOT / "samples" / "clean-outage" / "plan.yaml")
+LONG = "a" * 300
+UNUSABLE = 2
+
+
+def run(folder: Path, *words: str | bytes, **streams: int) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([sys.executable, "-m", "sipaudit.cli.main", *words], cwd=folder, capture_output=not streams,
+                          check=False, env={**os.environ, "PYTHONPATH": str(ROOT)}, **streams)
+
+
+@pytest.mark.parametrize("words", [
+    ["analyze", LONG], ["analyze", SAMPLE, "--rules", LONG], ["analyze", SAMPLE, "-o", LONG], ["report", LONG],
+    ["simulate", PLAN, "-o", LONG],
+    ["analyze", SAMPLE, "--filter", b"\xff"], ["analyze", SAMPLE, "--store", b"sqlite:///\xff.db"],
+    ["report", b"sqlite:///\xff.db"], ["live", "-i", b"\xff"],
+    ["analyze", "/proc/self/mem"], ["analyze", SAMPLE, "-o", "/proc/out"], ["simulate", PLAN, "-o", "/proc/out.pcap"],
+], ids=str)
+def test_what_cannot_be_used_is_refused_with_the_fix(tmp_path: Path, words: list[str | bytes]) -> None:
+    refused = run(tmp_path, *words)
+    assert (refused.returncode, refused.stdout) == (UNUSABLE, b"")
+    assert len(refused.stderr.splitlines()) == 1
+    assert refused.stderr.endswith(b")\n"), "what to do about it"
+    assert b"failed" not in refused.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("directory", [b"run:1", b"sip:", b"d\xff"], ids=str)
+def test_files_go_wherever_the_system_lets_them(tmp_path: Path, directory: bytes) -> None:
+    done = run(tmp_path, "-q", "analyze", SAMPLE, "-o", directory)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / os.fsdecode(directory) / "messages.parquet").is_file()
+
+
+def test_a_word_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    refused = run(tmp_path, "rules", "list", "\x1b]0;owned\x07\u202e")
+    assert refused.returncode == UNUSABLE
+    assert b"\\x1b]0;owned\\x07\\u202e" in refused.stderr
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_a_full_disk_behind_help_is_a_failure_in_one_line(tmp_path: Path, option: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        failed = run(tmp_path, option, stdout=full.fileno(), stderr=subprocess.PIPE)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(b"sipaudit: failed: [Errno 28]")
+    assert len(failed.stderr.splitlines()) == 1
+
+
+def test_of_a_closed_stdin_nothing_comes(tmp_path: Path) -> None:
+    closed = subprocess.run(["sh", "-c", f'"{sys.executable}" -m sipaudit.cli.main analyze - <&-'], cwd=tmp_path,
+                            capture_output=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert closed.returncode == UNUSABLE
+    assert b"is empty" in closed.stderr
