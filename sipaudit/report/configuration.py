@@ -11,7 +11,7 @@ from msgspec import Struct
 from sipaudit import __version__
 from sipaudit.model.values import Finding, Place, Severity
 from sipaudit.report import document
-from sipaudit.report.screen import STYLES, Screen, count_of
+from sipaudit.report.screen import PARAGRAPH_SHOWN, STYLES, Screen, count_of, shortened
 from sipaudit.safe_text import safe_text
 
 SCHEMA = "sipaudit.config/1"
@@ -127,8 +127,18 @@ def _server(screen: Screen, server: ShownServer) -> None:
     ttl = f", TTL {server.dns_ttl} s" if server.dns_ttl is not None else ""
     screen.say(f"{kind} {server.name or 'not known'}: {addresses}{ttl}. "
                f"Regime {server.regime or 'not known'}, failback mode {server.mode or 'not known'}.")
-    rows = [(one.name, one.value, one.origin, one.meaning or None, one.source) for one in server.settings]
-    screen.table(("setting", "value", "origin", "what it does", "source"), rows, whole=frozenset({"setting", "origin"}))
+    rows = [(one.name, one.value, one.origin, one.meaning or None) for one in server.settings]
+    screen.table(("setting", "value", "origin", "what it does"), rows, whole=frozenset({"setting", "origin"}))
+    _sources(screen, server)
     screen.say("If the first server fails:")
     for sentence in server.predictions:
         screen.say(sentence, indent=2)
+
+
+def _sources(screen: Screen, server: ShownServer) -> None:
+    """Where each setting is stated, a line each that is not broken: it can be copied, and clicked in many terminals."""
+    stated = [one for one in server.settings if one.source]
+    if stated:
+        screen.say("Stated in:")
+    for one in stated:
+        screen.raw(f"  {shortened(safe_text(f'{one.source} ({one.name})'), PARAGRAPH_SHOWN)}")
