@@ -51,7 +51,7 @@ def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stay
 
 def is_plain(stay: Stay) -> bool:
     """Whether another answer of the working server tells nothing new."""
-    return stay.aside is None and stay.took == 0.0 and not stay.unsure
+    return stay.aside is None and stay.took == 0.0 and not stay.unsure and stay.turned is None
 
 
 def _takes(phone: PhoneState, answer: Answered) -> float:
@@ -68,6 +68,8 @@ def _served(stay: Stay | None, answer: Answered, slow: bool) -> Stay | None:
         return stay
     if answer.method in DIALOG_INITIATING and not stay.answers_calls:
         stay = replace(stay, answers_calls=True)
+    if stay.turned is not None and answer.method != "REGISTER":   # which may be a mere refresh (F7)
+        stay = replace(stay, turned=None)
     if stay.aside is not None and answer.method == "INVITE" and (answer.sent or answer.time) >= stay.aside.time:
         stay = replace(stay, away=None, aside=None, driven=False, others=())
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
@@ -141,7 +143,7 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     called = tuple(one.call_id for one in stay.tries
                    if one.server == answer.server and one.method == "INVITE" and one.call_id)
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
-                moves=moves, called=called, took=took, unsure=unsure,
+                moves=moves, called=called, took=took, unsure=unsure, earliest=stay.turned,
                 older=was_there or _may_have_moved_before(stay, answer), perhaps=perhaps, found=only_registers(stay),
                 doubted=stay.first is None and _is_doubtful(stay),
                 refreshed=refresh and held is not None and held.until > answer.time)

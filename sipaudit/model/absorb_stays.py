@@ -82,7 +82,10 @@ def _touched(line: LineState, phone: PhoneState, stay: Stay | None, packet: Sent
         aside = packet.in_dialog or packet.method == "CANCEL" or packet.method in KEEPALIVES
         if packet.method in DIALOG_INITIATING and not packet.in_dialog:
             stay = _opened(stay, packet) or stay
-        return stay if stay.away is None or aside or _may_have_moved(stay) else replace(stay, away=None, driven=False)
+        if stay.away is None or aside or _may_have_moved(stay):
+            return stay
+        turned = stay.away.time if stay.turned is None and stay.driven else stay.turned
+        return replace(stay, away=None, driven=False, turned=turned)
     if stay.away is None:
         stay = replace(stay, away=packet)
     if not stay.driven and _goes_elsewhere(packet) and speaks_against(

@@ -59,7 +59,9 @@ class Stay(Struct, frozen=True, gc=False):
     mere refreshes of an old binding, maybe (F7); `doubted` that it was found there by an answer that need not have
     brought it. `answers_calls` says that the server has answered what opens a
     dialog with 2xx since the arrival. `refreshed` says that the arrival's answer may only have renewed a live
-    binding there.
+    binding there. `turned` is when the line was first driven to another server and asked this one again since: it may
+    have moved by an answer that the capture lacks, and renew its old binding here (F7), until something else is
+    answered. `earliest` is that time of the server left: T0 may be as early.
     """
 
     server: str
@@ -85,6 +87,8 @@ class Stay(Struct, frozen=True, gc=False):
     answers_calls: bool = False
     refreshed: bool = False
     others: tuple[Answered, ...] = ()
+    turned: float | None = None
+    earliest: float | None = None
 
     @property
     def asides(self) -> tuple[Answered, ...]:
@@ -98,7 +102,7 @@ class Stay(Struct, frozen=True, gc=False):
         if self.first is None:
             return None
         asked = self.first.time if self.arrived.sent is None else min(self.arrived.sent, self.first.time)
-        return asked, self.arrived.time
+        return asked if self.earliest is None else min(asked, self.earliest), self.arrived.time
 
     @property
     def tried(self) -> Sent | None:
