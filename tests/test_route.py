@@ -14,6 +14,8 @@ FOLDER = Path(__file__).parent / "model" / "scenarios"
 # What these say cannot be said in packets, or packets say more than they do.
 NOT_ON_THE_WIRE = {
     "unregistered-answer-lost": "nothing was heard of S at all, which is one-way and not loss",
+    "premature-not-when-the-answer-of-the-move-is-lost-r1":
+        "nothing was heard of S before the call, which is one-way and not loss",
     "lapsed-near-loss": "one packet of so few is more than half a percent",
     "tofailed-near-loss": "one packet of so few is more than half a percent",
     "fromfailed-near-loss": "one packet of so few is more than half a percent",
