@@ -39,16 +39,10 @@ class Store:
 def open_for_writing(url: str) -> Store:
     """The store, made if it is not there, and brought to the newest form. Raises InputError."""
     address = parse(url)
-    made = address.file is not None and not address.file.exists()
     if address.file is not None:
         with suppress(OSError):     # SQLite will say it
             os.close(os.open(address.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OURS))
-    try:
-        return _opened(address, writing=True)
-    except InputError:
-        if made and address.file is not None:   # the disk is full: what was made of it is no store
-            address.file.resolve().unlink(missing_ok=True)
-        raise
+    return _opened(address, writing=True)
 
 
 def open_for_reading(url: str) -> Store:

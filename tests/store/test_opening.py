@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from sipaudit.errors import InputError
-from sipaudit.store import address, migration
+from sipaudit.store import address
 from sipaudit.store.migration import VERSIONS, configuration
 from sipaudit.store.opening import make_engine, open_for_reading, open_for_writing
 from sipaudit.store.rows import row_of
@@ -85,16 +85,6 @@ def test_what_is_no_store_is_not_made_one_by_reading(sipaudit_command, store_url
         assert "already exists" in refusal(store_url)                            # nor by writing
         with sqlite3.connect(tmp_path / "store.db") as theirs:
             assert [name for name, in theirs.execute("SELECT name FROM sqlite_master")] == ["lines"]
-
-
-def test_of_a_store_that_could_not_be_made_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        assert (tmp_path / "new.db").exists()
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(migration, "bring_up", full)
-    assert "No space left" in refusal(f"sqlite:///{tmp_path}/new.db")
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("url", "said"), [
