@@ -44,12 +44,13 @@ def test_its_names_are_there_and_no_others() -> None:
         _ = sipaudit.analyse
 
 
-def test_nothing_of_a_run_is_left_but_what_was_found() -> None:
+@pytest.mark.parametrize("ask", ["analyze", "read_messages"])
+def test_nothing_of_a_run_is_left_but_what_was_found(ask: str) -> None:
     code = f"""
 import gc, sipaudit
 from sipaudit.reconstruct.phones import Phone
 from sipaudit.run.route import Route
-_ = sipaudit.analyze({str(SAMPLE / "capture.pcap")!r}), sipaudit.read_messages({str(SAMPLE / "capture.pcap")!r})
+found = sipaudit.{ask}({str(SAMPLE / "capture.pcap")!r})
 print(sum(isinstance(one, (Route, Phone)) for one in gc.get_objects()))"""
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "0\n"
 
