@@ -114,6 +114,19 @@ def not_registered_since_left(case: Case) -> Ground:
     return Ground(facts={"registered": "invalidated"})
 
 
+def no_return_unseen(case: Case) -> Ground:
+    """The line is not back at that server by a 200 that the capture lacks: the last REGISTER there was sent once only,
+    where one that nobody answers is repeated (RFC 3261 17.1.2.2), and the line has not gone on where it was."""
+    binding, away = case.line.binding(case.request.server), case.stay.away
+    register = None if binding is None else binding.register
+    if binding is None or register is None or register.expires == 0 or register.time < case.stay.arrived.time:
+        return HOLDS
+    went_on = away is None or away.time > register.time
+    if went_on or (binding.resent is not None and not case.profile.lossy):
+        return HOLDS
+    return Ground(reason=Reason.LOSS_NEARBY if register.server in case.profile.heard else Reason.ONE_WAY)
+
+
 # -- the server's answer ---------------------------------------------------------------------------------------------
 
 def granted_nothing(case: Case) -> Ground:
