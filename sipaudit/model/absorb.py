@@ -54,7 +54,7 @@ def _line_sent(line: LineState, phone: PhoneState, request: Sent) -> LineState:
         old = line.binding(request.server) or Binding(request.server)
         bindings = with_binding(bindings, Binding(
             old.server, request, old.granted, old.since, old.refreshes, old.refused, old.left, None, old.late,
-            old.removed))
+            old.removed, _missed(line, old, request)))
     began = line.began
     if request.anew and _comes_up(line, phone, request):
         began = Beginning(request.time, request.server, request.call_id)
@@ -69,6 +69,16 @@ def _line_sent(line: LineState, phone: PhoneState, request: Sent) -> LineState:
         return line
     return LineState(stays, bindings, boot, line.answers, line.reordered, line.served, failed, challenges,
                      line.offered, began, line.challenger)
+
+
+def _missed(line: LineState, old: Binding, request: Sent) -> Sent | None:
+    """The last REGISTER there whose answer the capture may lack: the next may only follow when it was answered, or has
+    run out (RFC 3261 10.2), for which it would have been repeated (17.1.2.2)."""
+    open_ = old.register
+    if open_ is None or open_.expires == 0 or old.resent is not None or request.follows is not None \
+            or line.challenge(open_.transaction) is not None:
+        return old.missed
+    return open_
 
 
 def _comes_up(line: LineState, phone: PhoneState, request: Sent) -> bool:
@@ -169,7 +179,7 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
             if register is None and binding.register is not None and binding.register.follows is None:
                 register = binding.register  # challenged: another will follow
             return Binding(binding.server, register, binding.granted, binding.since, binding.refreshes,
-                           binding.refused, binding.left, None, binding.late, binding.removed)
+                           binding.refused, binding.left, None, binding.late, binding.removed, binding.missed)
         return replace(binding, register=register, refused=answer)
     if answer.asked == 0 or (answer.granted == 0 and answer.own is not False):
         held = answer.asked == 0 or binding.granted is not None or binding.removed is not None

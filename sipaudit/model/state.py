@@ -117,7 +117,8 @@ class Binding(Struct, frozen=True, gc=False):
     in force, `since` the 200 that began the row (of one that the server has ended, too), `refused` a final refusal
     after it; `left` is
     the time of a failover away, after which R2 and R3 hold the binding invalid (F8); `late` says that the phone may
-    have given up the REGISTER that was granted, `removed` is the 200 that ended the binding.
+    have given up the REGISTER that was granted, `removed` is the 200 that ended the binding. `missed` is the last
+    REGISTER that another followed though it had been sent once only: the capture may lack the 200 to it.
     """
 
     server: str
@@ -130,6 +131,7 @@ class Binding(Struct, frozen=True, gc=False):
     resent: float | None = None
     late: bool = False
     removed: Answered | None = None
+    missed: Sent | None = None
 
     @property
     def expires(self) -> float:

@@ -45,6 +45,9 @@ def no_binding_there(case: Case) -> Ground:
         return FAILS  # F7: failback without REGISTER is right after the binding lapsed, too
     if binding.register is not None:
         return _pending_binding(case, binding, binding.register)
+    unseen = no_return_unseen(case)
+    if unseen is not HOLDS:
+        return unseen
     return _unseen_binding(case) if binding.granted is None else _lapsed_binding(case, binding.granted)
 
 
@@ -70,10 +73,9 @@ def _lapsed_binding(case: Case, granted: Answered) -> Ground:
 
 def _pending_binding(case: Case, binding: Binding, register: Sent) -> Ground:
     """A REGISTER is out and no final answer was seen: was there none, or did the capture miss it?"""
-    heard = case.request.server in case.profile.heard
     unseen = _unseen_binding(case)
     return Ground(
-        reason=unseen.reason or (Reason.LOSS_NEARBY if heard else Reason.ONE_WAY),
+        reason=unseen.reason or _lacking(case, register),
         awaited=None if unseen.reason else waited(register, binding.resent),
         assumptions=unseen.assumptions, facts={"registered": "pending"}, proof=(register,),
     )
@@ -108,6 +110,9 @@ def not_registered_since_left(case: Case) -> Ground:
         return Ground(reason=Reason.READINGS_DIFFER)  # nothing had failed: was it a failover that left the server?
     if binding.register is not None and binding.register.time >= binding.left and binding.register.expires != 0:
         return _pending_binding(case, binding, binding.register)
+    unseen = no_return_unseen(case)
+    if unseen is not HOLDS:
+        return unseen
     refused = binding.refused is not None and case.now - binding.refused.time <= LOSS_REACH
     if case.profile.lossy and not refused:   # a second witness, unless it speaks of long ago
         return Ground(reason=Reason.LOSS_NEARBY)
@@ -115,16 +120,28 @@ def not_registered_since_left(case: Case) -> Ground:
 
 
 def no_return_unseen(case: Case) -> Ground:
-    """The line is not back at that server by a 200 that the capture lacks: the last REGISTER there was sent once only,
-    where one that nobody answers is repeated (RFC 3261 17.1.2.2), and the line has not gone on where it was."""
-    binding, away = case.line.binding(case.request.server), case.stay.away
-    register = None if binding is None else binding.register
-    if binding is None or register is None or register.expires == 0 or register.time < case.stay.arrived.time:
+    """The line is not back at that server by a 200 that the capture lacks: it went on where it was after each REGISTER
+    there, or repeated it, as it does while nobody answers (RFC 3261 17.1.2.2)."""
+    binding = case.line.binding(case.request.server)
+    if binding is None:
         return HOLDS
-    went_on = away is None or away.time > register.time
-    if went_on or (binding.resent is not None and not case.profile.lossy):
-        return HOLDS
-    return Ground(reason=Reason.LOSS_NEARBY if register.server in case.profile.heard else Reason.ONE_WAY)
+    waited_on = binding.resent is not None and not case.profile.lossy
+    unseen = [one for one in (None if waited_on else binding.register, binding.missed)
+              if one is not None and one.expires != 0 and _may_have_moved_by(case, one)]
+    return Ground(reason=_lacking(case, unseen[0])) if unseen else HOLDS
+
+
+def _may_have_moved_by(case: Case, register: Sent) -> bool:
+    """Whether a 200 to this REGISTER may have brought the line to its server, where it is since, as far as is seen."""
+    stay = case.stay
+    if register.time < stay.arrived.time or case.line.challenge(register.transaction) is not None:
+        return False
+    return stay.away is not None and stay.away.time <= register.time
+
+
+def _lacking(case: Case, register: Sent) -> Reason:
+    """Why no answer to a REGISTER may have been seen."""
+    return Reason.LOSS_NEARBY if register.server in case.profile.heard else Reason.ONE_WAY
 
 
 # -- the server's answer ---------------------------------------------------------------------------------------------
@@ -168,13 +185,13 @@ def no_binding_anywhere(case: Case) -> Ground:
 def _open_registers(case: Case) -> Ground:
     """No REGISTER of the line is open. One without answer for longer is not, but the capture may lack its 200: then it
     granted what was asked."""
-    pending = [binding.register for binding in case.line.bindings if binding.register is not None]
+    pending = [one for binding in case.line.bindings for one in (binding.register, binding.missed) if one is not None]
     if any(case.now - register.time <= LAPSED for register in pending):
         return FAILS
     for register in pending:
         asked = DEFAULT_EXPIRES if register.expires is None else register.expires
         if case.now - register.time - asked <= LAPSED:
-            return Ground(reason=Reason.LOSS_NEARBY if register.server in case.profile.heard else Reason.ONE_WAY)
+            return Ground(reason=_lacking(case, register))
     return HOLDS
 
 
@@ -277,7 +294,8 @@ def not_turned_away(case: Case) -> Ground:
         return HOLDS
     if binding.granted is None:
         return FAILS
-    soon = case.now - binding.granted.time <= WORKS_WITHIN
+    turned = case.now if case.stay.away is None else case.stay.away.time   # it may be elsewhere since, by an answer missed
+    soon = turned - binding.granted.time <= WORKS_WITHIN
     return Ground(reason=Reason.READINGS_DIFFER) if soon or _looks_on(case, binding.granted) else HOLDS
 
 
