@@ -37,8 +37,8 @@ def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stay
             answered.answers_calls and registered.answers_calls and regained.answers_calls)
         if (plain and known) or _went_its_way(phone, answer):
             return line.stays
-        slow = _takes(phone, answer) >= LATE_FROM
-        return each(line.stays, lambda stay: _served(stay, answer, slow))
+        late = _may_be_given_up(phone, answer)
+        return each(line.stays, lambda stay: _served(stay, answer, late))
     if answer.in_dialog or answer.method in NOTHING_NEW or _went_its_way(phone, answer):
         return each(line.stays, lambda stay: noted(stay, answer))
     if line.stays == NOWHERE and answer.method == "REGISTER" and answer.granted != 0:
@@ -60,20 +60,27 @@ def _takes(phone: PhoneState, answer: Answered) -> float:
     return 0.0 if answer.sent is None or ringing else answer.time - answer.sent
 
 
-def _served(stay: Stay | None, answer: Answered, slow: bool) -> Stay | None:
+def _may_be_given_up(phone: PhoneState, answer: Answered) -> bool:
+    """Whether the phone may have given up what is answered here (F2), or has taken it back (RFC 3261 9.1)."""
+    return _takes(phone, answer) >= LATE_FROM or answer.transaction in phone.reach(answer.server).cancelled
+
+
+def _served(stay: Stay | None, answer: Answered, late: bool) -> Stay | None:
     """The stay after another answer of its server: a call through it shows that what another server answered before it
-    was made has not moved the line; what was asked after the arrival shows that the arrival had, unless the phone may
-    have given it up before (`slow`)."""
+    was made has not moved the line; what was asked after the arrival shows that the arrival had; unless the phone may
+    have given it up before (`late`)."""
     if stay is None or not _is_weighty(answer):
         return stay
     if answer.method in DIALOG_INITIATING and not stay.answers_calls:
         stay = replace(stay, answers_calls=True)
-    if stay.turned is not None and answer.method != "REGISTER":   # which may be a mere refresh (F7)
+    # (not REGISTER, which may be a mere refresh, F7)
+    if stay.turned is not None and answer.method != "REGISTER" and (answer.sent or answer.time) >= stay.turned:
         stay = replace(stay, turned=None)
-    if stay.aside is not None and answer.method == "INVITE" and (answer.sent or answer.time) >= stay.aside.time:
+    call = answer.method == "INVITE" and not late
+    if call and stay.aside is not None and (answer.sent or answer.time) >= stay.aside.time:
         stay = replace(stay, away=None, aside=None, driven=False, others=())
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
-    if asked_since and not slow and not _may_not_move(answer) and (stay.took or stay.unsure):
+    if asked_since and not late and not _may_not_move(answer) and (stay.took or stay.unsure):
         refreshes = answer.method == "REGISTER" and (stay.refreshed or not _may_not_move(stay.arrived))
         # (not what may have been a mere refresh: the next may be another, F5, F7)
         doubtful = stay.took >= LATE_FROM or (stay.unsure and _may_not_move(stay.arrived))
@@ -123,7 +130,7 @@ def _is_weighty(answer: Answered) -> bool:
 def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> Stay | None:
     """The stay after a 2xx to a request out of any dialog: the same, another, or the same with a doubt noted."""
     if stay is not None and stay.server == answer.server:
-        return _served(stay, answer, _takes(phone, answer) >= LATE_FROM)
+        return _served(stay, answer, _may_be_given_up(phone, answer))
     if stay is not None and is_late(line, phone, stay, answer):
         return noted(stay, answer)
     if not _moves(line, phone, stay, answer, track):

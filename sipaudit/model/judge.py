@@ -53,7 +53,7 @@ class Trial(Struct, frozen=True):
     row: Row | None
     holds: int
     reason: Reason | None = None
-    awaited: Awaited | None = None
+    awaited: tuple[Awaited, ...] = ()
     facts: dict[str, Fact] = {}
     assumptions: tuple[Assumption, ...] = ()
     proof: tuple[ModelEvent, ...] = ()
@@ -108,9 +108,9 @@ def _observe(rows: tuple[Row, ...], scene: Scene) -> Observation | None:
         return Observation(first.row.expectation, first.row.clause, Verdict.CONFORMED, scene.event, _server(scene))
     awaited = {trial.awaited for trial in trials if not trial.condemned}
     waits = len(awaited) == 1 and all(trial.holds == ALWAYS for trial in trials)
-    one = awaited.pop() if waits else None
-    found = _observation(first, first.row, scene, Verdict.INCONCLUSIVE, reason, _all_doubts(trials), one)
-    return found if one is None else _weighed(found, rows, scene)
+    signs = awaited.pop() if waits else ()
+    found = _observation(first, first.row, scene, Verdict.INCONCLUSIVE, reason, _all_doubts(trials), signs)
+    return _weighed(found, rows, scene) if signs else found
 
 
 def _weighed(found: Observation, rows: tuple[Row, ...], scene: Scene) -> Observation:
@@ -118,16 +118,16 @@ def _weighed(found: Observation, rows: tuple[Row, ...], scene: Scene) -> Observa
     if scene.profile.lossy:
         return found
     lossy = _trials(rows, scene._replace(profile=replace(scene.profile, lossy=True)))
-    open_ = any(trial.reason is Reason.LOSS_NEARBY and trial.awaited is None for trial in lossy)
+    open_ = any(trial.reason is Reason.LOSS_NEARBY and not trial.awaited for trial in lossy)
     return replace(found, absent=True) if open_ else found
 
 
 def _observation(trial: Trial, row: Row, scene: Scene, verdict: Verdict, reason: Reason | None,
-                 doubts: tuple[Assumption, ...], awaited: Awaited | None = None) -> Observation:
+                 doubts: tuple[Assumption, ...], awaited: tuple[Awaited, ...] = ()) -> Observation:
     facts = {**trial.facts, "regime": _only(scene.regimes), "mode": _only(scene.modes)}
     at = _deadline(trial, scene, row.timed) if row.timed else None
     return Observation(row.expectation, row.clause, verdict, scene.event, _about(row, trial, scene), reason, facts,
-                       doubts, trial.proof, None if awaited is None else row.verdict, awaited, at,
+                       doubts, trial.proof, row.verdict if awaited else None, awaited, at,
                        elsewhere=trial.elsewhere)
 
 
@@ -205,13 +205,21 @@ def _sum(row: Row, grounds: list[Ground]) -> Trial:
         facts.update(ground.facts)
     if holds == NEVER:
         return Trial(row, NEVER)
-    opened = sorted((ground for ground in grounds if ground.reason is not None),
-                    key=lambda ground: ground.awaited is not None)
-    reason, awaited = (opened[0].reason, opened[0].awaited) if opened else (None, None)
+    opened = [ground for ground in grounds if ground.reason is not None]
+    reason, awaited = _what_settles(opened)
     proof = tuple(dict.fromkeys(event for ground in grounds for event in ground.proof))
     return Trial(row, holds, reason, awaited, facts,
                  tuple(doubt for ground in grounds for doubt in ground.assumptions), proof,
                  tuple(key for ground in grounds for key in ground.elsewhere))
+
+
+def _what_settles(opened: list[Ground]) -> tuple[Reason | None, tuple[Awaited, ...]]:
+    """Why a row is open, and the signs that settle it together; none where one of its conditions awaits nothing."""
+    for ground in opened:
+        if ground.awaited is None:
+            return ground.reason, ()
+    signs = dict.fromkeys(replace(ground.awaited, why=ground.reason) for ground in opened if ground.awaited is not None)
+    return (opened[0].reason, tuple(signs)) if opened else (None, ())
 
 
 def _all_doubts(trials: list[Trial]) -> tuple[Assumption, ...]:
@@ -225,7 +233,7 @@ def _why_open(trials: list[Trial]) -> Reason | None:
     if acquitted and len(acquitted) < len(trials):
         return Reason.SETTINGS_UNKNOWN  # some settings that stay possible allow it
     for trial in trials:
-        if trial.reason is not None and (trial.awaited is None or trial.holds == ALWAYS):
+        if trial.reason is not None and (not trial.awaited or trial.holds == ALWAYS):
             return trial.reason  # what is awaited decides nothing where a reading does
     for trial in trials:
         reading = deciding(trial.holds)

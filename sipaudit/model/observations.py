@@ -49,7 +49,7 @@ class Awaited(Struct, frozen=True, gc=False):
     `since` is from when something counts and `until` when the waiting ends (seconds since the epoch); `transaction`,
     `server` and `calls` say whose packets count (of REGISTERS: which calls' do not), `others` which servers are meant
     by elsewhere (none: all); `seen` is that one half of the proof has come. `repeats` is when the request must have
-    been retransmitted last, at the earliest.
+    been retransmitted last, at the earliest. `why` is why the verdict is open until then.
     """
 
     sign: Sign
@@ -62,6 +62,7 @@ class Awaited(Struct, frozen=True, gc=False):
     others: tuple[str, ...] = ()
     repeats: float = -inf
     rests: float = inf
+    why: Reason | None = None
 
 
 class Observation(Struct, frozen=True):
@@ -71,7 +72,7 @@ class Observation(Struct, frozen=True):
     its `reason`; a deviation carries `facts` (what a rule's text and CEL
     condition may use), the `assumptions` that are in doubt and the `proof`: the
     events that show it, in order.  `unless` is the verdict that an INCONCLUSIVE
-    one becomes when what is `awaited` is seen.  `at` is the time of what the
+    one becomes when all that is `awaited` is seen.  `at` is the time of what the
     event only shows (a deadline that passed), None for its own.  `server` is empty where the
     deviation is of no one server.  `absent`: it rests on packets that are not there, and would be undecided were the
     capture known to lack some.  `elsewhere`: contact with these servers would have acquitted, and none was seen.
@@ -87,7 +88,7 @@ class Observation(Struct, frozen=True):
     assumptions: tuple[Assumption, ...] = ()
     proof: tuple[ModelEvent, ...] = ()
     unless: Verdict | None = None
-    awaited: Awaited | None = None
+    awaited: tuple[Awaited, ...] = ()
     at: float | None = None
     absent: bool = False
     elsewhere: tuple[str, ...] = ()

@@ -36,7 +36,7 @@ Waiting = tuple[Observation, ...]
 def hold(waiting: Waiting, judged: tuple[Observation, ...]) -> tuple[Waiting, Waiting]:
     """What of newly judged observations can be said now, and what waits: all that one event brought waits for the
     last of it, because one request makes one finding."""
-    if not any(one.awaited is not None for one in judged):
+    if not any(one.awaited for one in judged):
         return judged, waiting
     kept = (*waiting, *judged)
     oldest = kept[:-WAITING_KEPT]
@@ -59,37 +59,42 @@ def pass_time(waiting: Waiting, now: float, phone: PhoneState) -> tuple[Waiting,
 
 def _passed(one: Observation, now: float, phone: PhoneState) -> Observation:
     """One that waits, after all of its deadlines until `now`: some have a second behind the first."""
-    while one.awaited is not None and one.awaited.until < now:
-        one = _with(one, DEADLINES[one.awaited.sign](one, one.awaited, phone))
+    def told(awaited: Awaited) -> Told:
+        return DEADLINES[awaited.sign](one, awaited, phone) if awaited.until < now else None
+
+    while next_deadline((one,)) < now:
+        one = _with(one, told)
     return one
 
 
 def next_deadline(waiting: Waiting) -> float:
     """When `pass_time` has something to say, seconds since the epoch; without end where nothing waits for time."""
-    return min((one.awaited.until for one in waiting if one.awaited is not None), default=float("inf"))
+    return min((awaited.until for one in waiting for awaited in one.awaited), default=float("inf"))
 
 
 def _release(waiting: Waiting) -> tuple[Waiting, Waiting]:
-    open_events = {id(one.event) for one in waiting if one.awaited is not None}
+    open_events = {id(one.event) for one in waiting if one.awaited}
     return (tuple(one for one in waiting if id(one.event) not in open_events),
             tuple(one for one in waiting if id(one.event) in open_events))
 
 
 def _told(one: Observation, event: ModelEvent) -> Observation:
-    if one.awaited is None:
-        return one
-    return _with(one, SETTLES[one.awaited.sign](one, one.awaited, event), event)
+    return _with(one, lambda awaited: SETTLES[awaited.sign](one, awaited, event), event)
 
 
-def _with(one: Observation, told: Told, event: ModelEvent | None = None) -> Observation:
-    if told is None:
+def _with(one: Observation, tell: Callable[[Awaited], Told], event: ModelEvent | None = None) -> Observation:
+    """The observation with what is told of each sign that it awaits: one may acquit, all must come to condemn."""
+    told = [(awaited, tell(awaited)) for awaited in one.awaited]
+    if all(news is None for _, news in told):
         return one
-    if isinstance(told, Awaited):
-        return replace(one, awaited=told)
-    if told is Outcome.ACQUITTED or one.unless is None:
+    if any(news is Outcome.ACQUITTED for _, news in told) or one.unless is None:
         return Observation(one.expectation, one.clause, Verdict.CONFORMED, one.event, one.server)
-    proof = one.proof if event is None else (*one.proof, event)
-    return replace(one, verdict=one.unless, reason=None, unless=None, awaited=None, proof=proof)
+    left = tuple(news if isinstance(news, Awaited) else awaited for awaited, news in told
+                 if news is not Outcome.CONDEMNED)
+    proof = one.proof if event is None or len(left) == len(told) else (*one.proof, event)
+    if left:
+        return replace(one, reason=left[0].why, awaited=left, proof=proof)
+    return replace(one, verdict=one.unless, reason=None, unless=None, awaited=(), proof=proof)
 
 
 # -- what proves -----------------------------------------------------------------------------------------------------

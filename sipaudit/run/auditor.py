@@ -303,6 +303,6 @@ class Auditor:
 
 def _evicted(waiting: Observation) -> Observation:
     """What waits to be settled never will be; what only waits for others of its event stands."""
-    if waiting.awaited is None:
+    if not waiting.awaited:
         return waiting
-    return replace(waiting, verdict=Verdict.INCONCLUSIVE, reason=Reason.EVICTED, unless=None, awaited=None)
+    return replace(waiting, verdict=Verdict.INCONCLUSIVE, reason=Reason.EVICTED, unless=None, awaited=())

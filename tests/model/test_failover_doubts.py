@@ -194,11 +194,11 @@ def test_what_waits_for_a_proof_says_until_when() -> None:
     scenario = parse((FOLDER / "missing-calls.scenario").read_text())
     waiting = [step.waiting for step in replay(scenario.events[:6], scenario.profile)]
     assert [next_deadline(one) for one in waiting[:5]] == [float("inf")] * 5
-    (one,) = [one for one in waiting[5] if one.awaited is not None]
-    assert one.awaited is not None
-    beside = replace(one, awaited=None)   # what the same request brought as well, and which waits with it
-    assert next_deadline(waiting[5]) == next_deadline((beside, *waiting[5])) == one.awaited.until
-    assert 400 < one.awaited.until < float("inf")
+    (one,) = [one for one in waiting[5] if one.awaited]
+    (sign,) = one.awaited
+    beside = replace(one, awaited=())   # what the same request brought as well, and which waits with it
+    assert next_deadline(waiting[5]) == next_deadline((beside, *waiting[5])) == sign.until
+    assert 400 < sign.until < float("inf")
 
 
 def test_no_more_than_eight_wait_for_a_proof() -> None:

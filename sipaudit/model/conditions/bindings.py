@@ -294,7 +294,8 @@ def not_turned_away(case: Case) -> Ground:
         return HOLDS
     if binding.granted is None:
         return FAILS
-    turned = case.now if case.stay.away is None else case.stay.away.time   # it may be elsewhere since, by an answer missed
+    # it may be elsewhere since, by an answer that the capture lacks
+    turned = case.now if case.stay.away is None else case.stay.away.time
     soon = turned - binding.granted.time <= WORKS_WITHIN
     return Ground(reason=Reason.READINGS_DIFFER) if soon or _looks_on(case, binding.granted) else HOLDS
 

@@ -7,7 +7,7 @@ from sipaudit.model.conditions.bindings import renewal_may_have_come
 from sipaudit.model.conditions.failures import sends_away
 from sipaudit.model.conditions.requests import of_a_call
 from sipaudit.model.conditions.timing import declared_ttl
-from sipaudit.model.events import Replied, Sent
+from sipaudit.model.events import Answered, Replied, Sent
 from sipaudit.model.machines import FailedServer, failed_server
 from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
@@ -145,8 +145,11 @@ def last_failover(case: Case) -> Ground:
 
 def _may_have_gone_on(case: Case, mark: FailedMark) -> bool:
     """Whether the line has turned away from its working server, and a third has answered its REGISTER: that may have
-    been the next failover, and a refresh of what it held there as well (F7)."""
+    been the next failover, and a refresh of what it held there as well (F7). Where nothing tells what the third has
+    said, the capture may lack it."""
     stay, away = case.stay, case.stay.away
-    return away is not None and any(
-        one.method == "REGISTER" and one.server not in (stay.server, mark.server) and one.time >= away.time
-        for one in stay.asides)
+    if away is None:
+        return False
+    asked: list[Sent | Answered] = [one.register for one in case.line.bindings if one.register is not None]
+    answered = [one for one in stay.asides if one.method == "REGISTER"]
+    return any(one.server not in (stay.server, mark.server) and one.time >= away.time for one in (*asked, *answered))
