@@ -23,6 +23,7 @@ from sipaudit.model.values import Finding, Severity
 from tests.model.campaign import accusation
 from tests.model.court import RULES, Court, findings
 from tests.model.fleet.habits import MODES, REGIMES, Habits, names, profile_of
+from tests.model.fleet.lacking import lacking
 from tests.model.fleet.late import late
 from tests.model.fleet.story import History, disobedient, obedient, plain
 from tests.model.fleet.wrongs import WRONGS, Wrong
@@ -43,6 +44,8 @@ LATE_SEEDS = (             # of those that were once accused
     2311943, 2418269, 3004551, 3007421, 3010248, 3013972, 3015990, 3016520,
     3107287, 3201471, 3207686, 5313405, 7362943,
 )
+LACKING = 8                # chunks of histories of which one answer was not seen
+LACKING_SEEDS = (23610, 31883)   # of those that were once accused
 PLAIN = 200                # phones that obey among servers that fail in plain ways
 WRONG = 20                 # histories of each way to break a rule
 
@@ -193,6 +196,16 @@ def test_a_phone_that_obeys_is_not_accused_by_who_comes_late(seeds: Sequence[int
     """What happened before the capture, or in a blind interval, is not known."""
     for seed in seeds:
         history = late(seed)
+        accused = [finding for finding in findings(history) if not _by_right(finding)]
+        assert accused == [], accusation(history, accused[0])
+
+
+@pytest.mark.parametrize("seeds", [*(range(chunk * CHUNK, (chunk + 1) * CHUNK) for chunk in range(LACKING)),
+                                   LACKING_SEEDS], ids=lambda seeds: str(seeds[0]))
+def test_a_phone_that_obeys_is_not_accused_by_who_missed_an_answer(seeds: Sequence[int]) -> None:
+    """And what it was told by that answer, nobody knows."""
+    for seed in seeds:
+        history = lacking(seed)
         accused = [finding for finding in findings(history) if not _by_right(finding)]
         assert accused == [], accusation(history, accused[0])
 
