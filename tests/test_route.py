@@ -16,6 +16,8 @@ NOT_ON_THE_WIRE = {
     "unregistered-answer-lost": "nothing was heard of S at all, which is one-way and not loss",
     "premature-not-when-the-answer-of-the-move-is-lost-r1":
         "nothing was heard of S before the call, which is one-way and not loss",
+    "fwf-not-when-a-binding-may-be-renewed":
+        "nothing was heard of S before the call, which is one-way and not loss",
     "lapsed-not-when-the-answer-to-a-renewal-is-lost": "a settings block declares what it leaves out, too",
     "lapsed-near-loss": "one packet of so few is more than half a percent",
     "tofailed-near-loss": "one packet of so few is more than half a percent",

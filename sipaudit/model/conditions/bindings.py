@@ -121,22 +121,18 @@ def not_registered_since_left(case: Case) -> Ground:
 
 def no_return_unseen(case: Case) -> Ground:
     """The line is not back at that server by a 200 that the capture lacks: it went on where it was after each REGISTER
-    there, or repeated it, as it does while nobody answers (RFC 3261 17.1.2.2)."""
-    binding = case.line.binding(case.request.server)
-    if binding is None:
-        return HOLDS
-    waited_on = binding.resent is not None and not case.profile.lossy
-    unseen = [one for one in (None if waited_on else binding.register, binding.missed)
-              if one is not None and one.expires != 0 and _may_have_moved_by(case, one)]
+    there that was left open."""
+    binding, stay = case.line.binding(case.request.server), case.stay
+    unseen = [] if binding is None or stay.away is None else [
+        one for one in _left_open(case, binding) if one.time >= max(stay.arrived.time, stay.away.time)]
     return Ground(reason=_lacking(case, unseen[0])) if unseen else HOLDS
 
 
-def _may_have_moved_by(case: Case, register: Sent) -> bool:
-    """Whether a 200 to this REGISTER may have brought the line to its server, where it is since, as far as is seen."""
-    stay = case.stay
-    if register.time < stay.arrived.time or case.line.challenge(register.transaction) is not None:
-        return False
-    return stay.away is not None and stay.away.time <= register.time
+def _left_open(case: Case, binding: Binding) -> list[Sent]:
+    """The REGISTERs there whose 200 the capture may lack: what nobody answers is repeated (RFC 3261 17.1.2.2)."""
+    waited_on = binding.resent is not None and not case.profile.lossy
+    return [one for one in (None if waited_on else binding.register, binding.missed)
+            if one is not None and one.expires != 0 and case.line.challenge(one.transaction) is None]
 
 
 def _lacking(case: Case, register: Sent) -> Reason:
@@ -228,6 +224,9 @@ def refreshes_nothing(case: Case) -> Ground:
         return Ground(reason=Reason.STARTED_LATER)
     if binding is None:
         return HOLDS
+    unseen = _left_open(case, binding)
+    if unseen and binding.granted is None:
+        return Ground(reason=_lacking(case, unseen[0]))
     if binding.granted is None:  # what was never granted, or was ended there and is asked for again
         return HOLDS if _asked_in_vain(case, binding) else Ground(reason=Reason.READINGS_DIFFER)
     if binding.left is not None and case.regime in (Regime.R2, Regime.R3) and not _left_by_failback(case):
