@@ -20,6 +20,7 @@ from sipaudit.model.conditions.bindings import (
     holds_binding_there,
     no_binding_anywhere,
     no_binding_there,
+    no_move_unseen,
     no_return_unseen,
     not_registered_since_left,
     not_turned_away,
@@ -242,7 +243,7 @@ MUST_NOT = (
 MUST = (
     Row("failover-due", "F2", MISSING, REQUEST, HERE, ALL, ANY_MODE,
         reach=(calls_or_registers, ran_out_before),
-        when=(several_servers, one_head, all_resolved, no_contact_elsewhere, nothing_missing,
+        when=(several_servers, one_head, all_resolved, no_contact_elsewhere, no_move_unseen, nothing_missing,
               no_boot_since, judgeable_by_anyone)),
     Row("primary-first", "B1", MISSING, REQUEST, ANYWHERE, ALL, NEW_REQUESTS,
         reach=(opens_call, below_primary, primary_untried),

@@ -128,6 +128,17 @@ def no_return_unseen(case: Case) -> Ground:
     return Ground(reason=_lacking(case, unseen[0])) if unseen else HOLDS
 
 
+def no_move_unseen(case: Case) -> Ground:
+    """The line has not gone to another server by a 200 that the capture lacks: its working server has served it since
+    it asked elsewhere."""
+    stay = case.stay
+    for binding in case.line.bindings:
+        for register in _left_open(case, binding) if binding.server != stay.server else ():
+            if register.time >= stay.arrived.time and not case.line.served_since(stay.server, register.time):
+                return Ground(reason=_lacking(case, register))
+    return HOLDS
+
+
 def _left_open(case: Case, binding: Binding) -> list[Sent]:
     """The REGISTERs there whose 200 the capture may lack: what nobody answers is repeated (RFC 3261 17.1.2.2)."""
     waited_on = binding.resent is not None and not case.profile.lossy
