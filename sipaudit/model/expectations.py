@@ -20,8 +20,6 @@ from sipaudit.model.conditions.bindings import (
     holds_binding_there,
     no_binding_anywhere,
     no_binding_there,
-    no_move_unseen,
-    no_return_unseen,
     not_registered_since_left,
     not_turned_away,
     refreshes_nothing,
@@ -111,6 +109,7 @@ from sipaudit.model.conditions.trust import (
     stay_was_seen,
     still_working,
 )
+from sipaudit.model.conditions.unseen import no_move_unseen, no_return_unseen
 from sipaudit.model.observations import Verdict
 from sipaudit.model.settings import Mode, Regime
 

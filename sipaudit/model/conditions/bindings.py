@@ -15,6 +15,7 @@ from sipaudit.model.conditions.trust import (
     in_mid_life,
     older_binding_may_live,
 )
+from sipaudit.model.conditions.unseen import lacking, left_open, missed, no_return_by
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Fact
 from sipaudit.model.profile import Vendor
@@ -43,11 +44,11 @@ def no_binding_there(case: Case) -> Ground:
     held = binding.granted is not None or binding.removed is not None
     if held and case.regime is Regime.R1 and higher_server(case) is HOLDS:
         return FAILS  # F7: failback without REGISTER is right after the binding lapsed, too
+    returned = no_return_by(case, missed(binding))
+    if returned is not HOLDS:
+        return returned
     if binding.register is not None:
         return _pending_binding(case, binding, binding.register)
-    unseen = no_return_unseen(case)
-    if unseen is not HOLDS:
-        return unseen
     return _unseen_binding(case) if binding.granted is None else _lapsed_binding(case, binding.granted)
 
 
@@ -75,7 +76,7 @@ def _pending_binding(case: Case, binding: Binding, register: Sent) -> Ground:
     """A REGISTER is out and no final answer was seen: was there none, or did the capture miss it?"""
     unseen = _unseen_binding(case)
     return Ground(
-        reason=unseen.reason or _lacking(case, register),
+        reason=unseen.reason or lacking(case, register),
         awaited=None if unseen.reason else waited(register, binding.resent),
         assumptions=unseen.assumptions, facts={"registered": "pending"}, proof=(register,),
     )
@@ -108,47 +109,15 @@ def not_registered_since_left(case: Case) -> Ground:
         return Ground(reason=Reason.STARTED_LATER) if started else FAILS
     if not case.stay.failed:
         return Ground(reason=Reason.READINGS_DIFFER)  # nothing had failed: was it a failover that left the server?
+    returned = no_return_by(case, missed(binding))
+    if returned is not HOLDS:
+        return returned
     if binding.register is not None and binding.register.time >= binding.left and binding.register.expires != 0:
         return _pending_binding(case, binding, binding.register)
-    unseen = no_return_unseen(case)
-    if unseen is not HOLDS:
-        return unseen
     refused = binding.refused is not None and case.now - binding.refused.time <= LOSS_REACH
     if case.profile.lossy and not refused:   # a second witness, unless it speaks of long ago
         return Ground(reason=Reason.LOSS_NEARBY)
     return Ground(facts={"registered": "invalidated"})
-
-
-def no_return_unseen(case: Case) -> Ground:
-    """The line is not back at that server by a 200 that the capture lacks: it went on where it was after each REGISTER
-    there that was left open."""
-    binding, stay = case.line.binding(case.request.server), case.stay
-    unseen = [] if binding is None or stay.away is None else [
-        one for one in _left_open(case, binding) if one.time >= max(stay.arrived.time, stay.away.time)]
-    return Ground(reason=_lacking(case, unseen[0])) if unseen else HOLDS
-
-
-def no_move_unseen(case: Case) -> Ground:
-    """The line has not gone to another server by a 200 that the capture lacks: its working server has served it since
-    it asked elsewhere."""
-    stay = case.stay
-    for binding in case.line.bindings:
-        for register in _left_open(case, binding) if binding.server != stay.server else ():
-            if register.time >= stay.arrived.time and not case.line.served_since(stay.server, register.time):
-                return Ground(reason=_lacking(case, register))
-    return HOLDS
-
-
-def _left_open(case: Case, binding: Binding) -> list[Sent]:
-    """The REGISTERs there whose 200 the capture may lack: what nobody answers is repeated (RFC 3261 17.1.2.2)."""
-    waited_on = binding.resent is not None and not case.profile.lossy
-    return [one for one in (None if waited_on else binding.register, binding.missed)
-            if one is not None and one.expires != 0 and case.line.challenge(one.transaction) is None]
-
-
-def _lacking(case: Case, register: Sent) -> Reason:
-    """Why no answer to a REGISTER may have been seen."""
-    return Reason.LOSS_NEARBY if register.server in case.profile.heard else Reason.ONE_WAY
 
 
 # -- the server's answer ---------------------------------------------------------------------------------------------
@@ -198,7 +167,7 @@ def _open_registers(case: Case) -> Ground:
     for register in pending:
         asked = DEFAULT_EXPIRES if register.expires is None else register.expires
         if case.now - register.time - asked <= LAPSED:
-            return Ground(reason=_lacking(case, register))
+            return Ground(reason=lacking(case, register))
     return HOLDS
 
 
@@ -235,9 +204,9 @@ def refreshes_nothing(case: Case) -> Ground:
         return Ground(reason=Reason.STARTED_LATER)
     if binding is None:
         return HOLDS
-    unseen = _left_open(case, binding)
+    unseen = left_open(case, binding)
     if unseen and binding.granted is None:
-        return Ground(reason=_lacking(case, unseen[0]))
+        return Ground(reason=lacking(case, unseen[0]))
     if binding.granted is None:  # what was never granted, or was ended there and is asked for again
         return HOLDS if _asked_in_vain(case, binding) else Ground(reason=Reason.READINGS_DIFFER)
     if binding.left is not None and case.regime in (Regime.R2, Regime.R3) and not _left_by_failback(case):

@@ -1,0 +1,53 @@
+"""Conditions on what the capture may lack: the 200 to a REGISTER, by which a line went to another server, or back."""
+
+from __future__ import annotations
+
+from sipaudit.model.case import HOLDS, Case, Ground
+from sipaudit.model.events import Sent
+from sipaudit.model.state import Binding
+from sipaudit.model.values import Reason
+
+
+def no_return_unseen(case: Case) -> Ground:
+    """The line is not back at that server by a 200 that the capture lacks: it went on where it was after each REGISTER
+    there that was left open."""
+    binding = case.line.binding(case.request.server)
+    return HOLDS if binding is None else no_return_by(case, left_open(case, binding))
+
+
+def no_return_by(case: Case, registers: list[Sent]) -> Ground:
+    """None of these has brought the line to its server, where it is since, as far as is seen."""
+    stay = case.stay
+    unseen = [one for one in registers
+              if stay.away is not None and one.time >= max(stay.arrived.time, stay.away.time)]
+    return Ground(reason=lacking(case, unseen[0])) if unseen else HOLDS
+
+
+def no_move_unseen(case: Case) -> Ground:
+    """The line has not gone to another server by a 200 that the capture lacks: its working server has served it since
+    it asked elsewhere."""
+    stay = case.stay
+    for binding in case.line.bindings:
+        for register in left_open(case, binding) if binding.server != stay.server else ():
+            if register.time >= stay.arrived.time and not case.line.served_since(stay.server, register.time):
+                return Ground(reason=lacking(case, register))
+    return HOLDS
+
+
+def left_open(case: Case, binding: Binding) -> list[Sent]:
+    """The REGISTERs there whose 200 the capture may lack: what nobody answers is repeated (RFC 3261 17.1.2.2)."""
+    register = binding.register
+    waited_on = binding.resent is not None and not case.profile.lossy
+    if register is None or waited_on or register.expires == 0 or case.line.challenge(register.transaction) is not None:
+        return missed(binding)
+    return [register, *missed(binding)]
+
+
+def missed(binding: Binding) -> list[Sent]:
+    """The same of a REGISTER that another has followed."""
+    return [] if binding.missed is None else [binding.missed]
+
+
+def lacking(case: Case, register: Sent) -> Reason:
+    """Why no answer to a REGISTER may have been seen."""
+    return Reason.LOSS_NEARBY if register.server in case.profile.heard else Reason.ONE_WAY
