@@ -109,7 +109,7 @@ from sipaudit.model.conditions.trust import (
     stay_was_seen,
     still_working,
 )
-from sipaudit.model.conditions.unseen import no_move_unseen, no_return_unseen
+from sipaudit.model.conditions.unseen import no_move_there, no_move_unseen, no_return_unseen
 from sipaudit.model.observations import Verdict
 from sipaudit.model.settings import Mode, Regime
 
@@ -207,7 +207,7 @@ MUST_NOT = (
     # -- failover
     Row("stay-while-it-works", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, nothing_against),
-        when=(no_try_before, no_equal_failed, not_turned_away, no_dial_plan, *OF_ITS_OWN)),
+        when=(no_try_before, no_equal_failed, not_turned_away, no_dial_plan, no_move_there, *OF_ITS_OWN)),
     Row("next-in-order", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, after_a_failure, between_untouched),
         when=OF_ITS_OWN),

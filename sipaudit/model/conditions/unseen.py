@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sipaudit.model.case import HOLDS, Case, Ground
 from sipaudit.model.events import Sent
+from sipaudit.model.settings import Regime
 from sipaudit.model.state import Binding
 from sipaudit.model.values import Reason
 
@@ -26,12 +27,28 @@ def no_return_by(case: Case, registers: list[Sent]) -> Ground:
 def no_move_unseen(case: Case) -> Ground:
     """The line has not gone to another server by a 200 that the capture lacks: its working server has served it since
     it asked elsewhere."""
-    stay = case.stay
-    for binding in case.line.bindings:
-        for register in left_open(case, binding) if binding.server != stay.server else ():
-            if register.time >= stay.arrived.time and not case.line.served_since(stay.server, register.time):
+    return _no_move_to(case, [binding for binding in case.line.bindings if binding.server != case.stay.server])
+
+
+def no_move_there(case: Case) -> Ground:
+    """The same of the server that the request goes to."""
+    there = case.line.binding(case.request.server)
+    return HOLDS if there is None else _no_move_to(case, [there])
+
+
+def _no_move_to(case: Case, elsewhere: list[Binding]) -> Ground:
+    for binding in elsewhere:
+        for register in left_open(case, binding):
+            if register.time >= case.stay.arrived.time and not _served_since(case, register.time):
                 return Ground(reason=lacking(case, register))
     return HOLDS
+
+
+def _served_since(case: Case, since: float) -> bool:
+    """Whether the line has worked with its server since; in R0 and R1 a REGISTER may be a mere refresh (F7)."""
+    served = case.line.served
+    refresh = served is not None and served.method == "REGISTER" and case.regime in (Regime.R0, Regime.R1)
+    return case.line.served_since(case.stay.server, since) and not refresh
 
 
 def left_open(case: Case, binding: Binding) -> list[Sent]:
