@@ -170,7 +170,7 @@ def _works_on(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     if not success(event.status) or event.server == awaited.server or event.time > awaited.since + WORKS_WITHIN:
         return None
     asked = event.sent is not None and event.sent > awaited.since
-    works = asked and not event.in_dialog and event.method not in NOTHING_NEW
+    works = asked and not event.in_dialog and event.method not in NOTHING_NEW and event.asked != 0
     return Outcome.CONDEMNED if works else None
 
 

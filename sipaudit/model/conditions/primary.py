@@ -10,7 +10,7 @@ from sipaudit.model.conditions.trust import RETRY_AFTER, in_mid_life
 from sipaudit.model.events import FailureKind
 from sipaudit.model.packets import SAME_NUMBER, goes_on_here, redirects, waits_for_call
 from sipaudit.model.settings import Regime
-from sipaudit.model.state import LONG_AGO, evidence
+from sipaudit.model.state import LONG_AGO, Reach, evidence
 from sipaudit.model.values import Reason
 
 CONTACT_FOR_IT = 32.0   # seconds within which a contact with the primary counts as made for the request (B1)
@@ -23,7 +23,7 @@ def primary_untried(case: Case) -> Ground:
     if primary is None:
         return HOLDS  # which server it is is not known, as `below_primary` says
     reach, request = case.phone.reach(primary), case.request
-    if case.now - reach.touched <= CONTACT_FOR_IT or diverted(case):
+    if case.now - _contacted(reach) <= CONTACT_FOR_IT or diverted(case):
         return FAILS
     stay = case.stay
     if waits_for_call(reach, request, stay) or any(
@@ -39,6 +39,12 @@ def primary_untried(case: Case) -> Ground:
     if retry_after(case, primary):
         return Ground(reason=Reason.RETRY_AFTER)
     return Ground(facts={"working": case.stay.server} if case.stay.server else {}, elsewhere=(primary,))
+
+
+def _contacted(reach: Reach) -> float:
+    """When the phone last turned to the server, as its requests show, or what came of one that the capture lacks."""
+    answers = [one.time for one in (reach.answered, *reach.doubtful) if one is not None and one.sent is None]
+    return max([reach.touched, reach.broke, *answers])
 
 
 def _known_bad(case: Case, primary: str) -> bool:
