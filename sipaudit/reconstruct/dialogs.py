@@ -87,6 +87,11 @@ class Leg:
             turned_away("dialog-state")
         return True
 
+    def stands_with(self, tag: str | None) -> bool:
+        """Whether there is a dialog with this remote tag: a call that was answered, or a subscription that the far end
+        has notified of."""
+        return self.forks.get(tag) is CONFIRMED or (self.number is None and self.cseq_in >= 0)
+
     def follows(self, cseq: int, outward: bool) -> bool:
         """Whether a request with this CSeq was made after one of the leg that was seen: in one direction they are
         counted up, in the other it follows the INVITE (RFC 3261 12.2.1.1)."""

@@ -169,6 +169,7 @@ class Responses:
             memory.traffic.mid_life += 1
             return None
         since = self._asked_after(line, leg, response, replies, item)
+        within = leg is not None and leg.stands_with(response.from_.tag if replies else response.to.tag)
         memory.missing(line.owner, item, "a response without its request", since)
         asked_on = flow if replies else _reversed(flow)
         server = line.view.key(asked_on.destination, asked_on.destination_host, asked_on.destination_port)
@@ -179,7 +180,7 @@ class Responses:
         memory.numbers += 1
         transaction = Transaction(
             memory.numbers, key, response.cseq.number, response.call_id, method, _reversed(flow), line, line.owner,
-            server, not replies, None, method != "INVITE" and method in CALL_METHODS, memory.clock,
+            server, not replies, None, within or (method != "INVITE" and method in CALL_METHODS), memory.clock,
             contact=line.address if method == "REGISTER" else None, leg=leg,
         )
         memory.transactions.add(transaction, known=line.held is None)

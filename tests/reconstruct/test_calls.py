@@ -256,6 +256,32 @@ def test_later_a_response_without_request_is_a_loss() -> None:
     assert desk.rec.traffic[0].missing_halves == 1
 
 
+@pytest.mark.parametrize("status", [200, 488])
+def test_an_answer_to_a_re_invite_that_was_not_seen_belongs_to_the_dialog(status: int) -> None:
+    desk, phone = registered()
+    invite = phone.invite(50, branch="z9hG4bK-y")
+    phone.hear(51, P, response(200, invite))
+    phone.send(51.1, P, in_dialog(phone, "ACK", 1))
+    unseen = in_dialog(phone, "INVITE", 2, branch="z9hG4bK-again")
+    _, answered = phone.hear(60, P, response(status, unseen))
+    assert isinstance(answered, Answered)
+    assert answered.in_dialog
+    assert states(desk) == ["ringing", "up"]
+
+
+def test_an_answer_to_a_refresh_that_was_not_seen_belongs_to_the_subscription() -> None:
+    _, phone = registered()
+    asked = phone.compose("SUBSCRIBE", "sip:1001@pbx.example.com", call_id="sub", cseq=1, from_tag="me", expires=600)
+    phone.send(10, P, asked)
+    phone.hear(10.1, P, response(200, asked, to_tag="t"))
+    phone.hear(10.2, P, incoming("NOTIFY", uri=PHONE, to="sip:1001@pbx.example.com", call_id="sub", to_tag="me"))
+    unseen = phone.compose("SUBSCRIBE", "sip:1001@pbx.example.com", call_id="sub", cseq=2, from_tag="me", to_tag="t",
+                           expires=600)
+    _, answered = phone.hear(500, P, response(200, unseen))
+    assert isinstance(answered, Answered)
+    assert answered.in_dialog
+
+
 def test_an_ack_without_its_final_response_is_a_loss() -> None:
     desk, phone = registered()
     phone.invite(50, branch="z9hG4bK-y")
