@@ -109,7 +109,7 @@ from sipaudit.model.conditions.trust import (
     stay_was_seen,
     still_working,
 )
-from sipaudit.model.conditions.unseen import no_move_there, no_move_unseen, no_return_unseen
+from sipaudit.model.conditions.unseen import no_move_there, no_move_unseen
 from sipaudit.model.observations import Verdict
 from sipaudit.model.settings import Mode, Regime
 
@@ -227,7 +227,7 @@ MUST_NOT = (
     Row("failback-before-due", "B4", EARLY, REQUEST, AWAY, ALL, DURATION, reach=A_TRY, when=(before_timeout, *TIMED)),
     Row("failback-when-idle", "B5", FORBIDDEN, REQUEST, AWAY, INVALIDATING, BY_TIMER,
         reach=(registers, same_entry, higher_server, call_is_up),
-        when=(working_server_alive, no_boot_since, list_unchanged, not_back_yet, no_return_unseen, judgeable)),
+        when=(working_server_alive, no_boot_since, list_unchanged, not_back_yet, no_move_there, judgeable)),
     Row("register-before-failback", "B6", FORBIDDEN, REQUEST, AWAY, INVALIDATING, ANY_MODE,
         reach=(opens_dialog, registration_required, same_entry, higher_server, not_registered_since_left),
         when=(working_server_alive, no_boot_since, not_back_yet, judgeable)),

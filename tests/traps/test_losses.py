@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.stories import CREDENTIALS, Court, P, Packet, S
+from tests.stories import CHALLENGE, CREDENTIALS, Court, P, Packet, S
 from tests.traps.ground import UNREGISTERED, gated_regime, handset, minute, moved, returns
 
 Choice = Callable[[Packet], bool]
@@ -93,3 +93,17 @@ def test_a_refusal_of_long_ago_does_not_say_that_no_registration_came_later(cour
     phone.register(700, P)
     seen = phone.story.without(lambda packet: 430 < packet.time < 610)
     assert accused([said for said in court(seen, minute(regime)) if "failback-without-registration" in said]) == []
+
+
+@gated_regime
+def test_a_log_out_of_which_a_request_is_missing(court: Court, regime: str) -> None:
+    """The binding at S is removed, too: the REGISTER that S challenged the capture lacks, but not what follows it."""
+    phone = handset()
+    phone.ask(357, P, "MESSAGE")
+    phone.register(358, P, expires=0)
+    first = phone.ask(358.1, S, "REGISTER", expires=0)
+    phone.told(358.104, first, 401, headers=CHALLENGE)
+    again = phone.ask(358.107, S, "REGISTER", expires=0, headers=CREDENTIALS)
+    phone.told(358.111, again, 200)
+    seen = phone.story.without(lambda packet: packet.time == 358.1)
+    assert accused(court(seen, minute(regime))) == []

@@ -15,7 +15,7 @@ from sipaudit.model.conditions.trust import (
     in_mid_life,
     older_binding_may_live,
 )
-from sipaudit.model.conditions.unseen import lacking, left_open, missed, no_return_by
+from sipaudit.model.conditions.unseen import lacking, left_open, missed, no_move_by
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Fact
 from sipaudit.model.profile import Vendor
@@ -44,9 +44,9 @@ def no_binding_there(case: Case) -> Ground:
     held = binding.granted is not None or binding.removed is not None
     if held and case.regime is Regime.R1 and higher_server(case) is HOLDS:
         return FAILS  # F7: failback without REGISTER is right after the binding lapsed, too
-    returned = no_return_by(case, missed(binding))
-    if returned is not HOLDS:
-        return returned
+    unseen = no_move_by(case, missed(binding))
+    if unseen is not HOLDS:
+        return unseen
     if binding.register is not None:
         return _pending_binding(case, binding, binding.register)
     return _unseen_binding(case) if binding.granted is None else _lapsed_binding(case, binding.granted)
@@ -109,9 +109,9 @@ def not_registered_since_left(case: Case) -> Ground:
         return Ground(reason=Reason.STARTED_LATER) if started else FAILS
     if not case.stay.failed:
         return Ground(reason=Reason.READINGS_DIFFER)  # nothing had failed: was it a failover that left the server?
-    returned = no_return_by(case, missed(binding))
-    if returned is not HOLDS:
-        return returned
+    unseen = no_move_by(case, missed(binding))
+    if unseen is not HOLDS:
+        return unseen
     if binding.register is not None and binding.register.time >= binding.left and binding.register.expires != 0:
         return _pending_binding(case, binding, binding.register)
     refused = binding.refused is not None and case.now - binding.refused.time <= LOSS_REACH

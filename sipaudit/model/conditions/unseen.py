@@ -9,39 +9,23 @@ from sipaudit.model.state import Binding
 from sipaudit.model.values import Reason
 
 
-def no_return_unseen(case: Case) -> Ground:
-    """The line is not back at that server by a 200 that the capture lacks: it went on where it was after each REGISTER
-    there that was left open."""
+def no_move_there(case: Case) -> Ground:
+    """The line has not gone, or returned, to the server of the request by a 200 that the capture lacks."""
     binding = case.line.binding(case.request.server)
-    return HOLDS if binding is None else no_return_by(case, left_open(case, binding))
-
-
-def no_return_by(case: Case, registers: list[Sent]) -> Ground:
-    """None of these has brought the line to its server, where it is since, as far as is seen."""
-    stay = case.stay
-    unseen = [one for one in registers
-              if stay.away is not None and one.time >= max(stay.arrived.time, stay.away.time)]
-    return Ground(reason=lacking(case, unseen[0])) if unseen else HOLDS
+    return HOLDS if binding is None else no_move_by(case, left_open(case, binding))
 
 
 def no_move_unseen(case: Case) -> Ground:
-    """The line has not gone to another server by a 200 that the capture lacks: its working server has served it since
-    it asked elsewhere."""
-    return _no_move_to(case, [binding for binding in case.line.bindings if binding.server != case.stay.server])
+    """The same of every server but the working one."""
+    elsewhere = [binding for binding in case.line.bindings if binding.server != case.stay.server]
+    return no_move_by(case, [register for binding in elsewhere for register in left_open(case, binding)])
 
 
-def no_move_there(case: Case) -> Ground:
-    """The same of the server that the request goes to."""
-    there = case.line.binding(case.request.server)
-    return HOLDS if there is None else _no_move_to(case, [there])
-
-
-def _no_move_to(case: Case, elsewhere: list[Binding]) -> Ground:
-    for binding in elsewhere:
-        for register in left_open(case, binding):
-            if register.time >= case.stay.arrived.time and not _served_since(case, register.time):
-                return Ground(reason=lacking(case, register))
-    return HOLDS
+def no_move_by(case: Case, registers: list[Sent]) -> Ground:
+    """None of these has brought the line to its server: the working one has served the line since."""
+    unseen = [one for one in registers
+              if one.time >= case.stay.arrived.time and not _served_since(case, one.time)]
+    return Ground(reason=lacking(case, unseen[0])) if unseen else HOLDS
 
 
 def _served_since(case: Case, since: float) -> bool:
