@@ -175,7 +175,7 @@ OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged,
 OVERDUE_CALL = (*OVERDUE, not_for_the_challenger, served_later)
 # The line itself moves to the request's server: nothing but a failure could explain it.
 OF_ITS_OWN = (refreshes_nothing, registers_at_one, not_either_way, no_call_there, not_the_challenger, order_unchanged,
-              stay_was_seen, no_boot_unserved, still_working, nothing_missing, judgeable_by_anyone)
+              stay_was_seen, no_boot_unserved, still_working, no_move_there, nothing_missing, judgeable_by_anyone)
 
 REQUEST, HERE, AWAY, ANYWHERE = Trigger.REQUEST, Where.HERE, Where.AWAY, Where.ANYWHERE
 FORBIDDEN, EARLY, MISSING, UNEXPECTED = Verdict.FORBIDDEN, Verdict.EARLY, Verdict.MISSING, Verdict.UNEXPECTED
@@ -207,7 +207,7 @@ MUST_NOT = (
     # -- failover
     Row("stay-while-it-works", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, nothing_against),
-        when=(no_try_before, no_equal_failed, not_turned_away, no_dial_plan, no_move_there, *OF_ITS_OWN)),
+        when=(no_try_before, no_equal_failed, not_turned_away, no_dial_plan, *OF_ITS_OWN)),
     Row("next-in-order", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, after_a_failure, between_untouched),
         when=OF_ITS_OWN),
