@@ -21,10 +21,6 @@ from sipaudit.model.conditions.bindings import (
     no_binding_anywhere,
     no_binding_there,
     not_registered_since_left,
-    not_turned_away,
-    refreshes_nothing,
-    registered_just_now,
-    registers_at_one,
 )
 from sipaudit.model.conditions.calls import (
     after_a_failed_try,
@@ -68,6 +64,12 @@ from sipaudit.model.conditions.overdue import (
 )
 from sipaudit.model.conditions.primary import not_the_optimized_one, primary_untried, story_is_whole
 from sipaudit.model.conditions.ran_out import no_contact_elsewhere, ran_out_before
+from sipaudit.model.conditions.refreshes import (
+    not_turned_away,
+    refreshes_nothing,
+    registered_just_now,
+    registers_at_one,
+)
 from sipaudit.model.conditions.requests import (
     calls_or_registers,
     deregisters,

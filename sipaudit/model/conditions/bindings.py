@@ -6,7 +6,8 @@ from sipaudit.model.absorb_moves import only_registers
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import waited
-from sipaudit.model.conditions.servers import higher_server, lower_server
+from sipaudit.model.conditions.refreshes import refused_just_now, renewal_is_near
+from sipaudit.model.conditions.servers import higher_server
 from sipaudit.model.conditions.trust import (
     LOSS_REACH,
     boot_was_seen,
@@ -15,20 +16,15 @@ from sipaudit.model.conditions.trust import (
     in_mid_life,
     older_binding_may_live,
 )
-from sipaudit.model.conditions.unseen import lacking, left_open, missed, no_move_by
+from sipaudit.model.conditions.unseen import lacking, missed, no_move_by
 from sipaudit.model.events import Answered, Sent
-from sipaudit.model.observations import Fact
-from sipaudit.model.profile import Vendor
-from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, Reading, negate, taken
-from sipaudit.model.settings import Origin, Regime
+from sipaudit.model.settings import Regime
 from sipaudit.model.state import Binding
-from sipaudit.model.timers import DEFAULT_EXPIRES, NO_EXPIRY, SILENCE_MAX, first_renewal, latest_silence, renewal
+from sipaudit.model.timers import DEFAULT_EXPIRES, NO_EXPIRY
 from sipaudit.model.values import Assumption, Reason
 
 LAPSED = 32.0         # seconds after which an ended binding counts as ended (EA; a renewal may be on its way)
-SAME_CALL = 5.0       # seconds after a 200 within which an INVITE repeats the one that failed
-DUE_SHARE = 0.1       # of the expiry, about the renewal: a REGISTER then is due
 
 
 def no_binding_there(case: Case) -> Ground:
@@ -180,187 +176,7 @@ def holds_binding_there(case: Case) -> Ground:
         return FAILS  # it repeats one that is open still
     boot = case.line.boot
     worlds = negate(taken(Reading.BOOT)) if boot is not None and boot.time >= binding.granted.time else ALWAYS
-    refused = Reason.READINGS_DIFFER if _refused_just_now(case) else None
+    refused = Reason.READINGS_DIFFER if refused_just_now(case) else None
     return FAILS if renewal_is_near(case, binding) else Ground(
         worlds, refused, proof=(binding.granted,),
         facts={"expires": binding.expires, "elapsed": case.now - binding.granted.time})
-
-
-def _refused_just_now(case: Case) -> bool:
-    """Whether a server has just answered a REGISTER of the line with a 200 that may have registered nothing (F6)."""
-    return any(binding.granted is not None and grants_nothing(binding.granted)
-               and case.now - binding.granted.time <= WORKS_WITHIN for binding in case.line.bindings)
-
-
-def refreshes_nothing(case: Case) -> Ground:
-    """A REGISTER at a server where the line holds a live binding refreshes it, and moves nothing (F7). Whether one
-    that ran out is kept alive late, or made anew, nobody tells."""
-    if case.request.method != "REGISTER":
-        return HOLDS
-    if _diverted_refresh(case):
-        return Ground(reason=Reason.READINGS_DIFFER)
-    binding = case.line.binding(case.request.server)
-    if _may_hold_unseen(case, binding):
-        return Ground(reason=Reason.STARTED_LATER)
-    if binding is None:
-        return HOLDS
-    unseen = left_open(case, binding)
-    if unseen and binding.granted is None:
-        return Ground(reason=lacking(case, unseen[0]))
-    if binding.granted is None:  # what was never granted, or was ended there and is asked for again
-        return HOLDS if _asked_in_vain(case, binding) else Ground(reason=Reason.READINGS_DIFFER)
-    if binding.left is not None and case.regime in (Regime.R2, Regime.R3) and not _left_by_failback(case):
-        return HOLDS  # F8: what a failover made invalid is not refreshed
-    renews = binding.until > case.now or binding.register is not None
-    return FAILS if renews else Ground(reason=Reason.READINGS_DIFFER)
-
-
-def _asked_in_vain(case: Case, binding: Binding) -> bool:
-    """Whether the server has granted nothing of what it was asked. What a 200 has ended the phone may hold on to, and
-    keep alive in R0 and R1 (F6, F7)."""
-    ended = binding.removed is not None and binding.removed.asked != 0
-    if ended and case.regime in (Regime.R0, Regime.R1):
-        return False
-    return binding.register is not None or binding.refused is not None
-
-
-def _left_by_failback(case: Case) -> bool:
-    """Whether the line came up from that server without a failure: a failback makes nothing invalid (F8)."""
-    return case.stay.origin == case.request.server and not case.stay.failed and lower_server(case) is HOLDS
-
-
-def _may_hold_unseen(case: Case, binding: Binding | None) -> bool:
-    """Whether the line may hold a binding there from before the capture, which R0 and R1 keep when they leave (F7)."""
-    seen = binding is not None and (binding.granted is not None or binding.removed is not None)
-    return not seen and case.regime in (Regime.R0, Regime.R1) and older_binding_may_live(case) \
-        and in_mid_life(case)
-
-
-def _diverted_refresh(case: Case) -> bool:
-    """Whether R0's refresh has just failed at another server, neither this nor the working one: then this one may be
-    its diversion (F5), wherever calls go."""
-    reaches = [reach for reach in case.phone.reaches if reach.server not in (case.stay.server, case.request.server)]
-    failing: list[Sent | Answered] = [item for reach in reaches for item in reach.waiting]
-    failing += [item for reach in reaches for item in reach.doubtful]
-    return case.regime is Regime.R0 and any(
-        item.line == case.event.line and item.method == "REGISTER"
-        and case.now - item.time <= WORKS_WITHIN for item in failing)
-
-
-def registers_at_one(case: Case) -> Ground:
-    """Concurrent registration keeps a binding at each server. Whether the line does so is known from its settings
-    only, and of other makers' phones not even from those that are left out."""
-    concurrent = case.profile.settings.get("concurrentRegistration")
-    modelled = case.profile.vendor is not Vendor.UNMODELLED
-    known = concurrent.origin is Origin.EXPLICIT or (modelled and case.profile.settings.declared)
-    binding = case.line.binding(case.request.server)
-    held = binding is not None and binding.granted is not None and binding.until > case.now
-    if held and binding is not None and binding.since is not None \
-            and abs(binding.since.time - case.stay.arrived.time) <= WORKS_WITHIN:
-        return Ground(reason=Reason.READINGS_DIFFER)  # it registered with both at once, and may work with either
-    if known or not (held or case.request.method == "REGISTER"):
-        return HOLDS
-    return Ground(reason=Reason.SETTINGS_UNKNOWN if modelled else Reason.VENDOR_UNMODELLED)
-
-
-def not_turned_away(case: Case) -> Ground:
-    """The working server did not end the line's registration, by an expiry of 0 for one. A 200 that does not list the
-    line's own Contact may mean that as well (F6)."""
-    binding, arrived = case.line.binding(case.stay.server), case.stay.arrived
-    if arrived.method == "REGISTER" and arrived.own is not True and case.stay.opened is None:
-        return Ground(reason=Reason.READINGS_DIFFER)  # it may never have come here
-    if binding is None or (binding.granted is not None and binding.granted.own is True):
-        return HOLDS
-    if binding.granted is None:
-        return FAILS
-    # it may be elsewhere since, by an answer that the capture lacks
-    turned = case.now if case.stay.away is None else case.stay.away.time
-    soon = turned - binding.granted.time <= WORKS_WITHIN
-    return Ground(reason=Reason.READINGS_DIFFER) if soon or _looks_on(case, binding.granted) else HOLDS
-
-
-def _looks_on(case: Case, granted: Answered) -> bool:
-    """Whether the line may still look for a server that registers it. That it has called through this one since shows
-    the contrary where no call goes before it is registered (F6)."""
-    calls = case.regime is not Regime.R0 and case.line.served_since(case.stay.server, granted.time)
-    return case.request.method == "REGISTER" and granted.own is False and not calls
-
-
-def renewal_is_near(case: Case, binding: Binding) -> bool:
-    """Whether the binding's renewal is due about now, on any firmware: at half its life, or from a tenth before its
-    renewal to its end."""
-    assert binding.granted is not None
-    age, expires = case.now - binding.granted.time, binding.expires
-    due, slack = renewal(expires, case.profile.settings), _slack(case, expires)
-    return age >= due - slack or abs(age - expires / 2) <= slack
-
-
-def renewal_may_have_come(case: Case, binding: Binding, at: float) -> bool:
-    """Whether the binding's renewal may have fallen due by then, on any firmware: a phone that could not register then
-    tries again later."""
-    assert binding.granted is not None
-    return is_renewed_after(case, binding, at - binding.granted.time)
-
-
-def is_renewed_after(case: Case, binding: Binding, seconds: float) -> bool:
-    """Whether a phone may renew what was granted there so long after it was, on any firmware."""
-    first = first_renewal(binding.expires, case.profile.settings)
-    return seconds >= first - _slack(case, binding.expires)
-
-
-def _slack(case: Case, expires: float) -> float:
-    """Seconds by which a renewal may come sooner than reckoned, or later."""
-    return max(DUE_SHARE * expires, case.profile.tolerances.timer)
-
-
-def registered_just_now(case: Case) -> Ground:
-    """F5: the same INVITE ran into silence elsewhere, the line then registered here, and now repeats it."""
-    binding = case.line.binding(case.request.server)
-    if binding is None or binding.granted is None or case.now - binding.granted.time > SAME_CALL:
-        return FAILS
-    granted = binding.granted
-    began = _registering_since(case, granted)
-    invite = _unanswered_twin(case, began)
-    if invite is None or binding.since is not granted or _register_was_due(case, began):
-        return FAILS
-    facts: dict[str, Fact] = {"silent": began - invite.time, "working": invite.server, "elapsed": case.now - began}
-    # what the line held and was refused before the capture may have been due, here or elsewhere
-    unseen = Reason.STARTED_LATER if in_mid_life(case) else None
-    return Ground(reason=unseen, facts=facts, proof=(invite, granted))
-
-
-def _registering_since(case: Case, granted: Answered) -> float:
-    """When the first REGISTER of a registration was sent, that which was challenged included."""
-    first = case.stay.first
-    if case.stay.arrived is granted and first is not None and first.method == "REGISTER" \
-            and first.server == granted.server:
-        return first.time
-    return granted.time if granted.sent is None else granted.sent
-
-
-def _unanswered_twin(case: Case, before: float) -> Sent | None:
-    """The INVITE of the same call that another server has not answered, given up not long before that time (F2)."""
-    request, profile = case.request, case.profile
-    since = before - (latest_silence(profile.settings) or SILENCE_MAX) - profile.tolerances.timer
-    return next((
-        one for reach in case.phone.reaches if reach.server != request.server for one in reach.waiting
-        if one.method == "INVITE" and one.line == request.line and since <= one.time <= before
-        and one.target == request.target and one.target != ""
-    ), None)
-
-
-def _register_was_due(case: Case, began: float) -> bool:
-    """Whether the line had another reason to register: a REGISTER unanswered (until then, if its answer was late),
-    challenged or refused, or a renewal due."""
-    if any(binding.register is not None for binding in case.line.bindings) or _gave_up_register(case, began):
-        return True
-    others = [binding for binding in case.line.bindings if binding.server != case.request.server]
-    return not others or any(
-        binding.granted is None or binding.refused is not None or renewal_is_near(case, binding)
-        for binding in others) or _refused_just_now(case)
-
-
-def _gave_up_register(case: Case, by: float) -> bool:
-    """Whether a REGISTER of the line elsewhere may have run out by then, though it was answered later (F2)."""
-    return any(one.method == "REGISTER" and one.line == case.event.line and one.time < by <= until
-               for reach in case.phone.reaches if reach.server != case.request.server for one, until in reach.late)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
-from sipaudit.model.conditions.bindings import renewal_may_have_come
 from sipaudit.model.conditions.failures import sends_away
+from sipaudit.model.conditions.refreshes import renewal_may_have_come
 from sipaudit.model.conditions.requests import of_a_call
 from sipaudit.model.conditions.timing import declared_ttl
 from sipaudit.model.events import Answered, Replied, Sent

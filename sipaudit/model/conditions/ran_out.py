@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from math import inf
 
 from sipaudit.model.case import FAILS, Case, Ground
-from sipaudit.model.conditions.bindings import is_renewed_after
 from sipaudit.model.conditions.failures import CONTACT_WAIT, RETRY_WAIT
+from sipaudit.model.conditions.refreshes import is_renewed_after
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.events import Sent
 from sipaudit.model.observations import Awaited, Fact, Sign
