@@ -7,9 +7,11 @@ from sipaudit.model.conditions.failures import sends_away
 from sipaudit.model.conditions.refreshes import renewal_may_have_come
 from sipaudit.model.conditions.requests import of_a_call
 from sipaudit.model.conditions.timing import declared_ttl
+from sipaudit.model.conditions.unseen import left_open
 from sipaudit.model.events import Answered, Replied, Sent
 from sipaudit.model.machines import FailedServer, failed_server
 from sipaudit.model.observations import Fact
+from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.settings import Mode
 from sipaudit.model.state import Call, FailedMark
@@ -139,8 +141,16 @@ def last_failover(case: Case) -> Ground:
     mark = case.line.mark(case.server)
     if mark is not None and mark.since.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
-    ended = mark is not None and (mark.again or _may_have_gone_on(case, mark))
+    ended = mark is not None and (mark.again or _may_have_gone_on(case, mark) or _may_have_come_by(case, mark))
     return Ground(reason=Reason.READINGS_DIFFER) if ended else HOLDS
+
+
+def _may_have_come_by(case: Case, mark: FailedMark) -> bool:
+    """Whether the line may have come from a third server, which has granted a REGISTER by a 200 that the capture lacks:
+    it was nowhere else for longer than a failover takes."""
+    thirds = [binding for binding in case.line.bindings if binding.server not in (case.stay.server, mark.server)]
+    return any(mark.since.time - WORKS_WITHIN > register.time >= (case.stay.origin_since or 0.0)
+               for binding in thirds for register in left_open(case, binding))
 
 
 def _may_have_gone_on(case: Case, mark: FailedMark) -> bool:
