@@ -48,7 +48,7 @@ class Registering:
         else:
             fresh = self._is_unused(call_id, phone, line)
         if (fresh or cseq < line.cseq) and (   # who counts anew has forgotten how far it was (RFC 3261 10.2)
-            time - phone.last >= BOOT_SILENCE or time <= phone.omens.may_start
+            time - phone.last >= BOOT_SILENCE or time <= phone.omens.may_start or memory.starts.began(phone, time)
         ):
             self._may_have_started(phone, line, item)
         if fresh:
