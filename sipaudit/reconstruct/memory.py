@@ -23,6 +23,8 @@ from sipaudit.sip.message import Challenge, Request
 from sipaudit.turned_away import turned_away
 
 SERVERS = 64   # that are remembered where only they were heard
+FIRST_CSEQ = 1   # of a Call-ID, as phones count (RFC 3261 8.1.1.5 lets them begin anywhere)
+FROM_ONE = {"INVITE": 1, "REGISTER": 2}   # bits of `Phone.counts`
 
 FIRST: tuple[None, None, bool] = (None, None, False)  # what is said of a request that is no re-send
 
@@ -222,6 +224,14 @@ class Memory:
             self.traffic.mid_life += 1
             return
         self.lose(phone, item, why, since)
+
+    def begins(self, phone: Phone, item: Item, method: str, cseq: int, since: float | None = None) -> None:
+        """The first request of a Call-ID that is seen. Where the phone began another with 1, a larger number shows that
+        the capture lacks those before; one that was never seen to may begin anywhere."""
+        if cseq == FIRST_CSEQ:
+            phone.counts |= FROM_ONE[method]
+        elif phone.counts & FROM_ONE[method]:
+            self.lose(phone, item, "the first of a Call-ID", since)
 
     def lose(self, phone: Phone, item: Item, why: str, since: float | None = None) -> None:
         """The capture lacks a packet of this phone, one that passed after `since` if that is known: maybe before the

@@ -216,13 +216,14 @@ class Phone:
     `address` is its source address and port as contract.md 3 has it, and never changes; `mac` its MAC if it shows
     one; `unsure` why its identity is unsure, None when it is not; `first` when it was first heard of, `last` when it
     last sent, -inf before; `heard` whether any server was ever seen speaking to it; `encrypted` whether it speaks where
-    nothing can be read, `omens` are what of late may explain what it does next. `held` is None once it is known to be
-    a phone; `unproven` of its lines, which may be thousands, were granted nothing so far.
+    nothing can be read, `omens` are what of late may explain what it does next; `counts` for which requests it was seen
+    to number a Call-ID from 1 (`memory.FROM_ONE`). `held` is None once it is known to be a phone; `unproven` of its
+    lines, which may be thousands, were granted nothing so far.
     """
 
-    __slots__ = ("_lines", "address", "again", "agent_mac", "call_ids", "capture", "declared", "encrypted", "first",
-                 "guises", "heard", "held", "host", "instance", "last", "mac", "number", "omens", "source", "unproven",
-                 "unsure", "user_agent", "vendor")
+    __slots__ = ("_lines", "address", "again", "agent_mac", "call_ids", "capture", "counts", "declared", "encrypted",
+                 "first", "guises", "heard", "held", "host", "instance", "last", "mac", "number", "omens", "source",
+                 "unproven", "unsure", "user_agent", "vendor")
     lines = Several[Line]()
 
     def __init__(self, number: int, source: Source, address: str, item: Datagram) -> None:
@@ -244,6 +245,7 @@ class Phone:
         self.first = item.time
         self.last = NEVER
         self.omens = NO_OMENS
+        self.counts = 0
         self.lines = ()
         self.unproven = 0
         self.held: list[ModelEvent] | None = []

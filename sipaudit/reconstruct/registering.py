@@ -8,7 +8,7 @@ from math import inf
 from sipaudit.model.events import NO_LINE, Booted, Sent
 from sipaudit.model.timers import BOOT_SILENCE
 from sipaudit.reconstruct.bounds import KEPT_CALL_IDS, SOURCE_LINES, UNRESOLVED
-from sipaudit.reconstruct.memory import FIRST, Memory
+from sipaudit.reconstruct.memory import FIRST, FIRST_CSEQ, Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import asked_expiry, own_contact
 from sipaudit.reconstruct.senders import place, stranger
@@ -17,8 +17,6 @@ from sipaudit.reconstruct.transactions import Key, Transaction
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Request
 from sipaudit.turned_away import turned_away
-
-FIRST_CSEQ = 1   # of a Call-ID, as phones count (RFC 3261 8.1.1.5 lets them begin anywhere)
 
 
 class Registering:
@@ -50,10 +48,12 @@ class Registering:
         else:
             fresh = self._is_unused(call_id, phone, line)
         if (fresh or cseq < line.cseq) and (   # who counts anew has forgotten how far it was (RFC 3261 10.2)
-            time - phone.last >= BOOT_SILENCE or time <= phone.omens.may_start
+            time - phone.last >= BOOT_SILENCE or time <= phone.omens.may_start or memory.starts.began(phone, time)
         ):
             self._may_have_started(phone, line, item)
-        if cseq > line.cseq + 1 and not fresh:
+        if fresh:
+            memory.begins(phone, item, "REGISTER", cseq, line.first)
+        elif cseq > line.cseq + 1:
             self._jumps(phone, line, cseq, item)
         line.cseq = cseq
         line.asked = phone.last = line.last = time

@@ -198,6 +198,8 @@ class Requests:
         memory, leg = self._memory, transaction.leg
         if leg is not None and request.method != "CANCEL":
             clock, seen = memory.clock, leg.seen
+            if leg.cseq_out < 0 and transaction.from_phone and request.method == "INVITE" and not transaction.in_dialog:
+                memory.begins(leg.phone, item, "INVITE", request.cseq.number)
             if memory.calls.began(leg, transaction, request, item, clock):
                 memory.lose(leg.phone, item, "a jump in CSeq", item.time - (clock - seen))
         elif request.method == "CANCEL":

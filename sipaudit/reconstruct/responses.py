@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from sipaudit.model.events import CHALLENGES, Answered, Replied
+from sipaudit.model.events import CHALLENGES, NO_LINE, Answered, Booted, Replied
 from sipaudit.model.timers import BOOT_SILENCE
 from sipaudit.reconstruct.bounds import STIRS
 from sipaudit.reconstruct.dialogs import CALL_METHODS, Leg
@@ -132,8 +132,8 @@ class Responses:
     def _reply(self, transaction: Transaction, phone: Phone, item: Datagram, response: Response) -> None:
         """The phone answers a request."""
         memory, status, leg = self._memory, response.status, transaction.leg
-        if BOOT_SILENCE <= item.time - phone.last < inf and (status >= 300 or transaction.method != "INVITE"):
-            phone.omens = phone.omens._replace(may_start=max(phone.omens.may_start, item.time + STIRS))
+        if BOOT_SILENCE <= item.time - phone.last < inf:
+            self._may_stir(transaction, phone, item, status)
         phone.last = item.time
         if leg is not None and leg.line is None:
             leg.line = transaction.line = memory.registry.of_contact(phone, response.contacts)
@@ -148,6 +148,16 @@ class Responses:
             ))
         if leg is not None:
             memory.calls.answered(leg, transaction, response, item, memory.clock)
+
+    def _may_stir(self, transaction: Transaction, phone: Phone, item: Datagram, status: int) -> None:
+        """After a silence a phone answers what any does, one that has just started, too. One that takes a call may
+        have, before it registers, where all that only a device that starts does was seen."""
+        began = self._memory.starts.began(phone, item.time)
+        if began or status >= 300 or transaction.method != "INVITE":
+            phone.omens = phone.omens._replace(may_start=max(phone.omens.may_start, item.time + STIRS))
+        if began:
+            self._memory.registry.emit(phone, None, Booted(
+                item.time, item.capture, item.frame, phone.number, NO_LINE, True))
 
     def _answers_entry(self, transaction: Transaction, status: int) -> bool:
         """Whether a phone accepts an INVITE from a server of an entry, as only a phone of that server would."""

@@ -4,7 +4,8 @@ No single sign proves it: a phone polls its provisioning server while it works,
 and asks for an address anew when its cable was out.  A start ends with a
 REGISTER under a Call-ID that was never used, to the head of the list, after a
 silence; with signs of a start shortly before it is *seen*, without it is merely
-possible.
+possible.  All that only a device that starts does needs no silence: the phone
+may have spoken until its plug was pulled.
 """
 
 from __future__ import annotations
@@ -59,16 +60,32 @@ class Starts:
         if fetches and item.host is not None:
             self._put(self._by_host, item.host, signs)
 
+    def began(self, phone: Phone, time: float) -> bool:
+        """Whether the phone, since it last sent, did what only a device that starts does."""
+        signs = self._of_phone(phone, time)
+        return signs is not None and signs.certain(phone)
+
     def ends(self, phone: Phone, line: Line, time: float) -> bool:
         """Whether a REGISTER of the line now, under a new Call-ID to the head of its list, ends a start that was seen.
 
         Of a phone never seen before the Call-ID may be an old one, and one that turns to the head from elsewhere may
         only be coming back: then the signs must be certain.
         """
-        signs = self._of(phone.mac, phone.host if len(phone.source.phones) == 1 else None, time)
-        if signs is None or phone.last >= signs.last:
+        signs = self._of_phone(phone, time)
+        if signs is None or phone.last >= signs.last or not (signs.certain(phone) or line.turned < time):
             return False
-        return signs.certain(phone) or line.turned < time
+        self._over(signs, phone)
+        return True
+
+    def _over(self, signs: Signs, phone: Phone) -> None:
+        """The start has ended: what comes is of the next one."""
+        if signs.mac is not None:
+            self._by_mac.pop(signs.mac, None)
+        if self._by_host.get(phone.host) is signs:
+            del self._by_host[phone.host]
+
+    def _of_phone(self, phone: Phone, time: float) -> Signs | None:
+        return self._of(phone.mac, phone.host if len(phone.source.phones) == 1 else None, time)
 
     def _put(self, signs_by: dict[str, Signs], key: str, signs: Signs) -> None:
         signs_by.pop(key, None)

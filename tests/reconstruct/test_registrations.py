@@ -270,14 +270,32 @@ def test_follows_needs_the_next_cseq_of_the_same_call_id() -> None:
     asked = phone.compose("REGISTER", expires=10)
     phone.send(10, P, asked)
     phone.hear(10.1, P, response(423, asked, headers=("Min-Expires: 60",)))
-    elsewhere = phone.compose("REGISTER", expires=60, call_id="another")
-    after = phone.compose("REGISTER", expires=60, cseq=phone.cseq)
+    elsewhere = phone.compose("REGISTER", expires=60, call_id="another", cseq=1)
+    after = phone.compose("REGISTER", expires=60)
     (other,) = phone.send(10.2, P, elsewhere)
     (again,) = phone.send(10.3, P, after)
     assert isinstance(other, Sent)
     assert isinstance(again, Sent)
     assert other.follows is None
     assert again.follows == desk.of(Answered)[-1].transaction
+
+
+def test_a_call_id_that_begins_with_a_later_number_lacks_its_beginning() -> None:
+    desk = Desk()
+    phone = Handset(desk)
+    phone.register(0)
+    phone.send(1000, S, phone.compose("REGISTER", expires=60, call_id="another", cseq=2))
+    (lost,) = desk.of(Lost)
+    assert (lost.time - START, lost.since) == (1000, START)
+
+
+def test_a_call_id_of_a_phone_that_was_never_seen_to_begin_one_lacks_nothing() -> None:
+    desk = Desk()
+    phone = Handset(desk)
+    phone.cseq = 40
+    phone.register(0)
+    phone.send(1000, S, phone.compose("REGISTER", expires=60, call_id="another", cseq=2))
+    assert desk.of(Lost) == []
 
 
 def test_a_jump_in_cseq_tells_since_when_a_packet_is_missing() -> None:

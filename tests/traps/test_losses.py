@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.stories import CHALLENGE, CREDENTIALS, Court, P, Packet, S
+from tests.stories import CHALLENGE, CREDENTIALS, R0, Court, Handset, P, Packet, S, Story, site
 from tests.traps.ground import UNREGISTERED, gated_regime, handset, minute, moved, returns
 
 Choice = Callable[[Packet], bool]
@@ -107,3 +107,67 @@ def test_a_log_out_of_which_a_request_is_missing(court: Court, regime: str) -> N
     phone.told(358.111, again, 200)
     seen = phone.story.without(lambda packet: packet.time == 358.1)
     assert accused(court(seen, minute(regime))) == []
+
+
+# -- a Call-ID of which the capture lacks the beginning
+
+DIVERTED = "305.500 primary-not-tried-first 1001 10.0.0.2 certain"
+
+
+def diverted(first: int) -> Story:
+    """A call that tries P in vain and goes on at S, under one Call-ID, by a phone that numbers its calls from `first`;
+    of what it sent to P the tap lacks all."""
+    phone = handset()
+    phone.numbers = {f"call{number}-1001@10.1.0.5:5060": first - 1 for number in range(1, 50)}
+    for time in range(10, 260, 10):
+        phone.call(time, seconds=5.0)
+    asked = phone.ask(300, P, "INVITE", call_id="diverted@10.1.0.5")
+    for step in (0.5, 1.5, 3.5):
+        phone.again(300 + step, asked)
+    phone.call(305.5, S, call_id="diverted@10.1.0.5")
+    return phone.story.without(lambda packet: 299 < packet.time < 305)
+
+
+def test_a_call_that_begins_with_its_second_number_had_been_tried_before(court: Court) -> None:
+    assert accused(court(diverted(1), site(R0))) == []
+
+
+def test_a_phone_that_counts_from_elsewhere_shows_nothing_by_it(court: Court) -> None:
+    """The control: there a second number may be a first one."""
+    assert accused(court(diverted(101), site(R0))) == [DIVERTED]
+
+
+def alone_at_s(first: int) -> Story:
+    """A phone that came up at P leaves it and calls at S; its registrations there have a Call-ID of their own, which
+    the tap shows from the number `first` on."""
+    phone = handset()
+    phone.fail_over(300, registers=False)
+    phone.numbers["at-s@10.1.0.5"] = first - 1
+    phone.register(420, S, call_id="at-s@10.1.0.5")
+    phone.call(430, S, seconds=5.0)
+    return phone.story
+
+
+@gated_regime
+def test_registrations_that_begin_with_a_later_number_had_begun_before(court: Court, regime: str) -> None:
+    """It may have registered at S before it called there."""
+    assert [said for said in accused(court(alone_at_s(3), minute(regime))) if "certain" in said] == []
+
+
+@gated_regime
+def test_those_that_begin_with_one_had_not(court: Court, regime: str) -> None:
+    """The control."""
+    found = accused(court(alone_at_s(1), minute(regime)))
+    assert f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain" in found
+
+
+def test_who_was_never_seen_to_begin_may_have_begun_before_the_capture(court: Court) -> None:
+    """The control: a Call-ID that it had at S before the capture began tells nothing of what the capture lacks."""
+    story = Story()
+    phone = Handset(story)
+    phone.numbers[phone.registration] = 40
+    phone.register(0)
+    phone.fail_over(300, registers=False)
+    phone.numbers["at-s@10.1.0.5"] = 8
+    phone.register(330, S, call_id="at-s@10.1.0.5")
+    assert f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain" in accused(court(story, minute("R1")))

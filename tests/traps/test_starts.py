@@ -56,6 +56,36 @@ def test_also_under_the_call_id_that_it_always_uses(court: Court, regime: str, s
 
 
 @any_regime
+@pytest.mark.parametrize("before", [False, True])
+def test_who_does_all_that_a_start_takes_may_have_spoken_until_just_before(
+    court: Court, regime: str, before: bool,
+) -> None:
+    """Its plug is pulled seconds after its last call; also where it had started some minutes before."""
+    story = Story()
+    if before:
+        asks_for_address(story, -9, ("10.1.0.5", 5060))
+        fetches(story, -8, ("10.1.0.5", 5060))
+    phone = moved(regime, story, agent=AGENT)
+    phone.call(325, S, 5.0)
+    asks_for_address(story, 331, phone.place)
+    fetches(story, 332, phone.place)
+    phone.register(EARLY, P, call_id="after-the-start")
+    phone.call(EARLY + 1, P)
+    assert accused(court(story, minute(regime))) == []
+
+
+@any_regime
+def test_who_only_asks_for_files_has_not_started(court: Court, regime: str) -> None:
+    """The control: a phone polls its provisioning server while it works."""
+    phone = moved(regime, agent=AGENT)
+    phone.call(325, S, 5.0)
+    fetches(phone.story, 332, phone.place)
+    phone.register(EARLY, P, call_id="another")
+    phone.call(EARLY + 1, P)
+    assert [one.split()[1] for one in accused(court(phone.story, minute(regime)))] == [PREMATURE]
+
+
+@any_regime
 def test_and_is_judged_by_what_it_does_from_then_on(court: Court, regime: str) -> None:
     phone = moved(regime)
     asks_for_address(phone.story, 311, phone.place)
@@ -111,6 +141,20 @@ def test_a_phone_that_answers_before_it_registers_may_have_started(
     phone.register(EARLY, P, call_id="after-the-start")
     phone.call(EARLY + 1, P)
     assert accused(court(phone.story, minute(regime))) == []
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_phone_that_takes_a_call_before_it_registers_may_have_started(court: Court, seen: bool) -> None:
+    """R2: P, which it had left, repeats a call until it is back; it has forgotten that it had left. If nothing is seen
+    of its start, it is one that takes calls from a failed server."""
+    phone = moved("R2", agent=AGENT)
+    if seen:
+        asks_for_address(phone.story, 331, phone.place)
+        fetches(phone.story, 332, phone.place)
+    phone.replies(EARLY - 0.4, phone.called(EARLY - 0.5, P, "INVITE", call_id="in"), 180)
+    phone.register(EARLY, P, call_id="after-the-start")
+    found = [one.split()[1] for one in accused(court(phone.story, minute("R2")))]
+    assert found == ([] if seen else ["accepted-from-failed-server", PREMATURE])
 
 
 @any_regime
