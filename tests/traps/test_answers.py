@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from tests.stories import (
     CHALLENGE,
     CREDENTIALS,
     PROXY_CHALLENGE,
+    Asked,
     Court,
     Handset,
     P,
     S,
+    Story,
 )
 from tests.traps.ground import (
+    EARLY,
+    PREMATURE,
     any_regime,
     gated_regime,
     handset,
@@ -195,3 +202,25 @@ def test_what_is_no_try_and_is_answered_by_the_server_left(court: Court, regime:
     phone.call(330, S, 5)
     returns(phone, regime)
     assert found(court, phone, regime) == [f"312.000 {SENT} 1001 10.0.0.1 certain"] * (regime == "R2")
+
+
+class WritesVia(Handset):
+    """A phone whose servers write the Via of their answers anew, as `via` says it instead of the phone's own."""
+
+    own = "10.1.0.5"
+    via = "10.1.0.5:5060"
+
+    def told(self, time: float, asked: Asked, status: int, **more: Any) -> None:
+        text = asked.text.replace(f"{self.own};branch", f"{self.via};branch")
+        super().told(time, replace(asked, text=text), status, **more)
+
+
+@any_regime
+def test_the_servers_write_the_usual_port_into_via(court: Court, regime: str) -> None:
+    """An answer is known by its branch and CSeq (RFC 3261 17.1.3); that 5060 is not written is the same (18.2.2)."""
+    phone = WritesVia(Story())
+    for time in (-600, -400, -200, 0):
+        phone.register(time)
+    phone.fail_over(300, registers=regime != "R0")
+    returns(phone, regime, EARLY)
+    assert court(phone.story, minute(regime)) == [f"{EARLY:.3f} {PREMATURE} 1001 10.0.0.1 certain"]
