@@ -10,13 +10,16 @@ import pytest
 from tests.stories import (
     CHALLENGE,
     CREDENTIALS,
+    P6,
     PROXY_CHALLENGE,
+    S6,
     Asked,
     Court,
     Handset,
     P,
     S,
     Story,
+    site,
 )
 from tests.traps.ground import (
     EARLY,
@@ -224,3 +227,34 @@ def test_the_servers_write_the_usual_port_into_via(court: Court, regime: str) ->
     phone.fail_over(300, registers=regime != "R0")
     returns(phone, regime, EARLY)
     assert court(phone.story, minute(regime)) == [f"{EARLY:.3f} {PREMATURE} 1001 10.0.0.1 certain"]
+
+
+@any_regime
+def test_the_servers_write_an_ipv6_address_in_another_form(court: Court, regime: str) -> None:
+    """RFC 5954 4.2: addresses are compared, not the texts."""
+    phone = WritesVia(Story(), place=("2001:db8::5", 5060))
+    phone.own, phone.via = "[2001:db8::5]", "[2001:0DB8:0:0:0:0:0:5]"
+    for time in (-600, -400, -200, 0):
+        phone.register(time, P6)
+    phone.fail_over(300, P6, S6, registers=regime != "R0")
+    returns(phone, regime, EARLY, P6)
+    entries = site({}, P6, S6)["entries"]
+    assert court(phone.story, minute(regime) | {"entries": entries}) == [
+        f"{EARLY:.3f} {PREMATURE} 1001 [2001:db8::1] certain"]
+
+
+@any_regime
+def test_the_phone_writes_its_ipv6_address_in_two_forms(court: Court, regime: str) -> None:
+    phone = Handset(Story(), place=("2001:db8::5", 5060), contact="sip:1001@[2001:db8:0:0:0:0:0:5]")
+    phone.register(0, P6)
+    phone.contact = "sip:1001@[2001:db8::5]"
+    time = phone.silence(300, P6)
+    if regime != "R0":
+        phone.contact = "sip:1001@[2001:db8:0:0:0:0:0:5]"
+        time = phone.register(time, S6)
+        phone.contact = "sip:1001@[2001:db8::5]"
+    phone.call(time, S6, 5)
+    returns(phone, regime, EARLY, P6)
+    entries = site({}, P6, S6)["entries"]
+    assert court(phone.story, minute(regime) | {"entries": entries}) == [
+        f"{EARLY:.3f} {PREMATURE} 1001 [2001:db8::1] certain"]
