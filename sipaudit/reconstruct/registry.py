@@ -17,10 +17,10 @@ from sipaudit.one import one_number, one_text
 from sipaudit.reconstruct.bounds import SOURCE_LINES, Bounds
 from sipaudit.reconstruct.devices import Devices
 from sipaudit.reconstruct.entries import Entries
-from sipaudit.reconstruct.identity import SEVERAL, alike, bare, look, narrowed, parted, weak
+from sipaudit.reconstruct.identity import SEVERAL, alike, bare, by_gruu, look, narrowed, parted, weak
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.population import Population
-from sipaudit.reconstruct.registrations import ALL, gruu_of, port_of
+from sipaudit.reconstruct.registrations import ALL, port_of
 from sipaudit.reconstruct.source import Source
 from sipaudit.reconstruct.useragent import read_user_agent
 from sipaudit.reconstruct.wording import in_words_of
@@ -108,14 +108,14 @@ class Registry:
     def place(self, request: Request, flow: Flow, uri: Uri, contact: Address | None, item: Datagram) -> Line | None:
         """The line of a request that a phone sends, made if need be; None when it says too little to tell.
 
-        `uri` is the AOR's: To in a REGISTER, From in others (reference-model.md 1). A GRUU in the Contact is where the
-        registrar has the phone reached (RFC 5627 4.4), and tells of its address nothing.
+        `uri` is the AOR's: To in a REGISTER, From in others (reference-model.md 1).
         """
         source = self.population.source_for(flow.source_host)
-        gruu = None if contact is None or request.method == "REGISTER" else gruu_of(contact.uri)
-        if contact is None or contact.uri.scheme == ALL or contact.uri.host == "" or gruu is not None:
-            phone = source.with_instance(gruu) if gruu else None
-            return bare(source.lines if phone is None else phone.lines, address_of_record(uri))
+        if contact is None or contact.uri.scheme == ALL or contact.uri.host == "":
+            return bare(source.lines, address_of_record(uri))
+        known = by_gruu(source, contact, uri) if request.method != "REGISTER" else None
+        if known is not None:
+            return known
         phone = self._phone(source, contact, request.user_agent, flow, uri, item)
         line = self._line(phone, request.method == "REGISTER", uri, contact, request.user_agent, item.time)
         if line is not None:

@@ -289,3 +289,15 @@ def test_two_phones_behind_one_address_that_call_with_their_gruus(court: Court) 
             phone.call(time, P, contact=f"<sip:1001@pbx.example.com;gr={INSTANCE}{number}>")
     lines = court.report(story, minute("R2")).lines
     assert [(line.phone, line.calls) for line in lines] == [("203.0.113.1:40001", 1), ("203.0.113.1:40002", 2)]
+
+
+@pytest.mark.parametrize(("gruu", "sender"), [
+    ("public", "sip:1002@pbx.example.com"), ("temporary", "sip:1002@pbx.example.com"),
+    ("public", "sip:anonymous@anonymous.invalid"), ("temporary", "sip:anonymous@anonymous.invalid")])
+def test_a_gruu_tells_of_a_line_only_with_its_name(court: Court, gruu: str, sender: str) -> None:
+    """The other line of the phone has registered before the capture, and calls. Who stays nameless is the only line
+    that is known."""
+    phone = handset(parameters=f';+sip.instance="<{INSTANCE}>"')
+    phone.call(20, P, contact=GRUUS[gruu], sender=sender)
+    calls = {line.line: line.calls for line in court.report(phone.story, minute("R2")).lines}
+    assert calls == ({phone.aor: 1} if "anonymous" in sender else {phone.aor: 0, sender: 1})
