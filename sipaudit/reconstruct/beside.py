@@ -189,7 +189,7 @@ def read_quoted(quoted: bytes) -> Key | None:
             via = read_via(value.decode("latin-1").strip(), [])
             if via.branch[:7] != COOKIE:
                 return None
-            return (via.branch, via.host, via.port, "INVITE" if method == "ACK" else method)
+            return (via.branch, via.host, "INVITE" if method == "ACK" else method)
     return None
 
 

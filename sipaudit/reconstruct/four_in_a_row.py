@@ -61,7 +61,7 @@ class FourInARow:
         ):
             return False
         first, second = one.branch, three.branch
-        key, second_key = (first, asking.host, asking.port, "REGISTER"), (second, asking.host, asking.port, "REGISTER")
+        key, second_key = (first, asking.host, "REGISTER"), (second, asking.host, "REGISTER")
         find = memory.find
         if first == second or find(key) is not None or find(second_key) is not None \
                 or not (identifies(first) and identifies(second)):
@@ -72,7 +72,7 @@ class FourInARow:
         return True
 
     def _note(self, line: Line, asking: Asking, challenging: Answering, granting: Answering, four: Four,
-              key: tuple[str, str, int, str], second_key: tuple[str, str, int, str], newest: float) -> None:
+              key: tuple[str, str, str], second_key: tuple[str, str, str], newest: float) -> None:
         """Remember the renewal, as two transactions that are over, and tell of it."""
         (one, _, _), (two, _, _), (three, _, _), (last, _, _) = four
         memory, phone, server, flow = self._memory, line.owner, line.server, one.form.flow

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from sipaudit.reconstruct.bounds import GUISES
 from sipaudit.reconstruct.phones import Guise, Line, Phone
-from sipaudit.reconstruct.registrations import port_of
+from sipaudit.reconstruct.registrations import gruu_of, port_of
 from sipaudit.reconstruct.source import Source
 from sipaudit.reconstruct.useragent import Device, read_user_agent
 from sipaudit.sip.datagram import Flow
@@ -16,6 +16,7 @@ from sipaudit.sip.message import Address, Request, Uri
 from sipaudit.sip.uri import aor as address_of_record
 from sipaudit.turned_away import turned_away
 
+ANONYMOUS = "anonymous.invalid"   # of the From of who stays nameless (RFC 3261 8.1.1.3)
 SEVERAL = "several Contacts or User-Agents behind one address, and neither instance nor MAC to part them"
 
 
@@ -87,6 +88,20 @@ def bare(lines: Sequence[Line], aor: str) -> Line | None:
     if named:
         return max(named, key=lambda line: line.last)
     return lines[0] if len(lines) == 1 else None
+
+
+def by_gruu(source: Source, contact: Address, uri: Uri) -> Line | None:
+    """The line of a request whose Contact is a GRUU: that is where the registrar has the phone reached, and tells of
+    its own address nothing (RFC 5627 4.4). By its AOR, a nameless caller's if there is but one; None if it tells
+    none."""
+    gruu = gruu_of(contact.uri)
+    if gruu is None:
+        return None
+    phone = source.with_instance(gruu)   # a temporary one names none
+    lines = phone.lines if phone is not None else () if gruu else source.lines
+    aor = address_of_record(uri)
+    named = [line for line in lines if line.aor == aor] or (lines if uri.host == ANONYMOUS else ())
+    return bare(named, aor) if len({line.owner for line in named}) == 1 else None
 
 
 def narrowed(found: Sequence[Line], request: Request, flow: Flow) -> Line | None:

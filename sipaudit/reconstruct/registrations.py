@@ -82,6 +82,15 @@ def _transport(uri: Uri) -> str:
     return named[0] if named else "transport=udp"
 
 
+def gruu_of(uri: Uri) -> str | None:
+    """The instance that a public GRUU names, "" of a temporary one, None of what is none (RFC 5627 3.1, 3.2)."""
+    for parameter in uri.parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "gr":
+            return unquote(value)
+    return None
+
+
 def port_of(uri: Uri) -> int:
     """The port that a URI stands for, the default where it names none."""
     if uri.port:

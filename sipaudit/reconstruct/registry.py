@@ -17,7 +17,7 @@ from sipaudit.one import one_number, one_text
 from sipaudit.reconstruct.bounds import SOURCE_LINES, Bounds
 from sipaudit.reconstruct.devices import Devices
 from sipaudit.reconstruct.entries import Entries
-from sipaudit.reconstruct.identity import SEVERAL, alike, bare, look, narrowed, parted, weak
+from sipaudit.reconstruct.identity import SEVERAL, alike, bare, by_gruu, look, narrowed, parted, weak
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.population import Population
 from sipaudit.reconstruct.registrations import ALL, port_of
@@ -113,6 +113,9 @@ class Registry:
         source = self.population.source_for(flow.source_host)
         if contact is None or contact.uri.scheme == ALL or contact.uri.host == "":
             return bare(source.lines, address_of_record(uri))
+        known = by_gruu(source, contact, uri) if request.method != "REGISTER" else None
+        if known is not None:
+            return known
         phone = self._phone(source, contact, request.user_agent, flow, uri, item)
         line = self._line(phone, request.method == "REGISTER", uri, contact, request.user_agent, item.time)
         if line is not None:

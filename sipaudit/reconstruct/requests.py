@@ -51,7 +51,7 @@ class Requests:
         it must do so."""
         memory, flow, via, sender, method = self._memory, item.flow, request.via, request.from_, request.method
         calls, host, branch, uri = memory.calls, flow.source_host, via.branch, sender.uri
-        key, ours = (branch, via.host, via.port, method), (host, request.call_id, sender.tag)
+        key, ours = (branch, via.host, method), (host, request.call_id, sender.tag)
         if memory.find(key) is not None or not identifies(branch) or host == flow.destination_host:
             return False
         leg = calls.known.find(ours)
@@ -207,7 +207,7 @@ class Requests:
 
     def _cancelled(self, key: Key) -> None:
         """CANCEL: its INVITE has 32 s left (RFC 3261 9.1)."""
-        invite = self._memory.transactions.find((*key[:3], "INVITE", *key[4:]))
+        invite = self._memory.transactions.find((*key[:2], "INVITE", *key[3:]))
         while invite is not None:
             invite.cancelled = True
             invite = invite.sibling

@@ -45,7 +45,7 @@ class ShortRoad:
         known = form.known
         if type(known) is Answering:
             asking: Asking = form.request  # type: ignore[assignment]  # as `_know_answer` notes it
-            transaction = self._memory.find((repeat.branch, asking.host, asking.port, "REGISTER"))
+            transaction = self._memory.find((repeat.branch, asking.host, "REGISTER"))
             challenges = (Challenge(known.realm, nonce),) if nonce else ()
             return transaction is not None and transaction.contact == asking.contact \
                 and self._answer(repeat, known, transaction, repeat.cseq, challenges)
@@ -69,7 +69,7 @@ class ShortRoad:
     def answers(self, item: Datagram, response: Response, form: Form | None = None) -> bool:
         """Take the answer to a REGISTER, if it is a challenge, or the 200 that ends a renewal. False: as above."""
         via = response.via
-        transaction = self._memory.find((via.branch, via.host, via.port, "REGISTER"))
+        transaction = self._memory.find((via.branch, via.host, "REGISTER"))
         if transaction is None or transaction.line is None or transaction.line.renewals is None \
                 or response.retry_after is not None:
             return False
@@ -102,7 +102,7 @@ class ShortRoad:
             return False
         phone, server, time = line.owner, line.server, item.time
         again, renewal = phone.again, renewals.current
-        key = (branch, asking.host, asking.port, "REGISTER")
+        key = (branch, asking.host, "REGISTER")
         if memory.find(key) is not None or not identifies(branch):
             return False
         asked = asking.asked   # it is no `*`: that is no line's own
@@ -192,7 +192,7 @@ class Noted(ShortRoad):
 
     def _noted(self, item: Datagram, message: Request | Response) -> bool:
         via = message.via
-        transaction = self._memory.find((via.branch, via.host, via.port, "REGISTER"))
+        transaction = self._memory.find((via.branch, via.host, "REGISTER"))
         self._tell(item, message, whose(item, message, transaction), False)
         return True
 
@@ -220,8 +220,8 @@ def _asking(request: Request, line: Line) -> Asking:
         uri, contact, agent = line.uri, line.address, line.user_agent
     call_id = request.call_id if line.call_id != request.call_id else line.call_id
     host = via.host if line.contact_host != via.host else line.contact_host
-    asking = Asking(uri, contact, agent, call_id, host, one_number(via.port), asked and one_number(asked),
-                    one_of(request.uri), request.to.tag)
+    asking = Asking(uri, contact, agent, call_id, host, asked and one_number(asked), one_of(request.uri),
+                    request.to.tag)
     if line.said != asking:
         line.said = asking
     return line.said
@@ -237,5 +237,5 @@ def _know_answer(form: Form, answering: Answering, transaction: Transaction) -> 
     """Messages of that form are answers to what the line said last, if that was this transaction's REGISTER."""
     said = None if transaction.line is None else transaction.line.said
     form.known = form.request = None
-    if said is not None and transaction.key[1:3] == (said.host, said.port) and transaction.contact == said.contact:
+    if said is not None and transaction.key[1] == said.host and transaction.contact == said.contact:
         form.known, form.request = answering, said

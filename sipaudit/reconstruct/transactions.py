@@ -1,8 +1,11 @@
 """Transactions as an observer sees them (RFC 3261 17.1.3, 17.2.3), with the RFC 2543 way for branches without cookie.
 
-A *key* is what a request and its responses share: branch, sent-by and method
-(ACK has its INVITE's).  One key may be used towards several servers, which a
-phone should not do; these are *siblings* and are never merged.
+A *key* is what a request and its responses share: branch, sent-by without its
+port, and method (ACK has its INVITE's).  The port is left out because servers
+write the usual one where the phone wrote none, which is the same (18.2.2), and a
+branch is one request's anyway (8.1.1.7, 17.1.3).  One key may be used towards
+several servers, which a phone should not do; these are *siblings* and are never
+merged.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from sipaudit.sip.message import Address, Request, Response, Uri
 
 COOKIE = "z9hG4bK"
 SIBLINGS = 8
-BRANCH_KEY = 4  # parts of a key whose branch alone identifies; more without the cookie
+BRANCH_KEY = 3  # parts of a key whose branch alone identifies; more without the cookie
 AGAIN = frozenset({401, 407, 422, 423, *range(300, 400)})  # answers after which the phone asks again, CSeq + 1
 
 Key = tuple[str | int | None, ...]
@@ -105,8 +108,8 @@ def transaction_key(message: Request | Response, method: str) -> Key:
     via = message.via
     branch = via.branch
     if branch.startswith(COOKIE) and branch != COOKIE:   # as `identifies`, which is a call
-        return (branch, via.host, via.port, method)
-    return (branch, via.host, via.port, method, message.call_id, message.cseq.number, message.from_.tag)
+        return (branch, via.host, method)
+    return (branch, via.host, method, message.call_id, message.cseq.number, message.from_.tag)
 
 
 def of_request(transaction: Transaction | None, request: Request, flow: Flow) -> Transaction | None:

@@ -22,7 +22,6 @@ class Asking(Struct, frozen=True, gc=False):
     user_agent: str | None
     call_id: str
     host: str
-    port: int
     asked: int | None
     target: Uri
     to_tag: str | None

@@ -11,6 +11,7 @@ from sipaudit.report.dissect import Dissection, Field, Layer
 from sipaudit.safe_text import safe_text
 from sipaudit.sip.describe import describe
 from sipaudit.sip.message import Malformed, Message
+from sipaudit.sip.uri import shortest_ipv6
 
 _QUOTING = frozenset(("icmp", "icmpv6"))  # what follows them in a frame was sent in another one
 _FIELDS = {
@@ -36,6 +37,7 @@ _URIS = frozenset(("Request-URI", "From URI", "To URI", "Contact"))
 _CASELESS = _URIS | {"Via sent-by"}
 _START_LINES = frozenset(("sip.Request-Line", "sip.Status-Line"))
 _NO_TEXT = re.compile(r"(?:[^\x00-\x7f]|\\x[0-9a-f]{2})+")
+_REFERENCE = re.compile(r"(?<=\[)[0-9A-Fa-f:.]+(?=\])")  # an IPv6 address
 _PASSWORD = re.compile(r"^(\w+:[^:@]*):[^@]*@")
 
 Reading = dict[str, list[str]]
@@ -148,13 +150,14 @@ def _at(reading: Reading, name: str, at: int) -> str:
 
 
 def _same(name: str, wireshark: str, ours: str) -> bool:
-    """Equal but for blanks, for case where it means nothing, for a URI's password and headers, which we do not keep,
-    and for the way in which bytes that are no text are shown."""
+    """Equal but for blanks, for case and the form of an IPv6 address where they mean nothing, for a URI's password and
+    headers, which we do not keep, and for the way in which bytes that are no text are shown."""
     left, right = (safe_text(" ".join(each.split())) for each in (wireshark, ours))
     if "\ufffd" in left or "\\x" in left:
         left, right = _NO_TEXT.sub("\ufffd", left), _NO_TEXT.sub("\ufffd", right)
     if name in _URIS:
         left = _PASSWORD.sub(r"\1@", left.partition("?")[0])
     if name in _CASELESS:
+        left = _REFERENCE.sub(lambda found: shortest_ipv6(found[0]) or found[0], left)
         left, right = left.casefold(), right.casefold()
     return left == right

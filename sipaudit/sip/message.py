@@ -12,7 +12,7 @@ from msgspec import Struct
 class Uri(Struct, frozen=True, gc=False, array_like=True):
     """A SIP, SIPS or tel URI taken apart (RFC 3261 19.1); other schemes keep `user` as None and the rest in `host`.
 
-    `host` is lower case and without brackets, `port` 0 when not given,
+    `host` is lower case, IPv6 in its shortest form without brackets, `port` 0 when not given,
     `parameters` the raw text behind the first `;`, without headers.
     """
 

@@ -70,7 +70,8 @@ def _split_user(text: str, found: Found) -> tuple[str | None, str]:
 
 
 def read_host_port(text: str, found: Found) -> tuple[str, int]:
-    """`host[:port]`, the host in lower case and without brackets; port 0 when there is none or none that can be."""
+    """`host[:port]`, the host in one form (lower case, IPv6 shortest) and without brackets; port 0 when there is none
+    or none that can be."""
     known = _sound.get(text)
     if known is not None:
         return known
@@ -103,14 +104,23 @@ def _read_host_port(text: str, found: Found) -> tuple[str, int]:
 
 
 def _read_reference(text: str, found: Found) -> tuple[str, str | None]:
-    """An IPv6 reference; or, without brackets, anything: where a port would begin is then anybody's guess."""
+    """An IPv6 reference, in the form that all texts of the address share (RFC 5954 4.2 compares addresses); or, without
+    brackets, anything: where a port would begin is then anybody's guess."""
     if not text.startswith("["):
         found.append(Defect.BAD_HOST)
         return text, None
     host, closed, behind = text[1:].partition("]")
-    if not closed or behind[:1] not in ("", ":") or not _is_address(socket.AF_INET6, host):
+    shortest = shortest_ipv6(host)
+    if not closed or behind[:1] not in ("", ":") or shortest is None:
         found.append(Defect.BAD_HOST)
-    return host, behind[1:] if behind.startswith(":") else None
+    return shortest or host, behind[1:] if behind.startswith(":") else None
+
+
+def shortest_ipv6(text: str) -> str | None:
+    """The address as packets' addresses are written (RFC 5952); None if it is none."""
+    if not _is_address(socket.AF_INET6, text):
+        return None
+    return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, text))
 
 
 def _is_address(family: int, text: str) -> bool:

@@ -302,6 +302,16 @@ def test_equal_readings_have_no_difference() -> None:
     assert "No difference." in render(whole, [message])
 
 
+def test_an_ipv6_address_may_be_written_in_any_way() -> None:
+    """We keep one form of each address."""
+    (message,) = parsed(register(1).replace(b"10.1.0.5", b"[2001:db8::5]"))
+    names = ("sip.Via", "sip.Via.sent-by.address", "sip.Via.sent-by.port", "sip.contact.uri")
+    values = ("", "[2001:0db8:0:0::5]", "49152", "sip:1001@[2001:DB8:0::5]:49152")
+    layer = Layer("sip", tuple(Field(name, value, value) for name, value in zip(names, values, strict=True)))
+    differ = {each.field for each in compare(Dissection(7, (layer,)), [message])}
+    assert differ.isdisjoint({"Via sent-by", "Contact"})
+
+
 def test_of_several_vias_the_topmost_counts() -> None:
     """Also for what it does not have: no branch here, as of old."""
     names = ("sip.Via", "sip.Via.sent-by.address", "sip.Via", "sip.Via.sent-by.address", "sip.Via.branch")

@@ -19,6 +19,8 @@ from sipaudit.sip.uri import aor, read_host_port, read_uri, uri_text
     ("sip:pbx", Uri("sip", None, "pbx"), "sip:pbx", "sip:pbx"),
     ("sips:%61@[2001:DB8::1]:5061", Uri("sips", "%61", "2001:db8::1", 5061), "sips:%61@[2001:db8::1]:5061",
      "sips:%61@[2001:db8::1]:5061"),
+    ("sip:a@[2001:0DB8:0:0::0:1];lr", Uri("sip", "a", "2001:db8::1", 0, "lr"), "sip:a@[2001:db8::1];lr",
+     "sip:a@[2001:db8::1]"),
     ("tel:+1-212;phone-context=x", Uri("tel", "+1-212", "", 0, "phone-context=x"), "tel:+1-212;phone-context=x",
      "tel:+1-212"),
     ("http://h/p;q", Uri("http", None, "//h/p;q"), "http://h/p;q", "http://h/p"),
@@ -41,6 +43,9 @@ def test_a_uri_its_text_and_its_address_of_record(text: str, uri: Uri, canonical
     ("256.0.0.1", ("256.0.0.1", 0), Defect.BAD_HOST),
     ("10.0.0.01:5060", ("10.0.0.01", 5060), Defect.BAD_HOST),
     ("10.0.1:5060", ("10.0.1", 5060), Defect.BAD_HOST),
+    ("[2001:DB8:0:0:0:0:0:1]:5060", ("2001:db8::1", 5060), None),
+    ("[::FFFF:10.0.0.1]", ("::ffff:10.0.0.1", 0), None),
+    ("[2001:DB8:::1]", ("2001:db8:::1", 0), Defect.BAD_HOST),
     ("10.0.0.0.1", ("10.0.0.0.1", 0), Defect.BAD_HOST),
 ])
 def test_an_address_is_one_of_four_octets(text: str, place: tuple[str, int], flaw: Defect | None) -> None:

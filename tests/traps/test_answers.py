@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from tests.stories import (
     CHALLENGE,
     CREDENTIALS,
+    P6,
     PROXY_CHALLENGE,
+    S6,
+    Asked,
     Court,
     Handset,
     P,
     S,
+    Story,
+    site,
 )
 from tests.traps.ground import (
+    EARLY,
+    PREMATURE,
     any_regime,
     gated_regime,
     handset,
@@ -195,3 +205,56 @@ def test_what_is_no_try_and_is_answered_by_the_server_left(court: Court, regime:
     phone.call(330, S, 5)
     returns(phone, regime)
     assert found(court, phone, regime) == [f"312.000 {SENT} 1001 10.0.0.1 certain"] * (regime == "R2")
+
+
+class WritesVia(Handset):
+    """A phone whose servers write the Via of their answers anew, as `via` says it instead of the phone's own."""
+
+    own = "10.1.0.5"
+    via = "10.1.0.5:5060"
+
+    def told(self, time: float, asked: Asked, status: int, **more: Any) -> None:
+        text = asked.text.replace(f"{self.own};branch", f"{self.via};branch")
+        super().told(time, replace(asked, text=text), status, **more)
+
+
+@any_regime
+def test_the_servers_write_the_usual_port_into_via(court: Court, regime: str) -> None:
+    """An answer is known by its branch and CSeq (RFC 3261 17.1.3); that 5060 is not written is the same (18.2.2)."""
+    phone = WritesVia(Story())
+    for time in (-600, -400, -200, 0):
+        phone.register(time)
+    phone.fail_over(300, registers=regime != "R0")
+    returns(phone, regime, EARLY)
+    assert court(phone.story, minute(regime)) == [f"{EARLY:.3f} {PREMATURE} 1001 10.0.0.1 certain"]
+
+
+@any_regime
+def test_the_servers_write_an_ipv6_address_in_another_form(court: Court, regime: str) -> None:
+    """RFC 5954 4.2: addresses are compared, not the texts."""
+    phone = WritesVia(Story(), place=("2001:db8::5", 5060))
+    phone.own, phone.via = "[2001:db8::5]", "[2001:0DB8:0:0:0:0:0:5]"
+    for time in (-600, -400, -200, 0):
+        phone.register(time, P6)
+    phone.fail_over(300, P6, S6, registers=regime != "R0")
+    returns(phone, regime, EARLY, P6)
+    entries = site({}, P6, S6)["entries"]
+    assert court(phone.story, minute(regime) | {"entries": entries}) == [
+        f"{EARLY:.3f} {PREMATURE} 1001 [2001:db8::1] certain"]
+
+
+@any_regime
+def test_the_phone_writes_its_ipv6_address_in_two_forms(court: Court, regime: str) -> None:
+    phone = Handset(Story(), place=("2001:db8::5", 5060), contact="sip:1001@[2001:db8:0:0:0:0:0:5]")
+    phone.register(0, P6)
+    phone.contact = "sip:1001@[2001:db8::5]"
+    time = phone.silence(300, P6)
+    if regime != "R0":
+        phone.contact = "sip:1001@[2001:db8:0:0:0:0:0:5]"
+        time = phone.register(time, S6)
+        phone.contact = "sip:1001@[2001:db8::5]"
+    phone.call(time, S6, 5)
+    returns(phone, regime, EARLY, P6)
+    entries = site({}, P6, S6)["entries"]
+    assert court(phone.story, minute(regime) | {"entries": entries}) == [
+        f"{EARLY:.3f} {PREMATURE} 1001 [2001:db8::1] certain"]

@@ -238,3 +238,66 @@ def test_scanners_leave_no_trace(court: Court, regime: str) -> None:
     knock.replies(320.1, asked, 404)
     returns(phone, regime)
     assert court(story, minute(regime)) == []
+
+
+INSTANCE = "urn:uuid:00000000-0000-1000-8000-0004f2000001"
+GRUUS = {"public": f"<sip:1001@pbx.example.com;gr={INSTANCE}>",
+         "temporary": "<sip:tgruu.7hs==jd7vnzga5w7fajsc7-ajd6fabz0f8g5@example.com;gr>"}
+
+
+@any_regime
+@pytest.mark.parametrize("gruu", GRUUS)
+def test_a_phone_that_calls_with_a_gruu(court: Court, regime: str, gruu: str) -> None:
+    """What the registrar gave a phone to be reached by stands in the Contact of its calls (RFC 5627 4.4), and names no
+    other phone: what became of them is what became of its line."""
+    phone, contact = handset(parameters=f';+sip.instance="<{INSTANCE}>"'), GRUUS[gruu]
+    time = phone.silence(300, contact=contact)
+    if regime != "R0":
+        phone.call(time, S, 4, contact=contact)
+        time = phone.register(311, S)
+    phone.call(time, S, 5, contact=contact)
+    time = phone.register(EARLY, P) if regime in ("R2", "R3") else EARLY
+    phone.call(time, P, contact=contact)
+    assert court(phone.story, minute(regime)) == [
+        *[f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain"] * (regime != "R0"),
+        f"{EARLY:.3f} {PREMATURE} 1001 10.0.0.1 certain"]
+    assert [line.line for line in court.report(phone.story, minute(regime)).lines] == [phone.aor]
+
+
+@gated_regime
+@pytest.mark.parametrize("gruu", GRUUS)
+def test_a_phone_that_calls_with_a_gruu_and_obeys(court: Court, regime: str, gruu: str) -> None:
+    phone, contact = handset(parameters=f';+sip.instance="<{INSTANCE}>"'), GRUUS[gruu]
+    time = phone.register(phone.silence(300, contact=contact), S)
+    phone.call(time, S, 5, contact=contact)
+    returns(phone, regime)
+    report = court.report(phone.story, minute(regime))
+    assert [finding.rule for finding in report.findings if finding.line == phone.aor] == []
+
+
+def test_two_phones_behind_one_address_that_call_with_their_gruus(court: Court) -> None:
+    """A public GRUU has the instance in it (RFC 5627 3.1)."""
+    story, place = Story(), ("203.0.113.1", 40_001)
+    phones = [
+        Handset(story, place=(place[0], place[1] + number), contact=f"sip:1001@192.168.1.1{number}",
+                parameters=f';+sip.instance="<{INSTANCE}{number}>"')
+        for number in range(2)]
+    for number, phone in enumerate(phones):
+        phone.register(number, P)
+    for number, phone in reversed(list(enumerate(phones))):
+        for time in range(20, 20 + 60 * (number + 1), 60):
+            phone.call(time, P, contact=f"<sip:1001@pbx.example.com;gr={INSTANCE}{number}>")
+    lines = court.report(story, minute("R2")).lines
+    assert [(line.phone, line.calls) for line in lines] == [("203.0.113.1:40001", 1), ("203.0.113.1:40002", 2)]
+
+
+@pytest.mark.parametrize(("gruu", "sender"), [
+    ("public", "sip:1002@pbx.example.com"), ("temporary", "sip:1002@pbx.example.com"),
+    ("public", "sip:anonymous@anonymous.invalid"), ("temporary", "sip:anonymous@anonymous.invalid")])
+def test_a_gruu_tells_of_a_line_only_with_its_name(court: Court, gruu: str, sender: str) -> None:
+    """The other line of the phone has registered before the capture, and calls. Who stays nameless is the only line
+    that is known."""
+    phone = handset(parameters=f';+sip.instance="<{INSTANCE}>"')
+    phone.call(20, P, contact=GRUUS[gruu], sender=sender)
+    calls = {line.line: line.calls for line in court.report(phone.story, minute("R2")).lines}
+    assert calls == ({phone.aor: 1} if "anonymous" in sender else {phone.aor: 0, sender: 1})
