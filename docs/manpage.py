@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from sipaudit import __version__
-from sipaudit.cli.main import root
+from sipaudit.cli.root import root
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "service" / "sipaudit.1"

@@ -13,7 +13,7 @@ from typing import Any
 import click
 import pytest
 
-from sipaudit.cli.main import COMMANDS, root
+from sipaudit.cli.root import COMMANDS, root
 from tests.shared import ROOT
 
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

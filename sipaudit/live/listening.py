@@ -151,6 +151,7 @@ class Listening:
             for one in error.errors if isinstance(error, InputErrors) else [error]:
                 log.warning("not reloaded, the old ones stay in force: %s", one)
         else:
+            self._teller.files_changed()
             log.info("site file, rules and suppressions were read again")
 
     def _end(self, loop: Loop) -> None:

@@ -53,7 +53,7 @@ class SaidFindings:
 
     def said_before(self, finding: Finding) -> None:
         """Another run said this, later than what we know of it."""
-        self.count = max(self.count, int(finding.id.rpartition("-")[2]))
+        self.count_on(finding)
         same = next((told for told in self._told.values() if told.id == finding.id), None)
         if same is None:
             self._before[_name(finding)] = finding
@@ -70,6 +70,10 @@ class SaidFindings:
         for told in self._told.values():
             if told.id == name:
                 told.said = None
+
+    def count_on(self, finding: Finding) -> None:
+        """Another run gave this id: ours come after it."""
+        self.count = max(self.count, int(finding.id.rpartition("-")[2]))
 
     def next_id(self) -> str:
         """Ids are given in the order of raising (contract.md 3)."""

@@ -65,6 +65,7 @@ class SaidLines:
             self._all_after = now + ALL_EVERY
             for number in self._told.keys() - lines.keys():
                 del self._told[number]
+        if everything or len(probe.reconstruction.servers) != len(self._servers):
             yield from self._of_servers(now, probe)
         self.new = []
         since = NEVER if everything else self._looked

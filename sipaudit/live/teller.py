@@ -13,6 +13,7 @@ from sipaudit.live.probe import Probe
 from sipaudit.live.said_findings import SaidFindings
 from sipaudit.live.said_incidents import SaidIncidents
 from sipaudit.live.said_lines import SaidLines
+from sipaudit.live.said_settings import SaidSettings
 from sipaudit.model.packets import SAME_NUMBER
 from sipaudit.model.sayings import (
     CaptureSaid,
@@ -29,11 +30,9 @@ from sipaudit.model.sayings import (
 )
 from sipaudit.model.values import Finding, Frame, Incident, KnownEvent, Reached, Reason, Undecided
 from sipaudit.safe_json import to_json
-from sipaudit.turned_away import turned_away
 
 LOOK_EVERY = 2.0      # seconds between two looks at incidents and lines
 MINUTE_SETTLES = 45.0  # seconds after a minute in which what was asked in it may still turn out to have run out
-SETTLED_KEPT = 20_000  # findings of provisioning files that are known to have been said
 COUNT_EVERY = 60.0    # seconds between two sayings of what only counts
 
 
@@ -51,7 +50,7 @@ class Teller:
         self._look_after = self._count_after = float("-inf")
         self._undecided: Counter[tuple[str, Reason]] = Counter()
         self._reached: Counter[str] = Counter()
-        self._settled: dict[tuple[str, str, str], None] = {}
+        self._settings = SaidSettings()
         self._events: set[KnownEvent] = set()
         self._notes: list[str] = []
         self._minutes_until = float("-inf")
@@ -69,7 +68,7 @@ class Teller:
         if looks:
             self._look_after = now + LOOK_EVERY
             yield from self._new(self._lines.turn(now, self._probe, at_last=at_last))
-            yield from self._of_settings(now)
+            yield from self._of_settings(now, at_last)
         incidents = list(self._of_incidents(now, stand, at_last)) if looks or self._findings.fresh else []
         yield from self._findings.say(now, faults, self._incident_of, at_last=at_last)
         yield from incidents
@@ -128,13 +127,20 @@ class Teller:
             elif not (self._over and isinstance(saying, RegistrationSaid) and _registration(saying) in self._over):
                 yield saying
 
+    def files_changed(self) -> None:
+        """Provisioning files were read again."""
+        self._settings.again = True
+
     def begins_anew(self) -> None:
         """What another run saw last will not be seen again."""
         self._again.clear()
 
     def said_before(self, saying: Saying) -> None:
         """Another run said this, after the checkpoint from which this one goes on."""
-        if isinstance(saying, FindingSaid):
+        if isinstance(saying, FindingSaid) and saying.finding.time is None:
+            self._settings.said_before(saying.finding)
+            self._findings.count_on(saying.finding)
+        elif isinstance(saying, FindingSaid):
             self._findings.said_before(saying.finding)
         elif isinstance(saying, IncidentSaid):
             self._incidents.said_before(saying.incident)
@@ -148,20 +154,15 @@ class Teller:
 
     def stand(self, now: float) -> Iterator[Saying]:
         """What was said and stands: what a sink has to `learn` when a probe goes on from a checkpoint."""
-        for told in (self._lines, self._findings, self._incidents):
+        for told in (self._lines, self._settings, self._findings, self._incidents):
             yield from told.stand(now)
 
-    def _of_settings(self, now: float) -> Iterator[Saying]:
-        """What is wrong with the provisioning files of lines that were seen since."""
-        for line in self._lines.new:
-            for finding in self._probe.of_settings([line]):
-                key = finding.rule, finding.line, finding.observed
-                if key not in self._settled:
-                    self._settled[key] = None
-                    if len(self._settled) > SETTLED_KEPT:
-                        del self._settled[next(iter(self._settled))]
-                        turned_away("said")
-                    yield FindingSaid(now, self._marked(replace(finding, id=self._findings.next_id())))
+    def _of_settings(self, now: float, at_last: bool) -> Iterator[Saying]:
+        """What is wrong with the provisioning files of lines that were seen since, or of all."""
+        whole = at_last or self._settings.again
+        self._settings.again = False
+        found = self._probe.of_settings(self._probe.lines_shown() if whole else self._lines.new)
+        yield from self._settings.turn(now, map(self._marked, found), self._findings.next_id, whole=whole)
 
     def _of_minutes(self, now: float, at_last: bool) -> Iterator[Saying]:
         """The minutes of servers that are over, and of which nothing will be counted any more."""

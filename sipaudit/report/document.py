@@ -86,9 +86,9 @@ def to_jsonl(report: Report) -> Iterator[bytes]:
     yield from _lines("capture", report.captures)
     yield from _lines("server", report.servers)
     yield from _lines("line", report.lines)
-    for line in report.lines:
-        for move in line.moves:
-            yield line_of({"type": "move", "line": line.line, "phone": line.phone, "move": move})
+    moves = [(move, line) for line in report.lines for move in line.moves]
+    for move, line in sorted(moves, key=lambda pair: pair[0].time):
+        yield line_of({"type": "move", "line": line.line, "phone": line.phone, "move": move})
     yield from _lines("finding", report.findings)
     yield from _lines("incident", report.incidents)
     yield from _lines("inconclusive", report.inconclusive)

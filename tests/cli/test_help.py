@@ -9,7 +9,7 @@ import click
 import pytest
 
 from sipaudit import __version__
-from sipaudit.cli.main import COMMANDS, root
+from sipaudit.cli.root import COMMANDS, root
 from tests.shared import ROOT
 
 HEAVY = ("pandas", "plotly", "jinja2", "pyarrow", "sqlalchemy", "alembic", "psycopg", "pyshark", "numpy", "pcapy",

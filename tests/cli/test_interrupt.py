@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from sipaudit.capture.write import PcapWriter, udp_frame
 from tests.capture.packets import REGISTER
 from tests.ctrl_c import hears_ctrl_c
@@ -16,6 +18,30 @@ from tests.ctrl_c import hears_ctrl_c
 MORE_THAN_A_PIPE_HOLDS = 2_000_000  # bytes: writing them ends only when the command is reading
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
 PACKET = struct.pack("<IIII", 1_700_000_000, 0, 1000, 1000) + bytes(1000)
+INTERRUPTED = """
+import signal, sys
+from sipaudit.cli.main import main
+
+function, file = sys.argv[1:]
+sys.argv[1:] = ["explain", "F6"]
+
+def interrupt(frame, event, _):
+    if event == "call" and frame.f_code.co_name == function and file in frame.f_code.co_filename:
+        sys.setprofile(None)
+        signal.raise_signal(signal.SIGINT)
+
+sys.setprofile(interrupt)
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(("function", "file"), [
+    ("<module>", "sipaudit/cli/root.py"), ("<module>", "sipaudit/cli/explain.py"), ("cb", "importlib._bootstrap")])
+def test_ctrl_c_while_modules_are_loaded_ends_with_130(function: str, file: str) -> None:
+    """Python only reports what is raised in a callback (`cb`), and goes on."""
+    command = [sys.executable, "-c", INTERRUPTED, function, file]
+    ran = subprocess.run(command, capture_output=True, check=False, timeout=60, preexec_fn=hears_ctrl_c)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"sipaudit: interrupted\n")
 
 
 def test_ctrl_c_while_reading_ends_with_130_and_writes_nothing(tmp_path: Path) -> None:

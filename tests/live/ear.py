@@ -93,6 +93,7 @@ class Ear:
     def obeys(self, declared: dict[str, Any]) -> None:
         """Another site file is in force."""
         self.probe.obey(self._understood(declared))
+        self.teller.files_changed()
 
     def hears(self, story: Story, since: float = float("-inf"), until: float = float("inf"), clock: float | None = None
               ) -> list[Saying]:

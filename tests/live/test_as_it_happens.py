@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sipaudit.model.sayings import FindingSaid, LineSaid, MoveSaid, RegistrationSaid
+from sipaudit.model.sayings import FindingSaid, LineSaid, MoveSaid, RegistrationSaid, ServerSaid
 from tests.live.ear import Ear, findings, incidents, withdrawn
 from tests.stories import MINUTE, R2, Court, Handset, P, S, Story, T, handsets, site
 
@@ -129,6 +129,20 @@ def test_lines_moves_and_registrations_are_said_when_they_change(tmp_path: Path)
             ] == [("10.0.0.1:5060/udp", None), ("10.0.0.1:5060/udp", "invalidated"), ("10.0.0.2:5060/udp", None)]
     ear.turn(340)
     assert not [one for one in ear.turn(400) if isinstance(one, MoveSaid | RegistrationSaid | LineSaid)]
+
+
+def test_a_server_is_said_before_the_first_line_that_moves_to_it(tmp_path: Path) -> None:
+    """Whoever shows the move, the first of an outage, would not know its name."""
+    ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.fail_over(10)
+    ear.hears(story)
+    ear.turn(50)
+    said = [one.server.server if isinstance(one, ServerSaid) else one.move.to for one in ear.said
+            if isinstance(one, ServerSaid | MoveSaid)]
+    assert said == ["10.0.0.1:5060/udp", "10.0.0.2:5060/udp", "10.0.0.2:5060/udp"]
 
 
 def test_registrations_of_a_line_with_two_entries_are_said_once_however_many(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import click
 import pytest
 
 from docs import manpage
-from sipaudit.cli.main import root
+from sipaudit.cli.root import root
 from sipaudit.live import privileges
 from sipaudit.live.console import console
 from sipaudit.live.logs import Logs

@@ -57,6 +57,14 @@ def test_json_lines_say_one_thing_each_in_the_order_of_the_contract() -> None:
     assert all(set(line) >= {"type", line["type"]} for line in lines)
 
 
+def test_json_lines_tell_moves_and_findings_by_time(report: Report) -> None:
+    said = [json.loads(line) for line in document.to_jsonl(report)]
+    for kind in ("move", "finding"):
+        times = [one[kind]["time"] for one in said if one["type"] == kind]
+        assert len(times) > 1
+        assert times == sorted(times)
+
+
 def test_keys_stand_in_the_order_of_the_contract(report: Report) -> None:
     finding = json.loads(document.to_json(report))["findings"][0]
     assert list(finding) == [

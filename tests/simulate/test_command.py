@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipaudit import pipeline
-from sipaudit.cli.main import root
+from sipaudit.cli.root import root
 from sipaudit.errors import InputError, InputErrors
 from sipaudit.simulate.plan.read import CALL_KINDS, FAULTS, read_plan
 from sipaudit.simulate.plan.values import Plan

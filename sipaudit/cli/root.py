@@ -1,0 +1,118 @@
+"""The group of commands, and how errors become exit codes."""
+
+from __future__ import annotations
+
+from errno import ENAMETOOLONG
+from io import StringIO
+
+import click
+
+from sipaudit import InputError, __version__
+from sipaudit.cli import terminal
+from sipaudit.cli.manual import WIDTH, LazyGroup
+from sipaudit.cli.options import verbosity_options
+from sipaudit.errors import InputErrors
+from sipaudit.run.garbage import rare_collections
+from sipaudit.safe_text import safe_text
+
+FAILED = 1
+UNUSABLE_INPUT = 2
+
+COMMANDS = (
+    "analyze", "live", "phones", "ladder", "inspect", "events", "config", "report", "rules", "explain", "simulate",
+    "completion",
+)
+
+
+class Root(LazyGroup):
+    """The group. Whatever a command raises ends as one line on stderr and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> None:
+        try:
+            super().invoke(ctx)
+            return
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except InputError as error:
+            code = _say_input_error(error)
+        except KeyboardInterrupt:
+            raise click.Abort from None  # click's own way from here to its end prints an empty line
+        except OSError as error:
+            if error.errno == ENAMETOOLONG:  # of a name that the user gave: ours are short
+                code = _say_input_error(InputError(str(error), fix="name a shorter path"))
+            else:
+                code = _say_failed(error, f"failed: {error}")
+        except Exception as error:
+            code = _say_failed(error, f"failed: {type(error).__name__}: {error} (this is a bug)")
+        ctx.exit(code)
+
+
+def _say_input_error(error: InputError) -> int:
+    for one in error.errors if isinstance(error, InputErrors) else [error]:
+        terminal.complain(str(one))
+    return UNUSABLE_INPUT
+
+
+def _say_unusable_words(error: click.ClickException) -> None:
+    """What click says; it repeats words of the command line, which may be names of files."""
+    said = StringIO()
+    error.show(said)
+    for line in said.getvalue().splitlines():
+        click.echo(safe_text(line), err=True)
+
+
+def _say_failed(error: Exception, text: str) -> int:
+    if terminal.verbosity() > 0:
+        import traceback  # deferred: few runs fail
+
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            click.echo(safe_text(line), err=True)
+        terminal.complain(text)
+    else:
+        terminal.complain(f"{text}; -v shows the traceback")
+    return FAILED
+
+
+@click.group(
+    cls=Root, names=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
+)
+@click.version_option(__version__, message="sipaudit %(version)s")
+@verbosity_options
+def root() -> None:
+    """Says what SIP phones did when a server failed, and whether they should have.
+
+    sipaudit reads captures taken between Polycom phones and their SIP servers, replays every line through a
+    reference model of SIP server failover, and reports each deviation with the clause it breaks and the frames that
+    prove it. It sends nothing and needs no access to phones or servers. What cannot be decided is counted as
+    inconclusive, with the reason; it is never guessed.
+
+    \b
+    First steps:
+      sipaudit phones outage.pcap                        who is in the capture
+      sipaudit analyze outage.pcap                       what they did
+      sipaudit analyze outage.pcap --site site.yaml      whether they should have
+      sipaudit analyze outage.pcap --site site.yaml -o out
+                                                         the same, and all files into out/
+
+    \b
+    Where to read on:
+      sipaudit COMMAND --help    a command, with examples
+      docs/commands.md           all commands and options
+      docs/capturing.md          how and where to capture
+    """
+
+
+def run() -> int:
+    """Runs the command line; gives the exit code (contract: 0, 1, 2, 3). Raises KeyboardInterrupt."""
+    try:
+        with rare_collections():  # what is loaded for a command is no garbage either
+            code = root.main(prog_name="sipaudit", standalone_mode=False)
+    except click.ClickException as error:
+        _say_unusable_words(error)
+        return error.exit_code
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except OSError as error:  # of --help and --version, which are no command: a full disk behind stdout
+        return _say_failed(error, f"failed: {error}")
+    return code if isinstance(code, int) else 0
