@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import unquote
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -98,7 +99,7 @@ class Provisioning:
         self._by_user: dict[str, list[tuple[Phone, LineBlock]]] = {}
         for phone in self.all_phones():
             for block in _blocks(phone.variants.values()):
-                self._by_user.setdefault(block.user or "", []).append((phone, block))
+                self._by_user.setdefault(unquote(block.user or ""), []).append((phone, block))
         self._addressed = any(user for user in self._by_user)
         self._shadowed = {id(issue.statements[0]): issue for issue in self._find_shadowed()}
 
@@ -150,7 +151,7 @@ class Provisioning:
     def _phone_of(self, identity: LineIdentity) -> Phone | None:
         if identity.mac is not None:
             return self.phones.get(bare_mac(identity.mac), self.other)
-        found = {phone.mac: phone for phone, block in self._by_user.get(identity.user, ())
+        found = {phone.mac: phone for phone, block in self._by_user.get(unquote(identity.user), ())
                  if block.fits(identity.user, identity.domain)}
         return next(iter(found.values())) if len(found) == 1 else None
 

@@ -54,6 +54,15 @@ def test_settings_and_servers_come_from_the_files_alone(court, tmp_path):
         f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain", f"336.000 {PREMATURE} 1001 10.0.0.1 certain"]
 
 
+@pytest.mark.parametrize("agent", ["PolycomVVX-VVX_500-UA/4.0.1.13681", "PolycomVVX-VVX_500-UA/4.0.1_0004f2000001"])
+def test_a_user_that_is_escaped_on_the_wire_is_plain_in_the_files(court, tmp_path, agent):
+    """RFC 3261 19.1.2, 25.1: "#" and what is no ASCII cannot stand in a URI as they are."""
+    said = {**DURATION, f"{F}failBack__timeout": 60, "reg__1__address": "büro#1"}
+    found = court(faulty(user="b%c3%bcro%231", agent=agent), None, **config(tmp_path, **said))
+    assert [line for line in found if not line.startswith("?")] == [
+        f"305.500 {UNREGISTERED} b%c3%bcro%231 10.0.0.2 certain", f"336.000 {PREMATURE} b%c3%bcro%231 10.0.0.1 certain"]
+
+
 def test_what_no_source_orders_convicts_nobody(court, tmp_path):
     said = {**DURATION, f"{F}failBack__timeout": 60, "reg__1__server__1__address": "pbx.example.com"}
     found = court(faulty(), None, **config(tmp_path, **said))

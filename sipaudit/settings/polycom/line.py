@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import unquote
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -90,8 +91,9 @@ class LineBlock(Struct, frozen=True):
         return f"sip:{self.user}@{host}" if host else f"sip:{self.user}"
 
     def fits(self, user: str, domain: str) -> bool:
-        """Whether this is the line of an AOR: the same user, and the same host when one is given."""
-        return self.user == user and self.domain in (None, domain.lower())
+        """Whether this is the line of an AOR: the same user, escaped or not (RFC 3261 10.3, step 5), and the same host
+        when one is given."""
+        return self.user is not None and unquote(self.user) == unquote(user) and self.domain in (None, domain.lower())
 
     def settings_at(self, index: int) -> Settings:
         """What is stated for the entry at this place in the fallback order."""
