@@ -129,10 +129,14 @@ class Checkpoint:
         kept = Kept(self._program, identity, [one.path for one in probe.health], probe.newest, probe.blind,
                     probe.state(), teller, [source.position() for source in probe.sources])
         beside = self.path.with_name(self.path.name + ".new")
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            _Writer(file, probe).dump(kept)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                _Writer(file, probe).dump(kept)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            beside.unlink(missing_ok=True)   # on a disk that is full it takes the room that others need
+            raise
         beside.replace(self.path)
         sync_names(self.path.parent)
 

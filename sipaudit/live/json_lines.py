@@ -67,7 +67,11 @@ class LinesToFile:
 
     def _opened(self) -> int:
         """A pipe (`--jsonl >(jq ...)`) that is full, or that nobody reads, is not waited for either."""
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o640)
+        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o640)
+        if _breaks_off(self._path):
+            self._waiting.appendleft(b"\n")
+            self._bytes += 1
+        return file
 
     def take(self, saying: Saying) -> None:
         line = to_json(saying) + b"\n"
@@ -132,3 +136,15 @@ class LinesToFile:
             return os.path.samestat(self._path.stat(), os.fstat(self._file))
         except OSError:
             return False
+
+
+def _breaks_off(path: Path) -> bool:
+    """Whether the last line of a file has no end: the disk was full when whoever wrote it ended."""
+    try:
+        if not path.is_file() or not path.stat().st_size:
+            return False
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read() != b"\n"
+    except OSError:   # it may be that we can write it and not read it
+        return False

@@ -1,7 +1,8 @@
 """The store as an end of a live run: sayings are taken at once, and written by a thread of their own.
 
 What waits is in one of two places: in memory until the next batch, or in the spool on disk while the store is away.
-As long as the spool holds anything, what is new goes behind it, so that the store sees everything in order.
+As long as the spool holds anything, what is new goes behind it, so that the store sees everything in order.  What that
+disk does not take either waits in memory.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -64,7 +65,8 @@ class StoreSink:
         self._pending: dict[object, Saying] = {}
         self._change = threading.Condition()
         self._relieving = threading.RLock()     # one at a time moves what is in hand to disk
-        self._in_hand: Sequence[Saying] = ()
+        self._in_hand: dict[object, Saying] = {}
+        self._full = False      # whether the disk of the spool took nothing the last time
         self._reach = Reach(store, again, rest=every)
         self._dropped = self._told = 0
         self._relief: threading.Thread | None = None
@@ -78,7 +80,7 @@ class StoreSink:
 
     def take(self, saying: Saying) -> None:
         """Keep a saying for the next batch; what was said of the same thing and is not written yet, it replaces."""
-        name: object = saying.id if isinstance(saying, Withdrawn) else name_of(saying)
+        name = _name(saying)
         if name is not None:
             self._wait(name, saying)
 
@@ -95,8 +97,8 @@ class StoreSink:
         last = {name_of(saying): saying for saying in said if isinstance(saying, RegistrationSaid)}
         if now is not None:
             said += [_ended(saying, now) for saying in last.values() if saying.registration.end is None]
-        with self._relieving:
-            self._keep(said)    # on disk, behind what the earlier process has left there
+        with self._relieving:   # on disk, behind what the earlier process has left there
+            self._keep(dict(enumerate(said)))
 
     def _wait(self, name: object, saying: Saying) -> None:
         with self._change:
@@ -148,9 +150,8 @@ class StoreSink:
         """What waits for the thread, and what it has in hand, to disk: it may wait for long."""
         with self._relieving:
             with self._change:
-                left = [*self._in_hand, *self._pending.values()]
-                self._in_hand = ()
-                self._pending.clear()
+                left = _before(self._in_hand, self._pending)
+                self._in_hand, self._pending = {}, {}
             self._keep(left)
 
     # the thread
@@ -165,27 +166,28 @@ class StoreSink:
                 self._reach.fails(error)
                 with self._relieving:
                     self._lose(self._in_hand)
-                    self._in_hand = ()
+                    self._in_hand = {}
 
     def _ended(self) -> bool:
         with self._change:
             is_replaying = self._reach.away is None and len(self._spool) > 0
-            if not self._ends and len(self._pending) < self._rows and not is_replaying:
+            if not self._ends and (self._full or len(self._pending) < self._rows) and not is_replaying:
                 self._change.wait(self._every if self._reach.away is None else min(self._every, self._again))
             return self._ends and not self._pending and not (self._reach.away is None and len(self._spool))
 
     def _step(self) -> None:
         """A batch from memory, into the store or behind what waits for it on disk."""
         with self._change:
-            self._in_hand = list(islice(self._pending.values(), self._rows))
-            for name in list(islice(self._pending, self._rows)):
-                del self._pending[name]
+            self._in_hand = {name: self._pending.pop(name) for name in list(islice(self._pending, self._rows))}
+        batch = list(self._in_hand.values())
         is_due = self._ends or self._reach.is_due
-        is_written = is_due and self._replay() and not len(self._spool) and self._reach.put(self._run, self._in_hand)
+        is_written = is_due and self._replay() and not len(self._spool) and self._reach.put(self._run, batch)
         with self._relieving:
-            if not is_written:
+            if is_written:
+                self._full = False
+            else:
                 self._keep(self._in_hand)
-            self._in_hand = ()
+            self._in_hand = {}
         if self._reach.away is None:
             self._reach.prune_some()
 
@@ -201,19 +203,47 @@ class StoreSink:
         self._spool.remove()
         return True
 
-    def _keep(self, sayings: Sequence[Saying]) -> None:
-        """On disk, behind what is there."""
+    def _keep(self, sayings: dict[object, Saying]) -> None:
+        """On disk, behind what is there; where it takes nothing, in memory, until it does or the store is back."""
         if not sayings:
             return
         try:
-            self._spool.append(sayings)
+            self._spool.append(list(sayings.values()))
         except OSError as error:
-            LOG.error("what the store cannot take cannot be kept on disk either: %s", error)
-            self._lose(sayings)
+            self._say_full(error)
+            if self._ends:
+                self._lose(sayings)
+            else:
+                self._put_back(sayings)
+        else:
+            self._full = False
 
-    def _lose(self, sayings: Sequence[Saying]) -> None:
+    def _say_full(self, error: OSError) -> None:
+        if not self._full:
+            LOG.error("what the store cannot take cannot be kept on disk either, and waits in memory: %s", error)
+        self._full = True
+
+    def _put_back(self, sayings: dict[object, Saying]) -> None:
+        """Before what was said since; beyond the bound the oldest are lost."""
+        with self._change:
+            self._pending = _before(sayings, self._pending)
+            for name in list(islice(self._pending, max(len(self._pending) - WAITING, 0))):
+                del self._pending[name]
+                self._dropped += 1
+
+    def _lose(self, sayings: Sized) -> None:
         with self._change:      # `take` counts as well
             self._dropped += len(sayings)
+
+
+def _name(saying: Saying) -> object:
+    """What a saying is about, and whether it takes that back; None for what the store does not hold."""
+    return saying.id if isinstance(saying, Withdrawn) else name_of(saying)
+
+
+def _before(older: dict[object, Saying], newer: dict[object, Saying]) -> dict[object, Saying]:
+    """Both in their order, without what was said again."""
+    return {name: saying for name, saying in older.items() if name not in newer} | newer
 
 
 def _ended(said: RegistrationSaid, now: float) -> RegistrationSaid:

@@ -100,6 +100,19 @@ def test_on_a_full_disk_lines_wait_and_beyond_a_bound_the_newest_are_dropped(tmp
     assert [one["time"] for one in read(path)] == [float(number) for number in range(len(read(path)))]
 
 
+def test_behind_a_line_that_broke_off_the_next_run_begins_another(tmp_path: Path) -> None:
+    """A disk was full when the run before ended."""
+    path = tmp_path / "said.jsonl"
+    path.write_text('{"type":"note","time":1.0,"note":"whole"}\n{"type":"no')
+    for note in ("first", "second"):
+        sink = LinesToFile(str(path))
+        sink.take(NoteSaid(2.0, note))
+        sink.close()
+    lines = path.read_text().splitlines()
+    assert lines[1] == '{"type":"no'
+    assert [json.loads(line)["note"] for line in (lines[0], *lines[2:])] == ["whole", "first", "second"]
+
+
 @pytest.mark.parametrize("text", ["\udc80", "a\ud800b", "\udfff\ud83d"])
 def test_half_a_character_is_written_as_its_escape_by_every_end(tmp_path: Path, text: str) -> None:
     escaped = text.encode("utf-8", "backslashreplace").decode()

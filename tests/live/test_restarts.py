@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -248,6 +249,21 @@ def test_a_full_disk_costs_a_checkpoint_and_neither_the_run_nor_what_was_noted(e
     checkpoint.write(ear.probe, ear.teller, "run")
     assert len(said) == 2
     assert not list(checkpoint.journal.read())
+
+
+def test_of_a_checkpoint_that_a_full_disk_does_not_take_nothing_stays(
+    ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take the room that store and spool need."""
+    def full(_file: int) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    said: list[str] = []
+    checkpoint = Checkpoint(str(tmp_path / "state"), said.append)
+    monkeypatch.setattr(os, "fsync", full)
+    checkpoint.write(ear.probe, ear.teller, "run")
+    assert said == [f"the checkpoint {checkpoint.path} cannot be written: No space left on device"]
+    assert not list(tmp_path.glob("state*"))
 
 
 def noted(said: list[Saying]) -> list[Saying]:

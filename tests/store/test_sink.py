@@ -300,20 +300,58 @@ def test_a_spool_that_cannot_be_made_is_refused(sqlite_url: str, tmp_path: Path)
     assert "name a directory that can be written" in str(refused.value)
 
 
-def test_a_disk_that_is_full_as_well_costs_what_is_counted(
-    sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
-) -> None:
+@contextmanager
+def full_disk(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Neither the store nor the spool beside it takes anything meanwhile."""
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with probe(sqlite_url, spool) as sink:
-        with occupied(sqlite_url), monkeypatch.context() as patched:
-            patched.setattr("os.fsync", full)
-            sink.take(finding(1))
-            eventually(lambda: sink.standing().dropped == 1)
-        sink.take(finding(2))
-    assert "No space left on device" in caplog.text
-    assert "f-000002" in ids(sqlite_url)
+    with occupied(url), monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        yield
+
+
+def test_what_a_disk_that_is_full_as_well_does_not_take_waits_in_memory(
+    sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Store and spool are on the same disk where a service has its state directory."""
+    with probe(sqlite_url, spool, rows=2) as sink:
+        with full_disk(sqlite_url, monkeypatch):
+            for number in (1, 2, 3):
+                sink.take(finding(number))
+            eventually(lambda: "No space left on device" in caplog.text and sink.standing().waiting == 3)
+            sink.take(finding(2, observed="said again"))
+            sink.take(Withdrawn(START, "f-000003", "late"))
+            sink.take(finding(4))
+        eventually(lambda: not sink.standing().waiting + sink.standing().spooled)
+    assert [(one.id, one.observed) for one in known(sqlite_url).findings] == [
+        ("f-000001", ""), ("f-000002", "said again"), ("f-000004", "")]
+    assert sink.standing().dropped == 0
+    assert caplog.text.count("No space left on device") == 1
+
+
+def test_what_waits_for_a_full_disk_keeps_its_bound(
+    sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sinks, "WAITING", 10)
+    with probe(sqlite_url, spool, rows=2) as sink:
+        with full_disk(sqlite_url, monkeypatch):
+            for number in range(25):
+                sink.take(finding(number))
+            eventually(lambda: sink.standing().dropped == 15)
+        eventually(lambda: not sink.standing().waiting + sink.standing().spooled)
+    assert ids(sqlite_url) == [f"f-{number:06d}" for number in range(15, 25)]
+
+
+def test_what_a_full_disk_did_not_take_until_the_end_is_counted(
+    sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:
+    with probe(sqlite_url, spool) as sink, full_disk(sqlite_url, monkeypatch):
+        sink.take(finding(1))
+        eventually(lambda: "No space left on device" in caplog.text)
+        sink.close()
+    assert sink.standing().dropped == 1
+    assert "is behind: 1 sayings lost" in caplog.text
 
 
 def test_a_saying_that_the_database_refuses_is_lost_alone(
