@@ -129,6 +129,15 @@ def test_a_period_of_a_report_json_is_refused(sipaudit_command) -> None:
     assert "--from and --to choose from a store" in refused.err
 
 
+def test_of_a_period_of_which_the_store_knows_nothing_nothing_is_said_about_packets(
+    store_url: str, tmp_path: Path, sipaudit_command
+) -> None:
+    with probe(store_url, tmp_path / "spool") as sink:
+        sink.take(capture(0.0, 10))
+    told = sipaudit_command("report", store_url, "--to", f"@{START - 3600}")
+    assert (told.code, told.out) == (0, "Nothing is known of this period: no capture touches it.\n")
+
+
 def test_several_probes_share_a_store(store_url: str, tmp_path: Path) -> None:
     for name, number in (("north", 1), ("south", 1)):
         with probe(f"{store_url}?probe={name}", tmp_path / name) as sink:
