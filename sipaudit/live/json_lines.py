@@ -62,7 +62,7 @@ class LinesToFile:
             self._file = self._opened()
         except OSError as error:
             fix = "start the reader of this pipe first" if error.errno == ENXIO else (
-                "name a file in a directory that is there")
+                "name a file in a directory that is there and may be written")
             raise InputError(f"cannot be written: {error.strerror}", fix=fix, file=path) from error
 
     def _opened(self) -> int:

@@ -175,8 +175,11 @@ class Probe(Route):
         return self.newest + since
 
     def pass_time(self, clock: float, *, drained: bool) -> None:
-        """Say what time has settled; `drained` whether all that had come was read, so that silence is silence."""
+        """Say what time has settled; `drained` whether all that had come was read, so that silence is silence. Before
+        the first packet there is nothing to settle, and that one may be older than we are."""
         self._mark_loss(self.now(clock))
+        if not self._begun:
+            return
         silent = drained and not any(source.away for source in self.sources)
         self.auditor.pass_time((self.now(clock) if silent else self.newest) - SLACK)
 

@@ -183,7 +183,8 @@ def _steps(report: Report) -> Iterator[str]:
 
 
 def _captures(screen: Screen, report: Report, clock: tzinfo) -> None:
-    screen.title("Captures")
+    if report.captures:
+        screen.title("Captures")
     for capture in report.captures[:CAPTURES_SHOWN]:
         for sentence in health(capture, clock):
             screen.say(sentence)

@@ -140,6 +140,8 @@ def _scope(report: Report, messages: int) -> str:
 
 
 def _no_sip(report: Report) -> str:
+    if not report.captures:
+        return "Nothing is known of this period: no capture touches it."
     packets = sum(capture.packets for capture in report.captures)
     held: Counter[str] = Counter()
     for capture in report.captures:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from sipaudit import __version__
+from sipaudit.errors import InputError
 from sipaudit.model.values import (
     SCHEMA,
     CallSpan,
@@ -30,18 +31,20 @@ from sipaudit.store.lines import Parts, Who, lines
 from sipaudit.store.opening import Store
 from sipaudit.store.runs import Run
 from sipaudit.store.schema import RUNS, TABLES
+from sipaudit.store.text import clean
 from sipaudit.times import Span
 
 T = TypeVar("T")
 MINUTE = 60.0
+SHOWN = 8  # names of probes in an error
 
 
 def read(store: Store, period: Callable[[float], Span]) -> Report:
     """The report of a period, which is made from the time of the store's first packet. Raises OSError when the store
-    fails."""
+    fails, InputError where only other probes than the one that is asked for have written."""
     try:
         with store.engine.connect() as connection:
-            runs = _runs(connection, store.address.probe)
+            runs = _runs(connection, store)
             chosen = period(min((run.began for run in runs), default=0.0))
             return Reading(connection, [run for run in runs if chosen.touches(run.began, run.said)], chosen).report()
     except SQLAlchemyError as error:
@@ -50,10 +53,15 @@ def read(store: Store, period: Callable[[float], Span]) -> Report:
         raise OSError(f"{store.address.shown} has a row that this version cannot read: {error}") from None
 
 
-def _runs(connection: Connection, probe: str | None) -> list[Run]:
-    wanted = select(RUNS).order_by(RUNS.c.number)
-    rows = connection.execute(wanted if probe is None else wanted.where(RUNS.c.probe == probe))
-    return [Run(row.number, row.kind, row.generator, row.began, row.said) for row in rows]
+def _runs(connection: Connection, store: Store) -> list[Run]:
+    rows = connection.execute(select(RUNS).order_by(RUNS.c.number)).all()
+    probe = store.address.probe
+    chosen = rows if probe is None else [row for row in rows if row.probe == clean(probe)]
+    if rows and not chosen:
+        known = ", ".join(sorted({row.probe for row in rows})[:SHOWN])
+        raise InputError(f"no probe {probe!r} has written there", fix=f"name one that has: {known}",
+                         file=store.address.shown)
+    return [Run(row.number, row.kind, row.generator, row.began, row.said) for row in chosen]
 
 
 class Reading:

@@ -73,6 +73,21 @@ def test_what_is_older_than_the_probe_is_said_as_it_comes(tmp_path: Path) -> Non
     assert [one.minute.time - ORIGIN for one in ear.said if isinstance(one, MinuteSaid)][:1] == [0.0]
 
 
+def test_an_outage_that_is_older_than_the_probe_is_over_when_its_packets_say_so(tmp_path: Path) -> None:
+    ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S), began=ORIGIN + 5 * 86_400)
+    ear.turn(0.0)
+    story = Story()
+    phones = handsets(story, range(10, 14))
+    for phone in phones:
+        phone.register(0)
+        phone.fail_over(300)
+        phone.register(400, P)
+    ear.hears(story)
+    ear.turn(500)
+    said = [one for one in incidents(ear.said) if one.startswith("server-outage")]
+    assert list(dict.fromkeys(said)) == ["server-outage open", "server-outage closed"]
+
+
 def test_deadlines_fire_and_deviations_are_found_as_if_nothing_had_been(ear: Ear) -> None:
     known(ear)
     later = Story()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from sipaudit.errors import InputError
 from sipaudit.model.values import Move, Report
 from sipaudit.report import document
 from sipaudit.store import reading
@@ -128,6 +129,15 @@ def test_a_period_of_a_report_json_is_refused(sipaudit_command) -> None:
     assert "--from and --to choose from a store" in refused.err
 
 
+def test_of_a_period_of_which_the_store_knows_nothing_nothing_is_said_about_packets(
+    store_url: str, tmp_path: Path, sipaudit_command
+) -> None:
+    with probe(store_url, tmp_path / "spool") as sink:
+        sink.take(capture(0.0, 10))
+    told = sipaudit_command("report", store_url, "--to", f"@{START - 3600}")
+    assert (told.code, told.out) == (0, "Nothing is known of this period: no capture touches it.\n")
+
+
 def test_several_probes_share_a_store(store_url: str, tmp_path: Path) -> None:
     for name, number in (("north", 1), ("south", 1)):
         with probe(f"{store_url}?probe={name}", tmp_path / name) as sink:
@@ -139,6 +149,17 @@ def test_several_probes_share_a_store(store_url: str, tmp_path: Path) -> None:
     assert [one.findings for one in both.incidents] == [["f-000001-r1"], ["f-000001-r2"]]
     south = known(f"{store_url}?probe=south")
     assert [(one.observed, one.id) for one in south.findings] == [("south", "f-000001")]
+
+
+def test_a_probe_that_has_written_nothing_is_named_with_those_that_have(store_url: str, tmp_path: Path) -> None:
+    """A misspelt name would look like a probe that found nothing."""
+    for name in ("north", "so%00uth"):
+        with probe(f"{store_url}?probe={name}", tmp_path / name[:2]) as sink:
+            sink.take(finding(1))
+    assert known(f"{store_url}?probe=so%00uth").findings
+    with pytest.raises(InputError) as refused:
+        known(f"{store_url}?probe=nroth")
+    assert "no probe 'nroth' has written there (name one that has: north, so\\x00uth)" in str(refused.value)
 
 
 def test_a_line_that_two_runs_saw_is_one_line(store_url: str, tmp_path: Path) -> None:
