@@ -45,7 +45,8 @@ _OTHERS = frozenset(f"{module}.{name}" for module, names in {
 class Kept(Struct):
     """What a checkpoint holds. `version` is that of the program that wrote it, `identity` the run's, within which ids
     are unique; `sources` are their names: the captures that numbers in it mean, `positions` how far each was read;
-    `time` is until when (seconds since the epoch), `blind` for how many seconds nothing was seen in it."""
+    `time` is until when (seconds since the epoch), `blind` for how many seconds nothing was seen in it; `begun` whether
+    there was any packet."""
 
     version: str
     identity: str
@@ -55,6 +56,7 @@ class Kept(Struct):
     probe: dict[str, Any]
     teller: Teller
     positions: list[Any]
+    begun: bool
 
 
 class UnusableError(Exception):
@@ -127,7 +129,7 @@ class Checkpoint:
 
     def _write(self, probe: Probe, teller: Teller, identity: str) -> None:
         kept = Kept(self._program, identity, [one.path for one in probe.health], probe.newest, probe.blind,
-                    probe.state(), teller, [source.position() for source in probe.sources])
+                    probe.state(), teller, [source.position() for source in probe.sources], probe.begun)
         beside = self.path.with_name(self.path.name + ".new")
         try:
             with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

@@ -108,7 +108,7 @@ class Listening:
                     in zip(self._probe.sources, kept.positions, strict=True)]
         now = kept.time if all(seamless) else self._probe.newest   # when the sources were opened
         self._gone_on_at = None if all(seamless) else now
-        self._probe.go_on(kept.probe, kept.time, now, kept.blind)
+        self._probe.go_on(kept.probe, kept.time, now, kept.blind, begun=kept.begun)
         self._teller = kept.teller
         self._identity = kept.identity
         if not all(seamless):

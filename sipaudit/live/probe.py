@@ -51,7 +51,7 @@ class Probe(Route):
         self._leap: Leap | None = None     # of which nothing was made yet
         self._latest_seen = began
         self._blind = self._blind_before = 0.0
-        self._begun = False
+        self.begun = False
         self.clock_sets: Callable[[], None] = _nobody
         self.clock_was_set: Callable[[float], None] = _nobody
 
@@ -133,9 +133,9 @@ class Probe(Route):
     def _begin(self) -> None:
         """The view begins with the first packet, if that is older than we are: files and replays have such."""
         first = min((health.first for health in self.health if health.first is not None), default=None)
-        if self._begun or first is None:
+        if self.begun or first is None:
             return
-        self._begun = True
+        self.begun = True
         if first < self.newest:
             self.newest = self.auditor.began = first
             self._at = None
@@ -148,11 +148,11 @@ class Probe(Route):
             self._blind = blind
             self.auditor.view_begins(self.newest)
 
-    def go_on(self, state: dict[str, Any], last: float, now: float, blind: float) -> None:
+    def go_on(self, state: dict[str, Any], last: float, now: float, blind: float, *, begun: bool = True) -> None:
         """Go on from what another run had learnt until `last`; until `now` nobody listened. That one had been blind
-        for so many seconds before."""
+        for so many seconds before. `begun`: whether it saw any packet; else the first may be older than it was."""
         self.restore(state)
-        self._begun = True
+        self.begun = begun
         self._blind_before = blind + max(now - last, 0.0)
         self.newest = last
         if now < last - SLACK:
@@ -178,7 +178,7 @@ class Probe(Route):
         """Say what time has settled; `drained` whether all that had come was read, so that silence is silence. Before
         the first packet there is nothing to settle, and that one may be older than we are."""
         self._mark_loss(self.now(clock))
-        if not self._begun:
+        if not self.begun:
             return
         silent = drained and not any(source.away for source in self.sources)
         self.auditor.pass_time((self.now(clock) if silent else self.newest) - SLACK)

@@ -36,13 +36,14 @@ Stretches = dict[tuple[str, float], tuple[int, float | None]]
 
 class Told(Struct):
     """What was said of a line: `line` without what grows with every packet, `whole` with it; `moved`, `tried` and
-    `called` when the last of these that were told was; `stretches` the latest registrations, by entry and then by
-    server and beginning."""
+    `called` when the last of these that were told was, `open` when the last try that was told without its end; by
+    entry, as `stretches`, the latest registrations by server and beginning."""
 
     line: LineSummary | None = None
     whole: LineSummary | None = None
     moved: dict[int, float] = {}
     tried: dict[int, float] = {}
+    open: dict[int, float] = {}
     called: float = NEVER
     stretches: dict[int, Stretches] = {}
 
@@ -79,6 +80,7 @@ class SaidLines:
         self._looked = self._all_after = NEVER
         for told in self._told.values():
             told.called = NEVER
+            told.open.clear()
 
     def stand(self, now: float) -> Iterator[Saying]:
         """Servers and lines as they were said last."""
@@ -122,9 +124,14 @@ class SaidLines:
             told.moved[index] = move.time
             yield MoveSaid(now, replay.line, replay.phone, move_of(move, replay))
         for seen in _behind(replay.history.tries, told.tried.get(index), lambda seen: seen.request.time):
-            if seen.result == "unknown" and 0 <= now - seen.request.time <= TRY_ENDS:
-                break
-            told.tried[index] = seen.request.time
+            if seen.result == "unknown":   # what comes next of the line may show that it has timed out
+                if 0 <= now - seen.request.time <= TRY_ENDS:
+                    break
+                if seen.request.time <= told.open.get(index, NEVER):
+                    continue
+                told.open[index] = seen.request.time
+            else:
+                told.tried[index] = seen.request.time
             yield TrySaid(now, replay.line, replay.phone, try_of(seen, replay))
         before, told.stretches[index] = told.stretches.get(index, {}), {}
         for row in replay.history.registrations(replay.state, now, replay.track)[-LATEST:]:

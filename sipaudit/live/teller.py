@@ -168,7 +168,7 @@ class Teller:
         """The minutes of servers that are over, and of which nothing will be counted any more."""
         since, until = self._minutes_until, float("inf") if at_last else now - MINUTE_SETTLES
         yield from (MinuteSaid(now, row) for row in self._probe.minutes(lambda _, end: since < end <= until))
-        self._minutes_until = until
+        self._minutes_until = now - MINUTE_SETTLES if at_last else until   # who goes on says the rest of a minute
 
     def _marked(self, finding: Finding) -> Finding:
         """The finding with what `--suppress` says of it, and without a filter for Wireshark where no file has them.

@@ -15,4 +15,6 @@ def read_bytes(path: Path, what: str, fix: str = "check its name") -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or "unreadable").lower()
+        if isinstance(error, PermissionError):   # to `live`, which has become another user, also when it reads it again
+            fix = "let the user read it as whom this runs"
         raise InputError(f"{what} cannot be read: {reason}", fix=fix, file=str(path)) from None

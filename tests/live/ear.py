@@ -138,7 +138,7 @@ class Ear:
         kept = checkpoint.read(other.probe)
         assert kept is not None
         other.wire.go_on(kept.positions[0])
-        other.probe.go_on(kept.probe, kept.time, kept.time + after, kept.blind)
+        other.probe.go_on(kept.probe, kept.time, kept.time + after, kept.blind, begun=kept.begun)
         other.tells(kept.teller)
         if other.probe.newest < kept.time:
             kept.teller.set_back(other.probe.newest)

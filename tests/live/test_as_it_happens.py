@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sipaudit.model.sayings import FindingSaid, LineSaid, MoveSaid, RegistrationSaid, ServerSaid
+from sipaudit.model.sayings import FindingSaid, LineSaid, MoveSaid, RegistrationSaid, ServerSaid, TrySaid
 from tests.live.ear import Ear, findings, incidents, withdrawn
 from tests.stories import MINUTE, R2, Court, Handset, P, S, Story, T, handsets, site
 
@@ -129,6 +129,25 @@ def test_lines_moves_and_registrations_are_said_when_they_change(tmp_path: Path)
             ] == [("10.0.0.1:5060/udp", None), ("10.0.0.1:5060/udp", "invalidated"), ("10.0.0.2:5060/udp", None)]
     ear.turn(340)
     assert not [one for one in ear.turn(400) if isinstance(one, MoveSaid | RegistrationSaid | LineSaid)]
+
+
+def test_a_try_that_turns_out_to_have_timed_out_is_said_again(tmp_path: Path) -> None:
+    ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.fail_over(100)
+    asked = phone.ask(200, P, "REGISTER", expires=3600)
+    for again in (0.5, 1.5):
+        phone.again(200 + again, asked)
+    phone.register(300, S)
+    ear.hears(story, until=215)
+    ear.turn(260)
+    ear.turn(280)
+    ear.hears(story, since=215)
+    ear.turn(400)
+    ear.turn(420)
+    assert [one.try_.result for one in ear.said if isinstance(one, TrySaid)] == ["unknown", "timeout"]
 
 
 def test_a_server_is_said_before_the_first_line_that_moves_to_it(tmp_path: Path) -> None:

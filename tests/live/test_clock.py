@@ -88,6 +88,20 @@ def test_an_outage_that_is_older_than_the_probe_is_over_when_its_packets_say_so(
     assert list(dict.fromkeys(said)) == ["server-outage open", "server-outage closed"]
 
 
+def test_who_goes_on_from_before_the_first_packet_may_hear_one_that_is_older(tmp_path: Path) -> None:
+    """A checkpoint is written at once: its time is that of the clock, and no packet's."""
+    ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S), began=ORIGIN + 5 * 86_400)
+    ear.turn(0.0)
+    other = ear.again(tmp_path, after=0.0)
+    other.turn(0.0)
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    other.hears(story)
+    assert other.probe.steps_back == 0
+    assert other.probe.auditor.began == ORIGIN
+
+
 def test_deadlines_fire_and_deviations_are_found_as_if_nothing_had_been(ear: Ear) -> None:
     known(ear)
     later = Story()

@@ -54,9 +54,9 @@ class Both:
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Both]:
     """All stories at once, each at a port of its own."""
+    folders = [tmp_path_factory.mktemp(sample) for sample in STORIES]   # not by the threads: the first makes their base
     with ThreadPoolExecutor(len(STORIES)) as pool:
-        return dict(zip(STORIES, pool.map(lambda sample: heard(sample, tmp_path_factory.mktemp(sample)), STORIES),
-                        strict=True))
+        return dict(zip(STORIES, pool.map(heard, STORIES, folders), strict=True))
 
 
 def heard(sample: str, folder: Path) -> Both:

@@ -19,6 +19,7 @@ from sipaudit.model.sayings import (
     FindingSaid,
     IncidentSaid,
     LineSaid,
+    MinuteSaid,
     MoveSaid,
     RegistrationSaid,
     Saying,
@@ -162,6 +163,22 @@ def test_moves_that_are_seen_again_are_not_said_again(ear: Ear, tmp_path: Path) 
 
 def kinds(said: list[Saying]) -> set[type[Saying]]:
     return {type(one) for one in said}
+
+
+def test_the_minute_in_which_a_run_ended_is_told_whole_by_the_next(ear: Ear, tmp_path: Path) -> None:
+    """It has read on for minutes when it first looks, as in a directory with what came meanwhile."""
+    story = Story()
+    for phone, start in zip(handsets(story, range(10, 13)), (70, 100, 400), strict=True):
+        phone.register(start)
+    ear.hears(story, until=90)
+    ear._say_all()
+    other = ear.again(tmp_path, after=0)
+    other.wire.come([packet for packet in story.packets if packet.time > 90])
+    other.turn(400, read=True)
+    other.turn(600)
+    asked = {one.minute.time - ORIGIN: one.minute.requests for one in [*ear.said, *other.said]
+             if isinstance(one, MinuteSaid)}
+    assert asked == {60: {"REGISTER": 4}, 360: {"REGISTER": 2}}
 
 
 def test_an_incident_that_nobody_saw_end_is_closed_after_a_while(ear: Ear, tmp_path: Path) -> None:

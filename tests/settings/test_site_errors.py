@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sipaudit.errors import InputError
@@ -278,6 +280,15 @@ class TestTheRest:
         assert raised.value.file == str(tmp_path / "none.yaml")
         with pytest.raises(InputError, match="cannot be read: is a directory"):
             load_site(tmp_path)
+
+    def test_a_file_that_may_not_be_read_is_not_said_to_have_another_name(self, tmp_path, monkeypatch):
+        def refuse(self, *_):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(Path, "open", refuse)
+        with pytest.raises(InputError, match="cannot be read: permission denied") as raised:
+            load_site(tmp_path / "site.yaml")
+        assert raised.value.fix == "let the user read it as whom this runs"
 
     def test_merging_what_is_no_mapping(self, tmp_path):
         write(tmp_path, "")
