@@ -74,11 +74,9 @@ def _line_sent(line: LineState, phone: PhoneState, request: Sent) -> LineState:
 def _missed(line: LineState, old: Binding, request: Sent) -> Sent | None:
     """The last REGISTER there whose answer the capture may lack: the next may only follow when it was answered, or has
     run out (RFC 3261 10.2), for which it would have been repeated (17.1.2.2)."""
-    open_ = old.register
-    if open_ is None or open_.expires == 0 or old.resent is not None or request.follows is not None \
-            or line.challenge(open_.transaction) is not None:
+    if old.register is None or old.resent is not None or request.follows is not None:
         return old.missed
-    return open_
+    return line.unanswered(old) or old.missed
 
 
 def _comes_up(line: LineState, phone: PhoneState, request: Sent) -> bool:

@@ -294,6 +294,13 @@ class LineState(Struct, frozen=True, gc=False):
     def challenge(self, transaction: int | None) -> Answered | None:
         return next((answer for answer in self.challenges if answer.transaction == transaction), None)
 
+    def unanswered(self, binding: Binding) -> Sent | None:
+        """The REGISTER there that asks for a binding and was not even challenged so far."""
+        register = binding.register
+        if register is None or register.expires == 0 or self.challenge(register.transaction) is not None:
+            return None
+        return register
+
     def served_since(self, server: str, time: float) -> bool:
         """Whether that server has served the line, as its working one, what was asked at `time` or later."""
         served = self.served

@@ -54,14 +54,12 @@ def read(store: Store, period: Callable[[float], Span]) -> Report:
 
 
 def _runs(connection: Connection, store: Store) -> list[Run]:
-    rows = connection.execute(select(RUNS).order_by(RUNS.c.number)).all()
-    probe = store.address.probe
-    chosen = rows if probe is None else [row for row in rows if row.probe == clean(probe)]
-    if rows and not chosen:
-        known = ", ".join(sorted({row.probe for row in rows})[:SHOWN])
-        raise InputError(f"no probe {probe!r} has written there", fix=f"name one that has: {known}",
-                         file=store.address.shown)
-    return [Run(row.number, row.kind, row.generator, row.began, row.said) for row in chosen]
+    wanted, probe = select(RUNS).order_by(RUNS.c.number), store.address.probe
+    rows = connection.execute(wanted if probe is None else wanted.where(RUNS.c.probe == clean(probe))).all()
+    if not rows and (known := connection.scalars(select(RUNS.c.probe).distinct()).all()):
+        raise InputError(f"no probe {probe!r} has written there", file=store.address.shown,
+                         fix=f"name one that has: {', '.join(sorted(known)[:SHOWN])}")
+    return [Run(row.number, row.kind, row.generator, row.began, row.said) for row in rows]
 
 
 class Reading:

@@ -80,7 +80,7 @@ class StoreSink:
 
     def take(self, saying: Saying) -> None:
         """Keep a saying for the next batch; what was said of the same thing and is not written yet, it replaces."""
-        name = _name(saying)
+        name: object = saying.id if isinstance(saying, Withdrawn) else name_of(saying)
         if name is not None:
             self._wait(name, saying)
 
@@ -234,11 +234,6 @@ class StoreSink:
     def _lose(self, sayings: Sized) -> None:
         with self._change:      # `take` counts as well
             self._dropped += len(sayings)
-
-
-def _name(saying: Saying) -> object:
-    """What a saying is about, and whether it takes that back; None for what the store does not hold."""
-    return saying.id if isinstance(saying, Withdrawn) else name_of(saying)
 
 
 def _before(older: dict[object, Saying], newer: dict[object, Saying]) -> dict[object, Saying]:

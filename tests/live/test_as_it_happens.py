@@ -9,6 +9,7 @@ import pytest
 from sipaudit.model.sayings import FindingSaid, LineSaid, MoveSaid, RegistrationSaid, ServerSaid, TrySaid
 from tests.live.ear import Ear, findings, incidents, withdrawn
 from tests.stories import MINUTE, R2, Court, Handset, P, S, Story, T, handsets, site
+from tests.traps.ground import handset
 
 OFTEN = "failback-retried-too-often"
 SITE = site({**R2, "failBack.mode": "duration", "failBack.timeout": 900}, P, S)
@@ -16,13 +17,11 @@ SITE = site({**R2, "failBack.mode": "duration", "failBack.timeout": 900}, P, S)
 
 def retries(count: int = 5) -> Story:
     """A phone that went to S and tries P every minute from when it may: the fifth time is once too often."""
-    story = Story()
-    phone = Handset(story)
-    phone.register(0)
+    phone = handset()
     phone.register(phone.silence(300, P, "REGISTER"), S)
     for number in range(count):
         phone.silence(1300 + 60 * number, P, "REGISTER")
-    return story
+    return phone.story
 
 
 @pytest.fixture
@@ -115,11 +114,9 @@ def test_a_call_that_nobody_took_is_said_to_be_lost_after_two_minutes(ear: Ear) 
 
 def test_lines_moves_and_registrations_are_said_when_they_change(tmp_path: Path) -> None:
     ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
-    story = Story()
-    phone = Handset(story)
-    phone.register(0)
+    phone = handset()
     phone.fail_over(300)
-    ear.hears(story)
+    ear.hears(phone.story)
     ear.turn(320)
     assert [one.line.working for one in ear.said if isinstance(one, LineSaid)] == [
         "10.0.0.1:5060/udp", "10.0.0.2:5060/udp"]
@@ -133,18 +130,16 @@ def test_lines_moves_and_registrations_are_said_when_they_change(tmp_path: Path)
 
 def test_a_try_that_turns_out_to_have_timed_out_is_said_again(tmp_path: Path) -> None:
     ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
-    story = Story()
-    phone = Handset(story)
-    phone.register(0)
+    phone = handset()
     phone.fail_over(100)
     asked = phone.ask(200, P, "REGISTER", expires=3600)
     for again in (0.5, 1.5):
         phone.again(200 + again, asked)
     phone.register(300, S)
-    ear.hears(story, until=215)
+    ear.hears(phone.story, until=215)
     ear.turn(260)
     ear.turn(280)
-    ear.hears(story, since=215)
+    ear.hears(phone.story, since=215)
     ear.turn(400)
     ear.turn(420)
     assert [one.try_.result for one in ear.said if isinstance(one, TrySaid)] == ["unknown", "timeout"]
@@ -153,11 +148,9 @@ def test_a_try_that_turns_out_to_have_timed_out_is_said_again(tmp_path: Path) ->
 def test_a_server_is_said_before_the_first_line_that_moves_to_it(tmp_path: Path) -> None:
     """Whoever shows the move, the first of an outage, would not know its name."""
     ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
-    story = Story()
-    phone = Handset(story)
-    phone.register(0)
+    phone = handset()
     phone.fail_over(10)
-    ear.hears(story)
+    ear.hears(phone.story)
     ear.turn(50)
     said = [one.server.server if isinstance(one, ServerSaid) else one.move.to for one in ear.said
             if isinstance(one, ServerSaid | MoveSaid)]

@@ -13,6 +13,7 @@ from tests.live.test_as_it_happens import retries
 from tests.live.test_notices import Story as Notified
 from tests.live.test_notices import outage
 from tests.stories import MINUTE, R2, Handset, P, S, Story, handsets, site
+from tests.traps.ground import handset
 from tests.wire import ORIGIN
 
 HOUR = 3600.0
@@ -62,11 +63,9 @@ def test_what_is_older_than_the_probe_is_said_as_it_comes(tmp_path: Path) -> Non
     before: its moves and minutes do not wait until its clock shows today."""
     ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S), began=ORIGIN + 5 * 86_400)
     ear.turn(0.0)
-    story = Story()
-    phone = Handset(story)
-    phone.register(0)
+    phone = handset()
     phone.fail_over(300)
-    ear.hears(story)
+    ear.hears(phone.story)
     ear.turn(400)
     assert [(one.move.kind, one.move.to) for one in ear.said if isinstance(one, MoveSaid)] == [
         ("failover", "10.0.0.2:5060/udp")]
@@ -94,10 +93,8 @@ def test_who_goes_on_from_before_the_first_packet_may_hear_one_that_is_older(tmp
     ear.turn(0.0)
     other = ear.again(tmp_path, after=0.0)
     other.turn(0.0)
-    story = Story()
-    phone = Handset(story)
-    phone.register(0)
-    other.hears(story)
+    phone = handset()
+    other.hears(phone.story)
     assert other.probe.steps_back == 0
     assert other.probe.auditor.began == ORIGIN
 

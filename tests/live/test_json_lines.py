@@ -21,7 +21,8 @@ from sipaudit.model.sayings import NoteSaid, Saying, Withdrawn
 from sipaudit.model.values import Reached, Report, read_proof
 from sipaudit.report.document import to_jsonl
 from tests.live.ear import Ear
-from tests.stories import MINUTE, R2, Handset, P, S, Story, site
+from tests.stories import MINUTE, R2, P, S, site
+from tests.traps.ground import handset
 
 EVERY_KIND = reduce(or_, Saying.__subclasses__())
 
@@ -32,13 +33,11 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 def test_every_line_is_an_object_with_its_type_and_reads_back(tmp_path: Path) -> None:
     ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
-    story = Story()
-    phone = Handset(story)
-    phone.register(0)
+    phone = handset()
     phone.fail_over(300)
     phone.register(330, P)
     phone.call(331, P)
-    ear.hears(story)
+    ear.hears(phone.story)
     ear.finish(400)
     sink = json_lines(str(tmp_path / "said"))
     for saying in ear.said:

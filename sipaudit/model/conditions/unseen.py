@@ -37,11 +37,9 @@ def _served_since(case: Case, since: float) -> bool:
 
 def left_open(case: Case, binding: Binding) -> list[Sent]:
     """The REGISTERs there whose 200 the capture may lack: what nobody answers is repeated (RFC 3261 17.1.2.2)."""
-    register = binding.register
     waited_on = binding.resent is not None and not case.profile.lossy
-    if register is None or waited_on or register.expires == 0 or case.line.challenge(register.transaction) is not None:
-        return missed(binding)
-    return [register, *missed(binding)]
+    register = None if waited_on else case.line.unanswered(binding)
+    return missed(binding) if register is None else [register, *missed(binding)]
 
 
 def missed(binding: Binding) -> list[Sent]:
