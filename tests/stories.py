@@ -8,6 +8,7 @@ whole route and answers with what was found, one line of text each.
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -140,6 +141,12 @@ class Story:
         """Somebody else's packets, one every second."""
         for second in range(int(start), int(end)):
             self.udp(second + 0.5, *STRANGERS, b"\x80stray")
+
+    def media(self, start: float, end: float, source: Endpoint, destination: Endpoint, *, first: int = 0) -> None:
+        """RTP, fifty packets a second, numbered from `first` on (RFC 3550 5.1)."""
+        for number in range(round((end - start) * 50)):
+            counters = struct.pack(">HI", (first + number) % 65_536, 160 * number)
+            self.udp(start + number / 50, source, destination, b"\x80\x08" + counters + b"talk" + bytes(160))
 
     # -- what may befall a capture
 

@@ -63,7 +63,7 @@ class Counted:
 BUDGETS = {
     "register": Budget(calls=28, blocks=0.1),
     "calls": Budget(calls=72, blocks=3.0),
-    "mixed": Budget(calls=65, blocks=1.7),
+    "mixed": Budget(calls=66, blocks=1.7),
     "tcp": Budget(calls=47, blocks=0.3),
 }
 """With each message of `mixed` come 40 packets of media, whose work is the message's."""

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sipaudit.turned_away import turned_away
 
 CLOCK_STEPS_KEPT = 100
+AWAY_KEPT = 1_000  # more than end in one batch of packets with something between them
+
+
+class Away(NamedTuple):
+    """Nothing was captured from `since` to `until` (seconds since the epoch), and so many `streams` went on."""
+
+    since: float
+    until: float
+    streams: int
 
 
 @dataclass
@@ -21,7 +31,8 @@ class CaptureHealth:
     `clock_steps` `(frame, time, seconds)`, the first hundred; `kernel_drops` None where the file does not say,
     `interface_drops` what a live port's card lost; `content` what the packets were (`rtp-like`, `dns`, `tcp`, `arp`
     ...), so that a capture without SIP can say what it holds instead; `apart`, by the index of an earlier capture, so
-    many seconds after it this one shows a packet that both show (the first of these packets, and the last).
+    many seconds after it this one shows a packet that both show (the first of these packets, and the last); `away` when
+    it saw nothing of media that went on, the last thousand times.
     """
 
     path: str
@@ -41,6 +52,7 @@ class CaptureHealth:
     interface_drops: int = 0
     content: Counter[str] = field(default_factory=Counter)
     apart: dict[int, list[float]] = field(default_factory=dict)
+    away: list[Away] = field(default_factory=list)
 
     def clock_step(self, frame: int, time: float, seconds: float) -> None:
         """Note a step of the capture's clock, within bounds."""
@@ -48,3 +60,7 @@ class CaptureHealth:
             self.clock_steps.append((frame, time, seconds))
         else:
             turned_away("clock-steps")
+
+    def was_away(self, away: Away) -> None:
+        """Note a pause in which the capture saw nothing, within bounds."""
+        self.away = [*self.away[1 - AWAY_KEPT:], away]

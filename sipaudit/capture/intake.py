@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from sipaudit.capture.away import Pauses
 from sipaudit.capture.bpf import BpfFilter
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Batch, Run, Span
@@ -29,6 +30,7 @@ class Intake:
         self._bpf = bpf
         self._until = until
         self._before: float | None = None  # time of the packet before
+        self._pauses = Pauses()
 
     def runs(self, batches: Iterable[Batch]) -> Iterator[Run]:
         """What is worth decoding, in runs that are never empty."""
@@ -50,6 +52,8 @@ class Intake:
         self._note(span, batch.run)
         self._count("rtp-like", sifted.rtp)
         self._count("udp", sifted.udp)
+        for away in self._pauses.away(batch, has_media=self._health.content["rtp-like"] > 0):
+            self._health.was_away(away)
         return sifted.packets, False
 
     def _up_to(self, until: float, run: Run) -> Run:

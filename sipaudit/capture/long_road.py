@@ -12,10 +12,8 @@ from sipaudit.capture.layers import NESTING, Stop, descend
 from sipaudit.capture.link import by_link_type
 from sipaudit.capture.packet import Packet
 from sipaudit.capture.transports import Origin, Result, Transports
-from sipaudit.capture.tunnel import tunnelled
+from sipaudit.capture.tunnel import TUNNELS, tunnelled
 from sipaudit.sip.datagram import Item
-
-TUNNELS = 8  # tunnels inside one another; an ERSPAN mirror of VXLAN with GRE in it has three
 
 
 class LongRoad:

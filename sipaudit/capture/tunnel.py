@@ -10,6 +10,7 @@ from sipaudit.sip.framing import looks_like_sip
 VXLAN, VXLAN_LINUX, GENEVE, GTP_U = 4789, 8472, 6081, 2152
 MPLS_UDP, L2TP, CAPWAP, TEREDO = 6635, 1701, 5247, 3544
 
+TUNNELS = 8  # inside one another; an ERSPAN mirror of VXLAN with GRE in it has three
 GTP_EXTENSIONS = 8  # extension headers followed in a G-PDU; networks send one or two
 
 _GRE_CHECKSUM, _GRE_ROUTING, _GRE_KEY, _GRE_SEQUENCE, _PPTP_ACK = 0x8000, 0x4000, 0x2000, 0x1000, 0x0080

@@ -16,7 +16,7 @@ SUBSCRIPTION_LIFE = 3600.0  # and never less than twice what was asked for
 
 LEAP = 16.0               # seconds that one packet can make pass: a leaping clock must not make everything forgotten;
                           # more than SWEEP, so that who asks for what is due need not ask for a leap
-SILENCE = 10.0            # seconds without an item after which it is asked whether the capture was away
+SILENCE = 2.0             # seconds without an item after which it is asked whether the capture was away
 SET_BACK = 60.0           # packets older than this against the newest: the clock was set back
 
 START_TAKES = 600.0       # seconds from one sign of a start to the next, and to the first REGISTER

@@ -1,23 +1,40 @@
-"""Holes in a capture: silences in which registrations ran out that their phones would have renewed.
+"""Holes in a capture: silences in which registrations ran out that their phones would have renewed, or media went on.
 
 That nothing is seen proves nothing: in a quiet lab there may be nothing to say for an hour. But a phone that keeps
 renewing lets no registration run out while it lives, and one whose server is away keeps trying, so that there is no
 silence. Where several phones let theirs run out in the same silence, it was the capture that was away, or they were.
+Media that went on prove it (`capture/away.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.state import LineState
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.replays import Replays
 
+LONG = 10.0   # seconds; in less no registration runs out that the same server would have renewed
 LATE = 10.0   # seconds by which a renewal may come later than most
 PHONES = 3    # that miss their renewals in one silence: one or two may have been switched off in it
 
 
-def missed(replays: Replays, since: float, until: float) -> int:
-    """How many phones missed a renewal between these two moments (seconds since the epoch), in which nothing was seen
-    of anybody; 0 where it may be by chance."""
+def hole(replays: Replays, health: Sequence[CaptureHealth], since: float, until: float) -> str:
+    """What tells that a capture was away between these two moments (seconds since the epoch), between which no SIP of
+    anybody is seen; empty where nothing does."""
+    for one in health:
+        for away in one.away:
+            if since <= away.since and away.until <= until:
+                return (f"nothing was captured for {away.until - away.since:.0f} s, in which {away.streams} "
+                        f"stream{'s'[:away.streams > 1]} of media went on")
+    if until - since >= LONG and (phones := _phones(replays, since, until)):
+        return f"no SIP was captured for {until - since:.0f} s, in which {phones} phones had registrations to renew"
+    return ""
+
+
+def _phones(replays: Replays, since: float, until: float) -> int:
+    """How many phones missed a renewal between these two moments; 0 where it may be by chance."""
     phones = {replay.owner for replay in replays.running_out(since, until)
               if not _asks(replay) and _missed(replay.state, since, until)}
     return len(phones) if len(phones) >= PHONES else 0

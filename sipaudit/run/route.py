@@ -26,7 +26,7 @@ from sipaudit.run.auditor import Auditor
 from sipaudit.run.brief import Brief
 from sipaudit.run.budget import Budget
 from sipaudit.run.garbage import rare_collections
-from sipaudit.run.holes import missed
+from sipaudit.run.holes import hole
 from sipaudit.run.naming import Naming, Place
 from sipaudit.run.provisioned import issue_findings
 from sipaudit.run.summary import build, capture_summary, estimate
@@ -127,10 +127,9 @@ class Route:
     def _after_silence(self, since: float, until: float) -> None:
         """Nothing was seen between these two moments. Where phones would have spoken, they may have done anything, and
         the view begins anew."""
-        phones = missed(self.auditor.replays, since, until)
-        if phones:
-            self.happened(since, f"nothing was captured for {until - since:.0f} s, in which {phones} phones had "
-                                 "registrations to renew")
+        what = hole(self.auditor.replays, self.health, since, until)
+        if what:
+            self.happened(since, what)
             self.auditor.view_begins(until)
 
     def happened(self, time: float, what: str) -> None:

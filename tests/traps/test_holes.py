@@ -82,7 +82,52 @@ def test_a_report_says_that_the_capture_was_away(court: Court) -> None:
     four_that_renew_unseen(story).register(805)
     report = court.report(away(story), minute("R1"))
     assert [event.what for event in report.events] == [
-        "nothing was captured for 322 s, in which 4 phones had registrations to renew"]
+        "no SIP was captured for 322 s, in which 4 phones had registrations to renew"]
+
+
+# -- known by media that went on
+
+TALKERS = ("10.1.0.90", 16_384), ("10.2.0.90", 16_384)
+MEDIA_HOLE = (600.0, 660.0)   # in which no registration runs out
+
+
+def one_that_moves_unseen(story: Story) -> Story:
+    """It registers with S in the hole, and calls there after it."""
+    phone = site_of(story, granted=3600)[0]
+    phone.register(phone.silence(594) + 1, S)
+    phone.call(665, S)
+    return away(story, *MEDIA_HOLE)
+
+
+@gated_regime
+@pytest.mark.parametrize("first", [0, 65_400])
+def test_media_went_on_meanwhile(court: Court, regime: str, first: int) -> None:
+    """Their numbers begin anew after 65535."""
+    story = Story()
+    story.media(595, 670, *TALKERS, first=first)
+    assert certain(court(one_that_moves_unseen(story), minute(regime))) == []
+
+
+@pytest.mark.parametrize("hole", [(600.0, 606.0), (600.0, 1500.0)])
+def test_a_short_hole_and_a_long_one(court: Court, hole: tuple[float, float]) -> None:
+    story = Story()
+    phone = site_of(story, granted=7200)[0]
+    phone.register(phone.silence(594) + 1, S)
+    phone.call(hole[1] + 5, S)
+    for talker in range(3):
+        story.media(595, 605, ("10.1.0.90", 16_384 + 2 * talker), TALKERS[1])
+        story.media(hole[1] - 1, hole[1] + 5, ("10.1.0.90", 16_384 + 2 * talker), TALKERS[1],
+                    first=round((hole[1] - 596) * 50))
+    assert certain(court(away(story, *hole), minute("R1"))) == []
+
+
+def test_a_report_says_that_media_went_on(court: Court) -> None:
+    story = Story()
+    story.media(595, 670, *TALKERS)
+    story.media(595, 670, *reversed(TALKERS))
+    report = court.report(one_that_moves_unseen(story), minute("R1"))
+    assert [event.what for event in report.events] == [
+        "nothing was captured for 60 s, in which 2 streams of media went on"]
 
 
 # -- a silence that is none
@@ -148,4 +193,20 @@ def test_a_server_that_is_away_is_no_hole(court: Court, again: bool) -> None:
         else:
             phone.ask(720 + number, P, "REGISTER", expires=3600)
     said = guilty(phones[0])
+    assert certain(court(story, minute("R1"))) == [said]
+
+
+@pytest.mark.parametrize("when", ["all the time", "before", "after", "with a rest", "as another stream"])
+def test_media_that_tell_of_no_hole(court: Court, when: str) -> None:
+    story = Story()
+    phone = site_of(story, granted=3600)[0]
+    if when == "all the time":
+        story.media(595, 670, *TALKERS)
+    if when in ("before", "with a rest", "as another stream"):
+        story.media(595, 600, *TALKERS)
+    if when in ("after", "with a rest"):
+        story.media(660, 670, *TALKERS, first=250 if when == "with a rest" else 3000)
+    if when == "as another stream":
+        story.media(660, 670, ("10.1.0.91", 16_384), TALKERS[1], first=3000)
+    said = guilty(phone, 665)
     assert certain(court(story, minute("R1"))) == [said]
