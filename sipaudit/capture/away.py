@@ -19,7 +19,7 @@ from sipaudit.capture.packet import Batch, Run
 from sipaudit.capture.tunnel import TUNNELS, tunnelled
 
 PAUSE = 2.0            # seconds without any packet; a phone moves to another server after three
-_SOME = 16             # packets of the first batch, to know whether there are media
+_SOME = 16             # packets of a batch, to know whether there are media
 _STRIDE = 256          # packets: where so many take less than a pause, none is among them
 _BESIDE = 0.2          # seconds before and after a pause in which streams are looked for; they send every 10 to 60 ms
 _LOOKED_AT = 4_096     # packets on each side
@@ -39,12 +39,12 @@ class Pauses:
         self._ended = 0   # its last second
 
     def away(self, batch: Batch, *, has_media: bool) -> Iterator[Away]:
-        """The pauses that end in this batch, as far as the capture was away in them. `has_media`: some were counted up
-        to now, as they are once a batch is over; among SIP alone looking would be for nothing. A batch has packets."""
+        """The pauses that end in this batch, as far as the capture was away in them. Without media looking would be for
+        nothing. A batch has packets."""
         seconds = memoryview(batch.rows).cast("I")[::4]
         before, ended = self._before, self._ended
         self._before, self._ended = batch, seconds[-1]
-        if not has_media and (before is not None or not _shows_media(batch)):
+        if not has_media:
             return
         if before is not None and seconds[0] - ended >= PAUSE:
             yield from _judged(before.run(), before.length, batch.run(), 0)
@@ -55,7 +55,7 @@ class Pauses:
                 yield from _judged(run, place, run, place)
 
 
-def _shows_media(batch: Batch) -> bool:
+def shows_media(batch: Batch) -> bool:
     """Whether there are any among some packets of a batch."""
     packets = batch.run()
     some = packets.chosen(range(0, len(packets), len(packets) // _SOME + 1))

@@ -8,6 +8,7 @@ from itertools import chain
 from math import inf
 
 from sipaudit.capture import beside, linktypes
+from sipaudit.capture.away import Pauses
 from sipaudit.capture.bpf import BpfFilter
 from sipaudit.capture.decode import Decoder
 from sipaudit.capture.engine import batches
@@ -58,6 +59,7 @@ class Captures:
         self._progress = progress or (lambda _: None)
         self._sip_ports = sip_ports
         self._open = 0   # captures that are being read; those of a ring are one after the other
+        self._pauses = Pauses()
         link_types = {link_type for file in files for link_type in file.link_types}
         self._bpf = None if bpf is None else BpfFilter(bpf, link_types or {linktypes.ETHERNET})
         self._strange = [file for file in files if file.link_types and not any(map(_known, file.link_types))]
@@ -118,7 +120,9 @@ class Captures:
 
     def _runs(self, index: int) -> Iterator[Run]:
         health = self.health[index]
-        intake = Intake(health, self.prefilter, self._bpf, self._until)
+        if self._open:
+            self._pauses = Pauses()
+        intake = Intake(health, self.prefilter, self._bpf, self._until, self._pauses)
         self._open += 1
         yield from intake.runs(batches(self._files[index], health, self._progress))
         self._open -= 1

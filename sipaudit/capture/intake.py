@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from sipaudit.capture.away import Pauses
+from sipaudit.capture.away import Pauses, shows_media
 from sipaudit.capture.bpf import BpfFilter
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Batch, Run, Span
@@ -19,23 +19,26 @@ class Intake:
     """One capture's packets on their way in.
 
     `prefilter` is shared by all captures of a run, `bpf` is the user's filter, nothing later than `until` (seconds
-    since the epoch) is taken in or counted.
+    since the epoch) is taken in or counted. `pauses` has followed the capture that ended where this one begins.
     """
 
     def __init__(
-        self, health: CaptureHealth, prefilter: Prefilter, bpf: BpfFilter | None = None, until: float | None = None
+        self, health: CaptureHealth, prefilter: Prefilter, bpf: BpfFilter | None = None, until: float | None = None,
+        pauses: Pauses | None = None,
     ) -> None:
         self._health = health
         self._prefilter = prefilter
         self._bpf = bpf
         self._until = until
         self._before: float | None = None  # time of the packet before
-        self._pauses = Pauses()
+        self._pauses = pauses or Pauses()
 
     def runs(self, batches: Iterable[Batch]) -> Iterator[Run]:
         """What is worth decoding, in runs that are never empty."""
         for batch in batches:
             run, over = self._taken(batch)
+            for away in self._pauses.away(batch, has_media=self._has_media(batch)):
+                self._health.was_away(away)
             if self._bpf is not None:
                 run = self._bpf.matching(run)
             if run:
@@ -52,9 +55,12 @@ class Intake:
         self._note(span, batch.run)
         self._count("rtp-like", sifted.rtp)
         self._count("udp", sifted.udp)
-        for away in self._pauses.away(batch, has_media=self._health.content["rtp-like"] > 0):
-            self._health.was_away(away)
         return sifted.packets, False
+
+    def _has_media(self, batch: Batch) -> bool:
+        """Whether media were counted, as they are once a batch is decoded; of the first some packets are looked at."""
+        health = self._health
+        return health.content["rtp-like"] > 0 or (health.packets == batch.length and shows_media(batch))
 
     def _up_to(self, until: float, run: Run) -> Run:
         run = run.chosen([position for position, time in enumerate(run.times) if time <= until])

@@ -121,6 +121,15 @@ def test_a_short_hole_and_a_long_one(court: Court, hole: tuple[float, float]) ->
     assert certain(court(away(story, *hole), minute("R1"))) == []
 
 
+def test_media_went_on_between_two_captures(court: Court) -> None:
+    """A tcpdump was started again after 60 s."""
+    story = Story()
+    story.media(595, 670, *TALKERS)
+    story = one_that_moves_unseen(story)
+    early, late = story.without(lambda packet: packet.time > 630), story.without(lambda packet: packet.time < 630)
+    assert certain(court([early, late], minute("R1"))) == []
+
+
 def test_a_report_says_that_media_went_on(court: Court) -> None:
     story = Story()
     story.media(595, 670, *TALKERS)
