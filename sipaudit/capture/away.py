@@ -43,7 +43,7 @@ class Pauses:
         nothing. A batch has packets."""
         seconds = memoryview(batch.rows).cast("I")[::4]
         before, ended = self._before, self._ended
-        self._before, self._ended = batch, seconds[-1]
+        self._before, self._ended = batch if has_media else None, seconds[-1]
         if not has_media:
             return
         if before is not None and seconds[0] - ended >= PAUSE:
