@@ -59,7 +59,6 @@ class Beside:
                 return  # a response could not be delivered: nobody's server failed
             transaction = self._quoted(item)
             if transaction is not None and transaction.phone is not None:
-                transaction.failed = True
                 sent = item.sent if transaction.time is None else transaction.time
                 self._fail(transaction.phone, transaction.server, item, sent, transaction.number)
                 return
