@@ -22,9 +22,9 @@ from sipaudit.incidents.watch import Watch
 from sipaudit.model.events import CallChanged, ModelEvent, Sent
 from sipaudit.model.settings import ServerEntry
 from sipaudit.pipeline import Job
-from sipaudit.reconstruct.entries import View
 from sipaudit.reconstruct.heard import Heard
 from sipaudit.reconstruct.reconstruction import Reconstruction
+from sipaudit.reconstruct.views import View
 from sipaudit.run import calls
 from sipaudit.run.auditor import Auditor
 from sipaudit.run.run import Run

@@ -29,7 +29,8 @@ from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.capture.write import PcapWriter
 from sipaudit.errors import InputError
-from sipaudit.reconstruct.entries import Entries, View
+from sipaudit.reconstruct.entries import Entries
+from sipaudit.reconstruct.views import View
 from sipaudit.report import document
 from sipaudit.run import ahead, chute, freight, parts, reader, reading, ready, sender
 from sipaudit.run.ahead import AHEAD, parsed, runs_of

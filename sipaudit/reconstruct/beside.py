@@ -17,11 +17,12 @@ from sipaudit.model.events import (
     Lost,
 )
 from sipaudit.reconstruct.bounds import SOURCE_LINES
-from sipaudit.reconstruct.entries import EntryState
 from sipaudit.reconstruct.memory import Memory, entry_changed
+from sipaudit.reconstruct.names import plain_name
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import COOKIE, Key, Transaction
+from sipaudit.reconstruct.views import EntryState
 from sipaudit.sip.datagram import (
     Connection,
     ConnectionKind,
@@ -225,7 +226,7 @@ def _failing(state: EntryState, item: DnsMessage) -> Iterator[str]:
     elif item.type in ("A", "AAAA"):
         for server in state.entry.servers:
             other_family = (":" in (server.address or "")) != (item.type == "AAAA")
-            if server.name is not None and server.name.lower().rstrip(".") == item.name and (
+            if server.name is not None and plain_name(server.name) == item.name and (
                 item.rcode == NXDOMAIN or not other_family
             ):
                 yield server.key

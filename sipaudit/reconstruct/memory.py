@@ -9,7 +9,7 @@ from sipaudit.model.events import NO_LINE, EntryChanged, Lost
 from sipaudit.reconstruct.bounds import AGAIN_KEPT, MID_LIFE, ROUTES, SWEEP, Bounds
 from sipaudit.reconstruct.calls import Calls
 from sipaudit.reconstruct.dialogs import Leg
-from sipaudit.reconstruct.entries import Entries, EntryState, View
+from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.registry import Registry
@@ -18,6 +18,7 @@ from sipaudit.reconstruct.sights import Sights
 from sipaudit.reconstruct.starts import Starts
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import AGAIN, Transaction, Transactions
+from sipaudit.reconstruct.views import EntryState, View
 from sipaudit.sip.datagram import Flow, Item
 from sipaudit.sip.message import Challenge, Request
 from sipaudit.turned_away import turned_away

@@ -11,11 +11,11 @@ from sipaudit.model.profile import Vendor
 from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import Declaration, LineIdentity, ServerEntry
 from sipaudit.reconstruct.bounds import LASTING
-from sipaudit.reconstruct.entries import View
 from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.several import Several
 from sipaudit.reconstruct.source import Source
 from sipaudit.reconstruct.useragent import Device
+from sipaudit.reconstruct.views import View
 from sipaudit.reconstruct.wording import Asking
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Challenge, Uri

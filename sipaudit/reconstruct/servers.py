@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from sipaudit.model.settings import EntryServer, ServerEntry
-from sipaudit.reconstruct.entries import Entries, View
+from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.room import Room
+from sipaudit.reconstruct.views import View
 from sipaudit.sip.datagram import Flow, endpoint
 
 
