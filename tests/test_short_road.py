@@ -28,10 +28,10 @@ from sipaudit.reconstruct.bounds import WORDS
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.four_in_a_row import FourInARow
 from sipaudit.reconstruct.phones import Phone
-from sipaudit.reconstruct.reconstruction import SeenMessage
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.short_road import ShortRoad
+from sipaudit.reconstruct.whose import SeenMessage
 from sipaudit.run.run import Run
 
 FLEET = Workload("renewals", phones=6, rounds=8, spread=40.0)   # one after the other

@@ -31,6 +31,7 @@ from sipaudit.sip.datagram import (
     Flow,
     Gap,
     Item,
+    Start,
     TransportError,
 )
 from sipaudit.sip.headers import read_via
@@ -52,9 +53,22 @@ class Beside:
         self._memory = memory
         self._registry = memory.registry
 
+    def take(self, item: Item) -> None:
+        """Anything but a datagram."""
+        if isinstance(item, DnsMessage):
+            self._dns(item)
+        elif isinstance(item, TransportError):
+            self._transport_error(item)
+        elif isinstance(item, Connection):
+            self._connection(item)
+        elif isinstance(item, Gap):
+            self._gap(item)
+        elif isinstance(item, Start):
+            self._memory.starts.take(item)
+
     # -- failures ------------------------------------------------------------------------------------------------
 
-    def transport_error(self, item: TransportError) -> None:
+    def _transport_error(self, item: TransportError) -> None:
         if item.kind is ErrorKind.ICMP:
             if item.quoted.startswith(b"SIP/2.0"):
                 return  # a response could not be delivered: nobody's server failed
@@ -89,7 +103,7 @@ class Beside:
 
     # -- connections ---------------------------------------------------------------------------------------------
 
-    def connection(self, item: Connection) -> None:
+    def _connection(self, item: Connection) -> None:
         if item.kind is ConnectionKind.ENCRYPTED:
             tally(self._memory.traffic.encrypted, item.flow.transport)
         touched = self._touch(item, item.flow.source_host, item.flow.destination_host, item.flow.destination_port)
@@ -113,7 +127,7 @@ class Beside:
             item.time, item.capture, item.frame, phone.number, NO_LINE, server, kind,
         ))
 
-    def gap(self, item: Gap) -> None:
+    def _gap(self, item: Gap) -> None:
         """Bytes are missing from a stream between a phone and one of its servers."""
         for phone in self._registry.phones_at(item.flow.source_host):
             if any(_servers_on(phone, item.flow)):
@@ -129,7 +143,7 @@ class Beside:
 
     # -- names ---------------------------------------------------------------------------------------------------
 
-    def dns(self, item: DnsMessage) -> None:
+    def _dns(self, item: DnsMessage) -> None:
         phones = self._registry.phones_at(item.client)
         if not item.response:
             for phone in phones:
