@@ -172,10 +172,6 @@ class Line:
         return address_of_record(uri)
 
     @property
-    def instance(self) -> str | None:
-        return self.owner.instance
-
-    @property
     def mac(self) -> str | None:
         return self.owner.mac
 
@@ -223,7 +219,7 @@ class Phone:
 
     __slots__ = ("_lines", "address", "again", "agent_mac", "call_ids", "capture", "counts", "declared", "encrypted",
                  "first", "guises", "heard", "held", "host", "instance", "last", "mac", "number", "omens", "source",
-                 "unproven", "unsure", "user_agent", "vendor")
+                 "unproven", "unsure", "vendor")
     lines = Several[Line]()
 
     def __init__(self, number: int, source: Source, address: str, item: Datagram) -> None:
@@ -234,7 +230,6 @@ class Phone:
         self.mac: str | None = None
         self.agent_mac: str | None = None
         self.instance: str | None = None
-        self.user_agent: str | None = None
         self.vendor = Vendor.UNKNOWN
         self.unsure: str | None = None
         self.declared = False
