@@ -1,7 +1,7 @@
 """The heads of plain packets: IPv4 without options behind Ethernet or Linux cooked, with at most two VLAN tags.
 
 They are read in one go for a run of packets, as if each had as many tags as the first; what stands between MAC and
-length (`links`) tells of each whether that was right.
+length (`Links`) tells of each whether that was right.
 """
 
 from __future__ import annotations

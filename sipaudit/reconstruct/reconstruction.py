@@ -32,7 +32,7 @@ from sipaudit.reconstruct.whose import Note, SeenMessage, seen, whose
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.forms import Form, Parsed, Repeat
 from sipaudit.sip.message import Message, Request, Response
-from sipaudit.sip.parse import parse as parse_message
+from sipaudit.sip.parse import parse
 
 Said = TypeVar("Said", Request, Response)
 Takes = Callable[[Datagram, Said, Form | None], bool]
@@ -55,16 +55,8 @@ class Reconstruction:
     the messages that `renewed` has taken and that came in several packets, until who drives it clears them.
     """
 
-    def __init__(
-        self,
-        knowledge: Knowledge,
-        *,
-        parse: Callable[[bytes], Message] = parse_message,
-        observer: Callable[[SeenMessage], None] | None = None,
-        note: Note | None = None,
-        bounds: Bounds = NO_BOUNDS,
-    ) -> None:
-        self._parse = parse
+    def __init__(self, knowledge: Knowledge, *, observer: Callable[[SeenMessage], None] | None = None,
+                 note: Note | None = None, bounds: Bounds = NO_BOUNDS) -> None:
         self._observer = observer
         self._note = note
         self._is_told = observer is not None or note is not None
@@ -112,7 +104,7 @@ class Reconstruction:
             if self._short.repeats(item):
                 return NOTHING
             form, item = item.form, item.datagram()
-            message = self._parse(item.payload)
+            message = parse(item.payload)
         kind = type(message)
         short: Takes[Any] | None
         if kind is Request:
@@ -183,7 +175,7 @@ class Reconstruction:
             self._beside.take(item)  # type: ignore[arg-type]  # it is no datagram of a known form any more
             return
         if message is None:
-            message = self._parse(item.payload)
+            message = parse(item.payload)
         self._memory.repeated = False
         placed = self._message(item, message)
         if self._is_told:
