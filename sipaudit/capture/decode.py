@@ -12,7 +12,7 @@ from struct import Struct as Layout
 
 from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.capture.duplicates import MARK, OF_TCP, Key, udp_sighting
-from sipaudit.capture.heads import COOKED_ETHERNET, LINK_HEADERS, Links, heads, tags_at, usual_tags
+from sipaudit.capture.heads import COOKED_ETHERNET, PLAIN_LINKS, Links, heads, tags_at, usual_tags
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.ip import TCP, UDP
 from sipaudit.capture.link import ETHERTYPE_IP
@@ -69,7 +69,7 @@ class Decoder:
         """
         buffer, link_type = run.buffer, run.link_type
         tags = usual_tags(run)
-        header, is_cooked = LINK_HEADERS.get(link_type, 0) + 4 * tags, link_type == LINUX_SLL
+        header, is_cooked = PLAIN_LINKS.get(link_type, 0) + 4 * tags, link_type == LINUX_SLL
         streams, duplicates, flows, health = self.streams, self._duplicates, self._flows, self._health[capture]
         links, beginnings = self._links.known, self._beginnings
         since, until, bound = self._since, self._until, duplicates.bound
@@ -183,7 +183,7 @@ class Decoder:
     def _otherwise(self, packet: Packet, capture: int) -> list[Item]:
         """The long road, from behind the link headers of the short one where those are what it knows."""
         _, _, link_type, data, _ = packet
-        at = LINK_HEADERS.get(link_type)
+        at = PLAIN_LINKS.get(link_type)
         if at is None or (link_type == LINUX_SLL and data[2:6] != COOKED_ETHERNET):
             return self._long_road.items(packet, capture)
         at += 4 * tags_at(data, at)

@@ -15,7 +15,7 @@ from sipaudit.capture.link import VLAN_TAGS
 from sipaudit.capture.linktypes import ETHERNET, LINUX_SLL
 from sipaudit.capture.packet import Run
 
-LINK_HEADERS = {ETHERNET: 14, LINUX_SLL: 16}  # link types read here, and the bytes of their headers without tags
+PLAIN_LINKS = {ETHERNET: 14, LINUX_SLL: 16}  # link types read here, and the bytes of their headers without tags
 COOKED_ETHERNET = b"\x00\x01\x00\x06"  # ARPHRD_ETHER with a 6 byte address
 
 _TAGS = 2  # VLAN tags that are passed over
@@ -29,7 +29,7 @@ protocol; addresses and ports; of UDP length and checksum, of TCP the sequence n
 payload."""
 _HEADS = {
     link_type: [Layout(f">6x6s{header - 14}x{4 * tags + 4}sHIxBxx12sI14s") for tags in range(_TAGS + 1)]
-    for link_type, header in LINK_HEADERS.items()
+    for link_type, header in PLAIN_LINKS.items()
 }
 _NO_HEAD: Head = (b"", b"", 0, 0, 0, b"", 0, b"")
 
@@ -43,9 +43,9 @@ class Links:
     def head(self, run: Run, start: int) -> tuple[int, Head]:
         """The head of a packet by the tags that it has itself, and where its IP header begins; no head where the packet
         is not plain. The tags are remembered: in a capture of one VLAN all packets have the same."""
-        at, buffer = start + LINK_HEADERS.get(run.link_type, 0), run.buffer
+        at, buffer = start + PLAIN_LINKS.get(run.link_type, 0), run.buffer
         tags = tags_at(buffer, at)
-        layout = _HEADS[run.link_type][tags] if run.link_type in LINK_HEADERS else None
+        layout = _HEADS[run.link_type][tags] if run.link_type in PLAIN_LINKS else None
         if layout is None or start + layout.size > len(buffer):
             return at, _NO_HEAD
         head = layout.unpack_from(buffer, start)
@@ -58,7 +58,7 @@ class Links:
 
 def heads(run: Run, tags: int) -> Iterator[Head]:
     """The head of each packet, if it has so many tags; nothing at the end of the buffer, where bytes are missing."""
-    if run.link_type not in LINK_HEADERS:
+    if run.link_type not in PLAIN_LINKS:
         return repeat(_NO_HEAD)
     layout = _HEADS[run.link_type][tags]
     readable = run.offsets[: bisect_right(run.offsets, len(run.buffer) - layout.size)]
@@ -67,7 +67,7 @@ def heads(run: Run, tags: int) -> Iterator[Head]:
 
 def usual_tags(run: Run) -> int:
     """How many VLAN tags packets of this run have; in most captures all have as many."""
-    at = LINK_HEADERS.get(run.link_type)
+    at = PLAIN_LINKS.get(run.link_type)
     return 0 if at is None or not run else tags_at(run.buffer, run.offsets[0] + at)
 
 
