@@ -248,6 +248,7 @@ def _alone(server: str) -> tuple[str]:
 
 
 def proves(credentials: tuple[Challenge, ...], challenges: tuple[Challenge, ...]) -> bool:
+    """Whether credentials answer one of these challenges, by its nonce (F13)."""
     for given in credentials:
         for asked in challenges:
             if given.nonce == asked.nonce != "":

@@ -227,6 +227,7 @@ class Route:
         return line.aor if line else None
 
     def captures_seen(self) -> list[CaptureSummary]:
+        """The captures with their health, in their order."""
         traffic = self.reconstruction.traffic
         return [capture_summary(health, traffic.get(index)) for index, health in enumerate(self.health)]
 

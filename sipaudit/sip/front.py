@@ -65,7 +65,8 @@ _LF, _CR, _QUOTE, _COMMA, _LESS, _GREATER, _BACKSLASH = b'\n\r",<>\\'
 
 
 class ViaFront(Struct, frozen=True, gc=False):
-    """A Via without its branch."""
+    """A Via without its branch. `read` takes the new part of a line and gives the value of the whole, as that of every
+    front does; None where it takes the general way to tell."""
 
     transport: str
     host: str
