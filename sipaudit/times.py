@@ -33,6 +33,7 @@ class Moment(Struct, frozen=True, gc=False):
     seconds: float
 
     def resolve(self, first_packet: float) -> float:  # noqa: ARG002 - the same for every capture
+        """In seconds since the epoch, as all of these; `first_packet` is the time of the captures' first one."""
         return self.seconds
 
 
@@ -183,6 +184,8 @@ def parse_zone(text: str) -> tzinfo:
 
 
 class TimeStyle(StrEnum):
+    """How much of a moment is written."""
+
     FULL = "full"
     CLOCK = "clock"
 

@@ -14,7 +14,6 @@ from tests.stories import CHALLENGE, CREDENTIALS, GIVES_UP, RETRANSMITTED, Asked
 
 OVERLAP = 60
 KNOWN_DEAD = 30.0   # seconds for which a phone's other lines rely on what one of them found out
-IDLE_RETRY = 1.0
 
 
 @dataclass

@@ -22,9 +22,9 @@ from sipaudit.incidents.watch import Watch
 from sipaudit.model.events import CallChanged, ModelEvent, Sent
 from sipaudit.model.settings import ServerEntry
 from sipaudit.pipeline import Job
-from sipaudit.reconstruct.entries import View
 from sipaudit.reconstruct.heard import Heard
 from sipaudit.reconstruct.reconstruction import Reconstruction
+from sipaudit.reconstruct.views import View
 from sipaudit.run import calls
 from sipaudit.run.auditor import Auditor
 from sipaudit.run.run import Run
@@ -72,7 +72,7 @@ def remembered_by(watch: Watch) -> Iterator[Any]:
     yield watch.timers.now
     yield [(line, spell.start, spell.seen) for line, spell in watch.gaps.open.items()]
     yield [(number, one.repeated) for number, one in watch.requests._open.items()]
-    yield [(number, one.server, one.up, one.last, one.left, list(one.offers)) for number, one in calls._up.items()]
+    yield [(number, one.server, one.last, one.left, list(one.offers)) for number, one in calls._up.items()]
     yield [(key, one.event, one.failed, one.made) for key, one in calls._attempts.items()]
     yield [(call, one.event) for call, one in calls._by_call.items()]
     for number, own in subscriptions.of.items():

@@ -25,13 +25,12 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.write import PcapWriter
 from sipaudit.pipeline import Job
 from sipaudit.reconstruct.bounds import WORDS
-from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.four_in_a_row import FourInARow
 from sipaudit.reconstruct.phones import Phone
-from sipaudit.reconstruct.reconstruction import SeenMessage
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.short_road import ShortRoad
+from sipaudit.reconstruct.whose import SeenMessage
 from sipaudit.run.run import Run
 
 FLEET = Workload("renewals", phones=6, rounds=8, spread=40.0)   # one after the other
@@ -120,7 +119,7 @@ def followed(folder: Path, *captures: Iterable[tuple[float, bytes]]) -> tuple[by
 
 def again_of(phone: Phone) -> list[Any]:
     """What a phone may send again."""
-    return [(call_id, *one[:3], one[3].key if isinstance(one[3], Leg) else one[3], one[4])
+    return [(call_id, one.cseq, one.method, one.transaction, one.leg and one.leg.key, one.challenges)
             for call_id, one in (phone.again or {}).items()]
 
 

@@ -7,17 +7,16 @@ the other would decide differently, and hands over whenever it is not sure.  The
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import chain, repeat
+from collections.abc import Sequence
 from struct import Struct as Layout
 
 from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.capture.duplicates import MARK, OF_TCP, Key, udp_sighting
+from sipaudit.capture.heads import COOKED_ETHERNET, PLAIN_LINKS, Links, heads, tags_at, usual_tags
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.ip import TCP, UDP
-from sipaudit.capture.link import ETHERTYPE_IP, VLAN_TAGS
-from sipaudit.capture.linktypes import ETHERNET, LINUX_SLL
+from sipaudit.capture.link import ETHERTYPE_IP
+from sipaudit.capture.linktypes import LINUX_SLL
 from sipaudit.capture.long_road import LongRoad
 from sipaudit.capture.packet import Packet, Run
 from sipaudit.capture.tcp import CONTROL
@@ -28,29 +27,13 @@ from sipaudit.sip.framing import looks_like_sip, surely_sip
 
 ADVANCE = 0.5  # seconds of capture time between two looks at the deadlines of streams, and at what may be a duplicate
 
-_ROADS = {ETHERNET: 14, LINUX_SLL: 16}  # link types of the short road, and how long their headers are without tags
-_TAGS = 2  # VLAN tags that the short road knows how to pass
-_VLAN = frozenset(number.to_bytes(2, "big") for number in VLAN_TAGS)
 _ETHERTYPES = tuple(number.to_bytes(2, "big") for number in ETHERTYPE_IP)
-_COOKED_ETHERNET = b"\x00\x01\x00\x06"  # ARPHRD_ETHER with a 6 byte address
-
-Head = tuple[bytes, bytes, int, int, int, bytes, int, bytes]
-"""Sender's MAC; VLAN tags, EtherType and IP up to DSCP; total length; identification, flags and place of a fragment;
-protocol; addresses and ports; of UDP length and checksum, of TCP the sequence number; of UDP the beginning of the
-payload."""
-_HEADS = {
-    link_type: [Layout(f">6x6s{header - 14}x{4 * tags + 4}sHIxBxx12sI14s") for tags in range(_TAGS + 1)]
-    for link_type, header in _ROADS.items()
-}
-_NO_HEAD: Head = (b"", b"", 0, 0, 0, b"", 0, b"")
-_IP4 = frozenset(b"\x08\x00\x45" + bytes((dscp << 2,)) for dscp in range(64))  # without options and ECN
 _FRAGMENT = 0xBFFF  # any of these bits tells of a fragment, or of a flag that is none: DF is not among them
 _UDP_SHORTEST = 20 + 8 + 14  # the beginning of the payload is part of it
 _TCP_SHORTEST = 20 + 20
 _NEITHER = -1  # a protocol that is none: the packet takes the long road
 _TCP_OFFSET = 0x50  # the offset byte of a header without options
 _TCP_HEADER = Layout(">28xIBBxxH").unpack_from  # from IP on: what is acknowledged, offset, flags, checksum
-_LINKS = 4096  # as many VLANs as there are
 _BEGINNINGS = 4096  # beginnings remembered: few for responses, but a request's has some of its URI
 
 
@@ -71,7 +54,7 @@ class Decoder:
         self._since = self._until = 0.0  # the capture time in which no deadline of a stream is looked at
         self._turned = 0.0  # the capture time at which was last looked at what may be a duplicate
         self._beginnings: set[bytes] = set()  # of payloads that are SIP, whatever follows
-        self._links = set(_IP4)  # what stands between the MAC and the length of plain packets
+        self._links = Links()
 
     def decode(self, packet: Packet, capture: int) -> list[Item]:
         """What one packet completes: nothing, one message, or several items."""
@@ -82,12 +65,13 @@ class Decoder:
         """What packets complete, one after the other.
 
         One loop on purpose: a function called for each packet, or an object made for it, would be dearer than its work.
+        So what is asked of each lies in locals; what others may put in another's place meanwhile is fetched again.
         """
         buffer, link_type = run.buffer, run.link_type
-        tags = _usual_tags(run)
-        header, is_cooked = _ROADS.get(link_type, 0) + 4 * tags, link_type == LINUX_SLL
+        tags = usual_tags(run)
+        header, is_cooked = PLAIN_LINKS.get(link_type, 0) + 4 * tags, link_type == LINUX_SLL
         streams, duplicates, flows, health = self.streams, self._duplicates, self._flows, self._health[capture]
-        links, beginnings = self._links, self._beginnings
+        links, beginnings = self._links.known, self._beginnings
         since, until, bound = self._since, self._until, duplicates.bound
         if run and not self._turned <= run.times[0] < self._turned + ADVANCE:
             self._turned = run.times[0]
@@ -98,21 +82,25 @@ class Decoder:
         add = items.append
         segments = 0
         for time, frame, start, length, (mac, link, total, mark, protocol, ends, first, beginning) in zip(
-            run.times, run.frames, run.offsets, run.lengths, _heads(run, tags), strict=False
+            run.times, run.frames, run.offsets, run.lengths, heads(run, tags), strict=False
         ):
+            # -- deadlines that are over before this packet
             if time >= until or time < since:
                 since, until = self._since, self._until = time - ADVANCE, time + ADVANCE
                 if followed:
                     items += streams.advance(time)
+
+            # -- where its IP packet begins and ends, and whether it is a plain one
             at = start + header
             if link not in links:
-                at, (mac, _, total, mark, protocol, ends, first, beginning) = self._head(run, start)
+                at, (mac, _, total, mark, protocol, ends, first, beginning) = self._links.head(run, start)
             end = at + total
             if mark & _FRAGMENT or end > start + length or (
-                is_cooked and buffer[start + 2 : start + 6] != _COOKED_ETHERNET
+                is_cooked and buffer[start + 2 : start + 6] != COOKED_ETHERNET
             ):
                 protocol = _NEITHER
 
+            # -- UDP with a SIP message: taken, unless the same packet was captured a moment ago
             if (
                 protocol == UDP and first >> 16 == total - 20 and total >= _UDP_SHORTEST
                 and (beginning in beginnings or self._is_message(beginning, buffer[at + 28 : end]))
@@ -132,6 +120,7 @@ class Decoder:
                 add(item)
                 continue
 
+            # -- TCP: a segment by the streams, in short if nothing about it is special
             said = None
             if protocol == TCP and total >= _TCP_SHORTEST:
                 ack, offset, flags, check = _TCP_HEADER(buffer, at)
@@ -158,6 +147,7 @@ class Decoder:
                             continue
                     said = streams.not_calm(time, capture, frame, flow, first, ack, flags, payload, False)
 
+            # -- all else: the long road, which may turn the tables of duplicates and flows over, as a segment may
             if said is None:
                 packet = time, frame, link_type, buffer[start : start + length], run.wire_length
                 said = self._otherwise(packet, capture)
@@ -190,28 +180,13 @@ class Decoder:
         self._long_road.finish()
         return self.streams.finish()
 
-    def _head(self, run: Run, start: int) -> tuple[int, Head]:
-        """The head of a packet by the tags that it has itself, and where its IP header begins; no head where the packet
-        is not plain. The tags are remembered: in a capture of one VLAN all packets have the same."""
-        at, buffer = start + _ROADS.get(run.link_type, 0), run.buffer
-        tags = _tags(buffer, at)
-        layout = _HEADS[run.link_type][tags] if run.link_type in _ROADS else None
-        if layout is None or start + layout.size > len(buffer):
-            return at, _NO_HEAD
-        head = layout.unpack_from(buffer, start)
-        if head[1][-4:] not in _IP4:
-            return at, _NO_HEAD
-        if len(self._links) < _LINKS:
-            self._links.add(head[1])
-        return at + 4 * tags, head
-
     def _otherwise(self, packet: Packet, capture: int) -> list[Item]:
         """The long road, from behind the link headers of the short one where those are what it knows."""
         _, _, link_type, data, _ = packet
-        at = _ROADS.get(link_type)
-        if at is None or (link_type == LINUX_SLL and data[2:6] != _COOKED_ETHERNET):
+        at = PLAIN_LINKS.get(link_type)
+        if at is None or (link_type == LINUX_SLL and data[2:6] != COOKED_ETHERNET):
             return self._long_road.items(packet, capture)
-        at += 4 * _tags(data, at)
+        at += 4 * tags_at(data, at)
         if data[at - 2 : at] not in _ETHERTYPES:
             return self._long_road.items(packet, capture)
         return self._long_road.items_of_ip(packet, capture, at, data[6:12])
@@ -223,26 +198,3 @@ class Decoder:
             self._beginnings.add(beginning)
         return True
 
-
-def _heads(run: Run, tags: int) -> Iterator[Head]:
-    """What the short road looks at of each packet with so many tags; nothing at the end of the buffer, where bytes are
-    missing."""
-    if run.link_type not in _ROADS:
-        return repeat(_NO_HEAD)
-    head = _HEADS[run.link_type][tags]
-    readable = run.offsets[: bisect_right(run.offsets, len(run.buffer) - head.size)]
-    return chain(map(head.unpack_from, repeat(run.buffer), readable), repeat(_NO_HEAD))
-
-
-def _usual_tags(run: Run) -> int:
-    """How many VLAN tags packets of this run have; in most captures all have as many."""
-    at = _ROADS.get(run.link_type)
-    return 0 if at is None or not run else _tags(run.buffer, run.offsets[0] + at)
-
-
-def _tags(data: bytes, at: int) -> int:
-    """How many VLAN tags stand before what begins at `at` without them; two are looked for."""
-    for tags in range(_TAGS):
-        if data[at + 4 * tags - 2 : at + 4 * tags] not in _VLAN:
-            return tags
-    return _TAGS

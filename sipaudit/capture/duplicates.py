@@ -13,7 +13,7 @@ from sipaudit.capture.flows import end
 from sipaudit.capture.ip import TCP, UDP
 from sipaudit.sip.datagram import Datagram
 
-WINDOW = 0.020
+WINDOW = 0.020   # seconds
 LEAST = 512   # packets of one generation, before time alone makes it the older one
 
 Key = int | bytes | tuple["Key", tuple[bytes | str, ...]]
@@ -39,13 +39,12 @@ class Duplicates:
     while (`pass_time`), for their bytes are what a short capture takes most memory for.
 
     Age decides whether two packets match, not what is remembered: a clock that steps costs the pairs that lie
-    across the step and no others.  `window` in seconds.
+    across the step and no others.
     """
 
-    __slots__ = ("_window", "bound", "older", "recent")
+    __slots__ = ("bound", "older", "recent")
 
-    def __init__(self, window: float = WINDOW, bound: int = FOR_FILES.duplicates) -> None:
-        self._window = window
+    def __init__(self, bound: int = FOR_FILES.duplicates) -> None:
         self.bound = bound
         self.recent: dict[Key, Known] = {}
         self.older: dict[Key, Known] = {}
@@ -112,7 +111,7 @@ class Duplicates:
             known = old if _is(old, what) else self.older.get((key, what))
         if known is not None:
             then = known[0] if isinstance(known, tuple) else known.time
-            if -self._window <= sighting[0] - then <= self._window:
+            if -WINDOW <= sighting[0] - then <= WINDOW:
                 return None
         if len(self.recent) >= self.bound:
             self._turn()

@@ -28,6 +28,7 @@ class Stop(Struct, frozen=True, gc=False):
     tally: Tally = Tally.UNDECODED
 
     def count(self, health: CaptureHealth) -> None:
+        """Count the packet under its kind, as undecoded or as what it is."""
         kind, tally = self.kind, self.tally
         counts = (health.content if tally is Tally.CONTENT else
                   health.encrypted if tally is Tally.ENCRYPTED else health.undecoded)

@@ -32,6 +32,7 @@ def by_ethertype(number: int, data: bytes, mac: bytes = b"") -> Peeled:
 
 
 def ethernet(data: bytes) -> Peeled:
+    """Ethernet II, or 802.3, where a length stands in the place of the EtherType (IEEE 802.3 3.2.6)."""
     if len(data) < 14:
         return TRUNCATED
     number = int.from_bytes(data[12:14], "big")
@@ -104,6 +105,7 @@ def _behind_labels(data: bytes) -> Peeled:
 
 
 def pppoe(data: bytes) -> Peeled:
+    """PPPoE's session stage (RFC 2516)."""
     if len(data) < 8:
         return TRUNCATED
     length = int.from_bytes(data[4:6], "big")

@@ -53,7 +53,7 @@ class Transports:
     def __init__(self, health: Sequence[CaptureHealth], bounds: CaptureBounds) -> None:
         self._health = health
         self.flows = Flows(bounds.flows)
-        self.duplicates = Duplicates(bound=bounds.duplicates)
+        self.duplicates = Duplicates(bounds.duplicates)
         self.streams = Streams(health, max_streams=bounds.streams, max_bytes=bounds.stream_bytes)
 
     def repeated(self, origin: Origin, datagram: bytes) -> bool:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 ETHERNET = 1
 DEFAULT_SNAPLEN = 262_144
+TTL = 64   # of every packet, IPv6's hop limit as well
 TCP_FIN, TCP_SYN, TCP_RST, TCP_PSH, TCP_ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 
 _SHB, _IDB, _ISB, _EPB, _DSB = 0x0A0D0D0A, 1, 5, 6, 10
@@ -115,14 +116,13 @@ def ethernet_frame(
 
 
 def ip_packet(
-    source: str, destination: str, protocol: int, payload: bytes, *, identification: int = 0, ttl: int = 64,
-    fragment: int = 0,
+    source: str, destination: str, protocol: int, payload: bytes, *, identification: int = 0, fragment: int = 0,
 ) -> bytes:
     """An IPv4 or IPv6 packet, by the form of the addresses; `fragment` is IPv4's flags and offset field."""
     if ":" in source:
-        head = struct.pack("!IHBB", 0x60000000, len(payload), protocol, ttl)
+        head = struct.pack("!IHBB", 0x60000000, len(payload), protocol, TTL)
         return head + _address(source) + _address(destination) + payload
-    head = struct.pack("!BBHHHBB", 0x45, 0, 20 + len(payload), identification, fragment, ttl, protocol)
+    head = struct.pack("!BBHHHBB", 0x45, 0, 20 + len(payload), identification, fragment, TTL, protocol)
     addresses = _address(source) + _address(destination)
     return head + struct.pack("!H", checksum(head + b"\0\0" + addresses)) + addresses + payload
 
@@ -162,10 +162,10 @@ def icmp_unreachable_packet(source: str, quoted: bytes, *, code: int = 3) -> byt
 
 def udp_frame(
     source: Endpoint, destination: Endpoint, payload: bytes, *, source_mac: str = "020000000001",
-    destination_mac: str = "020000000002", vlans: Sequence[int] = (), identification: int = 0,
+    destination_mac: str = "020000000002", vlans: Sequence[int] = (),
 ) -> bytes:
     """One UDP datagram in an Ethernet frame."""
-    packet = udp_packet(source, destination, payload, identification=identification)
+    packet = udp_packet(source, destination, payload)
     return ethernet_frame(packet, source_mac=source_mac, destination_mac=destination_mac, vlans=vlans)
 
 

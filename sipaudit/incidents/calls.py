@@ -30,13 +30,11 @@ class CallSeen:
     since; `offers` requests of the far end that the phone has not answered by then; `taken` when its server failed;
     `hung_up` whether the far end has said goodbye."""
 
-    __slots__ = ("hung_up", "last", "left", "number", "offers", "server", "subject", "taken", "up")
+    __slots__ = ("hung_up", "last", "left", "offers", "server", "subject", "taken")
 
-    def __init__(self, number: int, subject: Watched, server: str, up: float) -> None:
-        self.number = number
+    def __init__(self, subject: Watched, server: str, up: float) -> None:
         self.subject = subject
         self.server = server
-        self.up = up
         self.last = up
         self.left: float | None = None
         self.taken = NEVER
@@ -113,7 +111,7 @@ class Calls:
             if len(self._up) >= self._limit:
                 del self._up[next(iter(self._up))]
                 self.evicted += 1
-            self._up[event.call] = CallSeen(event.call, subject, event.server, event.time)
+            self._up[event.call] = CallSeen(subject, event.server, event.time)
 
     def lacks(self, phone: int, time: float) -> None:
         """The capture lacks a packet of this phone."""

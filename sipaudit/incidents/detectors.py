@@ -71,6 +71,7 @@ class Detectors:
     # -- time passes
 
     def pass_time(self, now: float) -> None:
+        """Nothing earlier than `now` (seconds since the epoch) comes any more: what that settles."""
         timers = self.timers
         if now > timers.now:
             timers.now = now

@@ -98,6 +98,7 @@ class Draft:
                 event = None
 
     def happened(self, time: float, what: str) -> None:
+        """An entry of its timeline (seconds since the epoch)."""
         if len(self.happenings) < HAPPENINGS_KEPT:
             self.happenings.append((time, what))
         else:
@@ -130,6 +131,7 @@ class Drafts:
         self._rolling = rolling
 
     def open(self, draft: Draft) -> None:
+        """One incident more, where there is room."""
         if len(self.all) >= self.limit:
             if not self._rolling:
                 self.dropped += 1

@@ -55,11 +55,13 @@ class Minute:
         return minute
 
     def asked(self, method: str, count: int = 1) -> None:
+        """So many requests more; methods come from the wire, so after METHODS_KEPT the rest share a name."""
         if method not in self.requests and len(self.requests) >= METHODS_KEPT:
             method = "other"
         self.requests[method] += count
 
     def answered(self, status: int) -> None:
+        """A response more, by its class."""
         self.answers[status // 100] += 1
         if status == 503:
             self.responses_503 += 1

@@ -47,6 +47,7 @@ class Outage(Draft):
         return self._doubtful
 
     def failed(self, attempt: Attempt) -> None:
+        """A call that could not be made because of it."""
         if len(self.attempts) < ATTEMPTS_KEPT:
             self.attempts.append(attempt)
         else:

@@ -42,6 +42,7 @@ class Failing:
         self.sure = False
 
     def note(self, method: str | None, sent: float) -> None:
+        """A send more that failed; `method` as in `methods`, `sent` in seconds since the epoch."""
         self.first = min(self.first, sent)
         self.sends.append(sent)
         self.methods[method] = max(sent, self.methods.get(method, NEVER))

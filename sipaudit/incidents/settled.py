@@ -45,6 +45,7 @@ class Settled:
         self._kept, self._asked = self._asked, {}
 
     def get(self, draft: Draft, mark: Hashable) -> Kept | None:
+        """What was told of the draft under this mark; None where it has to be worked out."""
         key = _key(draft)
         kept = self._kept.get(key)
         if kept is None or kept.mark != mark:
@@ -53,6 +54,7 @@ class Settled:
         return kept
 
     def put(self, draft: Draft, mark: Hashable, told: Sequence[Named]) -> None:
+        """This is told of the draft while its mark stays the same."""
         self._asked[_key(draft)] = Kept(mark, told, _lines(draft))
 
     def lines(self, draft: Draft) -> Mapping[Whose, Sequence[Left]]:

@@ -33,6 +33,7 @@ class Lapse(Draft):
         self.add([one.subject], one.event)
 
     def replaced(self, time: float) -> None:
+        """One of them has been replaced at `time`."""
         self._waiting -= 1
         if not self._waiting:
             self.end = time

@@ -17,11 +17,12 @@ from sipaudit.model.events import (
     Lost,
 )
 from sipaudit.reconstruct.bounds import SOURCE_LINES
-from sipaudit.reconstruct.entries import EntryState
 from sipaudit.reconstruct.memory import Memory, entry_changed
+from sipaudit.reconstruct.names import plain_name
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import COOKIE, Key, Transaction
+from sipaudit.reconstruct.views import EntryState
 from sipaudit.sip.datagram import (
     Connection,
     ConnectionKind,
@@ -30,6 +31,7 @@ from sipaudit.sip.datagram import (
     Flow,
     Gap,
     Item,
+    Start,
     TransportError,
 )
 from sipaudit.sip.headers import read_via
@@ -51,15 +53,27 @@ class Beside:
         self._memory = memory
         self._registry = memory.registry
 
+    def take(self, item: Item) -> None:
+        """Anything but a datagram."""
+        if isinstance(item, DnsMessage):
+            self._dns(item)
+        elif isinstance(item, TransportError):
+            self._transport_error(item)
+        elif isinstance(item, Connection):
+            self._connection(item)
+        elif isinstance(item, Gap):
+            self._gap(item)
+        elif isinstance(item, Start):
+            self._memory.starts.take(item)
+
     # -- failures ------------------------------------------------------------------------------------------------
 
-    def transport_error(self, item: TransportError) -> None:
+    def _transport_error(self, item: TransportError) -> None:
         if item.kind is ErrorKind.ICMP:
             if item.quoted.startswith(b"SIP/2.0"):
                 return  # a response could not be delivered: nobody's server failed
             transaction = self._quoted(item)
             if transaction is not None and transaction.phone is not None:
-                transaction.failed = True
                 sent = item.sent if transaction.time is None else transaction.time
                 self._fail(transaction.phone, transaction.server, item, sent, transaction.number)
                 return
@@ -89,7 +103,7 @@ class Beside:
 
     # -- connections ---------------------------------------------------------------------------------------------
 
-    def connection(self, item: Connection) -> None:
+    def _connection(self, item: Connection) -> None:
         if item.kind is ConnectionKind.ENCRYPTED:
             tally(self._memory.traffic.encrypted, item.flow.transport)
         touched = self._touch(item, item.flow.source_host, item.flow.destination_host, item.flow.destination_port)
@@ -113,7 +127,7 @@ class Beside:
             item.time, item.capture, item.frame, phone.number, NO_LINE, server, kind,
         ))
 
-    def gap(self, item: Gap) -> None:
+    def _gap(self, item: Gap) -> None:
         """Bytes are missing from a stream between a phone and one of its servers."""
         for phone in self._registry.phones_at(item.flow.source_host):
             if any(_servers_on(phone, item.flow)):
@@ -129,7 +143,7 @@ class Beside:
 
     # -- names ---------------------------------------------------------------------------------------------------
 
-    def dns(self, item: DnsMessage) -> None:
+    def _dns(self, item: DnsMessage) -> None:
         phones = self._registry.phones_at(item.client)
         if not item.response:
             for phone in phones:
@@ -226,7 +240,7 @@ def _failing(state: EntryState, item: DnsMessage) -> Iterator[str]:
     elif item.type in ("A", "AAAA"):
         for server in state.entry.servers:
             other_family = (":" in (server.address or "")) != (item.type == "AAAA")
-            if server.name is not None and server.name.lower().rstrip(".") == item.name and (
+            if server.name is not None and plain_name(server.name) == item.name and (
                 item.rcode == NXDOMAIN or not other_family
             ):
                 yield server.key

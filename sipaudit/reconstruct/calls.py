@@ -50,6 +50,7 @@ class Calls:
         self.strange.tighten(bounds.strange_legs)
 
     def find(self, host: str, call_id: str, tag: str | None) -> Leg | None:
+        """The leg of the phone at this host with this Call-ID and local tag."""
         key = (host, call_id, tag)
         return self.known.find(key) or self.strange.find(key)
 

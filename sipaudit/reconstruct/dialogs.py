@@ -125,6 +125,7 @@ class Legs:
         return len(self._ring)
 
     def add(self, leg: Leg) -> None:
+        """Remember a new leg."""
         self._by_key[leg.key] = leg
         self._by_call[leg.key[1:]] = leg
         self._ring.append(leg)

@@ -1,133 +1,16 @@
-"""The server entries of lines: declared ones, resolved by the capture's DNS, and DNS chains.
-
-Lines that have the same entries share a *view*.  A view's `revision` grows when
-DNS gives one of its entries another list; a line notices at its next message,
-so that an answer costs nothing for the thousands of lines it may concern.
-"""
+"""The server entries of lines: declared ones, resolved by the capture's DNS, and DNS chains (`views` has each)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sipaudit.model.settings import DEFAULT_PORTS, ServerEntry
-from sipaudit.reconstruct.bounds import ENTRY_NAMES, NAME_ENTRIES, VIEW_ENTRIES
-from sipaudit.reconstruct.names import Chain, Names, SetKey, srv_domain
+from sipaudit.reconstruct.bounds import NAME_ENTRIES, VIEW_ENTRIES
+from sipaudit.reconstruct.names import Chain, Names, SetKey, plain_name, srv_domain
 from sipaudit.reconstruct.room import Room
+from sipaudit.reconstruct.views import EntryState, View
 from sipaudit.sip.datagram import DnsMessage, Flow
 from sipaudit.turned_away import turned_away
-
-KEYS_KEPT = 1024  # destinations remembered by one view
-
-
-class EntryState:
-    """One entry as it stands now. `owner` is the chain's for an entry that DNS alone tells of; `names` are those whose
-    answers concern it, `until` and the TTLs None before any; `changed` the revision of its last other list, `doubtful`
-    whether DNS shows an address that the declared list lacks; `answer` the last DNS answer that concerned it."""
-
-    __slots__ = ("answer", "changed", "declared", "doubtful", "entry", "family", "names", "owner", "port",
-                 "reordered", "transport", "ttl_high", "ttl_low", "until")
-
-    def __init__(self, entry: ServerEntry, owner: SetKey | None = None, family: str = "A", port: int = 0,
-                 transport: str = "udp") -> None:
-        self.declared = entry
-        self.entry = entry
-        self.owner = owner
-        self.family = family
-        self.port = port
-        self.transport = transport
-        self.names = _names(entry)
-        self.until: float | None = None
-        self.ttl_low = 0.0
-        self.ttl_high = 0.0
-        self.changed = 0
-        self.reordered = False
-        self.doubtful = False
-        self.answer: DnsMessage | None = None
-
-    def chain(self, names: Names) -> Chain | None:
-        if self.owner is None:
-            return names.resolve(self.declared.servers)
-        return names.chain_at(self.owner, self.family, self.port, self.transport)
-
-    def take(self, chain: Chain, answer: DnsMessage | None, revision: int) -> None:
-        """The entry as this chain has it; another list than before counts as a change at this revision."""
-        before = _content(self.entry)
-        known = self.until is not None or any(server.address for server in self.entry.servers)
-        self.entry = ServerEntry(
-            self.declared.name, chain.servers, self.declared.proxy, self.declared.dns_ttl, self.declared.origin)
-        names = self.names | chain.names
-        if len(names) > ENTRY_NAMES:
-            turned_away("entry-names", len(names) - ENTRY_NAMES)
-            names = chain.names | _names(self.declared)
-        self.names = names
-        self.until, self.ttl_low, self.ttl_high = chain.until, chain.ttl_low, chain.ttl_high
-        self.answer = answer or self.answer
-        if _content(self.entry) != before:
-            self.changed = revision
-            self.reordered = known
-
-
-def _names(entry: ServerEntry) -> frozenset[str]:
-    return frozenset(server.name.lower().rstrip(".") for server in entry.servers if server.name)
-
-
-def _content(entry: ServerEntry) -> set[tuple[str, int]]:
-    return {(server.key, server.priority) for server in entry.servers}
-
-
-class View:
-    """The entries of one or many lines, in fallback order. `declared`: the site file says so, DNS adds none.
-
-    `entries` stays the same object while nothing changes: it is asked for with every message.
-    """
-
-    __slots__ = ("declared", "entries", "hosts", "keys", "names", "revision", "states")
-
-    def __init__(self, states: tuple[EntryState, ...], declared: bool, revision: int) -> None:
-        self.states = states
-        self.declared = declared
-        self.revision = revision
-        self.keys: dict[str, str] = {}
-        self.entries: tuple[ServerEntry, ...] = ()
-        self.hosts: frozenset[str | None] = frozenset()
-        self.names: list[str] = []
-        self.renew()
-
-    def renew(self) -> None:
-        """The entries as their states have them now."""
-        self.entries = tuple(state.entry for state in self.states)
-        self.names = [entry.name for entry in self.entries]   # one for all lines: reports have them
-        self.hosts = frozenset(server.address for entry in self.entries for server in entry.servers)
-
-    def key(self, address: str, host: str, port: int) -> str:
-        """The server at `host:port`: the entry's when it is of one, else the address as seen."""
-        key = self.keys.get(address)
-        if key is None:
-            key = self.find(host, port) or address
-            if len(self.keys) >= KEYS_KEPT:
-                self.keys.clear()
-            self.keys[address] = key
-        return key
-
-    def find(self, host: str, port: int) -> str | None:
-        """The key of the entries' server at this address, None when there is none."""
-        for state in self.states:
-            server = state.entry.find(host, port)
-            if server is not None:
-                return server.key
-        return None
-
-    def lists(self, host: str) -> bool:
-        """Whether any entry has this host, at whatever port."""
-        return host in self.hosts
-
-    def named(self, name: str) -> Iterator[str]:
-        """Keys of the servers that this name stands for: a server's own, or a chain's at its owner's."""
-        for state in self.states:
-            whole = state.owner is not None and name in (state.owner[0], srv_domain(state.owner[0]))
-            for server in state.entry.servers:
-                if whole or (server.name is not None and server.name.lower().rstrip(".") == name):
-                    yield server.key
 
 
 class Entries:
@@ -294,7 +177,7 @@ class Entries:
         return any(
             address not in listed
             for server in state.declared.servers if server.address is not None and server.name is not None
-            for address in self._names.addresses_of(server.name.lower().rstrip("."))
+            for address in self._names.addresses_of(plain_name(server.name))
             if (":" in address) == (":" in server.address)
         )
 

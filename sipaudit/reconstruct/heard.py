@@ -20,13 +20,13 @@ class Heard:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    def answers(self, item: Datagram, response: Response, form: Form | None = None) -> bool:
+    def answers(self, item: Datagram, response: Response, _form: Form | None = None) -> bool:
         """Take the first answer of its class to a request of the line, as `Responses.take` does. False: it must go the
         long road."""
         memory, via, cseq, status = self._memory, response.via, response.cseq, response.status
         transaction = memory.find((via.branch, via.host, cseq.method))
         if transaction is None or not transaction.from_phone or transaction.sibling is not None \
-                or transaction.cseq != cseq.number or form is not None:
+                or transaction.cseq != cseq.number:
             return False
         line, server, classes = transaction.line, transaction.server, transaction.classes
         bit = 1 << status // 100 if status != 100 else 1

@@ -9,15 +9,16 @@ from sipaudit.model.events import NO_LINE, EntryChanged, Lost
 from sipaudit.reconstruct.bounds import AGAIN_KEPT, MID_LIFE, ROUTES, SWEEP, Bounds
 from sipaudit.reconstruct.calls import Calls
 from sipaudit.reconstruct.dialogs import Leg
-from sipaudit.reconstruct.entries import Entries, EntryState, View
+from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.names import Names
-from sipaudit.reconstruct.phones import Knowledge, Line, Phone
+from sipaudit.reconstruct.phones import Knowledge, Line, MayAskAgain, Phone
 from sipaudit.reconstruct.registry import Registry
 from sipaudit.reconstruct.servers import Servers
 from sipaudit.reconstruct.sights import Sights
 from sipaudit.reconstruct.starts import Starts
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import AGAIN, Transaction, Transactions
+from sipaudit.reconstruct.views import EntryState, View
 from sipaudit.sip.datagram import Flow, Item
 from sipaudit.sip.message import Challenge, Request
 from sipaudit.turned_away import turned_away
@@ -114,7 +115,7 @@ class Memory:
             return
         if transaction.status in AGAIN:
             again = (phone.again or {}).get(transaction.call_id)
-            if again is not None and again[2] == transaction.number:
+            if again is not None and again.transaction == transaction.number:
                 _asked(phone, transaction.call_id)
         if transaction.leg is not None and transaction.method == "INVITE":
             self.calls.given_up(transaction.leg, transaction, self.now)
@@ -127,18 +128,17 @@ class Memory:
         elif len(again) >= AGAIN_KEPT:
             del again[next(iter(again))]
             turned_away("phone-state")
-        again[transaction.call_id] = (
+        again[transaction.call_id] = MayAskAgain(
             transaction.cseq, transaction.method, transaction.number, transaction.leg, challenges)
 
     def follows(self, phone: Phone, request: Request) -> tuple[int | None, Leg | None, bool]:
         """The transaction of which this request is the re-send (same Call-ID, next CSeq), its leg, and whether it
         answers a challenge of that transaction, by its nonce (F13)."""
         again = phone.again.get(request.call_id) if phone.again is not None else None
-        if again is None or again[0] + 1 != request.cseq.number or again[1] != request.method:
+        if again is None or again.cseq + 1 != request.cseq.number or again.method != request.method:
             return FIRST
         _asked(phone, request.call_id)
-        leg = again[3]
-        return again[2], leg if isinstance(leg, Leg) else None, proves(request.credentials, again[4])
+        return again.transaction, again.leg, proves(request.credentials, again.challenges)
 
     # -- roles and servers ---------------------------------------------------------------------------------------
 
@@ -248,6 +248,7 @@ def _alone(server: str) -> tuple[str]:
 
 
 def proves(credentials: tuple[Challenge, ...], challenges: tuple[Challenge, ...]) -> bool:
+    """Whether credentials answer one of these challenges, by its nonce (F13)."""
     for given in credentials:
         for asked in challenges:
             if given.nonce == asked.nonce != "":

@@ -172,7 +172,7 @@ class Names:
         for server in servers:
             found = []
             if server.name is not None:
-                name = server.name.lower().rstrip(".")
+                name = plain_name(server.name)
                 found = self._addresses(name, "A", trail) or self._addresses(name, "AAAA", trail)
             if server.address is not None or not found:
                 resolved.append(server)
@@ -251,6 +251,11 @@ def _srv(data: Data) -> tuple[int, int, str]:
 
 def _at(server: EntryServer, address: str) -> EntryServer:
     return EntryServer(address, server.port, server.transport, server.priority, server.name)
+
+
+def plain_name(name: str) -> str:
+    """A domain name as answers are kept by it: in small letters and without its last dot (RFC 4343, RFC 1034 3.1)."""
+    return name.lower().rstrip(".")
 
 
 def srv_domain(owner: str) -> str:

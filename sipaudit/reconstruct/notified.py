@@ -35,12 +35,12 @@ class Notified:
         self._memory = memory
         self._lets_pass = lets_pass
 
-    def asks(self, item: Datagram, request: Request, form: Form | None = None) -> bool:
+    def asks(self, item: Datagram, request: Request, _form: Form | None = None) -> bool:
         """Take a NOTIFY of a line's server, as `Requests.take` does. False: it must go the long road."""
         memory, flow, time, call_id, tag = self._memory, item.flow, item.time, request.call_id, request.to.tag
         calls, host, source, via = memory.calls, flow.destination_host, flow.source_host, request.via
         leg, branch, number = calls.known.find((host, call_id, tag)), via.branch, request.cseq.number
-        if leg is None or leg.number is not None or tag is None or host == source or form is not None:
+        if leg is None or leg.number is not None or tag is None or host == source:
             return False
         line, last = leg.line, leg.cseq_in
         if line is None or line.held is not None or line.flow is None or line.flow.destination != flow.source \
@@ -67,7 +67,7 @@ class Notified:
             None, None, request.uri, tag, leg), True)
         return True
 
-    def answers(self, item: Datagram, response: Response, form: Form | None = None) -> bool:
+    def answers(self, item: Datagram, response: Response, _form: Form | None = None) -> bool:
         """Take a phone's 200 to a NOTIFY, as `Responses.take` does. False: as above."""
         memory, via, time = self._memory, response.via, item.time
         transaction = memory.find((via.branch, via.host, "NOTIFY"))
@@ -76,7 +76,7 @@ class Notified:
             return False
         line, leg = transaction.line, transaction.leg
         if line is None or leg is None or line.held is not None or leg.line is None or leg.number is not None \
-                or leg.key[2] is None or form is not None or not self._may_pass(line, transaction.server, time):
+                or leg.key[2] is None or not self._may_pass(line, transaction.server, time):
             return False
         statuses = memory.traffic.statuses
         statuses[200] = statuses.get(200, 0) + 1

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from math import inf
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from msgspec import Struct
 
 from sipaudit.model.events import Answered, CallChanged, ModelEvent, Sent
 from sipaudit.model.profile import Vendor
 from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import Declaration, LineIdentity, ServerEntry
 from sipaudit.reconstruct.bounds import LASTING
-from sipaudit.reconstruct.entries import View
 from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.several import Several
 from sipaudit.reconstruct.source import Source
 from sipaudit.reconstruct.useragent import Device
+from sipaudit.reconstruct.views import View
 from sipaudit.reconstruct.wording import Asking
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Challenge, Uri
 from sipaudit.sip.uri import aor as address_of_record
 from sipaudit.turned_away import turned_away
+
+if TYPE_CHECKING:
+    from sipaudit.reconstruct.dialogs import Leg
 
 Guise = tuple[str | None, int]  # User-Agent, Contact port: what a phone looks like
 
@@ -172,10 +177,6 @@ class Line:
         return address_of_record(uri)
 
     @property
-    def instance(self) -> str | None:
-        return self.owner.instance
-
-    @property
     def mac(self) -> str | None:
         return self.owner.mac
 
@@ -210,6 +211,17 @@ class Omens(NamedTuple):
 NO_OMENS = Omens()   # of nearly all phones
 
 
+class MayAskAgain(Struct, frozen=True):
+    """A request after whose answer a phone sends the same again with CSeq + 1 (RFC 3261 8.1.3.5, 22.2): the number of
+    its transaction, its leg if it has one, and the answer's challenges, if it is one."""
+
+    cseq: int
+    method: str
+    transaction: int
+    leg: Leg | None
+    challenges: tuple[Challenge, ...]
+
+
 class Phone:
     """One device.
 
@@ -223,7 +235,7 @@ class Phone:
 
     __slots__ = ("_lines", "address", "again", "agent_mac", "call_ids", "capture", "counts", "declared", "encrypted",
                  "first", "guises", "heard", "held", "host", "instance", "last", "mac", "number", "omens", "source",
-                 "unproven", "unsure", "user_agent", "vendor")
+                 "unproven", "unsure", "vendor")
     lines = Several[Line]()
 
     def __init__(self, number: int, source: Source, address: str, item: Datagram) -> None:
@@ -234,7 +246,6 @@ class Phone:
         self.mac: str | None = None
         self.agent_mac: str | None = None
         self.instance: str | None = None
-        self.user_agent: str | None = None
         self.vendor = Vendor.UNKNOWN
         self.unsure: str | None = None
         self.declared = False
@@ -251,8 +262,7 @@ class Phone:
         self.held: list[ModelEvent] | None = []
         # REGISTER: last CSeq by former Call-ID, the latest few. None, as of `again`, is none: of nearly all phones
         self.call_ids: dict[str, int] | None = None
-        # By Call-ID what may be sent again: CSeq, method, transaction, leg, challenges
-        self.again: dict[str, tuple[int, str, int, object, tuple[Challenge, ...]]] | None = None
+        self.again: dict[str, MayAskAgain] | None = None   # by Call-ID
 
     def add(self, line: Line) -> None:
         """One line more, which nothing was granted to."""

@@ -47,6 +47,7 @@ class Population:
     # -- who comes
 
     def source(self, host: str) -> Source | None:
+        """The source of this address, known or a candidate."""
         return self.sources.get(host) or self.candidates.get(host)
 
     def source_for(self, host: str) -> Source:

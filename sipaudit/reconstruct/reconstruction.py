@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, TypeVar
 
-from msgspec import Struct
-
 from sipaudit.model.events import ModelEvent
 from sipaudit.reconstruct.beside import Beside
 from sipaudit.reconstruct.bounds import LEAP, SET_BACK, SILENCE, Bounds
@@ -30,11 +28,11 @@ from sipaudit.reconstruct.servers import Server
 from sipaudit.reconstruct.short_road import Closed, Noted, ShortRoad
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import Transaction
-from sipaudit.reconstruct.whose import Note, whose
-from sipaudit.sip.datagram import Connection, Datagram, DnsMessage, Gap, Item, Start, TransportError
+from sipaudit.reconstruct.whose import Note, SeenMessage, seen, whose
+from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.forms import Form, Parsed, Repeat
 from sipaudit.sip.message import Message, Request, Response
-from sipaudit.sip.parse import parse as parse_message
+from sipaudit.sip.parse import parse
 
 Said = TypeVar("Said", Request, Response)
 Takes = Callable[[Datagram, Said, Form | None], bool]
@@ -48,23 +46,6 @@ Silent = Callable[[float, float], None]
 USUAL = ("INVITE", "BYE", "SUBSCRIBE")   # of which most are from lines that are known, and most answers to these
 
 
-class SeenMessage(Struct, frozen=True):
-    """One SIP message with its place in what was reconstructed, for ladders, tables and evidence.
-
-    Numbers of phone and line may be those of a candidate: they count if `phones` and `lines` hold them in the end.
-    """
-
-    item: Datagram
-    message: Message
-    phone: int | None
-    line: int | None
-    server: str | None
-    from_phone: bool | None
-    retransmission: bool
-    transaction: int | None
-    defects: tuple[str, ...]
-
-
 class Reconstruction:
     """Messages to lines and model events; see `feed`.
 
@@ -74,16 +55,8 @@ class Reconstruction:
     the messages that `renewed` has taken and that came in several packets, until who drives it clears them.
     """
 
-    def __init__(
-        self,
-        knowledge: Knowledge,
-        *,
-        parse: Callable[[bytes], Message] = parse_message,
-        observer: Callable[[SeenMessage], None] | None = None,
-        note: Note | None = None,
-        bounds: Bounds = NO_BOUNDS,
-    ) -> None:
-        self._parse = parse
+    def __init__(self, knowledge: Knowledge, *, observer: Callable[[SeenMessage], None] | None = None,
+                 note: Note | None = None, bounds: Bounds = NO_BOUNDS) -> None:
         self._observer = observer
         self._note = note
         self._is_told = observer is not None or note is not None
@@ -131,7 +104,7 @@ class Reconstruction:
             if self._short.repeats(item):
                 return NOTHING
             form, item = item.form, item.datagram()
-            message = self._parse(item.payload)
+            message = parse(item.payload)
         kind = type(message)
         short: Takes[Any] | None
         if kind is Request:
@@ -199,10 +172,10 @@ class Reconstruction:
         if type(item) is Repeat:
             form, item = item.form, item.datagram()
         if type(item) is not Datagram:
-            self._other(item)  # type: ignore[arg-type]  # it is no datagram of a known form any more
+            self._beside.take(item)  # type: ignore[arg-type]  # it is no datagram of a known form any more
             return
         if message is None:
-            message = self._parse(item.payload)
+            message = parse(item.payload)
         self._memory.repeated = False
         placed = self._message(item, message)
         if self._is_told:
@@ -271,19 +244,7 @@ class Reconstruction:
         if self._note is not None:
             self._note(item, message, whose(item, message, placed), repeated)
         if self._observer is not None:
-            self._observer(_seen(item, message, placed, repeated))
-
-    def _other(self, item: Item) -> None:
-        if isinstance(item, DnsMessage):
-            self._beside.dns(item)
-        elif isinstance(item, TransportError):
-            self._beside.transport_error(item)
-        elif isinstance(item, Connection):
-            self._beside.connection(item)
-        elif isinstance(item, Gap):
-            self._beside.gap(item)
-        elif isinstance(item, Start):
-            self._memory.starts.take(item)
+            self._observer(seen(item, message, placed, repeated))
 
     @property
     def servers(self) -> list[Server]:
@@ -325,9 +286,3 @@ class Reconstruction:
             "servers": len(memory.servers),
             "names": len(memory.names),
         }
-
-
-def _seen(item: Datagram, message: Message, placed: Transaction | Leg | None, repeated: bool) -> SeenMessage:
-    number = placed.number if isinstance(placed, Transaction) else None
-    phone, line, server, from_phone = whose(item, message, placed)
-    return SeenMessage(item, message, phone, line, server, from_phone, repeated, number, message.defects)

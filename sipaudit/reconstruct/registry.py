@@ -291,7 +291,7 @@ class Registry:
     def _describe(self, line: Line, user_agent: str) -> None:
         phone, before = line.owner, line.user_agent
         line.device = read_user_agent(user_agent)
-        line.user_agent = phone.user_agent = user_agent
+        line.user_agent = user_agent
         phone.vendor = line.device.vendor
         if before is None:
             self._declare(line)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from sipaudit.model.settings import EntryServer, ServerEntry
-from sipaudit.reconstruct.entries import Entries, View
+from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.room import Room
+from sipaudit.reconstruct.views import View
 from sipaudit.sip.datagram import Flow, endpoint
 
 
 class Server:
-    """A server that phones sent SIP to, or heard from: its key, address, and transports in order of first sight."""
+    """A server that phones sent SIP to, or heard from: its key, host, and transports in order of first sight."""
 
-    __slots__ = ("entry", "host", "key", "name", "port", "priority", "transports")
+    __slots__ = ("entry", "host", "key", "name", "priority", "transports")
 
-    def __init__(self, key: str, host: str, port: int) -> None:
+    def __init__(self, key: str, host: str) -> None:
         self.key = key
         self.host = host
-        self.port = port
         self.transports: list[str] = []
         self.name: str | None = None
         self.entry: ServerEntry | None = None
@@ -58,7 +58,7 @@ class Servers:
         if server is None:
             if not self._room.admits(len(self._seen), self._shed):
                 return
-            server = self._seen[key] = Server(key, flow.destination_host, flow.destination_port)
+            server = self._seen[key] = Server(key, flow.destination_host)
             self.hosts.setdefault(flow.destination_host, []).append(key)
         if flow.transport not in server.transports:
             server.transports.append(flow.transport)

@@ -22,7 +22,7 @@ from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.renewal import Renewal
 from sipaudit.one import one_number
 from sipaudit.reconstruct.memory import Memory, proves
-from sipaudit.reconstruct.phones import Line
+from sipaudit.reconstruct.phones import Line, MayAskAgain
 from sipaudit.reconstruct.registrations import granted_expiry
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import Transaction, identifies
@@ -113,14 +113,14 @@ class ShortRoad:
                 return False
             renewals.begin(Renewal(item.capture, item.frame, time, number, asked, call_id))
         else:
-            challenge = None if again is None else again.get(call_id)
-            if again is None or challenge is None or challenge[0] != line.cseq or challenge[2] != renewal.transaction \
-                    or renewal.again or len(again) > 1 or asked != renewal.expires or server != renewals.server \
-                    or item.capture != renewal.capture:
+            refused = None if again is None else again.get(call_id)
+            if again is None or refused is None or refused.cseq != line.cseq \
+                    or refused.transaction != renewal.transaction or renewal.again or len(again) > 1 \
+                    or asked != renewal.expires or server != renewals.server or item.capture != renewal.capture:
                 return False
             phone.again = None
             renewal.asked, renewal.asked_frame, renewal.again = time, item.frame, number
-            renewal.proves = proves(credentials, challenge[4])
+            renewal.proves = proves(credentials, refused.challenges)
         memory.numbers = number
         methods = memory.traffic.methods
         try:
@@ -162,7 +162,7 @@ class ShortRoad:
         elif answering.challenges:
             if renewal.status or phone.again:
                 return False
-            phone.again = {transaction.call_id: (transaction.cseq, "REGISTER", number, None, challenges)}
+            phone.again = {transaction.call_id: MayAskAgain(transaction.cseq, "REGISTER", number, None, challenges)}
             renewal.status, renewal.challenged, renewal.challenge_frame = status, time, item.frame
         else:
             return False

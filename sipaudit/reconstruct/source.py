@@ -43,6 +43,7 @@ class Source:
         return crowd.hosts.get(host, ())
 
     def with_instance(self, instance: str) -> Phone | None:
+        """The phone that has shown this instance (RFC 5626 4.1)."""
         crowd = self._crowded()
         if crowd is None:
             return next((phone for phone in self.phones if phone.instance == instance), None)
@@ -56,6 +57,7 @@ class Source:
         return None if mac is None else crowd.macs.get(mac)
 
     def without_instance(self) -> Iterable[Phone]:
+        """The phones that have shown no instance."""
         crowd = self._crowded()
         return [phone for phone in self.phones if phone.instance is None] if crowd is None else crowd.no_instance
 

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from enum import StrEnum
 
 from msgspec import Struct
 
-from sipaudit.model.events import CHALLENGES
 from sipaudit.reconstruct.bounds import RINGING_LIFE, SECOND_CHANCES, TRANSACTION_CHECK, TRANSACTION_LIFE
 from sipaudit.reconstruct.dialogs import RINGING, Leg
 from sipaudit.reconstruct.phones import Line, Phone
@@ -29,17 +27,6 @@ BRANCH_KEY = 3  # parts of a key whose branch alone identifies; more without the
 AGAIN = frozenset({401, 407, 422, 423, *range(300, 400)})  # answers after which the phone asks again, CSeq + 1
 
 Key = tuple[str | int | None, ...]
-
-
-class Outcome(StrEnum):
-    """How a transaction ended."""
-
-    SUCCESS = "success"
-    CHALLENGED = "challenged"
-    REDIRECTED = "redirected"
-    REJECTED = "rejected"
-    TIMED_OUT = "timed-out"
-    TRANSPORT_ERROR = "transport-error"
 
 
 class Transaction(Struct, gc=False):
@@ -70,32 +57,13 @@ class Transaction(Struct, gc=False):
     leg: Leg | None = None
     classes: int = 0
     status: int = 0
-    failed: bool = False
     cancelled: bool = False
-    forgotten: bool = False
     check: float = 0.0
     sibling: Transaction | None = None
 
     @property
-    def outcome(self) -> Outcome | None:
-        """None while it is open."""
-        if self.status >= 200:
-            return _outcome(self.status)
-        if self.failed:
-            return Outcome.TRANSPORT_ERROR
-        return Outcome.TIMED_OUT if self.forgotten else None
-
-    @property
     def call(self) -> int | None:
         return None if self.leg is None else self.leg.number
-
-
-def _outcome(status: int) -> Outcome:
-    if status < 300:
-        return Outcome.SUCCESS
-    if status in CHALLENGES:
-        return Outcome.CHALLENGED
-    return Outcome.REDIRECTED if status < 400 else Outcome.REJECTED
 
 
 def identifies(branch: str) -> bool:
@@ -246,7 +214,6 @@ class Transactions:
         head = self._by_key.pop(transaction.key, None)
         if head is not transaction or transaction.sibling is not None:
             self._relink(head, transaction)
-        transaction.forgotten = True
         phone, leg = transaction.phone, transaction.leg
         if phone is not None and (phone.again or (leg is not None and leg.state is RINGING)):
             self._forgotten(transaction)

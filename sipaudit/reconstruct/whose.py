@@ -1,8 +1,10 @@
-"""Whose a message is, for those who note all messages."""
+"""Whose a message is, for those who note all messages, and all that is known of it, for those who observe them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
+from msgspec import Struct
 
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.transactions import Transaction
@@ -18,6 +20,22 @@ Note = Callable[[Datagram, Message, Whose, bool], None]
 NOBODYS: Whose = (None, None, None, None)
 
 
+class SeenMessage(Struct, frozen=True):
+    """One SIP message with its place in what was reconstructed, for ladders, tables and evidence.
+
+    Numbers of phone and line may be those of a candidate: they count if `phones` and `lines` hold them in the end.
+    """
+
+    item: Datagram
+    message: Message
+    phone: int | None
+    line: int | None
+    server: str | None
+    from_phone: bool | None
+    retransmission: bool
+    transaction: int | None
+
+
 def whose(item: Datagram, message: Message, placed: Transaction | Leg | None) -> Whose:
     """Whose a message is that belongs there, as far as it is known now."""
     if placed is None or placed.phone is None:
@@ -27,3 +45,10 @@ def whose(item: Datagram, message: Message, placed: Transaction | Leg | None) ->
     else:
         from_phone = placed.phone.host == item.flow.source_host
     return placed.phone.number, None if placed.line is None else placed.line.number, placed.server, from_phone
+
+
+def seen(item: Datagram, message: Message, placed: Transaction | Leg | None, repeated: bool) -> SeenMessage:
+    """A message with its place; (`repeated`) it was sent before."""
+    number = placed.number if type(placed) is Transaction else None
+    phone, line, server, from_phone = whose(item, message, placed)
+    return SeenMessage(item, message, phone, line, server, from_phone, repeated, number)

@@ -28,13 +28,12 @@ class Asking(Struct, frozen=True, gc=False):
 
 
 class Answering(Struct, frozen=True, gc=False):
-    """What answers say to a REGISTER of their line, the same to many lines; `granted` in seconds, `own` as
-    `granted_expiry` has them, `realm` of the one challenge, if it is one. (`challenges`) the REGISTER is to be sent
-    again with credentials, (`grants`) a registration begins or goes on."""
+    """What answers say to a REGISTER of their line, the same to many lines; `granted` in seconds (`granted_expiry`),
+    `realm` of the one challenge, if it is one. (`challenges`) the REGISTER is to be sent again with credentials,
+    (`grants`) a registration begins or goes on."""
 
     status: int
     granted: int | None
-    own: bool | None
     realm: str
     challenges: bool
     grants: bool
@@ -55,4 +54,4 @@ def one_of(uri: Uri) -> Uri:
 @lru_cache(ANSWERS)
 def one_answer(status: int, granted: int | None, own: bool | None, realm: str) -> Answering:
     """One for all that are equal: a registrar says the same to all its lines."""
-    return Answering(status, granted, own, realm, status in CHALLENGES, status == 200 and own is True and bool(granted))
+    return Answering(status, granted, realm, status in CHALLENGES, status == 200 and own is True and bool(granted))

@@ -40,6 +40,7 @@ class Spool:
         self._notes: dict[Place, list[tuple[int, int]]] = {}
 
     def add(self, packet: Packet) -> None:
+        """Lay down a packet, behind others of its place."""
         start, length = self._lay_down(packet.data)
         self._kept.setdefault((packet.capture, packet.frame), []).append(
             _Kept(packet.frame, packet.time, packet.link_type, packet.wire_length, start, length))

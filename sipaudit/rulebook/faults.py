@@ -15,6 +15,7 @@ from sipaudit.model.judge import possible_regimes
 from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.replay import Step
 from sipaudit.model.settings import LineSettings
+from sipaudit.model.state import Stay
 from sipaudit.model.values import Assumption, Finding, Reason, Severity
 from sipaudit.rulebook.fault import Fault, Held, LeftOpen, Subject, in_doubt, standing
 from sipaudit.rulebook.reached import Checks, ChecksOfLines, Whose
@@ -143,6 +144,7 @@ class Faults:
             if len(self.done) >= self.limit:
                 self._shed()
             self.done.append(fault)
+            # asked for again, since who sheds makes these lists anew
             self.of_phone.setdefault(observation.event.phone, []).append(fault)
         elif grade.rank > fault.grade.rank:
             fault.told, fault.grade, fault.also = observation, grade, also
@@ -276,13 +278,13 @@ def rearms(step: Step, settings: LineSettings) -> bool:
     if not isinstance(event, Answered) or step.before is step.after:
         return False
     if step.before.stays is not step.after.stays and any(
-        step.before.stay(regime) is not None and _server(step.before.stay(regime)) != _server(step.after.stay(regime))
-        for regime in possible_regimes(settings)
+        _has_left(step.before.stay(regime), step.after.stay(regime)) for regime in possible_regimes(settings)
     ):
         return True
     binding = step.after.binding(event.server) if event.method == "REGISTER" else None
     return binding is not None and binding.since is event
 
 
-def _server(stay: object) -> object:
-    return getattr(stay, "server", None)
+def _has_left(before: Stay | None, after: Stay | None) -> bool:
+    """Whether a line that worked with a server works with that no more."""
+    return before is not None and (after is None or after.server != before.server)

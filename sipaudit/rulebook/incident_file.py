@@ -18,6 +18,8 @@ A_DAY = 86_400.0
 
 
 class Unit(StrEnum):
+    """What a threshold is a number of."""
+
     COUNT = "count"
     SECONDS = "seconds"
     SHARE = "share"

@@ -13,7 +13,7 @@ from sipaudit.model.events import NO_LINE, Answered, Booted, CallChanged, Lost, 
 from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.proofs import next_deadline, settle
-from sipaudit.model.replay import advance, step
+from sipaudit.model.replay import step
 from sipaudit.model.settings import Tolerances
 from sipaudit.model.state import NOBODY, NOTHING, PhoneState
 from sipaudit.model.values import Reason
@@ -22,6 +22,7 @@ from sipaudit.rulebook.fault import LOSS_ALLOWED
 from sipaudit.rulebook.faults import Faults
 from sipaudit.rulebook.rules import IncidentKind, Rule
 from sipaudit.run.calls import Calls
+from sipaudit.run.deadlines import Deadlines
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.naming import Naming
 from sipaudit.run.passing import Passing
@@ -59,20 +60,21 @@ class Auditor:
         self.tolerances_of: Mapping[str, Tolerances] = {}
         self._tolerances = tolerances
         self._phones: dict[int, PhoneState] = {}
-        self._timed: dict[int, set[LineReplay]] = {}
+        self._deadlines = Deadlines(self._phones, self._say)
+        self._timed = self._deadlines.by_phone
         self.registrations = Registrations(lines, self.replays, self._phones, self._timed, self.faults, self.watch,
                                            self._follow)
         self._renewals = self.registrations.renewals
         self.calls = Calls(self.replays, self._phones, self._timed, self.watch)
         self._going_on = self.calls.going_on
-        self._passing: Passing[LineReplay] = Passing(self.faults)
+        self._passing = Passing(self.faults)
         self._passed = False
 
     def take(self, event: ModelEvent) -> None:
         """One event of one line, or of a whole phone."""
         if self._passed:
             for replay in self._passing.came(event.phone, event.time):
-                self._time(event.phone, replay, replay.waiting)
+                self._deadlines.wait(event.phone, replay, replay.waiting)
         number = event.phone
         goes_on = number in self._going_on
         if goes_on and self.calls.takes(event):
@@ -102,7 +104,7 @@ class Auditor:
         """One event, judged and absorbed."""
         number, faults = event.phone, self.faults
         if number in self._timed:
-            self._pass_time(number, event.time)
+            self._deadlines.pass_time(number, event.time)
         if event.line == NO_LINE:
             self._take_phone(event)
             return
@@ -116,8 +118,7 @@ class Auditor:
             return
         taken = step(replay.written, phone, event, replay.full, waiting, replay.profile)
         if taken.waiting is not waiting:
-            self._time(number, replay, taken.waiting)
-            replay.waiting = taken.waiting
+            self._deadlines.wait(number, replay, taken.waiting)
         self._phones[number] = taken.phone
         if taken.before is not taken.after:
             replay.written = taken.after
@@ -125,23 +126,6 @@ class Auditor:
         self.watch.follow(taken, replay, phone)
         if (taken.observations or faults.open) and event.time >= self.since:
             faults.take(taken, replay)
-
-    def _time(self, phone: int, replay: LineReplay, waiting: tuple[Observation, ...]) -> None:
-        """Note whether something of this line waits for time to pass."""
-        timed = self._timed.setdefault(phone, set())
-        timed.discard(replay)
-        if next_deadline(waiting) != float("inf"):
-            timed.add(replay)
-        if not timed:
-            del self._timed[phone]
-
-    def _pass_time(self, phone: int, now: float) -> None:
-        """What of the phone's lines the passing of time settles, before what happens now is known."""
-        for replay in tuple(self._timed[phone]):
-            if next_deadline(replay.waiting) < now:
-                said, replay.waiting = advance(replay.waiting, self._phones[phone], now)
-                self._time(phone, replay, replay.waiting)
-                self._say(said, replay)
 
     def _say(self, observations: tuple[Observation, ...], replay: LineReplay) -> None:
         self.faults.judge_all((one for one in observations if one.event.time >= self.since), replay)
@@ -154,7 +138,7 @@ class Auditor:
             for replay in replays:
                 if next_deadline(replay.waiting) < now:
                     self._passing.note(phone, now, replay, replay.waiting)
-            self._pass_time(phone, now)
+            self._deadlines.pass_time(phone, now)
         self.watch.pass_time(now)
 
     def finish(self, now: float) -> None:
@@ -162,7 +146,7 @@ class Auditor:
         self.registrations.let_go()
         self.calls.end_all()
         for phone in tuple(self._timed):
-            self._pass_time(phone, now)
+            self._deadlines.pass_time(phone, now)
         for replay in self.replays:
             self._say(replay.waiting, replay)
         self.watch.finish(now)
@@ -204,7 +188,7 @@ class Auditor:
             self.calls.end(line.phone)
             for replay in self.replays.drop(line):
                 self._say(replay.waiting, replay)
-                self._time(line.phone, replay, ())
+                self._deadlines.wait(line.phone, replay, ())
 
     def obey(self, rules: Iterable[Rule], tolerances: Tolerances, tolerances_of: Mapping[str, Tolerances]) -> None:
         """From now on these rules and tolerances are in force."""
@@ -230,7 +214,7 @@ class Auditor:
             for replay in self.replays.drop(line):
                 self._say(tuple(map(_evicted, replay.waiting)), replay)
                 if line.phone in self._timed:
-                    self._time(line.phone, replay, ())
+                    self._deadlines.wait(line.phone, replay, ())
         numbers = {line.number for line in lines}
         gone = {phone.number for phone in phones}
         self._passing.release({line.phone for line in lines})
@@ -281,9 +265,8 @@ class Auditor:
             self.faults.started(event.phone)
         for replay in replays:
             said, waiting = settle(replay.waiting, event, self._phones[event.phone])
-            self._time(event.phone, replay, waiting)
+            self._deadlines.wait(event.phone, replay, waiting)
             self._say(said, replay)
-            replay.waiting = waiting
             replay.written = absorb_line(replay.written, self._phones[event.phone], event)
 
     def _hidden(self, server: str, time: float) -> bool:

@@ -18,8 +18,8 @@ from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import Declaration, LineSettings, ServerEntry
 from sipaudit.model.state import NOTHING, LineState, Track
 from sipaudit.model.values import Frame
-from sipaudit.reconstruct.entries import View
 from sipaudit.reconstruct.phones import Line
+from sipaudit.reconstruct.views import View
 from sipaudit.run.naming import Naming
 
 NO_HISTORY = History()

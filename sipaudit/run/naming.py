@@ -26,12 +26,14 @@ class Naming:
         self.place = place or self._numbered
 
     def path(self, capture: int) -> str:
+        """The name of a capture."""
         return self._paths[capture]
 
     def _numbered(self, capture: int, frame: int) -> tuple[str, int | None]:
         return self._paths[capture], frame
 
     def frame(self, event: ModelEvent, phone: str) -> Frame:
+        """The packet of an event as evidence names it; `phone` is the host of its phone."""
         path, number = self.place(event.capture, event.frame)
         several = self._frames.get((event.capture, event.frame))
         return Frame(path, number, round(event.time, 6), _summary(event, phone),

@@ -17,9 +17,9 @@ from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import vouched
 from sipaudit.model.values import CaptureSummary, Finding, KnownEvent, Report, ServerMinute, ServerSummary, moment
 from sipaudit.reconstruct.phones import Line
-from sipaudit.reconstruct.reconstruction import NO_BOUNDS, Reconstruction, SeenMessage
+from sipaudit.reconstruct.reconstruction import NO_BOUNDS, Reconstruction
 from sipaudit.reconstruct.servers import Server
-from sipaudit.reconstruct.whose import Note
+from sipaudit.reconstruct.whose import Note, SeenMessage
 from sipaudit.rulebook.rules import RulePack
 from sipaudit.rulebook.telling import in_order
 from sipaudit.run.auditor import Auditor
@@ -226,6 +226,7 @@ class Route:
         return line.aor if line else None
 
     def captures_seen(self) -> list[CaptureSummary]:
+        """The captures with their health, in their order."""
         traffic = self.reconstruction.traffic
         return [capture_summary(health, traffic.get(index)) for index, health in enumerate(self.health)]
 

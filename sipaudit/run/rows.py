@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from sipaudit.errors import InputError
 from sipaudit.model.values import Finding, Frame, Report
-from sipaudit.reconstruct.reconstruction import SeenMessage
+from sipaudit.reconstruct.whose import SeenMessage
 from sipaudit.report.ladder import LadderRow
 from sipaudit.run.chosen_line import means, require
 from sipaudit.run.run import Run

@@ -12,7 +12,7 @@ from itertools import chain
 
 from sipaudit.capture import chosen
 from sipaudit.capture.captures import TSHARK
-from sipaudit.reconstruct.reconstruction import SeenMessage
+from sipaudit.reconstruct.whose import SeenMessage
 from sipaudit.report.exhibits import Exhibit, Packet, Place, PlacedMessage
 from sipaudit.run.garbage import rare_collections
 from sipaudit.run.run import Run

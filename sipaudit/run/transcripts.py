@@ -28,6 +28,7 @@ class Transcripts:
         self._open: list[tuple[str, str, float, str, Reason]] = []
 
     def take(self, event: ModelEvent) -> None:
+        """Keep an event."""
         if len(self._events) < EVENTS_KEPT:
             self._events.append(event)
         else:

@@ -121,6 +121,8 @@ class Forms:
             if type(item) is not Datagram:
                 add((item, None, None))
                 continue
+
+            # -- the form of its flow and length, if it has one; `layout` is that form's
             flow, payload = id(item.flow), item.payload
             length, shorter = len(payload), None
             form = forms(flow) if length in lengths else None
@@ -138,10 +140,14 @@ class Forms:
                     form = self._longer(shorter, payload)
                 if form is not None:
                     layout = form.layout
+
+            # -- whether the constants are those of the form, or of another of the same flow, length and layout
             if form is not None:
                 digest = hash((flow, layout.constants(payload))) & DIGEST   # as `_digest` makes it
                 if form.digest != digest:
                     form = others(digest)
+
+            # -- whether the variables mean nothing else: then it is of the form, and nobody parses it
             if form is not None:
                 variables = layout.variables(payload)
                 if variables[1].isdigit() and not item.cut and (   # nearly always letters and digits: not worth a call
@@ -151,6 +157,8 @@ class Forms:
                     add((Repeat(item.time, item.capture, item.frame, payload, item.frames, 0,
                                 variables[0].decode(), int(variables[1]), variables[2].decode(), form), None, None))
                     continue
+
+            # -- a message to read, and perhaps to learn the form of
             message = self._parse(payload)
             form = None
             kind = type(message)   # none of a message where its parts are wanted, see `run.parts`

@@ -15,21 +15,16 @@ LINE_LIMIT = 8 * 1024
 
 _TOKEN = rb"[A-Za-z0-9\-.!%*_+`'~]"  # RFC 3261 25.1
 _METHODS = rb"INVITE|ACK|BYE|CANCEL|REGISTER|OPTIONS|PRACK|SUBSCRIBE|NOTIFY|PUBLISH|INFO|REFER|MESSAGE|UPDATE"
-_VERSION_END = rb" SIP/\d+\.\d+[ \t]*(?:\r?\n|\Z)"
+_CERTAIN = rb"(?:" + _METHODS + rb") (?:sips?|tel):"  # needs no line end: the snap length may have taken it
+_CERTAIN_LINE = rb"SIP/\d\.\d |" + _CERTAIN
+_ANY_LINE = _TOKEN + rb"{1,64} [^\r\n]{1,8192} SIP/\d+\.\d+[ \t]*(?:\r?\n|\Z)"
 
-# A known method with a SIP scheme needs no line end: the snap length may have taken it.
-_START = re.compile(
-    rb"[\r\n\0 \t]{0,64}(?:SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):"
-    rb"|" + _TOKEN + rb"{1,64} [^\r\n]{1,8192}" + _VERSION_END + rb")",
-).match
+_START = re.compile(rb"[\r\n\0 \t]{0,64}(?:" + _CERTAIN_LINE + rb"|" + _ANY_LINE + rb")").match
 _PLAIN_STARTS = (b"SIP/2.0 ", b"REGISTER sip:")  # most are such, and that is told sooner
-_CERTAIN_START = re.compile(rb"SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):").match
-_FIRST_LINE = re.compile(
-    rb"SIP/\d\.\d |(?:" + _METHODS + rb") (?:sips?|tel):|" + _TOKEN + rb"{1,64} [^\r\n]{1,8192}" + _VERSION_END
-).match
+_CERTAIN_START = re.compile(_CERTAIN_LINE).match
+_FIRST_LINE = re.compile(_CERTAIN_LINE + rb"|" + _ANY_LINE).match
 # What follows the rest of a body may stand in the middle of a line.  There only certain signs count, and a line that
 # begins with an unknown method must not hold a known one further on.
-_CERTAIN = rb"(?:" + _METHODS + rb") (?:sips?|tel):"
 _NEXT_START = re.compile(
     rb"SIP/2\.0 [1-6]\d\d |" + _CERTAIN + rb"[^\r\n]{1,512} SIP/2\.0[ \t]*\r?\n"
     rb"|^(?=" + _TOKEN + rb"{1,64} )(?![^\r\n]{1,8192}?" + _CERTAIN + rb")[^\r\n]{1,8192} SIP/\d+\.\d+[ \t]*\r?\n",

@@ -29,7 +29,7 @@ from sipaudit.sip.headers import (
     USUAL_VIA,
     VIA,
 )
-from sipaudit.sip.line import Flaw, Reading, read_line
+from sipaudit.sip.line import Field, Flaw, read_line
 from sipaudit.sip.message import Address, Challenge, CSeq, Uri, Via
 from sipaudit.sip.text import TOKENS_AS_LETTERS
 from sipaudit.sip.uri import USUAL_PLACE, USUAL_USER, read_host_port
@@ -65,7 +65,8 @@ _LF, _CR, _QUOTE, _COMMA, _LESS, _GREATER, _BACKSLASH = b'\n\r",<>\\'
 
 
 class ViaFront(Struct, frozen=True, gc=False):
-    """A Via without its branch."""
+    """A Via without its branch. `read` takes the new part of a line and gives the value of the whole, as that of every
+    front does; None where it takes the general way to tell."""
 
     transport: str
     host: str
@@ -181,8 +182,8 @@ def divide(front: bytes, last: bytes) -> tuple[bytes, bytes]:
     return front + semicolon + behind, last
 
 
-def read_front(front: bytes, known: Reading | None = None) -> Front:
-    """What is to be known of a line to read its new part; `known` is the front's own reading as a line."""
+def read_front(front: bytes, known: Field | None = None) -> Front:
+    """What is to be known of a line to read its new part; `known` is the field that the front would be as a line."""
     if front in _NAMES:
         return _NAMES[front]
     usual = _usual_front(front)

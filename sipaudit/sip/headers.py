@@ -89,6 +89,7 @@ def _rport(given: dict[str, str], found: Found) -> int | None:
 
 
 def read_call_id(text: str, found: Found) -> str:
+    """As it stands: it is compared byte by byte (RFC 3261 20.8)."""
     if " " in text or "\t" in text:
         found.append(Defect.BAD_CALL_ID)
     return text

@@ -12,8 +12,8 @@ from sipaudit.sip.text import decode, is_token
 
 MAX_HEADER = 8192  # bytes; longer header fields are left out
 
-Reading = tuple[int, Any]
-"""Slot and value. In the slot `FLAW` the value is a `Flaw`."""
+Field = tuple[int, Any]
+"""A header field that was read: its slot and value. In the slot `FLAW` the value is a `Flaw`."""
 
 
 class Flaw(Struct, frozen=True, gc=False):
@@ -24,26 +24,26 @@ class Flaw(Struct, frozen=True, gc=False):
     defects: tuple[Defect, ...]
 
 
-def read_line(line: bytes) -> tuple[Reading, bool] | None:
-    """The reading of a line and whether it lasts (see `headers.Header`); None when the line is not plain: it begins
+def read_line(line: bytes) -> tuple[Field, bool] | None:
+    """The field that a line is, and whether it lasts (see `headers.Header`); None when the line is not plain: it begins
     with white space, or holds a line end."""
     found: Found = []
     text = decode(line, found)
     if "\n" in text or "\r" in text or text[:1] in " \t":
         return None
     if len(line) > MAX_HEADER:
-        return _reading(UNREAD, None, [Defect.LONG_HEADER]), False
+        return _field(UNREAD, None, [Defect.LONG_HEADER]), False
     name, colon, value = text.partition(":")
     header = HEADERS.get(name) or HEADERS.get(name.rstrip(" \t").lower())
     if header is None or not colon:
         if not colon or not is_token(name.rstrip(" \t")):
             found.append(Defect.NOT_A_HEADER)
-        return _reading(UNREAD, None, found), True
+        return _field(UNREAD, None, found), True
     value = value.strip()
     if not value and header.slot <= CSEQ:  # an empty mandatory field is a missing one
-        return _reading(UNREAD, None, found), True
-    return _reading(header.slot, header.read(value, found), found), header.lasting
+        return _field(UNREAD, None, found), True
+    return _field(header.slot, header.read(value, found), found), header.lasting
 
 
-def _reading(slot: int, value: object, found: Found) -> Reading:
+def _field(slot: int, value: object, found: Found) -> Field:
     return (FLAW, Flaw(slot, value, tuple(found))) if found else (slot, value)

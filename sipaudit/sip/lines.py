@@ -29,7 +29,7 @@ from sipaudit.sip.headers import (
     UNREADABLE_VIA,
     VIA,
 )
-from sipaudit.sip.line import Flaw, Reading, read_line
+from sipaudit.sip.line import Field, Flaw, read_line
 from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.startline import StartLine, read_start_line
 from sipaudit.sip.text import decode
@@ -94,8 +94,8 @@ class LineParser:
         self._most_fresh = limit // FRESH
         self._longest = MAX_REMEMBERED if limit else 0
         self._starts: dict[bytes, StartLine] = {}
-        self._lasting: Memo[Reading] = Memo()
-        self._passing: dict[bytes, Reading] = {}
+        self._lasting: Memo[Field] = Memo()
+        self._passing: dict[bytes, Field] = {}
         self._fronts: Memo[Front] = Memo()
         self._kept: list[Memo[Any]] = [self._lasting, self._fronts]  # what lasts
         self._met = bytearray(MET)   # what was ever kept, by its hash; what shares one with another seems to be
@@ -130,10 +130,10 @@ class LineParser:
         lasting = self._lasting.get
         passing = self._passing.get
         for line in lines:
-            reading = lasting(line) or passing(line) or self._learn(line)
-            if reading is None:
+            field = lasting(line) or passing(line) or self._learn(line)
+            if field is None:
                 return False
-            slot, value = reading
+            slot, value = field
             if slot:
                 if row[slot] is None:
                     row[slot] = value
@@ -149,7 +149,7 @@ class LineParser:
             self._starts[line] = start
         return start
 
-    def _learn(self, line: bytes) -> Reading | None:
+    def _learn(self, line: bytes) -> Field | None:
         """Read a line that is in no memo, and remember it; None when it is not plain."""
         if not 0 < len(line) <= self._longest:
             read = read_line(line)
@@ -159,11 +159,11 @@ class LineParser:
         known = self._fronts.get(front)
         value = known and known.read(last)
         if known is not None and value is not None:
-            reading = known.slot, value
-            return reading if mark is NONCE else remember(self._passing, line, reading, self._passing_limit)
+            field = known.slot, value
+            return field if mark is NONCE else remember(self._passing, line, field, self._passing_limit)
         return self._learn_slowly(line, mark)
 
-    def _learn_slowly(self, line: bytes, mark: bytes) -> Reading | None:
+    def _learn_slowly(self, line: bytes, mark: bytes) -> Field | None:
         """Read a line whose front is new, or that has none."""
         front, marked, last = line.partition(mark)
         if mark in PARAMETERS:
@@ -177,10 +177,10 @@ class LineParser:
         read = read_line(line)
         if read is None:
             return None
-        reading, lasting = read
+        field, lasting = read
         if lasting and (mark is COLON or not marked):
-            return self._keep(self._lasting, line, reading)
-        return remember(self._passing, line, reading, self._passing_limit)
+            return self._keep(self._lasting, line, field)
+        return remember(self._passing, line, field, self._passing_limit)
 
     def _keep(self, memo: Memo[Known], key: bytes, known: Known) -> Known:
         """Remember what lasts."""

@@ -45,7 +45,7 @@ from sipaudit.sip.headers import (
     ROUTE,
     USER_AGENT,
 )
-from sipaudit.sip.line import Reading, read_line
+from sipaudit.sip.line import Field, read_line
 from sipaudit.sip.lines import EMPTY, MAX_LASTING, MAX_REMEMBERED, LineParser
 from sipaudit.sip.message import Address, Challenge, CSeq, Message, Request, Response, Via
 from sipaudit.sip.startline import StartLine, read_start_line
@@ -226,14 +226,14 @@ class Parser(LineParser):
             return None
         row = EMPTY.copy()
         for line in lines:
-            slot, value = self._lasting_reading(line)
+            slot, value = self._lasting_field(line)
             if slot and (slot <= CSEQ or slot >= CREDENTIALS or row[slot] is not None):
                 return None
             row[slot] = value
         return Tail(row[CONTENT_LENGTH], row[EXPIRES], row[USER_AGENT], row[EVENT], row[MIN_EXPIRES], row[RETRY_AFTER],
                     row[CONTACT] or (), row[ROUTE] or ())
 
-    def _lasting_reading(self, line: bytes) -> Reading:
+    def _lasting_field(self, line: bytes) -> Field:
         """A line that means the same in any message and comes in many; else something that is no part of a tail."""
         known = self._lasting.get(line)
         if known is not None:
@@ -241,9 +241,9 @@ class Parser(LineParser):
         read = read_line(line)
         if read is None or not read[1] or not self._longest:
             return FLAW, None
-        reading = read[0]
+        field = read[0]
         # a Contact is a phone's own: the tail remembers it
-        return reading if reading[0] == CONTACT else self._keep(self._lasting, line, reading)
+        return field if field[0] == CONTACT else self._keep(self._lasting, line, field)
 
 
 def _without(tail: bytes, begin: int, behind: int) -> bytes:

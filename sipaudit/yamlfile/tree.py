@@ -42,6 +42,8 @@ class Scalar(Struct, frozen=True, gc=False):
 
 
 class Sequence(Struct, frozen=True):
+    """A list, and the line where it begins."""
+
     items: tuple[Node, ...]
     line: int
 

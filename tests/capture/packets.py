@@ -8,7 +8,7 @@ import zlib
 
 from sipaudit.capture.decode import Decoder
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.sip.datagram import Item
+from sipaudit.sip.datagram import Datagram, Item
 
 PHONE, SERVER = "10.1.0.5", "10.0.0.1"
 PHONE6, SERVER6 = "2001:db8::5", "2001:db8::1"
@@ -117,8 +117,13 @@ class Wire:
     def see(self, data: bytes, link_type: int = ETHERNET, *, time: float | None = None, wire: int = 0) -> list[Item]:
         self.frame += 1
         self.time = self.time + 1.0 if time is None else time  # a second apart: nothing is a mirror's duplicate
-        got = self.decoder.decode((self.time, self.frame, link_type, data, wire or len(data)), 0)
-        return got if isinstance(got, list) else [] if got is None else [got]
+        return self.decoder.decode((self.time, self.frame, link_type, data, wire or len(data)), 0)
+
+    def message(self, data: bytes, /, **options: int) -> Datagram:
+        """See a packet that is one SIP message, and no more."""
+        (item,) = self.see(data, **options)
+        assert isinstance(item, Datagram)
+        return item
 
     def finish(self) -> list[Item]:
         return self.decoder.finish()

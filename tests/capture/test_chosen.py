@@ -9,17 +9,10 @@ import pytest
 
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.chosen import said_alone
-from sipaudit.capture.engine import batches
-from sipaudit.capture.files import examine, resolve
-from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.packet import Packet
+from sipaudit.capture.files import resolve
 from sipaudit.sip.datagram import Datagram
+from tests.outputs.desk import packets
 from tests.shared import ROOT
-
-
-def packets(path: Path) -> list[Packet]:
-    file = examine(str(path), str(path))
-    return [packet for batch in batches(file, CaptureHealth(str(path)), lambda _: None) for packet in batch.packets()]
 
 
 @pytest.mark.parametrize("capture", sorted(ROOT.glob("samples/**/capture.pcap*")), ids=lambda path: path.parent.name)

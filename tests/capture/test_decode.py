@@ -34,14 +34,8 @@ SLL2 = 276
 DNS_QUERY = b"\x12\x34\x01\0\0\1\0\0\0\0\0\0\x04_sip\x04_udp\x07example\x03com\0\0\x21\0\1"
 
 
-def message(wire: Wire, data: bytes, /, **options: int) -> Datagram:
-    (item,) = wire.see(data, **options)
-    assert isinstance(item, Datagram)
-    return item
-
-
 def test_a_sip_message_over_udp() -> None:
-    got = message(Wire(), ethernet(ip4(udp())))
+    got = Wire().message(ethernet(ip4(udp())))
     assert got.payload == REGISTER
     assert (got.time, got.capture, got.frame, got.frames, got.cut) == (TIME + 1, 0, 1, (), False)
     assert (got.flow.source, got.flow.destination) == ("10.1.0.5:5060", "10.0.0.1:5060")
@@ -50,20 +44,20 @@ def test_a_sip_message_over_udp() -> None:
 
 def test_sip_is_found_on_any_port_and_behind_line_ends() -> None:
     wire = Wire()
-    assert message(wire, ethernet(ip4(udp(REGISTER, 33000, 5999)))).flow.destination_port == 5999
-    assert message(wire, ethernet(ip4(udp(b"\r\n\r\n" + REGISTER, 33000, 5999)))).payload.endswith(REGISTER)
+    assert wire.message(ethernet(ip4(udp(REGISTER, 33000, 5999)))).flow.destination_port == 5999
+    assert wire.message(ethernet(ip4(udp(b"\r\n\r\n" + REGISTER, 33000, 5999)))).payload.endswith(REGISTER)
 
 
 def test_one_flow_is_one_object_whatever_the_road() -> None:
     wire = Wire()
-    first = message(wire, ethernet(ip4(udp()))).flow
-    assert message(wire, ethernet(ip4(udp()))).flow is first
-    assert message(wire, ethernet(tagged(ip4(udp(), options=b"\1\1\1\1")), 0x8100)).flow is first
-    assert message(wire, ethernet(ip4(udp()), source=b"\2\0\0\0\0\7")).flow.source_mac == "020000000007"
+    first = wire.message(ethernet(ip4(udp()))).flow
+    assert wire.message(ethernet(ip4(udp()))).flow is first
+    assert wire.message(ethernet(tagged(ip4(udp(), options=b"\1\1\1\1")), 0x8100)).flow is first
+    assert wire.message(ethernet(ip4(udp()), source=b"\2\0\0\0\0\7")).flow.source_mac == "020000000007"
 
 
 def test_a_mac_of_zeroes_is_none() -> None:
-    assert message(Wire(), ethernet(ip4(udp()), source=b"\0" * 6)).flow.source_mac is None
+    assert Wire().message(ethernet(ip4(udp()), source=b"\0" * 6)).flow.source_mac is None
 
 
 def test_the_flow_cache_is_bounded_and_keeps_what_is_used() -> None:
@@ -91,7 +85,7 @@ def test_keepalives_on_the_sip_port_are_no_messages(payload: bytes) -> None:
 
 @pytest.mark.parametrize("payload", [b"\xff\xfe\xfd garbage", b"REGISTER without a version", REGISTER[30:]])
 def test_damaged_payloads_on_the_sip_port_come_through_to_be_counted_as_malformed(payload: bytes) -> None:
-    assert message(Wire(), ethernet(ip4(udp(payload, 5060, 33000)))).payload == payload
+    assert Wire().message(ethernet(ip4(udp(payload, 5060, 33000)))).payload == payload
     elsewhere = Wire()
     assert elsewhere.see(ethernet(ip4(udp(payload, 33001, 33000)))) == []
     assert elsewhere.health.content == {"udp": 1}
@@ -134,7 +128,7 @@ def test_tcp_goes_to_the_streams() -> None:
     (syn,) = wire.see(ethernet(ip4(tcp(flags=2, seq=99), 6)))
     assert isinstance(syn, Connection)
     wire.see(ethernet(ip4(tcp(REGISTER[:100], seq=100), 6)))
-    got = message(wire, ethernet(ip4(tcp(REGISTER[100:], seq=200), 6)))
+    got = wire.message(ethernet(ip4(tcp(REGISTER[100:], seq=200), 6)))
     assert (got.payload, got.frames, got.flow.transport) == (REGISTER, (2, 3), "tcp")
     assert got.flow.source_mac == "0004f2123456"
     assert wire.health.content == {"tcp": 3}
@@ -182,26 +176,26 @@ class TestSnapLength:
     def test_over_udp(self, keep: int) -> None:
         wire = Wire()
         whole = ethernet(ip4(udp()))
-        got = message(wire, whole[:keep], wire=len(whole))
+        got = wire.message(whole[:keep], wire=len(whole))
         assert (got.payload, got.cut) == (whole[42:keep], True)
         assert wire.health.snaplen_cut == 1
 
     def test_over_ipv6_and_vlan(self) -> None:
         wire = Wire()
         whole = ethernet(tagged(ip6(udp()), 0x86DD), 0x8100)
-        assert message(wire, whole[:120], wire=len(whole)).cut
+        assert wire.message(whole[:120], wire=len(whole)).cut
         assert wire.health.snaplen_cut == 1
 
     def test_only_the_padding_is_missing(self) -> None:
         wire = Wire()
         frame = ethernet(ip4(udp()))
-        assert not message(wire, frame, wire=len(frame) + 4).cut
+        assert not wire.message(frame, wire=len(frame) + 4).cut
 
     def test_segmentation_offload_leaves_no_length(self) -> None:
         wire = Wire()
         frame = ethernet(ip4(udp(), total=0))
-        assert message(wire, frame).payload == REGISTER
-        assert message(wire, frame[:150], wire=len(frame)).cut
+        assert wire.message(frame).payload == REGISTER
+        assert wire.message(frame[:150], wire=len(frame)).cut
 
 
 def test_a_mirrored_packet_counts_once() -> None:

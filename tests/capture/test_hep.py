@@ -9,7 +9,6 @@ import zlib
 import pytest
 
 from sipaudit.capture.hep import PAYLOAD_BYTES, HepPacket, parse_hep
-from sipaudit.sip.datagram import Datagram
 from tests.capture.packets import (
     PHONE,
     PHONE6,
@@ -38,18 +37,12 @@ def hep2(payload: bytes = REGISTER, version: int = 2, *, v6: bool = False) -> by
     return header + payload
 
 
-def only(wire: Wire, data: bytes, /, **options: int) -> Datagram:
-    (item,) = wire.see(data, **options)
-    assert isinstance(item, Datagram)
-    return item
-
-
 @pytest.mark.parametrize("compressed", [False, True], ids=["plain", "compressed"])
 @pytest.mark.parametrize(("source", "destination"), [(PHONE, SERVER), (PHONE6, SERVER6)], ids=["ipv4", "ipv6"])
 def test_hep3_gives_the_agents_addresses_and_time(source: str, destination: str, compressed: bool) -> None:
     wire = Wire()
     packet = shipped(hep3(source=source, destination=destination, time=TIME + 0.25, compressed=compressed))
-    got = only(wire, packet)
+    got = wire.message(packet)
     assert got.payload == REGISTER
     assert (got.flow.source_host, got.flow.destination_host, got.flow.transport) == (source, destination, "udp")
     assert (got.flow.source_port, got.flow.destination_port, got.flow.source_mac) == (5060, 5060, None)
@@ -60,7 +53,7 @@ def test_hep3_gives_the_agents_addresses_and_time(source: str, destination: str,
 @pytest.mark.parametrize("version", [1, 2])
 def test_the_older_versions(version: int, v6: bool) -> None:
     wire = Wire()
-    got = only(wire, shipped(hep2(version=version, v6=v6)))
+    got = wire.message(shipped(hep2(version=version, v6=v6)))
     assert got.payload == REGISTER
     assert got.flow.source_host == (PHONE6 if v6 else PHONE)
     assert got.time == (TIME + 0.25 if version == 2 else wire.time)
@@ -70,13 +63,13 @@ def test_the_older_versions(version: int, v6: bool) -> None:
     ("protocol", "transport"), [(17, "udp"), (6, "tcp"), (22, "tls"), (132, "sctp")], ids=["udp", "tcp", "tls", "sctp"]
 )
 def test_the_transport_is_the_agents(protocol: int, transport: str) -> None:
-    assert only(Wire(), shipped(hep3(protocol=protocol))).flow.transport == transport
+    assert Wire().message(shipped(hep3(protocol=protocol))).flow.transport == transport
 
 
 @pytest.mark.parametrize("time", [None, TIME - 2 * 86_400, 0.0, 4e9, TIME + 3600, TIME + 10])
 def test_a_clock_that_cannot_be_right_is_not_believed(time: float | None) -> None:
     wire = Wire()
-    assert only(wire, shipped(hep3(time=time))).time == wire.time
+    assert wire.message(shipped(hep3(time=time))).time == wire.time
 
 
 def test_what_is_no_sip_is_counted() -> None:
@@ -91,7 +84,7 @@ def test_what_is_no_sip_is_counted() -> None:
 
 
 def test_a_damaged_message_is_handed_on_to_be_counted_as_malformed() -> None:
-    assert only(Wire(), shipped(hep3(b"\xff\xfe garbage"))).payload == b"\xff\xfe garbage"
+    assert Wire().message(shipped(hep3(b"\xff\xfe garbage"))).payload == b"\xff\xfe garbage"
 
 
 def test_bytes_that_only_begin_like_the_older_versions_are_left_alone() -> None:
@@ -110,7 +103,7 @@ def test_a_bomb_is_inflated_no_further_than_a_datagram() -> None:
 def test_cut_by_the_snap_length() -> None:
     wire = Wire()
     whole = shipped(hep3())
-    got = only(wire, whole[:-100], wire=len(whole))
+    got = wire.message(whole[:-100], wire=len(whole))
     assert (got.payload, got.cut) == (REGISTER[:-100], True)
     assert wire.health.snaplen_cut == 1
 
@@ -138,5 +131,5 @@ def test_hep_in_hep_is_not_followed() -> None:
     payload = REGISTER
     for _ in range(50):
         payload = hep3(payload)
-    got = only(Wire(), shipped(payload))
+    got = Wire().message(shipped(payload))
     assert got.payload[:4] == b"HEP3"  # a SIP payload by its chunk: the parser says malformed

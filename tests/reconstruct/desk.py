@@ -9,7 +9,8 @@ from sipaudit.model.events import ModelEvent
 from sipaudit.model.settings import Declaration, EntryServer, LineIdentity, ServerEntry
 from sipaudit.reconstruct.bounds import Bounds
 from sipaudit.reconstruct.phones import Line, Phone
-from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
+from sipaudit.reconstruct.reconstruction import Reconstruction
+from sipaudit.reconstruct.whose import SeenMessage
 from sipaudit.sip.datagram import Flow, Item
 from tests.factories import datagram, path, request, response
 

@@ -7,7 +7,8 @@ import pytest
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.model.events import CallChanged, ModelEvent
-from sipaudit.reconstruct.reconstruction import Reconstruction, SeenMessage
+from sipaudit.reconstruct.reconstruction import Reconstruction
+from sipaudit.reconstruct.whose import SeenMessage
 from tests.reconstruct.desk import Knowledge
 from tests.shared import CAPTURES, needs_captures
 

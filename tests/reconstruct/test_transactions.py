@@ -1,10 +1,8 @@
-"""Transactions by themselves: outcomes, and the old way without cookie."""
+"""Transactions by themselves: how long they are kept, and who makes room."""
 
 from __future__ import annotations
 
-import pytest
-
-from sipaudit.reconstruct.transactions import Outcome, Transaction, Transactions
+from sipaudit.reconstruct.transactions import Transaction, Transactions
 from tests.factories import path
 
 FLOW = path("10.1.0.5", "10.0.0.1")
@@ -14,29 +12,13 @@ def transaction(number: int = 1, key: tuple[str, ...] = ("z9hG4bKa", "h", "0", "
     return Transaction(number, key, 1, "c", "INVITE", FLOW, None, None, "s", True, 0.0, False, 0.0)
 
 
-@pytest.mark.parametrize(
-    ("status", "outcome"),
-    [
-        (0, None), (180, None), (200, Outcome.SUCCESS), (401, Outcome.CHALLENGED), (407, Outcome.CHALLENGED),
-        (302, Outcome.REDIRECTED), (503, Outcome.REJECTED),
-    ],
-)
-def test_outcomes(status: int, outcome: Outcome | None) -> None:
-    one = transaction()
-    one.status = status
-    assert one.outcome == outcome
-
-
-def test_silence_is_told_from_failure() -> None:
-    failed, silent = transaction(), transaction()
-    failed.failed = True
-    assert failed.outcome is Outcome.TRANSPORT_ERROR
+def test_a_transaction_is_kept_for_32_s_and_no_longer() -> None:
     store = Transactions(10, 10, lambda _: None)
-    store.add(silent, known=True)
+    store.add(transaction(), known=True)
     store.sweep(31.0)
-    assert silent.outcome is None
+    assert store.find(transaction().key) is not None
     store.sweep(40.0)
-    assert silent.outcome is Outcome.TIMED_OUT
+    assert store.find(transaction().key) is None
 
 
 def test_an_invite_that_rings_is_kept_and_a_cancelled_one_is_not() -> None:

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sipaudit.sip.front import COLON, MARKS, PARAMETERS, divide, read_front
-from sipaudit.sip.line import Reading, read_line
+from sipaudit.sip.line import Field, read_line
 from tests.shared import needs_captures
 from tests.sip.corpus import corpus
 from tests.sip.test_properties import LINES, NOISE, damaged, mutate
@@ -36,7 +36,7 @@ PIECES = st.sampled_from([
 WRITTEN = st.lists(st.one_of(PIECES, PIECES, PIECES, LINES, NOISE), min_size=1, max_size=8).map(b"".join)
 
 
-def by_front(line: bytes) -> Reading | None:
+def by_front(line: bytes) -> Field | None:
     """A line read by its front, as the memory would."""
     mark = MARKS.get(line[0], COLON) if line else COLON
     front, found, last = line.partition(mark)
@@ -50,9 +50,9 @@ def by_front(line: bytes) -> Reading | None:
 
 
 def agree(line: bytes) -> None:
-    reading = by_front(line)
+    field = by_front(line)
     whole = read_line(line)
-    assert reading is None or (whole is not None and reading == whole[0])
+    assert field is None or (whole is not None and field == whole[0])
 
 
 @pytest.mark.parametrize("line", USUAL)

@@ -58,6 +58,7 @@ class Findings:
         }
 
     def blocks(self) -> Iterator[Block]:
+        """What is shown of each finding when it is opened: its details, and the messages of those that have some."""
         findings = self._index.findings
         for number, start in enumerate(range(0, len(findings), DETAILS)):
             several = findings[start:start + DETAILS]

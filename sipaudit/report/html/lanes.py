@@ -80,6 +80,7 @@ class Lanes:
         return columns
 
     def blocks(self) -> Iterator[Block]:
+        """What is drawn of each line, several to a block."""
         lines = self._index.lines
         for number, start in enumerate(range(0, len(lines), LANES)):
             end = start + LANES

@@ -25,7 +25,6 @@ class Session:
         self._chance = chance
         self._master = chance.randbytes(48)
         self._randoms = chance.randbytes(32), chance.randbytes(32)
-        self._readable = keys is not None
         self._said = b""          # handshake messages so far, which Finished vouches for
         self._sides: tuple[Side, Side] | None = None
         if keys is not None:

@@ -1,0 +1,79 @@
+"""The heads of plain packets: IPv4 without options behind Ethernet or Linux cooked, with at most two VLAN tags.
+
+They are read in one go for a run of packets, as if each had as many tags as the first; what stands between MAC and
+length (`Links`) tells of each whether that was right.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import chain, repeat
+from struct import Struct as Layout
+
+from sipaudit.capture.link import VLAN_TAGS
+from sipaudit.capture.linktypes import ETHERNET, LINUX_SLL
+from sipaudit.capture.packet import Run
+
+PLAIN_LINKS = {ETHERNET: 14, LINUX_SLL: 16}  # link types read here, and the bytes of their headers without tags
+COOKED_ETHERNET = b"\x00\x01\x00\x06"  # ARPHRD_ETHER with a 6 byte address
+
+_TAGS = 2  # VLAN tags that are passed over
+_VLAN = frozenset(number.to_bytes(2, "big") for number in VLAN_TAGS)
+_IP4 = frozenset(b"\x08\x00\x45" + bytes((dscp << 2,)) for dscp in range(64))  # without options and ECN
+_LINKS = 4096  # as many VLANs as there are
+
+Head = tuple[bytes, bytes, int, int, int, bytes, int, bytes]
+"""Sender's MAC; VLAN tags, EtherType and IP up to DSCP; total length; identification, flags and place of a fragment;
+protocol; addresses and ports; of UDP length and checksum, of TCP the sequence number; of UDP the beginning of the
+payload."""
+_HEADS = {
+    link_type: [Layout(f">6x6s{header - 14}x{4 * tags + 4}sHIxBxx12sI14s") for tags in range(_TAGS + 1)]
+    for link_type, header in PLAIN_LINKS.items()
+}
+_NO_HEAD: Head = (b"", b"", 0, 0, 0, b"", 0, b"")
+
+
+class Links:
+    """What stands between the MAC and the length of plain packets: `known` grows by what is met."""
+
+    def __init__(self) -> None:
+        self.known = set(_IP4)
+
+    def head(self, run: Run, start: int) -> tuple[int, Head]:
+        """The head of a packet by the tags that it has itself, and where its IP header begins; no head where the packet
+        is not plain. The tags are remembered: in a capture of one VLAN all packets have the same."""
+        at, buffer = start + PLAIN_LINKS.get(run.link_type, 0), run.buffer
+        tags = tags_at(buffer, at)
+        layout = _HEADS[run.link_type][tags] if run.link_type in PLAIN_LINKS else None
+        if layout is None or start + layout.size > len(buffer):
+            return at, _NO_HEAD
+        head = layout.unpack_from(buffer, start)
+        if head[1][-4:] not in _IP4:
+            return at, _NO_HEAD
+        if len(self.known) < _LINKS:
+            self.known.add(head[1])
+        return at + 4 * tags, head
+
+
+def heads(run: Run, tags: int) -> Iterator[Head]:
+    """The head of each packet, if it has so many tags; nothing at the end of the buffer, where bytes are missing."""
+    if run.link_type not in PLAIN_LINKS:
+        return repeat(_NO_HEAD)
+    layout = _HEADS[run.link_type][tags]
+    readable = run.offsets[: bisect_right(run.offsets, len(run.buffer) - layout.size)]
+    return chain(map(layout.unpack_from, repeat(run.buffer), readable), repeat(_NO_HEAD))
+
+
+def usual_tags(run: Run) -> int:
+    """How many VLAN tags packets of this run have; in most captures all have as many."""
+    at = PLAIN_LINKS.get(run.link_type)
+    return 0 if at is None or not run else tags_at(run.buffer, run.offsets[0] + at)
+
+
+def tags_at(data: bytes, at: int) -> int:
+    """How many VLAN tags stand before what begins at `at` without them; two are looked for."""
+    for tags in range(_TAGS):
+        if data[at + 4 * tags - 2 : at + 4 * tags] not in _VLAN:
+            return tags
+    return _TAGS

@@ -1,0 +1,44 @@
+"""The lines of which something waits for time to pass, and what its passing says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import inf
+
+from sipaudit.model.observations import Observation
+from sipaudit.model.proofs import next_deadline
+from sipaudit.model.replay import advance
+from sipaudit.model.state import PhoneState
+from sipaudit.run.line_replay import LineReplay
+
+Say = Callable[[tuple[Observation, ...], LineReplay], None]
+"""Takes what is observed of a line."""
+
+
+class Deadlines:
+    """`by_phone` has such lines, of each phone at each entry; `phones` are the states of phones. What is settled is
+    told to `say`."""
+
+    def __init__(self, phones: Mapping[int, PhoneState], say: Say) -> None:
+        self._phones = phones
+        self._say = say
+        self.by_phone: dict[int, set[LineReplay]] = {}
+
+    def wait(self, phone: int, replay: LineReplay, waiting: tuple[Observation, ...]) -> None:
+        """From now on this waits of a line, for time to pass or for something else; or nothing does."""
+        replay.waiting = waiting
+        timed = self.by_phone.setdefault(phone, set())
+        timed.discard(replay)
+        if next_deadline(waiting) != inf:
+            timed.add(replay)
+        if not timed:
+            del self.by_phone[phone]
+
+    def pass_time(self, phone: int, now: float) -> None:
+        """What of the phone's lines the passing of time settles, before what happens now is known (seconds since the
+        epoch)."""
+        for replay in tuple(self.by_phone[phone]):
+            if next_deadline(replay.waiting) < now:
+                said, waiting = advance(replay.waiting, self._phones[phone], now)
+                self.wait(phone, replay, waiting)
+                self._say(said, replay)
