@@ -210,7 +210,7 @@ class TestSettings:
         assert [error.fix for error in raised.value.errors] == [
             "did you mean 'reRegisterOn'?",
             "did you mean 'failBack.mode'?",
-            "write --set suffix=value, as reRegisterOn=1",
+            "write suffix=value, as reRegisterOn=1",
             "write 0 or 1",
             "did you mean 'duration'?",
         ]
