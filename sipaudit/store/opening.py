@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,27 @@ class Store:
         self.address = address
         self.engine = engine
         self._state = state
+        self._identity = None if address.file is None else sqlite_file.identity(address.file)
 
     def close(self) -> None:
         self.engine.dispose()
+
+    def make_sure(self) -> bool:
+        """That what is written can be found: a SQLite file that was moved or removed while it is open would take it,
+        and nobody would know. Whether another one was made for that. Raises OSError, and what the database raises."""
+        file = self.address.file
+        if file is None or sqlite_file.identity(file) == self._identity:
+            return False
+        with closing(self.engine.raw_connection()) as old:   # what was moved shall be whole
+            old.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.engine.dispose()
+        try:
+            _make_file(self.address, file)
+            migration.bring_up(self.engine, make=True, shown=self.address.shown)
+        except InputError as error:
+            raise OSError(str(error)) from None
+        self._identity = sqlite_file.identity(file)
+        return True
 
     def was_written(self) -> bool:
         """Whether somebody did, so that what was read may be of before and after."""

@@ -18,8 +18,11 @@ NO_ROOM = (ENOSPC, EDQUOT, EIO)
 
 def make_whole(file: Path, make: Callable[[Path], None]) -> None:
     """Where there is no `file`, what `make` makes of another name in the same directory. Nobody ever sees a part of
-    it, and what is at that name meanwhile, of whomever, is left alone. Raises OSError."""
-    if os.path.lexists(file):
+    it, and what is at that name meanwhile, of whomever, is left alone. Raises OSError.
+
+    Where a file that is gone has left its `-wal`, nothing is made: SQLite would take that for the new one's, which it
+    does not do with a file that is empty."""
+    if os.path.lexists(file) or any(map(os.path.lexists, _beside(file))):
         return
     with _aside(file) as new:
         make(new)
@@ -71,6 +74,15 @@ def state(file: Path) -> tuple[int, ...]:
     """What is another one once it was written."""
     now = file.stat()
     return now.st_ino, now.st_size, now.st_mtime_ns
+
+
+def identity(file: Path) -> tuple[int, int] | None:
+    """Which file has that name now; None where none has."""
+    try:
+        now = file.stat()
+    except FileNotFoundError:
+        return None
+    return now.st_dev, now.st_ino
 
 
 def is_failing(error: BaseException | None) -> bool:

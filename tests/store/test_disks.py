@@ -143,6 +143,22 @@ def test_who_makes_the_same_store_meanwhile_keeps_it(tmp_path: Path) -> None:
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("store.db", "theirs")]
 
 
+def test_what_a_store_that_was_removed_has_left_does_not_get_into_the_next(tmp_path: Path, kept: Path) -> None:
+    url = f"sqlite:///{kept}"
+    open_for_writing(url).close()
+    with closing(sqlite3.connect(kept)) as writer:
+        writer.execute("UPDATE findings SET rule = 'old'")
+        writer.commit()
+        left = kept.with_name("kept.db-wal").read_bytes()
+    assert left
+    kept.unlink()
+    kept.with_name("kept.db-wal").write_bytes(left)
+    open_for_writing(url).close()
+    with closing(sqlite3.connect(kept)) as reader:
+        assert reader.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert reader.execute("SELECT count(*) FROM findings").fetchall() == [(0,)]
+
+
 def test_where_files_have_no_second_names_a_store_is_made_in_its_place(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuses(*_: object) -> None:
