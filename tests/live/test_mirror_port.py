@@ -110,7 +110,7 @@ def test_a_port_that_goes_down_is_heard_again_when_it_is_back(port: Mirror) -> N
     health = listener.sayings("health")[-1]["health"]
     assert health["blind_s"] > 0
     assert "tap is away, and is opened again when it is back" in listener.errors
-    assert re.search(r"^tap is back after \d+ s$", listener.errors, re.MULTILINE)
+    assert re.search(r"tap is back after \d+ s$", listener.errors, re.MULTILINE)
 
 
 def _heard(port: Mirror, sample: Path, said: Path) -> bool:
