@@ -147,15 +147,24 @@ def _job(
     if engine not in ENGINES:
         raise InputError(f"engine={engine!r} is unknown", fix=f"use one of {', '.join(ENGINES)}")
     return pipeline.Job(
-        paths=_names(paths), site=None if site is None else fspath(site), config=_names(config),
+        paths=_names(paths), site=None if site is None else _name(site), config=_names(config),
         settings=tuple(f"{name}={value}" for name, value in (settings or {}).items()), engine=engine,
-        rules=_names(rules), suppress=None if suppress is None else fspath(suppress), jobs=jobs,
+        rules=_names(rules), suppress=None if suppress is None else _name(suppress), jobs=jobs,
+        settings_option="settings",
     )
 
 
 def _names(paths: PathName | Iterable[PathName]) -> tuple[str, ...]:
     """One path, or several."""
-    return (fspath(paths),) if isinstance(paths, str | PathLike) else tuple(fspath(path) for path in paths)
+    return (_name(paths),) if isinstance(paths, str | PathLike) else tuple(map(_name, paths))
+
+
+def _name(path: PathName) -> str:
+    """An empty one would be the current directory."""
+    name = fspath(path)
+    if not name:
+        raise InputError("a path is empty", fix="name it, or leave it out")
+    return name
 
 
 def _warn(text: str) -> None:

@@ -128,14 +128,19 @@ class Story:
         """ICMP: `source` could not be reached by `destination`'s packet."""
         self.put(time, icmp_unreachable_packet(source[0], quoted), source, destination, "icmp")
 
-    def lookup(self, time: float, client: Endpoint, name: str, kind: str, *records: str) -> None:
+    def lookup(self, time: float, client: Endpoint, name: str, kind: str, *records: str, transport: str = "udp"
+               ) -> None:
         """A DNS query and, a millisecond later, its answer; records are zone file lines: `name ttl IN A address`."""
         query = dns.message.make_query(name, kind, id=self.count)
         answer = dns.message.make_response(query)
         for owner, ttl, _, type_, *data in (record.split() for record in records):
             answer.answer.append(dns.rrset.from_text(owner, int(ttl), "IN", type_, " ".join(data)))
-        self.udp(time, (client[0], 40_053), RESOLVER, query.to_wire())
-        self.udp(time + 0.001, RESOLVER, (client[0], 40_053), answer.to_wire())
+        for after, way, message in ((0.0, ((client[0], 40_053), RESOLVER), query.to_wire()),
+                                    (0.001, (RESOLVER, (client[0], 40_053)), answer.to_wire())):
+            if transport == "udp":
+                self.udp(time + after, *way, message)
+            else:
+                self.tcp(time + after, *way, len(message).to_bytes(2, "big") + message)
 
     def murmur(self, start: float, end: float) -> None:
         """Somebody else's packets, one every second."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 
+from sipaudit.capture.disorder import LATE
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, Flow, Item
 
@@ -15,7 +16,8 @@ AHEAD_KEPT = 20_000  # messages read ahead, at most
 def merge(
     own: Iterable[Item], extra: Iterator[Datagram], health: Sequence[CaptureHealth] = ()
 ) -> Iterator[Item]:
-    """One stream in the capture's order: by frame within a capture, else by time; ours first where they are equal.
+    """One stream in the capture's order: by frame within a capture, else by time, as where packets of one were put in
+    order; ours first where they are equal.
 
     Two things are left out: a message that both read, and our note that a connection is encrypted when tshark gives
     messages of it.  A capture in which that was so for every connection has no encrypted records in its `health`.
@@ -64,9 +66,11 @@ class _Read:
 
 
 def _before(message: Datagram, item: Item) -> bool:
-    if message.capture == item.capture:
+    if message.capture != item.capture:
+        return message.time < item.time
+    if abs(message.time - item.time) > LATE:    # the clock may have been set back
         return message.frame < item.frame
-    return message.time < item.time
+    return (message.time, message.frame) < (item.time, item.frame)
 
 
 class _Ahead:

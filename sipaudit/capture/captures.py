@@ -11,6 +11,7 @@ from sipaudit.capture import beside, linktypes
 from sipaudit.capture.away import Pauses
 from sipaudit.capture.bpf import BpfFilter
 from sipaudit.capture.decode import Decoder
+from sipaudit.capture.disorder import in_time
 from sipaudit.capture.engine import batches
 from sipaudit.capture.files import CaptureFile
 from sipaudit.capture.health import CaptureHealth
@@ -124,7 +125,7 @@ class Captures:
             self._pauses = Pauses()
         intake = Intake(health, self.prefilter, self._bpf, self._until, self._pauses)
         self._open += 1
-        yield from intake.runs(batches(self._files[index], health, self._progress))
+        yield from in_time(intake, intake.runs(batches(self._files[index], health, self._progress)))
         self._open -= 1
 
     def _with_tshark_when_needed(self, own: Iterator[tuple[int, list[Item]]]) -> Iterator[Iterable[Item]]:

@@ -85,9 +85,9 @@ def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
 def _expand(argument: str) -> Iterator[tuple[str, bool]]:
     """Paths, and whether the user named them; pipes and folders in a directory or pattern were not meant."""
     path = Path(argument)
-    if argument != STDIN and path.is_dir():
+    if argument != STDIN and os.path.isdir(path):  # noqa: PTH112 - Path's raises where a folder above is closed
         yield from ((str(entry), False) for entry in sorted(path.iterdir()) if entry.is_file())
-    elif argument != STDIN and has_magic(argument) and not path.exists():
+    elif argument != STDIN and has_magic(argument) and not os.path.exists(path):  # noqa: PTH110 - the same
         found = sorted(glob(argument))  # noqa: PTH207 - a pattern may be absolute
         if not found:
             raise InputError("no file matches this pattern", fix="check the pattern", file=argument)

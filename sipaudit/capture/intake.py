@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from math import inf
 
 from sipaudit.capture.away import Pauses, shows_media
 from sipaudit.capture.bpf import BpfFilter
@@ -20,6 +21,8 @@ class Intake:
 
     `prefilter` is shared by all captures of a run, `bpf` is the user's filter, nothing later than `until` (seconds
     since the epoch) is taken in or counted. `pauses` has followed the capture that ended where this one begins.
+    `is_in_order` is whether no packet of the run that was given last is earlier than the one before it, which may be of
+    the run before.
     """
 
     def __init__(
@@ -31,7 +34,9 @@ class Intake:
         self._bpf = bpf
         self._until = until
         self._before: float | None = None  # time of the packet before
+        self._newest = -inf                # the latest time, since the clock last stepped
         self._pauses = pauses or Pauses()
+        self.is_in_order = True
 
     def runs(self, batches: Iterable[Batch]) -> Iterator[Run]:
         """What is worth decoding, in runs that are never empty."""
@@ -77,15 +82,25 @@ class Intake:
         health = self._health
         health.packets += span.packets
         if health.first is None:
-            health.first = span.first
+            health.first = span.earliest if span.first - span.earliest <= STEP_BACK else span.first
         health.last = span.latest if health.last is None else max(health.last, span.latest)
         before = span.first if self._before is None else self._before
-        if not span.ordered or span.earliest < before - STEP_BACK or span.latest - before > LEAP:
-            self._look_for_steps(before, run())
+        self.is_in_order = span.ordered and span.earliest >= before
+        if not self.is_in_order or span.latest - before > LEAP:
+            self._look_at_times(before, run())
+        self._newest = max(self._newest, span.latest) if self.is_in_order else self._newest
         self._before = health.at = span.last
 
-    def _look_for_steps(self, before: float, run: Run) -> None:
+    def _look_at_times(self, before: float, run: Run) -> None:
+        """For steps of the clock, and packets that come too late."""
+        health, newest = self._health, self._newest
         for time, frame in zip(run.times, run.frames, strict=True):
             if not -STEP_BACK <= time - before <= LEAP:
-                self._health.clock_step(frame, time, time - before)
+                health.clock_step(frame, time, time - before)
+                newest = time
+            elif time < newest:
+                health.late += 1
+                health.late_by = max(health.late_by, newest - time)
+            newest = max(newest, time)
             before = time
+        self._newest = newest

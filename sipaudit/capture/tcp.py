@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from math import inf
 
 from sipaudit.capture.bounds import FOR_FILES
+from sipaudit.capture.dns_tcp import Lookups, is_lookup
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.segments import MODULUS
 from sipaudit.capture.starts import asks_for_file
@@ -43,6 +44,7 @@ class Streams:
         self._max_streams = max_streams
         self.evicted = 0
         self._table = Table()
+        self._lookups = Lookups()
         self._contents = Contents(health, max_bytes_per_stream)
         self._lifecycle = Lifecycle(self._table)
         self.calm = Calm(self._table, self._contents, self._moved_on, max_bytes_per_stream, max_streams,
@@ -84,6 +86,16 @@ class Streams:
         cut: bool,
     ) -> list[Item]:
         """The same for a segment that `calm` would not take."""
+        if payload and not cut and is_lookup(flow):
+            return [*self._lookups.read(time, capture, frame, flow, seq, payload),
+                    *self._followed(time, capture, frame, flow, seq, ack, flags, payload, cut)]
+        return self._followed(time, capture, frame, flow, seq, ack, flags, payload, cut)
+
+    def _followed(
+        self, time: float, capture: int, frame: int, flow: Flow, seq: int, ack: int, flags: int, payload: bytes,
+        cut: bool,
+    ) -> list[Item]:
+        """What a segment says of its connection."""
         half = self._known(flow)
         if (
             half and flags & CONTROL == ACK and not cut and not half.pair.foreign

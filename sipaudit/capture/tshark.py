@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from sipaudit.capture.bpf import BpfFilter
+from sipaudit.capture.disorder import in_time
 from sipaudit.capture.engine import batches
 from sipaudit.capture.files import CaptureFile
 from sipaudit.capture.health import CaptureHealth
@@ -110,7 +111,8 @@ def tshark_items(
     if keylog is not None:
         check_keylog(keylog)
     unnoted = CaptureHealth(file.path)  # our own engine counts the packets
-    runs = Intake(unnoted, Prefilter(), bpf, until).runs(batches(file, unnoted, lambda _: None))
+    intake = Intake(unnoted, Prefilter(), bpf, until)
+    runs = in_time(intake, intake.runs(batches(file, unnoted, lambda _: None)))
     feed = Feed(runs, secrets_of(file), without_udp=only is not None and "udp" not in only)
     exported = ExportedSip(capture, health, only, feed.frames)
     return _items(command(keylog, only), feed, exported, health)

@@ -22,7 +22,7 @@ def command() -> None:
 
 
 @command.command("check", cls=Command, short_help="Find what is wrong with provisioning files.")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path())
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=options.NamedPath())
 @options.RULES
 @options.SUPPRESS
 @options.TEXT_OR_JSON
@@ -58,7 +58,7 @@ def check_command(
 
 
 @command.command("show", cls=Command, short_help="Show what each line gets, and what it means.")
-@click.argument("target", metavar="MAC|PATH", type=click.Path())
+@click.argument("target", metavar="MAC|PATH", type=options.NamedPath())
 @options.CONFIG
 @options.TEXT_OR_JSON
 @options.verbosity_options

@@ -9,7 +9,7 @@ from sipaudit.cli.manual import Command
 
 
 @click.command("inspect", cls=Command, short_help="Show Wireshark's dissection of frames beside our reading.")
-@click.argument("capture", metavar="CAPTURE", type=click.Path())
+@click.argument("capture", metavar="CAPTURE", type=options.NamedPath())
 @click.argument("frames", metavar="FRAME...", nargs=-1, required=True, type=click.IntRange(min=1))
 @options.KEYLOG
 @options.verbosity_options

@@ -20,6 +20,7 @@ from sipaudit.cli.options import (
     SUPPRESS,
     WAY,
     ZONE,
+    NamedPath,
     decorated,
     option,
 )
@@ -34,7 +35,7 @@ USER = option(
     help="Become this user once the interfaces are open.",
 )
 JSONL = option(
-    "--jsonl", section=WAY, metavar="FILE|-", type=click.Path(allow_dash=True),
+    "--jsonl", section=WAY, metavar="FILE|-", type=NamedPath(allow_dash=True),
     help="Write everything that is said as lines of JSON to this file (appended to; opened again when it was moved "
     "away), or to stdout.",
 )
@@ -46,13 +47,13 @@ HEP_KEY = option(
     "--hep-key", section=READ, metavar="KEY", envvar="SIPAUDIT_HEP_KEY", show_envvar=True,
     help="Password that agents must send; what comes without it is dropped.",
 )
-HEP_CERT = option("--hep-cert", section=READ, metavar="FILE", type=click.Path(), help="Certificate (PEM) for tls.")
+HEP_CERT = option("--hep-cert", section=READ, metavar="FILE", type=NamedPath(), help="Certificate (PEM) for tls.")
 HEP_KEYFILE = option(
-    "--hep-keyfile", section=READ, metavar="FILE", type=click.Path(),
+    "--hep-keyfile", section=READ, metavar="FILE", type=NamedPath(),
     help="Private key (PEM) of the certificate, if it is not in the same file.",
 )
 FOLLOW = option(
-    "--follow", section=READ, metavar="DIR", multiple=True, type=click.Path(),
+    "--follow", section=READ, metavar="DIR", multiple=True, type=NamedPath(),
     help="Read the files that a rotating capture (dumpcap -b, tcpdump -C) writes into this directory, as they come. "
     "May be repeated.",
 )
@@ -69,7 +70,7 @@ NOTIFY_SEVERITY = option(
     show_default=True, help="From which severity on notifications are sent.",
 )
 CHECKPOINT = option(
-    "--checkpoint", section=WAY, metavar="FILE", type=click.Path(),
+    "--checkpoint", section=WAY, metavar="FILE", type=NamedPath(),
     help="Keep what is known in this file, and go on from it after a restart or a crash.",
 )
 MAX_MEMORY = option(

@@ -1,4 +1,5 @@
-"""The `sipaudit` command from its first line on: Ctrl-C ends it alike while it loads what it needs and while it works.
+"""The `sipaudit` command from its first line on: Ctrl-C ends it alike while it loads what it needs and while it works,
+and what a service is told (`live`) counts from here on.
 
 So this file loads next to nothing; the commands are those of `root.py`.
 """
@@ -10,8 +11,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from signal import ITIMER_REAL, SIGALRM, default_int_handler, setitimer, signal
+from signal import (
+    ITIMER_REAL,
+    SIG_BLOCK,
+    SIG_SETMASK,
+    SIGALRM,
+    SIGHUP,
+    SIGTERM,
+    default_int_handler,
+    pthread_sigmask,
+    setitimer,
+    signal,
+)
 
+ENDED = 0
 INTERRUPTED = 130
 SOON = 0.001  # seconds
 
@@ -19,14 +32,39 @@ SOON = 0.001  # seconds
 def main() -> int:
     """Runs the command line; gives the exit code (contract: 0, 1, 2, 3, 130)."""
     _open_what_is_closed()
+    if _command() == "live":
+        return _service()
     try:
-        with _no_ctrl_c_is_lost():
-            from sipaudit.cli.root import run  # deferred: most of the time in which a user may think better of it
-
-            return run()
+        return _run()
     except KeyboardInterrupt:
         print("sipaudit: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _run() -> int:
+    with _no_ctrl_c_is_lost():
+        from sipaudit.cli.root import run  # deferred: most of the time in which a user may think better of it
+
+        return run()
+
+
+def _command() -> str:
+    """The word that names it; no option before it takes a value."""
+    return next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+
+
+def _service() -> int:
+    """`live` ends with 0 when it is told to (contract 1), also before it listens. SIGHUP waits until then: files may
+    have been read that have changed since."""
+    handler = signal(SIGTERM, default_int_handler)
+    blocked = pthread_sigmask(SIG_BLOCK, {SIGHUP})
+    try:
+        return _run()
+    except KeyboardInterrupt:
+        return ENDED
+    finally:
+        pthread_sigmask(SIG_SETMASK, blocked)
+        signal(SIGTERM, handler)
 
 
 def _open_what_is_closed() -> None:

@@ -23,6 +23,15 @@ REPORTED = "What is reported"
 WAY = "Output"
 
 
+class NamedPath(click.Path):
+    """A path. An empty one, as of a variable of the shell that nobody has set, would be the current directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("a path is empty; name it, or leave the option out", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def _set_quiet(context: click.Context, _option: click.Parameter, quiet: bool) -> None:
     if quiet:
         context.meta[VERBOSITY] = -1
@@ -63,13 +72,13 @@ def fail_on(default: str) -> Decorator:
     )
 
 
-CAPTURES = click.argument("paths", metavar="CAPTURE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+CAPTURES = click.argument("paths", metavar="CAPTURE...", nargs=-1, required=True, type=NamedPath(allow_dash=True))
 SITE = option(
-    "--site", section=KNOWN, metavar="FILE", type=click.Path(),
+    "--site", section=KNOWN, metavar="FILE", type=NamedPath(),
     help="Site file (YAML): server entries, lines and their settings, tolerances, known events.",
 )
 CONFIG = option(
-    "--config", section=KNOWN, metavar="PATH", multiple=True, type=click.Path(),
+    "--config", section=KNOWN, metavar="PATH", multiple=True, type=NamedPath(),
     help="Polycom provisioning: a directory, or a file of it. Settings and servers of the lines are taken from there. "
     "May be repeated; of a parameter the first statement counts.",
 )
@@ -79,12 +88,12 @@ SET = option(
     "--set failBack.mode=duration. May be repeated.",
 )
 RULES = option(
-    "--rules", section=KNOWN, metavar="FILE|DIR", multiple=True, type=click.Path(),
+    "--rules", section=KNOWN, metavar="FILE|DIR", multiple=True, type=NamedPath(),
     help="Rules (YAML) over those that ship: new ones, replacements, or an override: of severity, tolerance and "
     "thresholds. May be repeated; later over earlier.",
 )
 SUPPRESS = option(
-    "--suppress", section=KNOWN, metavar="FILE", type=click.Path(),
+    "--suppress", section=KNOWN, metavar="FILE", type=NamedPath(),
     help="Findings that are known and shall not count (YAML): they stay in the output, marked with the reason.",
 )
 EVENT = option(
@@ -100,7 +109,7 @@ FILTER = option(
     help="Only packets that this capture filter lets through (outer packet, as captured). Frame numbers stay.",
 )
 KEYLOG = option(
-    "--tls-keylog", "keylog", section=READ, metavar="FILE", type=click.Path(),
+    "--tls-keylog", "keylog", section=READ, metavar="FILE", type=NamedPath(),
     help="TLS keys (SSLKEYLOGFILE format), to read SIP inside TLS; needs tshark.",
 )
 FROM = option(
@@ -155,7 +164,7 @@ REDACT = option(
     "The same value gets the same pseudonym; addresses of one network stay in one network.",
 )
 REDACT_KEY = option(
-    "--redact-key", section=WAY, metavar="FILE", type=click.Path(),
+    "--redact-key", section=WAY, metavar="FILE", type=NamedPath(),
     help="Secret key (16 bytes or more) of the pseudonyms, so that files written with it agree. Without it each run "
     "has its own.",
 )

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 @click.command("report", cls=Command, short_help="Render a report again, or compare two runs.")
-@click.argument("path", metavar="STORE|REPORT.json", type=click.Path())
+@click.argument("path", metavar="STORE|REPORT.json", type=options.NamedPath())
 @options.option(
-    "--compare", "other", section=options.READ, metavar="OTHER", type=click.Path(),
+    "--compare", "other", section=options.READ, metavar="OTHER", type=options.NamedPath(),
     help="An earlier report, or a store: which findings are new since, which are gone, which are the same. With "
     "--fail-on only a new finding counts.",
 )

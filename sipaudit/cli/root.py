@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import ENAMETOOLONG
+from errno import EACCES, ENAMETOOLONG, EPERM
 from io import StringIO
 
 import click
@@ -40,6 +40,9 @@ class Root(LazyGroup):
         except OSError as error:
             if error.errno == ENAMETOOLONG:  # of a name that the user gave: ours are short
                 code = _say_input_error(InputError(str(error), fix="name a shorter path"))
+            elif error.errno in (EACCES, EPERM) and error.filename is not None:
+                code = _say_input_error(InputError(f"cannot be used: {error.strerror}", file=str(error.filename),
+                                                   fix="check its permissions, and those of the folders above it"))
             else:
                 code = _say_failed(error, f"failed: {error}")
         except Exception as error:

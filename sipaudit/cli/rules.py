@@ -63,7 +63,7 @@ def show_command(name: str, rules: tuple[str, ...]) -> None:
 
 
 @command.command("check", cls=Command, short_help="Check rule files and their cases.")
-@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=options.NamedPath())
 @options.verbosity_options
 def check_command(paths: tuple[str, ...]) -> None:
     """Checks rules, overrides and incident kinds as --rules would read them, and puts the cases in the .test.yaml

@@ -9,10 +9,10 @@ from sipaudit.cli.manual import Command
 
 
 @click.command("simulate", cls=Command, short_help="Write a capture whose truth is known.")
-@click.argument("plan", metavar="PLAN.yaml", type=click.Path())
+@click.argument("plan", metavar="PLAN.yaml", type=options.NamedPath())
 @options.option(
     "-o", "--output", "capture", section=options.WAY, metavar="OUT.pcap", required=True,
-    type=click.Path(), help="The capture to write; OUT.site.yaml and OUT.truth.json are written beside it.",
+    type=options.NamedPath(), help="The capture to write; OUT.site.yaml and OUT.truth.json are written beside it.",
 )
 @options.verbosity_options
 def command(plan: str, capture: str) -> None:

@@ -32,6 +32,7 @@ from sipaudit.rulebook.rules import Rule
 from sipaudit.run.route import SiteKnowledge
 
 EVERY = 60.0        # seconds between two checkpoints
+_BEGINS = pickle.PROTO + bytes([pickle.HIGHEST_PROTOCOL])
 _PROBE, _KNOWLEDGE, _RULE = "probe", "knowledge", "rule"
 _OTHERS = frozenset(f"{module}.{name}" for module, names in {
     "builtins": ("set", "frozenset", "getattr", "list", "dict", "tuple", "int", "object"),
@@ -72,6 +73,7 @@ class Checkpoint:
         if not os.access(self.path.parent, os.W_OK | os.X_OK):
             raise InputError("no checkpoint can be written there", fix="name a file in a directory that may be written",
                              file=path)
+        _check_that_it_is_none_of_others(self.path)
         self.journal = Journal(self.path, log)
         self._program = program()   # now: a checkout may be updated while it runs
         self.said: list[Saying] = []    # since the checkpoint that was read
@@ -174,6 +176,21 @@ class Checkpoint:
         if kept.sources != [one.path for one in probe.health]:
             raise UnusableError(f"is of other sources: {', '.join(kept.sources)}")
         return kept
+
+
+def _check_that_it_is_none_of_others(path: Path) -> None:
+    """A file of something else, named by mistake, would be replaced. Raises InputError."""
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise InputError("is no file", fix="name a file for the checkpoint", file=str(path))
+    if not os.access(path, os.R_OK):
+        return      # which is said when it is read
+    with path.open("rb") as file:
+        begins = file.read(len(_BEGINS))
+    if begins.strip(b"\0") and begins != _BEGINS:     # power loss may leave zeros of one of ours
+        raise InputError("is no checkpoint, and would be replaced by one", fix="name a file that is not there yet",
+                         file=str(path))
 
 
 class _Writer(pickle.Pickler):

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 def open_sources(orders: Orders, bounds: CaptureBounds = FOR_FILES) -> list[Source]:
     """Interfaces first, then HEP listeners and directories; `bounds` are those of each decoder. Raises InputError for
     what cannot be opened, and when there is nothing."""
+    _check_that_none_is_named_twice(orders)
     sources: list[Source] = [*_interfaces(orders, bounds)]
     if orders.hep:
         from sipaudit.live.hep.listen import hep_source  # deferred: brings ssl
@@ -34,6 +35,14 @@ def open_sources(orders: Orders, bounds: CaptureBounds = FOR_FILES) -> list[Sour
         raise InputError("nothing to listen to",
                          fix="name an interface (-i eth1), --hep udp://0.0.0.0:9060 or --follow DIRECTORY")
     return sources
+
+
+def _check_that_none_is_named_twice(orders: Orders) -> None:
+    """All that it shows would be read twice, and count so."""
+    for option, names in (("-i", orders.interfaces), ("--follow", orders.follow)):
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                raise InputError(f"{option} {name}: is named twice", fix="name it once")
 
 
 def decoders_of(orders: Orders) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import struct
 import time
@@ -24,6 +25,8 @@ AGAIN_AFTER = 1.0      # seconds between two tries to open a port that has gone
 
 ANY = "any"            # libpcap's name for all of them
 _SIOCGIFFLAGS, _UP = 0x8913, 1   # netdevice(7)
+
+log = logging.getLogger(__name__)
 
 
 class Interface:
@@ -77,7 +80,8 @@ class Interface:
                     break
                 items += self._taken(batch)
             self._count(*port.drops())
-        except PortError:
+        except PortError as error:
+            log.warning("%s is away, and is opened again when it is back: %s", self.name, error)
             self._lost(port)
         return items
 
@@ -108,7 +112,9 @@ class Interface:
             self._port = self._opened()
         except PortError:
             return None
-        self.blind += time.monotonic() - self._gone_at
+        away = time.monotonic() - self._gone_at
+        self.blind += away
+        log.warning("%s is back after %.0f s", self.name, away)
         return self._port
 
     def position(self) -> int:

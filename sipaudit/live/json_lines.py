@@ -28,10 +28,12 @@ def json_lines(path: str) -> LinesToFile | LinesToStdout:
 
 
 class LinesToStdout:
-    """A sink. A reader who is slow holds up nothing: beyond a bound the newest lines are dropped whole, and counted."""
+    """A sink. A reader who is slow holds up nothing: beyond a bound the newest lines are dropped whole, and counted.
+    One who leaves ends it, and so does a disk that is full, but not the run."""
 
     def __init__(self) -> None:
         self._writer = Writer(sys.stdout, WAITING)
+        self._is_told = False   # that it has ended
 
     @property
     def dropped(self) -> int:
@@ -40,11 +42,16 @@ class LinesToStdout:
     def take(self, saying: Saying) -> None:
         self._writer.put(to_json(saying).decode() + "\n")
 
-    def turn(self, now: float) -> None:
+    def turn(self, now: float) -> None:  # noqa: ARG002 - a sink's signature
         """Lines are written as they come."""
+        if self._writer.gone and not self._is_told:
+            self._is_told = True
+            log.warning("--jsonl: stdout takes nothing any more, and gets nothing from now on")
 
     def close(self) -> None:
         self._writer.close()
+        if self.dropped:
+            log.warning("--jsonl: %s dropped, since stdout took them too slowly", count_of(self.dropped, "line"))
 
 
 class LinesToFile:

@@ -147,7 +147,7 @@ class Listening:
         """Read the site file, rules and suppressions again; where they cannot be read, the old ones stay."""
         try:
             self._probe.obey(understand_again(self._orders.job, self._probe.brief))
-        except InputError as error:
+        except (InputError, OSError) as error:   # such as a folder into which this user may not look
             for one in error.errors if isinstance(error, InputErrors) else [error]:
                 log.warning("not reloaded, the old ones stay in force: %s", one)
         else:

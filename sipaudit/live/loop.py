@@ -44,12 +44,14 @@ class Signals:
 
     @contextmanager
     def heard(self) -> Iterator[None]:
-        """Listen to SIGTERM, SIGINT and SIGHUP."""
+        """Listen to SIGTERM, SIGINT and SIGHUP; also to a SIGHUP that came before and was kept waiting."""
         before = {number: signal.signal(number, self._note) for number in (*ENDS, signal.SIGHUP)}
         woken = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         try:
             yield
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             signal.set_wakeup_fd(woken)
             for number, handler in before.items():
                 signal.signal(number, handler)

@@ -23,7 +23,7 @@ def store_end(
     that of the run whose ids go on (`StoreSink.identity`, from the checkpoint); None begins a new run. Raises
     InputError when the store cannot be opened or made.
     """
-    chosen = url or default_store(environment)
+    chosen = default_store(environment) if url is None else url
     if chosen is None:
         return None
     from sipaudit.store.sink import open_sink  # deferred: brings the libraries of databases

@@ -216,7 +216,8 @@ def _defects(capture: CaptureSummary) -> list[str]:
         (bool(THROUGH_TSHARK & set(capture.undecoded)), "SIP over WebSocket and SCTP is read through tshark: install "
                                                         "it (apt install tshark) and leave --engine at auto."),
         (bool(capture.malformed), f"Malformed SIP: {_named(capture.malformed)}."),
-        (bool(capture.clock_steps), f"The clock stepped {count_of(len(capture.clock_steps), 'time')}."),
+        (bool(capture.clock_steps), f"The clock stepped {count_of(len(capture.clock_steps), 'time')}; where files of "
+                                    f"one time were put one behind the other instead, see {CAPTURING}."),
         (capture.mid_life > 0, f"Registrations and calls that began before the capture: {capture.mid_life}."),
         (capture.one_way > 0, f"Only one direction is seen of {count_of(capture.one_way, 'phone')}, see {CAPTURING}."),
         (bool(loss.kernel_drops), f"The capturing machine dropped {loss.kernel_drops} packets."),

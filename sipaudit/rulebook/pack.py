@@ -47,8 +47,9 @@ def load_pack(extra: Iterable[str | Path] = (), folder: Path | None = None) -> R
 
 
 def rule_files(folder: Path) -> list[Path]:
-    """The rule files below a folder, without their tests."""
-    return sorted(path for path in folder.rglob("*.yaml") if not path.name.endswith(TEST_SUFFIX))
+    """The rule files below a folder, without their tests, and without pipes, of which nobody knows when they end."""
+    return sorted(path for path in folder.rglob("*.yaml")
+                  if not path.name.endswith(TEST_SUFFIX) and not path.is_fifo())
 
 
 class Taken(Struct, frozen=True):

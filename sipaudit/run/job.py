@@ -28,6 +28,7 @@ class Job:
     redact: bool = False
     redact_key: str | None = None
     end_option: str = "--to"
+    settings_option: str = "--set"
     jobs: int | None = None
 
     def until(self, time: str, option: str) -> Job:

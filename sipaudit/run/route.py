@@ -212,7 +212,7 @@ class Route:
         return 0.0
 
     def clocks_said(self) -> list[str]:
-        """What the report says of clocks that differ."""
+        """What the report says of clocks that differ, and of packets that are not in the order of their times."""
         return []
 
     def phone(self, number: int | None) -> str | None:

@@ -35,7 +35,7 @@ def scope_of(job: Job) -> Scope:
     site = load_site(job.site) if job.site is not None else Site.empty()
     events = _events(site, job, zone)
     return Scope(
-        declared=Declarations(site, job.config, parse_set(job.settings)),
+        declared=Declarations(site, job.config, parse_set(job.settings, job.settings_option)),
         zone=zone,
         start=None if job.start is None else parse_time(job.start, zone, option="--from"),
         end=None if job.end is None else parse_time(job.end, zone, option=job.end_option),

@@ -134,16 +134,17 @@ def _name_advice(name: str) -> str:
     return suggestion(name, SETTINGS)
 
 
-def parse_set(texts: Iterable[str]) -> dict[str, Setting]:
-    """The settings of `--set suffix=value` options, the last of a name counting; InputErrors with all that is wrong."""
+def parse_set(texts: Iterable[str], option: str = "--set") -> dict[str, Setting]:
+    """The settings of `suffix=value` texts, which `option` gave, the last of a name counting; InputErrors with all that
+    is wrong."""
     problems = Problems(None)
     settings: dict[str, Setting] = {}
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not equals or not value:
-            problems.add(None, f"--set {quoted(text)} gives no value", "write --set suffix=value, as reRegisterOn=1")
+            problems.add(None, f"{option}: {quoted(text)} gives no value", "write suffix=value, as reRegisterOn=1")
             continue
-        setting = read_setting(name, value, problems, None, "--set")
+        setting = read_setting(name, value, problems, None, option)
         if setting is not None:
             settings[name] = setting
     problems.raise_any()

@@ -140,7 +140,7 @@ def _read_entry_settings(
 
 
 def _read_config(reader: Reader, node: Node, where: str, folder: Path) -> str | None:
-    """A provisioning path that exists."""
+    """A provisioning path that exists and can be read again: SIGHUP has `live` do so."""
     text = reader.text(node, where, "provisioning/")
     if text is None:
         return None
@@ -148,5 +148,8 @@ def _read_config(reader: Reader, node: Node, where: str, folder: Path) -> str | 
     if not exists(path):
         fix = "name a provisioning file or directory, counted from the site file's folder"
         reader.problems.add(node.line, f"{where}: {str(path)!r} does not exist", fix)
+        return None
+    if path.is_fifo():
+        reader.problems.add(node.line, f"{where}: {str(path)!r} is a pipe, which cannot be read again", "name a file")
         return None
     return str(path)

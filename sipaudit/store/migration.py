@@ -35,6 +35,12 @@ def bring_up(engine: Engine, *, make: bool, shown: str) -> None:
         command.upgrade(configuration(connection), "head")
 
 
+def is_newest(engine: Engine) -> bool:
+    """Whether it is a store that lacks no migration."""
+    with engine.connect() as connection:
+        return _revision(connection) == ScriptDirectory.from_config(configuration()).get_current_head()
+
+
 def configuration(connection: Connection | None = None) -> Config:
     """What alembic needs to know; `connection` is the one that migrations run on."""
     config = Config()

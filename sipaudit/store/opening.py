@@ -3,58 +3,124 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from sipaudit.errors import InputError
 from sipaudit.safe_text import safe_text
-from sipaudit.store import migration
+from sipaudit.store import migration, sqlite_file
 from sipaudit.store.address import Address, parse
 
 PATIENCE = 5.0      # seconds to wait for a connection, or for who else writes into a SQLite store
-OURS = 0o600        # who telephones with whom is nobody else's business
 STATEMENT = 30_000  # milliseconds after which PostgreSQL gives a writing statement up
 
 
 class Store:
-    """A store that was reached; `address` is where. To be closed."""
+    """A store that was reached; `address` is where. `state` is that of a file that is read as if nobody could write it
+    meanwhile. To be closed."""
 
-    def __init__(self, address: Address, engine: Engine) -> None:
+    def __init__(self, address: Address, engine: Engine, state: tuple[int, ...] | None = None) -> None:
         self.address = address
         self.engine = engine
+        self._state = state
+        self._identity = None if address.file is None else sqlite_file.identity(address.file)
 
     def close(self) -> None:
         self.engine.dispose()
 
+    def make_sure(self) -> bool:
+        """That what is written can be found: a SQLite file that was moved or removed while it is open would take it,
+        and nobody would know. Whether another one was made for that. Raises OSError, and what the database raises."""
+        file = self.address.file
+        if file is None or sqlite_file.identity(file) == self._identity:
+            return False
+        with closing(self.engine.raw_connection()) as old:   # what was moved shall be whole
+            old.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.engine.dispose()
+        try:
+            _make_file(self.address, file)
+            migration.bring_up(self.engine, make=True, shown=self.address.shown)
+        except InputError as error:
+            raise OSError(str(error)) from None
+        self._identity = sqlite_file.identity(file)
+        return True
+
+    def was_written(self) -> bool:
+        """Whether somebody did, so that what was read may be of before and after."""
+        return self._state is not None and self.address.file is not None and (
+            self._state != sqlite_file.state(self.address.file))
+
     def trouble(self, error: Exception) -> str:
         """The first line of what went wrong, without secrets, and harmless: a database quotes what it was given."""
-        said = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-        lines = str(said).strip().splitlines() or [type(said).__name__]
-        return safe_text(self.address.without_secrets(lines[0]))
+        return trouble(self.address, error)
+
+
+def trouble(address: Address, error: Exception) -> str:
+    """The first line of what went wrong there, without secrets, and harmless: a database quotes what it was given."""
+    said: object = error
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        said = error.orig
+    elif isinstance(error, OSError):
+        said = error.strerror or error
+    lines = str(said).strip().splitlines() or [type(said).__name__]
+    return safe_text(address.without_secrets(lines[0]))
 
 
 def open_for_writing(url: str) -> Store:
-    """The store, made if it is not there, and brought to the newest form. Raises InputError."""
+    """The store, made if it is not there, and brought to the newest form. Raises InputError, and OSError where the disk
+    is full or broken."""
     address = parse(url)
-    if address.file is not None:
-        with suppress(OSError):     # SQLite will say it
-            os.close(os.open(address.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OURS))
-    return _opened(address, writing=True)
+    try:
+        if address.file is not None:
+            _make_file(address, address.file)
+        return _opened(address, writing=True)
+    except (SQLAlchemyError, OSError) as error:
+        raise _unusable(address, error, "name a store that you may write, in a directory that you may write; a file of "
+                        "something else is none") from None
+
+
+def _make_file(address: Address, file: Path) -> None:
+    """Whole and with the rights that it shall have, or not at all; of one that is there it is asked whether we may
+    write it, before SQLite opens it to read it only."""
+    sqlite_file.make_whole(file, lambda new: _opened(
+        replace(address, url=address.url.set(database=str(new))), writing=True).close())
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, sqlite_file.OURS))
 
 
 def open_for_reading(url: str) -> Store:
-    """A store that is there, brought to the newest form. Raises InputError."""
+    """A store that is there, brought to the newest form. Raises InputError, and OSError where the disk is full or
+    broken."""
     address = parse(url)
     if address.file is not None and not address.file.is_file():
         raise InputError("there is no such store", fix="name the store that live or analyze --store wrote",
                          file=address.shown)
-    return _opened(address, writing=False)
+    try:
+        return _at_rest(address) or _opened(address, writing=False)
+    except (SQLAlchemyError, OSError) as error:
+        raise _unusable(address, error, "read it as the user who writes it, or copy it, and the -wal beside it, to "
+                        "where you may write") from None
+
+
+def _at_rest(address: Address) -> Store | None:
+    """A file that nobody writes and that is of the newest form: to read it, nothing need be written anywhere."""
+    if address.file is None or not sqlite_file.is_at_rest(address.file):
+        return None
+    store = Store(address, _engine_at_rest(address.file), sqlite_file.state(address.file))
+    with suppress(SQLAlchemyError):
+        if migration.is_newest(store.engine):
+            return store
+    store.close()
+    return None
 
 
 def _opened(address: Address, *, writing: bool) -> Store:
+    """Raises InputError, and what the database raises."""
     try:
         engine = make_engine(address, writing=writing)
     except ModuleNotFoundError:
@@ -66,19 +132,20 @@ def _opened(address: Address, *, writing: bool) -> Store:
     store = Store(address, engine)
     try:
         migration.bring_up(engine, make=writing, shown=address.shown)
-    except (SQLAlchemyError, OSError) as error:
-        store.close()
-        raise InputError(f"cannot be opened: {store.trouble(error)}", fix=_fix(address), file=address.shown) from None
-    except InputError:
+    except BaseException:
         store.close()
         raise
     return store
 
 
-def _fix(address: Address) -> str:
-    if address.file is not None:
-        return "name a file in a directory that can be written, which holds nothing but a store"
-    return "check that PostgreSQL runs there and lets this user into a database of its own"
+def _unusable(address: Address, error: SQLAlchemyError | OSError, fix: str) -> Exception:
+    """What is to be raised instead."""
+    said = trouble(address, error)
+    if sqlite_file.is_failing(error.orig if isinstance(error, DBAPIError) else error):
+        return OSError(f"{address.shown} cannot be opened: {said}")
+    if address.file is None:
+        fix = "check that PostgreSQL runs there and lets this user into a database of its own"
+    return InputError(f"cannot be opened: {said}", fix=fix, file=address.shown)
 
 
 def make_engine(address: Address, *, writing: bool) -> Engine:
@@ -115,3 +182,8 @@ def _sqlite(address: Address, *, writing: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+def _engine_at_rest(file: Path) -> Engine:
+    return create_engine("sqlite://", creator=lambda: sqlite_file.connect_at_rest(file), poolclass=NullPool,
+                         hide_parameters=True)

@@ -68,6 +68,8 @@ class Reach:
     def _write(self, run: RunOf, sayings: Sequence[Saying]) -> None:
         self.asked = time.monotonic()
         try:
+            if self._store.make_sure():
+                LOG.warning("the store %s was moved or removed: another one is written now", self._store.address.shown)
             with self._store.engine.begin() as connection:
                 count = write(connection, run, sayings, time.time())
         finally:

@@ -46,11 +46,14 @@ def read(store: Store, period: Callable[[float], Span]) -> Report:
         with store.engine.connect() as connection:
             runs = _runs(connection, store)
             chosen = period(min((run.began for run in runs), default=0.0))
-            return Reading(connection, [run for run in runs if chosen.touches(run.began, run.said)], chosen).report()
+            found = Reading(connection, [run for run in runs if chosen.touches(run.began, run.said)], chosen).report()
     except SQLAlchemyError as error:
         raise OSError(f"{store.address.shown} could not be read: {store.trouble(error)}") from None
     except msgspec.MsgspecError as error:
         raise OSError(f"{store.address.shown} has a row that this version cannot read: {error}") from None
+    if store.was_written():
+        raise OSError(f"{store.address.shown} was written while it was read: read it again")
+    return found
 
 
 def _runs(connection: Connection, store: Store) -> list[Run]:

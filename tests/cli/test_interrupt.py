@@ -1,4 +1,4 @@
-"""Ctrl-C in a running command: the real program, a real signal."""
+"""Ctrl-C in a running command, and what a service is told: the real program, a real signal."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from sipaudit.capture.write import PcapWriter, udp_frame
 from tests.capture.packets import REGISTER
 from tests.ctrl_c import hears_ctrl_c
+from tests.live.mirror import wait_until
 
 MORE_THAN_A_PIPE_HOLDS = 2_000_000  # bytes: writing them ends only when the command is reading
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
@@ -22,13 +23,13 @@ INTERRUPTED = """
 import signal, sys
 from sipaudit.cli.main import main
 
-function, file = sys.argv[1:]
-sys.argv[1:] = ["explain", "F6"]
+number, function, file = sys.argv[1:4]
+del sys.argv[1:4]
 
 def interrupt(frame, event, _):
     if event == "call" and frame.f_code.co_name == function and file in frame.f_code.co_filename:
         sys.setprofile(None)
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(int(number))
 
 sys.setprofile(interrupt)
 sys.exit(main())
@@ -39,9 +40,36 @@ sys.exit(main())
     ("<module>", "sipaudit/cli/root.py"), ("<module>", "sipaudit/cli/explain.py"), ("cb", "importlib._bootstrap")])
 def test_ctrl_c_while_modules_are_loaded_ends_with_130(function: str, file: str) -> None:
     """Python only reports what is raised in a callback (`cb`), and goes on."""
-    command = [sys.executable, "-c", INTERRUPTED, function, file]
+    command = interrupted(signal.SIGINT, function, file, "explain", "F6")
     ran = subprocess.run(command, capture_output=True, check=False, timeout=60, preexec_fn=hears_ctrl_c)
     assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"sipaudit: interrupted\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(("function", "file"), [
+    ("<module>", "sipaudit/cli/root.py"), ("<module>", "sipaudit/live/listening.py"), ("cb", "importlib._bootstrap"),
+    ("understand", "sipaudit/run/brief.py"), ("heard", "sipaudit/live/loop.py")])
+def test_live_that_is_stopped_before_it_listens_has_ended_well(
+        number: signal.Signals, function: str, file: str, tmp_path: Path) -> None:
+    command = interrupted(number, function, file, "live", "--follow", str(tmp_path))
+    ran = subprocess.run(command, capture_output=True, check=False, timeout=60, preexec_fn=hears_ctrl_c)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize(("function", "file"), [
+    ("<module>", "sipaudit/cli/root.py"), ("outputs", "sipaudit/live/outputs.py")])
+def test_what_live_is_told_to_read_again_before_it_listens_it_reads_again(
+        function: str, file: str, tmp_path: Path) -> None:
+    command = interrupted(signal.SIGHUP, function, file, "live", "--follow", str(tmp_path))
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as live:
+        wait_until(lambda: live.poll() is not None or b"read again" in (tmp_path / "log").read_bytes(), "reload")
+        live.terminate()
+        assert live.wait(timeout=60) == 0
+
+
+def interrupted(number: signal.Signals, function: str, file: str, *words: str) -> list[str]:
+    """A command that gets a signal when it calls that function for the first time."""
+    return [sys.executable, "-c", INTERRUPTED, str(int(number)), function, file, *words]
 
 
 def test_ctrl_c_while_reading_ends_with_130_and_writes_nothing(tmp_path: Path) -> None:

@@ -38,6 +38,19 @@ def test_what_cannot_be_used_is_refused_with_the_fix(tmp_path: Path, words: list
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("words", [
+    ["analyze", ""], ["analyze", SAMPLE, "--site", ""], ["phones", SAMPLE, "--config", ""], ["report", ""],
+    ["analyze", SAMPLE, "--rules", ""], ["config", "check", ""], ["rules", "check", ""], ["inspect", "", "1"],
+    ["simulate", "", "-o", "a.pcap"], ["live", "--follow", ""], ["live", "-i", "lo", "--checkpoint", ""],
+    ["live", "-i", "lo", "--store", ""], ["analyze", SAMPLE, "--store", ""], ["analyze", SAMPLE, "-o", ""],
+], ids=str)
+def test_a_variable_that_nobody_has_set_is_not_this_directory_nor_left_out(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "a.pcap").write_bytes(Path(SAMPLE).read_bytes())
+    refused = run(tmp_path, *words)
+    assert (refused.returncode, refused.stdout) == (UNUSABLE, b"")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pcap"]
+
+
 @pytest.mark.parametrize("directory", [b"run:1", b"sip:", b"d\xff"], ids=str)
 def test_files_go_wherever_the_system_lets_them(tmp_path: Path, directory: bytes) -> None:
     done = run(tmp_path, "-q", "analyze", SAMPLE, "-o", directory)

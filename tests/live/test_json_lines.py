@@ -161,6 +161,27 @@ def test_a_file_that_cannot_be_opened_is_named() -> None:
         json_lines("/nowhere/said")
 
 
+@pytest.mark.parametrize("place", ["/dev/full", "a pipe"])
+def test_that_stdout_takes_nothing_any_more_is_said_once(place: str, tmp_path: Path) -> None:
+    """A disk that is full, or a reader who has left."""
+    program = """
+import time
+from sipaudit.live.json_lines import json_lines
+from sipaudit.model.sayings import NoteSaid
+sink = json_lines("-")
+while not sink._writer.gone:
+    sink.take(NoteSaid(1.0, "x"))
+    time.sleep(0.01)
+for turn in range(3):
+    sink.turn(float(turn))
+sink.close()
+"""
+    where = f"> {place}" if place.startswith("/") else "| true"
+    said = subprocess.run(["bash", "-c", f'"{sys.executable}" -c "$0" {where}', program], capture_output=True,
+                          text=True, check=False, timeout=60)
+    assert said.stderr == "--jsonl: stdout takes nothing any more, and gets nothing from now on\n"
+
+
 def test_a_reader_who_is_slow_or_gone_holds_up_nothing() -> None:
     program = """
 from sipaudit.live.json_lines import json_lines

@@ -109,6 +109,8 @@ def test_a_port_that_goes_down_is_heard_again_when_it_is_back(port: Mirror) -> N
     assert listener.end() == 0
     health = listener.sayings("health")[-1]["health"]
     assert health["blind_s"] > 0
+    assert "tap is away, and is opened again when it is back" in listener.errors
+    assert re.search(r"tap is back after \d+ s$", listener.errors, re.MULTILINE)
 
 
 def _heard(port: Mirror, sample: Path, said: Path) -> bool:
@@ -273,6 +275,10 @@ def test_nobody_waits_for_a_pipe_that_was_read_before(port: Mirror, option: str)
     (("-i", "tap", "--user", "nobody-of-that-name"), "is not a user"),
     (("-i", "tap", "--jsonl", "/nowhere/said.jsonl"), "/nowhere/said.jsonl"),
     (("-i", "tap", "--checkpoint", "/nowhere/state"), "/nowhere/state"),
+    (("-i", "tap", "--checkpoint", "/"), "is no file"),
+    (("-i", "tap", "--checkpoint", "/dev/null"), "is no file"),
+    (("-i", "tap", "--checkpoint", "/etc/hostname"), "is no checkpoint, and would be replaced by one"),
+    (("-i", "tap", "-i", "tap"), "named twice"),
     ((), "nothing to listen to"),
 ])
 def test_what_cannot_be_listened_to_is_said_with_the_way_out(port: Mirror, options: tuple[str, ...], fault: str

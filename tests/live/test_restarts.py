@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sipaudit.errors import InputError
 from sipaudit.live.checkpoint import Checkpoint
 from sipaudit.live.follow.source import follow_source
 from sipaudit.live.journal import Journal, Judged, Seen
@@ -228,6 +229,30 @@ def test_a_damaged_checkpoint_is_not_gone_on_with(ear: Ear, tmp_path: Path, bad:
     checkpoint.path.write_bytes(bad)
     assert checkpoint.read(ear.probe) is None
     assert "starting anew" in said[0]
+
+
+@pytest.mark.parametrize("content", [b"entries: {}\n", b"{"])
+def test_a_file_of_something_else_is_not_replaced(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="is no checkpoint, and would be replaced by one"):
+        Checkpoint(str(path), print)
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("site.yaml", content)]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="is no file"):
+        Checkpoint(str(tmp_path / "pipe"), print)
+
+
+@pytest.mark.parametrize("content", [b"", bytes(4096)])
+def test_what_power_loss_left_of_a_checkpoint_hinders_no_start(ear: Ear, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "state").write_bytes(content)
+    checkpoint = Checkpoint(str(tmp_path / "state"), print)
+    assert checkpoint.read(ear.probe) is None
+    checkpoint.write(ear.probe, ear.teller, "run")
+    assert Checkpoint(str(tmp_path / "state"), print).read(ear.probe) is not None
 
 
 def test_a_checkpoint_of_other_sources_of_the_same_version_is_not_gone_on_with(

@@ -135,6 +135,30 @@ def test_parameters_are_those_of_the_command_line(tmp_path: Path) -> None:
     assert list(found["suppressed"]) == ["known"]
 
 
+@pytest.mark.parametrize(("settings", "said"), [
+    ({"reRegisteron": 1}, "settings: there is no setting 'reRegisteron'"),
+    ({"failBack.mode": "soon"}, "settings: failBack.mode cannot be 'soon'"),
+    ({"expires": ""}, "settings: 'expires=' gives no value"),
+])
+def test_what_is_wrong_with_settings_is_said_of_them_and_of_no_option(settings: dict[str, object], said: str) -> None:
+    for ask in (sipaudit.analyze, sipaudit.read_messages):
+        with pytest.raises(sipaudit.InputError) as caught:
+            ask(SAMPLE / "capture.pcap", settings=settings)
+        assert said in str(caught.value)
+        assert "--set" not in str(caught.value)
+
+
+def test_where_a_setting_comes_from_is_said_as_the_caller_said_it() -> None:
+    found = sipaudit.analyze(SAMPLE / "capture.pcap", settings={"expires": 300})
+    assert {settings["expires"]["source"] for settings in found.lines["settings"]} == {"settings"}
+
+
+@pytest.mark.parametrize("asked", [{"paths": ""}, {"site": ""}, {"config": [""]}, {"rules": ""}, {"suppress": ""}])
+def test_an_empty_path_is_not_this_directory(asked: dict[str, object]) -> None:
+    with pytest.raises(sipaudit.InputError, match="a path is empty"):
+        sipaudit.analyze(**{"paths": SAMPLE / "capture.pcap", **asked})
+
+
 def test_what_the_caller_can_mend_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(sipaudit.InputError) as caught:
         sipaudit.analyze(tmp_path / "none.pcap")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,11 @@ def test_all_faults_of_all_files_are_said_at_once(tmp_path: Path) -> None:
         file(tmp_path, rule_text().replace("severity: info", "severity: fatal"), "two.yaml"), tmp_path / "three.yaml",
     )
     assert [Path(error.split(":")[0]).stem for error in said] == ["one", "one", "two", "three"]
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+    assert "no rule files here" in errors(tmp_path)[0]
 
 
 def test_a_folder_without_rules_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 
 import pytest
@@ -210,7 +211,7 @@ class TestSettings:
         assert [error.fix for error in raised.value.errors] == [
             "did you mean 'reRegisterOn'?",
             "did you mean 'failBack.mode'?",
-            "write --set suffix=value, as reRegisterOn=1",
+            "write suffix=value, as reRegisterOn=1",
             "write 0 or 1",
             "did you mean 'duration'?",
         ]
@@ -218,6 +219,11 @@ class TestSettings:
 
 class TestProvisioning:
     """`config` names provisioning files; what they say is told in test_declaring.py."""
+
+    def test_a_pipe_is_refused_and_not_waited_for(self, tmp_path):
+        os.mkfifo(tmp_path / "phone.cfg")
+        with pytest.raises(InputErrors, match=r"phone.cfg' is a pipe, which cannot be read again \(name a file\)$"):
+            load(tmp_path, "lines:\n  - match: {}\n    config: phone.cfg\n")
 
     def test_its_path_counts_from_the_folder_of_the_file(self, tmp_path):
         (tmp_path / "provisioning").mkdir()

@@ -93,7 +93,7 @@ def test_what_is_no_store_is_not_made_one_by_reading(sipaudit_command, store_url
     ("sqlite:///:memory:", "the URL names none"),
     ("sqlite://host/a.db", "the URL names none"),
     ("nonsense", "this is not the URL of a store"),
-    ("sqlite:////nowhere/at/all.db", "unable to open database file"),
+    ("sqlite:////nowhere/at/all.db", "No such file or directory"),
     ("sqlite:///a.db?mode=ro", "'mode' is no option of a SQLite store"),
     ("sqlite:///a.db?keep_finding=3", "did you mean 'keep_findings'?"),
     ("sqlite:///a.db?keep_findings=3d", "no number of days (write keep_findings=90"),

@@ -437,6 +437,38 @@ def test_the_log_says_when_the_store_goes_and_comes(
     assert "is back after" in said[1]
 
 
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_store_that_is_moved_or_removed_under_a_run_is_made_anew(
+        sqlite_url: str, spool: Path, tmp_path: Path, moved: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """What was moved is whole, without what SQLite had beside it."""
+    store, old = tmp_path / "store.db", tmp_path / "old" / "old.db"
+    old.parent.mkdir()
+    with probe(sqlite_url, spool) as sink:
+        sink.take(finding(1))
+        eventually(lambda: sink.standing().written == 1)
+        store.rename(old) if moved else store.unlink()
+        sink.take(finding(2))
+        eventually(lambda: sink.standing().written == 2)
+    assert ids(sqlite_url) == ["f-000002"]
+    if moved:
+        assert ids(f"sqlite:///{old}") == ["f-000001"]
+    assert "was moved or removed: another one is written now" in caplog.text
+
+
+def test_where_the_directory_of_a_store_is_gone_what_is_said_waits(sqlite_url: str, tmp_path: Path) -> None:
+    place, spool = tmp_path / "place", tmp_path / "spool"
+    place.mkdir()
+    with probe(f"sqlite:///{place}/store.db", spool) as sink:
+        sink.take(finding(1))
+        eventually(lambda: sink.standing().written == 1)
+        place.rename(tmp_path / "gone")
+        sink.take(finding(2))
+        eventually(lambda: sink.standing().spooled == 1)
+        place.mkdir()
+        eventually(lambda: sink.standing().written == 2)
+    assert ids(f"sqlite:///{place}/store.db") == ["f-000002"]
+
+
 def test_what_is_old_goes_table_by_table_and_only_of_this_probe(store_url: str, spool: Path) -> None:
     for name in ("north", "south"):
         with probe(f"{store_url}?probe={name}", spool, identity=name) as sink:

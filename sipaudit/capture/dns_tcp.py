@@ -1,0 +1,50 @@
+"""Name lookups by TCP: what did not fit into a datagram is asked for once more (RFC 1035 4.2.1, 4.2.2)."""
+
+from __future__ import annotations
+
+from sipaudit.capture.content import DNS_PORT
+from sipaudit.capture.dns import parse_dns
+from sipaudit.capture.segments import MODULUS
+from sipaudit.sip.datagram import DnsMessage, Flow
+from sipaudit.turned_away import turned_away
+
+BEGUN = 64     # connections of which a message has come in part, of 64 kB at most
+_LENGTH = 2    # bytes before each message that say its length
+
+
+class Lookups:
+    """Messages out of the segments of all connections. What comes out of order, or behind a lost segment, is not waited
+    for: the next segment that begins with a message is read."""
+
+    def __init__(self) -> None:
+        self._begun: dict[Flow, tuple[int, bytes]] = {}   # where the next segment begins, and what came before it
+
+    def read(self, time: float, capture: int, frame: int, flow: Flow, seq: int, payload: bytes) -> list[DnsMessage]:
+        """The messages that a segment completes."""
+        messages = self._messages(flow, seq, payload)
+        read = [parse_dns(message, time=time, capture=capture, frame=frame, source_host=flow.source_host,
+                          destination_host=flow.destination_host, source_port=flow.source_port)
+                for message in messages]
+        return [message for message in read if message is not None]
+
+    def _messages(self, flow: Flow, seq: int, payload: bytes) -> list[bytes]:
+        begins, begun = self._begun.pop(flow, (seq, b""))
+        data = begun + payload if begins == seq else payload
+        messages: list[bytes] = []
+        while len(data) >= _LENGTH and len(data) >= (end := _LENGTH + int.from_bytes(data[:_LENGTH], "big")):
+            messages.append(data[_LENGTH:end])
+            data = data[end:]
+        if data:
+            self._begun[flow] = (seq + len(payload)) % MODULUS, data
+            self._keep_few()
+        return messages
+
+    def _keep_few(self) -> None:
+        if len(self._begun) > BEGUN:
+            del self._begun[next(iter(self._begun))]
+            turned_away("lookups")
+
+
+def is_lookup(flow: Flow) -> bool:
+    """Whether a connection is with a name server."""
+    return DNS_PORT in (flow.source_port, flow.destination_port)

@@ -1,0 +1,30 @@
+"""What a report says of captures whose packets do not stand in the order of their times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sipaudit.capture.disorder import LATE
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.report.screen import count_of
+from sipaudit.safe_text import safe_path
+
+SAID = 3   # captures that a report speaks of
+
+
+def disorder_said(health: Sequence[CaptureHealth]) -> list[str]:
+    """A sentence on each, the worst first."""
+    late = sorted((one for one in health if one.late), key=lambda one: -one.late_by)
+    said = list(map(_sentence, late[:SAID]))
+    if len(late) > SAID:
+        said.append(f"So it is with {count_of(len(late) - SAID, 'more capture')}.")
+    return said
+
+
+def _sentence(health: CaptureHealth) -> str:
+    path = safe_path(health.path)
+    found = f"{path} holds {count_of(health.late, 'packet')} up to {health.late_by:.3f} s behind later ones"
+    if health.late_by <= LATE:
+        return f"{found}: they were put in the order of their times."
+    return (f"{found}, and not all of them could be put in order: what is near them may be left open. To mend it: "
+            f"reordercap {path} OUT")

@@ -1,0 +1,78 @@
+"""Folders into which the user may not look: every path in one is refused, and none of them ends a run that goes on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.mirror import wait_until
+from tests.shared import ROOT
+
+SAMPLE = ROOT / "samples" / "first-outage"
+PROGRAM = [sys.executable, "-m", "sipaudit.cli.main"]
+NOBODY = {"user": 65_534, "group": 65_534, "extra_groups": []} if os.geteuid() == 0 else {}
+UNUSABLE = 2
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """`closed` is a folder that is closed to NOBODY; what it holds is there."""
+    folder = Path(tempfile.mkdtemp(prefix="sipaudit-"))   # the folders of pytest are closed as a whole
+    folder.chmod(0o755)
+    (folder / "closed").mkdir()
+    for name in ("capture.pcap", "site.yaml"):
+        shutil.copy(SAMPLE / name, folder / "closed")
+    shutil.copy(SAMPLE / "capture.pcap", folder)
+    (folder / "closed").chmod(0o700 if NOBODY else 0)
+    if subprocess.run([*PROGRAM, "--version"], cwd=folder, capture_output=True, check=False, **NOBODY).returncode:
+        pytest.skip("another user may not run this Python")
+    yield folder
+    (folder / "closed").chmod(0o700)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("words", [
+    "analyze closed/capture.pcap", "analyze closed/*.pcap", "inspect closed/capture.pcap 1",
+    *(f"analyze capture.pcap {option} closed/site.yaml" for option in (
+        "--site", "--config", "--rules", "--suppress", "-o", "--redact --redact-key")),
+    "analyze capture.pcap --store sqlite:///closed/x.db", "report sqlite:///closed/x.db", "report closed/site.yaml",
+    "rules check closed/site.yaml", "config check closed/site.yaml", "simulate closed/site.yaml -o x.pcap",
+    "live --follow closed/x", "live --follow . --checkpoint closed/x", "live --follow . --jsonl closed/x",
+])
+def test_what_lies_in_a_closed_folder_is_refused(place: Path, words: str) -> None:
+    refused = subprocess.run([*PROGRAM, *words.split()], cwd=place, capture_output=True, text=True, check=False,
+                             **NOBODY)
+    assert (refused.returncode, refused.stdout) == (UNUSABLE, "")
+    assert len(refused.stderr.splitlines()) == 1
+    assert refused.stderr.endswith(")\n"), "what to do about it"
+    assert "failed" not in refused.stderr
+
+
+def test_to_a_program_that_is_an_input_error(place: Path) -> None:
+    code = ("import sipaudit\ntry: sipaudit.analyze('closed/capture.pcap')\n"
+            "except sipaudit.InputError as error: print(error)")
+    said = subprocess.run([sys.executable, "-c", code], cwd=place, capture_output=True, text=True, check=True, **NOBODY)
+    assert said.stdout == "closed/capture.pcap: cannot be read: Permission denied (check its permissions)\n"
+
+
+@pytest.mark.skipif(not NOBODY, reason="only root can become another user")
+def test_a_site_file_that_live_may_not_reach_any_more_ends_no_run(place: Path) -> None:
+    log = place / "log"
+    (place / "seen").mkdir()
+    command = [*PROGRAM, "live", "--follow", "seen", "--site", "closed/site.yaml", "--user", "nobody"]
+    with log.open("wb") as errors, subprocess.Popen(command, cwd=place, stderr=errors,
+                                                    stdout=subprocess.DEVNULL) as live:
+        wait_until(lambda: "listening" in log.read_text() or live.poll() is not None, "it listens")
+        live.send_signal(signal.SIGHUP)
+        wait_until(lambda: "not reloaded" in log.read_text() or live.poll() is not None, "the reload")
+        live.terminate()
+        assert live.wait(60) == 0, log.read_text()
+    assert "the old ones stay in force: [Errno 13] Permission denied: 'closed/site.yaml'" in log.read_text()
