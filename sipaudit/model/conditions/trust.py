@@ -17,6 +17,7 @@ from sipaudit.model.timers import BOOT_SILENCE, DEFAULT_EXPIRES, NO_EXPIRY, SILE
 from sipaudit.model.values import Assumption, Reason
 
 RETRY_AFTER = 600.0      # seconds that a Retry-After from before the capture may run
+RENEWAL_LATE = 10.0      # seconds by which a renewal may come later than most
 LOSS_REACH = 64.0       # seconds: reference-model.md 4, `capture-complete`
 WITHOUT_ONLY_SIGNAL = (3, 2, 4)   # C9: this firmware has no onlySignalWithRegistered
 
@@ -60,8 +61,30 @@ def _doubts(case: Case) -> list[Assumption]:
 
 
 def nothing_missing(case: Case) -> Ground:
-    """What rests on a packet that is not there needs a capture that has nearly all (reference-model.md 4)."""
-    return Ground(reason=Reason.LOSS_NEARBY) if case.profile.lossy else HOLDS
+    """What rests on a packet that is not there needs a capture that has nearly all (reference-model.md 4), and that
+    shows the line's own renewals."""
+    return Ground(reason=Reason.LOSS_NEARBY) if case.profile.lossy or _renewed_unseen(case) else HOLDS
+
+
+def _renewed_unseen(case: Case) -> bool:
+    """Whether the line should have renewed its registration by now, at its own pace, and was not seen to ask for that:
+    it did where the tap does not look, and so it may have done anything else. Before it has renewed once it has no
+    pace, but it lets nothing run out."""
+    binding = case.line.latest_grant()
+    if binding is None or binding.granted is None or binding.since is None or _asked_since(case, binding.granted.time):
+        return False
+    granted = binding.granted.time
+    paced = granted + (granted - binding.since.time) / binding.refreshes if binding.refreshes else NO_EXPIRY
+    return case.now > min(paced, binding.until) + RENEWAL_LATE
+
+
+def _asked_since(case: Case, granted: float) -> bool:
+    """Whether a REGISTER of the line has gone out since, or a 200 has ended its registration."""
+    for binding in case.line.bindings:
+        last = (binding.register, binding.missed, binding.refused, binding.removed)
+        if any(one is not None and one.time > granted for one in last):
+            return True
+    return False
 
 
 def stay_was_seen(case: Case) -> Ground:
