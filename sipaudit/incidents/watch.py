@@ -117,7 +117,7 @@ class Watch(Detectors):
             waiting = None if event.transaction is None else self.requests.pop(event.transaction, None)
             self._evidence.failed(event, subjects, waiting)
         elif isinstance(event, Lost):
-            self._evidence.lost[event.phone] = event.time
+            self._evidence.lacks(event)
             self.calls.lacks(event.phone, event.time)
             for subject in subjects:
                 self.gaps.lost(subject.number, event.since)
