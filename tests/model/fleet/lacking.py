@@ -10,10 +10,12 @@ import random
 from collections.abc import Iterator
 
 from sipaudit.model.events import NO_LINE, Answered, CallChanged, Lost, ModelEvent, Resent, Sent
+from sipaudit.model.packets import MOVERS
 from tests.model.fleet.late import Late
 from tests.model.fleet.story import History, obedient
 
 MID_LIFE = 32.0   # seconds in which a request may be from before the capture
+SHOWS_SILENCE = 0.8   # share of those that nobody answers, where there are some: they drive phones away
 
 
 def lacking(seed: int) -> History:
@@ -32,13 +34,27 @@ def without(history: History, gone: Answered) -> History:
 def unasked(seed: int) -> History:
     """A phone that obeys, of which one sending of a request was not seen."""
     history = obedient(seed)
+    chance = random.Random(f"unasked{seed}")
     sends = [event for event in history.events if isinstance(event, Sent | Resent)]
-    return without_sending(history, random.Random(f"unasked{seed}").choice(sends)) if sends else history
+    answered = {event.transaction for event in history.events if isinstance(event, Answered) and event.status >= 200}
+    in_vain = [event for event in sends if isinstance(event, Sent) and event.transaction not in answered
+               and event.method in MOVERS and not event.in_dialog]
+    if in_vain and chance.random() < SHOWS_SILENCE:
+        sends = in_vain
+    return without_sending(history, chance.choice(sends)) if sends else history
 
 
 def without_sending(history: History, gone: Sent | Resent) -> History:
-    """The history of who did not see that packet."""
-    return History(history.seed, history.habits, list(_Unsent(history.events, gone).told()), history.profiles)
+    """The history of who did not see that packet. A connection shows that a segment lacks, and so does the CSeq of the
+    REGISTER that comes next."""
+    told = list(_Unsent(history.events, gone).told())
+    shows = [event for event in told if event.time >= gone.time and (
+        history.habits.transport != "udp" or (isinstance(event, Sent) and event.method == gone.method == "REGISTER"
+                                              and event.call_id == getattr(gone, "call_id", "")))]
+    if isinstance(gone, Sent) and shows and getattr(shows[0], "transaction", 0) != gone.transaction:
+        told.insert(told.index(shows[0]), Lost(shows[0].time, gone.capture, gone.frame, gone.phone, NO_LINE, "a gap",
+                                               gone.time))
+    return History(history.seed, history.habits, told, history.profiles)
 
 
 class _Unsent(Late):
