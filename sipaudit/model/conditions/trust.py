@@ -13,7 +13,7 @@ from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import Binding, Evidence
-from sipaudit.model.timers import BOOT_SILENCE, DEFAULT_EXPIRES, NO_EXPIRY, SILENCE_MAX, latest_silence
+from sipaudit.model.timers import BOOT_SILENCE, DEFAULT_EXPIRES, NO_EXPIRY, SILENCE_MAX, latest_silence, sendings
 from sipaudit.model.values import Assumption, Reason
 
 RETRY_AFTER = 600.0      # seconds that a Retry-After from before the capture may run
@@ -63,7 +63,15 @@ def _doubts(case: Case) -> list[Assumption]:
 def nothing_missing(case: Case) -> Ground:
     """What rests on a packet that is not there needs a capture that has nearly all (reference-model.md 4), and that
     shows the line's own renewals."""
-    return Ground(reason=Reason.LOSS_NEARBY) if case.profile.lossy or _renewed_unseen(case) else HOLDS
+    if case.profile.lossy or _renewed_unseen(case):
+        return Ground(reason=Reason.LOSS_NEARBY)
+    return asked_more_than_once(case)
+
+
+def asked_more_than_once(case: Case) -> Ground:
+    """A silent server is left after several sendings, all of which the capture would have to lack; where one is enough
+    (F2), that no failure was seen is likely only."""
+    return HOLDS if sendings(case.profile.settings) > 1 else Ground(assumptions=(Assumption.CAPTURE_COMPLETE,))
 
 
 def _renewed_unseen(case: Case) -> bool:
