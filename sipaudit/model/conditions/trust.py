@@ -7,13 +7,22 @@ from collections.abc import Iterable
 from sipaudit.model.absorb import lived_before
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
+from sipaudit.model.events import Answered, Failed, ModelEvent, Replied, Sent
 from sipaudit.model.packets import AT_ONCE, NOTHING_NEW, is_open_code
 from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import Binding, Evidence
-from sipaudit.model.timers import BOOT_SILENCE, DEFAULT_EXPIRES, NO_EXPIRY, SILENCE_MAX, latest_silence, sendings
+from sipaudit.model.timers import (
+    BOOT_SILENCE,
+    DEFAULT_EXPIRES,
+    NO_EXPIRY,
+    SILENCE_MAX,
+    SLACK_MIN,
+    first_interval,
+    latest_silence,
+    sendings,
+)
 from sipaudit.model.values import Assumption, Reason
 
 RETRY_AFTER = 600.0      # seconds that a Retry-After from before the capture may run
@@ -51,13 +60,24 @@ def _doubts(case: Case) -> list[Assumption]:
     doubts = []
     if profile.list_in_doubt:
         doubts.append(Assumption.LIST_AS_RESOLVED)
-    if profile.lossy or (lost is not None and abs(case.now - lost) <= LOSS_REACH):
+    if profile.lossy or (lost is not None and abs(case.now - lost) <= LOSS_REACH) or _may_have_begun_before(case):
         doubts.append(Assumption.CAPTURE_COMPLETE)
     if not profile.vouched:
         doubts.append(Assumption.FIRMWARE_OBEYS)
     if profile.settings.doubted:
         doubts.append(Assumption.SETTINGS_IN_FORCE)
     return doubts
+
+
+def _may_have_begun_before(case: Case) -> bool:
+    """Whether a request that seems to begin just after the line's move may have begun before it: where the capture
+    lacks its first sending, the next one comes an interval later. What began before has its life (reference-model.md 6,
+    *grace*)."""
+    event, moved = case.event, case.stay.arrived.time
+    if isinstance(event, Replied):   # what counts is when the request came that it answers
+        event = next((one for one in case.line.offered if one.transaction == event.transaction), event)
+    elsewhere = not isinstance(event, Answered) and getattr(event, "server", case.stay.server) != case.stay.server
+    return elsewhere and 0 <= event.time - moved <= first_interval(case.profile.settings) + SLACK_MIN
 
 
 def nothing_missing(case: Case) -> Ground:
