@@ -240,8 +240,8 @@ class Handset:
             f"Via: SIP/2.0/{by} {at(self.place)};branch=z9hG4bK{self.story.branches}",
             f"From: <{sender or self.aor}>;tag=near{call_id[:6]}", f"To: <{to}>" + (f";tag={tag}" if tag else ""),
             f"Call-ID: {call_id}", f"CSeq: {number} {method}", "Max-Forwards: 70",
-            f"Contact: {contact or f'<{self.contact}>{self.parameters}'}",
         ]
+        said += [] if contact == "" else [f"Contact: {contact or f'<{self.contact}>{self.parameters}'}"]
         said += [f"User-Agent: {self.agent}"] if self.agent else []
         said += [f"Expires: {expires}"] if expires is not None else []
         text = "\r\n".join(said) + f"\r\n{headers}Content-Length: 0\r\n\r\n"
@@ -307,6 +307,13 @@ class Handset:
         contact = own if listed is None else listed
         self.told(time + 0.004, asked, 200, headers=(f"Contact: {contact}\r\n" if contact else "") + headers)
         return time + 0.007
+
+    def fetch(self, time: float, server: Endpoint, granted: int = 600, **said: Any) -> float:
+        """A REGISTER without Contact, challenged, and the 200 that lists what is registered (RFC 3261 10.2.3)."""
+        self.told(time + 0.004, self.ask(time, server, "REGISTER", contact="", **said), 401, headers=CHALLENGE)
+        asked = self.ask(time + 0.007, server, "REGISTER", contact="", headers=CREDENTIALS, **said)
+        self.told(time + 0.011, asked, 200, headers=f"Contact: <{self.contact}>;expires={granted}\r\n")
+        return time + 0.014
 
     def silence(self, time: float, server: Endpoint = P, method: str = "INVITE", **said: Any) -> float:
         """A request that nobody answers, with its retransmissions; the phone moves on when they are over."""

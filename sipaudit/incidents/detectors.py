@@ -14,11 +14,13 @@ from sipaudit.incidents.outage import Outage
 from sipaudit.incidents.outages import Outages
 from sipaudit.incidents.overload import Overloads
 from sipaudit.incidents.requests import OpenRequests
+from sipaudit.incidents.servers import SEVERAL
 from sipaudit.incidents.storms import Storms
 from sipaudit.incidents.stuck import StaleNames, Stuck
 from sipaudit.incidents.subscriptions import Subscriptions
 from sipaudit.incidents.tally import Tally
 from sipaudit.incidents.timers import Timers
+from sipaudit.rulebook.fault import LOSS_ALLOWED
 from sipaudit.rulebook.rules import IncidentKind
 
 
@@ -102,8 +104,7 @@ class Detectors:
         self.tally.forget(before, out)
         self.calls.forget(before)
         self.gaps.forget(before)
-        lost = self._evidence.lost
-        self._evidence.lost = {phone: time for phone, time in lost.items() if time >= before}
+        self._evidence.forget(before)
         for each in (self.outages, self._overloads, self._flapping, self._subscriptions):
             if each is not None:
                 each.forget(before)
@@ -122,8 +123,7 @@ class Detectors:
         self.drafts.release(lines)
         self.tally.release(lines, phones)
         self.requests.release(lines)
-        for phone in self._evidence.lost.keys() & phones:
-            del self._evidence.lost[phone]
+        self._evidence.release(phones)
         if self.outages is not None:
             self.outages.release(lines, phones)
         self.calls.release(lines, phones)
@@ -167,9 +167,13 @@ class Detectors:
         return [draft for draft in found if draft.kind in self.kinds and not self._is_doubtful(draft)]
 
     def lost_from_sight(self, server: str, time: float) -> bool:
-        """Whether the captures may not have shown a server at that time, as they did before."""
+        """Whether the captures may not have shown a server at that time, as they did before: to nobody, or not to all
+        of its phones, since of several, and of more than some packets lack anyway, what they sent about then lacks."""
         known = self.tally.servers.get(server)
-        return known is not None and known.is_out_of_sight(time, self.timers.now)
+        if known is None:
+            return False
+        unseen = self._evidence.unseen(time)
+        return unseen >= max(SEVERAL, LOSS_ALLOWED * len(known.served)) or known.is_out_of_sight(time, self.timers.now)
 
     def _is_doubtful(self, draft: Draft) -> bool:
         """Whether an outage rests on what one phone was not seen to be answered, and the captures lack packets: those

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from sipaudit.incidents.calls import Calls
 from sipaudit.incidents.draft import Watched
@@ -12,7 +12,7 @@ from sipaudit.incidents.requests import Waiting
 from sipaudit.incidents.servers import NEVER, ServerWatch
 from sipaudit.incidents.tally import Tally
 from sipaudit.model.conditions.trust import LOSS_REACH
-from sipaudit.model.events import Answered, Failed, Sent
+from sipaudit.model.events import Answered, Failed, Lost, Sent
 from sipaudit.model.history import MoveSeen
 
 SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
@@ -20,7 +20,8 @@ KEEPS_REGISTERING = frozenset({"REGISTER", "OPTIONS"})
 
 
 class Evidence:
-    """Tells of it those who look for it. `lost` is by phone when the capture lacked one of its packets."""
+    """Tells of it those who look for it. `lost` is by phone when the capture lacked one of its packets, `gaps` between
+    which moments (seconds since the epoch) one must have passed that it lacked last, where that is known."""
 
     def __init__(self, tally: Tally, calls: Calls, outages: Outages | None, overloads: Overloads | None) -> None:
         self._tally = tally
@@ -28,6 +29,28 @@ class Evidence:
         self._outages = outages
         self._overloads = overloads
         self.lost: dict[int, float] = {}
+        self.gaps: dict[int, tuple[float, float]] = {}
+
+    def lacks(self, lost: Lost) -> None:
+        """The capture lacks a packet of a phone."""
+        self.lost[lost.phone] = lost.time
+        if lost.since is not None:
+            self.gaps[lost.phone] = lost.since, lost.time
+
+    def unseen(self, time: float) -> int:
+        """Of how many phones packets lack that may have passed about that time."""
+        return sum(since <= time <= until + LOSS_REACH for since, until in self.gaps.values())
+
+    def forget(self, before: float) -> None:
+        """Forget what lacked before that time."""
+        self.lost = {phone: time for phone, time in self.lost.items() if time >= before}
+        self.gaps = {phone: gap for phone, gap in self.gaps.items() if gap[1] >= before}
+
+    def release(self, phones: Set[int]) -> None:
+        """These phones were forgotten."""
+        for known in (self.lost, self.gaps):
+            for phone in known.keys() & phones:
+                del known[phone]
 
     # -- against it
 

@@ -7,7 +7,7 @@ from collections.abc import Set
 from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
-from sipaudit.model.events import Answered, Sent
+from sipaudit.model.events import Answered, Replied, Sent
 from sipaudit.model.history import MoveSeen
 from sipaudit.turned_away import turned_away
 
@@ -72,7 +72,7 @@ class Subscriptions:
             if known is not None and (request.expires == 0 or answer.status == 481):
                 self._forget(own, known)
             return
-        until = answer.time + (LASTS if request.expires is None else request.expires)
+        until = answer.time + _lasts(request)
         if known is not None:
             known.until, known.server = until, request.server
         elif len(own) < OF_ONE_LINE and self._count < SUBSCRIPTIONS_KEPT:
@@ -80,6 +80,15 @@ class Subscriptions:
             own[request.call_id] = Subscription(request, subject, until)
         else:
             turned_away("watched-lines")
+
+    def notified(self, reply: Replied) -> None:
+        """The phone has taken what a server notifies in a dialog: what it had subscribed to there is alive, though
+        nobody saw how (RFC 6665 4.1.3), and may last as long again. Which of several it was is not known here."""
+        if not (reply.in_dialog and success(reply.status)):
+            return
+        for one in self.of.get(reply.line, {}).values():
+            if one.left and not one.dead and one.server == reply.server:
+                one.until = max(one.until, reply.time + _lasts(one.event))
 
     def sent(self, request: Sent, subject: Watched) -> None:
         """A request: the phone is there. What a SUBSCRIBE renews, or replaces at another server, is not dead."""
@@ -129,7 +138,11 @@ class Subscriptions:
 
     def _ran_out(self, one: Subscription) -> None:
         own = self.of.get(one.subject.number, {})
-        if own.get(one.event.call_id) is one and one.left:
+        if own.get(one.event.call_id) is not one or not one.left:
+            return
+        if one.until + GRACE > self._timers.now:
+            self._timers.at(one.until + GRACE, self._ran_out, one)   # notified meanwhile
+        else:
             one.dead = True
 
     def _seen(self, subject: Watched) -> None:
@@ -151,6 +164,11 @@ class Subscriptions:
         if own.get(one.event.call_id) is one:
             del own[one.event.call_id]
             self._count -= 1
+
+
+def _lasts(request: Sent) -> float:
+    """Seconds for which a SUBSCRIBE asks."""
+    return LASTS if request.expires is None else request.expires
 
 
 def _replaces(request: Sent, one: Subscription) -> bool:

@@ -76,6 +76,8 @@ class Watch(Detectors):
         self.pass_time(event.time)
         if event.call is not None:
             self.calls.message(event)
+        elif event.method == "NOTIFY":
+            self._notified(event)
 
     def touched(self, event: ModelEvent, subject: Watched) -> None:
         """A call that changes, or a provisional answer: `follow` would do no more."""
@@ -103,12 +105,17 @@ class Watch(Detectors):
             self.requests.repeated(event)  # type: ignore[arg-type]
         elif kind is Received or kind is Replied:
             self.calls.message(event)  # type: ignore[arg-type]
+            self._notified(event)  # type: ignore[arg-type]
         elif kind is CallChanged:
             self.calls.changed(event, subject)  # type: ignore[arg-type]
         elif isinstance(event, EntryChanged) and self._names is not None:
             self._names.changed(event, subject)
         if step.before.stays is not step.after.stays:
             self._stayed(step, subject, phone)
+
+    def _notified(self, event: Received | Replied) -> None:
+        if type(event) is Replied and event.method == "NOTIFY" and self._subscriptions is not None:
+            self._subscriptions.notified(event)
 
     def of_phone(self, event: ModelEvent, subjects: Sequence[Watched]) -> None:
         """What concerns a whole phone; `subjects` are its lines."""
@@ -117,7 +124,7 @@ class Watch(Detectors):
             waiting = None if event.transaction is None else self.requests.pop(event.transaction, None)
             self._evidence.failed(event, subjects, waiting)
         elif isinstance(event, Lost):
-            self._evidence.lost[event.phone] = event.time
+            self._evidence.lacks(event)
             self.calls.lacks(event.phone, event.time)
             for subject in subjects:
                 self.gaps.lost(subject.number, event.since)

@@ -202,8 +202,8 @@ def _is_late(answer: Answered) -> bool:
 def _made_good(reach: Reach, answer: Answered, request: Sent, until: float) -> bool:
     """Whether the server has proved since that it answers; one that others overtook may run out all the same, and one
     that rings has no time to do so in (F4)."""
-    if request.line != answer.line:
-        return False  # what other lines hear it need not (reference-model.md 1, *failure*)
+    if request.line != answer.line or answer.status < 200:
+        return False  # what others hear it need not, and only a final answer counts (reference-model.md 1, *failure*)
     if until == request.time:
         return answer.time - request.time > RUNS and request.transaction not in reach.ringing
     return (request.in_dialog or request.method == answer.method) and _disproves(answer, until)

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 NO_LINE = -1
 CHALLENGES = (401, 407)   # statuses that ask for credentials (RFC 3261 22)
+FETCH = "FETCH"   # the method here of a REGISTER without Contact, which asks what is registered (RFC 3261 10.2.3)
 
 
 class Event(Struct, frozen=True, gc=False):

@@ -100,6 +100,7 @@ from sipaudit.model.conditions.servers import (
 )
 from sipaudit.model.conditions.timing import before_renewal, before_timeout, before_ttl, first_try, timer_known
 from sipaudit.model.conditions.trust import (
+    asked_more_than_once,
     judgeable,
     judgeable_by_anyone,
     knows_only_signal,
@@ -169,7 +170,8 @@ DNSTTL, RENEWAL, DURATION = frozenset({Mode.DNSTTL}), frozenset({Mode.REGISTRATI
 BY_TIMER = DNSTTL | DURATION
 NEW_REQUESTS = frozenset({Mode.NEW_REQUESTS})
 
-TIMED = (timer_known, working_server_alive, no_boot_since, list_unchanged, not_back_yet, judgeable)
+TIMED = (timer_known, working_server_alive, asked_more_than_once, no_boot_since, list_unchanged, not_back_yet,
+         judgeable)
 STILL_FAILED = (same_entry, last_failover, no_boot_since, knows_only_signal, nothing_missing, judgeable)
 A_TRY = (failback_request, same_entry, higher_server, first_try)
 OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, still_below, nothing_missing,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sized
 from enum import StrEnum
+from math import inf
 from typing import Protocol
 
 from msgspec import Struct
@@ -21,6 +22,7 @@ from sipaudit.turned_away import turned_away
 
 ROWS_KEPT = 10_000   # moves, tries and registrations kept for one line
 TRY_ENDS = 32.0      # seconds without an answer after which a try has timed out (64*T1)
+TRIES_OPEN = 3       # tries, the last ones, of which it may still be learnt what came of them
 
 
 class MoveKind(StrEnum):
@@ -85,14 +87,14 @@ class History:
             if before is not None and after is not None and before is not after:
                 self._stayed(before, after, step, known)
         if self.is_trying:
-            self._settle_try(self.tries[-1], step)
+            self._settle_tries(step.event)
         if type(step.event) is Answered and step.before.bindings is not step.after.bindings:
             self._bound(step, known)
 
     @property
     def is_trying(self) -> bool:
-        """Whether it is not known yet what came of the last try."""
-        return bool(self.tries) and self.tries[-1].result == "unknown"
+        """Whether it is not known yet what came of one of the last tries."""
+        return bool(self.tries) and any(one.result == "unknown" for one in self.tries[-TRIES_OPEN:])
 
     def _stayed(self, before: Stay, after: Stay, step: Step, known: Known) -> None:
         if before.server != after.server:
@@ -103,14 +105,13 @@ class History:
             if not failed and _has_room(self.tries):  # after a failure it is a failover on its way, not a try to return
                 self.tries += (TrySeen(step.event),)
 
-    def _settle_try(self, last: TrySeen, step: Step) -> None:
-        """Settle a try by its answer, or by the time that has passed."""
-        event = step.event
-        if isinstance(event, Answered) and event.server == last.request.server and event.status >= 200:
-            if event.method == last.request.method and event.status not in (401, 407, 423):
-                last.result = "answered" if success(event.status) else "refused"
-        elif event.time - last.request.time > TRY_ENDS:
-            last.result = "timeout"
+    def _settle_tries(self, event: ModelEvent) -> None:
+        """Settle tries by their answers, or by the time that has passed; the next may have followed one meanwhile."""
+        later = inf
+        for one in reversed(self.tries[-TRIES_OPEN:]):
+            if one.result == "unknown":
+                _settle_try(one, event, later)
+            later = one.request.time
 
     def _bound(self, step: Step, known: Known) -> None:
         """Note the stretches that this answer ended: at most those of its server."""
@@ -149,6 +150,17 @@ class History:
         if self.ended:
             rows = [*self.ended, *rows]
         return rows if len(rows) < 2 else sorted(rows, key=lambda row: (row.since, row.server))
+
+
+def _settle_try(one: TrySeen, event: ModelEvent, later: float) -> None:
+    """Settle a try; `later` is when the next one went out."""
+    asked = one.request
+    if isinstance(event, Answered) and event.server == asked.server and event.status >= 200:
+        sent = event.time if event.sent is None else event.sent
+        if event.method == asked.method and asked.time <= sent < later and event.status not in (401, 407, 423):
+            one.result = "answered" if success(event.status) else "refused"
+    elif event.time - asked.time > TRY_ENDS:
+        one.result = "timeout"
 
 
 def _has_room(rows: Sized) -> bool:

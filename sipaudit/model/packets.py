@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sipaudit.model.events import Answered, Failed, Sent
+from sipaudit.model.events import FETCH, Answered, Failed, Sent
 from sipaudit.model.state import Binding, Evidence, Reach, Stay, Track
 
 AT_ONCE = 2.0          # seconds from a connection's failure to the line's first packet elsewhere
 SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)
-KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING"})
+KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING", FETCH})   # and what asks for no more than they
 NOTHING_NEW = KEEPALIVES | {"CANCEL"}   # whose 2xx does not make a server the working one
 DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 MOVERS = DIALOG_INITIATING | {"REGISTER"}   # by which a phone notices that a server has failed

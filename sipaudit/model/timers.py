@@ -38,6 +38,17 @@ def earliest_silence(settings: LineSettings, *, connects: bool = False) -> float
     return max(seconds - max(SLACK_MIN, SLACK_SHARE * seconds), UNDECLARED_EARLIEST)
 
 
+def sendings(settings: LineSettings) -> int:
+    """How often a phone sends a request before it counts the silent server as failed (F2), as far as is declared."""
+    return settings.number("retryMaxCount") or DEFAULT_RETRIES
+
+
+def first_interval(settings: LineSettings) -> float:
+    """Seconds from the first sending of a request to the next."""
+    interval = settings.number("retryTimeOut")
+    return interval / 1000 if interval else T1
+
+
 def latest_silence(settings: LineSettings) -> float | None:
     """The longest silence before a phone must count the server as failed (F2, *latest*), without tolerance; None where
     a setting that decides it is not known."""

@@ -131,11 +131,12 @@ class Memory:
         again[transaction.call_id] = MayAskAgain(
             transaction.cseq, transaction.method, transaction.number, transaction.leg, challenges)
 
-    def follows(self, phone: Phone, request: Request) -> tuple[int | None, Leg | None, bool]:
+    def follows(self, phone: Phone, request: Request, method: str = "") -> tuple[int | None, Leg | None, bool]:
         """The transaction of which this request is the re-send (same Call-ID, next CSeq), its leg, and whether it
-        answers a challenge of that transaction, by its nonce (F13)."""
+        answers a challenge of that transaction, by its nonce (F13). `method` is the request's, if it has another name
+        here."""
         again = phone.again.get(request.call_id) if phone.again is not None else None
-        if again is None or again.cseq + 1 != request.cseq.number or again.method != request.method:
+        if again is None or again.cseq + 1 != request.cseq.number or again.method != (method or request.method):
             return FIRST
         _asked(phone, request.call_id)
         return again.transaction, again.leg, proves(request.credentials, again.challenges)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
-from sipaudit.model.events import NO_LINE, Booted, Sent
+from sipaudit.model.events import FETCH, NO_LINE, Booted, Sent
 from sipaudit.model.timers import BOOT_SILENCE
 from sipaudit.reconstruct.bounds import KEPT_CALL_IDS, SOURCE_LINES, UNRESOLVED
 from sipaudit.reconstruct.memory import FIRST, FIRST_CSEQ, Memory
@@ -42,6 +42,8 @@ class Registering:
         if flow is not line.flow or line.revision != line.view.revision:
             memory.use(line, flow, item, registers=True)
         server = line.server
+        if contact is None and not item.cut:
+            return self._fetches(item, request, key, line)
         follows, _, proves = memory.follows(phone, request) if phone.again else FIRST
         if call_id == line.call_id:
             call_id, fresh = line.call_id, False   # one text for all: events remember it
@@ -68,6 +70,24 @@ class Registering:
             time, item.capture, item.frame, line.phone, line.number, server, "REGISTER", number, False, asked,
             follows, fresh, False, None, call_id, "", proves, fresh and cseq == FIRST_CSEQ,
         ))
+        return transaction
+
+    def _fetches(self, item: Datagram, request: Request, key: Key, line: Line) -> Transaction:
+        """A REGISTER without Contact only asks for what is registered (RFC 3261 10.2.3): it counts in the CSeq, but it
+        binds, moves and renews nothing."""
+        memory, phone, cseq = self._memory, line.owner, request.cseq.number
+        follows, _, proves = memory.follows(phone, request, FETCH) if phone.again else FIRST
+        if request.call_id == line.call_id:
+            line.cseq, line.asked = cseq, item.time
+        phone.last = line.last = item.time
+        memory.numbers = number = memory.numbers + 1
+        transaction = Transaction(
+            number, key, cseq, request.call_id, FETCH, item.flow, line, phone, line.server, True, item.time, False,
+            memory.clock, uri=request.uri, to_tag=request.to.tag)
+        memory.transactions.add(transaction, line.held is None)
+        memory.registry.emit(phone, line, Sent(
+            item.time, item.capture, item.frame, line.phone, line.number, line.server, FETCH, number, follows=follows,
+            call_id=request.call_id, proves=proves))
         return transaction
 
     def _is_unused(self, call_id: str, phone: Phone, line: Line) -> bool:

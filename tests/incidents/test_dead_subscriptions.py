@@ -40,3 +40,24 @@ def test_before_its_time_nothing_is_dead(tower: Tower) -> None:
     story = Story()
     subscribed(story, None, until=640.0)
     assert tower.see(story, only="dead-subscriptions") == []
+
+
+@pytest.mark.parametrize(("taken", "status", "seen"), [
+    ((500, 640, 900), 200, []),
+    ((500, 640, 900), 481, ["dead-subscriptions 10.0.0.1 650.100- 1"]),
+    ((), 200, ["dead-subscriptions 10.0.0.1 650.100- 1"]),
+    ((400,), 200, ["dead-subscriptions 10.0.0.1 1000.100- 1"]),
+])
+def test_what_is_notified_still_is_not_dead(tower: Tower, taken: tuple[int, ...], status: int, seen: list[str]) -> None:
+    """P goes on to notify of it, and the phone takes that: someone has refreshed it, though nobody saw."""
+    story = Story()
+    phone, *_ = registered(story, 3)
+    asked = phone.ask(50, P, "SUBSCRIBE", expires=600, call_id="sub@10.1.0.11", headers="Event: dialog\r\n")
+    phone.told(50.1, asked, 202)
+    phone.fail_over(300)
+    for number, time in enumerate(taken):
+        told = phone.called(time, P, "NOTIFY", call_id="sub@10.1.0.11", number=number + 1, tag="nearsub@10",
+                            headers="Event: dialog\r\n")
+        phone.replies(time + 0.1, told, status)
+    phone.call(1200, S, 2.0)
+    assert tower.see(story, only="dead-subscriptions") == seen

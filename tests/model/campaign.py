@@ -1,7 +1,7 @@
 """Many histories of phones that obey: `python -m tests.model.campaign --count 200000`.
 
 With `--late` each is seen from a moment in its middle on (`fleet/late.py`), with `--lacking` one answer is
-not in the capture (`fleet/lacking.py`).
+not in the capture, with `--unasked` one sending of a request (`fleet/lacking.py`).
 
 Prints how many were accused and of what; accusations of weight with their seed and a history in the scenario language.
 """
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from sipaudit.model.events import NO_LINE, ModelEvent
 from sipaudit.model.values import Finding, Severity
 from tests.model.court import Court, findings, scenario
-from tests.model.fleet.lacking import lacking
+from tests.model.fleet.lacking import lacking, unasked
 from tests.model.fleet.late import late
 from tests.model.fleet.story import History, obedient
 from tests.model.shrink import shrunk
@@ -89,10 +89,11 @@ def main() -> None:
     options.add_argument("--show", type=int, default=3, help="accusations of each rule printed with their history")
     options.add_argument("--late", action="store_true", help="the observer comes in the middle of each")
     options.add_argument("--lacking", action="store_true", help="of each one answer is not seen")
+    options.add_argument("--unasked", action="store_true", help="of each one sending of a request is not seen")
     options.add_argument("--info", nargs="*", default=(), help="info rules of which histories are printed, too")
     chosen = options.parse_args()
     began, total = time.monotonic(), Tally()
-    lives = late if chosen.late else lacking if chosen.lacking else obedient
+    lives = late if chosen.late else lacking if chosen.lacking else unasked if chosen.unasked else obedient
     shown: Counter[str] = Counter()
     for part in campaign(chosen.first, chosen.count, chosen.workers, frozenset(chosen.info), lives):
         total.add(part)

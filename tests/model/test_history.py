@@ -105,3 +105,17 @@ def test_a_try_to_return_is_one_though_the_servers_are_far_away() -> None:
 400.45 < P 200 REGISTER expires=3600
 """))
     assert [(one.request.time, one.result) for one in seen.tries] == [(400, "answered")]
+
+
+MOVED = "".join(THERE_AND_BACK.format(300, 304, 400).splitlines(keepends=True)[:4])
+
+
+@pytest.mark.parametrize(("then", "results"), [
+    ("500 > P REGISTER\n500.1 < P 200 REGISTER expires=3600\n", ["timeout", "answered"]),
+    ("410 > P REGISTER\n410.1 < P 503 REGISTER\n500 > S INVITE\n", ["timeout", "refused"]),
+    ("410 > P REGISTER #99\n411 < P 200 REGISTER #98 expires=3600\n", ["answered", "unknown"]),
+    ("410 > P REGISTER #99\n412 < P 200 REGISTER #99 expires=3600\n", ["unknown", "answered"]),
+])
+def test_what_came_of_a_try_is_told_by_what_comes_after_the_next_one(then: str, results: list[str]) -> None:
+    seen, _ = lived(parse(HEAD + MOVED + "400 > P REGISTER #98\n" + then))
+    assert [one.result for one in seen.tries] == results

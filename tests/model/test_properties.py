@@ -23,7 +23,7 @@ from sipaudit.model.values import Finding, Severity
 from tests.model.campaign import accusation
 from tests.model.court import RULES, Court, findings
 from tests.model.fleet.habits import MODES, REGIMES, Habits, names, profile_of
-from tests.model.fleet.lacking import lacking
+from tests.model.fleet.lacking import lacking, unasked
 from tests.model.fleet.late import late
 from tests.model.fleet.story import History, disobedient, obedient, plain
 from tests.model.fleet.wrongs import WRONGS, Wrong
@@ -46,6 +46,8 @@ LATE_SEEDS = (             # of those that were once accused
 )
 LACKING = 8                # chunks of histories of which one answer was not seen
 LACKING_SEEDS = (23610, 31883)   # of those that were once accused
+UNASKED = 4                # chunks of histories of which one sending of a request was not seen
+UNASKED_SEEDS = (41, 2953, 3396)   # of those that were once accused for certain
 PLAIN = 200                # phones that obey among servers that fail in plain ways
 WRONG = 20                 # histories of each way to break a rule
 
@@ -207,6 +209,16 @@ def test_a_phone_that_obeys_is_not_accused_by_who_missed_an_answer(seeds: Sequen
     for seed in seeds:
         history = lacking(seed)
         accused = [finding for finding in findings(history) if not _by_right(finding)]
+        assert accused == [], accusation(history, accused[0])
+
+
+@pytest.mark.parametrize("seeds", [*(range(chunk * CHUNK, (chunk + 1) * CHUNK) for chunk in range(UNASKED)),
+                                   UNASKED_SEEDS], ids=lambda seeds: str(seeds[0]))
+def test_a_phone_that_obeys_is_not_accused_for_certain_by_who_missed_a_request(seeds: Sequence[int]) -> None:
+    for seed in seeds:
+        history = unasked(seed)
+        accused = [finding for finding in findings(history)
+                   if finding.severity is not Severity.INFO and finding.confidence == "certain"]
         assert accused == [], accusation(history, accused[0])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.stories import MINUTE, Court, Handset, P, S, Story, handsets, site
+from tests.stories import MINUTE, R0, Court, Handset, P, S, Story, handsets, site
 from tests.traps.ground import REGIMES, UNREGISTERED, any_regime, gated_regime, minute
 
 LIVES, RENEWS = 300, 240   # seconds that a registration lives, and after which a phone renews it
@@ -219,3 +219,43 @@ def test_media_that_tell_of_no_hole(court: Court, when: str) -> None:
         story.media(660, 670, ("10.1.0.91", 16_384), TALKERS[1], first=3000)
     said = guilty(phone, 665)
     assert certain(court(story, minute("R1"))) == [said]
+
+
+# -- a tap that shows some phones all the while, and others not
+
+def half_unseen(hidden: int, granted: int) -> Story:
+    """A phone, and eleven others that renew one after the other; the tap does not see so many of these in the hole, nor
+    the one, which moves to S meanwhile and calls there later. It registers every hour, or as the others do."""
+    story = Story()
+    others = site_of(story, 11)
+    phone = Handset(story, user="1001", granted=granted)
+    renewed([phone], *range(530 - 100 * (granted - 60), 531, granted - 60))
+    for number, other in enumerate(others):
+        for time in (3, 4):
+            other.register(time * RENEWS + 8 * number)
+    story.murmur(*HOLE)
+    phone.fail_over(650, registers=False)
+    for number, time in enumerate((830, 850)):
+        phone.call(time, S, to=f"sip:300{number}@pbx.example.com")
+    unseen = {one.place for one in (phone, *others[:hidden])}
+    return story.without(lambda packet: HOLE[0] <= packet.time < HOLE[1]
+                         and not unseen.isdisjoint((packet.source, packet.destination)))
+
+
+OF_ITS_OWN = "failover-without-failure"
+HOURS = site({**R0, "failBack.mode": "duration", "failBack.timeout": 3600})
+
+
+def test_who_is_silent_together_with_others_may_have_been_hidden_like_them(court: Court) -> None:
+    """Their next REGISTERs show that renewals lack of which the tap has seen nothing."""
+    assert court(half_unseen(6, 3600), HOURS) == [f"830.000 {OF_ITS_OWN} 1001 10.0.0.2 likely capture-complete"]
+
+
+def test_who_is_silent_alone_was_not(court: Court) -> None:
+    """The control: of two or three others a packet may lack anyway."""
+    assert court(half_unseen(3, 3600), HOURS) == [f"830.000 {OF_ITS_OWN} 1001 10.0.0.2 certain"]
+
+
+def test_whose_own_renewal_is_not_seen_was_hidden(court: Court) -> None:
+    """It renews every four minutes, and was not seen to do so for five."""
+    assert court(half_unseen(0, LIVES), HOURS) == [f"? {OF_ITS_OWN} loss-nearby"]

@@ -11,7 +11,7 @@ import yaml
 from sipaudit import pipeline
 from sipaudit.capture.write import PcapWriter
 from tests.stories import BRANCH, MINUTE, R0, R1, R2, Court, Handset, P, S, Story, site
-from tests.traps.ground import handset, minute
+from tests.traps.ground import UNREGISTERED, any_regime, handset, minute, moved, returns
 from tests.wire import ORIGIN
 
 NOTHING, LAPSED, LEFT, TWICE = (
@@ -178,3 +178,43 @@ def test_the_other_line_of_the_phone_works_on(court: Court) -> None:
     second.call(start + 0.2, S)
     said = court(story, site({**R1, **MINUTE}))
     assert not [one for one in said if LEFT in one and not one.startswith("?")]
+
+
+# -- a REGISTER without Contact, which asks what is registered (RFC 3261 10.2.3)
+
+@pytest.mark.parametrize("call_id", [None, "fetch@10.1.0.5"])
+@any_regime
+def test_who_only_asks_at_the_first_server_has_not_returned(court: Court, regime: str, call_id: str | None) -> None:
+    """At 330 that is too early for a return, and no return: the next call is at S still, and at 366 it goes back."""
+    phone = moved(regime)
+    phone.fetch(330, P, call_id=call_id)
+    phone.call(340, S)
+    returns(phone, regime)
+    report = court.report(phone.story, minute(regime))
+    assert [finding.rule for finding in report.findings] == []
+    assert [(move.kind, move.to) for line in report.lines for move in line.moves] == [
+        ("failover", "10.0.0.2:5060/udp"), ("failback", "10.0.0.1:5060/udp")]
+
+
+def test_who_returns_too_early_does_so_whatever_it_asked_before(court: Court) -> None:
+    """The control."""
+    phone = moved("R2")
+    phone.fetch(330, P)
+    phone.register(336, P)
+    assert court(phone.story, minute("R2")) == ["336.000 premature-failback 1001 10.0.0.1 certain"]
+
+
+def test_what_is_asked_for_is_not_renewed(court: Court) -> None:
+    """The registration ends at 600, whatever the 200 says that came before."""
+    phone = short()
+    phone.fetch(590, P)
+    phone.call(640)
+    assert court(phone.story, minute("R2")) == [f"640.000 {LAPSED} 1001 10.0.0.1 certain"]
+
+
+def test_what_is_asked_for_at_another_server_is_no_registration_there(court: Court) -> None:
+    phone = handset()
+    phone.fetch(phone.silence(300), S)
+    phone.call(305.6, S)
+    phone.call(330, S)
+    assert f"305.600 {UNREGISTERED} 1001 10.0.0.2 certain" in court(phone.story, minute("R2"))

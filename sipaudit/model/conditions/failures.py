@@ -11,8 +11,8 @@ from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.settings import Regime
-from sipaudit.model.state import RUNS, Evidence, Reach, evidence, speaks_against
-from sipaudit.model.timers import UNDECLARED_EARLIEST
+from sipaudit.model.state import RUNS, Evidence, Reach, evidence, repeated_until, speaks_against
+from sipaudit.model.timers import SLACK_MIN, T1, T2_FIELD, UNDECLARED_EARLIEST, first_interval
 from sipaudit.model.values import Reason
 
 RETRANSMIT_FROM = 0.3   # seconds after a sending: what comes sooner is a mirror's copy, no retransmission (T1 0.5)
@@ -80,7 +80,8 @@ def working_server_alive(case: Case) -> Ground:
     if holds == NEVER or not fresh:
         return Ground(holds)
     # it was asked just now, and the capture may lack what told the phone that it had failed
-    return Ground(holds, Reason.LOSS_NEARBY, waited(fresh[-1], None))
+    shown = None if any(_begun_unseen(case, request) for request in fresh) else waited(fresh[-1], None)
+    return Ground(holds, Reason.LOSS_NEARBY, shown)
 
 
 def _broke_for_this_line(case: Case, reach: Reach) -> bool:
@@ -130,8 +131,23 @@ def nothing_against(case: Case) -> Ground:
     if clock_was_set(case, young, ahead=False):
         return FAILS
     # it was asked just now, and the capture may lack what told the phone that it had failed
-    return Ground(reason=Reason.LOSS_NEARBY, awaited=waited(young, None), proof=(young,),
+    shown = None if any(_begun_unseen(case, request) for request in reach.waiting) else waited(young, None)
+    return Ground(reason=Reason.LOSS_NEARBY, awaited=shown, proof=(young,),
                   facts={"working": stay.server, "kind": "impatient", "silent": case.now - young.time}, elsewhere=there)
+
+
+def _begun_unseen(case: Case, request: Sent) -> bool:
+    """Whether a request that waits has waited long enough (F2) if the capture lacks its first sending. Then the next
+    comes at its time all the same; where intervals double, all but the first come a whole number of seconds after the
+    second, and half a second more after the first (0.5, 1, 2, 2 ... summed)."""
+    interval = first_interval(case.profile.settings)
+    if case.now - request.time + interval < _patience(case):
+        return False
+    last = repeated_until(case.phone.reach(request.server), request)
+    lasted, doubles = last - request.time, not case.profile.settings.number("retryTimeOut")
+    following = interval if not doubles else T2_FIELD if lasted else 2 * T1
+    is_second = not doubles or abs(lasted % 1.0 - T1) > T1 / 2
+    return is_second and case.now - last <= following + SLACK_MIN
 
 
 def _may_have_failed_before(case: Case, reach: Reach) -> bool:

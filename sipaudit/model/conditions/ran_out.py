@@ -55,8 +55,8 @@ def _run_out(case: Case) -> Sent | None:
 
 def _shown_unanswered(case: Case, before: Sent) -> bool:
     """Whether the phone itself shows that it got no answer: an INVITE was retransmitted as long as no caller had given
-    it up, a REGISTER is asked again sooner than it is renewed, or was retransmitted. Else the answers may take a way
-    that the capture does not see."""
+    it up, a REGISTER was retransmitted, or is asked again sooner than it is renewed: how soon that would be no 200 has
+    told where none was seen. Else the answers may take a way that the capture does not see."""
     if before.method == "INVITE":
         until = repeated_until(case.phone.reach(before.server), before)
         return until >= _persists(case, before, until - before.time)
@@ -65,7 +65,9 @@ def _shown_unanswered(case: Case, before: Sent) -> bool:
     if binding is not None and binding.register is before and binding.resent is not None:
         return True
     passed = case.now - before.time
-    renews = binding is not None and binding.granted is not None and is_renewed_after(case, binding, passed)
+    if binding is None or (binding.granted or binding.refused or binding.removed) is None:
+        return False
+    renews = binding.granted is not None and is_renewed_after(case, binding, passed)
     return passed <= latest + RETRY_WAIT and not renews
 
 

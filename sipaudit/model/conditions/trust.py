@@ -7,16 +7,26 @@ from collections.abc import Iterable
 from sipaudit.model.absorb import lived_before
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
+from sipaudit.model.events import Answered, Failed, ModelEvent, Replied, Sent
 from sipaudit.model.packets import AT_ONCE, NOTHING_NEW, is_open_code
 from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import Binding, Evidence
-from sipaudit.model.timers import BOOT_SILENCE, DEFAULT_EXPIRES, NO_EXPIRY, SILENCE_MAX, latest_silence
+from sipaudit.model.timers import (
+    BOOT_SILENCE,
+    DEFAULT_EXPIRES,
+    NO_EXPIRY,
+    SILENCE_MAX,
+    SLACK_MIN,
+    first_interval,
+    latest_silence,
+    sendings,
+)
 from sipaudit.model.values import Assumption, Reason
 
 RETRY_AFTER = 600.0      # seconds that a Retry-After from before the capture may run
+RENEWAL_LATE = 10.0      # seconds by which a renewal may come later than most
 LOSS_REACH = 64.0       # seconds: reference-model.md 4, `capture-complete`
 WITHOUT_ONLY_SIGNAL = (3, 2, 4)   # C9: this firmware has no onlySignalWithRegistered
 
@@ -50,7 +60,7 @@ def _doubts(case: Case) -> list[Assumption]:
     doubts = []
     if profile.list_in_doubt:
         doubts.append(Assumption.LIST_AS_RESOLVED)
-    if profile.lossy or (lost is not None and abs(case.now - lost) <= LOSS_REACH):
+    if profile.lossy or (lost is not None and abs(case.now - lost) <= LOSS_REACH) or _may_have_begun_before(case):
         doubts.append(Assumption.CAPTURE_COMPLETE)
     if not profile.vouched:
         doubts.append(Assumption.FIRMWARE_OBEYS)
@@ -59,9 +69,50 @@ def _doubts(case: Case) -> list[Assumption]:
     return doubts
 
 
+def _may_have_begun_before(case: Case) -> bool:
+    """Whether a request that seems to begin just after the line's move may have begun before it: where the capture
+    lacks its first sending, the next one comes an interval later. What began before has its life (reference-model.md 6,
+    *grace*)."""
+    event, moved = case.event, case.stay.arrived.time
+    if isinstance(event, Replied):   # what counts is when the request came that it answers
+        event = next((one for one in case.line.offered if one.transaction == event.transaction), event)
+    elsewhere = not isinstance(event, Answered) and getattr(event, "server", case.stay.server) != case.stay.server
+    return elsewhere and 0 <= event.time - moved <= first_interval(case.profile.settings) + SLACK_MIN
+
+
 def nothing_missing(case: Case) -> Ground:
-    """What rests on a packet that is not there needs a capture that has nearly all (reference-model.md 4)."""
-    return Ground(reason=Reason.LOSS_NEARBY) if case.profile.lossy else HOLDS
+    """What rests on a packet that is not there needs a capture that has nearly all (reference-model.md 4), and that
+    shows the line's own renewals."""
+    if case.profile.lossy or _renewed_unseen(case):
+        return Ground(reason=Reason.LOSS_NEARBY)
+    return asked_more_than_once(case)
+
+
+def asked_more_than_once(case: Case) -> Ground:
+    """A silent server is left after several sendings, all of which the capture would have to lack; where one is enough
+    (F2), that no failure was seen is likely only."""
+    return HOLDS if sendings(case.profile.settings) > 1 else Ground(assumptions=(Assumption.CAPTURE_COMPLETE,))
+
+
+def _renewed_unseen(case: Case) -> bool:
+    """Whether the line should have renewed its registration by now, at its own pace, and was not seen to ask for that:
+    it did where the tap does not look, and so it may have done anything else. Before it has renewed once it has no
+    pace, but it lets nothing run out."""
+    binding = case.line.latest_grant()
+    if binding is None or binding.granted is None or binding.since is None or _asked_since(case, binding.granted.time):
+        return False
+    granted = binding.granted.time
+    paced = granted + (granted - binding.since.time) / binding.refreshes if binding.refreshes else NO_EXPIRY
+    return case.now > min(paced, binding.until) + RENEWAL_LATE
+
+
+def _asked_since(case: Case, granted: float) -> bool:
+    """Whether a REGISTER of the line has gone out since, or a 200 has ended its registration."""
+    for binding in case.line.bindings:
+        last = (binding.register, binding.missed, binding.refused, binding.removed)
+        if any(one is not None and one.time > granted for one in last):
+            return True
+    return False
 
 
 def stay_was_seen(case: Case) -> Ground:

@@ -1,14 +1,21 @@
-"""One answer is not in the capture: what the phone was told by it, nobody else knows.
+"""One packet is not in the capture: an answer, or a sending of a request.
 
-The phone does what it did (`story.py`), and no counter of the capture tells that a packet is missing.
+The phone does what it did (`story.py`). Where an answer lacks, no counter of the capture tells that a packet is
+missing; an answer whose request lacks tells it, as reconstruction would.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
-from sipaudit.model.events import Answered
+from sipaudit.model.events import NO_LINE, Answered, CallChanged, Lost, ModelEvent, Resent, Sent
+from sipaudit.model.packets import MOVERS
+from tests.model.fleet.late import Late
 from tests.model.fleet.story import History, obedient
+
+MID_LIFE = 32.0   # seconds in which a request may be from before the capture
+SHOWS_SILENCE = 0.8   # share of those that nobody answers, where there are some: they drive phones away
 
 
 def lacking(seed: int) -> History:
@@ -22,3 +29,53 @@ def without(history: History, gone: Answered) -> History:
     """The history of who did not see that answer."""
     events = [event for event in history.events if event is not gone]
     return History(history.seed, history.habits, events, history.profiles)
+
+
+def unasked(seed: int) -> History:
+    """A phone that obeys, of which one sending of a request was not seen."""
+    history = obedient(seed)
+    chance = random.Random(f"unasked{seed}")
+    sends = [event for event in history.events if isinstance(event, Sent | Resent)]
+    answered = {event.transaction for event in history.events if isinstance(event, Answered) and event.status >= 200}
+    in_vain = [event for event in sends if isinstance(event, Sent) and event.transaction not in answered
+               and event.method in MOVERS and not event.in_dialog]
+    if in_vain and chance.random() < SHOWS_SILENCE:
+        sends = in_vain
+    return without_sending(history, chance.choice(sends)) if sends else history
+
+
+def without_sending(history: History, gone: Sent | Resent) -> History:
+    """The history of who did not see that packet. A connection shows that a segment lacks, and so does the CSeq of the
+    REGISTER that comes next."""
+    told = list(_Unsent(history.events, gone).told())
+    shows = [event for event in told if event.time >= gone.time and (
+        history.habits.transport != "udp" or (isinstance(event, Sent) and event.method == gone.method == "REGISTER"
+                                              and event.call_id == getattr(gone, "call_id", "")))]
+    if isinstance(gone, Sent) and shows and getattr(shows[0], "transaction", 0) != gone.transaction:
+        told.insert(told.index(shows[0]), Lost(shows[0].time, gone.capture, gone.frame, gone.phone, NO_LINE, "a gap",
+                                               gone.time))
+    return History(history.seed, history.habits, told, history.profiles)
+
+
+class _Unsent(Late):
+    """Tells all events but one sending of a request: the next one begins it, else its answer has none."""
+
+    def __init__(self, events: list[ModelEvent], gone: Sent | Resent) -> None:
+        super().__init__(events, float("-inf"), float("-inf"))
+        self.events = [event for event in events if event is not gone]
+        self.gone = gone
+        self.first = events[0].time
+
+    def told(self) -> Iterator[ModelEvent]:
+        ringing: CallChanged | None = None
+        for event in super().told():
+            if isinstance(self.gone, Sent) and isinstance(event, CallChanged) and event.state == "ringing" \
+                    and event.call == self.gone.call and event.time == self.gone.time:
+                ringing = event   # the call begins with what is seen of it
+                continue
+            yield event
+            if ringing is not None and isinstance(event, Sent) and event.transaction == self.gone.transaction:
+                yield CallChanged(event.time, event.capture, event.frame, event.phone, event.line, ringing.server,
+                                  ringing.call, "ringing")
+            if isinstance(event, Answered) and event.sent is None and event.time - self.first >= MID_LIFE:
+                yield Lost(event.time, event.capture, event.frame, event.phone, NO_LINE, "no request")

@@ -38,7 +38,7 @@ def late(seed: int) -> History:
 def begun(history: History, begins: float, remembered: float = 0.0) -> History:
     """The history as it is told by who saw nothing before `begins`, but remembers what was asked before `remembered`
     (seconds since its beginning)."""
-    events = list(_Late(history.events, begins, remembered).told())
+    events = list(Late(history.events, begins, remembered).told())
     return History(history.seed, history.habits, events, _covered(history.profiles, begins))
 
 
@@ -49,7 +49,7 @@ def _covered(profiles: Sequence[tuple[float, Profile]], begins: float) -> list[t
     return [(time, replace(profile, covered_from=begins)) for time, profile in since]
 
 
-class _Late:
+class Late:
     """Tells the events from a moment on."""
 
     def __init__(self, events: Sequence[ModelEvent], begins: float, remembered: float) -> None:
