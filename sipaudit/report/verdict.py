@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 from sipaudit.model.values import Confidence, Finding, Report, Severity
 from sipaudit.report.advice import CAPTURING
-from sipaudit.report.incident_words import SAID, words_of
+from sipaudit.report.incident_words import SAID, short_names, words_of
 from sipaudit.report.screen import count_of
 
 KINDS_SHOWN = 8
+KINDS_OF_MOVES = ("failover", "failback", "fallback", "unknown")
+SERVERS_NAMED = 4
 INCIDENTS_SAID = 4
 RULES_SAID = 5
 # What so many phones did, by rule: "3 phones signalled ...".
@@ -121,22 +123,32 @@ def _did(rule: str, phones: int, *, certain: bool) -> str:
 
 
 def _counts(findings: list[Finding]) -> str:
-    """`Deviations: 2 error findings.`"""
+    """`Deviations: 2 errors, 1 info.`"""
     counted = Counter(finding.severity for finding in findings if finding.suppressed is None)
     suppressed = len(findings) - counted.total()
-    parts = [count_of(counted[severity], str(severity) + " finding") for severity in reversed(Severity)
-             if counted[severity]]
+    parts = [f"{counted[severity]} info" if severity is Severity.INFO else count_of(counted[severity], str(severity))
+             for severity in reversed(Severity) if counted[severity]]
     besides = f" Suppressed and not counted: {suppressed}." if suppressed else ""
     return "Deviations: " + (", ".join(parts) or "none that counts") + "." + besides
 
 
 def _scope(report: Report, messages: int) -> str:
     phones = len({line.phone for line in report.lines})
-    moves = Counter(move.kind for line in report.lines for move in line.moves)
-    moved = ", ".join(f"{count} {kind}" for kind, count in sorted(moves.items()))
+    moves = Counter(str(move.kind) for line in report.lines for move in line.moves)
+    moved = ", ".join(f"{moves[kind]} of unknown kind" if kind == "unknown" else count_of(moves[kind], kind)
+                      for kind in KINDS_OF_MOVES if moves[kind])
     return (f"Seen: {count_of(messages, 'SIP message')} of {count_of(phones, 'phone')} with "
-            f"{count_of(len(report.lines), 'line')} at {count_of(len(report.servers), 'server')}; "
-            f"moves between servers: {moved or 'none'}.")
+            f"{count_of(len(report.lines), 'line')} at {count_of(len(report.servers), 'server')}{_named(report)}. "
+            f"Moves between servers: {moved or 'none'}.")
+
+
+def _named(report: Report) -> str:
+    """Which server is which: the sentences use names, findings and Wireshark addresses."""
+    if not 0 < len(report.servers) <= SERVERS_NAMED:
+        return ""
+    names = short_names(report.servers)
+    return ": " + ", ".join(f"{names[row.server]} ({row.server})" if row.name else row.server
+                            for row in report.servers)
 
 
 def _no_sip(report: Report) -> str:

@@ -28,7 +28,7 @@ def test_the_verdict_comes_first() -> None:
     lines = text.render(pipeline.analyze(job()), "utc", 100, False).splitlines()
     assert "1 phone signalled with a server before registering there." in lines
     assert "1 phone returned before the failback was due." in lines
-    assert "Deviations: 2 error findings." in lines
+    assert "Deviations: 2 errors." in lines
 
 
 def test_a_finding_shows_expected_observed_and_evidence() -> None:
