@@ -67,6 +67,13 @@ class Words:
                 + "."
 
 
+def gravest(incidents: Iterable[Incident], count: int) -> list[Incident]:
+    """So many of them: kind before size, size before time. Those chosen stand by kind and time."""
+    rank = {kind: place for place, kind in enumerate(SAID)}
+    chosen = sorted(incidents, key=lambda one: (rank.get(one.kind, len(rank)), -len(one.lines), one.start))[:count]
+    return sorted(chosen, key=lambda one: (rank.get(one.kind, len(rank)), one.start))
+
+
 def words_of(report: Report, zone: str) -> Words:
     """How this report's incidents are said: days are named where there are several."""
     clock = parse_zone(zone)

@@ -9,9 +9,10 @@ from datetime import tzinfo
 from sipaudit.model.values import Finding, Frame, Incident, Report
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.exhibits import worst_first
+from sipaudit.report.incident_words import gravest
 from sipaudit.report.screen import shortened
 from sipaudit.report.table import proof_text
-from sipaudit.report.text import health
+from sipaudit.report.text import expected, health
 from sipaudit.report.verdict import sentences
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time, parse_zone
@@ -44,7 +45,7 @@ def _section(title: str, body: Iterator[str]) -> list[str]:
 
 
 def _incidents(report: Report, clock: tzinfo) -> Iterator[str]:
-    for incident in report.incidents[:INCIDENTS_SHOWN]:
+    for incident in gravest(report.incidents, INCIDENTS_SHOWN):
         yield f"- {code(incident.id)} **{prose(incident.kind)}** {_of_incident(incident, clock)}"
     if len(report.incidents) > INCIDENTS_SHOWN:
         yield f"- and {len(report.incidents) - INCIDENTS_SHOWN} more, see report.json"
@@ -52,7 +53,7 @@ def _incidents(report: Report, clock: tzinfo) -> Iterator[str]:
 
 def _of_incident(incident: Incident, clock: tzinfo) -> str:
     at = "" if incident.server is None else f"at {code(incident.server)} "
-    end = "" if incident.end is None else f" to {_time(incident.end, clock)}"
+    end = ", still open at the end" if incident.end is None else f" to {_time(incident.end, clock)}"
     return f"{at}from {_time(incident.start, clock)}{end}: {len(incident.lines)} lines, {incident.phones} phones"
 
 
@@ -75,7 +76,7 @@ def _finding(finding: Finding, clock: tzinfo) -> Iterator[str]:
         yield f"- server: {code(finding.server)}"
     if finding.time is not None:
         yield f"- time: {_time(finding.time, clock)}"
-    yield f"- expected: {prose(finding.expected)}"
+    yield f"- {prose(expected(finding))}: {prose(finding.expected)}"
     yield f"- observed: {prose(finding.observed)}"
     for doubt in finding.assumptions:
         yield f"- assumes: {prose(ASSUMED[doubt])}"

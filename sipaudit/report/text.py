@@ -8,10 +8,10 @@ from datetime import tzinfo
 
 from sipaudit.model.values import CaptureSummary, Finding, Frame, Incident, Place, Proof, Report, Undecided
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
-from sipaudit.report.incident_words import short_names
+from sipaudit.report.incident_words import gravest, short_names
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
 from sipaudit.report.verdict import sentences
-from sipaudit.times import TimeStyle, format_time, parse_zone
+from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 
 INCIDENTS_SHOWN = 5
 FINDINGS_SHOWN = 6
@@ -41,8 +41,7 @@ def _incidents(screen: Screen, report: Report, clock: tzinfo) -> None:
         return
     screen.title("Incidents")
     names = short_names(report.servers)
-    longest = sorted(report.incidents, key=lambda incident: (-len(incident.lines), incident.start))[:INCIDENTS_SHOWN]
-    shown = sorted(longest, key=lambda incident: incident.id)
+    shown = gravest(report.incidents, INCIDENTS_SHOWN)
     screen.table(("id", "kind", "where", "from", "to", "lines", "findings"),
                  [_incident_row(incident, names, clock) for incident in shown],
                  right=frozenset({"lines", "findings"}), whole=frozenset({"id", "kind"}))
@@ -51,7 +50,7 @@ def _incidents(screen: Screen, report: Report, clock: tzinfo) -> None:
 
 def _incident_row(incident: Incident, names: dict[str, str], clock: tzinfo) -> tuple[object, ...]:
     where = incident.entry if incident.server is None else names.get(incident.server, brief(incident.server))
-    end = "lasts" if incident.end is None else _clock(incident.end, clock)
+    end = "open" if incident.end is None else _clock(incident.end, clock)
     return (incident.id, incident.kind, where, _clock(incident.start, clock), end, len(incident.lines),
             len(incident.findings))
 
@@ -100,12 +99,17 @@ def _finding(screen: Screen, finding: Finding, clock: tzinfo) -> None:
         when = "" if finding.time is None else format_time(finding.time, clock, TimeStyle.FULL) + "  "
         whose = "" if finding.phone is None else f"  phone {finding.phone}"
         screen.say(f"{when}{finding.line}{whose}", indent=4)
-    screen.say(f"expected: {finding.expected}", indent=4)
+    screen.say(f"{expected(finding)}: {finding.expected}", indent=4)
     screen.say(f"observed: {finding.observed}", indent=4)
     if finding.assumptions:
         said = [f"{ASSUMED[doubt]} ({doubt})" for doubt in finding.assumptions]
         screen.say("assumes:  " + "; ".join(said), indent=4)
     _proof(screen, finding)
+
+
+def expected(finding: Finding) -> str:
+    """`expected (B4)`: by which requirement."""
+    return f"expected ({', '.join(finding.basis)})" if finding.basis else "expected"
 
 
 def _proof(screen: Screen, finding: Finding) -> None:
@@ -174,10 +178,12 @@ def _steps(report: Report) -> Iterator[str]:
     if packets:
         worst = max(packets, key=lambda finding: finding.severity.rank)
         yield f"See what led to a finding: sipaudit ladder CAPTURE ... --finding {worst.id}"
-    words = [*dict.fromkeys(incident.kind for incident in report.incidents),
-             *dict.fromkeys(finding.rule for finding in counted)]
+    words = [incident.kind for incident in gravest(report.incidents, 1)]
+    if counted:
+        words.append(max(counted, key=lambda finding: finding.severity.rank).rule)
     if words:
-        yield f"What a word means, and what to do: sipaudit explain {words[0]}"
+        explained = ", ".join(f"sipaudit explain {word}" for word in dict.fromkeys(words))
+        yield f"What {'it means' if len(words) == 1 else 'they mean'}, and what to do: {explained}"
     if report.lines:
         yield "Every line with its settings, registrations and moves: sipaudit phones CAPTURE ..."
 
@@ -194,7 +200,9 @@ def _captures(screen: Screen, report: Report, clock: tzinfo) -> None:
 def health(capture: CaptureSummary, clock: tzinfo) -> list[str]:
     """What a capture holds and what it lacks, in sentences."""
     ends = [format_time(end, clock, TimeStyle.FULL) for end in (capture.first, capture.last) if end is not None]
-    span = f" from {ends[0]} to {ends[-1]}" if ends else ""
+    zones = ", later ".join(dict.fromkeys(zone_name(end, clock) for end in (capture.first, capture.last)
+                                          if end is not None))
+    span = f" from {ends[0]} to {ends[-1]} {zones}" if ends else ""
     links = ", ".join(capture.link_types)
     said = [f"{capture.path}: {count_of(capture.packets, 'packet')} ({links}){span}, "
             f"{count_of(capture.sip_messages, 'SIP message')}."]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sipaudit.model.values import Confidence, Finding, Report, Severity
 from sipaudit.report.advice import CAPTURING
-from sipaudit.report.incident_words import SAID, short_names, words_of
+from sipaudit.report.incident_words import gravest, short_names, words_of
 from sipaudit.report.screen import count_of
 
 KINDS_SHOWN = 8
@@ -62,13 +62,14 @@ def _incidents(report: Report, zone: str) -> list[str]:
     """What happened, the gravest kinds first, each kind in order of time."""
     if not report.incidents:
         return ["No outage or other incident was seen."]
-    words, rank = words_of(report, zone), {kind: place for place, kind in enumerate(SAID)}
-    ordered = sorted(report.incidents, key=lambda incident: (rank.get(incident.kind, len(rank)), incident.start))
-    said = [" ".join(words.of(incident)) for incident in ordered[:INCIDENTS_SAID]]
+    words, ordered = words_of(report, zone), gravest(report.incidents, len(report.incidents))
+    told = gravest(report.incidents, INCIDENTS_SAID)
+    said = [" ".join(words.of(incident)) for incident in told]
     if len(ordered) > INCIDENTS_SAID:
-        rest = Counter(incident.kind for incident in ordered[INCIDENTS_SAID:])
+        rest = Counter(incident.kind for incident in ordered)
+        rest.subtract(incident.kind for incident in told)
         said.append(f"{count_of(rest.total(), 'more incident')}: "
-                    + ", ".join(f"{count} {kind}" for kind, count in rest.items()) + ".")
+                    + ", ".join(f"{count} {kind}" for kind, count in rest.items() if count) + ".")
     return said
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from sipaudit import pipeline
 from sipaudit.model.values import Assumption, Reason
-from sipaudit.report import ladder, phones, text
+from sipaudit.report import html, ladder, markdown, phones, text
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.ladder import LadderRow
 from tests.shared import ROOT
@@ -38,6 +38,34 @@ def test_a_finding_shows_expected_observed_and_evidence() -> None:
     assert "failBack.timeout=60" in shown
     assert "REGISTER to 10.0.0.1:5060/udp 20 s after the move" in shown
     assert "wireshark: frame.number in {" in shown
+
+
+def test_a_finding_names_the_requirement_that_it_rests_on() -> None:
+    report = pipeline.analyze(job())
+    assert "expected (F6): After 10.0.0.1:5060/udp failed" in text.render(report, "utc", 200, False)
+    assert "\n- expected (F6): After 10.0.0.1:5060/udp failed" in markdown.render(report, "utc")
+    none = replace(report, findings=[replace(report.findings[0], basis=[])])
+    assert "expected: After 10.0.0.1" in text.render(none, "utc", 200, False)
+
+
+def test_whose_clock_it_is_stands_with_the_capture() -> None:
+    report = pipeline.analyze(job())
+    assert "2026-11-22 12:07:13.568 UTC, 117 SIP messages." in text.render(report, "utc", 200, False)
+    berlin = "2026-11-22 13:07:13.568 CET (UTC+01:00), 117 SIP messages."
+    assert berlin in text.render(report, "Europe/Berlin", 200, False)
+    assert berlin.replace("_", "") in markdown.render(report, "Europe/Berlin")
+    page = html.render(report, "Europe/Berlin", {}, {}, 0).decode()
+    assert "2026-11-22 13:00:00 to 13:07:13 CET (UTC+01:00)" in page
+    october = replace(report.captures[0], first=1_792_880_000.0, last=1_792_980_000.0)
+    changed = text.render(replace(report, captures=[october]), "Europe/Berlin", 200, False)
+    assert "CEST (UTC+02:00), later CET (UTC+01:00), 117" in changed
+
+
+def test_an_incident_without_an_end_is_open_in_every_output() -> None:
+    report = pipeline.analyze(job())
+    open_ = replace(report, incidents=[replace(report.incidents[0], end=None, state="open")])
+    assert re.search(r"^i-0001 .* 12:05:12.000  open ", text.render(open_, "utc", 200, False), re.MULTILINE)
+    assert "from 2026-11-22 12:05:12.000, still open at the end:" in markdown.render(open_, "utc")
 
 
 def test_known_events_are_shown_in_the_zone_wanted() -> None:

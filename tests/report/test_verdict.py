@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ from msgspec.structs import replace
 
 from sipaudit import pipeline
 from sipaudit.model.values import Confidence, Finding, Frame, Happening, Incident, Report, Severity
-from sipaudit.report import text
-from sipaudit.report.incident_words import SAID
+from sipaudit.report import html, markdown, text
+from sipaudit.report.incident_words import SAID, gravest
 from sipaudit.report.verdict import DID, sentences
 from sipaudit.rulebook.pack import load_pack
 from tests.shared import ROOT
@@ -121,6 +122,22 @@ def test_the_gravest_come_first_and_the_rest_is_counted(report: Report) -> None:
     assert said[4] == "4 more incidents: 3 overload, 1 flapping."
 
 
+def test_every_output_begins_with_the_gravest_incidents(report: Report) -> None:
+    """Kind before size, size before time; what is shown stands in order of time within its kind."""
+    lines = [f"sip:{number}@pbx.example.com" for number in range(9)]
+    storm = incident("register-storm", id="i-0001", start=1.0, lines=lines)
+    small = [incident("server-outage", id=f"i-000{number}", start=float(number)) for number in range(2, 8)]
+    large = incident("server-outage", id="i-0008", start=8.0, lines=lines)
+    told = replace(report, incidents=[storm, *small, large])
+    assert [one.id for one in gravest(told.incidents, 3)] == ["i-0002", "i-0003", "i-0008"]
+    assert [one.id for one in gravest(told.incidents, 8)][-2:] == ["i-0008", "i-0001"]
+    shown = text.render(told, "utc", 100, False)
+    assert re.findall("^(i-000.) ", shown, re.MULTILINE) == ["i-0002", "i-0003", "i-0004", "i-0005", "i-0008"]
+    assert re.findall("^- `(i-000.)`", markdown.render(told, "utc"), re.MULTILINE)[-2:] == ["i-0008", "i-0001"]
+    page = html.render(told, "utc", {}, {}, 0).decode()
+    assert re.findall('<article class="incident" id="(i-000.)"', page)[-2:] == ["i-0008", "i-0001"]
+
+
 def test_phones_are_counted_once_by_rule_and_what_is_suppressed_or_weak_is_not(report: Report) -> None:
     found = [finding("flapping", "a", Severity.INFO), finding("failover-missing", "a", Severity.WARNING),
              finding("failover-missing", "a", Severity.WARNING), finding("failover-missing", "b", Severity.WARNING),
@@ -159,4 +176,9 @@ def test_the_summary_fits_a_screen_however_much_there_is(report: Report) -> None
 def test_it_says_what_to_do_next(report: Report, tmp_path: Path) -> None:
     shown = text.render(report, "utc", 120, False)
     assert "sipaudit ladder CAPTURE ... --finding f-000001" in shown
-    assert "sipaudit explain server-outage" in shown
+    assert ("- What they mean, and what to do: sipaudit explain server-outage, sipaudit explain "
+            "signalling-to-unregistered-server") in shown.replace("\n", " ")
+    alone = text.render(replace(report, incidents=[]), "utc", 120, False)
+    assert "- What it means, and what to do: sipaudit explain signalling-to-unregistered-server" in alone
+    mixed = replace(report, findings=[replace(report.findings[0], severity=Severity.INFO), report.findings[1]])
+    assert "sipaudit explain premature-failback" in text.render(mixed, "utc", 120, False)
