@@ -48,9 +48,8 @@ def sentences(report: Report, zone: str) -> list[str]:
         return [_no_sip(report)]
     deviations = [*_nobody(report)] or _deviations(report.findings)
     said = [*_incidents(report, zone), *deviations, _scope(report, messages), *report.notes]
-    open_checks = sum(row.count for row in report.inconclusive)
-    if open_checks:
-        said.append(f"{count_of(open_checks, 'check')} could not be decided, see below why.")
+    if report.lines or report.findings:
+        said.append(_checks(report))
     cut = sum(capture.snaplen_cut for capture in report.captures)
     if cut:
         said.append(f"{count_of(cut, 'SIP message')} lost the end to the snap length of the capture, so what they said "
@@ -150,6 +149,15 @@ def _named(report: Report) -> str:
     names = short_names(report.servers)
     return ": " + ", ".join(f"{names[row.server]} ({row.server})" if row.name else row.server
                             for row in report.servers)
+
+
+def _checks(report: Report) -> str:
+    """How much was checked: that nothing was found means little where nothing was."""
+    left = sum(row.count for row in report.inconclusive)
+    checks = max(sum(row.count for row in report.reached), left)
+    if not checks:
+        return "No rule had anything to check."
+    return f"Checks: {checks}, " + (f"of which {left} could not be decided: see below why." if left else "all decided.")
 
 
 def _no_sip(report: Report) -> str:

@@ -68,6 +68,21 @@ def test_an_incident_without_an_end_is_open_in_every_output() -> None:
     assert "from 2026-11-22 12:05:12.000, still open at the end:" in markdown.render(open_, "utc")
 
 
+def test_a_ticket_has_the_timeline_of_the_incident_and_the_servers_name() -> None:
+    report = pipeline.analyze(job())
+    ticket = markdown.render(report, "utc")
+    assert ("- `i-0001` **server-outage** at `sbc1.pbx.example.com` (`10.0.0.1:5060/udp`) from 2026-11-22 12:05:12.000 "
+            "to 2026-11-22 12:06:11.519: 3 lines of 3 phones\n"
+            "  - 12:04:00.619 last answer from 10.0.0.1:5060/udp\n") in ticket
+    assert "\n- 1 phone returned before the failback was due.\n" in ticket
+    assert "\n- server: `sbc1.pbx.example.com` (`10.0.0.1:5060/udp`)\n" in ticket
+    one = replace(report.incidents[0], lines=report.incidents[0].lines[:1], phones=1,
+                  timeline=report.incidents[0].timeline * 9)
+    ticket = markdown.render(replace(report, incidents=[one]), "utc")
+    assert ": 1 line of 1 phone\n" in ticket
+    assert "\n  - and 43 more, see report.json\n" in ticket
+
+
 def test_known_events_are_shown_in_the_zone_wanted() -> None:
     shown = text.render(pipeline.analyze(job()), "Europe/Berlin", 100, False)
     assert "13:05:00.000  sbc1 stopped" in shown

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from sipaudit import pipeline
-from sipaudit.model.values import Confidence, Finding, Frame, Happening, Incident, Report, Severity
+from sipaudit.model.values import Confidence, Finding, Frame, Happening, Incident, Reason, Report, Severity, Undecided
 from sipaudit.report import html, markdown, text
 from sipaudit.report.incident_words import SAID, gravest
 from sipaudit.report.verdict import DID, sentences
@@ -113,6 +113,16 @@ def test_servers_are_named_with_their_addresses_and_moves_in_plain_words(report:
 def test_without_incidents_and_findings_it_says_so(report: Report) -> None:
     said = sentences(replace(report, incidents=[], findings=[]), "utc")
     assert said[:2] == ["No outage or other incident was seen.", "No deviation was found."]
+
+
+def test_how_much_was_checked_stands_beside_what_was_found(report: Report) -> None:
+    """That nothing was found means little where nothing was checked."""
+    assert "Checks: 8, all decided." in sentences(report, "utc")
+    left = replace(report, inconclusive=[Undecided("premature-failback", Reason.LOSS_NEARBY, 2)])
+    assert "Checks: 8, of which 2 could not be decided: see below why." in sentences(left, "utc")
+    assert "No rule had anything to check." in sentences(replace(report, reached=[], findings=[]), "utc")
+    nothing = sentences(replace(report, reached=[], findings=[], lines=[]), "utc")
+    assert not any("check" in sentence for sentence in nothing)
 
 
 def test_the_gravest_come_first_and_the_rest_is_counted(report: Report) -> None:
