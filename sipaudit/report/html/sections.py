@@ -41,7 +41,8 @@ def sections(index: Index, zone_name: str, pack: RulePack) -> dict[str, Any]:
     report, zone = index.report, parse_zone(zone_name)
     counted = [finding for finding in report.findings if finding.suppressed is None]
     return {
-        "judged": bool(report.lines or report.findings), "title": _title(report), "generator": inert(report.generator), "span": _span(index, zone),
+        "judged": bool(report.lines or report.findings), "title": _title(report),
+        "generator": inert(report.generator), "span": _span(index, zone),
         "verdict": [inert(sentence, SENTENCE) for sentence in sentences(report, zone_name)],
         "tiles": list(_tiles(report, counted)),
         "incidents": [_incident(incident, report, zone, pack, unfolded=not place)
