@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from sipaudit import pipeline
-from sipaudit.model.values import Assumption, Reason
+from sipaudit.model.values import Assumption, Reason, Undecided
 from sipaudit.report import html, ladder, markdown, phones, text
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.ladder import LadderRow
@@ -81,6 +81,18 @@ def test_a_ticket_has_the_timeline_of_the_incident_and_the_servers_name() -> Non
     ticket = markdown.render(replace(report, incidents=[one]), "utc")
     assert ": 1 line of 1 phone\n" in ticket
     assert "\n  - and 43 more, see report.json\n" in ticket
+
+
+def test_what_could_not_be_judged_is_told_by_reason() -> None:
+    """What would decide it is the same for all rules that lack the same."""
+    open_ = [Undecided("premature-failback", Reason.SETTINGS_UNKNOWN, 4),
+             Undecided("flapping", Reason.BUSY_UNPROVEN, 1),
+             *(Undecided(f"rule-{number}", Reason.SETTINGS_UNKNOWN, 1) for number in range(4))]
+    shown = text.render(replace(pipeline.analyze(job()), inconclusive=open_), "utc", 250, False)
+    assert ("\n8 checks: settings-unknown (4 premature-failback, 1 rule-0, 1 rule-1, ...). Name the line's "
+            "provisioning files (--config), or declare its settings in the site file.\n"
+            "1 check: busy-unproven (1 flapping). A call may have been up; off-hook is not seen on the wire."
+            "\n") in shown
 
 
 def test_known_events_are_shown_in_the_zone_wanted() -> None:

@@ -186,9 +186,10 @@ def test_the_summary_fits_a_screen_however_much_there_is(report: Report) -> None
 def test_it_says_what_to_do_next(report: Report, tmp_path: Path) -> None:
     shown = text.render(report, "utc", 120, False)
     assert "sipaudit ladder CAPTURE ... --finding f-000001" in shown
-    assert ("- What they mean, and what to do: sipaudit explain server-outage, sipaudit explain "
-            "signalling-to-unregistered-server") in shown.replace("\n", " ")
-    alone = text.render(replace(report, incidents=[]), "utc", 120, False)
-    assert "- What it means, and what to do: sipaudit explain signalling-to-unregistered-server" in alone
+    assert "\n- What the incident means, and what to do: sipaudit explain server-outage\n" in shown
+    worst = "sipaudit explain signalling-to-unregistered-server"
+    assert f"\n- What the worst finding means, and what to do: {worst}\n" in shown
+    narrow = text.render(report, "utc", 80, False)   # a command is never broken
+    assert f"\n- What the worst finding means, and what to do:\n    {worst}\n" in narrow
     mixed = replace(report, findings=[replace(report.findings[0], severity=Severity.INFO), report.findings[1]])
     assert "sipaudit explain premature-failback" in text.render(mixed, "utc", 120, False)
