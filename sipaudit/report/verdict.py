@@ -46,8 +46,9 @@ def sentences(report: Report, zone: str) -> list[str]:
     messages = sum(capture.sip_messages for capture in report.captures)
     if not messages:
         return [_no_sip(report)]
-    deviations = [*_nobody(report)] or _deviations(report.findings)
-    said = [*_incidents(report, zone), *deviations, _scope(report, messages), *report.notes]
+    unjudged = [*_nobody(report)]
+    happened = _incidents(report, zone) if report.incidents or not unjudged else []
+    said = [*happened, *(unjudged or _deviations(report.findings)), _scope(report, messages), *report.notes]
     if report.lines or report.findings:
         said.append(_checks(report))
     cut = sum(capture.snaplen_cut for capture in report.captures)
@@ -82,8 +83,9 @@ def nobody(report: Report) -> Iterator[str]:
 
 def _nobody(report: Report) -> Iterator[str]:
     if not report.lines and not report.findings:
-        yield ("Nothing was judged: no line of a phone was seen in the time that is reported. A source is a phone when "
-               "a REGISTER or INVITE of its is answered with 2xx, or when the site file declares its address or MAC.")
+        yield ("Nothing was judged: no line of a phone was seen in the time that is reported. A source counts as a "
+               "phone once a REGISTER or INVITE from it is answered with 2xx, or when the site file declares its "
+               "address or MAC.")
 
 
 def _deviations(findings: list[Finding]) -> list[str]:
@@ -165,10 +167,18 @@ def _no_sip(report: Report) -> str:
         return "Nothing is known of this period: no capture touches it."
     packets = sum(capture.packets for capture in report.captures)
     held: Counter[str] = Counter()
+    encrypted: Counter[str] = Counter()
     for capture in report.captures:
         held.update(capture.content)
         held.update({f"undecoded {kind}": count for kind, count in capture.undecoded.items()})
-        held.update({f"encrypted {kind}": count for kind, count in capture.encrypted.items()})
+        encrypted.update(capture.encrypted)
+        if capture.malformed:   # counted by what is wrong
+            held["malformed SIP"] += max(capture.malformed.values())
     content = ", ".join(f"{count} {kind}" for kind, count in held.most_common(KINDS_SHOWN)) or "nothing that is known"
-    return (f"No SIP in {count_of(packets, 'packet')}. They hold: {content}. "
+    understood = " that can be understood" if held["malformed SIP"] else ""
+    closed = ""
+    if encrypted:
+        named = ", ".join(f"{count} {kind}" for kind, count in encrypted.most_common(KINDS_SHOWN))
+        closed = f"Encrypted and not read: {named}; there may be SIP in it, which --tls-keylog opens. "
+    return (f"No SIP{understood} in {count_of(packets, 'packet')}. They hold: {content}. {closed}"
             f"See {CAPTURING} for where and how to capture.")

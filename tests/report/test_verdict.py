@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -113,6 +114,27 @@ def test_servers_are_named_with_their_addresses_and_moves_in_plain_words(report:
 def test_without_incidents_and_findings_it_says_so(report: Report) -> None:
     said = sentences(replace(report, incidents=[], findings=[]), "utc")
     assert said[:2] == ["No outage or other incident was seen.", "No deviation was found."]
+
+
+def test_where_nothing_could_be_judged_that_comes_first(report: Report) -> None:
+    """That no outage was seen would be taken for good news."""
+    said = sentences(replace(report, incidents=[], findings=[], lines=[], servers=[]), "utc")
+    assert said[0].startswith("Nothing was judged: no line of a phone was seen in the time that is reported.")
+    assert said[1].startswith("Seen: 117 SIP messages of 0 phones")
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize(("held", "said"), [
+    ({"content": {"tcp": 12}, "encrypted": {"tls": 18}},
+     "No SIP in 267 packets. They hold: 12 tcp. Encrypted and not read: 18 tls; there may be SIP in it, which "
+     "--tls-keylog opens. See"),
+    ({"content": {"tcp": 2}, "malformed": {"missing-via": 8, "missing-cseq": 7}},
+     "No SIP that can be understood in 267 packets. They hold: 8 malformed SIP, 2 tcp. See"),
+    ({}, "No SIP in 267 packets. They hold: nothing that is known. See"),
+])
+def test_a_capture_without_sip_is_told_by_what_it_holds(report: Report, held: dict[str, Any], said: str) -> None:
+    capture = replace(report.captures[0], **{"sip_messages": 0, "content": {}, "undecoded": {}, **held})
+    assert sentences(replace(report, captures=[capture]), "utc")[0].startswith(said)
 
 
 def test_how_much_was_checked_stands_beside_what_was_found(report: Report) -> None:
