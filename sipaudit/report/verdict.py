@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from sipaudit.model.values import Confidence, Finding, Report, Severity
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.incident_words import gravest, short_names, words_of
-from sipaudit.report.screen import count_of
+from sipaudit.report.screen import brief, count_of, shortened
 
 KINDS_SHOWN = 8
 KINDS_OF_MOVES = ("failover", "failback", "fallback", "unknown")
 SERVERS_NAMED = 4
+PHONES_NAMED = 3
+USER_SHOWN = 40
 INCIDENTS_SAID = 4
 RULES_SAID = 5
 # What so many phones did, by rule: "3 phones signalled ...".
@@ -104,24 +106,32 @@ def _deviations(findings: list[Finding]) -> list[str]:
     return [*said, _counts(findings)]
 
 
-def _phones_by_rule(findings: list[Finding]) -> list[tuple[str, int, bool]]:
-    """How many phones broke each rule that weighs, and whether any did for certain; errors first, then the most
+def _phones_by_rule(findings: list[Finding]) -> list[tuple[str, str, bool]]:
+    """Which phones broke each rule that weighs, and whether any did for certain; errors first, then the most
     frequent."""
     phones: dict[str, set[str]] = {}
+    users: dict[str, set[str]] = {}
     certain: set[str] = set()
     worst: dict[str, int] = {}
     for finding in findings:
         if finding.phone is not None and finding.severity is not Severity.INFO:
             phones.setdefault(finding.rule, set()).add(finding.phone)
+            users.setdefault(finding.rule, set()).add(brief(finding.line).partition("@")[0])
             worst[finding.rule] = max(worst.get(finding.rule, 0), finding.severity.rank)
             if finding.confidence is Confidence.CERTAIN:
                 certain.add(finding.rule)
     ordered = sorted(phones, key=lambda rule: (-worst[rule], -len(phones[rule]), rule))
-    return [(rule, len(phones[rule]), rule in certain) for rule in ordered]
+    return [(rule, _some(len(phones[rule]), users[rule]), rule in certain) for rule in ordered]
 
 
-def _did(rule: str, phones: int, *, certain: bool) -> str:
-    return f"{count_of(phones, 'phone')} {'' if certain else 'likely '}{DID.get(rule, f'broke the rule {rule}')}."
+def _some(phones: int, users: set[str]) -> str:
+    """`2 phones (1002, 1003)`: by their lines where they are few."""
+    named = ", ".join(shortened(user, USER_SHOWN) for user in sorted(users))
+    return count_of(phones, "phone") + (f" ({named})" if len(users) == phones <= PHONES_NAMED else "")
+
+
+def _did(rule: str, phones: str, *, certain: bool) -> str:
+    return f"{phones} {'' if certain else 'likely '}{DID.get(rule, f'broke the rule {rule}')}."
 
 
 def _counts(findings: list[Finding]) -> str:

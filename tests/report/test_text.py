@@ -26,8 +26,8 @@ def job(**changes: object) -> pipeline.Job:
 
 def test_the_verdict_comes_first() -> None:
     lines = text.render(pipeline.analyze(job()), "utc", 100, False).splitlines()
-    assert "1 phone signalled with a server before registering there." in lines
-    assert "1 phone returned before the failback was due." in lines
+    assert "1 phone (1002) signalled with a server before registering there." in lines
+    assert "1 phone (1003) returned before the failback was due." in lines
     assert "Deviations: 2 errors." in lines
 
 
@@ -74,7 +74,7 @@ def test_a_ticket_has_the_timeline_of_the_incident_and_the_servers_name() -> Non
     assert ("- `i-0001` **server-outage** at `sbc1.pbx.example.com` (`10.0.0.1:5060/udp`) from 2026-11-22 12:05:12.000 "
             "to 2026-11-22 12:06:11.519: 3 lines of 3 phones\n"
             "  - 12:04:00.619 last answer from 10.0.0.1:5060/udp\n") in ticket
-    assert "\n- 1 phone returned before the failback was due.\n" in ticket
+    assert "\n- 1 phone (1003) returned before the failback was due.\n" in ticket
     assert "\n- server: `sbc1.pbx.example.com` (`10.0.0.1:5060/udp`)\n" in ticket
     one = replace(report.incidents[0], lines=report.incidents[0].lines[:1], phones=1,
                   timeline=report.incidents[0].timeline * 9)

@@ -42,8 +42,8 @@ def test_an_outage_is_told_with_what_the_phones_did(report: Report) -> None:
     said = sentences(report, "utc")
     assert said[0] == ("sbc1 did not answer from 12:05:12 to 12:06:11. 3 of 4 phones moved in 37.2 s (median), "
                        "counted from the known stop at 12:05:00. Head office: 3 of 4.")
-    assert said[1:4] == ["1 phone returned before the failback was due.",
-                         "1 phone signalled with a server before registering there.", "Deviations: 2 errors."]
+    assert said[1:4] == ["1 phone (1003) returned before the failback was due.",
+                         "1 phone (1002) signalled with a server before registering there.", "Deviations: 2 errors."]
 
 
 def test_times_are_in_the_zone_wanted_with_the_day_where_there_are_several(report: Report) -> None:
@@ -177,6 +177,19 @@ def test_phones_are_counted_once_by_rule_and_what_is_suppressed_or_weak_is_not(r
     said = sentences(replace(report, findings=found, incidents=[]), "utc")
     assert said[1:3] == ["2 phones kept asking a silent server and turned to no other.",
                          "Deviations: 3 warnings, 1 info. Suppressed and not counted: 1."]
+
+
+def test_few_phones_are_named_by_their_lines(report: Report) -> None:
+    def told(*lines: str) -> str:
+        found = [replace(finding("premature-failback", f"10.1.0.{number}"), line=line)
+                 for number, line in enumerate(lines)]
+        return sentences(replace(report, findings=found, incidents=[]), "utc")[1].partition(" returned")[0]
+
+    assert told("sip:1003@a.com", "sip:1002@a.com", "sip:1001@a.com") == "3 phones (1001, 1002, 1003)"
+    assert told("sip:4@a.com", "sip:3@a.com", "sip:2@a.com", "sip:1@a.com") == "4 phones"
+    assert told("sip:1@a.com", "sip:1@a.com") == "2 phones"    # the name tells neither
+    assert told(f"sip:{'x' * 60}@a.com") == f"1 phone ({'x' * 39}…)"
+    assert told("sip:a.com") == "1 phone (a.com)"
 
 
 def test_what_is_likely_of_all_phones_is_said_so(report: Report) -> None:
