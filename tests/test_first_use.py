@@ -186,7 +186,7 @@ def test_what_to_do_next_can_be_pasted(tmp_path: Path) -> None:
     assert (told.code, told.err) == (0, "")
     assert "#220 f-000001" in told.out
     hidden = Ran("analyze", CAPTURE, "--site", SITE, "--redact", folder=tmp_path)
-    assert "sipaudit ladder CAPTURE ... --finding f-000001\n" in hidden.out
+    assert " sipaudit ladder CAPTURE ... --finding f-000001\n" in hidden.out
     piped = Ran("analyze", "-", "--site", SITE, folder=tmp_path, shell=f"< {CAPTURE}")
     assert "sipaudit phones CAPTURE ...\n" in piped.out
 

@@ -50,7 +50,8 @@ def command(job: Job, delivery: output.Delivery, store: str | None, show_progres
     with progress(show_progress) as display:
         report = pipeline.analyze(job, output=delivery.output, store=store, progress=display, warn=terminal.warn,
                                   ending=True)
-    output.deliver(report, partial(_text, again=_again(job)), job.zone, delivery)
+    program = "sipaudit" if job.redact else terminal.program()   # a path may name its user
+    output.deliver(report, partial(_text, program=program, again=_again(job)), job.zone, delivery)
 
 
 def _again(job: Job) -> str | None:
@@ -68,7 +69,7 @@ def _again(job: Job) -> str | None:
     return shlex.join([*job.paths, *options])
 
 
-def _text(report: Report, zone: str, width: int, color: bool, again: str | None) -> str:
+def _text(report: Report, zone: str, width: int, color: bool, program: str, again: str | None) -> str:
     from sipaudit.report import text  # deferred: it brings much of the model, and captures can be read before
 
-    return text.render(report, zone, width, color, program=terminal.program(), again=again)
+    return text.render(report, zone, width, color, program=program, again=again)
