@@ -183,6 +183,17 @@ def parse_zone(text: str) -> tzinfo:
     raise InputError(f"--tz: there is no time zone {quoted(text)}", fix=fix)
 
 
+def zone_name(seconds: float, zone: tzinfo) -> str:
+    """`UTC`, `CET (UTC+01:00)`: whose clock a time is shown by, as that zone was then."""
+    try:
+        moment = datetime.fromtimestamp(seconds, zone)
+    except (ValueError, OverflowError, OSError):
+        return "UTC"
+    from_utc, name = f"{moment:%z}", moment.tzname() or ""
+    offset = f"UTC{from_utc[:3]}:{from_utc[3:5]}" if moment.utcoffset() else "UTC"
+    return f"{name} ({offset})" if name.isalpha() and name != offset else offset
+
+
 class TimeStyle(StrEnum):
     """How much of a moment is written."""
 

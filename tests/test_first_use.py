@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sipaudit.cli import terminal
 from tests.shared import ROOT
 
 SAMPLE = ROOT / "samples" / "first-outage"
@@ -171,3 +173,35 @@ def test_a_user_who_may_not_read_the_program_is_an_error(tmp_path: Path) -> None
     ran = Ran("live", "--hep", "udp://127.0.0.1:0", "--user", "nobody", folder=tmp_path, home=tmp_path / "home")
     assert ran.code == 2
     assert ran.err.startswith("sipaudit: --user 'nobody' may not read ")
+
+
+def test_what_to_do_next_can_be_pasted(tmp_path: Path) -> None:
+    """With the captures and options of this run, since a finding has its id by them; nothing that is redacted."""
+    ran = Ran("analyze", CAPTURE, "--site", SITE, "--event", "12:01 it's late", folder=tmp_path)
+    asked = f"{CAPTURE} --site {SITE} --event '12:01 it'\"'\"'s late'"
+    assert f"sipaudit ladder {asked} --finding f-000001\n" in ran.out
+    assert f"sipaudit phones {asked}\n" in ran.out
+    line = next(line for line in ran.out.splitlines() if "sipaudit ladder" in line)
+    told = Ran(*shlex.split(line.partition("sipaudit ")[2]), folder=tmp_path)
+    assert (told.code, told.err) == (0, "")
+    assert "#220 f-000001" in told.out
+    hidden = Ran("analyze", CAPTURE, "--site", SITE, "--redact", folder=tmp_path)
+    assert " sipaudit ladder CAPTURE ... --finding f-000001\n" in hidden.out
+    piped = Ran("analyze", "-", "--site", SITE, folder=tmp_path, shell=f"< {CAPTURE}")
+    assert "sipaudit phones CAPTURE ...\n" in piped.out
+
+
+def test_what_to_do_next_names_the_program_as_it_was_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One in a .venv is found by its path only."""
+    program = tmp_path / "bin" / "sipaudit"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setattr(sys, "argv", ["bin/sipaudit", "analyze"])
+    monkeypatch.chdir(tmp_path)
+    assert terminal.program() == "bin/sipaudit"
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert terminal.program() == "sipaudit"
+    monkeypatch.setattr(sys, "argv", ["/usr/lib/python3/sipaudit/cli/main.py"])
+    assert terminal.program() == "sipaudit"

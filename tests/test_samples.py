@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sipaudit import pipeline
+from sipaudit.model.values import Frame
 from sipaudit.report import document
 from tests.score.compare import compare
 from tests.shared import ROOT
@@ -55,3 +56,19 @@ def test_a_sample_is_made_again_byte_by_byte(sample: Path, tmp_path: Path) -> No
     runpy.run_path(str(ROOT / "samples" / "make.py"))["make"](sample, tmp_path)
     names = ("capture.pcap", "site.yaml", "truth.json")
     assert all((tmp_path / name).read_bytes() == (sample / name).read_bytes() for name in names)
+
+
+def test_evidence_says_who_sent_what_to_whom_as_the_packets_do() -> None:
+    """Also of what servers ask and phones answer."""
+    job = pipeline.Job(paths=("samples/lab/silent/capture.pcap",), site="samples/lab/silent/site.yaml")
+    ways = {placed.item.frame: tuple(end.rpartition(":")[0] for end in (placed.item.flow.source,
+                                                                        placed.item.flow.destination))
+            for placed in pipeline.messages(job)}
+    report = pipeline.analyze(job)
+    told = {proof.frame: proof.summary for told in (report.findings, report.incidents) for one in told
+            for proof in one.evidence if isinstance(proof, Frame) and proof.frame is not None}
+    assert told[327] == "INVITE 10.0.0.1 → 10.1.0.24"
+    assert told[328] == "180 INVITE 10.1.0.24 → 10.0.0.1"
+    assert {frame: f"{way[0]} → {way[1]}" for frame, way in ways.items() if frame in told} \
+        == {frame: said.partition(" → ")[0].rpartition(" ")[2] + " → " + said.partition(" → ")[2]
+            for frame, said in told.items() if frame in ways}

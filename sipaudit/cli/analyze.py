@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -48,10 +50,26 @@ def command(job: Job, delivery: output.Delivery, store: str | None, show_progres
     with progress(show_progress) as display:
         report = pipeline.analyze(job, output=delivery.output, store=store, progress=display, warn=terminal.warn,
                                   ending=True)
-    output.deliver(report, _text, job.zone, delivery)
+    program = "sipaudit" if job.redact else terminal.program()   # a path may name its user
+    output.deliver(report, partial(_text, program=program, again=_again(job)), job.zone, delivery)
 
 
-def _text(report: Report, zone: str, width: int, color: bool) -> str:
+def _again(job: Job) -> str | None:
+    """Arguments that make another command see the same, for a shell. None where they would not do (stdin), or must not
+    be shown."""
+    if job.redact or "-" in job.paths:
+        return None
+    named = [("--site", job.site), *(("--config", path) for path in job.config),
+             *(("--set", setting) for setting in job.settings), *(("--rules", path) for path in job.rules),
+             ("--suppress", job.suppress), *(("--event", event) for event in job.events),
+             ("--engine", None if job.engine == "auto" else job.engine), ("--filter", job.bpf),
+             ("--tls-keylog", job.keylog), ("--from", job.start), ("--to", job.end),
+             ("--tz", None if job.zone == "local" else job.zone)]
+    options = [part for option, value in named if value is not None for part in (option, value)]
+    return shlex.join([*job.paths, *options])
+
+
+def _text(report: Report, zone: str, width: int, color: bool, program: str, again: str | None) -> str:
     from sipaudit.report import text  # deferred: it brings much of the model, and captures can be read before
 
-    return text.render(report, zone, width, color)
+    return text.render(report, zone, width, color, program=program, again=again)

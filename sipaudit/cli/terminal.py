@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 
@@ -29,6 +31,15 @@ def has_color() -> bool:
 def width() -> int:
     """Columns to fill."""
     return shutil.get_terminal_size((WIDTH_OF_A_FILE, 24)).columns
+
+
+def program() -> str:
+    """How this program is called: by its name where that finds it, else as it was called this time."""
+    called = sys.argv[0] if sys.argv else ""
+    found = shutil.which("sipaudit")
+    if Path(called).name != "sipaudit" or not Path(called).exists() or (found and Path(found).samefile(called)):
+        return "sipaudit"
+    return shlex.quote(called)
 
 
 def complain(text: str) -> None:

@@ -7,7 +7,7 @@ from sipaudit.model.values import Assumption, Reason
 CAPTURING = "docs/capturing.md"
 
 ADVICE: dict[Reason, str] = {
-    Reason.SETTINGS_UNKNOWN: "Name its provisioning files (--config), or declare its settings in the site file.",
+    Reason.SETTINGS_UNKNOWN: "Name the line's provisioning files (--config), or declare its settings in the site file.",
     Reason.SETTINGS_AMBIGUOUS: "Two provisioning layers give different values: set the parameter in one of them.",
     Reason.ENTRY_UNKNOWN: "Declare the servers as one entry in the site file (entries:), or capture the phone's DNS.",
     Reason.SINGLE_SERVER: "The entry has one address, so there is nothing to fail over to.",
@@ -26,7 +26,7 @@ ADVICE: dict[Reason, str] = {
     Reason.OPEN_CODE: "The answer may or may not count as a failure of the server.",
     Reason.RETRY_AFTER: "The server had asked to be left alone for a while.",
     Reason.BUSY_UNPROVEN: "A call may have been up; off-hook is not seen on the wire.",
-    Reason.VENDOR_UNMODELLED: "The model knows Polycom phones; others are judged by F1-F4 only.",
+    Reason.VENDOR_UNMODELLED: "Only Polycom phones are modelled: others are judged by what holds for all, F1 to F4.",
     Reason.EVICTED: "Too many lines at once: this one's history was dropped to stay within memory.",
     Reason.READINGS_DIFFER: "The advisory can be read both ways here, or no failover was seen before the move.",
 }

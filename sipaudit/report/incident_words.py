@@ -39,9 +39,9 @@ class Words:
         return format_time(seconds, self._clock, self._style).rpartition(".")[0] or format_time(seconds, self._clock)
 
     def span(self, incident: Incident) -> str:
-        """`from 12:03:04 to 12:09:10`, or `since 12:03:04` while it lasts."""
+        """`from 12:03:04 to 12:09:10`, or `from 12:03:04 on` while it lasts."""
         if incident.end is None:
-            return f"since {self.time(incident.start)}"
+            return f"from {self.time(incident.start)} on"
         if incident.end == incident.start:
             return f"at {self.time(incident.start)}"
         return f"from {self.time(incident.start)} to {self.time(incident.end)}"
@@ -65,6 +65,13 @@ class Words:
         if incident.groups:
             yield ", ".join(f"{share.group}: {share.lines} of {share.of}" for share in incident.groups[:GROUPS_SHOWN]) \
                 + "."
+
+
+def gravest(incidents: Iterable[Incident], count: int) -> list[Incident]:
+    """So many of them: kind before size, size before time. Those chosen stand by kind and time."""
+    rank = {kind: place for place, kind in enumerate(SAID)}
+    chosen = sorted(incidents, key=lambda one: (rank.get(one.kind, len(rank)), -len(one.lines), one.start))[:count]
+    return sorted(chosen, key=lambda one: (rank.get(one.kind, len(rank)), one.start))
 
 
 def words_of(report: Report, zone: str) -> Words:
@@ -93,7 +100,8 @@ def short_names(servers: Iterable[ServerSummary]) -> dict[str, str]:
 
 def _outage(words: Words, incident: Incident) -> Iterator[str]:
     again = next((entry for entry in incident.timeline if entry.what.endswith(AGAIN)), None)
-    last = f"; it answered again at {words.time(again.time)}" if again is not None and incident.end is None else ""
+    last = "" if again is None or incident.end is not None else (
+        f"; it answered again at {words.time(again.time)}, shortly before the capture ends")
     yield f"{words.server(incident.server)} {_failed(incident)} {words.span(incident)}{last}."
     yield from _reaction(words, incident)
     yield from words.groups(incident)
@@ -108,8 +116,8 @@ def _failed(incident: Incident) -> str:
 
 
 def _partial(words: Words, incident: Incident) -> Iterator[str]:
-    yield (f"{words.server(incident.server)} answered registrations but let calls run out {words.span(incident)}, "
-           f"those of {words.lines(len(incident.lines))}.")
+    yield (f"{words.server(incident.server)} answered registrations but let the calls of "
+           f"{words.lines(len(incident.lines))} run out {words.span(incident)}.")
     yield from _reaction(words, incident)
     yield from words.groups(incident)
 
@@ -121,7 +129,7 @@ def _reaction(words: Words, incident: Incident) -> Iterator[str]:
     if moved or stayed:
         median = metrics.get("time_to_recover_p50")
         stop = next((entry for entry in incident.timeline if entry.what.startswith(STOP)), None)
-        since = "" if stop is None else f" after the known stop at {words.time(stop.time)}"
+        since = "" if stop is None else f", counted from the known stop at {words.time(stop.time)}"
         within = f" in {median:.1f} s (median){since}" if moved and median is not None else ""
         yield f"{moved} of {words.lines(int(moved + stayed))} moved{within}."
     if metrics.get("registrations_lost"):
@@ -129,16 +137,16 @@ def _reaction(words: Words, incident: Incident) -> Iterator[str]:
 
 
 def _overload(words: Words, incident: Incident) -> Iterator[str]:
-    yield (f"{words.server(incident.server)} refused work with {incident.metrics.get('responses_503') or 0} responses "
-           f"503 {words.span(incident)}, of {words.lines(len(incident.lines))}.")
+    yield (f"{words.server(incident.server)} refused {words.lines(len(incident.lines))} with "
+           f"{count_of(int(incident.metrics.get('responses_503') or 0), 'response')} 503 {words.span(incident)}.")
     yield from words.groups(incident)
 
 
 def _storm(words: Words, incident: Incident) -> Iterator[str]:
     peak, median = incident.metrics.get("register_rate_peak") or 0, incident.metrics.get("register_rate_median") or 0
-    whose = f", of {words.lines(len(incident.lines))}" if incident.lines else ""  # of a storm long ago it is forgotten
-    yield (f"{words.server(incident.server)} was hit by {peak:g} REGISTERs a second (usual: {median:g}) "
-           f"{words.span(incident)}{whose}.")
+    server = words.server(incident.server)
+    hit = f"{words.lines(len(incident.lines))} hit {server} with" if incident.lines else f"{server} was hit by"
+    yield f"{hit} up to {peak:g} REGISTERs a second (usual: {median:g}) {words.span(incident)}."
 
 
 def _flapping(words: Words, incident: Incident) -> Iterator[str]:
@@ -170,7 +178,9 @@ def _calls_lost(words: Words, incident: Incident) -> Iterator[str]:
     if metrics.get("calls_failed"):
         yield f"{count_of(int(metrics['calls_failed'] or 0), 'call')} could not be made{at} {words.span(incident)}."
     if metrics.get("calls_lost"):
-        yield f"{count_of(int(metrics['calls_lost'] or 0), 'call')} that went through it had no later message."
+        lost = int(metrics["calls_lost"] or 0)
+        were = "was" if lost == 1 else "were"
+        yield f"{count_of(lost, 'call')} that {were} up through it {were} not heard of again."
 
 
 def _ghosts(words: Words, incident: Incident) -> Iterator[str]:

@@ -9,15 +9,17 @@ from datetime import tzinfo
 from sipaudit.model.values import Finding, Frame, Incident, Report
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.exhibits import worst_first
-from sipaudit.report.screen import shortened
+from sipaudit.report.incident_words import gravest
+from sipaudit.report.screen import count_of, shortened
 from sipaudit.report.table import proof_text
-from sipaudit.report.text import health
+from sipaudit.report.text import expected, health
 from sipaudit.report.verdict import sentences
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
 FINDINGS_SHOWN = 50
 INCIDENTS_SHOWN = 20
+TIMELINE_SHOWN = 20
 LENGTH_SHOWN = 300   # characters of one value: a name can have thousands
 
 _MARKS = re.compile(r"([\\`*_{}\[\]#|~$]|(?<=:)/(?=/)|(?<=www)\.)", re.IGNORECASE)
@@ -28,7 +30,7 @@ _CODE = re.compile(r"[^`<>&|]+")
 def render(report: Report, zone: str) -> str:
     """The report in Markdown, times in `zone` (as `--tz` names it); the worst findings, and how many there are."""
     clock = parse_zone(zone)
-    lines = ["# SIP failover audit", "", *map(prose, sentences(report, zone)), ""]
+    lines = ["# SIP failover audit", "", *(f"- {prose(sentence)}" for sentence in sentences(report, zone)), ""]
     lines += _section("Incidents", _incidents(report, clock))
     lines += _section("Findings", _findings(report, clock))
     lines += _section("Not decided", (f"- {code(row.rule)}, {row.count} × {row.reason}: {prose(ADVICE[row.reason])}"
@@ -44,27 +46,38 @@ def _section(title: str, body: Iterator[str]) -> list[str]:
 
 
 def _incidents(report: Report, clock: tzinfo) -> Iterator[str]:
-    for incident in report.incidents[:INCIDENTS_SHOWN]:
-        yield f"- {code(incident.id)} **{prose(incident.kind)}** {_of_incident(incident, clock)}"
+    for incident in gravest(report.incidents, INCIDENTS_SHOWN):
+        yield f"- {code(incident.id)} **{prose(incident.kind)}** {_of_incident(incident, report, clock)}"
+        for entry in incident.timeline[:TIMELINE_SHOWN]:
+            yield f"  - {prose(format_time(entry.time, clock, TimeStyle.CLOCK))} {prose(entry.what)}"
+        if len(incident.timeline) > TIMELINE_SHOWN:
+            yield f"  - and {len(incident.timeline) - TIMELINE_SHOWN} more, see report.json"
     if len(report.incidents) > INCIDENTS_SHOWN:
         yield f"- and {len(report.incidents) - INCIDENTS_SHOWN} more, see report.json"
 
 
-def _of_incident(incident: Incident, clock: tzinfo) -> str:
-    at = "" if incident.server is None else f"at {code(incident.server)} "
-    end = "" if incident.end is None else f" to {_time(incident.end, clock)}"
-    return f"{at}from {_time(incident.start, clock)}{end}: {len(incident.lines)} lines, {incident.phones} phones"
+def _of_incident(incident: Incident, report: Report, clock: tzinfo) -> str:
+    at = "" if incident.server is None else f"at {_server(incident.server, report)} "
+    end = ", still open at the end" if incident.end is None else f" to {_time(incident.end, clock)}"
+    return f"{at}from {_time(incident.start, clock)}{end}: {count_of(len(incident.lines), 'line')} of " \
+           f"{count_of(incident.phones, 'phone')}"
+
+
+def _server(server: str, report: Report) -> str:
+    """By name and address, where it has a name."""
+    name = next((row.name for row in report.servers if row.server == server), None)
+    return code(server) if name is None else f"{code(name)} ({code(server)})"
 
 
 def _findings(report: Report, clock: tzinfo) -> Iterator[str]:
     worst = worst_first(report.findings)
     for finding in worst[:FINDINGS_SHOWN]:
-        yield from _finding(finding, clock)
+        yield from _finding(finding, report, clock)
     if len(worst) > FINDINGS_SHOWN:
         yield f"{len(worst) - FINDINGS_SHOWN} more are in findings.csv."
 
 
-def _finding(finding: Finding, clock: tzinfo) -> Iterator[str]:
+def _finding(finding: Finding, report: Report, clock: tzinfo) -> Iterator[str]:
     yield f"### {prose(finding.id)} {prose(finding.rule)} ({finding.severity}, {finding.confidence})"
     yield ""
     if finding.suppressed is not None:
@@ -72,10 +85,10 @@ def _finding(finding: Finding, clock: tzinfo) -> Iterator[str]:
     if finding.line:
         yield "- line: " + code(finding.line) + ("" if finding.phone is None else f", phone {code(finding.phone)}")
     if finding.server:
-        yield f"- server: {code(finding.server)}"
+        yield f"- server: {_server(finding.server, report)}"
     if finding.time is not None:
         yield f"- time: {_time(finding.time, clock)}"
-    yield f"- expected: {prose(finding.expected)}"
+    yield f"- {prose(expected(finding))}: {prose(finding.expected)}"
     yield f"- observed: {prose(finding.observed)}"
     for doubt in finding.assumptions:
         yield f"- assumes: {prose(ASSUMED[doubt])}"

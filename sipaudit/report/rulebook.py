@@ -139,7 +139,8 @@ def explained(terms: Iterable[Term], width: int, color: bool) -> str:
     for term in terms:
         screen.title(f"{term.name} ({term.kind})")
         screen.say(f"{term.title}.")
-        screen.say(term.says)
+        for paragraph in term.says.splitlines():
+            screen.say(paragraph)
         if term.do:
             screen.say(f"What to do: {term.do}")
         if term.see:

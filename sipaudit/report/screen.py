@@ -29,6 +29,10 @@ class Screen:
             else None, highlight=False, emoji=False, markup=False, legacy_windows=False,
         )
 
+    @property
+    def width(self) -> int:
+        return self._console.width
+
     def title(self, text: str) -> None:
         self._console.print()
         self._console.print(_styled(text, "bold"))

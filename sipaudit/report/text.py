@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
-from sipaudit.model.values import CaptureSummary, Finding, Frame, Incident, Place, Proof, Report, Undecided
+from sipaudit.model.values import CaptureSummary, Finding, Frame, Incident, Place, Proof, Reason, Report
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
-from sipaudit.report.incident_words import short_names
+from sipaudit.report.incident_words import gravest, short_names
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
 from sipaudit.report.verdict import sentences
-from sipaudit.times import TimeStyle, format_time, parse_zone
+from sipaudit.safe_text import safe_text
+from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 
 INCIDENTS_SHOWN = 5
 FINDINGS_SHOWN = 6
@@ -22,8 +23,10 @@ EVIDENCE_SHOWN = 4
 THROUGH_TSHARK = frozenset({"websocket", "sctp"})
 
 
-def render(report: Report, zone: str, width: int, color: bool) -> str:
-    """The summary as text of `width` columns, times in `zone` (as `--tz` names it)."""
+def render(report: Report, zone: str, width: int, color: bool, *, program: str = "sipaudit",
+           again: str | None = None) -> str:
+    """The summary as text of `width` columns, times in `zone` (as `--tz` names it). `program` and `again`: how another
+    command of this program is called that shall see the same, None where the reader has to name the captures."""
     screen, clock = Screen(width, color), parse_zone(zone)
     for sentence in sentences(report, zone):
         screen.say(sentence)
@@ -32,7 +35,7 @@ def render(report: Report, zone: str, width: int, color: bool) -> str:
     _events(screen, report, clock)
     _undecided(screen, report)
     _captures(screen, report, clock)
-    _next(screen, report)
+    _next(screen, report, program, again or "CAPTURE ...")
     return screen.text()
 
 
@@ -41,8 +44,7 @@ def _incidents(screen: Screen, report: Report, clock: tzinfo) -> None:
         return
     screen.title("Incidents")
     names = short_names(report.servers)
-    longest = sorted(report.incidents, key=lambda incident: (-len(incident.lines), incident.start))[:INCIDENTS_SHOWN]
-    shown = sorted(longest, key=lambda incident: incident.id)
+    shown = gravest(report.incidents, INCIDENTS_SHOWN)
     screen.table(("id", "kind", "where", "from", "to", "lines", "findings"),
                  [_incident_row(incident, names, clock) for incident in shown],
                  right=frozenset({"lines", "findings"}), whole=frozenset({"id", "kind"}))
@@ -51,7 +53,7 @@ def _incidents(screen: Screen, report: Report, clock: tzinfo) -> None:
 
 def _incident_row(incident: Incident, names: dict[str, str], clock: tzinfo) -> tuple[object, ...]:
     where = incident.entry if incident.server is None else names.get(incident.server, brief(incident.server))
-    end = "lasts" if incident.end is None else _clock(incident.end, clock)
+    end = "open" if incident.end is None else _clock(incident.end, clock)
     return (incident.id, incident.kind, where, _clock(incident.start, clock), end, len(incident.lines),
             len(incident.findings))
 
@@ -79,9 +81,7 @@ def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
                      whole=frozenset({"id", "rule"}))
     rest = Counter(finding.rule for finding in worst[FINDINGS_SHOWN:])
     if rest:
-        named = ", ".join(f"{count} {rule}" for rule, count in rest.most_common(OPEN_SHOWN))
-        screen.say(f"{rest.total()} more ({named}{', ...' if len(rest) > OPEN_SHOWN else ''}): see -o DIR or "
-                   "--format json.")
+        screen.say(f"{rest.total()} more ({_most(rest)}): see -o DIR or --format json.")
 
 
 def _finding_row(finding: Finding, clock: tzinfo) -> tuple[object, ...]:
@@ -100,12 +100,17 @@ def _finding(screen: Screen, finding: Finding, clock: tzinfo) -> None:
         when = "" if finding.time is None else format_time(finding.time, clock, TimeStyle.FULL) + "  "
         whose = "" if finding.phone is None else f"  phone {finding.phone}"
         screen.say(f"{when}{finding.line}{whose}", indent=4)
-    screen.say(f"expected: {finding.expected}", indent=4)
+    screen.say(f"{expected(finding)}: {finding.expected}", indent=4)
     screen.say(f"observed: {finding.observed}", indent=4)
     if finding.assumptions:
         said = [f"{ASSUMED[doubt]} ({doubt})" for doubt in finding.assumptions]
         screen.say("assumes:  " + "; ".join(said), indent=4)
     _proof(screen, finding)
+
+
+def expected(finding: Finding) -> str:
+    """`expected (B4)`: by which requirement."""
+    return f"expected ({', '.join(finding.basis)})" if finding.basis else "expected"
 
 
 def _proof(screen: Screen, finding: Finding) -> None:
@@ -139,47 +144,65 @@ def _undecided(screen: Screen, report: Report) -> None:
     if not report.inconclusive:
         return
     screen.title("Not decided")
-    ordered = sorted(report.inconclusive, key=lambda row: -row.count)
-    for row in ordered[:OPEN_SHOWN]:
-        screen.say(_why(row))
-    rest = sum(row.count for row in ordered[OPEN_SHOWN:])
+    rules: dict[Reason, Counter[str]] = {}
+    for row in report.inconclusive:
+        rules.setdefault(row.reason, Counter())[row.rule] += row.count
+    ordered = sorted(rules, key=lambda reason: -rules[reason].total())
+    for reason in ordered[:OPEN_SHOWN]:
+        screen.say(_why(reason, rules[reason]))
+    rest = sum(rules[reason].total() for reason in ordered[OPEN_SHOWN:])
     if rest:
-        screen.say(f"{count_of(rest, 'more check')} of {count_of(len(ordered) - OPEN_SHOWN, 'kind')}: see -o DIR or "
-                   "--format json.")
+        screen.say(f"{count_of(rest, 'more check')} for {count_of(len(ordered) - OPEN_SHOWN, 'more reason')}: see -o "
+                   "DIR or --format json.")
 
 
-def _why(row: Undecided) -> str:
-    times = "once" if row.count == 1 else f"{row.count} times"
-    return f"{row.rule}: {times} {row.reason}. {ADVICE[row.reason]}"
+def _why(reason: Reason, rules: Counter[str]) -> str:
+    """`8 checks: settings-unknown (4 premature-failback, 4 flapping).`, and what to do."""
+    return f"{count_of(rules.total(), 'check')}: {reason} ({_most(rules)}). {ADVICE[reason]}"
 
 
-def _next(screen: Screen, report: Report) -> None:
+def _most(rules: Counter[str]) -> str:
+    """`4 premature-failback, 1 flapping, ...`"""
+    named = ", ".join(f"{count} {rule}" for rule, count in rules.most_common(OPEN_SHOWN))
+    return f"{named}, ..." if len(rules) > OPEN_SHOWN else named
+
+
+def _next(screen: Screen, report: Report, program: str, again: str) -> None:
     """What to do next, the most useful first."""
-    steps = list(_steps(report))
+    steps = list(_steps(report, again))
     if steps:
         screen.title("What next")
-    for step in steps:
-        screen.say(f"- {step}")
+    for step, command in steps:
+        shown = safe_text(f"{program} {command}")
+        if not command or len(f"- {step}: {shown}") <= screen.width:
+            screen.say(f"- {step}: {shown}" if command else f"- {step}.")
+        else:   # a command that is broken cannot be pasted
+            screen.say(f"- {step}:")
+            screen.raw(f"    {shown}")
 
 
-def _steps(report: Report) -> Iterator[str]:
+def _steps(report: Report, again: str) -> Iterator[tuple[str, str]]:
+    """What for, and the command, "" where there is none."""
     wanted = Counter(name for line in report.lines for name in line.declare)
     if wanted:
         names = ", ".join(f"{name} ({count_of(count, 'line')})" for name, count in sorted(wanted.items()))
-        yield f"To judge more, declare in a site file: {names}. See docs/site-file.md."
+        yield f"To judge more, declare in a site file: {names}. See docs/site-file.md", ""
     if report.inconclusive:
-        yield f"What to capture so that more can be decided: {CAPTURING}."
+        yield f"What to capture so that more can be decided: {CAPTURING}", ""
     counted = [finding for finding in report.findings if finding.suppressed is None]
+    the_worst = "the " if len(counted) == 1 else "the worst "
     packets = [finding for finding in counted if finding.time is not None]
     if packets:
         worst = max(packets, key=lambda finding: finding.severity.rank)
-        yield f"See what led to a finding: sipaudit ladder CAPTURE ... --finding {worst.id}"
-    words = [*dict.fromkeys(incident.kind for incident in report.incidents),
-             *dict.fromkeys(finding.rule for finding in counted)]
-    if words:
-        yield f"What a word means, and what to do: sipaudit explain {words[0]}"
+        yield f"What led to {the_worst}finding", f"ladder {again} --finding {worst.id}"
+    for incident in gravest(report.incidents, 1):
+        which = "" if len(report.incidents) == 1 else "gravest "
+        yield f"What the {which}incident means, and what to do", f"explain {incident.kind}"
+    if counted:
+        rule = max(counted, key=lambda finding: finding.severity.rank).rule
+        yield f"What {the_worst}finding means, and what to do", f"explain {rule}"
     if report.lines:
-        yield "Every line with its settings, registrations and moves: sipaudit phones CAPTURE ..."
+        yield "Every line with its settings, registrations and moves", f"phones {again}"
 
 
 def _captures(screen: Screen, report: Report, clock: tzinfo) -> None:
@@ -194,7 +217,9 @@ def _captures(screen: Screen, report: Report, clock: tzinfo) -> None:
 def health(capture: CaptureSummary, clock: tzinfo) -> list[str]:
     """What a capture holds and what it lacks, in sentences."""
     ends = [format_time(end, clock, TimeStyle.FULL) for end in (capture.first, capture.last) if end is not None]
-    span = f" from {ends[0]} to {ends[-1]}" if ends else ""
+    zones = ", later ".join(dict.fromkeys(zone_name(end, clock) for end in (capture.first, capture.last)
+                                          if end is not None))
+    span = f" from {ends[0]} to {ends[-1]} {zones}" if ends else ""
     links = ", ".join(capture.link_types)
     said = [f"{capture.path}: {count_of(capture.packets, 'packet')} ({links}){span}, "
             f"{count_of(capture.sip_messages, 'SIP message')}."]

@@ -7,10 +7,14 @@ from collections.abc import Iterator
 
 from sipaudit.model.values import Confidence, Finding, Report, Severity
 from sipaudit.report.advice import CAPTURING
-from sipaudit.report.incident_words import SAID, words_of
-from sipaudit.report.screen import count_of
+from sipaudit.report.incident_words import gravest, short_names, words_of
+from sipaudit.report.screen import brief, count_of, shortened
 
 KINDS_SHOWN = 8
+KINDS_OF_MOVES = ("failover", "failback", "fallback", "unknown")
+SERVERS_NAMED = 4
+PHONES_NAMED = 3
+USER_SHOWN = 40
 INCIDENTS_SAID = 4
 RULES_SAID = 5
 # What so many phones did, by rule: "3 phones signalled ...".
@@ -44,11 +48,11 @@ def sentences(report: Report, zone: str) -> list[str]:
     messages = sum(capture.sip_messages for capture in report.captures)
     if not messages:
         return [_no_sip(report)]
-    deviations = [*_nobody(report)] or _deviations(report.findings)
-    said = [*_incidents(report, zone), *deviations, _scope(report, messages), *report.notes]
-    open_checks = sum(row.count for row in report.inconclusive)
-    if open_checks:
-        said.append(f"{count_of(open_checks, 'check')} could not be decided, see below why.")
+    unjudged = [*_nobody(report)]
+    happened = _incidents(report, zone) if report.incidents or not unjudged else []
+    said = [*happened, *(unjudged or _deviations(report.findings)), _scope(report, messages), *report.notes]
+    if report.lines or report.findings:
+        said.append(_checks(report))
     cut = sum(capture.snaplen_cut for capture in report.captures)
     if cut:
         said.append(f"{count_of(cut, 'SIP message')} lost the end to the snap length of the capture, so what they said "
@@ -60,13 +64,14 @@ def _incidents(report: Report, zone: str) -> list[str]:
     """What happened, the gravest kinds first, each kind in order of time."""
     if not report.incidents:
         return ["No outage or other incident was seen."]
-    words, rank = words_of(report, zone), {kind: place for place, kind in enumerate(SAID)}
-    ordered = sorted(report.incidents, key=lambda incident: (rank.get(incident.kind, len(rank)), incident.start))
-    said = [" ".join(words.of(incident)) for incident in ordered[:INCIDENTS_SAID]]
+    words, ordered = words_of(report, zone), gravest(report.incidents, len(report.incidents))
+    told = gravest(report.incidents, INCIDENTS_SAID)
+    said = [" ".join(words.of(incident)) for incident in told]
     if len(ordered) > INCIDENTS_SAID:
-        rest = Counter(incident.kind for incident in ordered[INCIDENTS_SAID:])
+        rest = Counter(incident.kind for incident in ordered)
+        rest.subtract(incident.kind for incident in told)
         said.append(f"{count_of(rest.total(), 'more incident')}: "
-                    + ", ".join(f"{count} {kind}" for kind, count in rest.items()) + ".")
+                    + ", ".join(f"{count} {kind}" for kind, count in rest.items() if count) + ".")
     return said
 
 
@@ -80,8 +85,9 @@ def nobody(report: Report) -> Iterator[str]:
 
 def _nobody(report: Report) -> Iterator[str]:
     if not report.lines and not report.findings:
-        yield ("Nothing was judged: no line of a phone was seen in the time that is reported. A source is a phone when "
-               "a REGISTER or INVITE of its is answered with 2xx, or when the site file declares its address or MAC.")
+        yield ("Nothing was judged: no line of a phone was seen in the time that is reported. A source counts as a "
+               "phone once a REGISTER or INVITE from it is answered with 2xx, or when the site file declares its "
+               "address or MAC.")
 
 
 def _deviations(findings: list[Finding]) -> list[str]:
@@ -100,43 +106,70 @@ def _deviations(findings: list[Finding]) -> list[str]:
     return [*said, _counts(findings)]
 
 
-def _phones_by_rule(findings: list[Finding]) -> list[tuple[str, int, bool]]:
-    """How many phones broke each rule that weighs, and whether any did for certain; errors first, then the most
+def _phones_by_rule(findings: list[Finding]) -> list[tuple[str, str, bool]]:
+    """Which phones broke each rule that weighs, and whether any did for certain; errors first, then the most
     frequent."""
     phones: dict[str, set[str]] = {}
+    users: dict[str, set[str]] = {}
     certain: set[str] = set()
     worst: dict[str, int] = {}
     for finding in findings:
         if finding.phone is not None and finding.severity is not Severity.INFO:
             phones.setdefault(finding.rule, set()).add(finding.phone)
+            users.setdefault(finding.rule, set()).add(brief(finding.line).partition("@")[0])
             worst[finding.rule] = max(worst.get(finding.rule, 0), finding.severity.rank)
             if finding.confidence is Confidence.CERTAIN:
                 certain.add(finding.rule)
     ordered = sorted(phones, key=lambda rule: (-worst[rule], -len(phones[rule]), rule))
-    return [(rule, len(phones[rule]), rule in certain) for rule in ordered]
+    return [(rule, _some(len(phones[rule]), users[rule]), rule in certain) for rule in ordered]
 
 
-def _did(rule: str, phones: int, *, certain: bool) -> str:
-    return f"{count_of(phones, 'phone')} {'' if certain else 'likely '}{DID.get(rule, f'broke the rule {rule}')}."
+def _some(phones: int, users: set[str]) -> str:
+    """`2 phones (1002, 1003)`: by their lines where they are few."""
+    named = ", ".join(shortened(user, USER_SHOWN) for user in sorted(users))
+    return count_of(phones, "phone") + (f" ({named})" if len(users) == phones <= PHONES_NAMED else "")
+
+
+def _did(rule: str, phones: str, *, certain: bool) -> str:
+    return f"{phones} {'' if certain else 'likely '}{DID.get(rule, f'broke the rule {rule}')}."
 
 
 def _counts(findings: list[Finding]) -> str:
-    """`Deviations: 2 error findings.`"""
+    """`Deviations: 2 errors, 1 info.`"""
     counted = Counter(finding.severity for finding in findings if finding.suppressed is None)
     suppressed = len(findings) - counted.total()
-    parts = [count_of(counted[severity], str(severity) + " finding") for severity in reversed(Severity)
-             if counted[severity]]
+    parts = [f"{counted[severity]} info" if severity is Severity.INFO else count_of(counted[severity], str(severity))
+             for severity in reversed(Severity) if counted[severity]]
     besides = f" Suppressed and not counted: {suppressed}." if suppressed else ""
     return "Deviations: " + (", ".join(parts) or "none that counts") + "." + besides
 
 
 def _scope(report: Report, messages: int) -> str:
     phones = len({line.phone for line in report.lines})
-    moves = Counter(move.kind for line in report.lines for move in line.moves)
-    moved = ", ".join(f"{count} {kind}" for kind, count in sorted(moves.items()))
+    moves = Counter(str(move.kind) for line in report.lines for move in line.moves)
+    moved = ", ".join(f"{moves[kind]} of unknown kind" if kind == "unknown" else count_of(moves[kind], kind)
+                      for kind in KINDS_OF_MOVES if moves[kind])
     return (f"Seen: {count_of(messages, 'SIP message')} of {count_of(phones, 'phone')} with "
-            f"{count_of(len(report.lines), 'line')} at {count_of(len(report.servers), 'server')}; "
-            f"moves between servers: {moved or 'none'}.")
+            f"{count_of(len(report.lines), 'line')} at {count_of(len(report.servers), 'server')}{_named(report)}. "
+            f"Moves between servers: {moved or 'none'}.")
+
+
+def _named(report: Report) -> str:
+    """Which server is which: the sentences use names, findings and Wireshark addresses."""
+    if not 0 < len(report.servers) <= SERVERS_NAMED:
+        return ""
+    names = short_names(report.servers)
+    return ": " + ", ".join(f"{names[row.server]} ({row.server})" if row.name else row.server
+                            for row in report.servers)
+
+
+def _checks(report: Report) -> str:
+    """How much was checked: that nothing was found means little where nothing was."""
+    left = sum(row.count for row in report.inconclusive)
+    checks = max(sum(row.count for row in report.reached), left)
+    if not checks:
+        return "No rule had anything to check."
+    return f"Checks: {checks}, " + (f"of which {left} could not be decided: see below why." if left else "all decided.")
 
 
 def _no_sip(report: Report) -> str:
@@ -144,10 +177,18 @@ def _no_sip(report: Report) -> str:
         return "Nothing is known of this period: no capture touches it."
     packets = sum(capture.packets for capture in report.captures)
     held: Counter[str] = Counter()
+    encrypted: Counter[str] = Counter()
     for capture in report.captures:
         held.update(capture.content)
         held.update({f"undecoded {kind}": count for kind, count in capture.undecoded.items()})
-        held.update({f"encrypted {kind}": count for kind, count in capture.encrypted.items()})
+        encrypted.update(capture.encrypted)
+        if capture.malformed:   # counted by what is wrong
+            held["malformed SIP"] += max(capture.malformed.values())
     content = ", ".join(f"{count} {kind}" for kind, count in held.most_common(KINDS_SHOWN)) or "nothing that is known"
-    return (f"No SIP in {count_of(packets, 'packet')}. They hold: {content}. "
+    understood = " that can be understood" if held["malformed SIP"] else ""
+    closed = ""
+    if encrypted:
+        named = ", ".join(f"{count} {kind}" for kind, count in encrypted.most_common(KINDS_SHOWN))
+        closed = f"Encrypted and not read: {named}; there may be SIP in it, which --tls-keylog opens. "
+    return (f"No SIP{understood} in {count_of(packets, 'packet')}. They hold: {content}. {closed}"
             f"See {CAPTURING} for where and how to capture.")

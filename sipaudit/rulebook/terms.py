@@ -70,7 +70,7 @@ def _of_rule(rule: Rule) -> Term:
     said = rule.documentation
     parts = [said.get("what"), said.get("why"), _after("When it may be wrong: ", said.get("false_positives")),
              _after("What it does not see: ", said.get("misses"))]
-    return Term(rule.id, f"rule, {' or '.join(rule.levels)}", rule.title, " ".join(filter(None, parts)),
+    return Term(rule.id, f"rule, {' or '.join(rule.levels)}", rule.title, "\n".join(filter(None, parts)),
                 said.get("fix", ""), rule.basis)
 
 
@@ -80,7 +80,7 @@ def _of_kind(kind: IncidentKind) -> Term:
              _after("End: ", say(kind.ends, kind.thresholds)),
              _after("When it may be wrong: ", said.get("false_positives")),
              _after("What it does not see: ", said.get("misses"))]
-    return Term(kind.id, INCIDENT, kind.title, " ".join(filter(None, parts)), said.get("fix", ""))
+    return Term(kind.id, INCIDENT, kind.title, "\n".join(filter(None, parts)), said.get("fix", ""))
 
 
 def _after(opening: str, text: str | None) -> str | None:

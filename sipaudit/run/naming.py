@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sipaudit.model.events import ModelEvent
+from sipaudit.model.events import Answered, ModelEvent, Received
 from sipaudit.model.values import Frame
 
 Place = Callable[[int, int], tuple[str, int | None]]
@@ -41,9 +41,11 @@ class Naming:
 
 
 def _summary(event: ModelEvent, phone: str) -> str:
-    """`REGISTER 10.1.0.5 → 10.0.0.1`: what a packet was, in a few words."""
+    """`REGISTER 10.1.0.5 → 10.0.0.1`: what a packet was and which way it went, in a few words."""
     server = getattr(event, "server", "").rpartition(":")[0]
     method, status = getattr(event, "method", None), getattr(event, "status", None)
     if method is None:
         return f"{getattr(event, 'kind', type(event).__name__)} {server}"
-    return f"{method} {phone} → {server}" if status is None else f"{status} {method} {server} → {phone}"
+    what = method if status is None else f"{status} {method}"
+    from_server = isinstance(event, Answered | Received)
+    return f"{what} {server} → {phone}" if from_server else f"{what} {phone} → {server}"

@@ -85,7 +85,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Fake:
     _replace(monkeypatch, sipaudit, "pipeline", Job=Job, Output=Output, analyze=fake, phones=fake, ladder=fake,
              events=fake, inspect=lambda capture, frames, **asked: fake(capture, frames=frames, **asked))
 
-    def render(result: Any, zone: str, width: int, color: bool) -> str:
+    def render(result: Any, zone: str, width: int, color: bool, **_: Any) -> str:
         return f"rendered {type(result).__name__} in {zone}, colour {color}\n"
 
     for name in ("text", "phones", "ladder"):

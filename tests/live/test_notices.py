@@ -47,7 +47,7 @@ def test_an_outage_is_told_as_it_opens_grows_and_is_over() -> None:
     [opened] = story.wait(SETTLING)
     assert opened.title == "opened: server-outage at sbc1, 40 lines (i-0001)"
     assert opened.severity is Severity.ERROR
-    assert opened.body == "sbc1 did not answer since 2023-11-14 22:13:20."
+    assert opened.body == "sbc1 did not answer from 2023-11-14 22:13:20 on."
     story.say(outage(60))
     assert story.wait(GROWN_SOON) == []           # half as many again are no news within the hour
     story.say(outage(80))

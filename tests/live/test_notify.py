@@ -86,7 +86,7 @@ def test_an_outage_is_told_in_the_words_of_the_report(service: Service) -> None:
     notifier.close()
     [got] = service.got
     assert got["title"] == "opened: server-outage at 10.0.0.1, 1 line (i-0001)"
-    assert got["message"] == "10.0.0.1 did not answer since 2023-11-14 22:13:20."
+    assert got["message"] == "10.0.0.1 did not answer from 2023-11-14 22:13:20 on."
     assert got["type"] == "failure"
     assert notifier.counts() == {"sent": 1, "failed": 0, "held": 0, "dropped": 0}
 

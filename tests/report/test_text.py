@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from sipaudit import pipeline
-from sipaudit.model.values import Assumption, Reason
-from sipaudit.report import ladder, phones, text
+from sipaudit.model.values import Assumption, Reason, Undecided
+from sipaudit.report import html, ladder, markdown, phones, text
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.ladder import LadderRow
 from tests.shared import ROOT
@@ -26,9 +26,9 @@ def job(**changes: object) -> pipeline.Job:
 
 def test_the_verdict_comes_first() -> None:
     lines = text.render(pipeline.analyze(job()), "utc", 100, False).splitlines()
-    assert "1 phone signalled with a server before registering there." in lines
-    assert "1 phone returned before the failback was due." in lines
-    assert "Deviations: 2 error findings." in lines
+    assert "1 phone (1002) signalled with a server before registering there." in lines
+    assert "1 phone (1003) returned before the failback was due." in lines
+    assert "Deviations: 2 errors." in lines
 
 
 def test_a_finding_shows_expected_observed_and_evidence() -> None:
@@ -38,6 +38,61 @@ def test_a_finding_shows_expected_observed_and_evidence() -> None:
     assert "failBack.timeout=60" in shown
     assert "REGISTER to 10.0.0.1:5060/udp 20 s after the move" in shown
     assert "wireshark: frame.number in {" in shown
+
+
+def test_a_finding_names_the_requirement_that_it_rests_on() -> None:
+    report = pipeline.analyze(job())
+    assert "expected (F6): After 10.0.0.1:5060/udp failed" in text.render(report, "utc", 200, False)
+    assert "\n- expected (F6): After 10.0.0.1:5060/udp failed" in markdown.render(report, "utc")
+    none = replace(report, findings=[replace(report.findings[0], basis=[])])
+    assert "expected: After 10.0.0.1" in text.render(none, "utc", 200, False)
+
+
+def test_whose_clock_it_is_stands_with_the_capture() -> None:
+    report = pipeline.analyze(job())
+    assert "2026-11-22 12:07:13.568 UTC, 117 SIP messages." in text.render(report, "utc", 200, False)
+    berlin = "2026-11-22 13:07:13.568 CET (UTC+01:00), 117 SIP messages."
+    assert berlin in text.render(report, "Europe/Berlin", 200, False)
+    assert berlin.replace("_", "") in markdown.render(report, "Europe/Berlin")
+    page = html.render(report, "Europe/Berlin", {}, {}, 0).decode()
+    assert "2026-11-22 13:00:00 to 13:07:13 CET (UTC+01:00)" in page
+    october = replace(report.captures[0], first=1_792_880_000.0, last=1_792_980_000.0)
+    changed = text.render(replace(report, captures=[october]), "Europe/Berlin", 200, False)
+    assert "CEST (UTC+02:00), later CET (UTC+01:00), 117" in changed
+
+
+def test_an_incident_without_an_end_is_open_in_every_output() -> None:
+    report = pipeline.analyze(job())
+    open_ = replace(report, incidents=[replace(report.incidents[0], end=None, state="open")])
+    assert re.search(r"^i-0001 .* 12:05:12.000  open ", text.render(open_, "utc", 200, False), re.MULTILINE)
+    assert "from 2026-11-22 12:05:12.000, still open at the end:" in markdown.render(open_, "utc")
+
+
+def test_a_ticket_has_the_timeline_of_the_incident_and_the_servers_name() -> None:
+    report = pipeline.analyze(job())
+    ticket = markdown.render(report, "utc")
+    assert ("- `i-0001` **server-outage** at `sbc1.pbx.example.com` (`10.0.0.1:5060/udp`) from 2026-11-22 12:05:12.000 "
+            "to 2026-11-22 12:06:11.519: 3 lines of 3 phones\n"
+            "  - 12:04:00.619 last answer from 10.0.0.1:5060/udp\n") in ticket
+    assert "\n- 1 phone (1003) returned before the failback was due.\n" in ticket
+    assert "\n- server: `sbc1.pbx.example.com` (`10.0.0.1:5060/udp`)\n" in ticket
+    one = replace(report.incidents[0], lines=report.incidents[0].lines[:1], phones=1,
+                  timeline=report.incidents[0].timeline * 9)
+    ticket = markdown.render(replace(report, incidents=[one]), "utc")
+    assert ": 1 line of 1 phone\n" in ticket
+    assert "\n  - and 43 more, see report.json\n" in ticket
+
+
+def test_what_could_not_be_judged_is_told_by_reason() -> None:
+    """What would decide it is the same for all rules that lack the same."""
+    open_ = [Undecided("premature-failback", Reason.SETTINGS_UNKNOWN, 4),
+             Undecided("flapping", Reason.BUSY_UNPROVEN, 1),
+             *(Undecided(f"rule-{number}", Reason.SETTINGS_UNKNOWN, 1) for number in range(4))]
+    shown = text.render(replace(pipeline.analyze(job()), inconclusive=open_), "utc", 250, False)
+    assert ("\n8 checks: settings-unknown (4 premature-failback, 1 rule-0, 1 rule-1, ...). Name the line's "
+            "provisioning files (--config), or declare its settings in the site file.\n"
+            "1 check: busy-unproven (1 flapping). A call may have been up; off-hook is not seen on the wire."
+            "\n") in shown
 
 
 def test_known_events_are_shown_in_the_zone_wanted() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from sipaudit import pipeline
-from sipaudit.model.values import Confidence, Finding, Frame, Happening, Incident, Report, Severity
-from sipaudit.report import text
-from sipaudit.report.incident_words import SAID
+from sipaudit.model.values import Confidence, Finding, Frame, Happening, Incident, Reason, Report, Severity, Undecided
+from sipaudit.report import html, markdown, text
+from sipaudit.report.incident_words import SAID, gravest
 from sipaudit.report.verdict import DID, sentences
 from sipaudit.rulebook.pack import load_pack
 from tests.shared import ROOT
@@ -38,10 +40,10 @@ def finding(rule: str, phone: str, severity: Severity = Severity.ERROR, suppress
 
 def test_an_outage_is_told_with_what_the_phones_did(report: Report) -> None:
     said = sentences(report, "utc")
-    assert said[0] == ("sbc1 did not answer from 12:05:12 to 12:06:11. 3 of 4 phones moved in 37.2 s (median) after "
-                       "the known stop at 12:05:00. Head office: 3 of 4.")
-    assert said[1:4] == ["1 phone returned before the failback was due.",
-                         "1 phone signalled with a server before registering there.", "Deviations: 2 error findings."]
+    assert said[0] == ("sbc1 did not answer from 12:05:12 to 12:06:11. 3 of 4 phones moved in 37.2 s (median), "
+                       "counted from the known stop at 12:05:00. Head office: 3 of 4.")
+    assert said[1:4] == ["1 phone (1003) returned before the failback was due.",
+                         "1 phone (1002) signalled with a server before registering there.", "Deviations: 2 errors."]
 
 
 def test_times_are_in_the_zone_wanted_with_the_day_where_there_are_several(report: Report) -> None:
@@ -52,10 +54,10 @@ def test_times_are_in_the_zone_wanted_with_the_day_where_there_are_several(repor
 
 def test_one_that_lasts_is_told_so(report: Report) -> None:
     lasting = replace(report, incidents=[incident("server-outage", end=None)])
-    assert sentences(lasting, "utc")[0] == "sbc1 did not answer since 12:05:12."
+    assert sentences(lasting, "utc")[0] == "sbc1 did not answer from 12:05:12 on."
     again = incident("server-outage", end=None, timeline=[Happening(1795349178.0, "10.0.0.1:5060/udp answers again")])
     assert sentences(replace(report, incidents=[again]), "utc")[0] == (
-        "sbc1 did not answer since 12:05:12; it answered again at 12:06:18.")
+        "sbc1 did not answer from 12:05:12 on; it answered again at 12:06:18, shortly before the capture ends.")
 
 
 @pytest.mark.parametrize(("summaries", "said"), [
@@ -76,21 +78,73 @@ def test_every_kind_of_incident_and_every_rule_has_its_words() -> None:
 
 
 @pytest.mark.parametrize(("kind", "metrics", "said"), [
-    ("overload", {"responses_503": 7}, "sbc1 refused work with 7 responses 503 from 12:05:12 to 12:06:18, of 1 phone."),
+    ("overload", {"responses_503": 7}, "sbc1 refused 1 phone with 7 responses 503 from 12:05:12 to 12:06:18."),
     ("register-storm", {"register_rate_peak": 8.2, "register_rate_median": 0.2},
-     "sbc1 was hit by 8.2 REGISTERs a second (usual: 0.2) from 12:05:12 to 12:06:18, of 1 phone."),
+     "1 phone hit sbc1 with up to 8.2 REGISTERs a second (usual: 0.2) from 12:05:12 to 12:06:18."),
     ("calls-lost", {"calls_lost": 2, "calls_failed": 3, "emergency_failed": 1},
-     "1 emergency call failed at sbc1. 3 calls could not be made at sbc1 from 12:05:12 to 12:06:18. 2 calls that went "
-     "through it had no later message."),
+     "1 emergency call failed at sbc1. 3 calls could not be made at sbc1 from 12:05:12 to 12:06:18. 2 calls that were "
+     "up through it were not heard of again."),
     ("stale-dns", {}, "1 phone went on using sbc1, which DNS no longer lists, from 12:05:12 to 12:06:18."),
 ])
 def test_how_kinds_are_said(report: Report, kind: str, metrics: dict[str, float], said: str) -> None:
     assert sentences(replace(report, incidents=[incident(kind, metrics=metrics)]), "utc")[0] == said
 
 
+def test_lines_may_be_forgotten_of_a_storm_and_one_that_goes_on_has_no_end(report: Report) -> None:
+    rates = {"register_rate_peak": 8.2, "register_rate_median": 0.2}
+    storm = incident("register-storm", metrics=rates, lines=[], end=None)
+    assert sentences(replace(report, incidents=[storm]), "utc")[0] == (
+        "sbc1 was hit by up to 8.2 REGISTERs a second (usual: 0.2) from 12:05:12 on.")
+
+
+def test_servers_are_named_with_their_addresses_and_moves_in_plain_words(report: Report) -> None:
+    """The verdict says sbc1, findings and Wireshark 10.0.0.1: somewhere it must stand which is which."""
+    assert ("Seen: 117 SIP messages of 4 phones with 4 lines at 2 servers: sbc1 (10.0.0.1:5060/udp), sbc2 "
+            "(10.0.0.2:5060/udp). Moves between servers: 3 failovers, 3 failbacks.") in sentences(report, "utc")
+    nameless = [replace(row, name=None) for row in report.servers]
+    one = replace(report.lines[0].moves[0], kind="unknown")
+    few = replace(report, servers=nameless[:1], lines=[replace(report.lines[0], moves=[one])])
+    assert ("Seen: 117 SIP messages of 1 phone with 1 line at 1 server: 10.0.0.1:5060/udp. Moves between servers: 1 of "
+            "unknown kind.") in sentences(few, "utc")
+    many = replace(report, servers=report.servers * 3, lines=[])
+    assert "Seen: 117 SIP messages of 0 phones with 0 lines at 6 servers. Moves between servers: none." in \
+        sentences(many, "utc")
+
+
 def test_without_incidents_and_findings_it_says_so(report: Report) -> None:
     said = sentences(replace(report, incidents=[], findings=[]), "utc")
     assert said[:2] == ["No outage or other incident was seen.", "No deviation was found."]
+
+
+def test_where_nothing_could_be_judged_that_comes_first(report: Report) -> None:
+    """That no outage was seen would be taken for good news."""
+    said = sentences(replace(report, incidents=[], findings=[], lines=[], servers=[]), "utc")
+    assert said[0].startswith("Nothing was judged: no line of a phone was seen in the time that is reported.")
+    assert said[1].startswith("Seen: 117 SIP messages of 0 phones")
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize(("held", "said"), [
+    ({"content": {"tcp": 12}, "encrypted": {"tls": 18}},
+     "No SIP in 267 packets. They hold: 12 tcp. Encrypted and not read: 18 tls; there may be SIP in it, which "
+     "--tls-keylog opens. See"),
+    ({"content": {"tcp": 2}, "malformed": {"missing-via": 8, "missing-cseq": 7}},
+     "No SIP that can be understood in 267 packets. They hold: 8 malformed SIP, 2 tcp. See"),
+    ({}, "No SIP in 267 packets. They hold: nothing that is known. See"),
+])
+def test_a_capture_without_sip_is_told_by_what_it_holds(report: Report, held: dict[str, Any], said: str) -> None:
+    capture = replace(report.captures[0], **{"sip_messages": 0, "content": {}, "undecoded": {}, **held})
+    assert sentences(replace(report, captures=[capture]), "utc")[0].startswith(said)
+
+
+def test_how_much_was_checked_stands_beside_what_was_found(report: Report) -> None:
+    """That nothing was found means little where nothing was checked."""
+    assert "Checks: 8, all decided." in sentences(report, "utc")
+    left = replace(report, inconclusive=[Undecided("premature-failback", Reason.LOSS_NEARBY, 2)])
+    assert "Checks: 8, of which 2 could not be decided: see below why." in sentences(left, "utc")
+    assert "No rule had anything to check." in sentences(replace(report, reached=[], findings=[]), "utc")
+    nothing = sentences(replace(report, reached=[], findings=[], lines=[]), "utc")
+    assert not any("check" in sentence for sentence in nothing)
 
 
 def test_the_gravest_come_first_and_the_rest_is_counted(report: Report) -> None:
@@ -100,13 +154,42 @@ def test_the_gravest_come_first_and_the_rest_is_counted(report: Report) -> None:
     assert said[4] == "4 more incidents: 3 overload, 1 flapping."
 
 
+def test_every_output_begins_with_the_gravest_incidents(report: Report) -> None:
+    """Kind before size, size before time; what is shown stands in order of time within its kind."""
+    lines = [f"sip:{number}@pbx.example.com" for number in range(9)]
+    storm = incident("register-storm", id="i-0001", start=1.0, lines=lines)
+    small = [incident("server-outage", id=f"i-000{number}", start=float(number)) for number in range(2, 8)]
+    large = incident("server-outage", id="i-0008", start=8.0, lines=lines)
+    told = replace(report, incidents=[storm, *small, large])
+    assert [one.id for one in gravest(told.incidents, 3)] == ["i-0002", "i-0003", "i-0008"]
+    assert [one.id for one in gravest(told.incidents, 8)][-2:] == ["i-0008", "i-0001"]
+    shown = text.render(told, "utc", 100, False)
+    assert re.findall("^(i-000.) ", shown, re.MULTILINE) == ["i-0002", "i-0003", "i-0004", "i-0005", "i-0008"]
+    assert re.findall("^- `(i-000.)`", markdown.render(told, "utc"), re.MULTILINE)[-2:] == ["i-0008", "i-0001"]
+    page = html.render(told, "utc", {}, {}, 0).decode()
+    assert re.findall('<article class="incident" id="(i-000.)"', page)[-2:] == ["i-0008", "i-0001"]
+
+
 def test_phones_are_counted_once_by_rule_and_what_is_suppressed_or_weak_is_not(report: Report) -> None:
     found = [finding("flapping", "a", Severity.INFO), finding("failover-missing", "a", Severity.WARNING),
              finding("failover-missing", "a", Severity.WARNING), finding("failover-missing", "b", Severity.WARNING),
              finding("premature-failback", "c", suppressed="known")]
     said = sentences(replace(report, findings=found, incidents=[]), "utc")
     assert said[1:3] == ["2 phones kept asking a silent server and turned to no other.",
-                         "Deviations: 3 warning findings, 1 info finding. Suppressed and not counted: 1."]
+                         "Deviations: 3 warnings, 1 info. Suppressed and not counted: 1."]
+
+
+def test_few_phones_are_named_by_their_lines(report: Report) -> None:
+    def told(*lines: str) -> str:
+        found = [replace(finding("premature-failback", f"10.1.0.{number}"), line=line)
+                 for number, line in enumerate(lines)]
+        return sentences(replace(report, findings=found, incidents=[]), "utc")[1].partition(" returned")[0]
+
+    assert told("sip:1003@a.com", "sip:1002@a.com", "sip:1001@a.com") == "3 phones (1001, 1002, 1003)"
+    assert told("sip:4@a.com", "sip:3@a.com", "sip:2@a.com", "sip:1@a.com") == "4 phones"
+    assert told("sip:1@a.com", "sip:1@a.com") == "2 phones"    # the name tells neither
+    assert told(f"sip:{'x' * 60}@a.com") == f"1 phone ({'x' * 39}…)"
+    assert told("sip:a.com") == "1 phone (a.com)"
 
 
 def test_what_is_likely_of_all_phones_is_said_so(report: Report) -> None:
@@ -138,4 +221,10 @@ def test_the_summary_fits_a_screen_however_much_there_is(report: Report) -> None
 def test_it_says_what_to_do_next(report: Report, tmp_path: Path) -> None:
     shown = text.render(report, "utc", 120, False)
     assert "sipaudit ladder CAPTURE ... --finding f-000001" in shown
-    assert "sipaudit explain server-outage" in shown
+    assert "\n- What the incident means, and what to do: sipaudit explain server-outage\n" in shown
+    worst = "sipaudit explain signalling-to-unregistered-server"
+    assert f"\n- What the worst finding means, and what to do: {worst}\n" in shown
+    narrow = text.render(report, "utc", 80, False)   # a command is never broken
+    assert f"\n- What the worst finding means, and what to do:\n    {worst}\n" in narrow
+    mixed = replace(report, findings=[replace(report.findings[0], severity=Severity.INFO), report.findings[1]])
+    assert "sipaudit explain premature-failback" in text.render(mixed, "utc", 120, False)

@@ -9,6 +9,7 @@ import pytest
 from sipaudit.errors import InputError
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.values import Assumption, Reason, Severity
+from sipaudit.report import rulebook
 from sipaudit.rulebook.facts import SETTINGS as IN_TEXTS
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.terms import Glossary, Term, load_terms, pack_terms
@@ -78,6 +79,13 @@ def test_a_rule_explains_itself_with_what_to_do() -> None:
     assert term.kind == "rule, error"
     assert "When it may be wrong: " in term.says
     assert term.do.startswith("Compare failBack.mode")
+
+
+def test_what_a_rule_says_stands_in_paragraphs() -> None:
+    for name, parts in (("premature-failback", ("When it may be wrong: A", "What it does not see: O", "What to do: C")),
+                        ("server-outage", ("Start: When 2", "End: With", "When it may be wrong: A"))):
+        lines = rulebook.explained(GLOSSARY.find(name), 100, False).splitlines()
+        assert [part for part in parts if not any(line.startswith(part) for line in lines)] == []
 
 
 def test_an_incident_kind_says_its_thresholds() -> None:

@@ -73,7 +73,8 @@ def test_a_store_is_rendered_as_analyze_rendered_it(sipaudit_command, tmp_path: 
     url = f"sqlite:///{tmp_path / 'store.db'}"
     first = sipaudit_command(*ANALYSE, "--format", form, "--store", url)
     again = sipaudit_command("report", url, "--format", form)
-    assert (again.code, again.out) == (0, first.out)
+    commands = "\nWhat next\n"   # of the captures, which a store has no need of
+    assert (again.code, again.out.partition(commands)[0]) == (0, first.out.partition(commands)[0])
 
 
 def test_o_writes_the_files_of_a_store(sipaudit_command, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ page carries what it needs of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -17,8 +18,9 @@ LONGEST = 366 * 24 * HOUR  # beyond that a clock is broken, and its last offset 
 
 
 def milliseconds(seconds: float) -> int:
-    """A time as a browser can count it, however far off a report says that it is."""
-    return round(min(max(seconds * 1000, -FARTHEST), FARTHEST))
+    """A time as a browser can count it, however far off a report says that it is. Parts of a millisecond are left
+    out, as in every other output."""
+    return math.floor(round(min(max(seconds * 1000, -FARTHEST), FARTHEST), 3))
 
 
 class PageClock:
@@ -29,7 +31,10 @@ class PageClock:
         self.start, self.end = min(moments), max(moments)
 
     def ms(self, time: float | None) -> int | None:
-        return None if time is None else milliseconds(time - self.start)
+        """From the first moment as it is shown to the time as it is shown."""
+        if time is None:
+            return None
+        return int(min(max(milliseconds(time) - milliseconds(self.start), -FARTHEST), FARTHEST))
 
     def within(self, time: float) -> float:
         return min(max(time, self.start), self.end)
@@ -41,7 +46,7 @@ class PageClock:
         while True:
             offset = _offset(time, zone)
             if not found or found[-1][1] != offset:
-                found.append((round((_change(time, zone, offset) - self.start) * 1000) if found else 0, offset))
+                found.append((self.ms(_change(time, zone, offset)) or 0 if found else 0, offset))
             if time >= end:
                 return found
             time = min(time + HOUR, end)

@@ -83,7 +83,7 @@ class Findings:
         if isinstance(proof, Place):
             return [inert(proof.file, 400), proof.line, inert(proof.attribute), inert(proof.summary, FIELD)]
         assert isinstance(proof, Frame)
-        since = milliseconds(proof.time - (finding.time or 0.0))
+        since = milliseconds(proof.time) - milliseconds(finding.time or 0.0)
         capture = self._index.captures.of(proof.capture)
         row: list[Any] = [capture, proof.frame, since, inert(proof.summary)]
         return [*row, proof.frames] if proof.frames else row

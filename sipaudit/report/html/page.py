@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sipaudit.model.values import Report
 from sipaudit.report.exhibits import Exhibits
+from sipaudit.report.html.clock import milliseconds
 from sipaudit.report.html.findings import Findings
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import inert
@@ -73,7 +74,7 @@ def _index(index: Index, findings: Findings, lanes: Lanes, zone: tzinfo) -> dict
     report, ms = index.report, index.clock.ms
     names = short_names(report.servers)
     return {
-        "start": round(index.clock.start * 1000), "end": ms(index.clock.end), "offsets": index.clock.offsets(zone),
+        "start": milliseconds(index.clock.start), "end": ms(index.clock.end), "offsets": index.clock.offsets(zone),
         "lines": lanes.columns(), "findings": findings.columns(), "rules": list(index.rules),
         "incidentIds": list(index.incidents), "captures": [inert(path, 400) for path in index.captures],
         "servers": [[inert(server), inert(names.get(server, brief(server)))] for server in index.servers],

@@ -16,11 +16,12 @@ from sipaudit.model.values import Finding, Incident, Report, Severity
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import SENTENCE, inert
+from sipaudit.report.incident_words import gravest
 from sipaudit.report.screen import count_of
 from sipaudit.report.text import health
 from sipaudit.report.verdict import sentences
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
-from sipaudit.times import TimeStyle, format_time, parse_zone
+from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 
 ANCHOR = re.compile(r"i-[0-9]{1,9}")  # an id that stands for nothing else in the page
 INCIDENTS = 100   # written out; the others are counted
@@ -40,10 +41,12 @@ def sections(index: Index, zone_name: str, pack: RulePack) -> dict[str, Any]:
     report, zone = index.report, parse_zone(zone_name)
     counted = [finding for finding in report.findings if finding.suppressed is None]
     return {
-        "title": _title(report), "generator": inert(report.generator), "span": _span(index, zone),
+        "judged": bool(report.lines or report.findings), "title": _title(report),
+        "generator": inert(report.generator), "span": _span(index, zone),
         "verdict": [inert(sentence, SENTENCE) for sentence in sentences(report, zone_name)],
         "tiles": list(_tiles(report, counted)),
-        "incidents": [_incident(incident, report, zone, pack) for incident in report.incidents[:INCIDENTS]],
+        "incidents": [_incident(incident, report, zone, pack, unfolded=not place)
+                      for place, incident in enumerate(gravest(report.incidents, INCIDENTS))],
         "incidents_left": max(len(report.incidents) - INCIDENTS, 0),
         "events": [{"time": format_time(event.time, zone), "what": inert(event.what)} for event in report.events],
         "rules": list(_rules(report, counted, pack)), "undecided": list(_undecided(report)),
@@ -61,10 +64,11 @@ def _title(report: Report) -> str:
 
 
 def _span(index: Index, zone: tzinfo) -> str:
-    """`2026-11-22 12:00:00 to 12:07:14`, the second day named when it is another."""
+    """`2026-11-22 12:00:00 to 12:07:14 UTC`, the second day named when it is another."""
     first, last = (format_time(time, zone, TimeStyle.FULL).rpartition(".")[0] or format_time(time, zone)
                    for time in (index.clock.start, index.clock.end))
-    return f"{first} to {last.partition(' ')[2] if first[:10] == last[:10] else last}"
+    return (f"{first} to {last.partition(' ')[2] if first[:10] == last[:10] else last} "
+            f"{zone_name(index.clock.end, zone)}")
 
 
 def _tiles(report: Report, counted: list[Finding]) -> Iterator[dict[str, Any]]:
@@ -86,7 +90,7 @@ def _tile(count: int, noun: str, plural: str | None = None) -> dict[str, Any]:
 
 # -- incidents
 
-def _incident(incident: Incident, report: Report, zone: tzinfo, pack: RulePack) -> dict[str, Any]:
+def _incident(incident: Incident, report: Report, zone: tzinfo, pack: RulePack, *, unfolded: bool) -> dict[str, Any]:
     kind = next((kind for kind in pack.incidents if kind.id == incident.kind), None)
     return {
         "id": inert(incident.id), "anchor": incident.id if ANCHOR.fullmatch(incident.id) else None,
@@ -103,7 +107,7 @@ def _incident(incident: Incident, report: Report, zone: tzinfo, pack: RulePack) 
         "timeline": [{"time": format_time(entry.time, zone, TimeStyle.CLOCK), "what": inert(entry.what, SENTENCE)}
                      for entry in incident.timeline[:TIMELINE]],
         "timeline_left": max(len(incident.timeline) - TIMELINE, 0),
-        "documentation": list(_documentation(kind)), "unfolded": incident is report.incidents[0],
+        "documentation": list(_documentation(kind)), "unfolded": unfolded,
     }
 
 

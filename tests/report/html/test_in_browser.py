@@ -16,7 +16,7 @@ LEFT = 190  # width of the lanes' names
 def test_it_opens_from_disk_with_the_verdict_first(open_page: Open) -> None:
     page = open_page(drawn=True)
     assert page.title() == "capture.pcap – sipaudit"
-    assert "1 phone returned before the failback was due." in page.inner_text("#verdict")
+    assert "1 phone (1003) returned before the failback was due." in page.inner_text("#verdict")
     assert page.inner_text(".tiles .error") == "2 errors"
     assert page.locator("#p-servers svg .scatterlayer .trace").count() == 3  # two servers, and looking for another
     assert page.inner_text("#fitting") == "4 lines, 2 findings"

@@ -77,8 +77,32 @@ def test_suppressed_findings_are_last_and_count_nowhere() -> None:
 
 def test_an_empty_report_is_a_page() -> None:
     report, _ = pages.sample()
-    page = render(replace(report, lines=[], findings=[], servers=[], events=[], captures=[]), "utc", {}, {}, 500)
-    assert "No deviation was found." in page.decode()
+    empty = replace(report, lines=[], findings=[], servers=[], events=[], captures=[])
+    page = render(empty, "utc", {}, {}, 500).decode()
+    assert "No deviation was found." not in page
+    assert "Nothing was judged." in page
+    for name in ("pictures", "lanes", "whereabouts"):   # of which there is nothing to show
+        assert f'<section id="{name}" class="scripted" hidden' in page
+        assert f'href="#{name}"' not in page
+
+
+def test_where_no_rule_had_anything_to_check_nothing_is_called_decided() -> None:
+    report, _ = pages.sample()
+    assert "Every check that was reached could be decided." in render(report, "utc", {}, {}, 0).decode()
+    page = render(replace(report, reached=[], findings=[]), "utc", {}, {}, 0).decode()
+    assert "could be decided" not in page
+    assert page.count("No rule had anything to check.") == 2
+
+
+def test_parts_of_a_millisecond_are_left_out_as_in_every_other_output() -> None:
+    """12:06:11.512781 is 12:06:11.512 in the text, in Markdown and in Wireshark."""
+    report, _ = pages.sample()
+    index = block(render(report, "utc", {}, {}, 0), "index")
+    assert (index["start"] + index["findings"]["time"][1]) % 1000 == 512
+    start = PageClock(replace(report, captures=[replace(report.captures[0], first=1795348800.0009)]))
+    assert start.ms(1795348800.0011) == 1
+    assert start.ms(1795348800.0010) == 1
+    assert start.ms(1795348800.0009) == 0
 
 
 def test_a_zone_that_does_not_exist_is_said() -> None:

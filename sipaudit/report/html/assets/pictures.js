@@ -70,7 +70,7 @@ function drawServers() {
 function drawRecovery() {
   const {width: step, count, detected, recovered} = data.recovery;
   const bars = (name, y, fill) => ({x: y.map((_, number) => (number + 0.5) * step), y, name, type: 'bar', marker: {color: fill}, hovertemplate: '%{y}'});
-  $('c-recovery').textContent = `How long ${counted(count, 'failover')} took, in seconds from the first packet without answer`;
+  if (count) $('c-recovery').textContent = `How long ${counted(count, 'failover')} took, in seconds from the first packet without answer`;
   plot('p-recovery', [bars('until it asked another server', detected, '#d58a1c'), bars('until it worked again', recovered, '#2f74b5')],
     {barmode: 'group', bargap: 0.1, xaxis: {type: 'linear', rangemode: 'tozero', tickformatstops: []}, yaxis: {title: {text: 'failovers'}}, missing: 'No failover was seen.'});
 }
