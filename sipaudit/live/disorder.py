@@ -22,5 +22,6 @@ class Disorder:
         for one in self._orderly:
             if one.late_by >= WORTH:
                 self._log(f"packets of {one.path} come up to {one.late_by:.3f} s behind later ones, so that what is "
-                          "near may be left open: let each interface be captured by itself, into a directory of its own")
+                          "near may be left open: let each interface be captured by itself, into a directory of its "
+                          "own")
         self._orderly = [one for one in self._orderly if one.late_by < WORTH]
