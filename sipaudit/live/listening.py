@@ -11,6 +11,7 @@ from sipaudit.errors import InputError, InputErrors
 from sipaudit.live import privileges
 from sipaudit.live.checkpoint import Checkpoint, Kept
 from sipaudit.live.console import is_terminal
+from sipaudit.live.disorder import Disorder
 from sipaudit.live.ends import Follower, Sink
 from sipaudit.live.inputs import decoders_of, open_sources
 from sipaudit.live.limits import Limits, read_size
@@ -67,6 +68,7 @@ class Listening:
         goes_on = self._go_on()
         readers = dict.fromkeys(one.reader for one in probe.sources)
         self._upkeep = Upkeep(probe, limits, list(readers), log.warning, [self._teller.forget])
+        self._disorder = Disorder(probe.health, log.warning)
         self._systemd = Systemd()
         title = ", ".join(one.path for one in probe.health)
         self._sinks = [*early, *outputs(orders, title, probe.brief.zone, logs.recent.lines, self._identity),
@@ -140,6 +142,7 @@ class Listening:
             self._reload()
             self._systemd.ready()
         self._upkeep.turn(self._probe.now(clock), clock)
+        self._disorder.turn()
         if self._checkpoint is not None:
             self._checkpoint.turn(clock, self._probe, self._teller, self._identity)
 

@@ -1,0 +1,35 @@
+"""Packets that do not come in the order of their times."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.live.disorder import Disorder
+from tests.capture.test_captures import START, pcap
+from tests.live.mirror import wait_until
+
+
+def test_a_source_that_is_out_of_order_is_named_once() -> None:
+    said: list[str] = []
+    a, b = CaptureHealth("a"), CaptureHealth("b")
+    disorder = Disorder([a, b], said.append)
+    disorder.turn()
+    a.late, a.late_by, b.late, b.late_by = 1, 0.0002, 3, 0.25
+    for _ in range(3):
+        disorder.turn()
+    assert [one.partition(", so")[0] for one in said] == ["packets of b come up to 0.250 s behind later ones"]
+
+
+def test_so_is_a_directory_into_which_several_interfaces_are_captured(tmp_path: Path) -> None:
+    log, seen = tmp_path / "log", tmp_path / "seen"
+    seen.mkdir()
+    (seen / "a.pcap").write_bytes(pcap([START, START + 0.2, START + 0.1, START + 0.3]))
+    command = [sys.executable, "-m", "sipaudit.cli.main", "live", "--follow", str(seen)]
+    with log.open("wb") as errors, subprocess.Popen(command, stderr=errors, stdout=subprocess.DEVNULL) as live:
+        wait_until(lambda: "behind later ones" in log.read_text() or live.poll() is not None, "it is logged")
+        live.terminate()
+        assert live.wait(60) == 0
+    assert f"packets of {seen} come up to 0.100 s behind later ones" in log.read_text()
