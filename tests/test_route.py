@@ -28,6 +28,7 @@ NOT_ON_THE_WIRE = {
     "fwf-near-loss": "in so short a capture one lost packet is more than 0.5 %",
     "premature-loss-beyond-64-seconds": "in so short a capture one lost packet is more than 0.5 %",
     "overdue-renewal-possible-boot": "a phone that may have started has registered at P, which is a contact",
+    "fwf-timers-undeclared-too-soon": "a settings block declares what it leaves out, too",
     "fwf-timers-undeclared-waited": "a settings block declares what it leaves out, too",
     "skipped-near-loss": "in so short a capture one lost packet is more than 0.5 %",
     "overdue-r2-mode-unknown": "a settings block declares what it leaves out, too",

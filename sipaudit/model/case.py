@@ -53,7 +53,8 @@ class Case(Struct, frozen=True):
 
 class Ground(Struct, frozen=True):
     """What a condition found: the worlds in which it holds, or the `reason` why it cannot be told - not before
-    `awaited` shows it. `elsewhere` are the servers at which contact would have acquitted, and none was seen."""
+    `awaited` shows it. `elsewhere` are the servers at which contact would have acquitted, and none was seen. `slight`:
+    a single packet that the capture may lack, though nothing shows that it does, would acquit."""
 
     holds: int = ALWAYS
     reason: Reason | None = None
@@ -62,6 +63,7 @@ class Ground(Struct, frozen=True):
     facts: Mapping[str, Fact] = {}
     proof: tuple[ModelEvent, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    slight: bool = False
 
 
 HOLDS = Ground()

@@ -58,6 +58,7 @@ class Trial(Struct, frozen=True):
     assumptions: tuple[Assumption, ...] = ()
     proof: tuple[ModelEvent, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    slight: bool = False
 
     @property
     def condemned(self) -> bool:
@@ -128,7 +129,7 @@ def _observation(trial: Trial, row: Row, scene: Scene, verdict: Verdict, reason:
     at = _deadline(trial, scene, row.timed) if row.timed else None
     return Observation(row.expectation, row.clause, verdict, scene.event, _about(row, trial, scene), reason, facts,
                        doubts, trial.proof, row.verdict if awaited else None, awaited, at,
-                       elsewhere=trial.elsewhere)
+                       elsewhere=trial.elsewhere, slight=trial.slight)
 
 
 def _only(possible: tuple[Regime, ...] | tuple[Mode, ...]) -> str | None:
@@ -210,7 +211,8 @@ def _sum(row: Row, grounds: list[Ground]) -> Trial:
     proof = tuple(dict.fromkeys(event for ground in grounds for event in ground.proof))
     return Trial(row, holds, reason, awaited, facts,
                  tuple(doubt for ground in grounds for doubt in ground.assumptions), proof,
-                 tuple(key for ground in grounds for key in ground.elsewhere))
+                 tuple(key for ground in grounds for key in ground.elsewhere),
+                 any(ground.slight for ground in grounds))
 
 
 def _what_settles(opened: list[Ground]) -> tuple[Reason | None, tuple[Awaited, ...]]:

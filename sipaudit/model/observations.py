@@ -76,6 +76,7 @@ class Observation(Struct, frozen=True):
     event only shows (a deadline that passed), None for its own.  `server` is empty where the
     deviation is of no one server.  `absent`: it rests on packets that are not there, and would be undecided were the
     capture known to lack some.  `elsewhere`: contact with these servers would have acquitted, and none was seen.
+    `slight`: one packet more would have acquitted, and nothing shows that the capture lacks it: likely at most.
     """
 
     expectation: str
@@ -92,6 +93,15 @@ class Observation(Struct, frozen=True):
     at: float | None = None
     absent: bool = False
     elsewhere: tuple[str, ...] = ()
+    slight: bool = False
+
+    @property
+    def doubts(self) -> tuple[Assumption, ...]:
+        """What it assumes, that the capture is complete included where a single packet would acquit."""
+        if not self.slight:
+            return self.assumptions
+        doubts = {*self.assumptions, Assumption.CAPTURE_COMPLETE}
+        return tuple(doubt for doubt in Assumption if doubt in doubts)
 
     @property
     def time(self) -> float:

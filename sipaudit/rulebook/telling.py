@@ -38,12 +38,12 @@ def finding_of(fault: Fault, observation: Observation) -> Finding:
     evidence = sorted(fault.evidence.values(), key=lambda frame: (frame.time, frame.frame or 0))
     return Finding(
         id=_provisional(fault.number), rule=fault.rule.id, severity=fault.severity,
-        confidence=_confidence(observation.assumptions),
+        confidence=_confidence(observation.doubts),
         line=subject.line, phone=subject.phone,
         server=subject.server(observation.server) if observation.server else None,
         time=moment(observation.time), expected=fill(wording.expected, shown, subject.settings),
         observed=fill(wording.observed, shown, subject.settings), basis=[observation.clause],
-        facts=_report_facts(shown, fault.times), assumptions=list(observation.assumptions), also=list(fault.also),
+        facts=_report_facts(shown, fault.times), assumptions=list(observation.doubts), also=list(fault.also),
         cause=None if fault.cause is None else _provisional(fault.cause), incident=None, suppressed=None,
         wireshark=_display_filter(evidence, subject.frame(observation.event).capture), evidence=evidence,
     )

@@ -169,7 +169,9 @@ def _was_due(case: Case, binding: Binding, began: tuple[float, float]) -> bool:
     if grants_nothing(since):
         return True  # it may have been no registration at all (F6)
     said = since.asked if since.granted is None else since.granted
-    first = since.time + first_renewal(NO_EXPIRY if said is None else said, case.profile.settings)
+    if said is None:
+        return True  # the capture lacks what was asked for: how long it lived is not known
+    first = since.time + first_renewal(said, case.profile.settings)
     return (granted.time if granted.sent is None else granted.sent) >= first - case.profile.tolerances.timer
 
 

@@ -51,7 +51,7 @@ def judgeable_by_anyone(case: Case) -> Ground:
         return Ground(reason=Reason.ENCRYPTED)
     if profile.settings.can_be("concurrentRegistration", 1):
         return Ground(reason=Reason.CONCURRENT_REGISTRATION)
-    return Ground(assumptions=tuple(_doubts(case)))
+    return Ground(assumptions=tuple(_doubts(case)), slight=_may_have_begun_before(case))
 
 
 def _doubts(case: Case) -> list[Assumption]:
@@ -60,7 +60,7 @@ def _doubts(case: Case) -> list[Assumption]:
     doubts = []
     if profile.list_in_doubt:
         doubts.append(Assumption.LIST_AS_RESOLVED)
-    if profile.lossy or (lost is not None and abs(case.now - lost) <= LOSS_REACH) or _may_have_begun_before(case):
+    if profile.lossy or (lost is not None and abs(case.now - lost) <= LOSS_REACH):
         doubts.append(Assumption.CAPTURE_COMPLETE)
     if not profile.vouched:
         doubts.append(Assumption.FIRMWARE_OBEYS)
@@ -91,7 +91,7 @@ def nothing_missing(case: Case) -> Ground:
 def asked_more_than_once(case: Case) -> Ground:
     """A silent server is left after several sendings, all of which the capture would have to lack; where one is enough
     (F2), that no failure was seen is likely only."""
-    return HOLDS if sendings(case.profile.settings) > 1 else Ground(assumptions=(Assumption.CAPTURE_COMPLETE,))
+    return HOLDS if sendings(case.profile.settings) > 1 else Ground(slight=True)
 
 
 def _renewed_unseen(case: Case) -> bool:
