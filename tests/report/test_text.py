@@ -157,6 +157,13 @@ def test_phones_shows_where_each_line_was_then() -> None:
     assert works_with(later, "1001") == "10.0.0.1"
 
 
+def test_phones_says_of_which_moment_and_puts_the_working_server_first() -> None:
+    shown = phones.render(pipeline.phones(job(), at="+6m"), "Europe/Berlin", 160, False)
+    assert shown.startswith("4 phones, 4 lines at 2026-11-22 13:05:54.317 CET (UTC+01:00), the last packet read\n")
+    end = phones.render(pipeline.phones(job()), "utc", 160, False)
+    assert re.search(r" 10\.0\.0\.1 +10\.0\.0\.1 12:11:17, 10\.0\.0\.2 12:10:17 ", end)
+
+
 def test_phones_shows_settings_moves_and_servers() -> None:
     shown = phones.render(pipeline.phones(job()), "utc", 160, False)
     assert re.search(r"^1001@pbx.example.com +10.1.0.11 +R2 +duration +Head office$", shown, re.MULTILINE)
