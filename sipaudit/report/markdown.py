@@ -15,7 +15,7 @@ from sipaudit.report.table import proof_text
 from sipaudit.report.text import expected, health
 from sipaudit.report.verdict import sentences
 from sipaudit.rulebook.pack import load_pack
-from sipaudit.rulebook.rules import RulePack
+from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
@@ -112,7 +112,8 @@ def _remedies(report: Report, rules: RulePack | None) -> Iterator[str]:
     if not words:
         return
     pack = rules or load_pack()
-    fixes = {each.id: each.documentation.get("fix", "") for each in (*pack.incidents, *pack.of_lines)}
+    described: list[IncidentKind | Rule] = [*pack.incidents, *pack.of_lines]
+    fixes = {each.id: each.documentation.get("fix", "") for each in described}
     for word in dict.fromkeys(words):
         if fixes.get(word):
             yield f"- {code(word)}: {prose(fixes[word])}"
