@@ -14,6 +14,8 @@ from sipaudit.report.screen import count_of, shortened
 from sipaudit.report.table import proof_text
 from sipaudit.report.text import expected, health
 from sipaudit.report.verdict import sentences
+from sipaudit.rulebook.pack import load_pack
+from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
@@ -27,12 +29,14 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _CODE = re.compile(r"[^`<>&|]+")
 
 
-def render(report: Report, zone: str) -> str:
-    """The report in Markdown, times in `zone` (as `--tz` names it); the worst findings, and how many there are."""
+def render(report: Report, zone: str, rules: RulePack | None = None) -> str:
+    """The report in Markdown, times in `zone` (as `--tz` names it); the worst findings, and how many there are. `rules`
+    is the pack in force (None: the one that ships)."""
     clock = parse_zone(zone)
     lines = ["# SIP failover audit", "", *(f"- {prose(sentence)}" for sentence in sentences(report, zone)), ""]
     lines += _section("Incidents", _incidents(report, clock))
     lines += _section("Findings", _findings(report, clock))
+    lines += _section("What to do", _remedies(report, rules))
     lines += _section("Not decided", (f"- {code(row.rule)}, {row.count} × {row.reason}: {prose(ADVICE[row.reason])}"
                                       for row in report.inconclusive))
     lines += _section("Captures", (f"- {prose(sentence.strip())}" for capture in report.captures
@@ -99,6 +103,20 @@ def _finding(finding: Finding, report: Report, clock: tzinfo) -> Iterator[str]:
     if finding.wireshark:
         yield f"- Wireshark: {code(finding.wireshark)}"
     yield ""
+
+
+def _remedies(report: Report, rules: RulePack | None) -> Iterator[str]:
+    """What to do, once for each kind of incident and each rule, the gravest first."""
+    words = [*(incident.kind for incident in gravest(report.incidents, INCIDENTS_SHOWN)),
+             *(finding.rule for finding in worst_first(report.findings) if finding.suppressed is None)]
+    if not words:
+        return
+    pack = rules or load_pack()
+    described: list[IncidentKind | Rule] = [*pack.incidents, *pack.of_lines]
+    fixes = {each.id: each.documentation.get("fix", "") for each in described}
+    for word in dict.fromkeys(words):
+        if fixes.get(word):
+            yield f"- {code(word)}: {prose(fixes[word])}"
 
 
 def _time(time: float, clock: tzinfo) -> str:

@@ -7,7 +7,7 @@ from datetime import tzinfo
 from sipaudit.model.values import LineSummary, Registration, Report
 from sipaudit.report import verdict
 from sipaudit.report.screen import Screen, brief, count_of
-from sipaudit.times import TimeStyle, format_time, parse_zone
+from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 
 MOVES_SHOWN = 200
 
@@ -17,7 +17,8 @@ def render(report: Report, zone: str, width: int, color: bool) -> str:
     screen, clock = Screen(width, color), parse_zone(zone)
     phones = len({line.phone for line in report.lines})
     last = max((capture.last for capture in report.captures if capture.last is not None), default=None)
-    when = "" if last is None else f" at {format_time(last, clock, TimeStyle.FULL)}"
+    when = "" if last is None else (
+        f" at {format_time(last, clock, TimeStyle.FULL)} {zone_name(last, clock)}, the last packet read")
     screen.say(f"{count_of(phones, 'phone')}, {count_of(len(report.lines), 'line')}{when}")
     for sentence in verdict.nobody(report):
         screen.say(sentence)
@@ -64,7 +65,7 @@ def _servers(screen: Screen, report: Report) -> None:
 
 
 def _row(line: LineSummary, clock: tzinfo) -> tuple[object, ...]:
-    live = [row for row in line.registrations if row.end is None]
+    live = sorted((row for row in line.registrations if row.end is None), key=lambda row: row.server != line.working)
     registered = ", ".join(_registration(row, clock) for row in live) or None
     return (brief(line.phone), brief(line.line), line.model or line.user_agent, line.firmware, line.entry,
             line.working and brief(line.working), registered, line.calls, len(line.moves), _clock(line.last, clock))

@@ -12,6 +12,7 @@ from sipaudit.report.exhibits import frames_of, places_of, worst_first
 from sipaudit.report.folder import EVIDENCE, Folder
 from sipaudit.report.messages import batches, write_parquet
 from sipaudit.report.redact_message import MessageRedaction
+from sipaudit.rulebook.rules import RulePack
 from sipaudit.run.first_rows import FirstRows
 from sipaudit.run.garbage import rare_collections
 from sipaudit.run.gathering import Hidden, Second
@@ -50,7 +51,7 @@ def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: Mes
         second.fetch_packets()
         paths = {finding.id: folder.path(f"{EVIDENCE}/{finding.id}.pcapng") for finding in proven}
         write_evidence(proven, second.spool, second.parts, paths)
-        write_rendered(folder, report, zone)
+        write_rendered(folder, report, zone, run.pack)
         # Wireshark reads what was captured: where that is to be hidden nothing is dissected
         read = dissections(second.spool, worst[:wanted.embed], run.warn) if hiding is None else {}
         folder.path(PAGE).write_bytes(html.render(
@@ -77,10 +78,10 @@ def write_again(report: Report, directory: str, zone: str, compared: Comparison 
     return f"{names} are left as they are" if is_same else f"{names} need the captures (sipaudit analyze)"
 
 
-def write_rendered(folder: Folder, report: Report, zone: str) -> None:
-    """The files for which the report is enough."""
+def write_rendered(folder: Folder, report: Report, zone: str, rules: RulePack | None = None) -> None:
+    """The files for which the report is enough; `rules` are those in force (None: those that ship)."""
     with folder.path("report.json").open("wb") as stream:
         stream.writelines(document.pieces(report))
-    folder.path("report.md").write_text(markdown.render(report, zone), encoding="utf-8")
+    folder.path("report.md").write_text(markdown.render(report, zone, rules), encoding="utf-8")
     with folder.path("findings.csv").open("wb") as stream:
         stream.writelines(table.to_csv(report.findings))

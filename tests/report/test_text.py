@@ -95,6 +95,19 @@ def test_what_could_not_be_judged_is_told_by_reason() -> None:
             "\n") in shown
 
 
+def test_a_ticket_says_what_to_do_once_for_each_rule_and_incident() -> None:
+    report = pipeline.analyze(job())
+    ticket = markdown.render(report, "utc")
+    told = ticket.partition("\n## What to do\n\n")[2].partition("\n## ")[0]
+    assert [line.partition(":")[0] for line in told.strip().splitlines()] == [
+        "- `server-outage`", "- `signalling-to-unregistered-server`", "- `premature-failback`"]
+    assert "- `premature-failback`: Compare failBack.mode and failBack.timeout" in told
+    strange = replace(report, incidents=[], findings=[replace(report.findings[0], rule="of-mine")])
+    assert "## What to do" not in markdown.render(strange, "utc")
+    known = replace(report, incidents=[], findings=[replace(one, suppressed="known") for one in report.findings])
+    assert "## What to do" not in markdown.render(known, "utc")
+
+
 def test_known_events_are_shown_in_the_zone_wanted() -> None:
     shown = text.render(pipeline.analyze(job()), "Europe/Berlin", 100, False)
     assert "13:05:00.000  sbc1 stopped" in shown
@@ -155,6 +168,13 @@ def test_phones_shows_where_each_line_was_then() -> None:
     assert works_with(shown, "1001") == "10.0.0.2"
     later = phones.render(pipeline.phones(job()), "utc", 160, False)
     assert works_with(later, "1001") == "10.0.0.1"
+
+
+def test_phones_says_of_which_moment_and_puts_the_working_server_first() -> None:
+    shown = phones.render(pipeline.phones(job(), at="+6m"), "Europe/Berlin", 160, False)
+    assert shown.startswith("4 phones, 4 lines at 2026-11-22 13:05:54.317 CET (UTC+01:00), the last packet read\n")
+    end = phones.render(pipeline.phones(job()), "utc", 160, False)
+    assert re.search(r" 10\.0\.0\.1 +10\.0\.0\.1 12:11:17, 10\.0\.0\.2 12:10:17 ", end)
 
 
 def test_phones_shows_settings_moves_and_servers() -> None:
