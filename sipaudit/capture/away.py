@@ -46,13 +46,14 @@ class Pauses:
         self._before, self._ended = batch if has_media else None, seconds[-1]
         if not has_media:
             return
-        if before is not None and seconds[0] - ended >= PAUSE:
-            yield from _judged(before.run(), before.length, batch.run(), 0)
-        places = _pauses(seconds)
-        if places:
-            run = batch.run()
-            for place in places:
-                yield from _judged(run, place, run, place)
+        places, rested = _pauses(seconds), before is not None and seconds[0] - ended >= PAUSE
+        if not places and not rested:
+            return
+        run = batch.run()
+        if before is not None and rested:
+            yield from _judged(before.run(), before.length, run, 0)
+        for place in places:
+            yield from _judged(run, place, run, place)
 
 
 def shows_media(batch: Batch) -> bool:

@@ -28,7 +28,7 @@ from sipaudit.model.absorb_stays import each
 from sipaudit.model.events import CHALLENGES, Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
 from sipaudit.model.renewal import Arrived, Past, Renewal, Whose, kept, past, unpacked
-from sipaudit.model.stakes import at_home
+from sipaudit.model.stakes import at_home, has_moved
 from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, runs_out
 
 
@@ -68,11 +68,6 @@ def _is_settled(stay: Stay, register: Sent) -> bool:
     the line since the arrival, and soon."""
     return is_plain(stay) or (stay.aside is None and not stay.unsure and stay.took < LATE_FROM
                               and register.time > stay.arrived.time)
-
-
-def has_moved(line: LineState) -> bool:
-    """Whether the line came to its working server from another: then it matters whether that is its primary."""
-    return any(stay is not None and stay.first is not None for stay in line.stays)
 
 
 class Told(Protocol):

@@ -46,7 +46,7 @@ def _sent(line: LineState, phone: PhoneState, request: Sent, plain: Plain) -> Tr
     if request.expires == 0 or line.failed or _asks_again(phone, request):
         return Trigger.REQUEST
     if method == "REGISTER":
-        return Trigger.REQUEST if _has_moved(line) and not at_home(server, plain) else None
+        return Trigger.REQUEST if has_moved(line) and not at_home(server, plain) else None
     held = any(binding.until > request.time for binding in line.bindings)
     return None if held and at_home(server, plain) else Trigger.REQUEST
 
@@ -62,7 +62,8 @@ def _asks_again(phone: PhoneState, request: Sent) -> bool:
                for one in phone.reach(request.server).waiting)
 
 
-def _has_moved(line: LineState) -> bool:
+def has_moved(line: LineState) -> bool:
+    """Whether the line came to its working server from another: then it matters whether that is its primary."""
     return any(stay is not None and stay.first is not None for stay in line.stays)
 
 

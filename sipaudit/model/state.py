@@ -146,6 +146,14 @@ class Binding(Struct, frozen=True, gc=False):
             return 0.0
         return runs_out(granted) if granted.granted is None else granted.time + granted.granted   # without a call
 
+    @property
+    def due(self) -> float:
+        """When the line renews it next, at the pace at which it has done so; without end while it has not."""
+        if self.granted is None or self.since is None or not self.refreshes:
+            return NO_EXPIRY
+        granted = self.granted.time
+        return granted + (granted - self.since.time) / self.refreshes
+
 
 def runs_out(granted: Answered) -> float:
     """When a registration granted by this 200 runs out by the clock."""

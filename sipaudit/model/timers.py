@@ -20,6 +20,7 @@ SLACK_SHARE = 0.1
 DEFAULT_OVERLAP = 60
 DEFAULT_EXPIRES = 3600   # seconds that a REGISTER asks for which names none
 NO_EXPIRY = float("inf")
+RENEWAL_LATE = 10.0      # seconds by which a renewal may come later than most
 
 
 def earliest_silence(settings: LineSettings, *, connects: bool = False) -> float:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.state import LineState
+from sipaudit.model.timers import NO_EXPIRY, RENEWAL_LATE
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.replays import Replays
 
 LONG = 10.0   # seconds; in less no registration runs out that the same server would have renewed
-LATE = 10.0   # seconds by which a renewal may come later than most
 PHONES = 3    # that miss their renewals in one silence: one or two may have been switched off in it
 
 
@@ -49,9 +49,6 @@ def _missed(line: LineState, since: float, until: float) -> bool:
     """Whether the line, which has renewed its registration before, let it run out and has not even asked for it. One
     that was overdue when the silence began had gone before."""
     binding = line.latest_grant()
-    if binding is None or binding.granted is None or binding.since is None or not binding.refreshes \
-            or binding.register is not None:
+    if binding is None or binding.register is not None or binding.due == NO_EXPIRY:
         return False
-    granted = binding.granted.time
-    habit = (granted - binding.since.time) / binding.refreshes
-    return since < granted + habit + LATE and since < binding.until < until
+    return since < binding.due + RENEWAL_LATE and since < binding.until < until

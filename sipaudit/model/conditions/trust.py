@@ -17,6 +17,7 @@ from sipaudit.model.timers import (
     BOOT_SILENCE,
     DEFAULT_EXPIRES,
     NO_EXPIRY,
+    RENEWAL_LATE,
     SILENCE_MAX,
     SLACK_MIN,
     first_interval,
@@ -26,7 +27,6 @@ from sipaudit.model.timers import (
 from sipaudit.model.values import Assumption, Reason
 
 RETRY_AFTER = 600.0      # seconds that a Retry-After from before the capture may run
-RENEWAL_LATE = 10.0      # seconds by which a renewal may come later than most
 LOSS_REACH = 64.0       # seconds: reference-model.md 4, `capture-complete`
 WITHOUT_ONLY_SIGNAL = (3, 2, 4)   # C9: this firmware has no onlySignalWithRegistered
 
@@ -101,9 +101,7 @@ def _renewed_unseen(case: Case) -> bool:
     binding = case.line.latest_grant()
     if binding is None or binding.granted is None or binding.since is None or _asked_since(case, binding.granted.time):
         return False
-    granted = binding.granted.time
-    paced = granted + (granted - binding.since.time) / binding.refreshes if binding.refreshes else NO_EXPIRY
-    return case.now > min(paced, binding.until) + RENEWAL_LATE
+    return case.now > min(binding.due, binding.until) + RENEWAL_LATE
 
 
 def _asked_since(case: Case, granted: float) -> bool:
