@@ -1,7 +1,8 @@
 """Compiles the modules that each message passes through, of which pyproject.toml has the list.
 
 Hatchling calls it (`pip install .`, also `-e`); `python hatch_build.py` does it again for what has changed. Cython
-makes C of the sources as they are: there are no others. Without a C compiler they are left to the interpreter.
+makes C of the sources as they are: there are no others. Of that C the calls that ask for attributes and methods are
+replaced by inline caches (sipaudit/compiled.h). Without a C compiler the sources are left to the interpreter.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
+from hashlib import sha256
 from pathlib import Path
 from shutil import move
 from tempfile import TemporaryDirectory
@@ -24,7 +26,13 @@ DIRECTIVES = {
     "annotation_typing": False,   # else it refuses subclasses, a Counter for a dict
     "language_level": 3,
 }
-COMPILE = ["-O2", "-g0", "-w"]
+CACHES = ROOT / "sipaudit" / "compiled.h"
+CACHED = {                        # what Cython 3.3 writes, and what takes its place
+    "= __Pyx_PyObject_GetAttrStr(": "= GET_ATTRIBUTE(",
+    "if (__Pyx_PyObject_SetAttrStr(": "if (SET_ATTRIBUTE(",
+    "= __Pyx_PyObject_FastCallMethod(": "= CALL_METHOD(",
+}
+COMPILE = ["-O2", "-g0", "-w", f"-include{CACHES}"]
 LINK = ["-s"]
 
 
@@ -52,14 +60,22 @@ def listed() -> list[str]:
 def compile_all(modules: list[str]) -> list[Path]:
     """What is compiled of these modules; those that are not up to date are made first, and others are removed."""
     wanted = {name: FOLDER / f"{name}{SUFFIX}" for name in modules}
-    FOLDER.mkdir(exist_ok=True)
-    for file in FOLDER.glob(f"*{SUFFIX}"):
-        if file not in wanted.values():
-            file.unlink()
+    _clear(set(wanted.values()))
     old = {name: file for name, file in wanted.items() if not is_of(file, name)}
     if old:
         _compile(old)
     return [file for file in wanted.values() if file.exists()]
+
+
+def _clear(wanted: set[Path]) -> None:
+    """Removes what was compiled of other modules; all of it, if that was done in another way than now."""
+    FOLDER.mkdir(exist_ok=True)
+    note, way = FOLDER / "way", sha256(Path(__file__).read_bytes() + CACHES.read_bytes()).hexdigest()
+    same = note.exists() and note.read_text() == way
+    for file in FOLDER.glob("*.so"):
+        if not same or (file.name.endswith(SUFFIX) and file not in wanted):
+            file.unlink()
+    note.write_text(way)
 
 
 def _compile(files: dict[str, Path]) -> None:
@@ -72,8 +88,10 @@ def _compile(files: dict[str, Path]) -> None:
     with TemporaryDirectory() as place:
         extensions = [Extension(name, [str(source_of(name).relative_to(ROOT))], extra_compile_args=COMPILE,
                                 extra_link_args=LINK) for name in files]
-        command = build_ext(Distribution({"ext_modules": cythonize(
-            extensions, build_dir=place, compiler_directives=DIRECTIVES, quiet=True)}))
+        in_c = cythonize(extensions, build_dir=place, compiler_directives=DIRECTIVES, quiet=True)
+        for extension in in_c:
+            _put_caches(Path(extension.sources[0]))
+        command = build_ext(Distribution({"ext_modules": in_c}))
         command.build_lib, command.build_temp = f"{place}/lib", place
         command.parallel = len(os.sched_getaffinity(0))
         command.ensure_finalized()
@@ -85,6 +103,13 @@ def _compile(files: dict[str, Path]) -> None:
         for name, file in files.items():
             move(command.get_ext_fullpath(name), file)
             os.utime(file, ns=(times[name], times[name]))
+
+
+def _put_caches(source: Path) -> None:
+    text = source.read_text()
+    for asked, remembered in CACHED.items():
+        text = text.replace(asked, remembered)
+    source.write_text(text)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,8 @@ When = Moment | AfterStart | ClockTime
 class Span:
     """What is reported of: times from `start` to `end`, both in seconds since the epoch."""
 
+    __slots__ = ("end", "start")
+
     def __init__(self, start: float | None, end: float | None) -> None:
         self.start = float("-inf") if start is None else start
         self.end = float("inf") if end is None else end

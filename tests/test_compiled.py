@@ -11,12 +11,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from enum import Enum
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from hatch_build import listed
 from sipaudit.compiled import FOLDER, PURE, SUFFIX, is_of, source_of
+from sipaudit.incidents.draft import Draft
+from tests.places import STORIES
 from tests.shared import ROOT
 
 MODULES = listed()
@@ -80,6 +84,45 @@ def test_what_is_compiled_does_not_outlive_its_source(checkout: Path) -> None:
     (checkout / "sipaudit" / "sip" / "uri.py").unlink()
     script = "import importlib.util as util; print(util.find_spec('sipaudit.sip.uri'))"
     assert run(script, place=checkout) == ["None"]
+
+
+TELL = """
+import sys
+from sipaudit import places
+print(places.__file__, *places.STORIES[sys.argv[1]](), sep="\\n")
+"""
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where places.py is compiled as our modules are."""
+    place = tmp_path_factory.mktemp("places")
+    shutil.copytree(ROOT / "sipaudit", place / "sipaudit")
+    shutil.copy(ROOT / "tests" / "places.py", place / "sipaudit")
+    shutil.copy(ROOT / "hatch_build.py", place)
+    (place / "pyproject.toml").write_text('tool.hatch.build.hooks.custom.modules = ["places"]\n')
+    assert run("import hatch_build as made; print(len(made.compile_all(made.listed())))", place=place) == ["1"]
+    return place
+
+
+@up_to_date
+@pytest.mark.parametrize("story", STORIES)
+def test_places_that_remember_say_what_the_interpreter_says(places: Path, story: str) -> None:
+    compiled, *remembered = run(TELL, story, place=places)
+    interpreted, *asked = run(TELL, story, place=places, pure=True)
+    assert (Path(compiled).suffix, Path(interpreted).suffix) == (".so", ".py")
+    assert remembered == asked
+    assert asked
+
+
+def test_nothing_that_each_message_passes_has_a_dictionary_of_its_own() -> None:
+    """Only a slot's place can be remembered (sipaudit/compiled.h)."""
+    classes = [(module, kind) for module in map(import_module, MODULES) for kind in vars(module).values()
+               if isinstance(kind, type) and kind.__module__ == module.__name__]
+    assert len(classes) > 100
+    assert [f"{kind.__module__}.{kind.__name__}" for module, kind in classes
+            if kind.__dictoffset__ and not issubclass(kind, Enum | Exception | Draft)
+            and not getattr(kind, "_is_protocol", False)] == []
 
 
 def test_all_that_is_to_be_compiled_is_there() -> None:

@@ -44,6 +44,9 @@ class Decoder:
     `streams` knows which TCP connections only tshark can read.
     """
 
+    __slots__ = ("_beginnings", "_duplicates", "_flows", "_health", "_links", "_long_road", "_since", "_turned",
+                 "_until", "streams")
+
     def __init__(self, health: Sequence[CaptureHealth], bounds: CaptureBounds = FOR_FILES) -> None:
         self._health = health
         transports = Transports(health, bounds)

@@ -43,6 +43,8 @@ def batches(file: CaptureFile, health: CaptureHealth, progress: Callable[[int], 
 class _Position:
     """How far a file was read, told in steps."""
 
+    __slots__ = ("_progress", "_told")
+
     def __init__(self, progress: Callable[[int], None]) -> None:
         self._progress = progress
         self._told = 0

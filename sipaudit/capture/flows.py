@@ -21,6 +21,8 @@ class Flows:
     nothing), packed, and for other transports than UDP their name behind it, so that none is taken for another.
     """
 
+    __slots__ = ("_old", "limit", "young")
+
     def __init__(self, limit: int = FOR_FILES.flows) -> None:
         self.limit = limit
         self.young: dict[bytes, Flow] = {}

@@ -37,6 +37,8 @@ _NO_HEAD: Head = (b"", b"", 0, 0, 0, b"", 0, b"")
 class Links:
     """What stands between the MAC and the length of plain packets: `known` grows by what is met."""
 
+    __slots__ = ("known",)
+
     def __init__(self) -> None:
         self.known = set(_IP4)
 

@@ -36,6 +36,9 @@ class Streams:
     was found, and what the caller adds. `calm` takes segments in short.
     """
 
+    __slots__ = ("_contents", "_health", "_lifecycle", "_lookups", "_max_streams", "_order", "_table", "calm",
+                 "evicted", "sip_ports")
+
     def __init__(
         self, health: Sequence[CaptureHealth], *, max_streams: int = FOR_FILES.streams,
         max_bytes_per_stream: int = MESSAGE_LIMIT, max_bytes: int = FOR_FILES.stream_bytes,

@@ -27,6 +27,9 @@ class Calm:
     messages while SYNs are unanswered.
     """
 
+    __slots__ = ("_contents", "_followed", "_limit", "_moved_on", "_opening", "_sides", "_table", "_use", "most",
+                 "room")
+
     def __init__(
         self, table: Table, contents: Contents, moved_on: Callable[[Flow, float], list[Item]], limit: int, room: int,
         most: int,

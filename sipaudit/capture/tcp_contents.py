@@ -19,6 +19,8 @@ WANTS_NO_ANSWER = (b"SIP/", b"ACK ")
 class Contents:
     """Reads the bytes of connections in their order, and learns ports from them (see `Streams`)."""
 
+    __slots__ = ("_health", "_limit", "sip_ports")
+
     def __init__(self, health: Sequence[CaptureHealth], limit: int) -> None:
         self._health = health
         self._limit = limit

@@ -18,6 +18,8 @@ PASSED_OVER = 1_000  # SYNs of a host that may still be answered, the oldest; th
 class Lifecycle:
     """Follows the state of connections; evidence comes only from those that are or may be SIP."""
 
+    __slots__ = ("_table",)
+
     def __init__(self, table: Table) -> None:
         self._table = table
 

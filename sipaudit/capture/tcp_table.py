@@ -25,6 +25,8 @@ class Table:
     directions by their ends, `opening` the connections whose SYN awaits its answer, by the host that sent it.
     """
 
+    __slots__ = ("_deadlines", "_holding", "_ties", "followed", "halves", "held", "opening", "sides")
+
     def __init__(self) -> None:
         self.held = 0
         self.halves: dict[Ends, Half] = {}

@@ -66,6 +66,9 @@ class Attempt:
 class Calls:
     """Follows calls and attempts. `ghosts` says whether ghost calls are wanted."""
 
+    __slots__ = ("_attempts", "_attempts_limit", "_by_call", "_drafts", "_hole", "_lacks", "_limit", "_timers", "_up",
+                 "_wanted", "evicted")
+
     def __init__(self, drafts: Drafts, timers: Timers, *, ghosts: bool) -> None:
         self._drafts = drafts
         self._timers = timers

@@ -21,6 +21,8 @@ from sipaudit.model.events import Answered, CallChanged, Sent
 class Calm:
     """Follows such events (`model.calling`); `pass_time` is the watch's."""
 
+    __slots__ = ("_calls", "_evidence", "_requests", "_subscriptions", "_tally", "_timers", "pass_time")
+
     def __init__(self, timers: Timers, tally: Tally, requests: OpenRequests, calls: Calls, evidence: Evidence,
                  subscriptions: Subscriptions | None, pass_time: Callable[[float], None]) -> None:
         self._timers = timers

@@ -32,6 +32,10 @@ class Detectors:
     calls. (`rolling`) full tables make room for what is new; else they take in nothing more.
     """
 
+    __slots__ = ("_evidence", "_flapping", "_lossy", "_names", "_overloads", "_rolling", "_split", "_storms", "_stuck",
+                 "_subscriptions", "_thresholds", "calls", "calm", "drafts", "gaps", "kinds", "outages", "requests",
+                 "tally", "timers")
+
     def __init__(self, kinds: Iterable[IncidentKind], lossy: Callable[[], bool], *, rolling: bool = False) -> None:
         self._thresholds = {kind.id: kind.thresholds for kind in kinds}
         self.kinds = frozenset(self._thresholds)

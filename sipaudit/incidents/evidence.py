@@ -23,6 +23,8 @@ class Evidence:
     """Tells of it those who look for it. `lost` is by phone when the capture lacked one of its packets, `gaps` between
     which moments (seconds since the epoch) one must have passed that it lacked last, where that is known."""
 
+    __slots__ = ("_calls", "_outages", "_overloads", "_tally", "gaps", "lost")
+
     def __init__(self, tally: Tally, calls: Calls, outages: Outages | None, overloads: Overloads | None) -> None:
         self._tally = tally
         self._calls = calls

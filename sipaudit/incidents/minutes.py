@@ -95,6 +95,8 @@ OfServer = dict[float, Minute | bytes]
 class Minutes:
     """The minutes of all servers, within bounds; `dropped` says that there were more."""
 
+    __slots__ = ("_beyond", "_count", "dropped")
+
     def __init__(self) -> None:
         self._count = 0
         self.dropped = False

@@ -21,6 +21,8 @@ TELLING = frozenset({Regime.R0, Regime.R2, Regime.R3})   # regimes in which a li
 class Flapping:
     """Lines that move again and again, by server entry (or by pair of servers where no entry is known)."""
 
+    __slots__ = ("_drafts", "_lines", "_moves", "_often", "_open", "_quiet", "_times", "_within")
+
     def __init__(self, thresholds: Mapping[str, float], drafts: Drafts) -> None:
         self._lines = int(thresholds["lines"])
         self._moves = int(thresholds["moves"])
@@ -114,6 +116,8 @@ class Spread:
 
 class SplitBrain:
     """Entries whose lines work with two servers at once."""
+
+    __slots__ = ("_count", "_drafts", "_entries", "_lasting", "_outages", "_servers", "_share", "_timers")
 
     def __init__(self, thresholds: Mapping[str, float], drafts: Drafts, timers: Timers,
                  outages: Mapping[str, Outage], servers: Mapping[str, ServerWatch]) -> None:

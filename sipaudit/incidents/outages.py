@@ -22,6 +22,9 @@ UNHEARD_KEPT = 16       # INVITEs to one server that ran out, beside the first
 class Outages:
     """Opens and closes outages, by server."""
 
+    __slots__ = ("_attempts", "_calls", "_closed", "_drafts", "_phones", "_quiet", "_share", "_timers", "_within",
+                 "open", "unheard")
+
     def __init__(self, thresholds: Mapping[str, float], drafts: Drafts, timers: Timers, calls: Calls) -> None:
         self._phones = thresholds["phones"]
         self._share = thresholds["share"]

@@ -48,6 +48,8 @@ class OpenRequests:
     """By transaction, the oldest first. (`rolling`) a full table makes room for what is new; else it takes in nothing
     more. `next_look` is when some may have waited long enough, seconds since the epoch."""
 
+    __slots__ = ("_open", "_rolling", "evicted", "limit", "next_look", "pop")
+
     def __init__(self, *, rolling: bool) -> None:
         self._rolling = rolling
         self._open: dict[int, Waiting] = {}

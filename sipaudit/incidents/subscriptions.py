@@ -58,6 +58,8 @@ class Subscription:
 class Subscriptions:
     """The subscriptions of all lines, within bounds."""
 
+    __slots__ = ("_count", "_drafts", "_timers", "of")
+
     def __init__(self, drafts: Drafts, timers: Timers) -> None:
         self._drafts = drafts
         self._timers = timers

@@ -26,6 +26,8 @@ class Tally:
     all servers that are not kept. (`rolling`) where there are too many, those of one phone alone that were not asked
     for longest make room, of which `gone` is told; `evicted` counts them."""
 
+    __slots__ = ("_next_shed", "_rolling", "began", "beyond", "evicted", "gone", "limit", "minutes", "servers")
+
     def __init__(self, *, rolling: bool = False) -> None:
         self._rolling = rolling
         self.limit = SERVERS_KEPT

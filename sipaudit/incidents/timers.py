@@ -16,6 +16,8 @@ class Timers:
     """Things to be done at a time of the captures: `now` the newest that was seen, `next` when the first is due.
     Beyond a bound none is taken; `dropped` counts those."""
 
+    __slots__ = ("_count", "_waiting", "dropped", "next", "now")
+
     def __init__(self) -> None:
         self.now = -inf
         self.next = inf

@@ -35,6 +35,8 @@ Siblings = Callable[[int], Sequence[Watched]]
 class Watch(Detectors):
     """Tells the detectors what they look for. `siblings` gives the replays of a line at all its entries."""
 
+    __slots__ = ("siblings",)
+
     def __init__(self, kinds: Iterable[IncidentKind], siblings: Siblings, lossy: Callable[[], bool], *,
                  rolling: bool = False) -> None:
         super().__init__(kinds, lossy, rolling=rolling)

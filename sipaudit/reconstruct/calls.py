@@ -33,6 +33,8 @@ LIVES = {RINGING: RINGING_LIFE, UP: CALL_LIFE}  # its INVITE's end ends a call t
 class Calls:
     """All legs, and the call events that follow from what happens in them."""
 
+    __slots__ = ("_numbers", "_registry", "known", "strange")
+
     def __init__(self, registry: Registry, bounds: Bounds) -> None:
         self._registry = registry
         self.known = Legs(bounds.legs)

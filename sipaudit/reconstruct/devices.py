@@ -10,6 +10,8 @@ from sipaudit.sip.datagram import Flow
 class Devices:
     """The phones that proved to be some, by instance and MAC, and their lines, by AOR."""
 
+    __slots__ = ("_declares", "_hosts", "_limit", "evicted")
+
     def __init__(self, knowledge: Knowledge, limit: int) -> None:
         self._declares = knowledge.declares_phone
         self._limit = limit

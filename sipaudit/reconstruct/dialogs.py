@@ -112,6 +112,8 @@ class Leg:
 class Legs:
     """Legs by key, bounded: the longest unheard of go first, those of calls that are up last."""
 
+    __slots__ = ("_by_call", "_by_key", "_limit", "_looks", "_ring", "evicted", "find")
+
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._by_key: dict[LegKey, Leg] = {}

@@ -29,6 +29,8 @@ Four = tuple[Told, Told, Told, Told]
 class FourInARow:
     """Takes renewals whole. Who drives it clears `pieced`, those of their messages that came in several packets."""
 
+    __slots__ = ("_memory", "pieced")
+
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self.pieced: list[Repeat] = []

@@ -17,6 +17,8 @@ from sipaudit.sip.message import Response
 class Heard:
     """Takes such answers."""
 
+    __slots__ = ("_memory",)
+
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 

@@ -24,6 +24,8 @@ class Looks:
     """Looks in the order of the ring's members, each of which is in one of them. Who owns the ring tells of whatever
     becomes of its members, and turns it as it is told."""
 
+    __slots__ = ("_era", "_looks")
+
     def __init__(self) -> None:
         self._looks: deque[Look] = deque()
         self._era = 0

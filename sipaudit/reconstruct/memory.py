@@ -34,6 +34,9 @@ class Memory:
     """The registries of one reconstruction. `clock` is the seconds that passed, whatever the capture's clock did; `now`
     the item at which was last swept; `traffic` the capture's counters."""
 
+    __slots__ = ("bounds", "calls", "clock", "emergency", "entries", "find", "names", "next_sweep", "now", "numbers",
+                 "registry", "repeated", "servers", "sights", "starts", "traffic", "transactions")
+
     def __init__(self, knowledge: Knowledge, bounds: Bounds) -> None:
         self.bounds = bounds
         self.names = Names(bounds.names)

@@ -31,6 +31,8 @@ class LetsPass(Protocol):
 class Notified:
     """Takes NOTIFYs of known subscriptions and what answers them."""
 
+    __slots__ = ("_lets_pass", "_memory")
+
     def __init__(self, memory: Memory, lets_pass: LetsPass) -> None:
         self._memory = memory
         self._lets_pass = lets_pass

@@ -31,6 +31,9 @@ class Population:
     is new.
     """
 
+    __slots__ = ("_devices", "_out", "bounds", "candidates", "dropped", "evicted", "forgot", "hidden", "lines",
+                 "phones", "sources")
+
     def __init__(self, bounds: Bounds, devices: Devices, out: Callable[[], list[ModelEvent]]) -> None:
         self.bounds = bounds
         self._devices = devices

@@ -55,6 +55,10 @@ class Reconstruction:
     the messages that `renewed` has taken and that came in several packets, until who drives it clears them.
     """
 
+    __slots__ = ("_answering", "_asking", "_beside", "_capture", "_due", "_four", "_is_told", "_long", "_memory",
+                 "_newest", "_note", "_observer", "_requests", "_responses", "_short", "_was_silent", "lines", "phones",
+                 "pieced", "traffic")
+
     def __init__(self, knowledge: Knowledge, *, observer: Callable[[SeenMessage], None] | None = None,
                  note: Note | None = None, bounds: Bounds = NO_BOUNDS) -> None:
         self._observer = observer

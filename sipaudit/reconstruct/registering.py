@@ -22,6 +22,8 @@ from sipaudit.turned_away import turned_away
 class Registering:
     """Makes events of REGISTERs."""
 
+    __slots__ = ("_memory",)
+
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 

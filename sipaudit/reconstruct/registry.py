@@ -33,6 +33,9 @@ from sipaudit.turned_away import turned_away
 class Registry:
     """All phones and lines, their numbers, and the door through which events leave."""
 
+    __slots__ = ("_entries", "_knowledge", "_numbers", "_sources", "devices", "lines", "out", "phones", "population",
+                 "source")
+
     def __init__(self, knowledge: Knowledge, entries: Entries, bounds: Bounds) -> None:
         self._knowledge = knowledge
         self._entries = entries

@@ -22,6 +22,8 @@ SUMMONS = "check-sync"   # the event by which servers tell phones to look for ne
 class Requests:
     """Makes events of requests."""
 
+    __slots__ = ("_memory", "_registering")
+
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._registering = Registering(memory)

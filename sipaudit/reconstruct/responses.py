@@ -22,6 +22,8 @@ REGISTRAR_ANSWERS = frozenset({401, 407, *range(200, 300)})
 class Responses:
     """Makes events of responses."""
 
+    __slots__ = ("_memory",)
+
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 

@@ -33,6 +33,9 @@ class Servers:
     `host:port`; `evicted` counts them, and those that found no room.
     """
 
+    __slots__ = ("_entries", "_names", "_registrar_hosts", "_registrars_room", "_relays_room", "_room", "_seen",
+                 "hosts", "knows", "registrars", "relays", "used")
+
     def __init__(self, entries: Entries, names: Names, limit: int) -> None:
         self._entries = entries
         self._names = names

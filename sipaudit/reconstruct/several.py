@@ -15,6 +15,8 @@ def several(known: One | tuple[One, ...]) -> tuple[One, ...]:
 class Several(Generic[One]):
     """An attribute that is a tuple to all who use it, in the slot of its name with `_` before it."""
 
+    __slots__ = ("_slot",)
+
     def __set_name__(self, owner: type, name: str) -> None:
         self._slot = owner.__dict__[f"_{name}"]
 

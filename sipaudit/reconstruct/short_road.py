@@ -36,6 +36,8 @@ from sipaudit.sip.message import Challenge, Request, Response
 class ShortRoad:
     """Takes messages of mere renewals."""
 
+    __slots__ = ("_memory",)
+
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
@@ -177,6 +179,8 @@ class ShortRoad:
 class Noted(ShortRoad):
     """Takes none unread: somebody notes each message."""
 
+    __slots__ = ("_tell",)
+
     def __init__(self, memory: Memory, note: Note) -> None:
         super().__init__(memory)
         self._tell = note
@@ -199,6 +203,8 @@ class Noted(ShortRoad):
 
 class Closed(ShortRoad):
     """Takes none: who observes messages wants to know of each what it belongs to."""
+
+    __slots__ = ()
 
     def repeats(self, _repeat: Repeat) -> bool:
         return False

@@ -135,6 +135,8 @@ def _answers(transaction: Transaction, response: Response) -> bool:
 class Ring:
     """Transactions in the order in which they are due to be looked at, and how many may wait there."""
 
+    __slots__ = ("limit", "waiting")
+
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.waiting: deque[Transaction] = deque()
@@ -147,6 +149,8 @@ class Transactions:
     that strangers push out strangers.  `forgotten` is called with each one that goes and is known elsewhere: by a leg,
     or by its phone, which waits to send something again.
     """
+
+    __slots__ = ("_by_key", "_forgotten", "_known", "_strange", "evicted", "find")
 
     def __init__(self, limit: int, strange_limit: int, forgotten: Callable[[Transaction], None]) -> None:
         self._known = Ring(limit)

@@ -42,6 +42,9 @@ class Faults:
     those that had to go.
     """
 
+    __slots__ = ("_repetitions", "by_expectation", "checks", "done", "evicted", "left_open", "limit", "made",
+                 "of_phone", "open", "undecided")
+
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.by_expectation: dict[str, list[Rule]] = {}
         self.obey(rules)

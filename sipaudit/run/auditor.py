@@ -46,6 +46,10 @@ class Auditor:
     `tolerances_of` those of single expectations, where they differ from `tolerances`.
     """
 
+    __slots__ = ("_deadlines", "_going_on", "_lines", "_naming", "_passed", "_passing", "_phones", "_renewals",
+                 "_timed", "_tolerances", "began", "calls", "faults", "loss", "registrations", "replays", "since",
+                 "steps", "tolerances_of", "watch")
+
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], phones: dict[int, Phone], naming: Naming,
                  tolerances: Tolerances, kinds: Iterable[IncidentKind] = (), *, rolling: bool = False) -> None:
         self.faults = Faults(rules)

@@ -61,6 +61,8 @@ class Calls:
     `timed` phones of which something waits for time to pass. (`in_short`) reconstruction may tell of them at once:
     nobody else wants them."""
 
+    __slots__ = ("_phones", "_replays", "_timed", "_watch", "going_on", "in_short")
+
     def __init__(self, replays: Replays, phones: dict[int, PhoneState], timed: Container[int], watch: Watch) -> None:
         self._replays = replays
         self._phones = phones

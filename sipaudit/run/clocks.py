@@ -24,6 +24,8 @@ class Clocks:
     """Steps come from the packets, not from the items: what waits for a lost segment comes late by right. `ahead` are
     those of which no item has come yet, by capture."""
 
+    __slots__ = ("_health", "_seen", "ahead")
+
     def __init__(self, health: Sequence[CaptureHealth]) -> None:
         self._health = health
         self._seen = [0] * len(health)

@@ -19,6 +19,8 @@ class Deadlines:
     """`by_phone` has such lines, of each phone at each entry; `phones` are the states of phones. What is settled is
     told to `say`."""
 
+    __slots__ = ("_phones", "_say", "by_phone")
+
     def __init__(self, phones: Mapping[int, PhoneState], say: Say) -> None:
         self._phones = phones
         self._say = say

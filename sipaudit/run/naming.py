@@ -15,6 +15,8 @@ class Naming:
     name of its capture, and its number there (None: it has none); `sees` whether anything was seen of a server, of any
     phone; `skew` by how many seconds the clocks of captures that show a host may differ."""
 
+    __slots__ = ("_frames", "_paths", "place", "sees", "server", "skew")
+
     def __init__(self, paths: list[str], server: Callable[[str], str], sees: Callable[[str], bool],
                  skew: Callable[[str], float], frames: dict[tuple[int, int], tuple[int, ...]],
                  place: Place | None = None) -> None:

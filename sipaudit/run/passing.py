@@ -28,6 +28,8 @@ class Passed(Struct):
 class Passing:
     """By phone, what the passing of time made be said since its last packet."""
 
+    __slots__ = ("_faults", "_of")
+
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
         self._of: dict[int, list[Passed]] = {}

@@ -26,6 +26,9 @@ class Registrations:
     (`in_short`) reconstruction may tell of mere renewals without events: nobody else wants them.
     """
 
+    __slots__ = ("_arriving", "_common", "_faults", "_follow", "_lines", "_phones", "_replays", "_timed", "_watch",
+                 "in_short", "renewals", "under_way")
+
     def __init__(self, lines: dict[int, Line], replays: Replays, phones: dict[int, PhoneState], timed: Container[int],
                  faults: Faults, watch: Watch, follow: Callable[[ModelEvent], None]) -> None:
         self._lines = lines

@@ -22,6 +22,8 @@ class Replays:
     """Made as events ask for them. `lines` and `phones` are reconstruction's, `full` gives a line's profile with
     what grows while the capture is read, `hidden` says whether a server may have been out of the tap's sight."""
 
+    __slots__ = ("_by_line", "_lines", "_phones", "_shared")
+
     def __init__(self, lines: dict[int, Line], phones: dict[int, Phone], naming: Naming,
                  full: Callable[[LineReplay], Profile], hidden: Callable[[str, float], bool]) -> None:
         self._lines = lines

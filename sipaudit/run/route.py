@@ -49,6 +49,8 @@ Listener = Callable[[ModelEvent], None]
 class SiteKnowledge:
     """What reconstruction may ask of what is declared."""
 
+    __slots__ = ("declare", "declares_phone", "emergency", "entries")
+
     def __init__(self, declared: Declarations) -> None:
         self.entries = declared.entries
         self.declare = declared.declare
@@ -64,6 +66,9 @@ class Route:
     is told whose it is, `place` says where packets can be found, where that is not by number in their capture. With
     `budget` the route has no end: what is over can be forgotten (`forget`), and a full table makes room for new things.
     """
+
+    __slots__ = ("_budget", "_first", "_frames", "_named", "_own_events", "auditor", "brief", "health", "knowledge",
+                 "known_events", "naming", "reconstruction", "settled", "span")
 
     def __init__(self, brief: Brief, span: Span, first: float, health: Sequence[CaptureHealth], *,
                  observer: Observer | None = None, note: Note | None = None, place: Place | None = None,

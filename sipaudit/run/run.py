@@ -29,6 +29,8 @@ class Run(Route):
     messages that are whole, where there are `observer` or `note`.
     """
 
+    __slots__ = ("_listener", "_taps", "job", "reading", "warn")
+
     def __init__(self, job: Job, warn: Warn, *, observer: Observer | None = None, note: Note | None = None,
                  listener: Listener | None = None, reread: bool = False, reading: Reading | None = None) -> None:
         if reading is None:

@@ -79,6 +79,9 @@ class Forms:
     """Reads messages, and knows again those whose form it has read. Remembers `limit` forms at most: then it forgets
     all, since phones come in turn."""
 
+    __slots__ = ("_count", "_forms", "_known", "_lengths", "_limit", "_many", "_new", "_others", "_parse", "_rest",
+                 "_shapes", "_used")
+
     def __init__(self, parse: Callable[[bytes], Any], limit: int = FORMS_KEPT) -> None:
         self._parse = parse
         self._limit = limit

@@ -86,6 +86,9 @@ class LineParser:
     memo is emptied: no order to keep, nothing to search.
     """
 
+    __slots__ = ("_count", "_fresh", "_fronts", "_held", "_kept", "_lasting", "_limit", "_longest", "_met",
+                 "_most_fresh", "_passing", "_passing_limit", "_room", "_starts")
+
     def __init__(self, limit: int = MAX_LASTING) -> None:
         self._limit = limit
         self._room = inf

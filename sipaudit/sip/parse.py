@@ -71,6 +71,9 @@ class Parser(LineParser):
     lines say, each of them plain, without flaw, and with a header that stands in no other line.
     """
 
+    __slots__ = ("_call_ids", "_contacts", "_cseqs", "_froms", "_kept", "_start_lines", "_tails", "_tos", "_usual",
+                 "_vias")
+
     def __init__(self, limit: int = MAX_LASTING) -> None:
         super().__init__(limit)
         few = self._passing_limit

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, cast
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -108,19 +109,19 @@ def _happens(doing: str, leg: Leg, clock: float, legs: Legs) -> None:
         leg.life = max(leg.life, 7200.0)
 
 
-def test_subscriptions_of_which_nothing_is_heard_are_not_walked() -> None:
+def test_subscriptions_of_which_nothing_is_heard_are_not_walked(monkeypatch: pytest.MonkeyPatch) -> None:
     legs, clock = Legs(1000), 0.0
     for number in range(500):
         clock += 0.5
         legs.add(made(number, clock, _Phone()))
     walked = []
-    look_at = legs._look_at
+    look_at = Legs._look_at
 
-    def watched(*arguments: Any) -> None:
+    def watched(legs: Legs, *arguments: Any) -> None:
         walked.append(arguments[0].count)
-        look_at(*arguments)
+        look_at(legs, *arguments)
 
-    legs._look_at = watched   # type: ignore[method-assign]
+    monkeypatch.setattr(Legs, "_look_at", watched)
     while clock < 3000.0:
         clock += SWEEP
         assert legs.sweep(clock) == []

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sipaudit.sip.lines import LineParser
 from sipaudit.sip.parse import MAX_LASTING, Parser
 from tests.shared import needs_captures
 from tests.sip.corpus import corpus
@@ -127,4 +128,5 @@ def test_nor_is_a_long_tail_of_a_message_or_a_long_line_before_it() -> None:
 
 def remembered(parser: Parser) -> list[dict[bytes, object]]:
     """All that a parser remembers, by bytes of the wire."""
-    return [memo for memo in vars(parser).values() if isinstance(memo, dict)]
+    held = (getattr(parser, name) for kind in (Parser, LineParser) for name in kind.__slots__)
+    return [memo for memo in held if isinstance(memo, dict)]
