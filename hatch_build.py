@@ -106,9 +106,11 @@ def _compile(files: dict[str, Path]) -> None:
 
 
 def _put_caches(source: Path) -> None:
-    text = source.read_text()
+    before = text = source.read_text()
     for asked, remembered in CACHED.items():
         text = text.replace(asked, remembered)
+    if text == before:
+        print(f"{source.name}: slower than it could be, for this Cython asks for attributes otherwise", file=sys.stderr)
     source.write_text(text)
 
 
