@@ -13,7 +13,7 @@ help:  ## this list
 demo: .venv/runtime.stamp  ## analyse a sample capture of an outage; writes out/first-outage/
 	$(BIN)/sipaudit analyze $(DEMO)/capture.pcap --site $(DEMO)/site.yaml -o out/first-outage
 	@echo "All files: out/first-outage/; open report.html of it in a browser"
-	@echo "Your own capture: $(BIN)/sipaudit analyze outage.pcap (a fifth faster after make compile, some minutes)"
+	@echo "Your own capture: $(BIN)/sipaudit analyze outage.pcap (a third faster after make compile, some minutes)"
 
 test: .venv/dev.stamp tools lint compile  ## all checks, and the tests twice: by the interpreter, and as compiled
 	SIPAUDIT_PURE=1 $(BIN)/pytest $(PARALLEL) --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
@@ -45,7 +45,7 @@ tools:  ## the Debian programs that some tests start (installed when root, else 
 clean:  ## remove .venv and everything that was made
 	rm -rf .venv sipaudit/_compiled out build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-# Nothing is compiled for it: the first result in a minute is worth more than the next ones in four fifths of the time.
+# Nothing is compiled for it: the first result in a minute is worth more than the next ones in two thirds of the time.
 .venv/runtime.stamp: pyproject.toml hatch_build.py .ci/venv
 	@SIPAUDIT_PURE=1 .ci/venv .
 
