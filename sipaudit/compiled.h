@@ -1,7 +1,7 @@
 /* Attributes and methods by inline caches.
 
-   For each attribute Cython has its name looked up among what the type has, the descriptor called that is found, and
-   this look at what it describes: half a dozen calls for one load. The interpreter, from 3.11 on, remembers at each
+   For each attribute Cython has its name looked up among what the type has, calls the descriptor that is found, and
+   this reads what it describes: half a dozen calls for one load. The interpreter, from 3.11 on, remembers at each
    place in the code what it found there for the last type (PEP 659). Here is the same for what Cython makes;
    hatch_build.py puts it in the place of Cython's own calls.
 
@@ -34,8 +34,8 @@ typedef struct {
 
 typedef struct {
     unsigned int tag[2], offset[2], tries;
-    PyObject *function[2];      /* borrowed: the type has it as long as its tag is this one; NULL where a slot has it */
-    vectorcallfunc call[2];
+    PyObject *function[2];      /* borrowed: the type has it as long as its tag is this one */
+    vectorcallfunc call[2];     /* NULL where what is called lies in a slot */
 } Method;
 
 static inline unsigned int tag_of(PyObject *object)
@@ -116,13 +116,21 @@ static void learn_method(Method *method, PyTypeObject *type, PyObject *name)
     method->function[0] = found, method->call[0] = call;
 }
 
+/* A method may take itself out of its class: it is held while it is called. */
+static inline PyObject *call_known(Method *method, int way, PyObject *const *args, size_t nargsf)
+{
+    PyObject *function = Py_NewRef(method->function[way]);
+    PyObject *result = method->call[way](function, args, nargsf & ~PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    Py_DECREF(function);
+    return result;
+}
+
 static OUT_OF_LINE PyObject *find_method(Method *method, PyObject *name, PyObject *const *args, size_t nargsf)
 {
     PyTypeObject *type = Py_TYPE(args[0]);
     for (int way = 0; way < 2; way++)
         if (type->tp_version_tag == method->tag[way]) {
-            if (method->call[way])
-                return method->call[way](method->function[way], args, nargsf & ~PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+            if (method->call[way]) return call_known(method, way, args, nargsf);
             PyObject *value = *slot_at(args[0], method->offset[way]);
             if (!value) break;
             Py_INCREF(value);
@@ -137,7 +145,7 @@ static OUT_OF_LINE PyObject *find_method(Method *method, PyObject *name, PyObjec
 static inline PyObject *call_method(Method *method, PyObject *name, PyObject *const *args, size_t nargsf)
 {
     if (likely_so(tag_of(args[0]) == method->tag[0] && method->call[0]))
-        return method->call[0](method->function[0], args, nargsf & ~PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        return call_known(method, 0, args, nargsf);
     return find_method(method, name, args, nargsf);
 }
 

@@ -188,6 +188,20 @@ def of_a_method_that_is_hidden() -> Iterator[str]:
     yield came_of(call_with_one, thing, 3)
 
 
+def of_a_method_that_takes_itself_away() -> Iterator[str]:
+    class Once:
+        __slots__ = ()
+
+        def said(self, one: object) -> object:
+            if one == ROUNDS:
+                del Once.said
+                gc.collect()
+            return [one, *map(str, range(3))]
+
+    for number in range(ROUNDS + 2):
+        yield came_of(call_with_one, Once(), number)
+
+
 def of_types_that_come_and_go() -> Iterator[str]:
     for number in range(ROUNDS):
         names = [f"n{index}" for index in range(number % 7)]
@@ -227,4 +241,4 @@ def of_what_ends_when_it_is_replaced() -> Iterator[str]:
 
 STORIES: dict[str, Callable[[], Iterator[str]]] = {story.__name__: story for story in (
     of_many_types, of_two_types, of_what_is_not_there, of_classes_that_change, of_a_method_that_is_hidden,
-    of_types_that_come_and_go, of_what_is_held, of_what_ends_when_it_is_replaced)}
+    of_a_method_that_takes_itself_away, of_types_that_come_and_go, of_what_is_held, of_what_ends_when_it_is_replaced)}
