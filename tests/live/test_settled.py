@@ -68,7 +68,7 @@ def test_incidents_that_are_over_cost_nothing(ear: Ear, monkeypatch: pytest.Monk
         raise AssertionError("a walk")
 
     monkeypatch.setattr(chronicle, "of_outage", never)
-    monkeypatch.setattr(ear.probe.auditor.replays, "everyone", never)
+    monkeypatch.setattr(type(ear.probe.auditor.replays), "everyone", never)
     monkeypatch.setattr(chronicle.Chronicle, "_incident", never)
     ear.turn(1710)
     ear.turn(1720)
