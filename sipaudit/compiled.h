@@ -33,9 +33,9 @@ typedef struct {
 } Slot;
 
 typedef struct {
-    unsigned int tag[2], offset[2], tries;
+    Slot slot;                  /* where what is called lies in one; else its offset is 0 */
     PyObject *function[2];      /* borrowed: the type has it as long as its tag is this one */
-    vectorcallfunc call[2];     /* NULL where what is called lies in a slot */
+    vectorcallfunc call[2];     /* NULL where it lies in a slot */
 } Method;
 
 static inline unsigned int tag_of(PyObject *object)
@@ -57,13 +57,17 @@ static unsigned int offset_of(PyTypeObject *type, PyObject *descriptor, int flag
     return PyType_IsSubtype(type, ((PyMemberDescrObject *)descriptor)->d_common.d_type) ? member->offset : 0;
 }
 
+static void remember(Slot *slot, PyTypeObject *type, unsigned int offset)
+{
+    slot->tag[1] = slot->tag[0], slot->offset[1] = slot->offset[0];
+    slot->tag[0] = type->tp_version_tag, slot->offset[0] = offset;
+}
+
 static void learn_slot(Slot *slot, PyTypeObject *type, PyObject *name, int flags_that_do)
 {
     if (slot->tries++ >= TRIES) return;
     unsigned int offset = offset_of(type, _PyType_Lookup(type, name), flags_that_do);
-    if (!offset || !type->tp_version_tag) return;
-    slot->tag[1] = slot->tag[0], slot->offset[1] = slot->offset[0];
-    slot->tag[0] = type->tp_version_tag, slot->offset[0] = offset;
+    if (offset && type->tp_version_tag) remember(slot, type, offset);
 }
 
 static OUT_OF_LINE PyObject *find_attribute(Slot *slot, PyObject *object, PyObject *name)
@@ -103,16 +107,15 @@ static OUT_OF_LINE int set_attribute(Slot *slot, PyObject *object, PyObject *nam
 
 static void learn_method(Method *method, PyTypeObject *type, PyObject *name)
 {
-    if (method->tries++ >= TRIES) return;
+    if (method->slot.tries++ >= TRIES) return;
     PyObject *found = _PyType_Lookup(type, name);
     unsigned int offset = offset_of(type, found, READONLY);
     vectorcallfunc call = NULL;
     if (found && !type->tp_dictoffset && PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_METHOD_DESCRIPTOR))
         call = PyVectorcall_Function(found);
     if (!(offset || call) || !type->tp_version_tag) return;
-    method->tag[1] = method->tag[0], method->offset[1] = method->offset[0];
+    remember(&method->slot, type, offset);
     method->function[1] = method->function[0], method->call[1] = method->call[0];
-    method->tag[0] = type->tp_version_tag, method->offset[0] = offset;
     method->function[0] = found, method->call[0] = call;
 }
 
@@ -129,9 +132,9 @@ static OUT_OF_LINE PyObject *find_method(Method *method, PyObject *name, PyObjec
 {
     PyTypeObject *type = Py_TYPE(args[0]);
     for (int way = 0; way < 2; way++)
-        if (type->tp_version_tag == method->tag[way]) {
+        if (type->tp_version_tag == method->slot.tag[way]) {
             if (method->call[way]) return call_known(method, way, args, nargsf);
-            PyObject *value = *slot_at(args[0], method->offset[way]);
+            PyObject *value = *slot_at(args[0], method->slot.offset[way]);
             if (!value) break;
             Py_INCREF(value);
             PyObject *result = PyObject_Vectorcall(value, args + 1, nargsf - 1, NULL);
@@ -144,7 +147,7 @@ static OUT_OF_LINE PyObject *find_method(Method *method, PyObject *name, PyObjec
 
 static inline PyObject *call_method(Method *method, PyObject *name, PyObject *const *args, size_t nargsf)
 {
-    if (likely_so(tag_of(args[0]) == method->tag[0] && method->call[0]))
+    if (likely_so(tag_of(args[0]) == method->slot.tag[0] && method->call[0]))
         return call_known(method, 0, args, nargsf);
     return find_method(method, name, args, nargsf);
 }
@@ -152,7 +155,7 @@ static inline PyObject *call_method(Method *method, PyObject *name, PyObject *co
 #define UNSEEN {.tag = {NEVER, NEVER}}
 #define GET_ATTRIBUTE(object, name) ({ static Slot slot = UNSEEN; get_attribute(&slot, object, name); })
 #define SET_ATTRIBUTE(object, name, value) ({ static Slot slot = UNSEEN; set_attribute(&slot, object, name, value); })
-#define CALL_METHOD(name, args, nargsf) ({ static Method method = UNSEEN; call_method(&method, name, args, nargsf); })
+#define CALL_METHOD(name, args, nargsf) ({ static Method method = {UNSEEN}; call_method(&method, name, args, nargsf); })
 
 #else
 #define GET_ATTRIBUTE PyObject_GetAttr

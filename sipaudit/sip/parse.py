@@ -71,7 +71,7 @@ class Parser(LineParser):
     lines say, each of them plain, without flaw, and with a header that stands in no other line.
     """
 
-    __slots__ = ("_call_ids", "_contacts", "_cseqs", "_froms", "_kept", "_start_lines", "_tails", "_tos", "_usual",
+    __slots__ = ("_call_ids", "_contacts", "_cseqs", "_froms", "_start_lines", "_tails", "_tos", "_usual",
                  "_vias")
 
     def __init__(self, limit: int = MAX_LASTING) -> None:
