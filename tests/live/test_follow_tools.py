@@ -24,7 +24,7 @@ from tests.live.programs import running
 PATIENCE = 15.0
 MESSAGES, SIZE = 300, 16_000  # together more than a ring of tcpdump's smallest files, which have a megabyte
 EVERY = 0.002  # seconds from one message to the next
-BEHIND = 30  # messages sent and not yet read: less than a file of any ring below, so that a machine that halts loses none
+BEHIND = 30  # messages sent and not yet read at most: less than a file of any ring, so that a halt of it loses none
 
 
 def needs(tool: str) -> pytest.MarkDecorator:
@@ -73,10 +73,11 @@ class Follower:
                 self.until_came(number - BEHIND)
 
     def until_came(self, messages: int) -> None:
-        end = time.monotonic() + PATIENCE
-        while len(self.got) < messages and time.monotonic() < end:
+        def came() -> bool:
             self.read()
-            time.sleep(0.02)
+            return len(self.got) >= messages
+
+        wait_until(came, f"{messages} messages", PATIENCE)
 
     def close(self) -> None:
         self.receiver.close()
