@@ -6,7 +6,8 @@ and others do not is inconclusive, with the reason; unknown never convicts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -20,7 +21,7 @@ from sipaudit.model.observations import Awaited, Fact, Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, deciding, negate, taken
 from sipaudit.model.settings import LineSettings, Mode, Regime
-from sipaudit.model.state import LineState, PhoneState
+from sipaudit.model.state import LineState, PhoneState, Stay
 from sipaudit.model.values import Assumption, Reason
 
 REASON_OF = {
@@ -73,9 +74,33 @@ def judge(line: LineState, phone: PhoneState, event: ModelEvent, trigger: Trigge
     """What an event means for the expectations that its trigger brings into play."""
     regimes = tuple(sorted(possible_regimes(profile.settings)))
     modes = tuple(sorted(possible_modes(profile.settings)))
+    places = tuple(_place(line.stay(regime), _server(event)) for regime in regimes)
     found = (_observe(rows, Scene(line, phone, event, profile.under(expectation), regimes, modes))
-             for expectation, rows in BY_TRIGGER[trigger].items())
+             for expectation, rows in _within_reach(trigger, regimes, modes, places))
     return tuple(observation for observation in found if observation is not None)
+
+
+@cache
+def _within_reach(trigger: Trigger, regimes: tuple[Regime, ...], modes: tuple[Mode, ...], places: tuple[Where, ...]
+                  ) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+    """The rows of each expectation that can be reached at all: most events reach few, and most expectations none.
+    `places` are where the event is, under each of the regimes."""
+    at = tuple(zip(regimes, places, strict=True))
+    reached = ((name, tuple(row for row in rows if not row.modes.isdisjoint(modes)
+                            and any(_applies(row, regime, place) for regime, place in at)))
+               for name, rows in BY_TRIGGER[trigger].items())
+    return tuple((name, rows) for name, rows in reached if rows)
+
+
+def _place(stay: Stay | None, server: str) -> Where:
+    """Where a server stands to the working one; neither at it nor elsewhere while that is not known."""
+    if stay is None:
+        return Where.ANYWHERE
+    return Where.HERE if stay.server == server else Where.AWAY
+
+
+def _applies(row: Row, regime: Regime, place: Where) -> bool:
+    return regime in row.regimes and row.place in (place, Where.ANYWHERE)
 
 
 def possible_regimes(settings: LineSettings) -> frozenset[Regime]:
@@ -106,7 +131,8 @@ def _observe(rows: tuple[Row, ...], scene: Scene) -> Observation | None:
     if reason is Reason.SETTINGS_UNKNOWN and scene.profile.settings.ambiguous:
         reason = Reason.SETTINGS_AMBIGUOUS
     if reason is None:
-        return Observation(first.row.expectation, first.row.clause, Verdict.CONFORMED, scene.event, _server(scene))
+        return Observation(first.row.expectation, first.row.clause, Verdict.CONFORMED, scene.event,
+                           _server(scene.event))
     awaited = {trial.awaited for trial in trials if not trial.condemned}
     waits = len(awaited) == 1 and all(trial.holds == ALWAYS for trial in trials)
     signs = awaited.pop() if waits else ()
@@ -139,11 +165,13 @@ def _only(possible: tuple[Regime, ...] | tuple[Mode, ...]) -> str | None:
 def _about(row: Row, trial: Trial, scene: Scene) -> str:
     if row.about is About.NONE:
         return ""
-    return str(trial.facts["primary"]) if row.about is About.PRIMARY and "primary" in trial.facts else _server(scene)
+    if row.about is About.PRIMARY and "primary" in trial.facts:
+        return str(trial.facts["primary"])
+    return _server(scene.event)
 
 
-def _server(scene: Scene) -> str:
-    return getattr(scene.event, "server", "")
+def _server(event: ModelEvent) -> str:
+    return getattr(event, "server", "")
 
 
 def _deadline(trial: Trial, scene: Scene, ago: str) -> float | None:
@@ -156,18 +184,20 @@ def _trials(rows: tuple[Row, ...], scene: Scene) -> Iterator[Trial]:
     """One trial for each regime and mode that stays possible: of the first row that the event reaches."""
     line, phone, event, profile, regimes, modes = scene
     for regime in regimes:
-        stay = line.stay(regime) or UNSEEN
+        stay = line.stay(regime)
+        place = _place(stay, _server(scene.event))
+        rows_here = [row for row in rows if _applies(row, regime, place)]
         for mode in modes:
-            case = Case(line, phone, event, profile, regime, mode, stay)
-            tried = (_try(row, case) for row in rows
-                     if regime in row.regimes and mode in row.modes and _is_there(row.place, case))
-            yield next((trial for trial in tried if trial.row is not None), NOT_REACHED)
+            yield _first(rows_here, Case(line, phone, event, profile, regime, mode, stay or UNSEEN))
 
 
-def _is_there(place: Where, case: Case) -> bool:
-    if place is Where.ANYWHERE:
-        return True
-    return case.stay is not UNSEEN and (case.stay.server == case.server) is (place is Where.HERE)
+def _first(rows: Iterable[Row], case: Case) -> Trial:
+    for row in rows:
+        if case.mode in row.modes:
+            trial = _try(row, case)
+            if trial.row is not None:
+                return trial
+    return NOT_REACHED
 
 
 def _try(row: Row, case: Case) -> Trial:

@@ -20,7 +20,11 @@ LONGEST = 366 * 24 * HOUR  # beyond that a clock is broken, and its last offset 
 def milliseconds(seconds: float) -> int:
     """A time as a browser can count it, however far off a report says that it is. Parts of a millisecond are left
     out, as in every other output."""
-    return math.floor(round(min(max(seconds * 1000, -FARTHEST), FARTHEST), 3))
+    return math.floor(round(_countable(seconds * 1000), 3))
+
+
+def _countable(time: float) -> float:
+    return time if -FARTHEST <= time <= FARTHEST else math.copysign(FARTHEST, time)
 
 
 class PageClock:
@@ -29,12 +33,13 @@ class PageClock:
     def __init__(self, report: Report) -> None:
         moments = [min(max(time, -FARTHEST / 1000), FARTHEST / 1000) for time in _moments(report)] or [0.0]
         self.start, self.end = min(moments), max(moments)
+        self._begins = milliseconds(self.start)
 
     def ms(self, time: float | None) -> int | None:
         """From the first moment as it is shown to the time as it is shown."""
         if time is None:
             return None
-        return int(min(max(milliseconds(time) - milliseconds(self.start), -FARTHEST), FARTHEST))
+        return int(_countable(milliseconds(time) - self._begins))
 
     def within(self, time: float) -> float:
         return min(max(time, self.start), self.end)
