@@ -158,14 +158,14 @@ _PER_CAPTURE: tuple[tuple[str, str, Callable[[CaptureSummary], int]], ...] = (
 
 
 def _gauge(name: str, text: str, labels: tuple[str, ...], values: Values) -> Metric:
-    family = GaugeMetricFamily(PREFIX + name, text, labels=labels)
-    for key, value in values.items():
-        family.add_metric(key, value)
-    return family
+    return _filled(GaugeMetricFamily(PREFIX + name, text, labels=labels), values)
 
 
 def _counter(name: str, text: str, labels: tuple[str, ...], values: Values) -> Metric:
-    family = CounterMetricFamily(PREFIX + name, text, labels=labels)
+    return _filled(CounterMetricFamily(PREFIX + name, text, labels=labels), values)
+
+
+def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: Values) -> Metric:
     for key, value in values.items():
         family.add_metric(key, value)
     return family

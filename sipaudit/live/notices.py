@@ -19,6 +19,7 @@ from sipaudit.report.incident_words import Words, short_names
 from sipaudit.report.screen import count_of, shortened
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time
+from sipaudit.turned_away import turned_away
 
 SETTLING = 5.0        # seconds until an incident is told: the first phones are not yet all
 OVER = 30.0           # seconds without change until its end is believed
@@ -82,7 +83,6 @@ class Notices:
     the first turn the time is `now`."""
 
     def __init__(self, least: Severity, clock: tzinfo, now: float) -> None:
-        self.untold = 0   # findings that did not fit into what is remembered
         self._least = least
         self._clock = clock
         self._now = now
@@ -158,7 +158,7 @@ class Notices:
         elif not known.told and len(self._waiting) < FINDINGS:
             self._waiting[finding.id] = _Waiting(finding, self._now)
         elif not known.told:
-            self.untold += 1
+            turned_away("notices")
 
     def _incident(self, incident: Incident) -> None:
         followed = self._incidents.get(incident.id)

@@ -25,10 +25,6 @@ class Verdict(StrEnum):
     UNEXPECTED = "unexpected"
     INCONCLUSIVE = "inconclusive"
 
-    @property
-    def deviates(self) -> bool:
-        return self not in (Verdict.CONFORMED, Verdict.INCONCLUSIVE)
-
 
 class Sign(StrEnum):
     """What a verdict may wait for; `proofs` says what settles each."""

@@ -223,7 +223,6 @@ class Declaration(Struct, frozen=True):
     label: str | None = None
     group: str | None = None
     settings: dict[str, LineSettings] = {}
-    declares_phone: bool = False
 
     def at(self, entry: str | None) -> LineSettings:
         """The settings of the line at an entry, or at one that the declaration does not name."""

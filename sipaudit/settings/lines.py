@@ -42,8 +42,7 @@ class LineItem(Struct, frozen=True):
         settings = {"": in_force(self.block, [overrides])}
         for entry in self.entries:
             settings[entry] = in_force(self.block, [self.per_entry.get(entry, {}), overrides])
-        declares_phone = self.match.declares_phone
-        return replace(self, declaration=Declaration(self.entries, self.label, self.group, settings, declares_phone))
+        return replace(self, declaration=Declaration(self.entries, self.label, self.group, settings))
 
 
 def read_lines(reader: Reader, node: Node, entries: Collection[str], folder: Path) -> tuple[LineItem, ...]:

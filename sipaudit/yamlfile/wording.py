@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 LONGEST_NAME = 64  # a longer word is no misspelt name, and comparing it would cost its square
+ALIKE = 0.62       # of 1: what shares less (`servers`, `events`) is another word, and the list of all helps more
 SHOWN = 60
 
 
@@ -19,7 +20,7 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
         return by_case[max(tails, key=len)]
     from difflib import get_close_matches  # deferred: most runs have no word that is wrong
 
-    matches = get_close_matches(folded, by_case, n=1, cutoff=0.6)
+    matches = get_close_matches(folded, by_case, n=1, cutoff=ALIKE)
     return by_case[matches[0]] if matches else None
 
 

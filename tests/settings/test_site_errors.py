@@ -228,6 +228,10 @@ class TestTheRest:
     def test_wrong_types_and_values(self, tmp_path, text, message):
         assert one_error(tmp_path, text)[:2] == (1, message)
 
+    def test_a_key_that_is_like_none_gets_them_all_and_not_the_least_unlike(self, tmp_path):
+        assert one_error(tmp_path, "servers: []\n") == (
+            1, "the site file: unknown key 'servers'", "valid: entries, lines, tolerances, events, emergency")
+
     @pytest.mark.parametrize(
         ("text", "message"),
         [

@@ -128,7 +128,6 @@ class TestLines:
     def test_only_an_address_or_a_mac_declares_a_phone(self, tmp_path, match, declares):
         site = load(tmp_path, f"lines: [{{match: {match}}}]")
         assert site.declares_phone("10.1.0.5", "0004F2AABBCC") is declares
-        assert site.declare(line(mac="0004f2aabbcc")).declares_phone is declares
 
     def test_a_phone_of_unknown_mac_is_not_declared_by_one(self, tmp_path):
         assert not load(tmp_path, 'lines: [{match: {mac: "*"}}]').declares_phone("10.1.0.5", None)
