@@ -3,6 +3,8 @@ BIN := .venv/bin
 DEMO := samples/first-outage
 COVERAGE := 85
 PARALLEL := -n 2 --dist loadfile
+# What tests nothing that is compiled, or takes long to say what others say.
+NOT_COMPILED := $(foreach part,lab report settings simulate store,--ignore=tests/$(part))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint compile bench lab samples score tools clean
@@ -17,7 +19,7 @@ demo: .venv/runtime.stamp  ## analyse a sample capture of an outage; writes out/
 
 test: .venv/dev.stamp tools lint compile  ## all checks, and the tests twice: by the interpreter, and as compiled
 	SIPAUDIT_PURE=1 $(BIN)/pytest $(PARALLEL) --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
-	$(BIN)/pytest $(PARALLEL) --ignore=tests/lab --ignore=tests/report
+	$(BIN)/pytest $(PARALLEL) $(NOT_COMPILED)
 
 lint: .venv/dev.stamp  ## style, types, direction of imports
 	$(BIN)/ruff check
