@@ -33,7 +33,8 @@ class Profile(Struct, frozen=True):
     all (seconds since the epoch), `lossy` whether they lack more packets than
     reference-model.md 4 allows for evidence by absence, `steps` are the
     packets (capture, frame, seconds) at which a capture's clock was set.  `heard` are the
-    servers that were ever seen speaking to the phone.  `fallback` says that the line has other entries beside this one.
+    servers that were ever seen speaking to the phone, which `lived` if one of its lines had registered before that was
+    seen.  `fallback` says that the line has other entries beside this one.
     `tolerances_of` are those of single expectations, where they differ from `tolerances`.
     """
 
@@ -49,6 +50,7 @@ class Profile(Struct, frozen=True):
     covered_from: float = 0.0
     steps: tuple[tuple[int, int, float], ...] = ()
     heard: frozenset[str] = frozenset()
+    lived: bool = False
     tolerances: Tolerances = Tolerances()
     fallback: bool = False
     tolerances_of: Mapping[str, Tolerances] = {}

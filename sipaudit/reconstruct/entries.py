@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from sipaudit.model.settings import DEFAULT_PORTS, ServerEntry
+from sipaudit.model.settings import DEFAULT_PORTS, EntryServer, ServerEntry
 from sipaudit.reconstruct.bounds import NAME_ENTRIES, VIEW_ENTRIES
-from sipaudit.reconstruct.names import Chain, Names, SetKey, plain_name, srv_domain
+from sipaudit.reconstruct.names import Chain, Names, SetKey, family_of, plain_name, srv_domain, srv_transport
 from sipaudit.reconstruct.room import Room
 from sipaudit.reconstruct.views import EntryState, View
 from sipaudit.sip.datagram import DnsMessage, Flow
@@ -148,6 +148,8 @@ class Entries:
         touched = dict.fromkeys(state for owner in owners for state in self._by_name.get(owner, ()))
         for state in touched:
             self._refresh(state, answer)
+        for state in {*touched, *self._led_to(changed)}:
+            state.doubtful = state.doubtful or (state.owner is None and self._is_contradicted(state))
         if any(self._reaches(key, seen) for key in changed):
             self._revision += 1
             self.open.revision = self._revision
@@ -158,8 +160,6 @@ class Entries:
         if chain is None:
             return
         state.take(chain, answer, self._revision + 1)
-        if state.owner is None:
-            state.doubtful = state.doubtful or self._shows_others(state)
         self._index(state)
         if max(len(self.hosts), len(self._by_name)) > self._most:
             self._keep_used()
@@ -170,6 +170,39 @@ class Entries:
             if changed:
                 view.revision = self._revision
                 view.keys.clear()
+
+    def _led_to(self, changed: Iterable[SetKey]) -> Iterator[EntryState]:
+        """The declared entries with addresses to which these sets lead: answers for their SRV sets concern them from
+        now on."""
+        found = {address for key in changed for address in self._addresses_at(key) if address in self.hosts}
+        for state in self._declared.values() if found else ():
+            addresses = [server.address for server in state.entry.servers if server.address in found]
+            owners = frozenset(owner for address in addresses for owner, kind in self._names.owners_of(address, "udp")
+                               if kind == "SRV")
+            if owners - state.names:
+                state.read_from(owners)
+                self._index(state)
+            if owners:
+                yield state
+
+    def _addresses_at(self, key: SetKey) -> list[str]:
+        """What a set leads to: the addresses of its own, or of its targets."""
+        targets = self._names.targets(key)
+        return [address for target in targets for address in self._names.addresses_of(target)] if key[1] == "SRV" else (
+            targets)
+
+    def _is_contradicted(self, state: EntryState) -> bool:
+        """Whether DNS shows that the list in force is another than the declared one (assumption list-as-resolved)."""
+        return self._shows_others(state) or self._lists_another(state)
+
+    def _lists_another(self, state: EntryState) -> bool:
+        """Whether SRV sets, for the transports of an entry, say which servers it has, and none says what is declared.
+        """
+        servers = [server for server in state.entry.servers if server.address is not None]
+        families = {family_of(server.address) for server in servers if server.address}
+        transports = {server.transport for server in servers}
+        lists = [self._names.ranks(name, families) for name in state.names if srv_transport(name) in transports]
+        return any(lists) and _ranks(servers) not in lists
 
     def _shows_others(self, state: EntryState) -> bool:
         """Whether DNS gives a declared server's name an address that the entry does not have."""
@@ -183,10 +216,7 @@ class Entries:
 
     def _reaches(self, key: SetKey, seen: Mapping[str, object]) -> bool:
         """Whether a record set leads to the host of a server seen."""
-        targets = self._names.targets(key)
-        if key[1] == "SRV":
-            targets = [address for target in targets for address in self._names.addresses_of(target)]
-        return any(target in seen for target in targets)
+        return any(address in seen for address in self._addresses_at(key))
 
     def _index_view(self, view: View) -> None:
         for state in view.states:
@@ -200,3 +230,11 @@ class Entries:
                 self.hosts[server.address] = None
                 self.endpoints[server.key] = None
         self._names.pinned |= state.names
+
+
+def _ranks(servers: Iterable[EntryServer]) -> list[frozenset[str | None]]:
+    """The addresses of servers, those of the best priority first."""
+    ranked: dict[int, set[str | None]] = {}
+    for server in servers:
+        ranked.setdefault(server.priority, set()).add(server.address)
+    return [frozenset(ranked[priority]) for priority in sorted(ranked)]

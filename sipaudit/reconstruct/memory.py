@@ -234,7 +234,9 @@ class Memory:
         the capture lacks those before; one that was never seen to may begin anywhere."""
         if cseq == FIRST_CSEQ:
             phone.counts |= FROM_ONE[method]
-        elif phone.counts & FROM_ONE[method]:
+            return
+        phone.lived = phone.lived or method == "REGISTER"
+        if phone.counts & FROM_ONE[method]:
             self.lose(phone, item, "the first of a Call-ID", since)
 
     def lose(self, phone: Phone, item: Item, why: str, since: float | None = None) -> None:

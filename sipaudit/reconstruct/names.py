@@ -6,10 +6,11 @@ chain in which a server's address lies is found from the address.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import islice
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sipaudit.model.settings import DEFAULT_PORTS, EntryServer
 from sipaudit.sip.datagram import DnsMessage, DnsRecord
@@ -19,6 +20,7 @@ MEMBERS = 32   # of one record set that are kept
 DEPTH = 8      # CNAMEs followed
 CLIMB = 64     # names of an address, and sets that point at one of them, that are looked at on the way to its chains
 OWNERS = 32    # sets from which a chain may lead to an address, of an address that has many names; the first learnt
+NEVER = float("-inf")
 CHANCES = 8    # sets of entries in use that are passed over where one has to go
 
 SetKey = tuple[str, str]  # owner name, type
@@ -28,23 +30,39 @@ _TRANSPORTS = {("_sip", "_udp"): "udp", ("_sip", "_tcp"): "tcp", ("_sips", "_tcp
 
 
 class RecordSet(Struct, frozen=True):
-    """The records of one name and type, as the last answer gave them. Times as captured, TTLs in seconds."""
+    """The records of one name and type, as the last answer gave them to `client`. Times as captured, TTLs in seconds.
+    While another answer, given before, may be in use (`disputed_until`), only who got both (`known_to`; empty if nobody
+    did) is known to go by this one."""
 
     data: tuple[Data, ...]
     ttl_low: int
     ttl_high: int
     time: float
+    client: str
+    disputed_until: float = NEVER
+    known_to: str = ""
+
+    def after(self, before: RecordSet) -> RecordSet:
+        """These records, where others or the same were known."""
+        if set(before.data) == set(self.data):
+            return replace(self, disputed_until=before.disputed_until, known_to=before.known_to)
+        runs_out = before.time + before.ttl_high
+        if runs_out < self.time:
+            return self
+        return replace(self, disputed_until=runs_out, known_to=self.client if self.client == before.client else "")
 
 
 class Chain(Struct, frozen=True):
     """An ordered list of servers as DNS gives it. `names` all owners it was read from, `until` when the first of its
-    records runs out."""
+    records runs out; `disputed_until` and `known_to` as of record sets."""
 
     servers: tuple[EntryServer, ...]
     names: frozenset[str]
     ttl_low: int
     ttl_high: int
     until: float
+    disputed_until: float
+    known_to: str
 
 
 class _Trail:
@@ -68,7 +86,13 @@ class _Trail:
             tuple(ordered), frozenset(self.names),
             min(records.ttl_low for records in self.sets), max(records.ttl_high for records in self.sets),
             min(records.time + records.ttl_low for records in self.sets),
+            max(records.disputed_until for records in self.sets), self._known_to(),
         )
+
+    def _known_to(self) -> str:
+        """Who is known to go by all of them."""
+        knows = {records.known_to for records in self.sets if records.disputed_until > NEVER}
+        return knows.pop() if len(knows) == 1 else ""
 
 
 class Names:
@@ -97,13 +121,14 @@ class Names:
         for record in answer.records[:RECORDS]:
             if record.type in _TARGET:
                 grouped.setdefault((record.name, record.type), []).append(record)
-        return [key for key, records in grouped.items() if self._store(key, records[:MEMBERS], answer.time)]
+        return [key for key, records in grouped.items() if self._store(key, records[:MEMBERS], answer)]
 
-    def _store(self, key: SetKey, records: list[DnsRecord], time: float) -> bool:
+    def _store(self, key: SetKey, records: list[DnsRecord], answer: DnsMessage) -> bool:
         data = tuple(record.data for record in records)
         ttls = [record.ttl for record in records]
         before = self._sets.pop(key, None)
-        self._sets[key] = RecordSet(data, min(ttls), max(ttls), time)
+        now = RecordSet(data, min(ttls), max(ttls), answer.time, answer.client)
+        self._sets[key] = now if before is None else now.after(before)
         if before is not None and set(before.data) == set(data):
             return False
         if before is not None:
@@ -140,8 +165,7 @@ class Names:
 
     def targets(self, key: SetKey) -> list[str]:
         """Where a set points: addresses, or names."""
-        records = self._sets.get(key)
-        return [] if records is None else [_target(key[1], member) for member in records.data]
+        return [_target(key[1], member) for member in self._data(key)]
 
     def name_of(self, address: str) -> str | None:
         """A name that has this address, the first learnt."""
@@ -163,6 +187,22 @@ class Names:
             trail.use(name, alias)
             name = str(alias.data[0])
         return []
+
+    def ranks(self, owner: str, families: Container[str]) -> list[frozenset[str]] | None:
+        """The addresses that the SRV set of an owner leads to, those of the best priority first; None where there is
+        no such set, or one of its targets has no address that is known. `families` are A and AAAA, or one of them."""
+        ranked: dict[int, set[str]] = {}
+        for member in self._data((owner, "SRV")):
+            priority, _, target = _srv(member)
+            found = [address for address in self.addresses_of(target) if family_of(address) in families]
+            if not found:
+                return None
+            ranked.setdefault(priority, set()).update(found)
+        return [frozenset(ranked[priority]) for priority in sorted(ranked)] or None
+
+    def _data(self, key: SetKey) -> tuple[Data, ...]:
+        records = self._sets.get(key)
+        return () if records is None else records.data
 
     def resolve(self, servers: Iterable[EntryServer]) -> Chain | None:
         """The chain of declared servers: names without an address are resolved, all of a name's addresses sharing its
@@ -218,7 +258,7 @@ class Names:
         yield from (key for key in reversed(climbed) if key[1] != "SRV")
 
     def _climb(self, address: str) -> Iterator[SetKey]:
-        kind = "AAAA" if ":" in address else "A"
+        kind = family_of(address)
         names = [owner for owner, type_ in islice(self._leads.get(address, {}), CLIMB) if type_ == kind]
         seen = dict.fromkeys(names)
         for name in names:  # grows while it is walked, CLIMB names at the most
@@ -247,6 +287,11 @@ def _srv(data: Data) -> tuple[int, int, str]:
     if isinstance(data, tuple) and len(data) == 4 and isinstance(data[0], int) and isinstance(data[2], int):
         return data[0], data[2], str(data[3])
     return 0, 0, ""
+
+
+def family_of(address: str) -> str:
+    """The type of the records that hold such an address."""
+    return "AAAA" if ":" in address else "A"
 
 
 def _at(server: EntryServer, address: str) -> EntryServer:

@@ -195,8 +195,8 @@ class Line:
 
     @property
     def list_in_doubt(self) -> bool:
-        """Whether the phone or DNS showed an address outside the declared entries."""
-        return self.strayed or any(state.doubtful for state in self.view.states)
+        """Whether the phone or DNS showed an address outside the declared entries, or DNS another list."""
+        return self.strayed or any(state.in_doubt(self.owner.host, self.last) for state in self.view.states)
 
 
 class Omens(NamedTuple):
@@ -228,14 +228,15 @@ class Phone:
     `address` is its source address and port as contract.md 3 has it, and never changes; `mac` its MAC if it shows
     one; `unsure` why its identity is unsure, None when it is not; `first` when it was first heard of, `last` when it
     last sent, -inf before; `heard` whether any server was ever seen speaking to it; `encrypted` whether it speaks where
-    nothing can be read, `omens` are what of late may explain what it does next; `counts` for which requests it was seen
-    to number a Call-ID from 1 (`memory.FROM_ONE`). `held` is None once it is known to be a phone; `unproven` of its
+    nothing can be read, `lived` whether any of its lines had registered before that was seen, `omens` are what of late
+    may explain what it does next; `counts` for which requests it was seen to number a Call-ID from 1
+    (`memory.FROM_ONE`). `held` is None once it is known to be a phone; `unproven` of its
     lines, which may be thousands, were granted nothing so far.
     """
 
     __slots__ = ("_lines", "address", "again", "agent_mac", "call_ids", "capture", "counts", "declared", "encrypted",
-                 "first", "guises", "heard", "held", "host", "instance", "last", "mac", "number", "omens", "source",
-                 "unproven", "unsure", "vendor")
+                 "first", "guises", "heard", "held", "host", "instance", "last", "lived", "mac", "number", "omens",
+                 "source", "unproven", "unsure", "vendor")
     lines = Several[Line]()
 
     def __init__(self, number: int, source: Source, address: str, item: Datagram) -> None:
@@ -251,6 +252,7 @@ class Phone:
         self.declared = False
         self.encrypted = False
         self.heard = False
+        self.lived = False
         self.guises: tuple[Guise, ...] = ()
         self.capture = item.capture
         self.first = item.time

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from sipaudit.model.settings import ServerEntry
 from sipaudit.reconstruct.bounds import ENTRY_NAMES
-from sipaudit.reconstruct.names import Chain, Names, SetKey, plain_name, srv_domain
+from sipaudit.reconstruct.names import NEVER, Chain, Names, SetKey, plain_name, srv_domain
 from sipaudit.sip.datagram import DnsMessage
 from sipaudit.turned_away import turned_away
 
@@ -21,10 +21,11 @@ KEYS_KEPT = 1024  # destinations remembered by one view
 class EntryState:
     """One entry as it stands now. `owner` is the chain's for an entry that DNS alone tells of; `names` are those whose
     answers concern it, `until` and the TTLs None before any; `changed` the revision of its last other list, `doubtful`
-    whether DNS shows an address that the declared list lacks; `answer` the last DNS answer that concerned it."""
+    whether DNS shows an address that the declared list lacks, or another list; `answer` the last DNS answer that
+    concerned it."""
 
-    __slots__ = ("answer", "changed", "declared", "doubtful", "entry", "family", "names", "owner", "port",
-                 "reordered", "transport", "ttl_high", "ttl_low", "until")
+    __slots__ = ("answer", "changed", "declared", "disputed_until", "doubtful", "entry", "family", "known_to", "names",
+                 "owner", "port", "reordered", "transport", "ttl_high", "ttl_low", "until")
 
     def __init__(self, entry: ServerEntry, owner: SetKey | None = None, family: str = "A", port: int = 0,
                  transport: str = "udp") -> None:
@@ -41,6 +42,8 @@ class EntryState:
         self.changed = 0
         self.reordered = False
         self.doubtful = False
+        self.disputed_until = NEVER
+        self.known_to = ""
         self.answer: DnsMessage | None = None
 
     def chain(self, names: Names) -> Chain | None:
@@ -55,16 +58,25 @@ class EntryState:
         known = self.until is not None or any(server.address for server in self.entry.servers)
         self.entry = ServerEntry(
             self.declared.name, chain.servers, self.declared.proxy, self.declared.dns_ttl, self.declared.origin)
-        names = self.names | chain.names
-        if len(names) > ENTRY_NAMES:
-            turned_away("entry-names", len(names) - ENTRY_NAMES)
-            names = chain.names | _names(self.declared)
-        self.names = names
+        self.read_from(chain.names)
         self.until, self.ttl_low, self.ttl_high = chain.until, chain.ttl_low, chain.ttl_high
+        self.disputed_until, self.known_to = chain.disputed_until, chain.known_to
         self.answer = answer or self.answer
         if _content(self.entry) != before:
             self.changed = revision
             self.reordered = known
+
+    def read_from(self, owners: frozenset[str]) -> None:
+        """Answers for these names concern the entry, too."""
+        names = self.names | owners
+        if len(names) > ENTRY_NAMES:
+            turned_away("entry-names", len(names) - ENTRY_NAMES)
+            names = owners | _names(self.declared)
+        self.names = names
+
+    def in_doubt(self, host: str, now: float) -> bool:
+        """Whether the phone at this host may go by another list at that time."""
+        return self.doubtful or (self.disputed_until > now and self.known_to != host)
 
 
 def _names(entry: ServerEntry) -> frozenset[str]:

@@ -282,7 +282,7 @@ class Auditor:
         return replace(
             plain, identity_unsure=record.owner.identity_unsure, encrypted=record.owner.encrypted,
             list_in_doubt=record.list_in_doubt, covered_from=max(self.began, record.since),
-            steps=self.steps(), heard=frozenset(record.heard), tolerances=self._tolerances,
+            steps=self.steps(), heard=frozenset(record.heard), lived=record.owner.lived, tolerances=self._tolerances,
             tolerances_of=self.tolerances_of,
             fallback=replay.fallback,
         )

@@ -69,12 +69,13 @@ def returns(phone: Handset, regime: str, time: float = RETURN, to: tuple[str, in
     phone.call(time, to)
 
 
-def looks_up(phone: Handset, time: float, ttl: int = 3600, order: tuple[int, int] = (10, 20)) -> None:
-    """The phone learns its servers: SRV, and the addresses of its targets."""
+def looks_up(phone: Handset, time: float, ttl: int = 3600, order: tuple[int | None, int | None] = (10, 20)) -> None:
+    """The phone learns its servers: SRV, and the addresses of its targets. What has no place in the order is no longer
+    listed."""
     owner = "_sip._udp.pbx.example.com."
+    listed = [(number, place) for number, place in enumerate(order, 1) if place is not None]
     phone.story.lookup(time, phone.place, owner, "SRV",
-                       f"{owner} {ttl} IN SRV {order[0]} 1 5060 sbc1.example.com.",
-                       f"{owner} {ttl} IN SRV {order[1]} 1 5060 sbc2.example.com.")
-    for number in (1, 2):
+                       *(f"{owner} {ttl} IN SRV {place} 1 5060 sbc{number}.example.com." for number, place in listed))
+    for number, _ in listed:
         phone.story.lookup(time + 0.01 * number, phone.place, f"sbc{number}.example.com.", "A",
                            f"sbc{number}.example.com. {ttl} IN A 10.0.0.{number}")

@@ -57,6 +57,26 @@ def test_only_the_second_line_breaks_the_rules(court: Court, regime: str) -> Non
         f"308.000 {UNREGISTERED} 1002 10.0.0.2 certain", f"336.000 {PREMATURE} 1002 10.0.0.1 certain"]
 
 
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+@pytest.mark.parametrize(("numbered", "said"), [
+    (40, "? overdue-failback busy-unproven"), (0, "545.000 overdue-failback 1002 10.0.0.1 certain")],
+    ids=["there-before", "just-started"])
+def test_a_line_logs_in_on_a_phone_that_may_be_in_a_call(court: Court, regime: str, numbered: int, said: str) -> None:
+    """Its other line was there before the capture, and so may a call of it have been: until that ends the phone is
+    busy, and the new line renews where it is."""
+    story = Story()
+    old, new = Handset(story, granted=3600), Handset(story, user="1002", granted=300)
+    old.numbers[old.registration] = numbered
+    old.register(1)
+    new.register(10)
+    new.call(20)
+    new.register(250)
+    new.call(new.register(new.silence(300), S), S)
+    new.register(545, S)
+    new.register(785, S)
+    assert Court(court.folder, ["overdue-failback"])(story, minute(regime), covered=5.0) == [said]
+
+
 @any_regime
 @pytest.mark.parametrize("whose", ["first", "second"])
 def test_what_one_line_was_answered_since_need_not_bring_another_back(court: Court, regime: str, whose: str) -> None:

@@ -79,6 +79,54 @@ def test_a_zone_that_changed_its_order(court: Court, regime: str) -> None:
 
 
 @any_regime
+@pytest.mark.parametrize("order", [(10, None), (None, 20), (20, 10)], ids=["only-P", "only-S", "S-first"])
+def test_dns_gives_another_list_than_the_declared_one(
+        court: Court, regime: str, order: tuple[int | None, int | None]) -> None:
+    """Servers are declared by address, as a static cache has them; what the phone resolves meanwhile counts more."""
+    phone = handset()
+    looks_up(phone, -1)
+    phone.fail_over(300, registers=regime != "R0")
+    looks_up(phone, 320, order=order)
+    if order[0] is not None:
+        returns(phone, regime, EARLY)
+    else:
+        phone.call(400, S)
+        phone.call(500, S)
+    said = court(phone.story, minute(regime))
+    assert all("likely list-as-resolved" in one for one in said if not one.startswith("?"))
+
+
+@any_regime
+def test_dns_that_says_what_is_declared_puts_nothing_in_doubt(court: Court, regime: str) -> None:
+    phone = Handset(Story())
+    looks_up(phone, -1)
+    phone.register(0)
+    phone.fail_over(300, registers=regime != "R0")
+    looks_up(phone, 320)
+    phone.call(EARLY, P)
+    found = [one for one in court(phone.story, minute(regime)) if not one.startswith("?")]
+    assert found
+    assert all(one.endswith(" certain") for one in found)
+
+
+@any_regime
+def test_another_phone_gets_another_list(court: Court, regime: str) -> None:
+    """Each site has its own view of the zone, or the zone has changed: who has an answer that lives goes by it."""
+    told = tuple(f"{name}={value}" for name, value in {**REGIMES[regime], "failBack.mode": "newRequests"}.items())
+    one = Handset(Story())
+    other = Handset(one.story, user="1002", place=("10.1.0.6", 5060))
+    looks_up(one, -2)
+    looks_up(other, -1, order=(20, 10))
+    one.register(1, P)
+    other.register(2, S)
+    for time in (50, 120, 300):
+        one.call(time, P)
+        other.call(time + 20, S)
+    said = court(one.story, None, settings=told)
+    assert all("likely list-as-resolved" in one for one in said if not one.startswith("?"))
+
+
+@any_regime
 def test_addresses_of_one_name_take_turns(court: Court, regime: str) -> None:
     told = tuple(f"{name}={value}" for name, value in {**REGIMES[regime], **MINUTE}.items())
     phone = Handset(Story())

@@ -10,7 +10,7 @@ from sipaudit.model.conditions.failures import RETRY_WAIT, not_the_challenger, r
 from sipaudit.model.conditions.primary import not_the_optimized_one
 from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.timing import ends_unseen, renewals, ttl_of
-from sipaudit.model.conditions.trust import clock_was_set, in_mid_life, left_servers, works_below
+from sipaudit.model.conditions.trust import boot_was_seen, clock_was_set, in_mid_life, left_servers, works_below
 from sipaudit.model.events import Failed, FailureKind
 from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, taken
@@ -120,8 +120,8 @@ def _busy_unseen(case: Case, late: float) -> Reason | None:
     if case.regime not in IDLE_RULE:
         return None  # the try is itself the start of a call
     young = late - case.profile.covered_from < LONG_CALL
-    # that others are made, and end, shows nothing of a call from before: it may be on hold meanwhile
-    hidden = young and in_mid_life(case)
+    # that others are made, and end, shows nothing of a call from before, of whichever line: it may be on hold meanwhile
+    hidden = young and (in_mid_life(case) or (case.profile.lived and not boot_was_seen(case)))
     if getattr(case.event, "method", "") == "INVITE":
         # who makes a call has been off the hook for a while
         return Reason.BUSY_UNPROVEN if hidden or case.now <= late + DIALLING else None

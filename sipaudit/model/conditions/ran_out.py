@@ -73,9 +73,9 @@ def _shown_unanswered(case: Case, before: Sent) -> bool:
 
 def _persists(case: Case, request: Sent, lasted: float) -> float:
     """When the last retransmission before F2's earliest is due, at the latest: a phone that is not seen to send it has
-    given up its INVITE, or speaks over a connection, where nothing shows that it has not. Of many retries, whose
-    intervals may double, the last of all counts: a caller does not wait so long. One that `lasted` longer than the
-    retries explain waits the whole 32 s, as at the last server of a list (F2, *latest*)."""
+    given up its INVITE, or speaks over a connection, where nothing shows that it has not. Where intervals may double,
+    the last of all retries counts: a caller who hangs up may have spared the phone this one alone. One that `lasted`
+    longer than the retries explain waits the whole 32 s, as at the last server of a list (F2, *latest*)."""
     settings, earliest = case.profile.settings, case.profile.earliest_silence
     interval, retries = (settings.number("retryTimeOut") or 0) / 1000, settings.number("retryMaxCount") or 0
     count = retries or DEFAULT_RETRIES
@@ -83,9 +83,7 @@ def _persists(case: Case, request: Sent, lasted: float) -> float:
         return request.time + (SILENCE_MAX - max(interval, T1)) * (1 - SLACK_SHARE)
     if interval:
         return request.time + max(earliest - interval, 0.0)
-    if retries > DEFAULT_RETRIES:
-        return request.time + last_resend(retries) * (1 - SLACK_SHARE)
-    return request.time + max((earliest - T1) / 2, 0.0)
+    return request.time + last_resend(count) * (1 - SLACK_SHARE)
 
 
 def no_contact_elsewhere(case: Case) -> Ground:
@@ -98,6 +96,9 @@ def no_contact_elsewhere(case: Case) -> Ground:
     others = tuple(server.key for server in entry.servers if server.key != request.server) if entry else ()
     if any(_asked_since(case, case.phone.reach(key), first.time) for key in others):
         return FAILS
+    if any(key.startswith("[") != request.server.startswith("[") for key in others):
+        # it is reached from an address of the other family, which is another phone to us (reference-model.md 1)
+        return Ground(reason=Reason.IDENTITY_UNSURE)
     until = request.time + (latest or 0.0) + case.profile.tolerances.timer + CONTACT_WAIT
     repeats, rests = _persists_alike(case, first) if request.method == "INVITE" else (request.time, inf)
     # a line with further entries may fall back to one of these
