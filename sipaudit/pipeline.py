@@ -120,12 +120,14 @@ def ladder(
     """The messages of a line, a call, or around a finding's evidence, in order. Raises InputError for a finding that
     the analysis does not have, and for a line that the captures do not have."""
     from sipaudit.run.hiding import hiding_for
-    from sipaudit.run.rows import LadderRows, finding_named
+    from sipaudit.run.rows import LadderRows, finding_named, must_be_of
     from sipaudit.run.run import Run
 
     hiding = hiding_for(job.redact, job.redact_key)
     plain = replace(job, redact=False, redact_key=None)
     chosen = None if finding is None else finding_named(analyze(plain, warn=warn), finding)
+    if chosen is not None:
+        must_be_of(chosen, line)
     rows = LadderRows(line=line, call_id=call_id, finding=chosen)
     run = Run(job, warn, observer=rows.see)
     run.drive(progress)

@@ -136,14 +136,16 @@ def examine(path: str, source: str, spool: IO[bytes] | None = None) -> CaptureFi
             raise InputError(f"cannot be read: {error.strerror}", fix="name a capture, or a pipe that gives one",
                              file=path) from error
         size = os.fstat(stream.fileno()).st_size
-        reader, batch = _first_packet(chunks(stream, path), path, health)
+        packed = formats.compression(head) is not None
+        reader, batch = _first_packet(chunks(stream, path), path, health, packed=packed)
     return CaptureFile(
         path, source, formats.compression(head) is None, batch.packets()[0][0], tuple(reader.link_types),
         bool(reader.secrets), size, spool,
     )
 
 
-def _first_packet(pieces: Iterator[tuple[bytes, int]], path: str, health: CaptureHealth) -> tuple[Records, Batch]:
+def _first_packet(pieces: Iterator[tuple[bytes, int]], path: str, health: CaptureHealth, *, packed: bool
+                  ) -> tuple[Records, Batch]:
     reader: Records | None = None
     try:
         for data, _ in pieces:
@@ -153,6 +155,9 @@ def _first_packet(pieces: Iterator[tuple[bytes, int]], path: str, health: Captur
                     return reader, batches[0]
     except DamagedStreamError as error:
         raise InputError("its compressed data are damaged from the start", fix=_COPY_AGAIN, file=path) from error
+    if reader is None and packed:
+        raise InputError("is empty: its compressed data hold nothing, or break off before the first packet",
+                         fix=_COPY_AGAIN, file=path)
     raise no_packet(path, reader)
 
 

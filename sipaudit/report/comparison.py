@@ -58,20 +58,26 @@ class Comparison(Struct, frozen=True):
 
 
 def compare(before: Report, after: Report) -> Comparison:
-    """What changed from one report to the other."""
-    pairs = _pairs(before.findings, after.findings)
-    known_before, known_after = {old.id for old, _ in pairs}, {new.id for _, new in pairs}
+    """What changed from one report to the other, of what counts: what is suppressed does nowhere, neither as new, nor
+    as gone, nor as known."""
+    matched = _pairs(before.findings, after.findings)
+    pairs = [(old, new) for old, new in matched if old.suppressed is None and new.suppressed is None]
+    stays, known_after = {old.id for old, _ in matched}, {new.id for _, new in pairs}
     return Comparison(
         SCHEMA, f"sipaudit {__version__}", _run(before), _run(after),
-        [finding for finding in after.findings if finding.id not in known_after],
-        [finding for finding in before.findings if finding.id not in known_before],
+        [finding for finding in _counted(after) if finding.id not in known_after],
+        [finding for finding in _counted(before) if finding.id not in stays],
         [Same(old.id, new.id, new.rule, new.line, new.server, old.severity, new.severity)
          for old, new in sorted(pairs, key=lambda pair: pair[1].id)],
     )
 
 
 def _run(report: Report) -> Run:
-    return Run(report.generator, [capture.path for capture in report.captures], len(report.findings))
+    return Run(report.generator, [capture.path for capture in report.captures], len(_counted(report)))
+
+
+def _counted(report: Report) -> list[Finding]:
+    return [finding for finding in report.findings if finding.suppressed is None]
 
 
 def _pairs(before: Iterable[Finding], after: Iterable[Finding]) -> list[tuple[Finding, Finding]]:
@@ -121,7 +127,7 @@ def to_csv(comparison: Comparison, after: Report) -> Iterator[bytes]:
     """`findings.csv` with the column `change` before the others: new and same of the later run, gone of the earlier."""
     yield table.row(("change", *table.COLUMNS))
     new = {finding.id for finding in comparison.new}
-    for finding in after.findings:
+    for finding in _counted(after):
         yield table.row(("new" if finding.id in new else "same", *table.cells(finding)))
     for finding in comparison.gone:
         yield table.row(("gone", *table.cells(finding)))
@@ -154,9 +160,7 @@ def _findings(screen: Screen, title: str, findings: list[Finding]) -> None:
         return
     screen.title(title)
     for finding in worst_first(findings)[:FINDINGS_SHOWN]:
-        mark = "" if finding.suppressed is None else f" (suppressed: {finding.suppressed})"
-        screen.say(f"{finding.id} {finding.severity}  {finding.rule}  {finding.line}{mark}",
-                   style=STYLES[finding.severity])
+        screen.say(f"{finding.id} {finding.severity}  {finding.rule}  {finding.line}", style=STYLES[finding.severity])
         screen.say(f"observed: {finding.observed}", indent=4)
     if len(findings) > FINDINGS_SHOWN:
         screen.say(f"{len(findings) - FINDINGS_SHOWN} more: see --format json.")

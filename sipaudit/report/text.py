@@ -135,8 +135,16 @@ def _events(screen: Screen, report: Report, clock: tzinfo) -> None:
     if report.events:
         screen.title("Known events")
         events = sorted(report.events, key=lambda event: event.time)
-        screen.table(("time", "what"), [(_clock(event.time, clock), event.what) for event in events[:EVENTS_SHOWN]])
+        seen = [end for capture in report.captures for end in (capture.first, capture.last) if end is not None]
+        rows = [(_moment(event.time, seen, clock), event.what) for event in events[:EVENTS_SHOWN]]
+        screen.table(("time", "what"), rows)
         _more(screen, len(events) - EVENTS_SHOWN, "event")
+
+
+def _moment(time: float, seen: Sequence[float], clock: tzinfo) -> str:
+    """The time of day, where captures show it; with its day elsewhere, which may be another one."""
+    within = not seen or min(seen) <= time <= max(seen)
+    return format_time(time, clock, TimeStyle.CLOCK if within else TimeStyle.FULL)
 
 
 def _undecided(screen: Screen, report: Report) -> None:
@@ -241,8 +249,9 @@ def _defects(capture: CaptureSummary) -> list[str]:
         (bool(THROUGH_TSHARK & set(capture.undecoded)), "SIP over WebSocket and SCTP is read through tshark: install "
                                                         "it (apt install tshark) and leave --engine at auto."),
         (bool(capture.malformed), f"Malformed SIP: {_named(capture.malformed)}."),
-        (bool(capture.clock_steps), f"The clock stepped {count_of(len(capture.clock_steps), 'time')}; where files of "
-                                    f"one time were put one behind the other instead, see {CAPTURING}."),
+        (bool(capture.clock_steps), f"The clock stepped {count_of(len(capture.clock_steps), 'time')}; where files "
+                                    "were put one behind the other instead, reordercap IN OUT puts their packets in "
+                                    f"order, see {CAPTURING}."),
         (capture.mid_life > 0, f"Registrations and calls that began before the capture: {capture.mid_life}."),
         (capture.one_way > 0, f"Only one direction is seen of {count_of(capture.one_way, 'phone')}, see {CAPTURING}."),
         (bool(loss.kernel_drops), f"The capturing machine dropped {loss.kernel_drops} packets."),

@@ -47,10 +47,11 @@ def sentences(report: Report, zone: str) -> list[str]:
     who shows it must make it harmless."""
     messages = sum(capture.sip_messages for capture in report.captures)
     if not messages:
-        return [_no_sip(report)]
+        return [_no_sip(report), *_set_back(report)]
     unjudged = [*_nobody(report)]
     happened = _incidents(report, zone) if report.incidents or not unjudged else []
-    said = [*happened, *(unjudged or _deviations(report.findings)), _scope(report, messages), *report.notes]
+    said = [*_set_back(report), *happened, *(unjudged or _deviations(report.findings)), _scope(report, messages),
+            *report.notes]
     if report.lines or report.findings:
         said.append(_checks(report))
     cut = sum(capture.snaplen_cut for capture in report.captures)
@@ -58,6 +59,17 @@ def sentences(report: Report, zone: str) -> list[str]:
         said.append(f"{count_of(cut, 'SIP message')} lost the end to the snap length of the capture, so what they said "
                     f"is known in part only. See {CAPTURING}.")
     return said
+
+
+def _set_back(report: Report) -> Iterator[str]:
+    """A clock that went back stands before all else: what is known begins anew there, so that much may be missed."""
+    steps = [(capture.path, step) for capture in report.captures for step in capture.clock_steps if step.seconds < 0]
+    if steps:
+        path, first = min(steps, key=lambda step: step[1].seconds)
+        yield (f"The captures' clock went back {count_of(len(steps), 'time')}, furthest by {-first.seconds:.0f} s in "
+               f"{path} at frame {first.frame}: what was known before is not held against what comes after. Where "
+               f"packets only stand in the wrong order (files put one behind the other), reordercap IN OUT mends that "
+               f"file. See {CAPTURING}.")
 
 
 def _incidents(report: Report, zone: str) -> list[str]:
@@ -176,6 +188,10 @@ def _no_sip(report: Report) -> str:
     if not report.captures:
         return "Nothing is known of this period: no capture touches it."
     packets = sum(capture.packets for capture in report.captures)
+    cut = sum(capture.snaplen_cut for capture in report.captures)
+    if cut:
+        return (f"No SIP that can be understood in {count_of(packets, 'packet')}: {count_of(cut, 'SIP message')} lost "
+                f"the end to the snap length of the capture. Capture with full length (-s 0), see {CAPTURING}.")
     held: Counter[str] = Counter()
     encrypted: Counter[str] = Counter()
     for capture in report.captures:
@@ -184,7 +200,8 @@ def _no_sip(report: Report) -> str:
         encrypted.update(capture.encrypted)
         if capture.malformed:   # counted by what is wrong
             held["malformed SIP"] += max(capture.malformed.values())
-    content = ", ".join(f"{count} {kind}" for kind, count in held.most_common(KINDS_SHOWN)) or "nothing that is known"
+    content = ", ".join(f"{count} {kind}" for kind, count in held.most_common(KINDS_SHOWN)) or (
+        "nothing that is known or that --filter, if it was given, lets through")
     understood = " that can be understood" if held["malformed SIP"] else ""
     closed = ""
     if encrypted:

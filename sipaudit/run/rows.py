@@ -26,6 +26,12 @@ def finding_named(report: Report, name: str) -> Finding:
     raise InputError(f"no finding {name!r} in this analysis", fix=f"name one of its findings: {known}")
 
 
+def must_be_of(finding: Finding, line: str | None) -> None:
+    """Raises InputError where another line was chosen than the finding's."""
+    if line is not None and not means(line, finding.line):
+        raise InputError(f"{finding.id} is not of the line {line!r}", fix=f"leave --line out, or name {finding.line}")
+
+
 class LadderRows:
     """Gathers the messages of a line, a call or a finding; all of them when nothing is chosen."""
 

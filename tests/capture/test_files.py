@@ -99,7 +99,8 @@ def test_a_capture_named_twice_counts_once(tmp_path: Path) -> None:
         (gzip.compress(b"words", mtime=0), "is a text file"),
         (gzip.compress(capture(1), mtime=0)[:12], "compressed data are damaged"),
         (b"\x1f\x8b" + b"junk" * 10, "compressed data are damaged"),
-        (gzip.compress(b"", mtime=0), "is empty"),
+        (gzip.compress(b"", mtime=0), "is empty: its compressed data hold nothing"),
+        (zstandard.compress(capture(1) * 50)[:14], "or break off before the first packet"),
     ],
 )
 def test_a_path_that_was_named_and_is_no_capture_is_explained(content: bytes, said: str, tmp_path: Path) -> None:

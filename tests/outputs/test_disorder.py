@@ -14,6 +14,7 @@ from sipaudit.capture.write import PcapWriter
 from sipaudit.model.values import Report
 from sipaudit.pipeline import Job, analyze
 from sipaudit.report import text
+from sipaudit.report.verdict import sentences
 from tests.outputs.desk import early_return, site_file
 from tests.stories import ORIGIN, Packet, Story
 
@@ -72,4 +73,5 @@ def test_files_of_one_time_put_one_behind_the_other_accuse_nobody_and_are_said_t
     packets = told()
     report = analyzed(tmp_path, [*packets[::2], *packets[1::2]])
     assert not [one for one in report.findings if one.confidence == "certain"]
-    assert "files of one time were put one behind the other" in "".join(text.health(report.captures[0], UTC))
+    assert "reordercap IN OUT puts their packets in order" in "".join(text.health(report.captures[0], UTC))
+    assert sentences(report, "utc")[0].startswith("The captures' clock went back 1 time, furthest by ")

@@ -111,6 +111,15 @@ def compare(before: list[Finding], after: list[Finding], report: Report) -> tupl
     return len(found.new), len(found.gone), len(found.same)
 
 
+def test_what_is_suppressed_counts_in_no_comparison(runs) -> None:
+    report = document.read(str(runs[0]))
+    counts, hushed = [one(report)], [one(report, suppressed="known")]
+    assert compare(counts, hushed, report) == (0, 0, 0)     # it is still there, and accepted
+    assert compare(hushed, counts, report) == (1, 0, 0)     # accepted no longer
+    assert compare(hushed, hushed, report) == (0, 0, 0)
+    assert compare(hushed, [], report) == (0, 0, 0)
+
+
 def test_what_makes_a_finding_the_same(runs) -> None:
     report = document.read(str(runs[0]))
     was = one(report)

@@ -108,6 +108,12 @@ def test_a_ticket_says_what_to_do_once_for_each_rule_and_incident() -> None:
     assert "## What to do" not in markdown.render(known, "utc")
 
 
+def test_known_events_of_another_day_are_shown_with_it() -> None:
+    """A site file is kept from one incident to the next: what was done a month ago explains nothing today."""
+    shown = text.render(pipeline.analyze(job(events=("2026-10-15 12:05:00 sbc1 stopped",))), "utc", 120, False)
+    assert "2026-10-15 12:05:00.000  sbc1 stopped" in shown
+
+
 def test_known_events_are_shown_in_the_zone_wanted() -> None:
     shown = text.render(pipeline.analyze(job()), "Europe/Berlin", 100, False)
     assert "13:05:00.000  sbc1 stopped" in shown
@@ -234,3 +240,11 @@ def test_a_finding_that_does_not_exist_is_named(name: str) -> None:
 
     with pytest.raises(InputError, match="no finding"):
         pipeline.ladder(job(), finding=name)
+
+
+def test_a_finding_is_not_drawn_for_a_line_that_it_is_not_of() -> None:
+    from sipaudit.errors import InputError
+
+    with pytest.raises(InputError, match=r"f-000001 is not of the line '1003'"):
+        pipeline.ladder(job(), line="1003", finding="f-000001")
+    assert pipeline.ladder(job(), line="1002", finding="f-000001") == pipeline.ladder(job(), finding="f-000001")

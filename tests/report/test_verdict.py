@@ -130,7 +130,9 @@ def test_where_nothing_could_be_judged_that_comes_first(report: Report) -> None:
      "--tls-keylog opens. See"),
     ({"content": {"tcp": 2}, "malformed": {"missing-via": 8, "missing-cseq": 7}},
      "No SIP that can be understood in 267 packets. They hold: 8 malformed SIP, 2 tcp. See"),
-    ({}, "No SIP in 267 packets. They hold: nothing that is known. See"),
+    ({}, "No SIP in 267 packets. They hold: nothing that is known or that --filter, if it was given, lets through."),
+    ({"content": {"rtp-like": 150}, "snaplen_cut": 117},
+     "No SIP that can be understood in 267 packets: 117 SIP messages lost the end to the snap length of the capture."),
 ])
 def test_a_capture_without_sip_is_told_by_what_it_holds(report: Report, held: dict[str, Any], said: str) -> None:
     capture = replace(report.captures[0], **{"sip_messages": 0, "content": {}, "undecoded": {}, **held})
