@@ -55,6 +55,13 @@ def test_a_period_after_the_capture_is_told(tmp_path: Path) -> None:
     assert "No deviation was found" not in ran.out
 
 
+def test_a_moment_after_the_capture_is_shown_as_it_was_at_its_end(tmp_path: Path) -> None:
+    ran = Ran("phones", CAPTURE, "--at", "18:00", folder=tmp_path)
+    assert ran.err == ("sipaudit: warning: --at 2026-11-22 18:00:00.000 is after the last packet: this is how things "
+                       "stood at 2026-11-22 12:07:13.568\n")
+    assert ran.out.startswith("4 phones, 4 lines at 2026-11-22 12:07:13.568 UTC")
+
+
 def test_all_events_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text('events:\n  - sbc1 stopped\n  - "25:00 sbc1 stopped"\n')
     ran = Ran("analyze", CAPTURE, "--site", "site.yaml", "--event", "12:05", folder=tmp_path)

@@ -7,7 +7,8 @@ from sipaudit.model.values import Assumption, Reason
 CAPTURING = "docs/capturing.md"
 
 ADVICE: dict[Reason, str] = {
-    Reason.SETTINGS_UNKNOWN: "Name the line's provisioning files (--config), or declare its settings in the site file.",
+    Reason.SETTINGS_UNKNOWN: "Name the line's provisioning files (--config) and mend what is wrong in them, or declare its "
+                             "settings in the site file.",
     Reason.SETTINGS_AMBIGUOUS: "Two provisioning layers give different values: set the parameter in one of them.",
     Reason.ENTRY_UNKNOWN: "Declare the servers as one entry in the site file (entries:), or capture the phone's DNS.",
     Reason.SINGLE_SERVER: "The entry has one address, so there is nothing to fail over to.",
@@ -19,7 +20,7 @@ ADVICE: dict[Reason, str] = {
     Reason.CAPTURE_ENDED: "The capture ended before the moment that decides: let it run longer.",
     Reason.LOSS_NEARBY: "A packet that must have existed is missing from the capture.",
     Reason.ONE_WAY: "Nothing of that server was seen: capture both directions.",
-    Reason.IDENTITY_UNSURE: "Several phones share one address: capture on their side of the NAT.",
+    Reason.IDENTITY_UNSURE: "Several phones share one address, or one has several: capture on their side of the NAT.",
     Reason.ENCRYPTED: "The messages are encrypted: give the keys with --tls-keylog.",
     Reason.POSSIBLE_BOOT: "The phone may have restarted or logged out just then, which forgets the timer.",
     Reason.FIRMWARE_UNKNOWN: "The User-Agent is not seen: old firmware renews at half the expiry.",
@@ -32,7 +33,8 @@ ADVICE: dict[Reason, str] = {
 }
 
 ASSUMED: dict[Assumption, str] = {
-    Assumption.LIST_AS_RESOLVED: "the phone has the servers of the entry, although another address was seen",
+    Assumption.LIST_AS_RESOLVED: "the phone has the servers of the entry, although another address was seen, or DNS gave "
+                                 "another list, be it to another phone",
     Assumption.CAPTURE_COMPLETE: "the capture holds all packets of this phone, although some are missing nearby, or "
                                  "nothing was seen of a server of its list",
     Assumption.FIRMWARE_OBEYS: "this model and firmware obey the advisory, which does not name them",

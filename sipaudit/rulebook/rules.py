@@ -131,6 +131,8 @@ class RulePack(Struct, frozen=True):
         """What has this id: a rule, an incident kind or both. Raises InputError with the nearest id."""
         everything: list[Rule | IncidentKind] = [*self.of_lines, *self.incidents]
         found = [one for one in everything if one.id == name]
+        if not found and name in self.known:
+            raise InputError(f"the rule {quoted(name)} is switched off by --rules", fix="leave that file out to see it")
         if not found:
             raise InputError(f"there is no rule or incident kind {quoted(name)}", fix=suggestion(
                 name, {one.id for one in everything}, otherwise="`sipaudit rules list` shows them"))

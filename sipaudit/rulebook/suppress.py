@@ -163,7 +163,8 @@ class _Item:
     def _line(self) -> re.Pattern[str] | None:
         text = self._fields.text("line")
         if text and text[0] not in "*?[" and not text.lower().startswith("sip"):
-            self._wrong("line", f"{quoted(text)} matches no line", f"write {quoted('sip:' + text)}, the AOR in reports")
+            self._wrong("line", f"{quoted(text)} matches no line",
+                        f"write {quoted('sip:' + text + ('' if '@' in text else '@*'))}, as reports have the AOR")
         return self._glob("line", text)
 
     def _phone(self) -> Network | None:

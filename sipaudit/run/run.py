@@ -69,6 +69,9 @@ class Run(Route):
         if start > last:
             self.warn(f"--from {format_time(start, zone, TimeStyle.FULL)} is after the last packet, "
                       f"{format_time(last, zone, TimeStyle.FULL)}: there is nothing to report")
+        elif self.job.end_option == "--at" and self.span.end > last:
+            self.warn(f"--at {format_time(self.span.end, zone, TimeStyle.FULL)} is after the last packet: this is how "
+                      f"things stood at {format_time(last, zone, TimeStyle.FULL)}")
 
     def _feed_all(self, ahead: Iterator[list[Parsed]]) -> None:
         """All items: of renewals, which most are, as many in one go as can be."""

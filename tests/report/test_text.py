@@ -90,7 +90,7 @@ def test_what_could_not_be_judged_is_told_by_reason() -> None:
              *(Undecided(f"rule-{number}", Reason.SETTINGS_UNKNOWN, 1) for number in range(4))]
     shown = text.render(replace(pipeline.analyze(job()), inconclusive=open_), "utc", 250, False)
     assert ("\n8 checks: settings-unknown (4 premature-failback, 1 rule-0, 1 rule-1, ...). Name the line's "
-            "provisioning files (--config), or declare its settings in the site file.\n"
+            "provisioning files (--config) and mend what is wrong in them, or declare its settings in the site file.\n"
             "1 check: busy-unproven (1 flapping). A call may have been up; off-hook is not seen on the wire."
             "\n") in shown
 

@@ -79,6 +79,8 @@ def test_later_rules_lie_over_earlier_ones(tmp_path: Path) -> None:
     assert rule(load_pack([first, second]), "premature-failback").severity == "warning"
     assert "premature-failback" not in [rule.id for rule in load_pack([second, first]).rules]
     assert "premature-failback" in load_pack([second, first]).known
+    with pytest.raises(InputError, match="is switched off by --rules"):
+        load_pack([second, first]).find("premature-failback")
 
 
 def test_a_rule_that_is_replaced_is_in_force_again(tmp_path: Path) -> None:
