@@ -7,8 +7,8 @@ from sipaudit.model.values import Assumption, Reason
 CAPTURING = "docs/capturing.md"
 
 ADVICE: dict[Reason, str] = {
-    Reason.SETTINGS_UNKNOWN: "Name the line's provisioning files (--config) and mend what is wrong in them, or declare its "
-                             "settings in the site file.",
+    Reason.SETTINGS_UNKNOWN: "Name the line's provisioning files (--config) and mend what is wrong in them, or declare "
+                             "its settings in the site file.",
     Reason.SETTINGS_AMBIGUOUS: "Two provisioning layers give different values: set the parameter in one of them.",
     Reason.ENTRY_UNKNOWN: "Declare the servers as one entry in the site file (entries:), or capture the phone's DNS.",
     Reason.SINGLE_SERVER: "The entry has one address, so there is nothing to fail over to.",
@@ -33,8 +33,8 @@ ADVICE: dict[Reason, str] = {
 }
 
 ASSUMED: dict[Assumption, str] = {
-    Assumption.LIST_AS_RESOLVED: "the phone has the servers of the entry, although another address was seen, or DNS gave "
-                                 "another list, be it to another phone",
+    Assumption.LIST_AS_RESOLVED: "the phone has the servers of the entry, although another address was seen, or DNS "
+                                 "gave another list, be it to another phone",
     Assumption.CAPTURE_COMPLETE: "the capture holds all packets of this phone, although some are missing nearby, or "
                                  "nothing was seen of a server of its list",
     Assumption.FIRMWARE_OBEYS: "this model and firmware obey the advisory, which does not name them",
