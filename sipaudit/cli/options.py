@@ -24,7 +24,11 @@ WAY = "Output"
 
 
 class NamedPath(click.Path):
-    """A path. An empty one, as of a variable of the shell that nobody has set, would be the current directory."""
+    """A path. An empty one, as of a variable of the shell that nobody has set, would be the current directory. Whoever
+    opens it says in one line why it cannot be read, and what to do."""
+
+    def __init__(self, *, allow_dash: bool = False) -> None:
+        super().__init__(readable=False, allow_dash=allow_dash)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":

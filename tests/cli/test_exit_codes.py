@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sipaudit.errors import InputError, InputErrors
@@ -99,6 +101,17 @@ def test_a_hostile_word_cannot_steer_the_terminal(pipeline, sipaudit_command) ->
     pipeline.answer = raises(InputError("header \x1b]0;owned\x07 and \u202e and \udcff\nsecond line"))
     result = sipaudit_command("analyze", "a.pcap")
     assert result.err == "sipaudit: header \\x1b]0;owned\\x07 and \\u202e and \\udcff\\nsecond line\n"
+
+
+def test_a_file_that_may_not_be_read_is_left_to_who_opens_it(
+        pipeline, sipaudit_command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It says so in a line, with the file and what to do; a check of the command line would say less in four."""
+    closed = tmp_path / "closed.pcap"
+    closed.write_bytes(b"")
+    monkeypatch.setattr("os.access", lambda *_asked: False)
+    pipeline.answer = raises(InputError("cannot be read: Permission denied", fix="check its permissions", file="x"))
+    result = sipaudit_command("analyze", str(closed), "--site", str(closed))
+    assert result.err == "sipaudit: x: cannot be read: Permission denied (check its permissions)\n"
 
 
 def test_options_reach_the_pipeline_as_one_job(pipeline, sipaudit_command) -> None:
