@@ -202,7 +202,9 @@ def _steps(report: Report, again: str) -> Iterator[tuple[str, str]]:
     packets = [finding for finding in counted if finding.time is not None]
     if packets:
         worst = max(packets, key=lambda finding: finding.severity.rank)
-        yield f"What led to {the_worst}finding", f"ladder {again} --finding {worst.id}"
+        name, _, run = worst.id.partition("-r")   # of a store with several runs; each numbered its own
+        where = f", with the captures of run {run} alone" if run else ""
+        yield f"What led to {the_worst}finding{where}", f"ladder {again} --finding {name}"
     for incident in gravest(report.incidents, 1):
         which = "" if len(report.incidents) == 1 else "gravest "
         yield f"What the {which}incident means, and what to do", f"explain {incident.kind}"

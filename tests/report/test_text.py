@@ -201,6 +201,13 @@ def test_every_reason_and_assumption_has_a_sentence() -> None:
     assert set(ASSUMED) == set(Assumption)
 
 
+def test_what_to_draw_next_of_several_runs_names_the_run_and_the_finding_as_it_knows_it() -> None:
+    report = pipeline.analyze(job())
+    several = replace(report, findings=[replace(one, id=f"{one.id}-r7") for one in report.findings])
+    shown = text.render(several, "utc", 200, False)
+    assert "with the captures of run 7 alone: sipaudit ladder CAPTURE ... --finding f-000001\n" in shown
+
+
 def test_ladder_of_a_finding_marks_its_evidence() -> None:
     rows = pipeline.ladder(job(), finding="f-000001")
     drawn = ladder.render(rows, "utc", 110, False)
