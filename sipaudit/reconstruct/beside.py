@@ -18,8 +18,8 @@ from sipaudit.model.events import (
 )
 from sipaudit.reconstruct.bounds import SOURCE_LINES
 from sipaudit.reconstruct.memory import Memory, entry_changed
-from sipaudit.reconstruct.names import plain_name
 from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.reconstruct.records import plain_name
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import COOKIE, Key, Transaction
 from sipaudit.reconstruct.views import EntryState

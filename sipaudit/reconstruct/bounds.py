@@ -39,6 +39,7 @@ SECOND_CHANCES = 8     # of what is known to matter, when a queue is full: so of
 VIEW_ENTRIES = 16      # server entries of one line that DNS tells of
 ENTRY_NAMES = 256      # names that one entry was read from
 NAME_ENTRIES = 64         # entries that were read from one name
+ENTRY_LISTS = 32          # SRV sets that are compared with one declared entry
 WORDS = 64                # different methods, statuses, defects counted by name
 
 

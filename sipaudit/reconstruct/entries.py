@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sipaudit.model.settings import DEFAULT_PORTS, EntryServer, ServerEntry
-from sipaudit.reconstruct.bounds import NAME_ENTRIES, VIEW_ENTRIES
-from sipaudit.reconstruct.names import Chain, Names, SetKey, family_of, plain_name, srv_domain, srv_transport
+from sipaudit.reconstruct.bounds import ENTRY_LISTS, NAME_ENTRIES, VIEW_ENTRIES
+from sipaudit.reconstruct.names import Chain, Names
+from sipaudit.reconstruct.records import SetKey, family_of, plain_name, srv_domain, srv_transport
 from sipaudit.reconstruct.room import Room
 from sipaudit.reconstruct.views import EntryState, View
 from sipaudit.sip.datagram import DnsMessage, Flow
@@ -201,7 +202,8 @@ class Entries:
         servers = [server for server in state.entry.servers if server.address is not None]
         families = {family_of(server.address) for server in servers if server.address}
         transports = {server.transport for server in servers}
-        lists = [self._names.ranks(name, families) for name in state.names if srv_transport(name) in transports]
+        owners = sorted(name for name in state.names if name.startswith("_") and srv_transport(name) in transports)
+        lists = [self._names.ranks(name, families) for name in owners[:ENTRY_LISTS]]
         return any(lists) and _ranks(servers) not in lists
 
     def _shows_others(self, state: EntryState) -> bool:

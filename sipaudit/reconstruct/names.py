@@ -10,9 +10,21 @@ from collections.abc import Container, Iterable, Iterator
 from itertools import islice
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from sipaudit.model.settings import DEFAULT_PORTS, EntryServer
+from sipaudit.reconstruct.records import (
+    NEVER,
+    TARGET,
+    Data,
+    RecordSet,
+    SetKey,
+    family_of,
+    plain_name,
+    service_of,
+    srv_domain,
+    srv_transport,
+    target_of,
+)
 from sipaudit.sip.datagram import DnsMessage, DnsRecord
 
 RECORDS = 64   # of one answer that are read
@@ -20,36 +32,7 @@ MEMBERS = 32   # of one record set that are kept
 DEPTH = 8      # CNAMEs followed
 CLIMB = 64     # names of an address, and sets that point at one of them, that are looked at on the way to its chains
 OWNERS = 32    # sets from which a chain may lead to an address, of an address that has many names; the first learnt
-NEVER = float("-inf")
 CHANCES = 8    # sets of entries in use that are passed over where one has to go
-
-SetKey = tuple[str, str]  # owner name, type
-Data = str | tuple[int | str, ...]
-
-_TRANSPORTS = {("_sip", "_udp"): "udp", ("_sip", "_tcp"): "tcp", ("_sips", "_tcp"): "tls"}
-
-
-class RecordSet(Struct, frozen=True):
-    """The records of one name and type, as the last answer gave them to `client`. Times as captured, TTLs in seconds.
-    While another answer, given before, may be in use (`disputed_until`), only who got both (`known_to`; empty if nobody
-    did) is known to go by this one."""
-
-    data: tuple[Data, ...]
-    ttl_low: int
-    ttl_high: int
-    time: float
-    client: str
-    disputed_until: float = NEVER
-    known_to: str = ""
-
-    def after(self, before: RecordSet) -> RecordSet:
-        """These records, where others or the same were known."""
-        if set(before.data) == set(self.data):
-            return replace(self, disputed_until=before.disputed_until, known_to=before.known_to)
-        runs_out = before.time + before.ttl_high
-        if runs_out < self.time:
-            return self
-        return replace(self, disputed_until=runs_out, known_to=self.client if self.client == before.client else "")
 
 
 class Chain(Struct, frozen=True):
@@ -119,7 +102,7 @@ class Names:
         """Take in an answer; returned are the sets whose members are new or others than before."""
         grouped: dict[SetKey, list[DnsRecord]] = {}
         for record in answer.records[:RECORDS]:
-            if record.type in _TARGET:
+            if record.type in TARGET:
                 grouped.setdefault((record.name, record.type), []).append(record)
         return [key for key, records in grouped.items() if self._store(key, records[:MEMBERS], answer)]
 
@@ -134,7 +117,7 @@ class Names:
         if before is not None:
             self._unlink(key, before)
         for member in data:
-            self._leads.setdefault(_target(key[1], member), {})[key] = None
+            self._leads.setdefault(target_of(key[1], member), {})[key] = None
         if len(self._sets) > self._limit:
             self._make_room(key)
         return True
@@ -157,7 +140,7 @@ class Names:
 
     def _unlink(self, key: SetKey, records: RecordSet) -> None:
         for member in records.data:
-            target = _target(key[1], member)
+            target = target_of(key[1], member)
             pointing = self._leads.get(target, {})
             pointing.pop(key, None)
             if not pointing:
@@ -165,7 +148,7 @@ class Names:
 
     def targets(self, key: SetKey) -> list[str]:
         """Where a set points: addresses, or names."""
-        return [_target(key[1], member) for member in self._data(key)]
+        return [target_of(key[1], member) for member in self._data(key)]
 
     def name_of(self, address: str) -> str | None:
         """A name that has this address, the first learnt."""
@@ -193,7 +176,7 @@ class Names:
         no such set, or one of its targets has no address that is known. `families` are A and AAAA, or one of them."""
         ranked: dict[int, set[str]] = {}
         for member in self._data((owner, "SRV")):
-            priority, _, target = _srv(member)
+            priority, _, target = service_of(member)
             found = [address for address in self.addresses_of(target) if family_of(address) in families]
             if not found:
                 return None
@@ -237,12 +220,12 @@ class Names:
         trail.use(owner, records)
         domain = srv_domain(owner)
         naptr = self._sets.get((domain, "NAPTR"))
-        if naptr is not None and any(_target("NAPTR", member) == owner for member in naptr.data):
+        if naptr is not None and any(target_of("NAPTR", member) == owner for member in naptr.data):
             trail.use(domain, naptr)
         transport = srv_transport(owner)
         servers = []
         for member in records.data:
-            priority, port, target = _srv(member)
+            priority, port, target = service_of(member)
             servers += [
                 EntryServer(address, port or DEFAULT_PORTS[transport], transport, priority, target)
                 for address in self._addresses(target, family, trail)
@@ -271,45 +254,5 @@ class Names:
                     names.append(owner)
 
 
-_TARGET = {"A": None, "AAAA": None, "CNAME": None, "SRV": 3, "NAPTR": 4}
-
-
-def _target(kind: str, data: Data) -> str:
-    """Where a record points."""
-    place = _TARGET[kind]
-    if place is None or isinstance(data, str):
-        return str(data)
-    return str(data[place]) if len(data) > place else ""
-
-
-def _srv(data: Data) -> tuple[int, int, str]:
-    """Priority, port and target of an SRV record (RFC 2782)."""
-    if isinstance(data, tuple) and len(data) == 4 and isinstance(data[0], int) and isinstance(data[2], int):
-        return data[0], data[2], str(data[3])
-    return 0, 0, ""
-
-
-def family_of(address: str) -> str:
-    """The type of the records that hold such an address."""
-    return "AAAA" if ":" in address else "A"
-
-
 def _at(server: EntryServer, address: str) -> EntryServer:
     return EntryServer(address, server.port, server.transport, server.priority, server.name)
-
-
-def plain_name(name: str) -> str:
-    """A domain name as answers are kept by it: in small letters and without its last dot (RFC 4343, RFC 1034 3.1)."""
-    return name.lower().rstrip(".")
-
-
-def srv_domain(owner: str) -> str:
-    """`example.com` of `_sip._udp.example.com`."""
-    labels = owner.split(".", 2)
-    return labels[2] if len(labels) == 3 and owner.startswith("_") else owner
-
-
-def srv_transport(owner: str) -> str:
-    """The transport that an SRV owner stands for; udp when it says none."""
-    labels = owner.split(".", 2)
-    return _TRANSPORTS.get((labels[0], labels[1]), "udp") if len(labels) == 3 else "udp"

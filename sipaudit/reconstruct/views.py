@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from sipaudit.model.settings import ServerEntry
 from sipaudit.reconstruct.bounds import ENTRY_NAMES
-from sipaudit.reconstruct.names import NEVER, Chain, Names, SetKey, plain_name, srv_domain
+from sipaudit.reconstruct.names import Chain, Names
+from sipaudit.reconstruct.records import NEVER, SetKey, plain_name, srv_domain
 from sipaudit.sip.datagram import DnsMessage
 from sipaudit.turned_away import turned_away
 

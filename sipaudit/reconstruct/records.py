@@ -1,0 +1,77 @@
+"""What one DNS answer says: the records of one name and type, where they point, and how names are written."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+NEVER = float("-inf")
+
+SetKey = tuple[str, str]  # owner name, type
+Data = str | tuple[int | str, ...]
+
+_TRANSPORTS = {("_sip", "_udp"): "udp", ("_sip", "_tcp"): "tcp", ("_sips", "_tcp"): "tls"}
+
+
+class RecordSet(Struct, frozen=True):
+    """The records of one name and type, as the last answer gave them to `client`. Times as captured, TTLs in seconds.
+    While another answer, given before, may be in use (`disputed_until`), only who got both (`known_to`; empty if nobody
+    did) is known to go by this one."""
+
+    data: tuple[Data, ...]
+    ttl_low: int
+    ttl_high: int
+    time: float
+    client: str
+    disputed_until: float = NEVER
+    known_to: str = ""
+
+    def after(self, before: RecordSet) -> RecordSet:
+        """These records, where others or the same were known."""
+        if set(before.data) == set(self.data):
+            return replace(self, disputed_until=before.disputed_until, known_to=before.known_to)
+        runs_out = before.time + before.ttl_high
+        if runs_out < self.time:
+            return self
+        return replace(self, disputed_until=runs_out, known_to=self.client if self.client == before.client else "")
+
+
+# Where in a record stands what it points at; None where it is nothing else.
+TARGET = {"A": None, "AAAA": None, "CNAME": None, "SRV": 3, "NAPTR": 4}
+
+
+def target_of(kind: str, data: Data) -> str:
+    """Where a record points."""
+    place = TARGET[kind]
+    if place is None or isinstance(data, str):
+        return str(data)
+    return str(data[place]) if len(data) > place else ""
+
+
+def service_of(data: Data) -> tuple[int, int, str]:
+    """Priority, port and target of an SRV record (RFC 2782)."""
+    if isinstance(data, tuple) and len(data) == 4 and isinstance(data[0], int) and isinstance(data[2], int):
+        return data[0], data[2], str(data[3])
+    return 0, 0, ""
+
+
+def family_of(address: str) -> str:
+    """The type of the records that hold such an address."""
+    return "AAAA" if ":" in address else "A"
+
+
+def plain_name(name: str) -> str:
+    """A domain name as answers are kept by it: in small letters and without its last dot (RFC 4343, RFC 1034 3.1)."""
+    return name.lower().rstrip(".")
+
+
+def srv_domain(owner: str) -> str:
+    """`example.com` of `_sip._udp.example.com`."""
+    labels = owner.split(".", 2)
+    return labels[2] if len(labels) == 3 and owner.startswith("_") else owner
+
+
+def srv_transport(owner: str) -> str:
+    """The transport that an SRV owner stands for; udp when it says none."""
+    labels = owner.split(".", 2)
+    return _TRANSPORTS.get((labels[0], labels[1]), "udp") if len(labels) == 3 else "udp"
