@@ -15,8 +15,8 @@ _TRANSPORTS = {("_sip", "_udp"): "udp", ("_sip", "_tcp"): "tcp", ("_sips", "_tcp
 
 class RecordSet(Struct, frozen=True):
     """The records of one name and type, as the last answer gave them to `client`. Times as captured, TTLs in seconds.
-    While another answer, given before, may be in use (`disputed_until`), only who got both (`known_to`; empty if nobody
-    did) is known to go by this one."""
+    While other answers, given before, may be in use (`disputed_until`), only who got them all (`known_to`; empty if
+    nobody did) is known to go by this one."""
 
     data: tuple[Data, ...]
     ttl_low: int
@@ -30,10 +30,11 @@ class RecordSet(Struct, frozen=True):
         """These records, where others or the same were known."""
         if set(before.data) == set(self.data):
             return replace(self, disputed_until=before.disputed_until, known_to=before.known_to)
-        runs_out = before.time + before.ttl_high
-        if runs_out < self.time:
+        until = max(before.time + before.ttl_high, before.disputed_until)
+        if until < self.time:
             return self
-        return replace(self, disputed_until=runs_out, known_to=self.client if self.client == before.client else "")
+        got_all = self.client == before.client and (before.disputed_until < self.time or before.known_to == self.client)
+        return replace(self, disputed_until=until, known_to=self.client if got_all else "")
 
 
 # Where in a record stands what it points at; None where it is nothing else.
