@@ -163,23 +163,6 @@ def test_a_phone_that_stays_beside_one_that_moves(court: Court) -> None:
     assert Court(court.folder, [MISSING])(story, CALLS_AT_EACH) == [f"400.000 {MISSING} 1001 10.0.0.1 certain"]
 
 
-@any_regime
-@pytest.mark.parametrize(("last", "said"), [
-    (1.5, [f"? {MISSING} open-code"]), (3.5, [f"345.000 {MISSING} 1001 10.0.0.1 certain"])], ids=["hung-up", "ran-out"])
-def test_callers_hang_up_after_two_seconds_of_dead_air(court: Court, regime: str, last: float, said: list[str]) -> None:
-    """The packet that three retries send last, at 3.5 s, is the one that a caller spares the phone."""
-    phone = handset()
-    for time in (300, 345):
-        call = phone.ask(time, P, "INVITE")
-        for after in (0.5, 1.5, 3.5):
-            if after <= last:
-                phone.again(time + after, call)
-    phone.call(500)
-    phone.story.murmur(0, 700)
-    Handset(phone.story, user="1009", place=("10.1.0.9", 5060)).register(100, S)
-    assert Court(court.folder, [MISSING])(phone.story, minute(regime)) == said
-
-
 def test_the_next_server_has_an_address_of_another_family(court: Court) -> None:
     """A phone with both kinds of address is two phones to us: the one that calls in vain by IPv6 turns elsewhere as
     the other."""

@@ -73,9 +73,9 @@ def _shown_unanswered(case: Case, before: Sent) -> bool:
 
 def _persists(case: Case, request: Sent, lasted: float) -> float:
     """When the last retransmission before F2's earliest is due, at the latest: a phone that is not seen to send it has
-    given up its INVITE, or speaks over a connection, where nothing shows that it has not. Where intervals may double,
-    the last of all retries counts: a caller who hangs up may have spared the phone this one alone. One that `lasted`
-    longer than the retries explain waits the whole 32 s, as at the last server of a list (F2, *latest*)."""
+    given up its INVITE, or speaks over a connection, where nothing shows that it has not. Of many retries, whose
+    intervals may double, the last of all counts: a caller does not wait so long. One that `lasted` longer than the
+    retries explain waits the whole 32 s, as at the last server of a list (F2, *latest*)."""
     settings, earliest = case.profile.settings, case.profile.earliest_silence
     interval, retries = (settings.number("retryTimeOut") or 0) / 1000, settings.number("retryMaxCount") or 0
     count = retries or DEFAULT_RETRIES
@@ -83,7 +83,9 @@ def _persists(case: Case, request: Sent, lasted: float) -> float:
         return request.time + (SILENCE_MAX - max(interval, T1)) * (1 - SLACK_SHARE)
     if interval:
         return request.time + max(earliest - interval, 0.0)
-    return request.time + last_resend(count) * (1 - SLACK_SHARE)
+    if retries > DEFAULT_RETRIES:
+        return request.time + last_resend(retries) * (1 - SLACK_SHARE)
+    return request.time + max((earliest - T1) / 2, 0.0)
 
 
 def no_contact_elsewhere(case: Case) -> Ground:
