@@ -139,7 +139,7 @@ def examine(path: str, source: str, spool: IO[bytes] | None = None) -> CaptureFi
         packed = formats.compression(head) is not None
         reader, batch = _first_packet(chunks(stream, path), path, health, packed=packed)
     return CaptureFile(
-        path, source, formats.compression(head) is None, batch.packets()[0][0], tuple(reader.link_types),
+        path, source, not packed, batch.packets()[0][0], tuple(reader.link_types),
         bool(reader.secrets), size, spool,
     )
 

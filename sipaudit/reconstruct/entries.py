@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from sipaudit.model.settings import DEFAULT_PORTS, EntryServer, ServerEntry
+from sipaudit.model.settings import DEFAULT_PORTS, ServerEntry
 from sipaudit.reconstruct.bounds import ENTRY_LISTS, NAME_ENTRIES, VIEW_ENTRIES
 from sipaudit.reconstruct.names import Chain, Names
-from sipaudit.reconstruct.records import SetKey, family_of, plain_name, srv_domain, srv_transport
+from sipaudit.reconstruct.records import SetKey, family_of, plain_name, ranked, srv_domain, srv_transport
 from sipaudit.reconstruct.room import Room
 from sipaudit.reconstruct.views import EntryState, View
 from sipaudit.sip.datagram import DnsMessage, Flow
@@ -199,12 +199,12 @@ class Entries:
     def _lists_another(self, state: EntryState) -> bool:
         """Whether SRV sets, for the transports of an entry, say which servers it has, and none says what is declared.
         """
-        servers = [server for server in state.entry.servers if server.address is not None]
-        families = {family_of(server.address) for server in servers if server.address}
-        transports = {server.transport for server in servers}
+        declared = [(server.priority, server.address) for server in state.entry.servers if server.address is not None]
+        families = {family_of(address) for _, address in declared}
+        transports = {server.transport for server in state.entry.servers}
         owners = sorted(name for name in state.names if name.startswith("_") and srv_transport(name) in transports)
         lists = [self._names.ranks(name, families) for name in owners[:ENTRY_LISTS]]
-        return any(lists) and _ranks(servers) not in lists
+        return any(lists) and ranked(declared) not in lists
 
     def _shows_others(self, state: EntryState) -> bool:
         """Whether DNS gives a declared server's name an address that the entry does not have."""
@@ -232,11 +232,3 @@ class Entries:
                 self.hosts[server.address] = None
                 self.endpoints[server.key] = None
         self._names.pinned |= state.names
-
-
-def _ranks(servers: Iterable[EntryServer]) -> list[frozenset[str | None]]:
-    """The addresses of servers, those of the best priority first."""
-    ranked: dict[int, set[str | None]] = {}
-    for server in servers:
-        ranked.setdefault(server.priority, set()).add(server.address)
-    return [frozenset(ranked[priority]) for priority in sorted(ranked)]

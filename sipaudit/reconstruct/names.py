@@ -20,6 +20,7 @@ from sipaudit.reconstruct.records import (
     SetKey,
     family_of,
     plain_name,
+    ranked,
     service_of,
     srv_domain,
     srv_transport,
@@ -174,14 +175,14 @@ class Names:
     def ranks(self, owner: str, families: Container[str]) -> list[frozenset[str]] | None:
         """The addresses that the SRV set of an owner leads to, those of the best priority first; None where there is
         no such set, or one of its targets has no address that is known. `families` are A and AAAA, or one of them."""
-        ranked: dict[int, set[str]] = {}
+        listed: list[tuple[int, str]] = []
         for member in self._data((owner, "SRV")):
             priority, _, target = service_of(member)
             found = [address for address in self.addresses_of(target) if family_of(address) in families]
             if not found:
                 return None
-            ranked.setdefault(priority, set()).update(found)
-        return [frozenset(ranked[priority]) for priority in sorted(ranked)] or None
+            listed += [(priority, address) for address in found]
+        return ranked(listed) or None
 
     def _data(self, key: SetKey) -> tuple[Data, ...]:
         records = self._sets.get(key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -54,6 +56,14 @@ def service_of(data: Data) -> tuple[int, int, str]:
     if isinstance(data, tuple) and len(data) == 4 and isinstance(data[0], int) and isinstance(data[2], int):
         return data[0], data[2], str(data[3])
     return 0, 0, ""
+
+
+def ranked(addresses: Iterable[tuple[int, str]]) -> list[frozenset[str]]:
+    """Addresses with their priorities: those of the best priority first."""
+    ranks: dict[int, set[str]] = {}
+    for priority, address in addresses:
+        ranks.setdefault(priority, set()).add(address)
+    return [frozenset(ranks[priority]) for priority in sorted(ranks)]
 
 
 def family_of(address: str) -> str:

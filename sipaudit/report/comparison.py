@@ -124,11 +124,13 @@ def to_jsonl(comparison: Comparison) -> Iterator[bytes]:
 
 
 def to_csv(comparison: Comparison, after: Report) -> Iterator[bytes]:
-    """`findings.csv` with the column `change` before the others: new and same of the later run, gone of the earlier."""
+    """`findings.csv` with the column `change` before the others: new, same and
+    suppressed of the later run, gone of the earlier."""
     yield table.row(("change", *table.COLUMNS))
-    new = {finding.id for finding in comparison.new}
-    for finding in _counted(after):
-        yield table.row(("new" if finding.id in new else "same", *table.cells(finding)))
+    new, counted = {finding.id for finding in comparison.new}, {finding.id for finding in _counted(after)}
+    for finding in after.findings:
+        change = "new" if finding.id in new else "same" if finding.id in counted else "suppressed"
+        yield table.row((change, *table.cells(finding)))
     for finding in comparison.gone:
         yield table.row(("gone", *table.cells(finding)))
 

@@ -118,6 +118,9 @@ def test_what_is_suppressed_counts_in_no_comparison(runs) -> None:
     assert compare(hushed, counts, report) == (1, 0, 0)     # accepted no longer
     assert compare(hushed, hushed, report) == (0, 0, 0)
     assert compare(hushed, [], report) == (0, 0, 0)
+    after = replace(report, findings=hushed)
+    rows = b"".join(comparison.to_csv(comparison.compare(after, after), after)).decode().splitlines()
+    assert [row.partition(",")[0] for row in rows] == ["change", "suppressed"]   # marked, in every output
 
 
 def test_what_makes_a_finding_the_same(runs) -> None:
