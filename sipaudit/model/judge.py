@@ -37,8 +37,8 @@ REASON_OF = {
 
 
 class Scene(NamedTuple):
-    """What an event is judged by: the states before it, what is known of the line, and which regimes and modes that
-    leaves possible."""
+    """What an event is judged by: the states before it, what is known of the line, which regimes and modes that
+    leaves possible, and where the event is under each of these regimes."""
 
     line: LineState
     phone: PhoneState
@@ -46,6 +46,7 @@ class Scene(NamedTuple):
     profile: Profile
     regimes: tuple[Regime, ...]
     modes: tuple[Mode, ...]
+    places: tuple[Where, ...]
 
 
 class Trial(Struct, frozen=True):
@@ -75,7 +76,7 @@ def judge(line: LineState, phone: PhoneState, event: ModelEvent, trigger: Trigge
     regimes = tuple(sorted(possible_regimes(profile.settings)))
     modes = tuple(sorted(possible_modes(profile.settings)))
     places = tuple(_place(line.stay(regime), _server(event)) for regime in regimes)
-    found = (_observe(rows, Scene(line, phone, event, profile.under(expectation), regimes, modes))
+    found = (_observe(rows, Scene(line, phone, event, profile.under(expectation), regimes, modes, places))
              for expectation, rows in _within_reach(trigger, regimes, modes, places))
     return tuple(observation for observation in found if observation is not None)
 
@@ -182,13 +183,12 @@ def _deadline(trial: Trial, scene: Scene, ago: str) -> float | None:
 
 def _trials(rows: tuple[Row, ...], scene: Scene) -> Iterator[Trial]:
     """One trial for each regime and mode that stays possible: of the first row that the event reaches."""
-    line, phone, event, profile, regimes, modes = scene
-    for regime in regimes:
-        stay = line.stay(regime)
-        place = _place(stay, _server(scene.event))
+    line, phone, event, profile, regimes, modes, places = scene
+    for regime, place in zip(regimes, places, strict=True):
         rows_here = [row for row in rows if _applies(row, regime, place)]
+        stay = line.stay(regime) or UNSEEN
         for mode in modes:
-            yield _first(rows_here, Case(line, phone, event, profile, regime, mode, stay or UNSEEN))
+            yield _first(rows_here, Case(line, phone, event, profile, regime, mode, stay))
 
 
 def _first(rows: Iterable[Row], case: Case) -> Trial:

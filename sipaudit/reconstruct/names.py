@@ -113,7 +113,7 @@ class Names:
         before = self._sets.pop(key, None)
         now = RecordSet(data, min(ttls), max(ttls), answer.time, answer.client)
         self._sets[key] = now if before is None else now.after(before)
-        if before is not None and set(before.data) == set(data):
+        if before is not None and now.is_same_as(before):
             return False
         if before is not None:
             self._unlink(key, before)

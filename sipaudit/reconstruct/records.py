@@ -28,9 +28,13 @@ class RecordSet(Struct, frozen=True):
     disputed_until: float = NEVER
     known_to: str = ""
 
+    def is_same_as(self, other: RecordSet) -> bool:
+        """Whether both have the same records: their order says nothing."""
+        return set(self.data) == set(other.data)
+
     def after(self, before: RecordSet) -> RecordSet:
         """These records, where others or the same were known."""
-        if set(before.data) == set(self.data):
+        if self.is_same_as(before):
             return replace(self, disputed_until=before.disputed_until, known_to=before.known_to)
         until = max(before.time + before.ttl_high, before.disputed_until)
         if until < self.time:
