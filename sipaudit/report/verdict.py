@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from sipaudit.model.values import Confidence, Finding, Report, Severity
+from sipaudit.model.values import Confidence, Finding, LineSummary, Report, Severity
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.incident_words import gravest, short_names, words_of
 from sipaudit.report.screen import brief, count_of, shortened
@@ -54,6 +54,7 @@ def sentences(report: Report, zone: str) -> list[str]:
             *report.notes]
     if report.lines or report.findings:
         said.append(_checks(report))
+    said += _began_below(report)
     cut = sum(capture.snaplen_cut for capture in report.captures)
     if cut:
         said.append(f"{count_of(cut, 'SIP message')} lost the end to the snap length of the capture, so what they said "
@@ -173,6 +174,35 @@ def _named(report: Report) -> str:
     names = short_names(report.servers)
     return ": " + ", ".join(f"{names[row.server]} ({row.server})" if row.name else row.server
                             for row in report.servers)
+
+
+def _began_below(report: Report) -> Iterator[str]:
+    """Entries no line of which began with the first server of the list: what is said of its lines rests on a list that
+    may be the wrong way round."""
+    listed = {row.server: row for row in report.servers if row.priority is not None}
+    began: dict[str, list[str]] = {}
+    for line in report.lines:
+        server = _began_at(line)
+        if line.entry is not None and server in listed and listed[server].entry == line.entry:
+            began.setdefault(line.entry, []).append(server)
+    names = short_names(report.servers)
+    for entry, servers in began.items():
+        head = min((row for row in listed.values() if row.entry == entry), key=lambda row: row.priority or 0)
+        if all(listed[server].priority != head.priority for server in servers):
+            first, at = names[head.server], " or ".join(names[server] for server in dict.fromkeys(servers))
+            who = "the one line that registered" if len(servers) == 1 else f"all {len(servers)} lines that registered"
+            yield (f"Entry {entry}: {who} did so first with {at}, not with {first}, which heads the list. Unless "
+                   f"{first} was out when the capture began, the phones have another order than the list (site file or "
+                   "DNS), and what is said of them may be wrong.")
+
+
+def _began_at(line: LineSummary) -> str | None:
+    """The server that a line left first, or else registered with first."""
+    registered = min(line.registrations, key=lambda stay: stay.from_, default=None)
+    moved = min(line.moves, key=lambda move: move.time, default=None)
+    if moved is not None and moved.from_ and (registered is None or moved.time <= registered.from_):
+        return moved.from_
+    return None if registered is None else registered.server
 
 
 def _checks(report: Report) -> str:

@@ -111,6 +111,23 @@ def test_servers_are_named_with_their_addresses_and_moves_in_plain_words(report:
         sentences(many, "utc")
 
 
+def test_lines_that_all_begin_below_the_head_of_their_list_are_told(report: Report, tmp_path: Path) -> None:
+    """A site file with the servers the wrong way round reads like phones that never go where they should."""
+    right = (SAMPLE / "site.yaml").read_text()
+    wrong = tmp_path / "site.yaml"
+    wrong.write_text(right.replace("10.0.0.1", "S").replace("10.0.0.2", "10.0.0.1").replace('"S"', "10.0.0.2"))
+    turned = pipeline.analyze(pipeline.Job((str(SAMPLE / "capture.pcap"),), site=str(wrong), zone="utc"))
+    assert sentences(turned, "utc")[-1] == (
+        "Entry sbc: all 4 lines that registered did so first with sbc2, not with sbc1, which heads the list. Unless "
+        "sbc1 was out when the capture began, the phones have another order than the list (site file or DNS), and what "
+        "is said of them may be wrong.")
+    one = replace(turned, lines=[replace(line, moves=[]) for line in turned.lines[:1]])
+    assert "the one line that registered did so first with sbc2" in sentences(one, "utc")[-1]
+    assert not any(said.startswith("Entry") for said in sentences(report, "utc"))
+    unregistered = replace(turned, lines=[replace(line, registrations=[], moves=[]) for line in turned.lines])
+    assert not any(said.startswith("Entry") for said in sentences(unregistered, "utc"))
+
+
 def test_without_incidents_and_findings_it_says_so(report: Report) -> None:
     said = sentences(replace(report, incidents=[], findings=[]), "utc")
     assert said[:2] == ["No outage or other incident was seen.", "No deviation was found."]
