@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from sipaudit.cli import options, output, terminal
-from sipaudit.cli.manual import Command
+from sipaudit.cli.manual import Command, Group
 
 
-@click.group("config", short_help="Check provisioning files, explain the settings in them.")
+@click.group("config", cls=Group, short_help="Check provisioning files, explain the settings in them.")
 @options.verbosity_options
 def command() -> None:
     """Reads Polycom provisioning files (and Yealink's account.X files) as a phone would, without a capture: what is

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from sipaudit.yamlfile.wording import hint, quoted
+
 WIDTH = 100
 GENERAL = "General"
 
@@ -33,7 +35,22 @@ class Command(click.Command):
                 formatter.write_dl(records)
 
 
-class LazyGroup(click.Group):
+class Group(click.Group):
+    """A group that knows what was meant by a word that is none of its commands."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]
+                        ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not name.startswith("-") and name not in self.list_commands(ctx):
+            ctx.fail(f"There is no command {quoted(name)}{self.meant(ctx, name)}")
+        return super().resolve_command(ctx, args)
+
+    def meant(self, ctx: click.Context, name: str) -> str:
+        """What to go on with after the name of a command that is not there."""
+        return hint(name, self.list_commands(ctx))
+
+
+class LazyGroup(Group):
     """A group whose commands are modules of this package, each imported when it is asked for."""
 
     def __init__(self, *arguments: Any, names: tuple[str, ...], **attributes: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from errno import EACCES, ENAMETOOLONG, EPERM
 from io import StringIO
+from os.path import isfile
 
 import click
 
@@ -26,6 +27,12 @@ COMMANDS = (
 
 class Root(LazyGroup):
     """The group. Whatever a command raises ends as one line on stderr and an exit code."""
+
+    def meant(self, ctx: click.Context, name: str) -> str:
+        """A capture alone is what many begin with."""
+        if isfile(name):  # noqa: PTH113 - Path.is_file() raises where a name is too long
+            return f"; did you mean 'sipaudit analyze {name}'?"
+        return super().meant(ctx, name)
 
     def invoke(self, ctx: click.Context) -> None:
         try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from sipaudit.cli import options, output, terminal
-from sipaudit.cli.manual import Command
+from sipaudit.cli.manual import Command, Group
 
 
-@click.group("rules", short_help="List, show and check rules.")
+@click.group("rules", cls=Group, short_help="List, show and check rules.")
 @options.verbosity_options
 def command() -> None:
     """The rules by which deviations are found, and the thresholds of incidents: those that ship, and yours over them.

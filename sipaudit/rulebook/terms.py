@@ -23,6 +23,8 @@ KINDS = {
 INCIDENT = "incident kind"
 KEYS = ("title", "says", "do", "see", "also")
 _CODE = re.compile(r"([1-6])[0-9][0-9]")
+_NUMBER = re.compile(r"-(?:0x)?[0-9a-f]*[0-9][0-9a-f]*$")
+_INDEX = re.compile(r"\.[0-9]+(?=\.)")
 _GAPS = re.compile(r"[\s_-]+")
 
 
@@ -101,7 +103,8 @@ class Glossary:
         """What the text names, several when a word has several meanings; of related terms those that are known here.
         Raises InputError with the nearest name."""
         words = text.split()
-        found = self._by_name.get(_plain(text)) or self._of_code(words[0] if words else "") or self._of_parameter(text)
+        found = (self._by_name.get(_plain(text)) or self._of_code(words[0] if words else "") or
+                 self._by_name.get(_NUMBER.sub("-n", _plain(text))) or self._of_parameter(text))
         if found:
             return [replace(term, see=tuple(name for name in term.see if _plain(name) in self._by_name))
                     for term in found]
@@ -115,11 +118,14 @@ class Glossary:
         return [] if code is None else self._by_name.get(word) or self._by_name.get(f"{code[1]}xx", [])
 
     def _of_parameter(self, text: str) -> list[Term]:
-        """A setting by its whole name in the provisioning file: `reg.1.server.1.failOver.failBack.mode`."""
-        plain = _plain(text)
-        tails = [name for name, terms in self._by_name.items()
-                 if plain.endswith("." + name) and any(term.kind == KINDS["settings"] for term in terms)]
-        return self._by_name[max(tails, key=len)] if tails else []
+        """A setting by its whole name in the provisioning file: `reg.1.server.1.failOver.failBack.mode`, by its group
+        where that is explained as one: `dns.cache.A.1.ttl`."""
+        plain = _INDEX.sub(".x", _plain(text))
+        settings = [name for name, terms in self._by_name.items()
+                    if any(term.kind == KINDS["settings"] for term in terms)]
+        ends = [name for name in settings if f".{plain}".endswith("." + name)]
+        groups = [name for name in settings if "." in name and plain.startswith(name + ".")]
+        return self._by_name[max(ends or groups, key=len)] if ends or groups else []
 
 
 def _plain(text: str) -> str:

@@ -78,3 +78,16 @@ def test_of_a_closed_stdin_nothing_comes(tmp_path: Path) -> None:
                             capture_output=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert closed.returncode == UNUSABLE
     assert b"is empty" in closed.stderr
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["analize"], "There is no command 'analize'; did you mean 'analyze'?"),
+    (["config", "chek"], "There is no command 'chek'; did you mean 'check'?"),
+    ([SAMPLE], f"There is no command '{SAMPLE}'; did you mean 'sipaudit analyze {SAMPLE}'?"),
+    ([""], "There is no command ''"), (["a" * 5000], f"There is no command '{'a' * 57}...'"),
+], ids=["misspelt", "misspelt-in-a-group", "a-capture", "empty", "long"])
+def test_a_command_that_is_not_there_is_told_with_what_may_be_meant(
+        tmp_path: Path, words: list[str], said: str) -> None:
+    refused = run(tmp_path, *words)
+    assert (refused.returncode, refused.stdout) == (UNUSABLE, b"")
+    assert refused.stderr.decode().splitlines()[-1] == f"Error: {said}"

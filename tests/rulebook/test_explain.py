@@ -46,6 +46,8 @@ SAID = [   # the closed lists of a report (contract.md 3)
     "invalidated", "deregistered", "replaced", "explicit", "inherited", "default", "ambiguous",
     "time_to_detect_p50", "time_to_recover_max", "lines_moved", "lines_stayed", "registrations_lost", "calls_lost",
     "calls_failed", "emergency_failed", "register_rate_median", "register_rate_peak", "responses_503", "mid_life",
+    "truncated", "undecoded", "link-type-147", "ethertype-0x88cc", "duplicates", "snaplen_cut", "clock_steps",
+    "malformed", "one_way", "encrypted", "loss", "kernel_drops", "tcp_gaps", "missing_halves", "estimate", "content",
 ]
 
 
@@ -99,7 +101,8 @@ def test_an_incident_kind_says_its_thresholds() -> None:
     ("reg.1.server.2.failOver.failBack.timeout", "failBack.timeout"),
     ("voIpProt.SIP.outboundProxy.failOver.reRegisterOn", "reRegisterOn"),
     ("reg.1.server.1.expires.overlap", "expires.overlap"), ("reg.3.server.1.address", "address"),
-    ("reg.3.outboundProxy.address", "outboundProxy.address"),
+    ("reg.3.outboundProxy.address", "outboundProxy.address"), ("reg.3.address", "reg.x.address"),
+    ("dns.cache.A.1.ttl", "dns.cache"), ("link-type-147", "undecoded"), ("ethertype-0x88CC", "undecoded"),
 ])
 def test_names_are_found_as_people_type_them(typed: str, name: str) -> None:
     assert [term.name for term in GLOSSARY.find(typed)] == [name]
