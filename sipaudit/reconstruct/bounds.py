@@ -59,4 +59,4 @@ class Bounds(Struct, frozen=True):
     sights: int = 200_000
     names: int = 8_192      # resource record sets
     chains: int = 4_096     # server entries that DNS alone tells of
-    devices: int = 2_000_000  # instances, MACs and AORs of which it is known where they are
+    devices: int = 2_000_000  # instances, MACs, AORs, Contacts behind NAT of which it is known where they are

@@ -16,7 +16,8 @@ class Devices:
         self._declares = knowledge.declares_phone
         self._limit = limit
         self.evicted = 0
-        self._hosts: dict[str, str] = {}   # instance, MAC or AOR -> the address at which that phone last proved itself
+        # instance, MAC, AOR, or AOR with a Contact behind NAT -> the address at which that phone last proved itself
+        self._hosts: dict[str, str] = {}
 
     def obey(self, knowledge: Knowledge) -> None:
         """Another site file is in force."""
@@ -31,18 +32,23 @@ class Devices:
         phone.declared = phone.declared or self._declares(phone.host, mac)
         return changed
 
-    def here(self, line: Line) -> None:
-        """It is a phone's line, and the phone is at this address now."""
-        owner = line.owner
-        for known in (owner.instance, owner.mac, line.aor):
+    def here(self, line: Line) -> str | None:
+        """It is a phone's line, and the phone is at this address now. At which other one it was before, if it was."""
+        owner, before = line.owner, None
+        for known in (owner.instance, owner.mac, _contact(line), line.aor):
             if known:
-                if known not in self._hosts and len(self._hosts) >= self._limit:
+                at = self._hosts.get(known)
+                if at is None and len(self._hosts) >= self._limit:
                     self._evict()
+                if at is not None and at != owner.host and known != line.aor:   # another phone may share that
+                    before = at
                 self._hosts[known] = owner.host
+        return before
 
     def gone(self, line: Line) -> None:
         """The line is forgotten."""
         self._leave(line.aor, line.owner.host)
+        self._leave(_contact(line), line.owner.host)
 
     def gone_phone(self, phone: Phone) -> None:
         """The phone is forgotten."""
@@ -79,3 +85,17 @@ class Devices:
         if link is None or flow.source_host != host:
             return None
         return polycom_mac(link) or (link if self._declares(host, link) and not self._declares(host, None) else None)
+
+
+def _contact(line: Line) -> str | None:
+    """The line as the phone names it, where that shows an address behind NAT: seen at two addresses, it is one phone's.
+    """
+    return f"{line.aor} {line.contact_user}@{line.contact_host}" if line.contact_host != line.owner.host else None
+
+
+def same(one: Phone, other: Phone) -> bool:
+    """Whether two phones at different addresses show that they are one device."""
+    if one.instance or other.instance or one.mac or other.mac:
+        return one.instance == other.instance is not None or one.mac == other.mac is not None
+    contacts = {_contact(line) for line in one.lines} - {None}
+    return any(_contact(line) in contacts for line in other.lines)

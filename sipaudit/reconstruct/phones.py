@@ -230,13 +230,14 @@ class Phone:
     last sent, -inf before; `heard` whether any server was ever seen speaking to it; `encrypted` whether it speaks where
     nothing can be read, `lived` whether any of its lines had registered before that was seen, `omens` are what of late
     may explain what it does next; `counts` for which requests it was seen to number a Call-ID from 1
-    (`memory.FROM_ONE`). `held` is None once it is known to be a phone; `unproven` of its
+    (`memory.FROM_ONE`); `twin` is the number of the phone that this device is at another address, and since when both
+    are known, None where it is seen at one. `held` is None once it is known to be a phone; `unproven` of its
     lines, which may be thousands, were granted nothing so far.
     """
 
     __slots__ = ("_lines", "address", "again", "agent_mac", "call_ids", "capture", "counts", "declared", "encrypted",
                  "first", "guises", "heard", "held", "host", "instance", "last", "lived", "mac", "number", "omens",
-                 "source", "unproven", "unsure", "vendor")
+                 "source", "twin", "unproven", "unsure", "vendor")
     lines = Several[Line]()
 
     def __init__(self, number: int, source: Source, address: str, item: Datagram) -> None:
@@ -249,6 +250,7 @@ class Phone:
         self.instance: str | None = None
         self.vendor = Vendor.UNKNOWN
         self.unsure: str | None = None
+        self.twin: tuple[int, float] | None = None
         self.declared = False
         self.encrypted = False
         self.heard = False

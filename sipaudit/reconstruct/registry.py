@@ -15,7 +15,7 @@ from sipaudit.model.events import ModelEvent
 from sipaudit.model.settings import DEFAULT_PORTS
 from sipaudit.one import one_number, one_text
 from sipaudit.reconstruct.bounds import SOURCE_LINES, Bounds
-from sipaudit.reconstruct.devices import Devices
+from sipaudit.reconstruct.devices import Devices, same
 from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.identity import SEVERAL, alike, bare, by_gruu, look, narrowed, parted, weak
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone
@@ -68,7 +68,9 @@ class Registry:
         """A request of the line was answered as a phone's is: it is one. False if the candidate was forgotten."""
         phone, first = line.owner, not line.proven
         line.proven = True
-        self.devices.here(line)
+        before = self.devices.here(line)
+        if before is not None:
+            self._seen_twice(phone, before)
         if line.held is not None and (self.source(phone.host) is not phone.source
                                       or phone not in phone.source.phones or line not in phone.lines):
             return False
@@ -78,6 +80,12 @@ class Registry:
         if line.held is not None:
             self.population.show_line(line)
         return True
+
+    def _seen_twice(self, phone: Phone, host: str) -> None:
+        """A device that was at another address is at this one: it may have moved, or speak from both."""
+        for other in self.phones_at(host):
+            if same(phone, other):
+                phone.twin, other.twin = (other.number, phone.last), (phone.number, phone.last)
 
     # -- sources -------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.profile import Profile
 from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import step
-from sipaudit.model.settings import Tolerances
+from sipaudit.model.settings import ServerEntry, Tolerances
 from sipaudit.model.state import NOBODY, NOTHING, PhoneState
 from sipaudit.model.values import Reason
 from sipaudit.reconstruct.phones import Line, Phone
@@ -276,11 +276,22 @@ class Auditor:
     def _hidden(self, server: str, time: float) -> bool:
         return self.watch.lost_from_sight(server, time)
 
+    def _speaks_elsewhere(self, phone: Phone, entry: ServerEntry | None) -> bool:
+        """Whether the device asks servers of the entry from another address, at which it is another phone to us
+        (reference-model.md 1): what it did there is not seen here."""
+        if phone.twin is None or entry is None:
+            return False
+        number, since = phone.twin
+        here, there = self._phones.get(phone.number, NOBODY), self._phones.get(number, NOBODY)
+        return any(there.reach(server.key).touched >= since > here.reach(server.key).touched
+                   for server in entry.servers)
+
     def _full(self, replay: LineReplay) -> Profile:
         """The profile with what grows while the capture is read."""
         plain, record = replay.profile(), replay.record
         return replace(
-            plain, identity_unsure=record.owner.identity_unsure, encrypted=record.owner.encrypted,
+            plain, identity_unsure=record.owner.identity_unsure or self._speaks_elsewhere(record.owner, plain.entry),
+            encrypted=record.owner.encrypted,
             list_in_doubt=record.list_in_doubt, covered_from=max(self.began, record.since),
             steps=self.steps(), heard=frozenset(record.heard), lived=record.owner.lived, tolerances=self._tolerances,
             tolerances_of=self.tolerances_of,

@@ -176,6 +176,66 @@ def test_the_next_server_has_an_address_of_another_family(court: Court) -> None:
     assert Court(court.folder, [MISSING])(story, site(REGIMES["R0"], six, P)) == [f"? {MISSING} identity-unsure"]
 
 
+UPLINK, OTHER_UPLINK = ("192.0.2.5", 1024), ("192.0.2.77", 1024)
+INSTANCE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-0004f2aaaaaa>"'
+
+
+def two_uplinks(regime: str, known_by: str, mode: dict[str, Any]) -> tuple[Story, dict[str, Any]]:
+    """A phone behind a router that goes to each server another way: P is out, and the phone does what it should."""
+    story, shown = Story(), f";{INSTANCE}" if known_by == "instance" else ""
+    here, there = (Handset(story, place=uplink, contact="sip:1001@192.168.1.10:5060", parameters=shown)
+                   for uplink in (UPLINK, OTHER_UPLINK))
+    there.registration = "other-way"
+    here.register(0)
+    for time in (300, 400, 500):
+        sent = here.silence(time, P)
+        if time == 300 and regime != "R0":
+            sent = there.register(sent, S)
+        there.call(sent, S, 5.0)
+    story.murmur(0, 700)
+    return story, site({**REGIMES[regime], **mode}, P, S)
+
+
+@any_regime
+@pytest.mark.parametrize("known_by", ["instance", "contact"])
+@pytest.mark.parametrize("mode", [{"failBack.mode": "newRequests"}, MINUTE], ids=["newRequests", "duration"])
+def test_a_phone_goes_to_each_server_by_another_uplink(
+        court: Court, regime: str, known_by: str, mode: dict[str, Any]) -> None:
+    """At the servers it is two phones, of which each seems to know one server only; what the other did is not known."""
+    story, declared = two_uplinks(regime, known_by, mode)
+    assert [said for said in Court(court.folder)(story, declared) if not said.startswith("?")] == []
+
+
+def test_a_phone_whose_address_changed_is_one_all_the_same(court: Court) -> None:
+    """Its router got another address: what it did at the one before is over."""
+    story, shown = Story(), f";{INSTANCE}"
+    before, now = (Handset(story, place=uplink, contact="sip:1001@192.168.1.10:5060", parameters=shown)
+                   for uplink in (UPLINK, OTHER_UPLINK))
+    before.register(0)
+    before.call(20)
+    now.register(60)
+    for time in (300, 400):
+        now.silence(time, P)
+    tries_first(story, 2, begins=700.0)   # the tap sees the second server, too
+    now.register(1000)
+    assert Court(court.folder, [MISSING])(story, CALLS_AT_EACH) == [f"400.000 {MISSING} 1001 10.0.0.1 certain"]
+
+
+def test_a_phone_is_seen_on_both_sides_of_its_router(court: Court) -> None:
+    """It is two phones to us, which do the same."""
+    story, shown = Story(), f";{INSTANCE}"
+    sides = [Handset(story, place=place, contact="sip:1001@192.168.1.10:5060", parameters=shown)
+             for place in (("192.168.1.10", 5060), UPLINK)]
+    for number, side in enumerate(sides):
+        side.register(number / 1000)
+        for time in (300, 400):
+            side.silence(time + number / 1000, P)
+        side.register(1000 + number / 1000)
+    tries_first(story, 2, begins=700.0)
+    found = Court(court.folder, [MISSING])(story, CALLS_AT_EACH)
+    assert found == [f"400.{number:03} {MISSING} 1001 10.0.0.1 certain" for number in range(2)]
+
+
 @pytest.mark.parametrize("seen", [False, True])
 def test_the_server_between_is_not_at_this_tap(court: Court, seen: bool) -> None:
     """A phone may have tried it there; where another phone uses it, this one did not."""
