@@ -104,6 +104,8 @@ class Lifecycle:
         if flags & ACK:
             self.acknowledged(half.peer, ack)
         items = _evidence(pair, pair.reset(half, place))
+        if not items and pair.sip and not (half.fin or half.peer.fin):
+            items.append(_ended(half, place))
         pair.closed = place.time
         self._table.answered(pair)
         self._table.schedule(pair)
@@ -117,8 +119,7 @@ class Lifecycle:
         half.fin = True
         items: list[Item] = []
         if pair.sip:
-            flow = half.evidence_flow()
-            items.append(Connection(place.time, place.capture, place.frame, ConnectionKind.CLOSED, flow))
+            items.append(_ended(half, place))
             items += _evidence(pair, pair.handshake_failed(place))
         if half.peer.fin:
             pair.closed = place.time
@@ -144,6 +145,11 @@ class Lifecycle:
 
 def _evidence(pair: Pair, error: TransportError | None) -> list[Item]:
     return [error] if error is not None and pair.sip else []
+
+
+def _ended(half: Half, place: Place) -> Connection:
+    """A connection over which SIP went is over, with nothing left open: that may speak against its server (F1)."""
+    return Connection(place.time, place.capture, place.frame, ConnectionKind.CLOSED, half.evidence_flow())
 
 
 def is_other_connection(half: Half, seq: int) -> bool:

@@ -120,7 +120,7 @@ class ConnectionKind(StrEnum):
     """What a connection did."""
 
     SYN = "syn"
-    CLOSED = "closed"        # FIN, either side
+    CLOSED = "closed"        # FIN or, at rest, RST of either side
     ENCRYPTED = "encrypted"  # application data that cannot be read
 
 

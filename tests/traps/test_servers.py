@@ -292,6 +292,23 @@ def test_a_connection_closed_and_opened_again_a_minute_later(court: Court, regim
     assert all("certain" not in said for said in found)
 
 
+@any_regime
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_connection_that_was_reset_at_rest_may_be_why_the_line_moved(court: Court, regime: str, ended: bool) -> None:
+    """F1: a RST since its last answer speaks against a server, though nothing was open there."""
+    phone = handset(transport="tcp")
+    phone.call(100, P)
+    if ended:
+        phone.story.reset(300, P, phone.place)
+        phone.place = ("10.1.0.5", 49_153)
+    moves = 300.1 if regime == "R0" else phone.register(300.1, S)
+    phone.call(moves, S)
+    phone.call(400, S)
+    phone.call(500, S, to="sip:2001@pbx.example.com")
+    found = Court(court.folder, ["failover-without-failure"])(phone.story, minute(regime))
+    assert ("300.100 failover-without-failure 1001 10.0.0.2 certain" in found) is not ended
+
+
 @gated_regime
 def test_a_refused_connection_is_a_failure_at_once(court: Court, regime: str) -> None:
     for registers in (True, False):
