@@ -148,7 +148,7 @@ def _evidence(pair: Pair, error: TransportError | None) -> list[Item]:
 
 
 def _ended(half: Half, place: Place) -> Connection:
-    """A connection over which SIP went is over, with nothing left open: that may speak against its server (F1)."""
+    """This side ended a connection over which SIP went: that may speak against its server (F1)."""
     return Connection(place.time, place.capture, place.frame, ConnectionKind.CLOSED, half.evidence_flow())
 
 
