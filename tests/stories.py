@@ -33,6 +33,7 @@ from sipaudit.capture.write import (
     udp_packet,
 )
 from sipaudit.model.values import Severity
+from tests.segment import advertisement, arp, solicitation
 from tests.wire import ORIGIN
 
 P, S, T = ("10.0.0.1", 5060), ("10.0.0.2", 5060), ("10.0.0.3", 5060)
@@ -43,6 +44,7 @@ STRANGERS = (("10.8.0.1", 9999), ("10.8.0.2", 9999))
 VVX = "PolycomVVX-VVX_500-UA/4.0.1.13681"
 DOMAIN = "pbx.example.com"
 CALLEE = f"sip:2000@{DOMAIN}"
+OWN_MAC, FAR_MAC = "020000000001", "0200000000fe"   # of all packets of stories; of nobody whose packets are seen
 COVERED = 50_000.0        # seconds that the capture shows before a story begins, unless it says otherwise
 RETRANSMITTED = (0.0, 0.5, 1.5, 3.5)
 GIVES_UP = 5.5            # seconds after which an unanswered phone moves on
@@ -127,6 +129,16 @@ class Story:
     def unreachable(self, time: float, quoted: bytes, source: Endpoint, destination: Endpoint) -> None:
         """ICMP: `source` could not be reached by `destination`'s packet."""
         self.put(time, icmp_unreachable_packet(source[0], quoted), source, destination, "icmp")
+
+    def seek(self, time: float, host: str, target: str, *, mac: str = OWN_MAC, answered: bool = False) -> None:
+        """`host` asks its segment for `target`, three times where nobody answers."""
+        version6 = ":" in target
+        for second in range(1 if answered else 3):
+            asked = solicitation(host, target, mac) if version6 else arp(1, mac, host, target)
+            self.packets.append(Packet(time + second, asked, (host, 0), (target, 0), "seek"))
+        if answered:
+            told = advertisement(target, host, FAR_MAC) if version6 else arp(2, FAR_MAC, target, host)
+            self.packets.append(Packet(time + 0.001, told, (target, 0), (host, 0), "seek"))
 
     def lookup(self, time: float, client: Endpoint, name: str, kind: str, *records: str, transport: str = "udp"
                ) -> None:

@@ -20,6 +20,7 @@ from sipaudit.capture.write import (
     udp_packet,
 )
 from sipaudit.model.events import Contacted, ContactKind, EntryChanged, Failed, FailureKind
+from tests.segment import REQUEST, arp
 
 MAC = "0004f2aabbcc"
 BROADCAST = ("255.255.255.255", 67)
@@ -92,9 +93,17 @@ class Beside:
             case ContactKind.SYN:
                 self._connect(event.time, host, int(port))
             case ContactKind.CLOSED:
+                self._connect(event.time, host, int(port), (True, TCP_FIN | TCP_ACK, b""))
+            case ContactKind.DROPPED:
                 self._connect(event.time, host, int(port), (False, TCP_FIN | TCP_ACK, b""))
+            case ContactKind.SOUGHT:
+                self._seek(event.time, host)
             case ContactKind.LOOKUP:
                 self._lookup(event.time, host, None)
+
+    def _seek(self, time: float, host: str) -> None:
+        """The phone asks its segment for a server, again and in vain."""
+        self.packets += [(when, arp(REQUEST, MAC, self.phone, host)) for when in (time - 1.0, time)]
 
     def _connect(self, time: float, host: str, port: int, *then: tuple[bool, int, bytes]) -> None:
         """A connection that is accepted, and what follows at once."""

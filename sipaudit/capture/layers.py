@@ -21,11 +21,23 @@ class Tally(StrEnum):
     ENCRYPTED = "encrypted"
 
 
+class Solicitation(Struct, frozen=True, gc=False):
+    """A host, `asker`, asks its segment for the hardware address of `target`, or is told it (`answers`). Addresses are
+    packed; `mac` is the asker's hardware address, or empty."""
+
+    asker: bytes
+    target: bytes
+    answers: bool
+    mac: bytes = b""
+
+
 class Stop(Struct, frozen=True, gc=False):
-    """A packet that gives nothing further; `kind` is the name it is counted under."""
+    """A packet that gives nothing further; `kind` is the name it is counted under. What one host asks another on its
+    segment is no message, but may stand in the place of one."""
 
     kind: str
     tally: Tally = Tally.UNDECODED
+    solicitation: Solicitation | None = None
 
     def count(self, health: CaptureHealth) -> None:
         """Count the packet under its kind, as undecoded or as what it is."""

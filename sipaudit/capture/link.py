@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sipaudit.capture import linktypes
 from sipaudit.capture.layers import TRUNCATED, Inner, Peel, Peeled, Stop, Tally
+from sipaudit.capture.neighbours import of_arp
 
 ETHERTYPE_IP = (0x0800, 0x86DD)
 ETHERTYPE_BRIDGED = 0x6558  # Transparent Ethernet Bridging (GRE, GENEVE)
@@ -182,6 +183,10 @@ def raw(data: bytes) -> Peeled:
     return Inner(data)
 
 
+def arp(data: bytes) -> Peeled:
+    return Stop("arp", Tally.CONTENT, of_arp(data))
+
+
 _PPP_HDLC, _PPP_ETHER, _MPLS = 50, 51, 219
 
 _LINK_TYPES: dict[int, Peel] = {
@@ -196,6 +201,7 @@ VLAN_TAGS = (0x8100, 0x88A8, 0x9100)
 _ETHERTYPES: dict[int, Peel] = {
     **dict.fromkeys(VLAN_TAGS, vlan),
     ETHERTYPE_BRIDGED: ethernet,
+    0x0806: arp,
     0x8847: mpls, 0x8848: mpls,
     0x8864: pppoe,
     0x880B: ppp,
@@ -206,7 +212,7 @@ _ETHERTYPES: dict[int, Peel] = {
 }
 
 _ETHERTYPE_STOPS = {
-    0x0806: Stop("arp", Tally.CONTENT), 0x8035: Stop("arp", Tally.CONTENT),
+    0x8035: Stop("arp", Tally.CONTENT),  # reverse ARP
     0x8863: Stop("ppp", Tally.CONTENT),  # PPPoE discovery
     0x88E5: Stop("macsec", Tally.ENCRYPTED),
 }

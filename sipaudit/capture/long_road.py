@@ -10,6 +10,7 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.ip import Fragment, IpPacket, behind_extensions, parse_ip
 from sipaudit.capture.layers import NESTING, Stop, descend
 from sipaudit.capture.link import by_link_type
+from sipaudit.capture.neighbours import Neighbours
 from sipaudit.capture.packet import Packet
 from sipaudit.capture.transports import Origin, Result, Transports
 from sipaudit.capture.tunnel import TUNNELS, tunnelled
@@ -23,23 +24,25 @@ class LongRoad:
         self._health = health
         self._transports = transports
         self.fragments = Fragments(health, bounds)
+        self._neighbours = Neighbours()
 
     def items(self, packet: Packet, capture: int) -> list[Item]:
         """What one packet completes."""
-        return self._counted(self._layered(packet, capture), capture)
+        return self._counted(self._layered(packet, capture), packet, capture)
 
     def items_of_ip(self, packet: Packet, capture: int, at: int, mac: bytes) -> list[Item]:
         """The same where the link headers are known: the sender's address, and that an IP packet begins at `at`."""
-        return self._counted(self._ip(packet, capture, packet[3][at:], mac), capture)
+        return self._counted(self._ip(packet, capture, packet[3][at:], mac), packet, capture)
 
     def finish(self) -> None:
         """The captures have ended: incomplete fragments are counted."""
         self.fragments.finish()
 
-    def _counted(self, result: Result, capture: int) -> list[Item]:
+    def _counted(self, result: Result, packet: Packet, capture: int) -> list[Item]:
         if isinstance(result, Stop):
             result.count(self._health[capture])
-            return []
+            asked = result.solicitation
+            return [] if asked is None else self._neighbours.take(asked, packet[0], capture, packet[1])
         return result if isinstance(result, list) else [] if result is None else [result]
 
     def _layered(self, packet: Packet, capture: int) -> Result:

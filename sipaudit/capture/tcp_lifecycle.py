@@ -105,7 +105,7 @@ class Lifecycle:
             self.acknowledged(half.peer, ack)
         items = _evidence(pair, pair.reset(half, place))
         if not items and pair.sip and not (half.fin or half.peer.fin):
-            items.append(_ended(half, place))
+            items.append(_ended(half, place, ConnectionKind.DROPPED))
         pair.closed = place.time
         self._table.answered(pair)
         self._table.schedule(pair)
@@ -119,7 +119,7 @@ class Lifecycle:
         half.fin = True
         items: list[Item] = []
         if pair.sip:
-            items.append(_ended(half, place))
+            items.append(_ended(half, place, _of_fin(half)))
             items += _evidence(pair, pair.handshake_failed(place))
         if half.peer.fin:
             pair.closed = place.time
@@ -147,9 +147,15 @@ def _evidence(pair: Pair, error: TransportError | None) -> list[Item]:
     return [error] if error is not None and pair.sip else []
 
 
-def _ended(half: Half, place: Place) -> Connection:
+def _ended(half: Half, place: Place, kind: ConnectionKind) -> Connection:
     """This side ended a connection over which SIP went: that may speak against its server (F1)."""
-    return Connection(place.time, place.capture, place.frame, ConnectionKind.CLOSED, half.evidence_flow())
+    return Connection(place.time, place.capture, place.frame, kind, half.evidence_flow())
+
+
+def _of_fin(half: Half) -> ConnectionKind:
+    """Who opened a connection may end it when it has no more use for it; that the other does it need not expect."""
+    expected = half.peer.fin or half.pair.client is half
+    return ConnectionKind.CLOSED if expected else ConnectionKind.DROPPED
 
 
 def is_other_connection(half: Half, seq: int) -> bool:

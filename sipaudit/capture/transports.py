@@ -16,6 +16,7 @@ from sipaudit.capture.hep import HepPacket, aside, parse_hep
 from sipaudit.capture.icmp import transport_error
 from sipaudit.capture.ip import ICMP, ICMP6, TCP, UDP, IpPacket, protocol_stop
 from sipaudit.capture.layers import TRUNCATED, Stop, Tally
+from sipaudit.capture.neighbours import of_discovery
 from sipaudit.capture.starts import DHCP_PORTS, TFTP_PORT, read_dhcp, read_tftp
 from sipaudit.capture.tcp import Streams
 from sipaudit.capture.tcp_lifecycle import RST
@@ -169,7 +170,7 @@ class Transports:
         if self.repeated(origin, ip.datagram):
             return None
         error = transport_error(ip, origin.time, origin.capture, origin.frame, self.flows)
-        return error or Stop("icmp", Tally.CONTENT)
+        return error or Stop("icmp", Tally.CONTENT, of_discovery(ip, origin.mac))
 
 
 def _udp_payload(ip: IpPacket) -> _Udp | Stop:

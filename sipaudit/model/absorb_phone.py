@@ -129,6 +129,10 @@ def _resent(reach: Reach, packet: Resent) -> Reach:
 def _contacted(reach: Reach, contact: Contacted) -> Reach:
     if contact.kind is ContactKind.CLOSED:
         return replace(reach, closed=contact.time)
+    if contact.kind is ContactKind.DROPPED:
+        return replace(reach, closed=contact.time, broke=contact.time)
+    if contact.kind is ContactKind.SOUGHT:
+        return replace(reach, touched=contact.time, broke=contact.time)
     return replace(reach, touched=contact.time)
 
 

@@ -130,6 +130,8 @@ class ContactKind(StrEnum):
     SYN = "syn"
     LOOKUP = "lookup"
     CLOSED = "closed"
+    DROPPED = "dropped"  # a connection at rest ended, and not by who opened it: it may have failed
+    SOUGHT = "sought"    # its address was asked for on the segment, again and in vain
 
 
 class Contacted(Event, frozen=True, gc=False):

@@ -178,7 +178,8 @@ class Reach(Struct, frozen=True, gc=False):
     server runs.  `cancelled`: numbers of INVITEs that the phone has given up.
     `late`: requests that may have run out although they, or later ones, were answered, and until when they were open.
     `repeated`: when those that wait were last retransmitted.  `calls`: whether it has answered an INVITE, out of a
-    dialog, in a way that proves it alive.  `broke`: when it last failed by a transport failure, disproved or not.
+    dialog, in a way that proves it alive.  `broke`: when it last failed by a transport failure, or
+    may have (a connection dropped at rest, no answer on the segment), disproved or not.
     """
 
     server: str

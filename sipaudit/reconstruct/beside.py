@@ -31,11 +31,13 @@ from sipaudit.sip.datagram import (
     Flow,
     Gap,
     Item,
+    Sought,
     Start,
     TransportError,
 )
 from sipaudit.sip.headers import read_via
 
+CARRIED_AGAIN = 10.0   # seconds: what a router seeks may be for any phone, and is not told of each at every packet
 NXDOMAIN = 3
 SERVFAIL = 2
 
@@ -43,7 +45,10 @@ _FAILURES = {
     ErrorKind.ICMP: FailureKind.ICMP, ErrorKind.REFUSED: FailureKind.REFUSED,
     ErrorKind.UNANSWERED: FailureKind.REFUSED, ErrorKind.RESET: FailureKind.RESET, ErrorKind.TLS: FailureKind.TLS,
 }
-_CONTACTS = {ConnectionKind.SYN: ContactKind.SYN, ConnectionKind.CLOSED: ContactKind.CLOSED}
+_CONTACTS = {
+    ConnectionKind.SYN: ContactKind.SYN, ConnectionKind.CLOSED: ContactKind.CLOSED,
+    ConnectionKind.DROPPED: ContactKind.DROPPED,
+}
 
 
 class Beside:
@@ -52,6 +57,7 @@ class Beside:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._registry = memory.registry
+        self._carried: dict[str, float] = {}   # when routers last sought servers of entries, by address
 
     def take(self, item: Item) -> None:
         """Anything but a datagram."""
@@ -61,6 +67,8 @@ class Beside:
             self._transport_error(item)
         elif isinstance(item, Connection):
             self._connection(item)
+        elif isinstance(item, Sought):
+            self._sought(item)
         elif isinstance(item, Gap):
             self._gap(item)
         elif isinstance(item, Start):
@@ -120,6 +128,18 @@ class Beside:
                     continue
                 self._contact(phone, server, _CONTACTS[item.kind], item)
         return touched
+
+    def _sought(self, item: Sought) -> None:
+        """The phone has something to send to a server, or some phone has whose packets that router carries."""
+        phones = self._registry.phones_at(item.host)
+        if not phones and item.target in self._memory.entries.hosts:
+            before = self._carried.get(item.target)
+            if before is None or not 0 <= item.time - before < CARRIED_AGAIN:
+                self._carried[item.target] = item.time
+                phones = [phone for phone in self._registry.phones.values() if _carries(item.mac, phone)]
+        for phone in phones:
+            for server in _servers_of(phone, item.target):
+                self._contact(phone, server, ContactKind.SOUGHT, item)
 
     def _contact(self, phone: Phone, server: str, kind: ContactKind, item: Item) -> None:
         """A contact does not end the silence before a boot: a phone that starts looks up and connects first."""
@@ -222,6 +242,22 @@ def _servers_at(phone: Phone, host: str, port: int) -> Iterator[str]:
         if key is not None:
             keys[key] = None
     yield from keys
+
+
+def _servers_of(phone: Phone, host: str) -> list[str]:
+    """Keys of the phone's servers at this address, whatever their ports, each once."""
+    keys: dict[str, None] = {}
+    for line in phone.lines[:SOURCE_LINES]:
+        keys.update((server.key, None) for state in line.view.states for server in state.entry.servers
+                    if server.address == host)
+        keys.update((used, None) for used, flow in line.routes if flow.destination_host == host)
+    return list(keys)
+
+
+def _carries(mac: str | None, phone: Phone) -> bool:
+    """Whether the packets of the phone come from this hardware address on the captured segment."""
+    return mac is not None and any(
+        line.flow is not None and line.flow.source_mac == mac for line in phone.lines[:SOURCE_LINES])
 
 
 def _servers_named(phone: Phone, name: str) -> list[str]:

@@ -47,7 +47,8 @@ def _packet(item: Datagram | TransportError | Connection, source: Endpoint, dest
     if isinstance(item, TransportError):
         return _error(item, source, destination)
     if isinstance(item, Connection):
-        flags = {ConnectionKind.SYN: TCP_SYN, ConnectionKind.CLOSED: TCP_FIN | TCP_ACK}
+        flags = {ConnectionKind.SYN: TCP_SYN, ConnectionKind.CLOSED: TCP_FIN | TCP_ACK,
+                 ConnectionKind.DROPPED: TCP_FIN | TCP_ACK}
         return tcp_packet(source, destination, sequence=1, flags=flags.get(item.kind, TCP_PSH | TCP_ACK))
     if item.flow.transport == "tcp":
         return tcp_packet(source, destination, text, sequence=1, flags=TCP_PSH | TCP_ACK)

@@ -120,7 +120,8 @@ class ConnectionKind(StrEnum):
     """What a connection did."""
 
     SYN = "syn"
-    CLOSED = "closed"        # FIN or, at rest, RST of either side
+    CLOSED = "closed"        # FIN of the side that opened it, or in answer to a FIN
+    DROPPED = "dropped"      # at rest: FIN of the side that did not open it, RST of either
     ENCRYPTED = "encrypted"  # application data that cannot be read
 
 
@@ -132,6 +133,19 @@ class Connection(Struct, frozen=True, gc=False):
     frame: int
     kind: ConnectionKind
     flow: Flow
+
+
+class Sought(Struct, frozen=True, gc=False):
+    """A host with something to send to `target` asks its segment for that address again, and in vain so far: no packet
+    can leave (ARP, RFC 826; neighbour discovery, RFC 4861 7.2.2). `host` and `target` are bare hosts; `mac` is who asks
+    on the segment (`0004f2123456`), a router where it has something of others to send."""
+
+    time: float
+    capture: int
+    frame: int
+    host: str
+    target: str
+    mac: str | None
 
 
 class Gap(Struct, frozen=True, gc=False):
@@ -165,4 +179,4 @@ class Start(Struct, frozen=True, gc=False):
     mac: str | None
 
 
-Item = Datagram | DnsMessage | TransportError | Connection | Gap | Start
+Item = Datagram | DnsMessage | TransportError | Connection | Sought | Gap | Start

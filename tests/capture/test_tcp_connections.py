@@ -33,6 +33,22 @@ class TestConnections:
         assert tap.messages() == [message(1)]
         assert tap.of(TransportError) == []
 
+    @pytest.mark.parametrize("flags", [FIN | ACK, RST])
+    @pytest.mark.parametrize("who", ["phone", "server"])
+    def test_a_connection_at_rest_that_is_dropped(self, flags: int, who: str) -> None:
+        """Who opened it may close it; else it may have failed."""
+        tap = Tap()
+        phone, server = connected(tap)
+        phone.sends(message(1))
+        server.sends(answer(1))
+        phone.sends(flags=ACK)
+        side = phone if who == "phone" else server
+        (ended,) = side.sends(flags=flags)
+        assert isinstance(ended, Connection)
+        closes = who == "phone" and flags & FIN
+        assert (ended.kind, ended.flow) == (
+            ConnectionKind.CLOSED if closes else ConnectionKind.DROPPED, side.way)
+
     def test_a_refused_syn(self) -> None:
         tap = Tap()
         phone, server = sides(tap)

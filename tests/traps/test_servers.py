@@ -309,6 +309,30 @@ def test_a_connection_that_was_reset_at_rest_may_be_why_the_line_moved(court: Co
     assert ("300.100 failover-without-failure 1001 10.0.0.2 certain" in found) is not ended
 
 
+@any_regime
+@pytest.mark.parametrize("ending", ["reset", "no-keepalive", None])
+def test_a_working_server_whose_connection_was_dropped_at_rest(
+    court: Court, regime: str, ending: str | None
+) -> None:
+    """It may have failed, though nothing was asked of it; the same return is premature where it was not."""
+    phone = handset(transport="tcp")
+    phone.place = ("10.1.0.5", 49_152)
+    phone.story.syn(299, phone.place, P)
+    phone.story.reset(299.001, P, phone.place)
+    phone.place = ("10.1.0.5", 49_153)
+    moves = 299.2 if regime == "R0" else phone.register(299.1, S)
+    phone.call(moves, S)
+    if ending == "reset":
+        phone.story.reset(330, S, phone.place)
+        phone.place = ("10.1.0.5", 49_154)
+    if ending == "no-keepalive":
+        phone.story.reset(330, phone.place, S)
+        phone.place = ("10.1.0.5", 49_154)
+    returns(phone, regime, 330.1)
+    found = court(phone.story, minute(regime))
+    assert any("premature-failback" in said and "certain" in said for said in found) is (ending is None)
+
+
 @gated_regime
 def test_a_refused_connection_is_a_failure_at_once(court: Court, regime: str) -> None:
     for registers in (True, False):
