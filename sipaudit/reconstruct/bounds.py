@@ -24,6 +24,7 @@ STARTS_KEPT = 8_192       # devices, and hosts, whose signs are remembered
 MID_LIFE = 32.0           # seconds from a phone's first packet in which what has no beginning is no loss
 
 STIRS = 10.0              # seconds in which a phone that starts answers what it is asked, before it registers
+REFERRED = 60.0           # seconds after a REFER in which a call may be the one that it asks for
 UNRESOLVED = 32.0         # seconds after a name failed in which a phone that starts may pass its server over
 
 LINES_UNPROVEN = 16       # lines of a phone shown before they got a 2xx, and of a candidate for a phone

@@ -202,10 +202,12 @@ class Line:
 class Omens(NamedTuple):
     """What may explain what a phone does next (seconds as captured): `unresolved` when a name of its servers last did
     not resolve, `may_start` until when it may begin anew though it was not silent, since it ended a silence by an
-    answer that a phone which has just started gives, too, or was told by a NOTIFY to look for new settings."""
+    answer that a phone which has just started gives, too, or was told by a NOTIFY to look for new settings; `referred`
+    when a REFER last told it whom to call."""
 
     unresolved: float = NEVER
     may_start: float = NEVER
+    referred: float = NEVER
 
 
 NO_OMENS = Omens()   # of nearly all phones

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipaudit.model.events import Received, Resent, Sent
-from sipaudit.reconstruct.bounds import START_TAKES
+from sipaudit.reconstruct.bounds import REFERRED, START_TAKES
 from sipaudit.reconstruct.dialogs import CALL_METHODS, DIALOG_METHODS, CallState, Leg
 from sipaudit.reconstruct.memory import FIRST, Memory
 from sipaudit.reconstruct.phones import Line, Phone
@@ -135,7 +135,7 @@ class Requests:
             time, item.capture, item.frame, phone.number, line.number, server, method, transaction.number, in_dialog,
             asked, follows, False, method == "INVITE" and self._calls_for_help(request),
             None if leg is None else leg.number, request.call_id, "" if in_dialog else _target(request), proves,
-            addressed=method == "INVITE" and line.by_name and _is_addressed(request, flow),
+            addressed=method == "INVITE" and not in_dialog and _is_addressed(request, flow, line, time),
         )
         if line.goes_on is None or memory.registry.out or not line.goes_on.asks(event):
             memory.registry.emit(phone, line, event)
@@ -149,6 +149,8 @@ class Requests:
         phone = line.owner if line is not None else leg.phone if leg is not None else self._only_phone(flow)
         if phone is None:
             return stranger(memory, item, request, key)
+        if request.method == "REFER":
+            phone.omens = phone.omens._replace(referred=item.time)
         if request.event is not None and request.event.startswith(SUMMONS):
             phone.omens = phone.omens._replace(may_start=item.time + START_TAKES)
         server = flow.source
@@ -255,11 +257,18 @@ class Requests:
         return leg
 
 
-def _is_addressed(request: Request, flow: Flow) -> bool:
-    """Whether an INVITE is for a URI at the address it goes to: of a line that registers with a name, one
-    that was dialled whole, or came by REFER, and is resolved by itself (RFC 3261 8.1.2). The Request-URI alone would
-    not tell: in it a phone may write the address of whatever server it uses."""
-    return request.uri.host == flow.destination_host == request.to.uri.host
+def _is_addressed(request: Request, flow: Flow, line: Line, time: float) -> bool:
+    """Whether an INVITE is for a URI that is resolved by itself (RFC 3261 8.1.2), not by the line's list.
+
+    Of a line that registers with a name, one at the very address it goes to: it was dialled whole, or came by REFER.
+    The Request-URI alone would not tell: in it a phone may write the address of whatever server it uses. It may write
+    that server's name in To as well, so that a name which is not the line's domain tells only where a REFER came.
+    """
+    host = request.uri.host
+    if host != request.to.uri.host:
+        return False
+    return (line.by_name and host == flow.destination_host) or (
+        host != line.domain and time - line.owner.omens.referred <= REFERRED)
 
 
 def _target(request: Request) -> str:

@@ -48,12 +48,15 @@ def test_emergency_calls_go_wherever_they_can(court: Court, regime: str, number:
 
 
 @any_regime
-def test_a_call_for_an_address_goes_there(court: Court, regime: str) -> None:
-    """The far end of a call at S transfers the phone to somebody at S, and one later to somebody at P: an SBC writes
-    its own address into Refer-To, and the phone resolves that URI by itself."""
+@pytest.mark.parametrize("hosts", [
+    ("10.0.0.1", "10.0.0.2"), ("sbc1.example.com", "sbc2.example.com"), ("b.example.net", "b.example.net"),
+], ids=["address", "name", "another-domain"])
+def test_a_transfer_to_a_uri_goes_where_that_leads(court: Court, regime: str, hosts: tuple[str, str]) -> None:
+    """The far end of a call at S transfers the phone to somebody at P, and later one to somebody at S: an SBC writes
+    its own address or name into Refer-To, and the phone resolves that URI by itself."""
     phone = moved(regime)
-    for time, server in ((EARLY, P), (345, S)):
-        there = {"uri": f"sip:3000@{server[0]}", "to": f"sip:3000@{server[0]}"}
+    for time, server, host in ((EARLY, P, hosts[0]), (345, S, hosts[1])):
+        there = {"uri": f"sip:3000@{host}", "to": f"sip:3000@{host}"}
         asked = phone.ask(time - 3, S, "INVITE")
         phone.told(time - 2, asked, 200)
         phone.acknowledge(time - 1.9, asked)
@@ -77,6 +80,15 @@ def test_a_call_at_s_for_an_address_there_need_not_try_p(court: Court, regime: s
 def test_where_all_is_named_by_address_that_excuses_nothing(court: Court, regime: str) -> None:
     phone = moved(regime, domain="10.0.0.1")
     phone.call(EARLY, P, 4, uri="sip:2000@10.0.0.1", to="sip:2000@10.0.0.1")
+    assert court(phone.story, minute(regime)) == [f"{EARLY:.3f} {PREMATURE} 1001 10.0.0.1 certain"]
+
+
+@pytest.mark.parametrize("regime", ["R0", "R1"])
+@pytest.mark.parametrize("domain", ["pbx.example.com", "sbc1.example.com"])
+def test_the_name_of_a_server_alone_excuses_nothing(court: Court, regime: str, domain: str) -> None:
+    """A phone may write the name of the server that it uses into Request-URI and To."""
+    phone = moved(regime, domain=domain)
+    phone.call(EARLY, P, 4, uri="sip:2000@sbc1.example.com", to="sip:2000@sbc1.example.com")
     assert court(phone.story, minute(regime)) == [f"{EARLY:.3f} {PREMATURE} 1001 10.0.0.1 certain"]
 
 
