@@ -139,6 +139,10 @@ class Drafts:
             self._shed()
         self.all.append(draft)
 
+    def withdraw(self, draft: Draft) -> None:
+        """It was none."""
+        self._without({draft})
+
     def _shed(self) -> None:
         least = nsmallest(len(self.all) - self.limit + self.limit // SHED + 1, self.all,
                           key=lambda draft: (draft.end is None, len(draft.lines), draft.end or draft.start))

@@ -166,6 +166,9 @@ class SplitBrain:
 
     def _look(self, entry: str, spread: Spread, time: float) -> None:
         """Whether the lines are spread over two servers."""
+        if spread.draft is not None and self._is_of_an_outage(spread, spread.draft):
+            self._drafts.withdraw(spread.draft)
+            spread.draft, spread.since = None, None
         enough = self._share * len(spread.lines)
         counts = spread.counts
         if len(counts) < 2 or sum(count >= enough and count > 0 for count in counts.values()) < 2:
@@ -176,6 +179,11 @@ class SplitBrain:
         elif spread.since is None:
             spread.since = time
             self._timers.at(time + self._lasting, self._lasted, entry)
+
+    def _is_of_an_outage(self, spread: Spread, draft: Draft) -> bool:
+        """Whether one of the servers had failed already, as was not known then: few asked it."""
+        outages = (self._outages.get(server) for server in spread.counts)
+        return any(outage is not None and outage.start <= draft.start for outage in outages)
 
     def _two(self, spread: Spread, now: float) -> dict[str, list[Watched]]:
         """The servers of unequal priority that have enough of the entry's lines, and these lines; only of those that

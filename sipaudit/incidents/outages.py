@@ -127,13 +127,15 @@ class Outages:
     # -- the start
 
     def _opens(self, server: ServerWatch, sent: float) -> Outage | None:
-        """An outage, if enough phones that use the server hold it for failed."""
-        since = max(sent - self._within, server.restored)
+        """An outage, if enough phones that use the server hold it for failed: of late, or since it last answered anybody
+        where hardly any asks."""
+        lately = sent - self._within
+        since = max(min(lately, server.answered), server.restored)
         failing = dict(server.failing_since(since))
         enough = 1 if len(server.users) == 1 else self._phones
         if not failing or len(failing) < enough:
             return None
-        if len(failing) < self._share * server.users_since(since):
+        if len(failing) < self._share * server.users_since(max(lately, server.restored)):
             return None
         start = min(one.since(server.answered, since) for one in failing.values())
         if all(isinstance(one.event, Answered) for one in failing.values()):

@@ -57,14 +57,30 @@ def test_two_phones_and_a_tenth_of_those_that_ask(
     assert [line[:len(OUTAGE)] for line in tower.see(story, only="server-outage")] == seen
 
 
-@pytest.mark.parametrize(("apart", "seen"), [(59.0, 1), (61.0, 0)])
-def test_both_within_a_minute(tower: Tower, apart: float, seen: int) -> None:
+@pytest.mark.parametrize(("apart", "answered", "seen"), [(59.0, True, 1), (61.0, True, 0), (61.0, False, 1)])
+def test_both_within_a_minute_or_with_no_answer_between(
+    tower: Tower, apart: float, answered: bool, seen: int
+) -> None:
     story = Story()
     phones = registered(story, 4)
-    phones[0].silence(300)
-    phones[1].silence(300 + apart)
+    phones[0].silence(300, method="REGISTER")
+    if answered:
+        phones[3].register(310)
+    phones[1].silence(300 + apart, method="REGISTER")
     phones[2].register(400)
     assert len(tower.see(story, only="server-outage")) == seen
+
+
+def test_phones_that_are_idle_find_out_one_after_the_other(tower: Tower) -> None:
+    """Renewals every hour: half an hour passes until the next phone asks. That some lines work elsewhere meanwhile is
+    no split."""
+    story = Story()
+    phones = registered(story, 3)
+    for phone, time in zip(phones, (1700, 3500, 5300), strict=True):
+        phone.fail_over(time)
+    phones[0].register(6000)
+    story.murmur(6000, 6020)
+    assert tower.see(story) == [f"{OUTAGE} 1700.000-6000.004 3"]
 
 
 def test_one_phone_is_enough_where_only_one_uses_the_server(tower: Tower) -> None:
