@@ -127,8 +127,8 @@ class Outages:
     # -- the start
 
     def _opens(self, server: ServerWatch, sent: float) -> Outage | None:
-        """An outage, if enough phones that use the server hold it for failed: of late, or since it last answered anybody
-        where hardly any asks."""
+        """An outage, if enough phones that use the server hold it for failed: of late, or since it last answered
+        anybody."""
         lately = sent - self._within
         since = max(min(lately, server.answered), server.restored)
         failing = dict(server.failing_since(since))

@@ -101,7 +101,15 @@ def _renewed_unseen(case: Case) -> bool:
     binding = case.line.latest_grant()
     if binding is None or binding.granted is None or binding.since is None or _asked_since(case, binding.granted.time):
         return False
-    return case.now > min(binding.due, binding.until) + RENEWAL_LATE
+    due = NO_EXPIRY if _came_back_to(case, binding) else binding.due
+    return case.now > min(due, binding.until) + RENEWAL_LATE
+
+
+def _came_back_to(case: Case, binding: Binding) -> bool:
+    """Whether the line last registered there to come back, while its older binding lived: the time between says when it
+    moved, and nothing of its pace. In R0 and R1 a REGISTER may have other reasons (F5, F7)."""
+    here = case.stay.server == binding.server and case.regime in (Regime.R2, Regime.R3)
+    return here and binding.granted is not None and binding.granted.transaction == case.stay.arrived.transaction
 
 
 def _asked_since(case: Case, granted: float) -> bool:
