@@ -57,6 +57,20 @@ def test_only_the_second_line_breaks_the_rules(court: Court, regime: str) -> Non
         f"308.000 {UNREGISTERED} 1002 10.0.0.2 certain", f"336.000 {PREMATURE} 1002 10.0.0.1 certain"]
 
 
+@any_regime
+def test_what_the_other_line_found_does_not_put_off_a_return_for_good(court: Court, regime: str) -> None:
+    """Line 2 finds P dead after line 1 has moved: the timer of the phone may have begun again with that."""
+    story = Story()
+    first, second = handset(story), handset(story, user="1002")
+    first.fail_over(300, registers=regime != "R0")
+    second.fail_over(330, registers=regime != "R0")
+    for time in (405, 470, 535):
+        first.call(time, S, 5)
+    found = Court(court.folder, ["overdue-failback"])(story, minute(regime))
+    assert not any(said.startswith("405") for said in found)
+    assert any(said.endswith("overdue-failback 1001 10.0.0.1 certain") for said in found)
+
+
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 @pytest.mark.parametrize(("numbered", "said"), [
     (40, "? overdue-failback busy-unproven"), (0, "545.000 overdue-failback 1002 10.0.0.1 certain")],

@@ -13,9 +13,10 @@ from sipaudit.model.conditions.timing import ends_unseen, renewals, ttl_of
 from sipaudit.model.conditions.trust import boot_was_seen, clock_was_set, in_mid_life, left_servers, works_below
 from sipaudit.model.events import Failed, FailureKind
 from sipaudit.model.observations import Fact
+from sipaudit.model.packets import MOVERS
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, taken
 from sipaudit.model.settings import Mode, Regime
-from sipaudit.model.state import LONG_AGO, Call, evidence
+from sipaudit.model.state import LONG_AGO, Call, Evidence, evidence
 from sipaudit.model.timers import LONG_RING, NO_EXPIRY, SILENCE_MAX, TRY_LASTS
 from sipaudit.model.values import Assumption, Reason
 
@@ -50,7 +51,7 @@ def past_due(case: Case) -> Ground:
         return FAILS
     if _hangs_up(case) or any(case.now <= end + allowed.idle_retry + allowed.overdue for end in ghosts):
         return Ground(reason=Reason.BUSY_UNPROVEN)
-    untouched = _untouched_since(case, due.earliest - allowed.timer)
+    untouched = _untouched_since(case, due.earliest - allowed.timer, due.latest - began[1] + allowed.overdue)
     return Ground(untouched.holds, untouched.reason or _busy_unseen(case, late), assumptions=due.doubts,
                   facts={**due.facts, "due": late - began[0], "overdue": case.now - late}, elsewhere=_there(case))
 
@@ -128,9 +129,10 @@ def _busy_unseen(case: Case, late: float) -> Reason | None:
     return Reason.BUSY_UNPROVEN if hidden or (young and case.phone.quiet == LONG_AGO) else None
 
 
-def _untouched_since(case: Case, since: float) -> Ground:
+def _untouched_since(case: Case, since: float, wait: float = NO_EXPIRY) -> Ground:
     """No contact of the phone with the primary since that time. One with a server between may be the try (B8), while a
-    Retry-After runs none is due (F3), and a name that does not resolve cannot be tried."""
+    Retry-After runs none is due (F3), and a name that does not resolve cannot be tried. `wait` is for how many seconds
+    from a failed try the next one is not overdue."""
     primary, entry = primary_key(case), case.profile.entry
     if primary is None or entry is None:
         return HOLDS  # which server it is is not known, as `below_primary` says
@@ -141,18 +143,26 @@ def _untouched_since(case: Case, since: float) -> Ground:
         return Ground(reason=Reason.RETRY_AFTER)
     here = entry.priority(case.stay.server)
     between = (server.key for server in entry.servers if here is not None and server.priority < here)
-    if any(case.phone.reach(key).touched >= since for key in between) or _failed_again(case, primary):
+    if any(case.phone.reach(key).touched >= since for key in between) or _failed_again(case, primary, wait):
         return Ground(reason=Reason.READINGS_DIFFER)
     return HOLDS
 
 
-def _failed_again(case: Case, primary: str) -> bool:
+def _failed_again(case: Case, primary: str, wait: float) -> bool:
     """Whether the primary was asked since the move, by whatever line and for whatever reason, and failed: the timer may
-    have started again with that, as it does after a failed try."""
+    have started again with that, as it does after a failed try. From what was no try of the line it has run out as well
+    when it had its time."""
     first, silent = case.stay.first, case.profile.earliest_silence
     return first is not None and any(
-        item.time > first.time for item in evidence(case.phone.reach(primary), case.now, silent)
+        item.time > first.time and (_is_own_try(item, case) or case.now <= item.time + SILENCE_MAX + wait)
+        for item in evidence(case.phone.reach(primary), case.now, silent)
     )
+
+
+def _is_own_try(item: Evidence, case: Case) -> bool:
+    """Whether it tells of a request with which the line may have tried to return (B8)."""
+    return not isinstance(item, Failed) and item.line == case.event.line \
+        and item.method in MOVERS and not item.in_dialog
 
 
 def renews_only_here(case: Case) -> Ground:
