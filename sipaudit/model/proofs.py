@@ -67,6 +67,18 @@ def _passed(one: Observation, now: float, phone: PhoneState) -> Observation:
     return one
 
 
+def awaits_call(waiting: Waiting) -> bool:
+    """Whether something waits for a sign that a call of the phone is up, of whichever line."""
+    return any(awaited.sign is Sign.CALL for one in waiting for awaited in one.awaited)
+
+
+def spoken(waiting: Waiting, event: Sent | Replied) -> tuple[Waiting, Waiting]:
+    """What of a line another line of its phone settles: a call that is up there shows the phone busy (B5)."""
+    def tell(one: Observation) -> Observation:
+        return _with(one, lambda awaited: _call(one, awaited, event) if awaited.sign is Sign.CALL else None, event)
+    return _release(tuple(tell(one) for one in waiting))
+
+
 def next_deadline(waiting: Waiting) -> float:
     """When `pass_time` has something to say, seconds since the epoch; without end where nothing waits for time."""
     return min((awaited.until for one in waiting for awaited in one.awaited), default=float("inf"))

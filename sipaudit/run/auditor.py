@@ -84,7 +84,8 @@ class Auditor:
         if goes_on and self.calls.takes(event):
             return
         kind = type(event)
-        if (kind is Received or kind is Replied) and self.replays.is_idle(event.line, event.server):  # type: ignore[union-attr]
+        if (kind is Received or (kind is Replied and number not in self._timed)) \
+                and self.replays.is_idle(event.line, event.server):  # type: ignore[union-attr]
             self.watch.passes_by(event)  # type: ignore[arg-type]
             return
         if goes_on:
@@ -127,6 +128,8 @@ class Auditor:
         if taken.before is not taken.after:
             replay.written = taken.after
             replay.own_history().take(taken, replay)
+        if number in self._timed and (kind is Sent or kind is Replied) and event.call is not None:   # type: ignore[union-attr]
+            self._deadlines.spoken(number, event, replay)   # type: ignore[arg-type]
         self.watch.follow(taken, replay, phone)
         if (taken.observations or faults.open) and event.time >= self.since:
             faults.take(taken, replay)

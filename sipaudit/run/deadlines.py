@@ -1,12 +1,14 @@
-"""The lines of which something waits for time to pass, and what its passing says of them."""
+"""The lines of which something waits for what their own events need not bring, time or the phone's call at another
+line, and what that says of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import inf
 
+from sipaudit.model.events import Replied, Sent
 from sipaudit.model.observations import Observation
-from sipaudit.model.proofs import next_deadline
+from sipaudit.model.proofs import awaits_call, next_deadline, spoken
 from sipaudit.model.replay import advance
 from sipaudit.model.state import PhoneState
 from sipaudit.run.line_replay import LineReplay
@@ -31,7 +33,7 @@ class Deadlines:
         replay.waiting = waiting
         timed = self.by_phone.setdefault(phone, set())
         timed.discard(replay)
-        if next_deadline(waiting) != inf:
+        if waiting and (next_deadline(waiting) != inf or awaits_call(waiting)):
             timed.add(replay)
         if not timed:
             del self.by_phone[phone]
@@ -42,5 +44,13 @@ class Deadlines:
         for replay in tuple(self.by_phone[phone]):
             if next_deadline(replay.waiting) < now:
                 said, waiting = advance(replay.waiting, self._phones[phone], now)
+                self.wait(phone, replay, waiting)
+                self._say(said, replay)
+
+    def spoken(self, phone: int, event: Sent | Replied, own: LineReplay) -> None:
+        """The phone speaks in a call: what that settles of lines other than the call's `own`."""
+        for replay in tuple(self.by_phone[phone]):
+            if replay is not own and awaits_call(replay.waiting):
+                said, waiting = spoken(replay.waiting, event)
                 self.wait(phone, replay, waiting)
                 self._say(said, replay)

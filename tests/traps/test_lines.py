@@ -72,6 +72,30 @@ def test_what_the_other_line_found_does_not_put_off_a_return_for_good(court: Cou
 
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
+@pytest.mark.parametrize("speaks", ["asks", "answers", None])
+def test_a_line_returns_during_a_call_of_another(court: Court, regime: str, speaks: str | None) -> None:
+    """The phone is busy, whichever line the call is of, if what passes in it later shows that it was up."""
+    first, second = handset(), Handset(Story(), user="1002")
+    second.story = first.story
+    second.register(1)
+    first.fail_over(300)
+    second.fail_over(303)
+    call = second.ask(400, S, "INVITE")
+    second.told(400.5, call, 200)
+    second.acknowledge(400.6, call)
+    first.register(450, P)
+    if speaks == "asks":
+        second.hang_up(480, call)
+    if speaks == "answers":
+        second.replies(480.1, second.called(480, S, "BYE", call_id=call.call_id, tag=f"near{call.call_id[:6]}"), 200)
+    first.call(600, P, 5)
+    found = Court(court.folder, ["failback-during-call"])(first.story, minute(regime))
+    said = "450.000 failback-during-call 1001 10.0.0.1 certain"
+    assert (said in found) is (speaks is not None)
+    assert all("failback-during-call" not in other or other == said or other.startswith("?") for other in found)
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
 @pytest.mark.parametrize(("numbered", "said"), [
     (40, "? overdue-failback busy-unproven"), (0, "545.000 overdue-failback 1002 10.0.0.1 certain")],
     ids=["there-before", "just-started"])
