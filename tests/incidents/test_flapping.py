@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.incidents.ground import Tower, end, registered
-from tests.stories import Handset, P, S, Story
+from tests.stories import MINUTE, R0, Handset, P, S, Story
 
 
 def flaps(phone: Handset, times: list[float]) -> None:
@@ -36,3 +36,19 @@ def test_flapping_is_two_lines_with_three_moves_in_ten_minutes(
     assert len(found) == seen
     if seen:
         assert found == ["flapping sbc 300.011-899.111 2"]
+
+
+def test_renewals_where_the_lines_were_are_no_moves(tower: Tower) -> None:
+    """R0: P was silent for a renewal, S took it and every renewal since (F5); calls are back at P."""
+    story = Story()
+    for phone in registered(story, 3):
+        phone.granted = 240
+        phone.silence(300, method="REGISTER")
+        phone.register(306, S)
+        phone.call(310, S, 4)
+        for time in (400, 500, 700, 900):
+            phone.call(time, P, 4)
+        for time in (486, 666, 846):
+            phone.register(time, S)
+    end(story, 2000)
+    assert tower.see(story, {**R0, **MINUTE}, only="flapping") == []
