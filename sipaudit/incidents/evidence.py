@@ -8,12 +8,13 @@ from sipaudit.incidents.calls import Calls
 from sipaudit.incidents.draft import Watched
 from sipaudit.incidents.outages import LATE, Outages
 from sipaudit.incidents.overload import Overloads
-from sipaudit.incidents.requests import Waiting
+from sipaudit.incidents.requests import Waiting, went_on
 from sipaudit.incidents.servers import NEVER, ServerWatch
 from sipaudit.incidents.tally import Tally
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Failed, Lost, Sent
 from sipaudit.model.history import MoveSeen
+from sipaudit.model.state import PhoneState, repeated_until
 
 SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
 KEEPS_REGISTERING = frozenset({"REGISTER", "OPTIONS"})
@@ -116,6 +117,18 @@ class Evidence:
                 self._came_to_nothing(server, event, subject, sure=True)
         if self._outages is not None and server is not self._tally.beyond:
             self._outages.left(server, subject, move)
+
+    def found(self, subject: Watched, server: str, phone: PhoneState) -> None:
+        """A line whose beginning nobody saw answered works with this server, by its first answer of all: others of its
+        entry, which it had asked again and again, had not answered."""
+        entry = subject.profile().entry
+        for reach in phone.reaches:
+            if reach.server == server or entry is None or entry.priority(reach.server) is None:
+                continue
+            for request in reach.waiting:
+                if request.line == subject.number and not request.in_dialog and request.method in SILENT_METHODS \
+                        and went_on(request, repeated_until(reach, request), subject):
+                    self._came_to_nothing(self._tally.server(reach.server, request.time), request, subject, sure=True)
 
     # -- for it
 

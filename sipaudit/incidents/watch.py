@@ -222,6 +222,8 @@ class Watch(Detectors):
         self._works(subject, after.server, after.arrived.time)
         if before is not None:
             self._moved(subject, after, phone)
+        else:
+            self._evidence.found(subject, after.server, phone)
 
     def _works(self, subject: Watched, server: str, time: float) -> None:
         """A line works with this server now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.incidents.ground import Tower, end, registered
-from tests.stories import CHALLENGE, MINUTE, R0, R2, Handset, P, S, Story
+from tests.stories import CHALLENGE, MINUTE, R0, R2, Handset, P, S, Story, handsets
 from tests.wire import ORIGIN
 
 OUTAGE = "server-outage 10.0.0.1"
@@ -81,6 +81,21 @@ def test_phones_that_are_idle_find_out_one_after_the_other(tower: Tower) -> None
     phones[0].register(6000)
     story.murmur(6000, 6020)
     assert tower.see(story) == [f"{OUTAGE} 1700.000-6000.004 3"]
+
+
+@pytest.mark.parametrize(("sendings", "seen"), [(4, [f"{OUTAGE} 300.000-420.004 3"]), (1, [])])
+def test_phones_that_start_while_it_is_dead(tower: Tower, sendings: int, seen: list[str]) -> None:
+    """Of none of them was anything ever seen answered before S did it. That they went on asking P shows that they heard
+    nothing: of one request alone the capture may lack the answer."""
+    story = Story()
+    for number, phone in enumerate(handsets(story, range(11, 14))):
+        asked = phone.ask(300 + number, P, "REGISTER", expires=3600)
+        for after in (0.5, 1.5, 3.5)[:sendings - 1]:
+            phone.again(300 + number + after, asked)
+        phone.register(306 + number, S)
+        phone.register(420 + number, P)
+    story.murmur(440, 450)
+    assert tower.see(story, only="server-outage") == seen
 
 
 def test_one_phone_is_enough_where_only_one_uses_the_server(tower: Tower) -> None:
