@@ -107,9 +107,12 @@ def _renewed_unseen(case: Case) -> bool:
 
 def _came_back_to(case: Case, binding: Binding) -> bool:
     """Whether the line last registered there to come back, while its older binding lived: the time between says when it
-    moved, and nothing of its pace. In R0 and R1 a REGISTER may have other reasons (F5, F7)."""
-    here = case.stay.server == binding.server and case.regime in (Regime.R2, Regime.R3)
-    return here and binding.granted is not None and binding.granted.transaction == case.stay.arrived.transaction
+    moved, and nothing of its pace. A REGISTER may have other reasons (F5, F7), in R1 where no failure drove the line.
+    """
+    stay, regime = case.stay, case.regime
+    moved = regime in (Regime.R2, Regime.R3) or (regime is Regime.R1 and bool(stay.failed) and not stay.refreshed)
+    return moved and stay.server == binding.server and binding.granted is not None \
+        and binding.granted.transaction == stay.arrived.transaction
 
 
 def _asked_since(case: Case, granted: float) -> bool:
