@@ -22,7 +22,7 @@ from sipaudit.model.events import (
     Resent,
     Sent,
 )
-from sipaudit.model.history import MoveKind, MoveSeen, moves
+from sipaudit.model.history import MoveKind, MoveSeen
 from sipaudit.model.renewal import Renewal
 from sipaudit.model.replay import Step
 from sipaudit.model.routine import Renewals
@@ -216,8 +216,6 @@ class Watch(Detectors):
         track = subject.track
         before, after = step.before.stays[track], step.after.stays[track]
         if after is None or after is before or (before is not None and before.server == after.server):
-            return
-        if before is not None and not moves(before, after, track):
             return
         self._works(subject, after.server, after.arrived.time)
         if before is not None:

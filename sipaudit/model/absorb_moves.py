@@ -6,10 +6,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import LATE_FROM, grants_nothing
-from sipaudit.model.absorb_stays import Stays, each
+from sipaudit.model.absorb_stays import Stays, each, may_be_due, renews_as_before
 from sipaudit.model.events import NO_LINE, Answered, Failed, Sent
 from sipaudit.model.packets import DIALOG_INITIATING, MOVERS, NOTHING_NEW, holds, is_own, redirects
-from sipaudit.model.state import Binding, Evidence, LineState, PhoneState, Reach, Stay, Track, evidence
+from sipaudit.model.state import Evidence, LineState, PhoneState, Reach, Stay, Track, evidence
 from sipaudit.model.timers import FLAPPING_WITHIN, SILENCE_MAX, UNDECLARED_EARLIEST
 from sipaudit.turned_away import turned_away
 
@@ -18,8 +18,6 @@ MOVES_WITHIN = 2 * FLAPPING_WITHIN   # seconds: three moves within that span, an
 PERHAPS_KEPT = 8       # servers kept where a line may work instead
 OTHERS_KEPT = 8        # answers kept that may have moved a line, beside the last
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
-OVERLAP_MAX = 120.0    # seconds of expires.overlap, which few sites set beyond its default of 60
-RENEWAL_SLACK = 5.0    # seconds by which a timer may run early
 NOWHERE = (None, None, None)   # the stays of a line that was not found at any server so far
 
 
@@ -223,7 +221,7 @@ def _may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: An
         return keeps and ended  # the server said 0: the phone may hold on to it (F6), and renew it in its time
     standing = against(phone.reach(stay.server), answer.time, SLOW)
     if keeps and binding.until > answer.time:
-        due = [one.server for one in line.bindings if one.granted and _may_be_due(one, one.granted, answer.time)]
+        due = [one.server for one in line.bindings if one.granted and may_be_due(one, one.granted, answer.time)]
         drives = [item for item in standing if _surely_drives(item, phone, stay, answer)]
         if answer.server in due or (due and not drives):
             return True
@@ -240,12 +238,6 @@ def _surely_drives(item: Evidence, phone: PhoneState, stay: Stay, answer: Answer
         return is_own(item, reach, answer.line, turned or answer.time)
     return isinstance(item, Sent) and item.method in MOVERS and item.line == answer.line \
         and not reach.was_late(item.transaction)
-
-
-def _may_be_due(binding: Binding, granted: Answered, now: float) -> bool:
-    """Whether the binding may be at its renewal: no firmware comes before half of its life, unless the overlap is more
-    than that."""
-    return binding.expires <= 2 * OVERLAP_MAX or now - granted.time >= binding.expires / 2 - RENEWAL_SLACK
 
 
 def against(reach: Reach, now: float, earliest: float) -> tuple[Evidence, ...]:
@@ -303,5 +295,8 @@ def _moves(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
     # F7: the refresh of a binding elsewhere moves nothing, unless the working server had failed, or had
     # ended the line's registration there
     left = line.binding(stay.server)
-    turned_away = left is not None and left.granted is None
-    return turned_away or bool(against(phone.reach(stay.server), answer.time, SLOW))
+    if left is not None and left.granted is None:
+        return True
+    if track is Track.ANSWERED and renews_as_before(line, phone, stay, answer):
+        return False
+    return bool(against(phone.reach(stay.server), answer.time, SLOW))

@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from sipaudit.model.events import Sent
-from sipaudit.model.packets import DIALOG_INITIATING, KEEPALIVES, MOVERS, goes_on_here, holds
-from sipaudit.model.state import LineState, PhoneState, Stay, Track, speaks_against
-from sipaudit.model.timers import UNDECLARED_EARLIEST
+from sipaudit.model.events import Answered, Sent
+from sipaudit.model.packets import DIALOG_INITIATING, KEEPALIVES, MOVERS, asked_at, goes_on_here, holds
+from sipaudit.model.state import Binding, LineState, PhoneState, Stay, Track, evidence, speaks_against
+from sipaudit.model.timers import SILENCE_MAX, UNDECLARED_EARLIEST
 from sipaudit.turned_away import turned_away
 
+OVERLAP_MAX = 120.0    # seconds of expires.overlap, which few sites set beyond its default of 60
+RENEWAL_SLACK = 5.0    # seconds by which a timer may run early
 TRIES_KEPT = 6         # failback tries kept for one stay: the first, and the last of the others
 CALLS_KEPT = 6         # calls kept for one stay: those of the last two minutes, or six of them
 
@@ -86,6 +88,8 @@ def _touched(line: LineState, phone: PhoneState, stay: Stay | None, packet: Sent
             return stay
         turned = stay.away.time if stay.turned is None and stay.driven else stay.turned
         return replace(stay, away=None, driven=False, turned=turned)
+    if track is Track.ANSWERED and packet.method == "REGISTER" and renews_as_before(line, phone, stay, packet):
+        return stay
     if stay.away is None:
         stay = replace(stay, away=packet)
     if not stay.driven and _goes_elsewhere(packet) and speaks_against(
@@ -120,3 +124,21 @@ def _refreshes(line: LineState, packet: Sent, track: Track) -> bool:
         return False
     binding = line.binding(packet.server)
     return binding is not None and holds(binding, packet.time, track)
+
+
+def renews_as_before(line: LineState, phone: PhoneState, stay: Stay, event: Sent | Answered) -> bool:
+    """Whether a REGISTER renews, in its time, what the line holds elsewhere, though all that stands against its server
+    is from before it came back there: in R0 renewals stay where one went while the server was silent (F5)."""
+    binding = line.binding(event.server)
+    if binding is None or binding.granted is None or binding.until <= event.time:
+        return False
+    standing = tuple(evidence(phone.reach(stay.server), event.time, UNDECLARED_EARLIEST))
+    before = stay.arrived.time - SILENCE_MAX   # what was open when it came back may have ended since
+    return bool(standing) and all(asked_at(item) < before for item in standing) \
+        and may_be_due(binding, binding.granted, event.time)
+
+
+def may_be_due(binding: Binding, granted: Answered, now: float) -> bool:
+    """Whether the binding may be at its renewal: no firmware comes before half of its life, unless the overlap is more
+    than that."""
+    return binding.expires <= 2 * OVERLAP_MAX or now - granted.time >= binding.expires / 2 - RENEWAL_SLACK

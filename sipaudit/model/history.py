@@ -14,7 +14,6 @@ from sipaudit.model.absorb_moves import against
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.judge import possible_regimes
-from sipaudit.model.packets import asked_at
 from sipaudit.model.profile import Profile
 from sipaudit.model.replay import Step
 from sipaudit.model.state import TRACK_OF, Binding, LineState, Stay, Track
@@ -86,7 +85,7 @@ class History:
             track = known.track
             before, after = step.before.stays[track], step.after.stays[track]
             if before is not None and after is not None and before is not after:
-                self._stayed(before, after, step, known, track)
+                self._stayed(before, after, step, known)
         if self.is_trying:
             self._settle_tries(step.event)
         if type(step.event) is Answered and step.before.bindings is not step.after.bindings:
@@ -97,9 +96,9 @@ class History:
         """Whether it is not known yet what came of one of the last tries."""
         return bool(self.tries) and any(one.result == "unknown" for one in self.tries[-TRIES_OPEN:])
 
-    def _stayed(self, before: Stay, after: Stay, step: Step, known: Known, track: Track) -> None:
+    def _stayed(self, before: Stay, after: Stay, step: Step, known: Known) -> None:
         if before.server != after.server:
-            if moves(before, after, track) and _has_room(self.moves):
+            if _has_room(self.moves):
                 self.moves += (_move(before, after, known.profile()),)
         elif isinstance(step.event, Sent) and before.tries is not after.tries:
             failed = against(step.phone.reach(before.server), step.event.time, UNDECLARED_EARLIEST)
@@ -151,20 +150,6 @@ class History:
         if self.ended:
             rows = [*self.ended, *rows]
         return rows if len(rows) < 2 else sorted(rows, key=lambda row: (row.since, row.server))
-
-
-def moves(before: Stay, after: Stay, track: Track) -> bool:
-    """Whether a line that seems to go from one server to another is told as having moved: in R0 not where it refreshed
-    what it held there (F5), while nothing stood against its server but what it had found before it last came there."""
-    if track is not Track.ANSWERED:
-        return True
-    returns = after.server == before.origin and _is_mere_refresh(before)
-    return not (returns or _is_mere_refresh(after))
-
-
-def _is_mere_refresh(stay: Stay) -> bool:
-    since = stay.origin_since
-    return stay.refreshed and since is not None and all(asked_at(item) < since for item in stay.failed)
 
 
 def _settle_try(one: TrySeen, event: ModelEvent, later: float) -> None:
