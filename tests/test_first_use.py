@@ -62,6 +62,12 @@ def test_a_moment_after_the_capture_is_shown_as_it_was_at_its_end(tmp_path: Path
     assert ran.out.startswith("4 phones, 4 lines at 2026-11-22 12:07:13.568 UTC")
 
 
+@pytest.mark.parametrize("moment", ["+5m", "12:00:30", "12:03"])
+def test_a_moment_within_the_capture_is_no_matter_for_a_warning(tmp_path: Path, moment: str) -> None:
+    ran = Ran("phones", CAPTURE, "--at", moment, folder=tmp_path)
+    assert (ran.err, ran.code) == ("", 0)
+
+
 def test_all_events_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text('events:\n  - sbc1 stopped\n  - "25:00 sbc1 stopped"\n')
     ran = Ran("analyze", CAPTURE, "--site", "site.yaml", "--event", "12:05", folder=tmp_path)

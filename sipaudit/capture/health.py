@@ -32,7 +32,8 @@ class CaptureHealth:
     `interface_drops` what a live port's card lost; `content` what the packets were (`rtp-like`, `dns`, `tcp`, `arp`
     ...), so that a capture without SIP can say what it holds instead; `apart`, by the index of an earlier capture, so
     many seconds after it this one shows a packet that both show (the first of these packets, and the last); `away` when
-    it saw nothing of media that went on, the last thousand times; `late` the packets that stand behind a later one, by
+    it saw nothing of media that went on, the last thousand times; `goes_on` that it has packets later than
+    those wanted of it; `late` the packets that stand behind a later one, by
     `late_by` seconds at most, where no clock stepped.
     """
 
@@ -54,6 +55,7 @@ class CaptureHealth:
     content: Counter[str] = field(default_factory=Counter)
     apart: dict[int, list[float]] = field(default_factory=dict)
     away: list[Away] = field(default_factory=list)
+    goes_on: bool = False
     late: int = 0
     late_by: float = 0.0
 

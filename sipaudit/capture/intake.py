@@ -56,6 +56,7 @@ class Intake:
         sifted = self._prefilter.sift(batch)
         span = sifted.span
         if self._until is not None and span.latest > self._until:
+            self._health.goes_on = True
             return self._up_to(self._until, batch.run()), span.latest > self._until + _DISORDER
         self._note(span, batch.run)
         self._count("rtp-like", sifted.rtp)

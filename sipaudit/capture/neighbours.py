@@ -37,12 +37,18 @@ class Neighbours:
         if not 0 <= time - last <= RUN:
             first = time
         if len(self._asked) >= KEPT:
-            del self._asked[next(iter(self._asked))]
-            turned_away("neighbours")
+            self._make_room(time)
         self._asked[pair] = first, time
         if time - first < AGAIN:
             return []
         return [Sought(time, capture, frame, host(said.asker), host(said.target), said.mac.hex() or None)]
+
+
+    def _make_room(self, now: float) -> None:
+        """The one that was asked for longest ago goes; it counts if its asker may ask again."""
+        oldest = next(iter(self._asked))
+        if 0 <= now - self._asked.pop(oldest)[1] <= RUN:
+            turned_away("neighbours")
 
 
 def of_arp(data: bytes) -> Solicitation | None:

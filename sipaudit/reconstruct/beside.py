@@ -18,7 +18,7 @@ from sipaudit.model.events import (
 )
 from sipaudit.reconstruct.bounds import SOURCE_LINES
 from sipaudit.reconstruct.memory import Memory, entry_changed
-from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.reconstruct.phones import NEVER, Line, Phone
 from sipaudit.reconstruct.records import plain_name
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import COOKIE, Key, Transaction
@@ -36,8 +36,10 @@ from sipaudit.sip.datagram import (
     TransportError,
 )
 from sipaudit.sip.headers import read_via
+from sipaudit.turned_away import turned_away
 
 CARRIED_AGAIN = 10.0   # seconds: what a router seeks may be for any phone, and is not told of each at every packet
+SEEKERS_KEPT = 256     # of them, with what they seek
 NXDOMAIN = 3
 SERVFAIL = 2
 
@@ -57,7 +59,7 @@ class Beside:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._registry = memory.registry
-        self._carried: dict[str, float] = {}   # when routers last sought servers of entries, by address
+        self._carried: dict[tuple[str, str], float] = {}   # when a router (its MAC) last sought a server of an entry
 
     def take(self, item: Item) -> None:
         """Anything but a datagram."""
@@ -132,14 +134,23 @@ class Beside:
     def _sought(self, item: Sought) -> None:
         """The phone has something to send to a server, or some phone has whose packets that router carries."""
         phones = self._registry.phones_at(item.host)
-        if not phones and item.target in self._memory.entries.hosts:
-            before = self._carried.get(item.target)
-            if before is None or not 0 <= item.time - before < CARRIED_AGAIN:
-                self._carried[item.target] = item.time
-                phones = [phone for phone in self._registry.phones.values() if _carries(item.mac, phone)]
+        if not phones and item.mac is not None and item.target in self._memory.entries.hosts:
+            phones = self._carried_by(item.mac, item)
         for phone in phones:
             for server in _servers_of(phone, item.target):
                 self._contact(phone, server, ContactKind.SOUGHT, item)
+
+    def _carried_by(self, router: str, item: Sought) -> list[Phone]:
+        """The phones whose packets come from this hardware address; none where that was told a moment ago."""
+        seeks = (router, item.target)
+        if 0 <= item.time - self._carried.get(seeks, NEVER) < CARRIED_AGAIN:
+            return []
+        self._carried = {known: time for known, time in self._carried.items() if 0 <= item.time - time < CARRIED_AGAIN}
+        if len(self._carried) >= SEEKERS_KEPT:
+            turned_away("neighbours")
+            return []
+        self._carried[seeks] = item.time
+        return [phone for phone in self._registry.phones.values() if _carries(router, phone)]
 
     def _contact(self, phone: Phone, server: str, kind: ContactKind, item: Item) -> None:
         """A contact does not end the silence before a boot: a phone that starts looks up and connects first."""
@@ -254,10 +265,9 @@ def _servers_of(phone: Phone, host: str) -> list[str]:
     return list(keys)
 
 
-def _carries(mac: str | None, phone: Phone) -> bool:
+def _carries(mac: str, phone: Phone) -> bool:
     """Whether the packets of the phone come from this hardware address on the captured segment."""
-    return mac is not None and any(
-        line.flow is not None and line.flow.source_mac == mac for line in phone.lines[:SOURCE_LINES])
+    return any(line.flow is not None and line.flow.source_mac == mac for line in phone.lines[:SOURCE_LINES])
 
 
 def _servers_named(phone: Phone, name: str) -> list[str]:

@@ -69,9 +69,15 @@ class Run(Route):
         if start > last:
             self.warn(f"--from {format_time(start, zone, TimeStyle.FULL)} is after the last packet, "
                       f"{format_time(last, zone, TimeStyle.FULL)}: there is nothing to report")
-        elif self.job.end_option == "--at" and self.span.end > last:
+        elif self.job.end_option == "--at" and not self._goes_on():
             self.warn(f"--at {format_time(self.span.end, zone, TimeStyle.FULL)} is after the last packet: this is how "
                       f"things stood at {format_time(last, zone, TimeStyle.FULL)}")
+
+    def _goes_on(self) -> bool:
+        """Whether the captures show more after the period."""
+        end = self.span.end
+        return any(one.goes_on for one in self.health) or any(
+            file.first is not None and file.first > end for file in self.reading.files)
 
     def _feed_all(self, ahead: Iterator[list[Parsed]]) -> None:
         """All items: of renewals, which most are, as many in one go as can be."""

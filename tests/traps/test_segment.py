@@ -22,10 +22,14 @@ class Seeker(Handset):
 
     answered: bool = False
     router: tuple[str, str] | None = None
+    others: bool = False      # the other server, and somebody who watches them, seek it as well
 
     def seek(self, time: float, server: Endpoint) -> float:
         """When it goes on."""
         host, mac = self.router or (self.place[0], OWN_MAC)
+        if self.others:
+            self.story.seek(time - 1.5, "10.0.0.200", server[0], mac=FAR_MAC)
+            self.story.seek(time - 1.4, "10.0.0.9", server[0], mac="0200000000fd")
         self.story.seek(time, host, server[0], mac=mac, answered=self.answered)
         return time + 3.0
 
@@ -101,6 +105,8 @@ def test_a_router_seeks_for_the_phones_behind_it_and_others_for_themselves(
     court: Court, regime: str, tale: Tale
 ) -> None:
     phone = Seeker(Story(), router=(ROUTER, OWN_MAC))
+    assert told(court, phone, tale, regime) == []
+    phone = Seeker(Story(), router=(ROUTER, OWN_MAC), others=True)
     assert told(court, phone, tale, regime) == []
     phone = Seeker(Story(), router=(ROUTER, FAR_MAC))
     assert any(ACCUSED[tale] in said for said in told(court, phone, tale, regime))
