@@ -85,6 +85,7 @@ class Story:
     count: int = 0
     branches: int = 0
     sequences: dict[tuple[Endpoint, Endpoint], int] = field(default_factory=dict)
+    snaplen: int | None = None   # bytes of each frame that the capture keeps
     ordered: bool = False     # the packets stand in the order of the file, whatever their times say
 
     def put(self, time: float, packet: bytes, source: Endpoint, destination: Endpoint, what: str = "") -> None:
@@ -443,5 +444,5 @@ class Court:
             if covered and not number:
                 writer.write(ORIGIN - covered, ethernet_frame(udp_packet(*STRANGERS, b"\x80stray")))
             for packet in story.packets if story.ordered else sorted(story.packets, key=lambda packet: packet.time):
-                writer.write(ORIGIN + packet.time, packet.frame)
+                writer.write(ORIGIN + packet.time, packet.frame[:story.snaplen], len(packet.frame))
         return str(path)

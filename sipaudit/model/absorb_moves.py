@@ -93,9 +93,9 @@ def _may_not_move(answer: Answered) -> bool:
 
 
 def _went_its_way(phone: PhoneState, answer: Answered) -> bool:
-    """Whether an emergency call is answered, or one for an address: it goes wherever it can, and the line stays where
-    it is. A later call that was answered before it does not change that."""
-    if answer.method != "INVITE":
+    """Whether an emergency call is answered, or a request for an address: it goes wherever it can, and the line stays
+    where it is. A later one that was answered before it does not change that."""
+    if answer.method == "REGISTER":
         return False
     return any(request.transaction == answer.transaction and request.goes_its_way
                for request in phone.reach(answer.server).unsettled)

@@ -44,7 +44,7 @@ class Sent(Event, frozen=True, gc=False):
     (same Call-ID, next CSeq); None else.
     `fresh`: REGISTER only: its Call-ID was not used by this phone before.
     `emergency`: the number called is one of the site's emergency numbers.
-    `addressed`: an INVITE for a URI at the very address it is sent to, by a line that registers with a name.
+    `addressed`: for a URI that leads by itself to where it is sent, whatever the list of the line says.
     `call`: number of the dialog-forming call (INVITE transactions and in-dialog requests of one Call-ID share it);
     None in a subscription's dialog.
     `call_id`: the Call-ID, compared only.  `target`: what opens a dialog only, as one text that is compared only: of an

@@ -10,6 +10,7 @@ T2_FIELD = 2.0          # the cap seen in the field (F2, earliest)
 UNDECLARED_EARLIEST = 0.1
 DEFAULT_RETRIES = 3
 SILENCE_MAX = 32.0      # 64*T1, RFC 3261 timers B and F
+RETRY_AFTER = 600       # that a Retry-After may run which the capture does not show
 TRY_LASTS = SILENCE_MAX   # after which a try without answer has failed
 BY_CONNECTION = ("TCPOnly", "TLS")   # values of the setting `transport`
 LONG_RING = 600.0       # seconds that a phone may ring, or let ring

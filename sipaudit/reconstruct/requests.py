@@ -135,7 +135,7 @@ class Requests:
             time, item.capture, item.frame, phone.number, line.number, server, method, transaction.number, in_dialog,
             asked, follows, False, method == "INVITE" and self._calls_for_help(request),
             None if leg is None else leg.number, request.call_id, "" if in_dialog else _target(request), proves,
-            addressed=method == "INVITE" and not in_dialog and _is_addressed(request, flow, line, time),
+            addressed=not in_dialog and method != "REGISTER" and _is_addressed(request, flow, line, time),
         )
         if line.goes_on is None or memory.registry.out or not line.goes_on.asks(event):
             memory.registry.emit(phone, line, event)
@@ -258,17 +258,18 @@ class Requests:
 
 
 def _is_addressed(request: Request, flow: Flow, line: Line, time: float) -> bool:
-    """Whether an INVITE is for a URI that is resolved by itself (RFC 3261 8.1.2), not by the line's list.
+    """Whether a request is for a URI that is resolved by itself (RFC 3261 8.1.2), not by the line's list.
 
-    Of a line that registers with a name, one at the very address it goes to: it was dialled whole, or came by REFER.
-    The Request-URI alone would not tell: in it a phone may write the address of whatever server it uses. It may write
-    that server's name in To as well, so that a name which is not the line's domain tells only where a REFER came.
+    Of a line that registers with a name, one at the very address it goes to: it was dialled or set whole, or came by
+    REFER. The Request-URI alone would not tell: in it a phone may write the address of whatever server it uses. It may
+    write that server's name in To as well, so that a name which is not the line's domain tells only where a REFER came,
+    or where the call takes the place of another (RFC 3891), whose URI the phone was told.
     """
     host = request.uri.host
     if host != request.to.uri.host:
         return False
-    return (line.by_name and host == flow.destination_host) or (
-        host != line.domain and time - line.owner.omens.referred <= REFERRED)
+    return (line.by_name and host == flow.destination_host) or (host != line.domain and (
+        request.replaces is not None or time - line.owner.omens.referred <= REFERRED))
 
 
 def _target(request: Request) -> str:

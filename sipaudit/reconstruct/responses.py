@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from sipaudit.model.events import CHALLENGES, NO_LINE, Answered, Booted, Replied
-from sipaudit.model.timers import BOOT_SILENCE
+from sipaudit.model.timers import BOOT_SILENCE, RETRY_AFTER
 from sipaudit.reconstruct.bounds import STIRS
 from sipaudit.reconstruct.dialogs import CALL_METHODS, Leg
 from sipaudit.reconstruct.memory import Memory
@@ -82,12 +82,16 @@ class Responses:
                     memory.servers.relays.pop(transaction.flow.source, None)
                 granted, own = granted_expiry(transaction.contact, response)
                 if granted is None and item.cut and transaction.asked:
-                    granted = int(transaction.asked)  # the snap length cut it off: nothing tells that it was not said
+                    # the snap length cut it off: it registers, and for how long nobody knows
+                    granted, own = int(transaction.asked), False
         if not line.proven and 200 <= status < 300 and self._proves(transaction):
             self._prove(line)
+        retry_after = response.retry_after
+        if item.cut and retry_after is None and status >= 400:
+            retry_after = RETRY_AFTER   # it may have said so, and nobody knows for how long
         event = Answered(
             time, item.capture, item.frame, line.phone, line.number, server, method, transaction.number, status,
-            transaction.time, transaction.in_dialog, granted, own, transaction.asked, response.retry_after,
+            transaction.time, transaction.in_dialog, granted, own, transaction.asked, retry_after,
             None if leg is None else leg.number,
         )
         if line.goes_on is None or memory.registry.out or not line.goes_on.hears(event):

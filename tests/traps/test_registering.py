@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from sipaudit import pipeline
-from sipaudit.capture.write import PcapWriter
 from tests.stories import BRANCH, MINUTE, R0, R1, R2, Court, Handset, P, S, Story, site
-from tests.traps.ground import UNREGISTERED, any_regime, handset, minute, moved, returns
+from tests.traps.ground import REGIMES, UNREGISTERED, any_regime, handset, minute, moved, returns
 from tests.wire import ORIGIN
 
+LONG = "X-Long: " + 300 * "x" + "\r\n"
 NOTHING, LAPSED, LEFT, TWICE = (
     "registration-without-expiry", "signalling-after-expiry", "deregistration-at-failover",
     "unexpected-re-registration")
@@ -42,20 +39,29 @@ def test_a_200_without_contact_is_the_server_s_fault(court: Court) -> None:
     assert "the server's" in finding.observed
 
 
-@pytest.mark.parametrize(("kept", "found"), [(420, []), (2000, [NOTHING])])
-def test_a_200_cut_by_the_snap_length_says_nothing_about_its_contact(kept: int, found: list[str], tmp_path: Path
-                                                                     ) -> None:
+@pytest.mark.parametrize(("kept", "found"), [(420, []), (2000, [f"0.100 {NOTHING} 1001 10.0.0.1 certain"])])
+def test_a_200_cut_by_the_snap_length_says_nothing_about_its_contact(
+    court: Court, kept: int, found: list[str]
+) -> None:
     """The 200 lists no Contact within its first 420 bytes; whether it does later only the whole one tells."""
-    phone = Handset(Story())
-    phone.told(0.1, phone.ask(0, P, "REGISTER", expires=3600), 200, headers="X-Long: " + 300 * "x" + "\r\n")
-    capture, declared = tmp_path / "cut.pcap", tmp_path / "site.yaml"
-    declared.write_text(yaml.safe_dump(minute("R1")))
-    with capture.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for packet in phone.story.packets:
-            writer.write(ORIGIN + packet.time, packet.frame[:kept], len(packet.frame))
-    report = pipeline.analyze(pipeline.Job(paths=(str(capture),), site=str(declared), zone="utc"))
-    assert [finding.rule for finding in report.findings] == found
+    phone = Handset(Story(snaplen=kept))
+    phone.told(0.1, phone.ask(0, P, "REGISTER", expires=3600), 200, headers=LONG)
+    assert Court(court.folder, [NOTHING])(phone.story, minute("R1")) == found
+
+
+@any_regime
+@pytest.mark.parametrize("kept", [420, 2000])
+def test_a_200_cut_by_the_snap_length_may_have_granted_less(court: Court, kept: int, regime: str) -> None:
+    """S grants two minutes, and after one the phone may renew, which in this mode is its time to return (B3)."""
+    phone = handset(Story(snaplen=kept), challenges=False)
+    phone.granted = 3600
+    time = phone.silence(300)
+    phone.told(time + 0.05, phone.ask(time, S, "REGISTER", expires=3600), 200,
+               headers=f"{LONG}Contact: <{phone.contact}>;expires=120\r\n")
+    phone.call(time + 1, S, 5)
+    returns(phone, regime, time + 61)
+    found = court(phone.story, site({**REGIMES[regime], "failBack.mode": "registration"}))
+    assert not any("premature-failback" in said and not said.startswith("?") for said in found)
 
 
 def test_a_server_that_grants_nothing_to_a_foreign_phone(court: Court) -> None:

@@ -83,6 +83,30 @@ def test_where_all_is_named_by_address_that_excuses_nothing(court: Court, regime
     assert court(phone.story, minute(regime)) == [f"{EARLY:.3f} {PREMATURE} 1001 10.0.0.1 certain"]
 
 
+@any_regime
+@pytest.mark.parametrize("method", ["SUBSCRIBE", "PUBLISH", "MESSAGE", "REFER"])
+def test_what_is_for_a_uri_at_a_server_goes_there(court: Court, regime: str, method: str) -> None:
+    """A collector of reports, a parking lot or a conference that shares the address of a server: none of what goes
+    there says where the line works."""
+    event = "Event: vq-rtcpxr\r\n"
+    phone = handset()
+    time = phone.silence(300)
+    phone.told(time - 0.4, phone.ask(time - 0.5, S, method, to="sip:vq@10.0.0.2", headers=event), 200)
+    phone.call(time if regime == "R0" else phone.register(time, S), S)
+    phone.told(336.1, phone.ask(336, P, method, to="sip:vq@10.0.0.1", headers=event), 200)
+    returns(phone, regime)
+    assert court(phone.story, minute(regime)) == []
+
+
+@any_regime
+def test_a_call_that_is_picked_up_goes_where_its_uri_leads(court: Court, regime: str) -> None:
+    """A NOTIFY has told the phone of the call, and by what name it is reached (RFC 4235)."""
+    phone = moved(regime)
+    phone.call(EARLY, P, 4, to="sip:3000@sbc1.example.com", headers="Replaces: a@b;to-tag=1;from-tag=2\r\n")
+    returns(phone, regime)
+    assert court(phone.story, minute(regime)) == []
+
+
 @pytest.mark.parametrize("regime", ["R0", "R1"])
 @pytest.mark.parametrize("domain", ["pbx.example.com", "sbc1.example.com"])
 def test_the_name_of_a_server_alone_excuses_nothing(court: Court, regime: str, domain: str) -> None:

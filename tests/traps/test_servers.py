@@ -333,6 +333,49 @@ def test_a_working_server_whose_connection_was_dropped_at_rest(
     assert any("premature-failback" in said and "certain" in said for said in found) is (ending is None)
 
 
+@any_regime
+def test_a_503_cut_by_the_snap_length_may_ask_to_be_left_alone(court: Court, regime: str) -> None:
+    """F3: while a Retry-After runs no mode wants a try."""
+    long = "X-Long: " + 300 * "x" + "\r\nRetry-After: 300\r\n"
+    for settings in (MINUTE, {"failBack.mode": "newRequests"}):
+        phone = handset(Story(snaplen=420), challenges=False)
+        phone.told(300.1, phone.ask(300, P, "INVITE"), 503, headers=long)
+        moves = 300.2 if regime == "R0" else phone.register(300.2, S)
+        for time in (moves, 400, 480):
+            phone.call(time, S, 5)
+        found = court(phone.story, site({**REGIMES[regime], **settings}))
+        assert all(said.startswith("?") for said in found)
+
+
+@any_regime
+@pytest.mark.parametrize("fails", ["refused", "unanswered", "sought"])
+def test_the_timer_may_begin_again_when_a_way_round_the_list_fails(court: Court, regime: str, fails: str) -> None:
+    """S leaves a call open, and P cannot be reached either (F1); then S answers again, and nothing has moved."""
+    phone = handset(transport="tcp")
+    phone.story.reset(299, P, phone.place)
+    for port, time in ((49_152, 300), (49_153, 335)):
+        phone.place = ("10.1.0.5", port)
+        if time == 335 and fails != "refused":
+            phone.place = ("10.1.0.5", 49_154)
+            phone.ask(330, S, "INVITE", to="sip:31@pbx.example.com")
+            phone.place = ("10.1.0.5", port)
+        if time == 335 and fails == "sought":
+            phone.story.seek(time, phone.place[0], P[0])
+            continue
+        phone.story.syn(time, phone.place, P)
+        if time == 300 or fails == "refused":
+            phone.story.reset(time + 0.01, P, phone.place)
+        if time == 300:
+            phone.place = ("10.1.0.5", 49_154)
+            moves = 300.2 if regime == "R0" else phone.register(300.1, S)
+            phone.call(moves, S, 5)
+    phone.place = ("10.1.0.5", 49_155)
+    for time in (342, 450, 520):
+        phone.call(time, S, 3)
+    found = Court(court.folder, ["overdue-failback"])(phone.story, minute(regime))
+    assert not any("overdue-failback" in said and "certain" in said for said in found)
+
+
 @gated_regime
 def test_a_refused_connection_is_a_failure_at_once(court: Court, regime: str) -> None:
     for registers in (True, False):

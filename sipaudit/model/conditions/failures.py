@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.conditions.trust import RETRY_AFTER, clock_was_set, in_mid_life
+from sipaudit.model.conditions.trust import clock_was_set, in_mid_life
 from sipaudit.model.events import Failed, Sent
 from sipaudit.model.observations import Awaited, Sign
 from sipaudit.model.packets import AT_ONCE, asked_at, goes_on_here, redirects, waits_for_call
@@ -12,7 +12,7 @@ from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import RUNS, Evidence, Reach, evidence, repeated_until, speaks_against
-from sipaudit.model.timers import SLACK_MIN, T1, T2_FIELD, UNDECLARED_EARLIEST, first_interval
+from sipaudit.model.timers import RETRY_AFTER, SLACK_MIN, T1, T2_FIELD, UNDECLARED_EARLIEST, first_interval
 from sipaudit.model.values import Reason
 
 RETRANSMIT_FROM = 0.3   # seconds after a sending: what comes sooner is a mirror's copy, no retransmission (T1 0.5)

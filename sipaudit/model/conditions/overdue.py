@@ -16,7 +16,7 @@ from sipaudit.model.observations import Fact
 from sipaudit.model.packets import MOVERS
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, taken
 from sipaudit.model.settings import Mode, Regime
-from sipaudit.model.state import LONG_AGO, Call, Evidence, evidence
+from sipaudit.model.state import LONG_AGO, Call, Evidence, Reach, evidence
 from sipaudit.model.timers import LONG_RING, NO_EXPIRY, SILENCE_MAX, TRY_LASTS
 from sipaudit.model.values import Assumption, Reason
 
@@ -152,17 +152,28 @@ def _failed_again(case: Case, primary: str, wait: float) -> bool:
     """Whether the primary was asked since the move, by whatever line and for whatever reason, and failed: the timer may
     have started again with that, as it does after a failed try. From what was no try of the line it has run out as well
     when it had its time."""
-    first, silent = case.stay.first, case.profile.earliest_silence
-    return first is not None and any(
-        item.time > first.time and (_is_own_try(item, case) or case.now <= item.time + SILENCE_MAX + wait)
-        for item in evidence(case.phone.reach(primary), case.now, silent)
-    )
+    first, silent, reach = case.stay.first, case.profile.earliest_silence, case.phone.reach(primary)
+    if first is None:
+        return False
+    return _broke_since(reach, first.time) or any(
+        item.time > first.time and (_may_be_own_try(item, case, reach) or case.now <= item.time + SILENCE_MAX + wait)
+        for item in evidence(reach, case.now, silent))
 
 
-def _is_own_try(item: Evidence, case: Case) -> bool:
-    """Whether it tells of a request with which the line may have tried to return (B8)."""
-    return not isinstance(item, Failed) and item.line == case.event.line \
-        and item.method in MOVERS and not item.in_dialog
+def _broke_since(reach: Reach, moved: float) -> bool:
+    """Whether an attempt to reach the server may have failed of which nothing else tells (`ContactKind`)."""
+    told = reach.answered is not None and reach.answered.time >= reach.broke
+    return reach.broke > moved and not told and all(item.time != reach.broke for item in reach.hard)
+
+
+def _may_be_own_try(item: Evidence, case: Case, reach: Reach) -> bool:
+    """Whether it tells of a request with which the line may have tried to return (B8): a transport failure unless it
+    met a request of another line."""
+    line = case.event.line
+    if not isinstance(item, Failed):
+        return item.line == line and item.method in MOVERS and not item.in_dialog
+    met = {one.line for one in reach.waiting if item.transaction in (None, one.transaction)}
+    return not met or line in met
 
 
 def renews_only_here(case: Case) -> Ground:

@@ -26,7 +26,6 @@ from sipaudit.model.timers import (
 )
 from sipaudit.model.values import Assumption, Reason
 
-RETRY_AFTER = 600.0      # seconds that a Retry-After from before the capture may run
 LOSS_REACH = 64.0       # seconds: reference-model.md 4, `capture-complete`
 WITHOUT_ONLY_SIGNAL = (3, 2, 4)   # C9: this firmware has no onlySignalWithRegistered
 
