@@ -18,7 +18,7 @@ from sipaudit.capture.starts import asks_for_file
 from sipaudit.capture.tcp_calm import Calm
 from sipaudit.capture.tcp_connections import Content, Half, Pair, Place
 from sipaudit.capture.tcp_contents import Contents
-from sipaudit.capture.tcp_lifecycle import ACK, FIN, RST, SYN, Lifecycle, is_other_connection
+from sipaudit.capture.tcp_lifecycle import ACK, FIN, RST, SYN, Lifecycle, is_other_connection, is_repeated
 from sipaudit.capture.tcp_order import Order, asked_for
 from sipaudit.capture.tcp_recognition import recognise
 from sipaudit.capture.tcp_table import Table
@@ -105,6 +105,7 @@ class Streams:
             and half.reassembly.take(seq, len(payload))
         ):
             self._table.use(half, flow, time)  # nearly all are such: the bytes that are wanted next, or none
+            half.heard = time
             if ack != half.peer.acked or not half.pair.established:
                 self._lifecycle.acknowledged(half.peer, ack)
             if not payload:
@@ -118,11 +119,13 @@ class Streams:
             if half is None:
                 return asked_for(payload, time, capture, frame, flow) if asks_for_file(payload) else []
         self._table.use(half, flow, time)
+        half.heard = time
         if flags & RST:
             return self._lifecycle.reset(half, Place(0, 0, time, capture, frame), seq, ack, flags)
         if flags & ACK and (ack != half.peer.acked or not half.pair.established):
             self._lifecycle.acknowledged(half.peer, ack)
-        items = self._order.skip_read(half.peer) if payload and half.peer.reassembly.waiting else []
+        items = self._lifecycle.repeated(half, time, capture, frame) if is_repeated(half, seq, flags) else []
+        items += self._order.skip_read(half.peer) if payload and half.peer.reassembly.waiting else []
         items += self._data(half, time, capture, frame, seq, payload, cut)
         if flags & FIN and (half := self._table.find(flow)):  # its bytes may have shown that it is none of ours
             items += self._lifecycle.fin(half, Place(0, 0, time, capture, frame))

@@ -56,11 +56,12 @@ class Half:
     `opening` has its first bytes while nobody knows whose they are, then `framer`, `records` or `frames` reads them
     (SIP, TLS, WebSocket); `places` are the packets that brought what waits, `held` the bytes that all of it takes.
     `isn` is the sequence number of its SYN, `acked` what the other side acknowledged; `seen`: the capture shows it;
-    `fin`: it has ended; `asking`: its last bytes want an answer.
+    `fin`: it has ended; `asking`: its last bytes want an answer; `heard` when it last sent anything, `repeats`
+    since when it sends again what it has sent, unless the other side was `heard` since.
     """
 
-    __slots__ = ("acked", "asking", "fin", "flow", "framer", "frames", "held", "isn", "last_data", "opening",
-                 "pair", "peer", "places", "reassembly", "records", "seen", "tls_flow")
+    __slots__ = ("acked", "asking", "fin", "flow", "framer", "frames", "heard", "held", "isn", "last_data", "opening",
+                 "pair", "peer", "places", "reassembly", "records", "repeats", "seen", "tls_flow")
 
     pair: Pair
     peer: Half
@@ -80,6 +81,8 @@ class Half:
         self.fin = False
         self.asking = False
         self.last_data = -inf
+        self.heard = -inf
+        self.repeats: float | None = None
         self.held = 0
 
     def evidence_flow(self) -> Flow:

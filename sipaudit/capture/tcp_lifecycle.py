@@ -12,6 +12,7 @@ from sipaudit.sip.datagram import Connection, ConnectionKind, Item, TransportErr
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 
 MOVED_ON = 1.0  # seconds: a SYN older than this has failed when its sender turns elsewhere
+IN_VAIN = 3.0    # seconds of repetitions without any packet of the other side; a path that loses some needs fewer
 PASSED_OVER = 1_000  # SYNs of a host that may still be answered, the oldest; the rest then waits for its deadlines
 
 
@@ -126,6 +127,16 @@ class Lifecycle:
             self._table.schedule(pair)
         return items
 
+    def repeated(self, half: Half, time: float, capture: int, frame: int) -> list[Item]:
+        """One side sends again what it has sent: for so long, without a packet of the other, that it gives up."""
+        if half.repeats is None or half.peer.heard >= half.repeats:
+            half.repeats = time
+            return []
+        if time - half.repeats < IN_VAIN or not half.pair.sip:
+            return []
+        half.repeats = None
+        return [_ended(half, Place(0, 0, time, capture, frame), ConnectionKind.DROPPED)]
+
     def overdue(self, pair: Pair, time: float) -> list[Item]:
         """What a connection should have had by now, a SYN's answer or the end of a handshake."""
         items: list[Item] = []
@@ -163,6 +174,12 @@ def is_other_connection(half: Half, seq: int) -> bool:
     if half.isn is not None:
         return half.isn != seq
     return half.reassembly.started and not -STALE < _ahead_of_stream(half, seq + 1) <= 0
+
+
+def is_repeated(half: Half, seq: int, flags: int) -> bool:
+    """Whether a segment brings what came before: bytes, a FIN, or the byte before the next by which who is idle asks if
+    the other is there (RFC 9293 3.8.4)."""
+    return (half.fin and bool(flags & FIN)) or (half.reassembly.started and _ahead_of_stream(half, seq) < 0)
 
 
 def _is_astray(half: Half, seq: int) -> bool:

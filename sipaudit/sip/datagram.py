@@ -121,7 +121,7 @@ class ConnectionKind(StrEnum):
 
     SYN = "syn"
     CLOSED = "closed"        # FIN of the side that opened it, or in answer to a FIN
-    DROPPED = "dropped"      # at rest: FIN of the side that did not open it, RST of either
+    DROPPED = "dropped"      # at rest: FIN of the side that did not open it, RST of either; or repetitions in vain
     ENCRYPTED = "encrypted"  # application data that cannot be read
 
 

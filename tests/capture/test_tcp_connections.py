@@ -49,6 +49,36 @@ class TestConnections:
         assert (ended.kind, ended.flow) == (
             ConnectionKind.CLOSED if closes else ConnectionKind.DROPPED, side.way)
 
+    @pytest.mark.parametrize(("what", "pauses", "hears", "told"), [
+        ("ping", (0.2, 0.4, 0.8, 1.6, 3.2), False, 1), ("probe", (1, 1, 1, 1), False, 1), ("fin", (1, 2, 4), False, 2),
+        ("ping", (0.2, 0.4), False, 0),                  # a packet was lost on the way
+        ("ping", (0.2, 0.4, 0.8, 1.6, 3.2), True, 0), ("probe", (30, 30, 30), True, 0),
+    ])
+    def test_what_is_sent_again_in_vain_for_seconds_ends_a_connection(
+        self, what: str, pauses: tuple[float, ...], hears: bool, told: int
+    ) -> None:
+        """A server that died at rest acknowledges nothing; nobody need tell that by a RST."""
+        tap = Tap()
+        phone, server = connected(tap)
+        phone.sends(message(1))
+        server.sends(answer(1))
+        phone.sends(flags=ACK)
+        size = {"ping": 4, "probe": 0, "fin": 0}[what]
+        if what == "ping":
+            phone.sends(b"\r\n\r\n")
+        if what == "fin":
+            phone.sends(flags=FIN | ACK)
+        for pause in pauses:
+            tap.wait(pause)
+            if what == "fin":
+                tap.see(phone.way, phone.next - 1, server.next, FIN | ACK)
+            else:
+                tap.see(phone.way, phone.next - (size or 1), server.next, ACK, b"\r\n\r\n"[:size])
+            if hears:
+                server.sends(flags=ACK)
+        ended = [item.flow for item in tap.of(Connection) if item.kind is not ConnectionKind.SYN]
+        assert ended == told * [phone.way]
+
     def test_a_refused_syn(self) -> None:
         tap = Tap()
         phone, server = sides(tap)
