@@ -149,7 +149,12 @@ class Entries:
         touched = dict.fromkeys(state for owner in owners for state in self._by_name.get(owner, ()))
         for state in touched:
             self._refresh(state, answer)
-        for state in {*touched, *self._led_to(changed)}:
+        led_to = list(self._led_to(changed))
+        for state in led_to:
+            if state not in touched:
+                touched[state] = None
+                self._refresh(state, answer)
+        for state in {*touched, *led_to}:
             state.doubtful = state.doubtful or (state.owner is None and self._is_contradicted(state))
         if any(self._reaches(key, seen) for key in changed):
             self._revision += 1

@@ -7,7 +7,7 @@ chain in which a server's address lies is found from the address.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
-from itertools import islice
+from itertools import islice, product
 
 from msgspec import Struct
 
@@ -188,9 +188,10 @@ class Names:
         records = self._sets.get(key)
         return () if records is None else records.data
 
-    def resolve(self, servers: Iterable[EntryServer]) -> Chain | None:
+    def resolve(self, servers: Iterable[EntryServer], owners: Iterable[str] = ()) -> Chain | None:
         """The chain of declared servers: names without an address are resolved, all of a name's addresses sharing its
-        priority (several addresses of one name take turns). None when DNS says nothing of any of them."""
+        priority (several addresses of one name take turns). It lives no longer than the SRV sets of the `owners`, which
+        lead to them: by one of these the phone has them (B2). None when DNS says nothing of any of them."""
         trail = _Trail()
         resolved: list[EntryServer] = []
         for server in servers:
@@ -202,6 +203,9 @@ class Names:
                 resolved.append(server)
             else:
                 resolved += [_at(server, address) for address in sorted(found)]
+        families = {family_of(server.address) for server in resolved if server.address is not None}
+        for owner, family in product(owners, sorted(families)):
+            self._srv_servers(owner, family, trail)
         return trail.chain(resolved) if trail.sets else None
 
     def chain_at(self, owner: SetKey, family: str, port: int, transport: str) -> Chain | None:

@@ -50,7 +50,7 @@ class EntryState:
     def chain(self, names: Names) -> Chain | None:
         """The entry's servers as the answers so far have them; None where they say nothing of any."""
         if self.owner is None:
-            return names.resolve(self.declared.servers)
+            return names.resolve(self.declared.servers, sorted(name for name in self.names if name.startswith("_")))
         return names.chain_at(self.owner, self.family, self.port, self.transport)
 
     def take(self, chain: Chain, answer: DnsMessage | None, revision: int) -> None:

@@ -159,6 +159,27 @@ def test_the_return_comes_with_the_end_of_the_dns_answer(court: Court, regime: s
 
 
 @any_regime
+@pytest.mark.parametrize("says", ["name", "name and address", "address"])
+@pytest.mark.parametrize(("srv", "addresses", "early"), [(30, 3600, False), (3600, 30, False), (0, 3600, False),
+                                                         (3600, 3600, True)])
+def test_servers_that_a_list_in_dns_leads_to_live_no_longer_than_that(
+    court: Court, regime: str, says: str, srv: int, addresses: int, early: bool
+) -> None:
+    """B2: the TTL is the smallest of the chain by which the phone has its servers, however the site file names them."""
+    servers = [{"name": f"sbc{number}.example.com", "address": place[0]} for number, place in enumerate((P, S), 1)]
+    entry = {"servers": [{kind: server[kind] for kind in ("name", "address") if kind in says} for server in servers]}
+    declared = {"entries": {"sbc": {**entry, "dns_ttl": 3600}},
+                "lines": [{"match": {}, "entry": "sbc", "settings": {**REGIMES[regime], "failBack.mode": "DNSTTL"}}]}
+    phone = Handset(Story())
+    looks_up(phone, -1, ttl=addresses, srv=srv)
+    phone.register(0)
+    phone.fail_over(300, registers=regime != "R0")
+    returns(phone, regime, 338)
+    found = court(phone.story, declared)
+    assert any(PREMATURE in said and not said.startswith("?") for said in found) is early
+
+
+@any_regime
 def test_moving_between_entries_is_fallback(court: Court, regime: str) -> None:
     declared = minute(regime)
     declared["entries"]["branch"] = [{"address": BRANCH[0]}]
