@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from sipaudit.cli.manual import GENERAL, Option
 from sipaudit.cli.output import Delivery
 from sipaudit.cli.terminal import VERBOSITY
+from sipaudit.errors import InputError
 
 if TYPE_CHECKING:
     from sipaudit.pipeline import Output
@@ -235,8 +237,12 @@ def delivery_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _output(directory: str | None, evidence: int | None, embed: int) -> Output | None:
-    """What `-o` wants."""
+    """What `-o` wants. Raises InputError for what only it can give."""
     if directory is None:
+        said = click.get_current_context().get_parameter_source
+        for name in ("evidence", "embed"):
+            if said(name) is not ParameterSource.DEFAULT:
+                raise InputError(f"--{name} says what to write with -o, but -o is missing", fix="add -o DIR")
         return None
     from sipaudit.pipeline import Output
 

@@ -29,7 +29,8 @@ ADVICE: dict[Reason, str] = {
     Reason.BUSY_UNPROVEN: "A call may have been up; off-hook is not seen on the wire.",
     Reason.VENDOR_UNMODELLED: "Only Polycom phones are modelled: others are judged by what holds for all, F1 to F4.",
     Reason.EVICTED: "Too many lines at once: this one's history was dropped to stay within memory.",
-    Reason.READINGS_DIFFER: "The advisory can be read both ways here, or no failover was seen before the move.",
+    Reason.READINGS_DIFFER: "The advisory can be read both ways here, no failover was seen before the move, or a "
+                            "server may have failed unseen (a connection that ended, ARP without an answer).",
 }
 
 ASSUMED: dict[Assumption, str] = {

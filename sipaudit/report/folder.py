@@ -47,6 +47,9 @@ class Folder:
             self._unmake()
             raise InputError(f"cannot be made: {error.strerror}", fix="name another directory", file=str(self.place)
                              ) from error
+        except BaseException:   # Ctrl-C, before anybody will call `__exit__`
+            self._undo()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -54,9 +57,14 @@ class Folder:
         if kind is None:
             with _undisturbed():
                 self._put_in_place()
+        if kind is None:
+            shutil.rmtree(self._aside, ignore_errors=True)
+        else:
+            self._undo()
+
+    def _undo(self) -> None:
         shutil.rmtree(self._aside, ignore_errors=True)
-        if kind is not None:
-            self._unmake()
+        self._unmake()
 
     def _unmake(self) -> None:
         with suppress(OSError):  # it was not made, or somebody else has put something there

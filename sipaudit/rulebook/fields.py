@@ -104,7 +104,8 @@ class Fields:
         if low <= value <= high and (not whole or value.is_integer()):
             return int(value) if whole else value
         kind = "whole number" if whole else "number"
-        self.problems.add(self.line(key), f"{key} cannot be {quoted(text)}", f"write a {kind} from {low:g} to {high:g}")
+        fix = f"write a {kind} from {low:.12g} to {high:.12g}"
+        self.problems.add(self.line(key), f"{key} cannot be {quoted(text)}", fix)
         return None
 
     def flag(self, key: str) -> bool | None:

@@ -22,8 +22,10 @@ def finding_named(report: Report, name: str) -> Finding:
     for finding in report.findings:
         if finding.id == name:
             return finding
-    known = ", ".join(finding.id for finding in report.findings[:5]) or "it has none"
-    raise InputError(f"no finding {name!r} in this analysis", fix=f"name one of its findings: {known}")
+    known = ", ".join(finding.id for finding in report.findings[:5])
+    fix = f"name one of its findings: {known}" if known else (
+        "it has none: give --site, --config and --set as in the analysis that had it")
+    raise InputError(f"no finding {name!r} in this analysis", fix=fix)
 
 
 def must_be_of(finding: Finding, line: str | None) -> None:

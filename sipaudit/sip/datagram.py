@@ -121,7 +121,7 @@ class ConnectionKind(StrEnum):
 
     SYN = "syn"
     CLOSED = "closed"        # FIN of the side that opened it, or in answer to a FIN
-    DROPPED = "dropped"      # at rest: FIN of the side that did not open it, RST of either; or repetitions in vain
+    DROPPED = "dropped"      # at rest: RST, repetitions in vain, FIN of a side that is not known to have opened it
     ENCRYPTED = "encrypted"  # application data that cannot be read
 
 
