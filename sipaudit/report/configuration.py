@@ -75,7 +75,7 @@ def render_check(found: Checked, width: int, color: bool) -> str:
     """The issues, worst first, each with the place where it stands."""
     screen = Screen(width, color)
     phones = f" of {count_of(found.phones, 'phone')}" if found.phones else ""
-    screen.say(f"{count_of(found.lines, 'line')}{phones}. {_verdict(found.findings)}")
+    screen.say(f"{count_of(found.lines, 'line')}{phones}. {_verdict(found)}")
     worst = sorted(found.findings, key=lambda finding: -finding.severity.rank)
     for finding in worst[:FINDINGS_SHOWN]:
         _issue(screen, finding)
@@ -84,8 +84,10 @@ def render_check(found: Checked, width: int, color: bool) -> str:
     return screen.text()
 
 
-def _verdict(findings: Sequence[Finding]) -> str:
-    by_severity = Counter(finding.severity for finding in findings if finding.suppressed is None)
+def _verdict(found: Checked) -> str:
+    by_severity = Counter(finding.severity for finding in found.findings if finding.suppressed is None)
+    if not by_severity and not found.lines:
+        return "No parameter of a line or of failover is in them: are these the files that the phones get?"
     if not by_severity:
         return "Nothing to say against them."
     kinds = [count_of(by_severity[severity], str(severity)) if severity is not Severity.INFO

@@ -28,6 +28,12 @@ class TestCheck:
         result = sipaudit_command("config", "check", one(tmp_path))
         assert (result.code, result.out, result.err) == (0, "1 line. Nothing to say against them.\n", "")
 
+    def test_what_is_no_provisioning_file_is_not_approved_of(self, sipaudit_command, tmp_path) -> None:
+        (tmp_path / "site.cfg").write_text("<html><body>404 Not Found</body></html>")
+        result = sipaudit_command("config", "check", str(tmp_path / "site.cfg"))
+        assert (result.code, result.out) == (
+            0, "0 lines. No parameter of a line or of failover is in them: are these the files that the phones get?\n")
+
     def test_an_error_is_3_with_its_place_and_remedy(self, sipaudit_command, tmp_path) -> None:
         path = one(tmp_path, reg__1__server__1__failOver__reRegisterOn="yes", reg__1__server__1__failOver__RegisterOn=1)
         result = sipaudit_command("config", "check", path)

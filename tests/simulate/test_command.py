@@ -96,6 +96,9 @@ def test_what_does_not_fit_together_is_said_all_at_once(tmp_path: Path) -> None:
                  "boot": [9, 3]})
     told["entries"]["sbc"]["servers"].append("sbc7")
     told["servers"]["sbc2"]["address"] = "10.0.0.1"
+    told["servers"]["sbc1"]["faults"] = [{"kind": "silent", "from": 5, "to": 2}]
+    told["servers"]["sbc6"] = {"address": "2001:db8::1"}
+    told["entries"]["both"] = {"servers": ["sbc1", "sbc6"]}
     told["phones"].append(told["phones"][0] | {"group": "Head office"})
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(told, sort_keys=False))
     with pytest.raises(InputErrors) as raised:
@@ -103,6 +106,7 @@ def test_what_does_not_fit_together_is_said_all_at_once(tmp_path: Path) -> None:
     said = "\n".join(str(error) for error in raised.value.errors)
     for part in ("there is no server 'sbc7'", "there is no entry 'sbx' (did you mean 'sbc'?)", "is too small for 6",
                  "there is no server 'sbc9'", "boot must be one moment", "overlap another group's",
+                 "servers.sbc1.faults[0] is over at 2, before it begins at 5", "entries.both: a phone has one address",
                  "servers.sbc2 has the address and port of 'sbc1'", "phones[1].network overlaps that of phones[0]"):
         assert part in said
 

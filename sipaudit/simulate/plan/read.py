@@ -155,6 +155,7 @@ def _placed(plan: Plan) -> Plan:
 
 def _check(problems: Problems, plan: Plan) -> None:
     _check_names(problems, plan)
+    _check_faults(problems, plan)
     _check_places(problems, plan)
     for place, group in enumerate(plan.phones):
         _check_group(problems, plan, group, f"phones[{place}]")
@@ -178,6 +179,18 @@ def _check_names(problems: Problems, plan: Plan) -> None:
                 where = f"entries.{printable(name)}.servers"
                 problems.add(entry.line, f"{where}: there is no server '{printable(server)}'",
                              suggestion(server, plan.servers))
+        if len({":" in plan.servers[server].address for server in entry.servers if server in plan.servers}) > 1:
+            problems.add(entry.line, f"entries.{printable(name)}: a phone has one address, and reaches servers of IPv4 "
+                         "or of IPv6 only", "give its servers addresses of one family")
+
+
+def _check_faults(problems: Problems, plan: Plan) -> None:
+    """No fault ends before it begins."""
+    for name, server_plan in plan.servers.items():
+        for place, fault in enumerate(server_plan.faults):
+            if fault.end < fault.start:
+                problems.add(server_plan.line, f"servers.{printable(name)}.faults[{place}] is over at {fault.end:g}, "
+                             f"before it begins at {fault.start:g}", "give it a later 'to:'")
 
 
 def _check_users(problems: Problems, plan: Plan) -> None:
