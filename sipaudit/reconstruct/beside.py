@@ -39,7 +39,7 @@ from sipaudit.sip.headers import read_via
 from sipaudit.turned_away import turned_away
 
 CARRIED_AGAIN = 10.0   # seconds: what a router seeks may be for any phone, and is not told of each at every packet
-SEEKERS_KEPT = 256     # of them, with what they seek
+SEEKS_KEPT = 16        # of routers in that time, each of one server
 NXDOMAIN = 3
 SERVFAIL = 2
 
@@ -59,7 +59,9 @@ class Beside:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._registry = memory.registry
-        self._carried: dict[tuple[str, str], float] = {}   # when a router (its MAC) last sought a server of an entry
+        self._looked = NEVER                              # when it was last asked who carries packets of phones
+        self._carriers: set[str | None] = set()           # who did then, by MAC
+        self._seeks: set[tuple[str, str]] = set()         # and which servers they have sought since
 
     def take(self, item: Item) -> None:
         """Anything but a datagram."""
@@ -141,16 +143,19 @@ class Beside:
                 self._contact(phone, server, ContactKind.SOUGHT, item)
 
     def _carried_by(self, router: str, item: Sought) -> list[Phone]:
-        """The phones whose packets come from this hardware address; none where that was told a moment ago."""
-        seeks = (router, item.target)
-        if 0 <= item.time - self._carried.get(seeks, NEVER) < CARRIED_AGAIN:
+        """The phones whose packets come from this hardware address; none where that was told a moment ago. They are
+        looked through no more often than floods may ask for it."""
+        phones = self._registry.phones.values()
+        if not 0 <= item.time - self._looked < CARRIED_AGAIN:
+            self._looked, self._seeks = item.time, set()
+            self._carriers = {mac for phone in phones for mac in _carriers(phone)}
+        if router not in self._carriers or (router, item.target) in self._seeks:
             return []
-        self._carried = {known: time for known, time in self._carried.items() if 0 <= item.time - time < CARRIED_AGAIN}
-        if len(self._carried) >= SEEKERS_KEPT:
+        if len(self._seeks) >= SEEKS_KEPT:
             turned_away("neighbours")
             return []
-        self._carried[seeks] = item.time
-        return [phone for phone in self._registry.phones.values() if _carries(router, phone)]
+        self._seeks.add((router, item.target))
+        return [phone for phone in phones if router in _carriers(phone)]
 
     def _contact(self, phone: Phone, server: str, kind: ContactKind, item: Item) -> None:
         """A contact does not end the silence before a boot: a phone that starts looks up and connects first."""
@@ -265,9 +270,9 @@ def _servers_of(phone: Phone, host: str) -> list[str]:
     return list(keys)
 
 
-def _carries(mac: str, phone: Phone) -> bool:
-    """Whether the packets of the phone come from this hardware address on the captured segment."""
-    return any(line.flow is not None and line.flow.source_mac == mac for line in phone.lines[:SOURCE_LINES])
+def _carriers(phone: Phone) -> set[str | None]:
+    """From which hardware addresses the packets of the phone come on the captured segment."""
+    return {line.flow.source_mac for line in phone.lines[:SOURCE_LINES] if line.flow is not None}
 
 
 def _servers_named(phone: Phone, name: str) -> list[str]:
