@@ -32,9 +32,8 @@ class CaptureHealth:
     `interface_drops` what a live port's card lost; `content` what the packets were (`rtp-like`, `dns`, `tcp`, `arp`
     ...), so that a capture without SIP can say what it holds instead; `apart`, by the index of an earlier capture, so
     many seconds after it this one shows a packet that both show (the first of these packets, and the last); `away` when
-    it saw nothing of media that went on, the last thousand times; `goes_on` that it has packets later than
-    those wanted of it; `late` the packets that stand behind a later one, by
-    `late_by` seconds at most, where no clock stepped.
+    it saw nothing of media that went on, the last thousand times; `goes_on` that it has packets later than those
+    wanted of it; `late` the packets that stand behind a later one, by `late_by` seconds at most where no clock stepped.
     """
 
     path: str

@@ -43,7 +43,6 @@ class Neighbours:
             return []
         return [Sought(time, capture, frame, host(said.asker), host(said.target), said.mac.hex() or None)]
 
-
     def _make_room(self, now: float) -> None:
         """The one that was asked for longest ago goes; it counts if its asker may ask again."""
         oldest = next(iter(self._asked))

@@ -149,12 +149,11 @@ class Entries:
         touched = dict.fromkeys(state for owner in owners for state in self._by_name.get(owner, ()))
         for state in touched:
             self._refresh(state, answer)
-        led_to = list(self._led_to(changed))
-        for state in led_to:
+        for state in list(self._led_to(changed)):
             if state not in touched:
                 touched[state] = None
                 self._refresh(state, answer)
-        for state in {*touched, *led_to}:
+        for state in touched:
             state.doubtful = state.doubtful or (state.owner is None and self._is_contradicted(state))
         if any(self._reaches(key, seen) for key in changed):
             self._revision += 1
@@ -207,7 +206,7 @@ class Entries:
         declared = [(server.priority, server.address) for server in state.entry.servers if server.address is not None]
         families = {family_of(address) for _, address in declared}
         transports = {server.transport for server in state.entry.servers}
-        owners = sorted(name for name in state.names if name.startswith("_") and srv_transport(name) in transports)
+        owners = [name for name in state.services if srv_transport(name) in transports]
         lists = [self._names.ranks(name, families) for name in owners[:ENTRY_LISTS]]
         return any(lists) and ranked(declared) not in lists
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sipaudit.model.settings import ServerEntry
-from sipaudit.reconstruct.bounds import ENTRY_NAMES
+from sipaudit.reconstruct.bounds import ENTRY_LISTS, ENTRY_NAMES
 from sipaudit.reconstruct.names import Chain, Names
 from sipaudit.reconstruct.records import NEVER, SetKey, plain_name, srv_domain
 from sipaudit.sip.datagram import DnsMessage
@@ -47,10 +47,15 @@ class EntryState:
         self.known_to = ""
         self.answer: DnsMessage | None = None
 
+    @property
+    def services(self) -> list[str]:
+        """Owners of the SRV sets among the names it was read from."""
+        return sorted(name for name in self.names if name.startswith("_"))
+
     def chain(self, names: Names) -> Chain | None:
         """The entry's servers as the answers so far have them; None where they say nothing of any."""
         if self.owner is None:
-            return names.resolve(self.declared.servers, sorted(name for name in self.names if name.startswith("_")))
+            return names.resolve(self.declared.servers, self.services[:ENTRY_LISTS])
         return names.chain_at(self.owner, self.family, self.port, self.transport)
 
     def take(self, chain: Chain, answer: DnsMessage | None, revision: int) -> None:

@@ -57,7 +57,6 @@ class Folder:
         if kind is None:
             with _undisturbed():
                 self._put_in_place()
-        if kind is None:
             shutil.rmtree(self._aside, ignore_errors=True)
         else:
             self._undo()
