@@ -20,7 +20,7 @@ CAPTURE, SITE = str(SAMPLE / "capture.pcap"), str(SAMPLE / "site.yaml")
 
 class Ran:
     def __init__(self, *arguments: str, folder: Path, shell: str = "", home: Path = ROOT) -> None:
-        command = [sys.executable, "-m", "sipaudit.cli.main", *arguments]
+        command = [sys.executable, "-m", "sipaudit", *arguments]
         if shell:
             command = ["sh", "-c", f'"$@" {shell}', "sh", *command]
         done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False,
@@ -123,6 +123,16 @@ def test_a_line_that_is_not_there_is_an_error(tmp_path: Path, command: str) -> N
     assert ran.err.startswith("sipaudit: --line: no line 'sip:1103@pbx.example.com' in these captures (did you mean")
 
 
+@pytest.mark.parametrize(("call", "fix"), [
+    ("nonsense", "write all of what stands in that header, also behind an @"),
+    ("call1x13@10.1.0.99", "did you mean 'call1x13@10.1.0.11'?"),
+])
+def test_a_call_that_is_not_there_is_an_error(tmp_path: Path, call: str, fix: str) -> None:
+    ran = Ran("ladder", CAPTURE, "--call-id", call, folder=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"sipaudit: --call-id: no message with the Call-ID {call!r} in what was chosen ({fix})\n"
+
+
 def test_a_plan_is_not_replaced_by_its_capture(tmp_path: Path) -> None:
     plan = tmp_path / "plan.yaml"
     text = (ROOT / "samples" / "busy-phone" / "plan.yaml").read_text()
@@ -218,3 +228,6 @@ def test_what_to_do_next_names_the_program_as_it_was_called(tmp_path: Path, monk
     assert terminal.program() == "sipaudit"
     monkeypatch.setattr(sys, "argv", ["/usr/lib/python3/sipaudit/cli/main.py"])
     assert terminal.program() == "sipaudit"
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setattr(sys, "argv", ["/usr/lib/python3/sipaudit/__main__.py"])
+    assert terminal.program() == "python -m sipaudit"

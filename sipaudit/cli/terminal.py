@@ -37,6 +37,8 @@ def program() -> str:
     """How this program is called: by its name where that finds it, else as it was called this time."""
     called = sys.argv[0] if sys.argv else ""
     found = shutil.which("sipaudit")
+    if not found and Path(called).parts[-2:] == ("sipaudit", "__main__.py"):
+        return "python -m sipaudit"
     if Path(called).name != "sipaudit" or not Path(called).exists() or (found and Path(found).samefile(called)):
         return "sipaudit"
     return shlex.quote(called)

@@ -12,8 +12,10 @@ from sipaudit.run.chosen_line import means, require
 from sipaudit.run.run import Run
 from sipaudit.sip.message import Malformed, Request, Response
 from sipaudit.sip.uri import aor
+from sipaudit.yamlfile.wording import quoted, suggestion
 
 ROWS_KEPT = 20_000   # messages drawn at most
+CALLS_KEPT = 10_000  # Call-IDs among which one that is misspelt is looked for
 AROUND = 10.0        # seconds shown before and after a finding's evidence
 
 
@@ -47,6 +49,7 @@ class LadderRows:
         self._marks = {frame.frame: finding.id for frame in _frames(finding)} if finding else {}
         self._seen: list[SeenMessage] = []
         self._more = 0
+        self._others: set[str] = set()
 
     def see(self, seen: SeenMessage) -> None:
         """Keep a message that is wanted."""
@@ -66,16 +69,25 @@ class LadderRows:
         if isinstance(message, Malformed):
             return self._line is None and self._call_id is None
         if self._call_id is not None and message.call_id != self._call_id:
+            if len(self._others) < CALLS_KEPT:
+                self._others.add(message.call_id)
             return False
         return self._line is None or any(means(self._line, aor(one.uri)) for one in (message.from_, message.to))
 
     def done(self, run: Run, warn: Callable[[str], None]) -> list[LadderRow]:
-        """The rows, in order of time as captured. Raises InputError for a line that there is not."""
+        """The rows, in order of time as captured. Raises InputError for a line, or a Call-ID, that there is not."""
         if not self._seen:
             require(self._line, run.reconstruction.lines.values())
+            self._require_call()
         if self._more:
             warn(f"{self._more} more messages are not drawn: choose a line, a call, or --from and --to")
         return list(self._rows(run))
+
+    def _require_call(self) -> None:
+        if self._call_id is not None:
+            chosen = quoted(self._call_id)
+            fix = suggestion(self._call_id, self._others, "write all of what stands in that header, also behind an @")
+            raise InputError(f"--call-id: no message with the Call-ID {chosen} in what was chosen", fix=fix)
 
     def _rows(self, run: Run) -> Iterable[LadderRow]:
         for seen in self._seen:
