@@ -17,8 +17,9 @@ from sipaudit.model.events import (
     Lost,
 )
 from sipaudit.reconstruct.bounds import SOURCE_LINES
+from sipaudit.reconstruct.carriers import Carriers
 from sipaudit.reconstruct.memory import Memory, entry_changed
-from sipaudit.reconstruct.phones import NEVER, Line, Phone
+from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.records import plain_name
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import COOKIE, Key, Transaction
@@ -36,10 +37,7 @@ from sipaudit.sip.datagram import (
     TransportError,
 )
 from sipaudit.sip.headers import read_via
-from sipaudit.turned_away import turned_away
 
-CARRIED_AGAIN = 10.0   # seconds: what a router seeks may be for any phone, and is not told of each at every packet
-SEEKS_KEPT = 16        # of routers in that time, each of one server
 NXDOMAIN = 3
 SERVFAIL = 2
 
@@ -59,9 +57,7 @@ class Beside:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._registry = memory.registry
-        self._looked = NEVER                              # when it was last asked who carries packets of phones
-        self._carriers: set[str | None] = set()           # who did then, by MAC
-        self._seeks: set[tuple[str, str]] = set()         # and which servers they have sought since
+        self._carriers = Carriers(memory.registry)
 
     def take(self, item: Item) -> None:
         """Anything but a datagram."""
@@ -137,25 +133,10 @@ class Beside:
         """The phone has something to send to a server, or some phone has whose packets that router carries."""
         phones = self._registry.phones_at(item.host)
         if not phones and item.mac is not None and item.target in self._memory.entries.hosts:
-            phones = self._carried_by(item.mac, item)
+            phones = self._carriers.phones_of(item.mac, item)
         for phone in phones:
             for server in _servers_of(phone, item.target):
                 self._contact(phone, server, ContactKind.SOUGHT, item)
-
-    def _carried_by(self, router: str, item: Sought) -> list[Phone]:
-        """The phones whose packets come from this hardware address; none where that was told a moment ago. They are
-        looked through no more often than floods may ask for it."""
-        phones = self._registry.phones.values()
-        if not 0 <= item.time - self._looked < CARRIED_AGAIN:
-            self._looked, self._seeks = item.time, set()
-            self._carriers = {mac for phone in phones for mac in _carriers(phone)}
-        if router not in self._carriers or (router, item.target) in self._seeks:
-            return []
-        if len(self._seeks) >= SEEKS_KEPT:
-            turned_away("neighbours")
-            return []
-        self._seeks.add((router, item.target))
-        return [phone for phone in phones if router in _carriers(phone)]
 
     def _contact(self, phone: Phone, server: str, kind: ContactKind, item: Item) -> None:
         """A contact does not end the silence before a boot: a phone that starts looks up and connects first."""
@@ -268,11 +249,6 @@ def _servers_of(phone: Phone, host: str) -> list[str]:
                     if server.address == host)
         keys.update((used, None) for used, flow in line.routes if flow.destination_host == host)
     return list(keys)
-
-
-def _carriers(phone: Phone) -> set[str | None]:
-    """From which hardware addresses the packets of the phone come on the captured segment."""
-    return {line.flow.source_mac for line in phone.lines[:SOURCE_LINES] if line.flow is not None}
 
 
 def _servers_named(phone: Phone, name: str) -> list[str]:

@@ -1,0 +1,42 @@
+"""Whose packets a router carries: one that seeks a server has something of its phones to send there."""
+
+from __future__ import annotations
+
+from sipaudit.reconstruct.bounds import SOURCE_LINES
+from sipaudit.reconstruct.phones import NEVER, Phone
+from sipaudit.reconstruct.registry import Registry
+from sipaudit.sip.datagram import Sought
+from sipaudit.turned_away import turned_away
+
+AGAIN = 10.0      # seconds: what a router seeks may be for any phone, and is not told of each at every packet
+SOUGHT_KEPT = 16  # of routers in that time, each of one server
+
+
+class Carriers:
+    """Who sends packets of phones on the captured segment, by hardware address."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._looked = NEVER                              # when it was last asked who carries packets of phones
+        self._macs: set[str | None] = set()               # who did then
+        self._sought: set[tuple[str, str]] = set()        # and which servers they have sought since
+
+    def phones_of(self, router: str, item: Sought) -> list[Phone]:
+        """The phones whose packets come from this hardware address; none where that was told a moment ago. They are
+        looked through no more often than floods may ask for it."""
+        phones = self._registry.phones.values()
+        if not 0 <= item.time - self._looked < AGAIN:
+            self._looked, self._sought = item.time, set()
+            self._macs = {mac for phone in phones for mac in _macs_of(phone)}
+        if router not in self._macs or (router, item.target) in self._sought:
+            return []
+        if len(self._sought) >= SOUGHT_KEPT:
+            turned_away("neighbours")
+            return []
+        self._sought.add((router, item.target))
+        return [phone for phone in phones if router in _macs_of(phone)]
+
+
+def _macs_of(phone: Phone) -> set[str | None]:
+    """From which hardware addresses the packets of the phone come on the captured segment."""
+    return {line.flow.source_mac for line in phone.lines[:SOURCE_LINES] if line.flow is not None}
