@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
-from sipaudit.model.values import Finding, Report, Severity
-from sipaudit.report.table import proof_text
+from sipaudit.model.values import CaptureSummary, Finding, Report, Severity
+from sipaudit.report.proof import filters, proof_text
 from sipaudit.safe_text import safe_text
 
 SUITE = "sipaudit"
@@ -21,7 +21,7 @@ def to_junit(report: Report, known: Sequence[str] = ()) -> bytes:
     skipped.  An unsuppressed finding of at least warning is a failure, unless its id is among `known` (it was there in
     the run compared with): then it is skipped, as a suppressed one is.
     """
-    cases = [*_failures(report.findings, frozenset(known)), *_rules(report)]
+    cases = [*_failures(report, frozenset(known)), *_rules(report)]
     suite = ET.Element(
         "testsuite", name=SUITE, tests=str(len(cases)), errors="0",
         failures=str(sum(case.find("failure") is not None for case in cases)),
@@ -34,8 +34,8 @@ def to_junit(report: Report, known: Sequence[str] = ()) -> bytes:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(whole, encoding="unicode")}\n'.encode()
 
 
-def _failures(findings: Iterable[Finding], known: frozenset[str]) -> Iterator[ET.Element]:
-    for finding in findings:
+def _failures(report: Report, known: frozenset[str]) -> Iterator[ET.Element]:
+    for finding in report.findings:
         if finding.severity.rank < Severity.WARNING.rank:
             continue
         case = _case(finding.rule, f"{finding.id} {finding.line} {finding.phone or ''}".rstrip())
@@ -45,17 +45,17 @@ def _failures(findings: Iterable[Finding], known: frozenset[str]) -> Iterator[ET
             ET.SubElement(case, "skipped", message=safe_text(f"not new: {finding.observed}"))
         else:
             failure = ET.SubElement(case, "failure", message=safe_text(finding.observed), type=str(finding.severity))
-            failure.text = "\n".join(map(safe_text, _told(finding)))
+            failure.text = "\n".join(map(safe_text, _told(finding, report.captures)))
         yield case
 
 
-def _told(finding: Finding) -> Iterator[str]:
+def _told(finding: Finding, captures: list[CaptureSummary]) -> Iterator[str]:
     yield f"expected: {finding.expected}"
     yield f"observed: {finding.observed}"
     yield f"confidence: {finding.confidence}"
     yield "evidence: " + "; ".join(map(proof_text, finding.evidence))
-    if finding.wireshark:
-        yield f"wireshark: {finding.wireshark}"
+    for capture, found in filters(finding, captures):
+        yield f"wireshark{capture and f' in {capture}'}: {found}"
 
 
 def _rules(report: Report) -> Iterator[ET.Element]:

@@ -28,6 +28,7 @@ class LadderRow(Struct, frozen=True):
     text: str
     repeat: bool = False
     mark: str | None = None
+    transport: str = "udp"
 
 
 def render(rows: Sequence[LadderRow], zone: str, width: int, color: bool) -> str:
@@ -36,22 +37,37 @@ def render(rows: Sequence[LadderRow], zone: str, width: int, color: bool) -> str
     if not rows:
         screen.say("No SIP message matches.")
         return screen.text()
-    places = _places(rows)
+    ends = _ends(rows)
+    places = _places(rows, ends)
     column = max(COLUMN_MIN, (width - CLOCK_WIDTH - _frame_width(rows) - 1) // len(places))
-    screen.raw(" " * CLOCK_WIDTH + "".join(_fit(place, column) for place in places), style="bold")
+    screen.raw(" " * CLOCK_WIDTH + "".join(_heading(place, column) for place in places), style="bold")
     day = ""
     for row in rows:
         today = format_time(row.time, clock, TimeStyle.FULL)[:10]
         if today != day:
             screen.raw(today)
             day = today
-        screen.raw(_line(row, places, column, clock), style="red" if row.mark else "dim" if row.repeat else "")
+        screen.raw(_line(row, ends, places, column, clock), style="red" if row.mark else "dim" if row.repeat else "")
     return screen.text()
 
 
-def _places(rows: Iterable[LadderRow]) -> list[str]:
-    """The addresses in order of first sight; those that find no column share the last one."""
-    seen = list(dict.fromkeys(end for row in rows for end in (row.source, row.destination)))
+def _ends(rows: Iterable[LadderRow]) -> dict[str, str]:
+    """Where each address is drawn. Who opens connections has a port for each: these are one place, its host."""
+    streams: dict[str, set[str]] = {}
+    for row in rows:
+        for end in (row.source, row.destination):
+            if row.transport != "udp":
+                streams.setdefault(_host(end), set()).add(end)
+    return {end: host for host, ends in streams.items() if len(ends) > 1 for end in ends}
+
+
+def _host(end: str) -> str:
+    return end.rpartition(":")[0].strip("[]")
+
+
+def _places(rows: Iterable[LadderRow], ends: dict[str, str]) -> list[str]:
+    """The places in order of first sight; those that find no column share the last one."""
+    seen = list(dict.fromkeys(ends.get(end, end) for row in rows for end in (row.source, row.destination)))
     return seen if len(seen) <= COLUMNS_MAX else [*seen[:COLUMNS_MAX - 1], "others"]
 
 
@@ -63,12 +79,14 @@ def _frame(row: LadderRow) -> str:
     return f"#{row.frame}{' ' + row.mark if row.mark else ''}"
 
 
-def _fit(text: str, width: int) -> str:
-    return safe_text(text)[:width - 1].ljust(width)
+def _heading(place: str, width: int) -> str:
+    """Addresses of a network differ at the end: that is what is kept of a long one."""
+    shown = safe_text(place)
+    return (shown if len(shown) < width else f"…{shown[2 - width:]}").ljust(width)
 
 
-def _line(row: LadderRow, places: list[str], column: int, clock: tzinfo) -> str:
-    start, end = (_column(place, places) for place in (row.source, row.destination))
+def _line(row: LadderRow, ends: dict[str, str], places: list[str], column: int, clock: tzinfo) -> str:
+    start, end = (_column(ends.get(end, end), places) for end in (row.source, row.destination))
     left, right = min(start, end), max(start, end)
     text = safe_text(row.text) + (" (again)" if row.repeat else "")
     if places[right] == "others":

@@ -10,8 +10,8 @@ from sipaudit.model.values import Finding, Frame, Incident, Report
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.exhibits import worst_first
 from sipaudit.report.incident_words import gravest
+from sipaudit.report.proof import filters, proof_text
 from sipaudit.report.screen import count_of, shortened
-from sipaudit.report.table import proof_text
 from sipaudit.report.text import expected, health
 from sipaudit.report.verdict import sentences
 from sipaudit.rulebook.pack import load_pack
@@ -100,8 +100,8 @@ def _finding(finding: Finding, report: Report, clock: tzinfo) -> Iterator[str]:
         said = getattr(proof, "summary", "")
         when = f" {_time(proof.time, clock)}" if isinstance(proof, Frame) else ""
         yield f"- evidence: {code(proof_text(proof))}{when} {prose(said)}"
-    if finding.wireshark:
-        yield f"- Wireshark: {code(finding.wireshark)}"
+    for capture, found in filters(finding, report.captures):
+        yield f"- Wireshark{capture and f', {code(capture)}'}: {code(found)}"
     yield ""
 
 

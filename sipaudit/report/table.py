@@ -8,7 +8,8 @@ import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from sipaudit.model.values import Finding, Frame, Place, Proof
+from sipaudit.model.values import Finding
+from sipaudit.report.proof import proof_text
 from sipaudit.safe_text import safe_text
 
 COLUMNS = (
@@ -36,14 +37,6 @@ def cells(finding: Finding) -> tuple[str, ...]:
         json.dumps(finding.facts, separators=(",", ":")), finding.incident or "",
         ";".join(map(proof_text, finding.evidence)), finding.suppressed or "",
     )
-
-
-def proof_text(proof: Proof) -> str:
-    """`a.pcap:812`, `site.cfg:12`: where a piece of evidence stands."""
-    if isinstance(proof, Frame):
-        return f"{proof.capture}:{proof.frame}"
-    assert isinstance(proof, Place)
-    return f"{proof.file}:{proof.line}"
 
 
 def row(values: Iterable[str]) -> bytes:

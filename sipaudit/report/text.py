@@ -9,6 +9,7 @@ from datetime import tzinfo
 from sipaudit.model.values import CaptureSummary, Finding, Frame, Incident, Place, Proof, Reason, Report
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
 from sipaudit.report.incident_words import gravest, short_names
+from sipaudit.report.proof import filters
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
 from sipaudit.report.verdict import sentences
 from sipaudit.safe_text import safe_text
@@ -74,7 +75,7 @@ def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
     screen.title("Findings" if len(worst) <= FINDINGS_SHOWN else "Worst findings")
     in_full = 2 if len(worst) == 2 else 1   # with what was expected and observed
     for finding in worst[:in_full]:
-        _finding(screen, finding, clock)
+        _finding(screen, finding, report.captures, clock)
     if worst[in_full:]:
         screen.table(("id", "severity", "rule", "time", "line", "incident"),
                      [_finding_row(finding, clock) for finding in worst[in_full:FINDINGS_SHOWN]],
@@ -90,7 +91,7 @@ def _finding_row(finding: Finding, clock: tzinfo) -> tuple[object, ...]:
     return finding.id, severity, finding.rule, when, brief(finding.line) or None, finding.incident
 
 
-def _finding(screen: Screen, finding: Finding, clock: tzinfo) -> None:
+def _finding(screen: Screen, finding: Finding, captures: list[CaptureSummary], clock: tzinfo) -> None:
     """One finding in full: which, when, whose, and why."""
     mark = "" if finding.suppressed is None else f" (suppressed: {finding.suppressed})"
     under = "" if finding.incident is None else f"  {finding.incident}"
@@ -105,7 +106,7 @@ def _finding(screen: Screen, finding: Finding, clock: tzinfo) -> None:
     if finding.assumptions:
         said = [f"{ASSUMED[doubt]} ({doubt})" for doubt in finding.assumptions]
         screen.say("assumes:  " + "; ".join(said), indent=4)
-    _proof(screen, finding)
+    _proof(screen, finding, captures)
 
 
 def expected(finding: Finding) -> str:
@@ -113,13 +114,13 @@ def expected(finding: Finding) -> str:
     return f"expected ({', '.join(finding.basis)})" if finding.basis else "expected"
 
 
-def _proof(screen: Screen, finding: Finding) -> None:
-    """The display filter says it all where there is but one capture."""
-    captures = {proof.capture for proof in finding.evidence if isinstance(proof, Frame)}
-    if len(captures) != 1 or finding.wireshark is None:
+def _proof(screen: Screen, finding: Finding, captures: list[CaptureSummary]) -> None:
+    """The display filter says it all where all evidence is in one capture."""
+    found = list(filters(finding, captures))
+    if len(found) != 1:
         screen.say("evidence: " + "; ".join(_proofs(finding.evidence)), indent=4)
-    if finding.wireshark:
-        screen.say(f"wireshark: {finding.wireshark}", indent=4)
+    for capture, shown in found:
+        screen.say(f"wireshark{capture and f' in {capture}'}: {shown}", indent=4)
 
 
 def _proofs(evidence: Sequence[Proof]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from sipaudit.model.values import Confidence, Finding, LineSummary, Report, Severity
 from sipaudit.report.advice import CAPTURING
+from sipaudit.report.answering import unserved
 from sipaudit.report.incident_words import gravest, short_names, words_of
 from sipaudit.report.screen import brief, count_of, shortened
 
@@ -75,8 +76,9 @@ def _set_back(report: Report) -> Iterator[str]:
 
 def _incidents(report: Report, zone: str) -> list[str]:
     """What happened, the gravest kinds first, each kind in order of time."""
+    besides = list(unserved(report))
     if not report.incidents:
-        return ["No outage or other incident was seen."]
+        return besides or ["No outage or other incident was seen."]
     words, ordered = words_of(report, zone), gravest(report.incidents, len(report.incidents))
     told = gravest(report.incidents, INCIDENTS_SAID)
     said = [" ".join(words.of(incident)) for incident in told]
@@ -85,7 +87,7 @@ def _incidents(report: Report, zone: str) -> list[str]:
         rest.subtract(incident.kind for incident in told)
         said.append(f"{count_of(rest.total(), 'more incident')}: "
                     + ", ".join(f"{count} {kind}" for kind, count in rest.items() if count) + ".")
-    return said
+    return said + besides
 
 
 def nobody(report: Report) -> Iterator[str]:

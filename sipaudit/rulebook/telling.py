@@ -45,7 +45,7 @@ def finding_of(fault: Fault, observation: Observation) -> Finding:
         observed=fill(wording.observed, shown, subject.settings), basis=[observation.clause],
         facts=_report_facts(shown, fault.times), assumptions=list(observation.doubts), also=list(fault.also),
         cause=None if fault.cause is None else _provisional(fault.cause), incident=None, suppressed=None,
-        wireshark=_display_filter(evidence, subject.frame(observation.event).capture), evidence=evidence,
+        wireshark=display_filter(evidence, subject.frame(observation.event).capture), evidence=evidence,
     )
 
 
@@ -64,8 +64,8 @@ def _report_facts(facts: dict[str, Fact], times: int) -> dict[str, int | float |
     return {**rounded, "times": times}
 
 
-def _display_filter(evidence: list[Frame], capture: str) -> str | None:
-    """A Wireshark display filter for the evidence in the capture that holds the condemning packet."""
+def display_filter(evidence: list[Frame], capture: str) -> str | None:
+    """A Wireshark display filter for the evidence in this capture, None where it has none."""
     frames = sorted({number for frame in evidence if frame.capture == capture
                      for number in (frame.frames or ([] if frame.frame is None else [frame.frame]))})
     return f"frame.number in {{{', '.join(map(str, frames))}}}" if frames else None

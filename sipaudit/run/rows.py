@@ -94,7 +94,8 @@ class LadderRows:
             item = seen.item
             if run.span.holds(item.time):
                 yield LadderRow(item.time, run.naming.path(item.capture), item.frame, item.flow.source,
-                                item.flow.destination, _text(seen), seen.retransmission, self._marks.get(item.frame))
+                                item.flow.destination, _text(seen), seen.retransmission, self._marks.get(item.frame),
+                                item.flow.transport)
 
 
 def _frames(finding: Finding | None) -> list[Frame]:

@@ -38,6 +38,22 @@ def _site_unheard(declared: Declarations, lines: Iterable[Line], report: Sequenc
             nameless = any(server.address is None for server in site.entries[name].servers)
             why = ", and no DNS answer for their names" if nameless else ""
             yield f"{site.path}: entries.{name}: none of its servers is in the captures{why}; they have {used}"
+    yield from _otherwise_declared(site, lines)
+
+
+def _otherwise_declared(site: Site, lines: Iterable[Line]) -> Iterator[str]:
+    """Servers that no line reaches at the port, or by the transport, that is declared: they are found by their
+    address, and what is said of them bears what was declared."""
+    used: dict[str, set[tuple[int, str]]] = {}
+    for line in lines:
+        for key, flow in line.routes:
+            used.setdefault(key, set()).add((flow.destination_port, flow.transport))
+    off = [(name, server, used[server.key]) for name, entry in site.entries.items() for server in entry.servers
+           if server.key in used and (server.port, server.transport) not in used[server.key]]
+    for name, server, ways in off[:SHOWN]:
+        seen = ", ".join(f"{port}/{transport}" for port, transport in sorted(ways))
+        yield (f"{site.path}: entries.{name}: {server.address} is declared at {server.port}/{server.transport}, but "
+               f"asked at {seen}; the report names it as declared")
 
 
 def _is_of_events(site: Site) -> bool:

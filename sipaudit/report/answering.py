@@ -1,0 +1,80 @@
+"""Servers that gave nobody what was asked, where no incident tells of it: an outage that began before the capture looks
+like that, and so does a capture that lacks what servers send."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from sipaudit.model.values import Report, ServerMinute
+from sipaudit.report.advice import CAPTURING
+from sipaudit.report.incident_words import short_names
+from sipaudit.report.screen import count_of, shortened
+
+NAMED = 3             # servers that a sentence names
+NAME_SHOWN = 40
+REFUSED = {"4xx", "5xx", "6xx"}
+OPENING = {"REGISTER", "INVITE"}
+
+
+class Served:
+    """What one server was asked and answered in all minutes of a report."""
+
+    def __init__(self) -> None:
+        self.requests: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter()
+        self.ran_out = 0
+
+    def add(self, minute: ServerMinute) -> None:
+        self.requests.update(minute.requests)
+        self.answers.update(minute.answers)
+        self.ran_out += minute.unanswered
+
+    @property
+    def silent(self) -> bool:
+        return self.ran_out > 0 and not self.answers
+
+    @property
+    def refusing(self) -> bool:
+        """Whether it answered, and granted nothing; what it says to keepalives alone is of no weight."""
+        final = {status for status, count in self.answers.items() if count and status != "1xx"}
+        return bool(final) and final <= REFUSED and not OPENING.isdisjoint(self.requests)
+
+
+def served(report: Report) -> dict[str, Served]:
+    """By server, in order of time."""
+    found: dict[str, Served] = {}
+    for minute in report.minutes:
+        found.setdefault(minute.server, Served()).add(minute)
+    return found
+
+
+def unserved(report: Report) -> Iterator[str]:
+    """Which servers answered nothing, or granted nothing, while no incident is told of them. That nobody at all was
+    seen answering is neither an outage nor none."""
+    told = {incident.server for incident in report.incidents}
+    everyone = served(report)
+    servers = {server: one for server, one in everyone.items() if server not in told}
+    silent = {server: one for server, one in servers.items() if one.silent}
+    refusing = {server: one for server, one in servers.items() if one.refusing}
+    if silent and len(silent) == len(everyone):
+        yield (f"Whether there was an outage cannot be told: {_requests(silent)} to {_named(report, silent)}, and not "
+               "one answer. Either nobody answered from before the capture on, or it lacks what servers send, see "
+               f"{CAPTURING}.")
+    elif silent:
+        yield (f"{_named(report, silent)} answered none of {_requests(silent)}: away from before the capture on, or "
+               "what it sends is not captured.")
+    if refusing:
+        answers = sum((one.answers for one in refusing.values()), Counter[str]())
+        said = ", ".join(f"{answers[status]} {status}" for status in sorted(answers) if status != "1xx")
+        yield f"{_named(report, refusing)} granted nothing of what was asked: {_requests(refusing)}, answers {said}."
+
+
+def _requests(servers: dict[str, Served]) -> str:
+    return count_of(sum(one.requests.total() for one in servers.values()), "request")
+
+
+def _named(report: Report, servers: dict[str, Served]) -> str:
+    names = short_names(report.servers)
+    said = ", ".join(shortened(names.get(server, server), NAME_SHOWN) for server in list(servers)[:NAMED])
+    return f"{said} and {len(servers) - NAMED} more" if len(servers) > NAMED else said

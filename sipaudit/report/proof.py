@@ -1,0 +1,30 @@
+"""Where the proof of a finding stands, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipaudit.model.values import CaptureSummary, Finding, Frame, Place, Proof
+from sipaudit.rulebook.telling import display_filter
+
+
+def proof_text(proof: Proof) -> str:
+    """`a.pcap:812`, `site.cfg:12`: where a piece of evidence stands."""
+    if isinstance(proof, Frame):
+        return f"{proof.capture}:{proof.frame}"
+    assert isinstance(proof, Place)
+    return f"{proof.file}:{proof.line}"
+
+
+def filters(finding: Finding, captures: list[CaptureSummary]) -> Iterator[tuple[str, str]]:
+    """What Wireshark shows the evidence by: in which capture, "" where there is but one, and the display filter."""
+    if finding.wireshark is None:
+        return
+    if len(captures) == 1:
+        yield "", finding.wireshark
+        return
+    frames = [proof for proof in finding.evidence if isinstance(proof, Frame)]
+    for capture in dict.fromkeys(frame.capture for frame in frames):
+        found = display_filter(frames, capture)
+        if found is not None:
+            yield capture, found
