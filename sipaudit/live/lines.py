@@ -11,10 +11,10 @@ from sipaudit.model.sayings import FindingSaid, IncidentSaid, MoveSaid, Saying, 
 from sipaudit.model.values import Finding, Incident
 from sipaudit.report.screen import count_of, shortened
 from sipaudit.safe_text import safe_text
-from sipaudit.times import format_time
+from sipaudit.times import TimeStyle, format_time
 
 STATE_EVERY = 60.0   # seconds between two lines on how the probe is
-LENGTH = 400         # characters of a line
+LENGTH = 800         # characters of a line
 INCIDENTS = 2_000    # of which it is known what was written
 FINDINGS = 20_000
 
@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 class Lines:
     """A Sink of lines to read or to grep. An incident has one when it opens, one when its state changes; not one for
-    every line that it grows by. A finding has one, and a short one when an incident claims it. Times in `clock`."""
+    every line that it grows by. A finding has one, and a short one when an incident claims it. A line begins with the
+    time at which it is said, and what it tells of says when it was. Times in `clock`."""
 
     def __init__(self, stream: TextIO, clock: tzinfo) -> None:
         self._writer = Writer(stream)
@@ -62,19 +63,20 @@ class Lines:
     def _in_words(self, saying: Saying) -> str | None:
         match saying:
             case FindingSaid(finding=finding):
-                return self._finding(finding)
+                return self._finding(finding, saying.time)
             case IncidentSaid(incident=incident):
-                return self._incident(incident)
+                return self._incident(incident, saying.time)
             case MoveSaid(line=line, move=move):
                 name = self._standing.name
-                return f"move {move.kind} {line} {name(move.from_)} -> {name(move.to)} ({move.cause})"
+                when = self._when(move.time, saying.time)
+                return f"move {move.kind} {line} at {when} {name(move.from_)} -> {name(move.to)} ({move.cause})"
             case Withdrawn(id=withdrawn, reason=reason):
                 self._states.pop(withdrawn, None)
                 self._findings.pop(withdrawn, None)
                 return f"withdrawn {withdrawn}: {reason}"
         return None
 
-    def _finding(self, finding: Finding) -> str | None:
+    def _finding(self, finding: Finding, said: float) -> str | None:
         under = "" if finding.incident is None else f" [{finding.incident}]"
         before = self._findings.pop(finding.id, None)
         now = (finding.severity, finding.suppressed, finding.incident)
@@ -82,18 +84,26 @@ class Lines:
         if before is not None and before[:2] == now[:2]:
             return f"finding {finding.id}{under}" if before != now else None
         mark = "" if finding.suppressed is None else f" (suppressed: {finding.suppressed})"
-        return (f"finding {finding.id} {finding.severity} {finding.rule} {finding.line}{under}{mark}: "
-                f"expected {finding.expected}; observed {finding.observed}")
+        when = "" if finding.time is None else f" at {self._when(finding.time, said)}"
+        return (f"finding {finding.id} {finding.severity} {finding.rule} {finding.line}{when}{under}{mark}: "
+                f"expected {finding.expected.rstrip('.')}; observed {finding.observed}")
 
-    def _incident(self, incident: Incident) -> str | None:
+    def _incident(self, incident: Incident, said: float) -> str | None:
         before = self._states.pop(incident.id, None)
         _remember(self._states, incident.id, incident.state, INCIDENTS)
         if before == incident.state:
             return None
         where = incident.entry or "" if incident.server is None else self._standing.name(incident.server)
         lasted = "" if incident.end is None else f", lasted {incident.end - incident.start:.1f} s"
-        return (f"incident {incident.id} {incident.state} {incident.kind} {where}: "
+        return (f"incident {incident.id} {incident.state} {incident.kind} {where} from "
+                f"{self._when(incident.start, said)}: "
                 f"{count_of(len(incident.lines), 'line')}, {count_of(len(incident.findings), 'finding')}{lasted}")
+
+    def _when(self, time: float, said: float) -> str:
+        """The time of day, with its day where the line is said on another one."""
+        whole = format_time(time, self._clock)
+        same_day = whole[:10] == format_time(said, self._clock)[:10]
+        return format_time(time, self._clock, TimeStyle.CLOCK) if same_day else whole
 
     def _state(self) -> str:
         standing, health = self._standing, self._standing.health

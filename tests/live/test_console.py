@@ -197,14 +197,23 @@ def test_without_a_terminal_there_are_plain_lines() -> None:
     grown = [said.incident(lines=[said.AOR.format(number) for number in range(count)]) for count in (1, 2, 3)]
     assert logged(said.server(), *grown, said.move(), said.finding(), said.finding(), said.finding(incident="i-0001"),
                   said.incident(state="closed", end=said.NOW + 9.5), said.withdrawn("f-000001")) == [
-        "2023-11-14 22:13:20.000 incident i-0001 open server-outage sbc1: 1 line, 0 findings",
-        "2023-11-14 22:13:20.000 move failover sip:1001@pbx.example.com sbc1 -> 10.0.0.2 (timeout)",
-        "2023-11-14 22:13:20.000 finding f-000001 error premature-failback sip:1001@pbx.example.com: "
+        "2023-11-14 22:13:20.000 incident i-0001 open server-outage sbc1 from 22:13:20.000: 1 line, 0 findings",
+        "2023-11-14 22:13:20.000 move failover sip:1001@pbx.example.com at 22:13:20.000 sbc1 -> 10.0.0.2 (timeout)",
+        "2023-11-14 22:13:20.000 finding f-000001 error premature-failback sip:1001@pbx.example.com at 22:13:20.000: "
         "expected no REGISTER before 60 s; observed REGISTER after 30 s",
         "2023-11-14 22:13:20.000 finding f-000001 [i-0001]",
-        "2023-11-14 22:13:20.000 incident i-0001 closed server-outage sbc1: 1 line, 0 findings, lasted 9.5 s",
+        "2023-11-14 22:13:20.000 incident i-0001 closed server-outage sbc1 from 22:13:20.000: 1 line, 0 findings, "
+        "lasted 9.5 s",
         "2023-11-14 22:13:20.000 withdrawn f-000001: a packet that came late explains it",
     ]
+
+
+def test_a_line_says_when_it_is_said_and_when_that_was_which_it_tells_of() -> None:
+    """Who waits for proof is told later; what was yesterday has its day."""
+    assert [line.partition(": ")[0] for line in logged(
+        said.finding(time=said.NOW - 32.5, expected="One thing."), said.incident(start=said.NOW - 86_400))] == [
+        "2023-11-14 22:13:20.000 finding f-000001 error premature-failback sip:1001@pbx.example.com at 22:12:47.500",
+        "2023-11-14 22:13:20.000 incident i-0001 open server-outage 10.0.0.1 from 2023-11-13 22:13:20.000"]
 
 
 def test_what_an_earlier_run_said_has_its_line_already() -> None:
@@ -216,7 +225,7 @@ def test_what_an_earlier_run_said_has_its_line_already() -> None:
     lines.take(said.incident(state="closed", end=said.NOW + 9.5))
     lines.close()
     assert [line.partition(" incident ")[2] for line in stream.getvalue().splitlines()] == [
-        "i-0001 closed server-outage sbc1: 1 line, 0 findings, lasted 9.5 s"]
+        "i-0001 closed server-outage sbc1 from 22:13:20.000: 1 line, 0 findings, lasted 9.5 s"]
 
 
 def test_what_is_said_again_after_it_was_withdrawn_has_its_line_again() -> None:
