@@ -16,7 +16,8 @@ ADVICE: dict[Reason, str] = {
     Reason.FALLBACK: "The servers belong to different entries, to which no failover rule applies.",
     Reason.CONCURRENT_REGISTRATION: "The line registers with all servers at once.",
     Reason.TTL_UNKNOWN: "Declare dns_ttl for the entry, or capture the phone's DNS.",
-    Reason.STARTED_LATER: "The capture began after the move: start it a registration period earlier.",
+    Reason.STARTED_LATER: "The line had moved when the capture began, or went on after a break: start it a "
+                          "registration period earlier, and leave no break.",
     Reason.CAPTURE_ENDED: "The capture ended before the moment that decides: let it run longer.",
     Reason.LOSS_NEARBY: "A packet that must have existed is missing from the capture.",
     Reason.ONE_WAY: "Nothing of that server was seen: capture both directions.",

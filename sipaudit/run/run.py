@@ -121,6 +121,7 @@ class Run(Route):
                       if index != capture and one.first is not None and one.last is not None and one.first <= first),
                      default=None)
         if before is not None and first - before > HOLE:
+            self.happened(before, f"nothing was captured for {first - before:.0f} s, until the next capture begins")
             self.auditor.view_begins(first)
 
     def skew(self, host: str) -> float:

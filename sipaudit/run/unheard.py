@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sipaudit.model.values import LineSummary, ServerSummary
 from sipaudit.reconstruct.phones import Line
+from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.settings.declaring import Declarations
 from sipaudit.settings.site import Site
 
@@ -19,6 +20,18 @@ def unheard(declared: Declarations, lines: Sequence[Line], report: Sequence[Line
         known = ", ".join(f"{line.line} of phone {line.mac or line.phone}" for line in report[:SHOWN])
         yield f"the provisioning files say nothing of any line of the captures, such as {known}"
     yield from _site_unheard(declared, lines, report, servers)
+
+
+def unanswered(lines: Sequence[LineSummary], traffic: Iterable[Traffic]) -> Iterator[str]:
+    """That captures in which no phone is known hold requests and no answer: that may be why none is known."""
+    asked, answers = 0, 0
+    for one in traffic:
+        asked += sum(count for method, count in one.methods.items() if method != "ACK")
+        answers += sum(one.statuses.values())
+    if asked and not lines and not answers:
+        yield (f"Not one of {asked} requests in the captures has an answer: either nobody answered from before they "
+               "begin, or they lack what servers send. Declare the phones by their addresses (lines: in the site file) "
+               "to see what they did.")
 
 
 def _site_unheard(declared: Declarations, lines: Iterable[Line], report: Sequence[LineSummary],

@@ -10,7 +10,18 @@ import pytest
 from msgspec.structs import replace
 
 from sipaudit import pipeline
-from sipaudit.model.values import Confidence, Finding, Frame, Happening, Incident, Reason, Report, Severity, Undecided
+from sipaudit.model.values import (
+    Confidence,
+    Finding,
+    Frame,
+    Happening,
+    Incident,
+    Reason,
+    Report,
+    ServerMinute,
+    Severity,
+    Undecided,
+)
 from sipaudit.report import html, markdown, text
 from sipaudit.report.incident_words import SAID, gravest
 from sipaudit.report.verdict import DID, sentences
@@ -58,6 +69,34 @@ def test_one_that_lasts_is_told_so(report: Report) -> None:
     again = incident("server-outage", end=None, timeline=[Happening(1795349178.0, "10.0.0.1:5060/udp answers again")])
     assert sentences(replace(report, incidents=[again]), "utc")[0] == (
         "sbc1 did not answer from 12:05:12 on; it answered again at 12:06:18, shortly before the capture ends.")
+
+
+def minute(server: str, requests: int, unanswered: int = 0, **answers: int) -> ServerMinute:
+    return ServerMinute(1795349100.0, server, {"REGISTER": requests}, {f"{kind[1:]}xx": count for kind, count
+                                                                      in answers.items()}, 0, unanswered, None, None)
+
+
+P, S = "10.0.0.1:5060/udp", "10.0.0.2:5060/udp"
+CANNOT_TELL = ("Whether there was an outage cannot be told: 40 requests to sbc1, sbc2, and not one answer. Either "
+               "nobody answered from before the capture on, or it lacks what servers send, see docs/capturing.md.")
+
+
+@pytest.mark.parametrize(("minutes", "said"), [
+    ([minute(P, 10, 10), minute(P, 10, 10), minute(S, 20, 20)], CANNOT_TELL),
+    ([minute(P, 10, 10), minute(S, 20, _2=20)],
+     "sbc1 answered none of 10 requests: away from before the capture on, or what it sends is not captured."),
+    ([minute(P, 10, _1=3, _4=10), minute(P, 5, _4=4, _5=1), minute(S, 20, _2=20)],
+     "sbc1 granted nothing of what was asked: 15 requests, answers 14 4xx, 1 5xx."),
+    ([minute(P, 10, _4=10), minute(P, 10, _2=1, _4=9)], "No outage or other incident was seen."),
+    ([minute(P, 1)], "No outage or other incident was seen."),  # asked as the capture ended
+])
+def test_a_server_that_gave_nobody_anything_is_told_where_no_incident_tells_of_it(
+    report: Report, minutes: list[ServerMinute], said: str,
+) -> None:
+    shown = sentences(replace(report, incidents=[], minutes=minutes), "utc")
+    assert shown[0] == said
+    told = sentences(replace(report, incidents=[incident("server-outage", server=P)], minutes=minutes), "utc")
+    assert said not in told
 
 
 @pytest.mark.parametrize(("summaries", "said"), [

@@ -66,6 +66,18 @@ def test_two_captures_of_which_one_follows_the_other_soon(court: Court) -> None:
     assert certain(court([early, late], minute("R1"))) == []
 
 
+def test_a_report_says_that_nothing_was_captured_between_two_captures(court: Court) -> None:
+    """They are 190 s apart, and only one phone is seen: nothing but their times tells of the break."""
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.call(100)
+    phone.call(300)
+    early, late = story.without(lambda packet: packet.time > 200), story.without(lambda packet: packet.time < 200)
+    told = court.report([early, late], minute("R1"))
+    assert [event.what for event in told.events] == ["nothing was captured for 190 s, until the next capture begins"]
+
+
 @any_regime
 def test_who_came_back_in_the_hole_may_have_gone_again(court: Court, regime: str) -> None:
     """It left P at 560, and again in the hole: the minute after which it returns began with the first of these."""
