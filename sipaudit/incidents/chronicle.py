@@ -118,7 +118,8 @@ class Chronicle:
             time, subject = min(first, key=lambda pair: pair[0])
             yield time, f"first line turns to another server: {subject.line}"
         if moves:
-            yield moves[-1][1].time, f"the last of {len(moves)} lines has moved: {moves[-1][0].line}"
+            which = f"the last of {len(moves)} lines" if len(moves) > 1 else "the only line"
+            yield moves[-1][1].time, f"{which} has moved: {moves[-1][0].line}"
         again = outage.end
         if again is None and outage.kind == OUTAGE:
             again = outage.answer

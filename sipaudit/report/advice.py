@@ -7,8 +7,8 @@ from sipaudit.model.values import Assumption, Reason
 CAPTURING = "docs/capturing.md"
 
 ADVICE: dict[Reason, str] = {
-    Reason.SETTINGS_UNKNOWN: "Name the line's provisioning files (--config) and mend what is wrong in them, or declare "
-                             "its settings in the site file.",
+    Reason.SETTINGS_UNKNOWN: "Declare the line's settings in the site file, or name its provisioning files (--config), "
+                             "in which nothing may be wrong.",
     Reason.SETTINGS_AMBIGUOUS: "Two provisioning layers give different values: set the parameter in one of them.",
     Reason.ENTRY_UNKNOWN: "Declare the servers as one entry in the site file (entries:), or capture the phone's DNS.",
     Reason.SINGLE_SERVER: "The entry has one address, so there is nothing to fail over to.",

@@ -130,7 +130,8 @@ def _reaction(words: Words, incident: Incident) -> Iterator[str]:
         median = metrics.get("time_to_recover_p50")
         stop = next((entry for entry in incident.timeline if entry.what.startswith(STOP)), None)
         since = "" if stop is None else f", counted from the known stop at {words.time(stop.time)}"
-        within = f" in {median:.1f} s (median){since}" if moved and median is not None else ""
+        middle = " (median)" if moved > 1 else ""
+        within = f" in {median:.1f} s{middle}{since}" if moved and median is not None else ""
         yield f"{moved} of {words.lines(int(moved + stayed))} moved{within}."
     if metrics.get("registrations_lost"):
         yield f"{words.lines(int(metrics['registrations_lost'] or 0))} lost every registration."

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
-from sipaudit.model.values import CaptureSummary, Finding, Frame, Incident, Place, Proof, Reason, Report
+from sipaudit.model.values import CaptureSummary, ClockStep, Finding, Frame, Incident, Place, Proof, Reason, Report
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
 from sipaudit.report.incident_words import gravest, short_names
 from sipaudit.report.proof import filters
@@ -246,13 +246,12 @@ def _defects(capture: CaptureSummary) -> list[str]:
                                   f"capture with full length (-s 0), see {CAPTURING}."),
         (capture.duplicates > 0, f"{count_of(capture.duplicates, 'packet')} left out that a mirror port or another "
                                  "capture shows as well."),
-        (bool(capture.encrypted), f"Encrypted and not read: {_named(capture.encrypted)}. With --tls-keylog and tshark "
-                                  f"installed they can be, see {CAPTURING}."),
+        (bool(capture.encrypted), f"Encrypted and not read: {_named(capture.encrypted)}.{_opens(capture.encrypted)}"),
         (bool(capture.undecoded), f"Not decoded: {_named(capture.undecoded)}."),
         (bool(THROUGH_TSHARK & set(capture.undecoded)), "SIP over WebSocket and SCTP is read through tshark: install "
                                                         "it (apt install tshark) and leave --engine at auto."),
         (bool(capture.malformed), f"Malformed SIP: {_named(capture.malformed)}."),
-        (bool(capture.clock_steps), f"The clock stepped {count_of(len(capture.clock_steps), 'time')}; where files "
+        (bool(capture.clock_steps), f"The clock stepped {_steps_of(capture.clock_steps)}; where files "
                                     "were put one behind the other instead, reordercap IN OUT puts their packets in "
                                     f"order, see {CAPTURING}."),
         (capture.mid_life > 0, f"Registrations and calls that began before the capture: {capture.mid_life}."),
@@ -263,6 +262,20 @@ def _defects(capture: CaptureSummary) -> list[str]:
                                   f"(estimated loss {loss.estimate:.2%}), see {CAPTURING}."),
     ]
     return [sentence for applies, sentence in facts if applies]
+
+
+def _opens(encrypted: dict[str, int]) -> str:
+    """What opens it: of IPsec nothing here does."""
+    return f" With --tls-keylog and tshark installed TLS can be, see {CAPTURING}." if set(encrypted) - {"esp"} else ""
+
+
+def _steps_of(steps: list[ClockStep]) -> str:
+    """`5 times back`, `9 times (5 back, 4 forward)`."""
+    back = sum(step.seconds < 0 for step in steps)
+    times = count_of(len(steps), "time")
+    if 0 < back < len(steps):
+        return f"{times} ({back} back, {len(steps) - back} forward)"
+    return f"{times} {'back' if back else 'forward'}"
 
 
 def _named(counts: dict[str, int]) -> str:

@@ -233,11 +233,12 @@ def _no_sip(report: Report) -> str:
         if capture.malformed:   # counted by what is wrong
             held["malformed SIP"] += max(capture.malformed.values())
     content = ", ".join(f"{count} {kind}" for kind, count in held.most_common(KINDS_SHOWN)) or (
-        "nothing that is known or that --filter, if it was given, lets through")
+        "nothing that is known, or that --filter lets through where there is one")
     understood = " that can be understood" if held["malformed SIP"] else ""
     closed = ""
     if encrypted:
         named = ", ".join(f"{count} {kind}" for kind, count in encrypted.most_common(KINDS_SHOWN))
-        closed = f"Encrypted and not read: {named}; there may be SIP in it, which --tls-keylog opens. "
+        opens = ", which --tls-keylog opens" if set(encrypted) - {"esp"} else ""
+        closed = f"Encrypted and not read: {named}; there may be SIP in it{opens}. "
     return (f"No SIP{understood} in {count_of(packets, 'packet')}. They hold: {content}. {closed}"
             f"See {CAPTURING} for where and how to capture.")

@@ -114,7 +114,7 @@ def load_suppressions(path: str | Path | None, zone: tzinfo, rules: frozenset[st
     if root is None or tree.is_empty(root):
         return Suppressions()
     if not isinstance(root, tree.Sequence):
-        problems.stop(root.line, "this is a list of suppressions", "write `- {rule: GLOB, reason: TEXT}`")
+        problems.stop(root.line, "suppressions must be a list", "write `- {rule: GLOB, reason: TEXT}`")
     items = tuple(_items(root, problems, zone, rules))
     problems.raise_any()
     return Suppressions(items)

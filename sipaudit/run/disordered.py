@@ -21,9 +21,13 @@ def disorder_said(health: Sequence[CaptureHealth]) -> list[str]:
     return said
 
 
+def _lag(seconds: float) -> str:
+    return f"{seconds:.3f} s" if seconds >= 0.001 else f"{seconds * 1e6:.0f} µs"
+
+
 def _sentence(health: CaptureHealth) -> str:
     path = safe_path(health.path)
-    found = f"{path} holds {count_of(health.late, 'packet')} up to {health.late_by:.3f} s behind later ones"
+    found = f"{path} holds {count_of(health.late, 'packet')} up to {_lag(health.late_by)} behind later ones"
     if health.late_by <= LATE:
         return f"{found}: they were put in the order of their times."
     return (f"{found}, and not all of them could be put in order: what is near them may be left open. To mend it: "

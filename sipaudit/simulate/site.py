@@ -64,7 +64,7 @@ def _events(plan: Plan) -> list[str]:
     told: list[tuple[float, str]] = []
     for name, server in plan.servers.items():
         for fault in server.faults:
-            began, ended = _TIMES.get(fault.kind, (f"begins to be {fault.kind}", f"is no more {fault.kind}"))
+            began, ended = _TIMES.get(fault.kind, (f"begins a fault: {fault.kind}", f"ends its fault: {fault.kind}"))
             told.append((fault.start, f"{name} {began}"))
             if fault.end <= plan.duration:
                 told.append((fault.end, f"{name} {ended}"))
