@@ -13,6 +13,7 @@ _STUN, _RTP, _UDP, _IKE = (Stop(kind, Tally.CONTENT) for kind in ("stun", "rtp-l
 _NAMED_PORTS = {53: "dns", 5353: "mdns", 5355: "mdns", 67: "dhcp", 68: "dhcp", 123: "ntp", 69: "tftp", 514: "syslog",
                 161: "snmp", 162: "snmp", 500: "ike", 1900: "ssdp", 137: "netbios", 138: "netbios"}
 _NAT_T = 4500
+NAMING_PORTS = frozenset((SIP_PORT, SIPS_PORT, _NAT_T, *_NAMED_PORTS))   # by which a payload is told, or counted
 _SHORTEST = len(b"SIP/2.0")  # fewer bytes tell no message, whole or damaged, from the `hello` of some NAT helpers
 _STUN_COOKIE = b"\x21\x12\xa4\x42"
 

@@ -160,15 +160,11 @@ class Streams:
         """A message by another transport: a host that begins something elsewhere has given up its unanswered SYNs."""
         if flow.source_host not in self._table.opening or not message.startswith(_TURNS):
             return []
-        return self.moved_on(flow.source_host, flow.destination, time)
+        return self._moved_on(flow, time)
 
     def _moved_on(self, flow: Flow, time: float) -> list[Item]:
-        """A message by TCP: its sender turns to where it goes."""
-        return self.moved_on(flow.source_host, flow.destination, time)
-
-    def moved_on(self, host: str, destination: str, time: float) -> list[Item]:
-        """A host turns to `destination` (host:port): its unanswered SYNs to others have failed."""
-        return self._lifecycle.moved_on(host, destination, time)
+        """The sender of a message turns to where it goes: its unanswered SYNs to others have failed."""
+        return self._lifecycle.moved_on(flow.source_host, flow.destination, time)
 
     def finish(self) -> list[Item]:
         """The captures have ended: what waits behind holes comes out. What was still open proves nothing."""

@@ -74,7 +74,7 @@ class Chronicle:
         kept = self._settled.get(draft, mark)
         if kept is not None:
             return kept.told
-        told = [(one, self._incident(one, "")) for one in self._drafts(draft) if self._counts(one)]
+        told = [(one, self._incident(one)) for one in self._drafts(draft) if self._counts(one)]
         if draft.over(now) is not None:
             self._settled.put(draft, mark, told)
         return told
@@ -128,16 +128,16 @@ class Chronicle:
 
     def _registered_in(self, storm: Draft) -> None:
         """The lines of a storm: those that sent a REGISTER then, as far as that is still known, or were granted it."""
-        end = float("inf") if storm.end is None else storm.end + 1
+        last = float("inf") if storm.end is None else storm.end - 1   # second of it: at its end the rate was down
         watched = self._watch.tally.servers.get(storm.server or "")
-        crowd = set() if watched is None else watched.crowd.lines(storm.start, end - 2)  # then its rate was down
+        crowd = set() if watched is None else watched.crowd.lines(storm.start, last)
         for subject in self._everyone:
             if subject.number in crowd:
                 storm.add([subject])
                 storm.entry = storm.entry or subject.entry
             binding = subject.state.binding(storm.server or "")
             for grant in (binding.since, binding.granted) if binding is not None else ():
-                if grant is not None and storm.start <= grant.time <= end:
+                if grant is not None and storm.start <= grant.time <= last + 2:
                     storm.add([subject], grant)
                     storm.entry = storm.entry or subject.entry
                     break
@@ -167,10 +167,11 @@ class Chronicle:
     def _server(self, draft: Draft) -> str | None:
         return None if draft.server is None else self._name(draft.server)
 
-    def _incident(self, draft: Draft, name: str) -> Incident:
+    def _incident(self, draft: Draft) -> Incident:
+        """What is told of a draft, not yet numbered."""
         subjects, end = list(draft.lines.values()), self._end(draft)
         return Incident(
-            id=name, kind=draft.kind, server=self._server(draft), entry=draft.entry,
+            id="", kind=draft.kind, server=self._server(draft), entry=draft.entry,
             state="open" if end is None else "closed", start=moment(draft.start),
             end=None if end is None else moment(end), lines=sorted({one.line for one in subjects}),
             phones=len({one.owner for one in subjects}), groups=self._shares(subjects), findings=[],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Set
 
 from sipaudit.incidents.calls import Calls
 from sipaudit.incidents.calm import Calm
@@ -49,10 +49,10 @@ class Detectors:
         self.drafts = Drafts(rolling=self._rolling)
         self.timers = Timers()
         self.requests = OpenRequests(rolling=self._rolling)
-        self._build(self._thresholds)
+        self._build()
 
-    def _build(self, thresholds: Mapping[str, Mapping[str, float]]) -> None:
-        drafts, timers = self.drafts, self.timers
+    def _build(self) -> None:
+        drafts, timers, thresholds = self.drafts, self.timers, self._thresholds
         wanted = thresholds.get
         self.calls = Calls(drafts, timers, ghosts="ghost-calls" in thresholds)
         outage, overload, storm = wanted("server-outage"), wanted("overload"), wanted("register-storm")

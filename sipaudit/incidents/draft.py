@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Set
 from heapq import nsmallest
+from itertools import chain
 from typing import Protocol
 
 from sipaudit.model.events import ModelEvent
@@ -129,12 +131,14 @@ class Drafts:
         self.dropped = 0
         self.limit = DRAFTS_KEPT
         self._rolling = rolling
+        self._turned_away: deque[Draft] = deque(maxlen=LATEST)   # that what comes may belong to
 
     def open(self, draft: Draft) -> None:
         """One incident more, where there is room."""
         if len(self.all) >= self.limit:
             if not self._rolling:
                 self.dropped += 1
+                self._turned_away.append(draft)
                 return
             self._shed()
         self.all.append(draft)
@@ -169,7 +173,7 @@ class Drafts:
 
     def latest(self) -> Iterator[Draft]:
         """Those that something new may belong to, the last one first."""
-        return reversed(self.all[-LATEST:])
+        return chain(reversed(self._turned_away), reversed(self.all[-LATEST:]))
 
     def series(self, kind: str, server: str | None, entry: str | None, time: float, gap: float) -> Draft:
         """The incident of this kind there that a happening at `time` belongs to: the last one, if it was not longer

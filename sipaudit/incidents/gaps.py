@@ -91,7 +91,7 @@ class Gaps:
         return until
 
     def _may_be_until(self, subject: Watched, until: float) -> None:
-        if len(self._may_be) < OPEN_KEPT:
+        if subject.number in self._may_be or len(self._may_be) < OPEN_KEPT:
             self._may_be[subject.number] = until
         else:
             turned_away("watched-lines")

@@ -70,24 +70,25 @@ class Flapping:
         self._times = {number: times for number, times in self._times.items() if times[-1] >= before}
         self._open = {key: draft for key, draft in self._open.items()
                       if (draft.end or 0.0) + draft.quiet >= before}
-        self._thin(self._times.keys())
+        self._thin()
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten."""
         self._times = {number: times for number, times in self._times.items() if number not in lines}
-        self._thin(self._times.keys())
+        self._thin()
 
-    def _thin(self, known: Set[int]) -> None:
-        """Of those that move often only these lines are left."""
+    def _thin(self) -> None:
+        """Of those that move often only lines are left whose moves are remembered."""
         self._often = {key: kept for key, often in self._often.items()
-                       if (kept := {number: one for number, one in often.items() if number in known})}
+                       if (kept := {number: one for number, one in often.items() if number in self._times})}
 
 
 class Spread:
     """How the lines of one entry are spread: `home` the server at which they work but for those `elsewhere`, `counts`
-    how many at each server, `since` when two servers have had enough of them, `draft` the incident that says so."""
+    how many at each server, `since` when two servers have had enough of them, `looked` that a timer waits to
+    look again, `draft` the incident that says so."""
 
-    __slots__ = ("counts", "draft", "elsewhere", "home", "lines", "since")
+    __slots__ = ("counts", "draft", "elsewhere", "home", "lines", "looked", "since")
 
     def __init__(self, home: str) -> None:
         self.home = home
@@ -95,6 +96,7 @@ class Spread:
         self.counts: Counter[str] = Counter()
         self.lines: dict[int, Watched] = {}
         self.since: float | None = None
+        self.looked = False
         self.draft: Draft | None = None
 
     def works(self, subject: Watched, server: str) -> None:
@@ -178,7 +180,12 @@ class SplitBrain:
                 spread.draft = None
         elif spread.since is None:
             spread.since = time
-            self._timers.at(time + self._lasting, self._lasted, entry)
+            self._look_later(entry, spread, time + self._lasting)
+
+    def _look_later(self, entry: str, spread: Spread, time: float) -> None:
+        if not spread.looked:
+            spread.looked = True
+            self._timers.at(time, self._lasted, entry)
 
     def _is_of_an_outage(self, spread: Spread, draft: Draft) -> bool:
         """Whether one of the servers had failed already, as was not known then: few asked it."""
@@ -199,19 +206,22 @@ class SplitBrain:
     def _lasted(self, entry: str) -> None:
         """Time has passed since the lines began to be spread: it counts outside of outages."""
         spread, now = self._entries.get(entry), self._timers.now
-        if spread is None or spread.since is None or spread.draft is not None:
+        if spread is None:
+            return
+        spread.looked = False
+        if spread.since is None or spread.draft is not None:
             return
         servers = {server for server, _ in spread.where()}
         out = any(server in self._outages for server in servers)
         ended = max((self._servers[server].restored for server in servers if server in self._servers), default=NEVER)
         since = now if out else max(spread.since, ended)
         if now < since + self._lasting or now <= spread.since:
-            self._timers.at(max(since, now) + self._lasting if out else since + self._lasting, self._lasted, entry)
+            self._look_later(entry, spread, since + self._lasting)
             return
         two = self._two(spread, now)
         seen = (self._servers.get(server) for server in two)
         if len(two) < 2 or any(one is not None and one.is_out_of_sight(since, now) for one in seen):
-            self._timers.at(now + self._lasting, self._lasted, entry)
+            self._look_later(entry, spread, now + self._lasting)
             return
         spread.draft = draft = Draft("split-brain", since, None, entry)
         self._drafts.open(draft)

@@ -138,7 +138,7 @@ class StaleNames:
             turned_away("watched-lines")
             return
         listed = self._listed.setdefault(subject.number, {})
-        now = {server.key for server in entry.servers}
+        now = dict.fromkeys(server.key for server in entry.servers)
         if event.reordered:
             self._vanished(event, subject, [key for key in listed if key not in now])
         for key in now:

@@ -156,7 +156,8 @@ class Subscriptions:
 
     def _draft(self, one: Subscription) -> Lapse:
         for draft in self._drafts.latest():
-            if isinstance(draft, Lapse) and draft.server == one.server and one.until - draft.latest <= TOGETHER:
+            if isinstance(draft, Lapse) and draft.server == one.server and not draft.closed \
+                    and one.until - draft.latest <= TOGETHER:
                 return draft
         made = Lapse("dead-subscriptions", one.until, one.server, one.subject.entry)
         self._drafts.open(made)

@@ -9,7 +9,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sipaudit.live.probe import Probe
-from sipaudit.model.history import TRY_ENDS
 from sipaudit.model.sayings import (
     CallSaid,
     LineSaid,
@@ -19,6 +18,7 @@ from sipaudit.model.sayings import (
     ServerSaid,
     TrySaid,
 )
+from sipaudit.model.timers import TRY_LASTS
 from sipaudit.model.values import LineSummary, ServerSummary
 from sipaudit.reconstruct.phones import Line
 from sipaudit.run.line_replay import LineReplay
@@ -125,7 +125,7 @@ class SaidLines:
             yield MoveSaid(now, replay.line, replay.phone, move_of(move, replay))
         for seen in _behind(replay.history.tries, told.tried.get(index), lambda seen: seen.request.time):
             if seen.result == "unknown":   # what comes next of the line may show that it has timed out
-                if 0 <= now - seen.request.time <= TRY_ENDS:
+                if 0 <= now - seen.request.time <= TRY_LASTS:
                     break
                 if seen.request.time <= told.open.get(index, NEVER):
                     continue

@@ -11,17 +11,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sipaudit.model.absorb_moves import against
-from sipaudit.model.absorb_phone import success
+from sipaudit.model.absorb_phone import ALIVE, success
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.judge import possible_regimes
 from sipaudit.model.profile import Profile
 from sipaudit.model.replay import Step
 from sipaudit.model.state import TRACK_OF, Binding, LineState, Stay, Track
-from sipaudit.model.timers import NO_EXPIRY, UNDECLARED_EARLIEST
+from sipaudit.model.timers import NO_EXPIRY, TRY_LASTS, UNDECLARED_EARLIEST
 from sipaudit.turned_away import turned_away
 
 ROWS_KEPT = 10_000   # moves, tries and registrations kept for one line
-TRY_ENDS = 32.0      # seconds without an answer after which a try has timed out (64*T1)
 TRIES_OPEN = 3       # tries, the last ones, of which it may still be learnt what came of them
 
 
@@ -157,9 +156,9 @@ def _settle_try(one: TrySeen, event: ModelEvent, later: float) -> None:
     asked = one.request
     if isinstance(event, Answered) and event.server == asked.server and event.status >= 200:
         sent = event.time if event.sent is None else event.sent
-        if event.method == asked.method and asked.time <= sent < later and event.status not in (401, 407, 423):
+        if event.method == asked.method and asked.time <= sent < later and event.status not in ALIVE:
             one.result = "answered" if success(event.status) else "refused"
-    elif event.time - asked.time > TRY_ENDS:
+    elif event.time - asked.time > TRY_LASTS:
         one.result = "timeout"
 
 

@@ -22,7 +22,7 @@ from sipaudit.reconstruct.memory import Memory, entry_changed
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.records import plain_name
 from sipaudit.reconstruct.traffic import tally
-from sipaudit.reconstruct.transactions import COOKIE, Key, Transaction
+from sipaudit.reconstruct.transactions import Key, Transaction, identifies
 from sipaudit.reconstruct.views import EntryState
 from sipaudit.sip.datagram import (
     Connection,
@@ -218,7 +218,7 @@ def read_quoted(quoted: bytes) -> Key | None:
         name, colon, value = line.partition(b":")
         if colon and name.strip().lower() in (b"via", b"v"):
             via = read_via(value.decode("latin-1").strip(), [])
-            if via.branch[:7] != COOKIE:
+            if not identifies(via.branch):
                 return None
             return (via.branch, via.host, "INVITE" if method == "ACK" else method)
     return None

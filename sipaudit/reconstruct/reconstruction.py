@@ -200,14 +200,13 @@ class Reconstruction:
         memory.sights.clear()
         return memory.registry.declare(knowledge)
 
-    def finish(self) -> Sequence[ModelEvent]:
+    def finish(self) -> None:
         """The capture's end: counts what can only be counted now. Nothing more happens to any line."""
         for traffic in self.traffic.values():
             traffic.one_way = 0
         for phone in self.phones.values():
             if not phone.heard:
                 self.traffic[phone.capture].one_way += 1
-        return ()
 
     def let_go(self) -> None:
         """Forget transactions: they hold the phones that hold us, and the search for garbage cannot see that."""

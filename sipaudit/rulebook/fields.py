@@ -68,7 +68,8 @@ class Fields:
         if value is None:
             return ""
         if not isinstance(value, Scalar) or value.empty:
-            self.problems.add(value.line, f"{key!r} must be text", "write it in words, between quotes where YAML reads more into them")
+            self.problems.add(value.line, f"{key!r} must be text",
+                              "write words, between quotes where YAML would read more into them")
             return ""
         return " ".join(value.text.split())
 

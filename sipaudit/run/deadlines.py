@@ -26,15 +26,16 @@ class Deadlines:
     def __init__(self, phones: Mapping[int, PhoneState], say: Say) -> None:
         self._phones = phones
         self._say = say
-        self.by_phone: dict[int, set[LineReplay]] = {}
+        self.by_phone: dict[int, dict[LineReplay, None]] = {}   # in the order in which they began to wait
 
     def wait(self, phone: int, replay: LineReplay, waiting: tuple[Observation, ...]) -> None:
         """From now on this waits of a line, for time to pass or for something else; or nothing does."""
         replay.waiting = waiting
-        timed = self.by_phone.setdefault(phone, set())
-        timed.discard(replay)
+        timed = self.by_phone.setdefault(phone, {})
         if waiting and (next_deadline(waiting) != inf or awaits_call(waiting)):
-            timed.add(replay)
+            timed[replay] = None
+        else:
+            timed.pop(replay, None)
         if not timed:
             del self.by_phone[phone]
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.state import LineState
 from sipaudit.model.timers import NO_EXPIRY, RENEWAL_LATE
+from sipaudit.report.screen import count_of
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.replays import Replays
 
@@ -26,8 +27,8 @@ def hole(replays: Replays, health: Sequence[CaptureHealth], since: float, until:
     for one in health:
         for away in one.away:
             if since <= away.since and away.until <= until:
-                return (f"nothing was captured for {away.until - away.since:.0f} s, in which {away.streams} "
-                        f"stream{'s'[:away.streams > 1]} of media went on")
+                return (f"nothing was captured for {away.until - away.since:.0f} s, in which "
+                        f"{count_of(away.streams, 'stream')} of media went on")
     if until - since >= LONG and (phones := _phones(replays, since, until)):
         return f"no SIP was captured for {until - since:.0f} s, in which {phones} phones had registrations to renew"
     return ""

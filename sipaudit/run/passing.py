@@ -38,7 +38,7 @@ class Passing:
         """Something of this line will be said for want of a packet until `now`."""
         passed = self._of.setdefault(phone, [])
         passed.append(Passed(now, replay, waiting, self._faults.held(replay, phone, now)))
-        if len(passed) > LATE_KEPT:
+        if len(passed) > LATE_KEPT and passed[0].now < now:
             turned_away("line-state")
             del passed[0]
 

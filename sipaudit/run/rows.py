@@ -46,7 +46,7 @@ class LadderRows:
         times = [frame.time for frame in _frames(finding)]
         self._start = min(times, default=float("-inf")) - AROUND
         self._end = max(times, default=float("inf")) + AROUND
-        self._marks = {frame.frame: finding.id for frame in _frames(finding)} if finding else {}
+        self._marks = {(frame.capture, frame.frame): finding.id for frame in _frames(finding)} if finding else {}
         self._seen: list[SeenMessage] = []
         self._more = 0
         self._others: set[str] = set()
@@ -93,9 +93,9 @@ class LadderRows:
         for seen in self._seen:
             item = seen.item
             if run.span.holds(item.time):
-                yield LadderRow(item.time, run.naming.path(item.capture), item.frame, item.flow.source,
-                                item.flow.destination, _text(seen), seen.retransmission, self._marks.get(item.frame),
-                                item.flow.transport)
+                path = run.naming.path(item.capture)
+                yield LadderRow(item.time, path, item.frame, item.flow.source, item.flow.destination, _text(seen),
+                                seen.retransmission, self._marks.get((path, item.frame)), item.flow.transport)
 
 
 def _frames(finding: Finding | None) -> list[Frame]:

@@ -38,6 +38,8 @@ class Transcripts:
         """Keep a check that could not be decided."""
         if len(self._open) < EVENTS_KEPT:
             self._open.append((subject.line, subject.phone, time, rule, reason))
+        else:
+            self._more += 1
 
     def text(self, run: Run, wanted: str | None, warn: Callable[[str], None]) -> Iterator[str]:
         """The scenario of each line (of `wanted` alone, as `--line` names it), with what was found below its rule.
@@ -48,7 +50,7 @@ class Transcripts:
     def _text(self, run: Run, wanted: str | None, warn: Callable[[str], None]) -> Iterator[str]:
         findings = run.report().findings
         if self._more:
-            warn(f"{self._more} events more are not printed: choose --from and --to")
+            warn(f"{self._more} events and open checks more are not printed: choose --from and --to")
         for line in sorted(run.reconstruction.lines.values(), key=lambda line: (line.aor, line.owner.address)):
             if wanted is None or means(wanted, line.aor):
                 yield from map(safe_text, self._line(run, line, findings))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipaudit.incidents import draft, metrics, minutes, servers, tally
+from sipaudit.incidents.draft import Drafts
 from tests.incidents.ground import Tower, registered
 from tests.stories import S, Story
 
@@ -24,6 +25,15 @@ def test_incidents_beyond_the_bound_are_counted(tower: Tower, monkeypatch: pytes
     outages(story, 5)
     assert len(tower.see(story)) == 3
     assert "2 incidents beyond the first 3 are not reported." in tower.report.notes
+
+
+def test_one_of_many_happenings_is_counted_once() -> None:
+    drafts = Drafts()
+    drafts.limit = 1
+    drafts.series("ghost-calls", "10.0.0.1", None, 0.0, 600.0)
+    for second in range(50):
+        drafts.series("stale-dns", "10.0.0.2", None, 100.0 + second, 600.0)
+    assert drafts.dropped == 1
 
 
 def test_so_are_minutes(tower: Tower, monkeypatch: pytest.MonkeyPatch) -> None:

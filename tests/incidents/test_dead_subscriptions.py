@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from sipaudit.incidents.draft import Draft, Drafts
+from sipaudit.incidents.subscriptions import Subscription, Subscriptions
+from sipaudit.incidents.timers import Timers
+from sipaudit.model.events import Sent
 from tests.incidents.ground import Tower, registered
 from tests.stories import P, S, Story
 
@@ -34,6 +40,24 @@ def test_a_subscription_is_dead_past_its_refresh_time(
     story = Story()
     subscribed(story, again, package=package)
     assert tower.see(story, only="dead-subscriptions") == seen
+
+
+def lapsed(drafts: Drafts, until: float) -> Draft:
+    """A subscription that ran out then, and the incident that it belongs to."""
+    sent = Sent(until - 600, 0, 1, 1, 1, P[0], "SUBSCRIBE", 1)
+    one = Subscription(sent, SimpleNamespace(entry="sbc", number=1, owner=1), until)  # type: ignore[arg-type]
+    draft = Subscriptions(drafts, Timers())._draft(one)
+    draft.lapsed(one)
+    return draft
+
+
+def test_after_a_clock_was_set_back_an_incident_of_before_is_over() -> None:
+    """It was closed then, and what looks on began anew."""
+    drafts = Drafts()
+    before = lapsed(drafts, 10_000.0)
+    assert lapsed(drafts, 10_030.0) is before
+    before.close(10_100.0)
+    assert lapsed(drafts, 500.0) is not before
 
 
 def test_before_its_time_nothing_is_dead(tower: Tower) -> None:

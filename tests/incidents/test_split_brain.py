@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from sipaudit.incidents import detectors
+from sipaudit.incidents.timers import Timers
 from tests.incidents.ground import Tower, end, registered
 from tests.stories import R1, R2, Handset, P, S, Settings, Story
 
@@ -49,6 +54,32 @@ def test_it_is_none_where_lines_are_spread_by_right(tower: Tower, declared: dict
     story = Story()
     split(story, 1, 5, 500)
     assert tower.see(story, only="split-brain", **declared) == []  # type: ignore[arg-type]
+
+
+class Noted(Timers):
+    """Timers that note who waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whats: list[object] = []
+
+    def at(self, time: float, act: Callable[[Any], None], what: Any) -> None:
+        super().at(time, act, what)
+        self.whats.append(what)
+
+
+def test_a_line_that_goes_to_and_fro_leaves_no_timers_behind(tower: Tower, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In 800 s there are 20 beginnings, and time to look twice."""
+    made: list[Noted] = []
+    monkeypatch.setattr(detectors, "Timers", lambda: made.append(Noted()) or made[-1])
+    story = Story()
+    phones = registered(story, 5, apart=1.0)
+    for times in range(20):
+        phones[0].fail_over(100 + 40 * times)
+        phones[0].register(130 + 40 * times, P)
+    end(story, 1000)
+    tower.see(story, {**R2, "failBack.mode": "newRequests"})
+    assert 1 <= sum(noted.whats.count("sbc") for noted in made) <= 3
 
 
 def test_nor_while_a_server_is_out(tower: Tower) -> None:

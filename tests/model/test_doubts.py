@@ -80,7 +80,7 @@ def test_without_settings_nothing_is_held_against_the_phone(story: str) -> None:
 
 @pytest.mark.parametrize("story", STORIES)
 def test_one_server_cannot_be_returned_to(story: str) -> None:
-    assert all(line.startswith("?") for line in judged(story, alone))
+    assert judged(story, alone) == []
 
 
 @pytest.mark.parametrize("story", BY_ABSENCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,11 @@ from sipaudit.report import html, ladder, markdown, phones, text
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.ladder import LadderRow
 from tests.shared import ROOT
+from tests.stories import Court, Handset, P, Story
+from tests.traps.ground import minute
 
-SAMPLE = ROOT / "samples" / "first-outage"
+SAMPLES = ROOT / "samples"
+SAMPLE = SAMPLES / "first-outage"
 
 
 def job(**changes: object) -> pipeline.Job:
@@ -89,8 +93,8 @@ def test_what_could_not_be_judged_is_told_by_reason() -> None:
              Undecided("flapping", Reason.BUSY_UNPROVEN, 1),
              *(Undecided(f"rule-{number}", Reason.SETTINGS_UNKNOWN, 1) for number in range(4))]
     shown = text.render(replace(pipeline.analyze(job()), inconclusive=open_), "utc", 250, False)
-    assert ("\n8 checks: settings-unknown (4 premature-failback, 1 rule-0, 1 rule-1, ...). Name the line's "
-            "provisioning files (--config) and mend what is wrong in them, or declare its settings in the site file.\n"
+    assert ("\n8 checks: settings-unknown (4 premature-failback, 1 rule-0, 1 rule-1, ...). Declare the line's "
+            "settings in the site file, or name its provisioning files (--config), in which nothing may be wrong.\n"
             "1 check: busy-unproven (1 flapping). A call may have been up; off-hook is not seen on the wire."
             "\n") in shown
 
@@ -215,6 +219,40 @@ def test_ladder_of_a_finding_marks_its_evidence() -> None:
     assert "#220 f-000001" in drawn
     assert "(again)" in drawn
     assert {row.mark for row in rows} == {None, "f-000001"}
+
+
+def test_of_two_captures_the_evidence_is_marked_and_filtered_where_it_is(tmp_path: Path) -> None:
+    """Each counts its frames from 1."""
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.fail_over(300)
+    phone.register(330, P)
+    early, late = story.without(lambda packet: packet.time > 303), story.without(lambda packet: packet.time <= 303)
+    court = Court(tmp_path)
+    report = court.report([early, late], minute("R2"))
+    (finding,) = report.findings
+    paths = tuple(capture.path for capture in report.captures)
+    rows = pipeline.ladder(pipeline.Job(paths, site=str(tmp_path / "site1.yaml")), finding=finding.id)
+    proofs = {(proof.capture, proof.frame) for proof in finding.evidence}
+    assert {path for path, _ in proofs} == set(paths)
+    assert {(row.capture, row.frame) for row in rows if row.mark} == proofs
+    shown = text.render(report, "utc", 200, False)
+    for path in paths:
+        frames = ", ".join(str(frame) for capture, frame in sorted(proofs) if capture == path)
+        assert f"wireshark in {path}: frame.number in {{{frames}}}" in shown
+
+
+def test_ladder_of_connections_has_a_column_for_a_phone() -> None:
+    rows = pipeline.ladder(pipeline.Job((str(SAMPLES / "tcp" / "capture.pcap"),)), line="1001")
+    drawn = ladder.render(rows, "utc", 100, False)
+    assert drawn.splitlines()[0].split() == ["10.1.0.11", "10.0.0.1:5060", "10.0.0.2:5060"]
+
+
+def test_ladder_keeps_the_end_of_a_long_address() -> None:
+    ends = [f"[2001:db8::{number}]:5070" for number in range(6)]
+    rows = [LadderRow(0.0, "x", 1, one, two, "INVITE") for one, two in pairwise(ends)]
+    assert ladder.render(rows, "utc", 110, False).splitlines()[0].split() == [f"…1:db8::{n}]:5070" for n in range(6)]
 
 
 def test_ladder_of_a_line_shows_no_other() -> None:

@@ -151,6 +151,17 @@ def test_a_report_says_that_media_went_on(court: Court) -> None:
         "nothing was captured for 60 s, in which 2 streams of media went on"]
 
 
+def test_a_pause_of_media_before_the_first_message_has_a_time(court: Court) -> None:
+    """Since when nothing was seen of anybody is not known then."""
+    story = Story()
+    story.media(0, 60, *TALKERS)
+    Handset(story).register(62)
+    report = court.report(away(story, 10, 50), None, covered=0)
+    (event,) = report.events
+    assert event.what == "nothing was captured for 40 s, in which 1 stream of media went on"
+    assert report.captures[0].first == event.time
+
+
 # -- a silence that is none
 
 def guilty(phone: Handset, time: float = 810) -> str:

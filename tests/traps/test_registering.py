@@ -110,7 +110,7 @@ def test_a_renewal_in_a_hole_between_two_captures(court: Court) -> None:
     phone.call(3710)
     first = Story([packet for packet in phone.story.packets if packet.time < 100])
     second = Story([packet for packet in phone.story.packets if packet.time > 100])
-    assert all(said.startswith("?") for said in court([first, second], minute("R2")))
+    assert court([first, second], minute("R2")) == []
 
 
 def test_where_packets_are_missing_the_renewal_may_be_one_of_them(court: Court) -> None:

@@ -44,7 +44,7 @@ def test_emergency_calls_go_wherever_they_can(court: Court, regime: str, number:
     phone.call(330, P, **number)
     returns(phone, regime)
     found = court(phone.story, minute(regime, emergency=["112"]))
-    assert all(said.startswith("?") for said in found)
+    assert found == []
 
 
 @any_regime
@@ -139,7 +139,7 @@ def test_a_redirection_is_followed(court: Court, regime: str) -> None:
     phone.call(320.2, P, 5)
     returns(phone, regime)
     found = court(phone.story, minute(regime))
-    assert all(said.startswith("?") for said in found)
+    assert found == []
 
 
 def test_r1_refreshes_the_old_binding(court: Court) -> None:
@@ -163,7 +163,7 @@ def test_r1_refreshes_the_old_binding_when_it_has_lapsed(court: Court) -> None:
     phone.call(350, S, 4)
     returns(phone, "R1")
     found = court(phone.story, minute("R1"))
-    assert all(said.startswith("?") for said in found)
+    assert found == []
 
 
 @pytest.mark.parametrize("what", ["ringing", "slow", "inside"])
@@ -208,7 +208,7 @@ def test_r0_registers_at_the_first_server_whatever_its_calls_do(court: Court) ->
     phone.call(340, S, 4)
     returns(phone, "R0")
     found = court(phone.story, minute("R0"))
-    assert all(said.startswith("?") for said in found)
+    assert found == []
 
 
 @any_regime

@@ -101,7 +101,7 @@ def test_a_tap_that_sees_one_direction_only(court: Court, regime: str, hears: bo
     returns(phone, regime)
     seen = phone.story.without(lambda packet: (packet.source == phone.place) == hears)
     found = court(seen, minute(regime, match={"address": "10.1.0.5"}))
-    assert all(said.startswith("?") for said in found)
+    assert found == []
 
 
 @gated_regime
@@ -400,7 +400,7 @@ def test_a_line_may_have_been_everywhere_in_the_hole(court: Court, regime: str) 
     late = Handset(Story(), registration=early.registration, numbers={early.registration: 40})
     late.call(9000, S)
     late.silence(9020, P)
-    assert all(said.startswith("?") for said in court([early.story, late.story], minute(regime)))
+    assert court([early.story, late.story], minute(regime)) == []
 
 
 @any_regime
@@ -411,7 +411,7 @@ def test_the_second_server_may_have_failed_in_the_hole(court: Court, regime: str
     late.numbers[late.registration] = 10
     returns(late, regime, 9000)
     found = court([first.story, late.story], site({**REGIMES[regime], **MINUTE, "failBack.timeout": 0}))
-    assert all("certain" not in said for said in found)
+    assert found == []
 
 
 @any_regime

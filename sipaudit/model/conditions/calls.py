@@ -7,6 +7,7 @@ from itertools import pairwise
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
 from sipaudit.model.conditions.busy import open_calls, quiet_since
 from sipaudit.model.conditions.primary import primary_untried
+from sipaudit.model.conditions.timing import declared_ttl
 from sipaudit.model.conditions.trust import left_servers
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Awaited, Sign
@@ -144,10 +145,7 @@ def _longest_delay(case: Case) -> float | Reason:
     if case.mode is Mode.DURATION:
         timeout = case.profile.settings.failback_timeout
         return Reason.SETTINGS_UNKNOWN if timeout is None else float(timeout)
-    entry = case.profile.entry
-    ttls = [answer.ttl_high for answer in case.line.answers]
-    if entry is not None and entry.dns_ttl is not None:
-        ttls.append(float(entry.dns_ttl))
+    ttls = [*(answer.ttl_high for answer in case.line.answers), *declared_ttl(case)]
     return max(ttls) if ttls and min(ttls) > 0 else Reason.TTL_UNKNOWN
 
 
