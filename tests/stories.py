@@ -141,15 +141,16 @@ class Story:
             told = advertisement(target, host, FAR_MAC) if version6 else arp(2, FAR_MAC, target, host)
             self.packets.append(Packet(time + 0.001, told, (target, 0), (host, 0), "seek"))
 
-    def lookup(self, time: float, client: Endpoint, name: str, kind: str, *records: str, transport: str = "udp"
-               ) -> None:
+    def lookup(self, time: float, client: Endpoint, name: str, kind: str, *records: str, transport: str = "udp",
+               rcode: int = 0, answered: bool = True) -> None:
         """A DNS query and, a millisecond later, its answer; records are zone file lines: `name ttl IN A address`."""
         query = dns.message.make_query(name, kind, id=self.count)
         answer = dns.message.make_response(query)
+        answer.set_rcode(dns.rcode.Rcode(rcode))
         for owner, ttl, _, type_, *data in (record.split() for record in records):
             answer.answer.append(dns.rrset.from_text(owner, int(ttl), "IN", type_, " ".join(data)))
         for after, way, message in ((0.0, ((client[0], 40_053), RESOLVER), query.to_wire()),
-                                    (0.001, (RESOLVER, (client[0], 40_053)), answer.to_wire())):
+                                    (0.001, (RESOLVER, (client[0], 40_053)), answer.to_wire()))[:1 + answered]:
             if transport == "udp":
                 self.udp(time + after, *way, message)
             else:

@@ -6,7 +6,7 @@ a phone speaks to provisioning servers, name servers and web pages as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from sipaudit.model.events import (
     NO_LINE,
@@ -20,10 +20,9 @@ from sipaudit.reconstruct.bounds import SOURCE_LINES
 from sipaudit.reconstruct.carriers import Carriers
 from sipaudit.reconstruct.memory import Memory, entry_changed
 from sipaudit.reconstruct.phones import Line, Phone
-from sipaudit.reconstruct.records import plain_name
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import Key, Transaction, identifies
-from sipaudit.reconstruct.views import EntryState
+from sipaudit.reconstruct.views import EntryState, stands_for
 from sipaudit.sip.datagram import (
     Connection,
     ConnectionKind,
@@ -40,6 +39,7 @@ from sipaudit.sip.headers import read_via
 
 NXDOMAIN = 3
 SERVFAIL = 2
+FAMILIES = ("A", "AAAA")
 
 _FAILURES = {
     ErrorKind.ICMP: FailureKind.ICMP, ErrorKind.REFUSED: FailureKind.REFUSED,
@@ -164,10 +164,10 @@ class Beside:
         phones = self._registry.phones_at(item.client)
         if not item.response:
             for phone in phones:
-                for server in _servers_named(phone, item.name):
+                for server in self._servers_named(phone, item.name):
                     self._contact(phone, server, ContactKind.LOOKUP, item)
             return
-        if item.rcode in (NXDOMAIN, SERVFAIL):
+        if item.rcode in (NXDOMAIN, SERVFAIL) or (item.rcode == 0 and item.type in FAMILIES and not item.records):
             self._unresolved(item, phones)
         elif item.rcode == 0:
             touched = self._memory.entries.learn(item, self._memory.servers.hosts)
@@ -177,15 +177,32 @@ class Beside:
 
     def _unresolved(self, item: DnsMessage, phones: Sequence[Phone]) -> None:
         """A name that does not resolve fails its servers. That a server's name has no SRV or NAPTR is no failure, and
-        a SERVFAIL for the other address family neither (RFC 3263 4.2)."""
+        that it has no address of the other family neither (RFC 3263 4.2)."""
         for phone in phones:
             lines = phone.lines[:SOURCE_LINES]
-            failing = (server for line in lines for state in line.view.states for server in _failing(state, item))
+            failing = (server for line in lines for state in line.view.states
+                       for server in _failing(state, item, self._may_have(line, item.name)))
             for server in dict.fromkeys(failing):
                 phone.omens = phone.omens._replace(unresolved=item.time)
                 self._registry.emit(phone, None, Failed(
                     item.time, item.capture, item.frame, phone.number, NO_LINE, server, FailureKind.DNS, item.time,
                 ))
+
+    def _servers_named(self, phone: Phone, name: str) -> list[str]:
+        """Keys of the servers of the phone's lines that this name stands for, each once."""
+        keys: dict[str, None] = {}
+        for line in phone.lines[:SOURCE_LINES]:
+            keys.update(dict.fromkeys(line.view.named(name, self._may_have(line, name))))
+        return list(keys)
+
+    def _may_have(self, line: Line, name: str) -> Collection[str | None]:
+        """Which addresses a name may have, for a line: those that it has had; of one that was never seen resolved, in
+        the domain of the line, those of servers of which no name was seen."""
+        names = self._memory.names
+        known = names.addresses_of(name)
+        if known or not _is_near(name, line.domain):
+            return known
+        return [host for host in line.view.hosts if host is not None and names.name_of(host) is None]
 
     def _renew(self, line: Line, touched: list[EntryState], item: DnsMessage) -> None:
         """The phone itself got an answer that concerns its entries: they live longer, or are others now."""
@@ -251,23 +268,19 @@ def _servers_of(phone: Phone, host: str) -> list[str]:
     return list(keys)
 
 
-def _servers_named(phone: Phone, name: str) -> list[str]:
-    """Keys of the servers of the phone's lines that this name stands for, each once."""
-    keys: dict[str, None] = {}
-    for line in phone.lines[:SOURCE_LINES]:
-        keys.update(dict.fromkeys(line.view.named(name)))
-    return list(keys)
+def _is_near(name: str, domain: str) -> bool:
+    """Whether a name is of that domain, or beside it: `sbc1.example.com` of `pbx.example.com`."""
+    labels = domain.casefold().rstrip(".").split(".")
+    return len(labels) > 1 and not labels[-1].isdigit() and name.split(".")[-2:] == labels[-2:]
 
 
-def _failing(state: EntryState, item: DnsMessage) -> Iterator[str]:
-    """Keys of the entry's servers that a name's failing takes away."""
+def _failing(state: EntryState, item: DnsMessage, addresses: Collection[str | None]) -> Iterator[str]:
+    """Keys of the entry's servers that the failing of a name, which has had these addresses, takes away."""
     if item.type == "SRV":
-        if state.owner is not None and item.name == state.owner[0]:
+        if item.name in state.services or (state.owner is not None and item.name == state.owner[0]):
             yield from (server.key for server in state.entry.servers)
-    elif item.type in ("A", "AAAA"):
+    elif item.type in FAMILIES:
         for server in state.entry.servers:
             other_family = (":" in (server.address or "")) != (item.type == "AAAA")
-            if server.name is not None and plain_name(server.name) == item.name and (
-                item.rcode == NXDOMAIN or not other_family
-            ):
+            if stands_for(server, item.name, addresses) and (item.rcode == NXDOMAIN or not other_family):
                 yield server.key

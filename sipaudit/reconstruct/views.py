@@ -7,9 +7,9 @@ so that an answer costs nothing for the thousands of lines it may concern.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
-from sipaudit.model.settings import ServerEntry
+from sipaudit.model.settings import EntryServer, ServerEntry
 from sipaudit.reconstruct.bounds import ENTRY_LISTS, ENTRY_NAMES
 from sipaudit.reconstruct.names import Chain, Names
 from sipaudit.reconstruct.records import NEVER, SetKey, plain_name, srv_domain
@@ -93,6 +93,13 @@ def _content(entry: ServerEntry) -> set[tuple[str, int]]:
     return {(server.key, server.priority) for server in entry.servers}
 
 
+def stands_for(server: EntryServer, name: str, addresses: Container[str | None]) -> bool:
+    """Whether it is a server's name; of one that has none, whether the name has had its address."""
+    if server.name is None:
+        return server.address in addresses
+    return plain_name(server.name) == name
+
+
 class View:
     """The entries of one or many lines, in fallback order. `declared`: the site file says so, DNS adds none.
 
@@ -139,10 +146,13 @@ class View:
         """Whether any entry has this host, at whatever port."""
         return host in self.hosts
 
-    def named(self, name: str) -> Iterator[str]:
-        """Keys of the servers that this name stands for: a server's own, or a chain's at its owner's."""
+    def named(self, name: str, addresses: Container[str | None]) -> Iterator[str]:
+        """Keys of the servers that this name stands for: a server's own, or a chain's at its owner's, or at the SRV
+        sets that lead to what is declared; of one that is declared without a name, any that has had these `addresses`.
+        """
         for state in self.states:
-            whole = state.owner is not None and name in (state.owner[0], srv_domain(state.owner[0]))
+            whole = name in state.services if state.owner is None else (
+                name in (state.owner[0], srv_domain(state.owner[0])))
             for server in state.entry.servers:
-                if whole or (server.name is not None and plain_name(server.name) == name):
+                if whole or stands_for(server, name, addresses):
                     yield server.key

@@ -186,7 +186,7 @@ def test_where_nothing_could_be_judged_that_comes_first(report: Report) -> None:
      "--tls-keylog opens. See"),
     ({"content": {"tcp": 2}, "malformed": {"missing-via": 8, "missing-cseq": 7}},
      "No SIP that can be understood in 267 packets. They hold: 8 malformed SIP, 2 tcp. See"),
-    ({}, "No SIP in 267 packets. They hold: nothing that is known or that --filter, if it was given, lets through."),
+    ({}, "No SIP in 267 packets. They hold: nothing that is known, or that --filter lets through where there is one."),
     ({"content": {"rtp-like": 150}, "snaplen_cut": 117},
      "No SIP that can be understood in 267 packets: 117 SIP messages lost the end to the snap length of the capture."),
 ])

@@ -176,7 +176,7 @@ FAULTS = {
     "a severity without condition": (rule_text(more="severities: [{severity: error}]"), "'when' is missing"),
     "an unknown fact": (rule_text(more="severities: [{when: regim == 'R2', severity: error}]"), "mean 'regime'?"),
     "no expectation": (rule_text(takes="[]"), "'expectation' must be a list of words"),
-    "a title that is a list": (rule_text().replace("title: The", "title: [The]  # "), "'title' must be a text"),
+    "a title that is a list": (rule_text().replace("title: The", "title: [The]  # "), "'title' must be text"),
     "a last wording that may not hold": (
         rule_text().replace("  - expected", "  - when: clause == 'B4'\n    expected"), "last wording has a condition"),
     "on without verdict": (rule_text().replace(", verdict: [early, forbidden]", ""), "'verdict' is missing"),

@@ -134,7 +134,7 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_list_or_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputErrors, match="this is a list of suppressions"):
+    with pytest.raises(InputErrors, match="suppressions must be a list"):
         load(tmp_path, "rule: premature-failback\nreason: not a list\n")
     with pytest.raises(InputError, match="cannot be read"):
         load_suppressions(tmp_path / "nowhere.yaml", UTC, RULES)

@@ -1,0 +1,87 @@
+"""Attempts that end at a name that does not resolve (F2): of servers that the site file declares by address alone, too.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stories import Court, Handset, S, Story, site
+from tests.traps.ground import REGIMES, any_regime, looks_up, minute, returns
+
+NOT_TOLD = {"not there": {"rcode": 3}, "server failure": {"rcode": 2}, "no address": {}, "no answer": {"answered": False}}
+LISTED, NEAR = "_sip._udp.pbx.example.com.", "sbc1.example.com."
+
+no_answer = pytest.mark.parametrize("answer", NOT_TOLD.values(), ids=NOT_TOLD)
+was_seen = pytest.mark.parametrize("seen", [True, False], ids=["resolved before", "never resolved"])
+
+
+def asks_for(phone: Handset, time: float, name: str, kind: str, answer: dict[str, object]) -> None:
+    """The phone looks a name up in vain, as often as a resolver tries."""
+    for second in (0, 1, 3):
+        phone.story.lookup(time + second, phone.place, name, kind, **answer)  # type: ignore[arg-type]
+
+
+def at_p(story: Story, *, seen: bool) -> Handset:
+    """A phone that is registered at P; its lookups are in the capture, or were before it."""
+    phone = Handset(story)
+    if seen:
+        looks_up(phone, -1)
+    phone.register(0)
+    return phone
+
+
+@was_seen
+@no_answer
+@any_regime
+def test_who_finds_no_address_for_the_first_server_may_leave_it(
+    court: Court, regime: str, answer: dict[str, object], seen: bool,
+) -> None:
+    phone = at_p(Story(), seen=seen)
+    asks_for(phone, 300, NEAR, "A", answer)
+    if regime != "R0":
+        phone.register(305, S)
+    phone.call(306, S)
+    asks_for(phone, 330, NEAR, "A", answer)
+    phone.call(335, S)
+    assert certain(court(phone.story, site({**REGIMES[regime], "failBack.mode": "newRequests"}))) == []
+
+
+@pytest.mark.parametrize("answer", [{"rcode": 2}, {"answered": False}], ids=["server failure", "no answer"])
+@any_regime
+def test_who_does_not_get_the_list_may_leave_the_first_server(
+    court: Court, regime: str, answer: dict[str, object]
+) -> None:
+    phone = at_p(Story(), seen=True)
+    asks_for(phone, 300, LISTED, "SRV", answer)
+    if regime != "R0":
+        phone.register(305, S)
+    phone.call(306, S)
+    assert certain(court(phone.story, minute(regime))) == []
+
+
+@was_seen
+@no_answer
+@any_regime
+def test_a_try_that_is_due_may_end_at_the_name(
+    court: Court, regime: str, answer: dict[str, object], seen: bool,
+) -> None:
+    phone = at_p(Story(), seen=seen)
+    phone.fail_over(300, registers=regime != "R0")
+    for due in (370, 440):
+        asks_for(phone, due, NEAR, "A", answer)
+        phone.call(due + 5, S)
+    assert certain(court(phone.story, minute(regime))) == []
+
+
+@any_regime
+def test_a_name_that_is_somebody_elses_excuses_nothing(court: Court, regime: str) -> None:
+    """The phone's time server does not resolve while it is away, and it comes back too soon all the same."""
+    phone = at_p(Story(), seen=False)
+    phone.fail_over(300, registers=regime != "R0")
+    asks_for(phone, 310, "time.example.org.", "A", {"rcode": 3})
+    returns(phone, regime, 330)
+    assert any("premature-failback" in said for said in certain(court(phone.story, minute(regime))))
+
+
+def certain(found: list[str]) -> list[str]:
+    return [said for said in found if not said.startswith("?")]
