@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sipaudit.capture import linktypes
 from sipaudit.turned_away import turned_away
 
 CLOCK_STEPS_KEPT = 100
@@ -33,7 +34,8 @@ class CaptureHealth:
     ...), so that a capture without SIP can say what it holds instead; `apart`, by the index of an earlier capture, so
     many seconds after it this one shows a packet that both show (the first of these packets, and the last); `away` when
     it saw nothing of media that went on, the last thousand times; `goes_on` that it has packets later than those
-    wanted of it; `late` the packets that stand behind a later one, by `late_by` seconds at most where no clock stepped.
+    wanted of it; `late` the packets that stand behind a later one, by `late_by` seconds at most where no clock stepped;
+    `shipped` that it has messages that were taken out of what carried them (HEP).
     """
 
     path: str
@@ -57,6 +59,12 @@ class CaptureHealth:
     goes_on: bool = False
     late: int = 0
     late_by: float = 0.0
+    shipped: bool = False
+
+    @property
+    def without_connections(self) -> bool:
+        """Whether connections may have been begun, refused and closed of which it shows nothing."""
+        return self.shipped or linktypes.name(linktypes.EXPORTED_PDU) in self.link_types
 
     def clock_step(self, frame: int, time: float, seconds: float) -> None:
         """Note a step of the capture's clock, within bounds."""

@@ -136,6 +136,7 @@ class Transports:
         is_late = hep.time is not None and -HEP_AHEAD <= origin.time - hep.time <= HEP_BEHIND
         time = hep.time if hep.time is not None and is_late else origin.time
         flow = self.flows.get(hep.transport, hep.addresses, hep.ports)
+        self._health[origin.capture].shipped = True
         return self._datagram(origin, time, flow, hep.payload, hep.cut or udp.cut)
 
     def _dns(self, origin: Origin, udp: _Udp, source_port: int) -> Item | None:

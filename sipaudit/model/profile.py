@@ -29,7 +29,8 @@ class Profile(Struct, frozen=True):
 
     `entry` is None while no list is known.  `vouched` says that the advisory
     names this model and firmware (C9), `encrypted` that the phone also speaks
-    where nothing can be read.  `covered_from` is since when the captures show
+    where nothing can be read, `unconnected` that it uses connections, of which the capture has the messages alone.
+    `covered_from` is since when the captures show
     all (seconds since the epoch), `lossy` whether they lack more packets than
     reference-model.md 4 allows for evidence by absence, `steps` are the
     packets (capture, frame, seconds) at which a capture's clock was set.  `heard` are the
@@ -45,6 +46,7 @@ class Profile(Struct, frozen=True):
     vouched: bool = False
     identity_unsure: bool = False
     encrypted: bool = False
+    unconnected: bool = False
     list_in_doubt: bool = False
     lossy: bool = False
     covered_from: float = 0.0

@@ -20,7 +20,8 @@ ADVICE: dict[Reason, str] = {
                           "registration period earlier, and leave no break.",
     Reason.CAPTURE_ENDED: "The capture ended before the moment that decides: let it run longer.",
     Reason.LOSS_NEARBY: "A packet that must have existed is missing from the capture.",
-    Reason.ONE_WAY: "Nothing of that server was seen: capture both directions.",
+    Reason.ONE_WAY: "Nothing of that server was seen: capture both directions. Or messages were shipped without the "
+                    "connections that carried them (HEP): capture whole packets.",
     Reason.IDENTITY_UNSURE: "Several phones share one address, or one has several: capture on their side of the NAT.",
     Reason.ENCRYPTED: "The messages are encrypted: give the keys with --tls-keylog.",
     Reason.POSSIBLE_BOOT: "The phone may have restarted or logged out just then, which forgets the timer.",

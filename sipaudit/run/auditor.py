@@ -32,6 +32,10 @@ from sipaudit.run.replays import Replays
 RENEWS_WITHIN = 1.0   # seconds that what looks like a mere renewal is waited for, when nothing else comes
 
 
+def _seen_whole(_: Line) -> bool:
+    return False
+
+
 def _nothing_lost() -> float:
     return 0.0
 
@@ -43,12 +47,13 @@ class Auditor:
     `kinds` are the incidents to look for. (`rolling`) it runs without an end: `forget` and `release` are called, and a
     full table makes room for what is new.
     `began` is since when the captures show all, `loss` the share of packets they lack, `steps` where a clock was set,
-    `tolerances_of` those of single expectations, where they differ from `tolerances`.
+    `unconnected` says whether they lack the connections of a line, `tolerances_of` the tolerances of single
+    expectations, where they differ from `tolerances`.
     """
 
     __slots__ = ("_deadlines", "_going_on", "_lines", "_naming", "_passed", "_passing", "_phones", "_renewals",
                  "_timed", "_tolerances", "began", "calls", "faults", "loss", "registrations", "replays", "since",
-                 "steps", "tolerances_of", "watch")
+                 "steps", "tolerances_of", "unconnected", "watch")
 
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], phones: dict[int, Phone], naming: Naming,
                  tolerances: Tolerances, kinds: Iterable[IncidentKind] = (), *, rolling: bool = False) -> None:
@@ -59,6 +64,7 @@ class Auditor:
         self.began = 0.0
         self.loss: Callable[[], float] = _nothing_lost
         self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = tuple
+        self.unconnected: Callable[[Line], bool] = _seen_whole
         self._lines = lines
         self._naming = naming
         self.tolerances_of: Mapping[str, Tolerances] = {}
@@ -294,7 +300,7 @@ class Auditor:
         plain, record = replay.profile(), replay.record
         return replace(
             plain, identity_unsure=record.owner.identity_unsure or self._speaks_elsewhere(record.owner, plain.entry),
-            encrypted=record.owner.encrypted,
+            encrypted=record.owner.encrypted, unconnected=self.unconnected(record),
             list_in_doubt=record.list_in_doubt, covered_from=max(self.began, record.since),
             steps=self.steps(), heard=frozenset(record.heard), lived=record.owner.lived, tolerances=self._tolerances,
             tolerances_of=self.tolerances_of,

@@ -96,6 +96,7 @@ class Route:
         self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
         self.auditor.since, self.auditor.began = span.start, first
         self.auditor.loss, self.auditor.steps = self.loss, self._steps
+        self.auditor.unconnected = self._unconnected
         self.reconstruction.when_silent(self._after_silence)
 
     def reconstructing(self, observer: Observer | None, note: Note | None = None) -> Reconstruction:
@@ -189,6 +190,11 @@ class Route:
         """Capture, frame and seconds of each step of a clock."""
         return tuple((index, frame, seconds) for index, health in enumerate(self.health)
                      for frame, _, seconds in health.clock_steps)
+
+    def _unconnected(self, line: Line) -> bool:
+        """Whether the line uses connections, of which the capture of its phone has the messages alone."""
+        return line.flow is not None and line.flow.transport != "udp" and (
+            self.health[line.owner.capture].without_connections)
 
     def remember(self, pieced: Iterable[Datagram | Repeat]) -> None:
         """Keep the frames of messages that came in several, for evidence; the oldest are forgotten."""

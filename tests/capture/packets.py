@@ -87,14 +87,14 @@ def gtp_u(packet: bytes, flags: int = 0x30, optional: bytes = b"") -> bytes:
 
 def hep3(
     payload: bytes = REGISTER, *, source: str = PHONE, destination: str = SERVER, protocol: int = 17, kind: int = 1,
-    time: float | None = TIME, compressed: bool = False, key: bytes = b"",
+    time: float | None = TIME, compressed: bool = False, key: bytes = b"", ports: tuple[int, int] = (5060, 5060),
 ) -> bytes:
     """A HEP3 packet as agents write it."""
     v6 = ":" in source
     body = zlib.compress(payload) if compressed else payload
     chunks = [
         (1, b"\x0a" if v6 else b"\x02"), (2, bytes([protocol])), (5 if v6 else 3, packed(source)),
-        (6 if v6 else 4, packed(destination)), (7, struct.pack(">H", 5060)), (8, struct.pack(">H", 5060)),
+        (6 if v6 else 4, packed(destination)), (7, struct.pack(">H", ports[0])), (8, struct.pack(">H", ports[1])),
     ]
     if time is not None:
         chunks += [(9, struct.pack(">I", int(time))), (10, struct.pack(">I", round(time % 1 * 1e6)))]

@@ -8,7 +8,8 @@ import pytest
 from tests.stories import Court, Handset, S, Story, site
 from tests.traps.ground import REGIMES, any_regime, looks_up, minute, returns
 
-NOT_TOLD = {"not there": {"rcode": 3}, "server failure": {"rcode": 2}, "no address": {}, "no answer": {"answered": False}}
+NOT_TOLD = {"not there": {"rcode": 3}, "server failure": {"rcode": 2}, "no address": {},
+            "no answer": {"answered": False}}
 LISTED, NEAR = "_sip._udp.pbx.example.com.", "sbc1.example.com."
 
 no_answer = pytest.mark.parametrize("answer", NOT_TOLD.values(), ids=NOT_TOLD)

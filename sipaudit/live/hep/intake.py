@@ -123,6 +123,7 @@ class Intake:
             health.duplicates += 1
             return
         health.snaplen_cut += packet.cut
+        health.shipped = True
         health.first = time if health.first is None else health.first
         health.last = time if health.last is None else max(health.last, time)
         health.at = now if self._clock.live else time   # who ships late sets no clock back

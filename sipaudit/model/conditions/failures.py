@@ -64,6 +64,8 @@ def working_server_alive(case: Case) -> Ground:
     """Nothing speaks against the working server since it last answered; else going elsewhere is no failback. While a
     Retry-After of the server runs, the line may leave it alone even if it has answered since (F3), and come to the end
     of its list by that: it begins anew at the primary after the wait for another attempt."""
+    if case.profile.unconnected:
+        return Ground(reason=Reason.ONE_WAY)   # its connections may have failed unseen (F2)
     reach = case.phone.reach(case.stay.server)
     holds = ALWAYS
     for item in standing(case):

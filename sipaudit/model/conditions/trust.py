@@ -59,7 +59,7 @@ def _doubts(case: Case) -> list[Assumption]:
     doubts = []
     if profile.list_in_doubt:
         doubts.append(Assumption.LIST_AS_RESOLVED)
-    if profile.lossy or (lost is not None and abs(case.now - lost) <= LOSS_REACH):
+    if profile.lossy or profile.unconnected or (lost is not None and abs(case.now - lost) <= LOSS_REACH):
         doubts.append(Assumption.CAPTURE_COMPLETE)
     if not profile.vouched:
         doubts.append(Assumption.FIRMWARE_OBEYS)
@@ -81,9 +81,12 @@ def _may_have_begun_before(case: Case) -> bool:
 
 def nothing_missing(case: Case) -> Ground:
     """What rests on a packet that is not there needs a capture that has nearly all (reference-model.md 4), and that
-    shows the line's own renewals."""
+    shows the line's own renewals; where messages alone were shipped, a connection that was refused is not there (F2).
+    """
     if case.profile.lossy or _renewed_unseen(case):
         return Ground(reason=Reason.LOSS_NEARBY)
+    if case.profile.unconnected:
+        return Ground(reason=Reason.ONE_WAY)
     return asked_more_than_once(case)
 
 
