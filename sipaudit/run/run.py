@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.model.events import NO_LINE, Lost
 from sipaudit.model.values import Report
 from sipaudit.reconstruct.four_in_a_row import FOUR
 from sipaudit.reconstruct.whose import Note
@@ -15,10 +17,13 @@ from sipaudit.run.job import Job
 from sipaudit.run.reading import Progress, Reading, Warn
 from sipaudit.run.route import Listener, Observer, Route
 from sipaudit.run.taps import Taps
+from sipaudit.sip.datagram import Item
 from sipaudit.sip.forms import Parsed, Repeat
 from sipaudit.times import TimeStyle, format_time
 
 HOLE = 120.0            # seconds between the end of one capture and the beginning of the next
+BREAK = 1.0             # the same, in which a packet may have passed that matters
+UNUSUAL = 5             # times the seconds from packet to packet before it
 
 
 class Run(Route):
@@ -104,25 +109,30 @@ class Run(Route):
                     continue
                 at += 1
                 if item.capture not in begun:
-                    self._look_for_a_hole(item.capture)
+                    self._look_for_a_hole(item)
                     begun.add(item.capture)
                 events = follow(item, message, form)
                 if listener is not None:
                     for event in events:
                         listener(event)
 
-    def _look_for_a_hole(self, capture: int) -> None:
+    def _look_for_a_hole(self, item: Item | Repeat) -> None:
         """What happened between two captures that do not follow each other is not known: the view begins anew. Of those
-        between them there may be some that hold nothing for us, and show that there was nothing."""
-        first = self.health[capture].first
-        if first is None:
+        between them there may be some that hold nothing for us, and show that there was nothing. In a shorter break,
+        which is one by the pace of the packets before it, packets of any phone may have passed."""
+        first = self.health[item.capture].first
+        earlier = [one for index, one in enumerate(self.health) if index != item.capture and one.last is not None
+                   and first is not None and one.first is not None and one.first <= first]
+        if first is None or not earlier:
             return
-        before = max((one.last for index, one in enumerate(self.health)
-                      if index != capture and one.first is not None and one.last is not None and one.first <= first),
-                     default=None)
-        if before is not None and first - before > HOLE:
-            self.happened(before, f"nothing was captured for {first - before:.0f} s, until the next capture begins")
+        before = max(earlier, key=_end)
+        missed = first - _end(before)
+        if missed > HOLE:
+            self.happened(_end(before), f"nothing was captured for {missed:.0f} s, until the next capture begins")
             self.auditor.view_begins(first)
+        elif missed > BREAK and missed > UNUSUAL * _pace(before):
+            for phone in tuple(self.reconstruction.phones):
+                self.auditor.take(Lost(first, item.capture, item.frame, phone, NO_LINE, "a break between captures"))
 
     def skew(self, host: str) -> float:
         """Once all has been read."""
@@ -134,3 +144,15 @@ class Run(Route):
     def report(self) -> Report:
         """What was found, once the route has been driven."""
         return self.report_at(self._last(), self.warn)
+
+
+def _end(health: CaptureHealth) -> float:
+    """When the last packet of a capture that has any passed."""
+    assert health.last is not None
+    return health.last
+
+
+def _pace(health: CaptureHealth) -> float:
+    """Seconds from packet to packet, on the average."""
+    assert health.first is not None
+    return (_end(health) - health.first) / health.packets
