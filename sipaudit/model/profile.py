@@ -35,7 +35,7 @@ class Profile(Struct, frozen=True):
     reference-model.md 4 allows for evidence by absence, `steps` are the
     packets (capture, frame, seconds) at which a capture's clock was set.  `heard` are the
     servers that were ever seen speaking to the phone, which `lived` if one of its lines had registered before that was
-    seen.  `fallback` says that the line has other entries beside this one.
+    seen.  `fallback` says that the line has other entries beside this one, `crossed` that a server is in two of them.
     `tolerances_of` are those of single expectations, where they differ from `tolerances`.
     """
 
@@ -55,6 +55,7 @@ class Profile(Struct, frozen=True):
     lived: bool = False
     tolerances: Tolerances = Tolerances()
     fallback: bool = False
+    crossed: bool = False
     tolerances_of: Mapping[str, Tolerances] = {}
 
     @property

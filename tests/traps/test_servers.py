@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.stories import (
@@ -193,6 +195,22 @@ def test_moving_between_entries_is_fallback(court: Court, regime: str) -> None:
     phone.call(336, P)
     phone.register(340, BRANCH, call_id="branch@10.1.0.5")
     assert court(phone.story, declared) == []
+
+
+@pytest.mark.parametrize("declared", [
+    {"entry": ["sbc", "turned"]}, {"entry": ["sbc"]}], ids=["two entries", "one entry"])
+@any_regime
+def test_entries_with_the_same_servers_in_another_order(court: Court, regime: str, declared: dict[str, Any]) -> None:
+    """Two sites that stand in for each other: the line registers with the head of each list, and nothing has failed."""
+    told = minute(regime)
+    told["entries"]["turned"] = [{"address": S[0]}, {"address": P[0]}]
+    told["lines"][0] |= declared
+    phone = handset()
+    phone.register(20, S, call_id="turned@10.1.0.5")
+    phone.call(100, P)
+    phone.call(200, S)
+    found = Court(court.folder, ["failover-without-failure"])(phone.story, told)
+    assert any(said.endswith("certain") for said in found) is (len(declared["entry"]) == 1)
 
 
 @any_regime

@@ -50,6 +50,8 @@ def judgeable_by_anyone(case: Case) -> Ground:
         return Ground(reason=Reason.ENCRYPTED)
     if profile.settings.can_be("concurrentRegistration", 1):
         return Ground(reason=Reason.CONCURRENT_REGISTRATION)
+    if profile.crossed:
+        return Ground(reason=Reason.FALLBACK)   # it may have moved between its entries (reference-model.md 1)
     return Ground(assumptions=tuple(_doubts(case)), slight=_may_have_begun_before(case))
 
 
