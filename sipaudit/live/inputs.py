@@ -19,6 +19,7 @@ def open_sources(orders: Orders, bounds: CaptureBounds = FOR_FILES) -> list[Sour
     """Interfaces first, then HEP listeners and directories; `bounds` are those of each decoder. Raises InputError for
     what cannot be opened, and when there is nothing."""
     _check_that_none_is_named_twice(orders)
+    _check_that_each_is_of_use(orders)
     sources: list[Source] = [*_interfaces(orders, bounds)]
     if orders.hep:
         from sipaudit.live.hep.listen import hep_source  # deferred: brings ssl
@@ -43,6 +44,19 @@ def _check_that_none_is_named_twice(orders: Orders) -> None:
         for place, name in enumerate(names):
             if name in names[:place]:
                 raise InputError(f"{option} {name}: is named twice", fix="name it once")
+
+
+def _check_that_each_is_of_use(orders: Orders) -> None:
+    """What has no effect was meant to have one."""
+    secret = any(url.casefold().startswith("tls:") for url in orders.hep)
+    for option, value, of, there in (
+        ("--filter", orders.job.bpf, "an interface (-i)", orders.interfaces),
+        ("--hep-key", orders.hep_key, "--hep", orders.hep),
+        ("--hep-cert", orders.hep_cert, "--hep tls://...", secret),
+        ("--hep-keyfile", orders.hep_keyfile, "--hep tls://...", secret),
+    ):
+        if value is not None and not there:
+            raise InputError(f"{option} has no effect without {of}", fix="leave it out, or name what it is for")
 
 
 def decoders_of(orders: Orders) -> int:

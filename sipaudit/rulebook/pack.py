@@ -165,8 +165,13 @@ class Loader:
             rules=tuple(rule for rule in rules if rule.group in REPLAYED),
             settings=tuple(rule for rule in rules if rule.group not in REPLAYED),
             incidents=tuple(self._kinds[name] for name in kinds),
-            notes=tuple(self._raised(rules)), known=frozenset(self._rules),
+            notes=(*self._raised(rules), *self._off()), known=frozenset(self._rules),
         )
+
+    def _off(self) -> Iterator[str]:
+        """What is not looked for: that nothing of it was found says nothing."""
+        if self._disabled:
+            yield f"Switched off by --rules: {', '.join(sorted(self._disabled))}."
 
     def _raised(self, rules: list[Rule]) -> Iterator[str]:
         """A severity above the pack's, in sentences for the report."""

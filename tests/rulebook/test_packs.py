@@ -132,6 +132,12 @@ def test_a_severity_above_the_pack_s_is_noted_with_its_place(tmp_path: Path) -> 
     assert note == f"mine is error by {over}:3; in the rules that ship it is warning or info."
 
 
+def test_what_is_switched_off_is_noted(tmp_path: Path) -> None:
+    """Else a report in which it is not found looks like one in which it is not there."""
+    over = file(tmp_path, "override:\n  server-outage: {enabled: false}\n  flapping: {enabled: false}\n", "over.yaml")
+    assert load_pack([over]).notes == ("Switched off by --rules: flapping, server-outage.",)
+
+
 def test_a_severity_that_is_raised_for_some_facts_only_is_noted(tmp_path: Path) -> None:
     pack = tmp_path / "pack"
     file(pack, rule_text("mine", more="severities: [{when: regime == 'R2', severity: error}]"))

@@ -131,6 +131,7 @@ def test_filters_narrow_lanes_and_findings_together(open_page: Open) -> None:
     assert int(worst.split(" lines")[0].replace("\u202f", "")) < 200
     assert changed(page, lambda: page.click("text=Clear")) == everything
     assert changed(page, lambda: page.fill("input[name=text]", "10.1.0.7")).startswith("11 lines")
+    assert changed(page, lambda: page.fill("input[name=text]", "f-000007")) == "1 line, 1 finding"
     assert changed(page, lambda: page.click("text=Clear")) == everything
     changed(page, lambda: page.click("text=Show its lines"))
     assert page.inner_text("#shown-span").startswith("13:2")  # Berlin: the outage began at 13:30

@@ -24,9 +24,13 @@ function lineFits(line, asked, ofIncident) {
   const all = I.lines;
   if (asked.group !== null && all.group[line] !== asked.group) return false;
   if (asked.server !== null && !all.used[line].includes(asked.server)) return false;
-  if (ofIncident && !ofIncident.has(line)) return false;
-  return !asked.text || [all.line[line], all.phone[line], all.label[line] || ''].some(
-    words => words.toLowerCase().includes(asked.text));
+  return !ofIncident || ofIncident.has(line);
+}
+
+function lineSays(line, text) {
+  const all = I.lines;
+  return !text || [all.line[line], all.phone[line], all.label[line] || ''].some(
+    words => words.toLowerCase().includes(text));
 }
 
 // A finding that is not about one line that is shown (of provisioning files) goes by its own text alone.
@@ -44,12 +48,15 @@ function findingFits(finding, asked, fits) {
 function filter() {
   const asked = wanted();
   const ofIncident = asked.incident === null ? null : new Set(I.incidents[asked.incident][4]);
-  const fits = I.lines.line.map((_, line) => lineFits(line, asked, ofIncident) ? 1 : 0);
+  const meant = I.lines.line.map((_, line) => lineFits(line, asked, ofIncident));
+  const fits = meant.map((is, line) => is && lineSays(line, asked.text) ? 1 : 0);
   const findings = [];
   for (let finding = 0; finding < I.findings.id.length; finding++) {
     if (findingFits(finding, asked, fits)) findings.push(finding);
   }
-  let lines = [...fits.keys()].filter(line => fits[line]);
+  // A line is also found by the id of its finding, of which alone is told then.
+  const named = new Set(asked.text ? findings.map(finding => I.findings.line[finding]) : []);
+  let lines = [...fits.keys()].filter(line => fits[line] || (meant[line] && named.has(line)));
   if (asked.rule !== null || asked.severity !== null) {
     const accused = new Set(findings.map(finding => I.findings.line[finding]));
     lines = lines.filter(line => accused.has(line));

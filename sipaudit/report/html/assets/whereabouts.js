@@ -3,7 +3,7 @@ let at = 0, atTable = null;
 const STATES = ['registered', 'not registered', 'looking for another server', 'not seen'];
 
 function setUpWhereabouts() {
-  atTable = new Paged($('at-lines'), 'Where every line was', [['Line'], ['Phone'], ['Works with'], ['State'], ['Registered until'], ['Call']],
+  atTable = new Paged($('at-lines'), 'Where every line was', [['Line'], ['Phone'], ['Works with'], ['State'], ['Registration, to its end'], ['Call, to its end']],
     (from, to) => Promise.all(view.lines.slice(from, to).map(atRow)));
   const outage = I.incidents.find(([, server]) => server >= 0);
   const slider = $('at'), typed = $('at-text');
