@@ -11,6 +11,7 @@ from sipaudit.model.values import Incident, Report, ServerSummary
 from sipaudit.report.screen import brief, count_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
+MINUTE = 60.0
 GROUPS_SHOWN = 8
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 
@@ -18,12 +19,15 @@ UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the ev
 class Words:
     """How incidents are said: servers by their shortest name, times by the clock."""
 
-    def __init__(self, clock: tzinfo, names: Mapping[str, str], style: TimeStyle, alone: bool) -> None:
-        """`names`: of servers; `alone`: every phone has one line."""
+    def __init__(self, clock: tzinfo, names: Mapping[str, str], style: TimeStyle, alone: bool,
+                 rests: Mapping[str, float]) -> None:
+        """`names`: of servers; `alone`: every phone has one line; `rests`: since when servers were asked nothing more,
+        of those that were left alone for the last minutes."""
         self._clock = clock
         self._names = names
         self._style = style
         self._alone = alone
+        self._rests = rests
 
     def of(self, incident: Incident) -> list[str]:
         """One incident in sentences."""
@@ -45,6 +49,11 @@ class Words:
         if incident.end == incident.start:
             return f"at {self.time(incident.start)}"
         return f"from {self.time(incident.start)} to {self.time(incident.end)}"
+
+    def unasked(self, incident: Incident) -> str:
+        """Of one that lasts, that nobody tried again: it may have ended long since."""
+        since = self._rests.get(incident.server or "")
+        return "" if incident.end is not None or since is None else f"; nobody asked it again after {self.time(since)}"
 
     def at(self, incident: Incident) -> str:
         return "" if incident.server is None else f" at {self.server(incident.server)}"
@@ -81,7 +90,13 @@ def words_of(report: Report, zone: str) -> Words:
     days = {format_time(end, clock).partition(" ")[0] for end in ends}
     style = TimeStyle.CLOCK if len(days) < 2 else TimeStyle.FULL
     alone = len({line.phone for line in report.lines}) == len(report.lines)
-    return Words(clock, short_names(report.servers), style, alone)
+    return Words(clock, short_names(report.servers), style, alone, _rests(report, max(ends, default=0.0)))
+
+
+def _rests(report: Report, end: float) -> dict[str, float]:
+    """By server, the end of the last minute in which it was asked anything, where a minute or more follows."""
+    asked = {minute.server: minute.time + MINUTE for minute in report.minutes}   # in order of time
+    return {server: last for server, last in asked.items() if end - last >= MINUTE}
 
 
 def short_names(servers: Iterable[ServerSummary]) -> dict[str, str]:
@@ -102,7 +117,8 @@ def _outage(words: Words, incident: Incident) -> Iterator[str]:
     again = next((entry for entry in incident.timeline if entry.what.endswith(AGAIN)), None)
     last = "" if again is None or incident.end is not None else (
         f"; it answered again at {words.time(again.time)}, shortly before the capture ends")
-    yield f"{words.server(incident.server)} {_failed(incident)} {words.span(incident)}{last}."
+    after = last or words.unasked(incident)
+    yield f"{words.server(incident.server)} {_failed(incident)} {words.span(incident)}{after}."
     yield from _reaction(words, incident)
     yield from words.groups(incident)
 
@@ -132,7 +148,8 @@ def _reaction(words: Words, incident: Incident) -> Iterator[str]:
         since = "" if stop is None else f", counted from the known stop at {words.time(stop.time)}"
         middle = " (median)" if moved > 1 else ""
         within = f" in {median:.1f} s{middle}{since}" if moved and median is not None else ""
-        yield f"{moved} of {words.lines(int(moved + stayed))} moved{within}."
+        who = words.lines(1) if moved + stayed == moved == 1 else f"{moved} of {words.lines(int(moved + stayed))}"
+        yield f"{who} moved{within}."
     if metrics.get("registrations_lost"):
         yield f"{words.lines(int(metrics['registrations_lost'] or 0))} lost every registration."
 

@@ -99,6 +99,14 @@ def test_a_server_that_gave_nobody_anything_is_told_where_no_incident_tells_of_i
     assert said not in told
 
 
+def test_of_an_outage_that_lasts_it_is_said_that_nobody_tried_again(report: Report) -> None:
+    """The capture goes on until 12:07."""
+    lasting = replace(report, incidents=[incident("server-outage", end=None)], minutes=[minute(P, 5, 5)])
+    assert sentences(lasting, "utc")[0] == "sbc1 did not answer from 12:05:12 on; nobody asked it again after 12:06:00."
+    asked = replace(lasting, minutes=[minute(P, 5, 5), replace(minute(P, 5, 5), time=1795349160.0)])
+    assert sentences(asked, "utc")[0] == "sbc1 did not answer from 12:05:12 on."
+
+
 @pytest.mark.parametrize(("summaries", "said"), [
     (["503 REGISTER 10.0.0.1 → 10.1.0.5"], "sbc1 answered nothing but 503 from"),
     (["icmp 10.0.0.1", "refused 10.0.0.1"], "sbc1 could not be reached from"),
