@@ -134,7 +134,8 @@ class Route:
     def _after_silence(self, since: float, until: float) -> None:
         """Nothing was seen between these two moments. Where phones would have spoken, they may have done anything, and
         the view begins anew."""
-        since = max(since, self._first)   # of nobody anything was seen before
+        if since == -inf:   # of nobody anything was seen before
+            since = min(self._first, until)
         what = hole(self.auditor.replays, self.health, since, until)
         if what:
             self.happened(since, what)
