@@ -13,6 +13,7 @@ from sipaudit.report.screen import count_of, shortened
 
 NAMED = 3             # servers that a sentence names
 NAME_SHOWN = 40
+REFUSALS_TOLD = 5     # final answers; fewer are one call that was busy
 REFUSED = {"4xx", "5xx", "6xx"}
 OPENING = {"REGISTER", "INVITE"}
 
@@ -37,8 +38,9 @@ class Served:
     @property
     def refusing(self) -> bool:
         """Whether it answered, and granted nothing; what it says to keepalives alone is of no weight."""
-        final = {status for status, count in self.answers.items() if count and status != "1xx"}
-        return bool(final) and final <= REFUSED and not OPENING.isdisjoint(self.requests)
+        final = {status: count for status, count in self.answers.items() if status != "1xx"}
+        return sum(final.values()) >= REFUSALS_TOLD and final.keys() <= REFUSED \
+            and not OPENING.isdisjoint(self.requests)
 
 
 def served(report: Report) -> dict[str, Served]:

@@ -88,6 +88,7 @@ CANNOT_TELL = ("Whether there was an outage cannot be told: 40 requests to sbc1,
     ([minute(P, 10, _1=3, _4=10), minute(P, 5, _4=4, _5=1), minute(S, 20, _2=20)],
      "sbc1 granted nothing of what was asked: 15 requests, answers 14 4xx, 1 5xx."),
     ([minute(P, 10, _4=10), minute(P, 10, _2=1, _4=9)], "No outage or other incident was seen."),
+    ([minute(P, 1, _4=1)], "No outage or other incident was seen."),
     ([minute(P, 1)], "No outage or other incident was seen."),  # asked as the capture ended
 ])
 def test_a_server_that_gave_nobody_anything_is_told_where_no_incident_tells_of_it(
