@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from sipaudit.model.values import Finding, Report, Severity
 from sipaudit.report import comparison, document
 from tests.outputs.desk import early_return, judged, written
-from tests.stories import Story
+from tests.stories import Handset, P, Story
 
 
 def run(folder: Path, *users: str, host: str = "10.1.0") -> tuple[Report, Path]:
@@ -93,6 +93,15 @@ def test_a_comparison_in_the_other_forms(runs, sipaudit_command, tmp_path: Path)
             and case.get("name", "").startswith("f-")] == ["f-000001"]
     assert sipaudit_command(*words, "-o", str(tmp_path)).code == 0
     assert json.loads((tmp_path / "comparison.json").read_text())["new"]
+
+
+def test_where_nothing_was_checked_no_suite_passes(tmp_path: Path, sipaudit_command) -> None:
+    story = Story()
+    Handset(story).ask(0, P, "REGISTER", expires=3600)
+    capture = written(story, tmp_path / "unanswered.pcap")
+    suite = ET.fromstring(sipaudit_command("analyze", str(capture), "--format", "junit").out).find("testsuite")
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("skipped"), suite.get("failures")) == ("1", "1", "0")
 
 
 def test_only_a_new_finding_fails_a_comparison(runs, sipaudit_command) -> None:
