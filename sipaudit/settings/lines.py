@@ -59,14 +59,13 @@ def _read_line(reader: Reader, node: Node, where: str, entries: Collection[str],
     if "match" not in fields:
         fix = "add 'match: {user: \"10??\"}', or 'match: {}' for every line"
         reader.problems.add(node.line, f"{where} has no match", fix)
-        return None
     names = _read_entry_names(reader, fields["entry"], f"{where}.entry", entries) if "entry" in fields else ()
     block = None
     if "settings" in fields:
         block = _read_settings(reader, fields["settings"], f"{where}.settings")
     config = _read_config(reader, fields["config"], f"{where}.config", folder) if "config" in fields else None
     return LineItem(
-        match=read_match(reader, fields["match"], f"{where}.match"),
+        match=read_match(reader, fields["match"], f"{where}.match") if "match" in fields else LineMatch(),
         entries=names,
         label=reader.text(fields["label"], f"{where}.label", "Reception") if "label" in fields else None,
         group=reader.text(fields["group"], f"{where}.group", "Site A") if "group" in fields else None,

@@ -70,6 +70,11 @@ class TestEverythingAtOnce:
         fix = "write it as NAME: [{address: 10.0.0.1}, {address: 10.0.0.2}]"
         assert str(error) == f"{tmp_path}/site.yaml:3: entries must be a mapping, not a list ({fix})"
 
+    def test_an_item_without_a_match_hides_none_of_its_other_errors(self, tmp_path):
+        said = [error.message for error in errors_of(tmp_path, "lines: [{entry: nobody, settings: {x: 1}}]")]
+        assert said == ["lines[0] has no match", "lines[0].entry: there is no entry 'nobody'",
+                        "lines[0].settings: there is no setting 'x'"]
+
     def test_a_flood_of_errors_is_cut(self, tmp_path):
         errors = errors_of(tmp_path, "lines:\n" + "  - {match: {}, settings: {x: 1}}\n" * 500)
         assert len(errors) == 101
