@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import tzinfo
 
 from sipaudit.model.values import LineSummary, Registration, Report
 from sipaudit.report import verdict
+from sipaudit.report.incident_words import short_names
 from sipaudit.report.screen import Screen, brief, count_of
 from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 
@@ -14,7 +16,7 @@ MOVES_SHOWN = 200
 
 def render(report: Report, zone: str, width: int, color: bool) -> str:
     """All lines with their phone, working server and live registrations; times in `zone`."""
-    screen, clock = Screen(width, color), parse_zone(zone)
+    screen, clock, called = Screen(width, color), parse_zone(zone), _called(report)
     phones = len({line.phone for line in report.lines})
     last = max((capture.last for capture in report.captures if capture.last is not None), default=None)
     when = "" if last is None else (
@@ -26,11 +28,17 @@ def render(report: Report, zone: str, width: int, color: bool) -> str:
         screen.title("Lines")
     columns = ("phone", "line", "model", "firmware", "entry", "works with", "registered until", "calls", "moves",
                "last seen")
-    screen.table(columns, [_row(line, clock) for line in report.lines], right=frozenset({"calls", "moves"}))
+    screen.table(columns, [_row(line, called, clock) for line in report.lines], right=frozenset({"calls", "moves"}))
     _settings(screen, report)
-    _moves(screen, report, clock)
+    _moves(screen, report, called, clock)
     _servers(screen, report)
     return screen.text()
+
+
+def _called(report: Report) -> Callable[[str], str]:
+    """How the tables call a server: as the verdict does, by its short name; the last table says which is which."""
+    names = short_names(report.servers)
+    return lambda server: names.get(server, brief(server))
 
 
 def _settings(screen: Screen, report: Report) -> None:
@@ -43,14 +51,14 @@ def _settings(screen: Screen, report: Report) -> None:
                       for line in known])
 
 
-def _moves(screen: Screen, report: Report, clock: tzinfo) -> None:
+def _moves(screen: Screen, report: Report, called: Callable[[str], str], clock: tzinfo) -> None:
     moves = sorted(((move, line) for line in report.lines for move in line.moves), key=lambda pair: pair[0].time)
     if not moves:
         return
     screen.title("Moves")
     screen.table(("time", "line", "phone", "kind", "servers", "cause"), [
         (format_time(move.time, clock, TimeStyle.CLOCK), brief(line.line), brief(line.phone), move.kind,
-         f"{brief(move.from_)} → {brief(move.to)}", move.cause) for move, line in moves[:MOVES_SHOWN]])
+         f"{called(move.from_)} → {called(move.to)}", move.cause) for move, line in moves[:MOVES_SHOWN]])
     if len(moves) > MOVES_SHOWN:
         screen.say(f"{count_of(len(moves) - MOVES_SHOWN, 'more move')}: see --format json.")
 
@@ -64,15 +72,15 @@ def _servers(screen: Screen, report: Report) -> None:
              for server in report.servers], right=frozenset({"priority"}))
 
 
-def _row(line: LineSummary, clock: tzinfo) -> tuple[object, ...]:
+def _row(line: LineSummary, called: Callable[[str], str], clock: tzinfo) -> tuple[object, ...]:
     live = sorted((row for row in line.registrations if row.end is None), key=lambda row: row.server != line.working)
-    registered = ", ".join(_registration(row, clock) for row in live) or None
+    registered = ", ".join(f"{called(row.server)} {_until(row, clock)}" for row in live) or None
     return (brief(line.phone), brief(line.line), line.model or line.user_agent, line.firmware, line.entry,
-            line.working and brief(line.working), registered, line.calls, len(line.moves), _clock(line.last, clock))
+            line.working and called(line.working), registered, line.calls, len(line.moves), _clock(line.last, clock))
 
 
-def _registration(row: Registration, clock: tzinfo) -> str:
-    return f"{brief(row.server)} {'without end' if row.until is None else _clock(row.until, clock)}"
+def _until(row: Registration, clock: tzinfo) -> str:
+    return "without end" if row.until is None else _clock(row.until, clock)
 
 
 def _clock(time: float, clock: tzinfo) -> str:
