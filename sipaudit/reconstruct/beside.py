@@ -6,7 +6,7 @@ a phone speaks to provisioning servers, name servers and web pages as well.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from sipaudit.model.events import (
     NO_LINE,
@@ -179,9 +179,8 @@ class Beside:
         """A name that does not resolve fails its servers. That a server's name has no SRV or NAPTR is no failure, and
         that it has no address of the other family neither (RFC 3263 4.2)."""
         for phone in phones:
-            lines = phone.lines[:SOURCE_LINES]
-            failing = (server for line in lines for state in line.view.states
-                       for server in _failing(state, item, self._may_have(line, item.name)))
+            failing = (server for line in phone.lines[:SOURCE_LINES]
+                       for server in _failing(line.view.states, item, self._may_have(line, item.name)))
             for server in dict.fromkeys(failing):
                 phone.omens = phone.omens._replace(unresolved=item.time)
                 self._registry.emit(phone, None, Failed(
@@ -274,13 +273,14 @@ def _is_near(name: str, domain: str) -> bool:
     return len(labels) > 1 and not labels[-1].isdigit() and name.split(".")[-2:] == labels[-2:]
 
 
-def _failing(state: EntryState, item: DnsMessage, addresses: Collection[str | None]) -> Iterator[str]:
-    """Keys of the entry's servers that the failing of a name, which has had these addresses, takes away."""
-    if item.type == "SRV":
-        if item.name in state.services or (state.owner is not None and item.name == state.owner[0]):
-            yield from (server.key for server in state.entry.servers)
-    elif item.type in FAMILIES:
-        for server in state.entry.servers:
-            other_family = (":" in (server.address or "")) != (item.type == "AAAA")
-            if stands_for(server, item.name, addresses) and (item.rcode == NXDOMAIN or not other_family):
-                yield server.key
+def _failing(states: Iterable[EntryState], item: DnsMessage, addresses: Collection[str | None]) -> Iterator[str]:
+    """Keys of the entries' servers that the failing of a name, which may have these addresses, takes away."""
+    for state in states:
+        if item.type == "SRV":
+            if state.is_led_by(item.name) or (state.owner is not None and item.name == state.owner[0]):
+                yield from (server.key for server in state.entry.servers)
+        elif item.type in FAMILIES:
+            for server in state.entry.servers:
+                other_family = (":" in (server.address or "")) != (item.type == "AAAA")
+                if stands_for(server, item.name, addresses) and (item.rcode == NXDOMAIN or not other_family):
+                    yield server.key

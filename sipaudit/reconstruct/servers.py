@@ -9,7 +9,7 @@ from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.room import Room
 from sipaudit.reconstruct.views import View
-from sipaudit.sip.datagram import Flow, endpoint
+from sipaudit.sip.datagram import Flow, endpoint, host_of
 
 
 class Server:
@@ -101,7 +101,7 @@ class Servers:
     def _shed_registrars(self) -> int:
         used, before = self.used(), len(self.registrars)
         self.registrars = {address: None for address in self.registrars if address in used}
-        self._registrar_hosts = {address.rpartition(":")[0].strip("[]"): None for address in self.registrars}
+        self._registrar_hosts = {host_of(address): None for address in self.registrars}
         return before - len(self.registrars)
 
     def _shed_relays(self) -> int:

@@ -52,6 +52,10 @@ class EntryState:
         """Owners of the SRV sets among the names it was read from."""
         return sorted(name for name in self.names if name.startswith("_"))
 
+    def is_led_by(self, name: str) -> bool:
+        """Whether an SRV set of this name is what it was read from, or leads to what is declared."""
+        return name.startswith("_") and name in self.names
+
     def chain(self, names: Names) -> Chain | None:
         """The entry's servers as the answers so far have them; None where they say nothing of any."""
         if self.owner is None:
@@ -103,10 +107,11 @@ def stands_for(server: EntryServer, name: str, addresses: Container[str | None])
 class View:
     """The entries of one or many lines, in fallback order. `declared`: the site file says so, DNS adds none.
 
-    `entries` stays the same object while nothing changes: it is asked for with every message.
+    `entries` stays the same object while nothing changes: it is asked for with every message. `crossed`: one server is
+    in two of them.
     """
 
-    __slots__ = ("declared", "entries", "hosts", "keys", "names", "revision", "states")
+    __slots__ = ("crossed", "declared", "entries", "hosts", "keys", "names", "revision", "states")
 
     def __init__(self, states: tuple[EntryState, ...], declared: bool, revision: int) -> None:
         self.states = states
@@ -123,6 +128,8 @@ class View:
         self.entries = tuple(state.entry for state in self.states)
         self.names = [entry.name for entry in self.entries]   # one for all lines: reports have them
         self.hosts = frozenset(server.address for entry in self.entries for server in entry.servers)
+        listed = [{server.key for server in entry.servers} for entry in self.entries]
+        self.crossed = sum(map(len, listed)) > len(set().union(*listed))
 
     def key(self, address: str, host: str, port: int) -> str:
         """The server at `host:port`: the entry's when it is of one, else the address as seen."""
@@ -151,7 +158,7 @@ class View:
         sets that lead to what is declared; of one that is declared without a name, any that has had these `addresses`.
         """
         for state in self.states:
-            whole = name in state.services if state.owner is None else (
+            whole = state.is_led_by(name) if state.owner is None else (
                 name in (state.owner[0], srv_domain(state.owner[0])))
             for server in state.entry.servers:
                 if whole or stands_for(server, name, addresses):

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import tzinfo
 
 from sipaudit.incidents.chronicle import AGAIN, STOP, UNSEEN
+from sipaudit.incidents.minutes import MINUTE
 from sipaudit.model.values import Incident, Report, ServerSummary
 from sipaudit.report.screen import brief, count_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
-MINUTE = 60.0
 GROUPS_SHOWN = 8
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
 from sipaudit.model.values import CaptureSummary, Finding, Report, Severity
-from sipaudit.report.proof import filters, proof_text
+from sipaudit.report.proof import filters_said, proof_text
 from sipaudit.safe_text import safe_text
 
 SUITE = "sipaudit"
@@ -54,8 +54,7 @@ def _told(finding: Finding, captures: list[CaptureSummary]) -> Iterator[str]:
     yield f"observed: {finding.observed}"
     yield f"confidence: {finding.confidence}"
     yield "evidence: " + "; ".join(map(proof_text, finding.evidence))
-    for capture, found in filters(finding, captures):
-        yield f"wireshark{capture and f' in {capture}'}: {found}"
+    yield from filters_said(finding, captures)
 
 
 def _rules(report: Report) -> Iterator[ET.Element]:

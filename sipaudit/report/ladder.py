@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from sipaudit.report.screen import Screen
 from sipaudit.safe_text import safe_text
+from sipaudit.sip.datagram import host_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
 COLUMNS_MAX = 6      # addresses side by side; more are written out in the line
@@ -57,12 +58,8 @@ def _ends(rows: Iterable[LadderRow]) -> dict[str, str]:
     for row in rows:
         for end in (row.source, row.destination):
             if row.transport != "udp":
-                streams.setdefault(_host(end), set()).add(end)
+                streams.setdefault(host_of(end), set()).add(end)
     return {end: host for host, ends in streams.items() if len(ends) > 1 for end in ends}
-
-
-def _host(end: str) -> str:
-    return end.rpartition(":")[0].strip("[]")
 
 
 def _places(rows: Iterable[LadderRow], ends: dict[str, str]) -> list[str]:

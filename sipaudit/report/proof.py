@@ -16,6 +16,12 @@ def proof_text(proof: Proof) -> str:
     return f"{proof.file}:{proof.line}"
 
 
+def filters_said(finding: Finding, captures: list[CaptureSummary]) -> list[str]:
+    """`wireshark: frame.number in {5}`, with the capture where there are several."""
+    return [f"wireshark in {capture}: {found}" if capture else f"wireshark: {found}"
+            for capture, found in filters(finding, captures)]
+
+
 def filters(finding: Finding, captures: list[CaptureSummary]) -> Iterator[tuple[str, str]]:
     """What Wireshark shows the evidence by: in which capture, "" where there is but one, and the display filter."""
     if finding.wireshark is None:

@@ -9,9 +9,9 @@ from datetime import tzinfo
 from sipaudit.model.values import CaptureSummary, ClockStep, Finding, Frame, Incident, Place, Proof, Reason, Report
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
 from sipaudit.report.incident_words import gravest, short_names
-from sipaudit.report.proof import filters
+from sipaudit.report.proof import filters_said
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
-from sipaudit.report.verdict import sentences
+from sipaudit.report.verdict import keys_open, sentences
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 
@@ -116,11 +116,11 @@ def expected(finding: Finding) -> str:
 
 def _proof(screen: Screen, finding: Finding, captures: list[CaptureSummary]) -> None:
     """The display filter says it all where all evidence is in one capture."""
-    found = list(filters(finding, captures))
-    if len(found) != 1:
+    said = filters_said(finding, captures)
+    if len(said) != 1:
         screen.say("evidence: " + "; ".join(_proofs(finding.evidence)), indent=4)
-    for capture, shown in found:
-        screen.say(f"wireshark{capture and f' in {capture}'}: {shown}", indent=4)
+    for line in said:
+        screen.say(line, indent=4)
 
 
 def _proofs(evidence: Sequence[Proof]) -> Iterator[str]:
@@ -266,7 +266,7 @@ def _defects(capture: CaptureSummary) -> list[str]:
 
 def _opens(encrypted: dict[str, int]) -> str:
     """What opens it: of IPsec nothing here does."""
-    return f" With --tls-keylog and tshark installed TLS can be, see {CAPTURING}." if set(encrypted) - {"esp"} else ""
+    return f" With --tls-keylog and tshark installed TLS can be, see {CAPTURING}." if keys_open(encrypted) else ""
 
 
 def _steps_of(steps: list[ClockStep]) -> str:

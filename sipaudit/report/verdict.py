@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sipaudit.model.values import Confidence, Finding, LineSummary, Report, Severity
 from sipaudit.report.advice import CAPTURING
@@ -216,6 +216,11 @@ def _checks(report: Report) -> str:
     return f"Checks: {checks}, " + (f"of which {left} could not be decided: see below why." if left else "all decided.")
 
 
+def keys_open(encrypted: Mapping[str, int]) -> bool:
+    """Whether TLS keys open any of these transports: of IPsec nothing here does."""
+    return not encrypted.keys() <= {"esp"}
+
+
 def _no_sip(report: Report) -> str:
     if not report.captures:
         return "Nothing is known of this period: no capture touches it."
@@ -238,7 +243,7 @@ def _no_sip(report: Report) -> str:
     closed = ""
     if encrypted:
         named = ", ".join(f"{count} {kind}" for kind, count in encrypted.most_common(KINDS_SHOWN))
-        opens = ", which --tls-keylog opens" if set(encrypted) - {"esp"} else ""
+        opens = ", which --tls-keylog opens" if keys_open(encrypted) else ""
         closed = f"Encrypted and not read: {named}; there may be SIP in it{opens}. "
     return (f"No SIP{understood} in {count_of(packets, 'packet')}. They hold: {content}. {closed}"
             f"See {CAPTURING} for where and how to capture.")

@@ -304,7 +304,7 @@ class Auditor:
             list_in_doubt=record.list_in_doubt, covered_from=max(self.began, record.since),
             steps=self.steps(), heard=frozenset(record.heard), lived=record.owner.lived, tolerances=self._tolerances,
             tolerances_of=self.tolerances_of,
-            fallback=replay.fallback, crossed=replay.crossed,
+            fallback=replay.fallback, crossed=record.view.crossed,
         )
 
 

@@ -125,14 +125,6 @@ class LineReplay:
         return len(self.record.entries) > 1
 
     @property
-    def crossed(self) -> bool:
-        """Whether the line has a server in two of its entries: by which of them it goes there is not seen."""
-        if not self.fallback:
-            return False
-        keys = [server.key for entry in self.record.entries for server in entry.servers]
-        return len(keys) > len(set(keys))
-
-    @property
     def entry(self) -> str | None:
         entry = self.profile().entry
         return None if entry is None else entry.name

@@ -10,6 +10,7 @@ from sipaudit.reconstruct.whose import SeenMessage
 from sipaudit.report.ladder import LadderRow
 from sipaudit.run.chosen_line import means, require
 from sipaudit.run.run import Run
+from sipaudit.sip.datagram import host_of
 from sipaudit.sip.message import Malformed, Request, Response
 from sipaudit.sip.uri import aor
 from sipaudit.yamlfile.wording import quoted, suggestion
@@ -42,7 +43,7 @@ class LadderRows:
     def __init__(self, *, line: str | None = None, call_id: str | None = None, finding: Finding | None = None) -> None:
         self._line = line if finding is None else finding.line
         self._call_id = call_id
-        self._host = None if finding is None or finding.phone is None else finding.phone.rpartition(":")[0].strip("[]")
+        self._host = None if finding is None or finding.phone is None else host_of(finding.phone)
         times = [frame.time for frame in _frames(finding)]
         self._start = min(times, default=float("-inf")) - AROUND
         self._end = max(times, default=float("inf")) + AROUND

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.events import NO_LINE, Lost
 from sipaudit.model.values import Report
 from sipaudit.reconstruct.four_in_a_row import FOUR
@@ -121,16 +120,18 @@ class Run(Route):
         between them there may be some that hold nothing for us, and show that there was nothing. In a shorter break,
         which is one by the pace of the packets before it, packets of any phone may have passed."""
         first = self.health[item.capture].first
-        earlier = [one for index, one in enumerate(self.health) if index != item.capture and one.last is not None
-                   and first is not None and one.first is not None and one.first <= first]
-        if first is None or not earlier:
+        if first is None:
             return
-        before = max(earlier, key=_end)
-        missed = first - _end(before)
+        earlier = [(one.last, one.first, one.packets) for index, one in enumerate(self.health)
+                   if index != item.capture and one.first is not None and one.last is not None and one.first <= first]
+        if not earlier:
+            return
+        last, began, packets = max(earlier)
+        missed, pace = first - last, (last - began) / packets
         if missed > HOLE:
-            self.happened(_end(before), f"nothing was captured for {missed:.0f} s, until the next capture begins")
+            self.happened(last, f"nothing was captured for {missed:.0f} s, until the next capture begins")
             self.auditor.view_begins(first)
-        elif missed > BREAK and missed > UNUSUAL * _pace(before):
+        elif missed > max(BREAK, UNUSUAL * pace):
             for phone in tuple(self.reconstruction.phones):
                 self.auditor.take(Lost(first, item.capture, item.frame, phone, NO_LINE, "a break between captures"))
 
@@ -144,15 +145,3 @@ class Run(Route):
     def report(self) -> Report:
         """What was found, once the route has been driven."""
         return self.report_at(self._last(), self.warn)
-
-
-def _end(health: CaptureHealth) -> float:
-    """When the last packet of a capture that has any passed."""
-    assert health.last is not None
-    return health.last
-
-
-def _pace(health: CaptureHealth) -> float:
-    """Seconds from packet to packet, on the average."""
-    assert health.first is not None
-    return (_end(health) - health.first) / health.packets

@@ -36,6 +36,11 @@ def endpoint(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def host_of(place: str) -> str:
+    """The bare host of an `endpoint`, whatever follows its port."""
+    return place.rpartition(":")[0].strip("[]")
+
+
 def flow(
     transport: str, source_host: str, source_port: int, destination_host: str, destination_port: int,
     source_mac: str | None = None,

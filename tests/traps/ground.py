@@ -62,6 +62,11 @@ def moved(regime: str, story: Story | None = None, **known: Any) -> Handset:
     return phone
 
 
+def accused(found: list[str]) -> list[str]:
+    """What was found, without what was left open."""
+    return [said for said in found if not said.startswith("?")]
+
+
 def returns(phone: Handset, regime: str, time: float = RETURN, to: tuple[str, int] = P) -> None:
     """The phone goes back: by a call, where it needs no registration first."""
     if regime in ("R2", "R3"):

@@ -24,6 +24,7 @@ from tests.stories import (
 from tests.traps.ground import (
     EARLY,
     PREMATURE,
+    accused,
     any_regime,
     gated_regime,
     handset,
@@ -40,7 +41,7 @@ SENT, TAKEN, TWICE = "signalling-to-failed-server", "accepted-from-failed-server
 
 def found(court: Court, phone: Handset, regime: str) -> list[str]:
     """What was found, and not what was left open."""
-    return [said for said in court(phone.story, minute(regime)) if not said.startswith("?")]
+    return accused(court(phone.story, minute(regime)))
 
 @any_regime
 def test_stale_nonces_407_422_and_423_at_the_second_server(court: Court, regime: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from sipaudit.capture.write import Endpoint
 from tests.stories import FAR_MAC, MINUTE, OWN_MAC, P6, S6, Court, Handset, P, S, Story, site
-from tests.traps.ground import REGIMES, any_regime, returns
+from tests.traps.ground import REGIMES, accused, any_regime, returns
 
 ROUTER = "10.0.0.254"
 
@@ -74,7 +74,7 @@ def told(court: Court, phone: Seeker, tale: Tale, regime: str,
     tale(phone, regime, *servers)
     newer = tale in (each_call_tries, moves)
     declared = site({**REGIMES[regime], **(NEW_REQUESTS if newer else MINUTE)}, *servers)
-    return [said for said in court(phone.story, declared) if not said.startswith("?")]
+    return accused(court(phone.story, declared))
 
 
 @any_regime

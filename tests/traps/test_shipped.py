@@ -9,7 +9,7 @@ import pytest
 
 from tests.capture.packets import hep3
 from tests.stories import Court, Handset, P, S, Story, site
-from tests.traps.ground import REGIMES, any_regime, minute
+from tests.traps.ground import REGIMES, accused, any_regime, minute
 from tests.wire import ORIGIN
 
 AGENT, COLLECTOR = ("10.200.0.1", 40_001), ("10.200.0.100", 9060)
@@ -52,10 +52,6 @@ def by_tcp(regime: str) -> dict[str, Any]:
     for server in declared["entries"]["sbc"]["servers"]:
         server["transport"] = "tcp"
     return declared
-
-
-def accused(found: list[str]) -> list[str]:
-    return [said for said in found if not said.startswith("?")]
 
 
 @any_regime

@@ -54,13 +54,10 @@ function filter() {
   for (let finding = 0; finding < I.findings.id.length; finding++) {
     if (findingFits(finding, asked, fits)) findings.push(finding);
   }
+  const accused = new Set(findings.map(finding => I.findings.line[finding]));
   // A line is also found by the id of its finding, of which alone is told then.
-  const named = new Set(asked.text ? findings.map(finding => I.findings.line[finding]) : []);
-  let lines = [...fits.keys()].filter(line => fits[line] || (meant[line] && named.has(line)));
-  if (asked.rule !== null || asked.severity !== null) {
-    const accused = new Set(findings.map(finding => I.findings.line[finding]));
-    lines = lines.filter(line => accused.has(line));
-  }
+  let lines = [...fits.keys()].filter(line => fits[line] || (asked.text && meant[line] && accused.has(line)));
+  if (asked.rule !== null || asked.severity !== null) lines = lines.filter(line => accused.has(line));
   if (ORDERS[asked.order]) lines.sort(ORDERS[asked.order]);
   view.lines = lines;
   view.findings = findings;
