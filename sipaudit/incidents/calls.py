@@ -51,15 +51,13 @@ class CallSeen:
 
 
 class Attempt:
-    """A call that somebody tried to make: `failed` when the request that ran out or was refused was sent, `made`
-    whether it came through after all, by whatever server."""
+    """A call that somebody tried to make; `made` whether it came through after all, by whatever server."""
 
-    __slots__ = ("event", "failed", "made", "subject")
+    __slots__ = ("event", "made", "subject")
 
     def __init__(self, event: Sent, subject: Watched) -> None:
         self.event = event
         self.subject = subject
-        self.failed: float | None = None
         self.made = False
 
 
@@ -210,12 +208,11 @@ class Calls:
         return self._attempts.get((subject.number, event.target or event.call_id))
 
     def answered(self, event: Answered) -> Attempt | None:
-        """A response to an INVITE that opens a dialog; returned is an attempt that the answer made fail."""
+        """A response to an INVITE that opens a dialog; returned is an attempt that it lets fail."""
         attempt, status = self._by_call.get(event.call or 0), event.status
         if attempt is None or status in SAYS_NOTHING or 300 <= status < 400:
             return None
         if status in REFUSED or 500 <= status < 600:
-            attempt.failed = attempt.event.time if event.sent is None else event.sent
             return attempt
         attempt.made = True
         return None

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sipaudit.incidents.calls import lost
 from sipaudit.incidents.draft import EVIDENCE_KEPT, Draft, Watched
 from sipaudit.incidents.known import Known
-from sipaudit.incidents.metrics import NAMES, failed_attempts, moved_in, of_outage
+from sipaudit.incidents.metrics import NAMES, failed_attempts, moved_in, of_outage, turned_in
 from sipaudit.incidents.outage import OUTAGE, Outage
 from sipaudit.incidents.settled import Left, Named, Settled, Whose
 from sipaudit.incidents.settled import mark as mark_of
@@ -113,9 +113,7 @@ class Chronicle:
             yield outage.last_answer, f"last answer from {server}"
         yield outage.start, f"first request {_came_to(outage)}"
         moves = moved_in(outage)
-        first = [(move.first_packet, subject) for subject, move in moves if move.first_packet is not None]
-        if first:
-            time, subject = min(first, key=lambda pair: pair[0])
+        for time, subject, _ in turned_in(outage)[:1]:
             yield time, f"first line turns to another server: {subject.line}"
         if moves:
             which = f"the last of {len(moves)} lines" if len(moves) > 1 else "the only line"

@@ -79,8 +79,7 @@ class Evidence:
     def _attempt_failed(self, event: Sent, subject: Watched) -> None:
         attempt = self._calls.attempt(event, subject)
         if attempt is not None and self._outages is not None:
-            attempt.failed = event.time
-            self._outages.failed_attempt(event.server, attempt)
+            self._outages.failed_attempt(event.server, attempt, event.time)
 
     def failed(self, event: Failed, subjects: Sequence[Watched], waiting: Waiting | None) -> None:
         """A transport failure, maybe of a request that was waiting: of the lines that work with that server, or else of
@@ -148,7 +147,7 @@ class Evidence:
             outages.invite_answered(server, event)
         attempt = self._calls.answered(event)
         if attempt is not None and outages is not None:
-            outages.failed_attempt(event.server, attempt)
+            outages.failed_attempt(event.server, attempt, attempt.event.time if event.sent is None else event.sent)
 
 
 def _left_for(request: Sent, move: MoveSeen) -> bool:

@@ -32,14 +32,9 @@ def percentile(values: Sequence[float], percent: int) -> float | None:
 def of_outage(outage: Outage, stop: float | None, everyone: Iterable[Watched], spells: Iterable[Spell], now: float
               ) -> dict[str, float | None]:
     """The metrics of an outage, as far as is known `now`; `stop` when the server really stopped, if that is known."""
-    detect, recover = [], []
     moves = moved_in(outage)
-    for subject, move in moves:
-        start = _start(outage, subject, move, stop)
-        if move.first_packet is not None:
-            detect.append(max(move.first_packet - start, 0.0))
-        recover.append(max(move.time - start, 0.0))
-    detect += _tried_elsewhere(outage, {subject.number for subject, _ in moves}, stop)
+    detect = [max(turned - _start(outage, subject, move, stop), 0.0) for turned, subject, move in turned_in(outage)]
+    recover = [max(move.time - _start(outage, subject, move, stop), 0.0) for subject, move in moves]
     metrics: dict[str, float | None] = {}
     for name, seconds in zip(TIMES, (detect, recover), strict=True):
         for suffix, percent in PERCENTILES:
@@ -56,19 +51,39 @@ def of_outage(outage: Outage, stop: float | None, everyone: Iterable[Watched], s
 
 
 def moved_in(outage: Outage) -> list[tuple[Watched, MoveSeen]]:
-    """The first failover of each line that left the server while it was out, in order of time."""
-    end = float("inf") if outage.end is None else outage.end
-    moves = [(subject, move) for subject, move in outage.moves.values()
-             if (move.time if move.first_packet is None else move.first_packet) <= end]
+    """The first failover of each line that left the server because it was out, in order of time: while it was, or once
+    a request that had been sent until then had run out."""
+    moves = [(subject, move) for subject, move in outage.moves.values() if _left_in(outage, move)]
     return sorted(moves, key=lambda pair: (pair[1].time, pair[0].number))
+
+
+def _left_in(outage: Outage, move: MoveSeen) -> bool:
+    if outage.end is None or (move.time if move.first_packet is None else move.first_packet) <= outage.end:
+        return True
+    sends = (_sent_in_vain(item, outage) for item in move.evidence)
+    return any(sent is not None and outage.start <= sent <= outage.end for sent in sends)
+
+
+def turned_in(outage: Outage) -> list[tuple[float, Watched, MoveSeen | None]]:
+    """When each line first asked another server during the outage, whether it was taken in there or not."""
+    turned: list[tuple[float, Watched, MoveSeen | None]] = []
+    moves = moved_in(outage)
+    for subject, move in moves:
+        times = [time for time in (outage.turned.get(subject.number), move.first_packet) if time is not None]
+        if times:
+            turned.append((min(times), subject, move))
+    moved = {subject.number for subject, _ in moves}
+    turned += [(time, outage.lines[number], None) for number, time in outage.turned.items()
+               if number in outage.lines and number not in moved and (outage.end is None or time <= outage.end)]
+    return sorted(turned, key=lambda one: one[0])
 
 
 def failed_attempts(outage: Outage, now: float) -> list[Attempt]:
     """The calls that could not be made, emergency calls first; one that came through elsewhere is none, nor is one that
     may still."""
     end = float("inf") if outage.end is None else outage.end
-    failed = {id(attempt): attempt for attempt in outage.attempts if not attempt.made and attempt.failed is not None
-              and outage.start <= attempt.failed <= end and attempt.event.time + SILENCE_MAX <= now}
+    failed = {id(attempt): attempt for attempt, sent in outage.attempts if not attempt.made
+              and outage.start <= sent <= end and attempt.event.time + SILENCE_MAX <= now}
     return sorted(failed.values(), key=lambda attempt: (not attempt.event.emergency, attempt.event.time))
 
 
@@ -90,19 +105,6 @@ def _sent_in_vain(item: ModelEvent, outage: Outage) -> float | None:
     if not isinstance(item, Sent | Failed | Answered) or item.server != outage.server:
         return None
     return item.time if isinstance(item, Sent) else item.sent
-
-
-def _tried_elsewhere(outage: Outage, moved: set[int], stop: float | None) -> list[float]:
-    """How long those took that turned to another server and were not taken in."""
-    times = []
-    for number, subject in outage.lines.items():
-        stay = subject.state.stays[subject.track]
-        if number in moved or stay is None or stay.server != outage.server or stay.away is None:
-            continue
-        start = _start(outage, subject, None, stop)
-        if stay.away.time >= start and (outage.end is None or stay.away.time <= outage.end):
-            times.append(stay.away.time - start)
-    return times
 
 
 def _stayed(outage: Outage, everyone: Iterable[Watched]) -> int:

@@ -14,13 +14,16 @@ from sipaudit.turned_away import turned_away
 OUTAGE, PARTIAL = "server-outage", "partial-outage"
 ATTEMPTS_KEPT = 20_000  # of one outage
 
+FailedAttempt = tuple[Attempt, float]   # with when its request was sent that came to nothing
+
 
 class Outage(Draft):
     """A server that is out. `first` is when each phone first asked in vain, `last` the last such request of all;
     `answer` the first answer after that, `last_answer` the one before the start (-inf: none was seen; None: others were
     answered all the time), `stop` when it really stopped, if somebody said so; `methods` of what ran out (None:
     refused, or not delivered); `called` when the last INVITE was sent that it answered; `sure` whether more than
-    silence tells it; `moves` the lines that left."""
+    silence tells it; `moves` the lines that left, `turned` when each first asked another server; `attempts` the calls
+    that could not be made, with when that was asked of this server."""
 
     def __init__(self, start: float, server: str, entry: str | None) -> None:
         super().__init__(OUTAGE, start, server, entry)
@@ -31,8 +34,9 @@ class Outage(Draft):
         self.methods: set[str | None] = set()
         self.registers = False
         self.moves: dict[int, tuple[Watched, MoveSeen]] = {}
+        self.turned: dict[int, float] = {}
         self.calls: list[CallSeen] = []
-        self.attempts: list[Attempt] = []
+        self.attempts: list[FailedAttempt] = []
         self.refusals = 0
         self.stop: float | None = None
         self.called = NEVER
@@ -46,20 +50,21 @@ class Outage(Draft):
             self._doubtful = self._doubtful or lossy
         return self._doubtful
 
-    def failed(self, attempt: Attempt) -> None:
-        """A call that could not be made because of it."""
+    def failed(self, attempt: Attempt, sent: float) -> None:
+        """A call that could not be made because of it; `sent` is when its request was."""
         if len(self.attempts) < ATTEMPTS_KEPT:
-            self.attempts.append(attempt)
+            self.attempts.append((attempt, sent))
         else:
             turned_away("watched-calls")
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten."""
         super().release(lines)
-        for number in self.moves.keys() & lines:
-            del self.moves[number]
+        for known in (self.moves, self.turned):
+            for number in known.keys() & lines:
+                del known[number]
         self.calls = [call for call in self.calls if call.subject.number not in lines]
-        self.attempts = [attempt for attempt in self.attempts if attempt.subject.number not in lines]
+        self.attempts = [pair for pair in self.attempts if pair[0].subject.number not in lines]
 
     def settle_kind(self) -> None:
         """A server that registers all the while and lets only calls run out is a part of one."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 
 from sipaudit.incidents.calls import Attempt, Calls
 from sipaudit.incidents.draft import Drafts, Watched
-from sipaudit.incidents.outage import OUTAGE, PARTIAL, Outage
+from sipaudit.incidents.outage import OUTAGE, PARTIAL, FailedAttempt, Outage
 from sipaudit.incidents.servers import NEVER, Failing, ServerWatch
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.events import Answered, ModelEvent
@@ -36,18 +36,18 @@ class Outages:
         self.open: dict[str, Outage] = {}
         self._closed: dict[str, Outage] = {}   # the last one of each server
         self.unheard: dict[str, list[float]] = {}
-        self._attempts: dict[str, list[Attempt]] = {}
+        self._attempts: dict[str, list[FailedAttempt]] = {}
 
     def forget(self, before: float) -> None:
         """Forget what was over before that time."""
         self._closed = {key: outage for key, outage in self._closed.items() if (outage.end or 0.0) >= before}
         self.unheard = {key: unheard for key, unheard in self.unheard.items() if unheard[-1] >= before}
-        self._attempts = {key: kept for key, kept in self._attempts.items() if kept[-1].event.time >= before}
+        self._attempts = {key: kept for key, kept in self._attempts.items() if kept[-1][0].event.time >= before}
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
         """These lines and phones were forgotten."""
         for key, kept in list(self._attempts.items()):
-            kept[:] = [attempt for attempt in kept if attempt.subject.number not in lines]
+            kept[:] = [pair for pair in kept if pair[0].subject.number not in lines]
             if not kept:
                 del self._attempts[key]
         for outage in (*self.open.values(), *self._closed.values()):
@@ -77,8 +77,10 @@ class Outages:
         if outage is None:
             if method == "INVITE":
                 self._note_unheard(server, sent)
-            # what was sent before the last one ended tells of that
-            outage = (self._opens(server, sent) if sent > server.restored else None) or self._opens_in_part(server)
+                outage = self._goes_on_in_part(server)
+            if outage is None and sent > server.restored:   # what was sent before the last one ended tells of that
+                outage = self._opens(server, sent)
+            outage = outage or self._opens_in_part(server)
         if outage is not None:
             self._join(server, outage, phone, failing, method, sent, event, subjects)
 
@@ -104,17 +106,28 @@ class Outages:
         outage.settle_kind()
         outage.add(subjects, event)
 
-    def failed_attempt(self, server: str, attempt: Attempt) -> None:
-        """A call could not be made through this server."""
+    def failed_attempt(self, server: str, attempt: Attempt, sent: float) -> None:
+        """A call could not be made through this server, which was asked then."""
         outage = self.open.get(server)
         if outage is not None:
-            outage.failed(attempt)
+            outage.failed(attempt, sent)
         else:
-            kept = self._attempts.setdefault(server, [])
-            kept.append(attempt)
-            if len(kept) > UNTOLD_KEPT:
-                turned_away("watched-calls")
-                del kept[0]
+            self._keep(server, (attempt, sent))
+
+    def _keep(self, server: str, failed: FailedAttempt) -> None:
+        """It may be the first that is seen of an outage."""
+        kept = self._attempts.setdefault(server, [])
+        kept.append(failed)
+        if len(kept) > UNTOLD_KEPT:
+            turned_away("watched-calls")
+            del kept[0]
+
+    def turned(self, server: ServerWatch, subject: Watched, time: float) -> None:
+        """A line asks another server since something speaks against this one, its own."""
+        server.was_forsaken(subject.number, time)
+        outage = self.open.get(server.key)
+        if outage is not None:
+            outage.turned.setdefault(subject.number, time)
 
     def left(self, server: ServerWatch, subject: Watched, move: MoveSeen) -> None:
         """A line moved away after a failure."""
@@ -144,16 +157,25 @@ class Outages:
                 return None   # it refuses some requests with 503 and serves others: it is there
         return self._begin(server, failing, start)
 
-    def _opens_in_part(self, server: ServerWatch) -> Outage | None:
-        """An outage of calls alone: two INVITEs run out, of whomever, none is answered, and between them a REGISTER is.
-        """
+    def _unheard_in_part(self, server: ServerWatch) -> float | None:
+        """Since when two INVITEs run out, of whomever, of which none is answered, and between which a REGISTER is."""
         unheard = self.unheard.get(server.key)
         if not unheard or not _registered_between(server, min(unheard), max(unheard)):
             return None
-        start = min(unheard)
-        last = self._closed.get(server.key)
-        if last is not None and last.methods == {"INVITE"} and (last.end or start) >= start:
-            return self._reopen(server, last)
+        return min(unheard)
+
+    def _goes_on_in_part(self, server: ServerWatch) -> Outage | None:
+        """The last outage, if it was one of calls alone and they are left to run out as before."""
+        start, last = self._unheard_in_part(server), self._closed.get(server.key)
+        if start is None or last is None or last.methods != {"INVITE"} or (last.end or start) < start:
+            return None
+        return self._reopen(server, last)
+
+    def _opens_in_part(self, server: ServerWatch) -> Outage | None:
+        """An outage of calls alone."""
+        start = self._unheard_in_part(server)
+        if start is None:
+            return None
         failing = {phone: one for phone, one in server.failing.items() if one.methods.get("INVITE", NEVER) >= start}
         enough = 1 if len(server.users) == 1 else self._phones
         if len(failing) < enough and not any(one.registered_at(server.key, start) for one in failing.values()):
@@ -187,9 +209,12 @@ class Outages:
                 outage.add([subject])
         outage.refusals = sum(time >= start for time in server.refusals)
         outage.calls = self._calls.through(server.key, start)
-        for attempt in self._attempts.pop(server.key, ()):
-            if attempt.failed is not None and attempt.failed >= start:
-                outage.failed(attempt)
+        for time, line in server.forsaken:
+            if time >= start:
+                outage.turned.setdefault(line, time)
+        for attempt, sent in self._attempts.pop(server.key, ()):
+            if sent >= start:
+                outage.failed(attempt, sent)
         self.unheard.pop(server.key, None)
         self.open[server.key] = outage
         self._drafts.open(outage)
@@ -250,6 +275,9 @@ class Outages:
         self._closed[server.key] = outage
         if outage.methods == {"INVITE"} and outage.called < outage.last:
             self._note_unheard(server, outage.last)   # that it registers does not say that it takes calls again
+        for attempt, sent in outage.attempts:
+            if sent > end:
+                self._keep(server.key, (attempt, sent))
         server.restored = max(server.restored, end)
         self.open.pop(server.key, None)
         server.left.clear()

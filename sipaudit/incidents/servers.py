@@ -23,6 +23,7 @@ SEVERAL = 4            # phones: fewer may as well have left a server all at onc
 IN_USE = 3             # minutes one after the other in which a server was asked
 LOOKED_BACK = 60       # minutes
 REFUSALS_KEPT = 256    # responses 503 of one server
+FORSAKEN_KEPT = 4_096  # times that lines of one server asked another
 LEFT_FOR = 120.0       # seconds for which a move away is remembered before there is an outage
 
 
@@ -72,12 +73,13 @@ class ServerWatch:
     answers its own, `asking` those of this minute with the time of their last request, `asked` the same of the last
     minutes; `lives` times of final answers outside of dialogs, `registered` those to REGISTER and OPTIONS as (sent,
     answered), at most one a second, and `noted` when the last of these was sent; `failing` phones with evidence against
-    it, the latest last; `left` the last failover of each line away from it; `over` is the minute before this one;
+    it, the latest last; `left` the last failover of each line away from it, and `forsaken` when which of its lines
+    asked another server because of what speaks against it; `over` is the minute before this one;
     `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each second, `crowd` of which lines
     where they were many; `restored` when its last outage ended."""
 
-    __slots__ = ("answered", "asked", "asking", "crowd", "failing", "key", "left", "lives", "minute", "minutes",
-                 "noted", "over", "refusals", "registered", "restored", "seconds", "served", "users")
+    __slots__ = ("answered", "asked", "asking", "crowd", "failing", "forsaken", "key", "left", "lives", "minute",
+                 "minutes", "noted", "over", "refusals", "registered", "restored", "seconds", "served", "users")
 
     def __init__(self, key: str, minute: Minute) -> None:
         self.key = key
@@ -94,6 +96,7 @@ class ServerWatch:
         self.answered = NEVER
         self.failing: dict[int, Failing] = {}
         self.left: dict[int, tuple[Watched, MoveSeen]] = {}
+        self.forsaken: deque[tuple[float, int]] = deque(maxlen=FORSAKEN_KEPT)
         self.seconds = Seconds()
         self.crowd = Crowd()
         self.restored = NEVER
@@ -137,6 +140,7 @@ class ServerWatch:
             del self.failing[phone]
         for number in self.left.keys() & lines:
             del self.left[number]
+        self.forsaken = deque((one for one in self.forsaken if one[1] not in lines), FORSAKEN_KEPT)
 
     def turn(self, minute: Minute) -> None:
         """Another minute begins."""
@@ -186,3 +190,9 @@ class ServerWatch:
                 break
             del self.left[oldest]
         self.left.setdefault(subject.number, (subject, move))
+
+    def was_forsaken(self, line: int, time: float) -> None:
+        """A line asks another server then, since something speaks against this one."""
+        while self.forsaken and time - self.forsaken[0][0] > LEFT_FOR:
+            self.forsaken.popleft()
+        self.forsaken.append((time, line))

@@ -82,6 +82,6 @@ def mark(draft: Draft, now: float, spells: int) -> Hashable:
               len(draft.happenings))
     if not isinstance(draft, Outage):
         return (*common, *draft.metrics.values()) if draft.kind in ANEW else common
-    seen = sum(call.last < draft.start for call in draft.calls), sum(one.made for one in draft.attempts)
-    return (*common, *seen, len(draft.calls), len(draft.attempts), len(draft.moves), len(draft.first), draft.answer,
-            draft.refusals, spells if now - (draft.end or now) < LATE else 0)
+    seen = sum(call.last < draft.start for call in draft.calls), sum(one.made for one, _ in draft.attempts)
+    return (*common, *seen, len(draft.calls), len(draft.attempts), len(draft.moves), len(draft.turned),
+            len(draft.first), draft.answer, draft.refusals, spells if now - (draft.end or now) < LATE else 0)

@@ -215,7 +215,11 @@ class Watch(Detectors):
     def _stayed(self, step: Step, subject: Watched, phone: PhoneState) -> None:
         track = subject.track
         before, after = step.before.stays[track], step.after.stays[track]
-        if after is None or after is before or (before is not None and before.server == after.server):
+        if after is None or after is before:
+            return
+        if before is not None and before.server == after.server:
+            if after.driven and not before.driven and self.outages is not None:
+                self.outages.turned(self.tally.server(after.server, step.event.time), subject, step.event.time)
             return
         self._works(subject, after.server, after.arrived.time)
         if before is not None:

@@ -155,14 +155,16 @@ def _call(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     return Outcome.CONDEMNED if spoken and getattr(event, "call", None) in awaited.calls else None
 
 
-def _silence(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
-    """Any answer, another way taken, a call given up by its caller or a boot ends it."""
+def _silence(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+    """An answer to what was asked in vain, another way taken, a call given up by its caller or a boot ends it. That the
+    server answers other methods does not: it may be out in part (reference-model.md 1, *failure*)."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
     if awaited.seen:  # the time has passed; now the phone shows that it was alive
         return Outcome.CONDEMNED if isinstance(event, Sent | Resent | Replied) else None
     server = getattr(event, "server", "")
-    if isinstance(event, Answered) and server == awaited.server and not event.in_dialog:
+    if isinstance(event, Answered) and server == awaited.server and not event.in_dialog \
+            and event.method == getattr(one.event, "method", None):
         return Outcome.ACQUITTED
     if isinstance(event, Sent) and event.method == "CANCEL":
         return Outcome.ACQUITTED

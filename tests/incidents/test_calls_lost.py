@@ -156,3 +156,23 @@ def test_where_the_captures_show_nothing_of_the_next_server_that_is_said(tower: 
         assert "nothing is seen of 10.0.0.2:5060/udp" in [entry.what for entry in incident.timeline]
         assert words_of(tower.report, "utc").of(incident)[-1] == (
             "The captures show nothing of 10.0.0.2: what was done there is not known.")
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_call_that_begins_the_next_outage_is_lost_to_it(tower: Tower, again: bool) -> None:
+    """The two lie twenty seconds apart: 112 is called as the second begins, by whom had called it in the first too."""
+    story = Story()
+    phones = registered(story, 3)
+    for phone in phones[:2]:
+        phone.silence(300, to="sip:112@pbx.example.com")
+    phones[2].call(330)
+    for phone in phones[:2] if again else (phones[2], phones[0]):
+        phone.silence(350, to="sip:112@pbx.example.com")
+    phones[2].register(420)
+    end(story, 600)
+    tower.see(story, emergency=["112"], only="server-outage")
+    outages = [incident for incident in tower.report.incidents if incident.kind == "server-outage"]
+    assert [(round(outage.start - ORIGIN), round((outage.end or 0) - ORIGIN)) for outage in outages] == [
+        (300, 331), (350, 420)]
+    assert [(outage.metrics["calls_failed"], outage.metrics["emergency_failed"]) for outage in outages] == [
+        (2, 2), (2, 2)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.incidents.ground import Tower, registered
-from tests.stories import Handset, Story
+from tests.stories import Handset, P, Story
 
 
 def calls_run_out(story: Story, phones: list[Handset], *, registers: bool = True) -> None:
@@ -57,3 +57,39 @@ def test_where_one_phone_alone_hears_nothing_its_own_registration_shows_it(
     phones[0].silence(320)
     phones[2].register(400)
     assert [line.split()[0] for line in tower.see(story) if "calls-lost" not in line] == seen
+
+
+@pytest.mark.parametrize("phones", [1, 3])
+@pytest.mark.parametrize("keeps", ["REGISTER", "OPTIONS"])
+def test_calls_that_run_out_again_and_again_are_one_outage(tower: Tower, phones: int, keeps: str) -> None:
+    """Every 45 s a call in vain, and twice between them an answer: of one phone, each call alone looks like a dead
+    server."""
+    story = Story()
+    known = registered(story, phones)
+    for time in range(300, 600, 45):
+        for number, phone in enumerate(known):
+            phone.silence(time + number)
+        for wait in (15, 30):
+            if keeps == "REGISTER":
+                known[0].register(time + wait)
+            else:
+                known[0].told(time + wait + 0.004, known[0].ask(time + wait, P, "OPTIONS"), 200)
+    known[0].call(650)
+    assert tower.see(story, only="partial-outage") == [f"partial-outage 10.0.0.1 300.000-650.003 {phones}"]
+    assert tower.see(story, only="server-outage") == []
+
+
+def test_an_outage_of_all_that_follows_one_of_calls_is_told(tower: Tower) -> None:
+    """Once its calls are answered again."""
+    story = Story()
+    (phone,) = registered(story, 1)
+    for time in (300, 345):
+        phone.silence(time)
+        phone.register(time + 20)
+    phone.call(400)
+    phone.silence(700)
+    phone.silence(730, method="REGISTER")
+    phone.register(800)
+    story.murmur(850, 860)
+    assert [line for line in tower.see(story) if "outage" in line] == [
+        "partial-outage 10.0.0.1 300.000-400.003 1", "server-outage 10.0.0.1 700.000-800.004 1"]

@@ -355,3 +355,44 @@ def test_what_is_reported_is_chosen_by_from_and_to(tower: Tower) -> None:
     assert tower.see(story, start="+420s") == []
     assert tower.see(story, end="+250s") == []
     assert tower.see(story, end="+340s") == [f"{OUTAGE} 300.000- 2"]
+
+
+@pytest.mark.parametrize("status", [None, 403, 503])
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_line_has_found_out_when_it_first_asks_another_server(tower: Tower, status: int | None, taken: bool) -> None:
+    """Which is dead too, or refuses it: the line asks P once more, and S again."""
+    story = Story()
+    phones = registered(story, 2)
+    for phone in phones:
+        time = phone.silence(300)
+        if status is None:
+            time = phone.silence(time, S, "REGISTER")
+        else:
+            phone.told(time + 0.004, phone.ask(time, S, "REGISTER", expires=3600), status)
+        time = phone.silence(time + 10, P, "REGISTER")
+        if taken:
+            phone.register(time, S)
+        else:
+            phone.register(400, P)
+            phone.call(410, P)
+    end(story, 600)
+    tower.see(story)
+    outage = next(incident for incident in tower.report.incidents if incident.kind == "server-outage")   # P's
+    assert outage.metrics["lines_moved"] == (2 if taken else 0)
+    assert outage.metrics["time_to_detect_max"] == 5.5
+    first = next(entry for entry in outage.timeline if entry.what.startswith("first line turns"))
+    assert first.time - ORIGIN == 305.5
+
+
+def test_who_asked_a_dead_server_moves_because_of_it_though_it_is_back_by_then(tower: Tower) -> None:
+    """P answers others from 304 on; the call of 302 has run out at 307.5."""
+    story = Story()
+    phones = registered(story, 3)
+    phones[0].fail_over(295)
+    phones[1].fail_over(302)
+    phones[2].call(304)
+    end(story, 400)
+    tower.see(story)
+    outage = tower.of("server-outage")
+    assert (outage.end or 0) - ORIGIN < 310
+    assert (outage.metrics["lines_moved"], outage.metrics["lines_stayed"]) == (2, 1)
