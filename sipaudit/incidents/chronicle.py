@@ -16,7 +16,7 @@ from sipaudit.incidents.outage import OUTAGE, Outage
 from sipaudit.incidents.settled import Left, Named, Settled, Whose
 from sipaudit.incidents.settled import mark as mark_of
 from sipaudit.incidents.watch import Watch
-from sipaudit.model.events import Answered, Failed
+from sipaudit.model.events import Answered, Failed, FailureKind
 from sipaudit.model.history import MoveKind, MoveSeen
 from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Incident, moment
 
@@ -111,7 +111,7 @@ class Chronicle:
         server = self._server(outage) or ""
         if outage.last_answer is not None and outage.last_answer != float("-inf"):
             yield outage.last_answer, f"last answer from {server}"
-        yield outage.start, f"first request {_came_to(outage)}"
+        yield outage.start, f"first {_came_to(outage)}"
         moves = moved_in(outage)
         for time, subject, _ in turned_in(outage)[:1]:
             yield time, f"first line turns to another server: {subject.line}"
@@ -257,12 +257,15 @@ def _is_last(subject: Watched, left: MoveSeen, time: float) -> bool:
 
 
 def _came_to(outage: Outage) -> str:
-    """What became of the first request that failed."""
+    """What failed first, and how."""
     shown = (event for event, _ in outage.evidence if isinstance(event, Answered | Failed))
     first = next((event for event in shown if event.sent == outage.start), None)
     if first is None:
-        return "without answer"
-    return "refused with 503" if isinstance(first, Answered) else "that could not be delivered"
+        return "request without answer"
+    if isinstance(first, Answered):
+        return "request refused with 503"
+    named = first.kind is FailureKind.DNS
+    return "lookup of its name that came to nothing" if named else "request that could not be delivered"
 
 
 def _unseen(draft: Draft) -> list[str]:

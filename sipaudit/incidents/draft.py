@@ -27,7 +27,8 @@ class Watched(Protocol):
 
     `number` is the line's, `owner` its phone's, `fallback` whether the line has other entries beside this one,
     `silence` the seconds without an answer after which its phone may hold a server for failed (F2), `belongs` whether
-    its settings let it belong where it works (split-brain), `sees` whether any packet shows a server.
+    its settings let it belong where it works (split-brain), `sees` whether any packet shows a server, `follows` whether
+    one is of its entry.
     """
 
     @property
@@ -57,6 +58,7 @@ class Watched(Protocol):
     def profile(self) -> Profile: ...
     def server(self, key: str) -> str: ...
     def sees(self, key: str) -> bool: ...
+    def follows(self, server: str) -> bool: ...
     def frame(self, event: ModelEvent) -> Frame: ...
 
 

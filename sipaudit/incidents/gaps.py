@@ -8,7 +8,7 @@ from typing import Any
 
 from sipaudit.incidents.draft import Draft, Watched
 from sipaudit.incidents.requests import went_on
-from sipaudit.model.events import ModelEvent, Sent
+from sipaudit.model.events import Failed, ModelEvent, Sent
 from sipaudit.model.state import Binding, PhoneState
 from sipaudit.model.timers import DEFAULT_EXPIRES, first_renewal
 from sipaudit.turned_away import turned_away
@@ -45,12 +45,17 @@ class Gaps:
         self.begun = 0
         self._over: list[Spell] = []
         self._latest: dict[int, Spell] = {}   # of those that are over, by line
+        self._failed: dict[int, float] = {}   # when a line's phone last failed to reach a server of it
         self._may_be: dict[int, float] = {}   # until when a line may be registered, by packets that the capture lacks
 
-    def sent(self, request: Sent, subject: Watched, bindings: Iterable[Binding], phone: PhoneState) -> None:
-        """A request of a line; its bindings at all servers, and its phone's state, before it."""
+    def sent(self, request: Sent | Failed, subject: Watched, bindings: Iterable[Binding], phone: PhoneState) -> None:
+        """A request of a line, or that its phone could not send one; the line's bindings at all servers, and its
+        phone's state, before it."""
         number, now = subject.number, request.time
-        logs_out = request.expires == 0 and request.method == "REGISTER"
+        logs_out = isinstance(request, Sent) and request.expires == 0 and request.method == "REGISTER"
+        failed = self._failed.get(number, -inf)
+        if isinstance(request, Failed):
+            self._fails(number, now)
         spell = self.open.get(number)
         if spell is not None:
             if logs_out:
@@ -68,22 +73,30 @@ class Gaps:
         ended = max(ended, self._unseen(bindings, request, subject, phone))
         if ended >= now:
             return
-        spoke = max((reach.touched for reach in phone.reaches if reach.touched < now - CONNECTS), default=-inf)
+        spoke = max((time for time in (failed, *(reach.touched for reach in phone.reaches)) if time < now - CONNECTS),
+                    default=-inf)
         if now - spoke <= AWAY:
             self._begin(Spell(ended, subject, request))
         else:
             self._returns(request, subject, bindings)
 
-    def _returns(self, request: Sent, subject: Watched, bindings: tuple[Binding, ...]) -> None:
-        """The phone has not been seen for a while. If it registers it was off; who goes on calling may have renewed
-        where the capture did not show it."""
-        if request.method == "REGISTER":
+    def _fails(self, number: int, time: float) -> None:
+        if number in self._failed or len(self._failed) < OPEN_KEPT:
+            self._failed[number] = time
+        else:
+            turned_away("watched-lines")
+
+    def _returns(self, request: Sent | Failed, subject: Watched, bindings: tuple[Binding, ...]) -> None:
+        """The phone has not been seen for a while. If it registers, or wants to, it was off; who goes on calling may
+        have renewed where the capture did not show it."""
+        if isinstance(request, Failed) or request.method == "REGISTER":
             self._begin(Spell(request.time, subject, request))
         else:
             lasts = max((binding.expires for binding in bindings), default=0.0)
             self._may_be_until(subject, request.time + lasts)
 
-    def _unseen(self, bindings: tuple[Binding, ...], request: Sent, subject: Watched, phone: PhoneState) -> float:
+    def _unseen(self, bindings: tuple[Binding, ...], request: Sent | Failed, subject: Watched, phone: PhoneState
+                ) -> float:
         """Until when the line may be registered, though nothing was seen to say so."""
         until = max(_may_be_granted(bindings, phone, request, subject), self._may_be.get(subject.number, -inf))
         if until > request.time:
@@ -99,6 +112,7 @@ class Gaps:
     def granted(self, subject: Watched, time: float) -> None:
         """A REGISTER of the line was granted."""
         self._may_be.pop(subject.number, None)
+        self._failed.pop(subject.number, None)
         spell = self.open.get(subject.number)
         if spell is not None:
             self._end(spell, time)
@@ -120,6 +134,7 @@ class Gaps:
         """The phone has started anew: its line had nothing to lose."""
         self.open.pop(number, None)
         self._may_be.pop(number, None)
+        self._failed.pop(number, None)
 
     def forget(self, before: float) -> None:
         """Forget the spells that were over before that time."""
@@ -128,7 +143,7 @@ class Gaps:
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten."""
-        tables: tuple[dict[int, Any], ...] = (self.open, self._latest, self._may_be)
+        tables: tuple[dict[int, Any], ...] = (self.open, self._latest, self._may_be, self._failed)
         for table in tables:
             for number in table.keys() & lines:
                 del table[number]
@@ -201,7 +216,8 @@ def _ended(bindings: Iterable[Binding]) -> float | None:
     return None if granted == -inf or removed > granted or until == inf else until
 
 
-def _may_be_granted(bindings: tuple[Binding, ...], phone: PhoneState, request: Sent, subject: Watched) -> float:
+def _may_be_granted(bindings: tuple[Binding, ...], phone: PhoneState, request: Sent | Failed, subject: Watched
+                    ) -> float:
     """Until when the line may be registered because the capture may lack the packets that say so: a REGISTER has no
     answer and its phone is content with that, or packets of the phone are missing since the last 200. Servers grant as
     much as before."""
@@ -220,13 +236,14 @@ def _may_be_granted(bindings: tuple[Binding, ...], phone: PhoneState, request: S
     return unseen + lasts
 
 
-def _found_no_answer(binding: Binding, asked: Sent, request: Sent, subject: Watched) -> bool:
+def _found_no_answer(binding: Binding, asked: Sent, request: Sent | Failed, subject: Watched) -> bool:
     """Whether its phone shows that nobody answered a REGISTER: it went on sending it, or asks anew sooner than it
     renews; not if it does so at once, with credentials."""
     if binding.resent is not None and went_on(asked, binding.resent, subject):
         return True
     passed = request.time - asked.time
-    return request.method == "REGISTER" and subject.silence <= passed < SOONER * _renewed_after(binding, subject)
+    asks_anew = isinstance(request, Sent) and request.method == "REGISTER"
+    return asks_anew and subject.silence <= passed < SOONER * _renewed_after(binding, subject)
 
 
 def _renewed_after(binding: Binding, subject: Watched) -> float:

@@ -155,6 +155,9 @@ class Outages:
             served = server.first_life_after(start)
             if served is not None and served < sent:
                 return None   # it refuses some requests with 503 and serves others: it is there
+        first = min(one.first for one in failing.values())
+        if server.answered > first and all(one.unnamed for one in failing.values()):
+            return None   # some do not find it, for want of its name, and it serves others
         return self._begin(server, failing, start)
 
     def _unheard_in_part(self, server: ServerWatch) -> float | None:

@@ -10,7 +10,7 @@ from sipaudit.incidents.crowds import Crowd
 from sipaudit.incidents.draft import Watched
 from sipaudit.incidents.minutes import MINUTE, Minute, OfServer
 from sipaudit.incidents.seconds import Seconds
-from sipaudit.model.events import ModelEvent
+from sipaudit.model.events import Failed, FailureKind, ModelEvent
 from sipaudit.model.history import MoveSeen
 
 NEVER = float("-inf")
@@ -54,6 +54,11 @@ class Failing:
             if self.methods.get(known, sent) < sent:
                 del self.methods[known]
         return not self.methods
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether nothing else is held against the server than that its name does not resolve."""
+        return isinstance(self.event, Failed) and self.event.kind is FailureKind.DNS and self.methods.keys() == {None}
 
     def registered_at(self, server: str, since: float) -> bool:
         """Whether the phone itself was registered there since then."""

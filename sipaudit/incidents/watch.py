@@ -26,7 +26,7 @@ from sipaudit.model.history import MoveKind, MoveSeen
 from sipaudit.model.renewal import Renewal
 from sipaudit.model.replay import Step
 from sipaudit.model.routine import Renewals
-from sipaudit.model.state import PhoneState, Stay
+from sipaudit.model.state import Binding, PhoneState, Stay
 from sipaudit.rulebook.rules import IncidentKind
 
 Siblings = Callable[[int], Sequence[Watched]]
@@ -119,12 +119,15 @@ class Watch(Detectors):
         if type(event) is Replied and event.method == "NOTIFY" and self._subscriptions is not None:
             self._subscriptions.notified(event)
 
-    def of_phone(self, event: ModelEvent, subjects: Sequence[Watched]) -> None:
-        """What concerns a whole phone; `subjects` are its lines."""
+    def of_phone(self, event: ModelEvent, subjects: Sequence[Watched], phone: PhoneState) -> None:
+        """What concerns a whole phone; `subjects` are its lines, `phone` is its state before it."""
         self.pass_time(event.time)
         if isinstance(event, Failed):
             waiting = None if event.transaction is None else self.requests.pop(event.transaction, None)
             self._evidence.failed(event, subjects, waiting)
+            for subject in subjects:
+                if subject.follows(event.server):
+                    self._unbound(event, subject, subject.state.bindings, phone)
         elif isinstance(event, Lost):
             self._evidence.lacks(event)
             self.calls.lacks(event.phone, event.time)
@@ -153,7 +156,7 @@ class Watch(Detectors):
             if runs_out > until:
                 until = runs_out
         if 0.0 < until <= time or number in self.gaps.open:
-            self._unbound(event, subject, step, phone)
+            self._unbound(event, subject, step.before.bindings, phone)
         stay = step.before.stays[0] or step.before.stays[1]
         if stay is not None and stay.first is not None and self._stuck is not None:
             self._stuck.sent(event, subject, phone)
@@ -162,11 +165,11 @@ class Watch(Detectors):
         if self._subscriptions is not None and number in self._subscriptions.of:
             self._subscriptions.sent(event, subject)
 
-    def _unbound(self, event: Sent, subject: Watched, step: Step, phone: PhoneState) -> None:
-        """A request of a line that may be registered nowhere."""
+    def _unbound(self, event: Sent | Failed, subject: Watched, own: Sequence[Binding], phone: PhoneState) -> None:
+        """A request, or what the phone could not send, of a line that may be registered nowhere."""
         elsewhere = (binding for one in self.siblings(subject.number) if one is not subject
                      for binding in one.state.bindings)
-        self.gaps.sent(event, subject, (*step.before.bindings, *elsewhere), phone)
+        self.gaps.sent(event, subject, (*own, *elsewhere), phone)
 
     # -- answers
 

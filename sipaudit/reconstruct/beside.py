@@ -18,6 +18,7 @@ from sipaudit.model.events import (
 )
 from sipaudit.reconstruct.bounds import SOURCE_LINES
 from sipaudit.reconstruct.carriers import Carriers
+from sipaudit.reconstruct.lookups import Lookups
 from sipaudit.reconstruct.memory import Memory, entry_changed
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.traffic import tally
@@ -58,6 +59,7 @@ class Beside:
         self._memory = memory
         self._registry = memory.registry
         self._carriers = Carriers(memory.registry)
+        self._lookups = Lookups()
 
     def take(self, item: Item) -> None:
         """Anything but a datagram."""
@@ -166,25 +168,29 @@ class Beside:
             for phone in phones:
                 for server in self._servers_named(phone, item.name):
                     self._contact(phone, server, ContactKind.LOOKUP, item)
+            since = self._lookups.in_vain_since(item, max(phone.last for phone in phones)) if phones else None
+            if since is not None:
+                self._unresolved(item, phones, since)
             return
+        self._lookups.answered(item)
         if item.rcode in (NXDOMAIN, SERVFAIL) or (item.rcode == 0 and item.type in FAMILIES and not item.records):
-            self._unresolved(item, phones)
+            self._unresolved(item, phones, item.time)
         elif item.rcode == 0:
             touched = self._memory.entries.learn(item, self._memory.servers.hosts)
             if touched:
                 for line in [line for phone in phones for line in phone.lines][:SOURCE_LINES]:
                     self._renew(line, touched, item)
 
-    def _unresolved(self, item: DnsMessage, phones: Sequence[Phone]) -> None:
-        """A name that does not resolve fails its servers. That a server's name has no SRV or NAPTR is no failure, and
-        that it has no address of the other family neither (RFC 3263 4.2)."""
+    def _unresolved(self, item: DnsMessage, phones: Sequence[Phone], since: float) -> None:
+        """A name that does not resolve fails its servers, of which one was asked for `since`. That a server's name has
+        no SRV or NAPTR is no failure, and that it has no address of the other family neither (RFC 3263 4.2)."""
         for phone in phones:
             failing = (server for line in phone.lines[:SOURCE_LINES]
                        for server in _failing(line.view.states, item, self._may_have(line, item.name)))
             for server in dict.fromkeys(failing):
                 phone.omens = phone.omens._replace(unresolved=item.time)
                 self._registry.emit(phone, None, Failed(
-                    item.time, item.capture, item.frame, phone.number, NO_LINE, server, FailureKind.DNS, item.time,
+                    item.time, item.capture, item.frame, phone.number, NO_LINE, server, FailureKind.DNS, since,
                 ))
 
     def _servers_named(self, phone: Phone, name: str) -> list[str]:

@@ -128,6 +128,8 @@ def _failed(incident: Incident) -> str:
     shown = {frame.summary.partition(" ")[0] for frame in incident.evidence}
     if shown == {"503"}:
         return "answered nothing but 503"
+    if shown == {"dns"}:
+        return "could not be found, since its name did not resolve,"
     return "could not be reached" if shown and shown <= UNREACHED else "did not answer"
 
 

@@ -267,9 +267,9 @@ class Auditor:
         return self._naming.server(key)
 
     def _take_phone(self, event: ModelEvent) -> None:
-        self._phones[event.phone] = absorb_phone(self._phones.get(event.phone, NOBODY), event)
-        replays = self.replays.of_phone(event.phone)
-        self.watch.of_phone(event, replays)
+        before, replays = self._phones.get(event.phone, NOBODY), self.replays.of_phone(event.phone)
+        self._phones[event.phone] = absorb_phone(before, event)
+        self.watch.of_phone(event, replays, before)
         if isinstance(event, Lost):
             self.faults.doubt(event)
         if not isinstance(event, Booted):

@@ -55,6 +55,9 @@ class Told:
     def profile(self) -> Profile:
         return self.known
 
+    def follows(self, server: str) -> bool:
+        return True
+
     def sees(self, key: str) -> bool:
         return key.startswith("10.0.0.1")
 
@@ -73,7 +76,7 @@ def incidents(events: Sequence[ModelEvent], known: Profile) -> list[Incident]:
         told.state = step.after
         told.history.take(step, told)
         watch.follow(step, told, phone)
-        watch.of_phone(step.event, [told])
+        watch.of_phone(step.event, [told], phone)
         phone = step.phone
     watch.finish(max((event.time for event in events), default=0.0) + 600)
     return Chronicle(watch, lambda: [told], Known(), str, lambda *_: True).incidents()

@@ -1,0 +1,66 @@
+"""Lookups that nobody answers: their names do not resolve (F2), though no packet says so."""
+
+from __future__ import annotations
+
+from sipaudit.sip.datagram import DnsMessage
+from sipaudit.turned_away import turned_away
+
+Question = tuple[str, str, str]   # who asks, for which name, for records of which type
+
+ASKED = 3          # times that a name was asked for: one query, or its answer, may be lost
+PATIENCE = 3.0     # seconds between the first and the last of these: a name server may take its time
+APART = 0.5        # seconds between two queries: two taps may show one twice
+GOES_ON = 120.0    # seconds between two queries of one series: a phone tries again within a minute or two
+OPEN_KEPT = 4_096  # series
+
+
+class Series:
+    """A question that is asked again and again: `first` and `last` when, `told` whether it was told that this is in
+    vain."""
+
+    __slots__ = ("first", "last", "times", "told")
+
+    def __init__(self, time: float) -> None:
+        self.first = self.last = time
+        self.times = 1
+        self.told = False
+
+
+class Lookups:
+    """Questions that were asked, and not answered yet."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open: dict[Question, Series] = {}
+
+    def answered(self, answer: DnsMessage) -> None:
+        """Whatever it says, the name server is there."""
+        self._open.pop((answer.client, answer.name, answer.type), None)
+
+    def in_vain_since(self, query: DnsMessage, spoke: float) -> float | None:
+        """When the first query was sent that this one shows to be in vain, and of which that was not told; None: none
+        is. `spoke` is when the phone last sent a request: who does may have been answered where the capture does not
+        show it."""
+        question = query.client, query.name, query.type
+        series = self._open.get(question)
+        if series is None or series.first <= spoke or not 0 <= query.time - series.last <= GOES_ON:
+            self._begin(question, query.time)
+            return None
+        before = series.last
+        if query.time - before < APART:
+            return None
+        in_vain = series.times >= ASKED and before - series.first >= PATIENCE
+        series.last, series.times = query.time, series.times + 1
+        if not in_vain:
+            return None
+        since = before if series.told else series.first
+        series.told = True
+        return since
+
+    def _begin(self, question: Question, time: float) -> None:
+        self._open.pop(question, None)
+        if len(self._open) >= OPEN_KEPT:
+            turned_away("lookups")
+            del self._open[next(iter(self._open))]
+        self._open[question] = Series(time)

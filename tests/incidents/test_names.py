@@ -1,0 +1,107 @@
+"""Names that do not resolve: phones that find no server, because nobody tells them where it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipaudit.report.incident_words import words_of
+from tests.incidents.ground import Tower, end, fleet
+from tests.stories import Handset, P, Story
+from tests.traps.ground import looks_up
+
+LISTED, NEAR = ("_sip._udp.pbx.example.com.", "SRV"), ("sbc1.example.com.", "A")
+TRIES = (0.0, 1.0, 3.0)   # as often, and as late, as a resolver tries
+
+
+def asks(phone: Handset, time: float, question: tuple[str, str] = NEAR, tries: tuple[float, ...] = TRIES,
+         rcode: int | None = None) -> None:
+    """The phone asks for a name; nobody answers, or all that is said is this code."""
+    for later in tries:
+        phone.story.lookup(time + later, phone.place, *question, rcode=rcode or 0, answered=rcode is not None)
+
+
+def known(story: Story, count: int = 4) -> list[Handset]:
+    """Phones that found P by its name, whose addresses are known for a minute, and registered for ten."""
+    phones = fleet(story, count, granted=600, asks=600)
+    for number, phone in enumerate(phones, 1):
+        looks_up(phone, number - 0.5, ttl=60)
+        phone.register(number)
+    return phones
+
+
+def cannot_find(phones: list[Handset], question: tuple[str, str] = NEAR, rcode: int | None = None) -> None:
+    """From the renewal at 300 on they ask in vain, every 45 s until 1200, and register as soon as they are told."""
+    for number, phone in enumerate(phones, 1):
+        for time in range(300, 1200, 45):
+            asks(phone, time + number, question, rcode=rcode)
+        looks_up(phone, 1210 + number, ttl=60)
+        phone.register(1210.5 + number)
+
+
+@pytest.mark.parametrize("question", [LISTED, NEAR], ids=["list", "address"])
+@pytest.mark.parametrize("rcode", [None, 2, 3], ids=["silent", "failing", "not there"])
+def test_without_a_name_server_phones_lose_their_registrations(
+    tower: Tower, question: tuple[str, str], rcode: int | None
+) -> None:
+    story = Story()
+    cannot_find(known(story), question, rcode)
+    end(story, 1300)
+    found = tower.see(story)
+    assert "registration-gap sbc 601.011-1214.511 4" in found
+    outage = next(incident for incident in tower.report.incidents if incident.kind == "server-outage")
+    assert outage.server == "10.0.0.1:5060/udp"
+    assert [len(outage.lines), outage.metrics["registrations_lost"]] == [4, 4]
+    assert "first lookup of its name that came to nothing" in [entry.what for entry in outage.timeline]
+    said = " ".join(words_of(tower.report, "utc").of(outage))
+    assert "sbc1 could not be found, since its name did not resolve, from 12:05:01 to 12:20:" in said
+
+
+def test_where_others_are_served_the_server_is_there(tower: Tower) -> None:
+    """Half of the phones have a name server that is dead; only they lose something."""
+    story = Story()
+    phones = known(story)
+    cannot_find(phones[:2])
+    for phone in phones[2:]:
+        for time in range(290, 1300, 30):
+            phone.told(time + 0.004, phone.ask(time, P, "OPTIONS"), 200)
+        for time in range(310, 1300, 290):
+            phone.register(time)
+    end(story, 1400)
+    assert tower.see(story) == ["registration-gap sbc 601.011-1212.511 2"]
+
+
+@pytest.mark.parametrize("tries", [(0.0, 3.5), (0.0, 0.1, 0.2, 3.2), (0.0, 1.0, 2.0)])
+def test_a_lookup_that_is_slow_is_none_in_vain(tower: Tower, tries: tuple[float, ...]) -> None:
+    """The third is answered, or the fourth; what follows within half a second may be another tap's."""
+    story = Story()
+    for phone in known(story):
+        asks(phone, 300, tries=tries)
+        looks_up(phone, 304)
+        phone.register(304.5)
+    end(story, 400)
+    assert tower.see(story) == []
+
+
+def test_nor_is_one_whose_phone_goes_where_it_asked_for(tower: Tower) -> None:
+    """The answers take a way that the capture does not see."""
+    story = Story()
+    for phone in known(story):
+        for time in range(300, 500, 2):
+            asks(phone, time, tries=(0.0,))
+            phone.told(time + 0.504, phone.ask(time + 0.5, P, "OPTIONS"), 200)
+    end(story, 600)
+    assert tower.see(story) == []
+
+
+def test_a_phone_whose_connections_are_refused_has_no_registration_either(tower: Tower) -> None:
+    """Over TCP nothing but SYNs is seen of it."""
+    story = Story()
+    phones = fleet(story, 3, granted=600, asks=600, transport="tcp")
+    for number, phone in enumerate(phones, 1):
+        phone.register(number)
+        for time in range(300, 1200, 45):
+            story.syn(time + number, phone.place, P)
+            story.reset(time + number + 0.001, P, phone.place)
+        phone.register(1210 + number)
+    end(story, 1300)
+    assert "registration-gap sbc 601.011-1213.011 3" in tower.see(story)
