@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -9,6 +10,7 @@ import click
 from sipaudit.cli import options, output, terminal
 from sipaudit.cli.manual import Command
 from sipaudit.cli.progress import progress
+from sipaudit.errors import InputError
 
 if TYPE_CHECKING:
     from sipaudit.model.values import Report
@@ -21,10 +23,16 @@ if TYPE_CHECKING:
     "--at", section=options.REPORTED, metavar="TIME",
     help="Where every line was at this time (as --from), not at the end of the capture.",
 )
+@options.option(
+    "--draft-site", section=options.REPORTED, is_flag=True,
+    help="Print a site file to begin with instead: servers and lines as the captures show them; settings are left "
+         "to fill in.",
+)
 @options.delivery_options
 @options.progress_option
 @options.verbosity_options
-def command(job: Job, at: str | None, delivery: output.Delivery, show_progress: bool | None) -> None:
+def command(job: Job, at: str | None, draft_site: bool, delivery: output.Delivery, show_progress: bool | None
+            ) -> None:
     """Lists the phones of the captures with their lines, the server each line works with and its registrations.
 
     \b
@@ -32,13 +40,28 @@ def command(job: Job, at: str | None, delivery: output.Delivery, show_progress: 
       sipaudit phones outage.pcap --site site.yaml
       sipaudit phones outage.pcap --at 12:03:30
       sipaudit phones outage.pcap --at +5m --format json
+      sipaudit phones outage.pcap --draft-site > site.yaml
     """
     from sipaudit import pipeline
 
+    if draft_site and (job.site is not None or delivery.form != "text"):
+        raise InputError("--draft-site prints a site file, of captures alone", fix="leave out --site and --format")
     with progress(show_progress) as display:
         report = pipeline.phones(job, at=at, output=delivery.output, progress=display, warn=terminal.warn,
                                  ending=True)
+    if draft_site:
+        terminal.emit_text(_draft(report, job))
+        return
     output.deliver(report, _text, job.zone, delivery)
+
+
+def _draft(report: Report, job: Job) -> str:
+    from sipaudit.report import site_draft
+
+    if not any(line.working or line.registrations for line in report.lines):
+        raise InputError("no phone was seen working with any server, so that there is nothing to draft",
+                         fix="name captures in which phones register")
+    return site_draft.draft(report, shlex.join(job.paths))
 
 
 def _text(report: Report, zone: str, width: int, color: bool) -> str:

@@ -196,6 +196,8 @@ def _steps(report: Report, again: str) -> Iterator[tuple[str, str]]:
     if wanted:
         names = ", ".join(f"{name} ({count_of(count, 'line')})" for name, count in sorted(wanted.items()))
         yield f"To judge more, declare in a site file: {names}. See docs/site-file.md", ""
+        if "--site" not in again:
+            yield "A site file to begin with", f"phones {again} --draft-site > site.yaml"
     if report.inconclusive:
         yield f"What to capture so that more can be decided: {CAPTURING}", ""
     counted = [finding for finding in report.findings if finding.suppressed is None]

@@ -1,0 +1,197 @@
+"""A draft of a site file, of what the captures show: which servers lines moved between, and whose lines these are.
+
+What packets cannot show, the phones' settings, stands in it as a comment to be filled in: a setting that a declared
+block leaves out counts as its default (reference-model.md 4), so that the draft itself declares none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from glob import escape
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
+from json import dumps
+
+from sipaudit.model.values import LineSummary, Report, ServerSummary
+from sipaudit.report.screen import count_of
+from sipaudit.safe_text import safe_text
+
+DEFAULT_PORTS = {"tls": 5061}
+SINGLY = 100     # lines of an entry that are matched one by one
+MODELS_SHOWN = 4
+SEVERAL = """\
+  # (?) Is this the order of their priority? Does one reg.x.server.y of the phones stand for all of them?
+  # Servers that the phones know as several are entries of their own.
+"""
+ALONE = """\
+  # (?) No other was seen: add those that the phones know beside it, in the order of the phones.
+"""
+SETTINGS = """\
+    # settings:                      # as the phones have them; what is left out of the block counts as its default
+    #   reRegisterOn: 1
+    #   failRegistrationOn: 1
+    #   onlySignalWithRegistered: 1
+    #   failBack.mode: duration      # newRequests, DNSTTL, registration or duration
+    #   failBack.timeout: 60         # seconds
+"""
+
+
+class Group:
+    """Servers that the same lines worked with, and these lines. `name` is that of their entry, None where DNS tells
+    which it is."""
+
+    def __init__(self, servers: set[str], lines: list[LineSummary]) -> None:
+        self.servers = servers
+        self.lines = lines
+        self.name: str | None = None
+
+    def in_order(self) -> list[str]:
+        """The servers, the likely first one first: where most lines began, and which they left when something failed.
+        """
+        weight: Counter[str] = Counter()
+        for line in self.lines:
+            weight[_first(line)] += 1
+            for move in line.moves:
+                if move.kind == "failover":
+                    weight[move.from_] += 1
+                    weight[move.to] -= 1
+        return sorted(self.servers, key=lambda server: (-weight[server], server))
+
+
+def draft(report: Report, captures: str) -> str:
+    """The file as text; `captures` are those of the command that it is for."""
+    groups = sorted(_groups(report.lines), key=lambda group: len(group.lines))
+    unnamed = [group for group in reversed(groups) if group.servers]
+    for number, group in enumerate(unnamed, 1):
+        group.name = "servers" if len(unnamed) == 1 else f"servers-{number}"
+    named = {server.server: server for server in report.servers}
+    return "".join((
+        "# A draft of a site file, of what the captures show. Check what is marked with (?), fill in the settings,\n"
+        "# without which most rules stay undecided, and judge with it:\n"
+        f"#   sipaudit analyze {safe_text(captures)} --site site.yaml\n",
+        *_entries(unnamed, named), "lines:\n", *_items(groups),
+    ))
+
+
+# -- which servers belong together
+
+def _groups(lines: Iterable[LineSummary]) -> list[Group]:
+    """Lines that worked with the same servers, directly or by way of others; those of a known entry need no server."""
+    groups: list[Group] = []
+    known = Group(set(), [])
+    for line in lines:
+        if line.entry is not None:
+            known.lines.append(line)
+            continue
+        used = _servers(line)
+        same = [group for group in groups if group.servers & used]
+        for group in same:
+            groups.remove(group)
+        groups.append(Group(used.union(*(group.servers for group in same)),
+                            [*(one for group in same for one in group.lines), line]))
+    groups = [group for group in groups if group.servers]
+    return [*groups, known] if known.lines else groups
+
+
+def _servers(line: LineSummary) -> set[str]:
+    """Where the line was registered, or worked."""
+    used = {registration.server for registration in line.registrations}
+    used.update(server for move in line.moves for server in (move.from_, move.to))
+    return used if line.working is None else used | {line.working}
+
+
+def _first(line: LineSummary) -> str:
+    """Where the line began, as far as is known."""
+    began = [(registration.from_, registration.server) for registration in line.registrations]
+    began += [(move.time, move.from_) for move in line.moves]
+    return min(began)[1] if began else line.working or ""
+
+
+# -- entries
+
+def _entries(groups: Collection[Group], named: dict[str, ServerSummary]) -> Iterator[str]:
+    if groups:
+        yield "entries:\n"
+    for group in groups:
+        lines, moves = count_of(len(group.lines), "line"), sum(len(line.moves) for line in group.lines)
+        if len(group.servers) > 1:
+            yield f"  # {lines} worked with these, with {count_of(moves, 'move')} between them.\n{SEVERAL}"
+        else:
+            yield f"  # {lines} worked with this one.\n{ALONE}"
+        yield f"  {group.name}:\n"
+        for server in group.in_order():
+            yield f"    - {{{_server(server, named.get(server))}}}\n"
+
+
+def _server(key: str, known: ServerSummary | None) -> str:
+    """`address: 10.0.0.1, transport: tcp`: what is not as by default."""
+    place, _, transport = key.rpartition("/")
+    host, _, port = place.rpartition(":")
+    said = [f"name: {_quoted(known.name)}"] if known is not None and known.name and known.name.isprintable() else []
+    said.append(f"address: {_quoted(host.strip('[]'))}")
+    if port != str(DEFAULT_PORTS.get(transport, 5060)):
+        said.append(f"port: {port}")
+    return ", ".join(said if transport == "udp" else [*said, f"transport: {transport}"])
+
+
+# -- lines
+
+def _items(groups: list[Group]) -> Iterator[str]:
+    """An item a group; the last, of most lines, is for all that no other is for."""
+    for place, group in enumerate(groups, 1):
+        others = [line for other in groups if other is not group for line in other.lines]
+        matches = ["{}"] if place == len(groups) else list(_matches(group, others))
+        yield f"  # {count_of(len(group.lines), 'line')}{_models(group.lines)}\n"
+        for match in matches:
+            yield f"  - match: {match}\n"
+            yield f"    entry: {group.name}\n" if group.name else "    # its entry is known from DNS\n"
+            yield SETTINGS
+    if not groups:
+        yield "  - match: {}\n" + SETTINGS
+
+
+def _models(lines: Iterable[LineSummary]) -> str:
+    """`: VVX_410 5.9.0, VVX_411 5.9.0`, the most frequent first."""
+    counts = Counter(" ".join(filter(None, (line.model, line.firmware))) for line in lines)
+    models = [safe_text(model) for model, _ in counts.most_common(MODELS_SHOWN) if model]
+    return f": {', '.join(models)}" if models else ""
+
+
+def _matches(group: Group, others: Collection[LineSummary]) -> Iterator[str]:
+    """What fits the lines of the group, and none of the others: their domain, their network, or each by its AOR."""
+    domains = {_domain(line) for line in group.lines}
+    if len(domains) == 1 and min(domains).isprintable() and domains.isdisjoint(map(_domain, others)):
+        yield f"{{domain: {_quoted(escape(min(domains)))}}}"
+        return
+    networks = {network for line in group.lines if (network := _network(line)) is not None}
+    if networks and networks.isdisjoint(map(_network, others)):
+        yield from (f"{{address: {_quoted(str(network))}}}" for network in _collapsed(networks))
+        return
+    aors = [line.line for line in group.lines if line.line.isprintable()]
+    yield from (f"{{aor: {_quoted(escape(aor))}}}" for aor in aors[:SINGLY])
+
+
+def _domain(line: LineSummary) -> str:
+    return line.line.partition("@")[2]
+
+
+def _network(line: LineSummary) -> IPv4Network | IPv6Network | None:
+    """The /24 (IPv6: /64) that the phone is in."""
+    host = line.phone.rpartition(":")[0].strip("[]")
+    try:
+        address = ip_address(host)
+    except ValueError:   # a pseudonym
+        return None
+    return ip_network(f"{address}/{24 if address.version == 4 else 64}", strict=False)
+
+
+def _collapsed(networks: Iterable[IPv4Network | IPv6Network]) -> Iterator[IPv4Network | IPv6Network]:
+    """The same addresses in as few networks as can be."""
+    known = tuple(networks)
+    yield from collapse_addresses(network for network in known if isinstance(network, IPv4Network))
+    yield from collapse_addresses(network for network in known if isinstance(network, IPv6Network))
+
+
+def _quoted(text: str) -> str:
+    """Printable text in double quotes, as YAML reads it."""
+    return dumps(text, ensure_ascii=False)
