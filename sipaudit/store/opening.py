@@ -145,6 +145,8 @@ def _unusable(address: Address, error: SQLAlchemyError | OSError, fix: str) -> E
         return OSError(f"{address.shown} cannot be opened: {said}")
     if address.file is None:
         fix = "check that PostgreSQL runs there and lets this user into a database of its own"
+    elif "not a database" in said:
+        fix = "name a file that sipaudit wrote as a store, or one that is not there yet"
     return InputError(f"cannot be opened: {said}", fix=fix, file=address.shown)
 
 

@@ -87,6 +87,15 @@ def test_what_is_no_store_is_not_made_one_by_reading(sipaudit_command, store_url
             assert [name for name, in theirs.execute("SELECT name FROM sqlite_master")] == ["lines"]
 
 
+def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("not yet\n" * 200)
+    for reading in (False, True):
+        said = refusal(f"sqlite:///{file}", reading=reading)
+        assert "file is not a database (name a file that sipaudit wrote as a store" in said
+    assert file.read_text() == "not yet\n" * 200
+
+
 @pytest.mark.parametrize(("url", "said"), [
     ("mysql://host/db", "there is no store of the kind 'mysql' (write sqlite:///sipaudit.db or"),
     ("sqlite://", "the URL names none"),
