@@ -215,7 +215,8 @@ class Notices:
         return Severity.ERROR if is_error else Severity.WARNING
 
     def _about(self, incident: Incident, how: str) -> Notice:
-        words = Words(self._clock, short_names(self._servers.values()), TimeStyle.FULL, alone=False, rests={})
+        words = Words(self._clock, short_names(self._servers.values()), TimeStyle.FULL, alone=False, rests={},
+                      without={})
         where = "" if incident.server is None else f" at {plain(words.server(incident.server))}"
         title = f"{how}: {plain(incident.kind)}{where}, {count_of(len(incident.lines), 'line')} ({plain(incident.id)})"
         said = [plain(sentence) for sentence in words.of(incident)]

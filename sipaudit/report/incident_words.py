@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import tzinfo
+from math import inf
 
 from sipaudit.incidents.chronicle import AGAIN, STOP, UNSEEN
 from sipaudit.incidents.minutes import MINUTE
+from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.values import Incident, Report, ServerSummary
 from sipaudit.report.screen import brief, count_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
@@ -16,25 +18,29 @@ GROUPS_SHOWN = 8
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 
 
+Without = tuple[str, float, float | None]   # the entry of which no server was left, and from when to when
+
+
 class Words:
     """How incidents are said: servers by their shortest name, times by the clock."""
 
     def __init__(self, clock: tzinfo, names: Mapping[str, str], style: TimeStyle, alone: bool,
-                 rests: Mapping[str, float]) -> None:
+                 rests: Mapping[str, float], without: Mapping[str, Without]) -> None:
         """`names`: of servers; `alone`: every phone has one line; `rests`: since when servers were asked nothing more,
-        of those that were left alone for the last minutes."""
+        of those that were left alone for the last minutes; `without`: by incident, that no server was left."""
         self._clock = clock
         self._names = names
         self._style = style
         self._alone = alone
         self._rests = rests
+        self._without = without
 
     def of(self, incident: Incident) -> list[str]:
         """One incident in sentences."""
         say = SAID.get(incident.kind)
         if say is None:
             return [f"{incident.kind}{self.at(incident)} {self.span(incident)}."]
-        return [*say(self, incident), *self.unseen(incident)]
+        return [*say(self, incident), *self.unseen(incident), *self.nobody_left(incident)]
 
     def server(self, server: str | None) -> str:
         return "A server" if server is None else self._names.get(server, brief(server))
@@ -69,6 +75,15 @@ class Words:
         if servers:
             yield f"The captures show nothing of {' and '.join(servers)}: what was done there is not known."
 
+    def nobody_left(self, incident: Incident) -> Iterator[str]:
+        """That no server of the entry was left, which points to what they share."""
+        without = self._without.get(incident.id)
+        if without is not None:
+            entry, start, end = without
+            span = f"from {self.time(start)} on" if end is None else f"from {self.time(start)} to {self.time(end)}"
+            yield (f"No server of {entry} was left {span}: what they share, the network to them or a name server, may "
+                   "have failed.")
+
     def groups(self, incident: Incident) -> Iterator[str]:
         """`Site A: 40 of 42`, those of an incident that reached several or a part of one."""
         if incident.groups:
@@ -90,13 +105,37 @@ def words_of(report: Report, zone: str) -> Words:
     days = {format_time(end, clock).partition(" ")[0] for end in ends}
     style = TimeStyle.CLOCK if len(days) < 2 else TimeStyle.FULL
     alone = len({line.phone for line in report.lines}) == len(report.lines)
-    return Words(clock, short_names(report.servers), style, alone, _rests(report, max(ends, default=0.0)))
+    return Words(clock, short_names(report.servers), style, alone, _rests(report, max(ends, default=0.0)),
+                 _without(report))
 
 
 def _rests(report: Report, end: float) -> dict[str, float]:
     """By server, the end of the last minute in which it was asked anything, where a minute or more follows."""
     asked = {minute.server: minute.time + MINUTE for minute in report.minutes}   # in order of time
     return {server: last for server, last in asked.items() if end - last >= MINUTE}
+
+
+def _without(report: Report) -> dict[str, Without]:
+    """By the last incident of it, when all of several servers of an entry were out at once."""
+    servers: dict[str, set[str]] = {}
+    for server in report.servers:
+        if server.entry is not None:
+            servers.setdefault(server.entry, set()).add(server.server)
+    found: dict[str, Without] = {}
+    for entry, known in servers.items():
+        outages = [one for one in report.incidents if one.kind == OUTAGE and one.server in known]
+        for last in outages:
+            out = {one.server: one for one in outages
+                   if (one.start, one.id) <= (last.start, last.id) and last.start < (one.end or inf)}
+            if len(known) > 1 and out.keys() == known and not any(_leaves_unseen(one) for one in out.values()):
+                end = min(one.end or inf for one in out.values())
+                found[last.id] = entry, last.start, None if end == inf else end
+    return found
+
+
+def _leaves_unseen(incident: Incident) -> bool:
+    """Whether the captures may not show all of the entry's servers."""
+    return any(entry.what.startswith(UNSEEN) for entry in incident.timeline)
 
 
 def short_names(servers: Iterable[ServerSummary]) -> dict[str, str]:

@@ -119,6 +119,27 @@ def test_how_a_server_failed(report: Report, summaries: list[str], said: str) ->
     assert shown[0].startswith(said)
 
 
+@pytest.mark.parametrize(("starts", "ends", "said"), [
+    ((100, 130), (200, 180), "12:00:30 to 12:01:20"), ((130, 100), (None, None), "12:00:30 on"),
+    ((100, 100), (None, 120), "12:00:00 to 12:00:20"), ((100, 200), (150, 250), None), ((100, None), (200, None), None)])
+def test_where_no_server_of_an_entry_was_left_they_share_something(
+    report: Report, starts: tuple[int, int | None], ends: tuple[int | None, int | None], said: str | None
+) -> None:
+    start = 1795348800.0 - 100   # 12:00
+    out = [incident("server-outage", id=f"i-000{number}", server=f"10.0.0.{number}:5060/udp", start=start + since,
+                    end=None if until is None else start + until)
+           for number, since, until in zip((1, 2), starts, ends, strict=True) if since is not None]
+    told = [sentence for sentence in sentences(replace(report, incidents=out), "utc") if "No server of" in sentence]
+    assert [f"No server of sbc was left from {said}: what they share" in sentence for sentence in told] == (
+        [True] if said else [])
+
+
+def test_nobody_knows_that_of_servers_of_which_one_was_never_seen(report: Report) -> None:
+    out = [incident("server-outage", id=f"i-000{number}", server=f"10.0.0.{number}:5060/udp",
+                    timeline=[Happening(1795349112.0, "nothing is seen of 10.0.0.3:5060/udp")]) for number in (1, 2)]
+    assert "No server of" not in " ".join(sentences(replace(report, incidents=out), "utc"))
+
+
 def test_every_kind_of_incident_and_every_rule_has_its_words() -> None:
     pack = load_pack()
     assert set(SAID) == {kind.id for kind in pack.incidents}
