@@ -56,6 +56,17 @@ class Pauses:
             yield from _judged(run, place, run, place)
 
 
+def longest_rest(batch: Batch, known: int, before: float | None) -> int:
+    """The longest time without a packet, in whole seconds: the longest `known`, or a longer one in this batch or since
+    the packet `before` it."""
+    seconds = memoryview(batch.rows).cast("I")[::4]
+    longest = known if before is None else max(known, seconds[0] - int(before))
+    for begin, end in _strides(seconds):
+        if seconds[end] - seconds[begin] > longest:
+            longest = max(longest, *(seconds[place] - seconds[place - 1] for place in range(begin + 1, end + 1)))
+    return longest
+
+
 def shows_media(batch: Batch) -> bool:
     """Whether there are any among some packets of a batch."""
     packets = batch.run()
@@ -65,9 +76,13 @@ def shows_media(batch: Batch) -> bool:
 
 def _pauses(seconds: Sequence[int]) -> list[int]:
     """Which packets come long after the one before them, by whole seconds."""
-    ends = [*range(0, len(seconds) - 1, _STRIDE), len(seconds) - 1]
-    return [place for begin, end in pairwise(ends) if seconds[end] - seconds[begin] >= PAUSE
+    return [place for begin, end in _strides(seconds) if seconds[end] - seconds[begin] >= PAUSE
             for place in range(begin + 1, end + 1) if seconds[place] - seconds[place - 1] >= PAUSE]
+
+
+def _strides(seconds: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The first packet and the last of each part of a batch; a part begins with the packet that ends the one before."""
+    return pairwise([*range(0, len(seconds) - 1, _STRIDE), len(seconds) - 1])
 
 
 def _judged(before: Run, end: int, after: Run, begin: int) -> Iterator[Away]:

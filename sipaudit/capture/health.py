@@ -35,7 +35,8 @@ class CaptureHealth:
     many seconds after it this one shows a packet that both show (the first of these packets, and the last); `away` when
     it saw nothing of media that went on, the last thousand times; `goes_on` that it has packets later than those
     wanted of it; `late` the packets that stand behind a later one, by `late_by` seconds at most where no clock stepped;
-    `shipped` that it has messages that were taken out of what carried them (HEP).
+    `shipped` that it has messages that were taken out of what carried them (HEP); `rest` the longest time in it without
+    any packet, in whole seconds, None where that was not looked for.
     """
 
     path: str
@@ -60,6 +61,7 @@ class CaptureHealth:
     late: int = 0
     late_by: float = 0.0
     shipped: bool = False
+    rest: int | None = None
 
     @property
     def without_connections(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from math import inf
 
-from sipaudit.capture.away import Pauses, shows_media
+from sipaudit.capture.away import Pauses, longest_rest, shows_media
 from sipaudit.capture.bpf import BpfFilter
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Batch, Run, Span
@@ -40,10 +40,12 @@ class Intake:
 
     def runs(self, batches: Iterable[Batch]) -> Iterator[Run]:
         """What is worth decoding, in runs that are never empty."""
+        health = self._health
         for batch in batches:
+            health.rest = longest_rest(batch, health.rest or 0, self._before)
             run, over = self._taken(batch)
             for away in self._pauses.away(batch, has_media=self._has_media(batch)):
-                self._health.was_away(away)
+                health.was_away(away)
             if self._bpf is not None:
                 run = self._bpf.matching(run)
             if run:

@@ -21,8 +21,9 @@ KEEPS_REGISTERING = frozenset({"REGISTER", "OPTIONS"})
 
 
 class Evidence:
-    """Tells of it those who look for it. `lost` is by phone when the capture lacked one of its packets, `gaps` between
-    which moments (seconds since the epoch) one must have passed that it lacked last, where that is known."""
+    """Tells of it those who look for it. `lost` is by phone from when to when silence says nothing, since the capture
+    lacked one of its packets, `gaps` between which moments (seconds since the epoch) one must have passed that it
+    lacked last, where that is known."""
 
     __slots__ = ("_calls", "_outages", "_overloads", "_tally", "gaps", "lost")
 
@@ -31,12 +32,12 @@ class Evidence:
         self._calls = calls
         self._outages = outages
         self._overloads = overloads
-        self.lost: dict[int, float] = {}
+        self.lost: dict[int, tuple[float, float]] = {}
         self.gaps: dict[int, tuple[float, float]] = {}
 
     def lacks(self, lost: Lost) -> None:
         """The capture lacks a packet of a phone."""
-        self.lost[lost.phone] = lost.time
+        self.lost[lost.phone] = lost.time - LOSS_REACH, lost.time + (0.0 if lost.over else LOSS_REACH)
         if lost.since is not None:
             self.gaps[lost.phone] = lost.since, lost.time
 
@@ -46,7 +47,7 @@ class Evidence:
 
     def forget(self, before: float) -> None:
         """Forget what lacked before that time."""
-        self.lost = {phone: time for phone, time in self.lost.items() if time >= before}
+        self.lost = {phone: about for phone, about in self.lost.items() if about[1] >= before}
         self.gaps = {phone: gap for phone, gap in self.gaps.items() if gap[1] >= before}
 
     def release(self, phones: Set[int]) -> None:
@@ -68,8 +69,8 @@ class Evidence:
     def _came_to_nothing(self, server: ServerWatch, event: Sent, subject: Watched, *, sure: bool) -> None:
         """A REGISTER or INVITE found no answer, and its phone showed that it heard none: it went on sending it, or
         (`sure`) went elsewhere. An answer that the capture lost shows neither."""
-        lost = self.lost.get(event.phone, NEVER)
-        if server is self._tally.beyond or not _was_served(subject) or abs(lost - event.time) <= LOSS_REACH:
+        since, until = self.lost.get(event.phone, (NEVER, NEVER))
+        if server is self._tally.beyond or not _was_served(subject) or since <= event.time <= until:
             return
         if event.method == "INVITE":
             self._attempt_failed(event, subject)

@@ -122,4 +122,7 @@ def working_at(subject: Watched, time: float) -> str | None:
     if moves:
         return moves[0].source
     stay = subject.state.stays[subject.track]
-    return stay.server if stay is not None and stay.arrived.time <= time else None
+    if stay is not None and stay.arrived.time <= time:
+        return stay.server
+    over = [one for one in subject.history.ended if one.since <= time and (one.until is None or one.until >= time)]
+    return over[-1].server if over else None   # it has started anew since, or was out of sight

@@ -136,7 +136,8 @@ class History:
             self.ended = tuple(row for row in self.ended if row.until is None or row.until >= before)
 
     def view_begins(self, state: LineState, now: float, track: Track) -> None:
-        """Nothing was seen for a while until `now`: what became of the registrations that lived is not known."""
+        """Nothing was seen for a while until `now`, or the phone has started anew: what became of the registrations
+        that lived is not known."""
         for binding in state.bindings:
             if binding.granted is not None and _has_room(self.ended):
                 row = _row(binding, now, track is Track.REGAINED)

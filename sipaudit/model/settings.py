@@ -6,6 +6,7 @@ in milliseconds, every other time in seconds.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from enum import StrEnum
 from functools import lru_cache
 
@@ -223,6 +224,13 @@ class Declaration(Struct, frozen=True):
     label: str | None = None
     group: str | None = None
     settings: dict[str, LineSettings] = {}
+
+    def in_force(self) -> Hashable:
+        """What of it phones obey, wherever it is said, and however their lines are called."""
+        settings = [(entry, known.declared, known.doubted, tuple(
+            (name, one.value, one.origin, one.candidates) for name, one in sorted(known.values.items())))
+            for entry, known in sorted(self.settings.items())]
+        return self.entries, tuple(settings)
 
     def at(self, entry: str | None) -> LineSettings:
         """The settings of the line at an entry, or at one that the declaration does not name."""

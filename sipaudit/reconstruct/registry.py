@@ -265,16 +265,16 @@ class Registry:
         self._declare(line)
 
     def declare(self, knowledge: Knowledge) -> list[int]:
-        """Another site file is in force. The numbers of the lines of which it declares something else."""
+        """Another site file is in force. The numbers of the lines of which it declares something else to obey."""
         self._knowledge = knowledge
         self.devices.obey(knowledge)
         changed = []
         for phone in self.phones.values():
             phone.declared = phone.declared or knowledge.declares_phone(phone.host, phone.mac)
             for line in phone.lines:
-                before = line.declaration, line.entries
+                before = line.declaration.in_force(), line.entries
                 self._declare(line)
-                if line.number in self.lines and (line.declaration, line.entries) != before:
+                if line.number in self.lines and (line.declaration.in_force(), line.entries) != before:
                     changed.append(line.number)
         return changed
 

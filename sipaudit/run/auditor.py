@@ -280,6 +280,8 @@ class Auditor:
             said, waiting = settle(replay.waiting, event, self._phones[event.phone])
             self._deadlines.wait(event.phone, replay, waiting)
             self._say(said, replay)
+            if not event.possible:   # its registrations are no state of the line any more, but they were
+                replay.own_history().view_begins(replay.state, event.time, replay.track)
             replay.written = absorb_line(replay.written, self._phones[event.phone], event)
 
     def _hidden(self, server: str, time: float) -> bool:

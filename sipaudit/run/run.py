@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 
+from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.events import NO_LINE, Lost
 from sipaudit.model.values import Report
 from sipaudit.reconstruct.four_in_a_row import FOUR
@@ -22,7 +24,8 @@ from sipaudit.times import TimeStyle, format_time
 
 HOLE = 120.0            # seconds between the end of one capture and the beginning of the next
 BREAK = 1.0             # the same, in which a packet may have passed that matters
-UNUSUAL = 5             # times the seconds from packet to packet before it
+UNUSUAL = 2             # times the longest rest before it
+KNOWN = 64              # packets, to know what rests are usual
 
 
 class Run(Route):
@@ -117,23 +120,24 @@ class Run(Route):
 
     def _look_for_a_hole(self, item: Item | Repeat) -> None:
         """What happened between two captures that do not follow each other is not known: the view begins anew. Of those
-        between them there may be some that hold nothing for us, and show that there was nothing. In a shorter break,
-        which is one by the pace of the packets before it, packets of any phone may have passed."""
+        between them there may be some that hold nothing for us, and show that there was nothing. In a shorter break
+        packets of any phone may have passed, if there was none like it before: files of a ring follow each other at
+        once, and what lies between them is a rest like others."""
         first = self.health[item.capture].first
         if first is None:
             return
-        earlier = [(one.last, one.first, one.packets) for index, one in enumerate(self.health)
+        earlier = [one for index, one in enumerate(self.health)
                    if index != item.capture and one.first is not None and one.last is not None and one.first <= first]
-        if not earlier:
-            return
-        last, began, packets = max(earlier)
-        missed, pace = first - last, (last - began) / packets
+        last = max((one.last for one in earlier if one.last is not None), default=first)
+        missed = first - last
         if missed > HOLE:
             self.happened(last, f"nothing was captured for {missed:.0f} s, until the next capture begins")
             self.auditor.view_begins(first)
-        elif missed > max(BREAK, UNUSUAL * pace):
+        elif missed > max(BREAK, UNUSUAL * _longest_rest(earlier)):
+            self.happened(last, f"nothing was captured for {missed:.1f} s, until the next capture begins")
             for phone in tuple(self.reconstruction.phones):
-                self.auditor.take(Lost(first, item.capture, item.frame, phone, NO_LINE, "a break between captures"))
+                self.auditor.take(Lost(first, item.capture, item.frame, phone, NO_LINE, "a break between captures",
+                                       last, over=True))
 
     def skew(self, host: str) -> float:
         """Once all has been read."""
@@ -145,3 +149,11 @@ class Run(Route):
     def report(self) -> Report:
         """What was found, once the route has been driven."""
         return self.report_at(self._last(), self.warn)
+
+
+def _longest_rest(captures: list[CaptureHealth]) -> float:
+    """The longest time in these without any packet, in seconds; without end where too little is known to say."""
+    rests = [one.rest for one in captures]
+    if None in rests or sum(one.packets for one in captures) < KNOWN:
+        return inf
+    return max((rest + 1 for rest in rests if rest is not None), default=inf)   # whole seconds

@@ -6,7 +6,8 @@ import pytest
 
 from tests.incidents.ground import Tower, end, registered
 from tests.stories import CHALLENGE, MINUTE, R0, R2, Handset, P, S, Story, handsets
-from tests.wire import ORIGIN
+from tests.wire import ORIGIN, udp_packet
+from tests.wire_beside import BROADCAST, DHCP_SERVER, TFTP_SERVER, dhcp, tftp
 
 OUTAGE = "server-outage 10.0.0.1"
 
@@ -396,3 +397,32 @@ def test_who_asked_a_dead_server_moves_because_of_it_though_it_is_back_by_then(t
     outage = tower.of("server-outage")
     assert (outage.end or 0) - ORIGIN < 310
     assert (outage.metrics["lines_moved"], outage.metrics["lines_stayed"]) == (2, 1)
+
+
+def reboots(phone: Handset, time: float) -> None:
+    """It asks for its address, fetches its configuration, and registers as if it never had."""
+    host, mac = phone.place[0], f"020000{int(phone.user):06}"
+    for later, packet in enumerate((
+        udp_packet(("0.0.0.0", 68), BROADCAST, dhcp(1, 1, mac=mac)),
+        udp_packet(DHCP_SERVER, (host, 68), dhcp(2, 5, given=host, mac=mac)),
+        udp_packet((host, 40_002), TFTP_SERVER, tftp("000000000000.cfg")),
+    )):
+        phone.story.put(time + later, packet, phone.place, P)
+    phone.register(time + 30, call_id=f"reborn-{phone.user}")
+
+
+def test_who_is_rebooted_after_an_outage_had_stayed_and_was_registered_before(tower: Tower) -> None:
+    """It is what people do with phones that do not work."""
+    story = Story()
+    phones = registered(story, 6)
+    dies(story, phones[:3])
+    phones[5].register(420)
+    for phone in phones[3:5]:
+        reboots(phone, 700)
+    end(story, 800)
+    tower.see(story)
+    outage = tower.of("server-outage")
+    assert (outage.metrics["lines_moved"], outage.metrics["lines_stayed"]) == (3, 3)
+    rows = next(line for line in tower.report.lines if "1004" in line.line).registrations
+    assert [(round(row.from_ - ORIGIN), None if row.until is None else round(row.until - ORIGIN), row.end)
+            for row in rows] == [(6, 730, "unknown"), (730, 4330, None)]

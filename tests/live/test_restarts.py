@@ -343,6 +343,29 @@ def test_another_site_file_changes_what_is_judged_from_then_on(ear: Ear, tmp_pat
     assert EARLY in findings(ear.said)
 
 
+@pytest.mark.parametrize("how", ["label", "above", "mode"])
+def test_a_line_of_which_nothing_else_is_declared_to_obey_goes_on_in_mid_outage(ear: Ear, how: str) -> None:
+    """Its item is called otherwise, or stands elsewhere in the file: what it did before it was read again counts."""
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    early_return(phone, 300)
+    ear.hears(story, until=310)
+    declared = {**SITE, "lines": [dict(line) for line in SITE["lines"]]}
+    if how == "above":
+        declared["lines"].insert(0, {"match": {"user": "2000"}, "entry": "sbc", "settings": {}})
+    elif how == "label":
+        declared["lines"][0] |= {"label": "Reception", "group": "Ground floor"}
+    else:
+        declared["lines"][0]["settings"] = {**R2, "failBack.mode": "registration"}
+    ear.obeys(declared)
+    ear.hears(story, since=310)
+    ear.turn(1500)
+    assert (EARLY in findings(ear.said)) is (how != "mode")
+    last = [one.line for one in ear.said if isinstance(one, LineSaid)][-1]
+    assert (last.label, last.group) == (("Reception", "Ground floor") if how == "label" else (None, None))
+
+
 @pytest.mark.parametrize("sample", sorted(path.parent.name for path in (ROOT / "samples").glob("*/site.yaml")))
 def test_every_kind_of_site_file_and_capture_survives(sample: str, tmp_path: Path) -> None:
     folder = ROOT / "samples" / sample

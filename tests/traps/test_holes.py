@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
+from sipaudit.pipeline import Job, analyze
+from tests.shared import ROOT
 from tests.stories import MINUTE, R0, Court, Handset, P, S, Story, handsets, site
 from tests.traps.ground import REGIMES, UNREGISTERED, accused, any_regime, gated_regime, minute
 
@@ -101,13 +104,43 @@ def test_packets_may_have_passed_in_a_short_break_between_two_captures(court: Co
     phone = Handset(story)
     phone.register(0)
     phone.call(phone.silence(300) + 1, S)
-    story.murmur(-30, 400)
+    story.murmur(-40, 400)
     ends = 306.4 - gap
     early, late = story.without(lambda packet: packet.time > ends), story.without(lambda packet: packet.time < 306.4)
     early = early.without(lambda packet: packet.what == "INVITE" and packet.destination == P)
     found = court([early, late], site({**R0, "failBack.mode": "newRequests"}), covered=40)
     told = [said for said in found if "primary-not-tried-first" in said]
     assert [said.endswith("certain") for said in told] == [gap < 1]
+
+
+@pytest.mark.parametrize("sample", ["first-outage", "clean-outage"])
+def test_what_a_ring_of_files_holds_is_what_one_file_does(tmp_path: Path, sample: str) -> None:
+    """Wherever one file ends and the next begins: a few phones rest for a minute, and nothing was missed then."""
+    whole = ROOT / "samples" / sample / "capture.pcap"
+    site_file = str(whole.parent / "site.yaml")
+    known = analyze(Job((str(whole),), site=site_file))
+    for second in range(50, 450, 50):
+        halves = cut(whole, second, tmp_path)
+        found = analyze(Job(halves, site=site_file))
+        assert [(one.rule, one.time, one.confidence) for one in found.findings] == [
+            (one.rule, one.time, one.confidence) for one in known.findings]
+        assert [(one.kind, one.start, one.end) for one in found.incidents] == [
+            (one.kind, one.start, one.end) for one in known.incidents]
+
+
+def cut(whole: Path, after: int, folder: Path) -> tuple[str, str]:
+    """Two captures of one: its packets of the first so many seconds, and the rest."""
+    data = whole.read_bytes()
+    at, halves = 24, ([data[:24]], [data[:24]])
+    began = int.from_bytes(data[24:28], "little")
+    while at < len(data):
+        end = at + 16 + int.from_bytes(data[at + 8 : at + 12], "little")
+        halves[int.from_bytes(data[at : at + 4], "little") >= began + after].append(data[at:end])
+        at = end
+    names = folder / "ring-1.pcap", folder / "ring-2.pcap"
+    for name, packets in zip(names, halves, strict=True):
+        name.write_bytes(b"".join(packets))
+    return str(names[0]), str(names[1])
 
 
 # -- known by media that went on
