@@ -50,6 +50,12 @@ class Source(Protocol):
         """Whether the clock of this machine says when its packets came."""
         ...
 
+    @property
+    def taps(self) -> int:
+        """How many may see at once what it gives, each in its own order: an interface one, HEP many, and files none,
+        of which each is in order."""
+        ...
+
     def descriptors(self) -> Sequence[int]:
         """The files to wait for; asked anew before every wait. A source without any is looked at ten times a second.
         """

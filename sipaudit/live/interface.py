@@ -37,6 +37,7 @@ class Interface:
     """
 
     by_our_clock = True
+    taps = 1
 
     def __init__(self, name: str, capture: int, decoder: Decoder, health: CaptureHealth, bpf: str | None = None
                  ) -> None:

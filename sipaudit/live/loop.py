@@ -100,6 +100,7 @@ class Loop:
         end = time.monotonic() + HELD_BACK
         while self._probe.read(time.monotonic()) or time.monotonic() < end:
             time.sleep(0.01)
+        self._probe.let_go(time.monotonic())
 
     def _wait(self, seconds: float) -> None:
         """Until something comes, or the next turn."""

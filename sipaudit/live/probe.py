@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sipaudit.live.ends import Source
+from sipaudit.live.holding import Hold
 from sipaudit.live.loss import RecentLoss
 from sipaudit.run.ahead import parsed_ahead
 from sipaudit.run.brief import Brief
@@ -50,6 +51,8 @@ class Probe(Route):
         self._ahead: float | None = None   # by how much the clock of this machine is ahead of its monotonic one
         self._leap: Leap | None = None     # of which nothing was made yet
         self._latest_seen = began
+        # each of several taps gives what it sees in its own order
+        self._hold = Hold() if sum(source.taps for source in sources) > 1 else None
         self._blind = self._blind_before = 0.0
         self.begun = False
         self.clock_sets: Callable[[], None] = _nobody
@@ -69,20 +72,33 @@ class Probe(Route):
         """Follow what has come; `clock` is a monotonic one's time, in seconds. How many items that were."""
         if not self.recent.begun:
             self._mark_loss(self.newest)
-        read = [source.read() for source in self.sources]
+        read = _in_order([source.read() for source in self.sources])
         self._begin()
         self._look_for_blindness()
         self._look_for_step_back(clock)
-        count = 0
-        for item, message, _ in chain.from_iterable(parsed_ahead(_in_order(read))):
-            if self._leap is not None and item.time > self._leap.last:
-                self._set_forward(self._leap, clock)
-            self.follow(item, message)
-            count += 1
+        if self._hold is not None:
+            self._hold.take(read, clock)
+            read = self._hold.ready(clock)
+        count = self._follow_all(read, clock)
         newest = self._latest()
         if newest > self.newest or self._at is None:
             self.newest, self._at = max(newest, self.newest), clock
         return count
+
+    def _follow_all(self, items: Sequence[Item], clock: float) -> int:
+        count = 0
+        for item, message, _ in chain.from_iterable(parsed_ahead(items)):
+            if self._leap is not None and item.time > self._leap.last:
+                self._set_forward(self._leap, clock)
+            self.follow(item, message)
+            count += 1
+        return count
+
+    def let_go(self, clock: float) -> None:
+        """Follow what is held back: the clock that it counts by is another from now on, or nothing will come any more.
+        """
+        if self._hold is not None:
+            self._follow_all(self._hold.everything(), clock)
 
     def _latest(self) -> float:
         """The time of the packets that the sources gave last."""
@@ -93,6 +109,7 @@ class Probe(Route):
         latest, before = self._latest(), self._latest_seen
         self._latest_seen = latest
         if latest != before and latest < self.newest - SLACK:
+            self.let_go(clock)
             self._at = clock
             self._set_back(latest)
 
@@ -113,6 +130,7 @@ class Probe(Route):
         ahead, before = wall - clock, self._ahead
         self._ahead = ahead
         if self._leap is not None and clock >= self._leap.until:
+            self.let_go(clock)
             self._set_forward(self._leap, clock)
         if before is not None and ahead - before > SLACK and any(source.by_our_clock for source in self.sources):
             known = 0.0 if self._leap is None else self._leap.seconds
@@ -185,6 +203,7 @@ class Probe(Route):
 
     def finish(self) -> None:
         """Nothing will come any more: what still waits stays undecided."""
+        self.let_go(self._at or 0.0)
         self.reconstruction.finish()
         self.auditor.finish(self.newest)
 

@@ -26,14 +26,15 @@ from tests.wire import ORIGIN
 class Wire:
     """A source whose packets come when the test says so."""
 
-    capture = 0
     blind = 0.0
     away = False
     by_our_clock = True
+    taps = 1
 
-    def __init__(self) -> None:
+    def __init__(self, capture: int = 0) -> None:
+        self.capture = capture
         self.health = CaptureHealth("wire")
-        self.reader = Decoder([self.health])
+        self.reader = Decoder([self.health] * (capture + 1))
         self._come: list[Packet] = []
 
     def come(self, packets: Sequence[Packet]) -> None:
@@ -49,7 +50,8 @@ class Wire:
             time = ORIGIN + packet.time
             self.health.first = time if self.health.first is None else self.health.first
             self.health.last, self.health.at = max(time, self.health.last or time), time
-            items += self.reader.decode((time, self.health.packets, ETHERNET, packet.frame, 0), 0)
+            items += self.reader.decode((time, self.health.packets, ETHERNET, packet.frame, 0),
+                                        self.capture)
         self._come = []
         return items
 
@@ -70,10 +72,12 @@ class Wire:
 class Ear:
     """A probe with its teller. Its clock shows seconds after ORIGIN, as the packets' times do."""
 
-    def __init__(self, folder: Path, declared: dict[str, Any], *, began: float = ORIGIN - 50_000) -> None:
+    def __init__(self, folder: Path, declared: dict[str, Any], *, began: float = ORIGIN - 50_000, wires: int = 1
+                 ) -> None:
         self._site = folder / "site.yaml"
-        self.wire = Wire()
-        self.probe = Probe(self._understood(declared), [self.wire], began)
+        self.wires = [Wire(capture) for capture in range(wires)]
+        self.wire = self.wires[0]
+        self.probe = Probe(self._understood(declared), self.wires, began)
         self.set_ahead = 0.0   # seconds by which the clock of the machine was set since, for the worse
         self.said: list[Saying] = []
         self.tells(Teller(self.probe))

@@ -33,7 +33,7 @@ DURING = 401.0       # seconds after the first packet: the outage is 80 s old
 class Recording:
     """A source that gives the packets of a capture as their time comes."""
 
-    capture, blind, away = 0, 0.0, False
+    capture, blind, away, taps = 0, 0.0, False, 1
 
     def __init__(self, run: Run) -> None:
         with run.reading.ahead_again() as ahead:

@@ -53,6 +53,7 @@ class FollowSource:
     """
 
     by_our_clock = False   # even where the files are written on this machine: they are read later
+    taps = 0
 
     def __init__(
         self, path: Path, capture: int, warn: Warn = lambda _: None, every: float = EVERY,

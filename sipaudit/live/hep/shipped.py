@@ -9,6 +9,8 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.live.hep.intake import Intake
 from sipaudit.sip.datagram import Item
 
+MANY = 2   # agents, of which nobody knows how many there will be
+
 
 class Shipped:
     """The part of a source (`live.ends.Source`) that does not depend on the transport; `port` is where it listens."""
@@ -27,6 +29,10 @@ class Shipped:
     def by_our_clock(self) -> bool:
         """Agents that ship what they see now are believed where their clocks agree with ours."""
         return self._intake.live
+
+    @property
+    def taps(self) -> int:
+        return MANY
 
     @property
     def reader(self) -> Shipped:
