@@ -14,6 +14,7 @@ from sipaudit.incidents.tally import Tally
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Failed, Lost, Sent
 from sipaudit.model.history import MoveSeen
+from sipaudit.model.packets import MOVERS
 from sipaudit.model.state import PhoneState, repeated_until
 
 SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
@@ -113,7 +114,7 @@ class Evidence:
         server = self._tally.server(move.source, move.time)
         for event in move.evidence:   # over TCP nothing is sent again: that the line left shows that it heard nothing
             if isinstance(event, Sent) and event.server == move.source and event.line == subject.number \
-                    and not event.in_dialog and event.method in SILENT_METHODS and _left_for(event, move):
+                    and not event.in_dialog and event.method in MOVERS and _left_for(event, move):
                 self._came_to_nothing(server, event, subject, sure=True)
         if self._outages is not None and server is not self._tally.beyond:
             self._outages.left(server, subject, move)

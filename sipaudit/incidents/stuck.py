@@ -11,13 +11,14 @@ from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.events import EntryChanged, Sent
 from sipaudit.model.packets import MOVERS
-from sipaudit.model.settings import Mode, ServerEntry
-from sipaudit.model.state import PhoneState, Stay
+from sipaudit.model.settings import Mode, Regime, ServerEntry
+from sipaudit.model.state import Call, PhoneState, Stay
 from sipaudit.model.timers import renewal
 from sipaudit.turned_away import turned_away
 
 RENEWED_WITHIN = 0.5   # seconds: what ran out just now may be renewed just now
 IDLE_FOR = 5.0         # seconds after a call in which no return is missed (B5)
+LONG_CALL = 3600.0     # seconds that a call may last of which nothing shows that it does
 LISTED_KEPT = 32       # servers remembered that an entry once listed
 LINES_KEPT = 100_000
 TOGETHER = 600.0       # seconds between two happenings at a server that make one incident
@@ -45,7 +46,8 @@ class Stuck:
         if entry is None or primary is None or primary.key == stay.server or subject.fallback:
             return
         limit = self._limit(primary.key, entry, subject, stay)
-        if request.time > limit and not phone.calls and request.time > phone.quiet + IDLE_FOR:
+        busy = any(not _may_be_over(call, stay, subject, request.time) for call in phone.calls)
+        if request.time > limit and not busy and request.time > phone.quiet + IDLE_FOR:
             self._is_stuck(primary.key, subject, limit, request)
 
     def _limit(self, primary: str, entry: ServerEntry, subject: Watched, stay: Stay) -> float:
@@ -102,6 +104,13 @@ class Stuck:
         if not numbers:
             draft.end = time
             del self._open[server]
+
+
+def _may_be_over(call: Call, stay: Stay, subject: Watched, now: float) -> bool:
+    """Whether the call may have ended unseen: R2 ends one through a server that the line has left without a word (F9).
+    """
+    gone = call.server != stay.server and call.began < stay.arrived.time
+    return gone and subject.profile().settings.regime is Regime.R2 and now > stay.arrived.time + LONG_CALL
 
 
 def _delay(entry: ServerEntry, subject: Watched, stay: Stay) -> float | None:

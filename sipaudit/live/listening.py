@@ -162,5 +162,5 @@ class Listening:
         if self._checkpoint is None:
             loop.finish()
         else:
-            loop.say_all()
+            loop.say_all(goes_on=True)
             self._checkpoint.write(self._probe, self._teller, self._identity)

@@ -136,10 +136,10 @@ class Loop:
         self._probe.finish()
         self.say_all()
 
-    def say_all(self) -> None:
-        """Everything as it stands."""
+    def say_all(self, *, goes_on: bool = False) -> None:
+        """Everything as it stands; `goes_on`: another run will say more."""
         clock = time.monotonic()
         now = self._probe.now(clock)
-        for saying in self._teller.turn(now, at_last=True):
+        for saying in self._teller.turn(now, at_last=True, goes_on=goes_on):
             self._say(saying)
         self._say(self._vitals.look(now, clock))

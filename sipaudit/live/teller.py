@@ -57,9 +57,9 @@ class Teller:
         self._again: set[bytes] = set()   # what another run said and will be seen again
         self._over: set[tuple[object, ...]] = set()   # registrations of which it saw the end
 
-    def turn(self, now: float, *, at_last: bool = False) -> Iterator[Saying]:
+    def turn(self, now: float, *, at_last: bool = False, goes_on: bool = False) -> Iterator[Saying]:
         """What is new at `now` (seconds since the epoch), what counts first, then in the order of contract.md 3.
-        `at_last`: nothing will be said later."""
+        `at_last`: nothing will be said later; `goes_on`: but by another run, which will know more."""
         looks, faults = at_last or now >= self._look_after, self._probe.auditor.faults
         stand = self._findings.look(now, faults, self._probe.loss(), at_last=at_last)   # what it leaves open is counted
         if at_last or now >= self._count_after:
@@ -69,16 +69,16 @@ class Teller:
             self._look_after = now + LOOK_EVERY
             yield from self._new(self._lines.turn(now, self._probe, at_last=at_last))
             yield from self._of_settings(now, at_last)
-        incidents = list(self._of_incidents(now, stand, at_last)) if looks or self._findings.fresh else []
+        incidents = list(self._of_incidents(now, stand, at_last, goes_on)) if looks or self._findings.fresh else []
         yield from self._findings.say(now, faults, self._incident_of, at_last=at_last)
         yield from incidents
 
-    def _of_incidents(self, now: float, stand: dict[int, Finding], at_last: bool) -> Iterator[Saying]:
+    def _of_incidents(self, now: float, stand: dict[int, Finding], at_last: bool, goes_on: bool) -> Iterator[Saying]:
         """What is to be said of incidents; which of the findings that stand belong to which is noted."""
         chronicle = self._probe.chronicle()
         linked, incidents = chronicle.link(list(stand.values()))
         told = [(draft, incident) for draft, incident in zip(chronicle.drafts(), incidents, strict=True)
-                if at_last or not _may_pass(incident, now)]
+                if (at_last and not goes_on) or not _may_pass(incident, now)]
         names = self._incidents.name(told)
         name_of = {incident.id: name for name, (_, incident) in zip(names, told, strict=True)}
         self._incident_of = {number: name_of[finding.incident] for number, finding in zip(stand, linked, strict=True)

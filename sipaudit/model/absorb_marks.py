@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from sipaudit.model.absorb_phone import LATE_FROM, success
+from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Failed, Received, Sent
 from sipaudit.model.packets import AGAIN, MOVERS, is_own
 from sipaudit.model.state import RUNS, Evidence, FailedMark, LineState, PhoneState, Reach, Stay
@@ -24,7 +24,7 @@ def mark_set(line: LineState, before: Stay | None, after: Stay | None, phone: Ph
     if after.failed:
         sure = _left_for(line, before, after, phone)
         return (FailedMark(before.server, after.arrived, after.failed, _turned(after), sure,
-                           began=before.arrived.time if before.first is None else before.first.time),)
+                           began=before.arrived.time if before.first is None else before.first.time, took=before.took),)
     return tuple(replace(mark, again=True, sure=() if before.driven else mark.sure)
                  for mark in marks if mark.server != after.server)
 
@@ -36,7 +36,7 @@ def _left_for(line: LineState, before: Stay, after: Stay, phone: PhoneState) -> 
     no cause, and what becomes of messages and keepalives moves no line."""
     between = before.aside is not None and before.aside.method == "REGISTER" and before.aside.server != after.server
     single = after.arrived.method != "REGISTER"  # a call through a server that the line may have kept (F7)
-    if before.unsure or after.unsure or between or single or before.took >= LATE_FROM or _began_anew(line, before):
+    if before.unsure or after.unsure or between or single or _began_anew(line, before):
         return ()
     reach = phone.reach(before.server)
     if _tried_since(before, after, reach):

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import LATE_FROM, grants_nothing
@@ -139,17 +141,17 @@ def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answer
         return Stay(answer.server, answer, took=took, unsure=_may_not_move(answer))
     failed = against(phone.reach(stay.server), answer.time, UNDECLARED_EARLIEST)
     perhaps = _perhaps(stay)
-    was_there = answer.server in perhaps
+    late = _came_late(stay) if answer.server in perhaps else 0.0
     refresh, held = _may_only_refresh(line, phone, stay, answer, track), line.binding(answer.server)
-    unsure = was_there or _may_not_move(answer) or _may_have_gone_on(stay, answer) or refresh
+    unsure = _may_not_move(answer) or _may_have_gone_on(stay, answer) or refresh
     # neither driven away nor back from where it was driven: a dial plan may send single calls elsewhere
     explained = bool(failed) or bool(stay.failed)
     moves = (*_lately(stay.moves, answer.time), answer) if explained else ()
     called = tuple(one.call_id for one in stay.tries
                    if one.server == answer.server and one.method == "INVITE" and one.call_id)
     return Stay(answer.server, answer, stay.away, stay.server, failed, origin_since=stay.arrived.time,
-                moves=moves, called=called, took=took, unsure=unsure, earliest=stay.turned,
-                older=was_there or _may_have_moved_before(stay, answer), perhaps=perhaps, found=only_registers(stay),
+                moves=moves, called=called, took=max(took, late), unsure=unsure, earliest=stay.turned, late=late,
+                older=_may_have_moved_before(stay, answer), perhaps=perhaps, found=only_registers(stay),
                 doubted=stay.first is None and _is_doubtful(stay),
                 refreshed=refresh and held is not None and held.until > answer.time)
 
@@ -179,6 +181,12 @@ def _perhaps(stay: Stay) -> tuple[str, ...]:
     if len(perhaps) > PERHAPS_KEPT:
         turned_away("line-state")
     return perhaps[:PERHAPS_KEPT]
+
+
+def _came_late(stay: Stay) -> float:
+    """For how long, in seconds, the line may have waited for the answer with which its stay began before it gave up and
+    went back: without end where that answer need not have moved it (F6, F7)."""
+    return inf if stay.unsure else stay.took
 
 
 def _may_have_left(line: LineState, stay: Stay | None, answer: Answered) -> bool:

@@ -152,7 +152,8 @@ class Calling:
             before.aside, before.origin_since, before.moves, self.opened if before.opened is None else before.opened,
             before.called, before.driven, before.took if served is None else 0.0, before.unsure, before.older,
             before.perhaps, before.proven, before.found, before.doubted,
-            before.answers_calls or served is not None, before.refreshed, before.others, before.turned, before.earliest)
+            before.answers_calls or served is not None, before.refreshed, before.others, before.turned, before.earliest,
+            before.late)
         return LineState(
             (stay, stay, stay), line.bindings, line.boot, line.answers, line.reordered, served or line.served,
             line.failed, () if self.challenge is None else (self.challenge,), line.offered, line.began,

@@ -61,7 +61,8 @@ class Stay(Struct, frozen=True, gc=False):
     dialog with 2xx since the arrival. `refreshed` says that the arrival's answer may only have renewed a live
     binding there. `turned` is when the line was first driven to another server and asked this one again since: it may
     have moved by an answer that the capture lacks, and renew its old binding here (F7), until something else is
-    answered. `earliest` is that time of the server left: T0 may be as early.
+    answered. `earliest` is that time of the server left: T0 may be as early. `late` is how many seconds the answer took
+    after which the line seemed to leave this server for the one left: if it gave up before (F2), it never did.
     """
 
     server: str
@@ -89,6 +90,7 @@ class Stay(Struct, frozen=True, gc=False):
     others: tuple[Answered, ...] = ()
     turned: float | None = None
     earliest: float | None = None
+    late: float = 0.0
 
     @property
     def asides(self) -> tuple[Answered, ...]:
@@ -225,7 +227,8 @@ class FailedMark(Struct, frozen=True, gc=False):
     `against` is what stood against the server when the line left it, `sure` what of it the line surely left it for:
     empty where the failover, or that of a later move, may have been none. `began` is when the line had turned to this
     server and `moved` when it turned to the other; `again` says that the line has moved since for no failure that was
-    seen: if there was one, it ended the mark.
+    seen: if there was one, it ended the mark. `took` are the seconds that the answer took with which the line had come
+    to this server: if it gave up before (F2), it was not here.
     """
 
     server: str
@@ -237,6 +240,7 @@ class FailedMark(Struct, frozen=True, gc=False):
     again: bool = False
     tried: Sent | None = None
     refused: float | None = None
+    took: float = 0.0
 
 
 Evidence = Sent | Failed | Answered

@@ -426,3 +426,18 @@ def test_who_is_rebooted_after_an_outage_had_stayed_and_was_registered_before(to
     rows = next(line for line in tower.report.lines if "1004" in line.line).registrations
     assert [(round(row.from_ - ORIGIN), None if row.until is None else round(row.until - ORIGIN), row.end)
             for row in rows] == [(6, 730, "unknown"), (730, 4330, None)]
+
+
+def test_phones_that_leave_since_a_subscription_ran_out_tell_of_an_outage(tower: Tower) -> None:
+    """At rest a phone that watches others has nothing else to send."""
+    story = Story()
+    phones = registered(story, 8)
+    for number, phone in enumerate(phones):
+        phone.register(phone.silence(300 + number, method="SUBSCRIBE", headers="Event: dialog\r\n"), S)
+    for number, phone in enumerate(phones):
+        phone.register(400 + number)
+    end(story, 500)
+    tower.see(story)
+    outage = tower.of("server-outage")
+    assert (outage.start - ORIGIN, outage.metrics["lines_moved"]) == (300.0, 8)
+    assert outage.metrics["time_to_detect_p50"] == 5.5

@@ -58,3 +58,24 @@ def test_a_phone_that_was_switched_off_is_stuck_no_longer_than_it_was_registered
     phones[0].call(500, S, 2.0)
     end(story, 2100)
     assert tower.see(story, only="stuck-on-secondary") == ["stuck-on-secondary 10.0.0.1 440.004-605.511 1"]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_who_lost_a_call_in_the_outage_is_no_busy_phone_for_ever(tower: Tower, lost: bool) -> None:
+    """R2 ends a call through the failed server without a word (F9): an hour later it is over."""
+    story = Story()
+    phones = registered(story, 4)
+    if lost:
+        phones[0].call(200, seconds=0)
+    for phone in phones[:2]:
+        phone.fail_over(300)
+    phones[1].register(380)
+    for time in range(320, 6000, 200):
+        phones[2 + time // 200 % 2].register(time)
+    for time in (3000, 5900):
+        phones[0].register(time, S)
+    for time in range(500, 6000, 300):
+        phones[0].call(time, S, 2.0)
+    end(story, 6100)
+    (told,) = tower.see(story, only="stuck-on-secondary")
+    assert told.startswith("stuck-on-secondary 10.0.0.1 4")

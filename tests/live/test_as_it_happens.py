@@ -112,6 +112,19 @@ def test_a_call_that_nobody_took_is_said_to_be_lost_after_two_minutes(ear: Ear) 
     assert said.count("calls-lost open") == 2
 
 
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_who_goes_on_later_does_not_call_lost_what_may_come_through(ear: Ear, goes_on: bool) -> None:
+    """The service is restarted in the middle of an outage."""
+    story = Story()
+    for phone in handsets(story, range(10, 14)):
+        phone.register(0)
+        phone.silence(300, P)
+    ear.hears(story)
+    ear.turn(340)
+    said = list(ear.teller.turn(ear.probe.newest, at_last=True, goes_on=goes_on))
+    assert ("calls-lost open" in incidents(said)) is not goes_on
+
+
 def test_lines_moves_and_registrations_are_said_when_they_change(tmp_path: Path) -> None:
     ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
     phone = handset()

@@ -85,7 +85,7 @@ class Beside:
         told.state, told.waiting, self.phone = taken.after, taken.waiting, taken.phone
         told.history.take(taken, told)
         self.watch.follow(taken, told, before)
-        self.watch.of_phone(event, [told])
+        self.watch.of_phone(event, [told], before)
         if in_short:
             assert [one.result for one in told.history.tries] == tried
             self._agrees(taken)
@@ -93,7 +93,7 @@ class Beside:
         assert (told.written, self.phones.get(event.phone, before)) == (taken.before, before)
         told.written, self.phones[event.phone] = taken.after, taken.phone
         self.calm_watch.follow(taken, told, before)
-        self.calm_watch.of_phone(event, [told])
+        self.calm_watch.of_phone(event, [told], before)
 
     @property
     def going_on(self) -> tuple[Calling, LineState, PhoneState] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.trust import clock_was_set, in_mid_life
 from sipaudit.model.events import Failed, Sent
@@ -22,8 +24,15 @@ RETRY_WAIT = 60.0       # seconds that a phone may wait before it registers anew
 
 def standing(case: Case) -> tuple[Evidence, ...]:
     """What stands against the working server now."""
-    reach = case.phone.reach(case.stay.server)
-    return tuple(evidence(reach, case.now, case.profile.earliest_silence))
+    return tuple(evidence(_heard(case, case.stay.server), case.now, case.profile.earliest_silence))
+
+
+def _heard(case: Case, server: str) -> Reach:
+    """What the phone has learned of a server, without refusals of other lines after which it has served this one."""
+    reach = case.phone.reach(server)
+    kept = tuple(one for one in reach.doubtful if one.line == case.event.line or one.method != "REGISTER"
+                 or one.status == 503 or not case.line.served_since(server, one.time))
+    return reach if len(kept) == len(reach.doubtful) else replace(reach, doubtful=kept)
 
 
 def after_a_failure(case: Case) -> Ground:
@@ -121,7 +130,7 @@ def nothing_against(case: Case) -> Ground:
     """F1: the working server has answered all it was asked, and the line was not driven away before. Whatever could be
     a failure acquits: a request open as long as F2's earliest, a code of F3 or F4, a redirection, a connection that
     ended or was begun in vain."""
-    stay, reach = case.stay, case.phone.reach(case.stay.server)
+    stay, reach = case.stay, _heard(case, case.stay.server)
     if stay.driven or speaks_against(reach, case.now, _patience(case)) or _contact_is_open(case, reach):
         return FAILS
     if _may_have_failed_before(case, reach):

@@ -122,7 +122,8 @@ def between_untouched(case: Case) -> Ground:
     if ranks is None or entry is None:
         return HOLDS  # which servers there are is not known, as `same_entry` says
     against = evidence(case.phone.reach(case.stay.server), case.now, 0.0)
-    since = min((asked_at(item) for item in against), default=case.now)
+    # what was in vain before the line was here says nothing of this failure
+    since = max(min((asked_at(item) for item in against), default=case.now), case.stay.arrived.time)
     skipped = FAILS
     for server in entry.servers:
         # a name that has not been resolved is no server that could be tried
@@ -136,7 +137,8 @@ def between_untouched(case: Case) -> Ground:
 def _fit(case: Case, key: str, since: float) -> bool:
     """Whether the phone knows nothing bad of the server, and has not turned to it since the failure began."""
     reach = case.phone.reach(key)
-    return not reach.waiting and reach.touched < since and not speaks_against(reach, case.now, 0.0)
+    return not reach.waiting and reach.touched < since \
+        and not speaks_against(reach, case.now, case.profile.earliest_silence)
 
 
 def _has_served(case: Case, key: str) -> bool:
