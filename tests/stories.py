@@ -108,6 +108,16 @@ class Story:
             self._segment(time - 0.001, source, destination, TCP_ACK)
         self._segment(time, source, destination, TCP_PSH | TCP_ACK, payload, what)
 
+    def unread(self, time: float, client: Endpoint, server: Endpoint) -> None:
+        """A TLS session of which nobody has the keys."""
+        hello = bytes.fromhex("160301002f0100002b0303") + bytes(32) + bytes.fromhex("00000213010100") + bytes(2)
+        sealed = bytes.fromhex("1703030040") + bytes(64)
+        self.tcp(time, client, server, hello)
+        self.tcp(time + 0.01, server, client, bytes.fromhex("160303000402000000") + sealed)
+        for later in (0.02, 0.03):
+            self.tcp(time + later, client, server, sealed)
+            self.tcp(time + later + 0.005, server, client, sealed)
+
     def syn(self, time: float, source: Endpoint, destination: Endpoint) -> None:
         self.sequences[source, destination] = 1000 + 7 * len(self.sequences)
         self.sequences[destination, source] = 5000 + 7 * len(self.sequences)

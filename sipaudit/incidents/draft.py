@@ -27,7 +27,8 @@ class Watched(Protocol):
 
     `number` is the line's, `owner` its phone's, `fallback` whether the line has other entries beside this one,
     `silence` the seconds without an answer after which its phone may hold a server for failed (F2), `belongs` whether
-    its settings let it belong where it works (split-brain), `sees` whether any packet shows a server, `follows` whether
+    its settings let it belong where it works (split-brain), `unread` whether its phone also speaks where nothing can be
+    read, `sees` whether any packet shows a server, `follows` whether
     one is of its entry.
     """
 
@@ -53,6 +54,8 @@ class Watched(Protocol):
     def group(self) -> str | None: ...
     @property
     def fallback(self) -> bool: ...
+    @property
+    def unread(self) -> bool: ...
     @property
     def track(self) -> Track: ...
     def profile(self) -> Profile: ...

@@ -194,8 +194,9 @@ class SplitBrain:
 
     def _two(self, spread: Spread, now: float) -> dict[str, list[Watched]]:
         """The servers of unequal priority that have enough of the entry's lines, and these lines; only of those that
-        are registered at `now`."""
-        lines = [(server, subject) for server, subject in spread.where() if _is_registered(subject, server, now)]
+        are registered at `now`, and that may not have gone elsewhere unread."""
+        lines = [(server, subject) for server, subject in spread.where()
+                 if _is_registered(subject, server, now) and not subject.unread]
         counts = Counter(server for server, _ in lines)
         most = {server for server, count in counts.items() if count >= self._share * len(lines)}
         ranks = {_priority(subject, server) for server, subject in lines if server in most}

@@ -183,6 +183,10 @@ class LineReplay:
     def belongs(self) -> bool:
         return self._known().belongs
 
+    @property
+    def unread(self) -> bool:
+        return self.record.owner.encrypted
+
     def _known(self) -> Manner:
         record, manner = self.record, self._manner
         if record.view is not manner.view or record.view.revision != manner.revision \

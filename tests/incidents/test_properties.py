@@ -55,6 +55,8 @@ class Told:
     def profile(self) -> Profile:
         return self.known
 
+    unread = False
+
     def follows(self, server: str) -> bool:
         return True
 

@@ -56,6 +56,17 @@ def test_it_is_none_where_lines_are_spread_by_right(tower: Tower, declared: dict
     assert tower.see(story, only="split-brain", **declared) == []  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("unread", [False, True])
+def test_who_may_have_returned_where_nothing_can_be_read_is_spread_over_nothing(tower: Tower, unread: bool) -> None:
+    """Keys are there for some of the sessions."""
+    story = Story()
+    phones = split(story, 1, 5, 500)
+    if unread:
+        story.unread(200, (phones[0].place[0], 49_200), (P[0], 5061))
+    seen = tower.see(story, {**R2, "failBack.timeout": 3600, "failBack.mode": "duration"}, only="split-brain")
+    assert bool(seen) is not unread
+
+
 class Noted(Timers):
     """Timers that note who waits."""
 

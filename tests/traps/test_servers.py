@@ -434,14 +434,7 @@ def test_a_refused_connection_is_a_failure_at_once(court: Court, regime: str) ->
 @any_regime
 def test_a_phone_that_also_speaks_where_nothing_can_be_read(court: Court, regime: str) -> None:
     phone = handset()
-    here, there = ("10.1.0.5", 49_200), (S[0], 5061)
-    hello = bytes.fromhex("160301002f0100002b0303") + bytes(32) + bytes.fromhex("00000213010100") + bytes(2)
-    sealed = bytes.fromhex("1703030040") + bytes(64)
-    phone.story.tcp(100, here, there, hello)
-    phone.story.tcp(100.01, there, here, bytes.fromhex("160303000402000000") + sealed)
-    for time in (100.02, 100.03):
-        phone.story.tcp(time, here, there, sealed)
-        phone.story.tcp(time + 0.005, there, here, sealed)
+    phone.story.unread(100, ("10.1.0.5", 49_200), (S[0], 5061))
     phone.fail_over(300, registers=False)
     returns(phone, regime, EARLY)
     found = court(phone.story, minute(regime))
