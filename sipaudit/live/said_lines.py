@@ -107,7 +107,7 @@ class SaidLines:
             told.line, told.whole = steady, summary
             yield LineSaid(now, summary)
         for replay in probe.auditor.replays.of_line(line.number):
-            yield from self._of_replay(now, told, replay)
+            yield from self._of_replay(now, told, replay, at_last)
         yield from self._of_calls(now, told, line, probe)
 
     def _of_calls(self, now: float, told: Told, line: Line, probe: Probe) -> Iterator[Saying]:
@@ -118,14 +118,14 @@ class SaidLines:
                 told.called = max(told.called, call.over)
                 yield CallSaid(now, line.aor, line.owner.address, call_of(call, probe.auditor))
 
-    def _of_replay(self, now: float, told: Told, replay: LineReplay) -> Iterator[Saying]:
+    def _of_replay(self, now: float, told: Told, replay: LineReplay, at_last: bool) -> Iterator[Saying]:
         index = replay.index
         for move in _behind(replay.history.moves, told.moved.get(index), lambda move: move.time):
             told.moved[index] = move.time
             yield MoveSaid(now, replay.line, replay.phone, move_of(move, replay))
         for seen in _behind(replay.history.tries, told.tried.get(index), lambda seen: seen.request.time):
             if seen.result == "unknown":   # what comes next of the line may show that it has timed out
-                if 0 <= now - seen.request.time <= TRY_LASTS:
+                if not at_last and 0 <= now - seen.request.time <= TRY_LASTS:
                     break
                 if seen.request.time <= told.open.get(index, NEVER):
                     continue

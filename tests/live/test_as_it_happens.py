@@ -170,6 +170,19 @@ def test_a_server_is_said_before_the_first_line_that_moves_to_it(tmp_path: Path)
     assert said == ["10.0.0.1:5060/udp", "10.0.0.2:5060/udp", "10.0.0.2:5060/udp"]
 
 
+def test_a_try_under_way_is_said_when_nothing_will_be_said_later(ear: Ear) -> None:
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.fail_over(300)
+    phone.ask(1300, P, "REGISTER", expires=3600)
+    ear.hears(story)
+    ear.turn(1304)
+    assert not [one for one in ear.said if isinstance(one, TrySaid)]
+    last = ear.teller.turn(ear.probe.newest, at_last=True)
+    assert [one.try_.result for one in last if isinstance(one, TrySaid)] == ["unknown"]
+
+
 def test_registrations_of_a_line_with_two_entries_are_said_once_however_many(tmp_path: Path) -> None:
     declared = site({**R2, **MINUTE}, P, S)
     declared["entries"]["other"] = {"servers": [{"address": T[0], "port": T[1]}]}
