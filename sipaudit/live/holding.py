@@ -1,43 +1,58 @@
-"""Items of several taps in order: each gives what it sees in its own order, and some give it a moment later."""
+"""Items of several sources, or of several taps of one, in order: each gives what it sees in its own order, and some
+give it later than others."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
+from math import inf
 from operator import attrgetter
 
 from sipaudit.sip.datagram import Item
 
 HELD_FOR = 0.5        # seconds: the kernel hands a block over within a tenth, and agents ship within less than the rest
-HELD_KEPT = 50_000    # items; beyond them those held longest go on as they are
+HELD_KEPT = 50_000    # items; beyond them the earliest go on
 
 _time = attrgetter("time")
 
 
 class Hold:
-    """Holds items back until those of other taps have had their time to come, and lets them go in order of time."""
+    """Holds items back until those of other sources have come to their time, and for `seconds` more, in which other
+    taps may give what they saw; then it lets them go in order of time."""
 
-    __slots__ = ("_held", "_read", "_until")
+    __slots__ = ("_held", "_read", "_seconds", "_until")
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._forget()
 
     def _forget(self) -> None:
         self._held: list[Item] = []
-        self._read: deque[tuple[float, float]] = deque()   # when items were read, and the latest time among them
-        self._until = float("-inf")                        # to which time all have come that will
+        self._read: deque[tuple[float, float]] = deque()   # when there was a look, and to which time all had come then
+        self._until = -inf
 
-    def take(self, items: Iterable[Item], clock: float) -> None:
-        """These were read when a monotonic clock showed that, in seconds."""
-        before = len(self._held)
-        self._held += items
-        if len(self._held) > before:
-            self._read.append((clock, max(map(_time, self._held[before:]))))
+    @property
+    def earliest(self) -> float:
+        """The time of the first item that is held, in seconds since the epoch; without end where none is."""
+        return min(map(_time, self._held), default=inf)
+
+    @property
+    def held(self) -> Sequence[Item]:
+        return self._held
+
+    def take(self, read: Sequence[Sequence[Item]], clock: float) -> None:
+        """What each source gave when a monotonic clock showed that, in seconds. Who gave nothing has nothing more; of
+        the others those may have more that have not come as far."""
+        latest = [max(map(_time, items)) for items in read if items]
+        for items in read:
+            self._held += items
+        if self._held:
+            self._read.append((clock, min(latest) if latest else max(map(_time, self._held))))
 
     def ready(self, clock: float) -> list[Item]:
         """What need not be held any longer, in order of time."""
-        while self._read and clock - self._read[0][0] >= HELD_FOR:
-            self._until = max(self._until, self._read.popleft()[1])
+        while self._read and clock - self._read[0][0] >= self._seconds:
+            self._until = self._read.popleft()[1]
         held = self._held
         held.sort(key=_time)
         count = next((at for at, item in enumerate(held) if item.time > self._until), len(held))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from heapq import merge
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sipaudit.live.ends import Source
-from sipaudit.live.holding import Hold
+from sipaudit.live.holding import HELD_FOR, Hold
 from sipaudit.live.loss import RecentLoss
 from sipaudit.run.ahead import parsed_ahead
 from sipaudit.run.brief import Brief
@@ -20,6 +18,7 @@ from sipaudit.run.route import Route
 from sipaudit.sip.datagram import Item
 from sipaudit.times import Span, format_time
 
+HELD = "held"      # what is held back, in a checkpoint
 ON_THE_WAY = 1.0   # seconds in which packets still come that were captured before our clock was set
 
 log = logging.getLogger(__name__)
@@ -51,8 +50,9 @@ class Probe(Route):
         self._ahead: float | None = None   # by how much the clock of this machine is ahead of its monotonic one
         self._leap: Leap | None = None     # of which nothing was made yet
         self._latest_seen = began
-        # each of several taps gives what it sees in its own order
-        self._hold = Hold() if sum(source.taps for source in sources) > 1 else None
+        # each of several taps gives what it sees in its own order, and files are read piece by piece
+        taps = sum(source.taps for source in sources)
+        self._hold = Hold(HELD_FOR if taps else 0.0) if max(taps, len(sources)) > 1 else None
         self._blind = self._blind_before = 0.0
         self.begun = False
         self.clock_sets: Callable[[], None] = _nobody
@@ -72,20 +72,23 @@ class Probe(Route):
         """Follow what has come; `clock` is a monotonic one's time, in seconds. How many items that were."""
         if not self.recent.begun:
             self._mark_loss(self.newest)
-        read = _in_order([source.read() for source in self.sources])
+        read = [source.read() for source in self.sources]
         self._begin()
         self._look_for_blindness()
         self._look_for_step_back(clock)
-        if self._hold is not None:
-            self._hold.take(read, clock)
-            read = self._hold.ready(clock)
-        count = self._follow_all(read, clock)
         newest = self._latest()
+        if self._hold is None:
+            count = self._follow_all(chain.from_iterable(read), clock)
+        else:
+            self._hold.take(read, clock)
+            count = self._follow_all(self._hold.ready(clock), clock)
+            newest = min(newest, self._hold.earliest)
         if newest > self.newest or self._at is None:
             self.newest, self._at = max(newest, self.newest), clock
         return count
 
-    def _follow_all(self, items: Sequence[Item], clock: float) -> int:
+    def _follow_all(self, items: Iterable[Item], clock: float) -> int:
+        """How many items that were."""
         count = 0
         for item, message, _ in chain.from_iterable(parsed_ahead(items)):
             if self._leap is not None and item.time > self._leap.last:
@@ -166,10 +169,19 @@ class Probe(Route):
             self._blind = blind
             self.auditor.view_begins(self.newest)
 
+    def state(self) -> dict[str, Any]:
+        """All that was learnt, and what is held back."""
+        return super().state() | {HELD: [] if self._hold is None else list(self._hold.held)}
+
     def go_on(self, state: dict[str, Any], last: float, now: float, blind: float, *, begun: bool = True) -> None:
         """Go on from what another run had learnt until `last`; until `now` nobody listened. That one had been blind
         for so many seconds before. `begun`: whether it saw any packet; else the first may be older than it was."""
         self.restore(state)
+        held = state.get(HELD, ())
+        if self._hold is not None and now <= last:
+            self._hold.take([held], float("-inf"))
+        else:
+            self._follow_all(held, 0.0)
         self.begun = begun
         self._blind_before = blind + max(now - last, 0.0)
         self.newest = last
@@ -210,10 +222,3 @@ class Probe(Route):
 
 def _nobody(*_: float) -> None:
     """Nobody is told."""
-
-
-def _in_order(read: list[Sequence[Item]]) -> Sequence[Item]:
-    given = [items for items in read if items]
-    if len(given) == 1:
-        return given[0]
-    return list(merge(*given, key=attrgetter("time")))

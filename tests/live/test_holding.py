@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from sipaudit.live.holding import HELD_KEPT, Hold
 from sipaudit.model.sayings import FindingSaid, IncidentSaid
 from sipaudit.sip.datagram import Start, StartKind
 from tests.incidents.ground import end, registered
-from tests.live.ear import Ear
+from tests.live.ear import Ear, Wire
 from tests.stories import MINUTE, R2, Packet, Story, site
 
 SITE = site({**R2, **MINUTE})
@@ -55,6 +56,48 @@ def test_two_ports_of_one_link_tell_what_one_port_does(tmp_path: Path, late: dic
     assert {kind for kind, _, _, _ in incidents(one).values()} == {"server-outage"}
 
 
+@pytest.mark.parametrize("stops", [False, True])
+def test_two_directories_that_are_read_in_pieces_tell_what_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: bool
+) -> None:
+    """What had been written before the probe was there; one directory has more files than the other. In between the
+    probe stops, and another goes on."""
+    monkeypatch.setattr(Wire, "taps", 0)
+    monkeypatch.setattr(Wire, "by_our_clock", False)
+    told = []
+    for wires in (1, 2):
+        ear = Ear(tmp_path, SITE, wires=wires)
+        waiting: list[list[Packet]] = [[] for _ in ear.wires]
+        for packet in sorted(outage().packets, key=lambda packet: packet.time):
+            waiting[int(packet.source[0] in SERVERS) % wires].append(packet)
+        said, pieces = ear.said, 0
+        while any(waiting):
+            for wire, packets, much in zip(ear.wires, waiting, (100, 7), strict=False):
+                wire.come(packets[:much])
+                del packets[:much]
+            pieces += 1
+            ear.turn(5000 + pieces, read=True)
+            if stops and pieces == 3:
+                ear = stopped(ear, tmp_path)
+        ear.turn(5600, read=True)
+        ear.probe.finish()
+        ear.turn(5601)
+        ear.said = said + [one for one in ear.said if ear.said is not said]
+        told.append((findings(ear), incidents(ear)))
+    assert told[0] == told[1]
+    assert [rule for rule, _, _ in told[0][0]] == ["premature-failback"]
+
+
+def stopped(ear: Ear, folder: Path) -> Ear:
+    """Another probe that goes on where this one stopped."""
+    other = Ear(folder, SITE, wires=len(ear.wires))
+    state = pickle.loads(pickle.dumps(ear.probe.state()))
+    for wire, before in zip(other.wires, ear.wires, strict=True):
+        wire.go_on(before.position())
+    other.probe.go_on(state, ear.probe.newest, ear.probe.newest, 0.0)
+    return other
+
+
 def findings(ear: Ear) -> list[tuple[str, float | None, str]]:
     return [(one.finding.rule, one.finding.time, one.finding.line) for one in ear.said if isinstance(one, FindingSaid)]
 
@@ -70,18 +113,18 @@ def at(*times: float) -> list[Start]:
 
 
 def test_what_comes_later_than_others_wait_is_not_held() -> None:
-    hold = Hold()
-    hold.take(at(10, 12), 0.0)
+    hold = Hold(0.5)
+    hold.take([at(10, 12)], 0.0)
     assert hold.ready(0.4) == []
-    hold.take(at(11, 13), 0.4)
+    hold.take([at(11, 13)], 0.4)
     assert [item.time for item in hold.ready(0.5)] == [10, 11, 12]
-    hold.take(at(9), 0.6)
+    hold.take([at(9)], 0.6)
     assert [item.time for item in hold.ready(0.6)] == [9]
     assert [item.time for item in hold.everything()] == [13]
     assert hold.ready(99.0) == hold.everything() == []
 
 
 def test_no_more_than_some_are_held() -> None:
-    hold = Hold()
-    hold.take(at(*range(HELD_KEPT + 3)), 0.0)
+    hold = Hold(0.5)
+    hold.take([at(*range(HELD_KEPT + 3))], 0.0)
     assert [item.time for item in hold.ready(0.0)] == [0, 1, 2]
