@@ -118,7 +118,9 @@ def test_or_that_nothing_tells(court: Court) -> None:
     report = court.report(at_each_server(hasty("R2"), 0.0), minute("R2"))
     first, later = (capture.path for capture in report.captures)
     assert report.notes == [f"{first} and {later} were captured at the same time, and nothing tells how far their "
-                            "clocks are apart: what is found of phones that both show is likely at most."]
+                            "clocks are apart: what is found of phones that both show is likely at most. Where one "
+                            "machine captured both, as the two directions of a link, they have one clock: "
+                            f"mergecap -w OUT {first} {later}"]
 
 
 def test_who_does_as_it_says_gets_a_judgement(court: Court) -> None:
