@@ -110,8 +110,8 @@ def _sentence(pair: Pair, health: Sequence[CaptureHealth]) -> str:
     first, later = safe_path(health[pair.first].path), safe_path(health[pair.later].path)
     if pair.ahead is None:
         return (f"{first} and {later} were captured at the same time, and nothing tells how far their clocks are "
-                "apart: what is found of phones that both show is likely at most. Where one machine captured both, as the "
-                f"two directions of a link, they have one clock: mergecap -w OUT {first} {later}")
+                "apart: what is found of phones that both show is likely at most. Where one machine captured both, as "
+                f"the two directions of a link, they have one clock: mergecap -w OUT {first} {later}")
     behind = "ahead of" if pair.ahead > 0 else "behind"
     unsure = "cannot be judged" if pair.skew > SKEW else "is likely at most"
     return (f"The clock of {later} is {abs(pair.ahead):.3f} s {behind} that of {first}, by packets that both show: "
