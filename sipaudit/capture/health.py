@@ -36,7 +36,8 @@ class CaptureHealth:
     it saw nothing of media that went on, the last thousand times; `goes_on` that it has packets later than those
     wanted of it; `late` the packets that stand behind a later one, by `late_by` seconds at most where no clock stepped;
     `shipped` that it has messages that were taken out of what carried them (HEP); `rest` the longest time in it without
-    any packet, in whole seconds, None where that was not looked for.
+    any packet, in whole seconds, None where that was not looked for; `agents_apart` how far the clocks are apart, in
+    seconds, of agents (HEP) that see the same.
     """
 
     path: str
@@ -62,6 +63,7 @@ class CaptureHealth:
     late_by: float = 0.0
     shipped: bool = False
     rest: int | None = None
+    agents_apart: float = 0.0
 
     @property
     def without_connections(self) -> bool:

@@ -1,5 +1,5 @@
-"""Packets that do not come in the order of their times. A live run takes them as they come, for it cannot wait, and so
-may take an answer that comes before its request for one that is lost."""
+"""Packets that do not come in the order of their times, and agents whose clocks differ. A live run takes packets as
+they come, for it cannot wait long, and so may take an answer that comes before its request for one that is lost."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Disorder:
 
     def __init__(self, health: Sequence[CaptureHealth], log: Callable[[str], None]) -> None:
         self._orderly = list(health)
+        self._agreeing = list(health)
         self._log = log
 
     def turn(self) -> None:
@@ -25,3 +26,9 @@ class Disorder:
                           "near may be left open: let each interface be captured by itself, into a directory of its "
                           "own")
         self._orderly = [one for one in self._orderly if one.late_by < WORTH]
+        for one in self._agreeing:
+            if one.agents_apart:
+                self._log(f"agents that ship to {one.path} see the same messages up to {one.agents_apart:.1f} s apart: "
+                          "what is found is likely at most, and beyond a second left open, until their clocks are set "
+                          "(NTP)")
+        self._agreeing = [one for one in self._agreeing if not one.agents_apart]

@@ -68,6 +68,10 @@ class Probe(Route):
         """The share of packets that the sources lacked of late."""
         return self.recent.share
 
+    def skew(self, _host: str) -> float:
+        """By how many seconds the clocks of agents differ, of which any may have shipped what is known of a host."""
+        return max((health.agents_apart for health in self.health), default=0.0)
+
     def read(self, clock: float) -> int:
         """Follow what has come; `clock` is a monotonic one's time, in seconds. How many items that were."""
         if not self.recent.begun:

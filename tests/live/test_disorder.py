@@ -23,6 +23,17 @@ def test_a_source_that_is_out_of_order_is_named_once() -> None:
     assert [one.partition(", so")[0] for one in said] == ["packets of b come up to 0.250 s behind later ones"]
 
 
+def test_agents_whose_clocks_differ_are_named_once() -> None:
+    said: list[str] = []
+    hep = CaptureHealth("udp://0.0.0.0:9060")
+    disorder = Disorder([hep], said.append)
+    for apart in (0.0, 2.5, 2.6):
+        hep.agents_apart = apart
+        disorder.turn()
+    assert [one.partition(":  what")[0][:79] for one in said] == [
+        "agents that ship to udp://0.0.0.0:9060 see the same messages up to 2.5 s apart:"]
+
+
 def test_so_is_a_directory_into_which_several_interfaces_are_captured(tmp_path: Path) -> None:
     log, seen = tmp_path / "log", tmp_path / "seen"
     seen.mkdir()

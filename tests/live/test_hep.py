@@ -270,6 +270,19 @@ def test_copies_are_known_by_their_coming_when_clocks_differ() -> None:
     assert post.bring(shipped(1, NOW - 40), NOW + 0.1, OTHER) == []
 
 
+@pytest.mark.parametrize(("wrong", "messages", "apart"), [
+    (0.2, 40, 0.0), (2.5, 4, 0.0), (2.5, 5, 2.5), (-2.5, 40, 2.5)])
+def test_how_far_the_clocks_of_agents_are_apart_is_told_by_what_both_see(
+    wrong: float, messages: int, apart: float
+) -> None:
+    post = Post()
+    for number in range(messages):
+        time = NOW + number
+        assert len(post.bring(shipped(number, time), time + 0.01)) == 1
+        assert post.bring(shipped(number, time + wrong), time + 0.02, OTHER) == []
+    assert post.health.agents_apart == pytest.approx(apart)
+
+
 def test_what_one_agent_ships_twice_at_once_counts_once() -> None:
     post = Post()
     assert len(post.bring(shipped(1))) == 1

@@ -343,6 +343,19 @@ def test_another_site_file_changes_what_is_judged_from_then_on(ear: Ear, tmp_pat
     assert EARLY in findings(ear.said)
 
 
+@pytest.mark.parametrize(("apart", "said"), [(0.0, ["certain"]), (0.3, ["likely"]), (2.5, [])])
+def test_agents_whose_clocks_differ_leave_open_what_they_show(ear: Ear, apart: float, said: list[str]) -> None:
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    early_return(phone, 300)
+    ear.wire.health.agents_apart = apart
+    ear.hears(story)
+    ear.turn(1500)
+    assert [one.finding.confidence for one in ear.said if isinstance(one, FindingSaid) and one.finding.rule == EARLY
+            ][-1:] == said
+
+
 @pytest.mark.parametrize("how", ["label", "above", "mode"])
 def test_a_line_of_which_nothing_else_is_declared_to_obey_goes_on_in_mid_outage(ear: Ear, how: str) -> None:
     """Its item is called otherwise, or stands elsewhere in the file: what it did before it was read again counts."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from hashlib import blake2b
+from statistics import median
 from typing import NamedTuple
 
 from sipaudit.capture.duplicates import WINDOW
 from sipaudit.live.hep.clock import Agent
 
 ELSEWHERE = 0.25  # seconds between two agents' copies; a retransmission comes after 0.5 s (RFC 3261 17.1.1.1, T1)
+COMPARED = 64     # copies of which it is remembered how far the clocks of their agents were apart
+ENOUGH = 5        # of these, to know that clocks differ: a message may be taken for another's copy
 BOUND = 4_096  # messages in one of the two generations that are remembered
 
 
@@ -31,12 +35,22 @@ class Copies:
         self.bound = bound
         self._recent: dict[bytes, Sighting] = {}
         self._older: dict[bytes, Sighting] = {}
+        self._apart: deque[float] = deque(maxlen=COMPARED)
+
+    @property
+    def apart(self) -> float:
+        """How far the clocks of agents are apart that see the same, in seconds; 0.0 where they agree as far as a
+        message may take from one to the other."""
+        wrong = [seconds for seconds in self._apart if seconds > ELSEWHERE]
+        return median(wrong) if len(wrong) >= ENOUGH else 0.0
 
     def seen(self, message: bytes, sighting: Sighting) -> bool:
         """Whether this message (its addresses, ports, protocol and payload) is a copy of one that was seen."""
         key = blake2b(message, digest_size=16).digest()  # messages may be long, and floods of them come
         known = self._recent.get(key) or self._older.get(key)
         if known is not None and _is_copy(known, sighting):
+            if known.agent != sighting.agent:
+                self._apart.append(abs(known.time - sighting.time))
             return True
         if len(self._recent) >= self.bound:
             self._older, self._recent = self._recent, {}

@@ -121,6 +121,7 @@ class Intake:
         message = packet.addresses + packet.ports + bytes((packet.protocol,)) + packet.payload
         if self._copies.seen(message, Sighting(time, now, agent)):
             health.duplicates += 1
+            health.agents_apart = self._copies.apart
             return
         health.snaplen_cut += packet.cut
         health.shipped = True
