@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from operator import sub
 from struct import Struct as Layout
 
 from sipaudit.capture.health import Away
@@ -63,7 +64,7 @@ def longest_rest(batch: Batch, known: int, before: float | None) -> int:
     longest = known if before is None else max(known, seconds[0] - int(before))
     for begin, end in _strides(seconds):
         if seconds[end] - seconds[begin] > longest:
-            longest = max(longest, *(seconds[place] - seconds[place - 1] for place in range(begin + 1, end + 1)))
+            longest = max(longest, *map(sub, seconds[begin + 1 : end + 1], seconds[begin:end]))
     return longest
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,9 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of a report, made from the values themselves."""
     (of_report, *_), kinds = msgspec.json.schema_components(
         [Report, Frame, Place], schema_hook=_proof_schema, ref_template="#/$defs/{name}")
+    for kind in kinds.values():   # of which some versions of msgspec keep the indentation
+        if "description" in kind:
+            kind["description"] = cleandoc(kind["description"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sipaudit report",
             **of_report, "$defs": kinds}
 

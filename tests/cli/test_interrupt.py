@@ -45,6 +45,14 @@ def test_ctrl_c_while_modules_are_loaded_ends_with_130(function: str, file: str)
     assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"sipaudit: interrupted\n")
 
 
+def test_nor_is_it_lost_where_it_is_raised_again_too_soon() -> None:
+    """The machine is slow: Python is in that callback still."""
+    command = interrupted(signal.SIGINT, "cb", "importlib._bootstrap", "explain", "F6")
+    command[2] = f"import sipaudit.cli.main\nsipaudit.cli.main.SOON = 1e-6\n{command[2]}"
+    ran = subprocess.run(command, capture_output=True, check=False, timeout=60, preexec_fn=hears_ctrl_c)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"sipaudit: interrupted\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(("function", "file"), [
     ("<module>", "sipaudit/cli/root.py"), ("<module>", "sipaudit/live/listening.py"), ("cb", "importlib._bootstrap"),
