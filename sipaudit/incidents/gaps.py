@@ -55,7 +55,7 @@ class Gaps:
         logs_out = isinstance(request, Sent) and request.expires == 0 and request.method == "REGISTER"
         failed = self._failed.get(number, -inf)
         if isinstance(request, Failed):
-            self._fails(number, now)
+            self._keep(self._failed, number, now)
         spell = self.open.get(number)
         if spell is not None:
             if logs_out:
@@ -80,12 +80,6 @@ class Gaps:
         else:
             self._returns(request, subject, bindings)
 
-    def _fails(self, number: int, time: float) -> None:
-        if number in self._failed or len(self._failed) < OPEN_KEPT:
-            self._failed[number] = time
-        else:
-            turned_away("watched-lines")
-
     def _returns(self, request: Sent | Failed, subject: Watched, bindings: tuple[Binding, ...]) -> None:
         """The phone has not been seen for a while. If it registers, or wants to, it was off; who goes on calling may
         have renewed where the capture did not show it."""
@@ -93,19 +87,21 @@ class Gaps:
             self._begin(Spell(request.time, subject, request))
         else:
             lasts = max((binding.expires for binding in bindings), default=0.0)
-            self._may_be_until(subject, request.time + lasts)
+            self._keep(self._may_be, subject.number, request.time + lasts)
 
     def _unseen(self, bindings: tuple[Binding, ...], request: Sent | Failed, subject: Watched, phone: PhoneState
                 ) -> float:
         """Until when the line may be registered, though nothing was seen to say so."""
         until = max(_may_be_granted(bindings, phone, request, subject), self._may_be.get(subject.number, -inf))
         if until > request.time:
-            self._may_be_until(subject, until)
+            self._keep(self._may_be, subject.number, until)
         return until
 
-    def _may_be_until(self, subject: Watched, until: float) -> None:
-        if subject.number in self._may_be or len(self._may_be) < OPEN_KEPT:
-            self._may_be[subject.number] = until
+    @staticmethod
+    def _keep(table: dict[int, float], number: int, time: float) -> None:
+        """Remember a time of a line, within bounds."""
+        if number in table or len(table) < OPEN_KEPT:
+            table[number] = time
         else:
             turned_away("watched-lines")
 

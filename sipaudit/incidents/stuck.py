@@ -9,6 +9,7 @@ from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.incidents.outage import Outage
 from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.timers import Timers
+from sipaudit.model.conditions.overdue import LONG_CALL
 from sipaudit.model.events import EntryChanged, Sent
 from sipaudit.model.packets import MOVERS
 from sipaudit.model.settings import Mode, Regime, ServerEntry
@@ -18,7 +19,6 @@ from sipaudit.turned_away import turned_away
 
 RENEWED_WITHIN = 0.5   # seconds: what ran out just now may be renewed just now
 IDLE_FOR = 5.0         # seconds after a call in which no return is missed (B5)
-LONG_CALL = 3600.0     # seconds that a call may last of which nothing shows that it does
 LISTED_KEPT = 32       # servers remembered that an entry once listed
 LINES_KEPT = 100_000
 TOGETHER = 600.0       # seconds between two happenings at a server that make one incident

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.events import NO_LINE, Answered, ModelEvent, Sent
 from sipaudit.model.observations import Awaited, Fact
 from sipaudit.model.profile import Profile
@@ -37,6 +38,11 @@ class Case(Struct, frozen=True):
     def server(self) -> str:
         """The other end of the packet on trial, empty for what is no packet."""
         return getattr(self.event, "server", "")
+
+    @property
+    def gives_up(self) -> float:
+        """After how many seconds without an answer the phone may have given up a request (F2)."""
+        return max(self.profile.earliest_silence, LATE_FROM)
 
     @property
     def request(self) -> Sent:

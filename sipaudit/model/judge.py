@@ -13,7 +13,6 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.case import HOLDS, UNSEEN, Case, Ground
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.expectations import BY_TRIGGER, About, Row, Trigger, Where
@@ -220,7 +219,7 @@ def _moved_for_sure(row: Row, case: Case) -> Ground:
     if row.place is Where.ANYWHERE and row.trigger is not Trigger.MOVE:
         return HOLDS
     holds = ALWAYS
-    if case.stay.took >= max(case.profile.earliest_silence, LATE_FROM):
+    if case.stay.took >= case.gives_up:
         holds &= negate(taken(Reading.GAVE_UP))
     if case.stay.unsure:
         holds &= negate(taken(Reading.UNMOVED))

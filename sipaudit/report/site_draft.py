@@ -15,6 +15,7 @@ from json import dumps
 from sipaudit.model.values import LineSummary, Report, ServerSummary
 from sipaudit.report.screen import count_of
 from sipaudit.safe_text import safe_text
+from sipaudit.sip.datagram import host_of
 
 DEFAULT_PORTS = {"tls": 5061}
 SINGLY = 100     # lines of an entry that are matched one by one
@@ -44,6 +45,12 @@ class Group:
         self.servers = servers
         self.lines = lines
         self.name: str | None = None
+
+    def with_those_of(self, other: Group) -> Group:
+        """This one, with the other's servers and lines as well."""
+        self.servers |= other.servers
+        self.lines += other.lines
+        return self
 
     def in_order(self) -> list[str]:
         """The servers, the likely first one first: where most lines began, and which they left when something failed.
@@ -83,12 +90,11 @@ def _groups(lines: Iterable[LineSummary]) -> list[Group]:
         if line.entry is not None:
             known.lines.append(line)
             continue
-        used = _servers(line)
-        same = [group for group in groups if group.servers & used]
-        for group in same:
+        joined = Group(_servers(line), [line])
+        for group in [group for group in groups if group.servers & joined.servers]:
             groups.remove(group)
-        groups.append(Group(used.union(*(group.servers for group in same)),
-                            [*(one for group in same for one in group.lines), line]))
+            joined = group.with_those_of(joined)
+        groups.append(joined)
     groups = [group for group in groups if group.servers]
     return [*groups, known] if known.lines else groups
 
@@ -126,9 +132,9 @@ def _entries(groups: Collection[Group], named: dict[str, ServerSummary]) -> Iter
 def _server(key: str, known: ServerSummary | None) -> str:
     """`address: 10.0.0.1, transport: tcp`: what is not as by default."""
     place, _, transport = key.rpartition("/")
-    host, _, port = place.rpartition(":")
+    port = place.rpartition(":")[2]
     said = [f"name: {_quoted(known.name)}"] if known is not None and known.name and known.name.isprintable() else []
-    said.append(f"address: {_quoted(host.strip('[]'))}")
+    said.append(f"address: {_quoted(host_of(place))}")
     if port != str(DEFAULT_PORTS.get(transport, 5060)):
         said.append(f"port: {port}")
     return ", ".join(said if transport == "udp" else [*said, f"transport: {transport}"])
@@ -177,9 +183,8 @@ def _domain(line: LineSummary) -> str:
 
 def _network(line: LineSummary) -> IPv4Network | IPv6Network | None:
     """The /24 (IPv6: /64) that the phone is in."""
-    host = line.phone.rpartition(":")[0].strip("[]")
     try:
-        address = ip_address(host)
+        address = ip_address(host_of(line.phone))
     except ValueError:   # a pseudonym
         return None
     return ip_network(f"{address}/{24 if address.version == 4 else 64}", strict=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
 from sipaudit.model.conditions.failures import sends_away
 from sipaudit.model.conditions.refreshes import renewal_may_have_come
@@ -58,7 +57,7 @@ def _failed_in(case: Case, mark: FailedMark) -> int:
             worlds = ALWAYS if mark.moved - item.time >= silent else NEVER
         may |= worlds
         must |= worlds if item in mark.sure else NEVER
-    if _may_have_returned(case, mark) or mark.took >= max(silent, LATE_FROM):
+    if _may_have_returned(case, mark) or mark.took >= case.gives_up:
         must = NEVER
     holds = may & (must | negate(taken(Reading.UNMOVED)))
     registering = case.phone.reach(mark.server).registering

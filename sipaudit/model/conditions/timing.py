@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from sipaudit.model.absorb_phone import LATE_FROM, grants_nothing
+from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, Case, Ground, holds_if
 from sipaudit.model.conditions.trust import clock_was_set, in_mid_life, may_have_refreshed, may_work_elsewhere
 from sipaudit.model.events import Failed, Sent
@@ -24,7 +24,7 @@ def timer_known(case: Case) -> Ground:
     stay = case.stay
     if stay.first is None or stay.first.time < case.profile.covered_from or may_have_been_here(case):
         return Ground(reason=Reason.STARTED_LATER)
-    if stay.older or stay.late >= max(case.profile.earliest_silence, LATE_FROM):
+    if stay.older or stay.late >= case.gives_up:
         return Ground(reason=Reason.READINGS_DIFFER)  # the line may have been here since an earlier failover
     if not any(_drives_away(case, item) and asked_at(item) >= (stay.origin_since or 0.0) for item in stay.failed):
         return Ground(reason=Reason.READINGS_DIFFER)  # no failover: what else would start the timer is not said
