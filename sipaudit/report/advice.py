@@ -23,7 +23,7 @@ ADVICE: dict[Reason, str] = {
     Reason.ONE_WAY: "Nothing of that server was seen: capture both directions. Or messages were shipped without the "
                     "connections that carried them (HEP): capture whole packets.",
     Reason.IDENTITY_UNSURE: "Several phones share one address, or one has several: capture on their side of the NAT.",
-    Reason.ENCRYPTED: "The messages are encrypted: give the keys with --tls-keylog.",
+    Reason.ENCRYPTED: "The messages are encrypted: give the keys of all connections with --tls-keylog.",
     Reason.POSSIBLE_BOOT: "The phone may have restarted or logged out just then, which forgets the timer.",
     Reason.FIRMWARE_UNKNOWN: "The User-Agent is not seen: old firmware renews at half the expiry.",
     Reason.OPEN_CODE: "The answer may or may not count as a failure of the server.",

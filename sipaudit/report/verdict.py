@@ -60,7 +60,15 @@ def sentences(report: Report, zone: str) -> list[str]:
     if cut:
         said.append(f"{count_of(cut, 'SIP message')} lost the end to the snap length of the capture, so what they said "
                     f"is known in part only. See {CAPTURING}.")
-    return said
+    return [*said, *_unread(report)]
+
+
+def _unread(report: Report) -> Iterator[str]:
+    """That what phones said in TLS is judged nowhere: without it silence would be taken for peace."""
+    records = sum(capture.encrypted.get("tls", 0) for capture in report.captures)
+    if records:
+        yield (f"{count_of(records, 'record')} of TLS, where SIP is expected, could not be read: nothing that was said "
+               f"in them is judged. --tls-keylog opens the connections whose keys it is given. See {CAPTURING}.")
 
 
 def _set_back(report: Report) -> Iterator[str]:

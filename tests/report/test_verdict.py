@@ -226,6 +226,15 @@ def test_a_capture_without_sip_is_told_by_what_it_holds(report: Report, held: di
     assert sentences(replace(report, captures=[capture]), "utc")[0].startswith(said)
 
 
+def test_where_a_part_is_encrypted_the_verdict_ends_with_it(report: Report) -> None:
+    """Half of the phones speak TLS, or keys were given for some connections: no outage is seen of the others."""
+    capture = replace(report.captures[0], encrypted={"tls": 18, "esp": 4})
+    said = sentences(replace(report, captures=[capture]), "utc")[-1]
+    assert said.startswith("18 records of TLS, where SIP is expected, could not be read: nothing that was said in them")
+    esp = replace(report.captures[0], encrypted={"esp": 4})
+    assert not any("could not be read" in one for one in sentences(replace(report, captures=[esp]), "utc"))
+
+
 def test_how_much_was_checked_stands_beside_what_was_found(report: Report) -> None:
     """That nothing was found means little where nothing was checked."""
     assert "Checks: 8, all decided." in sentences(report, "utc")

@@ -11,7 +11,6 @@ from sipaudit.model.conditions.unseen import left_open
 from sipaudit.model.events import Answered, Replied, Sent
 from sipaudit.model.machines import FailedServer, failed_server
 from sipaudit.model.observations import Fact
-from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.settings import Mode
 from sipaudit.model.state import Call, FailedMark
@@ -147,9 +146,9 @@ def last_failover(case: Case) -> Ground:
 
 def _may_have_come_by(case: Case, mark: FailedMark) -> bool:
     """Whether the line may have come from a third server, which has granted a REGISTER by a 200 that the capture lacks:
-    it was nowhere else for longer than a failover takes."""
+    what nobody answers is repeated before a line goes on to the next."""
     thirds = [binding for binding in case.line.bindings if binding.server not in (case.stay.server, mark.server)]
-    return any(mark.since.time - WORKS_WITHIN > register.time >= (case.stay.origin_since or 0.0)
+    return any(mark.since.time > register.time >= (case.stay.origin_since or 0.0)
                for binding in thirds for register in left_open(case, binding))
 
 
