@@ -12,11 +12,11 @@ import pcapy
 
 from sipaudit.capture import linktypes
 from sipaudit.capture.packet import Run
+from sipaudit.capture.records import MAX_CAPTURED
 from sipaudit.errors import InputError
 
 _OPTIMISED = 1
 _NO_NETMASK = 0
-_SNAPLEN = 262_144
 
 
 class BpfFilter:
@@ -36,7 +36,7 @@ class BpfFilter:
 
     def _compiled(self, link_type: int) -> pcapy.BPFProgram:
         try:
-            return pcapy.compile(linktypes.dlt(link_type), _SNAPLEN, self._expression, _OPTIMISED, _NO_NETMASK)
+            return pcapy.compile(linktypes.dlt(link_type), MAX_CAPTURED, self._expression, _OPTIMISED, _NO_NETMASK)
         except (pcapy.PcapError, UnicodeError) as error:
             raise unusable(self._expression, error) from error
 

@@ -12,7 +12,7 @@ from sipaudit.capture.layers import Solicitation
 from sipaudit.sip.datagram import Item, Sought
 from sipaudit.turned_away import turned_away
 
-AGAIN = 0.4     # seconds from the first to the next that is no mirror's copy; hosts ask again after one
+ASKED_NEXT = 0.4     # seconds from the first to the next that is no mirror's copy; hosts ask again after one
 RUN = 10.0      # seconds between two that belong to one attempt
 KEPT = 10_000   # attempts that may be in vain
 
@@ -39,7 +39,7 @@ class Neighbours:
         if len(self._asked) >= KEPT:
             self._make_room(time)
         self._asked[pair] = first, time
-        if time - first < AGAIN:
+        if time - first < ASKED_NEXT:
             return []
         return [Sought(time, capture, frame, host(said.asker), host(said.target), said.mac.hex() or None)]
 

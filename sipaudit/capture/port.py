@@ -9,8 +9,8 @@ import pcapy
 from sipaudit.capture.bpf import unusable
 from sipaudit.capture.kernel_filter import kernel_filter
 from sipaudit.capture.packet import ROW_SIZE, Batch
+from sipaudit.capture.records import MAX_CAPTURED
 
-SNAPLEN = 262_144
 BUFFER = 64 << 20      # bytes in the kernel: a second of a port at full rate, while something else takes our time
 TIMEOUT = 100          # milliseconds after which the kernel hands over a block that is not full
 BATCH = 4096           # packets at a time
@@ -28,7 +28,7 @@ class Port:
         self.frames = frames
         try:
             self._pcap: Any = pcapy.create(name)
-            self._pcap.set_snaplen(SNAPLEN)
+            self._pcap.set_snaplen(MAX_CAPTURED)
             self._pcap.set_promisc(1)
             self._pcap.set_timeout(TIMEOUT)
             self._pcap.set_buffer_size(BUFFER)

@@ -54,11 +54,7 @@ class Table:
 
     def open(self, flow: Flow, time: float, sip: bool) -> Half:
         """A new connection, first seen by a packet of this flow."""
-        back = Flow(
-            flow.transport, flow.destination_host, flow.destination_port, flow.source_host, flow.source_port,
-            flow.destination, flow.source,
-        )
-        pair = Pair(Half(flow), Half(back), sip)
+        pair = Pair(Half(flow), Half(flow.back()), sip)
         self.halves[(flow.source, flow.destination)] = pair.first
         self.halves[(flow.destination, flow.source)] = pair.second
         self.followed[pair] = None

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import BinaryIO
 
+from sipaudit.capture.records import MAX_CAPTURED
+
 ETHERNET = 1
-DEFAULT_SNAPLEN = 262_144
 TTL = 64   # of every packet, IPv6's hop limit as well
 TCP_FIN, TCP_SYN, TCP_RST, TCP_PSH, TCP_ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 
@@ -28,7 +29,7 @@ class PcapWriter:
     """A classic pcap file on a binary stream; times in seconds since the epoch."""
 
     def __init__(
-        self, stream: BinaryIO, link_type: int = ETHERNET, *, snaplen: int = DEFAULT_SNAPLEN,
+        self, stream: BinaryIO, link_type: int = ETHERNET, *, snaplen: int = MAX_CAPTURED,
         nanoseconds: bool = False, order: str = "<",
     ) -> None:
         self._stream = stream
@@ -57,7 +58,7 @@ class PcapngWriter:
         self._block(_SHB, head + self._options([(_SHB_USERAPPL, application.encode())]))
 
     def interface(
-        self, link_type: int = ETHERNET, *, name: str | None = None, snaplen: int = DEFAULT_SNAPLEN,
+        self, link_type: int = ETHERNET, *, name: str | None = None, snaplen: int = MAX_CAPTURED,
         resolution: int = 6, offset: int = 0,
     ) -> int:
         """Declare an interface and return its number; times are stored in 10^-`resolution` s, less `offset` s."""

@@ -25,7 +25,7 @@ SAYS_NOTHING = frozenset({100, 401, 407, 422})   # of whether the call comes thr
 REFUSED = frozenset({403, 408})   # beside 5xx: the service failed, not who was called
 
 
-class CallSeen:
+class CallUp:
     """A call that is up: `last` its last message, `left` when its line left its server, with nothing from the phone
     since; `offers` requests of the far end that the phone has not answered by then; `taken` when its server failed;
     `hung_up` whether the far end has said goodbye."""
@@ -74,7 +74,7 @@ class Calls:
         self.evicted = 0
         self._limit = CALLS_KEPT
         self._attempts_limit = ATTEMPTS_KEPT
-        self._up: dict[int, CallSeen] = {}
+        self._up: dict[int, CallUp] = {}
         self._attempts: dict[tuple[int, str], Attempt] = {}
         self._by_call: dict[int, Attempt] = {}
         self._lacks: dict[int, float] = {}   # by phone when the capture lacked a packet of it
@@ -112,7 +112,7 @@ class Calls:
             if len(self._up) >= self._limit:
                 del self._up[next(iter(self._up))]
                 self.evicted += 1
-            self._up[event.call] = CallSeen(subject, event.server, event.time)
+            self._up[event.call] = CallUp(subject, event.server, event.time)
 
     def lacks(self, phone: int, time: float) -> None:
         """The capture lacks a packet of this phone."""
@@ -122,7 +122,7 @@ class Calls:
         """Nothing was seen since `hole`."""
         self._hole = hole
 
-    def through(self, server: str, start: float) -> list[CallSeen]:
+    def through(self, server: str, start: float) -> list[CallUp]:
         """The calls that are up through this server, which has failed at `start`. Of one the capture may lack the end.
         """
         through = [call for call in self._up.values() if call.server == server and not call.may_be_over(start)
@@ -153,7 +153,7 @@ class Calls:
             if call is not None and call.subject.number == subject.number and call.server == move.source:
                 call.left = move.time
 
-    def _after_the_move(self, call: CallSeen, event: Sent | Answered | Received | Replied) -> None:
+    def _after_the_move(self, call: CallUp, event: Sent | Answered | Received | Replied) -> None:
         """What the phone says in the call shows that it remembers it; a refusal shows that it does not."""
         if isinstance(event, Received):
             if event.method == "CANCEL":
@@ -171,13 +171,13 @@ class Calls:
             call.left = None
             call.offers.clear()
 
-    def _ignored(self, offered: tuple[CallSeen, int]) -> None:
+    def _ignored(self, offered: tuple[CallUp, int]) -> None:
         call, transaction = offered
         offer = call.offers.pop(transaction, None)
         if offer is not None and abs(self._lacks.get(call.subject.owner, NEVER) - offer.time) > LOSS_REACH:
             self._ghost(call, offer, None)
 
-    def _ghost(self, call: CallSeen, offer: Received, refusal: Replied | None) -> None:
+    def _ghost(self, call: CallUp, offer: Received, refusal: Replied | None) -> None:
         draft = self._drafts.series("ghost-calls", call.server, call.subject.entry, offer.time, TOGETHER)
         draft.add([call.subject], offer)
         if refusal is not None:
@@ -218,7 +218,7 @@ class Calls:
         return None
 
 
-def lost(calls: list[CallSeen], start: float) -> Iterator[CallSeen]:
+def lost(calls: list[CallUp], start: float) -> Iterator[CallUp]:
     """Of calls that were up through a server that failed at `start`, those of which nothing was seen since."""
     return (call for call in calls if call.last < start)
 

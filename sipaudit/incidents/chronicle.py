@@ -13,7 +13,7 @@ from sipaudit.incidents.draft import EVIDENCE_KEPT, Draft, Watched
 from sipaudit.incidents.known import Known
 from sipaudit.incidents.metrics import NAMES, failed_attempts, moved_in, of_outage, turned_in
 from sipaudit.incidents.outage import OUTAGE, Outage
-from sipaudit.incidents.settled import Left, Named, Settled, Whose
+from sipaudit.incidents.settled import Left, LineOfPhone, Named, Settled
 from sipaudit.incidents.settled import mark as mark_of
 from sipaudit.incidents.watch import Watch
 from sipaudit.model.events import Answered, Failed, FailureKind
@@ -22,7 +22,7 @@ from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Inciden
 
 LOST_CALLS = "calls-lost"
 STOP = "known stop"      # how a timeline calls the known event from which times to detect and recover count
-AGAIN = " answers again"   # and the end of an outage, after the server's name
+ANSWERS_AGAIN = " answers again"   # and the end of an outage, after the server's name
 UNSEEN = "nothing is seen of "   # and a server at which those that missed one may have been served
 CAUSES = (OUTAGE, "partial-outage")   # the moves away from such a server explain what a line does next
 MISSED = (*CAUSES, LOST_CALLS, "registration-gap")   # what nobody is said to have done for these lines
@@ -122,7 +122,7 @@ class Chronicle:
         if again is None and outage.kind == OUTAGE:
             again = outage.answer
         if again is not None:   # without an end the capture does not show that it stays so
-            yield again, f"{server}{AGAIN}"
+            yield again, f"{server}{ANSWERS_AGAIN}"
 
     def _registered_in(self, storm: Draft) -> None:
         """The lines of a storm: those that sent a REGISTER then, as far as that is still known, or were granted it."""
@@ -209,9 +209,9 @@ class Chronicle:
             linked.append(finding if incident is None else replace(finding, incident=incident))
         return linked, [replace(incident, findings=listed[incident.id]) for incident in self.incidents()]
 
-    def _of_lines(self, wanted: Set[Whose]) -> dict[Whose, list[Reached]]:
+    def _of_lines(self, wanted: Set[LineOfPhone]) -> dict[LineOfPhone, list[Reached]]:
         """The incidents that reached these lines, by line."""
-        found: dict[Whose, list[Reached]] = {}
+        found: dict[LineOfPhone, list[Reached]] = {}
         for draft, incident in self._all if wanted else ():
             lines = self._settled.lines(draft)
             for whose in wanted & lines.keys():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from sipaudit.incidents.calls import Attempt, CallSeen
+from sipaudit.incidents.calls import Attempt, CallUp
 from sipaudit.incidents.draft import Draft, Watched
 from sipaudit.incidents.servers import NEVER
 from sipaudit.model.conditions.trust import LOSS_REACH
@@ -35,7 +35,7 @@ class Outage(Draft):
         self.registers = False
         self.moves: dict[int, tuple[Watched, MoveSeen]] = {}
         self.turned: dict[int, float] = {}
-        self.calls: list[CallSeen] = []
+        self.calls: list[CallUp] = []
         self.attempts: list[FailedAttempt] = []
         self.refusals = 0
         self.stop: float | None = None

@@ -22,7 +22,7 @@ ANEW = frozenset({"register-storm", "registration-gap"})
 
 Named = tuple[Draft, Incident]
 Left = tuple[Watched, MoveSeen]
-Whose = tuple[str, str | None]   # line and phone
+LineOfPhone = tuple[str, str | None]   # line and phone
 
 
 class Kept(Struct):
@@ -30,7 +30,7 @@ class Kept(Struct):
 
     mark: Hashable
     told: Sequence[Named]
-    lines: Mapping[Whose, Sequence[Left]]
+    lines: Mapping[LineOfPhone, Sequence[Left]]
 
 
 class Settled:
@@ -57,7 +57,7 @@ class Settled:
         """This is told of the draft while its mark stays the same."""
         self._asked[_key(draft)] = Kept(mark, told, _lines(draft))
 
-    def lines(self, draft: Draft) -> Mapping[Whose, Sequence[Left]]:
+    def lines(self, draft: Draft) -> Mapping[LineOfPhone, Sequence[Left]]:
         """The lines that it reached, with the moves by which they left its server."""
         kept = self._asked.get(_key(draft))
         return _lines(draft) if kept is None else kept.lines
@@ -68,8 +68,8 @@ def _key(draft: Draft) -> Hashable:
     return (draft.kind, draft.server, draft.entry, draft.start) if draft.kind in ANEW else draft
 
 
-def _lines(draft: Draft) -> dict[Whose, list[Left]]:
-    lines: dict[Whose, list[Left]] = {(one.line, one.phone): [] for one in draft.lines.values()}
+def _lines(draft: Draft) -> dict[LineOfPhone, list[Left]]:
+    lines: dict[LineOfPhone, list[Left]] = {(one.line, one.phone): [] for one in draft.lines.values()}
     for subject, move in draft.moves.values() if isinstance(draft, Outage) else ():
         lines.setdefault((subject.line, subject.phone), []).append((subject, move))
     return lines

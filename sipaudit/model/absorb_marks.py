@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Failed, Received, Sent
-from sipaudit.model.packets import AGAIN, MOVERS, is_own
+from sipaudit.model.packets import ASKS_AGAIN, MOVERS, is_own
 from sipaudit.model.state import RUNS, Evidence, FailedMark, LineState, PhoneState, Reach, Stay
 from sipaudit.turned_away import turned_away
 
@@ -90,7 +90,7 @@ def mark_answered(marks: Marks, answer: Answered) -> Marks:
     speaks both ways."""
     if success(answer.status):
         return tuple(mark for mark in marks if not _tried(mark, answer))
-    if answer.status in AGAIN:
+    if answer.status in ASKS_AGAIN:
         return marks
     return tuple(replace(mark, refused=answer.time) if _tried(mark, answer) else mark for mark in marks)
 

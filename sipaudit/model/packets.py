@@ -13,7 +13,7 @@ DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 MOVERS = DIALOG_INITIATING | {"REGISTER"}   # by which a phone notices that a server has failed
 OF_SUBSCRIPTIONS = frozenset({"SUBSCRIBE", "NOTIFY"})
 REDIRECTS = range(300, 400)
-AGAIN = frozenset({401, 407, 422, 423})   # the phone asks again: the try is not over
+ASKS_AGAIN = frozenset({401, 407, 422, 423})   # the phone asks again: the try is not over
 
 
 def same_call(one: Sent, other: Sent) -> bool:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sipaudit.model.absorb_phone import success, tells_failure
 from sipaudit.model.events import Answered, Booted, ModelEvent, Replied, Resent, Sent
 from sipaudit.model.observations import Awaited, Observation, Sign, Verdict
-from sipaudit.model.packets import AGAIN, DIALOG_INITIATING, NOTHING_NEW, OF_SUBSCRIPTIONS, same_call
+from sipaudit.model.packets import ASKS_AGAIN, DIALOG_INITIATING, NOTHING_NEW, OF_SUBSCRIPTIONS, same_call
 from sipaudit.model.state import PhoneState, repeated_until
 from sipaudit.turned_away import turned_away
 
@@ -140,7 +140,7 @@ def _refused(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
         return replace(awaited, transaction=event.transaction)
     if not isinstance(event, Answered) or event.transaction != awaited.transaction or event.status < 200:
         return None
-    if event.status in AGAIN:
+    if event.status in ASKS_AGAIN:
         return None
     return Outcome.ACQUITTED if success(event.status) else Outcome.CONDEMNED
 

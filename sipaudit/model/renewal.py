@@ -23,7 +23,7 @@ _ENDED = Layout("<IQQQ?dddQd11x")
 
 TIMES = 256   # that phones ask for, remembered
 
-Whose = tuple[int, int, str]
+Owner = tuple[int, int, str]
 """Phone, line and server of events."""
 
 
@@ -53,17 +53,17 @@ class Renewal(Struct, gc=False):
     answer_frame: int = 0
     granted: float = 0.0
 
-    def first(self, whose: Whose) -> Sent:
+    def first(self, whose: Owner) -> Sent:
         """The REGISTER with which it began, as an event."""
         return Sent(self.sent, self.capture, self.frame, *whose, "REGISTER", self.transaction, expires=self.expires,
                     call_id=self.call_id)
 
-    def second(self, whose: Whose) -> Sent:
+    def second(self, whose: Owner) -> Sent:
         """The one with credentials."""
         return Sent(self.asked, self.capture, self.asked_frame, *whose, "REGISTER", self.again, expires=self.expires,
                     follows=self.transaction, call_id=self.call_id, proves=self.proves)
 
-    def challenge(self, whose: Whose) -> Answered:
+    def challenge(self, whose: Owner) -> Answered:
         """What came between them."""
         return Answered(self.challenged, self.capture, self.challenge_frame, *whose, "REGISTER", self.transaction,
                         self.status, self.sent, asked=self.expires)
@@ -93,7 +93,7 @@ def _is_plain(granted: Answered, asked: Sent) -> bool:
     )
 
 
-def unpacked(ended: bytes, whose: Whose, call_id: str) -> tuple[Answered, Sent]:
+def unpacked(ended: bytes, whose: Owner, call_id: str) -> tuple[Answered, Sent]:
     """The 200 that ended a renewal, and the REGISTER that it answers."""
     capture, first, again, frame, proves, expires, asked, answered, answer_frame, granted = _ENDED.unpack(ended)
     wanted = _seconds(expires)
@@ -139,7 +139,7 @@ class Past(Struct, gc=False):
     packed: bytes
     call_id: str
 
-    def arrived(self, whose: Whose) -> Arrived:
+    def arrived(self, whose: Owner) -> Arrived:
         """What it was before."""
         packed = self.packed
         capture, frame, transaction, time, sent, granted, expires, began, challenged = _ARRIVED.unpack_from(packed)

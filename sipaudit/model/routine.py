@@ -27,7 +27,7 @@ from sipaudit.model.absorb_phone import LATE_FROM, lately, with_reach
 from sipaudit.model.absorb_stays import each
 from sipaudit.model.events import CHALLENGES, Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
-from sipaudit.model.renewal import Arrived, Past, Renewal, Whose, kept, past, unpacked
+from sipaudit.model.renewal import Arrived, Owner, Past, Renewal, kept, past, unpacked
 from sipaudit.model.stakes import at_home, has_moved
 from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, runs_out
 
@@ -237,7 +237,7 @@ class Renewals:
     # -- what is left of them
 
     @property
-    def _whose(self) -> Whose:
+    def _whose(self) -> Owner:
         return self.phone, self.line, self.server
 
     def _last(self) -> tuple[Answered, Sent] | None:

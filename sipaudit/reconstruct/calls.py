@@ -22,7 +22,7 @@ from sipaudit.reconstruct.dialogs import (
 )
 from sipaudit.reconstruct.phones import CallSeen, Line, Phone
 from sipaudit.reconstruct.registry import Registry
-from sipaudit.reconstruct.transactions import AGAIN, Transaction
+from sipaudit.reconstruct.transactions import ANOTHER_CSEQ, Transaction
 from sipaudit.sip.datagram import Item
 from sipaudit.sip.message import Request, Response
 
@@ -101,7 +101,7 @@ class Calls:
         if not outward:
             self._tag(leg, response.to.tag)
         if method == "INVITE" and not transaction.in_dialog:
-            if status > 100 and status not in AGAIN:
+            if status > 100 and status not in ANOTHER_CSEQ:
                 far = response.to.tag if outward else response.from_.tag
                 self._invite_answered(leg, transaction, status, far, item)
         elif (method == "BYE" and status >= 200) or (

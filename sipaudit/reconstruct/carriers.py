@@ -8,7 +8,7 @@ from sipaudit.reconstruct.registry import Registry
 from sipaudit.sip.datagram import Sought
 from sipaudit.turned_away import turned_away
 
-AGAIN = 10.0      # seconds: what a router seeks may be for any phone, and is not told of each at every packet
+LOOKED_EVERY = 10.0      # seconds: what a router seeks may be for any phone, and is not told of each at every packet
 SOUGHT_KEPT = 16  # of routers in that time, each of one server
 
 
@@ -25,7 +25,7 @@ class Carriers:
         """The phones whose packets come from this hardware address; none where that was told a moment ago. They are
         looked through no more often than floods may ask for it."""
         phones = self._registry.phones.values()
-        if not 0 <= item.time - self._looked < AGAIN:
+        if not 0 <= item.time - self._looked < LOOKED_EVERY:
             self._looked, self._sought = item.time, set()
             self._macs = {mac for phone in phones for mac in _macs_of(phone)}
         if router not in self._macs or (router, item.target) in self._sought:

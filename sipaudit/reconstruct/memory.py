@@ -17,7 +17,7 @@ from sipaudit.reconstruct.servers import Servers
 from sipaudit.reconstruct.sights import Sights
 from sipaudit.reconstruct.starts import Starts
 from sipaudit.reconstruct.traffic import Traffic
-from sipaudit.reconstruct.transactions import AGAIN, Transaction, Transactions
+from sipaudit.reconstruct.transactions import ANOTHER_CSEQ, Transaction, Transactions
 from sipaudit.reconstruct.views import EntryState, View
 from sipaudit.sip.datagram import Flow, Item
 from sipaudit.sip.message import Challenge, Request
@@ -116,7 +116,7 @@ class Memory:
         phone = transaction.phone
         if phone is None:
             return
-        if transaction.status in AGAIN:
+        if transaction.status in ANOTHER_CSEQ:
             again = (phone.again or {}).get(transaction.call_id)
             if again is not None and again.transaction == transaction.number:
                 _asked(phone, transaction.call_id)

@@ -103,7 +103,7 @@ class Registering:
         call_ids = phone.call_ids or {}
         last = call_ids.get(call_id)
         if last is None and len(phone.lines) > 1:
-            last = max((other.cseq for other in alike(line)), default=None)
+            last = max((other.cseq for other in under_one_call_id(line)), default=None)
         if last is not None:
             line.cseq, line.asked = last, line.first
             return False
@@ -114,7 +114,7 @@ class Registering:
 
     def _jumps(self, phone: Phone, line: Line, cseq: int, item: Datagram) -> None:
         """The line's CSeq grew by more than one. Lines may count under one Call-ID together (RFC 3261 10.2)."""
-        latest = max((line, *alike(line)), key=lambda one: one.cseq)
+        latest = max((line, *under_one_call_id(line)), key=lambda one: one.cseq)
         if latest.cseq < cseq - 1:
             self._memory.lose(phone, item, "a jump in CSeq", latest.asked)
 
@@ -136,7 +136,7 @@ class Registering:
                 item.time, item.capture, item.frame, phone.number, NO_LINE, not seen))
 
 
-def alike(line: Line) -> Iterator[Line]:
+def under_one_call_id(line: Line) -> Iterator[Line]:
     """The other lines of the phone that register under the line's Call-ID."""
     for other in line.owner.lines[:SOURCE_LINES]:
         if other is not line and other.call_id == line.call_id:

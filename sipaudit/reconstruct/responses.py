@@ -11,7 +11,7 @@ from sipaudit.reconstruct.dialogs import CALL_METHODS, Leg
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import granted_expiry
-from sipaudit.reconstruct.transactions import AGAIN, BRANCH_KEY, Key, Transaction, of_response, transaction_key
+from sipaudit.reconstruct.transactions import ANOTHER_CSEQ, BRANCH_KEY, Key, Transaction, of_response, transaction_key
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Response
 
@@ -187,7 +187,7 @@ class Responses:
         since = self._asked_after(line, leg, response, replies, item)
         within = leg is not None and leg.stands_with(response.from_.tag if replies else response.to.tag)
         memory.missing(line.owner, item, "a response without its request", since)
-        asked_on = flow if replies else _reversed(flow)
+        asked_on = flow if replies else flow.back()
         server = line.view.key(asked_on.destination, asked_on.destination_host, asked_on.destination_port)
         ends = (flow.source, flow.destination_host) if replies else (flow.destination, flow.source_host)
         if leg is None and method in CALL_METHODS and tag is not None:
@@ -195,7 +195,7 @@ class Responses:
                 (host, response.call_id, tag), line.owner, line, server, ends, memory.clock, call=True)
         memory.numbers += 1
         transaction = Transaction(
-            memory.numbers, key, response.cseq.number, response.call_id, method, _reversed(flow), line, line.owner,
+            memory.numbers, key, response.cseq.number, response.call_id, method, flow.back(), line, line.owner,
             server, not replies, None, within or (method != "INVITE" and method in CALL_METHODS), memory.clock,
             contact=line.address if method == "REGISTER" else None, leg=leg,
         )
@@ -219,17 +219,10 @@ class Responses:
         return since
 
 
-def _reversed(flow: Flow) -> Flow:
-    return Flow(
-        flow.transport, flow.destination_host, flow.destination_port, flow.source_host, flow.source_port,
-        flow.destination, flow.source,
-    )
-
-
 def answered(memory: Memory, transaction: Transaction, phone: Phone, item: Datagram, response: Response) -> None:
     """What an answer to a request of the phone means beside its line: for requests to come, the server, the call."""
     status, method, leg = response.status, transaction.method, transaction.leg
-    if status in AGAIN:
+    if status in ANOTHER_CSEQ:
         memory.may_ask_again(phone, transaction, response.challenges)
         if method == "INVITE" and status in CHALLENGES:
             memory.relays_calls(transaction.flow.destination, transaction.flow.destination_host)

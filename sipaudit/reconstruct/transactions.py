@@ -24,7 +24,7 @@ from sipaudit.sip.message import Address, Request, Response, Uri
 COOKIE = "z9hG4bK"
 SIBLINGS = 8
 BRANCH_KEY = 3  # parts of a key whose branch alone identifies; more without the cookie
-AGAIN = frozenset({401, 407, 422, 423, *range(300, 400)})  # answers after which the phone asks again, CSeq + 1
+ANOTHER_CSEQ = frozenset({401, 407, 422, 423, *range(300, 400)})  # answers after which the phone asks again, CSeq + 1
 
 Key = tuple[str | int | None, ...]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import tzinfo
 from math import inf
 
-from sipaudit.incidents.chronicle import AGAIN, STOP, UNSEEN
+from sipaudit.incidents.chronicle import ANSWERS_AGAIN, STOP, UNSEEN
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.values import Incident, Report, ServerSummary
@@ -153,7 +153,7 @@ def short_names(servers: Iterable[ServerSummary]) -> dict[str, str]:
 
 
 def _outage(words: Words, incident: Incident) -> Iterator[str]:
-    again = next((entry for entry in incident.timeline if entry.what.endswith(AGAIN)), None)
+    again = next((entry for entry in incident.timeline if entry.what.endswith(ANSWERS_AGAIN)), None)
     last = "" if again is None or incident.end is not None else (
         f"; it answered again at {words.time(again.time)}, shortly before the capture ends")
     after = last or words.unasked(incident)

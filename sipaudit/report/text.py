@@ -268,7 +268,7 @@ def _defects(capture: CaptureSummary) -> list[str]:
 
 def _opens(encrypted: dict[str, int]) -> str:
     """What opens it: of IPsec nothing here does."""
-    return f" --tls-keylog with its keys, and tshark installed, opens TLS, see {CAPTURING}." if keys_open(encrypted) else ""
+    return f" --tls-keylog with its keys opens TLS (through tshark), see {CAPTURING}." if keys_open(encrypted) else ""
 
 
 def _steps_of(steps: list[ClockStep]) -> str:

@@ -18,7 +18,7 @@ from sipaudit.model.settings import LineSettings
 from sipaudit.model.state import Stay
 from sipaudit.model.values import Assumption, Finding, Reason, Severity
 from sipaudit.rulebook.fault import Fault, Held, LeftOpen, Subject, in_doubt, standing
-from sipaudit.rulebook.reached import Checks, ChecksOfLines, Whose
+from sipaudit.rulebook.reached import Checks, ChecksOfLines, LineOfPhone
 from sipaudit.rulebook.repetition import Repetitions
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.telling import facts_of, finding_of, in_order
@@ -50,7 +50,7 @@ class Faults:
         self.obey(rules)
         self.done: list[Fault] = []
         self.of_phone: dict[int, list[Fault]] = {}
-        self.open: dict[Whose, dict[str, Fault]] = {}
+        self.open: dict[LineOfPhone, dict[str, Fault]] = {}
         self.checks = ChecksOfLines()
         self.limit = inf
         self.evicted = 0
@@ -155,7 +155,7 @@ class Faults:
             of_phone.append(fault)
         return fault
 
-    def forget(self, before: float, known: Set[Whose]) -> None:
+    def forget(self, before: float, known: Set[LineOfPhone]) -> None:
         """Forget the faults that nothing can join any more and that tell of something before that time (seconds since
         the epoch), and all of lines that are not `known`."""
         self.release([whose for whose in (*self.checks, *self.open) if whose not in known], ())
@@ -176,7 +176,7 @@ class Faults:
             self._shed()
         self.checks.tighten(limit)
 
-    def release(self, whose: Collection[Whose], phones: Iterable[int]) -> None:
+    def release(self, whose: Collection[LineOfPhone], phones: Iterable[int]) -> None:
         """These lines and phones were forgotten."""
         self.checks.release(whose)
         for each in whose:

@@ -8,7 +8,7 @@ from math import inf
 
 from sipaudit.model.values import Reason
 
-Whose = tuple[str, str]   # line and phone
+LineOfPhone = tuple[str, str]   # line and phone
 
 
 class Checks:
@@ -28,7 +28,7 @@ class Checks:
         self.open.update(others.open)
 
 
-class ChecksOfLines(dict[Whose, Checks]):
+class ChecksOfLines(dict[LineOfPhone, Checks]):
     """Those of the lines that are kept, no more than `limit` of them. What was checked of others, or long ago, is
     summed up in `gone`."""
 
@@ -37,7 +37,7 @@ class ChecksOfLines(dict[Whose, Checks]):
         self.limit = inf
         self.gone = Checks()
 
-    def of(self, whose: Whose) -> Checks:
+    def of(self, whose: LineOfPhone) -> Checks:
         """What was checked of a line at a phone; where too many are kept, the oldest are only summed up."""
         checks = self.get(whose)
         if checks is None:
@@ -70,7 +70,7 @@ class ChecksOfLines(dict[Whose, Checks]):
         while len(self) > limit:
             self._forget_oldest()
 
-    def release(self, whose: Iterable[Whose]) -> None:
+    def release(self, whose: Iterable[LineOfPhone]) -> None:
         """These lines were forgotten."""
         for each in whose:
             checks = self.pop(each, None)

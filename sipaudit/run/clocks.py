@@ -12,7 +12,7 @@ from sipaudit.sip.forms import Repeat
 SLACK = 2.0   # seconds by which packets may come out of order; more is a clock that was set back
 
 
-class Step(NamedTuple):
+class ClockSet(NamedTuple):
     """From this frame on a capture's clock said `after`, where it had said `before`."""
 
     frame: int
@@ -29,17 +29,17 @@ class Clocks:
     def __init__(self, health: Sequence[CaptureHealth]) -> None:
         self._health = health
         self._seen = [0] * len(health)
-        self.ahead: dict[int, list[Step]] = {}
+        self.ahead: dict[int, list[ClockSet]] = {}
 
     def look(self) -> None:
         """Another run of items was read: which steps are in it, or were before it."""
         for capture, health in enumerate(self._health):
             for frame, time, seconds in health.clock_steps[self._seen[capture]:]:
                 if seconds < -SLACK:
-                    self.ahead.setdefault(capture, []).append(Step(frame, time - seconds, time))
+                    self.ahead.setdefault(capture, []).append(ClockSet(frame, time - seconds, time))
             self._seen[capture] = len(health.clock_steps)
 
-    def passed(self, item: Item | Repeat) -> list[Step]:
+    def passed(self, item: Item | Repeat) -> list[ClockSet]:
         """The steps that lie before this item, and after the one before it of its capture."""
         steps = self.ahead.pop(item.capture, [])
         later = [step for step in steps if step.frame > item.frame]

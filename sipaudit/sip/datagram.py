@@ -30,6 +30,11 @@ class Flow(Struct, frozen=True, gc=False, array_like=True):
     destination: str
     source_mac: str | None = None
 
+    def back(self) -> Flow:
+        """The other direction, of whose source no MAC is known."""
+        return Flow(self.transport, self.destination_host, self.destination_port, self.source_host, self.source_port,
+                    self.destination, self.source)
+
 
 def endpoint(host: str, port: int) -> str:
     """`host:port`, an IPv6 host in brackets."""

@@ -30,7 +30,7 @@ from sipaudit.store.writing import RunOf, Stood
 ROWS = 1_000            # sayings written in one transaction at most
 EVERY = 1.0             # seconds that a saying waits for others at most
 WAITING = 20_000        # sayings in memory at most
-AGAIN = 2.0             # seconds until a store that is away is tried again
+TRIED_EVERY = 2.0             # seconds until a store that is away is tried again
 HANGS = 10.0            # seconds without an answer of the store, after which what waits behind it goes to disk
 PATIENCE = 8.0          # seconds that the end of the run waits for the last batches
 
@@ -56,7 +56,7 @@ class StoreSink:
     """
 
     def __init__(self, store: Store, spool: Path, *, identity: str | None = None, rows: int = ROWS,
-                 every: float = EVERY, again: float = AGAIN, bound: int = BOUND) -> None:
+                 every: float = EVERY, again: float = TRIED_EVERY, bound: int = BOUND) -> None:
         self.identity = identity or uuid.uuid4().hex
         self._store = store
         self._rows, self._every, self._again = rows, every, again

@@ -26,7 +26,7 @@ def timer_known(case: Case) -> Ground:
         return Ground(reason=Reason.STARTED_LATER)
     if stay.older or stay.late >= case.gives_up:
         return Ground(reason=Reason.READINGS_DIFFER)  # the line may have been here since an earlier failover
-    if not any(_drives_away(case, item) and asked_at(item) >= (stay.origin_since or 0.0) for item in stay.failed):
+    if not any(_drove_away(case, item) and asked_at(item) >= (stay.origin_since or 0.0) for item in stay.failed):
         return Ground(reason=Reason.READINGS_DIFFER)  # no failover: what else would start the timer is not said
     if clock_was_set(case, stay.first, ahead=False):
         return Ground(reason=Reason.LOSS_NEARBY)
@@ -42,7 +42,7 @@ def may_have_been_here(case: Case) -> bool:
     return in_mid_life(case) and (stay.doubted or elsewhere or may_have_refreshed(case))
 
 
-def _drives_away(case: Case, item: Evidence) -> bool:
+def _drove_away(case: Case, item: Evidence) -> bool:
     """Whether a failover surely follows: not from an answer inside a dialog, nor from a 200 that may register (F6), nor
     from a 503 that is declared to be no failure (F3). Upward a line goes without a failure, too: a request that was
     answered late it need not have given up then (F2)."""
