@@ -15,7 +15,8 @@ from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Failed, Lost, Sent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.packets import MOVERS
-from sipaudit.model.state import PhoneState, repeated_until
+from sipaudit.model.reach import repeated_until
+from sipaudit.model.state import PhoneState
 
 SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
 KEEPS_REGISTERING = frozenset({"REGISTER", "OPTIONS"})

@@ -16,7 +16,8 @@ from sipaudit.model.absorb_phone import ALIVE, success, tells_failure
 from sipaudit.model.absorb_stays import Stays, all_touched
 from sipaudit.model.events import CHALLENGES, Answered, Booted, EntryChanged, ModelEvent, Received, Resent, Sent
 from sipaudit.model.packets import NOTHING_NEW
-from sipaudit.model.state import LONG_AGO, Beginning, Binding, LineState, PhoneState, Reach, Stay, Track
+from sipaudit.model.reach import LONG_AGO, Reach
+from sipaudit.model.state import Beginning, Binding, LineState, PhoneState, Stay, Track
 from sipaudit.model.timers import BOOT_SILENCE
 from sipaudit.turned_away import turned_away
 

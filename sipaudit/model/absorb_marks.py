@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Failed, Received, Sent
 from sipaudit.model.packets import ASKS_AGAIN, MOVERS, is_own
-from sipaudit.model.state import RUNS, Evidence, FailedMark, LineState, PhoneState, Reach, Stay
+from sipaudit.model.reach import RUNS, Evidence, Reach
+from sipaudit.model.state import FailedMark, LineState, PhoneState, Stay
 from sipaudit.turned_away import turned_away
 
 CHALLENGES_KEPT = 4

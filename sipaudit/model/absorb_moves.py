@@ -11,7 +11,8 @@ from sipaudit.model.absorb_phone import LATE_FROM, grants_nothing
 from sipaudit.model.absorb_stays import Stays, each, may_be_due, renews_as_before
 from sipaudit.model.events import NO_LINE, Answered, Failed, Sent
 from sipaudit.model.packets import DIALOG_INITIATING, MOVERS, NOTHING_NEW, holds, is_own, redirects
-from sipaudit.model.state import Evidence, LineState, PhoneState, Reach, Stay, Track, evidence
+from sipaudit.model.reach import Evidence, Reach, evidence
+from sipaudit.model.state import LineState, PhoneState, Stay, Track
 from sipaudit.model.timers import FLAPPING_WITHIN, SILENCE_MAX, UNDECLARED_EARLIEST
 from sipaudit.turned_away import turned_away
 

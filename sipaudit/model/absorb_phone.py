@@ -17,7 +17,8 @@ from sipaudit.model.events import (
     Sent,
 )
 from sipaudit.model.packets import MOVERS, REDIRECTS
-from sipaudit.model.state import RUNS, Call, PhoneState, Reach
+from sipaudit.model.reach import RUNS, Reach
+from sipaudit.model.state import Call, PhoneState
 from sipaudit.model.timers import SILENCE_MAX, SLACK_MIN, T1
 from sipaudit.model.unanswered import runs_out
 from sipaudit.turned_away import turned_away

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.packets import DIALOG_INITIATING, KEEPALIVES, MOVERS, asked_at, goes_on_here, holds
-from sipaudit.model.state import Binding, LineState, PhoneState, Stay, Track, evidence, speaks_against
+from sipaudit.model.reach import evidence, speaks_against
+from sipaudit.model.state import Binding, LineState, PhoneState, Stay, Track
 from sipaudit.model.timers import SILENCE_MAX, UNDECLARED_EARLIEST
 from sipaudit.turned_away import turned_away
 

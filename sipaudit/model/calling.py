@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from sipaudit.model.absorb_phone import LATE_FROM, with_reach
 from sipaudit.model.events import CHALLENGES, Answered, CallChanged, Sent
-from sipaudit.model.state import Call, LineState, PhoneState, Reach, Stay
+from sipaudit.model.reach import Reach
+from sipaudit.model.state import Call, LineState, PhoneState, Stay
 
 OPENING = frozenset({"INVITE", "SUBSCRIBE"})
 

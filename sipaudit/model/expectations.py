@@ -107,12 +107,10 @@ from sipaudit.model.conditions.trust import (
     modelled,
     no_boot_since,
     no_boot_unserved,
-    not_back_yet,
     nothing_missing,
-    stay_was_seen,
-    still_working,
 )
 from sipaudit.model.conditions.unseen import no_move_there, no_move_unseen
+from sipaudit.model.conditions.whereabouts import not_back_yet, stay_was_seen, still_working
 from sipaudit.model.observations import Verdict
 from sipaudit.model.settings import Mode, Regime
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sipaudit.model.events import FETCH, Answered, Failed, Sent
-from sipaudit.model.state import Binding, Evidence, Reach, Stay, Track
+from sipaudit.model.reach import Evidence, Reach
+from sipaudit.model.state import Binding, Stay, Track
 
 AT_ONCE = 2.0          # seconds from a connection's failure to the line's first packet elsewhere
 SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)

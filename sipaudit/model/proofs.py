@@ -12,7 +12,8 @@ from sipaudit.model.absorb_phone import success, tells_failure
 from sipaudit.model.events import Answered, Booted, ModelEvent, Replied, Resent, Sent
 from sipaudit.model.observations import Awaited, Observation, Sign, Verdict
 from sipaudit.model.packets import ASKS_AGAIN, DIALOG_INITIATING, NOTHING_NEW, OF_SUBSCRIPTIONS, same_call
-from sipaudit.model.state import PhoneState, repeated_until
+from sipaudit.model.reach import repeated_until
+from sipaudit.model.state import PhoneState
 from sipaudit.turned_away import turned_away
 
 SKEW = 1.0               # seconds by which the clocks of two captures may differ

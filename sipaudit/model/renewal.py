@@ -13,7 +13,8 @@ from struct import Struct as Layout
 from msgspec import Struct
 
 from sipaudit.model.events import Answered, Sent
-from sipaudit.model.state import LONG_AGO, Beginning, Binding, LineState, PhoneState, Reach, Stay
+from sipaudit.model.reach import LONG_AGO, Reach
+from sipaudit.model.state import Beginning, Binding, LineState, PhoneState, Stay
 
 # As `past` fills them; what lies behind the first goes with the first renewal.
 _ARRIVED = Layout("<IQQddddd?")

@@ -27,9 +27,10 @@ from sipaudit.model.absorb_phone import LATE_FROM, lately, with_reach
 from sipaudit.model.absorb_stays import each
 from sipaudit.model.events import CHALLENGES, Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
+from sipaudit.model.reach import Reach
 from sipaudit.model.renewal import Arrived, Owner, Past, Renewal, kept, past, unpacked
 from sipaudit.model.stakes import at_home, has_moved
-from sipaudit.model.state import Binding, LineState, PhoneState, Reach, Stay, runs_out
+from sipaudit.model.state import Binding, LineState, PhoneState, Stay, runs_out
 
 
 class Way(Enum):

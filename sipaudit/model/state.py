@@ -7,17 +7,14 @@ track, and the expectations pick theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import IntEnum
 
 from msgspec import Struct
 
-from sipaudit.model.events import Answered, Booted, EntryChanged, Failed, Received, Sent
+from sipaudit.model.events import Answered, Booted, EntryChanged, Received, Sent
+from sipaudit.model.reach import LONG_AGO, Evidence, Reach
 from sipaudit.model.settings import Regime
-from sipaudit.model.timers import LONG_RING, NO_EXPIRY, SILENCE_MAX
-
-RUNS = 64.0   # seconds that a request may run, and be sent elsewhere then
-LONG_AGO = float("-inf")
+from sipaudit.model.timers import NO_EXPIRY
 
 
 class Track(IntEnum):
@@ -168,48 +165,6 @@ def _lasts(granted: Answered) -> float:
     return NO_EXPIRY if granted.asked is None else granted.asked
 
 
-class Reach(Struct, frozen=True, gc=False):
-    """What a phone has learned of one server's health: requests still open, and failures not yet disproved.
-
-    `waiting`: requests without final answer, oldest first.  `ringing`: numbers of
-    those that had a provisional answer.  `hard`: transport failures.  `doubtful`:
-    answers that may count as failures (503, open codes) or that sent the phone
-    elsewhere (3xx).  `answered`: the last answer that proves the server alive.
-    `touched`: the last contact, by any request, SYN or lookup.  `closed`: when a connection there last ended.
-    `registering`: the last REGISTER of any line that asked for more than 0.  `later`: until when a Retry-After of the
-    server runs.  `cancelled`: numbers of INVITEs that the phone has given up.
-    `late`: requests that may have run out although they, or later ones, were answered, and until when they were open.
-    `repeated`: when those that wait were last retransmitted.  `calls`: whether it has answered an INVITE, out of a
-    dialog, in a way that proves it alive.  `broke`: when it last failed by a transport failure, or
-    may have (a connection dropped at rest, no answer on the segment), disproved or not.
-    """
-
-    server: str
-    waiting: tuple[Sent, ...] = ()
-    ringing: tuple[int, ...] = ()
-    hard: tuple[Failed, ...] = ()
-    doubtful: tuple[Answered, ...] = ()
-    answered: Answered | None = None
-    touched: float = LONG_AGO
-    closed: float = LONG_AGO
-    registering: Sent | None = None
-    later: float = LONG_AGO
-    cancelled: tuple[int, ...] = ()
-    repeated: tuple[tuple[int, float], ...] = ()
-    late: tuple[tuple[Sent, float], ...] = ()
-    calls: bool = False
-    broke: float = LONG_AGO
-
-    @property
-    def unsettled(self) -> tuple[Sent, ...]:
-        """What waits for its answer, and what may have run out although it was answered, or was overtaken."""
-        return *self.waiting, *(request for request, _ in self.late)
-
-    def was_late(self, transaction: int) -> bool:
-        """Whether the request may have been given up before it was answered."""
-        return any(request.transaction == transaction for request, _ in self.late)
-
-
 class Call(Struct, frozen=True, gc=False):
     """A call of the phone that is not over: `line` may be NO_LINE, `up` is when its 2xx passed (None: it rings)."""
 
@@ -241,9 +196,6 @@ class FailedMark(Struct, frozen=True, gc=False):
     tried: Sent | None = None
     refused: float | None = None
     took: float = 0.0
-
-
-Evidence = Sent | Failed | Answered
 
 
 class PhoneState(Struct, frozen=True, gc=False):
@@ -337,41 +289,3 @@ class LineState(Struct, frozen=True, gc=False):
 
 NOTHING = LineState()   # one for all lines of which nothing is written
 NOBODY = PhoneState()   # and for all phones
-
-
-def evidence(reach: Reach, now: float, earliest: float) -> Iterator[Evidence]:
-    """Failures of the server that stand at `now`: transport failures, doubtful answers, and requests
-    unanswered for at least `earliest` seconds (F2-F4)."""
-    yield from reach.hard
-    yield from reach.doubtful
-    for request in reach.waiting:
-        if now - request.time >= earliest:
-            yield request
-    for request, until in reach.late:
-        # what another line's answer has overtaken may run on for as long as this phone waits (F2, latest)
-        ran = (now if until >= request.time + SILENCE_MAX else min(until, now)) - request.time
-        if until > request.time and ran >= earliest:
-            yield request
-
-
-def speaks_against(reach: Reach, now: float, earliest: float, *, rings: float = 0.0) -> bool:
-    """Whether anything may be held against the server at `now`, be it never so little: what F2-F4 leave open, a
-    connection that ended, a call that has rung for `rings` seconds, or was overtaken by others.
-    """
-    since = LONG_AGO if reach.answered is None else reach.answered.time
-    closed = LONG_AGO < reach.closed >= since
-    rung = any(request.transaction in reach.ringing and now - request.time >= rings for request in reach.waiting)
-    overtaken = any(until == request.time and now - request.time <= _runs_on(request, reach)
-                    for request, until in reach.late)
-    return closed or rung or overtaken or reach.later >= now or any(
-        not isinstance(item, Sent) or item.transaction not in reach.ringing for item in evidence(reach, now, earliest))
-
-
-def _runs_on(request: Sent, reach: Reach) -> float:
-    """Seconds that a request may run which others have overtaken; one that rings may do so for long (F4)."""
-    return LONG_RING if request.transaction in reach.ringing else RUNS
-
-
-def repeated_until(reach: Reach, request: Sent) -> float:
-    """When a request that waits was sent for the last time."""
-    return next((time for number, time in reach.repeated if number == request.transaction), request.time)

@@ -8,15 +8,9 @@ from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import waited
 from sipaudit.model.conditions.refreshes import refused_just_now, renewal_is_near
 from sipaudit.model.conditions.servers import higher_server
-from sipaudit.model.conditions.trust import (
-    LOSS_REACH,
-    boot_was_seen,
-    came_up,
-    clock_was_set,
-    in_mid_life,
-    older_binding_may_live,
-)
+from sipaudit.model.conditions.trust import LOSS_REACH, clock_was_set
 from sipaudit.model.conditions.unseen import lacking, missed, no_move_by
+from sipaudit.model.conditions.whereabouts import boot_was_seen, came_up, in_mid_life, older_binding_may_live
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.readings import ALWAYS, Reading, negate, taken
 from sipaudit.model.settings import Regime

@@ -8,12 +8,13 @@ from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
 from sipaudit.model.conditions.busy import open_calls, quiet_since
 from sipaudit.model.conditions.primary import primary_untried
 from sipaudit.model.conditions.timing import declared_ttl
-from sipaudit.model.conditions.trust import left_servers
+from sipaudit.model.conditions.whereabouts import left_servers
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Awaited, Sign
 from sipaudit.model.proofs import LOG_OUT
+from sipaudit.model.reach import LONG_AGO, evidence, speaks_against
 from sipaudit.model.settings import Mode, Regime
-from sipaudit.model.state import LONG_AGO, Binding, evidence, speaks_against
+from sipaudit.model.state import Binding
 from sipaudit.model.timers import FLAPPING_WITHIN, TRY_LASTS, UNDECLARED_EARLIEST
 from sipaudit.model.values import Reason
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.conditions.trust import clock_was_set, in_mid_life
+from sipaudit.model.conditions.trust import clock_was_set
+from sipaudit.model.conditions.whereabouts import in_mid_life
 from sipaudit.model.events import Failed, Sent
 from sipaudit.model.observations import Awaited, Sign
 from sipaudit.model.packets import AT_ONCE, asked_at, goes_on_here, redirects, waits_for_call
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
+from sipaudit.model.reach import RUNS, Evidence, Reach, evidence, repeated_until, speaks_against
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.settings import Regime
-from sipaudit.model.state import RUNS, Evidence, Reach, evidence, repeated_until, speaks_against
 from sipaudit.model.timers import RETRY_AFTER, SLACK_MIN, T1, T2_FIELD, UNDECLARED_EARLIEST, first_interval
 from sipaudit.model.values import Reason
 

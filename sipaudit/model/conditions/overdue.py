@@ -10,13 +10,15 @@ from sipaudit.model.conditions.failures import RETRY_WAIT, not_the_challenger, r
 from sipaudit.model.conditions.primary import not_the_optimized_one
 from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.timing import ends_unseen, renewals, ttl_of
-from sipaudit.model.conditions.trust import boot_was_seen, clock_was_set, in_mid_life, left_servers, works_below
+from sipaudit.model.conditions.trust import clock_was_set
+from sipaudit.model.conditions.whereabouts import boot_was_seen, in_mid_life, left_servers, works_below
 from sipaudit.model.events import Failed, FailureKind
 from sipaudit.model.observations import Fact
 from sipaudit.model.packets import MOVERS
+from sipaudit.model.reach import LONG_AGO, Evidence, Reach, evidence
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, taken
 from sipaudit.model.settings import Mode, Regime
-from sipaudit.model.state import LONG_AGO, Call, Evidence, Reach, evidence
+from sipaudit.model.state import Call
 from sipaudit.model.timers import LONG_RING, NO_EXPIRY, SILENCE_MAX, TRY_LASTS
 from sipaudit.model.values import Assumption, Reason
 

@@ -6,11 +6,11 @@ from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.busy import waits_for
 from sipaudit.model.conditions.failures import diverted, retry_after
 from sipaudit.model.conditions.servers import primary_key
-from sipaudit.model.conditions.trust import in_mid_life
+from sipaudit.model.conditions.whereabouts import in_mid_life
 from sipaudit.model.events import FailureKind
 from sipaudit.model.packets import SAME_NUMBER, goes_on_here, redirects, waits_for_call
+from sipaudit.model.reach import LONG_AGO, Reach, evidence
 from sipaudit.model.settings import Regime
-from sipaudit.model.state import LONG_AGO, Reach, evidence
 from sipaudit.model.timers import RETRY_AFTER
 from sipaudit.model.values import Reason
 

@@ -11,7 +11,7 @@ from sipaudit.model.conditions.refreshes import is_renewed_after
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.events import Sent
 from sipaudit.model.observations import Awaited, Fact, Sign
-from sipaudit.model.state import Reach, repeated_until
+from sipaudit.model.reach import Reach, repeated_until
 from sipaudit.model.timers import DEFAULT_RETRIES, SILENCE_MAX, SLACK_SHARE, T1, last_resend, latest_silence
 from sipaudit.model.values import Reason
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
-from sipaudit.model.conditions.trust import in_mid_life
+from sipaudit.model.conditions.whereabouts import in_mid_life
 from sipaudit.model.observations import Fact
 from sipaudit.model.packets import asked_at
+from sipaudit.model.reach import evidence, speaks_against
 from sipaudit.model.settings import EntryServer, ServerEntry
-from sipaudit.model.state import evidence, speaks_against
 from sipaudit.model.values import Reason
 
 
