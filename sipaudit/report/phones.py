@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
 from sipaudit.model.values import LineSummary, Registration, Report
@@ -17,20 +17,22 @@ MOVES_SHOWN = 200
 def render(report: Report, zone: str, width: int, color: bool) -> str:
     """All lines with their phone, working server and live registrations; times in `zone`."""
     screen, clock, called = Screen(width, color), parse_zone(zone), _called(report)
-    phones = len({line.phone for line in report.lines})
+    phones, domain = len({line.phone for line in report.lines}), _domain(report.lines)
     last = max((capture.last for capture in report.captures if capture.last is not None), default=None)
     when = "" if last is None else (
         f" at {format_time(last, clock, TimeStyle.FULL)} {zone_name(last, clock)}, the last packet read")
-    screen.say(f"{count_of(phones, 'phone')}, {count_of(len(report.lines), 'line')}{when}")
+    screen.say(f"{count_of(phones, 'phone')}, {count_of(len(report.lines), 'line')}{when}"
+               f"{f'; all lines are of {domain}' if domain else ''}")
     for sentence in verdict.nobody(report):
         screen.say(sentence)
     if report.lines:
         screen.title("Lines")
     columns = ("phone", "line", "model", "firmware", "entry", "works with", "registered until", "calls", "moves",
                "last seen")
-    screen.table(columns, [_row(line, called, clock) for line in report.lines], right=frozenset({"calls", "moves"}))
-    _settings(screen, report)
-    _moves(screen, report, called, clock)
+    rows = [_row(line, domain, called, clock) for line in report.lines]
+    screen.table(columns, rows, right=frozenset({"calls", "moves"}))
+    _settings(screen, report, domain)
+    _moves(screen, report, domain, called, clock)
     _servers(screen, report)
     return screen.text()
 
@@ -41,23 +43,34 @@ def _called(report: Report) -> Callable[[str], str]:
     return lambda server: names.get(server, brief(server))
 
 
-def _settings(screen: Screen, report: Report) -> None:
+def _domain(lines: Sequence[LineSummary]) -> str | None:
+    """What all AORs end with, where there are several: it is said once, for `--line` finds a line by its user."""
+    domains = {line.line.rpartition("@")[2] for line in lines if "@" in line.line}
+    shared = len(lines) > 1 and len(domains) == 1 and all("@" in line.line for line in lines)
+    return brief(domains.pop()) if shared else None
+
+
+def _named(line: LineSummary, domain: str | None) -> str:
+    return brief(line.line).rpartition("@")[0] if domain else brief(line.line)
+
+
+def _settings(screen: Screen, report: Report, domain: str | None) -> None:
     """What each line is set to, where anything is known of it."""
     known = [line for line in report.lines if line.regime or line.mode or line.group or line.label]
     if known:
         screen.title("Settings")
         screen.table(("line", "phone", "regime", "mode", "group", "label"),
-                     [(brief(line.line), brief(line.phone), line.regime, line.mode, line.group, line.label)
+                     [(_named(line, domain), brief(line.phone), line.regime, line.mode, line.group, line.label)
                       for line in known])
 
 
-def _moves(screen: Screen, report: Report, called: Callable[[str], str], clock: tzinfo) -> None:
+def _moves(screen: Screen, report: Report, domain: str | None, called: Callable[[str], str], clock: tzinfo) -> None:
     moves = sorted(((move, line) for line in report.lines for move in line.moves), key=lambda pair: pair[0].time)
     if not moves:
         return
     screen.title("Moves")
     screen.table(("time", "line", "phone", "kind", "servers", "cause"), [
-        (format_time(move.time, clock, TimeStyle.CLOCK), brief(line.line), brief(line.phone), move.kind,
+        (format_time(move.time, clock, TimeStyle.CLOCK), _named(line, domain), brief(line.phone), move.kind,
          f"{called(move.from_)} → {called(move.to)}", move.cause) for move, line in moves[:MOVES_SHOWN]])
     if len(moves) > MOVES_SHOWN:
         screen.say(f"{count_of(len(moves) - MOVES_SHOWN, 'more move')}: see --format json.")
@@ -72,10 +85,10 @@ def _servers(screen: Screen, report: Report) -> None:
              for server in report.servers], right=frozenset({"priority"}))
 
 
-def _row(line: LineSummary, called: Callable[[str], str], clock: tzinfo) -> tuple[object, ...]:
+def _row(line: LineSummary, domain: str | None, called: Callable[[str], str], clock: tzinfo) -> tuple[object, ...]:
     live = sorted((row for row in line.registrations if row.end is None), key=lambda row: row.server != line.working)
     registered = ", ".join(f"{called(row.server)} {_until(row, clock)}" for row in live) or None
-    return (brief(line.phone), brief(line.line), line.model or line.user_agent, line.firmware, line.entry,
+    return (brief(line.phone), _named(line, domain), line.model or line.user_agent, line.firmware, line.entry,
             line.working and called(line.working), registered, line.calls, len(line.moves), _clock(line.last, clock))
 
 

@@ -182,17 +182,27 @@ def test_phones_shows_where_each_line_was_then() -> None:
 
 def test_phones_says_of_which_moment_and_puts_the_working_server_first() -> None:
     shown = phones.render(pipeline.phones(job(), at="+6m"), "Europe/Berlin", 160, False)
-    assert shown.startswith("4 phones, 4 lines at 2026-11-22 13:05:54.317 CET (UTC+01:00), the last packet read\n")
+    assert shown.startswith("4 phones, 4 lines at 2026-11-22 13:05:54.317 CET (UTC+01:00), the last packet read; "
+                            "all lines are of pbx.example.com\n")
     end = phones.render(pipeline.phones(job()), "utc", 160, False)
     assert re.search(r" sbc1 +sbc1 12:11:17, sbc2 12:10:17 ", end)
 
 
 def test_phones_shows_settings_moves_and_servers() -> None:
     shown = phones.render(pipeline.phones(job()), "utc", 160, False)
-    assert re.search(r"^1001@pbx.example.com +10.1.0.11 +R2 +duration +Head office$", shown, re.MULTILINE)
-    assert re.search(r"^12:05:17.513 +1001@pbx.example.com +10.1.0.11 +failover +sbc1 → sbc2 +timeout$", shown,
+    assert re.search(r"^1001 +10.1.0.11 +R2 +duration +Head office$", shown, re.MULTILINE)
+    assert re.search(r"^12:05:17.513 +1001 +10.1.0.11 +failover +sbc1 → sbc2 +timeout$", shown,
                      re.MULTILINE)
     assert re.search(r"^10.0.0.2:5060/udp +sbc2.pbx.example.com +sbc +2 +udp$", shown, re.MULTILINE)
+
+
+def test_phones_writes_lines_of_several_domains_in_full() -> None:
+    report = pipeline.phones(job())
+    other = replace(report, lines=[replace(report.lines[0], line="sip:1001@branch.example.com"), *report.lines[1:]])
+    shown = phones.render(other, "utc", 160, False)
+    assert "all lines are of" not in shown
+    assert " 1001@branch.example.com " in shown
+    assert " 1002@pbx.example.com " in shown
 
 
 def works_with(table: str, user: str) -> str:
