@@ -15,7 +15,7 @@ from sipaudit.model.proofs import LOG_OUT
 from sipaudit.model.reach import LONG_AGO, evidence, speaks_against
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import Binding
-from sipaudit.model.timers import FLAPPING_WITHIN, TRY_LASTS, UNDECLARED_EARLIEST
+from sipaudit.model.timers import FLAPPING_WITHIN, TRY_LASTS
 from sipaudit.model.values import Reason
 
 RINGS_WELL = 20.0       # seconds that a call may ring before anyone could take that for a failure (F4)
@@ -75,7 +75,8 @@ def try_is_open(case: Case) -> Ground:
     stay, last = case.stay, _last_try(case)
     if last is None or last.server == case.request.server:
         return FAILS
-    if speaks_against(case.phone.reach(stay.server), case.now, UNDECLARED_EARLIEST, rings=RINGS_WELL):
+    if speaks_against(case.phone.reach(stay.server), case.now, case.profile.earliest_silence,
+                      rings=RINGS_WELL):
         return FAILS  # it leaves a server that has failed
     if stay.away is None or stay.away.time > last.time:
         return FAILS  # the line has been back since
