@@ -59,7 +59,7 @@ def test_a_moment_after_the_capture_is_shown_as_it_was_at_its_end(tmp_path: Path
     ran = Ran("phones", CAPTURE, "--at", "18:00", folder=tmp_path)
     assert ran.err == ("sipaudit: warning: --at 2026-11-22 18:00:00.000 is after the last packet: this is how things "
                        "stood at 2026-11-22 12:07:13.568\n")
-    assert ran.out.startswith("4 phones, 4 lines at 2026-11-22 12:07:13.568 UTC")
+    assert ran.out.startswith("4 phones, 4 lines at 18:00; the last packet read is of 2026-11-22 12:07:13.568 UTC")
 
 
 @pytest.mark.parametrize("moment", ["+5m", "12:00:30", "12:03"])

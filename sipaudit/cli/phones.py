@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -52,7 +53,7 @@ def command(job: Job, at: str | None, draft_site: bool, delivery: output.Deliver
     if draft_site:
         terminal.emit_text(_draft(report, job))
         return
-    output.deliver(report, _text, job.zone, delivery)
+    output.deliver(report, partial(_text, at), job.zone, delivery)
 
 
 def _draft(report: Report, job: Job) -> str:
@@ -64,7 +65,7 @@ def _draft(report: Report, job: Job) -> str:
     return site_draft.draft(report, shlex.join(job.paths))
 
 
-def _text(report: Report, zone: str, width: int, color: bool) -> str:
+def _text(at: str | None, report: Report, zone: str, width: int, color: bool) -> str:
     from sipaudit.report import phones  # deferred: it brings much of the model, and captures can be read before
 
-    return phones.render(report, zone, width, color)
+    return phones.render(report, zone, width, color, at)

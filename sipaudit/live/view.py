@@ -22,6 +22,7 @@ FINDINGS = 50       # that are kept to be shown
 SHARES = 8          # servers that are shown
 BAR = 20            # columns of a bar
 CELL = 60           # characters of a value
+USER = 16           # of a line's user
 FIXED = 12          # rows that stand always, and the last one, which stays free
 
 
@@ -125,18 +126,19 @@ class View:
         yield Text(f"Last of {count_of(self._found, 'finding')}" if self._found else "No finding",
                    style="bold" if self._found else "green")
         if self._found:
-            table = _table(("time", "left"), ("severity", "left"), ("rule", "left"), ("line", "left"),
-                           ("server", "left"), ("incident", "left"))
+            table = _table(("id", "left"), ("time", "left"), ("", "left"), ("rule", "left"), ("line", "left"),
+                           ("in", "left"), ("server", "gives"))
             for finding in list(self._findings)[-rows:]:
                 table.add_row(*self._row(finding))
             yield table
 
     def _row(self, finding: Finding) -> tuple[RenderableType, ...]:
-        when = "-" if finding.time is None else format_time(finding.time, self._clock, TimeStyle.CLOCK)
+        when = "-" if finding.time is None else format_time(finding.time, self._clock, TimeStyle.CLOCK)[:8]
         severity = "suppressed" if finding.suppressed is not None else str(finding.severity)
         server = "-" if finding.server is None else self.standing.name(finding.server)
-        return (when, Text(severity, style=STYLES.get(severity, "dim")), _cell(finding.rule),
-                _cell(brief(finding.line)), _cell(server), _cell(finding.incident or "-"))
+        user = _short(brief(finding.line).partition("@")[0], USER)   # which `--line` finds it by
+        return (_cell(finding.id), when, Text(severity, style=STYLES.get(severity, "dim")), _cell(finding.rule),
+                _cell(user), _cell(finding.incident or "-"), _cell(server))
 
 
 def _rates(health: Health | None) -> Text:
@@ -164,14 +166,16 @@ def _losses(health: Health | None, captures: Iterable[CaptureSummary]) -> Text:
 
 
 def _table(*columns: tuple[str, str]) -> Table:
+    """Each column with its side; one that `gives` is cut first where not all have room."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name, side in columns:
-        table.add_column(name, justify="right" if side == "right" else "left", no_wrap=True, overflow="ellipsis")
+        table.add_column(_cell(name), justify="right" if side == "right" else "left", no_wrap=side != "gives",
+                         overflow="ellipsis")
     return table
 
 
 def _cell(text: str, style: str = "") -> Text:
-    return Text(_short(text), style=style)
+    return Text(_short(text), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _short(text: str, length: int = CELL) -> str:

@@ -21,9 +21,14 @@ class Vitals:
     def __init__(self, probe: Probe, upkeep: Upkeep) -> None:
         self._probe = probe
         self._upkeep = upkeep
-        self._packets = self._messages = 0
+        self._packets, self._messages = self._read()   # from a checkpoint: read by a run before this
         self._before: float | None = None
         self._lag = 0.0
+
+    def _read(self) -> tuple[int, int]:
+        """Packets and messages, of all."""
+        return (sum(one.packets for one in self._probe.health),
+                sum(one.sip_messages for one in self._probe.reconstruction.traffic.values()))
 
     def read(self, wall: float) -> None:
         """Something was followed, `wall` being the time of day: how late it was."""
@@ -38,8 +43,7 @@ class Vitals:
     def look(self, now: float, clock: float) -> HealthSaid:
         """What is to be said at `now`; `clock` is a monotonic one's time, in seconds."""
         probe = self._probe
-        packets = sum(one.packets for one in probe.health)
-        messages = sum(one.sip_messages for one in probe.reconstruction.traffic.values())
+        packets, messages = self._read()
         passed = EVERY if self._before is None else max(clock - self._before, 0.001)
         rates = (packets - self._packets) / passed, (messages - self._messages) / passed
         self._packets, self._messages, self._before = packets, messages, clock

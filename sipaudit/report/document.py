@@ -57,7 +57,7 @@ def from_json(data: bytes) -> Report:
     """A report read back. Raises InputError when it is none."""
     try:
         return msgspec.json.decode(data, type=Report, dec_hook=read_proof)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InputError(f"not a sipaudit report: {error}", fix="name a report.json that sipaudit wrote") from None
 
 

@@ -14,13 +14,15 @@ from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 MOVES_SHOWN = 200
 
 
-def render(report: Report, zone: str, width: int, color: bool) -> str:
-    """All lines with their phone, working server and live registrations; times in `zone`."""
+def render(report: Report, zone: str, width: int, color: bool, at: str | None = None) -> str:
+    """All lines with their phone, working server and live registrations, at the TIME `at` or the end; times in `zone`.
+    """
     screen, clock, called = Screen(width, color), parse_zone(zone), _called(report)
     phones, domain = len({line.phone for line in report.lines}), _domain(report.lines)
     last = max((capture.last for capture in report.captures if capture.last is not None), default=None)
-    when = "" if last is None else (
-        f" at {format_time(last, clock, TimeStyle.FULL)} {zone_name(last, clock)}, the last packet read")
+    read = "" if last is None else f"{format_time(last, clock, TimeStyle.FULL)} {zone_name(last, clock)}"
+    when = f" at {at}; the last packet read is of {read or 'no time'}" if at else (
+        read and f" at {read}, the last packet read")
     screen.say(f"{count_of(phones, 'phone')}, {count_of(len(report.lines), 'line')}{when}"
                f"{f'; all lines are of {domain}' if domain else ''}")
     for sentence in verdict.nobody(report):

@@ -62,7 +62,7 @@ class Run(Route):
                 progress.start(sum(file.size for file in reading.files))
             self._feed_all(ahead)
         self.reconstruction.finish()
-        self.auditor.finish(self._last())
+        self.auditor.finish(self._ended())
         self.auditor.faults.finish(self.auditor.loss())
         self.reconstruction.let_go()
         self._look_for_an_empty_span()
@@ -70,6 +70,11 @@ class Run(Route):
     def _last(self) -> float:
         """The time of the last packet read, seconds since the epoch."""
         return max((health.last for health in self.health if health.last is not None), default=0.0)
+
+    def _ended(self) -> float:
+        """Until when it is known what happened: the end of the period where the captures go on after it (nothing came
+        between their last packet and then), else their last packet."""
+        return self.span.end if self._goes_on() else self._last()
 
     def _look_for_an_empty_span(self) -> None:
         start, last, zone = self.span.start, self._last(), self.brief.zone
@@ -148,7 +153,7 @@ class Run(Route):
 
     def report(self) -> Report:
         """What was found, once the route has been driven."""
-        return self.report_at(self._last(), self.warn)
+        return self.report_at(self._ended(), self.warn)
 
 
 def _longest_rest(captures: list[CaptureHealth]) -> float:

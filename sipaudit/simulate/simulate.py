@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,13 +25,14 @@ def simulate(plan_path: str, capture: str) -> list[Path]:
     place where nothing can be written.
     """
     target = Path(capture)
-    check_place(target)
+    _check_place(target)
     plan = read_plan(plan_path)
     base = target.with_suffix("") if target.suffix in (".pcap", ".cap") else target
     site, truth = Path(f"{base}.site.yaml"), Path(f"{base}.truth.json")
     keylog = [Path(f"{base}.keylog")] if plan.tap.keys else []
     if Path(plan_path).resolve() in (path.resolve() for path in (target, site, truth, *keylog)):
         raise InputError("is the plan, and would be replaced", fix="name another file with -o", file=plan_path)
+    _check_what_is_there(truth, (target, site, *keylog))
     aside = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in (target, site, truth, *keylog)}
     try:
         known = write(plan, aside[target], *(aside[path] for path in keylog))
@@ -46,13 +48,26 @@ def simulate(plan_path: str, capture: str) -> list[Path]:
     return list(aside)
 
 
-def check_place(target: Path) -> None:
+def _check_place(target: Path) -> None:
     """Refuses a file that cannot be made; InputError."""
     folder = target.parent
+    if str(target) == "-":
+        raise InputError("-o needs a file, for several are written", fix="name a file: OUT.pcap", file="-")
     if target.is_dir():
         raise InputError("is a directory, -o needs a file", fix="name a file: OUT.pcap", file=str(target))
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise _unwritable(target)
+
+
+def _check_what_is_there(truth: Path, others: Iterable[Path]) -> None:
+    """Refuses to replace what simulate has not written: a device, a link, a pipe, or a file without the truth that it
+    writes beside; InputError."""
+    for path in (truth, *others):
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise InputError("is no file, and would be replaced", fix="name another file with -o", file=str(path))
+        if path.exists() and not truth.exists():
+            raise InputError(f"would be replaced, and simulate has not written it: {truth} is not beside it",
+                             fix="name another file with -o, or remove it", file=str(path))
 
 
 def _unwritable(target: Path) -> InputError:

@@ -80,7 +80,7 @@ def open_for_writing(url: str) -> Store:
         if address.file is not None:
             _make_file(address, address.file)
         return _opened(address, writing=True)
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, OSError, UnicodeDecodeError) as error:
         raise _unusable(address, error, "name a store that you may write, in a directory that you may write; a file of "
                         "something else is none") from None
 
@@ -102,7 +102,7 @@ def open_for_reading(url: str) -> Store:
                          file=address.shown)
     try:
         return _at_rest(address) or _opened(address, writing=False)
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, OSError, UnicodeDecodeError) as error:
         raise _unusable(address, error, "read it as the user who writes it, or copy it, and the -wal beside it, to "
                         "where you may write") from None
 
@@ -138,9 +138,11 @@ def _opened(address: Address, *, writing: bool) -> Store:
     return store
 
 
-def _unusable(address: Address, error: SQLAlchemyError | OSError, fix: str) -> Exception:
+def _unusable(address: Address, error: SQLAlchemyError | OSError | UnicodeDecodeError, fix: str) -> Exception:
     """What is to be raised instead."""
     said = trouble(address, error)
+    if is_damaged(error):
+        return damaged(address)
     if sqlite_file.is_failing(error.orig if isinstance(error, DBAPIError) else error):
         return OSError(f"{address.shown} cannot be opened: {said}")
     if address.file is None:
@@ -148,6 +150,16 @@ def _unusable(address: Address, error: SQLAlchemyError | OSError, fix: str) -> E
     elif "not a database" in said:
         fix = "name a file that sipaudit wrote as a store, or one that is not there yet"
     return InputError(f"cannot be opened: {said}", fix=fix, file=address.shown)
+
+
+def is_damaged(error: Exception) -> bool:
+    """Whether it says that a SQLite file holds something else than SQLite wrote."""
+    return sqlite_file.is_damaged(error.orig if isinstance(error, DBAPIError) else error)
+
+
+def damaged(address: Address) -> InputError:
+    return InputError("is damaged", file=address.shown, fix="take a copy from before; what can still be read, "
+                      "`sqlite3 FILE .recover` saves")
 
 
 def make_engine(address: Address, *, writing: bool) -> Engine:

@@ -28,7 +28,7 @@ from sipaudit.model.values import (
 )
 from sipaudit.store.counting import captures, counts
 from sipaudit.store.lines import Parts, Who, lines
-from sipaudit.store.opening import Store
+from sipaudit.store.opening import Store, damaged, is_damaged
 from sipaudit.store.runs import Run
 from sipaudit.store.schema import RUNS, TABLES
 from sipaudit.store.text import clean
@@ -41,13 +41,15 @@ SHOWN = 8  # names of probes in an error
 
 def read(store: Store, period: Callable[[float], Span]) -> Report:
     """The report of a period, which is made from the time of the store's first packet. Raises OSError when the store
-    fails, InputError where only other probes than the one that is asked for have written."""
+    fails, InputError where it is damaged, or only other probes than the one that is asked for have written."""
     try:
         with store.engine.connect() as connection:
             runs = _runs(connection, store)
             chosen = period(min((run.began for run in runs), default=0.0))
             found = Reading(connection, [run for run in runs if chosen.touches(run.began, run.said)], chosen).report()
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, UnicodeDecodeError) as error:
+        if is_damaged(error):
+            raise damaged(store.address) from None
         raise OSError(f"{store.address.shown} could not be read: {store.trouble(error)}") from None
     except msgspec.MsgspecError as error:
         raise OSError(f"{store.address.shown} has a row that this version cannot read: {error}") from None

@@ -85,6 +85,13 @@ def identity(file: Path) -> tuple[int, int] | None:
     return now.st_dev, now.st_ino
 
 
+def is_damaged(error: BaseException | None) -> bool:
+    """Whether something else has written into the file; SQLite quotes what it then finds, be it text or not."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT or "decode to UTF-8" in str(error)
+    return isinstance(error, UnicodeDecodeError)
+
+
 def is_failing(error: BaseException | None) -> bool:
     """Whether a disk is full or broken, which is nothing that the user named wrongly (contract 1: 1, not 2)."""
     if isinstance(error, sqlite3.Error):

@@ -62,7 +62,7 @@ def test_the_last_findings_stand_at_the_end_and_withdrawn_ones_go() -> None:
     sayings = [said.finding(f"f-{number:06d}", rule=f"rule-{number}") for number in range(60)]
     lines = shown(*sayings, said.withdrawn("f-000059"), said.finding("f-000058", rule="known-better"))
     assert "Last of 59 findings" in lines
-    rules = [line.split()[2] for line in lines if re.match(r"\d\d:", line)]
+    rules = [line.split()[3] for line in lines if line.startswith("f-")]
     assert rules[-2:] == ["rule-57", "known-better"]
 
 
@@ -71,6 +71,14 @@ def test_rates_drops_and_blindness_stand_on_top() -> None:
     assert lines[1] == "1 200 packets/s  340 SIP/s  240 lines  12 dialogs  30 transactions  memory 120 MB"
     assert lines[2] == ("kernel drops 7  interface drops 2  evicted 3  lag 0.2 s  undecoded 4  malformed 2  "
                         "blind 1:01:40")
+
+
+def test_what_can_be_looked_up_is_whole_on_a_usual_terminal() -> None:
+    """The id and the rule of a finding, and its incident; the server gives way."""
+    lines = shown(said.server(), said.finding(rule="signalling-to-unregistered-server", incident="i-0001"), width=80)
+    row = next(line for line in lines if line.startswith("f-"))
+    assert {"f-000001", "22:13:20", "error", "signalling-to-unregistered-server", "1001", "i-0001"} <= set(row.split())
+    assert max(len(line) for line in lines) <= 80
 
 
 @pytest.mark.parametrize(("width", "height"), [(40, 12), (80, 24), (200, 60)])

@@ -188,6 +188,19 @@ def test_phones_says_of_which_moment_and_puts_the_working_server_first() -> None
     assert re.search(r" sbc1 +sbc1 12:11:17, sbc2 12:10:17 ", end)
 
 
+def test_what_has_run_out_by_then_is_not_shown_although_no_packet_tells_it(tmp_path: Path) -> None:
+    """Nobody said anything between that moment and the last packet before it; the capture goes on."""
+    story = Story()
+    Handset(story).register(0)
+    Handset(story, "1002", ("10.1.0.12", 5060)).register(9000)
+    (capture,) = Court(tmp_path).report(story, None, covered=0.0).captures
+    captured = pipeline.Job((capture.path,))
+    assert "registered until" in phones.render(pipeline.phones(captured, at="+59m"), "utc", 160, False)
+    shown = phones.render(pipeline.phones(captured, at="+61m"), "utc", 160, False, "+61m")
+    assert "registered until" not in shown
+    assert shown.startswith("1 phone, 1 line at +61m; the last packet read is of ")
+
+
 def test_phones_shows_settings_moves_and_servers() -> None:
     shown = phones.render(pipeline.phones(job()), "utc", 160, False)
     assert re.search(r"^1001 +10.1.0.11 +R2 +duration +Head office$", shown, re.MULTILINE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import tracemalloc
 from pathlib import Path
@@ -115,6 +116,24 @@ def test_what_does_not_fit_together_is_said_all_at_once(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_refused_before_work(tmp_path: Path, target: str) -> None:
     with pytest.raises(InputError, match=r"cannot be written|is a directory"):
         simulate("no-plan-is-read.yaml", str(tmp_path / target))
+
+
+def test_what_simulate_has_not_written_it_does_not_replace(tmp_path: Path) -> None:
+    """A capture and a site file of one's own, a device, a link; what it wrote itself it writes anew."""
+    written = tmp_path / "plan.yaml"
+    written.write_text(yaml.safe_dump(plan()))
+    site, pipe, link = tmp_path / "own.site.yaml", tmp_path / "pipe.pcap", tmp_path / "link.pcap"
+    site.write_text("entries: {}\n")
+    os.mkfifo(pipe)
+    link.symlink_to(site)
+    for target, said in ((tmp_path / "own.pcap", r"own.site.yaml: would be replaced, and simulate has not written it"),
+                         (site, "has not written it"), (pipe, "is no file"), (link, "is no file"),
+                         (Path("-"), "-o needs a file")):
+        with pytest.raises(InputError, match=said):
+            simulate(str(written), str(target))
+    assert site.read_text() == "entries: {}\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.pcap", "own.site.yaml", "pipe.pcap", "plan.yaml"]
+    assert simulate(str(written), str(tmp_path / "new.pcap")) == simulate(str(written), str(tmp_path / "new.pcap"))
 
 
 def test_the_documented_plan_can_be_played_and_every_key_is_documented(tmp_path: Path) -> None:

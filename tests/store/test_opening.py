@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,11 @@ from sipaudit.errors import InputError
 from sipaudit.store import address
 from sipaudit.store.migration import VERSIONS, configuration
 from sipaudit.store.opening import make_engine, open_for_reading, open_for_writing
+from sipaudit.store.reading import read
 from sipaudit.store.rows import row_of
 from sipaudit.store.schema import METADATA
 from sipaudit.store.sink import StoreSink
+from sipaudit.times import Span
 from tests.shared import ROOT
 from tests.store.postgres import Postgres
 from tests.store.sayings import finding, known, line
@@ -94,6 +97,21 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
         said = refusal(f"sqlite:///{file}", reading=reading)
         assert "file is not a database (name a file that sipaudit wrote as a store" in said
     assert file.read_text() == "not yet\n" * 200
+
+
+@pytest.mark.parametrize("damage", [b"\xe0\x80text", b"\x96" * 64])
+def test_a_store_that_something_has_written_into_is_no_fault_of_ours(tmp_path: Path, damage: bytes) -> None:
+    """Wherever it was: SQLite quotes what it finds, or stops at it, and a row may still be read."""
+    file = tmp_path / "store.db"
+    store = open_for_writing(f"sqlite:///{file}")
+    store.close()
+    whole = file.read_bytes()
+    for place in range(100, len(whole), 1009):
+        file.write_bytes(whole[:place] + damage + whole[place + len(damage):])
+        for reading in (True, False):
+            with suppress(InputError), closing((open_for_reading if reading else open_for_writing)(f"sqlite:///{file}")
+                                               ) as opened, suppress(InputError, OSError):
+                read(opened, lambda _: Span(float("-inf"), float("inf")))
 
 
 @pytest.mark.parametrize(("url", "said"), [

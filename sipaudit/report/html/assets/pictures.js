@@ -64,7 +64,8 @@ function drawServers() {
     line: {width: 0, shape: 'hv', color: fill}, fillcolor: fill, hovertemplate: '%{y}', ...extra});
   const traces = series.map(([server, y]) => area(server < 0 ? 'other servers' : serverName(server), y, colour(server)));
   if (moving) traces.push(area('looking for another', moving, '#c9433a'));
-  plot('p-servers', traces, {shapes: marks(null, 'above'), annotations: eventWords(), margin: {t: I.events.length ? 32 : 8}, yaxis: {title: {text: 'lines'}}});
+  plot('p-servers', traces, {shapes: marks(null, 'above'), annotations: eventWords(), margin: {t: I.events.length ? 32 : 8},
+    xaxis: x.length > 1 ? {range: [x[0], x.at(-1)]} : {}, yaxis: {title: {text: 'lines'}}});  // the words make no room for themselves
 }
 
 function drawRecovery() {
