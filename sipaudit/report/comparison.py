@@ -15,7 +15,7 @@ from msgspec import Struct
 from sipaudit import __version__
 from sipaudit.model.values import Finding, Report, Severity
 from sipaudit.report import document, table
-from sipaudit.report.exhibits import worst_first
+from sipaudit.report.exhibits import counting, worst_first
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
 
 SCHEMA = "sipaudit.comparison/1"
@@ -65,19 +65,15 @@ def compare(before: Report, after: Report) -> Comparison:
     stays, known_after = {old.id for old, _ in matched}, {new.id for _, new in pairs}
     return Comparison(
         SCHEMA, f"sipaudit {__version__}", _run(before), _run(after),
-        [finding for finding in _counted(after) if finding.id not in known_after],
-        [finding for finding in _counted(before) if finding.id not in stays],
+        [finding for finding in counting(after.findings) if finding.id not in known_after],
+        [finding for finding in counting(before.findings) if finding.id not in stays],
         [Same(old.id, new.id, new.rule, new.line, new.server, old.severity, new.severity)
          for old, new in sorted(pairs, key=lambda pair: pair[1].id)],
     )
 
 
 def _run(report: Report) -> Run:
-    return Run(report.generator, [capture.path for capture in report.captures], len(_counted(report)))
-
-
-def _counted(report: Report) -> list[Finding]:
-    return [finding for finding in report.findings if finding.suppressed is None]
+    return Run(report.generator, [capture.path for capture in report.captures], len(counting(report.findings)))
 
 
 def _pairs(before: Iterable[Finding], after: Iterable[Finding]) -> list[tuple[Finding, Finding]]:
@@ -127,7 +123,7 @@ def to_csv(comparison: Comparison, after: Report) -> Iterator[bytes]:
     """`findings.csv` with the column `change` before the others: new, same and
     suppressed of the later run, gone of the earlier."""
     yield table.row(("change", *table.COLUMNS))
-    new, counted = {finding.id for finding in comparison.new}, {finding.id for finding in _counted(after)}
+    new, counted = {finding.id for finding in comparison.new}, {finding.id for finding in counting(after.findings)}
     for finding in after.findings:
         change = "new" if finding.id in new else "same" if finding.id in counted else "suppressed"
         yield table.row((change, *table.cells(finding)))

@@ -11,6 +11,7 @@ from msgspec import Struct
 from sipaudit import __version__
 from sipaudit.model.values import Finding, Place, Severity
 from sipaudit.report import document
+from sipaudit.report.exhibits import counting
 from sipaudit.report.screen import PARAGRAPH_SHOWN, STYLES, Screen, count_of, shortened
 from sipaudit.safe_text import safe_text
 
@@ -85,7 +86,7 @@ def render_check(found: Checked, width: int, color: bool) -> str:
 
 
 def _verdict(found: Checked) -> str:
-    by_severity = Counter(finding.severity for finding in found.findings if finding.suppressed is None)
+    by_severity = Counter(finding.severity for finding in counting(found.findings))
     if not by_severity and not found.lines:
         return "No parameter of a line or of failover is in them: are these the files that the phones get?"
     if not by_severity:

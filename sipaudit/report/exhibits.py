@@ -58,6 +58,11 @@ class PlacedMessage(Struct, frozen=True):
     length: int
 
 
+def counting(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings that count: those that are not suppressed."""
+    return [finding for finding in findings if finding.suppressed is None]
+
+
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """The findings by what they weigh: those that count before suppressed ones, then by severity, certain before
     likely, and by time."""

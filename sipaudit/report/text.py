@@ -8,6 +8,7 @@ from datetime import tzinfo
 
 from sipaudit.model.values import CaptureSummary, ClockStep, Finding, Frame, Incident, Place, Proof, Reason, Report
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
+from sipaudit.report.exhibits import counting
 from sipaudit.report.incident_words import gravest, short_names
 from sipaudit.report.proof import filters_said
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
@@ -200,7 +201,7 @@ def _steps(report: Report, again: str) -> Iterator[tuple[str, str]]:
             yield "A site file to begin with", f"phones {again} --draft-site > site.yaml"
     if report.inconclusive:
         yield f"What to capture so that more can be decided: {CAPTURING}", ""
-    counted = [finding for finding in report.findings if finding.suppressed is None]
+    counted = counting(report.findings)
     the_worst = "the " if len(counted) == 1 else "the worst "
     packets = [finding for finding in counted if finding.time is not None]
     if packets:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from sipaudit.model.values import Confidence, Finding, LineSummary, Report, Severity
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.answering import unserved
+from sipaudit.report.exhibits import counting
 from sipaudit.report.incident_words import gravest, short_names, words_of
 from sipaudit.report.screen import brief, count_of, shortened
 
@@ -116,7 +117,7 @@ def _nobody(report: Report) -> Iterator[str]:
 def _deviations(findings: list[Finding]) -> list[str]:
     if not findings:
         return ["No deviation was found."]
-    counted = [finding for finding in findings if finding.suppressed is None]
+    counted = counting(findings)
     broken = _phones_by_rule(counted)
     said = [_did(rule, phones, certain=certain) for rule, phones, certain in broken[:RULES_SAID]]
     if len(broken) > RULES_SAID:
@@ -159,7 +160,7 @@ def _did(rule: str, phones: str, *, certain: bool) -> str:
 
 def _counts(findings: list[Finding]) -> str:
     """`Deviations: 2 errors, 1 info.`"""
-    counted = Counter(finding.severity for finding in findings if finding.suppressed is None)
+    counted = Counter(finding.severity for finding in counting(findings))
     suppressed = len(findings) - counted.total()
     parts = [f"{counted[severity]} info" if severity is Severity.INFO else count_of(counted[severity], str(severity))
              for severity in reversed(Severity) if counted[severity]]

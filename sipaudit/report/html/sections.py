@@ -14,6 +14,7 @@ from typing import Any
 
 from sipaudit.model.values import Finding, Incident, Report, Severity
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
+from sipaudit.report.exhibits import counting
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import SENTENCE, inert
 from sipaudit.report.incident_words import gravest
@@ -39,7 +40,7 @@ SPREADS = {"time_to_detect": "to find out", "time_to_recover": "to work again"}
 def sections(index: Index, zone_name: str, pack: RulePack) -> dict[str, Any]:
     """Everything that the template fills in."""
     report, zone = index.report, parse_zone(zone_name)
-    counted = [finding for finding in report.findings if finding.suppressed is None]
+    counted = counting(report.findings)
     return {
         "judged": bool(report.lines or report.findings), "title": _title(report),
         "generator": inert(report.generator), "span": _span(index, zone),
