@@ -127,13 +127,10 @@ class Journal:
         yield from self._read(self._past)
 
     def _read(self, *paths: Path) -> Iterator[Judged | Seen]:
-        for path in paths:
-            if path.exists():
-                for line in path.read_bytes().splitlines():
-                    try:
-                        yield _DECODER.decode(line)
-                    except msgspec.MsgspecError:
-                        continue
+        for path in filter(Path.exists, paths):
+            for line in path.read_bytes().splitlines():
+                with suppress(msgspec.MsgspecError):
+                    yield _DECODER.decode(line)
 
     def clear(self) -> None:
         """A run begins that goes on from nothing: what another one said is not its own."""
