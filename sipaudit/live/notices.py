@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -210,9 +210,12 @@ class Notices:
 
     def _severity(self, incident: Incident) -> Severity:
         """Error for a grave kind or a finding that is one, else warning."""
-        known = (self._findings.get(name) for name in incident.findings)
-        is_error = incident.kind in GRAVE or any(one.severity is Severity.ERROR for one in known if one is not None)
+        is_error = incident.kind in GRAVE or any(one.severity is Severity.ERROR for one in self._known(incident))
         return Severity.ERROR if is_error else Severity.WARNING
+
+    def _known(self, incident: Incident) -> list[_Known]:
+        """What is remembered of its findings."""
+        return [self._findings[name] for name in incident.findings if name in self._findings]
 
     def _about(self, incident: Incident, how: str) -> Notice:
         words = Words(self._clock, short_names(self._servers.values()), TimeStyle.FULL, alone=False, rests={},
@@ -226,9 +229,7 @@ class Notices:
     def _rules_of(self, incident: Incident) -> Iterator[str]:
         """Its findings, counted by rule."""
         if incident.findings:
-            known = (self._findings.get(name) for name in incident.findings)
-            rules = Counter(one.rule for one in known if one is not None)
-            named = ", ".join(f"{count} {plain(rule)}" for rule, count in rules.most_common(RULES_TOLD))
+            named = _by_rule(self._known(incident))
             yield f"Findings: {len(incident.findings)}" + (f" ({named})" if named else "")
 
     # -- findings that belong to no incident
@@ -247,10 +248,8 @@ class Notices:
             yield self._batch(lone)
 
     def _batch(self, findings: list[Finding]) -> Notice:
-        rules = Counter(finding.rule for finding in findings)
-        named = ", ".join(f"{count} {plain(rule)}" for rule, count in rules.most_common(RULES_TOLD))
         worst = sorted(findings, key=lambda finding: -finding.severity.rank)
-        return Notice(f"{count_of(len(findings), 'finding')}: {named}",
+        return Notice(f"{count_of(len(findings), 'finding')}: {_by_rule(findings)}",
                       "\n".join(_some([self._in_words(finding) for finding in worst])), worst[0].severity)
 
     def _in_words(self, finding: Finding) -> str:
@@ -262,6 +261,12 @@ class Notices:
 
 def _size(incident: Incident) -> int:
     return len(incident.lines) + len(incident.findings)
+
+
+def _by_rule(findings: Iterable[Finding | _Known]) -> str:
+    """`3 premature-failback, 1 flapping`: the most frequent rules."""
+    rules = Counter(finding.rule for finding in findings)
+    return ", ".join(f"{count} {plain(rule)}" for rule, count in rules.most_common(RULES_TOLD))
 
 
 def _some(lines: list[str]) -> list[str]:
