@@ -120,6 +120,10 @@ class Draft:
         """When it ended, as far as that is known at `now`."""
         return None if self.end is None or (now - self.end < self.quiet and not self.closed) else self.end
 
+    def goes_on_after(self, time: float) -> bool:
+        """Whether what is seen after that time may still belong to it, where it has an end so far."""
+        return (self.end or 0.0) + self.quiet >= time
+
     def close(self, last: float) -> None:
         """Whatever comes is none of it: if it had no end yet, it ends at the `last` time that was seen of it."""
         self.closed = True

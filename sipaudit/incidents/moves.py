@@ -68,8 +68,7 @@ class Flapping:
     def forget(self, before: float) -> None:
         """Forget the moves before that time."""
         self._times = {number: times for number, times in self._times.items() if times[-1] >= before}
-        self._open = {key: draft for key, draft in self._open.items()
-                      if (draft.end or 0.0) + draft.quiet >= before}
+        self._open = {key: draft for key, draft in self._open.items() if draft.goes_on_after(before)}
         self._thin()
 
     def release(self, lines: Set[int]) -> None:

@@ -49,8 +49,7 @@ class Overloads:
     def forget(self, before: float) -> None:
         """Forget what was refused before that time."""
         self._recent = {key: recent for key, recent in self._recent.items() if recent and recent[-1][0] >= before}
-        self._open = {key: draft for key, draft in self._open.items()
-                      if (draft.end or 0.0) + draft.quiet >= before}
+        self._open = {key: draft for key, draft in self._open.items() if draft.goes_on_after(before)}
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten."""
