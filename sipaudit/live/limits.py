@@ -29,7 +29,7 @@ LEAST = 32 << 20    # bytes for tables without which no site can be followed
 STEADY = (50_000, 10, 10)  # collections of garbage cycles in a process that does not end
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([kmg]?)(?:i?b)?", re.IGNORECASE)
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
