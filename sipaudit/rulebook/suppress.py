@@ -150,7 +150,8 @@ class _Item:
         if len(text) > LONGEST_GLOB:
             self._wrong(key, f"{key} is longer than {LONGEST_GLOB} characters", "use a shorter pattern")
             return None
-        return re.compile(fnmatch.translate(text), re.IGNORECASE) if text else None
+        # as it stands, too: the brackets of [2001:db8::1]:5060 are no choice of characters
+        return re.compile(f"{fnmatch.translate(text)}|{re.escape(text)}", re.IGNORECASE) if text else None
 
     def _rule(self) -> re.Pattern[str]:
         text = self._fields.text("rule")
