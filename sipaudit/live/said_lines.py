@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from sipaudit.live.probe import Probe
 from sipaudit.model.sayings import (
     CallSaid,
+    LineForgotten,
     LineSaid,
     MoveSaid,
     RegistrationSaid,
@@ -64,8 +65,7 @@ class SaidLines:
         everything = at_last or now >= self._all_after
         if everything:
             self._all_after = now + ALL_EVERY
-            for number in self._told.keys() - lines.keys():
-                del self._told[number]
+            yield from self._forgotten(now, lines)
         if everything or len(probe.reconstruction.servers) != len(self._servers):
             yield from self._of_servers(now, probe)
         self.new = []
@@ -74,6 +74,14 @@ class SaidLines:
         for line in tuple(lines.values()):
             if line.last >= since:
                 yield from self._of_line(now, line, probe, at_last)
+
+    def _forgotten(self, now: float, lines: Mapping[int, Line]) -> Iterator[Saying]:
+        """Those that reconstruction does not know any more, under any number."""
+        gone = [self._told.pop(number).line for number in self._told.keys() - lines.keys()]
+        if gone:
+            known = {(line.aor, line.owner.address) for line in lines.values()}
+            names = {(line.line, line.phone) for line in gone if line is not None}
+            yield from (LineForgotten(now, *name) for name in sorted(names - known))
 
     def set_back(self) -> None:
         """The clock was set back: all are looked at anew, and calls that end from now on end before those."""
@@ -104,6 +112,9 @@ class SaidLines:
         summary = line_as_it_is(line, probe.auditor)
         steady = replace(summary, last=0.0, calls=0, inconclusive=[])
         if told.line != steady or (at_last and told.whole != summary):
+            before = told.line
+            if before is not None and (before.line, before.phone) != (summary.line, summary.phone):
+                yield LineForgotten(now, before.line, before.phone)
             told.line, told.whole = steady, summary
             yield LineSaid(now, summary)
         for replay in probe.auditor.replays.of_line(line.number):

@@ -11,6 +11,7 @@ from sipaudit.model.sayings import (
     Health,
     HealthSaid,
     IncidentSaid,
+    LineForgotten,
     LineSaid,
     Saying,
     ServerSaid,
@@ -45,9 +46,7 @@ class WorkingLines:
 
     def take(self, line: LineSummary) -> None:
         key = (line.line, line.phone)
-        before = self._server.pop(key, None)
-        if before is not None:
-            self.by_server[before] -= 1
+        self.forget(*key)
         if line.working is None:
             return
         if len(self._server) >= self._limit:
@@ -58,6 +57,12 @@ class WorkingLines:
         self.by_server[line.working] += 1
         if len(self.by_server) > SERVERS:
             self.by_server = +self.by_server
+
+    def forget(self, line: str, phone: str) -> None:
+        """It works with no server that is known of."""
+        before = self._server.pop((line, phone), None)
+        if before is not None:
+            self.by_server[before] -= 1
 
     def __len__(self) -> int:
         return len(self._server)
@@ -89,6 +94,8 @@ class Standing:
         match saying:
             case LineSaid(line=line):
                 self.lines.take(line)
+            case LineForgotten(line=name, phone=phone):
+                self.lines.forget(name, phone)
             case HealthSaid(health=health):
                 self.health = health
             case IncidentSaid(incident=incident):

@@ -48,6 +48,14 @@ class LineSaid(Saying, frozen=True, tag="line"):
     line: LineSummary
 
 
+class LineForgotten(Saying, frozen=True, tag="forgotten"):
+    """A line that was not heard of for so long, or that made room for others, that nothing is remembered of it; or that
+    has another name now. What was said of it stands."""
+
+    line: str
+    phone: str
+
+
 class MoveSaid(Saying, frozen=True, tag="move"):
     line: str
     phone: str

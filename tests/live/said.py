@@ -12,6 +12,7 @@ from sipaudit.model.sayings import (
     Health,
     HealthSaid,
     IncidentSaid,
+    LineForgotten,
     LineSaid,
     MoveSaid,
     ReachedSaid,
@@ -67,6 +68,10 @@ def incident(name: str = "i-0001", **changed: Any) -> IncidentSaid:
 
 def line(user: object, working: str | None = PRIMARY, phone: str = "10.1.0.5:5060") -> LineSaid:
     return LineSaid(NOW, replace(LINE, line=AOR.format(user), phone=phone, working=working))
+
+
+def forgotten(user: object, phone: str = "10.1.0.5:5060") -> LineForgotten:
+    return LineForgotten(NOW, AOR.format(user), phone)
 
 
 def server(address: str = PRIMARY, name: str | None = "sbc1.example.com", entry: str | None = "sbc") -> ServerSaid:

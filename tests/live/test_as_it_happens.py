@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sipaudit.model.sayings import FindingSaid, LineSaid, MoveSaid, RegistrationSaid, ServerSaid, TrySaid
+from sipaudit.live.standing import Standing
+from sipaudit.model.sayings import FindingSaid, LineForgotten, LineSaid, MoveSaid, RegistrationSaid, ServerSaid, TrySaid
 from tests.live.ear import Ear, findings, incidents, withdrawn
 from tests.stories import MINUTE, R2, Court, Handset, P, S, Story, T, handsets, site
 from tests.traps.ground import handset
+from tests.wire import ORIGIN
 
 OFTEN = "failback-retried-too-often"
 SITE = site({**R2, "failBack.mode": "duration", "failBack.timeout": 900}, P, S)
@@ -198,3 +200,27 @@ def test_registrations_of_a_line_with_two_entries_are_said_once_however_many(tmp
     assert len({(one.registration.server, one.registration.from_) for one in ear.said
                 if isinstance(one, RegistrationSaid)}) == 24
     assert not [one for one in ear.turn(870) if isinstance(one, RegistrationSaid)]
+
+
+def test_lines_of_which_nothing_is_remembered_are_taken_back(tmp_path: Path) -> None:
+    """A phone that gets another address each day is another line each time."""
+    ear, story = Ear(tmp_path, site(R2, P, S)), Story()
+    for day in range(3):
+        Handset(story, place=(f"10.1.0.{5 + day}", 5060)).register(100.0 * day)
+    ear.hears(story)
+    ear.turn(202)
+    assert len(standing(ear).lines) == 3
+    ear.probe.forget(ORIGIN + 150, ORIGIN + 150)
+    ear.turn(600)
+    said = standing(ear)
+    assert dict(+said.lines.by_server) == {"10.0.0.1:5060/udp": 1}
+    gone = [saying.phone for saying in ear.said if isinstance(saying, LineForgotten)]
+    assert gone == ["10.1.0.5:5060", "10.1.0.6:5060"]
+
+
+def standing(ear: Ear) -> Standing:
+    """What all that was said adds up to."""
+    added = Standing()
+    for saying in ear.said:
+        added.take(saying)
+    return added

@@ -60,6 +60,12 @@ def test_lines_are_counted_by_the_server_they_work_with() -> None:
     assert value("lines_working", server=SECONDARY) == 1
 
 
+def test_a_line_that_is_forgotten_works_with_no_server() -> None:
+    """Phones get other addresses: each is another line, and the old ones would be counted for ever."""
+    value = after([said.line(1001), said.line(1002), said.forgotten(1001), said.forgotten(1009)])
+    assert value("lines_working", server=PRIMARY) == 1
+
+
 def test_a_server_of_the_site_that_all_lines_left_is_shown_at_zero() -> None:
     value = after([said.server(), said.line(1001), said.line(1001, SECONDARY)])
     assert value("lines_working", server=PRIMARY) == 0
