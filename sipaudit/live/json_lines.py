@@ -64,6 +64,7 @@ class LinesToFile:
         self._bytes = 0
         self._broken_off = False   # whether the first of those that wait is the rest of a line
         self._away = False         # whether the last that was written was refused
+        self._moved = False        # whether another file could not be made in its place
         self.dropped = 0
         try:
             self._file = self._opened()
@@ -132,10 +133,13 @@ class LinesToFile:
             return
         try:
             opened = self._opened()
-        except OSError:
+        except OSError as error:   # until then into the one that was moved away
+            if not self._moved:
+                log.warning("--jsonl: %s was moved away and cannot be made anew: %s", self._path, error.strerror)
+            self._moved = True
             return
         os.close(self._file)
-        self._file = opened
+        self._file, self._moved = opened, False
 
     def _is_there(self) -> bool:
         """Whether the path still leads to the file that is open."""

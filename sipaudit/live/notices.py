@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 
+from sipaudit.live.standing import keep
 from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, ServerSaid, Withdrawn
 from sipaudit.model.values import Finding, Incident, ServerSummary, Severity
 from sipaudit.report.incident_words import Words, short_names
@@ -101,8 +102,7 @@ class Notices:
             case Withdrawn():
                 self._withdrawn(saying)
             case ServerSaid(server=server):
-                if len(self._servers) < SERVERS:
-                    self._servers[server.server] = server
+                keep(self._servers, server.server, server, SERVERS)
             case _:
                 pass
 

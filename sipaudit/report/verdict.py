@@ -52,7 +52,7 @@ def sentences(report: Report, zone: str) -> list[str]:
         return [_no_sip(report), *_set_back(report)]
     unjudged = [*_nobody(report)]
     happened = _incidents(report, zone) if report.incidents or not unjudged else []
-    said = [*_set_back(report), *happened, *(unjudged or _deviations(report.findings)), _scope(report, messages),
+    said = [*_set_back(report), *happened, *(unjudged or _deviations(report)), _scope(report, messages),
             *report.notes]
     if report.lines or report.findings:
         said.append(_checks(report))
@@ -114,9 +114,12 @@ def _nobody(report: Report) -> Iterator[str]:
                "address or MAC.")
 
 
-def _deviations(findings: list[Finding]) -> list[str]:
+def _deviations(report: Report) -> list[str]:
+    findings = report.findings
     if not findings:
-        return ["No deviation was found."]
+        checks, left = _checked(report)
+        return [f"No deviation was found, but {left} of {count_of(checks, 'check')} could not be decided."
+                if left else "No deviation was found."]
     counted = counting(findings)
     broken = _phones_by_rule(counted)
     said = [_did(rule, phones, certain=certain) for rule, phones, certain in broken[:RULES_SAID]]
@@ -218,11 +221,16 @@ def _began_at(line: LineSummary) -> str | None:
 
 def _checks(report: Report) -> str:
     """How much was checked: that nothing was found means little where nothing was."""
-    left = sum(row.count for row in report.inconclusive)
-    checks = max(sum(row.count for row in report.reached), left)
+    checks, left = _checked(report)
     if not checks:
         return "No rule had anything to check."
     return f"Checks: {checks}, " + (f"of which {left} could not be decided: see below why." if left else "all decided.")
+
+
+def _checked(report: Report) -> tuple[int, int]:
+    """How many checks there were, and how many of them were left undecided."""
+    left = sum(row.count for row in report.inconclusive)
+    return max(sum(row.count for row in report.reached), left), left
 
 
 def keys_open(encrypted: Mapping[str, int]) -> bool:

@@ -83,21 +83,21 @@ class Suppressions:
 
     def mark(self, findings: Iterable[Finding], first: float) -> tuple[list[Finding], list[str]]:
         """The findings, those that are suppressed with their reason; and sentences on items that suppressed nothing."""
-        used: set[str] = set()
-        late: set[str] = set()
+        used: set[int] = set()
+        late: set[int] = set()
         marked = [self._mark(finding, first, used, late) for finding in findings]
-        idle = [f"{item.where}: this item suppresses nothing" + (": it has expired" if item.where in late else "")
-                for item in self.items if item.where not in used]
+        idle = [f"{item.where}: this item suppresses nothing" + (": it has expired" if id(item) in late else "")
+                for item in self.items if id(item) not in used]
         return marked, idle
 
-    def _mark(self, finding: Finding, first: float, used: set[str], late: set[str]) -> Finding:
-        """An item is used, too, where another one before it gave the reason."""
+    def _mark(self, finding: Finding, first: float, used: set[int], late: set[int]) -> Finding:
+        """An item is used, too, where another one before it gave the reason. Two may stand in one line of the file."""
         if finding.rule not in self._of_rule:
             self._of_rule[finding.rule] = [item for item in self.items if item.rule.fullmatch(finding.rule)]
         meant = [item for item in self._of_rule[finding.rule] if item.means(finding, first)]
         live = [item for item in meant if not item.expired(finding, first)]
-        late.update(item.where for item in meant if item not in live)
-        used.update(item.where for item in live)
+        late.update(id(item) for item in meant if item not in live)
+        used.update(id(item) for item in live)
         return replace(finding, suppressed=live[0].reason) if live else finding
 
 

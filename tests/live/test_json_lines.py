@@ -65,6 +65,26 @@ def test_a_file_that_was_moved_away_is_made_anew_and_no_line_is_lost(tmp_path: P
     assert [one["note"] for one in read(path)] == ["after"]
 
 
+def test_a_file_that_was_moved_away_and_cannot_be_made_anew_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The directory is gone, or is not ours: lines go on into the file that was moved."""
+    folder = tmp_path / "said"
+    folder.mkdir()
+    sink = LinesToFile(str(folder / "lines"))
+    folder.rename(tmp_path / "old")
+    for number in range(3):
+        sink.take(NoteSaid(float(number), "x"))
+        sink.turn(0.0)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"--jsonl: {folder / 'lines'} was moved away and cannot be made anew: No such file or directory"]
+    folder.mkdir()
+    sink.take(NoteSaid(3.0, "x"))
+    sink.turn(0.0)
+    sink.close()
+    assert [len(read(path / "lines")) for path in (tmp_path / "old", folder)] == [3, 1]
+
+
 def test_a_full_disk_is_said_once_and_when_there_is_room_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -222,6 +222,18 @@ def test_what_comes_behind_a_line_that_breaks_off_is_read(ear: Ear, tmp_path: Pa
     assert list(journal.read()) == [*whole[:-1], *whole]
 
 
+def test_the_first_that_is_said_after_a_crash_is_read_behind_a_line_that_breaks_off(ear: Ear, tmp_path: Path) -> None:
+    returned_early(ear)
+    journal = Journal(tmp_path / "state", print)
+    ear.notes_in(journal)
+    whole = list(journal.read())
+    path = tmp_path / "state.said"
+    path.write_bytes(path.read_bytes()[:-10])
+    another = Journal(tmp_path / "state", print)
+    ear.notes_in(another)
+    assert list(another.read()) == [*whole[:-1], *whole]
+
+
 @pytest.mark.parametrize("bad", [b"", b"nonsense", pickle.dumps(os.system), b"\x80\x05cos\nsystem\n."])
 def test_a_damaged_checkpoint_is_not_gone_on_with(ear: Ear, tmp_path: Path, bad: bytes) -> None:
     said: list[str] = []

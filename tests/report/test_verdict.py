@@ -201,6 +201,8 @@ def test_lines_that_all_begin_below_the_head_of_their_list_are_told(report: Repo
 def test_without_incidents_and_findings_it_says_so(report: Report) -> None:
     said = sentences(replace(report, incidents=[], findings=[]), "utc")
     assert said[:2] == ["No outage or other incident was seen.", "No deviation was found."]
+    left = replace(report, incidents=[], findings=[], inconclusive=[Undecided("flapping", Reason.LOSS_NEARBY, 2)])
+    assert sentences(left, "utc")[1] == "No deviation was found, but 2 of 8 checks could not be decided."
 
 
 def test_where_nothing_could_be_judged_that_comes_first(report: Report) -> None:

@@ -77,6 +77,15 @@ def test_an_ipv6_phone_is_found(tmp_path: Path) -> None:
     assert reasons(tmp_path, "rule: '*', phone: '2001:db8::/32', server: '2001:db8::1'", phone) == "ticket 4711"
 
 
+def test_a_server_or_line_of_ipv6_is_found_as_a_report_writes_it(tmp_path: Path) -> None:
+    """Brackets are a choice of characters in a glob."""
+    finding = replace(FINDING, server="[2001:db8::1]:5060/udp", line="sip:1001@[2001:db8::9]")
+    assert reasons(tmp_path, "rule: '*', server: '[2001:db8::1]:5060/udp'", finding)
+    assert reasons(tmp_path, "rule: '*', server: '2001:db8::1'", finding)
+    assert reasons(tmp_path, "rule: '*', line: 'sip:1001@[2001:db8::9]'", finding)
+    assert reasons(tmp_path, "rule: '*', line: 'sip:1001@[2001:db8::8]'", finding) is None
+
+
 def test_the_first_item_that_means_a_finding_gives_the_reason(tmp_path: Path) -> None:
     items = load(tmp_path, "- {rule: premature-failback, expires: 2020-01-01, reason: long ago}\n"
                            "- {rule: '*', reason: known}\n- {rule: premature-failback, reason: also known}\n")
@@ -96,6 +105,12 @@ def test_an_item_that_means_nothing_is_named(tmp_path: Path) -> None:
     items = load(tmp_path, "- rule: '*'\n  reason: known\n- rule: overdue-failback\n  reason: known\n")
     _, idle = items.mark([FINDING], NOON)
     assert idle == [f"{tmp_path / 'known.yaml'}:3: this item suppresses nothing"]
+
+
+def test_of_two_items_on_one_line_the_idle_one_is_named(tmp_path: Path) -> None:
+    file = "[{rule: premature-failback, reason: a}, {rule: overdue-failback, reason: b}]\n"
+    _, idle = load(tmp_path, file).mark([FINDING], NOON)
+    assert [sentence.partition(": ")[2] for sentence in idle] == ["this item suppresses nothing"]
 
 
 def test_an_empty_file_suppresses_nothing(tmp_path: Path) -> None:
