@@ -156,7 +156,7 @@ class Evidence:
 def _left_for(request: Sent, move: MoveSeen) -> bool:
     """Whether the line may have left for this, and not for something later: it does not wait for longer (F2)."""
     turned = move.time if move.first_packet is None else move.first_packet
-    return turned - request.time <= LATE
+    return 0 <= turned - request.time <= LATE
 
 
 def _was_served(subject: Watched) -> bool:

@@ -88,7 +88,7 @@ from sipaudit.model.conditions.servers import (
     all_resolved,
     below_primary,
     between_untouched,
-    higher_server,
+    goes_back,
     list_unchanged,
     lower_server,
     no_equal_failed,
@@ -171,7 +171,7 @@ NEW_REQUESTS = frozenset({Mode.NEW_REQUESTS})
 TIMED = (timer_known, working_server_alive, asked_more_than_once, no_boot_since, list_unchanged, not_back_yet,
          judgeable)
 STILL_FAILED = (same_entry, last_failover, no_boot_since, knows_only_signal, nothing_missing, judgeable)
-A_TRY = (failback_request, same_entry, higher_server, first_try)
+A_TRY = (failback_request, same_entry, goes_back, first_try)
 OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, still_below, nothing_missing,
            judgeable)
 OVERDUE_CALL = (*OVERDUE, not_for_the_challenger, served_later)
@@ -228,16 +228,16 @@ MUST_NOT = (
     Row("failback-before-due", "B3", EARLY, REQUEST, AWAY, ALL, RENEWAL, reach=A_TRY, when=(before_renewal, *TIMED)),
     Row("failback-before-due", "B4", EARLY, REQUEST, AWAY, ALL, DURATION, reach=A_TRY, when=(before_timeout, *TIMED)),
     Row("failback-when-idle", "B5", FORBIDDEN, REQUEST, AWAY, INVALIDATING, BY_TIMER,
-        reach=(registers, same_entry, higher_server, call_is_up),
+        reach=(registers, same_entry, goes_back, call_is_up),
         when=(working_server_alive, no_boot_since, list_unchanged, not_back_yet, no_move_there, judgeable)),
     Row("register-before-failback", "B6", FORBIDDEN, REQUEST, AWAY, INVALIDATING, ANY_MODE,
-        reach=(opens_dialog, registration_required, same_entry, higher_server, not_registered_since_left),
+        reach=(opens_dialog, registration_required, same_entry, goes_back, not_registered_since_left),
         when=(working_server_alive, no_boot_since, not_back_yet, judgeable)),
     Row("failback-without-probe", "B7", UNEXPECTED, REQUEST, AWAY, R1, ANY_MODE - RENEWAL,
         reach=(registers, same_entry, to_the_primary, holds_binding_there),
         when=(working_server_alive, no_boot_since, not_back_yet, judgeable)),
     Row("failback-in-measure", "B5", UNEXPECTED, REQUEST, AWAY, INVALIDATING, BY_TIMER,
-        reach=(same_entry, higher_server, fifth_failed_try),
+        reach=(same_entry, goes_back, fifth_failed_try),
         when=(try_fails, working_server_alive, no_boot_since, list_unchanged, not_back_yet, judgeable)),
 )
 

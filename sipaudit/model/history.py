@@ -17,7 +17,7 @@ from sipaudit.model.judge import possible_regimes
 from sipaudit.model.profile import Profile
 from sipaudit.model.replay import Step
 from sipaudit.model.state import TRACK_OF, Binding, LineState, Stay, Track
-from sipaudit.model.timers import NO_EXPIRY, TRY_LASTS, UNDECLARED_EARLIEST
+from sipaudit.model.timers import NO_EXPIRY, T1, TRY_LASTS, UNDECLARED_EARLIEST
 from sipaudit.turned_away import turned_away
 
 ROWS_KEPT = 10_000   # moves, tries and registrations kept for one line
@@ -186,12 +186,16 @@ def _move(before: Stay, after: Stay, profile: Profile) -> MoveSeen:
 
 
 def _kind(before: Stay, after: Stay, profile: Profile) -> MoveKind:
-    if after.failed:
-        return MoveKind.FAILOVER
+    """A return crosses requests of which the answers are on their way: a silence shorter than F2's earliest, or before
+    anything is sent again, drives no line upward."""
     entry = profile.entry
-    here = entry.priority(before.server) if entry else None
-    there = entry.priority(after.server) if entry else None
-    return MoveKind.FAILBACK if here is not None and there is not None and there < here else MoveKind.UNKNOWN
+    here, there = (entry.priority(before.server), entry.priority(after.server)) if entry else (None, None)
+    upward = here is not None and there is not None and there < here
+    turned = (after.first or after.arrived).time
+    least = max(profile.earliest_silence, T1)
+    if any(not upward or not isinstance(item, Sent) or turned - item.time >= least for item in after.failed):
+        return MoveKind.FAILOVER
+    return MoveKind.FAILBACK if upward else MoveKind.UNKNOWN
 
 
 def _failback_cause(kind: MoveKind, profile: Profile) -> str:

@@ -7,6 +7,7 @@ from sipaudit.model.conditions.failures import sends_away
 from sipaudit.model.conditions.refreshes import renewal_may_have_come
 from sipaudit.model.conditions.requests import of_a_call
 from sipaudit.model.conditions.timing import declared_ttl
+from sipaudit.model.conditions.trust import may_have_crossed
 from sipaudit.model.conditions.unseen import left_open
 from sipaudit.model.events import Answered, Replied, Sent
 from sipaudit.model.machines import FailedServer, failed_server
@@ -16,8 +17,6 @@ from sipaudit.model.settings import Mode
 from sipaudit.model.state import Call, FailedMark
 from sipaudit.model.values import Reason
 
-CROSSING = 0.05     # seconds within which the 200 that ends a failover and what the phone sends may have crossed
-OTHER_CLOCK = 1.0   # the same where two captures show them, whose clocks may differ
 OF_SETUP = frozenset({"BYE", "PRACK"})    # sets up or ends a dialog
 NEVER_REFUSED = frozenset({"NOTIFY", "OPTIONS", "CANCEL"})
 
@@ -26,7 +25,7 @@ def server_failed(case: Case) -> Ground:
     """F9: the server is failed for the line. From a try there to its result nothing is judged; after a failed one the
     advisory speaks both ways of a call's requests, and of no others."""
     mark = case.line.mark(case.request.server)
-    if mark is None or _may_have_crossed(case, mark):
+    if mark is None or may_have_crossed(case, mark.since):
         return FAILS
     of_call = of_a_call(case) is HOLDS
     facts: dict[str, Fact] = {"elapsed": case.now - mark.since.time, "working": case.stay.server}
@@ -37,11 +36,6 @@ def server_failed(case: Case) -> Ground:
     facts["kind"] = "after-try"
     in_vain = failed_server(mark, case.now) is FailedServer.OPEN
     return Ground(_failed_in(case, mark), facts=facts, proof=(*proof, mark.tried)) if in_vain and of_call else FAILS
-
-
-def _may_have_crossed(case: Case, mark: FailedMark) -> bool:
-    same = case.event.capture == mark.since.capture
-    return case.now - mark.since.time <= (CROSSING if same else OTHER_CLOCK)
 
 
 def _failed_in(case: Case, mark: FailedMark) -> int:

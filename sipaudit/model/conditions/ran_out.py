@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from math import inf
 
 from sipaudit.model.case import FAILS, Case, Ground
-from sipaudit.model.conditions.failures import CONTACT_WAIT, RETRY_WAIT
+from sipaudit.model.conditions.failures import CONTACT_WAIT, RETRY_WAIT, retry_after
 from sipaudit.model.conditions.refreshes import is_renewed_after
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.events import Sent
 from sipaudit.model.observations import Awaited, Fact, Sign
-from sipaudit.model.reach import Reach, repeated_until
+from sipaudit.model.reach import Reach, evidence, repeated_until
 from sipaudit.model.timers import DEFAULT_RETRIES, SILENCE_MAX, SLACK_SHARE, T1, last_resend, latest_silence
 from sipaudit.model.values import Reason
 
+ASKED_AGAIN = 600.0     # seconds after which a server that has failed is asked again by whoever finds no other
 PATIENCE_SHARE = 0.25   # by which a phone's timers, and what the capture shows of them, may differ from time to time
 
 
@@ -101,12 +102,29 @@ def no_contact_elsewhere(case: Case) -> Ground:
     if any(key.startswith("[") != request.server.startswith("[") for key in others):
         # it is reached from an address of the other family, which is another phone to us (reference-model.md 1)
         return Ground(reason=Reason.IDENTITY_UNSURE)
+    if others and (left_alone := _left_alone(case, others)):
+        return Ground(reason=left_alone)
     until = request.time + (latest or 0.0) + case.profile.tolerances.timer + CONTACT_WAIT
     repeats, rests = _persists_alike(case, first) if request.method == "INVITE" else (request.time, inf)
     # a line with further entries may fall back to one of these
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Sign.SILENCE, request.transaction, since=first.time, until=until, server=request.server,
         others=() if case.profile.fallback else others, repeats=repeats, rests=rests), elsewhere=others)
+
+
+def _left_alone(case: Case, others: tuple[str, ...]) -> Reason | None:
+    """Why the line may pass all these over: each has failed, too, since the silent server did, so that the next in
+    order is that one again (F1), or has asked to be left alone (F3). For how long a failure keeps a line from asking
+    again is said nowhere."""
+    silent = case.profile.earliest_silence
+    since = min((item.time for item in evidence(case.phone.reach(case.request.server), case.now, silent)),
+                default=case.now)
+    fit = [key for key in others if not any(
+        item.time >= since and case.now - item.time <= ASKED_AGAIN
+        for item in evidence(case.phone.reach(key), case.now, silent))]
+    if any(not retry_after(case, key) for key in fit):
+        return None
+    return Reason.RETRY_AFTER if fit else Reason.READINGS_DIFFER
 
 
 def _asked_since(case: Case, reach: Reach, since: float) -> bool:

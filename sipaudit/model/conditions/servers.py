@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
+from sipaudit.model.conditions.trust import may_have_crossed
 from sipaudit.model.conditions.whereabouts import in_mid_life
 from sipaudit.model.observations import Fact
 from sipaudit.model.packets import asked_at
@@ -35,6 +36,12 @@ def higher_server(case: Case) -> Ground:
     """Failback goes upward (B8: a server between counts as a try as well)."""
     ranks = _ranks(case)
     return holds_if(ranks is None or ranks[1] < ranks[0])
+
+
+def goes_back(case: Case) -> Ground:
+    """A way upward that is not the end of the way down: what was dialled while the line moved may leave for the server
+    left just as the 200 comes."""
+    return FAILS if may_have_crossed(case, case.stay.arrived) else higher_server(case)
 
 
 def lower_server(case: Case) -> Ground:

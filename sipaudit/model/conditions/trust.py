@@ -12,6 +12,8 @@ from sipaudit.model.timers import BOOT_SILENCE, NO_EXPIRY, RENEWAL_LATE, SLACK_M
 from sipaudit.model.values import Assumption, Reason
 
 LOSS_REACH = 64.0       # seconds: reference-model.md 4, `capture-complete`
+CROSSING = 0.06     # seconds within which the 200 that ends a failover and what the phone sends may have crossed
+OTHER_CLOCK = 1.0   # the same where two captures show them, whose clocks may differ
 WITHOUT_ONLY_SIGNAL = (3, 2, 4)   # C9: this firmware has no onlySignalWithRegistered
 
 
@@ -135,6 +137,12 @@ def knows_only_signal(case: Case) -> Ground:
     """C9: firmware 3.2.4 has no onlySignalWithRegistered, so no R2."""
     firmware = case.profile.firmware
     return FAILS if firmware is not None and version(firmware)[:3] == WITHOUT_ONLY_SIGNAL else HOLDS
+
+
+def may_have_crossed(case: Case, moved: Answered) -> bool:
+    """Whether the request on trial may have been on its way when the answer came that moved the line."""
+    same = case.event.capture == moved.capture
+    return case.now - moved.time <= (CROSSING if same else OTHER_CLOCK)
 
 
 def clock_was_set(case: Case, since: ModelEvent, *, ahead: bool) -> bool:
