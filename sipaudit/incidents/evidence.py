@@ -120,17 +120,20 @@ class Evidence:
         if self._outages is not None and server is not self._tally.beyond:
             self._outages.left(server, subject, move)
 
-    def found(self, subject: Watched, server: str, phone: PhoneState) -> None:
-        """A line whose beginning nobody saw answered works with this server, by its first answer of all: others of its
-        entry, which it had asked again and again, had not answered."""
+    def found(self, subject: Watched, arrived: Answered, phone: PhoneState) -> None:
+        """A line whose beginning nobody saw answered works with a server, by its first answer of all: others of its
+        entry, which it had asked again and again, had not answered, and it has turned away from them."""
         entry = subject.profile().entry
         for reach in phone.reaches:
-            if reach.server == server or entry is None or entry.priority(reach.server) is None:
+            if reach.server == arrived.server or entry is None or entry.priority(reach.server) is None:
                 continue
             for request in reach.waiting:
                 if request.line == subject.number and not request.in_dialog and request.method in SILENT_METHODS \
                         and went_on(request, repeated_until(reach, request), subject):
-                    self._came_to_nothing(self._tally.server(reach.server, request.time), request, subject, sure=True)
+                    server = self._tally.server(reach.server, request.time)
+                    self._came_to_nothing(server, request, subject, sure=True)
+                    if self._outages is not None:
+                        self._outages.turned(server, subject, arrived.sent or arrived.time)
 
     # -- for it
 

@@ -228,7 +228,7 @@ class Watch(Detectors):
         if before is not None:
             self._moved(subject, after, phone)
         else:
-            self._evidence.found(subject, after.server, phone)
+            self._evidence.found(subject, after.arrived, phone)
 
     def _works(self, subject: Watched, server: str, time: float) -> None:
         """A line works with this server now."""

@@ -140,12 +140,13 @@ def _phones_by_rule(findings: list[Finding]) -> list[tuple[str, str, bool]]:
     users: dict[str, set[str]] = {}
     certain: set[str] = set()
     worst: dict[str, int] = {}
-    for finding in findings:
-        if finding.phone is not None and finding.severity is not Severity.INFO:
+    weigh = {finding.rule for finding in findings if finding.severity is not Severity.INFO}
+    for finding in findings:   # those as well of which the first ones weigh less
+        if finding.phone is not None and finding.rule in weigh:
             phones.setdefault(finding.rule, set()).add(finding.phone)
             users.setdefault(finding.rule, set()).add(brief(finding.line).partition("@")[0])
             worst[finding.rule] = max(worst.get(finding.rule, 0), finding.severity.rank)
-            if finding.confidence is Confidence.CERTAIN:
+            if finding.confidence is Confidence.CERTAIN and finding.severity is not Severity.INFO:
                 certain.add(finding.rule)
     ordered = sorted(phones, key=lambda rule: (-worst[rule], -len(phones[rule]), rule))
     return [(rule, _some(len(phones[rule]), users[rule]), rule in certain) for rule in ordered]
@@ -195,13 +196,15 @@ def _began_below(report: Report) -> Iterator[str]:
     may be the wrong way round."""
     listed = {row.server: row for row in report.servers if row.priority is not None}
     began: dict[str, list[str]] = {}
+    heads = {row.entry: row for row in sorted(listed.values(), key=lambda row: -(row.priority or 0))}
     for line in report.lines:
-        server = _began_at(line)
-        if line.entry is not None and server in listed and listed[server].entry == line.entry:
+        server, when = _began_at(line)
+        if line.entry is not None and server in listed and listed[server].entry == line.entry \
+                and not _was_out(report, heads[line.entry].server, when):
             began.setdefault(line.entry, []).append(server)
     names = short_names(report.servers)
     for entry, servers in began.items():
-        head = min((row for row in listed.values() if row.entry == entry), key=lambda row: row.priority or 0)
+        head = heads[entry]
         if all(listed[server].priority != head.priority for server in servers):
             first, at = names[head.server], " or ".join(names[server] for server in dict.fromkeys(servers))
             who = "the one line that registered" if len(servers) == 1 else f"all {len(servers)} lines that registered"
@@ -210,13 +213,19 @@ def _began_below(report: Report) -> Iterator[str]:
                    "DNS), and what is said of them may be wrong.")
 
 
-def _began_at(line: LineSummary) -> str | None:
-    """The server that a line left first, or else registered with first."""
+def _was_out(report: Report, server: str, when: float) -> bool:
+    """Whether the report tells of an outage of the server then."""
+    return any(one.kind == "server-outage" and one.server == server and one.start <= when
+               and (one.end is None or when <= one.end) for one in report.incidents)
+
+
+def _began_at(line: LineSummary) -> tuple[str | None, float]:
+    """The server that a line left first, or else registered with first, and when."""
     registered = min(line.registrations, key=lambda stay: stay.from_, default=None)
     moved = min(line.moves, key=lambda move: move.time, default=None)
     if moved is not None and moved.from_ and (registered is None or moved.time <= registered.from_):
-        return moved.from_
-    return None if registered is None else registered.server
+        return moved.from_, moved.time
+    return (None, 0.0) if registered is None else (registered.server, registered.from_)
 
 
 def _checks(report: Report) -> str:

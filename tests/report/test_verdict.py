@@ -279,6 +279,17 @@ def test_phones_are_counted_once_by_rule_and_what_is_suppressed_or_weak_is_not(r
                          "Deviations: 3 warnings, 1 info. Suppressed and not counted: 1."]
 
 
+def test_phones_whose_findings_weigh_less_are_counted_too(report: Report) -> None:
+    """The first of several lines that leave a server for nothing is an info."""
+    rule = "failover-without-failure"
+    findings = [finding(rule, f"10.1.0.{number}:5060", Severity.INFO if number < 2 else Severity.WARNING)
+                for number in range(5)]
+    said = sentences(replace(report, incidents=[], findings=findings), "utc")
+    assert any(one.startswith("5 phones") and "left a server" in one for one in said)
+    quiet = replace(report, incidents=[], findings=findings[:2])
+    assert not any("left a server" in one for one in sentences(quiet, "utc"))
+
+
 def test_few_phones_are_named_by_their_lines(report: Report) -> None:
     def told(*lines: str) -> str:
         found = [replace(finding("premature-failback", f"10.1.0.{number}"), line=line)
@@ -293,14 +304,14 @@ def test_few_phones_are_named_by_their_lines(report: Report) -> None:
 
 
 def test_what_is_likely_of_all_phones_is_said_so(report: Report) -> None:
-    """A mere remark that is certain is none of them."""
+    """A mere remark that is certain makes none of them so."""
     here, there = finding("premature-failback", "a"), finding("premature-failback", "b")
     doubtful = [*(replace(one, confidence=Confidence.LIKELY) for one in (here, there)),
                 finding("premature-failback", "c", Severity.INFO)]
     told = (replace(report, findings=found, incidents=[]) for found in (doubtful, [*doubtful, here]))
     said = [sentences(each, "utc")[1] for each in told]
-    assert said == ["2 phones likely returned before the failback was due.",
-                    "2 phones returned before the failback was due."]
+    assert said == ["3 phones likely returned before the failback was due.",
+                    "3 phones returned before the failback was due."]
 
 
 def test_hostile_names_are_harmless_on_the_screen(report: Report) -> None:
