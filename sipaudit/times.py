@@ -22,9 +22,10 @@ _EXAMPLES = "2026-11-22T12:03:04, 12:03, 12:03:04.5, +90s, +5m, +1h or @17000003
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(\.[0-9]{1,9})?)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,]{2,18}(?:Z|[+-][0-9]{2}:?[0-9]{2})?")
-_AFTER = re.compile(r"\+([0-9]{1,9}(?:\.[0-9]{1,9})?)([smh])")
+_COUNT = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
+_AFTER = re.compile(rf"\+(?=[0-9])(?:{_COUNT}h)?(?:{_COUNT}m)?(?:{_COUNT}s)?")   # 1h, 5m30s
 _EPOCH = re.compile(r"@([0-9]{1,11}(?:\.[0-9]{1,9})?)")
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_SECONDS = (3600.0, 60.0, 1.0)
 
 
 class Moment(Struct, frozen=True, gc=False):
@@ -122,7 +123,7 @@ def _parse(text: str, zone: tzinfo) -> When | None:
     if epoch := _EPOCH.fullmatch(text):
         return Moment(float(epoch[1]))
     if after := _AFTER.fullmatch(text):
-        return AfterStart(float(after[1]) * _SECONDS[after[2]])
+        return AfterStart(sum(float(count or 0) * unit for count, unit in zip(after.groups(), _SECONDS, strict=True)))
     if clock := _CLOCK.fullmatch(text):
         fraction = round(float(clock[4] or 0) * 1_000_000)
         return ClockTime(time(int(clock[1]), int(clock[2]), int(clock[3] or 0), min(fraction, 999_999)), zone)

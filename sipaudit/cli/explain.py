@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from sipaudit.cli import options, terminal
 from sipaudit.cli.manual import Command
+from sipaudit.errors import InputError
 
+_OF_A_REPORT = re.compile(r"[fi]-[0-9]+(?:-r[0-9]+)?")
 
 @click.command("explain", cls=Command, short_help="Say in plain words what a term of a report means.")
 @click.argument("words", metavar="[TERM]", nargs=-1)
@@ -29,5 +33,8 @@ def command(words: tuple[str, ...], rules: tuple[str, ...]) -> None:
 
     glossary = Glossary((*pack_terms(load_pack(rules)), *load_terms()))
     draw = rulebook.explained if words else rulebook.index
+    if words and _OF_A_REPORT.fullmatch(words[0]):
+        raise InputError(f"{words[0]} is of a report, and only that knows it",
+                         fix="explain its rule or kind; `sipaudit ladder CAPTURE --finding` draws a finding")
     found = glossary.find(" ".join(words)) if words else glossary.terms
     terminal.emit_text(draw(found, terminal.width(), terminal.has_color()))

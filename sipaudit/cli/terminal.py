@@ -14,6 +14,7 @@ import click
 from sipaudit.safe_text import safe_text
 
 VERBOSITY = "sipaudit.verbosity"  # key of the click context's meta: -1 quiet, 0, 1 and more verbose
+WIDEST = 1_000        # columns of any output
 WIDTH_OF_A_FILE = 100  # columns, when stdout is no terminal and COLUMNS is not set
 
 
@@ -29,8 +30,8 @@ def has_color() -> bool:
 
 
 def width() -> int:
-    """Columns to fill."""
-    return shutil.get_terminal_size((WIDTH_OF_A_FILE, 24)).columns
+    """Columns to fill, whatever COLUMNS asks for."""
+    return min(shutil.get_terminal_size((WIDTH_OF_A_FILE, 24)).columns, WIDEST)
 
 
 def program() -> str:

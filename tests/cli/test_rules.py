@@ -135,6 +135,20 @@ def test_explain_alone_lists_what_it_knows(sipaudit_command) -> None:
     assert "reRegisterOn, " in shown
 
 
+def test_explain_of_an_id_says_what_to_do_with_it(sipaudit_command) -> None:
+    for name in ("f-000001", "i-0001", "f-000001-r7"):
+        ran = sipaudit_command("explain", name)
+        assert (ran.code, ran.out) == (2, "")
+        assert f"{name} is of a report, and only that knows it" in ran.err
+
+
+def test_no_output_is_wider_than_anybody_can_read(sipaudit_command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """COLUMNS may hold any number."""
+    monkeypatch.setenv("COLUMNS", "9" * 18)
+    ran = sipaudit_command("explain")
+    assert 200 < max(map(len, ran.out.splitlines())) <= 1000
+
+
 def test_explain_of_an_unknown_word_is_2(sipaudit_command) -> None:
     result = sipaudit_command("explain", "failbck")
     assert result.code == 2
