@@ -12,6 +12,7 @@ from sipaudit.report.screen import Screen, brief, count_of
 from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 
 MOVES_SHOWN = 200
+NAMES = frozenset({"phone", "line"})   # are searched for: a name that is broken is not found
 
 
 def render(report: Report, zone: str, width: int, color: bool, at: str | None = None) -> str:
@@ -32,7 +33,7 @@ def render(report: Report, zone: str, width: int, color: bool, at: str | None = 
     columns = ("phone", "line", "model", "firmware", "entry", "works with", "registered until", "calls", "moves",
                "last seen")
     rows = [_row(line, domain, called, clock) for line in report.lines]
-    screen.table(columns, rows, right=frozenset({"calls", "moves"}))
+    screen.table(columns, rows, right=frozenset({"calls", "moves"}), whole=NAMES)
     _settings(screen, report, domain)
     _moves(screen, report, domain, called, clock)
     _servers(screen, report)
