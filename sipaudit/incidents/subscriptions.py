@@ -7,13 +7,14 @@ from collections.abc import Set
 from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
-from sipaudit.model.events import Answered, Replied, Sent
+from sipaudit.model.events import Answered, Received, Replied, Sent
 from sipaudit.model.history import MoveSeen
 from sipaudit.turned_away import turned_away
 
 SUBSCRIPTIONS_KEPT = 50_000
 OF_ONE_LINE = 32
 LASTS = 3600.0      # seconds where neither side says how long (the default of the event packages that phones use)
+BRIEF = 60.0        # seconds: who asks for no longer may mean to let it end, as a shared line's line-seize (RFC 7463)
 GRACE = 5.0         # seconds after the refresh time
 TOGETHER = 600.0    # seconds between two that make one incident
 
@@ -41,9 +42,10 @@ class Lapse(Draft):
 
 class Subscription:
     """One dialog of SUBSCRIBE, which `event` opened: `until` when it runs out, `left` whether its line has gone to
-    another server since, `dead` that its time is over, `draft` the incident that says so."""
+    another server since, `renewed` that it was made to last longer, `dead` that its time is over, `draft` the incident
+    that says so."""
 
-    __slots__ = ("dead", "draft", "event", "left", "server", "subject", "until")
+    __slots__ = ("dead", "draft", "event", "left", "renewed", "server", "subject", "until")
 
     def __init__(self, event: Sent, subject: Watched, until: float) -> None:
         self.event = event
@@ -51,8 +53,14 @@ class Subscription:
         self.server = event.server
         self.until = until
         self.left = False
+        self.renewed = False
         self.dead = False
         self.draft: Lapse | None = None
+
+    @property
+    def is_to_last(self) -> bool:
+        """Whether its phone means to refresh it: it asked for long, or has done so."""
+        return self.renewed or _lasts(self.event) > BRIEF
 
 
 class Subscriptions:
@@ -76,7 +84,7 @@ class Subscriptions:
             return
         until = answer.time + _lasts(request)
         if known is not None:
-            known.until, known.server = until, request.server
+            known.until, known.server, known.renewed = until, request.server, True
         elif len(own) < OF_ONE_LINE and self._count < SUBSCRIPTIONS_KEPT:
             self._count += 1
             own[request.call_id] = Subscription(request, subject, until)
@@ -91,6 +99,14 @@ class Subscriptions:
         for one in self.of.get(reply.line, {}).values():
             if one.left and not one.dead and one.server == reply.server:
                 one.until = max(one.until, reply.time + _lasts(one.event))
+
+    def ended(self, notice: Received) -> None:
+        """The far end has terminated a subscription (RFC 6665 4.4.1). One whose line had left its server by then may
+        have been let run out: that it is over is what makes it dead."""
+        own = self.of.get(notice.line, {})
+        one = own.get(notice.ends)
+        if one is not None and not one.left:
+            self._forget(own, one)
 
     def sent(self, request: Sent, subject: Watched) -> None:
         """A request: the phone is there. What a SUBSCRIBE renews, or replaces at another server, is not dead."""
@@ -112,7 +128,7 @@ class Subscriptions:
     def moved(self, subject: Watched, move: MoveSeen) -> None:
         """The line left a server after a failure: what it has subscribed to there will run out."""
         for one in self.of.get(subject.number, {}).values():
-            if one.server == move.source and not one.left and one.until > move.time:
+            if one.server == move.source and not one.left and one.until > move.time and one.is_to_last:
                 one.left = True
                 self._timers.at(one.until + GRACE, self._ran_out, one)
 

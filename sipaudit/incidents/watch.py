@@ -116,8 +116,12 @@ class Watch(Detectors):
             self._stayed(step, subject, phone)
 
     def _notified(self, event: Received | Replied) -> None:
-        if type(event) is Replied and event.method == "NOTIFY" and self._subscriptions is not None:
+        if event.method != "NOTIFY" or self._subscriptions is None:
+            return
+        if type(event) is Replied:
             self._subscriptions.notified(event)
+        elif event.ends:   # type: ignore[union-attr]
+            self._subscriptions.ended(event)   # type: ignore[arg-type]
 
     def of_phone(self, event: ModelEvent, subjects: Sequence[Watched], phone: PhoneState) -> None:
         """What concerns a whole phone; `subjects` are its lines, `phone` is its state before it."""

@@ -142,13 +142,15 @@ class Contacted(Event, frozen=True, gc=False):
 
 
 class Received(Event, frozen=True, gc=False):
-    """A server starts a request to the phone (first arrival)."""
+    """A server starts a request to the phone (first arrival). `ends`: the Call-ID of the subscription that a NOTIFY
+    says is over, compared only; empty else."""
 
     server: str
     method: str
     transaction: int
     in_dialog: bool = False
     call: int | None = None
+    ends: str = ""
 
 
 class Replied(Event, frozen=True, gc=False):

@@ -42,7 +42,7 @@ class Notified:
         memory, flow, time, call_id, tag = self._memory, item.flow, item.time, request.call_id, request.to.tag
         calls, host, source, via = memory.calls, flow.destination_host, flow.source_host, request.via
         leg, branch, number = calls.known.find((host, call_id, tag)), via.branch, request.cseq.number
-        if leg is None or leg.number is not None or tag is None or host == source:
+        if leg is None or leg.number is not None or tag is None or host == source or request.ends:
             return False
         line, last = leg.line, leg.cseq_in
         if line is None or line.held is not None or line.flow is None or line.flow.destination != flow.source \

@@ -165,7 +165,7 @@ class Requests:
         if line is not None:
             memory.registry.emit(phone, line, Received(
                 item.time, item.capture, item.frame, phone.number, line.number, server, request.method,
-                transaction.number, transaction.in_dialog, transaction.call,
+                transaction.number, transaction.in_dialog, transaction.call, request.call_id if request.ends else "",
             ))
         self._follow(transaction, request, item)
         return transaction

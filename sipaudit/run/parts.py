@@ -202,11 +202,12 @@ class Apart(Parser):
         if isinstance(message, Response):
             start = StartLine("", NO_URI, message.status, message.reason)
             tail = Tail(None, message.expires, message.user_agent, None, message.min_expires, message.retry_after, (),
-                        ())
+                        (), False)
             proof = message.challenges
         elif message.replaces is None and message.rack is None:
             start = StartLine(message.method, message.uri, 0, "")
-            tail = Tail(None, message.expires, message.user_agent, message.event, None, None, (), message.routes)
+            tail = Tail(None, message.expires, message.user_agent, message.event, None, None, (), message.routes,
+                        message.ends)
             proof = message.credentials
         else:
             return None

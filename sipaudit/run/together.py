@@ -82,7 +82,7 @@ class Together:
             start, tail = starts[first], tails[rest]
             message = Request(
                 start.method, start.uri, vias[via], addresses[from_], addresses[to], call_ids[call_id], cseqs[cseq],
-                contacts[own], tail.expires, tail.user_agent, tail.routes, proofs[proof], tail.event,
+                contacts[own], tail.expires, tail.user_agent, tail.routes, proofs[proof], tail.event, tail.ends,
             ) if asks else Response(
                 start.status, start.reason, vias[via], addresses[from_], addresses[to], call_ids[call_id], cseqs[cseq],
                 contacts[own], tail.expires, tail.min_expires, tail.retry_after, tail.user_agent, proofs[proof])

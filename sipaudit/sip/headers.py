@@ -32,9 +32,9 @@ UNREADABLE_VIA = Via("", "", 0, "")
 # The place of a header's value in the row that the parser fills: plain numbers, because a list is indexed with them
 # ten times a message.  The five mandatory fields come first, lists last.
 UNREAD, VIA, FROM, TO, CALL_ID, CSEQ = range(6)
-CONTENT_LENGTH, EXPIRES, USER_AGENT, EVENT, REPLACES, RACK, MIN_EXPIRES, RETRY_AFTER = range(6, 14)
-CONTACT, ROUTE, CREDENTIALS, CHALLENGE = range(14, 18)
-FLAW = 18
+CONTENT_LENGTH, EXPIRES, USER_AGENT, EVENT, ENDS, REPLACES, RACK, MIN_EXPIRES, RETRY_AFTER = range(6, 15)
+CONTACT, ROUTE, CREDENTIALS, CHALLENGE = range(15, 19)
+FLAW = 19
 
 
 class Header(Struct, frozen=True):
@@ -135,6 +135,11 @@ def read_rack(text: str, found: Found) -> str:
     return " ".join(words)
 
 
+def read_ends(text: str, _found: Found) -> bool | None:
+    """Whether a Subscription-State says that the subscription is over; of any other nothing (RFC 6665 4.1.3)."""
+    return text.partition(";")[0].strip().lower() == "terminated" or None
+
+
 def read_date(text: str, found: Found) -> None:
     """Nobody needs the Date; but a zone other than GMT is a defect that RFC 4475 3.1.2.12 asks to see."""
     if not text.endswith("GMT"):
@@ -161,6 +166,7 @@ _FIELDS = {
     "Min-Expires": Header(MIN_EXPIRES, _whole_number(Defect.BAD_MIN_EXPIRES)),
     "Retry-After": Header(RETRY_AFTER, read_retry_after),
     "Event": Header(EVENT, read_text),
+    "Subscription-State": Header(ENDS, read_ends),
     "Replaces": Header(REPLACES, read_text, lasting=False),
     "RAck": Header(RACK, read_rack, lasting=False),
     "Date": Header(UNREAD, read_date, lasting=False),

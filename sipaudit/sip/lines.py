@@ -244,8 +244,8 @@ def _repeat(row: Row, slot: int, value: Any) -> None:
 
 
 def _build(start: StartLine, row: Row, body: int | None, first: bytes) -> Message:
-    (_, via, from_, to, call_id, cseq, length, expires, user_agent, event, replaces, rack, min_expires, retry_after,
-     contacts, routes, credentials, challenges, defects) = row
+    (_, via, from_, to, call_id, cseq, length, expires, user_agent, event, ends, replaces, rack, min_expires,
+     retry_after, contacts, routes, credentials, challenges, defects) = row
     if (
         defects or start.defects or length != body or via is None or from_ is None or to is None or call_id is None
         or cseq is None or (start.method and cseq.method != start.method)
@@ -256,7 +256,7 @@ def _build(start: StartLine, row: Row, body: int | None, first: bytes) -> Messag
     if start.method:
         return Request(
             start.method, start.uri, via, from_, to, call_id, cseq, contacts or (), expires, user_agent, routes or (),
-            credentials or (), event, replaces, rack, defects,
+            credentials or (), event, ends or False, replaces, rack, defects,
         )
     return Response(
         start.status, start.reason, via, from_, to, call_id, cseq, contacts or (), expires, min_expires, retry_after,

@@ -79,6 +79,7 @@ class Request(Struct, frozen=True, gc=False, array_like=True, tag=1):
     routes: tuple[Uri, ...] = ()
     credentials: tuple[Challenge, ...] = ()
     event: str | None = None
+    ends: bool = False   # the subscription: a NOTIFY whose Subscription-State is `terminated` (RFC 6665 4.1.3)
     replaces: str | None = None
     rack: str | None = None
     defects: tuple[str, ...] = ()

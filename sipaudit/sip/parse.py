@@ -37,6 +37,7 @@ from sipaudit.sip.headers import (
     CONTENT_LENGTH,
     CREDENTIALS,
     CSEQ,
+    ENDS,
     EVENT,
     EXPIRES,
     FLAW,
@@ -141,7 +142,7 @@ class Parser(LineParser):
         """The message that says this."""
         if start.method:
             return Request(start.method, start.uri, via, from_, to, call_id, cseq, contacts, tail.expires,
-                           tail.user_agent, tail.routes, proof, tail.event)
+                           tail.user_agent, tail.routes, proof, tail.event, tail.ends)
         return Response(start.status, start.reason, via, from_, to, call_id, cseq, contacts, tail.expires,
                         tail.min_expires, tail.retry_after, tail.user_agent, proof)
 
@@ -234,7 +235,7 @@ class Parser(LineParser):
                 return None
             row[slot] = value
         return Tail(row[CONTENT_LENGTH], row[EXPIRES], row[USER_AGENT], row[EVENT], row[MIN_EXPIRES], row[RETRY_AFTER],
-                    row[CONTACT] or (), row[ROUTE] or ())
+                    row[CONTACT] or (), row[ROUTE] or (), row[ENDS] or False)
 
     def _lasting_field(self, line: bytes) -> Field:
         """A line that means the same in any message and comes in many; else something that is no part of a tail."""

@@ -22,6 +22,7 @@ class Tail(Struct, frozen=True, gc=False, array_like=True):
     retry_after: int | None
     contacts: tuple[Address, ...]
     routes: tuple[Uri, ...]
+    ends: bool
 
 
 class Unusual(Exception):

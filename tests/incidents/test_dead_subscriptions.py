@@ -85,3 +85,40 @@ def test_what_is_notified_still_is_not_dead(tower: Tower, taken: tuple[int, ...]
         phone.replies(time + 0.1, told, status)
     phone.call(1200, S, 2.0)
     assert tower.see(story, only="dead-subscriptions") == seen
+
+
+def subscribes(story: Story, time: float, seconds: int, event: str, state: str, *, again: bool = False) -> None:
+    """A phone asks for that at P, is notified of this state, fails over at 300, and calls on."""
+    phone, *_ = registered(story, 3)
+    asked = phone.ask(time, P, "SUBSCRIBE", expires=seconds, headers=f"Event: {event}\r\n")
+    phone.told(time + 0.1, asked, 200)
+    noted = phone.called(time + 0.2, P, "NOTIFY", call_id=asked.call_id, tag=f"near{asked.call_id[:6]}",
+                         headers=f"Event: {event}\r\n{state}\r\n")
+    phone.replies(time + 0.3, noted, 200)
+    if again:
+        asked = phone.ask(time + 5, P, "SUBSCRIBE", expires=seconds, call_id=asked.call_id, tag="far",
+                          headers=f"Event: {event}\r\n")
+        phone.told(time + 5.1, asked, 200)
+    phone.fail_over(300)
+    phone.call(1200, S, 2.0)
+
+
+@pytest.mark.parametrize(("state", "dead"), [
+    ("Subscription-State: active;expires=600", True),
+    ("Subscription-State: terminated", False),
+    ("subscription-state:  Terminated ;reason=noresource", False),
+])
+def test_what_the_server_had_ended_before_is_not_dead(tower: Tower, state: str, dead: bool) -> None:
+    """RFC 6665 4.4.1: with that NOTIFY there is no such dialog any more."""
+    story = Story()
+    subscribes(story, 200, 600, "dialog", state)
+    assert bool(tower.see(story, only="dead-subscriptions")) is dead
+
+
+@pytest.mark.parametrize(("seconds", "again", "dead"), [(15, False, False), (60, False, False), (60, True, True),
+                                                        (120, False, True)])
+def test_what_was_to_end_by_itself_is_not_dead(tower: Tower, seconds: int, again: bool, dead: bool) -> None:
+    """A shared line is seized for one call: nobody makes that anew. What was refreshed once, is to be again."""
+    story = Story()
+    subscribes(story, 290, seconds, "line-seize", f"Subscription-State: active;expires={seconds}", again=again)
+    assert bool(tower.see(story, only="dead-subscriptions")) is dead
