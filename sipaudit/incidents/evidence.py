@@ -129,7 +129,7 @@ class Evidence:
                 continue
             for request in reach.waiting:
                 if request.line == subject.number and not request.in_dialog and request.method in SILENT_METHODS \
-                        and went_on(request, repeated_until(reach, request), subject):
+                        and went_on(request, repeated_until(reach, request), subject.silence):
                     server = self._tally.server(reach.server, request.time)
                     self._came_to_nothing(server, request, subject, sure=True)
                     if self._outages is not None:

@@ -235,7 +235,7 @@ def _may_be_granted(bindings: tuple[Binding, ...], phone: PhoneState, request: S
 def _found_no_answer(binding: Binding, asked: Sent, request: Sent | Failed, subject: Watched) -> bool:
     """Whether its phone shows that nobody answered a REGISTER: it went on sending it, or asks anew sooner than it
     renews; not if it does so at once, with credentials."""
-    if binding.resent is not None and went_on(asked, binding.resent, subject):
+    if binding.resent is not None and went_on(asked, binding.resent, subject.silence):
         return True
     passed = request.time - asked.time
     asks_anew = isinstance(request, Sent) and request.method == "REGISTER"

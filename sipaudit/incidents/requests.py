@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from sipaudit.incidents.draft import Watched
 from sipaudit.incidents.servers import NEVER
-from sipaudit.model.events import Resent, Sent
+from sipaudit.model.events import Answered, Resent, Sent
 from sipaudit.model.settings import LineSettings
-from sipaudit.model.timers import T1, earliest_silence
+from sipaudit.model.timers import SILENCE_MAX, T1, earliest_silence
 
 OPEN_KEPT = 200_000           # requests that wait for an answer
 LOOK_EVERY = 0.5              # seconds between two looks at what waits for an answer
@@ -25,23 +25,31 @@ def silence_of(settings: LineSettings) -> float:
     return earliest_silence(settings) if known else DEFAULT_SILENCE
 
 
-def went_on(request: Sent, repeated: float, subject: Watched) -> bool:
-    """Whether the last sending of a request lies past the middle of what its phone waits for, as it does at doubling
-    intervals (F2): one that stopped before has heard an answer, and the capture may lack it."""
-    return repeated - request.time >= (subject.silence - T1) / 2
+def went_on(request: Sent, repeated: float, silence: float) -> bool:
+    """Whether the last sending of a request lies past the middle of the `silence` that its phone waits for, as it does
+    at doubling intervals (F2): one that stopped before has heard an answer, and the capture may lack it."""
+    return repeated - request.time >= (silence - T1) / 2
 
 
 class Waiting(Struct, eq=False, gc=False):
-    """A request that waits for an answer; `repeated` is when its phone sent it again, the last time."""
+    """A request that waits for an answer; `repeated` is when its phone sent it again, the last time, `proceeds` whether
+    a REGISTER has had a provisional answer."""
 
     request: Sent
     subject: Watched
     repeated: float = NEVER
+    proceeds: bool = False
+
+    @property
+    def silence(self) -> float:
+        """Seconds without a final answer after which it may have run out. A 1xx does not stop Timer F (F4): a phone
+        that got one goes on sending until then (RFC 3261 17.1.2.2)."""
+        return max(SILENCE_MAX, self.subject.silence) if self.proceeds else self.subject.silence
 
     @property
     def shows_silence(self) -> bool:
         """Whether its phone went on sending it, as one does that hears nothing."""
-        return went_on(self.request, self.repeated, self.subject)
+        return went_on(self.request, self.repeated, self.silence)
 
 
 class OpenRequests:
@@ -78,6 +86,15 @@ class OpenRequests:
         del self._open[next(iter(self._open))]
         self.evicted += 1
 
+    def hear(self, answer: Answered) -> Waiting | None:
+        """What waited for this answer waits no longer, but a REGISTER for its final one. None for a 1xx to that."""
+        waiting = self._open.get(answer.transaction)
+        if waiting is not None and answer.status < 200 and answer.method == "REGISTER" \
+                and answer.time - waiting.request.time <= waiting.silence:
+            waiting.proceeds = True
+            return None
+        return self.pop(answer.transaction, None)
+
     def repeated(self, packet: Resent) -> None:
         """Its phone has sent it again."""
         waiting = self._open.get(packet.transaction)
@@ -92,7 +109,7 @@ class OpenRequests:
             sent = waiting.request.time
             if sent + SHORTEST > now:
                 break
-            if sent + waiting.subject.silence <= now:
+            if sent + waiting.subject.silence <= now and (not waiting.proceeds or sent + waiting.silence <= now):
                 due.append(waiting)
         for waiting in due:
             del self._open[waiting.request.transaction]

@@ -207,13 +207,13 @@ class Watch(Detectors):
     def _heard(self, event: Answered, subject: Watched) -> tuple[ServerWatch, Waiting | None]:
         """An answer is counted. The server that it is from, and what waited for it."""
         time, status, sent = event.time, event.status, event.sent
-        server, waited = self.tally.now(event.server, time), self.requests.pop(event.transaction, None)
+        server, waited = self.tally.now(event.server, time), self.requests.hear(event)
         server.minute.answered(status)
         if sent is not None and (waited is not None if event.method == "INVITE" else status >= 200):
             server.minute.took(time - sent)
         if waited is not None:
             took = time - waited.request.time
-            if took > SHORTEST and took > subject.silence:   # nearly never: the line is asked for nothing
+            if took > SHORTEST and took > subject.silence and took > waited.silence:   # nearly never
                 self._evidence.ran_out(waited)
         return server, waited
 

@@ -441,3 +441,33 @@ def test_phones_that_leave_since_a_subscription_ran_out_tell_of_an_outage(tower:
     outage = tower.of("server-outage")
     assert (outage.start - ORIGIN, outage.metrics["lines_moved"]) == (300.0, 8)
     assert outage.metrics["time_to_detect_p50"] == 5.5
+
+
+PROCEEDING = (0.5, 4.5, 8.5, 12.5, 16.5, 20.5, 24.5, 28.5)   # RFC 3261 17.1.2.2: at T2 once a 1xx has come
+
+
+@pytest.mark.parametrize(("repeats", "final", "seen"), [
+    (PROCEEDING, None, ["server-outage 10.0.0.1 300.000-560.004 6"]),
+    (PROCEEDING[:5], 20.0, []),
+    (PROCEEDING[:3], None, []),   # its phone has heard an answer that the capture lacks
+], ids=["none", "late", "unseen"])
+def test_a_register_that_gets_only_100_runs_out(
+    tower: Tower, repeats: tuple[float, ...], final: float | None, seen: list[str]
+) -> None:
+    """A proxy whose registrar is gone. F4: a 1xx does not stop Timer F."""
+    story = Story()
+    phones = registered(story, 6)
+    for index, phone in enumerate(phones):
+        for attempt in range(3):
+            time = 300 + index * 3 + attempt * 60
+            asked = phone.ask(time, P, "REGISTER", expires=3600)
+            phone.told(time + 0.01, asked, 100)
+            for later in repeats:
+                phone.again(time + later, asked)
+                phone.told(time + later + 0.01, asked, 100)
+            if final is not None:
+                phone.told(time + final, asked, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
+    for index, phone in enumerate(phones):
+        phone.register(560 + index, P)
+    end(story, 640)
+    assert tower.see(story, None, P, only="server-outage") == seen
