@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Container, Sequence, Set
 
 from sipaudit.incidents.calls import Calls
 from sipaudit.incidents.draft import Watched
@@ -12,13 +12,14 @@ from sipaudit.incidents.requests import Waiting, went_on
 from sipaudit.incidents.servers import NEVER, ServerWatch
 from sipaudit.incidents.tally import Tally
 from sipaudit.model.conditions.trust import LOSS_REACH
-from sipaudit.model.events import Answered, Failed, Lost, Sent
+from sipaudit.model.events import Answered, Contacted, ContactKind, Failed, FailureKind, Lost, Sent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.packets import MOVERS
 from sipaudit.model.reach import repeated_until
 from sipaudit.model.state import PhoneState
 
 SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
+BREAKS = frozenset({ContactKind.DROPPED, FailureKind.REFUSED, FailureKind.RESET, FailureKind.TLS})   # of connections
 KEEPS_REGISTERING = frozenset({"REGISTER", "OPTIONS"})
 
 
@@ -96,6 +97,24 @@ class Evidence:
         there = [subject for subject in subjects if _works_with(subject, event.server)] or list(subjects)
         if self._outages is not None and there and server is not self._tally.beyond:
             self._outages.fails(server, event.phone, None, event.sent, event, there, sure=True)
+
+    def broke(self, event: Contacted | Failed, subjects: Sequence[Watched], phone: PhoneState, open_: Container[int]
+              ) -> None:
+        """A connection broke, or what was sent over it was repeated in vain, or none can be opened: SIP sends nothing
+        again over one (F2), and so it shows that what had waited there long enough, and is no longer among the `open_`,
+        has found no answer."""
+        reach = phone.reach(event.server)
+        if event.kind not in BREAKS or not reach.waiting:
+            return
+        server = self._tally.server(event.server, event.time)
+        for request in reach.waiting:
+            if request.in_dialog or request.method not in SILENT_METHODS or request.transaction in reach.ringing \
+                    or request.transaction in open_ or event.time - request.time > LATE or server.counts(request):
+                continue
+            for subject in subjects:
+                if subject.number == request.line and subject.follows(event.server) \
+                        and event.time - request.time >= subject.silence:
+                    self._came_to_nothing(server, request, subject, sure=False)
 
     def refused(self, event: Answered, server: ServerWatch, subject: Watched) -> None:
         """503 counts against a server (F3)."""

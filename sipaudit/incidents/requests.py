@@ -66,6 +66,9 @@ class OpenRequests:
         self.evicted = 0
         self.next_look = NEVER
 
+    def __contains__(self, transaction: object) -> bool:
+        return transaction in self._open
+
     def __len__(self) -> int:
         return len(self._open)
 

@@ -10,7 +10,7 @@ from sipaudit.incidents.crowds import Crowd
 from sipaudit.incidents.draft import Watched
 from sipaudit.incidents.minutes import MINUTE, Minute, OfServer
 from sipaudit.incidents.seconds import Seconds
-from sipaudit.model.events import Failed, FailureKind, ModelEvent
+from sipaudit.model.events import Failed, FailureKind, ModelEvent, Sent
 from sipaudit.model.history import MoveSeen
 
 NEVER = float("-inf")
@@ -106,6 +106,11 @@ class ServerWatch:
         self.crowd = Crowd()
         self.restored = NEVER
         self.refusals: deque[float] = deque(maxlen=REFUSALS_KEPT)
+
+    def counts(self, request: Sent) -> bool:
+        """Whether it is known that this request came to nothing."""
+        failing = self.failing.get(request.phone)
+        return failing is not None and request.time in failing.sends
 
     def used(self, phone: int, time: float) -> None:
         """A phone sends it a request."""

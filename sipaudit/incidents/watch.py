@@ -13,6 +13,7 @@ from sipaudit.model.events import (
     Answered,
     Booted,
     CallChanged,
+    Contacted,
     EntryChanged,
     Failed,
     Lost,
@@ -126,6 +127,8 @@ class Watch(Detectors):
     def of_phone(self, event: ModelEvent, subjects: Sequence[Watched], phone: PhoneState) -> None:
         """What concerns a whole phone; `subjects` are its lines, `phone` is its state before it."""
         self.pass_time(event.time)
+        if isinstance(event, Contacted | Failed):
+            self._evidence.broke(event, subjects, phone, self.requests)
         if isinstance(event, Failed):
             waiting = None if event.transaction is None else self.requests.pop(event.transaction, None)
             self._evidence.failed(event, subjects, waiting)

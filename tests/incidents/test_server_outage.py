@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.incidents.ground import Tower, end, registered
@@ -470,4 +472,70 @@ def test_a_register_that_gets_only_100_runs_out(
     for index, phone in enumerate(phones):
         phone.register(560 + index, P)
     end(story, 640)
+    assert tower.see(story, None, P, only="server-outage") == seen
+
+
+def in_vain(story: Story, phone: Handset, time: float, method: str) -> None:
+    """A request over a connection, whose segment nobody acknowledges."""
+    phone.ask(time, P, method, expires=3600 if method == "REGISTER" else None)
+    segment = story.packets[-1]
+    for later in (0.3, 0.9, 2.1, 4.5, 9.3, 18.9):
+        story.packets.append(replace(segment, time=time + later))
+
+
+@pytest.mark.parametrize("servers", [(P,), (P, S)])
+def test_a_server_that_is_silent_over_tcp_is_out(tower: Tower, servers: tuple[tuple[str, int], ...]) -> None:
+    """Its phones have nowhere to go, or go nowhere. Over a connection TCP repeats, and SIP does not (F2)."""
+    story = Story()
+    phones = registered(story, 6, transport="tcp")
+    for index, phone in enumerate(phones):
+        for attempt in range(4):
+            in_vain(story, phone, 300 + index * 3 + attempt * 60, "REGISTER")
+    for index, phone in enumerate(phones):
+        phone.register(640 + index, P)
+    end(story, 700)
+    assert tower.see(story, None, *servers) == [f"{OUTAGE} 300.000-640.004 6"]
+
+
+def test_calls_that_ran_out_before_their_connections_failed_begin_the_outage(tower: Tower) -> None:
+    """Six calls get no answer, are given up with their connections, and nobody answers a SYN."""
+    story = Story()
+    phones = registered(story, 6, transport="tcp")
+    for index, phone in enumerate(phones):
+        time = 300 + index * 3
+        in_vain(story, phone, time, "INVITE")
+        story.reset(time + 32, phone.place, P)
+        for attempt in range(3):
+            story.syn(time + 32.1 + attempt * 30, (phone.place[0], 7000 + 10 * index + attempt), P)
+    for index, phone in enumerate(phones):
+        phone.register(640 + index, P)
+    end(story, 700)
+    assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.000-640.004 6"]
+    assert tower.of("server-outage").metrics["calls_failed"] == 6
+
+
+@pytest.mark.parametrize(("answer", "broke", "seen"), [
+    (None, 20.0, [f"{OUTAGE} 300.000-640.004 6"]),
+    (None, 1.0, []),       # it is given up before it has run out
+    (None, 50.0, []),      # the connection may have broken for anything since
+    (None, None, []),      # the capture may lack the answer
+    (8.0, 20.0, []),
+], ids=["in time", "soon", "late", "never", "answered"])
+def test_a_connection_that_breaks_shows_what_had_run_out(
+    tower: Tower, answer: float | None, broke: float | None, seen: list[str]
+) -> None:
+    """The segments are acknowledged: only that the connection breaks with the request still open tells of silence."""
+    story = Story()
+    phones = registered(story, 6, transport="tcp")
+    for index, phone in enumerate(phones):
+        time = 300 + index * 3
+        asked = phone.ask(time, P, "REGISTER", expires=3600)
+        if answer is not None:
+            phone.told(time + answer, asked, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
+        if broke is not None:
+            story.reset(time + broke, phone.place, P)
+    for index, phone in enumerate(phones):
+        phone.place = phone.place[0], 7000 + index
+        phone.register(640 + index, P)
+    end(story, 700)
     assert tower.see(story, None, P, only="server-outage") == seen
