@@ -13,11 +13,11 @@ from itertools import accumulate, groupby
 from math import inf
 from operator import itemgetter
 
-from sipaudit.capture.intake import Intake
+from sipaudit.capture.intake import STEP_BACK, Intake
 from sipaudit.capture.packet import Packet, Run
 
-LATE = 0.5      # seconds that a packet may stand behind a later one: capturing programs hand on blocks of up to 0.25 s
-HELD = 65_536   # packets that wait for such a one at most
+LATE = STEP_BACK   # seconds that a packet may stand behind a later one
+HELD = 65_536      # packets that wait for such a one at most
 
 _TIME = itemgetter(0)
 

@@ -11,7 +11,8 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Batch, Run, Span
 from sipaudit.capture.prefilter import Prefilter
 
-STEP_BACK = 1.0  # seconds; less is the jitter of capture queues
+STEP_BACK = 0.5  # seconds; less is the jitter of capture queues: programs hand on blocks of up to 0.25 s
+QUEUE = 1.0      # seconds; what lies between may be a slow queue as well, and is both said to be late and to be a step
 LEAP = 86_400.0  # seconds forward without a packet: no phone is silent for a day
 _DISORDER = 1.0  # seconds behind the end asked for in which earlier packets may still come
 
@@ -100,8 +101,8 @@ class Intake:
         for time, frame in zip(run.times, run.frames, strict=True):
             if not -STEP_BACK <= time - before <= LEAP:
                 health.clock_step(frame, time, time - before)
-                newest = time
-            elif time < newest:
+                newest = newest if time >= before - QUEUE else time
+            if time < newest:
                 health.late += 1
                 health.late_by = max(health.late_by, newest - time)
             newest = max(newest, time)

@@ -77,7 +77,7 @@ def _set_back(report: Report) -> Iterator[str]:
     steps = [(capture.path, step) for capture in report.captures for step in capture.clock_steps if step.seconds < 0]
     if steps:
         path, first = min(steps, key=lambda step: step[1].seconds)
-        yield (f"The captures' clock went back {count_of(len(steps), 'time')}, furthest by {-first.seconds:.0f} s in "
+        yield (f"The captures' clock went back {count_of(len(steps), 'time')}, furthest by {-first.seconds:.1f} s in "
                f"{path} at frame {first.frame}: what was known before is not held against what comes after. Where "
                f"packets only stand in the wrong order (files put one behind the other), reordercap IN OUT mends that "
                f"file. See {CAPTURING}.")

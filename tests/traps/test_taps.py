@@ -9,6 +9,7 @@ import pytest
 from tests.stories import (
     CREDENTIALS,
     MINUTE,
+    STRANGERS,
     Court,
     Handset,
     P,
@@ -20,8 +21,11 @@ from tests.stories import (
 )
 from tests.traps.ground import (
     DUE,
+    EARLY,
     MODES,
+    PREMATURE,
     REGIMES,
+    RETURN,
     TTL,
     UNREGISTERED,
     accused,
@@ -354,6 +358,34 @@ def test_the_clock_is_set_back(court: Court, regime: str, by: int) -> None:
     phone.story.murmur(310, 370)
     found = court(phone.story.retimed(lambda time: time if time < 340 else time - by), minute(regime))
     assert all(said.startswith("?") for said in found)
+
+
+@any_regime
+@pytest.mark.parametrize("steps", [
+    ((330.2, 1.9),), ((320.2, 1.9), (345.2, 1.9)), tuple((320.2 + 5 * k, 0.7) for k in range(6)),
+], ids=["once", "twice", "often"])
+def test_the_clock_is_set_back_a_little(court: Court, regime: str, steps: tuple[tuple[float, float], ...]) -> None:
+    """The packets of others show it, one each second or fifty. Set back once, the phone is a little early, too."""
+    phone = moved(regime)
+    returns(phone, regime, 365.2 if len(steps) == 1 else RETURN)
+    phone.story.murmur(250, 500)
+    if len(steps) > 2:
+        phone.story.media(310, 380, *STRANGERS)
+
+    def by_the_clock(time: float) -> float:
+        return time - sum(by for at, by in steps if time > at)
+
+    assert accused(court(phone.story.retimed(by_the_clock), minute(regime))) == []
+
+
+@any_regime
+def test_packets_that_are_out_of_order_are_no_clock_that_was_set_back(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    returns(phone, regime, EARLY)
+    phone.story.media(310, 380, *STRANGERS)
+    order = sorted(phone.story.packets, key=lambda one: one.time + (0.4 if one.source in STRANGERS else 0.0))
+    found = court(replace(phone.story, packets=order, ordered=True), minute(regime))
+    assert found == [f"{EARLY:.3f} {PREMATURE} 1001 10.0.0.1 certain"]
 
 
 @gated_regime
