@@ -89,6 +89,8 @@ class Beside:
                 return
         phone = self._phone_on(item.flow)
         if phone is not None:
+            if item.kind in (ErrorKind.REFUSED, ErrorKind.UNANSWERED):
+                phone.omens = phone.omens.could_not_send(item.sent)
             for server in _servers_on(phone, item.flow):
                 self._fail(phone, server, item, item.sent, None)
 
@@ -188,7 +190,7 @@ class Beside:
             failing = (server for line in phone.lines[:SOURCE_LINES]
                        for server in _failing(line.view.states, item, self._may_have(line, item.name)))
             for server in dict.fromkeys(failing):
-                phone.omens = phone.omens._replace(unresolved=item.time)
+                phone.omens = phone.omens._replace(unresolved=item.time).could_not_send(since)
                 self._registry.emit(phone, None, Failed(
                     item.time, item.capture, item.frame, phone.number, NO_LINE, server, FailureKind.DNS, since,
                 ))

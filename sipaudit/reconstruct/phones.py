@@ -199,15 +199,24 @@ class Line:
         return self.strayed or any(state.in_doubt(self.owner.host, self.last) for state in self.view.states)
 
 
+UNSENT_KEPT = 8   # attempts to send something that a phone could not
+
+
 class Omens(NamedTuple):
     """What may explain what a phone does next (seconds as captured): `unresolved` when a name of its servers last did
     not resolve, `may_start` until when it may begin anew though it was not silent, since it ended a silence by an
     answer that a phone which has just started gives, too, or was told by a NOTIFY to look for new settings; `referred`
-    when a REFER last told it whom to call."""
+    when a REFER last told it whom to call; `unsent` when it had something to send and found no connection, or no
+    address, the last few times."""
 
     unresolved: float = NEVER
     may_start: float = NEVER
     referred: float = NEVER
+    unsent: tuple[float, ...] = ()
+
+    def could_not_send(self, time: float) -> Omens:
+        """Something more, then; one attempt counts once."""
+        return self if time in self.unsent else self._replace(unsent=(*self.unsent[1 - UNSENT_KEPT:], time))
 
 
 NO_OMENS = Omens()   # of nearly all phones

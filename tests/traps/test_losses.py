@@ -171,3 +171,22 @@ def test_who_was_never_seen_to_begin_may_have_begun_before_the_capture(court: Co
     phone.numbers["at-s@10.1.0.5"] = 8
     phone.register(330, S, call_id="at-s@10.1.0.5")
     assert f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain" in accused(court(story, minute("R1")))
+
+
+@pytest.mark.parametrize("kind", ["refused", "unanswered"])
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_a_number_for_which_no_connection_was_found_is_no_loss(court: Court, kind: str, missing: int) -> None:
+    """A REGISTER that could not be sent had its number; of two that are missing one must have been sent."""
+    phone = handset(transport="tcp")
+    phone.story.reset(290, P, phone.place)
+    phone.place = ("10.1.0.5", 49_153)
+    phone.story.syn(300, phone.place, P)
+    if kind == "refused":
+        phone.story.reset(300.001, P, phone.place)
+    phone.place = ("10.1.0.5", 49_154)
+    phone.numbers[phone.registration] += missing
+    phone.register(phone.call(306, S, 3), S)
+    phone.call(340, S, 5)
+    found = court(phone.story, minute("R1"))
+    assert found == ([f"306.000 {UNREGISTERED} 1001 10.0.0.2 certain"] if missing < 2 else
+                     [f"? {UNREGISTERED} loss-nearby"])
