@@ -18,6 +18,7 @@ from sipaudit.turned_away import turned_away
 
 SKEW = 1.0               # seconds by which the clocks of two captures may differ
 REORDERED = 0.01         # seconds by which one port of a mirror may be behind the other
+BEHIND = 0.1             # and by which its queue can make it: 12 MB, at 1 Gbit/s
 WORKS_WITHIN = 64.0      # seconds in which a failover ends: what is on its way runs out, and the next server answers
 LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
 LOGS_IN = 20.0           # seconds in which no user has logged in again
@@ -27,9 +28,11 @@ WAITING_KEPT = 8         # observations of one line that may wait
 
 class Outcome(Enum):
     CONDEMNED = "condemned"
+    DOUBTED = "doubted"      # condemned, where the capture is in order
     ACQUITTED = "acquitted"
 
 
+CONDEMN = (Outcome.CONDEMNED, Outcome.DOUBTED)
 Told = Outcome | Awaited | None   # what an event tells: the outcome, half of it, or nothing
 Waiting = tuple[Observation, ...]
 
@@ -103,29 +106,32 @@ def _with(one: Observation, tell: Callable[[Awaited], Told], event: ModelEvent |
     if any(news is Outcome.ACQUITTED for _, news in told) or one.unless is None:
         return Observation(one.expectation, one.clause, Verdict.CONFORMED, one.event, one.server)
     left = tuple(news if isinstance(news, Awaited) else awaited for awaited, news in told
-                 if news is not Outcome.CONDEMNED)
+                 if news not in CONDEMN)
+    slight = one.slight or any(news is Outcome.DOUBTED for _, news in told)
     proof = one.proof if event is None or len(left) == len(told) else (*one.proof, event)
     if left:
-        return replace(one, reason=left[0].why, awaited=left, proof=proof)
-    return replace(one, verdict=one.unless, reason=None, unless=None, awaited=(), proof=proof)
+        return replace(one, reason=left[0].why, awaited=left, proof=proof, slight=slight)
+    return replace(one, verdict=one.unless, reason=None, unless=None, awaited=(), proof=proof, slight=slight)
 
 
 # -- what proves -----------------------------------------------------------------------------------------------------
 
 def _waited(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     """Its answer, its retransmission or its re-send shows that the phone was waiting still. The clocks of two taps
-    differ, and the two ways at one tap pass queues of their own."""
+    differ, and the two ways at one tap pass queues of their own: an answer that comes soon shows it less surely."""
     if not isinstance(event, Answered | Resent | Sent):
         return None
-    overtaken = REORDERED if isinstance(event, Answered) else 0.0
-    if event.time - one.event.time < (overtaken if event.capture == one.event.capture else SKEW):
+    overtaken, after = REORDERED if isinstance(event, Answered) else 0.0, event.time - one.event.time
+    if after < (overtaken if event.capture == one.event.capture else SKEW):
         return None
     if isinstance(event, Sent):
         shows = event.follows == awaited.transaction
     elif event.transaction != awaited.transaction:
         return None
+    elif isinstance(event, Answered):
+        return None if event.status < 200 else Outcome.DOUBTED if after <= BEHIND else Outcome.CONDEMNED
     else:
-        shows = event.status >= 200 if isinstance(event, Answered) else event.time >= awaited.since
+        shows = event.time >= awaited.since
     return Outcome.CONDEMNED if shows else None
 
 

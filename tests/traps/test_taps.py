@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,6 +80,24 @@ def test_an_answer_that_a_mirror_port_shows_behind_the_call_that_waited_for_it(
     phone.call(time + 0.02, S, 5)
     phone.told(time + 0.02 + behind, asked, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
     assert all(said.startswith("?") for said in court(phone.story, minute(regime)))
+
+
+@gated_regime
+@pytest.mark.parametrize(("behind", "verdict"), [(0.0, None), (0.05, "likely capture-complete")])
+def test_all_answers_pass_a_long_queue_of_the_mirror(
+    court: Court, regime: str, behind: float, verdict: str | None,
+) -> None:
+    """The phone calls 30 ms after the 200 that lets it; nobody takes the call, so no ACK tells of the order."""
+    phone = handset()
+    time = phone.silence(300)
+    asked = phone.ask(time, S, "REGISTER", expires=3600, headers=CREDENTIALS)
+    phone.told(time + 0.01, asked, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
+    call = phone.ask(time + 0.04, S, "INVITE")
+    phone.told(time + 0.06, call, 100)
+    phone.told(time + 30, call, 486)
+    late = [replace(one, time=one.time + behind) if one.source in (P, S) else one for one in phone.story.packets]
+    found = accused(court(replace(phone.story, packets=late), minute(regime)))
+    assert found == ([f"305.540 {UNREGISTERED} 1001 10.0.0.2 {verdict}"] if verdict else [])
 
 
 @any_regime
