@@ -31,7 +31,7 @@ class Lifecycle:
             self._established(half.pair)
         items: list[Item] = []
         if half.isn == seq:
-            half.pair.repeat_syn(place)
+            items = self._repeated_syn(half, place, opens=not flags & ACK)
         else:
             items = self._first_syn(half, place, seq, opens=not flags & ACK)
         self._table.schedule(half.pair)
@@ -57,6 +57,15 @@ class Lifecycle:
             if passed >= PASSED_OVER:
                 break
         return failed
+
+    def _repeated_syn(self, half: Half, place: Place, *, opens: bool) -> list[Item]:
+        """Whoever asks for a connection again turns to the server again, even where it was given up to all appearance:
+        some systems go on for 127 s."""
+        pair = half.pair
+        pair.repeat_syn(place)
+        if not opens or not pair.sip or pair.established or pair.closed < inf:
+            return []
+        return [Connection(place.time, place.capture, place.frame, ConnectionKind.SYN, half.evidence_flow())]
 
     def _first_syn(self, half: Half, place: Place, seq: int, *, opens: bool) -> list[Item]:
         pair = half.pair

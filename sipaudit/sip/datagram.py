@@ -136,7 +136,8 @@ class ConnectionKind(StrEnum):
 
 
 class Connection(Struct, frozen=True, gc=False):
-    """A connection's beginning, end, or first unreadable record; `flow` is the direction of the packet."""
+    """A connection's beginning (each SYN, as long as it has no answer), end, or first unreadable record; `flow` is the
+    direction of the packet."""
 
     time: float
     capture: int

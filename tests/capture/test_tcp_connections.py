@@ -9,7 +9,7 @@ from tests.capture.tcpstory import ACK, FIN, OTHER_SERVER, PSH, RST, SYN, Side, 
 
 
 class TestConnections:
-    def test_the_first_syn_and_each_fin_are_told(self) -> None:
+    def test_each_syn_without_an_answer_and_each_fin_are_told(self) -> None:
         tap = Tap()
         phone, server = sides(tap)
         phone.sends(flags=SYN)
@@ -27,8 +27,8 @@ class TestConnections:
         assert len(tap.streams) == 0
         told = [(item.kind, item.flow, item.frame) for item in tap.of(Connection)]
         assert told == [
-            (ConnectionKind.SYN, phone.way, 1), (ConnectionKind.CLOSED, phone.way, 5),
-            (ConnectionKind.CLOSED, server.way, 6),
+            (ConnectionKind.SYN, phone.way, 1), (ConnectionKind.SYN, phone.way, 2),
+            (ConnectionKind.CLOSED, phone.way, 5), (ConnectionKind.CLOSED, server.way, 6),
         ]
         assert tap.messages() == [message(1)]
         assert tap.of(TransportError) == []

@@ -23,6 +23,7 @@ from tests.traps.ground import (
     REGIMES,
     RETURN,
     UNREGISTERED,
+    accused,
     any_regime,
     gated_regime,
     handset,
@@ -429,6 +430,44 @@ def test_a_refused_connection_is_a_failure_at_once(court: Court, regime: str) ->
         phone.call(300.2, S)
         expected = [] if registers else [f"300.200 {UNREGISTERED} 1001 10.0.0.2 certain"]
         assert court(phone.story, minute(regime)) == expected
+
+
+@pytest.mark.parametrize("regime", ["R0", "R1"])
+@pytest.mark.parametrize("retries", [5, 6])
+@pytest.mark.parametrize("asks", [None, "UDP", "TCP"])
+def test_who_waits_127_s_for_a_connection_has_tried_the_first_server(
+    court: Court, regime: str, retries: int, asks: str | None,
+) -> None:
+    """The SYNs of the call go to P for 63 s, and the phone goes elsewhere with it 64 s later; its other line may `ask`
+    S meanwhile."""
+    phone, settings = handset(transport="tcp"), site({**REGIMES[regime], "failBack.mode": "newRequests"})
+    phone.story.reset(290, P, phone.place)
+    time = asks_for_connection(phone, 300, 49_153, retries)
+    phone.place = ("10.1.0.5", 49_154)
+    if regime != "R0":
+        time = phone.register(time + 0.01, S)
+    phone.call(time + 0.02, S, 5)
+    if asks:
+        other = Handset(phone.story, "1002", phone.place, contact="sip:1002@10.1.0.5", transport=asks.lower())
+        other.register(time + 30, S)
+        other.register(time + 145, S)
+    time = asks_for_connection(phone, time + 60, 49_155, retries)
+    phone.place = ("10.1.0.5", 49_156)
+    phone.call(time + 0.02, S, 5)
+    judge = Court(court.folder, ["primary-not-tried-first"])
+    assert accused(judge(phone.story, settings)) == []
+    phone.call(time + 70, S, 5)
+    found = judge(phone.story, settings)
+    assert found == [f"{time + 70:.3f} primary-not-tried-first 1001 10.0.0.2 certain"]
+
+
+def asks_for_connection(phone: Handset, time: float, port: int, retries: int) -> float:
+    """SYNs to P at doubling intervals (`tcp_syn_retries`), and when the attempt is given up."""
+    phone.place = ("10.1.0.5", port)
+    for number in range(retries + 1):
+        phone.story.syn(time, phone.place, P)
+        time += 2 ** number
+    return time
 
 
 @any_regime

@@ -7,7 +7,7 @@ from sipaudit.model.conditions.busy import waits_for
 from sipaudit.model.conditions.failures import diverted, retry_after
 from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.whereabouts import in_mid_life
-from sipaudit.model.events import FailureKind
+from sipaudit.model.events import Failed, FailureKind
 from sipaudit.model.packets import SAME_NUMBER, goes_on_here, redirects, waits_for_call
 from sipaudit.model.reach import LONG_AGO, Reach, evidence
 from sipaudit.model.settings import Regime
@@ -15,6 +15,8 @@ from sipaudit.model.timers import RETRY_AFTER
 from sipaudit.model.values import Reason
 
 CONTACT_FOR_IT = 32.0   # seconds within which a contact with the primary counts as made for the request (B1)
+LAST_SYN = 64.0         # seconds from the first SYN to the last, at the most that is usual (Linux, tcp_syn_retries 6)
+SYN_SLACK = 2.0         # seconds by which the wait after the last SYN may be longer than all before
 TRIES = frozenset({"INVITE", "REGISTER"})   # what a phone waits for before it goes elsewhere with a call
 
 
@@ -25,6 +27,8 @@ def primary_untried(case: Case) -> Ground:
         return HOLDS  # which server it is is not known, as `below_primary` says
     reach, request = case.phone.reach(primary), case.request
     if case.now - _contacted(reach) <= CONTACT_FOR_IT or diverted(case):
+        return FAILS
+    if any(_waits_for_connection(failure, reach, case.now) for failure in reach.hard):
         return FAILS
     stay = case.stay
     if waits_for_call(reach, request, stay) or any(
@@ -46,6 +50,13 @@ def _contacted(reach: Reach) -> float:
     """When the phone last turned to the server, as its requests show, or what came of one that the capture lacks."""
     answers = [one.time for one in (reach.answered, *reach.doubtful) if one is not None and one.sent is None]
     return max([reach.touched, reach.broke, *answers])
+
+
+def _waits_for_connection(failure: Failed, reach: Reach, now: float) -> bool:
+    """Whether the phone may have waited for its SYN's answer until now: the intervals double, so that the last is as
+    long as all before it. No latest time is said of it (F2)."""
+    asked = reach.touched - failure.sent
+    return failure.kind is FailureKind.REFUSED and 0 <= asked <= LAST_SYN and now <= reach.touched + asked + SYN_SLACK
 
 
 def _known_bad(case: Case, primary: str) -> bool:
