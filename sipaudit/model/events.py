@@ -181,8 +181,8 @@ class Booted(Event, frozen=True, gc=False):
 class EntryChanged(Event, frozen=True, gc=False):
     """A DNS answer gave the line's entry another list, order or end of life.
 
-    `until`: when the answer's smallest TTL runs out; `ttl_low`, `ttl_high`: smallest and largest TTL of the chain
-    in seconds; `reordered`: servers or priorities differ from before.
+    `until`: when the first record of the chain runs out, `later` when the others do; `ttl_low`, `ttl_high`: smallest
+    and largest TTL of the chain in seconds; `reordered`: servers or priorities differ from before.
     """
 
     entry: str
@@ -190,6 +190,7 @@ class EntryChanged(Event, frozen=True, gc=False):
     ttl_low: float
     ttl_high: float
     reordered: bool
+    later: tuple[float, ...] = ()
 
 
 class Lost(Event, frozen=True, gc=False):

@@ -217,7 +217,7 @@ class Beside:
         if told != line.view.revision:
             self._memory.catch_up(line, item)
         for state in touched:
-            if state in line.view.states and state.until is not None and state.changed <= told:
+            if state in line.view.states and state.ends and state.changed <= told:
                 self._registry.emit(line.owner, line, entry_changed(line, state, item, reordered=False))
 
     def _phone_on(self, flow: Flow) -> Phone | None:

@@ -207,7 +207,7 @@ class Memory:
         line.revision = line.view.revision
         line.flow = line.goes_on = None   # whoever follows it may have to ask which servers it has
         for state in line.view.states:
-            if state.changed > told and state.until is not None:
+            if state.changed > told and state.ends:
                 reordered = state.reordered and told >= 0
                 self.registry.emit(line.owner, line, entry_changed(line, state, item, reordered))
 
@@ -270,10 +270,9 @@ def _asked(phone: Phone, call_id: str) -> None:
 
 
 def entry_changed(line: Line, state: EntryState, item: Item, reordered: bool) -> EntryChanged:
-    """The event of an entry's new list or end of life; `state.until` is known."""
-    assert state.until is not None
+    """The event of an entry's new list or end of life; `state.ends` are known."""
     answer = state.answer or item
     return EntryChanged(
-        answer.time, answer.capture, answer.frame, line.phone, line.number, state.entry.name, state.until,
-        state.ttl_low, state.ttl_high, reordered,
+        answer.time, answer.capture, answer.frame, line.phone, line.number, state.entry.name, state.ends[0],
+        state.ttl_low, state.ttl_high, reordered, state.ends[1:],
     )

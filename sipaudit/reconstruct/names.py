@@ -33,18 +33,19 @@ MEMBERS = 32   # of one record set that are kept
 DEPTH = 8      # CNAMEs followed
 CLIMB = 64     # names of an address, and sets that point at one of them, that are looked at on the way to its chains
 OWNERS = 32    # sets from which a chain may lead to an address, of an address that has many names; the first learnt
+ENDS = 8       # of the records of one chain that are kept
 CHANCES = 8    # sets of entries in use that are passed over where one has to go
 
 
 class Chain(Struct, frozen=True):
-    """An ordered list of servers as DNS gives it. `names` all owners it was read from, `until` when the first of its
-    records runs out; `disputed_until` and `known_to` as of record sets."""
+    """An ordered list of servers as DNS gives it. `names` all owners it was read from, `ends` when its records run out,
+    in order of time; `disputed_until` and `known_to` as of record sets."""
 
     servers: tuple[EntryServer, ...]
     names: frozenset[str]
     ttl_low: int
     ttl_high: int
-    until: float
+    ends: tuple[float, ...]
     disputed_until: float
     known_to: str
 
@@ -69,7 +70,7 @@ class _Trail:
         return Chain(
             tuple(ordered), frozenset(self.names),
             min(records.ttl_low for records in self.sets), max(records.ttl_high for records in self.sets),
-            min(records.time + records.ttl_low for records in self.sets),
+            tuple(sorted({records.time + records.ttl_low for records in self.sets}))[:ENDS],
             max(records.disputed_until for records in self.sets), self._known_to(),
         )
 
@@ -164,6 +165,9 @@ class Names:
             found = self._sets.get((name, family))
             if found is not None:
                 trail.use(name, found)
+                other = self._sets.get((name, "AAAA" if family == "A" else "A"))
+                if other is not None:   # by which of them the phone's timer goes nobody says (B2)
+                    trail.use(name, other)
                 return [str(member) for member in found.data]
             alias = self._sets.get((name, "CNAME"))
             if alias is None:

@@ -25,8 +25,8 @@ class EntryState:
     whether DNS shows an address that the declared list lacks, or another list; `answer` the last DNS answer that
     concerned it."""
 
-    __slots__ = ("answer", "changed", "declared", "disputed_until", "doubtful", "entry", "family", "known_to", "names",
-                 "owner", "port", "reordered", "transport", "ttl_high", "ttl_low", "until")
+    __slots__ = ("answer", "changed", "declared", "disputed_until", "doubtful", "ends", "entry", "family", "known_to",
+                 "names", "owner", "port", "reordered", "transport", "ttl_high", "ttl_low")
 
     def __init__(self, entry: ServerEntry, owner: SetKey | None = None, family: str = "A", port: int = 0,
                  transport: str = "udp") -> None:
@@ -37,7 +37,7 @@ class EntryState:
         self.port = port
         self.transport = transport
         self.names = _names(entry)
-        self.until: float | None = None
+        self.ends: tuple[float, ...] = ()   # none before DNS has said anything
         self.ttl_low = 0.0
         self.ttl_high = 0.0
         self.changed = 0
@@ -65,11 +65,11 @@ class EntryState:
     def take(self, chain: Chain, answer: DnsMessage | None, revision: int) -> None:
         """The entry as this chain has it; another list than before counts as a change at this revision."""
         before = _content(self.entry)
-        known = self.until is not None or any(server.address for server in self.entry.servers)
+        known = bool(self.ends) or any(server.address for server in self.entry.servers)
         self.entry = ServerEntry(
             self.declared.name, chain.servers, self.declared.proxy, self.declared.dns_ttl, self.declared.origin)
         self.read_from(chain.names)
-        self.until, self.ttl_low, self.ttl_high = chain.until, chain.ttl_low, chain.ttl_high
+        self.ends, self.ttl_low, self.ttl_high = chain.ends, chain.ttl_low, chain.ttl_high
         self.disputed_until, self.known_to = chain.disputed_until, chain.known_to
         self.answer = answer or self.answer
         if _content(self.entry) != before:

@@ -109,8 +109,8 @@ def _due(case: Case, began: tuple[float, float]) -> Due | Reason:
     if ttl is None:
         return Reason.TTL_UNKNOWN
     first = began[0] + ttl.low
-    if ttl.until is not None:
-        first = min(max(ttl.until, began[0]), first)
+    if ttl.ends:
+        first = min(max(ttl.ends[0], began[0]), first)
     elif ends_unseen(case, ttl):
         first = began[0]
     # a name that was looked up again since the move lives on from there

@@ -91,12 +91,13 @@ def before_timeout(case: Case) -> Ground:
 
 
 class Ttl(Struct, frozen=True):
-    """The TTL as an interval, in seconds; `until` is the end of the last answer before the failover, if it was seen."""
+    """The TTL as an interval, in seconds; `ends` are those of the records of the last answer before the failover, where
+    it was seen."""
 
     low: float
     high: float
     seen: bool
-    until: float | None
+    ends: tuple[float, ...]
 
 
 def declared_ttl(case: Case) -> list[float]:
@@ -114,13 +115,13 @@ def ttl_of(case: Case) -> Ttl | None:
     highs = [*(answer.ttl_high for answer in seen), *declared]
     if not lows or min(lows) <= 0:
         return None
-    return Ttl(min(lows), max(highs), bool(seen), before[-1].until if before else None)
+    return Ttl(min(lows), max(highs), bool(seen), (before[-1].until, *before[-1].later) if before else ())
 
 
 def ends_unseen(case: Case, ttl: Ttl) -> bool:
     """Whether the answer that the phone had at the failover may be from before the capture: its end is not known."""
     began = case.stay.began
-    return ttl.seen and ttl.until is None and began is not None and began[0] - case.profile.covered_from < ttl.high
+    return ttl.seen and not ttl.ends and began is not None and began[0] - case.profile.covered_from < ttl.high
 
 
 def before_ttl(case: Case) -> Ground:
@@ -131,8 +132,7 @@ def before_ttl(case: Case) -> Ground:
     if began is None or ends_unseen(case, ttl):
         return Ground(reason=Reason.STARTED_LATER)
     due = began[0] + ttl.low
-    if ttl.until is not None and began[0] <= ttl.until < due:
-        due = ttl.until
+    due = min((end for end in ttl.ends if began[0] <= end < due), default=due)
     doubt = () if ttl.seen else (Assumption.TTL_FROM_FAILOVER,)
     return _early(case, due, {"ttl": ttl.low, "earliest": due - began[0]}, assumptions=doubt)
 

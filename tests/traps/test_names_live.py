@@ -1,0 +1,58 @@
+"""How long a phone's list lives, where its names do not all live equally long (B2, DNSTTL)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stories import Court, Handset, P, S, Story
+from tests.traps.ground import REGIMES, accused, any_regime, returns
+
+ABOUT = ("premature-failback",)
+ENTRY = {"servers": [{"name": f"sbc{number}.example.com", "address": place[0]}
+                     for number, place in enumerate((P, S), 1)]}
+
+
+def resolves(phone: Handset, time: float, number: int, ttl: int) -> None:
+    name = f"sbc{number}.example.com."
+    phone.story.lookup(time, phone.place, name, "A", f"{name} {ttl} IN A 10.0.0.{number}")
+
+
+def by_ttl(regime: str) -> dict[str, object]:
+    settings = {**REGIMES[regime], "failBack.mode": "DNSTTL"}
+    return {"entries": {"sbc": ENTRY}, "lines": [{"match": {}, "entry": "sbc", "settings": settings}]}
+
+
+@any_regime
+@pytest.mark.parametrize(("back", "found"), [(338, 0), (320, 1)])
+def test_a_name_with_both_kinds_of_address_lives_as_long_as_either(
+    court: Court, regime: str, back: int, found: int
+) -> None:
+    """Its IPv6 address runs out after 30 s: which of them the phone's timer follows nobody says."""
+    phone = Handset(Story())
+    for number in (1, 2):
+        name = f"sbc{number}.example.com."
+        resolves(phone, -1, number, 3600)
+        phone.story.lookup(-0.9, phone.place, name, "AAAA", f"{name} 30 IN AAAA 2001:db8::{number}")
+    phone.register(0)
+    phone.fail_over(300, registers=regime != "R0")
+    returns(phone, regime, back)
+    assert len(accused(court(phone.story, by_ttl(regime)))) == found
+
+
+@any_regime
+@pytest.mark.parametrize("second", ["once", "again"])
+@pytest.mark.parametrize(("back", "found"), [(401, 0), (380, 1)])
+def test_the_return_comes_with_the_end_of_the_first_server_s_answer(
+    court: Court, regime: str, second: str, back: int, found: int
+) -> None:
+    """The phone asks again for the name that it uses; the answer for the other may have run out long ago."""
+    phone = Handset(Story())
+    for number in (1, 2):
+        resolves(phone, -1, number, 300)
+    phone.register(0)
+    resolves(phone, 100, 1, 300)
+    if second == "again":
+        resolves(phone, 101, 2, 300)
+    phone.fail_over(300, registers=regime != "R0")
+    returns(phone, regime, back)
+    assert len(accused(court(phone.story, by_ttl(regime)))) == found
