@@ -101,7 +101,8 @@ class Intake:
         for time, frame in zip(run.times, run.frames, strict=True):
             if not -STEP_BACK <= time - before <= LEAP:
                 health.clock_step(frame, time, time - before)
-                newest = newest if time >= before - QUEUE else time
+                if time < before - QUEUE:
+                    newest = time
             if time < newest:
                 health.late += 1
                 health.late_by = max(health.late_by, newest - time)

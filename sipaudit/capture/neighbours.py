@@ -12,9 +12,9 @@ from sipaudit.capture.layers import Solicitation
 from sipaudit.sip.datagram import Item, Sought
 from sipaudit.turned_away import turned_away
 
-ASKED_NEXT = 0.4     # seconds from the first to the next that is no mirror's copy; hosts ask again after one
-RUN = 10.0      # seconds between two that belong to one attempt
-KEPT = 10_000   # attempts that may be in vain
+ASKED_NEXT = 0.4  # seconds from the first to the next that is no mirror's copy; hosts ask again after one
+RUN = 10.0        # seconds between two that belong to one attempt
+KEPT = 10_000     # attempts that may be in vain
 
 _IP_OVER = b"\x08\x00"
 _REQUEST, _REPLY = 1, 2                        # of ARP

@@ -12,6 +12,7 @@ from sipaudit.errors import InputError
 
 _OF_A_REPORT = re.compile(r"[fi]-[0-9]+(?:-r[0-9]+)?")
 
+
 @click.command("explain", cls=Command, short_help="Say in plain words what a term of a report means.")
 @click.argument("words", metavar="[TERM]", nargs=-1)
 @options.RULES
@@ -27,14 +28,14 @@ def command(words: tuple[str, ...], rules: tuple[str, ...]) -> None:
       sipaudit explain reg.1.server.1.failOver.failBack.mode
       sipaudit explain 503 Service Unavailable
     """
+    if words and _OF_A_REPORT.fullmatch(words[0]):
+        raise InputError(f"{words[0]} is of a report, and only that knows it",
+                         fix="explain its rule or kind; `sipaudit ladder CAPTURE --finding` draws a finding")
     from sipaudit.report import rulebook
     from sipaudit.rulebook.pack import load_pack
     from sipaudit.rulebook.terms import Glossary, load_terms, pack_terms
 
     glossary = Glossary((*pack_terms(load_pack(rules)), *load_terms()))
     draw = rulebook.explained if words else rulebook.index
-    if words and _OF_A_REPORT.fullmatch(words[0]):
-        raise InputError(f"{words[0]} is of a report, and only that knows it",
-                         fix="explain its rule or kind; `sipaudit ladder CAPTURE --finding` draws a finding")
     found = glossary.find(" ".join(words)) if words else glossary.terms
     terminal.emit_text(draw(found, terminal.width(), terminal.has_color()))

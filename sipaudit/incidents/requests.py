@@ -112,7 +112,7 @@ class OpenRequests:
             sent = waiting.request.time
             if sent + SHORTEST > now:
                 break
-            if sent + waiting.subject.silence <= now and (not waiting.proceeds or sent + waiting.silence <= now):
+            if sent + waiting.silence <= now:
                 due.append(waiting)
         for waiting in due:
             del self._open[waiting.request.transaction]

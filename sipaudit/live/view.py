@@ -127,7 +127,7 @@ class View:
                    style="bold" if self._found else "green")
         if self._found:
             table = _table(("id", "left"), ("time", "left"), ("", "left"), ("rule", "left"), ("line", "left"),
-                           ("in", "left"), ("server", "gives"))
+                           ("in", "left"), ("server", "left"), gives="server")
             for finding in list(self._findings)[-rows:]:
                 table.add_row(*self._row(finding))
             yield table
@@ -165,11 +165,11 @@ def _losses(health: Health | None, captures: Iterable[CaptureSummary]) -> Text:
     return said
 
 
-def _table(*columns: tuple[str, str]) -> Table:
-    """Each column with its side; one that `gives` is cut first where not all have room."""
+def _table(*columns: tuple[str, str], gives: str | None = None) -> Table:
+    """Each column with its side; the one that `gives` is cut first where not all have room."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name, side in columns:
-        table.add_column(_cell(name), justify="right" if side == "right" else "left", no_wrap=side != "gives",
+        table.add_column(_cell(name), justify="right" if side == "right" else "left", no_wrap=name != gives,
                          overflow="ellipsis")
     return table
 

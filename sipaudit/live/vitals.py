@@ -21,11 +21,11 @@ class Vitals:
     def __init__(self, probe: Probe, upkeep: Upkeep) -> None:
         self._probe = probe
         self._upkeep = upkeep
-        self._packets, self._messages = self._read()   # from a checkpoint: read by a run before this
+        self._packets, self._messages = self._counted()   # from a checkpoint: read by a run before this
         self._before: float | None = None
         self._lag = 0.0
 
-    def _read(self) -> tuple[int, int]:
+    def _counted(self) -> tuple[int, int]:
         """Packets and messages, of all."""
         return (sum(one.packets for one in self._probe.health),
                 sum(one.sip_messages for one in self._probe.reconstruction.traffic.values()))
@@ -43,7 +43,7 @@ class Vitals:
     def look(self, now: float, clock: float) -> HealthSaid:
         """What is to be said at `now`; `clock` is a monotonic one's time, in seconds."""
         probe = self._probe
-        packets, messages = self._read()
+        packets, messages = self._counted()
         passed = EVERY if self._before is None else max(clock - self._before, 0.001)
         rates = (packets - self._packets) / passed, (messages - self._messages) / passed
         self._packets, self._messages, self._before = packets, messages, clock

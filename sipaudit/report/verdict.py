@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from sipaudit.model.values import Confidence, Finding, LineSummary, Report, Severity
+from sipaudit.model.values import Confidence, Finding, LineSummary, Report, ServerSummary, Severity
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.answering import unserved
 from sipaudit.report.exhibits import counting
@@ -196,7 +196,9 @@ def _began_below(report: Report) -> Iterator[str]:
     may be the wrong way round."""
     listed = {row.server: row for row in report.servers if row.priority is not None}
     began: dict[str, list[str]] = {}
-    heads = {row.entry: row for row in sorted(listed.values(), key=lambda row: -(row.priority or 0))}
+    heads: dict[str | None, ServerSummary] = {}
+    for row in sorted(listed.values(), key=lambda row: row.priority or 0):
+        heads.setdefault(row.entry, row)
     for line in report.lines:
         server, when = _began_at(line)
         if line.entry is not None and server in listed and listed[server].entry == line.entry \

@@ -30,7 +30,7 @@ from sipaudit.store.writing import RunOf, Stood
 ROWS = 1_000            # sayings written in one transaction at most
 EVERY = 1.0             # seconds that a saying waits for others at most
 WAITING = 20_000        # sayings in memory at most
-TRIED_EVERY = 2.0             # seconds until a store that is away is tried again
+TRIED_EVERY = 2.0       # seconds until a store that is away is tried again
 HANGS = 10.0            # seconds without an answer of the store, after which what waits behind it goes to disk
 PATIENCE = 8.0          # seconds that the end of the run waits for the last batches
 
