@@ -23,6 +23,8 @@ from sipaudit.turned_away import turned_away
 
 BINDINGS_KEPT = 16     # servers kept for one line
 ANSWERS_KEPT = 16      # DNS answers kept for one line
+ASKED_KEPT = 4         # lookups without answer kept for one line
+ANSWERED_WITHIN = 10.0   # seconds: a name server that was asked before that has answered then, or not at all
 
 
 def absorb_line(line: LineState, phone: PhoneState, event: ModelEvent) -> LineState:
@@ -39,11 +41,18 @@ def absorb_line(line: LineState, phone: PhoneState, event: ModelEvent) -> LineSt
     if isinstance(event, Booted):
         return _line_booted(line, event)
     if isinstance(event, EntryChanged):
-        if len(line.answers) >= ANSWERS_KEPT:
-            turned_away("line-state")
-        return replace(line, answers=(*line.answers[-ANSWERS_KEPT + 1:], event),
-                       reordered=event if event.reordered else line.reordered)
+        return _line_resolved(line, event)
     return line
+
+
+def _line_resolved(line: LineState, event: EntryChanged) -> LineState:
+    if event.asked:
+        return replace(line, asked=(*line.asked[-ASKED_KEPT + 1:], event.time))
+    if len(line.answers) >= ANSWERS_KEPT:
+        turned_away("line-state")
+    return replace(line, answers=(*line.answers[-ANSWERS_KEPT + 1:], event),
+                   reordered=event if event.reordered else line.reordered,
+                   asked=tuple(time for time in line.asked if time < event.time - ANSWERED_WITHIN))
 
 
 def _line_sent(line: LineState, phone: PhoneState, request: Sent) -> LineState:
@@ -69,7 +78,7 @@ def _line_sent(line: LineState, phone: PhoneState, request: Sent) -> LineState:
             and (not line.failed or failed == line.failed) and len(challenges) == len(line.challenges):
         return line
     return LineState(stays, bindings, boot, line.answers, line.reordered, line.served, failed, challenges,
-                     line.offered, began, line.challenger)
+                     line.offered, began, line.challenger, line.asked)
 
 
 def _missed(line: LineState, old: Binding, request: Sent) -> Sent | None:
@@ -141,7 +150,7 @@ def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> Line
     # a call may show what the REGISTER before it left open: that the line had gone on
     failed = mark_set(line, line.stays[Track.REGAINED], stays[Track.REGAINED], phone) if line.failed else ()
     return LineState(stays, line.bindings, line.boot, line.answers, line.reordered, served, failed,
-                     line.challenges, line.offered, line.began, line.challenger)
+                     line.challenges, line.offered, line.began, line.challenger, line.asked)
 
 
 def _serves(stays: Stays, answer: Answered) -> bool:
@@ -167,7 +176,7 @@ def _registered(
     if failed:
         failed = mark_answered(failed, answer)
     return LineState(stays, bindings, line.boot, line.answers, line.reordered, served, failed, line.challenges,
-                     line.offered, line.began, line.challenger)
+                     line.offered, line.began, line.challenger, line.asked)
 
 
 def _granted(binding: Binding, answer: Answered) -> Binding:
@@ -209,4 +218,5 @@ def _line_booted(line: LineState, boot: Booted) -> LineState:
     if boot.possible:
         return replace(line, boot=boot)
     # a boot that was seen: no registration anywhere, and neither marks nor timers (reference-model.md 1)
-    return LineState(bindings=tuple(Binding(binding.server) for binding in line.bindings), answers=line.answers)
+    return LineState(bindings=tuple(Binding(binding.server) for binding in line.bindings), answers=line.answers,
+                     asked=line.asked)

@@ -158,7 +158,7 @@ class Calling:
         return LineState(
             (stay, stay, stay), line.bindings, line.boot, line.answers, line.reordered, served or line.served,
             line.failed, () if self.challenge is None else (self.challenge,), line.offered, line.began,
-            self.server if self.challenged else line.challenger)
+            self.server if self.challenged else line.challenger, line.asked)
 
     def phone_after(self, phone: PhoneState) -> PhoneState:
         """The same of the phone's state."""

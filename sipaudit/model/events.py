@@ -182,7 +182,8 @@ class EntryChanged(Event, frozen=True, gc=False):
     """A DNS answer gave the line's entry another list, order or end of life.
 
     `until`: when the first record of the chain runs out, `later` when the others do; `ttl_low`, `ttl_high`: smallest
-    and largest TTL of the chain in seconds; `reordered`: servers or priorities differ from before.
+    and largest TTL of the chain in seconds; `reordered`: servers or priorities differ from before. `asked`: it is no
+    answer, but a lookup of the phone's that has none so far: all this is as it was before, and may be over.
     """
 
     entry: str
@@ -191,6 +192,7 @@ class EntryChanged(Event, frozen=True, gc=False):
     ttl_high: float
     reordered: bool
     later: tuple[float, ...] = ()
+    asked: bool = False
 
 
 class Lost(Event, frozen=True, gc=False):

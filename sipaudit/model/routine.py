@@ -278,7 +278,7 @@ class Renewals:
             self.count = 0
         return LineState(stays, with_binding(line.bindings, after), line.boot, line.answers, line.reordered,
                          granted, line.failed, line.challenges, line.offered, line.began,
-                         self.server if self.challenged else line.challenger)
+                         self.server if self.challenged else line.challenger, line.asked)
 
     def phone_after(self, phone: PhoneState) -> PhoneState:
         """The phone's state after all of them."""

@@ -232,7 +232,8 @@ class LineState(Struct, frozen=True, gc=False):
     """All that is known of one line at one server entry.
 
     `stays` by track, `bindings` by server, `boot` the last possible boot (or
-    log-out), `answers` the last DNS answers for the entry, newest last,
+    log-out), `answers` the last DNS answers for the entry, newest last, `asked` when the phone last looked it up and
+    no answer was seen,
     `reordered` the last one that changed its servers or their order, `served` the
     last 2xx of a working server outside of dialogs.  `failed` are the servers that R2 holds for failed (F9),
     `challenges` the last 401s and 407s that no credentials answered so far and `challenger` the server of the last of
@@ -252,6 +253,7 @@ class LineState(Struct, frozen=True, gc=False):
     offered: tuple[Received, ...] = ()
     began: Beginning | None = None
     challenger: str | None = None
+    asked: tuple[float, ...] = ()
 
     def mark(self, server: str) -> FailedMark | None:
         return next((mark for mark in self.failed if mark.server == server), None)

@@ -95,7 +95,7 @@ class Transcript:
                 return f"call {self.name(event.server)} {event.state} #{event.call}"
             case _:
                 until = event.until - self.origin
-                changed = _flag(event.reordered, "reordered")
+                changed = _flag(event.reordered, "reordered") + _flag(event.asked, "asked")
                 return f"dns ttl={event.ttl_low:g}..{event.ttl_high:g} until={until:.3f}{changed}"
 
     def _open(self, event: Sent | Received) -> None:

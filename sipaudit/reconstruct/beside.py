@@ -6,7 +6,7 @@ a phone speaks to provisioning servers, name servers and web pages as well.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from sipaudit.model.events import (
     NO_LINE,
@@ -18,12 +18,12 @@ from sipaudit.model.events import (
 )
 from sipaudit.reconstruct.bounds import SOURCE_LINES
 from sipaudit.reconstruct.carriers import Carriers
-from sipaudit.reconstruct.lookups import Lookups
-from sipaudit.reconstruct.memory import Memory, entry_changed
+from sipaudit.reconstruct.lookups import FAMILIES, NXDOMAIN, SERVFAIL, Lookups, failing
+from sipaudit.reconstruct.memory import Memory, entry_asked, entry_changed
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import Key, Transaction, identifies
-from sipaudit.reconstruct.views import EntryState, stands_for
+from sipaudit.reconstruct.views import EntryState
 from sipaudit.sip.datagram import (
     Connection,
     ConnectionKind,
@@ -37,10 +37,6 @@ from sipaudit.sip.datagram import (
     TransportError,
 )
 from sipaudit.sip.headers import read_via
-
-NXDOMAIN = 3
-SERVFAIL = 2
-FAMILIES = ("A", "AAAA")
 
 _FAILURES = {
     ErrorKind.ICMP: FailureKind.ICMP, ErrorKind.REFUSED: FailureKind.REFUSED,
@@ -173,6 +169,8 @@ class Beside:
             since = self._lookups.in_vain_since(item, max(phone.last for phone in phones)) if phones else None
             if since is not None:
                 self._unresolved(item, phones, since)
+            for line in _lines(phones):
+                self._asks(line, line.view.states, item)
             return
         self._lookups.answered(item)
         if item.rcode in (NXDOMAIN, SERVFAIL) or (item.rcode == 0 and item.type in FAMILIES and not item.records):
@@ -180,16 +178,17 @@ class Beside:
         elif item.rcode == 0:
             touched = self._memory.entries.learn(item, self._memory.servers.hosts)
             if touched:
-                for line in [line for phone in phones for line in phone.lines][:SOURCE_LINES]:
+                for line in _lines(phones):
                     self._renew(line, touched, item)
+                    self._asks(line, touched, item)
 
     def _unresolved(self, item: DnsMessage, phones: Sequence[Phone], since: float) -> None:
         """A name that does not resolve fails its servers, of which one was asked for `since`. That a server's name has
         no SRV or NAPTR is no failure, and that it has no address of the other family neither (RFC 3263 4.2)."""
         for phone in phones:
-            failing = (server for line in phone.lines[:SOURCE_LINES]
-                       for server in _failing(line.view.states, item, self._may_have(line, item.name)))
-            for server in dict.fromkeys(failing):
+            failed = (server for line in phone.lines[:SOURCE_LINES]
+                       for server in failing(line.view.states, item, self._may_have(line, item.name)))
+            for server in dict.fromkeys(failed):
                 phone.omens = phone.omens._replace(unresolved=item.time).could_not_send(since)
                 self._registry.emit(phone, None, Failed(
                     item.time, item.capture, item.frame, phone.number, NO_LINE, server, FailureKind.DNS, since,
@@ -220,6 +219,12 @@ class Beside:
             if state in line.view.states and state.ends and state.changed <= told:
                 self._registry.emit(line.owner, line, entry_changed(line, state, item, reordered=False))
 
+    def _asks(self, line: Line, states: Collection[EntryState], item: DnsMessage) -> None:
+        """Whether the phone still waits for an answer that concerns these of its entries: the capture may lack it."""
+        for state in states:
+            if state in line.view.states and state.ends and self._lookups.waits(item.client, state, self._memory.names):
+                self._registry.emit(line.owner, line, entry_asked(line, state, item))
+
     def _phone_on(self, flow: Flow) -> Phone | None:
         """The phone that sends on this flow: the only one at its address, else the one that uses its port."""
         phones = self._registry.phones_at(flow.source_host)
@@ -229,6 +234,10 @@ class Beside:
             phone for phone in phones
             if any(line.flow is not None and line.flow.source == flow.source for line in phone.lines)
         ), None)
+
+
+def _lines(phones: Sequence[Phone]) -> list[Line]:
+    return [line for phone in phones for line in phone.lines][:SOURCE_LINES]
 
 
 def read_quoted(quoted: bytes) -> Key | None:
@@ -279,16 +288,3 @@ def _is_near(name: str, domain: str) -> bool:
     """Whether a name is of that domain, or beside it: `sbc1.example.com` of `pbx.example.com`."""
     labels = domain.casefold().rstrip(".").split(".")
     return len(labels) > 1 and not labels[-1].isdigit() and name.split(".")[-2:] == labels[-2:]
-
-
-def _failing(states: Iterable[EntryState], item: DnsMessage, addresses: Collection[str | None]) -> Iterator[str]:
-    """Keys of the entries' servers that the failing of a name, which may have these addresses, takes away."""
-    for state in states:
-        if item.type == "SRV":
-            if state.is_led_by(item.name) or (state.owner is not None and item.name == state.owner[0]):
-                yield from (server.key for server in state.entry.servers)
-        elif item.type in FAMILIES:
-            for server in state.entry.servers:
-                other_family = (":" in (server.address or "")) != (item.type == "AAAA")
-                if stands_for(server, item.name, addresses) and (item.rcode == NXDOMAIN or not other_family):
-                    yield server.key

@@ -1,7 +1,13 @@
-"""Lookups that nobody answers: their names do not resolve (F2), though no packet says so."""
+"""Lookups that nobody answers: their names do not resolve (F2), though no packet says so; or the capture lacks what
+they were told (B2)."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
+
+from sipaudit.reconstruct.names import Names
+from sipaudit.reconstruct.records import TARGET
+from sipaudit.reconstruct.views import EntryState, stands_for
 from sipaudit.sip.datagram import DnsMessage
 from sipaudit.turned_away import turned_away
 
@@ -12,6 +18,10 @@ PATIENCE = 3.0     # seconds between the first and the last of these: a name ser
 APART = 0.5        # seconds between two queries: two taps may show one twice
 GOES_ON = 120.0    # seconds between two queries of one series: a phone tries again within a minute or two
 OPEN_KEPT = 4_096  # series
+
+NXDOMAIN = 3
+SERVFAIL = 2
+FAMILIES = ("A", "AAAA")
 
 
 class Series:
@@ -37,6 +47,11 @@ class Lookups:
     def answered(self, answer: DnsMessage) -> None:
         """Whatever it says, the name server is there."""
         self._open.pop((answer.client, answer.name, answer.type), None)
+
+    def waits(self, client: str, state: EntryState, names: Names) -> bool:
+        """Whether this host has no answer to a question after records of which the entry was read."""
+        return bool(self._open) and any(
+            (client, name, kind) in self._open and names.knows(name, kind) for name in state.names for kind in TARGET)
 
     def in_vain_since(self, query: DnsMessage, spoke: float) -> float | None:
         """When the first query was sent that this one shows to be in vain, and of which that was not told; None: none
@@ -64,3 +79,16 @@ class Lookups:
             turned_away("lookups")
             del self._open[next(iter(self._open))]
         self._open[question] = Series(time)
+
+
+def failing(states: Iterable[EntryState], item: DnsMessage, addresses: Collection[str | None]) -> Iterator[str]:
+    """Keys of the entries' servers that the failing of a name, which may have these addresses, takes away."""
+    for state in states:
+        if item.type == "SRV":
+            if state.is_led_by(item.name) or (state.owner is not None and item.name == state.owner[0]):
+                yield from (server.key for server in state.entry.servers)
+        elif item.type in FAMILIES:
+            for server in state.entry.servers:
+                other_family = (":" in (server.address or "")) != (item.type == "AAAA")
+                if stands_for(server, item.name, addresses) and (item.rcode == NXDOMAIN or not other_family):
+                    yield server.key

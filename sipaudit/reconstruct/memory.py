@@ -276,3 +276,11 @@ def entry_changed(line: Line, state: EntryState, item: Item, reordered: bool) ->
         answer.time, answer.capture, answer.frame, line.phone, line.number, state.entry.name, state.ends[0],
         state.ttl_low, state.ttl_high, reordered, state.ends[1:],
     )
+
+
+def entry_asked(line: Line, state: EntryState, item: Item) -> EntryChanged:
+    """The event of a lookup of an entry of which something is known, and which may be something else now."""
+    return EntryChanged(
+        item.time, item.capture, item.frame, line.phone, line.number, state.entry.name, state.ends[0],
+        state.ttl_low, state.ttl_high, False, state.ends[1:], True,
+    )

@@ -148,6 +148,10 @@ class Names:
             if not pointing:
                 self._leads.pop(target, None)
 
+    def knows(self, name: str, kind: str) -> bool:
+        """Whether such records of a name were seen, or what it is an alias of."""
+        return (name, kind) in self._sets or (name, "CNAME") in self._sets
+
     def targets(self, key: SetKey) -> list[str]:
         """Where a set points: addresses, or names."""
         return [target_of(key[1], member) for member in self._data(key)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stories import Court, Handset, P, S, Story
-from tests.traps.ground import REGIMES, accused, any_regime, returns
+from tests.stories import RESOLVER, Court, Handset, P, Packet, S, Story
+from tests.traps.ground import REGIMES, accused, any_regime, looks_up, returns
 
 ABOUT = ("premature-failback",)
 ENTRY = {"servers": [{"name": f"sbc{number}.example.com", "address": place[0]}
@@ -56,3 +56,22 @@ def test_the_return_comes_with_the_end_of_the_first_server_s_answer(
     phone.fail_over(300, registers=regime != "R0")
     returns(phone, regime, back)
     assert len(accused(court(phone.story, by_ttl(regime)))) == found
+
+
+@pytest.mark.parametrize(("lacks", "found"), [("", 1), ("SRV", 0), ("A", 0)])
+@pytest.mark.parametrize("asked", [299, 320, 335])
+@any_regime
+def test_what_a_lost_answer_said_is_not_known(court: Court, regime: str, asked: float, lacks: str, found: int) -> None:
+    """B2: the phone has looked its servers up anew, and what lives how long since then the capture does not show."""
+    phone = Handset(Story())
+    looks_up(phone, -1)
+    phone.register(0)
+    phone.fail_over(300, registers=regime != "R0")
+    looks_up(phone, asked)
+    returns(phone, regime, 338)
+    kinds = {"SRV": b"\x04_sip", "A": b"\x04sbc1\x07example"}
+
+    def is_lost(packet: Packet) -> bool:
+        answers = packet.source == RESOLVER and packet.time >= asked
+        return answers and lacks != "" and kinds[lacks] in packet.frame[54:80]
+    assert len(accused(court(phone.story.without(is_lost), by_ttl(regime)))) == found

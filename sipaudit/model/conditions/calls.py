@@ -148,6 +148,8 @@ def _longest_delay(case: Case) -> float | Reason:
         timeout = case.profile.settings.failback_timeout
         return Reason.SETTINGS_UNKNOWN if timeout is None else float(timeout)
     ttls = [*(answer.ttl_high for answer in case.line.answers), *declared_ttl(case)]
+    if case.line.asked:
+        return Reason.TTL_UNKNOWN
     return max(ttls) if ttls and min(ttls) > 0 else Reason.TTL_UNKNOWN
 
 

@@ -73,7 +73,8 @@ def _may_have_returned(case: Case, mark: FailedMark) -> bool:
         binding = case.line.binding(mark.server)
         return binding is None or binding.granted is None or renewal_may_have_come(case, binding, mark.moved)
     if mode is Mode.DNSTTL:
-        return stayed >= min([*declared_ttl(case), *(answer.ttl_low for answer in case.line.answers)], default=0.0)
+        lows = [*declared_ttl(case), *(answer.ttl_low for answer in case.line.answers)]
+        return bool(case.line.asked) or stayed >= min(lows, default=0.0)
     return True
 
 

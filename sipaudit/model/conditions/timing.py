@@ -107,10 +107,13 @@ def declared_ttl(case: Case) -> list[float]:
 
 
 def ttl_of(case: Case) -> Ttl | None:
-    """The TTLs that may count: of the last answer before T0 and all since, and the declared one (B2)."""
+    """The TTLs that may count: of the last answer before T0 and all since, and the declared one (B2). None where one of
+    these answers lacks: the phone has asked, and what it was told may live as short as you like."""
     began, declared = case.stay.began, declared_ttl(case)
     before = [answer for answer in case.line.answers if began is not None and answer.time <= began[0]]
     seen = case.line.answers[max(len(before) - 1, 0):]
+    if any(time >= seen[0].time for time in case.line.asked if seen):
+        return None
     lows = [*(answer.ttl_low for answer in seen), *declared]
     highs = [*(answer.ttl_high for answer in seen), *declared]
     if not lows or min(lows) <= 0:
