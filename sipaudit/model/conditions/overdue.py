@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.busy import open_calls, quiet_since
 from sipaudit.model.conditions.failures import RETRY_WAIT, not_the_challenger, retry_after
-from sipaudit.model.conditions.primary import not_the_optimized_one
+from sipaudit.model.conditions.primary import CONTACT_FOR_IT, not_the_optimized_one
 from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.timing import ends_unseen, renewals, ttl_of
 from sipaudit.model.conditions.trust import clock_was_set
@@ -145,9 +145,17 @@ def _untouched_since(case: Case, since: float, wait: float = NO_EXPIRY) -> Groun
         return Ground(reason=Reason.RETRY_AFTER)
     here = entry.priority(case.stay.server)
     between = (server.key for server in entry.servers if here is not None and server.priority < here)
-    if any(case.phone.reach(key).touched >= since for key in between) or _failed_again(case, primary, wait):
+    if any(case.phone.reach(key).touched >= since for key in between) or _failed_again(case, primary, wait) \
+            or _failed_lately(case, reach):
         return Ground(reason=Reason.READINGS_DIFFER)
     return HOLDS
+
+
+def _failed_lately(case: Case, reach: Reach) -> bool:
+    """Whether the server was asked in vain within 32 s: for as long a phone may leave it alone (B1), however short the
+    delay of the mode is."""
+    lately = case.now - reach.touched <= CONTACT_FOR_IT
+    return lately and any(evidence(reach, case.now, case.profile.earliest_silence))
 
 
 def _failed_again(case: Case, primary: str, wait: float) -> bool:
