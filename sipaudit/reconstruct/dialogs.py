@@ -47,10 +47,11 @@ EARLY, CONFIRMED, ENDED = Fork
 class Leg:
     """One phone's side of a Call-ID. `number` is the call's, None for a subscription; `forks` its dialogs by
     remote tag; `invite` the number of the INVITE transaction that counts; `endpoint` the phone's host:port
-    and `far_host` the server's host; `shown` the call as the report will show it."""
+    and `far_host` the server's host; `shown` the call as the report will show it; `acknowledged` the remote tags of the
+    ACKs that the phone sent after a 2xx."""
 
-    __slots__ = ("cseq_in", "cseq_out", "endpoint", "far_host", "forks", "invite", "key", "life", "line",
-                 "number", "phone", "seen", "server", "shown", "state")
+    __slots__ = ("acknowledged", "cseq_in", "cseq_out", "endpoint", "far_host", "forks", "invite", "key", "life",
+                 "line", "number", "phone", "seen", "server", "shown", "state")
 
     def __init__(self, key: LegKey, phone: Phone, line: Line | None, server: str, endpoint: str,
                  far_host: str, clock: float) -> None:
@@ -63,6 +64,7 @@ class Leg:
         self.far_host = far_host
         self.state = NONE
         self.forks: dict[str | None, Fork] = {}
+        self.acknowledged: tuple[str, ...] = ()
         self.invite = -1
         self.shown: CallSeen | None = None
         self.cseq_out = -1
@@ -86,6 +88,17 @@ class Leg:
         else:
             turned_away("dialog-state")
         return True
+
+    def acknowledge(self, tag: str | None) -> None:
+        """The phone sends the ACK of a 2xx with this remote tag."""
+        if tag is not None and tag not in self.acknowledged and len(self.acknowledged) < FORKS:
+            self.acknowledged = (*self.acknowledged, tag)
+
+    def may_be_left(self, tag: str | None) -> bool:
+        """Whether the phone may not be in the dialog with this remote tag: several ends have answered, and of its ACK
+        to this one, without which the far end gives up (RFC 3261 13.3.1.4), nothing was seen."""
+        answered = sum(state is not EARLY for state in self.forks.values())
+        return answered > 1 and tag not in self.acknowledged
 
     def stands_with(self, tag: str | None) -> bool:
         """Whether there is a dialog with this remote tag: a call that was answered, or a subscription that the far end

@@ -244,6 +244,7 @@ class Requests:
         leg = memory.leg_at(flow.source, flow.source_host, flow, call_id, request.from_.tag)
         if leg is not None:
             leg.phone.last = item.time
+            leg.acknowledge(request.to.tag)
         elif request.to.tag is not None:
             leg = memory.leg_at(flow.destination, flow.destination_host, flow, call_id, request.to.tag)
         if leg is None:

@@ -148,9 +148,11 @@ class Responses:
             line.last = item.time
             if not line.proven and self._answers_entry(transaction, status):
                 self._prove(line)
+            # in a branch of a fork that it lets go the phone answers, too: of its call that shows nothing
+            call = None if leg is not None and leg.may_be_left(response.from_.tag) else transaction.call
             memory.registry.emit(phone, line, Replied(
                 item.time, item.capture, item.frame, phone.number, line.number, transaction.server,
-                transaction.method, transaction.number, status, transaction.in_dialog, transaction.call,
+                transaction.method, transaction.number, status, transaction.in_dialog, call,
             ))
         if leg is not None:
             memory.calls.answered(leg, transaction, response, item, memory.clock)

@@ -20,6 +20,7 @@ from tests.traps.ground import (
     REGIMES,
     RETURN,
     UNREGISTERED,
+    accused,
     any_regime,
     gated_regime,
     handset,
@@ -258,6 +259,29 @@ def test_a_forked_call(court: Court, regime: str) -> None:
     phone.hang_up(323, asked)
     returns(phone, regime)
     assert court(phone.story, minute(regime)) == []
+
+
+@any_regime
+@pytest.mark.parametrize(("acknowledged", "found"), [("one", 0), ("one two", 1), ("", 0)])
+def test_a_forked_call_of_which_one_branch_is_left_to_itself(
+    court: Court, regime: str, acknowledged: str, found: int
+) -> None:
+    """B5: the phone talks to the branch that it has acknowledged, until 330; the far end of the other gives up after
+    32 s (RFC 3261 13.3.1.4). Of which the capture lacks all ACKs nobody knows which it is."""
+    phone = moved(regime)
+    asked = phone.ask(350, S, "INVITE")
+    for step, tag in enumerate(("one", "two")):
+        phone.told(351 + step, asked, 200, tag=tag, headers="Contact: <sip:2000@10.0.0.2>\r\n")
+        if tag in acknowledged:
+            phone.numbers[asked.call_id] = 0
+            phone.ask(351.1 + step, S, "ACK", call_id=asked.call_id, tag=tag)
+    phone.told(360.1, phone.ask(360, S, "BYE", call_id=asked.call_id, tag="one"), 200, tag="one")
+    returns(phone, regime)
+    bye = phone.called(384, S, "BYE", call_id=asked.call_id, tag="near" + asked.call_id[:6], far="two")
+    phone.replies(384.1, bye, 200)
+    expected = found if regime in ("R2", "R3") else 0
+    found_out = accused(court(phone.story, minute(regime)))
+    assert len([said for said in found_out if "failback-during-call" in said]) == expected
 
 
 
