@@ -18,7 +18,7 @@ from sipaudit.model.events import (
 )
 from sipaudit.reconstruct.bounds import SOURCE_LINES
 from sipaudit.reconstruct.carriers import Carriers
-from sipaudit.reconstruct.lookups import FAMILIES, NXDOMAIN, SERVFAIL, Lookups, failing
+from sipaudit.reconstruct.lookups import failing, is_refusal, may_have
 from sipaudit.reconstruct.memory import Memory, entry_asked, entry_changed
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.traffic import tally
@@ -55,7 +55,7 @@ class Beside:
         self._memory = memory
         self._registry = memory.registry
         self._carriers = Carriers(memory.registry)
-        self._lookups = Lookups()
+        self._lookups = memory.lookups
 
     def take(self, item: Item) -> None:
         """Anything but a datagram."""
@@ -173,7 +173,7 @@ class Beside:
                 self._asks(line, line.view.states, item)
             return
         self._lookups.answered(item)
-        if item.rcode in (NXDOMAIN, SERVFAIL) or (item.rcode == 0 and item.type in FAMILIES and not item.records):
+        if is_refusal(item):
             self._unresolved(item, phones, item.time)
         elif item.rcode == 0:
             touched = self._memory.entries.learn(item, self._memory.servers.hosts)
@@ -187,7 +187,7 @@ class Beside:
         no SRV or NAPTR is no failure, and that it has no address of the other family neither (RFC 3263 4.2)."""
         for phone in phones:
             failed = (server for line in phone.lines[:SOURCE_LINES]
-                       for server in failing(line.view.states, item, self._may_have(line, item.name)))
+                       for server in failing(line, item, self._memory.names))
             for server in dict.fromkeys(failed):
                 phone.omens = phone.omens._replace(unresolved=item.time).could_not_send(since)
                 self._registry.emit(phone, None, Failed(
@@ -198,17 +198,8 @@ class Beside:
         """Keys of the servers of the phone's lines that this name stands for, each once."""
         keys: dict[str, None] = {}
         for line in phone.lines[:SOURCE_LINES]:
-            keys.update(dict.fromkeys(line.view.named(name, self._may_have(line, name))))
+            keys.update(dict.fromkeys(line.view.named(name, may_have(self._memory.names, line, name))))
         return list(keys)
-
-    def _may_have(self, line: Line, name: str) -> Collection[str | None]:
-        """Which addresses a name may have, for a line: those that it has had; of one that was never seen resolved, in
-        the domain of the line, those of servers of which no name was seen."""
-        names = self._memory.names
-        known = names.addresses_of(name)
-        if known or not _is_near(name, line.domain):
-            return known
-        return [host for host in line.view.hosts if host is not None and names.name_of(host) is None]
 
     def _renew(self, line: Line, touched: list[EntryState], item: DnsMessage) -> None:
         """The phone itself got an answer that concerns its entries: they live longer, or are others now."""
@@ -282,9 +273,3 @@ def _servers_of(phone: Phone, host: str) -> list[str]:
                     if server.address == host)
         keys.update((used, None) for used, flow in line.routes if flow.destination_host == host)
     return list(keys)
-
-
-def _is_near(name: str, domain: str) -> bool:
-    """Whether a name is of that domain, or beside it: `sbc1.example.com` of `pbx.example.com`."""
-    labels = domain.casefold().rstrip(".").split(".")
-    return len(labels) > 1 and not labels[-1].isdigit() and name.split(".")[-2:] == labels[-2:]

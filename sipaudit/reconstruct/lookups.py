@@ -3,9 +3,10 @@ they were told (B2)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from sipaudit.reconstruct.names import Names
+from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.records import TARGET
 from sipaudit.reconstruct.views import EntryState, stands_for
 from sipaudit.sip.datagram import DnsMessage
@@ -18,6 +19,9 @@ PATIENCE = 3.0     # seconds between the first and the last of these: a name ser
 APART = 0.5        # seconds between two queries: two taps may show one twice
 GOES_ON = 120.0    # seconds between two queries of one series: a phone tries again within a minute or two
 OPEN_KEPT = 4_096  # series
+REFUSED_KEPT = 4_096   # hosts that were told of names that do not resolve
+REFUSED_NAMES = 16     # names of one of them
+REFUSED_FOR = 10_800.0   # seconds that such an answer may be remembered by who got it (RFC 2308 5)
 
 NXDOMAIN = 3
 SERVFAIL = 2
@@ -37,16 +41,37 @@ class Series:
 
 
 class Lookups:
-    """Questions that were asked, and not answered yet."""
+    """Questions that were asked, and not answered yet; and which were answered in vain, by who asked last."""
 
-    __slots__ = ("_open",)
+    __slots__ = ("_open", "_refused")
 
     def __init__(self) -> None:
         self._open: dict[Question, Series] = {}
+        self._refused: dict[str, dict[str, DnsMessage]] = {}
 
     def answered(self, answer: DnsMessage) -> None:
         """Whatever it says, the name server is there."""
         self._open.pop((answer.client, answer.name, answer.type), None)
+        if is_refusal(answer):
+            self._refuse(answer)
+        elif answer.client in self._refused and answer.records:
+            self._refused[answer.client].pop(answer.name, None)
+
+    def refusals(self, host: str, time: float) -> list[DnsMessage]:
+        """The answers by which names do not resolve for this host, as far as it may remember them."""
+        known = self._refused.get(host)
+        return [] if known is None else [answer for answer in known.values() if time - answer.time <= REFUSED_FOR]
+
+    def _refuse(self, answer: DnsMessage) -> None:
+        names = self._refused.pop(answer.client, {})
+        if len(self._refused) >= REFUSED_KEPT:
+            turned_away("lookups")
+            del self._refused[next(iter(self._refused))]
+        if len(names) >= REFUSED_NAMES and answer.name not in names:
+            turned_away("lookups")
+            del names[next(iter(names))]
+        names[answer.name] = answer
+        self._refused[answer.client] = names
 
     def waits(self, client: str, state: EntryState, names: Names) -> bool:
         """Whether this host has no answer to a question after records of which the entry was read."""
@@ -81,9 +106,31 @@ class Lookups:
         self._open[question] = Series(time)
 
 
-def failing(states: Iterable[EntryState], item: DnsMessage, addresses: Collection[str | None]) -> Iterator[str]:
-    """Keys of the entries' servers that the failing of a name, which may have these addresses, takes away."""
-    for state in states:
+def is_refusal(answer: DnsMessage) -> bool:
+    """Whether an answer says that a name does not resolve: that it has no SRV or NAPTR records says nothing of that."""
+    return answer.rcode in (NXDOMAIN, SERVFAIL) or (
+        answer.rcode == 0 and answer.type in FAMILIES and not answer.records)
+
+
+def may_have(names: Names, line: Line, name: str) -> Collection[str | None]:
+    """Which addresses a name may have, for a line: those that it has had; of one that was never seen resolved, in the
+    domain of the line, those of servers of which no name was seen."""
+    known = names.addresses_of(name)
+    if known or not _is_near(name, line.domain):
+        return known
+    return [host for host in line.view.hosts if host is not None and names.name_of(host) is None]
+
+
+def _is_near(name: str, domain: str) -> bool:
+    """Whether a name is of that domain, or beside it: `sbc1.example.com` of `pbx.example.com`."""
+    labels = domain.casefold().rstrip(".").split(".")
+    return len(labels) > 1 and not labels[-1].isdigit() and name.split(".")[-2:] == labels[-2:]
+
+
+def failing(line: Line, item: DnsMessage, names: Names) -> Iterator[str]:
+    """Keys of the line's servers that the failing of a name takes away."""
+    addresses = may_have(names, line, item.name)
+    for state in line.view.states:
         if item.type == "SRV":
             if state.is_led_by(item.name) or (state.owner is not None and item.name == state.owner[0]):
                 yield from (server.key for server in state.entry.servers)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from sipaudit.model.events import NO_LINE, EntryChanged, Lost
+from sipaudit.model.events import NO_LINE, EntryChanged, Failed, FailureKind, Lost
 from sipaudit.reconstruct.bounds import AGAIN_KEPT, MID_LIFE, ROUTES, SWEEP, Bounds
 from sipaudit.reconstruct.calls import Calls
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.entries import Entries
+from sipaudit.reconstruct.lookups import Lookups, failing
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Knowledge, Line, MayAskAgain, Phone
 from sipaudit.reconstruct.registry import Registry
@@ -34,12 +35,13 @@ class Memory:
     """The registries of one reconstruction. `clock` is the seconds that passed, whatever the capture's clock did; `now`
     the item at which was last swept; `traffic` the capture's counters."""
 
-    __slots__ = ("bounds", "calls", "clock", "emergency", "entries", "find", "names", "next_sweep", "now", "numbers",
-                 "registry", "repeated", "servers", "sights", "starts", "traffic", "transactions")
+    __slots__ = ("bounds", "calls", "clock", "emergency", "entries", "find", "lookups", "names", "next_sweep",
+                 "now", "numbers", "registry", "repeated", "servers", "sights", "starts", "traffic", "transactions")
 
     def __init__(self, knowledge: Knowledge, bounds: Bounds) -> None:
         self.bounds = bounds
         self.names = Names(bounds.names)
+        self.lookups = Lookups()
         self.entries = Entries(knowledge.entries, self.names, bounds.chains)
         self.servers = Servers(self.entries, self.names, bounds.servers)
         self.registry = Registry(knowledge, self.entries, bounds)
@@ -205,11 +207,20 @@ class Memory:
                 line.view, line.revision = view, -1
         told = line.revision
         line.revision = line.view.revision
+        if told < 0:
+            self._not_found(line, item)
         line.flow = line.goes_on = None   # whoever follows it may have to ask which servers it has
         for state in line.view.states:
             if state.changed > told and state.ends:
                 reordered = state.reordered and told >= 0
                 self.registry.emit(line.owner, line, entry_changed(line, state, item, reordered))
+
+    def _not_found(self, line: Line, item: Item) -> None:
+        """Which servers of the line have no address, as its phone was told before it was known for one (F2)."""
+        for refusal in self.lookups.refusals(line.owner.host, item.time):
+            for server in failing(line, refusal, self.names):
+                self.registry.emit(line.owner, None, Failed(
+                    item.time, item.capture, item.frame, line.phone, NO_LINE, server, FailureKind.DNS, refusal.time))
 
     def heard(self, line: Line, server: str) -> None:
         """This server was seen speaking to the line."""

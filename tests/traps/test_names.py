@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stories import Court, Handset, S, Story, site
+from tests.stories import Court, Handset, P, S, Story, site
 from tests.traps.ground import REGIMES, accused, any_regime, looks_up, minute, returns
 
 NOT_TOLD = {"not there": {"rcode": 3}, "server failure": {"rcode": 2}, "no address": {},
@@ -84,3 +84,33 @@ def test_a_name_that_is_somebody_elses_excuses_nothing(court: Court, regime: str
     asks_for(phone, 310, "time.example.org.", "A", {"rcode": 3})
     returns(phone, regime, 330)
     assert any("premature-failback" in said for said in accused(court(phone.story, minute(regime))))
+
+
+def stays_in_vain(phone: Handset) -> None:
+    """P is silent, and the phone asks it over and over."""
+    for time in (300, 360, 420):
+        asked = phone.ask(time, P, "REGISTER", expires=3600)
+        for later in (0.5, 1.5, 3.5, *range(8, 32, 4)):
+            phone.again(time + later, asked)
+    phone.story.murmur(450, 600)
+    phone.ask(600, P, "OPTIONS")
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known before", "comes up"])
+@pytest.mark.parametrize(("answer", "found"), [({"rcode": 3}, False), ({}, False), (None, True)],
+                         ids=["not there", "no address", "resolves"])
+@any_regime
+def test_who_finds_no_address_for_the_second_server_has_none(
+    court: Court, regime: str, answer: dict[str, int] | None, found: bool, known: bool
+) -> None:
+    """What it was told it need not ask again when P fails, however long ago that was (RFC 2308)."""
+    phone = Handset(Story())
+    if known:
+        phone.register(-900)
+    looks_up(phone, -800, order=(10, 20) if answer is None else (10, None))
+    if answer is not None:
+        phone.story.lookup(-799, phone.place, "sbc2.example.com.", "A", **answer)
+    phone.register(0)
+    stays_in_vain(phone)
+    said = accused(court(phone.story, site({**REGIMES[regime], "failBack.mode": "newRequests"})))
+    assert any("failover-missing" in one for one in said) is found

@@ -9,7 +9,7 @@ from sipaudit.model.case import FAILS, Case, Ground
 from sipaudit.model.conditions.failures import CONTACT_WAIT, RETRY_WAIT, retry_after
 from sipaudit.model.conditions.refreshes import is_renewed_after
 from sipaudit.model.conditions.trust import clock_was_set
-from sipaudit.model.events import Sent
+from sipaudit.model.events import FailureKind, Sent
 from sipaudit.model.observations import Awaited, Fact, Sign
 from sipaudit.model.reach import Reach, evidence, repeated_until
 from sipaudit.model.timers import DEFAULT_RETRIES, SILENCE_MAX, SLACK_SHARE, T1, last_resend, latest_silence
@@ -114,17 +114,23 @@ def no_contact_elsewhere(case: Case) -> Ground:
 
 def _left_alone(case: Case, others: tuple[str, ...]) -> Reason | None:
     """Why the line may pass all these over: each has failed, too, since the silent server did, so that the next in
-    order is that one again (F1), or has asked to be left alone (F3). For how long a failure keeps a line from asking
-    again is said nowhere."""
+    order is that one again (F1), has asked to be left alone (F3), or is nowhere to be found. For how long a failure
+    keeps a line from asking again is said nowhere."""
     silent = case.profile.earliest_silence
     since = min((item.time for item in evidence(case.phone.reach(case.request.server), case.now, silent)),
                 default=case.now)
-    fit = [key for key in others if not any(
+    fit = [key for key in others if not _is_nowhere(case.phone.reach(key)) and not any(
         item.time >= since and case.now - item.time <= ASKED_AGAIN
         for item in evidence(case.phone.reach(key), case.now, silent))]
     if any(not retry_after(case, key) for key in fit):
         return None
     return Reason.RETRY_AFTER if fit else Reason.READINGS_DIFFER
+
+
+def _is_nowhere(reach: Reach) -> bool:
+    """Whether its name did not resolve when it was last looked up: a phone need not ask for it again before what its
+    name server said has run out (RFC 2308), however long ago that was."""
+    return any(item.kind is FailureKind.DNS and item.time >= reach.touched for item in reach.hard)
 
 
 def _asked_since(case: Case, reach: Reach, since: float) -> bool:
