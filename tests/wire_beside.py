@@ -137,6 +137,8 @@ class Beside:
 
     def resolved(self, event: EntryChanged) -> None:
         """The answer that gives all names of the entry their addresses again; or the query alone, that lacks one."""
+        if not event.own:
+            raise NoWireFormError("an answer that another host got")
         if event.asked:
             self._lookup(event.time, "10.0.0.1", None)
             return

@@ -13,7 +13,7 @@
     301     ! P icmp               transport failure: icmp refused reset tls dns
     302     ~ S syn                a contact that is no request: syn lookup closed dropped sought
     303     < P NOTIFY             a server starts a request, `> P 200 NOTIFY` the phone answers it
-    304     * boot                 also: lost WHY since=290, dns ttl=20..300 until=400 reordered asked, call P up
+    304     * boot                 also: lost WHY since=290, call P up, dns ttl=20..300 until=400 reordered asked others
     ----
     303.5 signalling-to-unregistered-server S certain
 
@@ -249,7 +249,8 @@ class _Reader:
             low, _, high = options["ttl"].partition("..")
             until = float(options.get("until", time + float(low)))
             return EntryChanged(time, 0, self.frame, 0, 0, "sbc", until, float(low), float(high or low),
-                                "reordered" in options, asked="asked" in options)
+                                "reordered" in options, asked="asked" in options,
+                                own="others" not in options)
         raise ValueError("known notes are boot, lost, call and dns")
 
     def _call_changed(self, time: float, words: list[str], options: dict[str, str]) -> ModelEvent:

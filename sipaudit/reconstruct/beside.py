@@ -208,7 +208,7 @@ class Beside:
             self._memory.catch_up(line, item)
         for state in touched:
             if state in line.view.states and state.ends and state.changed <= told:
-                self._registry.emit(line.owner, line, entry_changed(line, state, item, reordered=False))
+                self._registry.emit(line.owner, line, entry_changed(line, state, item, False, own=True))
 
     def _asks(self, line: Line, states: Collection[EntryState], item: DnsMessage) -> None:
         """Whether the phone still waits for an answer that concerns these of its entries: the capture may lack it."""

@@ -21,6 +21,7 @@ GOES_ON = 120.0    # seconds between two queries of one series: a phone tries ag
 OPEN_KEPT = 4_096  # series
 REFUSED_KEPT = 4_096   # hosts that were told of names that do not resolve
 REFUSED_NAMES = 16     # names of one of them
+TOLD_KEPT = 16_384     # hosts that were told anything
 REFUSED_FOR = 10_800.0   # seconds that such an answer may be remembered by who got it (RFC 2308 5)
 
 NXDOMAIN = 3
@@ -41,21 +42,36 @@ class Series:
 
 
 class Lookups:
-    """Questions that were asked, and not answered yet; and which were answered in vain, by who asked last."""
+    """Questions that were asked, and not answered yet; which were answered in vain, by who asked last; and who was
+    told anything."""
 
-    __slots__ = ("_open", "_refused")
+    __slots__ = ("_open", "_refused", "_told")
 
     def __init__(self) -> None:
         self._open: dict[Question, Series] = {}
         self._refused: dict[str, dict[str, DnsMessage]] = {}
+        self._told: dict[str, None] = {}
 
     def answered(self, answer: DnsMessage) -> None:
         """Whatever it says, the name server is there."""
         self._open.pop((answer.client, answer.name, answer.type), None)
         if is_refusal(answer):
             self._refuse(answer)
-        elif answer.client in self._refused and answer.records:
-            self._refused[answer.client].pop(answer.name, None)
+        elif answer.records:
+            self._tell(answer.client)
+            if answer.client in self._refused:
+                self._refused[answer.client].pop(answer.name, None)
+
+    def was_told(self, host: str) -> bool:
+        """Whether answers to this host are in the capture: what others are told is not what it has (B2)."""
+        return host in self._told
+
+    def _tell(self, host: str) -> None:
+        if host not in self._told:
+            if len(self._told) >= TOLD_KEPT:
+                turned_away("lookups")
+                del self._told[next(iter(self._told))]
+            self._told[host] = None
 
     def refusals(self, host: str, time: float) -> list[DnsMessage]:
         """The answers by which names do not resolve for this host, as far as it may remember them."""

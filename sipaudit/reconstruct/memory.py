@@ -213,7 +213,8 @@ class Memory:
         for state in line.view.states:
             if state.changed > told and state.ends:
                 reordered = state.reordered and told >= 0
-                self.registry.emit(line.owner, line, entry_changed(line, state, item, reordered))
+                own = self.lookups.was_told(line.owner.host)
+                self.registry.emit(line.owner, line, entry_changed(line, state, item, reordered, own))
 
     def _not_found(self, line: Line, item: Item) -> None:
         """Which servers of the line have no address, as its phone was told before it was known for one (F2)."""
@@ -280,12 +281,12 @@ def _asked(phone: Phone, call_id: str) -> None:
         phone.again = None  # a dict that was used keeps its table, and there are as many of these as phones
 
 
-def entry_changed(line: Line, state: EntryState, item: Item, reordered: bool) -> EntryChanged:
+def entry_changed(line: Line, state: EntryState, item: Item, reordered: bool, own: bool) -> EntryChanged:
     """The event of an entry's new list or end of life; `state.ends` are known."""
     answer = state.answer or item
     return EntryChanged(
         answer.time, answer.capture, answer.frame, line.phone, line.number, state.entry.name, state.ends[0],
-        state.ttl_low, state.ttl_high, reordered, state.ends[1:],
+        state.ttl_low, state.ttl_high, reordered, state.ends[1:], own=own,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.stories import RESOLVER, Court, Handset, P, Packet, S, Story
@@ -75,3 +77,14 @@ def test_what_a_lost_answer_said_is_not_known(court: Court, regime: str, asked: 
         answers = packet.source == RESOLVER and packet.time >= asked
         return answers and lacks != "" and kinds[lacks] in packet.frame[54:80]
     assert len(accused(court(phone.story.without(is_lost), by_ttl(regime)))) == found
+
+
+@any_regime
+def test_how_long_another_phones_list_lives_says_nothing_of_this_ones(court: Court, regime: str) -> None:
+    """B2: its own was looked up before the capture began, and may have run out any time."""
+    phone = Handset(Story())
+    looks_up(replace(phone, place=("10.1.0.6", 5060)), -1)
+    phone.register(0)
+    phone.fail_over(300, registers=regime != "R0")
+    returns(phone, regime, 338)
+    assert accused(court(phone.story, by_ttl(regime), covered=60)) == []

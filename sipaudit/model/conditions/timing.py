@@ -110,13 +110,15 @@ def ttl_of(case: Case) -> Ttl | None:
     """The TTLs that may count: of the last answer before T0 and all since, and the declared one (B2). None where one of
     these answers lacks: the phone has asked, and what it was told may live as short as you like."""
     began, declared = case.stay.began, declared_ttl(case)
-    before = [answer for answer in case.line.answers if began is not None and answer.time <= began[0]]
-    seen = case.line.answers[max(len(before) - 1, 0):]
-    if any(time >= seen[0].time for time in case.line.asked if seen):
+    own = [answer for answer in case.line.answers if answer.own]
+    before = [answer for answer in own if began is not None and answer.time <= began[0]]
+    seen = own[max(len(before) - 1, 0):]
+    if any(time >= seen[0].time for time in case.line.asked if seen) or not (seen or declared):
         return None
-    lows = [*(answer.ttl_low for answer in seen), *declared]
-    highs = [*(answer.ttl_high for answer in seen), *declared]
-    if not lows or min(lows) <= 0:
+    counted = [*seen, *(answer for answer in case.line.answers if not answer.own)]
+    lows = [*(answer.ttl_low for answer in counted), *declared]
+    highs = [*(answer.ttl_high for answer in counted), *declared]
+    if min(lows) <= 0:
         return None
     return Ttl(min(lows), max(highs), bool(seen), (before[-1].until, *before[-1].later) if before else ())
 
