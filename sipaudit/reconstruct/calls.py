@@ -7,6 +7,7 @@ from collections.abc import Container
 from sipaudit.model.events import NO_LINE, CallChanged
 from sipaudit.reconstruct.bounds import CALL_LIFE, DIALOG_LIFE, RINGING_LIFE, Bounds
 from sipaudit.reconstruct.dialogs import (
+    ACKNOWLEDGED,
     CALL_METHODS,
     CONFIRMED,
     EARLY,
@@ -153,7 +154,8 @@ class Calls:
     def _end(self, leg: Leg, tag: str | None, item: Item) -> None:
         """BYE: this fork is over, and the call with its last confirmed one."""
         leg.note(tag, ENDED)
-        if leg.number is not None and leg.state is not OVER and CONFIRMED not in leg.forks.values():
+        forks = leg.forks.values()
+        if leg.number is not None and leg.state is not OVER and CONFIRMED not in forks and ACKNOWLEDGED not in forks:
             self._change(leg, OVER, item)
 
     def _change(self, leg: Leg, state: CallState, item: Item) -> None:

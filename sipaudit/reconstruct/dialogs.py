@@ -33,25 +33,26 @@ class CallState(StrEnum):
 
 
 class Fork(StrEnum):
-    """One dialog of a leg, by its remote tag."""
+    """One dialog of a leg, by its remote tag; acknowledged by the phone's ACK of the 2xx that confirmed it."""
 
     EARLY = "early"
     CONFIRMED = "confirmed"
+    ACKNOWLEDGED = "acknowledged"
     ENDED = "ended"
 
 
 NONE, RINGING, UP, OVER = CallState   # of an Enum's members each look-up costs as much as two tests
-EARLY, CONFIRMED, ENDED = Fork
+EARLY, CONFIRMED, ACKNOWLEDGED, ENDED = Fork
+STANDS = (CONFIRMED, ACKNOWLEDGED)
 
 
 class Leg:
     """One phone's side of a Call-ID. `number` is the call's, None for a subscription; `forks` its dialogs by
     remote tag; `invite` the number of the INVITE transaction that counts; `endpoint` the phone's host:port
-    and `far_host` the server's host; `shown` the call as the report will show it; `acknowledged` the remote tags of the
-    ACKs that the phone sent after a 2xx."""
+    and `far_host` the server's host; `shown` the call as the report will show it."""
 
-    __slots__ = ("acknowledged", "cseq_in", "cseq_out", "endpoint", "far_host", "forks", "invite", "key", "life",
-                 "line", "number", "phone", "seen", "server", "shown", "state")
+    __slots__ = ("cseq_in", "cseq_out", "endpoint", "far_host", "forks", "invite", "key", "life", "line",
+                 "number", "phone", "seen", "server", "shown", "state")
 
     def __init__(self, key: LegKey, phone: Phone, line: Line | None, server: str, endpoint: str,
                  far_host: str, clock: float) -> None:
@@ -64,7 +65,6 @@ class Leg:
         self.far_host = far_host
         self.state = NONE
         self.forks: dict[str | None, Fork] = {}
-        self.acknowledged: tuple[str, ...] = ()
         self.invite = -1
         self.shown: CallSeen | None = None
         self.cseq_out = -1
@@ -81,29 +81,26 @@ class Leg:
         """Take in how the dialog with this remote tag stands; False if that is old news (a late or repeated
         response)."""
         known = self.forks.get(tag)
-        if known is ENDED or (known is CONFIRMED and state is EARLY):
+        if known is ENDED or (known in STANDS and state is EARLY):
             return False
+        if known is ACKNOWLEDGED and state is CONFIRMED:
+            return True
         if known is not None or len(self.forks) < FORKS:
             self.forks[tag] = state
         else:
             turned_away("dialog-state")
         return True
 
-    def acknowledge(self, tag: str | None) -> None:
-        """The phone sends the ACK of a 2xx with this remote tag."""
-        if tag is not None and tag not in self.acknowledged and len(self.acknowledged) < FORKS:
-            self.acknowledged = (*self.acknowledged, tag)
-
     def may_be_left(self, tag: str | None) -> bool:
         """Whether the phone may not be in the dialog with this remote tag: several ends have answered, and of its ACK
         to this one, without which the far end gives up (RFC 3261 13.3.1.4), nothing was seen."""
         answered = sum(state is not EARLY for state in self.forks.values())
-        return answered > 1 and tag not in self.acknowledged
+        return answered > 1 and self.forks.get(tag) is not ACKNOWLEDGED
 
     def stands_with(self, tag: str | None) -> bool:
         """Whether there is a dialog with this remote tag: a call that was answered, or a subscription that the far end
         has notified of."""
-        return self.forks.get(tag) is CONFIRMED or (self.number is None and self.cseq_in >= 0)
+        return self.forks.get(tag) in STANDS or (self.number is None and self.cseq_in >= 0)
 
     def follows(self, cseq: int, outward: bool) -> bool:
         """Whether a request with this CSeq was made after one of the leg that was seen: in one direction they are

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sipaudit.model.events import Received, Resent, Sent
 from sipaudit.reconstruct.bounds import REFERRED, START_TAKES
-from sipaudit.reconstruct.dialogs import CALL_METHODS, DIALOG_METHODS, CallState, Leg
+from sipaudit.reconstruct.dialogs import ACKNOWLEDGED, CALL_METHODS, CONFIRMED, DIALOG_METHODS, CallState, Leg
 from sipaudit.reconstruct.memory import FIRST, Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registering import Registering
@@ -244,7 +244,8 @@ class Requests:
         leg = memory.leg_at(flow.source, flow.source_host, flow, call_id, request.from_.tag)
         if leg is not None:
             leg.phone.last = item.time
-            leg.acknowledge(request.to.tag)
+            if leg.forks.get(request.to.tag) is CONFIRMED:
+                leg.forks[request.to.tag] = ACKNOWLEDGED
         elif request.to.tag is not None:
             leg = memory.leg_at(flow.destination, flow.destination_host, flow, call_id, request.to.tag)
         if leg is None:
