@@ -75,7 +75,7 @@ def remembered_by(watch: Watch) -> Iterator[Any]:
     yield [(number, one.repeated) for number, one in watch.requests._open.items()]
     yield [(number, one.server, one.last, one.left, list(one.offers)) for number, one in calls._up.items()]
     yield [(key, one.event, one.made) for key, one in calls._attempts.items()]
-    yield [(key, one.event, sent) for key, kept in outages._attempts.items() for one, sent in kept]
+    yield [(key, one.event, sent) for key, kept in outages.untold._attempts.items() for one, sent in kept]
     yield [(call, one.event) for call, one in calls._by_call.items()]
     for number, own in subscriptions.of.items():
         yield number, [(call_id, one.event, one.server, one.until, one.left, one.dead) for call_id, one in own.items()]

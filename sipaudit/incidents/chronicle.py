@@ -23,6 +23,7 @@ from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Inciden
 LOST_CALLS = "calls-lost"
 STOP = "known stop"      # how a timeline calls the known event from which times to detect and recover count
 ANSWERS_AGAIN = " answers again"   # and the end of an outage, after the server's name
+OTHERS = " answers others than REGISTERs"   # of one whose registrar alone is out
 UNSEEN = "nothing is seen of "   # and a server at which those that missed one may have been served
 CAUSES = (OUTAGE, "partial-outage")   # the moves away from such a server explain what a line does next
 MISSED = (*CAUSES, LOST_CALLS, "registration-gap")   # what nobody is said to have done for these lines
@@ -112,6 +113,8 @@ class Chronicle:
         if outage.last_answer is not None and outage.last_answer != float("-inf"):
             yield outage.last_answer, f"last answer from {server}"
         yield outage.start, f"first {_came_to(outage)}"
+        if outage.is_of_registrations and outage.others is not None:
+            yield outage.others, f"{server}{OTHERS}"
         moves = moved_in(outage)
         for time, subject, _ in turned_in(outage)[:1]:
             yield time, f"first line turns to another server: {subject.line}"

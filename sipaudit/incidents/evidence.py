@@ -20,7 +20,6 @@ from sipaudit.model.state import PhoneState
 
 SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
 BREAKS = frozenset({ContactKind.DROPPED, FailureKind.REFUSED, FailureKind.RESET, FailureKind.TLS})   # of connections
-KEEPS_REGISTERING = frozenset({"REGISTER", "OPTIONS"})
 
 
 class Evidence:
@@ -158,8 +157,10 @@ class Evidence:
 
     def lives(self, event: Answered, server: ServerWatch) -> None:
         """A final answer outside of dialogs: the server is there."""
-        if event.method in KEEPS_REGISTERING and event.sent is not None:
+        if event.method == "REGISTER" and event.sent is not None:
             server.lived_registering(event.sent, event.time)
+        elif event.method == "OPTIONS" and event.sent is not None:
+            server.lived_pinged(event.sent, event.time)
         else:
             server.lived(event.time)
         if server.failing and self._outages is not None:
@@ -168,7 +169,7 @@ class Evidence:
     def invite_answered(self, event: Answered, server: ServerWatch) -> None:
         """An answer to a call that somebody tries to make."""
         outages = self._outages
-        if outages is not None and (outages.unheard or outages.open) and event.status != 503:
+        if outages is not None and (outages.open or outages.untold.unheard) and event.status != 503:
             outages.invite_answered(server, event)
         attempt = self._calls.answered(event)
         if attempt is not None and outages is not None:

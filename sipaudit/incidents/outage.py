@@ -21,7 +21,8 @@ class Outage(Draft):
     """A server that is out. `first` is when each phone first asked in vain, `last` the last such request of all;
     `answer` the first answer after that, `last_answer` the one before the start (-inf: none was seen; None: others were
     answered all the time), `stop` when it really stopped, if somebody said so; `methods` of what ran out (None:
-    refused, or not delivered); `called` when the last INVITE was sent that it answered; `sure` whether more than
+    refused, or not delivered); `registers` whether it answered a REGISTER or OPTIONS meanwhile, `others` the first
+    answer to anything but a REGISTER; `called` when the last INVITE was sent that it answered; `sure` whether more than
     silence tells it; `moves` the lines that left, `turned` when each first asked another server; `attempts` the calls
     that could not be made, with when that was asked of this server."""
 
@@ -33,6 +34,7 @@ class Outage(Draft):
         self.last_answer: float | None = None
         self.methods: set[str | None] = set()
         self.registers = False
+        self.others: float | None = None
         self.moves: dict[int, tuple[Watched, MoveSeen]] = {}
         self.turned: dict[int, float] = {}
         self.calls: list[CallUp] = []
@@ -65,6 +67,11 @@ class Outage(Draft):
                 del known[number]
         self.calls = [call for call in self.calls if call.subject.number not in lines]
         self.attempts = [pair for pair in self.attempts if pair[0].subject.number not in lines]
+
+    @property
+    def is_of_registrations(self) -> bool:
+        """Whether REGISTERs alone are left to run out, while others are answered."""
+        return self.others is not None and self.methods == {"REGISTER"}
 
     def settle_kind(self) -> None:
         """A server that registers all the while and lets only calls run out is a part of one."""

@@ -6,24 +6,23 @@ from collections.abc import Mapping, Set
 
 from sipaudit.incidents.calls import Attempt, Calls
 from sipaudit.incidents.draft import Drafts, Watched
-from sipaudit.incidents.outage import OUTAGE, PARTIAL, FailedAttempt, Outage
+from sipaudit.incidents.outage import OUTAGE, PARTIAL, Outage
 from sipaudit.incidents.servers import NEVER, Failing, ServerWatch
 from sipaudit.incidents.timers import Timers
+from sipaudit.incidents.untold import Untold
 from sipaudit.model.events import Answered, ModelEvent
 from sipaudit.model.history import MoveSeen
-from sipaudit.turned_away import turned_away
 
 LOOK_EVERY = 5.0        # seconds between two looks whether a server answers again
 LATE = 35.0             # seconds by which evidence may come after the request that it is of (64*T1, and some)
-UNTOLD_KEPT = 64        # of a server of which no outage is told (yet)
-UNHEARD_KEPT = 16       # INVITEs to one server that ran out, beside the first
+TOGETHER = 600.0        # seconds between two REGISTERs in vain, with others answered, of one outage
 
 
 class Outages:
     """Opens and closes outages, by server."""
 
-    __slots__ = ("_attempts", "_calls", "_closed", "_drafts", "_phones", "_quiet", "_share", "_timers", "_within",
-                 "open", "unheard")
+    __slots__ = ("_calls", "_closed", "_drafts", "_phones", "_quiet", "_share", "_timers", "_within", "open",
+                 "untold")
 
     def __init__(self, thresholds: Mapping[str, float], drafts: Drafts, timers: Timers, calls: Calls) -> None:
         self._phones = thresholds["phones"]
@@ -35,21 +34,16 @@ class Outages:
         self._calls = calls
         self.open: dict[str, Outage] = {}
         self._closed: dict[str, Outage] = {}   # the last one of each server
-        self.unheard: dict[str, list[float]] = {}
-        self._attempts: dict[str, list[FailedAttempt]] = {}
+        self.untold = Untold()
 
     def forget(self, before: float) -> None:
         """Forget what was over before that time."""
         self._closed = {key: outage for key, outage in self._closed.items() if (outage.end or 0.0) >= before}
-        self.unheard = {key: unheard for key, unheard in self.unheard.items() if unheard[-1] >= before}
-        self._attempts = {key: kept for key, kept in self._attempts.items() if kept[-1][0].event.time >= before}
+        self.untold.forget(before)
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
         """These lines and phones were forgotten."""
-        for key, kept in list(self._attempts.items()):
-            kept[:] = [pair for pair in kept if pair[0].subject.number not in lines]
-            if not kept:
-                del self._attempts[key]
+        self.untold.release(lines)
         for outage in (*self.open.values(), *self._closed.values()):
             outage.release(lines)
             for phone in outage.first.keys() & phones:
@@ -76,20 +70,13 @@ class Outages:
             outage = None
         if outage is None:
             if method == "INVITE":
-                self._note_unheard(server, sent)
-                outage = self._goes_on_in_part(server)
+                self.untold.unheard_at(server.key, sent)
+            outage = self._goes_on_in_part(server, method, sent)
             if outage is None and sent > server.restored:   # what was sent before the last one ended tells of that
                 outage = self._opens(server, sent)
             outage = outage or self._opens_in_part(server)
         if outage is not None:
             self._join(server, outage, phone, failing, method, sent, event, subjects)
-
-    def _note_unheard(self, server: ServerWatch, sent: float) -> None:
-        unheard = self.unheard.setdefault(server.key, [])
-        unheard.append(sent)
-        if len(unheard) > UNHEARD_KEPT + 1:
-            turned_away("samples")
-            del unheard[1:-UNHEARD_KEPT]
 
     def _join(self, server: ServerWatch, outage: Outage, phone: int, failing: Failing, method: str | None,
               sent: float, event: ModelEvent, subjects: list[Watched]) -> None:
@@ -102,9 +89,17 @@ class Outages:
             outage.answer = None
         outage.methods.add(method)
         outage.sure = outage.sure or failing.sure
-        outage.registers = outage.registers or _registered_between(server, outage.start, sent)
-        outage.settle_kind()
+        self._what_it_answers(server, outage)
         outage.add(subjects, event)
+
+    @staticmethod
+    def _what_it_answers(server: ServerWatch, outage: Outage) -> None:
+        """What it answered between requests that came to nothing."""
+        outage.registers = outage.registers or server.keeps_between(outage.start, outage.last)
+        other = server.first_other_after(outage.start)
+        if outage.others is None and other is not None and other < outage.last:
+            outage.others, outage.answer = other, None
+        outage.settle_kind()
 
     def failed_attempt(self, server: str, attempt: Attempt, sent: float) -> None:
         """A call could not be made through this server, which was asked then."""
@@ -112,15 +107,7 @@ class Outages:
         if outage is not None:
             outage.failed(attempt, sent)
         else:
-            self._keep(server, (attempt, sent))
-
-    def _keep(self, server: str, failed: FailedAttempt) -> None:
-        """It may be the first that is seen of an outage."""
-        kept = self._attempts.setdefault(server, [])
-        kept.append(failed)
-        if len(kept) > UNTOLD_KEPT:
-            turned_away("watched-calls")
-            del kept[0]
+            self.untold.failed(server, (attempt, sent))
 
     def turned(self, server: ServerWatch, subject: Watched, time: float) -> None:
         """A line asks another server since something speaks against this one, its own."""
@@ -160,23 +147,23 @@ class Outages:
             return None   # some do not find it, for want of its name, and it serves others
         return self._begin(server, failing, start)
 
-    def _unheard_in_part(self, server: ServerWatch) -> float | None:
-        """Since when two INVITEs run out, of whomever, of which none is answered, and between which a REGISTER is."""
-        unheard = self.unheard.get(server.key)
-        if not unheard or not _registered_between(server, min(unheard), max(unheard)):
+    def _goes_on_in_part(self, server: ServerWatch, method: str | None, sent: float) -> Outage | None:
+        """The last outage, if it was one of calls alone, or of registrations, and they run out as before: what else is
+        answered disproves nothing of that (reference-model.md 1, *failure*)."""
+        last = self._closed.get(server.key)
+        if last is None or last.methods != {method}:
             return None
-        return min(unheard)
-
-    def _goes_on_in_part(self, server: ServerWatch) -> Outage | None:
-        """The last outage, if it was one of calls alone and they are left to run out as before."""
-        start, last = self._unheard_in_part(server), self._closed.get(server.key)
-        if start is None or last is None or last.methods != {"INVITE"} or (last.end or start) < start:
-            return None
-        return self._reopen(server, last)
+        if method == "INVITE":
+            start = self.untold.since_in_part(server)
+            goes_on = start is not None and (last.end or start) >= start
+        else:
+            goes_on = method == "REGISTER" and last.last < sent <= last.last + TOGETHER \
+                and not server.registers_between(last.last, sent)
+        return self._reopen(server, last) if goes_on else None
 
     def _opens_in_part(self, server: ServerWatch) -> Outage | None:
         """An outage of calls alone."""
-        start = self._unheard_in_part(server)
+        start = self.untold.since_in_part(server)
         if start is None:
             return None
         failing = {phone: one for phone, one in server.failing.items() if one.methods.get("INVITE", NEVER) >= start}
@@ -186,13 +173,11 @@ class Outages:
         return self._begin(server, failing, start) if failing else None
 
     def _reopen(self, server: ServerWatch, outage: Outage) -> Outage:
-        """The outage was none of the whole server: it registers, and goes on to let calls run out."""
-        outage.end, outage.answer, outage.registers = None, None, True
-        outage.settle_kind()
-        self.unheard.pop(server.key, None)
+        """The outage was none of the whole server: it answers others, and goes on to let these run out."""
+        outage.end, outage.answer = None, None
+        self._what_it_answers(server, outage)
         self._closed.pop(server.key)
-        self.open[server.key] = outage
-        self._look_later(server, outage)
+        self._take_in(server, outage)
         return outage
 
     def _begin(self, server: ServerWatch, failing: Mapping[int, Failing], start: float) -> Outage:
@@ -204,25 +189,28 @@ class Outages:
             outage.last = max(outage.last, each.sends[-1])
             outage.methods.update(each.methods)
             outage.add(each.subjects, each.event)
-        outage.registers = _registered_between(server, start, outage.last)
-        outage.settle_kind()
-        for subject, move in server.left.values():
-            if move.time >= start:
-                outage.moves.setdefault(subject.number, (subject, move))
-                outage.add([subject])
+        self._what_it_answers(server, outage)
         outage.refusals = sum(time >= start for time in server.refusals)
         outage.calls = self._calls.through(server.key, start)
-        for time, line in server.forsaken:
-            if time >= start:
-                outage.turned.setdefault(line, time)
-        for attempt, sent in self._attempts.pop(server.key, ()):
-            if sent >= start:
-                outage.failed(attempt, sent)
-        self.unheard.pop(server.key, None)
-        self.open[server.key] = outage
         self._drafts.open(outage)
-        self._look_later(server, outage)
+        self._take_in(server, outage)
         return outage
+
+    def _take_in(self, server: ServerWatch, outage: Outage) -> None:
+        """It is open from now on: who has left, turned away, or failed to call since its start belongs to it."""
+        for subject, move in server.left.values():
+            if move.time >= outage.start:
+                outage.moves.setdefault(subject.number, (subject, move))
+                outage.add([subject])
+        for time, line in server.forsaken:
+            if time >= outage.start:
+                outage.turned.setdefault(line, time)
+        for attempt, sent in self.untold.attempts_at(server.key):
+            if sent >= outage.start:
+                outage.failed(attempt, sent)
+        self.untold.heard(server.key)
+        self.open[server.key] = outage
+        self._look_later(server, outage)
 
     # -- the end
 
@@ -235,7 +223,7 @@ class Outages:
 
     def invite_answered(self, server: ServerWatch, answer: Answered) -> None:
         """Any response to an INVITE that opens a dialog: calls are no longer left to run out."""
-        self.unheard.pop(server.key, None)
+        self.untold.heard(server.key)
         outage = self.open.get(server.key)
         if outage is None or answer.sent is None:
             return
@@ -254,9 +242,11 @@ class Outages:
         return True
 
     def _answer(self, server: ServerWatch, outage: Outage) -> float | None:
-        """The first answer since the last request that came to nothing."""
+        """The first answer since the last request that came to nothing: to a REGISTER, where REGISTERs alone do while
+        others are answered."""
         if outage.answer is None:
-            outage.answer = server.first_life_after(outage.last)
+            first = server.first_registration_after if outage.is_of_registrations else server.first_life_after
+            outage.answer = first(outage.last)
         return outage.answer
 
     def _look_later(self, server: ServerWatch, outage: Outage) -> None:
@@ -276,11 +266,11 @@ class Outages:
     def _close(self, server: ServerWatch, outage: Outage, end: float) -> None:
         outage.end = end
         self._closed[server.key] = outage
-        if outage.methods == {"INVITE"} and outage.called < outage.last:
-            self._note_unheard(server, outage.last)   # that it registers does not say that it takes calls again
+        if outage.methods == {"INVITE"} and outage.called < outage.last:   # that it registers does not say that it
+            self.untold.unheard_at(server.key, outage.last)                # takes calls again
         for attempt, sent in outage.attempts:
             if sent > end:
-                self._keep(server.key, (attempt, sent))
+                self.untold.failed(server.key, (attempt, sent))
         server.restored = max(server.restored, end)
         self.open.pop(server.key, None)
         server.left.clear()
@@ -291,8 +281,3 @@ class Outages:
             answer = self._answer(servers[key], outage) if outage.kind == OUTAGE else None
             if answer is not None and now >= answer + self._quiet:
                 self._close(servers[key], outage, answer)
-
-
-def _registered_between(server: ServerWatch, start: float, end: float) -> bool:
-    """Whether a REGISTER or OPTIONS sent after `start` and before `end` was answered."""
-    return any(start < sent < end for sent, _ in server.registered)

@@ -76,15 +76,17 @@ class Failing:
 class ServerWatch:
     """One server. `users` are some of its phones, or all where they are few, `served` those that it ever answered as it
     answers its own, `asking` those of this minute with the time of their last request, `asked` the same of the last
-    minutes; `lives` times of final answers outside of dialogs, `registered` those to REGISTER and OPTIONS as (sent,
-    answered), at most one a second, and `noted` when the last of these was sent; `failing` phones with evidence against
+    minutes; `lives` times of final answers outside of dialogs, `registered` those to REGISTER as (sent, answered), and
+    `pinged` those to OPTIONS, at most one a second, and `noted` when the last REGISTER of these was sent; `failing`
+    phones with evidence against
     it, the latest last; `left` the last failover of each line away from it, and `forsaken` when which of its lines
     asked another server because of what speaks against it; `over` is the minute before this one;
     `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each second, `crowd` of which lines
     where they were many; `restored` when its last outage ended."""
 
     __slots__ = ("answered", "asked", "asking", "crowd", "failing", "forsaken", "key", "left", "lives", "minute",
-                 "minutes", "noted", "over", "refusals", "registered", "restored", "seconds", "served", "users")
+                 "minutes", "noted", "over", "pinged", "refusals", "registered", "restored", "seconds", "served",
+                 "users")
 
     def __init__(self, key: str, minute: Minute) -> None:
         self.key = key
@@ -98,6 +100,7 @@ class ServerWatch:
         self.noted = NEVER
         self.lives: deque[float] = deque(maxlen=LIVES_KEPT)
         self.registered: deque[tuple[float, float]] = deque(maxlen=LIVES_KEPT)
+        self.pinged: deque[tuple[float, float]] = deque(maxlen=LIVES_KEPT)
         self.answered = NEVER
         self.failing: dict[int, Failing] = {}
         self.left: dict[int, tuple[Watched, MoveSeen]] = {}
@@ -166,18 +169,42 @@ class ServerWatch:
             self.lives.append(time)
 
     def lived_registering(self, sent: float, time: float) -> None:
-        """The same to a REGISTER, or an OPTIONS, sent then."""
+        """The same to a REGISTER sent then."""
         if time > self.answered:
             self.answered = time
         if sent - self.noted >= APART:
             self.noted = sent
             self.registered.append((sent, time))
 
+    def lived_pinged(self, sent: float, time: float) -> None:
+        """The same to an OPTIONS sent then."""
+        self.answered = max(self.answered, time)
+        if not self.pinged or sent - self.pinged[-1][0] >= APART:
+            self.pinged.append((sent, time))
+
     def first_life_after(self, time: float) -> float | None:
         """The first answer after this time that is remembered."""
         times = [life for life in self.lives if life > time]
-        times += [answered for _, answered in self.registered if answered > time]
+        times += [answered for _, answered in (*self.registered, *self.pinged) if answered > time]
         return min(times, default=None)
+
+    def first_registration_after(self, time: float) -> float | None:
+        """The first answer that is remembered to a REGISTER sent after this time."""
+        return min((answered for sent, answered in self.registered if sent > time), default=None)
+
+    def first_other_after(self, time: float) -> float | None:
+        """The first answer to anything else than a REGISTER."""
+        times = [life for life in self.lives if life > time]
+        times += [answered for sent, answered in self.pinged if sent > time]
+        return min(times, default=None)
+
+    def registers_between(self, start: float, end: float) -> bool:
+        """Whether a REGISTER sent after `start` and before `end` was answered."""
+        return any(start < sent < end for sent, _ in self.registered)
+
+    def keeps_between(self, start: float, end: float) -> bool:
+        """Whether a REGISTER or OPTIONS sent then was answered."""
+        return self.registers_between(start, end) or any(start < sent < end for sent, _ in self.pinged)
 
     def users_since(self, time: float) -> int:
         """How many of its phones sent it a request since then, some two minutes ago at the most: whoever floods a dead

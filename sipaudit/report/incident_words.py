@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import tzinfo
 from math import inf
 
-from sipaudit.incidents.chronicle import ANSWERS_AGAIN, STOP, UNSEEN
+from sipaudit.incidents.chronicle import ANSWERS_AGAIN, OTHERS, STOP, UNSEEN
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.values import Incident, Report, ServerSummary
@@ -164,6 +164,8 @@ def _outage(words: Words, incident: Incident) -> Iterator[str]:
 
 def _failed(incident: Incident) -> str:
     """How the server failed, as far as the first packets that show it agree."""
+    if any(entry.what.endswith(OTHERS) for entry in incident.timeline):
+        return "answered no REGISTER, though it answered other requests,"
     shown = {frame.summary.partition(" ")[0] for frame in incident.evidence}
     if shown == {"503"}:
         return "answered nothing but 503"

@@ -31,7 +31,7 @@ CAPS = {
     "rulebook.faults": ("EVIDENCE_KEPT",), "incidents.draft": ("EVIDENCE_KEPT",), "incidents.moves": ("LINES_KEPT",),
     "incidents.minutes": ("MINUTES_KEPT",), "incidents.seconds": ("SECONDS_KEPT",),
     "incidents.outage": ("ATTEMPTS_KEPT",),
-    "incidents.outages": ("UNHEARD_KEPT",),
+    "incidents.untold": ("UNHEARD_KEPT",),
 }
 
 

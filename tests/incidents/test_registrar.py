@@ -1,0 +1,82 @@
+"""A server that answers calls and OPTIONS, and no REGISTER any more: its registrar is out."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipaudit.report.incident_words import words_of
+from tests.incidents.ground import Tower, end, registered
+from tests.stories import Handset, P, S, Story
+
+OUTAGE = "server-outage 10.0.0.1"
+
+
+def keeps(story: Story, phone: Handset, time: float, method: str) -> None:
+    """Something else than REGISTER that the server answers."""
+    if method == "INVITE":
+        phone.call(time)
+    else:
+        phone.told(time + 0.004, phone.ask(time, P, method), 200)
+
+
+@pytest.mark.parametrize("apart", [40, 120])
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "MESSAGE"])
+def test_a_registrar_that_is_silent_is_one_outage_though_others_are_answered(
+    tower: Tower, method: str, apart: int
+) -> None:
+    story = Story()
+    phones = registered(story, 4)
+    for time in range(300, 900, apart):
+        for number, phone in enumerate(phones):
+            phone.silence(time + number, method="REGISTER")
+        keeps(story, phones[3], time + 15, method)
+    phones[0].register(905)
+    end(story, 960)
+    assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.000-905.004 4"]
+    incident = tower.of("server-outage")
+    assert "10.0.0.1:5060/udp answers others than REGISTERs" in [entry.what for entry in incident.timeline]
+    said = words_of(tower.report, "utc").of(incident)[0]
+    assert "answered no REGISTER, though it answered other requests, from" in said
+
+
+def test_it_lasts_while_no_register_is_answered(tower: Tower) -> None:
+    """The phones work elsewhere by then, and nobody asks again before 850."""
+    story = Story()
+    phones = registered(story, 4)
+    for time in (300, 340):
+        for number, phone in enumerate(phones[:3]):
+            phone.silence(time + number, method="REGISTER")
+        phones[3].call(time + 15)
+    for phone in phones[:3]:
+        phone.register(350, S)
+    phones[3].call(500)
+    phones[3].register(850)
+    end(story, 900)
+    assert tower.see(story, only="server-outage") == [f"{OUTAGE} 300.000-850.004 3"]
+
+
+def test_a_server_that_is_back_is_back_for_all_though_calls_show_it_first(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 4)
+    for number, phone in enumerate(phones[:3]):
+        phone.silence(300 + number, method="REGISTER")
+    phones[3].call(400)
+    phones[3].register(600)
+    end(story, 700)
+    assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.000-401.000 3"]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_two_outages_stay_two(tower: Tower, late: bool) -> None:
+    """Between them a REGISTER was answered, or nothing tells of the registrar for a long time."""
+    story = Story()
+    phones = registered(story, 4)
+    for time in (300, 1200 if late else 500):
+        for number, phone in enumerate(phones[:3]):
+            phone.silence(time + number, method="REGISTER")
+        phones[3].call(time + 100)
+        if not late:
+            phones[3].register(time + 120)
+    end(story, 1400)
+    assert [line.split()[2].partition("-")[0] for line in tower.see(story, None, P, only="server-outage")] == [
+        "300.000", "1200.000" if late else "500.000"]
