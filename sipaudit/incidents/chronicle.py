@@ -17,7 +17,7 @@ from sipaudit.incidents.settled import Left, LineOfPhone, Named, Settled
 from sipaudit.incidents.settled import mark as mark_of
 from sipaudit.incidents.watch import Watch
 from sipaudit.model.events import Answered, Failed, FailureKind
-from sipaudit.model.history import MoveKind, MoveSeen
+from sipaudit.model.history import MoveKind, MoveSeen, is_same_move
 from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Incident, moment
 
 LOST_CALLS = "calls-lost"
@@ -256,7 +256,7 @@ def _is_last(subject: Watched, left: MoveSeen, time: float) -> bool:
     moved = [move for move in subject.history.moves
              if (move.first_packet if move.kind is MoveKind.FAILOVER and move.first_packet is not None
                  else move.time) <= time]
-    return bool(moved) and (moved[-1].time, moved[-1].target) == (left.time, left.target)
+    return bool(moved) and is_same_move(moved[-1], left)
 
 
 def _came_to(outage: Outage) -> str:

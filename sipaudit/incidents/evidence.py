@@ -11,12 +11,13 @@ from sipaudit.incidents.overload import Overloads
 from sipaudit.incidents.requests import Waiting, went_on
 from sipaudit.incidents.servers import NEVER, ServerWatch
 from sipaudit.incidents.tally import Tally
+from sipaudit.model.absorb_phone import success
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Contacted, ContactKind, Failed, FailureKind, Lost, Sent
-from sipaudit.model.history import MoveSeen
+from sipaudit.model.history import MoveKind, MoveSeen, left_for
 from sipaudit.model.packets import MOVERS
 from sipaudit.model.reach import repeated_until
-from sipaudit.model.state import PhoneState
+from sipaudit.model.state import PhoneState, Stay
 
 SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
 BREAKS = frozenset({ContactKind.DROPPED, FailureKind.REFUSED, FailureKind.RESET, FailureKind.TLS})   # of connections
@@ -137,6 +138,16 @@ class Evidence:
                 self._came_to_nothing(server, event, subject, sure=True)
         if self._outages is not None and server is not self._tally.beyond:
             self._outages.left(server, subject, move)
+
+    def taken_in(self, subject: Watched, stay: Stay, phone: PhoneState) -> None:
+        """In R0 a line that had to leave its server has had an answer from another that is no 2xx and no failure: that
+        server works, and has taken it in (section 1, *failover* and *working server*)."""
+        answer = stay.aside
+        if answer is None or success(answer.status) or answer.in_dialog or answer.method not in MOVERS:
+            return
+        move = left_for(stay, answer, phone.reach(stay.server), subject.profile())
+        if move.kind is MoveKind.FAILOVER:
+            self.left(subject, move)
 
     def found(self, subject: Watched, arrived: Answered, phone: PhoneState) -> None:
         """A line whose beginning nobody saw answered works with a server, by its first answer of all: others of its

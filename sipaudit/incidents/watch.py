@@ -230,6 +230,8 @@ class Watch(Detectors):
         if before is not None and before.server == after.server:
             if after.driven and not before.driven and self.outages is not None:
                 self.outages.turned(self.tally.server(after.server, step.event.time), subject, step.event.time)
+            if after.driven and after.aside is step.event:
+                self._evidence.taken_in(subject, after, phone)
             return
         self._works(subject, after.server, after.arrived.time)
         if before is not None:

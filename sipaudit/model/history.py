@@ -15,6 +15,7 @@ from sipaudit.model.absorb_phone import ALIVE, success
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.judge import possible_regimes
 from sipaudit.model.profile import Profile
+from sipaudit.model.reach import Reach
 from sipaudit.model.replay import Step
 from sipaudit.model.state import TRACK_OF, Binding, LineState, Stay, Track
 from sipaudit.model.timers import NO_EXPIRY, T1, TRY_LASTS, UNDECLARED_EARLIEST
@@ -183,6 +184,19 @@ def _move(before: Stay, after: Stay, profile: Profile) -> MoveSeen:
     first = after.first.time if after.first else None
     proof = (*after.failed[:3], *([after.first] if after.first else []), after.arrived)
     return MoveSeen(after.arrived.time, first, kind, before.server, after.server, cause, tuple(dict.fromkeys(proof)))
+
+
+def left_for(stay: Stay, answer: Answered, reach: Reach, profile: Profile) -> MoveSeen:
+    """The move that an answer from another server would be if it made that the working one; `reach` is of the server of
+    the stay."""
+    failed = against(reach, answer.time, UNDECLARED_EARLIEST)
+    return _move(stay, Stay(answer.server, answer, stay.away, stay.server, failed), profile)
+
+
+def is_same_move(one: MoveSeen, other: MoveSeen) -> bool:
+    """Whether two moves of a line are one, told by different answers: the phone turned once."""
+    turned = one.first_packet is not None and one.first_packet == other.first_packet
+    return one.target == other.target and (turned or one.time == other.time)
 
 
 def _kind(before: Stay, after: Stay, profile: Profile) -> MoveKind:

@@ -539,3 +539,38 @@ def test_a_connection_that_breaks_shows_what_had_run_out(
         phone.register(640 + index, P)
     end(story, 700)
     assert tower.see(story, None, P, only="server-outage") == seen
+
+
+@pytest.mark.parametrize(("status", "moved"), [(486, 3), (404, 3), (603, 3), (200, 3), (503, 0), (500, 0), (408, 0)])
+def test_in_r0_any_final_answer_elsewhere_that_is_no_failure_has_moved_the_line(
+    tower: Tower, status: int, moved: int
+) -> None:
+    """The server works, whoever it is that is busy or not known there."""
+    story = Story()
+    phones = registered(story, 6)
+    for index, phone in enumerate(phones[:3]):
+        time = phone.silence(300 + index)
+        phone.told(time + 0.2, phone.ask(time, S, "INVITE"), status)
+    phones[5].register(400)
+    end(story, 500)
+    tower.see(story, {**R0, **MINUTE})
+    outages = (one for one in tower.report.incidents if one.kind == "server-outage")
+    metrics = next(one for one in outages if one.server == "10.0.0.1:5060/udp").metrics
+    assert (metrics["lines_moved"], metrics["lines_stayed"]) == (moved, 6 - moved)
+    assert metrics["time_to_recover_max"] == (5.7 if moved else None)
+
+
+def test_in_r0_who_has_moved_so_has_moved_once_and_its_findings_follow_from_that(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 6)
+    for index, phone in enumerate(phones[:3]):
+        time = phone.silence(300 + index)
+        phone.told(time + 0.2, phone.ask(time, S, "INVITE"), 486)
+        phone.call(time + 30, S, to=f"sip:30{index}@pbx.example.com")
+    phones[5].register(400)
+    phones[0].call(360, P)     # back before its minute is over
+    end(story, 500)
+    tower.see(story, {**R0, **MINUTE})
+    outage = tower.of("server-outage")
+    assert (outage.metrics["lines_moved"], outage.metrics["time_to_recover_max"]) == (3, 5.7)
+    assert [finding.incident for finding in tower.report.findings] == [outage.id]
