@@ -18,7 +18,7 @@ from sipaudit.capture.starts import asks_for_file
 from sipaudit.capture.tcp_calm import Calm
 from sipaudit.capture.tcp_connections import Content, Half, Pair, Place
 from sipaudit.capture.tcp_contents import Contents
-from sipaudit.capture.tcp_lifecycle import ACK, FIN, RST, SYN, Lifecycle, is_other_connection, is_repeated
+from sipaudit.capture.tcp_lifecycle import ACK, FIN, RST, SYN, Lifecycle, gives_up, is_other_connection, is_repeated
 from sipaudit.capture.tcp_order import Order, asked_for
 from sipaudit.capture.tcp_recognition import recognise
 from sipaudit.capture.tcp_table import Table
@@ -122,6 +122,8 @@ class Streams:
         half.heard = time
         if flags & RST:
             return self._lifecycle.reset(half, Place(0, 0, time, capture, frame), seq, ack, flags)
+        if flags & FIN and not payload and gives_up(half):
+            return self._lifecycle.unanswered(half.pair, time)
         if flags & ACK and (ack != half.peer.acked or not half.pair.established):
             self._lifecycle.acknowledged(half.peer, ack)
         items = self._lifecycle.repeated(half, time, capture, frame) if is_repeated(half, seq, flags) else []

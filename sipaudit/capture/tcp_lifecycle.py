@@ -178,6 +178,13 @@ def _of_fin(half: Half) -> ConnectionKind:
     return ConnectionKind.CLOSED if expected else ConnectionKind.DROPPED
 
 
+def gives_up(half: Half) -> bool:
+    """Whether a FIN of this side takes back a SYN without an answer. Who has sent the SYN again had heard none; else
+    the tap may have missed it."""
+    pair = half.pair
+    return pair.is_opening() and pair.client is half and pair.syn_interval > 0
+
+
 def is_other_connection(half: Half, seq: int) -> bool:
     """Whether a SYN with this number opens another connection than the one known by its ports."""
     if half.isn is not None:

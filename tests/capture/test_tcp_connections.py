@@ -120,6 +120,25 @@ class TestConnections:
         tap.wait(40)
         assert tap.of(TransportError) == []
 
+    @pytest.mark.parametrize("flags", [FIN, FIN | ACK])
+    @pytest.mark.parametrize("repeats", [0, 2])
+    def test_a_fin_after_a_syn_that_was_repeated_gives_it_up(self, flags: int, repeats: int) -> None:
+        """Of one that was not repeated the tap may have missed the answer."""
+        tap = Tap()
+        phone, server = sides(tap)
+        start = tap.time + 0.001
+        phone.sends(flags=SYN)
+        for pause in (1, 2)[:repeats]:
+            tap.wait(pause)
+            phone.next -= 1
+            phone.sends(flags=SYN)
+        tap.wait(1)
+        server.next += 1
+        phone.sends(flags=flags)
+        tap.wait(40)
+        assert [(item.kind, item.flow, item.sent) for item in tap.of(TransportError)] == (
+            [(ErrorKind.UNANSWERED, phone.way, pytest.approx(start, abs=1e-4))] if repeats or not flags & ACK else [])
+
     def test_an_answer_that_the_tap_missed_shows_in_what_the_phone_does_next(self) -> None:
         tap = Tap()
         phone, server = sides(tap)

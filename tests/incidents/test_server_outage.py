@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from sipaudit.capture.write import TCP_ACK, TCP_FIN, TCP_SYN
 from tests.incidents.ground import Tower, end, registered
 from tests.stories import CHALLENGE, MINUTE, R0, R2, Handset, P, S, Story, handsets
 from tests.wire import ORIGIN, udp_packet
@@ -574,3 +575,20 @@ def test_in_r0_who_has_moved_so_has_moved_once_and_its_findings_follow_from_that
     outage = tower.of("server-outage")
     assert (outage.metrics["lines_moved"], outage.metrics["time_to_recover_max"]) == (3, 5.7)
     assert [finding.incident for finding in tower.report.findings] == [outage.id]
+
+
+def test_who_closes_what_was_never_opened_has_found_nobody(tower: Tower) -> None:
+    """Some stacks, and the simulator, send a FIN after SYNs that nobody answered."""
+    story = Story()
+    phones = registered(story, 6, transport="tcp")
+    for index, phone in enumerate(phones):
+        client, time = (phone.place[0], 7000), 300 + index * 3
+        story.syn(time, client, P)
+        story.sequences[client, P] -= 1
+        story._segment(time + 1, client, P, TCP_SYN)
+        story._segment(time + 3, client, P, TCP_FIN | TCP_ACK)
+    for index, phone in enumerate(phones):
+        phone.place = phone.place[0], 7500
+        phone.register(640 + index, P)
+    end(story, 700)
+    assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.000-640.004 6"]
