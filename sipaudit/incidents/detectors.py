@@ -127,7 +127,7 @@ class Detectors:
         self.drafts.release(lines)
         self.tally.release(lines, phones)
         self.requests.release(lines)
-        self._evidence.release(phones)
+        self._evidence.release(lines, phones)
         if self.outages is not None:
             self.outages.release(lines, phones)
         self.calls.release(lines, phones)
@@ -142,7 +142,7 @@ class Detectors:
         """Nothing was seen for a while: what was asked before may have been answered, and who held a server for failed
         may have found it."""
         self.requests.clear()
-        self._evidence.lost.clear()
+        self._evidence.view_begins()
         self.gaps.view_begins()
         self.calls.view_begins(self.timers.now)
         for server in self.tally.servers.values():

@@ -29,7 +29,7 @@ class Watched(Protocol):
     `silence` the seconds without an answer after which its phone may hold a server for failed (F2), `belongs` whether
     its settings let it belong where it works (split-brain), `unread` whether its phone also speaks where nothing can be
     read, `sees` whether any packet shows a server, `follows` whether
-    one is of its entry.
+    one is of its entry, `connects` whether phones speak to one over connections alone.
     """
 
     @property
@@ -62,6 +62,7 @@ class Watched(Protocol):
     def server(self, key: str) -> str: ...
     def sees(self, key: str) -> bool: ...
     def follows(self, server: str) -> bool: ...
+    def connects(self, key: str) -> bool: ...
     def frame(self, event: ModelEvent) -> Frame: ...
 
 

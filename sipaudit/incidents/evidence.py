@@ -6,19 +6,23 @@ from collections.abc import Container, Sequence, Set
 
 from sipaudit.incidents.calls import Calls
 from sipaudit.incidents.draft import Watched
+from sipaudit.incidents.gaps import SOONER, renewed_after
 from sipaudit.incidents.outages import LATE, Outages
 from sipaudit.incidents.overload import Overloads
 from sipaudit.incidents.requests import Waiting, went_on
 from sipaudit.incidents.servers import NEVER, ServerWatch
 from sipaudit.incidents.tally import Tally
 from sipaudit.model.absorb_phone import success
+from sipaudit.model.conditions.failures import RETRY_WAIT
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Contacted, ContactKind, Failed, FailureKind, Lost, Sent
 from sipaudit.model.history import MoveKind, MoveSeen, left_for
 from sipaudit.model.packets import MOVERS
 from sipaudit.model.reach import repeated_until
 from sipaudit.model.state import PhoneState, Stay
+from sipaudit.turned_away import turned_away
 
+UNSHOWN_KEPT = 20_000   # lines
 SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
 BREAKS = frozenset({ContactKind.DROPPED, FailureKind.REFUSED, FailureKind.RESET, FailureKind.TLS})   # of connections
 
@@ -28,13 +32,14 @@ class Evidence:
     lacked one of its packets, `gaps` between which moments (seconds since the epoch) one must have passed that it
     lacked last, where that is known."""
 
-    __slots__ = ("_calls", "_outages", "_overloads", "_tally", "gaps", "lost")
+    __slots__ = ("_calls", "_outages", "_overloads", "_tally", "_unshown", "gaps", "lost")
 
     def __init__(self, tally: Tally, calls: Calls, outages: Outages | None, overloads: Overloads | None) -> None:
         self._tally = tally
         self._calls = calls
         self._outages = outages
         self._overloads = overloads
+        self._unshown: dict[int, Sent] = {}   # by line the last request that ran out, with nothing to show it
         self.lost: dict[int, tuple[float, float]] = {}
         self.gaps: dict[int, tuple[float, float]] = {}
 
@@ -52,12 +57,20 @@ class Evidence:
         """Forget what lacked before that time."""
         self.lost = {phone: about for phone, about in self.lost.items() if about[1] >= before}
         self.gaps = {phone: gap for phone, gap in self.gaps.items() if gap[1] >= before}
+        self._unshown = {line: request for line, request in self._unshown.items() if request.time >= before}
 
-    def release(self, phones: Set[int]) -> None:
-        """These phones were forgotten."""
+    def release(self, lines: Set[int], phones: Set[int]) -> None:
+        """These lines and phones were forgotten."""
+        for line in self._unshown.keys() & lines:
+            del self._unshown[line]
         for known in (self.lost, self.gaps):
             for phone in known.keys() & phones:
                 del known[phone]
+
+    def view_begins(self) -> None:
+        """Nothing was seen for a while: what was asked before may have been answered."""
+        self.lost.clear()
+        self._unshown.clear()
 
     # -- against it
 
@@ -66,8 +79,28 @@ class Evidence:
         event = waiting.request
         server = self._tally.server(event.server, event.time)
         self._tally.minute_then(server, event.time).unanswered += 1
-        if waiting.shows_silence and not event.in_dialog and event.method in SILENT_METHODS:
+        if event.in_dialog or event.method not in SILENT_METHODS:
+            return
+        if waiting.shows_silence:
             self._came_to_nothing(server, event, waiting.subject, sure=False)
+        elif waiting.subject.connects(event.server):
+            self._ran_out_again(server, event, waiting.subject)
+
+    def _ran_out_again(self, server: ServerWatch, event: Sent, subject: Watched) -> None:
+        """Over a connection SIP sends nothing again (F2), though the far end's kernel may acknowledge it: that a line
+        asks the same anew, soon and in vain too, shows that nobody answered, where the server answers nobody else. The
+        capture may lack one answer, not all."""
+        before = self._unshown.pop(event.line, None)
+        if before is None and len(self._unshown) >= UNSHOWN_KEPT:
+            del self._unshown[next(iter(self._unshown))]
+            turned_away("samples")
+        self._unshown[event.line] = event
+        if before is None or (before.server, before.method) != (event.server, event.method) \
+                or server.answered > before.time or event.time - before.time >= _asks_anew_within(event, subject):
+            return
+        for request in (before, event):
+            if not server.counts(request):
+                self._came_to_nothing(server, request, subject, sure=False)
 
     def _came_to_nothing(self, server: ServerWatch, event: Sent, subject: Watched, *, sure: bool) -> None:
         """A REGISTER or INVITE found no answer, and its phone showed that it heard none: it went on sending it, or
@@ -185,6 +218,15 @@ class Evidence:
         attempt = self._calls.answered(event)
         if attempt is not None and outages is not None:
             outages.failed_attempt(event.server, attempt, attempt.event.time if event.sent is None else event.sent)
+
+
+def _asks_anew_within(request: Sent, subject: Watched) -> float:
+    """Seconds within which a line that was not answered asks anew: after the retry wait (30 to 60 s, section 3), and
+    sooner than it renews what was granted."""
+    binding = subject.state.binding(request.server)
+    if request.method != "REGISTER" or binding is None:
+        return LATE + RETRY_WAIT
+    return min(LATE + RETRY_WAIT, SOONER * renewed_after(binding, subject))
 
 
 def _left_for(request: Sent, move: MoveSeen) -> bool:

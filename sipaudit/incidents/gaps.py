@@ -239,9 +239,9 @@ def _found_no_answer(binding: Binding, asked: Sent, request: Sent | Failed, subj
         return True
     passed = request.time - asked.time
     asks_anew = isinstance(request, Sent) and request.method == "REGISTER"
-    return asks_anew and subject.silence <= passed < SOONER * _renewed_after(binding, subject)
+    return asks_anew and subject.silence <= passed < SOONER * renewed_after(binding, subject)
 
 
-def _renewed_after(binding: Binding, subject: Watched) -> float:
+def renewed_after(binding: Binding, subject: Watched) -> float:
     """Seconds after which what was granted there is renewed, on any firmware, at the earliest."""
     return first_renewal(binding.expires or DEFAULT_EXPIRES, subject.profile().settings)

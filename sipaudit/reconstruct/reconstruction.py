@@ -258,6 +258,10 @@ class Reconstruction:
         """Whether a server is among them."""
         return self._memory.servers.knows(key)
 
+    def connects(self, key: str) -> bool:
+        """Whether phones speak to a server over connections alone."""
+        return self._memory.servers.connects(key)
+
     @property
     def evicted(self) -> dict[str, int]:
         """What the bounds pushed out, by kind."""

@@ -66,6 +66,11 @@ class Servers:
         if flow.transport not in server.transports:
             server.transports.append(flow.transport)
 
+    def connects(self, key: str) -> bool:
+        """Whether phones used the server over connections alone."""
+        server = self._seen.get(key)
+        return server is not None and "udp" not in server.transports
+
     def registered(self, flow: Flow) -> None:
         """The far end of a phone's flow answered a REGISTER as registrars do."""
         if self._registrars_room.admits(len(self.registrars), self._shed_registrars):

@@ -143,6 +143,9 @@ class LineReplay:
     def sees(self, key: str) -> bool:
         return self._shared.naming.sees(key)
 
+    def connects(self, key: str) -> bool:
+        return self._shared.naming.connects(key)
+
     def loses_sight(self, key: str, time: float) -> bool:
         """Whether a server that was seen before may not have been seen at that time, whoever asked it."""
         return self._shared.hidden(key, time)

@@ -13,17 +13,19 @@ Place = Callable[[int, int], tuple[str, int | None]]
 class Naming:
     """How events and servers are called in a report. `place` says where a packet (capture, frame) can be found: the
     name of its capture, and its number there (None: it has none); `sees` whether anything was seen of a server, of any
-    phone; `skew` by how many seconds the clocks of captures that show a host may differ."""
+    phone, `connects` whether nothing but connections was; `skew` by how many seconds the clocks of captures that show
+    a host may differ."""
 
-    __slots__ = ("_frames", "_paths", "place", "sees", "server", "skew")
+    __slots__ = ("_frames", "_paths", "connects", "place", "sees", "server", "skew")
 
     def __init__(self, paths: list[str], server: Callable[[str], str], sees: Callable[[str], bool],
-                 skew: Callable[[str], float], frames: dict[tuple[int, int], tuple[int, ...]],
-                 place: Place | None = None) -> None:
+                 connects: Callable[[str], bool], skew: Callable[[str], float],
+                 frames: dict[tuple[int, int], tuple[int, ...]], place: Place | None = None) -> None:
         self._paths = paths
         self._frames = frames
         self.server = server
         self.sees = sees
+        self.connects = connects
         self.skew = skew
         self.place = place or self._numbered
 

@@ -85,8 +85,8 @@ class Route:
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
         self.reconstruction = self.reconstructing(observer, note)
-        self.naming = Naming([safe_path(one.path) for one in health], self.server, self.sees, self.skew, self._frames,
-                             place)
+        self.naming = Naming([safe_path(one.path) for one in health], self.server, self.sees, self.connects, self.skew,
+                             self._frames, place)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.reconstruction.phones, self.naming,
                                brief.site.tolerances, brief.pack.incidents, rolling=budget is not None)
         if budget is not None:
@@ -220,6 +220,10 @@ class Route:
     def sees(self, key: str) -> bool:
         """Whether a phone was seen to use that server."""
         return self.reconstruction.knows_server(key)
+
+    def connects(self, key: str) -> bool:
+        """Whether phones were seen to speak to that server over connections alone."""
+        return self.reconstruction.connects(key)
 
     def skew(self, _host: str) -> float:
         """By how many seconds the clocks of captures that show a host may differ: all come from one, or were moved."""

@@ -63,6 +63,9 @@ class Told:
     def sees(self, key: str) -> bool:
         return key.startswith("10.0.0.1")
 
+    def connects(self, key: str) -> bool:
+        return False
+
     def server(self, key: str) -> str:
         return key
 

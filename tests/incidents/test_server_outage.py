@@ -592,3 +592,42 @@ def test_who_closes_what_was_never_opened_has_found_nobody(tower: Tower) -> None
         phone.register(640 + index, P)
     end(story, 700)
     assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.000-640.004 6"]
+
+
+@pytest.mark.parametrize(("method", "apart", "answers", "seen"), [
+    ("REGISTER", 62.0, (), [f"{OUTAGE} 300.000-640.004 6"]),
+    ("INVITE", 40.0, (), [f"{OUTAGE} 300.000-640.004 6"]),
+    ("REGISTER", 62.0, (320.0, 380.0, 430.0), []),    # it answers somebody: the capture may lack the others' answers
+    ("REGISTER", 120.0, (), []),                      # nobody asks again so late because he was not answered
+], ids=["registers", "calls", "served", "late"])
+def test_a_server_that_hangs_while_its_kernel_acknowledges_is_out(
+    tower: Tower, method: str, apart: float, answers: tuple[float, ...], seen: list[str]
+) -> None:
+    """Its phones have nowhere to go, and ask again and again over connections that stand (F2: no retransmissions)."""
+    story = Story()
+    phones = registered(story, 6, transport="tcp")
+    watcher = Handset(story, "1900", ("10.1.9.1", 5060), transport="tcp")
+    watcher.register(20)
+    for index, phone in enumerate(phones):
+        for attempt in range(3):
+            time = 300 + index * 3 + attempt * apart
+            phone.ask(time, P, method, expires=3600 if method == "REGISTER" else None)
+            story._segment(time + 0.1, P, phone.place, TCP_ACK)
+    for time in answers:
+        watcher.told(time + 0.1, watcher.ask(time, P, "OPTIONS"), 200)
+    for index, phone in enumerate(phones):
+        phone.register(640 + index, P)
+    end(story, 700)
+    assert tower.see(story, None, P, only="server-outage") == seen
+
+
+def test_by_udp_who_sends_nothing_again_has_heard(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 6)
+    for index, phone in enumerate(phones):
+        for attempt in range(3):
+            phone.ask(300 + index * 3 + attempt * 62, P, "REGISTER", expires=3600)
+    for index, phone in enumerate(phones):
+        phone.register(640 + index, P)
+    end(story, 700)
+    assert tower.see(story, None, P, only="server-outage") == []
