@@ -174,7 +174,7 @@ class Chronicle:
         return Incident(
             id="", kind=draft.kind, server=self._server(draft), entry=draft.entry,
             state="open" if end is None else "closed", start=moment(draft.start),
-            end=None if end is None else moment(end), lines=sorted({one.line for one in subjects}),
+            end=None if end is None else moment(end), lines=sorted(one.line for one in subjects),
             phones=len({one.owner for one in subjects}), groups=self._shares(subjects), findings=[],
             metrics={metric: _number(draft.metrics.get(metric)) for metric in NAMES}, evidence=_frames(draft),
             timeline=self._timeline(draft),

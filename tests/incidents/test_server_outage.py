@@ -631,3 +631,19 @@ def test_by_udp_who_sends_nothing_again_has_heard(tower: Tower) -> None:
         phone.register(640 + index, P)
     end(story, 700)
     assert tower.see(story, None, P, only="server-outage") == []
+
+
+def test_a_line_that_several_phones_have_counts_for_each_of_them(tower: Tower) -> None:
+    """One AOR, three phones, three lines (section 1, *line*)."""
+    story = Story()
+    shared = [Handset(story, "1001", (f"10.1.0.{number}", 5060)) for number in (11, 12, 13)]
+    alone = registered(story, 2, apart=1.0, first=1500)
+    for index, phone in enumerate(shared):
+        phone.register(50 + index)
+    dies(story, [*shared, alone[0]])
+    alone[1].register(520)
+    end(story, 600)
+    tower.see(story)
+    outage = tower.of("server-outage")
+    assert outage.lines == [*3 * ["sip:1001@pbx.example.com"], "sip:1500@pbx.example.com"]
+    assert (outage.phones, outage.metrics["lines_moved"], outage.metrics["lines_stayed"]) == (4, 4, 1)
