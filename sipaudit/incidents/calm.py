@@ -56,13 +56,14 @@ class Calm:
         time, status, sent = answer.time, answer.status, answer.sent
         if time > self._timers.now:
             self.pass_time(time)
-        server, waited = self._tally.servers.get(answer.server), self._requests.pop(answer.transaction, None)
+        server, requests = self._tally.servers.get(answer.server), self._requests
+        waited = requests.pop(answer.transaction, None) if status >= 200 else requests.hear(answer)
         if server is None or not server.minute.time <= time < server.minute.end:
             server = self._tally.now(answer.server, time)
         server.minute.answers[status // 100] += 1
         if waited is not None:
             took = time - waited.request.time
-            if took > SHORTEST and took > subject.silence:
+            if took > SHORTEST and took > subject.silence and took > waited.silence:
                 self._evidence.ran_out(waited)
         invites = answer.method == "INVITE"
         if sent is not None and (waited is not None if invites else status >= 200):

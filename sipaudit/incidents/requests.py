@@ -33,7 +33,7 @@ def went_on(request: Sent, repeated: float, silence: float) -> bool:
 
 class Waiting(Struct, eq=False, gc=False):
     """A request that waits for an answer; `repeated` is when its phone sent it again, the last time, `proceeds` whether
-    a REGISTER has had a provisional answer."""
+    one that is no INVITE has had a provisional answer."""
 
     request: Sent
     subject: Watched
@@ -90,9 +90,10 @@ class OpenRequests:
         self.evicted += 1
 
     def hear(self, answer: Answered) -> Waiting | None:
-        """What waited for this answer waits no longer, but a REGISTER for its final one. None for a 1xx to that."""
+        """What waited for this answer waits no longer, but what is no INVITE for its final one (F4). None for a 1xx to
+        that."""
         waiting = self._open.get(answer.transaction)
-        if waiting is not None and answer.status < 200 and answer.method == "REGISTER" \
+        if waiting is not None and answer.status < 200 and answer.method != "INVITE" \
                 and answer.time - waiting.request.time <= waiting.silence:
             waiting.proceeds = True
             return None

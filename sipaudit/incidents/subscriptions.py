@@ -66,12 +66,13 @@ class Subscription:
 class Subscriptions:
     """The subscriptions of all lines, within bounds."""
 
-    __slots__ = ("_count", "_drafts", "_timers", "of")
+    __slots__ = ("_count", "_drafts", "_ends", "_timers", "of")
 
     def __init__(self, drafts: Drafts, timers: Timers) -> None:
         self._drafts = drafts
         self._timers = timers
         self._count = 0
+        self._ends: dict[int, int] = {}   # by line the last NOTIFY that ended one of these after the move
         self.of: dict[int, dict[str, Subscription]] = {}
 
     def answered(self, answer: Answered, request: Sent, subject: Watched) -> None:
@@ -94,7 +95,7 @@ class Subscriptions:
     def notified(self, reply: Replied) -> None:
         """The phone has taken what a server notifies in a dialog: what it had subscribed to there is alive, though
         nobody saw how (RFC 6665 4.1.3), and may last as long again. Which of several it was is not known here."""
-        if not (reply.in_dialog and success(reply.status)):
+        if not (reply.in_dialog and success(reply.status)) or self._ends.get(reply.line) == reply.transaction:
             return
         for one in self.of.get(reply.line, {}).values():
             if one.left and not one.dead and one.server == reply.server:
@@ -105,7 +106,9 @@ class Subscriptions:
         have been let run out: that it is over is what makes it dead."""
         own = self.of.get(notice.line, {})
         one = own.get(notice.ends)
-        if one is not None and not one.left:
+        if one is not None and one.left:
+            self._ends[notice.line] = notice.transaction
+        elif one is not None:
             self._forget(own, one)
 
     def sent(self, request: Sent, subject: Watched) -> None:
@@ -139,12 +142,14 @@ class Subscriptions:
                 self._forget(own, one)
             if not own:
                 del self.of[number]
+                self._ends.pop(number, None)
 
     def release(self, lines: Set[int], now: float) -> None:
         """These lines were forgotten."""
         waited: set[object] = set()
         for number in self.of.keys() & lines:
             own = self.of.pop(number)
+            self._ends.pop(number, None)
             for one in list(own.values()):
                 self._forget(own, one)
                 if one.left:

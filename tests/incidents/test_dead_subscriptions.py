@@ -122,3 +122,30 @@ def test_what_was_to_end_by_itself_is_not_dead(tower: Tower, seconds: int, again
     story = Story()
     subscribes(story, 290, seconds, "line-seize", f"Subscription-State: active;expires={seconds}", again=again)
     assert bool(tower.see(story, only="dead-subscriptions")) is dead
+
+
+def test_what_the_server_ends_after_the_move_lives_no_longer_for_that(tower: Tower) -> None:
+    """The phone takes that NOTIFY as well; it says that all is over."""
+    story = Story()
+    phone, *_ = registered(story, 3)
+    asked = phone.ask(50, P, "SUBSCRIBE", expires=600, headers="Event: dialog\r\n")
+    phone.told(50.1, asked, 202)
+    phone.fail_over(300)
+    noted = phone.called(600, P, "NOTIFY", call_id=asked.call_id, tag=f"near{asked.call_id[:6]}",
+                         headers="Event: dialog\r\nSubscription-State: terminated;reason=timeout\r\n")
+    phone.replies(600.1, noted, 200)
+    phone.call(700, S, 2.0)
+    assert tower.see(story, only="dead-subscriptions") == ["dead-subscriptions 10.0.0.1 650.100- 1"]
+
+
+@pytest.mark.parametrize("settles", [0.02, 5.0])
+def test_one_that_was_answered_with_100_first_is_known(tower: Tower, settles: float) -> None:
+    story = Story()
+    phone, *_ = registered(story, 3)
+    asked = phone.ask(50, P, "SUBSCRIBE", expires=600, headers="Event: dialog\r\n")
+    phone.told(50.01, asked, 100)
+    phone.told(50 + settles, asked, 202)
+    phone.fail_over(300)
+    phone.call(1000, S, 2.0)
+    assert tower.see(story, only="dead-subscriptions") == [f"dead-subscriptions 10.0.0.1 {650 + settles:.3f}- 1"]
+    assert sum(minute.unanswered for minute in tower.report.minutes) == 1   # the call of 300
