@@ -212,10 +212,16 @@ class Calls:
         attempt, status = self._by_call.get(event.call or 0), event.status
         if attempt is None or status in SAYS_NOTHING or 300 <= status < 400:
             return None
-        if status in REFUSED or 500 <= status < 600:
+        if not comes_through(status):
             return attempt
         attempt.made = True
         return None
+
+
+def comes_through(status: int) -> bool:
+    """Whether a response to an INVITE shows that the call has reached somebody, or that nobody is there."""
+    failed = status in REFUSED or 500 <= status < 600
+    return not (failed or status in SAYS_NOTHING or 300 <= status < 400)
 
 
 def lost(calls: list[CallUp], start: float) -> Iterator[CallUp]:

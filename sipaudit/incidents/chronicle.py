@@ -13,6 +13,7 @@ from sipaudit.incidents.draft import EVIDENCE_KEPT, Draft, Watched
 from sipaudit.incidents.known import Known
 from sipaudit.incidents.metrics import NAMES, failed_attempts, moved_in, of_outage, turned_in
 from sipaudit.incidents.outage import OUTAGE, Outage
+from sipaudit.incidents.refused import LOST_CALLS, RefusedCalls
 from sipaudit.incidents.settled import Left, LineOfPhone, Named, Settled
 from sipaudit.incidents.settled import mark as mark_of
 from sipaudit.incidents.watch import Watch
@@ -20,7 +21,6 @@ from sipaudit.model.events import Answered, Failed, FailureKind
 from sipaudit.model.history import MoveKind, MoveSeen, is_same_move
 from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Incident, moment
 
-LOST_CALLS = "calls-lost"
 STOP = "known stop"      # how a timeline calls the known event from which times to detect and recover count
 ANSWERS_AGAIN = " answers again"   # and the end of an outage, after the server's name
 OTHERS = " answers others than REGISTERs"   # of one whose registrar alone is out
@@ -82,7 +82,8 @@ class Chronicle:
 
     def _drafts(self, draft: Draft) -> Iterator[Draft]:
         self._settle(draft)
-        yield draft
+        if not isinstance(draft, RefusedCalls) or draft.settle(self._watch.timers.now):
+            yield draft
         if isinstance(draft, Outage) and LOST_CALLS in self._watch.kinds and _took_calls(draft):
             yield self._lost_calls(draft)
 

@@ -13,6 +13,7 @@ from sipaudit.incidents.moves import Flapping, SplitBrain
 from sipaudit.incidents.outage import Outage
 from sipaudit.incidents.outages import Outages
 from sipaudit.incidents.overload import Overloads
+from sipaudit.incidents.refused import Refusals
 from sipaudit.incidents.requests import OpenRequests
 from sipaudit.incidents.servers import SEVERAL
 from sipaudit.incidents.storms import Storms
@@ -32,9 +33,9 @@ class Detectors:
     calls. (`rolling`) full tables make room for what is new; else they take in nothing more.
     """
 
-    __slots__ = ("_evidence", "_flapping", "_lossy", "_names", "_overloads", "_rolling", "_split", "_storms", "_stuck",
-                 "_subscriptions", "_thresholds", "calls", "calm", "drafts", "gaps", "kinds", "outages", "requests",
-                 "tally", "timers")
+    __slots__ = ("_evidence", "_flapping", "_lossy", "_names", "_overloads", "_refusals", "_rolling", "_split",
+                 "_storms", "_stuck", "_subscriptions", "_thresholds", "calls", "calm", "drafts", "gaps", "kinds",
+                 "outages", "requests", "tally", "timers")
 
     def __init__(self, kinds: Iterable[IncidentKind], lossy: Callable[[], bool], *, rolling: bool = False) -> None:
         self._thresholds = {kind.id: kind.thresholds for kind in kinds}
@@ -61,7 +62,9 @@ class Detectors:
         if self.outages is not None:
             self.tally.gone = self.outages.dropped
         self._overloads = None if overload is None else Overloads(overload, drafts)
-        self._evidence = Evidence(self.tally, self.calls, self.outages, self._overloads)
+        lost_calls = None if self.outages is None else wanted("calls-lost")
+        self._refusals = None if lost_calls is None else Refusals(lost_calls, drafts, out)
+        self._evidence = Evidence(self.tally, self.calls, self.outages, self._overloads, self._refusals)
         self._storms = None if storm is None else Storms(storm)
         flapping, split, stuck = wanted("flapping"), wanted("split-brain"), wanted("stuck-on-secondary")
         self._flapping = None if flapping is None else Flapping(flapping, drafts)
@@ -109,7 +112,7 @@ class Detectors:
         self.calls.forget(before)
         self.gaps.forget(before)
         self._evidence.forget(before)
-        for each in (self.outages, self._overloads, self._flapping, self._subscriptions):
+        for each in (self.outages, self._overloads, self._refusals, self._flapping, self._subscriptions):
             if each is not None:
                 each.forget(before)
 
@@ -131,7 +134,7 @@ class Detectors:
         if self.outages is not None:
             self.outages.release(lines, phones)
         self.calls.release(lines, phones)
-        for each in (self.gaps, self._overloads, self._flapping, self._names):
+        for each in (self.gaps, self._overloads, self._refusals, self._flapping, self._names):
             if each is not None:
                 each.release(lines)
         for one in (self._stuck, self._subscriptions, self._split):

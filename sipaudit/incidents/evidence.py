@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence, Set
 
-from sipaudit.incidents.calls import Calls
+from sipaudit.incidents.calls import Calls, comes_through
 from sipaudit.incidents.draft import Watched
 from sipaudit.incidents.gaps import SOONER, renewed_after
 from sipaudit.incidents.outages import LATE, Outages
 from sipaudit.incidents.overload import Overloads
+from sipaudit.incidents.refused import Refusals
 from sipaudit.incidents.requests import Waiting, went_on
 from sipaudit.incidents.servers import NEVER, ServerWatch
 from sipaudit.incidents.tally import Tally
@@ -32,13 +33,15 @@ class Evidence:
     lacked one of its packets, `gaps` between which moments (seconds since the epoch) one must have passed that it
     lacked last, where that is known."""
 
-    __slots__ = ("_calls", "_outages", "_overloads", "_tally", "_unshown", "gaps", "lost")
+    __slots__ = ("_calls", "_outages", "_overloads", "_refusals", "_tally", "_unshown", "gaps", "lost")
 
-    def __init__(self, tally: Tally, calls: Calls, outages: Outages | None, overloads: Overloads | None) -> None:
+    def __init__(self, tally: Tally, calls: Calls, outages: Outages | None, overloads: Overloads | None,
+                 refusals: Refusals | None) -> None:
         self._tally = tally
         self._calls = calls
         self._outages = outages
         self._overloads = overloads
+        self._refusals = refusals
         self._unshown: dict[int, Sent] = {}   # by line the last request that ran out, with nothing to show it
         self.lost: dict[int, tuple[float, float]] = {}
         self.gaps: dict[int, tuple[float, float]] = {}
@@ -215,7 +218,9 @@ class Evidence:
         outages = self._outages
         if outages is not None and (outages.open or outages.untold.unheard) and event.status != 503:
             outages.invite_answered(server, event)
-        attempt = self._calls.answered(event)
+        attempt, refusals = self._calls.answered(event), self._refusals
+        if refusals is not None and (attempt is not None or (refusals.open and comes_through(event.status))):
+            refusals.answered(event, attempt)
         if attempt is not None and outages is not None:
             outages.failed_attempt(event.server, attempt, attempt.event.time if event.sent is None else event.sent)
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from sipaudit.incidents.draft import Draft, Watched
 from sipaudit.incidents.outage import Outage
+from sipaudit.incidents.refused import RefusedCalls
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.values import Incident
 
@@ -80,6 +81,8 @@ def mark(draft: Draft, now: float, spells: int) -> Hashable:
     """
     common = (draft.kind, draft.start, draft.end, draft.entry, len(draft.lines), len(draft.evidence),
               len(draft.happenings))
+    if isinstance(draft, RefusedCalls):
+        return (*common, len(draft.failed(now)))
     if not isinstance(draft, Outage):
         return (*common, *draft.metrics.values()) if draft.kind in ANEW else common
     seen = sum(call.last < draft.start for call in draft.calls), sum(one.made for one, _ in draft.attempts)

@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from msgspec.structs import replace
 
-from sipaudit.incidents.chronicle import LOST_CALLS
+from sipaudit.incidents.refused import LOST_CALLS
 from sipaudit.live.probe import Probe
 from sipaudit.live.said_findings import SaidFindings
 from sipaudit.live.said_incidents import SaidIncidents

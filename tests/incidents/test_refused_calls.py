@@ -1,0 +1,74 @@
+"""Calls that a server refuses one and all, though it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from sipaudit.report.incident_words import words_of
+from tests.incidents.ground import Tower, end, registered
+from tests.stories import R0, Handset, P, S, Story
+
+
+def refused(story: Story, phone: Handset, time: float, to: str, status: int = 500) -> None:
+    asked = phone.ask(time, P, "INVITE", to=f"sip:{to}@pbx.example.com")
+    phone.told(time + 0.01, asked, 100)
+    phone.told(time + 0.2, asked, status)
+
+
+def test_a_server_that_refuses_every_call_is_told(tower: Tower) -> None:
+    """It registers all the while; section 7 knows no outage of that, but calls that failed."""
+    story = Story()
+    phones = registered(story, 4)
+    for turn, time in enumerate(range(300, 600, 50)):
+        refused(story, phones[turn % 3], time, "112" if turn == 2 else f"30{turn}", (500, 502, 504)[turn % 3])
+        phones[3].register(time + 20)
+    phones[3].call(700)
+    end(story, 760)
+    assert tower.see(story, emergency=["112"]) == ["calls-lost 10.0.0.1 300.000-700.100 3"]
+    incident = tower.of("calls-lost")
+    assert [incident.metrics[name] for name in ("calls_lost", "calls_failed", "emergency_failed")] == [0, 6, 1]
+    assert "sip:1003@pbx.example.com could not make an emergency call: 504" in [
+        entry.what for entry in incident.timeline]
+    assert words_of(tower.report, "utc").of(incident)[1].startswith("6 calls could not be made at 10.0.0.1 from ")
+
+
+@pytest.mark.parametrize(("callers", "targets", "status", "calls"), [
+    ((0, 1, 2, 0, 1), "12345", 500, 5),
+    ((0, 0, 0, 0, 0), "12345", 500, 0),    # one phone has a problem of its own
+    ((0, 1, 2, 0, 1), "11111", 500, 0),    # who is called has one
+    ((0, 1, 2, 0), "1234", 500, 0),        # they are few
+    ((0, 1, 2, 0, 1), "12345", 486, 0),
+    ((0, 1, 2, 0, 1), "12345", 404, 0),
+])
+def test_it_takes_several_phones_and_callees_and_what_is_the_servers_fault(
+    tower: Tower, callers: Sequence[int], targets: str, status: int, calls: int
+) -> None:
+    story = Story()
+    phones = registered(story, 3)
+    for turn, (caller, target) in enumerate(zip(callers, targets, strict=True)):
+        refused(story, phones[caller], 300 + 40 * turn, f"30{target}", status)
+    end(story, 600)
+    assert tower.see(story, None, P) == (["calls-lost 10.0.0.1 300.000- 3"] if calls else [])
+
+
+def test_none_that_comes_through_between_them(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 4)
+    for turn in range(8):
+        refused(story, phones[turn % 3], 300 + 40 * turn, f"30{turn}")
+        if turn % 4 == 3:
+            phones[3].call(310 + 40 * turn)
+    end(story, 800)
+    assert tower.see(story, None, P) == []
+
+
+def test_a_call_that_another_server_takes_was_made(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 3)
+    for turn in range(6):
+        refused(story, phones[turn % 3], 300 + 40 * turn, f"30{turn}")
+        phones[turn % 3].call(301 + 40 * turn, S, to=f"sip:30{turn}@pbx.example.com")
+    end(story, 800)
+    assert tower.see(story, {**R0}, only="calls-lost") == []
