@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -18,11 +19,10 @@ from docs.parts import replaced
 from sipaudit import pipeline
 from tests.score import plans, runs
 from tests.score.compare import Verdict, compare
-from tests.score.table import table
+from tests.score.table import summary, table
 from tests.shared import ROOT
 
 LOSSES = (0.0, 0.001, 0.01, 0.05)
-README = ROOT / "README.md"
 
 
 def arguments() -> argparse.Namespace:
@@ -31,7 +31,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--obedient", type=int, default=60, metavar="N", help="plans without (default 60)")
     parser.add_argument("--first", type=int, default=1000, metavar="SEED", help="the first seed (default 1000)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into README.md and docs/testing.md")
     return parser.parse_args()
 
 
@@ -54,6 +54,13 @@ def samples() -> Verdict:
     return total
 
 
+def write(pages: Mapping[str, str], where: Path) -> None:
+    """Each text into the part `score` of its page; all pages or none."""
+    new = {where / name: replaced((where / name).read_text(), "score", text) for name, text in pages.items()}
+    for page, whole in new.items():
+        page.write_text(whole)
+
+
 def main() -> int:
     chosen = arguments()
     seeds = [("deviant", chosen.first + number) for number in range(chosen.deviant)]
@@ -66,14 +73,14 @@ def main() -> int:
             for done in work:
                 verdicts[loss].add(done.result())
             print(f"{len(work)} plans at {loss:.1%} loss", file=sys.stderr, flush=True)
-    text = (f"{chosen.deviant + chosen.obedient} generated plans of 20 phones, and all samples (at no loss).\n\n"
-            f"{table(verdicts)}")
-    print(text)
+    of = f"{chosen.deviant + chosen.obedient} generated plans of 20 phones, and all samples (at no loss)."
+    pages = {"README.md": f"{of}\n\n{summary(verdicts)}", "docs/testing.md": f"{of}\n\n{table(verdicts)}"}
+    print("\n\n".join(pages.values()))
     for loss, verdict in verdicts.items():
         for line in (verdict.false if loss else [*verdict.false, *verdict.missed]):
             print(f"{loss:.1%} {line}")
     if chosen.write:
-        README.write_text(replaced(README.read_text(), "score", text))
+        write(pages, ROOT)
     return 1 if verdicts[0.0].missed or verdicts[0.0].false else 0
 
 

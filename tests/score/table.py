@@ -1,4 +1,4 @@
-"""The score as a table: a row a rule, recall and precision at each loss."""
+"""The score as two tables: one row a loss for the README, one row a rule for docs/testing.md."""
 
 from __future__ import annotations
 
@@ -6,9 +6,22 @@ from collections.abc import Mapping
 
 from tests.score.compare import Verdict
 
+ALL = "all"     # the row of all rules together
+
 
 def share(part: int, whole: int) -> str:
     return f"{part / whole:.3f}" if whole else "-"
+
+
+def summary(verdicts: Mapping[float, Verdict]) -> str:
+    """Markdown: at each loss all rules together, and what was said falsely with certainty."""
+    lines = ["| packets lost | deviations | recall | precision | open | false findings called certain |",
+             "|---|--:|--:|--:|--:|--:|"]
+    for loss, verdict in verdicts.items():
+        cells = [f"{loss:.1%}" if loss else "none", str(_total(verdict.true, ALL)), *_figures(verdict, ALL),
+                 str(_total(verdict.certain_wrong, ALL))]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def table(verdicts: Mapping[float, Verdict]) -> str:
@@ -20,17 +33,20 @@ def table(verdicts: Mapping[float, Verdict]) -> str:
     heads = " | ".join(f"at {loss:.1%} loss: recall | precision | open" if loss else "recall | precision | open"
                        for loss in losses)
     lines = [f"| rule | deviations | {heads} |", "|---|--:|" + "--:|--:|--:|" * len(losses)]
-    for rule in [*rules, "all"]:
+    for rule in [*rules, ALL]:
         cells = [rule, str(_total(verdicts[losses[0]].true, rule))]
-        for loss in losses:
-            verdict = verdicts[loss]
-            right, wrong = _total(verdict.right, rule), _total(verdict.wrong, rule)
-            cells += [share(_total(verdict.hit, rule), _total(verdict.true, rule)), share(right, right + wrong),
-                      str(_total(verdict.inconclusive, rule))]
+        for verdict in verdicts.values():
+            cells += _figures(verdict, rule)
         lines.append("| " + " | ".join(cells) + " |")
-    certain = ", ".join(f"{sum(verdict.certain_wrong.values())} at {loss:.1%}" for loss, verdict in verdicts.items())
-    return "\n".join(lines) + f"\n\nFalse findings that were called certain: {certain}."
+    return "\n".join(lines)
+
+
+def _figures(verdict: Verdict, rule: str) -> list[str]:
+    """Recall, precision and open checks."""
+    right, wrong = _total(verdict.right, rule), _total(verdict.wrong, rule)
+    return [share(_total(verdict.hit, rule), _total(verdict.true, rule)), share(right, right + wrong),
+            str(_total(verdict.inconclusive, rule))]
 
 
 def _total(counts: Mapping[str, int], rule: str) -> int:
-    return sum(counts.values()) if rule == "all" else counts.get(rule, 0)
+    return sum(counts.values()) if rule == ALL else counts.get(rule, 0)
