@@ -64,6 +64,26 @@ def test_options_of_all_commands_are_described_once() -> None:
     assert all(f"`{name}`" in common for name in COMMON)
 
 
+def headings(page: Path) -> list[str]:
+    """What the sections of a page are called in links to them."""
+    titles = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S), flags=re.M)
+    return [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_links_lead_to_files_and_sections_that_are_there(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
+        name, _, section = link.partition("#")
+        linked = page.parent / name if name else page
+        assert linked.exists(), link
+        assert not section or section in headings(linked), link
+
+
+def test_the_index_of_the_decisions_names_every_section() -> None:
+    page = ROOT / "docs" / "decisions.md"
+    assert re.findall(r"^- \[.*\]\(#(.*)\)", page.read_text(), flags=re.MULTILINE) == headings(page)[1:]
+
+
 def examples() -> list[tuple[str, str, list[str]]]:
     """(page, command, lines it must print) of every `$` line in a console block."""
     found: list[tuple[str, str, list[str]]] = []
