@@ -149,7 +149,7 @@ def render(comparison: Comparison, width: int, color: bool) -> str:
         screen.title("The same, of another severity")
         screen.table(("id", "before", "after", "rule", "line"),
                      [(one.after, one.severity_before, one.severity_after, one.rule, brief(one.line))
-                      for one in changed[:FINDINGS_SHOWN]])
+                      for one in changed[:FINDINGS_SHOWN]], least=("line",))
     return screen.text()
 
 

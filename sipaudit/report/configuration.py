@@ -131,7 +131,7 @@ def _server(screen: Screen, server: ShownServer) -> None:
     screen.say(f"{kind} {server.name or 'not known'}: {addresses}{ttl}. "
                f"Regime {server.regime or 'not known'}, failback mode {server.mode or 'not known'}.")
     rows = [(one.name, one.value, one.origin, one.meaning or None) for one in server.settings]
-    screen.table(("setting", "value", "origin", "what it does"), rows, whole=frozenset({"setting", "origin"}))
+    screen.table(("setting", "value", "origin", "what it does"), rows, least=("origin",))
     _sources(screen, server)
     screen.say("If the first server fails:")
     for sentence in server.predictions:

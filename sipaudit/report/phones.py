@@ -12,7 +12,6 @@ from sipaudit.report.screen import Screen, brief, count_of
 from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 
 MOVES_SHOWN = 200
-NAMES = frozenset({"phone", "line"})   # are searched for: a name that is broken is not found
 
 
 def render(report: Report, zone: str, width: int, color: bool, at: str | None = None) -> str:
@@ -33,7 +32,8 @@ def render(report: Report, zone: str, width: int, color: bool, at: str | None = 
     columns = ("phone", "line", "model", "firmware", "entry", "works with", "registered until", "calls", "moves",
                "last seen")
     rows = [_row(line, domain, called, clock) for line in report.lines]
-    screen.table(columns, rows, right=frozenset({"calls", "moves"}), whole=NAMES)
+    screen.table(columns, rows, right=frozenset({"calls", "moves"}), lists=frozenset({"registered until"}),
+                 least=("moves", "firmware", "calls", "model", "entry", "last seen", "registered until"))
     _settings(screen, report, domain)
     _moves(screen, report, domain, called, clock)
     _servers(screen, report)
@@ -64,7 +64,7 @@ def _settings(screen: Screen, report: Report, domain: str | None) -> None:
         screen.title("Settings")
         screen.table(("line", "phone", "regime", "mode", "group", "label"),
                      [(_named(line, domain), brief(line.phone), line.regime, line.mode, line.group, line.label)
-                      for line in known])
+                      for line in known], least=("label", "group"))
 
 
 def _moves(screen: Screen, report: Report, domain: str | None, called: Callable[[str], str], clock: tzinfo) -> None:
@@ -74,7 +74,8 @@ def _moves(screen: Screen, report: Report, domain: str | None, called: Callable[
     screen.title("Moves")
     screen.table(("time", "line", "phone", "kind", "servers", "cause"), [
         (format_time(move.time, clock, TimeStyle.CLOCK), _named(line, domain), brief(line.phone), move.kind,
-         f"{called(move.from_)} → {called(move.to)}", move.cause) for move, line in moves[:MOVES_SHOWN]])
+         f"{called(move.from_)} → {called(move.to)}", move.cause) for move, line in moves[:MOVES_SHOWN]],
+        least=("phone", "cause"))
     if len(moves) > MOVES_SHOWN:
         screen.say(f"{count_of(len(moves) - MOVES_SHOWN, 'more move')}: see --format json.")
 
@@ -85,7 +86,7 @@ def _servers(screen: Screen, report: Report) -> None:
         screen.table(
             ("server", "name", "entry", "priority", "transports"),
             [(server.server, server.name, server.entry, server.priority, " ".join(server.transports))
-             for server in report.servers], right=frozenset({"priority"}))
+             for server in report.servers], right=frozenset({"priority"}), least=("transports", "entry", "priority"))
 
 
 def _row(line: LineSummary, domain: str | None, called: Callable[[str], str], clock: tzinfo) -> tuple[object, ...]:

@@ -25,7 +25,7 @@ def list_text(pack: RulePack, width: int, color: bool) -> str:
     screen = Screen(width, color)
     rows = [(rule.id, rule.group.value, "/".join(rule.levels), rule.title) for rule in pack.of_lines]
     rows += [(kind.id, "incidents", "-", kind.title) for kind in pack.incidents]
-    screen.table(("id", "group", "severity", "title"), rows)
+    screen.table(("id", "group", "severity", "title"), rows, least=("group", "severity"))
     for note in pack.notes:
         screen.say(note)
     return screen.text()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from sipaudit.safe_text import safe_text
 
@@ -14,7 +15,24 @@ if TYPE_CHECKING:
 DEFAULT_PORT = ":5060"
 CELL_SHOWN = 120        # characters of a value in a table: a name on the wire can have thousands
 PARAGRAPH_SHOWN = 1_000
+GAP = 2                 # characters between two columns
+SENTENCES = 24          # characters of a line in which they can be read
+_WORDS, _ITEMS = re.compile(r"\s+"), re.compile(r"(?<=,)\s+")
 STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+
+
+class Column:
+    """A column of a table: how it is called, what it holds, whether it stands to the right, and `parted` where what it
+    holds gives way."""
+
+    def __init__(self, name: str, cells: list[str], right: bool, parted: re.Pattern[str]) -> None:
+        from rich.cells import cell_len
+
+        self.name, self.cells, self.right = name, cells, right
+        self.widest = max(map(cell_len, (name, *cells)))
+        words = (word for text in {*name.split(), *cells} for word in parted.split(text))
+        self.narrowest = max(map(cell_len, words))
+        self.readable = max(self.narrowest, min(self.widest // 3, SENTENCES))
 
 
 class Screen:
@@ -51,20 +69,29 @@ class Screen:
 
     def table(
         self, columns: Sequence[str], rows: Iterable[Iterable[object]], right: frozenset[str] = frozenset(),
-        whole: frozenset[str] = frozenset(),
+        lists: frozenset[str] = frozenset(), least: Sequence[str] = (),
     ) -> None:
-        """A plain table; None is drawn as a dash, and a column that is empty throughout is left out. Those named in
-        `whole` hold short names, which are not broken."""
+        """A plain table; None is drawn as a dash, and a column that is empty throughout is left out. It gives way
+        between words, in the columns `lists` between what commas part. Where that is not enough the columns `least` are
+        left out, the first of them first, and named below."""
+        cells = [[None if value is None else shortened(safe_text(str(value)), CELL_SHOWN) for value in row]
+                 for row in rows]
+        kept = [Column(name, ["-" if row[index] is None else str(row[index]) for row in cells], name in right,
+                       _ITEMS if name in lists else _WORDS)
+                for index, name in enumerate(columns) if any(row[index] is not None for row in cells)]
+        shown = _with_room(kept, self.width, least)
+        self._draw(shown, _widths(shown, self.width))
+        if len(shown) < len(kept):
+            self.say(f"Too narrow for {', '.join(column.name for column in kept if column not in shown)}.")
+
+    def _draw(self, columns: Sequence[Column], widths: Sequence[int]) -> None:
         from rich.table import Table
 
-        cells = [list(row) for row in rows]
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        kept = [index for index, _ in enumerate(columns) if any(row[index] is not None for row in cells)]
-        for index in kept:
-            side: Literal["left", "right"] = "right" if columns[index] in right else "left"
-            table.add_column(columns[index], justify=side, overflow="fold", no_wrap=columns[index] in whole)
-        for row in cells:
-            table.add_row(*(_cell(row[index]) for index in kept))
+        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+        for column, width in zip(columns, widths, strict=True):
+            table.add_column(column.name, justify="right" if column.right else "left", overflow="fold", width=width)
+        for row in zip(*(column.cells for column in columns), strict=True):
+            table.add_row(*map(_styled, row))
         self._console.print(table)
 
     def text(self) -> str:
@@ -73,8 +100,31 @@ class Screen:
         return "\n".join(lines).strip("\n") + "\n"
 
 
-def _cell(value: object) -> str | Text:
-    return "-" if value is None else _styled(shortened(safe_text(str(value)), CELL_SHOWN))
+def _with_room(columns: Sequence[Column], width: int, least: Sequence[str]) -> list[Column]:
+    """Those that are drawn."""
+    shown = list(columns)
+    for name in least:
+        if _taken(column.readable for column in shown) <= width:
+            break
+        shown = [column for column in shown if column.name != name]
+    return shown
+
+
+def _widths(columns: Sequence[Column], width: int) -> list[int]:
+    """How wide each is drawn: the widest give way first, and words are broken only where even they have no room."""
+    breaks = _taken(column.narrowest for column in columns) > width
+    widths = [column.narrowest if breaks else column.widest for column in columns]
+    while _taken(widths) > max(width, _taken([1] * len(widths))):
+        yielding = [index for index, column in enumerate(columns)
+                    if widths[index] > (1 if breaks else column.narrowest)]
+        widths[max(yielding, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _taken(widths: Iterable[int]) -> int:
+    """Characters of a line of the table."""
+    each = list(widths)
+    return sum(each) + GAP * (len(each) - 1)
 
 
 def _styled(text: str, style: str = "") -> Text:

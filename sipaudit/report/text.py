@@ -49,7 +49,7 @@ def _incidents(screen: Screen, report: Report, clock: tzinfo) -> None:
     shown = gravest(report.incidents, INCIDENTS_SHOWN)
     screen.table(("id", "kind", "where", "from", "to", "lines", "findings"),
                  [_incident_row(incident, names, clock) for incident in shown],
-                 right=frozenset({"lines", "findings"}), whole=frozenset({"id", "kind"}))
+                 right=frozenset({"lines", "findings"}), least=("findings", "lines"))
     _more(screen, len(report.incidents) - len(shown), "incident")
 
 
@@ -80,7 +80,7 @@ def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
     if worst[in_full:]:
         screen.table(("id", "severity", "rule", "time", "line", "incident"),
                      [_finding_row(finding, clock) for finding in worst[in_full:FINDINGS_SHOWN]],
-                     whole=frozenset({"id", "rule"}))
+                     least=("incident", "severity"))
     rest = Counter(finding.rule for finding in worst[FINDINGS_SHOWN:])
     if rest:
         screen.say(f"{rest.total()} more ({_most(rest)}): see -o DIR or --format json.")
