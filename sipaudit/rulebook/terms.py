@@ -104,7 +104,8 @@ class Glossary:
         Raises InputError with the nearest name."""
         words = text.split()
         found = (self._by_name.get(_plain(text)) or self._of_code(words[0] if words else "") or
-                 self._by_name.get(_NUMBER.sub("-n", _plain(text))) or self._of_parameter(text))
+                 self._by_name.get(_NUMBER.sub("-n", _plain(text))) or self._of_parameter(text) or
+                 self._by_name.get(_plain(text).removesuffix("s")))
         if found:
             return [replace(term, see=tuple(name for name in term.see if _plain(name) in self._by_name))
                     for term in found]

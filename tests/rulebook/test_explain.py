@@ -37,8 +37,9 @@ CODES = [
 WORDS = [
     "AOR", "binding", "Contact", "failover", "fallback", "failback", "try", "regime", "T0", "grace", "primary",
     "secondary", "working server", "server entry", "move", "dialog", "transaction", "branch", "retransmission", "idle",
-    "boot", "TTL", "SRV", "tolerance", "severity",
+    "boot", "TTL", "SRV", "tolerance", "severity", "Timer B", "Timer F", "challenger", "dns_ttl", "tap",
 ]
+FIELDS = ["basis", "also", "declare", "confidence", "facts", "assumptions", "reached", "origin", "expected", "observed"]
 
 SAID = [   # the closed lists of a report (contract.md 3)
     "failover", "failback", "fallback", "unknown", "timeout", "icmp", "refused", "reset", "tls", "dns", "503",
@@ -53,7 +54,7 @@ SAID = [   # the closed lists of a report (contract.md 3)
 
 @pytest.mark.parametrize("name", [
     *SAID, *SETTINGS, *(f"dns.cache.{kind}" for kind in DNS_CACHE), *REQUIREMENTS, *Regime, *Mode, *Reason, *Assumption,
-    *Severity, *CODES, *WORDS,
+    *Severity, *CODES, *WORDS, *FIELDS,
     *(rule.id for rule in (*PACK.rules, *PACK.settings)), *(kind.id for kind in PACK.incidents),
 ], ids=str)
 def test_is_explained(name: str) -> None:
@@ -103,6 +104,7 @@ def test_an_incident_kind_says_its_thresholds() -> None:
     ("reg.1.server.1.expires.overlap", "expires.overlap"), ("reg.3.server.1.address", "address"),
     ("reg.3.outboundProxy.address", "outboundProxy.address"), ("reg.3.address", "reg.x.address"),
     ("dns.cache.A.1.ttl", "dns.cache"), ("link-type-147", "undecoded"), ("ethertype-0x88CC", "undecoded"),
+    ("servers", "server"), ("moves", "move"), ("Timer b", "Timer B"), ("times", "times"),
 ])
 def test_names_are_found_as_people_type_them(typed: str, name: str) -> None:
     assert [term.name for term in GLOSSARY.find(typed)] == [name]
