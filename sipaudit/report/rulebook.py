@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from textwrap import wrap
 
 from sipaudit.report import document
-from sipaudit.report.screen import Screen
+from sipaudit.report.screen import SENTENCES, Screen
 from sipaudit.rulebook.checking import Checked
 from sipaudit.rulebook.incident_file import THRESHOLDS, in_unit, say
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
@@ -153,5 +154,7 @@ def index(terms: Iterable[Term], width: int, color: bool) -> str:
     screen = Screen(width, color)
     for kind, several in groupby(terms, lambda term: term.kind.partition(",")[0]):
         screen.title(kind)
-        screen.say(", ".join(term.name for term in several), indent=2)
+        names = safe_text(", ".join(term.name for term in several))
+        for line in wrap(names, max(width - 2, SENTENCES), break_on_hyphens=False):   # all of them, however many
+            screen.raw(f"  {line}")
     return screen.text()

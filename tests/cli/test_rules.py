@@ -133,6 +133,8 @@ def test_explain_alone_lists_what_it_knows(sipaudit_command) -> None:
     for heading in ("rule", "incident kind", "setting", "requirement", "SIP response", "term"):
         assert f"\n{heading}\n" in f"\n{shown}"
     assert "reRegisterOn, " in shown
+    assert "…" not in shown
+    assert "clock_steps, malformed, loss" in " ".join(shown.split())
 
 
 def test_explain_of_an_id_says_what_to_do_with_it(sipaudit_command) -> None:
