@@ -13,7 +13,7 @@ from sipaudit.cli.manual import Command
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
-    """Prints the script that completes sipaudit's commands, options and file names in a shell.
+    """Prints the script that completes sipaudit's commands, options and file names, and names of rules, in a shell.
 
     \b
     Examples:

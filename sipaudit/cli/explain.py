@@ -6,7 +6,7 @@ import re
 
 import click
 
-from sipaudit.cli import options, terminal
+from sipaudit.cli import names, options, terminal
 from sipaudit.cli.manual import Command
 from sipaudit.errors import InputError
 
@@ -14,7 +14,7 @@ _OF_A_REPORT = re.compile(r"[fi]-[0-9]+(?:-r[0-9]+)?")
 
 
 @click.command("explain", cls=Command, short_help="Say in plain words what a term of a report means.")
-@click.argument("words", metavar="[TERM]", nargs=-1)
+@click.argument("words", metavar="[TERM]", nargs=-1, shell_complete=names.terms)
 @options.RULES
 @options.verbosity_options
 def command(words: tuple[str, ...], rules: tuple[str, ...]) -> None:

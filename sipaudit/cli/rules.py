@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sipaudit.cli import options, output, terminal
+from sipaudit.cli import names, options, output, terminal
 from sipaudit.cli.manual import Command, Group
 
 
@@ -44,7 +44,7 @@ def list_command(rules: tuple[str, ...], form: str) -> None:
 
 
 @command.command("show", cls=Command, short_help="Everything about one rule or incident kind.")
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", shell_complete=names.rules)
 @options.RULES
 @options.verbosity_options
 def show_command(name: str, rules: tuple[str, ...]) -> None:

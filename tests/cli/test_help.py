@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -17,6 +18,7 @@ HEAVY = ("pandas", "plotly", "jinja2", "pyarrow", "sqlalchemy", "alembic", "psyc
 
 ASK = """
 import sys
+from pathlib import Path
 from sipaudit.cli.main import main
 sys.argv = ["sipaudit", *sys.argv[1:]]
 code = main()
@@ -95,8 +97,33 @@ def test_completion_prints_the_script_of_a_shell(sipaudit_command, shell: str) -
 
 
 def test_the_completion_script_completes_commands_and_options() -> None:
-    environment = {"_SIPAUDIT_COMPLETE": "bash_complete", "COMP_WORDS": "sipaudit analyze --fa", "COMP_CWORD": "2"}
+    assert completed("analyze --fa") == ["--fail-on"]
+
+
+def completed(typed: str) -> list[str]:
+    """What the shell offers at the end of `sipaudit TYPED`."""
+    environment = {"_SIPAUDIT_COMPLETE": "bash_complete", "COMP_WORDS": f"sipaudit {typed}",
+                   "COMP_CWORD": str(len(typed.split(" ")))}
     answer = subprocess.run(
         [sys.executable, "-m", "sipaudit.cli.main"], capture_output=True, text=True, check=True, env=environment
     )
-    assert answer.stdout == "plain,--fail-on\n"
+    assert answer.stderr == ""
+    return [line.removeprefix("plain,") for line in answer.stdout.split()]
+
+
+def test_names_of_rules_and_terms_are_completed(tmp_path: Path) -> None:
+    assert completed("rules show premature") == ["premature-failback"]
+    assert completed("rules show server-o") == ["server-outage"]
+    assert completed("explain premature") == ["premature-failback"]
+    assert completed("explain failback.m") == ["failBack.mode"]
+    assert "503" in completed("explain 50")
+    assert completed("explain server e") == []
+    assert len(completed("explain ")) > 200
+
+
+def test_names_of_rules_of_ones_own_are_completed_and_files_that_cannot_be_read_offer_nothing(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    shipped = next((ROOT / "rules").rglob("premature-failback.yaml")).read_text()
+    mine.write_text(shipped.replace("id: premature-failback", "id: premature-of-mine"))
+    assert completed(f"rules show --rules {mine} premature") == ["premature-failback", "premature-of-mine"]
+    assert completed(f"explain --rules {tmp_path / 'none'} prem") == []
