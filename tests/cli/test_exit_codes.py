@@ -148,3 +148,21 @@ def test_inspect_asks_for_frames_as_wireshark_counts_them(pipeline, sipaudit_com
     assert (pipeline.asked["frames"], pipeline.asked["keylog"]) == ((812, 815), "keys")
     assert result.out == "frame 812\n\nframe 815\n\n"
     assert sipaudit_command("inspect", "a.pcap", "0").code == 2
+
+
+def test_inspect_takes_ranges_of_frames(pipeline, sipaudit_command) -> None:
+    pipeline.answer = []
+    sipaudit_command("inspect", "a.pcap", "7", "100-103", "102-102")
+    assert pipeline.asked["frames"] == (7, 100, 101, 102, 103)
+
+
+@pytest.mark.parametrize(("frames", "said"), [
+    (["0-5"], "'0-5': frames are numbered from 1"), (["9-5"], "'9-5' ends before it begins"),
+    (["5-"], "'5-' is neither a frame nor a range of frames, such as 812 or 100-120"),
+    (["-5"], "No such option"), (["x"], "'x' is neither"), (["1-999999999999"], "at most 1000 frames"),
+    (["1-600", "1001-1600"], "at most 1000 frames"), (["1" * 5000], "is neither"),
+])
+def test_what_is_no_range_of_frames_is_2(pipeline, sipaudit_command, frames: list[str], said: str) -> None:
+    ran = sipaudit_command("inspect", "a.pcap", *frames)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
