@@ -19,6 +19,7 @@ from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time
 
 FINDINGS = 50       # that are kept to be shown
+COUNTED = 20_000    # of which it is known that they have been counted
 SHARES = 8          # servers that are shown
 BAR = 20            # columns of a bar
 CELL = 60           # characters of a value
@@ -35,6 +36,7 @@ class View:
         self._title = title
         self._clock = clock
         self._findings: deque[Finding] = deque(maxlen=FINDINGS)
+        self._counted: dict[str, None] = {}    # by their ids, the oldest first
         self._found = 0
 
     def take(self, saying: Saying) -> None:
@@ -59,19 +61,21 @@ class View:
     # -- what is said
 
     def _finding(self, finding: Finding) -> None:
-        """A finding that is said again keeps its place."""
-        for place, known in enumerate(self._findings):
-            if known.id == finding.id:
-                self._findings[place] = finding
-                return
+        """A finding that is said again keeps its place, and counts once."""
+        if finding.id in self._counted:
+            self._findings = deque((finding if known.id == finding.id else known for known in self._findings), FINDINGS)
+            return
+        if len(self._counted) >= COUNTED:
+            del self._counted[next(iter(self._counted))]
+        self._counted[finding.id] = None
         self._found += 1
         self._findings.append(finding)
 
     def _forget(self, name: str) -> None:
-        kept = [finding for finding in self._findings if finding.id != name]
-        if len(kept) < len(self._findings):
+        if name in self._counted:
+            del self._counted[name]
             self._found -= 1
-            self._findings = deque(kept, maxlen=FINDINGS)
+            self._findings = deque((known for known in self._findings if known.id != name), FINDINGS)
 
     # -- drawing
 

@@ -62,6 +62,9 @@ def test_the_last_findings_stand_at_the_end_and_withdrawn_ones_go() -> None:
     sayings = [said.finding(f"f-{number:06d}", rule=f"rule-{number}") for number in range(60)]
     lines = shown(*sayings, said.withdrawn("f-000059"), said.finding("f-000058", rule="known-better"))
     assert "Last of 59 findings" in lines
+    again = shown(*sayings, said.finding("f-000003", incident="i-0001"), said.withdrawn("f-000004"))
+    assert "Last of 59 findings" in again
+    assert not any("f-000003" in line for line in again)
     rules = [line.split()[3] for line in lines if line.startswith("f-")]
     assert rules[-2:] == ["rule-57", "known-better"]
 
