@@ -30,7 +30,7 @@ from sipaudit.run.holes import hole
 from sipaudit.run.naming import Naming, Place
 from sipaudit.run.provisioned import issue_findings
 from sipaudit.run.summary import build, capture_summary, estimate
-from sipaudit.run.unheard import unanswered
+from sipaudit.run.unheard import begins_later, unanswered
 from sipaudit.safe_text import safe_path
 from sipaudit.settings.declaring import Declarations
 from sipaudit.sip.datagram import Datagram, Item
@@ -285,8 +285,8 @@ class Route:
     def _with_incidents(self, report: Report) -> Report:
         """The report with its incidents, under which the findings stand that they explain, and with its minutes."""
         findings, incidents = self.chronicle().link(report.findings)
-        notes = [*report.notes, *self.clocks_said(), *beyond_bounds(self.auditor.watch),
-                 *unanswered(report.lines, self.reconstruction.traffic.values())]
+        notes = [*report.notes, *begins_later(self.span, self._first), *self.clocks_said(),
+                 *beyond_bounds(self.auditor.watch), *unanswered(report.lines, self.reconstruction.traffic.values())]
         return replace(report, findings=findings, incidents=incidents, notes=notes,
                        minutes=self.minutes(self.span.touches))
 

@@ -1,4 +1,5 @@
-"""What is declared and the captures show nothing of: mostly a slip in an address or a name."""
+"""What a report must say of itself: what is declared and the captures show nothing of (mostly a slip in an address or a
+name), what they lack, and from where on it counts."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.settings.declaring import Declarations
 from sipaudit.settings.site import Site
+from sipaudit.times import Span
 
 SHOWN = 3   # servers or lines named
 
@@ -32,6 +34,13 @@ def unanswered(lines: Sequence[LineSummary], traffic: Iterable[Traffic]) -> Iter
         yield (f"Not one of {asked} requests in the captures has an answer: either nobody answered from before they "
                "begin, or they lack what servers send. Declare the phones by their addresses (lines: in the site file) "
                "to see what they did.")
+
+
+def begins_later(span: Span, first: float) -> Iterator[str]:
+    """That a report of a part of the captures, of which the first packet is of `first`, counts some things of all."""
+    if span.start > first:
+        yield ("What is reported begins after the captures do (--from): packets, SIP messages and servers are counted "
+               "from their beginning.")
 
 
 def _site_unheard(declared: Declarations, lines: Iterable[Line], report: Sequence[LineSummary],

@@ -44,6 +44,14 @@ def test_a_finding_shows_expected_observed_and_evidence() -> None:
     assert "wireshark: frame.number in {" in shown
 
 
+def test_a_report_that_begins_later_than_its_captures_says_what_counts_from_where() -> None:
+    said = ("What is reported begins after the captures do (--from): packets, SIP messages and servers are counted "
+            "from their beginning.")
+    assert said in pipeline.analyze(job(start="+6m")).notes
+    assert said in " ".join(text.render(pipeline.analyze(job(start="+6m")), "utc", 100, False).split())
+    assert pipeline.analyze(job(start="+0s")).notes == pipeline.analyze(job(end="+6m")).notes == []
+
+
 def test_a_finding_names_the_requirement_that_it_rests_on() -> None:
     report = pipeline.analyze(job())
     assert "expected (F6): After 10.0.0.1:5060/udp failed" in text.render(report, "utc", 200, False)
