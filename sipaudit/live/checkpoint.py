@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,7 @@ from sipaudit.rulebook.rules import Rule
 from sipaudit.run.route import SiteKnowledge
 
 EVERY = 60.0        # seconds between two checkpoints
+_BROKE = 255        # how the copy ends that fails for no reason of the system's
 _BEGINS = pickle.PROTO + bytes([pickle.HIGHEST_PROTOCOL])
 _PROBE, _KNOWLEDGE, _RULE = "probe", "knowledge", "rule"
 _OTHERS = frozenset(f"{module}.{name}" for module, names in {
@@ -92,7 +94,7 @@ class Checkpoint:
                 self.journal.turned()
                 self._child = os.fork()
             except OSError as error:   # a full disk, or no place for another process: the last checkpoint holds
-                self._fails(error)
+                self._fails(error.strerror)
                 return
             if not self._child:
                 self._write_and_end(probe, teller, identity)
@@ -101,17 +103,20 @@ class Checkpoint:
         if not child:
             return
         self._child = None
-        if os.waitstatus_to_exitcode(status):
-            self._log(f"the checkpoint {self.path} cannot be written")
+        code = os.waitstatus_to_exitcode(status)
+        if code:
+            self._fails(_ended_for(code))
         else:
             self.journal.cut()
 
     def _write_and_end(self, probe: Probe, teller: Teller, identity: str) -> None:
-        """In the copy of the process: nothing of it may go on."""
-        code = 1
+        """In the copy of the process: nothing of it may go on. It ends with the number of what went wrong."""
+        code = _BROKE
         try:
             self._write(probe, teller, identity)
             code = 0
+        except OSError as error:
+            code = error.errno or _BROKE
         finally:
             os._exit(code)
 
@@ -124,10 +129,10 @@ class Checkpoint:
             self._write(probe, teller, identity)
             self.journal.cut()
         except OSError as error:
-            self._fails(error)
+            self._fails(error.strerror)
 
-    def _fails(self, error: OSError) -> None:
-        self._log(f"the checkpoint {self.path} cannot be written: {error.strerror}")
+    def _fails(self, why: str | None) -> None:
+        self._log(f"the checkpoint {self.path} cannot be written: {why}")
 
     def _write(self, probe: Probe, teller: Teller, identity: str) -> None:
         kept = Kept(self._program, identity, [one.path for one in probe.health], probe.newest, probe.blind,
@@ -167,15 +172,31 @@ class Checkpoint:
 
     def _read(self, probe: Probe) -> Kept:
         with self.path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            if status.st_uid not in (0, os.geteuid()) or stat.S_IMODE(status.st_mode) & 0o022:
-                raise UnusableError("may have been written by somebody else")
+            _check_that_it_is_ours(os.fstat(file.fileno()))
             kept = _Reader(io.BytesIO(file.read()), probe).load()
         if not isinstance(kept, Kept) or kept.version != self._program:
             raise UnusableError("is of another version of sipaudit")
         if kept.sources != [one.path for one in probe.health]:
             raise UnusableError(f"is of other sources: {', '.join(kept.sources)}")
         return kept
+
+
+def _check_that_it_is_ours(status: os.stat_result) -> None:
+    """Raises UnusableError."""
+    mode = stat.S_IMODE(status.st_mode)
+    if status.st_uid not in (0, os.geteuid()):
+        raise UnusableError(f"may have been written by somebody else: it belongs to user {status.st_uid}, and this "
+                            f"runs as {os.geteuid()}")
+    if mode & 0o022:
+        raise UnusableError(f"may have been written by somebody else: its mode is {mode:04o}, and it must be writable "
+                            "for its owner alone (chmod go-w)")
+
+
+def _ended_for(code: int) -> str:
+    """Why the copy that writes could not, by its exit code: a signal, an error of the system, or one of ours."""
+    if code < 0:
+        return f"what writes it was ended ({signal.strsignal(-code)})"
+    return "an error of the program itself" if code == _BROKE else os.strerror(code)
 
 
 def _check_that_it_is_none_of_others(path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
-from errno import ENOSPC
+from collections.abc import Callable
+from errno import EACCES, ENOSPC
 from pathlib import Path
 
 import pytest
@@ -320,6 +321,30 @@ def test_of_a_checkpoint_that_a_full_disk_does_not_take_nothing_stays(
     assert not list(tmp_path.glob("state*"))
 
 
+def test_the_copy_that_writes_a_checkpoint_says_why_it_cannot(
+    ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is another process, and all that is heard of it is how it ended."""
+    said: list[str] = []
+
+    def why(fails: Callable[[int], None]) -> str:
+        checkpoint = Checkpoint(str(tmp_path / "state"), said.append)
+        monkeypatch.setattr(os, "fsync", fails)
+        checkpoint.turn(0.0, ear.probe, ear.teller, "run")
+        monkeypatch.undo()
+        checkpoint.write(ear.probe, ear.teller, "run")
+        return said.pop().removeprefix(f"the checkpoint {checkpoint.path} cannot be written: ")
+
+    assert why(lambda _: os_error(ENOSPC)) == "No space left on device"
+    assert why(lambda _: os_error(EACCES)) == "Permission denied"
+    assert why(lambda _: {}[0]) == "an error of the program itself"
+    assert why(lambda _: os.kill(os.getpid(), 9)) == "what writes it was ended (Killed)"
+
+
+def os_error(number: int) -> None:
+    raise OSError(number, "for a test")
+
+
 def noted(said: list[Saying]) -> list[Saying]:
     """What a journal notes of it."""
     return [one for one in said if isinstance(one, Judged | Seen)]
@@ -331,7 +356,18 @@ def test_a_checkpoint_that_others_may_write_is_not_read(ear: Ear, tmp_path: Path
     checkpoint.write(ear.probe, ear.teller, "run")
     checkpoint.path.chmod(0o666)
     assert checkpoint.read(ear.probe) is None
-    assert "somebody else" in said[0]
+    assert said == [f"starting anew: the checkpoint {checkpoint.path} may have been written by somebody else: its mode "
+                    "is 0666, and it must be writable for its owner alone (chmod go-w)"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_checkpoint_of_another_user_is_not_read(ear: Ear, tmp_path: Path) -> None:
+    said: list[str] = []
+    checkpoint = Checkpoint(str(tmp_path / "state"), said.append)
+    checkpoint.write(ear.probe, ear.teller, "run")
+    os.chown(checkpoint.path, 12345, -1)
+    assert checkpoint.read(ear.probe) is None
+    assert said[0].endswith("may have been written by somebody else: it belongs to user 12345, and this runs as 0")
 
 
 def test_another_site_file_changes_what_is_judged_from_then_on(ear: Ear, tmp_path: Path) -> None:
