@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 
 from sipaudit.errors import InputError
 from sipaudit.yamlfile.tree import MAX_BYTES
+
+_HEAD, _BINARY = 64, 4   # of the first bytes so many are zero in captures; in a text one may be by mistake
 
 
 def read_bytes(path: Path, what: str, fix: str = "check its name") -> bytes:
     """The content of a file, no more of it than `read_tree` needs to refuse it. Raises InputError."""
     try:
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or "unreadable").lower()
         if isinstance(error, PermissionError):   # to `live`, which has become another user, also when it reads it again
             fix = "let the user read it as whom this runs"
         raise InputError(f"{what} cannot be read: {reason}", fix=fix, file=str(path)) from None
+    if len(content) <= MAX_BYTES and _is_binary(content[:_HEAD]):
+        raise InputError(f"this is no text and cannot be {what}", fix="name a YAML file", file=str(path))
+    return content
+
+
+def _is_binary(head: bytes) -> bool:
+    return head.count(0) >= _BINARY and not head.startswith((BOM_UTF16_LE, BOM_UTF16_BE))

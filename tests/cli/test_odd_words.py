@@ -38,6 +38,17 @@ def test_what_cannot_be_used_is_refused_with_the_fix(tmp_path: Path, words: list
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("words", "what"), [
+    (["analyze", SAMPLE, "--site", SAMPLE], "the site file"), (["analyze", SAMPLE, "--rules", SAMPLE], "the rule file"),
+    (["analyze", SAMPLE, "--suppress", SAMPLE], "the suppressions"), (["rules", "check", SAMPLE], "the rule file"),
+    (["simulate", SAMPLE, "-o", "a.pcap"], "the plan"),
+], ids=str)
+def test_a_capture_in_the_place_of_another_file_is_known_for_one(tmp_path: Path, words: list[str], what: str) -> None:
+    refused = run(tmp_path, *words)
+    assert (refused.returncode, refused.stdout) == (UNUSABLE, b"")
+    assert refused.stderr.decode() == f"sipaudit: {SAMPLE}: this is no text and cannot be {what} (name a YAML file)\n"
+
+
 @pytest.mark.parametrize("words", [
     ["analyze", ""], ["analyze", SAMPLE, "--site", ""], ["phones", SAMPLE, "--config", ""], ["report", ""],
     ["analyze", SAMPLE, "--rules", ""], ["config", "check", ""], ["rules", "check", ""], ["inspect", "", "1"],
