@@ -90,6 +90,15 @@ def test_progress_into_a_log_is_plain_lines_on_stderr(pipeline, sipaudit_command
     assert sipaudit_command("analyze", "a.pcap").err == ""
 
 
+def test_progress_that_is_asked_for_is_shown_beside_q(pipeline, sipaudit_command) -> None:
+    pipeline.answer = lambda asked: asked["warn"]("a clock step") or report()
+    for words in (["-q", "analyze"], ["analyze", "-q"]):
+        assert sipaudit_command(*words, "a.pcap").err == ""
+        said = sipaudit_command(*words, "a.pcap", "--progress").err
+        assert "read 0.0 MB of 0.0 MB" in said
+        assert "a clock step" not in said
+
+
 BAR = """
 from sipaudit.cli import terminal
 from sipaudit.cli.progress import progress
