@@ -70,8 +70,8 @@ def _rule(screen: Screen, rule: Rule) -> None:
         screen.say(f"Tolerance {name}: {in_words(seconds)}.")
     screen.title("What a finding reads")
     for wording in rule.message:
-        if wording.when:
-            screen.say(f"when {wording.when.text}")
+        if len(rule.message) > 1:
+            screen.say(f"when {wording.when.text}" if wording.when else "else")
         screen.say(f"expected: {wording.expected}", indent=4)
         screen.say(f"observed: {wording.observed}", indent=4)
     _documentation(screen, rule.documentation, rule.file)
