@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -197,6 +198,38 @@ def test_it_is_readable_for_everyone(open_page: Open, width: int, dark: bool) ->
 def faults(axe: Any, page: Any) -> list[str]:
     found = axe.run(page).response["violations"]
     return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+
+
+def test_what_nobody_answered_is_seen_on_both_grounds(open_page: Open) -> None:
+    page = open_page(dark=True, drawn=True)
+    bar = page.evaluate("document.getElementById('p-answers').data.find(bar => bar.name === 'no answer').marker.color")
+    for theme in ("dark", "light"):
+        card = page.evaluate("getComputedStyle(document.getElementById('p-answers').parentElement).backgroundColor")
+        assert contrast(hue(bar), tuple(map(int, re.findall(r"\d+", card)))) >= 3, theme   # WCAG 1.4.11
+        page.click("#theme")
+
+
+def hue(color: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(color.removeprefix("#")))
+
+
+def contrast(one: tuple[int, ...], other: tuple[int, ...]) -> float:
+    """As WCAG reckons it."""
+    dark, light = sorted(0.2126 * red + 0.7152 * green + 0.0722 * blue for red, green, blue in (
+        [(part / 255 + 0.055) ** 2.4 / 1.055 ** 2.4 if part > 10 else part / 255 / 12.92 for part in color]
+        for color in (one, other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_tables_do_not_touch(open_page: Open) -> None:
+    page = open_page(width=1400, drawn=True)
+    page.locator("#whereabouts").scroll_into_view_if_needed()
+    page.wait_for_selector("#whereabouts td")
+    edges = page.evaluate("[...document.querySelectorAll('#findings table, #whereabouts table')].filter("
+                          "table => table.getClientRects().length).map(table => [table.getBoundingClientRect().top, "
+                          "table.getBoundingClientRect().bottom])")
+    assert len(edges) == 4
+    assert all(below[0] - above[1] >= 10 for above, below in pairwise(edges))
 
 
 def test_the_button_changes_light_and_dark(open_page: Open) -> None:

@@ -17,6 +17,7 @@ function setUpRates() {
   return drawRates();
 }
 const CLASSES = {'1xx': '#9aa3ad', '2xx': '#27946f', '3xx': '#4fb0d6', '4xx': '#d5a01c', '5xx': '#c9433a', '6xx': '#a8569f'};
+const UNANSWERED = '#7a6a5d';  // to be seen on a light ground and on a dark one
 const sum = lists => lists[0].map((_, position) => lists.reduce((total, list) => total + (list[position] || 0), 0));
 
 // The columns of several servers on one row of times.
@@ -45,7 +46,7 @@ function drawRates() {
     : names('requests').map((method, number) => bar(method, total(from => from.requests[method]), COLOURS[number]));
   const one = () => plot('p-requests', requests, {barmode: 'stack', shapes, missing});
   const answers = names('answers').map(code => bar(code, total(from => from.answers[code]), CLASSES[code] || '#9aa3ad'));
-  const two = () => plot('p-answers', [...answers, bar('no answer', total(from => from.unanswered), '#3b3f46')], {barmode: 'stack', shapes, missing});
+  const two = () => plot('p-answers', [...answers, bar('no answer', total(from => from.unanswered), UNANSWERED)], {barmode: 'stack', shapes, missing});
   const delays = (server, pick) => joined.of(server, pick, null).map(seconds => seconds === null ? null : Math.round(seconds * 1e4) / 10);
   const timed = servers.flatMap(server => [...delays(server, from => from.p50), ...delays(server, from => from.max)]).filter(ms => ms > 0);
   const wide = timed.length && Math.max(...timed) > 20 * Math.min(...timed);
