@@ -118,6 +118,8 @@ def _deviations(report: Report) -> list[str]:
     findings = report.findings
     if not findings:
         checks, left = _checked(report)
+        if left == checks > 1:
+            return [f"No deviation was found, but none of {checks} checks could be decided."]
         return [f"No deviation was found, but {left} of {count_of(checks, 'check')} could not be decided."
                 if left else "No deviation was found."]
     counted = counting(findings)
@@ -235,6 +237,8 @@ def _checks(report: Report) -> str:
     checks, left = _checked(report)
     if not checks:
         return "No rule had anything to check."
+    if left == checks > 1:
+        return f"Checks: {checks}, none of which could be decided: see below why."
     return f"Checks: {checks}, " + (f"of which {left} could not be decided: see below why." if left else "all decided.")
 
 
