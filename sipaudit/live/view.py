@@ -155,17 +155,18 @@ def _rates(health: Health | None) -> Text:
 
 
 def _losses(health: Health | None, captures: Iterable[CaptureSummary]) -> Text:
-    """What was not seen, or not in time; red where it is not nothing."""
+    """What was not seen, or not in time; red where it is not nothing. The gravest first: a narrow terminal cuts the
+    end."""
     said = Text(no_wrap=True, overflow="ellipsis")
     if health is not None:
+        if health.blind_s:
+            said.append(f"blind {_lasting(health.blind_s)}  ", style="bold red")
         for name, value in (("kernel drops", health.kernel_drops), ("interface drops", health.interface_drops),
                             ("evicted", sum(health.evicted.values()))):
             said.append(f"{name} {'-' if value is None else value}  ", style="bold red" if value else "")
         said.append(f"lag {health.lag_s:.1f} s  ", style="bold red" if health.lag_s > 5 else "")
         said.append(f"undecoded {sum(health.undecoded.values())}  ")
     said.append(f"malformed {sum(sum(capture.malformed.values()) for capture in captures)}")
-    if health is not None and health.blind_s:
-        said.append(f"  blind {_lasting(health.blind_s)}", style="bold red")
     return said
 
 

@@ -72,8 +72,9 @@ def test_the_last_findings_stand_at_the_end_and_withdrawn_ones_go() -> None:
 def test_rates_drops_and_blindness_stand_on_top() -> None:
     lines = shown(said.health(blind_s=3700.0), said.capture())
     assert lines[1] == "1 200 packets/s  340 SIP/s  240 lines  12 dialogs  30 transactions  memory 120 MB"
-    assert lines[2] == ("kernel drops 7  interface drops 2  evicted 3  lag 0.2 s  undecoded 4  malformed 2  "
-                        "blind 1:01:40")
+    assert lines[2] == ("blind 1:01:40  kernel drops 7  interface drops 2  evicted 3  lag 0.2 s  undecoded 4  "
+                        "malformed 2")
+    assert shown(said.health(blind_s=3700.0), width=80)[2].startswith("blind 1:01:40  kernel drops 7")
 
 
 def test_what_can_be_looked_up_is_whole_on_a_usual_terminal() -> None:
