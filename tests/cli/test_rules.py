@@ -66,7 +66,7 @@ def test_show_says_how_a_finding_reads_and_when(sipaudit_command) -> None:
     assert 'when clause == "B4"' in shown
     assert "observed: {method} to {server} {elapsed} after the move" in shown
     assert "\nelse\n    expected: No try at {server} before the registration at" in shown
-    assert "else" not in sipaudit_command("rules", "show", "registration-without-expiry").out.splitlines()
+    assert "else" not in sipaudit_command("rules", "show", "failover-missing").out.splitlines()
 
 
 def test_show_of_a_word_that_is_a_rule_and_an_incident_kind_shows_the_kind(sipaudit_command) -> None:
