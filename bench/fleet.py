@@ -8,10 +8,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from sipaudit.model.captures import CaptureSummary, Loss, ServerMinute, ServerSummary
 from sipaudit.model.values import (
     SCHEMA,
     CallSpan,
-    CaptureSummary,
     Confidence,
     Finding,
     Frame,
@@ -20,14 +20,11 @@ from sipaudit.model.values import (
     Incident,
     KnownEvent,
     LineSummary,
-    Loss,
     Move,
     Reached,
     Reason,
     Registration,
     Report,
-    ServerMinute,
-    ServerSummary,
     SettingValue,
     Severity,
     Try,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec.msgpack import Decoder, Encoder
 
-from sipaudit.model.values import ServerMinute
+from sipaudit.model.captures import ServerMinute
 from sipaudit.turned_away import turned_away
 
 MINUTE = 60.0

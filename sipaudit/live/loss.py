@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.model.values import lost_share
+from sipaudit.model.captures import lost_share
 from sipaudit.reconstruct.traffic import Traffic
 
 SPANS = (60.0, 600.0)   # seconds

@@ -16,8 +16,8 @@ from sipaudit import __version__
 from sipaudit.errors import InputError
 from sipaudit.live.counts import Counts
 from sipaudit.live.standing import Standing
+from sipaudit.model.captures import CaptureSummary
 from sipaudit.model.sayings import Saying
-from sipaudit.model.values import CaptureSummary
 
 try:
     from prometheus_client import CollectorRegistry, make_wsgi_app

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from sipaudit.live.standing import keep
+from sipaudit.model.captures import ServerSummary
 from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, ServerSaid, Withdrawn
-from sipaudit.model.values import Finding, Incident, ServerSummary, Severity
+from sipaudit.model.values import Finding, Incident, Severity
 from sipaudit.report.incident_words import Words, short_names
 from sipaudit.report.screen import count_of, shortened
 from sipaudit.safe_text import safe_text

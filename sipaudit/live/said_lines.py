@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sipaudit.live.probe import Probe
+from sipaudit.model.captures import ServerSummary
 from sipaudit.model.sayings import (
     CallSaid,
     LineForgotten,
@@ -20,7 +21,7 @@ from sipaudit.model.sayings import (
     TrySaid,
 )
 from sipaudit.model.timers import TRY_LASTS
-from sipaudit.model.values import LineSummary, ServerSummary
+from sipaudit.model.values import LineSummary
 from sipaudit.reconstruct.phones import Line
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.summary import call_of, line_as_it_is, move_of, registration_of, try_of

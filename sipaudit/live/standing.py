@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Hashable
 from typing import TypeVar
 
+from sipaudit.model.captures import CaptureSummary, ServerSummary
 from sipaudit.model.sayings import (
     CaptureSaid,
     Health,
@@ -17,7 +18,7 @@ from sipaudit.model.sayings import (
     ServerSaid,
     Withdrawn,
 )
-from sipaudit.model.values import CaptureSummary, Incident, LineSummary, ServerSummary
+from sipaudit.model.values import Incident, LineSummary
 from sipaudit.report.incident_words import short_names
 from sipaudit.report.screen import brief
 from sipaudit.turned_away import turned_away

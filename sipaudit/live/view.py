@@ -12,8 +12,9 @@ from rich.text import Text
 
 from sipaudit import __version__
 from sipaudit.live.standing import Standing
+from sipaudit.model.captures import CaptureSummary
 from sipaudit.model.sayings import FindingSaid, Health, Saying, Withdrawn
-from sipaudit.model.values import CaptureSummary, Finding, Incident
+from sipaudit.model.values import Finding, Incident
 from sipaudit.report.screen import STYLES, brief, count_of, shortened
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time

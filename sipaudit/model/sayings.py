@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from sipaudit.model.captures import CaptureSummary, ServerMinute, ServerSummary
 from sipaudit.model.values import (
     CallSpan,
-    CaptureSummary,
     Finding,
     Incident,
     KnownEvent,
@@ -19,8 +19,6 @@ from sipaudit.model.values import (
     Move,
     Reached,
     Registration,
-    ServerMinute,
-    ServerSummary,
     Try,
     Undecided,
 )

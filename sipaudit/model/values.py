@@ -1,7 +1,6 @@
 """The report as values: what `report.json` holds, field by field, in the order of its schema.
 
-Times are seconds since the epoch rounded to the microsecond, durations to the
-millisecond; None is knowledge that is absent.
+Times are seconds since the epoch rounded to the microsecond, durations to the millisecond; None is absent knowledge.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ from typing import Any
 
 from msgspec import Struct, convert, field
 
+from sipaudit.model.captures import CaptureSummary, ServerMinute, ServerSummary
+
 SCHEMA = "sipaudit.report/1"
 
 
@@ -21,19 +22,20 @@ def moment(time: float) -> float:
 
 
 class Severity(StrEnum):
+    """How much a finding weighs, the least first."""
+
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
 
     @property
     def rank(self) -> int:
-        return _RANKS[self]
-
-
-_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
+        return tuple(Severity).index(self)
 
 
 class Confidence(StrEnum):
+    """How sure a finding is: what rests on something in doubt is likely."""
+
     CERTAIN = "certain"
     LIKELY = "likely"
 
@@ -76,59 +78,9 @@ class Reason(StrEnum):
     READINGS_DIFFER = "readings-differ"
 
 
-class Loss(Struct, frozen=True):
-    kernel_drops: int | None
-    tcp_gaps: int
-    missing_halves: int
-    estimate: float
-
-
-def lost_share(packets: int, messages: int, drops: int, halves: int) -> float:
-    """The share of packets that a capture lacks, as far as it can be measured: the larger of what the kernel dropped,
-    and of the halves of transactions that are missing."""
-    of_halves = halves / (messages + halves) if halves else 0.0
-    return max(of_halves, drops / (packets + drops) if drops else 0.0)
-
-
-class CaptureSummary(Struct, frozen=True):
-    """One capture and its health. `content` counts by kind what its packets were besides SIP."""
-
-    path: str
-    packets: int
-    sip_messages: int
-    first: float | None
-    last: float | None
-    truncated: bool
-    link_types: list[str]
-    undecoded: dict[str, int]
-    duplicates: int
-    snaplen_cut: int
-    clock_steps: list[ClockStep]
-    malformed: dict[str, int]
-    one_way: int
-    mid_life: int
-    encrypted: dict[str, int]
-    loss: Loss
-    content: dict[str, int]
-
-
-class ClockStep(Struct, frozen=True):
-    """The capture's clock went back, or leapt: at which frame, by how many seconds."""
-
-    frame: int
-    time: float
-    seconds: float
-
-
-class ServerSummary(Struct, frozen=True):
-    server: str
-    name: str | None
-    entry: str | None
-    priority: int | None
-    transports: list[str]
-
-
 class SettingValue(Struct, frozen=True):
+    """A setting as the line was judged by it: `source` is `file:line where`, `origin` a word of contract.md 3."""
+
     value: int | str | None
     source: str | None
     origin: str
@@ -168,6 +120,9 @@ def read_proof(_kind: type, value: Any) -> Proof:
 
 
 class Move(Struct, frozen=True):
+    """A change of the working server. `time` is the answer that made it (R1-R3: the 200 to REGISTER), `first_packet`
+    the first sent there; `kind` and `cause` are words of contract.md 3."""
+
     time: float
     first_packet: float | None
     kind: str
@@ -178,6 +133,8 @@ class Move(Struct, frozen=True):
 
 
 class Try(Struct, frozen=True):
+    """A request that tried another server than the working one, and its `result` (contract.md 3)."""
+
     time: float
     server: str
     method: str
@@ -185,6 +142,9 @@ class Try(Struct, frozen=True):
 
 
 class Registration(Struct, frozen=True):
+    """A stretch of a registration, which refreshes lengthen. `until` is its end, or the expiry of one that lives,
+    `expires` the seconds granted, `end` why it ended (contract.md 3)."""
+
     server: str
     from_: float = field(name="from")
     until: float | None
@@ -206,17 +166,26 @@ class CallSpan(Struct, frozen=True):
 
 
 class Undecided(Struct, frozen=True):
+    """So many checks of a rule were reached and could not be decided, for this reason."""
+
     rule: str
     reason: Reason
     count: int
 
 
 class Reached(Struct, frozen=True):
+    """So many times a rule had something to check."""
+
     rule: str
     count: int
 
 
 class LineSummary(Struct, frozen=True):
+    """A line of a phone: who it is, how it is set, what it did. `line` is its AOR, `phone` the address it was seen with
+    first, `label` and `group` are the site file's, `entry` its first server entry, `regime` R0 to R3, `mode`
+    failBack.mode, `working` the server it works with in the end, `first` and `last` when it was seen, `declare` what to
+    declare so that more can be judged."""
+
     line: str
     phone: str
     contact: str | None
@@ -244,6 +213,11 @@ class LineSummary(Struct, frozen=True):
 
 
 class Finding(Struct, frozen=True):
+    """A deviation. `time` is when it was complete (None, like `phone` and `server`, of what a provisioning file says),
+    `basis` ids of reference-model.md, `facts` what was measured (seconds), `also` the other rules that the same
+    request breaks, `cause` the id of the finding of which it is a consequence, `incident` the id of the one it belongs
+    to, `suppressed` the reason for which it does not count, `wireshark` a display filter for its packets."""
+
     id: str
     rule: str
     severity: Severity
@@ -297,20 +271,6 @@ class Incident(Struct, frozen=True):
     metrics: dict[str, int | float | None]
     evidence: list[Frame]
     timeline: list[Happening]
-
-
-class ServerMinute(Struct, frozen=True):
-    """What one server was asked and answered in one minute that begins at `time`: requests by method, answers by class
-    (`2xx`), 503s, requests that ran out, and how long answers took (seconds, nearest rank)."""
-
-    time: float
-    server: str
-    requests: dict[str, int]
-    answers: dict[str, int]
-    responses_503: int
-    unanswered: int
-    delay_p50: float | None
-    delay_max: float | None
 
 
 class Report(Struct, frozen=True):

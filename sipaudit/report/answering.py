@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from sipaudit.model.values import Report, ServerMinute
+from sipaudit.model.captures import ServerMinute
+from sipaudit.model.values import Report
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.incident_words import short_names
 from sipaudit.report.screen import count_of, shortened

@@ -10,7 +10,8 @@ from math import inf
 from sipaudit.incidents.chronicle import ANSWERS_AGAIN, OTHERS, STOP, UNSEEN
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.outage import OUTAGE
-from sipaudit.model.values import Incident, Report, ServerSummary
+from sipaudit.model.captures import ServerSummary
+from sipaudit.model.values import Incident, Report
 from sipaudit.report.screen import brief, count_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
 

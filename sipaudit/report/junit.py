@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
-from sipaudit.model.values import CaptureSummary, Finding, Report, Severity
+from sipaudit.model.captures import CaptureSummary
+from sipaudit.model.values import Finding, Report, Severity
 from sipaudit.report.proof import filters_said, proof_text
 from sipaudit.safe_text import safe_text
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sipaudit.model.values import CaptureSummary, Finding, Frame, Place, Proof
+from sipaudit.model.captures import CaptureSummary
+from sipaudit.model.values import Finding, Frame, Place, Proof
 from sipaudit.rulebook.telling import display_filter
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
+from sipaudit.model.captures import CaptureSummary, ServerSummary
 from sipaudit.model.values import (
-    CaptureSummary,
     Finding,
     Frame,
     Happening,
@@ -19,7 +19,6 @@ from sipaudit.model.values import (
     Place,
     Proof,
     Report,
-    ServerSummary,
     SettingValue,
 )
 from sipaudit.report.redact import Pseudonyms, is_address

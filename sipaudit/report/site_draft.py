@@ -12,8 +12,9 @@ from glob import escape
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
 from json import dumps
 
+from sipaudit.model.captures import ServerSummary
 from sipaudit.model.settings import DEFAULT_PORTS
-from sipaudit.model.values import LineSummary, Report, ServerSummary
+from sipaudit.model.values import LineSummary, Report
 from sipaudit.report.screen import count_of
 from sipaudit.safe_text import safe_text
 from sipaudit.sip.datagram import host_of

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
-from sipaudit.model.values import CaptureSummary, ClockStep, Finding, Frame, Incident, Place, Proof, Reason, Report
+from sipaudit.model.captures import CaptureSummary, ClockStep
+from sipaudit.model.values import Finding, Frame, Incident, Place, Proof, Reason, Report
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
 from sipaudit.report.exhibits import counting
 from sipaudit.report.incident_words import gravest, short_names

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from sipaudit.model.values import Confidence, Finding, LineSummary, Report, ServerSummary, Severity
+from sipaudit.model.captures import ServerSummary
+from sipaudit.model.values import Confidence, Finding, LineSummary, Report, Severity
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.answering import unserved
 from sipaudit.report.exhibits import counting

@@ -13,9 +13,10 @@ from sipaudit.incidents.chronicle import Chronicle, beyond_bounds
 from sipaudit.incidents.known import Known, called
 from sipaudit.incidents.minutes import read, rows
 from sipaudit.incidents.settled import Settled
+from sipaudit.model.captures import CaptureSummary, ServerMinute, ServerSummary
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import vouched
-from sipaudit.model.values import CaptureSummary, Finding, KnownEvent, Report, ServerMinute, ServerSummary, moment
+from sipaudit.model.values import Finding, KnownEvent, Report, moment
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.reconstruction import NO_BOUNDS, Reconstruction
 from sipaudit.reconstruct.servers import Server

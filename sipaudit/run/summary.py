@@ -8,27 +8,23 @@ from typing import Any, NamedTuple
 
 from sipaudit import __version__
 from sipaudit.capture.health import CaptureHealth
+from sipaudit.model.captures import CaptureSummary, ClockStep, Loss, ServerSummary, lost_share
 from sipaudit.model.history import MoveSeen, RegistrationSeen, TrySeen
 from sipaudit.model.settings import LineSettings, Mode, Regime
 from sipaudit.model.state import LineState
 from sipaudit.model.values import (
     SCHEMA,
     CallSpan,
-    CaptureSummary,
-    ClockStep,
     KnownEvent,
     LineSummary,
-    Loss,
     Move,
     Reached,
     Reason,
     Registration,
     Report,
-    ServerSummary,
     SettingValue,
     Try,
     Undecided,
-    lost_share,
     moment,
 )
 from sipaudit.reconstruct.phones import CallSeen, Line

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sipaudit.model.values import LineSummary, ServerSummary
+from sipaudit.model.captures import ServerSummary
+from sipaudit.model.values import LineSummary
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.settings.declaring import Declarations

@@ -14,7 +14,8 @@ from msgspec.json import decode
 from msgspec.structs import replace
 from sqlalchemy import Row
 
-from sipaudit.model.values import CaptureSummary, Loss, Reached, Reason, Undecided, lost_share
+from sipaudit.model.captures import CaptureSummary, Loss, lost_share
+from sipaudit.model.values import Reached, Reason, Undecided
 from sipaudit.store.rows import HOUR, hour_of
 from sipaudit.store.runs import Run
 from sipaudit.times import Span

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sipaudit import __version__
 from sipaudit.errors import InputError
+from sipaudit.model.captures import ServerMinute, ServerSummary
 from sipaudit.model.values import (
     SCHEMA,
     CallSpan,
@@ -21,8 +22,6 @@ from sipaudit.model.values import (
     Move,
     Registration,
     Report,
-    ServerMinute,
-    ServerSummary,
     Try,
     read_proof,
 )

@@ -12,13 +12,13 @@ from sipaudit.live.hep.clock import Agent, Clock
 from sipaudit.live.standing import Standing
 from sipaudit.model.absorb_moves import OTHERS_KEPT, PERHAPS_KEPT
 from sipaudit.model.absorb_phone import LATE_KEPT, absorb_phone
+from sipaudit.model.captures import ServerSummary
 from sipaudit.model.profile import Profile
 from sipaudit.model.replay import replay
 from sipaudit.model.sayings import ServerSaid
 from sipaudit.model.scenario import parse
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.state import PhoneState
-from sipaudit.model.values import ServerSummary
 from sipaudit.turned_away import since, so_far
 from sipaudit.turned_away import turned_away as count_
 from tests.bounds.ground import Post, site_life, small

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from sipaudit.incidents.minutes import MINUTE, Minute, Minutes, read, rows
 from sipaudit.incidents.tally import Tally
+from sipaudit.model.captures import ServerMinute
 from sipaudit.model.events import Sent
-from sipaudit.model.values import ServerMinute
 
 SERVER = "10.0.0.1:5060"
 

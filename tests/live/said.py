@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from sipaudit.model.captures import CaptureSummary, Loss, ServerSummary
 from sipaudit.model.sayings import (
     CaptureSaid,
     FindingSaid,
@@ -21,20 +22,7 @@ from sipaudit.model.sayings import (
     UndecidedSaid,
     Withdrawn,
 )
-from sipaudit.model.values import (
-    CaptureSummary,
-    Confidence,
-    Finding,
-    Incident,
-    LineSummary,
-    Loss,
-    Move,
-    Reached,
-    Reason,
-    ServerSummary,
-    Severity,
-    Undecided,
-)
+from sipaudit.model.values import Confidence, Finding, Incident, LineSummary, Move, Reached, Reason, Severity, Undecided
 
 NOW = 1_700_000_000.0
 PRIMARY, SECONDARY = "10.0.0.1:5060/udp", "10.0.0.2:5060/udp"

@@ -10,18 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from sipaudit import pipeline
-from sipaudit.model.values import (
-    Confidence,
-    Finding,
-    Frame,
-    Happening,
-    Incident,
-    Reason,
-    Report,
-    ServerMinute,
-    Severity,
-    Undecided,
-)
+from sipaudit.model.captures import ServerMinute
+from sipaudit.model.values import Confidence, Finding, Frame, Happening, Incident, Reason, Report, Severity, Undecided
 from sipaudit.report import html, markdown, text
 from sipaudit.report.incident_words import SAID, gravest
 from sipaudit.report.verdict import DID, sentences

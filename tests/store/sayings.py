@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from sipaudit.model.captures import Loss
 from sipaudit.model.sayings import (
     CaptureSaid,
     FindingSaid,
@@ -18,7 +19,7 @@ from sipaudit.model.sayings import (
     RegistrationSaid,
     UndecidedSaid,
 )
-from sipaudit.model.values import Frame, Loss, Move, Reason, Registration, Report, Undecided
+from sipaudit.model.values import Frame, Move, Reason, Registration, Report, Undecided
 from sipaudit.run import storing
 from tests.live import said
 

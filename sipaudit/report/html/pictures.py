@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from typing import Any
 
-from sipaudit.model.values import LineSummary, Move, Report, ServerMinute
+from sipaudit.model.captures import ServerMinute
+from sipaudit.model.values import LineSummary, Move, Report
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import inert
 from sipaudit.report.html.lanes import stays

@@ -1,0 +1,84 @@
+"""What a report says of its captures and of the servers in them, before anything is judged (contract.md 3).
+
+Times are seconds since the epoch rounded to the microsecond, durations to the millisecond; None is absent knowledge.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Loss(Struct, frozen=True):
+    """What a capture lacks. `kernel_drops` are None where the file does not say, `tcp_gaps` holes in TCP streams,
+    `missing_halves` messages that others show to have passed; `estimate` is the share of packets lost, 0 to 1."""
+
+    kernel_drops: int | None
+    tcp_gaps: int
+    missing_halves: int
+    estimate: float
+
+
+def lost_share(packets: int, messages: int, drops: int, halves: int) -> float:
+    """The share of packets that a capture lacks, as far as it can be measured: the larger of what the kernel dropped,
+    and of the halves of transactions that are missing."""
+    of_halves = halves / (messages + halves) if halves else 0.0
+    return max(of_halves, drops / (packets + drops) if drops else 0.0)
+
+
+class ClockStep(Struct, frozen=True):
+    """The capture's clock went back, or leapt: at which frame, by how many seconds."""
+
+    frame: int
+    time: float
+    seconds: float
+
+
+class CaptureSummary(Struct, frozen=True):
+    """One capture and its health. `path` is as given, `first` and `last` the times of its packets. Counted by kind are
+    packets that could not be decoded (`undecoded`), messages with defects (`malformed`), by transport the connections
+    that could not be read (`encrypted`), and what its packets were besides SIP (`content`). `snaplen_cut` are messages
+    that lost their end to the snap length, `one_way` phones of which one direction only was seen, `mid_life` what began
+    before the capture."""
+
+    path: str
+    packets: int
+    sip_messages: int
+    first: float | None
+    last: float | None
+    truncated: bool
+    link_types: list[str]
+    undecoded: dict[str, int]
+    duplicates: int
+    snaplen_cut: int
+    clock_steps: list[ClockStep]
+    malformed: dict[str, int]
+    one_way: int
+    mid_life: int
+    encrypted: dict[str, int]
+    loss: Loss
+    content: dict[str, int]
+
+
+class ServerSummary(Struct, frozen=True):
+    """One server: `address:port/transport`, its host name, the server entry it belongs to and its place there (1 is
+    first), and the transports it was spoken to by."""
+
+    server: str
+    name: str | None
+    entry: str | None
+    priority: int | None
+    transports: list[str]
+
+
+class ServerMinute(Struct, frozen=True):
+    """What one server was asked and answered in one minute that begins at `time`: requests by method, answers by class
+    (`2xx`), 503s, requests that ran out, and how long answers took (seconds, nearest rank)."""
+
+    time: float
+    server: str
+    requests: dict[str, int]
+    answers: dict[str, int]
+    responses_503: int
+    unanswered: int
+    delay_p50: float | None
+    delay_max: float | None
