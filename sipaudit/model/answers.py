@@ -1,0 +1,164 @@
+"""What an answer says of where its line works: whether it moves the line, may have moved it, or came too late.
+Descriptive and total, as `absorb`."""
+
+from __future__ import annotations
+
+from sipaudit.model.absorb_phone import LATE_FROM, grants_nothing
+from sipaudit.model.absorb_stays import may_be_due, renews_as_before
+from sipaudit.model.events import NO_LINE, Answered, Failed, Sent
+from sipaudit.model.packets import MOVERS, NOTHING_NEW, holds, is_own, redirects
+from sipaudit.model.reach import Evidence, Reach, evidence
+from sipaudit.model.state import LineState, PhoneState, Stay, Track
+
+SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
+
+
+def takes(phone: PhoneState, answer: Answered) -> float:
+    """Seconds that an answer took, 0 where the request had a provisional response before."""
+    ringing = answer.transaction in phone.reach(answer.server).ringing
+    return 0.0 if answer.sent is None or ringing else answer.time - answer.sent
+
+
+def may_be_given_up(phone: PhoneState, answer: Answered) -> bool:
+    """Whether the phone may have given up what is answered here (F2), or has taken it back (RFC 3261 9.1)."""
+    return takes(phone, answer) >= LATE_FROM or answer.transaction in phone.reach(answer.server).cancelled
+
+
+def may_not_move(answer: Answered) -> bool:
+    """Whether a 2xx to REGISTER leaves it open if the phone is registered: its Contact is not listed, or ends (F6)."""
+    return answer.method == "REGISTER" and (answer.own is not True or answer.granted == 0)
+
+
+def is_weighty(answer: Answered) -> bool:
+    """Whether it is an answer of the kind by which a working server is told."""
+    return not (answer.in_dialog or answer.method in NOTHING_NEW)
+
+
+def went_its_way(phone: PhoneState, answer: Answered) -> bool:
+    """Whether an emergency call is answered, or a request for an address: it goes wherever it can, and the line stays
+    where it is. A later one that was answered before it does not change that."""
+    if answer.method == "REGISTER":
+        return False
+    return any(request.transaction == answer.transaction and request.goes_its_way
+               for request in phone.reach(answer.server).unsettled)
+
+
+def moves_line(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> bool:
+    """Whether this 2xx to an out-of-dialog request makes its server the working one, on this track."""
+    binding = line.binding(answer.server)
+    if answer.method != "REGISTER":
+        if track is Track.ANSWERED:
+            return True
+        if track is Track.REGISTERED:
+            return binding is not None and binding.granted is not None
+        return binding is not None and holds(binding, answer.time, track)
+    if answer.asked == 0 or (answer.granted == 0 and track is not Track.ANSWERED):
+        return False  # a de-registration moves nothing, and an explicit 0 keeps the gate shut (F6)
+    if stay is None or binding is None or binding.granted is None:
+        return True
+    if track is Track.REGAINED and not holds(binding, answer.sent or answer.time, track):
+        return True
+    # F7: the refresh of a binding elsewhere moves nothing, unless the working server had failed, or had
+    # ended the line's registration there
+    left = line.binding(stay.server)
+    if left is not None and left.granted is None:
+        return True
+    if track is Track.ANSWERED and renews_as_before(line, phone, stay, answer):
+        return False
+    return bool(against(phone.reach(stay.server), answer.time, SLOW))
+
+
+def regains(line: LineState, answer: Answered, track: Track) -> bool:
+    """Whether a REGISTER renews a binding that had run out, or that the phone need not know of, or in R2 and R3 one of
+    an earlier stay: whether the line returns with that, or keeps the binding only (F7), nobody tells."""
+    binding = line.binding(answer.server)
+    if answer.method != "REGISTER" or answer.asked == 0 or binding is None or binding.granted is None:
+        return False
+    return track is Track.REGAINED or binding.late or binding.until <= (answer.sent or answer.time)
+
+
+def is_late(line: LineState, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
+    """Whether the phone may have given up what is answered here: it is a call that was taken back (RFC 3261 9.1), its
+    working server, not failed, has served the line since it was asked, or much time has passed."""
+    if answer.transaction in phone.reach(answer.server).cancelled:
+        return True
+    if answer.sent is None:
+        return False
+    served = line.served
+    since = served.sent if served is not None and served.server == stay.server else None
+    if answer.sent < stay.arrived.time or (since is not None and answer.sent < since):
+        return True
+    slow = answer.time - answer.sent > SLOW and answer.transaction not in phone.reach(answer.server).ringing
+    return slow and not against(phone.reach(stay.server), answer.time, SLOW)
+
+
+def may_have_left(line: LineState, stay: Stay | None, answer: Answered) -> bool:
+    """Whether a refresh elsewhere may be the line's move: something spoke against the working server as the line turned
+    away, or the last 200 there listed other Contacts than the phone's, which may be a refusal (F6)."""
+    if stay is None or answer.method != "REGISTER":
+        return False
+    here = line.binding(stay.server)
+    return stay.driven or (here is not None and here.granted is not None and grants_nothing(here.granted))
+
+
+def may_have_gone_on(stay: Stay, answer: Answered) -> bool:
+    """Whether the line may have come to this server before, and have gone on to another since it asked what is answered
+    now: the server just left moves nothing."""
+    aside = stay.aside
+    return aside is not None and aside.server != answer.server and is_weighty(aside) \
+        and answer.sent is not None and aside.sent is not None and aside.sent > answer.sent
+
+
+def may_have_moved_before(stay: Stay, answer: Answered) -> bool:
+    """Whether an earlier answer of the same server may have moved the line there, which then went back and forth."""
+    away = stay.away
+    return any(one.server == answer.server and is_weighty(one) and (away is None or away.time > one.time)
+               for one in stay.asides)
+
+
+def may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: Answered, track: Track) -> bool:
+    """Whether a REGISTER may have renewed what the line had, although the working server has failed: in R0 whatever
+    server granted it (F5); there (F7) in R0 and R1 a live binding, when its time has come, or that of another (B3: a
+    renewal goes to either) and no failure drives the line away for sure; else only if what stands against the working
+    server is of other lines, or from before the stay; in R1 one that a 200 has ended."""
+    if answer.method != "REGISTER":
+        return False
+    if track is Track.ANSWERED and any(one.granted is not None for one in line.bindings):
+        return True
+    binding = line.binding(answer.server)
+    keeps = track is not Track.REGAINED
+    if binding is None or binding.granted is None:
+        ended = binding is not None and binding.removed is not None and binding.removed.asked != 0
+        return keeps and ended  # the server said 0: the phone may hold on to it (F6), and renew it in its time
+    standing = against(phone.reach(stay.server), answer.time, SLOW)
+    if keeps and binding.until > answer.time:
+        due = [one.server for one in line.bindings if one.granted and may_be_due(one, one.granted, answer.time)]
+        drives = [item for item in standing if _surely_drives(item, phone, stay, answer)]
+        if answer.server in due or (due and not drives):
+            return True
+    own = any(item.line in (answer.line, NO_LINE) and item.time > stay.arrived.time for item in standing)
+    return bool(standing) and not own
+
+
+def _surely_drives(item: Evidence, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
+    """Whether it is known what the line makes of it: not of an answer, which no firmware need take for a failure (F3,
+    F4), nor of one that came late (F2), nor of what it did not meet itself."""
+    reach = phone.reach(stay.server)
+    if isinstance(item, Failed):
+        turned = answer.sent if stay.away is None else stay.away.time
+        return is_own(item, reach, answer.line, turned or answer.time)
+    return isinstance(item, Sent) and item.method in MOVERS and item.line == answer.line \
+        and not reach.was_late(item.transaction)
+
+
+def against(reach: Reach, now: float, earliest: float) -> tuple[Evidence, ...]:
+    """What speaks against a server at `now` so that a line leaves it: no redirection, nothing inside a dialog, no
+    silence after a provisional answer, nor any that ended soon."""
+    return tuple(item for item in evidence(reach, now, earliest) if _drives_away(item, reach))
+
+
+def _drives_away(item: Evidence, reach: Reach) -> bool:
+    if not isinstance(item, Sent):
+        return not redirects(item) and not (isinstance(item, Answered) and item.in_dialog)
+    soon = any(request is item and until - request.time < SLOW for request, until in reach.late)
+    return not (item.in_dialog or item.transaction in reach.ringing or soon)
