@@ -32,34 +32,35 @@ TRACK_OF = {Regime.R0: Track.ANSWERED, Regime.R1: Track.REGISTERED, Regime.R2: T
 class Stay(Struct, frozen=True, gc=False):
     """A line's stay at its working server.
 
-    `arrived` is the answer that made it the working server, `first` the first
-    packet to another server after the last send to the server left (T0 lies
-    between the two; None when the stay was found in progress).  `origin` is the
-    server left.  `failed` holds the evidence against `origin` at the move.
-    `away` is the first packet to another server since the last send to this
-    one, `driven` whether something spoke against this one when the line turned away,
-    `tries` the requests that may have been failback tries since (the first and the last few), and
-    `aside` the last answer of another server meanwhile that moved nothing: a 2xx
-    inside a dialog, to a keepalive or an emergency call, or to a request from before
-    the stay; in R0 any other that is neither challenge nor failure. `others` are those before it, the first and the
-    last of each server, where they are of the kind by which a working server is told.
-    `origin_since` is when the stay at `origin` began, `moves` are the answers that made the moves of the last twenty
-    minutes, this one's last, since one that no failure explains, and `opened` is when the first
-    dialog-initiating request was sent here since that did not belong to the move (of a stay found in progress: the
-    first of all), `called` the Call-IDs of the last calls sent here since the line came from another server, or asked
-    another.
-    `took` are the seconds that the arrival's answer took (0: a provisional came before it, or the server has served
-    the line since), `unsure` says that the answer need not have moved the line (F6, F7), `older` that the line may
-    have been here before, and never have left; `perhaps` are the servers where it may have worked all the while at
-    the move. `proven` is when a later answer showed that the line had come, where the arrival's need not have moved it:
-    by then, at the latest, T0 was over. `found` says that nothing but REGISTERs showed the line at the server left:
-    mere refreshes of an old binding, maybe (F7); `doubted` that it was found there by an answer that need not have
-    brought it. `answers_calls` says that the server has answered what opens a
-    dialog with 2xx since the arrival. `refreshed` says that the arrival's answer may only have renewed a live
-    binding there. `turned` is when the line was first driven to another server and asked this one again since: it may
-    have moved by an answer that the capture lacks, and renew its old binding here (F7), until something else is
-    answered. `earliest` is that time of the server left: T0 may be as early. `late` is how many seconds the answer took
-    after which the line seemed to leave this server for the one left: if it gave up before (F2), it never did.
+    How it began.
+    `arrived`: the answer that made it the working server.  `first`: the first packet to another server after the last
+    to the server left; T0 lies between the two (None: the stay was found in progress).
+    `origin`: the server left, `origin_since` when the stay there began, `failed` the evidence against it at the move.
+    `moves`: the answers that made the moves of the last twenty minutes, this one's last, since one that no failure
+    explains.  `called`: Call-IDs of the last calls sent here since the line came from another server, or asked another.
+    `opened`: when the first dialog-initiating request was sent here that did not belong to the move (of a stay found in
+    progress: the first of all).
+
+    Whether it began at all, and then.
+    `took`: seconds that the arrival's answer took; a phone may have given up before (F2; 0: a provisional came first,
+    or the server has served the line since).  `unsure`: the answer need not have moved the line (F6, F7).
+    `refreshed`: it may only have renewed a live binding there.  `proven`: when a later answer showed that the line had
+    come, where the arrival's need not have moved it: by then, at the latest, T0 was over.
+    `older`: the line may have been here before, and never have left.  `perhaps`: the servers where it may have worked
+    all the while at the move.  `found`: nothing but REGISTERs showed the line at the server left, mere refreshes of an
+    old binding, maybe (F7).  `doubted`: it was found there by an answer that need not have brought it.
+    `earliest`: `turned` of the server left: T0 may be as early.  `late`: seconds that the answer took after which the
+    line seemed to leave this server for the one left: if it gave up before (F2), it never did.
+
+    What has happened since.
+    `answers_calls`: the server has answered with 2xx what opens a dialog.
+    `away`: the first packet to another server since the last to this one, `driven` whether something spoke against this
+    one as the line turned away.  `tries`: what may have been failback tries, the first and the last few.
+    `aside`: the last answer of another server that moved nothing: a 2xx inside a dialog, to a keepalive or an emergency
+    call, or to a request from before the stay; in R0 any other that is neither challenge nor failure.  `others`: those
+    before it by which a working server is told, the first and the last of each server.
+    `turned`: when the line was first driven to another server and asked this one again since: it may have moved by an
+    answer that the capture lacks, and renew its old binding here (F7), until something else is answered.
     """
 
     server: str
