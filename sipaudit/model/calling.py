@@ -10,9 +10,10 @@ the same.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from sipaudit.model.absorb_phone import LATE_FROM, with_reach
 from sipaudit.model.events import CHALLENGES, Answered, CallChanged, Sent
-from sipaudit.model.reach import Reach
 from sipaudit.model.state import Call, LineState, PhoneState, Stay
 
 OPENING = frozenset({"INVITE", "SUBSCRIBE"})
@@ -148,13 +149,9 @@ class Calling:
         """The line's state, which was written when this began, as it is now."""
         before, served = line.stays[0], self.served
         assert before is not None
-        stay = Stay(
-            before.server, before.arrived, before.first, before.origin, before.failed, before.away, before.tries,
-            before.aside, before.origin_since, before.moves, self.opened if before.opened is None else before.opened,
-            before.called, before.driven, before.took if served is None else 0.0, before.unsure, before.older,
-            before.perhaps, before.proven, before.found, before.doubted,
-            before.answers_calls or served is not None, before.refreshed, before.others, before.turned, before.earliest,
-            before.late)
+        stay = replace(before, opened=self.opened if before.opened is None else before.opened,
+                       took=before.took if served is None else 0.0,
+                       answers_calls=before.answers_calls or served is not None)
         return LineState(
             (stay, stay, stay), line.bindings, line.boot, line.answers, line.reordered, served or line.served,
             line.failed, () if self.challenge is None else (self.challenge,), line.offered, line.began,
@@ -163,10 +160,8 @@ class Calling:
     def phone_after(self, phone: PhoneState) -> PhoneState:
         """The same of the phone's state."""
         reach, waiting = phone.reach(self.server), self.waiting
-        known = with_reach(phone, Reach(
-            reach.server, () if waiting is None else (waiting,),
-            (waiting.transaction,) if waiting is not None and self.rang else (), reach.hard, reach.doubtful,
-            self.answered or reach.answered, self.touched, reach.closed, reach.registering, reach.later,
-            reach.cancelled, reach.repeated, reach.late, reach.calls or self.invited, reach.broke))
-        return PhoneState(known.reaches, known.lost, () if self.call is None else (self.call,), self.quiet,
-                          known.started)
+        known = with_reach(phone, replace(
+            reach, waiting=() if waiting is None else (waiting,),
+            ringing=(waiting.transaction,) if waiting is not None and self.rang else (),
+            answered=self.answered or reach.answered, touched=self.touched, calls=reach.calls or self.invited))
+        return replace(known, calls=() if self.call is None else (self.call,), quiet=self.quiet)
