@@ -17,7 +17,7 @@ from sipaudit.capture.intake import STEP_BACK, Intake
 from sipaudit.capture.packet import Packet, Run
 
 LATE = STEP_BACK   # seconds that a packet may stand behind a later one
-HELD = 65_536      # packets that wait for such a one at most
+PACKETS_HELD = 65_536      # packets that wait for such a one at most
 
 _TIME = itemgetter(0)
 
@@ -53,7 +53,7 @@ class _Row:
             self._newest = max(self._newest, packet[0])
             self._held.append(packet)
         self._held.sort(key=_TIME)
-        end = max(bisect_right(self._held, self._newest - LATE, key=_TIME), len(self._held) - HELD)
+        end = max(bisect_right(self._held, self._newest - LATE, key=_TIME), len(self._held) - PACKETS_HELD)
         known += self._held[:end]
         del self._held[:end]
         return known

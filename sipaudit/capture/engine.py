@@ -21,8 +21,8 @@ from sipaudit.capture.records import Records, note_link_type
 from sipaudit.capture.streams import DamagedStreamError, chunks, opened
 
 BATCH = 4096      # packets: fewer make the mask dearer by a third, more gain nothing
-FIRST = 1024      # packets of the first batch, since nobody knows how long they are
-TOGETHER = 800_000   # bytes of a batch, about: media come in small packets, SIP in long ones, and two or three are held
+FIRST_BATCH = 1024   # packets of the first batch, since nobody knows how long they are
+BATCH_BYTES = 800_000   # of a batch, about: media come in small packets, SIP in long ones, and two or three are held
 _PCAP_HEADER, _RECORD_HEADER = 24, 16  # bytes, to tell how far libpcap is
 
 
@@ -61,7 +61,7 @@ def _with_libpcap(file: CaptureFile, health: CaptureHealth, position: _Position)
         reader = pcapy.open_offline(file.source)
         for link_type in file.link_types:
             note_link_type(health, link_type)
-        wanted = min(FIRST, BATCH)
+        wanted = min(FIRST_BATCH, BATCH)
         while True:
             buffer, rows = reader.next_batch(wanted)
             if not rows:
@@ -71,7 +71,7 @@ def _with_libpcap(file: CaptureFile, health: CaptureHealth, position: _Position)
             frames += count
             done += len(buffer) + count * _RECORD_HEADER
             position.reached(done)
-            wanted = max(1, min(BATCH, count * TOGETHER // (len(buffer) or 1)))
+            wanted = max(1, min(BATCH, count * BATCH_BYTES // (len(buffer) or 1)))
     except (pcapy.PcapError, UnicodeEncodeError):  # the latter: a file name that is not UTF-8
         yield from _with_our_reader(file, health, position, frames)
         return

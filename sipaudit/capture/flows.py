@@ -9,7 +9,7 @@ from sipaudit.capture.bounds import FOR_FILES
 from sipaudit.one import one_number, one_text
 from sipaudit.sip.datagram import Flow, endpoint
 
-ENDS = 1 << 12  # transport addresses remembered: a server takes part in all flows, a phone in two that begin together
+ENDS_KEPT = 1 << 12  # transport addresses: a server takes part in all flows, a phone in two that begin together
 
 _NO_MAC = b"\0\0\0\0\0\0"
 
@@ -62,13 +62,13 @@ def _made(transport: str, addresses: bytes, ports: bytes, mac: bytes) -> Flow:
     )
 
 
-@lru_cache(ENDS)
+@lru_cache(ENDS_KEPT)
 def _hardware(mac: bytes) -> str:
     """A MAC as text, one for all flows of a sender."""
     return mac.hex()
 
 
-@lru_cache(ENDS)
+@lru_cache(ENDS_KEPT)
 def end(address: bytes, port: bytes) -> tuple[str, int, str]:
     """A transport address: host, port, and both in one."""
     name, number = one_text(host(address)), one_number(int.from_bytes(port, "big"))   # as the hosts of URIs are

@@ -14,7 +14,7 @@ from sipaudit.turned_away import turned_away
 
 ASKED_NEXT = 0.4  # seconds from the first to the next that is no mirror's copy; hosts ask again after one
 RUN = 10.0        # seconds between two that belong to one attempt
-KEPT = 10_000     # attempts that may be in vain
+ATTEMPTS_KEPT = 10_000     # attempts that may be in vain
 
 _IP_OVER = b"\x08\x00"
 _REQUEST, _REPLY = 1, 2                        # of ARP
@@ -36,7 +36,7 @@ class Neighbours:
             return []
         if not 0 <= time - last <= RUN:
             first = time
-        if len(self._asked) >= KEPT:
+        if len(self._asked) >= ATTEMPTS_KEPT:
             self._make_room(time)
         self._asked[pair] = first, time
         if time - first < ASKED_NEXT:

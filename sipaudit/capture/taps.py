@@ -14,8 +14,8 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Run
 
 SIP = b"SIP/2.0"
-RUNS = 4        # of some thousand packets, before and after two captures are read at once
-KEPT = 8_192    # packets that are remembered; of more, an even choice
+RUNS_AROUND = 4        # of some thousand packets, before and after two captures are read at once
+PACKETS_KEPT = 8_192    # packets that are remembered; of more, an even choice
 SHOWN_BY = 4    # captures that show one packet, and are told apart
 OTHERS = 64     # captures with which one is compared
 SAMPLES = 64    # of two captures: half of them the first, half the last
@@ -28,14 +28,14 @@ class SharedPackets:
         self._health = health
         self._seen: dict[int, dict[int, float]] = {}   # by what tells packets apart: when each capture shows it first
         self._choice = 1                               # of so many packets one is remembered, the same ones of each tap
-        self._alone: deque[tuple[int, Run]] = deque(maxlen=RUNS)   # not looked at
+        self._alone: deque[tuple[int, Run]] = deque(maxlen=RUNS_AROUND)   # not looked at
         self._looks = 0                                            # runs that will be
 
     def read(self, capture: int, run: Run, *, alone: bool) -> None:
         """These packets of a capture are read next; (`alone`) no other is being read. What is read alone is looked at
         only shortly before and after others are: in a ring, where captures follow each other, that is never."""
         self._alone.append((capture, run))
-        self._looks = self._looks - 1 if alone else RUNS
+        self._looks = self._looks - 1 if alone else RUNS_AROUND
         if self._looks > 0:
             for one in self._alone:
                 self._look(*one)
@@ -60,7 +60,7 @@ class SharedPackets:
             first, later = sorted((other, capture))
             self._compare(first, later, time - then if later == capture else then - time)
         shown[capture] = time
-        if len(self._seen) > KEPT:
+        if len(self._seen) > PACKETS_KEPT:
             self._choice *= 2
             self._seen = {one: times for one, times in self._seen.items() if one % self._choice == 0}
 

@@ -18,7 +18,7 @@ from sipaudit.safe_json import to_json
 log = logging.getLogger(__name__)
 
 STDOUT = "-"
-KEPT = 8 << 20           # bytes that wait for a disk that is full
+BYTES_KEPT = 8 << 20           # bytes that wait for a disk that is full
 WAITING = 20_000         # lines that wait for a reader who is slow
 
 
@@ -83,7 +83,7 @@ class LinesToFile:
 
     def take(self, saying: Saying) -> None:
         line = to_json(saying) + b"\n"
-        if self._bytes + len(line) > KEPT:
+        if self._bytes + len(line) > BYTES_KEPT:
             self.dropped += 1
         else:
             self._waiting.append(line)

@@ -21,7 +21,7 @@ from sipaudit.run.budget import Budget, budget
 NEAR = 0.9          # of the size: beyond, the tables are made smaller
 SMALLER = 0.75      # each time, to this part of what they had
 STEPS = 8           # times at the most: to a tenth
-AMPLE = 0.7         # of the size: below, for as long as RELAX seconds, they get back one step
+FAR = 0.7         # of the size: below, for as long as RELAX seconds, they get back one step
 RELAX = 600.0
 GROWN = 1.01        # as against the resident set after the last step
 FILLED = 0.6        # of what is left for tables: the rest is the allocator's, and what is under way
@@ -78,7 +78,7 @@ class Limits:
             self._ample_since = None
             if self._step < STEPS and held > self._after * GROWN:
                 return self._turn(self._step + 1, tighten, held)
-        elif held < self._size * AMPLE and self._step:
+        elif held < self._size * FAR and self._step:
             since = self._ample_since = now if self._ample_since is None else self._ample_since
             if now - since >= RELAX:
                 self._ample_since = None

@@ -20,7 +20,7 @@ from sipaudit.model.sayings import Saying
 TURN = 0.5        # seconds between two turns in which something may be said
 LOOK_AGAIN = 0.1  # seconds between two looks at a source that cannot be waited for
 HELD_BACK = 0.3   # seconds, more than the kernel waits for a block to fill
-ENDS = (signal.SIGTERM, signal.SIGINT)
+ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 class Signals:
@@ -45,7 +45,7 @@ class Signals:
     @contextmanager
     def heard(self) -> Iterator[None]:
         """Listen to SIGTERM, SIGINT and SIGHUP; also to a SIGHUP that came before and was kept waiting."""
-        before = {number: signal.signal(number, self._note) for number in (*ENDS, signal.SIGHUP)}
+        before = {number: signal.signal(number, self._note) for number in (*ENDING, signal.SIGHUP)}
         woken = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         try:

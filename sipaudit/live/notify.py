@@ -16,7 +16,7 @@ from sipaudit.model.sayings import Saying
 from sipaudit.model.values import Severity
 from sipaudit.report.screen import count_of
 
-HELD = 200             # titles that are kept while the rate limit holds notices back
+TITLES_HELD = 200             # titles that are kept while the rate limit holds notices back
 HELD_SHOWN = 20
 URLS = 50
 URL_FILE_BYTES = 65_536
@@ -85,7 +85,7 @@ class _Gate:
         self._pace = pace
         self._free = float(pace.burst)
         self._at: float | None = None
-        self._titles: deque[str] = deque(maxlen=HELD)
+        self._titles: deque[str] = deque(maxlen=TITLES_HELD)
         self._kept = 0
         self._worst: Severity | None = None
 

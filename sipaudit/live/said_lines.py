@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from sipaudit.live.probe import Probe
 from sipaudit.model.captures import ServerSummary
+from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.sayings import (
     CallSaid,
     LineForgotten,
@@ -27,7 +28,6 @@ from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.summary import call_of, line_as_it_is, move_of, registration_of, try_of
 
 LATEST = 16        # moves, tries and registrations of a line that may be new
-NEVER = float("-inf")
 ALL_EVERY = 60.0   # seconds between two looks at lines of which nothing was seen: registrations run out by the clock
 
 Row = TypeVar("Row")
@@ -46,7 +46,7 @@ class Told(Struct):
     moved: dict[int, float] = {}
     tried: dict[int, float] = {}
     open: dict[int, float] = {}
-    called: float = NEVER
+    called: float = LONG_AGO
     stretches: dict[int, Stretches] = {}
 
 
@@ -57,8 +57,8 @@ class SaidLines:
         self.new: list[Line] = []
         self._told: dict[int, Told] = {}
         self._servers: dict[str, ServerSummary] = {}
-        self._looked = NEVER
-        self._all_after = NEVER
+        self._looked = LONG_AGO
+        self._all_after = LONG_AGO
 
     def turn(self, now: float, probe: Probe, *, at_last: bool = False) -> Iterator[Saying]:
         """What is to be said of those that were seen since the last look. `at_last`: nothing will be said later."""
@@ -70,7 +70,7 @@ class SaidLines:
         if everything or len(probe.reconstruction.servers) != len(self._servers):
             yield from self._of_servers(now, probe)
         self.new = []
-        since = NEVER if everything else self._looked
+        since = LONG_AGO if everything else self._looked
         self._looked = now - 1.0
         for line in tuple(lines.values()):
             if line.last >= since:
@@ -86,9 +86,9 @@ class SaidLines:
 
     def set_back(self) -> None:
         """The clock was set back: all are looked at anew, and calls that end from now on end before those."""
-        self._looked = self._all_after = NEVER
+        self._looked = self._all_after = LONG_AGO
         for told in self._told.values():
-            told.called = NEVER
+            told.called = LONG_AGO
             told.open.clear()
 
     def stand(self, now: float) -> Iterator[Saying]:
@@ -139,7 +139,7 @@ class SaidLines:
             if seen.result == "unknown":   # what comes next of the line may show that it has timed out
                 if not at_last and 0 <= now - seen.request.time <= TRY_LASTS:
                     break
-                if seen.request.time <= told.open.get(index, NEVER):
+                if seen.request.time <= told.open.get(index, LONG_AGO):
                     continue
                 told.open[index] = seen.request.time
             else:

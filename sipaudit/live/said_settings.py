@@ -10,7 +10,7 @@ from sipaudit.model.sayings import FindingSaid
 from sipaudit.model.values import Finding, Place
 from sipaudit.turned_away import turned_away
 
-KEPT = 20_000  # findings that are known to have been said
+SAID_KEPT = 20_000  # findings that are known to have been said
 
 Key = tuple[object, ...]
 
@@ -37,7 +37,7 @@ class SaidSettings:
     def said_before(self, finding: Finding) -> None:
         """This was said."""
         self._told[_key(finding)] = finding
-        if len(self._told) > KEPT:
+        if len(self._told) > SAID_KEPT:
             del self._told[next(iter(self._told))]
             turned_away("said")
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 SILENCE = 30.0      # seconds without a turn of the loop after which the probe is not well
-AT_ONCE = 8         # requests
+REQUESTS_AT_ONCE = 8         # requests
 PATIENCE = 10.0     # seconds that a client may take over a part of its request, or of our answer
 LONGEST = 30.0      # seconds that it may take over all of it, in however small parts
 POLL = 0.1          # seconds until the server notices that it shall end
@@ -124,14 +124,14 @@ class _Handler(WSGIRequestHandler):
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """Threads, but no more than AT_ONCE: beyond, a connection is closed at once."""
+    """Threads, but no more than REQUESTS_AT_ONCE: beyond, a connection is closed at once."""
 
     daemon_threads = True
     block_on_close = False
 
     def __init__(self, family: int, address: tuple[str, int]) -> None:
         self.address_family = family
-        self._free = BoundedSemaphore(AT_ONCE)
+        self._free = BoundedSemaphore(REQUESTS_AT_ONCE)
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:

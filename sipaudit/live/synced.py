@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ENOUGH = 8   # files that wait for a disk that hangs, beyond which no more are taken
+FILES_WAITING = 8   # files that wait for a disk that hangs, beyond which no more are taken
 
 
 class Syncer:
@@ -25,7 +25,7 @@ class Syncer:
         status = os.fstat(descriptor)
         with self._change:
             known = (status.st_dev, status.st_ino)
-            if known in self._waiting or len(self._waiting) >= ENOUGH:
+            if known in self._waiting or len(self._waiting) >= FILES_WAITING:
                 return
             self._waiting[known] = os.dup(descriptor)
             if self._thread is None:

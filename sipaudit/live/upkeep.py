@@ -11,7 +11,7 @@ from sipaudit.run.budget import Budget
 from sipaudit.run.route import Route
 from sipaudit.turned_away import since, so_far
 
-KEPT = 1800.0          # seconds for which what is over, and was said, is remembered: three times what rules look back
+REMEMBERED_FOR = 1800.0   # seconds, of what is over and was said: three times what rules look back
 UNHEARD = 7 * 86_400.0  # seconds after which a line of which nothing was seen is forgotten
 FORGET_EVERY = 60.0    # seconds
 CHECK_EVERY = 1.0
@@ -36,9 +36,9 @@ class Upkeep:
         """`now` is the time of the packets in seconds since the epoch, `clock` a monotonic one's."""
         if clock >= self._forget_at:
             self._forget_at = clock + FORGET_EVERY
-            self._route.forget(now - KEPT, now - UNHEARD)
+            self._route.forget(now - REMEMBERED_FOR, now - UNHEARD)
             for forget in self._also:
-                forget(now - KEPT)
+                forget(now - REMEMBERED_FOR)
         if clock >= self._check_at:
             self._check_at = clock + CHECK_EVERY
             said = self._limits.check(clock, self._tighten)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Failed, Received, Sent
 from sipaudit.model.packets import ASKS_AGAIN, MOVERS, is_own
-from sipaudit.model.reach import RUNS, Evidence, Reach
+from sipaudit.model.reach import REQUEST_LASTS, Evidence, Reach
 from sipaudit.model.state import FailedMark, LineState, PhoneState, Stay
 from sipaudit.turned_away import turned_away
 
@@ -45,7 +45,7 @@ def _left_for(line: LineState, before: Stay, after: Stay, phone: PhoneState) -> 
     return tuple(item for item in after.failed if item.time >= before.arrived.time and (
         is_own(item, reach, after.arrived.line, _first(after)) if isinstance(item, Failed)
         else item.line == after.arrived.line and item.method in MOVERS and not reach.was_late(item.transaction)
-        and _first(after) - item.time <= RUNS and not line.served_since(before.server, item.time)))
+        and _first(after) - item.time <= REQUEST_LASTS and not line.served_since(before.server, item.time)))
 
 
 def _tried_since(before: Stay, after: Stay, left: Reach) -> bool:

@@ -34,7 +34,7 @@ MOVES_KEPT = 4         # moves kept for one line
 MOVES_WITHIN = 2 * FLAPPING_WITHIN   # seconds: three moves within that span, and three that end with the last but one
 PERHAPS_KEPT = 8       # servers kept where a line may work instead
 OTHERS_KEPT = 8        # answers kept that may have moved a line, beside the last
-NOWHERE = (None, None, None)   # the stays of a line that was not found at any server so far
+NOT_FOUND = (None, None, None)   # the stays of a line that was not found at any server so far
 
 
 def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stays:
@@ -55,7 +55,7 @@ def stays_answered(line: LineState, phone: PhoneState, answer: Answered) -> Stay
         return each(line.stays, lambda stay: _served(stay, answer, late))
     if answer.in_dialog or answer.method in NOTHING_NEW or went_its_way(phone, answer):
         return each(line.stays, lambda stay: noted(stay, answer))
-    if line.stays == NOWHERE and answer.method == "REGISTER" and answer.granted != 0:
+    if line.stays == NOT_FOUND and answer.method == "REGISTER" and answer.granted != 0:
         found = _moved(line, phone, None, answer, Track.ANSWERED)  # `moves_line` says the same of all tracks
         return found, found, found
     return (_moved(line, phone, answered, answer, Track.ANSWERED),

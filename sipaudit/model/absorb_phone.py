@@ -17,7 +17,7 @@ from sipaudit.model.events import (
     Sent,
 )
 from sipaudit.model.packets import MOVERS, REDIRECTS
-from sipaudit.model.reach import RUNS, Reach
+from sipaudit.model.reach import REQUEST_LASTS, Reach
 from sipaudit.model.state import Call, PhoneState
 from sipaudit.model.timers import SILENCE_MAX, SLACK_MIN, T1
 from sipaudit.model.unanswered import runs_out
@@ -153,7 +153,7 @@ def _called(phone: PhoneState, change: CallChanged) -> PhoneState:
 def _over(phone: PhoneState, call: Call | None, noticed: float) -> float:
     """Since when the phone is quiet, now that a call is over: one that ran out may have been so long before that is
     noticed, since in a capture of few packets nothing tells the time."""
-    ran_out = None if call is None else runs_out(phone, call, RUNS)
+    ran_out = None if call is None else runs_out(phone, call, REQUEST_LASTS)
     return noticed if ran_out is None else max(phone.quiet, min(noticed, ran_out))
 
 
@@ -210,7 +210,7 @@ def _made_good(reach: Reach, answer: Answered, request: Sent, until: float) -> b
     if request.line != answer.line or answer.status < 200:
         return False  # what others hear it need not, and only a final answer counts (reference-model.md 1, *failure*)
     if until == request.time:
-        return answer.time - request.time > RUNS and request.transaction not in reach.ringing
+        return answer.time - request.time > REQUEST_LASTS and request.transaction not in reach.ringing
     return (request.in_dialog or request.method == answer.method) and _disproves(answer, until)
 
 
@@ -244,8 +244,8 @@ def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tu
 
 def _weighs(request: Sent, until: float, now: float) -> tuple[bool, float]:
     """How much it tells that a request may have run out: most where that moves a line, and the longer it was open the
-    more (F2); one that was overtaken may be open for RUNS."""
-    open_for = until - request.time if until > request.time else request.time + RUNS - now
+    more (F2); one that was overtaken may be open for REQUEST_LASTS."""
+    open_for = until - request.time if until > request.time else request.time + REQUEST_LASTS - now
     return request.method in MOVERS and not request.in_dialog, open_for
 
 

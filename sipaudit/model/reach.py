@@ -12,7 +12,7 @@ from msgspec import Struct
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.timers import LONG_RING, SILENCE_MAX
 
-RUNS = 64.0   # seconds that a request may run, and be sent elsewhere then
+REQUEST_LASTS = 64.0   # seconds that a request may run, and be sent elsewhere then
 LONG_AGO = float("-inf")
 
 Evidence = Sent | Failed | Answered
@@ -90,7 +90,7 @@ def speaks_against(reach: Reach, now: float, earliest: float, *, rings: float = 
 
 def _runs_on(request: Sent, reach: Reach) -> float:
     """Seconds that a request may run which others have overtaken; one that rings may do so for long (F4)."""
-    return LONG_RING if request.transaction in reach.ringing else RUNS
+    return LONG_RING if request.transaction in reach.ringing else REQUEST_LASTS
 
 
 def repeated_until(reach: Reach, request: Sent) -> float:

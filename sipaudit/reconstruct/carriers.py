@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from sipaudit.model.reach import LONG_AGO
 from sipaudit.reconstruct.bounds import SOURCE_LINES
-from sipaudit.reconstruct.phones import NEVER, Phone
+from sipaudit.reconstruct.phones import Phone
 from sipaudit.reconstruct.registry import Registry
 from sipaudit.sip.datagram import Sought
 from sipaudit.turned_away import turned_away
@@ -17,7 +18,7 @@ class Carriers:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._looked = NEVER                              # when it was last asked who carries packets of phones
+        self._looked = LONG_AGO                              # when it was last asked who carries packets of phones
         self._macs: set[str | None] = set()               # who did then
         self._sought: set[tuple[str, str]] = set()        # and which servers they have sought since
 

@@ -28,7 +28,7 @@ SERVERS = 64   # that are remembered where only they were heard
 FIRST_CSEQ = 1   # of a Call-ID, as phones count (RFC 3261 8.1.1.5 lets them begin anywhere)
 FROM_ONE = {"INVITE": 1, "REGISTER": 2}   # bits of `Phone.counts`
 
-FIRST: tuple[None, None, bool] = (None, None, False)  # what is said of a request that is no re-send
+FIRST_SENDING: tuple[None, None, bool] = (None, None, False)  # what is said of a request that is no re-send
 
 
 class Memory:
@@ -142,7 +142,7 @@ class Memory:
         here."""
         again = phone.again.get(request.call_id) if phone.again is not None else None
         if again is None or again.cseq + 1 != request.cseq.number or again.method != (method or request.method):
-            return FIRST
+            return FIRST_SENDING
         _asked(phone, request.call_id)
         return again.transaction, again.leg, proves(request.credentials, again.challenges)
 

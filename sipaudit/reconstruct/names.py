@@ -11,9 +11,9 @@ from itertools import islice, product
 
 from msgspec import Struct
 
+from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import DEFAULT_PORTS, EntryServer
 from sipaudit.reconstruct.records import (
-    NEVER,
     TARGET,
     Data,
     RecordSet,
@@ -76,7 +76,7 @@ class _Trail:
 
     def _known_to(self) -> str:
         """Who is known to go by all of them."""
-        knows = {records.known_to for records in self.sets if records.disputed_until > NEVER}
+        knows = {records.known_to for records in self.sets if records.disputed_until > LONG_AGO}
         return knows.pop() if len(knows) == 1 else ""
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from math import inf
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from sipaudit.model.events import Answered, CallChanged, ModelEvent, Sent
 from sipaudit.model.profile import Vendor
+from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import Declaration, LineIdentity, ServerEntry
 from sipaudit.reconstruct.bounds import LASTING
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 Guise = tuple[str | None, int]  # User-Agent, Contact port: what a phone looks like
 
-NEVER = -inf   # the same number for all
 CALLS_KEPT = 200  # of one line, the last ones: what a report shows as bars
 
 
@@ -129,7 +128,7 @@ class Line:
         self.server = ""
         self.turned = time
         self.asked = time
-        self.since = NEVER
+        self.since = LONG_AGO
         self.servers: tuple[str, ...] = ()
         self.ways = ()
         self.view: View
@@ -209,9 +208,9 @@ class Omens(NamedTuple):
     when a REFER last told it whom to call; `unsent` when it had something to send and found no connection, or no
     address, the last few times."""
 
-    unresolved: float = NEVER
-    may_start: float = NEVER
-    referred: float = NEVER
+    unresolved: float = LONG_AGO
+    may_start: float = LONG_AGO
+    referred: float = LONG_AGO
     unsent: tuple[float, ...] = ()
 
     def could_not_send(self, time: float) -> Omens:
@@ -269,7 +268,7 @@ class Phone:
         self.guises: tuple[Guise, ...] = ()
         self.capture = item.capture
         self.first = item.time
-        self.last = NEVER
+        self.last = LONG_AGO
         self.omens = NO_OMENS
         self.counts = 0
         self.lines = ()

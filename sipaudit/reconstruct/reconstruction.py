@@ -39,7 +39,7 @@ Takes = Callable[[Datagram, Said, Form | None], bool]
 """Takes a message in short, or leaves it to the long road."""
 
 NO_BOUNDS = Bounds()
-NOTHING = ()
+NO_EVENTS = ()
 Silent = Callable[[float, float], None]
 """Is told between which two moments nothing was seen (seconds since the epoch)."""
 
@@ -106,7 +106,7 @@ class Reconstruction:
             return memory.registry.out
         if type(item) is Repeat:
             if self._short.repeats(item):
-                return NOTHING
+                return NO_EVENTS
             form, item = item.form, item.datagram()
             message = parse(item.payload)
         kind = type(message)

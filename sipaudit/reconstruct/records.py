@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-NEVER = float("-inf")
+from sipaudit.model.reach import LONG_AGO
 
 SetKey = tuple[str, str]  # owner name, type
 Data = str | tuple[int | str, ...]
@@ -25,7 +25,7 @@ class RecordSet(Struct, frozen=True):
     ttl_high: int
     time: float
     client: str
-    disputed_until: float = NEVER
+    disputed_until: float = LONG_AGO
     known_to: str = ""
 
     def is_same_as(self, other: RecordSet) -> bool:

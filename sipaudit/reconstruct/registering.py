@@ -8,7 +8,7 @@ from math import inf
 from sipaudit.model.events import FETCH, NO_LINE, Booted, Sent
 from sipaudit.model.timers import BOOT_SILENCE
 from sipaudit.reconstruct.bounds import KEPT_CALL_IDS, SOURCE_LINES, UNRESOLVED
-from sipaudit.reconstruct.memory import FIRST, FIRST_CSEQ, Memory
+from sipaudit.reconstruct.memory import FIRST_CSEQ, FIRST_SENDING, Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import asked_expiry, own_contact
 from sipaudit.reconstruct.senders import place, stranger
@@ -46,7 +46,7 @@ class Registering:
         server = line.server
         if contact is None and not item.cut:
             return self._fetches(item, request, key, line)
-        follows, _, proves = memory.follows(phone, request) if phone.again else FIRST
+        follows, _, proves = memory.follows(phone, request) if phone.again else FIRST_SENDING
         if call_id == line.call_id:
             call_id, fresh = line.call_id, False   # one text for all: events remember it
         else:
@@ -78,7 +78,7 @@ class Registering:
         """A REGISTER without Contact only asks for what is registered (RFC 3261 10.2.3): it counts in the CSeq, but it
         binds, moves and renews nothing."""
         memory, phone, cseq = self._memory, line.owner, request.cseq.number
-        follows, _, proves = memory.follows(phone, request, FETCH) if phone.again else FIRST
+        follows, _, proves = memory.follows(phone, request, FETCH) if phone.again else FIRST_SENDING
         if request.call_id == line.call_id:
             line.cseq, line.asked = cseq, item.time
         phone.last = line.last = item.time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sipaudit.model.events import Received, Resent, Sent
 from sipaudit.reconstruct.bounds import REFERRED, START_TAKES
 from sipaudit.reconstruct.dialogs import ACKNOWLEDGED, CALL_METHODS, CONFIRMED, DIALOG_METHODS, CallState, Leg
-from sipaudit.reconstruct.memory import FIRST, Memory
+from sipaudit.reconstruct.memory import FIRST_SENDING, Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registering import Registering
 from sipaudit.reconstruct.registrations import own_contact
@@ -121,7 +121,7 @@ class Requests:
         if flow is not line.flow or line.revision != line.view.revision:
             memory.use(line, flow, item)
         server, asked = line.server, None
-        follows, before, proves = memory.follows(phone, request) if phone.again else FIRST
+        follows, before, proves = memory.follows(phone, request) if phone.again else FIRST_SENDING
         leg = leg or before or self._leg_for(request, phone, line, request.from_.tag, server,
                                                (flow.source, flow.destination_host))
         if method == "SUBSCRIBE":

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 
+from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import EntryServer, ServerEntry
 from sipaudit.reconstruct.bounds import ENTRY_LISTS, ENTRY_NAMES
 from sipaudit.reconstruct.names import Chain, Names
-from sipaudit.reconstruct.records import NEVER, SetKey, plain_name, srv_domain
+from sipaudit.reconstruct.records import SetKey, plain_name, srv_domain
 from sipaudit.sip.datagram import DnsMessage
 from sipaudit.turned_away import turned_away
 
@@ -43,7 +44,7 @@ class EntryState:
         self.changed = 0
         self.reordered = False
         self.doubtful = False
-        self.disputed_until = NEVER
+        self.disputed_until = LONG_AGO
         self.known_to = ""
         self.answer: DnsMessage | None = None
 

@@ -16,7 +16,7 @@ from sipaudit.incidents.requests import OPEN_KEPT
 from sipaudit.incidents.tally import SERVERS_KEPT
 from sipaudit.reconstruct.bounds import Bounds
 
-HELD = 16    # events kept for a candidate; one that registers has told of itself in four
+EVENTS_HELD = 16    # events kept for a candidate; one that registers has told of itself in four
 LEAST = 64   # things for which every table has room
 
 
@@ -81,7 +81,7 @@ def budget(size: float, decoders: int = 1) -> Budget:
             strange_transactions=count("strange", files.strange_transactions), legs=count("legs", files.legs),
             strange_legs=count("strange-legs", files.strange_legs), lines=count("lines", files.lines),
             candidates=count("hidden", files.candidates), strange_lines=count("hidden", files.strange_lines),
-            held=HELD, servers=count("servers", files.servers), sights=count("sights", files.sights),
+            held=EVENTS_HELD, servers=count("servers", files.servers), sights=count("sights", files.sights),
             names=count("names", files.names), chains=count("chains", files.chains),
             devices=count("devices", files.devices),
         ),

@@ -15,7 +15,7 @@ from itertools import islice
 IN_THE_PIPE = 1 << 20   # bytes, where so many are allowed
 BEFORE_IT = 8 << 20
 LENGTH = 4              # bytes that say how many follow
-TOGETHER = 16           # buffers that are written at once
+BUFFERS_AT_ONCE = 16           # buffers that are written at once
 
 
 class Writer:
@@ -39,7 +39,7 @@ class Writer:
         """Write what the pipe takes, and wait until no more than so many bytes are held."""
         while self._held:
             try:
-                written = os.writev(self._descriptor, list(islice(self._held, TOGETHER)))
+                written = os.writev(self._descriptor, list(islice(self._held, BUFFERS_AT_ONCE)))
             except BlockingIOError:
                 if self._count <= room:
                     return

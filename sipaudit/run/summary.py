@@ -45,7 +45,7 @@ class Told(NamedTuple):
 
 NO_SETTINGS = LineSettings()
 NOTHING_OPEN: Counter[tuple[str, Reason]] = Counter()
-NONE: list[Any] = []   # one for all lines: most have neither moves nor tries nor calls, and nothing undecided
+EMPTY: list[Any] = []   # one for all lines: most have neither moves nor tries nor calls, and nothing undecided
 SETTINGS_KEPT = 1024   # of all lines together
 _told: dict[int, tuple[LineSettings, Told]] = {}   # by id, with the one that has it
 
@@ -148,9 +148,9 @@ def _told_line(
         entry=entries[0] if entries else None, entries=entries,
         regime=settings.regime, mode=settings.mode, working=main.server(stay.server) if main and stay else None,
         first=moment(line.first), last=moment(line.last), calls=line.calls, settings=settings.values,
-        moves=moves or NONE, tries=tries or NONE, registrations=registrations,
-        inconclusive=_undecided(undecided) or NONE, declare=_wanted(undecided, known=bool(entries)) or NONE,
-        call_spans=call_spans or NONE,
+        moves=moves or EMPTY, tries=tries or EMPTY, registrations=registrations,
+        inconclusive=_undecided(undecided) or EMPTY, declare=_wanted(undecided, known=bool(entries)) or EMPTY,
+        call_spans=call_spans or EMPTY,
     )
 
 

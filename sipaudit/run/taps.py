@@ -15,8 +15,8 @@ from sipaudit.safe_text import safe_path
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Parsed, Repeat
 
-AT_ONCE = 1.0       # seconds that two captures must overlap: those of a ring follow each other
-ENOUGH = 3          # packets that two captures share
+OVERLAP = 1.0       # seconds that two captures must overlap: those of a ring follow each other
+PACKETS_SHARED = 3          # packets that two captures share
 AGREE = 0.05        # seconds within which half of these must tell the same
 CLOSE = 0.005       # seconds: so soon after an answer no phone turns to another server
 HOSTS_KEPT = 262_144
@@ -81,9 +81,9 @@ class Taps:
         begun: list[tuple[float, int]] = []   # when each that goes on will end
         for first, last, capture in sorted((one.first or 0.0, one.last or 0.0, capture)
                                            for capture, one in enumerate(self._health)):
-            begun = [(end, other) for end, other in begun if end - first > AT_ONCE]
+            begun = [(end, other) for end, other in begun if end - first > OVERLAP]
             yield from ((min(other, capture), max(other, capture)) for end, other in begun
-                        if min(end, last) - first > AT_ONCE)
+                        if min(end, last) - first > OVERLAP)
             begun.append((last, capture))
 
     def said(self, phones: Iterable[str]) -> list[str]:
@@ -100,7 +100,7 @@ def _pair(first: int, later: int, health: Sequence[CaptureHealth]) -> Pair:
     from statistics import median  # deferred: most runs read one capture
 
     samples = health[later].apart.get(first, [])
-    ahead = median(samples) if len(samples) >= ENOUGH else None
+    ahead = median(samples) if len(samples) >= PACKETS_SHARED else None
     if ahead is not None and 2 * sum(abs(one - ahead) <= AGREE for one in samples) < len(samples):
         ahead = None
     return Pair(first, later, ahead)

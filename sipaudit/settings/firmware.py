@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sipaudit.settings.issues import SettingIssue, Statement
 from sipaudit.settings.polycom.line import LineBlock
 
-FIRST = (3, 2, 4)            # the first release that has any of these parameters
+FIRST_RELEASE = (3, 2, 4)            # the first release that has any of these parameters
 WITHOUT = ((3, 3, 0), (3, 3, 1))
 NO_SIGNAL_SWITCH = (3, 2, 4)
 _SIGNAL = "onlySignalWithRegistered"
@@ -22,7 +22,7 @@ def firmware_issues(block: LineBlock, model: str | None, firmware: str | None, v
     if model is None or release is None or not stated:
         return
     facts = {"model": model, "firmware": ".".join(map(str, release))}
-    if release < FIRST or release in WITHOUT:
+    if release < FIRST_RELEASE or release in WITHOUT:
         yield SettingIssue("config-unsupported-firmware", (next(iter(stated.values())),),
                            {**facts, "reason": "all"})
     elif release == NO_SIGNAL_SWITCH and _SIGNAL in stated:

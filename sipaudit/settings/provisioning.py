@@ -31,7 +31,7 @@ from sipaudit.settings.polycom.line import LineBlock, losers, merged, one_of, re
 _OF_PHONE = re.compile(r"([0-9a-fA-F]{12})(-phone|-web)?[^/]*\.cfg")
 
 # Issues of statements that do nothing.
-IDLE = frozenset({"config-no-effect", "config-proxy-unused", "config-failover-on-fallback"})
+WITHOUT_EFFECT = frozenset({"config-no-effect", "config-proxy-unused", "config-failover-on-fallback"})
 
 Pair = tuple[Statement, Statement]
 
@@ -183,7 +183,8 @@ class Provisioning:
 
     def worth_saying(self, issues: Iterable[SettingIssue]) -> Iterator[SettingIssue]:
         """Of a statement that does nothing for one line nothing is said if it acts for another: it stands for all."""
-        return (issue for issue in issues if issue.rule not in IDLE or issue.statements[0] not in self._acting)
+        return (issue for issue in issues
+                if issue.rule not in WITHOUT_EFFECT or issue.statements[0] not in self._acting)
 
     @cached_property
     def _acting(self) -> set[Statement]:
@@ -192,7 +193,8 @@ class Provisioning:
         for variant in self._variants():
             for block in variant.lines:
                 if self._counts(block):
-                    idle = {one.statements[0] for one in line_issues(variant.values, block) if one.rule in IDLE}
+                    idle = {one.statements[0] for one in line_issues(variant.values, block)
+                            if one.rule in WITHOUT_EFFECT}
                     choices = (one for server in block.servers for choice in server.choices.values() for one in choice)
                     acting |= {one for one in choices if one is not None and one not in idle}
         return acting

@@ -13,13 +13,13 @@ from sipaudit.store.schema import RUNS, TABLES
 from sipaudit.store.text import clean
 
 DAY = 86_400.0
-AT_ONCE = 1_000     # rows deleted in one transaction
+ROWS_AT_ONCE = 1_000     # rows deleted in one transaction
 SAID_ONCE = frozenset({"servers", "lines", "events", "notes"})  # what holds as long as the run goes on, unsaid
 
 
 def prune(engine: Engine, probe: str, days: Mapping[str, float], now: float) -> Iterator[int]:
-    """Delete what is too old, a transaction and a yield of its count for every AT_ONCE rows, so that writing gets its
-    turn in between. `now` is the clock's, seconds since the epoch; 0 days are for ever."""
+    """Delete what is too old, a transaction and a yield of its count for every ROWS_AT_ONCE rows, so that writing gets
+    its turn in between. `now` is the clock's, seconds since the epoch; 0 days are for ever."""
     for name, kept in days.items():
         while kept and (count := _delete(engine, name, probe, now - kept * DAY)):
             yield count
@@ -32,9 +32,9 @@ def _delete(engine: Engine, name: str, probe: str, before: float) -> int:
     table = TABLES[name]
     mine = select(RUNS.c.number).where(RUNS.c.probe == clean(probe))
     if name in SAID_ONCE:
-        old = select(table.c.number).where(table.c.run.in_(mine.where(RUNS.c.written < before))).limit(AT_ONCE)
+        old = select(table.c.number).where(table.c.run.in_(mine.where(RUNS.c.written < before))).limit(ROWS_AT_ONCE)
     else:
-        old = select(table.c.number).where(table.c.written < before, table.c.run.in_(mine)).limit(AT_ONCE)
+        old = select(table.c.number).where(table.c.written < before, table.c.run.in_(mine)).limit(ROWS_AT_ONCE)
     with engine.begin() as connection:
         return connection.execute(delete(table).where(table.c.number.in_(old))).rowcount
 

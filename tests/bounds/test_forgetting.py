@@ -36,7 +36,7 @@ def test_a_day_of_a_site_takes_no_more_memory_than_its_first_hours(tmp_path: Pat
 
 
 def test_a_probe_that_forgets_finds_what_analyze_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "KEPT", 900.0)
+    monkeypatch.setattr(upkeep, "REMEMBERED_FOR", 900.0)
     (tmp_path / "plan.yaml").write_text(plan(40, 4, outages=True, wayward=30))
     capture, site, _ = simulate(str(tmp_path / "plan.yaml"), str(tmp_path / "a.pcap"))
     report = pipeline.analyze(pipeline.Job((str(capture),), site=str(site)))

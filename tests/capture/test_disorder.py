@@ -63,10 +63,10 @@ def test_the_order_does_not_depend_on_where_the_file_is_cut_into_batches(tmp_pat
     assert read == sorted(read)
 
 
-@pytest.mark.parametrize(("held", "in_order"), [(disorder.HELD, True), (3, False)])
+@pytest.mark.parametrize(("held", "in_order"), [(disorder.PACKETS_HELD, True), (3, False)])
 def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int, in_order: bool) -> None:
     """Wherever one batch ends, there is a packet of the next that belongs into it."""
-    monkeypatch.setattr(disorder, "HELD", held)
+    monkeypatch.setattr(disorder, "PACKETS_HELD", held)
     times = [number / 1000 for number in range(4 * MANY)]
     for at in range(600, len(times), 10):
         times[at] = times[at - 291] + 0.0005

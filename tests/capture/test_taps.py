@@ -73,7 +73,7 @@ def test_of_three_taps_each_is_compared_with_those_before_it(tmp_path: Path) -> 
 
 def test_a_long_capture_is_compared_by_some_of_its_packets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that drifts is seen to: the first that both show are kept, and the last."""
-    monkeypatch.setattr(taps, "KEPT", 500)
+    monkeypatch.setattr(taps, "PACKETS_KEPT", 500)
     sent = [(number / 2, number) for number in range(20_000)]
     drifting = tap(tmp_path / "b", [(time * 1.00005, number) for time, number in sent], 3.0)
     samples = apart(tap(tmp_path / "a", sent), drifting)[1][0]

@@ -26,7 +26,7 @@ from sipaudit.capture.write import PcapngWriter, PcapWriter, udp_frame
 from sipaudit.errors import InputError
 from sipaudit.live.follow import directory
 from sipaudit.live.follow.directory import GONE_KEPT, SETTLED
-from sipaudit.live.follow.places import KEPT, Places
+from sipaudit.live.follow.places import STRETCHES_KEPT, Places
 from sipaudit.live.follow.source import FollowSource, follow_source
 from sipaudit.live.follow.unpack import PIECE
 from sipaudit.simulate.simulate import simulate
@@ -528,9 +528,9 @@ def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:
         position = again.source.position()
     assert len(position["files"]) <= GONE_KEPT
     places = Places()
-    for _ in range(KEPT + 10):
+    for _ in range(STRETCHES_KEPT + 10):
         places.numbered(object(), lambda: "a", 1, 10)
-    assert len(places.rows(2 * KEPT)) <= KEPT
+    assert len(places.rows(2 * STRETCHES_KEPT)) <= STRETCHES_KEPT
     assert places.place(1) is None
     assert places.place(places.last) == ("a", 10)
 

@@ -137,9 +137,9 @@ def test_packets_for_which_the_socket_has_no_room_are_counted(monkeypatch: pytes
 
 def test_one_reading_takes_some_thousand_packets_at_most() -> None:
     source = udp_source()
-    ship(source.port, *(shipped(number, time.time()) for number in range(datagrams.AT_ONCE + 300)))
+    ship(source.port, *(shipped(number, time.time()) for number in range(datagrams.PACKETS_AT_ONCE + 300)))
     select.select(source.descriptors(), [], [], 1.0)
-    assert len(source.read()) <= datagrams.AT_ONCE
+    assert len(source.read()) <= datagrams.PACKETS_AT_ONCE
     source.close()
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from sipaudit.errors import InputError
 from sipaudit.live.journal import Journal
-from sipaudit.live.json_lines import KEPT, LinesToFile, json_lines
+from sipaudit.live.json_lines import BYTES_KEPT, LinesToFile, json_lines
 from sipaudit.model.sayings import NoteSaid, Saying, Withdrawn
 from sipaudit.model.values import Reached, Report, read_proof
 from sipaudit.report.document import to_jsonl
@@ -109,7 +109,7 @@ def test_what_a_full_disk_never_took_is_said_at_the_end(caplog: pytest.LogCaptur
 
 def test_on_a_full_disk_lines_wait_and_beyond_a_bound_the_newest_are_dropped(tmp_path: Path) -> None:
     sink = LinesToFile("/dev/full")
-    for number in range(KEPT // 1_000 + 100):
+    for number in range(BYTES_KEPT // 1_000 + 100):
         sink.take(NoteSaid(float(number), "x" * 1_000))
         sink.turn(0.0)
     assert sink.dropped > 100

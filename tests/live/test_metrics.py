@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sipaudit.errors import InputError
 from sipaudit.live.labels import OTHER
 from sipaudit.live.metrics import Metrics
-from sipaudit.live.scrape import AT_ONCE, Pulse, Scrape
+from sipaudit.live.scrape import REQUESTS_AT_ONCE, Pulse, Scrape
 from sipaudit.live.standing import WorkingLines
 from sipaudit.model.sayings import Saying
 from sipaudit.model.values import Reason, Severity
@@ -212,7 +212,7 @@ def test_only_the_two_pages_can_be_read(serve: Callable[..., Scrape]) -> None:
 
 def test_clients_that_say_nothing_do_not_pile_up(serve: Callable[..., Scrape]) -> None:
     scrape = serve()
-    silent = [socket.create_connection(("127.0.0.1", scrape.port)) for _ in range(AT_ONCE + 3)]
+    silent = [socket.create_connection(("127.0.0.1", scrape.port)) for _ in range(REQUESTS_AT_ONCE + 3)]
     silent[-1].settimeout(10)
     assert silent[-1].recv(1) == b""     # turned away, while the first ones are waited for
     for each in silent:
@@ -224,7 +224,7 @@ def test_clients_that_say_a_letter_now_and_then_do_not_keep_the_others_out(
 ) -> None:
     monkeypatch.setattr("sipaudit.live.scrape.LONGEST", 1.0)
     scrape = serve()
-    slow = [socket.create_connection(("127.0.0.1", scrape.port)) for _ in range(AT_ONCE)]
+    slow = [socket.create_connection(("127.0.0.1", scrape.port)) for _ in range(REQUESTS_AT_ONCE)]
     since = time.monotonic()
     while time.monotonic() - since < 2.0:
         for client in slow:

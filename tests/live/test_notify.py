@@ -16,7 +16,7 @@ import pytest
 
 from sipaudit.errors import InputError
 from sipaudit.live import notices
-from sipaudit.live.channel import KEPT, Channel, Patience
+from sipaudit.live.channel import NOTICES_KEPT, Channel, Patience
 from sipaudit.live.notices import Notice
 from sipaudit.live.notify import Notifier, Pace
 from sipaudit.model.values import Severity
@@ -175,12 +175,12 @@ def test_a_service_that_hangs_holds_nobody_up_and_the_loss_is_told() -> None:
     channel = Channel("slow", send, QUICK)
     channel.put(NOTICE)
     assert started.wait(WAIT)
-    for number in range(KEPT + 5):
+    for number in range(NOTICES_KEPT + 5):
         channel.put(Notice(str(number), "body", None))
     go_on.set()
     channel.end()
     channel.join(WAIT)
-    assert len(sent) == 1 + KEPT
+    assert len(sent) == 1 + NOTICES_KEPT
     assert sent[1] == Notice("5", "5 older notifications were lost, since they could not be sent.\nbody", None)
     assert channel.counts == {"sent": 101, "dropped": 5}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from sipaudit.turned_away import turned_away
 
-KEPT = 10_000  # stretches that are remembered: so many files, if each is read in one go
+STRETCHES_KEPT = 10_000  # stretches that are remembered: so many files, if each is read in one go
 
 Row = tuple[int, int, str]
 """The number with which a stretch begins, what to take from a number to have the frame, and the file's path."""
@@ -46,10 +46,10 @@ class Places:
                 list(zip(self._begins, self._shifts, self._paths, strict=True))[-most:]]
 
     def _begin(self, path: Callable[[], str], shift: int) -> None:
-        if len(self._begins) >= KEPT:
+        if len(self._begins) >= STRETCHES_KEPT:
             for column in (self._begins, self._shifts, self._paths):
-                del column[: KEPT // 10]
-            turned_away("followed", KEPT // 10)
+                del column[: STRETCHES_KEPT // 10]
+            turned_away("followed", STRETCHES_KEPT // 10)
         self._begins.append(self.last + 1)
         self._shifts.append(shift)
         self._paths.append(path)

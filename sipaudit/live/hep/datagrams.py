@@ -11,7 +11,7 @@ from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.live.hep.shipped import Shipped
 from sipaudit.sip.datagram import Item
 
-AT_ONCE = 2000  # packets read in one go
+PACKETS_AT_ONCE = 2000  # packets read in one go
 RECEIVE_BUFFER = 32 << 20  # bytes asked for; the kernel gives what net.core.rmem_max allows, more to root
 
 _SO_RCVBUFFORCE, _SO_MEMINFO = 33, 55  # of Linux, unknown to Python
@@ -53,7 +53,7 @@ class DatagramSource(Shipped):
 
     def _receive(self, now: float) -> None:
         receive, take = self._socket.recvfrom, self._intake.take
-        for _ in range(AT_ONCE):
+        for _ in range(PACKETS_AT_ONCE):
             try:
                 data, sender = receive(_LARGEST)
             except OSError:  # nothing more has come

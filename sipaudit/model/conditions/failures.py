@@ -12,7 +12,7 @@ from sipaudit.model.observations import Awaited, Sign
 from sipaudit.model.packets import AT_ONCE, asked_at, goes_on_here, redirects, waits_for_call
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
-from sipaudit.model.reach import RUNS, Evidence, Reach, evidence, repeated_until, speaks_against
+from sipaudit.model.reach import REQUEST_LASTS, Evidence, Reach, evidence, repeated_until, speaks_against
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.settings import Regime
 from sipaudit.model.timers import RETRY_AFTER, SLACK_MIN, T1, T2_FIELD, UNDECLARED_EARLIEST, first_interval
@@ -108,7 +108,8 @@ def _broke_for_this_line(case: Case, reach: Reach) -> bool:
 def _may_run_out(case: Case, reach: Reach) -> bool:
     """Whether a request that was overtaken, because a later one like it was answered, may have run out all the same."""
     least = case.profile.earliest_silence
-    return any(until == request.time and least <= case.now - request.time <= RUNS for request, until in reach.late)
+    return any(until == request.time and least <= case.now - request.time <= REQUEST_LASTS
+               for request, until in reach.late)
 
 
 def waited(request: Sent, resent: float | None) -> Awaited:
